@@ -1,0 +1,281 @@
+//! Kinds without their types: JSON in, JSON out, so that one graph holds every kind.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::kind::{Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted};
+use crate::{Change, Changes, Class, CloudError, CloudResult, Declared, Resolved};
+
+/// What is wrong with a spec, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {message}")]
+pub struct SpecError {
+    /// JSON pointer to the field at fault; empty for the whole.
+    pub path: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl SpecError {
+    /// A fault of the field at this JSON pointer.
+    pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into() }
+    }
+}
+
+/// What a kind states about itself; see the constants of [`Kind`].
+#[derive(Clone, Copy, Debug)]
+#[expect(missing_docs, reason = "each field is the constant of the same name in `Kind`")]
+pub struct Facts {
+    pub name: &'static str,
+    pub replace_on: &'static [&'static str],
+    pub write_only: &'static [&'static str],
+    pub volatile: &'static [&'static str],
+    pub content_with_accepted: &'static [&'static str],
+    pub holds: &'static [&'static str],
+    pub shared_maps: &'static [&'static str],
+    pub outputs: &'static [&'static str],
+    pub identity: Identity,
+    pub tagged: bool,
+    pub holds_data: bool,
+    pub permissions: Permissions,
+    pub timing: Timing,
+}
+
+impl Facts {
+    /// The facts of a kind.
+    #[must_use]
+    pub const fn of<K: Kind>() -> Self {
+        Self {
+            name: K::NAME,
+            replace_on: K::REPLACE_ON,
+            write_only: K::WRITE_ONLY,
+            volatile: K::VOLATILE,
+            content_with_accepted: K::CONTENT_WITH_ACCEPTED,
+            holds: K::HOLDS,
+            shared_maps: K::SHARED_MAPS,
+            outputs: K::Outputs::NAMES,
+            identity: K::IDENTITY,
+            tagged: K::TAGGED,
+            holds_data: K::HOLDS_DATA,
+            permissions: K::PERMISSIONS,
+            timing: K::TIMING,
+        }
+    }
+}
+
+/// A live object without its types; see [`Live`].
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "each field is the one of the same name in `Live`")]
+pub struct AnyLive {
+    pub id: Id,
+    pub spec: Value,
+    pub outputs: Value,
+    pub owner: Option<Owner>,
+    pub phase: Phase,
+}
+
+/// An object to look for, without its types; see [`Wanted`].
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each field is the one of the same name in `Wanted`")]
+pub struct AnyWanted {
+    pub owner: Owner,
+    pub spec: Option<Value>,
+}
+
+/// A kind bound to the clients of one place, without its types. [`Bound`] is the one implementation for
+/// typed kinds; tests bring others.
+pub trait AnyKind: Send + Sync {
+    /// What the kind states about itself.
+    fn facts(&self) -> &Facts;
+
+    /// Reads a declared spec: every field known, every type right, defaults filled in.
+    ///
+    /// # Errors
+    /// The first field at fault.
+    fn declare(&self, spec: Value) -> Result<Value, SpecError>;
+
+    /// Reads a resolved spec, normalises it as the cloud does, and checks it.
+    ///
+    /// # Errors
+    /// The first field at fault.
+    fn resolve(&self, spec: Value) -> Result<Value, SpecError>;
+
+    /// Whether this change forces a replacement.
+    fn replaces(&self, change: &Change) -> bool;
+
+    /// The order of a replacement of `live` by `desired` (none while it is not fully known).
+    fn replacement(&self, live: &Value, desired: Option<&Value>) -> Replace;
+
+    /// See [`Kind::find`].
+    fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>>;
+    /// See [`Kind::describe`].
+    fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>>;
+    /// See [`Kind::create`].
+    fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>>;
+    /// See [`Kind::update`].
+    fn update<'a>(
+        &'a self,
+        live: &'a AnyLive,
+        spec: &'a Value,
+        changes: &'a Changes,
+        owner: &'a Owner,
+    ) -> BoxFuture<'a, CloudResult<()>>;
+    /// See [`Kind::delete`].
+    fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>>;
+}
+
+impl fmt::Debug for dyn AnyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "kind {}", self.facts().name)
+    }
+}
+
+/// Binds kinds to places. The one thing that the engine needs to know of a provider.
+pub trait Catalog: Send + Sync {
+    /// The kind of this name, bound to the clients of `scope` (an AWS region, a cluster); none when
+    /// there is no such kind. The same kind and scope give the same object's clients.
+    fn bind(&self, kind: &str, scope: &str) -> Option<Arc<dyn AnyKind>>;
+
+    /// The names of all kinds, for suggestions.
+    fn names(&self) -> Vec<&'static str>;
+}
+
+/// A kind with the clients of one place.
+#[derive(Debug)]
+pub struct Bound<K: Kind> {
+    cloud: Arc<K::Cloud>,
+    facts: Facts,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K: Kind> Bound<K> {
+    /// Binds the kind to its clients.
+    #[must_use]
+    pub const fn new(cloud: Arc<K::Cloud>) -> Self {
+        Self { cloud, facts: Facts::of::<K>(), kind: PhantomData }
+    }
+
+    fn lift(live: Live<K>) -> CloudResult<AnyLive> {
+        Ok(AnyLive {
+            id: live.id,
+            spec: encode::<K>(&live.spec)?,
+            outputs: encode::<K>(&live.outputs)?,
+            owner: live.owner,
+            phase: live.phase,
+        })
+    }
+
+    fn lower(live: &AnyLive) -> CloudResult<Live<K>> {
+        Ok(Live {
+            id: live.id.clone(),
+            spec: decode::<K, _>(&live.spec)?,
+            outputs: decode::<K, _>(&live.outputs)?,
+            owner: live.owner.clone(),
+            phase: live.phase.clone(),
+        })
+    }
+}
+
+fn encode<K: Kind>(data: &impl Serialize) -> CloudResult<Value> {
+    serde_json::to_value(data).map_err(|e| CloudError::new(Class::Unknown, K::NAME, e.to_string()))
+}
+
+fn decode<K: Kind, T: DeserializeOwned>(value: &Value) -> CloudResult<T> {
+    T::deserialize(value).map_err(|e| CloudError::new(Class::Invalid, K::NAME, e.to_string()))
+}
+
+fn read<T: DeserializeOwned + Serialize>(spec: Value) -> Result<(T, Value), SpecError> {
+    let typed: T = serde_path_to_error::deserialize(spec)
+        .map_err(|e| SpecError::new(pointer(e.path()), e.inner().to_string()))?;
+    let value = serde_json::to_value(&typed).map_err(|e| SpecError::new("", e.to_string()))?;
+    Ok((typed, value))
+}
+
+/// The JSON pointer of a path that a deserialiser reports.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter().fold(String::new(), |mut pointer, segment| {
+        match segment {
+            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
+            Segment::Map { key } => pointer.push_str(&format!("/{}", crate::changes::escape(key))),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+        pointer
+    })
+}
+
+impl<K: Kind> AnyKind for Bound<K> {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    fn declare(&self, spec: Value) -> Result<Value, SpecError> {
+        let (_, value) = read::<K::Spec<Declared>>(spec)?;
+        if crate::input::is_expr(&value) { Ok(value) } else { self.resolve(value) }
+    }
+
+    fn resolve(&self, spec: Value) -> Result<Value, SpecError> {
+        let (typed, value) = read::<K::Spec<Resolved>>(spec)?;
+        K::check(&typed)?;
+        Ok(value)
+    }
+
+    fn replaces(&self, change: &Change) -> bool {
+        K::replaces(change)
+    }
+
+    fn replacement(&self, live: &Value, desired: Option<&Value>) -> Replace {
+        match (decode::<K, K::Spec<Resolved>>(live), desired.map(decode::<K, K::Spec<Resolved>>)) {
+            (Ok(live), Some(Ok(desired))) => K::replacement(&live, &desired),
+            _ => K::REPLACE,
+        }
+    }
+
+    fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
+        Box::pin(async move {
+            let typed = wanted
+                .iter()
+                .map(|w| {
+                    let spec = w.spec.as_ref().map(decode::<K, _>).transpose()?;
+                    Ok(Wanted { owner: w.owner.clone(), spec })
+                })
+                .collect::<CloudResult<Vec<_>>>()?;
+            K::find(&self.cloud, &typed).await
+        })
+    }
+
+    fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>> {
+        Box::pin(async move {
+            let found = K::describe(&self.cloud, ids).await?;
+            found.into_iter().map(|live| live.map(Self::lift).transpose()).collect()
+        })
+    }
+
+    fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {
+        Box::pin(async move { K::create(&self.cloud, &decode::<K, _>(spec)?, claim).await })
+    }
+
+    fn update<'a>(
+        &'a self,
+        live: &'a AnyLive,
+        spec: &'a Value,
+        changes: &'a Changes,
+        owner: &'a Owner,
+    ) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move {
+            let (live, spec) = (Self::lower(live)?, decode::<K, _>(spec)?);
+            K::update(&self.cloud, &live, &spec, changes, owner).await
+        })
+    }
+
+    fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { K::delete(&self.cloud, &Self::lower(live)?).await })
+    }
+}

@@ -1,0 +1,96 @@
+//! What a cloud answered, by meaning.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What an error of the cloud means to the engine. Providers translate their codes in one table;
+/// nobody else compares strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The object is not there.
+    NotFound,
+    /// An object of this name, or with this exact configuration, is there already.
+    AlreadyExists,
+    /// Too many requests: the whole API family backs off.
+    Throttled,
+    /// The object is in a state that does not take this call now.
+    Busy,
+    /// Something else still holds the object, so it cannot be deleted.
+    InUse,
+    /// A thing just made is not visible everywhere yet (a new id, an IAM role, a certificate).
+    NotYetConsistent,
+    /// The object is protected from this change; the user has to lift the protection.
+    Protected,
+    /// The caller may not do this.
+    Denied,
+    /// No credentials, or they are invalid or expired.
+    Unauthenticated,
+    /// The request is wrong and will stay wrong.
+    Invalid,
+    /// A quota is reached.
+    Limit,
+    /// The provider has no capacity for it at this time or place.
+    Capacity,
+    /// The request never reached the service.
+    Unreachable,
+    /// The request was sent, but its answer was lost or was a server error: the effect is unknown.
+    Interrupted,
+    /// None of the above.
+    Unknown,
+}
+
+impl Class {
+    /// Whether the same call may succeed later without anybody changing anything.
+    #[must_use]
+    pub const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Throttled | Self::Busy | Self::InUse | Self::NotYetConsistent | Self::Unreachable | Self::Interrupted
+        )
+    }
+}
+
+/// An error of one call to the cloud.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloudError {
+    /// What it means.
+    pub class: Class,
+    /// The API operation: `ec2:CreateVpc`.
+    pub operation: String,
+    /// The service's own code: `VpcLimitExceeded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The service's own words, or the transport's.
+    pub message: String,
+    /// The id under which the provider's support finds the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// The result of one call to the cloud.
+pub type CloudResult<T> = Result<T, CloudError>;
+
+impl CloudError {
+    /// An error without code and request id, such as one found by the provider itself.
+    pub fn new(class: Class, operation: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { class, operation: operation.into(), code: None, message: message.into(), request_id: None }
+    }
+}
+
+impl fmt::Display for CloudError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.operation)?;
+        if let Some(code) = &self.code {
+            write!(f, " answered {code}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(id) = &self.request_id {
+            write!(f, " (request id {id})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for CloudError {}

@@ -1,0 +1,194 @@
+//! Typed references between resources.
+//!
+//! While a spec is *declared*, a field that takes another resource's output is an [`Input`]: a value, or
+//! an expression over outputs. Once *resolved* it is the plain value. A kind's verbs take resolved specs
+//! only, so none can ever see a reference.
+
+use std::fmt::Debug;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+use crate::Address;
+
+/// What specs and outputs are made of.
+pub trait Data: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
+impl<T: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static> Data for T {}
+
+/// The stage of a spec: declared or resolved.
+pub trait Stage: Clone + Debug + Send + Sync + 'static {
+    /// A field of type `T` that may come from another resource.
+    type In<T: Data>: Data;
+}
+
+/// A spec as a stack states it, with references.
+#[derive(Clone, Debug)]
+pub enum Declared {}
+impl Stage for Declared {
+    type In<T: Data> = Input<T>;
+}
+
+/// A spec as the cloud takes it, every reference replaced by its value.
+#[derive(Clone, Debug)]
+pub enum Resolved {}
+impl Stage for Resolved {
+    type In<T: Data> = T;
+}
+
+/// A value, or an expression that yields it once the resources that it names exist.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input<T> {
+    /// Known now.
+    Value(T),
+    /// JSON in which `{"$ref": "address.output"}` and `{"$join": [parts…]}` stand for values to come.
+    Expr(Value),
+}
+
+/// The key of a reference object.
+pub const REF: &str = "$ref";
+/// The key of a string made of parts.
+pub const JOIN: &str = "$join";
+/// The key that marks a value which nobody knows before its producer was applied.
+pub const UNKNOWN: &str = "$unknown";
+
+impl<T> Input<T> {
+    /// A string composed of literal texts and references, such as a log group's ARN followed by `:*`.
+    pub fn join(parts: impl IntoIterator<Item = Value>) -> Self {
+        Self::Expr(json!({ JOIN: parts.into_iter().collect::<Vec<_>>() }))
+    }
+
+    /// A list, each item a value or a reference.
+    ///
+    /// # Errors
+    /// When an item cannot be expressed as JSON.
+    pub fn list<I: Data>(items: impl IntoIterator<Item = Input<I>>) -> Result<Self, serde_json::Error> {
+        let items = items.into_iter().map(|item| serde_json::to_value(&item)).collect::<Result<_, _>>()?;
+        Ok(Self::Expr(Value::Array(items)))
+    }
+}
+
+impl<T> From<T> for Input<T> {
+    fn from(value: T) -> Self {
+        Self::Value(value)
+    }
+}
+
+impl<T: Serialize> Serialize for Input<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Value(value) => value.serialize(serializer),
+            Self::Expr(expr) => expr.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Input<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        if is_expr(&value) {
+            return Ok(Self::Expr(value));
+        }
+        serde_json::from_value(value).map(Self::Value).map_err(D::Error::custom)
+    }
+}
+
+/// Whether a reference, a join or an unknown stands anywhere in this JSON.
+#[must_use]
+pub fn is_expr(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => operator(map).is_some() || map.values().any(is_expr),
+        Value::Array(items) => items.iter().any(is_expr),
+        _ => false,
+    }
+}
+
+/// The operator of an expression object: its key and operand.
+#[must_use]
+pub fn operator(map: &Map<String, Value>) -> Option<(&str, &Value)> {
+    let (key, operand) = map.iter().next()?;
+    (map.len() == 1 && matches!(key.as_str(), REF | JOIN | UNKNOWN)).then_some((key.as_str(), operand))
+}
+
+/// A reference as JSON: `{"$ref": "network.vpc.vpc_id"}`.
+#[must_use]
+pub fn reference(address: &Address, output: &str) -> Value {
+    json!({ REF: format!("{address}.{output}") })
+}
+
+/// One output of a kind, with its type: what a typed reference is made from.
+#[derive(Debug)]
+pub struct Output<K, T> {
+    name: &'static str,
+    kind: PhantomData<fn() -> (K, T)>,
+}
+
+impl<K, T> Output<K, T> {
+    /// The output of this name. [`crate::outputs!`] writes these.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, kind: PhantomData }
+    }
+
+    /// The output's name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+}
+
+/// A declared resource of kind `K`, from which others take outputs.
+#[derive(Clone, Debug)]
+pub struct Handle<K> {
+    address: Address,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<K> Handle<K> {
+    /// A handle to the resource at this address; whoever makes it vouches for the kind.
+    #[must_use]
+    pub const fn new(address: Address) -> Self {
+        Self { address, kind: PhantomData }
+    }
+
+    /// The resource's address.
+    #[must_use]
+    pub const fn address(&self) -> &Address {
+        &self.address
+    }
+
+    /// A reference to one of its outputs.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "an output is a name, used as one")]
+    pub fn get<T>(&self, output: Output<K, T>) -> Input<T> {
+        Input::Expr(reference(&self.address, output.name))
+    }
+
+    /// The same reference as JSON, to be placed inside a policy document or a joined string.
+    #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "an output is a name, used as one")]
+    pub fn json<T>(&self, output: Output<K, T>) -> Value {
+        reference(&self.address, output.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_input_is_a_value_or_an_expression() {
+        let value: Input<u32> = serde_json::from_value(json!(7)).unwrap();
+        assert_eq!(value, Input::Value(7));
+        let expr: Input<u32> = serde_json::from_value(json!({"$ref": "a.b"})).unwrap();
+        assert_eq!(expr, Input::Expr(json!({"$ref": "a.b"})));
+        assert!(serde_json::from_value::<Input<u32>>(json!("x")).is_err());
+    }
+
+    #[test]
+    fn a_nested_reference_makes_the_whole_an_expression() {
+        let expr: Input<Vec<String>> = serde_json::from_value(json!(["x", {"$ref": "a.b"}])).unwrap();
+        assert!(matches!(expr, Input::Expr(_)));
+    }
+}

@@ -1,0 +1,304 @@
+//! What a resource kind is: five verbs and the facts that the engine plans with.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::erased::SpecError;
+use crate::{Change, Changes, CloudResult, Data, Resolved, Stage};
+
+/// A cloud's own identifier of an object: `vpc-0a1b…`, or a natural key such as `rtb-1_0.0.0.0/0`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(pub String);
+
+impl Id {
+    /// The identifier as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl<T: Into<String>> From<T> for Id {
+    fn from(text: T) -> Self {
+        Self(text.into())
+    }
+}
+
+/// Who a live object belongs to. Written as tags at creation wherever a kind can be tagged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Owner {
+    /// The stack's name: tag `platctl:stack`.
+    pub stack: String,
+    /// The resource's address in it: tag `platctl:address`.
+    pub address: String,
+    /// Which creation of that address it is, counted from 1: tag `platctl:generation`. Two generations
+    /// of one address live side by side while a create-first replacement is under way.
+    pub generation: u32,
+}
+
+/// What a creation carries beside its spec. Durable before the call is made.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// The owner to write as tags in the very call that creates.
+    pub owner: Owner,
+    /// The idempotency token (at most 64 characters of `[a-z0-9-]`): the same for every repetition of
+    /// the same creation, another one for every new generation.
+    pub token: String,
+}
+
+/// Where a live object stands in its life.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Accepted by the cloud, on its way; the text is the cloud's own status.
+    Settling(String),
+    /// Usable.
+    Ready,
+    /// Ended in a failed state; the text is the cloud's reason. It has to be deleted before a new try.
+    Failed(String),
+    /// On its way out.
+    Deleting,
+}
+
+/// One object as the cloud reports it now, in the same spec type as the desired one.
+#[derive(Clone, Debug)]
+pub struct Live<K: Kind> {
+    /// Its identifier.
+    pub id: Id,
+    /// What it is, normalised as the cloud normalises.
+    pub spec: K::Spec<Resolved>,
+    /// What other resources may refer to.
+    pub outputs: K::Outputs,
+    /// Whose it is, by its tags; none for foreign and for untaggable objects.
+    pub owner: Option<Owner>,
+    /// Where it stands in its life.
+    pub phase: Phase,
+}
+
+/// An object to look for: by its owner's tags, or by its natural name.
+#[derive(Clone, Debug)]
+pub struct Wanted<K: Kind> {
+    /// Stack and address to look for. The engine tells generations apart itself.
+    pub owner: Owner,
+    /// Its spec; none while the spec depends on resources that do not exist yet. A kind that is found
+    /// by a natural name finds nothing then.
+    pub spec: Option<K::Spec<Resolved>>,
+}
+
+/// A live object that may be the one looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its identifier.
+    pub id: Id,
+    /// Whose it is, by its tags; none when it has no ownership tags or its kind cannot carry any.
+    pub owner: Option<Owner>,
+}
+
+/// What makes a creation findable after its answer was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// A name unique in its scope, or a configuration that cannot exist twice: repeating the creation
+    /// answers "already exists".
+    Name,
+    /// An idempotency token: repeating the creation with it answers the same object.
+    Token,
+    /// Neither: only the ownership tags tell. The engine looks for them until reads have caught up with
+    /// writes, before it creates again.
+    Tags,
+}
+
+/// In which order a replacement goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replace {
+    /// Delete the old one, then create the new one: for names and addresses that cannot exist twice.
+    DeleteFirst,
+    /// Create the new one, move the dependants over, then delete the old one.
+    CreateFirst,
+}
+
+/// The permissions that each verb needs: `ec2:CreateVpc`.
+#[derive(Clone, Copy, Debug)]
+pub struct Permissions {
+    /// For `find` and `describe`.
+    pub read: &'static [&'static str],
+    /// For `create`.
+    pub create: &'static [&'static str],
+    /// For `update`.
+    pub update: &'static [&'static str],
+    /// For `delete`.
+    pub delete: &'static [&'static str],
+}
+
+/// How long the cloud usually takes, and when to give up.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// From the creation's call to *ready*.
+    pub create: Duration,
+    /// From an update's call to *ready*.
+    pub update: Duration,
+    /// From the deletion's call to *gone*.
+    pub delete: Duration,
+    /// The limit of any one of them, waiting for others to let go included.
+    pub limit: Duration,
+}
+
+impl Timing {
+    /// For what the cloud does while it answers: about a second, limit 5 minutes (reads may lag, and
+    /// others may hold the object for a while).
+    pub const SYNCHRONOUS: Self = Self::seconds(1, 1, 1, 300);
+
+    /// Usual seconds of create, update and delete, and the limit.
+    #[must_use]
+    pub const fn seconds(create: u64, update: u64, delete: u64, limit: u64) -> Self {
+        Self {
+            create: Duration::from_secs(create),
+            update: Duration::from_secs(update),
+            delete: Duration::from_secs(delete),
+            limit: Duration::from_secs(limit),
+        }
+    }
+}
+
+/// The outputs of a kind. [`crate::outputs!`] implements it.
+pub trait Outputs: Data {
+    /// The names of all outputs.
+    const NAMES: &'static [&'static str];
+}
+
+/// A resource kind. One implementation states everything about it.
+///
+/// Every path is a JSON pointer into the spec. `update` may be repeated at any point of its work, and so
+/// may `delete`: after a crash the engine compares and calls again.
+pub trait Kind: Sized + Send + Sync + 'static {
+    /// Service and resource in the cloud's own words: `ec2.Vpc`.
+    const NAME: &'static str;
+    /// Paths that cannot change in place.
+    const REPLACE_ON: &'static [&'static str] = &[];
+    /// The usual order of a replacement; see [`Kind::replacement`].
+    const REPLACE: Replace = Replace::DeleteFirst;
+    /// Paths that the cloud never returns (secrets, creation-only switches). State keeps a fingerprint
+    /// of them instead of the value, and they are compared by it.
+    const WRITE_ONLY: &'static [&'static str] = &[];
+    /// Outputs that an update in place may change. All others stay as they are.
+    const VOLATILE: &'static [&'static str] = &[];
+    /// Inputs whose producer need only be *accepted*, not *ready*, before this resource is created.
+    const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &[];
+    /// Inputs whose producer cannot be deleted while this resource still names it.
+    const HOLDS: &'static [&'static str] = &[];
+    /// Maps that others may write to as well (tags): only keys of the desired or of the last applied
+    /// spec are compared.
+    const SHARED_MAPS: &'static [&'static str] = &["/tags"];
+    /// What makes a creation findable after its answer was lost.
+    const IDENTITY: Identity;
+    /// Whether objects of this kind carry ownership tags.
+    const TAGGED: bool = true;
+    /// Whether it holds data that is gone for good with it: never replaced or destroyed under `protect`.
+    const HOLDS_DATA: bool = false;
+    /// The permissions of each verb.
+    const PERMISSIONS: Permissions;
+    /// Usual durations and the limit.
+    const TIMING: Timing;
+
+    /// The clients through which the verbs speak.
+    type Cloud: Send + Sync + 'static;
+    /// What a resource of this kind is.
+    type Spec<S: Stage>: Data;
+    /// What other resources may refer to.
+    type Outputs: Outputs;
+
+    /// A typical spec: documentation, and the subject of the conformance tests.
+    fn example() -> Self::Spec<Resolved>;
+
+    /// Checks what types cannot say.
+    ///
+    /// # Errors
+    /// The path at fault, and what is wrong with it.
+    fn check(_spec: &Self::Spec<Resolved>) -> Result<(), SpecError> {
+        Ok(())
+    }
+
+    /// Whether this change forces a replacement. By default, when its path is one of `REPLACE_ON`.
+    fn replaces(change: &Change) -> bool {
+        Self::REPLACE_ON.iter().any(|path| crate::changes::is_under(&change.path, path))
+    }
+
+    /// The order of this very replacement. By default `REPLACE`.
+    fn replacement(_live: &Self::Spec<Resolved>, _desired: &Self::Spec<Resolved>) -> Replace {
+        Self::REPLACE
+    }
+
+    /// Looks for objects that a lost state or a lost answer left nameless: by ownership tag (one call
+    /// for all of a stack), else by natural name. Answers one list for each wanted object.
+    fn find(cloud: &Self::Cloud, wanted: &[Wanted<Self>]) -> impl Future<Output = CloudResult<Vec<Vec<Candidate>>>> + Send;
+
+    /// Reads many objects at once, in the order asked; none for what is gone (or is a tombstone).
+    /// Refresh, waiting and verification all call this.
+    fn describe(cloud: &Self::Cloud, ids: &[Id]) -> impl Future<Output = CloudResult<Vec<Option<Live<Self>>>>> + Send;
+
+    /// Makes the one call that gives the object its identity, ownership tags within it, and returns at
+    /// once. What that call cannot set, the engine sees as a difference and has `update` set.
+    fn create(
+        cloud: &Self::Cloud,
+        spec: &Self::Spec<Resolved>,
+        claim: &Claim,
+    ) -> impl Future<Output = CloudResult<Id>> + Send;
+
+    /// Makes the live object equal to `spec` at the changed paths, and returns at once. A change at
+    /// [`Changes::OWNER`] asks for the ownership tags.
+    fn update(
+        cloud: &Self::Cloud,
+        live: &Live<Self>,
+        spec: &Self::Spec<Resolved>,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> impl Future<Output = CloudResult<()>> + Send;
+
+    /// Starts the deletion and returns at once. The engine takes `NotFound` for success.
+    fn delete(cloud: &Self::Cloud, live: &Live<Self>) -> impl Future<Output = CloudResult<()>> + Send;
+}
+
+/// Declares the outputs of a kind: the struct, its list of names, and one typed reference each in `out`.
+///
+/// ```
+/// # pub struct Vpc;
+/// platctl_engine::outputs! {
+///     /// What others take from a VPC.
+///     Vpc {
+///         /// `vpc-…`.
+///         VPC_ID: vpc_id: String,
+///     }
+/// }
+/// assert_eq!(out::VPC_ID.name(), "vpc_id");
+/// ```
+#[macro_export]
+macro_rules! outputs {
+    ($(#[$meta:meta])* $kind:ident { $($(#[$field_meta:meta])* $constant:ident: $field:ident: $type:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        pub struct Outputs {
+            $($(#[$field_meta])* pub $field: $type,)*
+        }
+
+        impl $crate::Outputs for Outputs {
+            const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+        }
+
+        /// Typed references to the outputs.
+        pub mod out {
+            #[allow(unused_imports, reason = "types of outputs come from wherever the kind has them")]
+            use super::*;
+            $($(#[$field_meta])* pub const $constant: $crate::Output<super::$kind, $type> = $crate::Output::new(stringify!($field));)*
+        }
+    };
+}

@@ -1,0 +1,21 @@
+//! The convergence engine of platctl.
+//!
+//! It orders typed resource nodes, compares what is wanted with what is live, plans, executes and
+//! remembers. It knows no cloud: a [`Kind`] brings the five verbs, the engine brings order, waiting,
+//! retries, recovery after a crash, and the record of what exists.
+//!
+//! Data flows one way: [`graph`] → [`plan`] → [`execute`] → [`state`].
+
+pub mod address;
+pub mod changes;
+pub mod erased;
+pub mod error;
+pub mod input;
+pub mod kind;
+
+pub use address::Address;
+pub use changes::{Change, Changes};
+pub use erased::{AnyKind, AnyLive, AnyWanted, Bound, Catalog, Facts, SpecError};
+pub use error::{Class, CloudError, CloudResult};
+pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
+pub use kind::{Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted};

@@ -1,0 +1,2 @@
+//! platctl.
+fn main() {}
