@@ -10,6 +10,7 @@ pub mod address;
 pub mod changes;
 pub mod erased;
 pub mod error;
+pub mod graph;
 pub mod input;
 pub mod kind;
 
