@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::kind::{Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted};
+use crate::kind::{
+    Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
+};
 use crate::{Change, Changes, Class, CloudError, CloudResult, Declared, Resolved};
 
 /// What is wrong with a spec, and where.

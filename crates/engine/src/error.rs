@@ -47,7 +47,12 @@ impl Class {
     pub const fn is_transient(self) -> bool {
         matches!(
             self,
-            Self::Throttled | Self::Busy | Self::InUse | Self::NotYetConsistent | Self::Unreachable | Self::Interrupted
+            Self::Throttled
+                | Self::Busy
+                | Self::InUse
+                | Self::NotYetConsistent
+                | Self::Unreachable
+                | Self::Interrupted
         )
     }
 }

@@ -34,7 +34,7 @@ pub struct Node {
 }
 
 /// What a consumer waits for before it starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wait {
     /// The producer's id and early outputs are known.
@@ -182,7 +182,8 @@ fn edges_of(
     };
     for reference in references(&node.spec) {
         let found = index.get(reference.address.as_str()).copied();
-        let Some((producer, to)) = found.and_then(|producer| Some((producer, entries.node_weight(producer)?)))
+        let Some((producer, to)) =
+            found.and_then(|producer| Some((producer, entries.node_weight(producer)?)))
         else {
             errors.push(GraphError::Dangling {
                 address: node.address.clone(),
@@ -266,7 +267,8 @@ fn cycles(entries: &DiGraph<Entry, Wait>) -> Vec<GraphError> {
     knotted
         .map(|group| {
             let path = one_cycle(entries, group);
-            let address = |node: &NodeIndex| entries.node_weight(*node).map(|entry| entry.node.address.clone());
+            let address =
+                |node: &NodeIndex| entries.node_weight(*node).map(|entry| entry.node.address.clone());
             GraphError::Cycle { path: path.iter().filter_map(address).collect() }
         })
         .collect()
@@ -301,7 +303,8 @@ fn one_cycle(entries: &DiGraph<Entry, Wait>, group: &[NodeIndex]) -> Vec<NodeInd
 /// Producers before consumers; among equals, as declared. The graph has no cycle.
 fn in_order(entries: &DiGraph<Entry, Wait>) -> Vec<NodeIndex> {
     let count = |node| entries.neighbors_directed(node, Direction::Incoming).count();
-    let mut missing: HashMap<NodeIndex, usize> = entries.node_indices().map(|node| (node, count(node))).collect();
+    let mut missing: HashMap<NodeIndex, usize> =
+        entries.node_indices().map(|node| (node, count(node))).collect();
     let mut free: BTreeSet<NodeIndex> =
         missing.iter().filter(|(_, missing)| **missing == 0).map(|(node, _)| *node).collect();
     let mut order = Vec::with_capacity(entries.node_count());

@@ -240,11 +240,17 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Looks for objects that a lost state or a lost answer left nameless: by ownership tag (one call
     /// for all of a stack), else by natural name. Answers one list for each wanted object.
-    fn find(cloud: &Self::Cloud, wanted: &[Wanted<Self>]) -> impl Future<Output = CloudResult<Vec<Vec<Candidate>>>> + Send;
+    fn find(
+        cloud: &Self::Cloud,
+        wanted: &[Wanted<Self>],
+    ) -> impl Future<Output = CloudResult<Vec<Vec<Candidate>>>> + Send;
 
     /// Reads many objects at once, in the order asked; none for what is gone (or is a tombstone).
     /// Refresh, waiting and verification all call this.
-    fn describe(cloud: &Self::Cloud, ids: &[Id]) -> impl Future<Output = CloudResult<Vec<Option<Live<Self>>>>> + Send;
+    fn describe(
+        cloud: &Self::Cloud,
+        ids: &[Id],
+    ) -> impl Future<Output = CloudResult<Vec<Option<Live<Self>>>>> + Send;
 
     /// Makes the one call that gives the object its identity, ownership tags within it, and returns at
     /// once. What that call cannot set, the engine sees as a difference and has `update` set.

@@ -8,15 +8,34 @@
 
 pub mod address;
 pub mod changes;
+pub mod diff;
 pub mod erased;
 pub mod error;
+pub mod events;
+pub mod execute;
+pub mod flow;
 pub mod graph;
 pub mod input;
 pub mod kind;
+#[cfg(test)]
+mod lifecycle;
+pub mod observe;
+pub mod plan;
+pub mod planner;
+pub mod predict;
+pub mod resolve;
+pub mod retry;
+pub mod schedule;
+pub mod state;
+pub mod stop;
+#[cfg(test)]
+mod testing;
 
 pub use address::Address;
 pub use changes::{Change, Changes};
 pub use erased::{AnyKind, AnyLive, AnyWanted, Bound, Catalog, Facts, SpecError};
 pub use error::{Class, CloudError, CloudResult};
 pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
-pub use kind::{Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted};
+pub use kind::{
+    Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
+};

@@ -1,0 +1,44 @@
+//! What happens while a plan is carried out. Progress, logs and `--json` are views of this one stream.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Address, Class, Id};
+
+/// What an operation does, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Doing {
+    Create,
+    Update,
+    Delete,
+    Adopt,
+    Wait,
+}
+
+/// Something that happened to one resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "event")]
+#[expect(missing_docs, reason = "fields repeat what the variant says")]
+pub enum Event {
+    /// Work on it began.
+    Started { address: Address, kind: String, doing: Doing },
+    /// The cloud accepted it under this id.
+    Accepted { address: Address, id: Id },
+    /// It is not ready yet.
+    Waiting { address: Address, status: String, elapsed: Duration, usual: Duration },
+    /// A call failed and will be repeated.
+    Retrying { address: Address, class: Class, message: String, delay: Duration },
+    /// It is as it should be, or gone.
+    Finished { address: Address, doing: Doing, id: Option<Id>, elapsed: Duration },
+    /// It could not be done.
+    Failed { address: Address, doing: Doing, error: String, elapsed: Duration },
+    /// It was not tried, because this other resource failed.
+    Skipped { address: Address, because: Address },
+}
+
+/// Who hears of events. Called from many tasks; must return quickly.
+pub type Listener = Arc<dyn Fn(Event) + Send + Sync>;

@@ -1,0 +1,278 @@
+//! One flow for what is new, half-created or drifted: observe, ensure, sync, verify.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::watch::cadence;
+use super::{Run, StepError};
+use crate::diff::{Comparison, diff};
+use crate::events::Event;
+use crate::graph::{Entry, Wait};
+use crate::plan::Action;
+use crate::state::{Object, Record, Verb, conceal};
+use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, Id, Owner, Phase, Replace};
+
+/// How often an update is repeated before we say that the cloud does not take it.
+const ROUNDS: u32 = 3;
+
+/// How long a read may lag behind an update before the update is repeated.
+const LAG: Duration = Duration::from_secs(10);
+
+/// One object on its way to what it should be.
+pub(super) struct Goal<'a> {
+    pub(super) address: &'a Address,
+    pub(super) entry: &'a Entry,
+    pub(super) desired: &'a Value,
+    pub(super) begun: Instant,
+    /// Tells the schedule that the cloud accepted it.
+    pub(super) tell: &'a (dyn Fn() + Send + Sync),
+}
+
+impl Goal<'_> {
+    pub(super) fn kind(&self) -> &Arc<dyn AnyKind> {
+        &self.entry.kind
+    }
+
+    pub(super) fn scope(&self) -> &str {
+        &self.entry.node.scope
+    }
+}
+
+impl Run {
+    /// Makes the address what it should be, and waits until it is.
+    pub(super) async fn converge(
+        &self,
+        address: &Address,
+        approved: Action,
+        tell: &(dyn Fn() + Send + Sync),
+    ) -> Result<Id, StepError> {
+        let entry = self.entry(address)?;
+        let desired = self.desired(entry)?;
+        let goal = Goal { address, entry, desired: &desired, begun: Instant::now(), tell };
+        let record = match approved {
+            // What was found has just been deleted, to be made anew.
+            Action::Replace(Replace::DeleteFirst) => self.recorded(&goal),
+            _ => self.adopted(&goal).await?,
+        };
+        let Some(live) = self.live_of(&record) else {
+            let id = self.create(&goal, record).await?;
+            return self.sync(&goal, &id, None).await;
+        };
+        let (action, because) = self.needed(&goal, &record, live, approved);
+        if action.severity() > approved.severity() {
+            return Err(StepError::Worse { approved, now: action, because });
+        }
+        if let Action::Replace(_) = action {
+            let id = self.create(&goal, record.clone()).await?;
+            return self.sync(&goal, &id, None).await;
+        }
+        self.sync(&goal, &live.id, Some(live.clone())).await
+    }
+
+    pub(super) fn recorded(&self, goal: &Goal<'_>) -> Record {
+        let node = &goal.entry.node;
+        self.session.record(goal.address).unwrap_or_else(|| Record::new(&node.kind, &node.scope))
+    }
+
+    /// The record of the address. An object found without an id in state becomes its own, durably.
+    async fn adopted(&self, goal: &Goal<'_>) -> Result<Record, StepError> {
+        let mut record = self.recorded(goal);
+        let Some(candidate) = self.observed.found.get(goal.address) else { return Ok(record) };
+        if record.object.as_ref().is_some_and(|object| object.id == candidate.id) {
+            return Ok(record);
+        }
+        let tagged = candidate.owner.as_ref().map(|owner| owner.generation);
+        let begun = record.creating.take().map(|creating| creating.generation);
+        let generation = tagged.or(begun).unwrap_or(record.generation.max(1));
+        self.take(&mut record, candidate.id.clone(), generation);
+        self.session.outcome(Verb::Adopt, goal.address, Some(record.clone())).await?;
+        Ok(record)
+    }
+
+    /// Puts a new object in the place of the old one, which is deposed if it is still there.
+    pub(super) fn take(&self, record: &mut Record, id: Id, generation: u32) {
+        let still_there = self.live_of(record).is_some();
+        let new = Object { id, generation, spec: Value::Null, outputs: Value::Null };
+        if let Some(old) = record.object.replace(new).filter(|_| still_there) {
+            record.deposed.push(old);
+        }
+        record.creating = None;
+        record.generation = record.generation.max(generation);
+    }
+
+    /// What has to be done now that every value is known, and the path that decides it.
+    fn needed(&self, goal: &Goal<'_>, record: &Record, live: &AnyLive, approved: Action) -> (Action, String) {
+        let changes = self.changes(goal, record, live);
+        let immutable = changes.iter().find(|change| goal.kind().replaces(change));
+        match (immutable, changes.first(), &live.phase) {
+            (_, _, Phase::Failed(why)) => (Action::Replace(Replace::DeleteFirst), why.clone()),
+            (_, _, Phase::Deleting) => (Action::Replace(Replace::DeleteFirst), "its deletion".into()),
+            (Some(change), ..) => {
+                let order = match approved {
+                    Action::Replace(order) => order,
+                    _ => goal.kind().replacement(&live.spec, Some(goal.desired)),
+                };
+                (Action::Replace(order), change.path.clone())
+            }
+            (None, Some(change), _) => (Action::Update, change.path.clone()),
+            (None, None, _) => (Action::NoOp, String::new()),
+        }
+    }
+
+    fn changes(&self, goal: &Goal<'_>, record: &Record, live: &AnyLive) -> Vec<Change> {
+        let object = record.object.as_ref().filter(|object| object.id == live.id);
+        diff(&Comparison {
+            facts: goal.kind().facts(),
+            desired: goal.desired,
+            live,
+            last: object.map_or(&Value::Null, |object| &object.spec),
+            owner: &self.owner(goal.address, object),
+            salt: &self.session.lineage(),
+        })
+    }
+
+    fn owner(&self, address: &Address, object: Option<&Object>) -> Owner {
+        let generation = object.map_or(1, |object| object.generation);
+        Owner { stack: self.session.stack(), address: address.to_string(), generation }
+    }
+
+    /// Waits until the object is ready, sets what differs, and verifies that nothing does any more.
+    async fn sync(&self, goal: &Goal<'_>, id: &Id, mut live: Option<AnyLive>) -> Result<Id, StepError> {
+        for round in 0.. {
+            let ready = match live.take() {
+                Some(live) if live.phase == Phase::Ready => self.seen(goal, live),
+                _ => self.until_ready(goal, id).await?,
+            };
+            let record = self.recorded(goal);
+            let changes = self.changes(goal, &record, &ready);
+            let paths = || changes.iter().map(|change| change.path.clone()).collect();
+            let immutable = changes.iter().any(|change| goal.kind().replaces(change));
+            if round == ROUNDS || immutable {
+                return Err(StepError::NotTaken { paths: paths() });
+            }
+            let Some(changes) = Changes::new(changes) else {
+                self.settled(goal, record, &ready).await?;
+                return Ok(id.clone());
+            };
+            self.update(goal, &record, &ready, &changes).await?;
+            live = Some(self.after_update(goal, &record, id).await?);
+        }
+        Ok(id.clone())
+    }
+
+    fn seen(&self, goal: &Goal<'_>, live: AnyLive) -> AnyLive {
+        self.publish(goal.address, &live.outputs);
+        (goal.tell)();
+        live
+    }
+
+    async fn until_ready(&self, goal: &Goal<'_>, id: &Id) -> Result<AnyLive, StepError> {
+        let timing = goal.kind().facts().timing;
+        let usual = self.usual(timing.create);
+        let mut delay = Duration::ZERO;
+        let mut told = false;
+        loop {
+            let live = self.look(goal.kind(), goal.scope(), id, delay).await?;
+            let after = goal.begun.elapsed();
+            let status = match live {
+                Some(live) => {
+                    if !told {
+                        let address = goal.address.clone();
+                        (self.listener)(Event::Accepted { address, id: id.clone() });
+                        told = true;
+                    }
+                    let live = self.seen(goal, live);
+                    match &live.phase {
+                        Phase::Ready => return Ok(live),
+                        Phase::Failed(why) => {
+                            return Err(StepError::FailedState { id: id.clone(), why: why.clone() });
+                        }
+                        Phase::Settling(status) => status.clone(),
+                        Phase::Deleting => "being deleted".to_owned(),
+                    }
+                }
+                None if after > timing.limit => return Err(StepError::Vanished { id: id.clone(), after }),
+                None => "not visible yet".to_owned(),
+            };
+            if after > timing.limit {
+                return Err(StepError::TimedOut { id: id.clone(), status, after });
+            }
+            let address = goal.address.clone();
+            (self.listener)(Event::Waiting { address, status, elapsed: after, usual });
+            delay = cadence(after, usual);
+        }
+    }
+
+    async fn update(
+        &self,
+        goal: &Goal<'_>,
+        record: &Record,
+        live: &AnyLive,
+        changes: &Changes,
+    ) -> Result<(), StepError> {
+        self.session.intent(Verb::Update, goal.address, Some(record.clone())).await?;
+        let owner = self.owner(goal.address, record.object.as_ref());
+        let limit = goal.kind().facts().timing.limit;
+        let transient =
+            |error: &crate::CloudError| error.class.is_transient() || error.class == Class::NotFound;
+        let call = || goal.kind().update(live, goal.desired, changes, &owner);
+        let result = self.call(goal.address, limit, transient, call).await;
+        match &result {
+            Ok(()) => self.session.outcome(Verb::Update, goal.address, Some(record.clone())).await?,
+            Err(error) => self.session.failure(Verb::Update, goal.address, record.clone(), error).await?,
+        }
+        result
+    }
+
+    /// Reads may lag behind the update: look until they show it, for a while.
+    async fn after_update(&self, goal: &Goal<'_>, record: &Record, id: &Id) -> Result<AnyLive, StepError> {
+        let updated = Instant::now();
+        let usual = self.usual(goal.kind().facts().timing.update);
+        let mut delay = Duration::ZERO;
+        loop {
+            let live = self.look(goal.kind(), goal.scope(), id, delay).await?;
+            let elapsed = updated.elapsed();
+            match live {
+                Some(live) if live.phase != Phase::Ready => return Ok(live),
+                Some(live) if self.changes(goal, record, &live).is_empty() || elapsed > LAG => {
+                    return Ok(live);
+                }
+                None if elapsed > goal.kind().facts().timing.limit => {
+                    return Err(StepError::Vanished { id: id.clone(), after: elapsed });
+                }
+                _ => delay = cadence(elapsed, usual),
+            }
+        }
+    }
+
+    /// Everything is as it should be: that is what state says from now on.
+    async fn settled(&self, goal: &Goal<'_>, record: Record, live: &AnyLive) -> Result<(), StepError> {
+        self.publish(goal.address, &live.outputs);
+        let facts = goal.kind().facts();
+        let mut new = record.clone();
+        new.protect = goal.entry.node.protect;
+        new.dependencies = self.dependencies(goal.address);
+        let generation = record.object.as_ref().map_or(1, |object| object.generation);
+        new.object = Some(Object {
+            id: live.id.clone(),
+            generation,
+            spec: conceal(goal.desired, facts.write_only, &self.session.lineage()),
+            outputs: live.outputs.clone(),
+        });
+        if new != record || self.session.record(goal.address).is_none() {
+            self.session.outcome(Verb::Settle, goal.address, Some(new)).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn dependencies(&self, address: &Address) -> Vec<Address> {
+        let producers = self.graph.iter().flat_map(|graph| graph.producers(address.as_str()));
+        let mut dependencies: Vec<Address> =
+            producers.map(|(producer, _): (&Address, Wait)| producer.clone()).collect();
+        dependencies.sort();
+        dependencies
+    }
+}

@@ -1,0 +1,241 @@
+//! Creation that survives lost answers: the intent is durable before the call, and whatever became of
+//! the call is found out before anything is created again.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio::time::Instant;
+
+use super::converge::Goal;
+use super::{Run, StepError};
+use crate::observe::{Choice, choose, describe_owner, find_all};
+use crate::retry::Patience;
+use crate::state::{Creating, Record, Verb, conceal};
+use crate::{Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner};
+
+/// How often a nameless object is looked for while reads may lag.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// How long a thing just made may stay invisible to other services (IAM roles, new ids).
+const VISIBLE_AFTER: Duration = Duration::from_secs(300);
+
+/// What one try to create came to.
+enum Tried {
+    Made(Id, u32),
+    /// It had no effect and may be repeated after a while.
+    Again(CloudError),
+    /// Its answer was lost, and nothing is to be seen of it.
+    Lost(CloudError),
+}
+
+impl Run {
+    /// Creates the object and puts it into state; answers its id.
+    pub(super) async fn create(&self, goal: &Goal<'_>, mut record: Record) -> Result<Id, StepError> {
+        let mut creating = match record.creating.take() {
+            Some(begun) => match self.resume(goal, begun).await? {
+                Resumed::Found(candidate, generation) => {
+                    return self.made(goal, record, candidate.id, generation).await;
+                }
+                Resumed::Repeat(creating) => creating,
+                Resumed::Anew => self.creating(goal, record.generation + 1),
+            },
+            None => self.creating(goal, record.generation + 1),
+        };
+        let (patience, begun) = (Patience::until(goal.kind().facts().timing.limit), Instant::now());
+        for tries in 1.. {
+            record.generation = record.generation.max(creating.generation);
+            record.creating = Some(creating.clone());
+            record.dependencies = self.dependencies(goal.address);
+            record.protect = goal.entry.node.protect;
+            self.session.intent(Verb::Create, goal.address, Some(record.clone())).await?;
+            let (error, lost) = match self.try_create(goal, &record, &creating).await? {
+                Tried::Made(id, generation) => return self.made(goal, record, id, generation).await,
+                Tried::Again(error) => (error, false),
+                Tried::Lost(error) => (error, true),
+            };
+            let delay = patience.delay(tries);
+            let limit = if error.class == Class::NotYetConsistent { VISIBLE_AFTER } else { patience.limit };
+            if begun.elapsed() + delay > limit.min(patience.limit) {
+                let error = StepError::GaveUp { error, tried: begun.elapsed() };
+                return Err(if lost { error } else { self.failed(goal, record, error).await? });
+            }
+            self.tell_retry(goal.address, &error, delay);
+            self.pause(delay).await?;
+            if lost && goal.kind().facts().identity == Identity::Tags {
+                creating = self.creating(goal, record.generation + 1);
+            }
+        }
+        Err(StepError::Interrupted)
+    }
+
+    async fn try_create(
+        &self,
+        goal: &Goal<'_>,
+        record: &Record,
+        creating: &Creating,
+    ) -> Result<Tried, StepError> {
+        let owner = self.claimed_by(goal.address, creating.generation);
+        let claim = Claim { owner: owner.clone(), token: creating.token.clone() };
+        // One try a call: what follows depends on what became of it.
+        let once = |_: &CloudError| false;
+        let call = || goal.kind().create(goal.desired, &claim);
+        let error = match self.call(goal.address, Duration::MAX, once, call).await {
+            Ok(id) => return Ok(Tried::Made(id, creating.generation)),
+            Err(StepError::Cloud(error)) => error,
+            Err(other) => return Err(other),
+        };
+        match error.class {
+            Class::AlreadyExists => self.existing(goal, record, creating, error).await,
+            Class::Interrupted => {
+                let search = Search { kind: goal.kind(), spec: goal.desired, owner: &owner, record };
+                Ok(match self.search(&search, creating).await? {
+                    Some(candidate) => Tried::Made(candidate.id, creating.generation),
+                    None => Tried::Lost(error),
+                })
+            }
+            Class::Throttled | Class::Busy | Class::NotYetConsistent | Class::Unreachable => {
+                Ok(Tried::Again(error))
+            }
+            _ => Err(self.failed(goal, record.clone(), StepError::Cloud(error)).await?),
+        }
+    }
+
+    /// The cloud says that it is there already: ours from a lost answer, or somebody else's.
+    async fn existing(
+        &self,
+        goal: &Goal<'_>,
+        record: &Record,
+        creating: &Creating,
+        error: CloudError,
+    ) -> Result<Tried, StepError> {
+        let owner = self.claimed_by(goal.address, creating.generation);
+        let search = Search { kind: goal.kind(), spec: goal.desired, owner: &owner, record };
+        let failure = match self.lookup(&search, None).await? {
+            Choice::One(found) => {
+                let generation = found.owner.map_or(creating.generation, |owner| owner.generation);
+                return Ok(Tried::Made(found.id, generation));
+            }
+            // A read that lags behind the write that made it.
+            Choice::None if goal.begun.elapsed() < self.options.grace => return Ok(Tried::Again(error)),
+            Choice::None => StepError::Cloud(error),
+            Choice::Foreign(id, owner) => StepError::Foreign { id, owner: describe_owner(owner.as_ref()) },
+            Choice::Many(ids) => StepError::Ambiguous { ids },
+        };
+        Err(self.failed(goal, record.clone(), failure).await?)
+    }
+
+    /// Looks for the object of a creation whose answer was lost: once if repeating the creation is
+    /// harmless, else until reads have caught up.
+    pub(super) async fn search(
+        &self,
+        search: &Search<'_>,
+        creating: &Creating,
+    ) -> Result<Option<Candidate>, StepError> {
+        loop {
+            match self.lookup(search, Some(creating.generation)).await? {
+                Choice::One(found) => return Ok(Some(found)),
+                Choice::Many(ids) => return Err(StepError::Ambiguous { ids }),
+                Choice::None | Choice::Foreign(..) => {}
+            }
+            let age = Duration::from_millis(now().saturating_sub(creating.since));
+            if search.kind.facts().identity == Identity::Name || age > self.options.grace {
+                return Ok(None);
+            }
+            self.pause(LOOK_AGAIN.min(self.options.grace)).await?;
+        }
+    }
+
+    async fn lookup(&self, search: &Search<'_>, generation: Option<u32>) -> Result<Choice, StepError> {
+        let Search { kind, spec, owner, record } = *search;
+        let wanted = [AnyWanted { owner: owner.clone(), spec: Some(spec.clone()) }];
+        let found = find_all(kind, &wanted).await.map_err(StepError::Cloud)?;
+        let known = |id: &Id| record.object.iter().chain(&record.deposed).any(|object| object.id == *id);
+        let candidates = found.into_iter().flatten().filter(|candidate| !known(&candidate.id)).collect();
+        Ok(choose(candidates, owner, generation, kind.facts().tagged))
+    }
+
+    /// What to do about a creation that an earlier run began. Planning has looked for its object once.
+    async fn resume(&self, goal: &Goal<'_>, begun: Creating) -> Result<Resumed, StepError> {
+        let facts = goal.kind().facts();
+        let unchanged = conceal(goal.desired, facts.write_only, &self.session.lineage()) == begun.spec;
+        match facts.identity {
+            Identity::Name => return Ok(Resumed::Repeat(begun)),
+            Identity::Token if unchanged => return Ok(Resumed::Repeat(begun)),
+            Identity::Token | Identity::Tags => {}
+        }
+        let record = self.recorded(goal);
+        let owner = self.claimed_by(goal.address, begun.generation);
+        let search = Search { kind: goal.kind(), spec: &begun.spec, owner: &owner, record: &record };
+        let found = self.search(&search, &begun).await?;
+        Ok(found.map_or(Resumed::Anew, |candidate| Resumed::Found(candidate, begun.generation)))
+    }
+
+    async fn made(
+        &self,
+        goal: &Goal<'_>,
+        mut record: Record,
+        id: Id,
+        generation: u32,
+    ) -> Result<Id, StepError> {
+        self.take(&mut record, id.clone(), generation);
+        self.session.outcome(Verb::Create, goal.address, Some(record)).await?;
+        Ok(id)
+    }
+
+    /// The creation had no effect: state forgets the intent.
+    async fn failed(
+        &self,
+        goal: &Goal<'_>,
+        mut record: Record,
+        error: StepError,
+    ) -> Result<StepError, StepError> {
+        record.creating = None;
+        self.session.failure(Verb::Create, goal.address, record, &error).await?;
+        Ok(error)
+    }
+
+    fn creating(&self, goal: &Goal<'_>, generation: u32) -> Creating {
+        let lineage = self.session.lineage();
+        Creating {
+            generation,
+            token: token(&lineage, goal.address, generation),
+            since: now(),
+            spec: conceal(goal.desired, goal.kind().facts().write_only, &lineage),
+        }
+    }
+
+    pub(super) fn claimed_by(&self, address: &Address, generation: u32) -> Owner {
+        Owner { stack: self.session.stack(), address: address.to_string(), generation }
+    }
+}
+
+/// What a nameless object is looked for by.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a> {
+    pub(super) kind: &'a Arc<dyn AnyKind>,
+    pub(super) spec: &'a Value,
+    pub(super) owner: &'a Owner,
+    /// Its address's record: objects that it names are not the one looked for.
+    pub(super) record: &'a Record,
+}
+
+enum Resumed {
+    Found(Candidate, u32),
+    Repeat(Creating),
+    Anew,
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The idempotency token of a creation: 48 characters, the same for every repetition.
+fn token(lineage: &str, address: &Address, generation: u32) -> String {
+    let digest = Sha256::digest(format!("{lineage}/{address}/{generation}"));
+    let hex: String = digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
+    format!("platctl-{hex}")
+}

@@ -1,0 +1,136 @@
+//! Deletion, until it is really gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::create::Search;
+use super::watch::cadence;
+use super::{Run, StepError};
+use crate::events::Event;
+use crate::state::{Record, Verb};
+use crate::{Address, AnyKind, AnyLive, Class, CloudError, CloudResult, Id, Phase};
+
+impl Run {
+    /// Deletes one object of the address, and waits until it is gone.
+    pub(super) async fn delete(
+        &self,
+        address: &Address,
+        id: Option<&Id>,
+        deposed: bool,
+    ) -> Result<(), StepError> {
+        let Some(record) = self.recorded_or_found(address, id) else { return Ok(()) };
+        let Some(id) = id else { return self.delete_nameless(address, record).await };
+        if deposed && !record.deposed.iter().any(|old| old.id == *id) {
+            // The replacement turned out to be unnecessary: this object is the one that stands.
+            return Ok(());
+        }
+        if let Some(live) = self.observed.get(&record.kind, &record.scope, id) {
+            self.delete_live(address, &record, live).await?;
+        }
+        // Deposed objects of one address may be deleted side by side: what counts is the record now.
+        let record = self.session.record(address).unwrap_or(record);
+        self.forget(address, record, Some(id)).await
+    }
+
+    /// The record of the address; for an object that state never knew, one made up for it.
+    fn recorded_or_found(&self, address: &Address, id: Option<&Id>) -> Option<Record> {
+        let found = || {
+            let candidate = self.observed.found.get(address).filter(|found| Some(&found.id) == id)?;
+            let node = &self.entry(address).ok()?.node;
+            let mut record = Record::new(&node.kind, &node.scope);
+            record.generation = candidate.owner.as_ref().map_or(1, |owner| owner.generation);
+            Some(record)
+        };
+        self.session.record(address).or_else(found)
+    }
+
+    /// An address without an object may still have one coming: a creation whose answer was lost is
+    /// looked for until reads have caught up, so that nothing is left behind.
+    async fn delete_nameless(&self, address: &Address, record: Record) -> Result<(), StepError> {
+        if let Some(creating) = &record.creating {
+            let kind = self.bound(&record)?;
+            let owner = self.claimed_by(address, creating.generation);
+            let search = Search { kind: &kind, spec: &creating.spec, owner: &owner, record: &record };
+            if let Some(found) = self.search(&search, creating).await? {
+                let live = self.look(&kind, &record.scope, &found.id, Duration::ZERO).await?;
+                if let Some(live) = live {
+                    self.delete_live(address, &record, &live).await?;
+                }
+            }
+        }
+        self.forget(address, record, None).await
+    }
+
+    async fn delete_live(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {
+        if live.phase != Phase::Deleting {
+            self.session.intent(Verb::Delete, address, Some(record.clone())).await?;
+            self.start_deletion(address, record, live).await?;
+        }
+        self.until_gone(address, record, &live.id).await
+    }
+
+    fn bound(&self, record: &Record) -> Result<Arc<dyn AnyKind>, StepError> {
+        let kind = self.catalog.bind(&record.kind, &record.scope);
+        kind.ok_or_else(|| StepError::UnknownKind(record.kind.clone()))
+    }
+
+    async fn start_deletion(
+        &self,
+        address: &Address,
+        record: &Record,
+        live: &AnyLive,
+    ) -> Result<(), StepError> {
+        let kind = self.bound(record)?;
+        let transient = |error: &CloudError| error.class.is_transient();
+        let call = || async { gone_is_success(kind.delete(live).await) };
+        let result = self.call(address, kind.facts().timing.limit, transient, call).await;
+        if let Err(error) = &result {
+            self.session.failure(Verb::Delete, address, record.clone(), error).await?;
+        }
+        result
+    }
+
+    async fn until_gone(&self, address: &Address, record: &Record, id: &Id) -> Result<(), StepError> {
+        let kind = self.bound(record)?;
+        let (timing, begun) = (kind.facts().timing, Instant::now());
+        let usual = self.usual(timing.delete);
+        let mut delay = Duration::ZERO;
+        while let Some(live) = self.look(&kind, &record.scope, id, delay).await? {
+            let elapsed = begun.elapsed();
+            let status = match live.phase {
+                Phase::Failed(why) => why,
+                _ => "being deleted".to_owned(),
+            };
+            if elapsed > timing.limit {
+                return Err(StepError::TimedOut { id: id.clone(), status, after: elapsed });
+            }
+            (self.listener)(Event::Waiting { address: address.clone(), status, elapsed, usual });
+            delay = cadence(elapsed, usual);
+        }
+        Ok(())
+    }
+
+    /// Takes the object out of state; the address goes with its last object, unless it is to live on.
+    async fn forget(&self, address: &Address, mut record: Record, id: Option<&Id>) -> Result<(), StepError> {
+        record.deposed.retain(|old| Some(&old.id) != id);
+        if id.is_none() || record.object.as_ref().is_some_and(|object| Some(&object.id) == id) {
+            record.object = None;
+        }
+        if !self.keep.contains_key(address) {
+            // An object that was found by its tags has no other trace than the intent to create it.
+            record.creating = None;
+        }
+        let over = record.is_empty() && !self.keep.contains_key(address);
+        self.session.outcome(Verb::Delete, address, (!over).then_some(record)).await?;
+        Ok(())
+    }
+}
+
+fn gone_is_success(result: CloudResult<()>) -> CloudResult<()> {
+    match result {
+        Err(error) if error.class == Class::NotFound => Ok(()),
+        other => other,
+    }
+}

@@ -1,0 +1,65 @@
+//! Why an operation could not be done.
+
+use std::time::Duration;
+
+use crate::plan::Action;
+use crate::state::StateError;
+use crate::{CloudError, Id, SpecError};
+
+/// Why an operation could not be done.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each one is")]
+pub enum StepError {
+    #[error("{0}")]
+    Cloud(CloudError),
+    #[error("{error} (tried again for {} s)", tried.as_secs())]
+    GaveUp { error: CloudError, tried: Duration },
+    #[error("its spec is not valid now that every value is known: {0}")]
+    Spec(SpecError),
+    #[error("a value that it takes never became known: {0}")]
+    Unknown(String),
+    #[error(
+        "the plan was to {} it, but now that every value is known it would have to be {}, because {because} differs; \
+         plan again",
+        infinitive(*approved), participle(*now)
+    )]
+    Worse { approved: Action, now: Action, because: String },
+    #[error("{id} exists already and {owner}; rename this resource, or delete that one")]
+    Foreign { id: Id, owner: String },
+    #[error("found more than once: {}; delete all but one, then run again", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))]
+    Ambiguous { ids: Vec<Id> },
+    #[error("{id} ended in a failed state: {why}; the next run deletes it and tries anew")]
+    FailedState { id: Id, why: String },
+    #[error("{id} is {status} after {} s; run again to go on waiting", after.as_secs())]
+    TimedOut { id: Id, status: String, after: Duration },
+    #[error("{id} was not to be seen {} s after it was created", after.as_secs())]
+    Vanished { id: Id, after: Duration },
+    #[error("the cloud answered success, but {} did not take effect", paths.join(", "))]
+    NotTaken { paths: Vec<String> },
+    #[error("{0}")]
+    State(#[from] StateError),
+    #[error("kind `{0}` is not known")]
+    UnknownKind(String),
+    #[error("interrupted")]
+    Interrupted,
+}
+
+const fn infinitive(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => "leave",
+        Action::Create => "create",
+        Action::Update => "update",
+        Action::Replace(_) => "replace",
+        Action::Delete => "delete",
+    }
+}
+
+const fn participle(action: Action) -> &'static str {
+    match action {
+        Action::NoOp => "left alone",
+        Action::Create => "created",
+        Action::Update => "updated",
+        Action::Replace(_) => "replaced",
+        Action::Delete => "deleted",
+    }
+}

@@ -1,0 +1,192 @@
+//! What all operations of a run share.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::StepError;
+use super::watch::Watchers;
+use crate::events::{Event, Listener};
+use crate::graph::{Entry, Graph};
+use crate::observe::Observed;
+use crate::plan::Plan;
+use crate::resolve::{Board, is_known, resolve, unknown};
+use crate::retry::Patience;
+use crate::state::{Record, Session};
+use crate::stop::Stop;
+use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, CloudResult, Id, Phase};
+
+/// How a run behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many mutating calls may be under way at once. Waiting does not count.
+    pub parallelism: usize,
+    /// How long reads may lag behind writes: for this long an object whose creation's answer was lost is
+    /// looked for before it is created again.
+    pub grace: Duration,
+    /// How much of the usual durations the cloud really takes: 1 for AWS, less for an emulator.
+    pub time_scale: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { parallelism: 64, grace: Duration::from_secs(30), time_scale: 1.0 }
+    }
+}
+
+/// One run over one stack.
+pub struct Run {
+    pub(super) session: Arc<Session>,
+    pub(super) catalog: Arc<dyn Catalog>,
+    pub(super) graph: Option<Graph>,
+    pub(super) observed: Observed,
+    pub(super) stop: Stop,
+    pub(super) listener: Listener,
+    pub(super) options: Options,
+    pub(super) keep: HashMap<Address, ()>,
+    board: Mutex<Board>,
+    watchers: Watchers,
+    permits: Semaphore,
+}
+
+impl Run {
+    /// A run that carries out `plan` over `graph` (none for a destroy), given what was observed when it
+    /// was planned.
+    #[must_use]
+    pub fn new(
+        plan: &Plan,
+        graph: Option<Graph>,
+        observed: Observed,
+        session: Arc<Session>,
+        catalog: Arc<dyn Catalog>,
+        (listener, stop, options): (Listener, Stop, Options),
+    ) -> Self {
+        let stays = |step: &&crate::plan::Step| step.action != crate::plan::Action::Delete;
+        Self {
+            keep: plan.steps.iter().filter(stays).map(|step| (step.address.clone(), ())).collect(),
+            session,
+            catalog,
+            graph,
+            observed,
+            stop,
+            listener,
+            options,
+            board: Mutex::default(),
+            watchers: Watchers::default(),
+            permits: Semaphore::new(options.parallelism.max(1)),
+        }
+    }
+
+    pub(super) fn entry(&self, address: &Address) -> Result<&Entry, StepError> {
+        let entry = self.graph.as_ref().and_then(|graph| graph.get(address.as_str()));
+        entry.ok_or_else(|| StepError::Unknown(address.to_string()))
+    }
+
+    pub(super) fn kind_name(&self, address: &Address) -> String {
+        let declared = self.entry(address).ok().map(|entry| entry.node.kind.clone());
+        declared.or_else(|| self.session.record(address).map(|record| record.kind)).unwrap_or_default()
+    }
+
+    /// Whether a no-op of this address still has to wait for the object to be ready.
+    pub(super) fn settles(&self, address: &Address) -> bool {
+        self.session.record(address).is_some_and(|record| {
+            let live = self.live_of(&record);
+            live.is_some_and(|live| matches!(live.phase, Phase::Settling(_)))
+        })
+    }
+
+    pub(super) fn live_of(&self, record: &Record) -> Option<&AnyLive> {
+        let object = record.object.as_ref()?;
+        self.observed.get(&record.kind, &record.scope, &object.id)
+    }
+
+    /// The spec with every reference replaced, normalised and checked.
+    pub(super) fn desired(&self, entry: &Entry) -> Result<Value, StepError> {
+        let spec = resolve(&entry.node.spec, &self.board.lock().unwrap_or_else(PoisonError::into_inner));
+        if is_known(&spec) {
+            return entry.kind.resolve(spec).map_err(StepError::Spec);
+        }
+        Err(StepError::Unknown(first_unknown(&spec).unwrap_or_default()))
+    }
+
+    /// Tells consumers the outputs that are known now.
+    pub(super) fn publish(&self, address: &Address, outputs: &Value) {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).set(address.clone(), outputs);
+    }
+
+    pub(super) async fn look(
+        &self,
+        kind: &Arc<dyn AnyKind>,
+        scope: &str,
+        id: &Id,
+        delay: Duration,
+    ) -> Result<Option<AnyLive>, StepError> {
+        let look = self.watchers.look(kind, scope, id, delay);
+        tokio::select! {
+            biased;
+            () = self.stop.stopping() => Err(StepError::Interrupted),
+            answer = look => answer.map_err(StepError::Cloud),
+        }
+    }
+
+    pub(super) fn usual(&self, usual: Duration) -> Duration {
+        usual.mul_f64(self.options.time_scale.clamp(0.0, 1.0))
+    }
+
+    pub(super) async fn pause(&self, delay: Duration) -> Result<(), StepError> {
+        tokio::select! {
+            biased;
+            () = self.stop.stopping() => Err(StepError::Interrupted),
+            () = tokio::time::sleep(delay) => Ok(()),
+        }
+    }
+
+    pub(super) fn tell_retry(&self, address: &Address, error: &CloudError, delay: Duration) {
+        let (address, message) = (address.clone(), error.to_string());
+        (self.listener)(Event::Retrying { address, class: error.class, message, delay });
+    }
+
+    /// Makes a mutating call, again and again while its error is one that `again` accepts. Between tries
+    /// the run may be stopped; a call in flight never is.
+    pub(super) async fn call<T, F: Future<Output = CloudResult<T>>>(
+        &self,
+        address: &Address,
+        limit: Duration,
+        again: impl Fn(&CloudError) -> bool,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, StepError> {
+        let (patience, begun) = (Patience::until(limit), Instant::now());
+        let mut tries = 0;
+        loop {
+            let result = match self.permits.acquire().await {
+                Ok(_permit) => call().await,
+                Err(_) => return Err(StepError::Interrupted),
+            };
+            let error = match result {
+                Ok(value) => return Ok(value),
+                Err(error) if again(&error) => error,
+                Err(error) => return Err(StepError::Cloud(error)),
+            };
+            tries += 1;
+            let delay = patience.delay(tries);
+            if begun.elapsed() + delay > patience.limit {
+                return Err(StepError::GaveUp { error, tried: begun.elapsed() });
+            }
+            self.tell_retry(address, &error, delay);
+            self.pause(delay).await?;
+        }
+    }
+}
+
+fn first_unknown(spec: &Value) -> Option<String> {
+    unknown(spec).map(ToOwned::to_owned).or_else(|| match spec {
+        Value::Object(map) => map.values().find_map(first_unknown),
+        Value::Array(items) => items.iter().find_map(first_unknown),
+        _ => None,
+    })
+}

@@ -1,0 +1,98 @@
+//! The whole way from a graph to a converged cloud, in two halves with the user's consent between them.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::events::Listener;
+use crate::execute::{Options, Outcome, Run, StepError, execute};
+use crate::graph::Graph;
+use crate::observe::{Observed, observe};
+use crate::plan::Plan;
+use crate::planner::{Wishes, apply_moves, plan, plan_destroy};
+use crate::schedule::{Knot, Schedule};
+use crate::state::{Session, State};
+use crate::stop::Stop;
+use crate::{Address, Catalog, CloudResult};
+
+/// What the user wants of a stack.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// What is declared; none to destroy everything.
+    pub graph: Option<Graph>,
+    /// Old address → new address: resources that were renamed in the stack file.
+    pub moved: BTreeMap<Address, Address>,
+    /// Whether protected data may be replaced and destroyed.
+    pub allow_data_loss: bool,
+}
+
+/// A plan with all that it was made from.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// What would change.
+    pub plan: Plan,
+    graph: Option<Graph>,
+    state: State,
+    observed: Observed,
+    moved: BTreeMap<Address, Address>,
+}
+
+/// Observes and plans. Reads the cloud, writes nothing anywhere.
+///
+/// # Errors
+/// The first read that the cloud refuses for good.
+pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) -> CloudResult<Prepared> {
+    let (moved, refusals) = apply_moves(&mut state, &request.moved);
+    let observed = observe(&state, request.graph.as_ref(), catalog).await?;
+    let wishes = Wishes { moved: moved.clone(), allow_data_loss: request.allow_data_loss };
+    let mut plan = match &request.graph {
+        Some(graph) => plan(graph, &state, &observed, catalog, &wishes),
+        None => plan_destroy(&state, &observed, catalog, &wishes),
+    };
+    plan.refusals.extend(refusals);
+    Ok(Prepared { plan, graph: request.graph, state, observed, moved })
+}
+
+impl Prepared {
+    /// The order of work, for predicting or carrying out.
+    ///
+    /// # Errors
+    /// When operations wait for each other in a circle.
+    pub fn schedule(&self, catalog: &dyn Catalog) -> Result<Schedule, Knot> {
+        Schedule::new(&self.plan, self.graph.as_ref(), &self.state, catalog)
+    }
+
+    /// The live objects that the plan was made from.
+    #[must_use]
+    pub const fn observed(&self) -> &Observed {
+        &self.observed
+    }
+
+    /// Carries the plan out. The session must be the one whose state it was made from.
+    ///
+    /// # Errors
+    /// When nothing could be begun: the order is impossible, or state cannot be written.
+    pub async fn carry_out(
+        self,
+        session: Arc<Session>,
+        catalog: Arc<dyn Catalog>,
+        (listener, stop, options): (Listener, Stop, Options),
+    ) -> Result<Outcome, NotBegun> {
+        let schedule = self.schedule(&*catalog)?;
+        for (to, from) in &self.moved {
+            session.rename(from, to).await.map_err(StepError::State)?;
+        }
+        let run =
+            Run::new(&self.plan, self.graph, self.observed, session, catalog, (listener, stop, options));
+        Ok(execute(Arc::new(run), schedule).await)
+    }
+}
+
+/// Why nothing was begun.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each one is")]
+pub enum NotBegun {
+    #[error(transparent)]
+    Knot(#[from] Knot),
+    #[error(transparent)]
+    Step(#[from] StepError),
+}

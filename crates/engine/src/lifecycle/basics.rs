@@ -1,0 +1,171 @@
+//! New, unchanged, changed, drifted, dropped, adopted, moved.
+
+use serde_json::json;
+
+use crate::plan::{Action, Reason};
+use crate::testing::{Declared, Lab, graph};
+use crate::{Address, Id, Replace};
+
+fn family() -> Declared {
+    vec![
+        ("mother", "toy.Tags", json!({"size": 1, "color": "red", "tags": {"team": "a"}})),
+        ("child", "toy.Token", json!({"size": 2, "parent": {"$ref": "mother.id"}})),
+        ("name", "toy.Name", json!({"name": "n", "uses": [{"$ref": "child.id"}]})),
+        ("plain", "toy.Plain", json!({"name": "p", "parent": {"$ref": "mother.id"}})),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_applied_stack_has_no_changes_and_costs_one_read_per_kind() {
+    let lab = Lab::new();
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    assert_eq!(lab.cloud.things().len(), 4);
+    lab.cloud.world.lock().unwrap().reads = 0;
+    let plan = lab.plan(Some(graph(&family(), &lab.cloud))).await;
+    assert!(plan.is_empty(), "{plan:?}");
+    assert_eq!(lab.cloud.world.lock().unwrap().reads, 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_of_a_new_stack_creates_everything_and_says_what_is_unknown() {
+    let lab = Lab::new();
+    let plan = lab.plan(Some(graph(&family(), &lab.cloud))).await;
+    assert_eq!(plan.counts().add, 4);
+    let child = plan.step("child").unwrap();
+    assert_eq!(child.desired.as_ref().unwrap()["parent"], json!({"$unknown": "mother.id"}));
+    assert!(lab.cloud.things().is_empty());
+    assert!(!lab.folder.path().join("toys.json").exists(), "a plan writes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn drift_is_shown_as_drift_and_put_right() {
+    let lab = Lab::new();
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    for thing in lab.cloud.world.lock().unwrap().things.values_mut() {
+        if thing.kind == "toy.Tags" {
+            thing.spec["size"] = json!(99);
+            thing.spec["tags"]["theirs"] = json!("x");
+        }
+    }
+    let plan = lab.plan(Some(graph(&family(), &lab.cloud))).await;
+    let step = plan.step("mother").unwrap();
+    assert_eq!((step.action, &step.reasons), (Action::Update, &vec![Reason::Drifted]));
+    assert_eq!(step.changes.len(), 1, "the tag of others is not ours to remove");
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    assert!(lab.plan(Some(graph(&family(), &lab.cloud))).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_deleted_outside_is_created_again_with_what_depends_on_it() {
+    let lab = Lab::new();
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    lab.cloud.world.lock().unwrap().things.retain(|_, thing| thing.kind != "toy.Token");
+    let plan = lab.plan(Some(graph(&family(), &lab.cloud))).await;
+    let child = plan.step("child").unwrap();
+    assert!(matches!(child.reasons[..], [Reason::DeletedOutside { .. }]), "{child:?}");
+    assert_eq!(plan.step("name").unwrap().action, Action::Update);
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    assert!(lab.plan(Some(graph(&family(), &lab.cloud))).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn dropped_resources_are_deleted_and_destroy_leaves_nothing() {
+    let lab = Lab::new();
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    lab.apply(graph(&family()[..2], &lab.cloud)).await;
+    assert_eq!(lab.cloud.things().len(), 2);
+    lab.destroy().await;
+    assert!(lab.cloud.things().is_empty());
+    assert!(lab.store().read().unwrap().state.resources.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_state_is_found_again_by_tags_and_names() {
+    let lab = Lab::new();
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    let before = lab.cloud.things().into_keys().collect::<Vec<_>>();
+    for file in std::fs::read_dir(lab.folder.path()).unwrap() {
+        std::fs::remove_file(file.unwrap().path()).unwrap();
+    }
+    let plan = lab.plan(Some(graph(&family(), &lab.cloud))).await;
+    assert_eq!(plan.counts().add, 0, "{plan:#?}");
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    assert_eq!(lab.cloud.things().into_keys().collect::<Vec<_>>(), before);
+    assert!(lab.plan(Some(graph(&family(), &lab.cloud))).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_somebody_else_took_is_refused_before_anything_is_changed() {
+    let lab = Lab::new();
+    lab.cloud.world.lock().unwrap().things.insert(
+        Id::from("theirs"),
+        crate::testing::Thing {
+            kind: "toy.Name",
+            spec: json!({"name": "n"}),
+            owner: None,
+            token: String::new(),
+            settling: 0,
+        },
+    );
+    let declared = vec![("name", "toy.Name", json!({"name": "n"}))];
+    let plan = lab.plan(Some(graph(&declared, &lab.cloud))).await;
+    let said: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        said,
+        [
+            "`name` (toy.Name) would be created, but theirs exists already and carries no ownership tags of platctl"
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moved_resource_keeps_its_object_and_changes_its_tags() {
+    let lab = Lab::new();
+    lab.apply(graph(&family(), &lab.cloud)).await;
+    let session = lab.session().await;
+    session.rename(&Address::new("name").unwrap(), &Address::new("renamed").unwrap()).await.unwrap();
+    session.finish().await.unwrap();
+    drop(session);
+    let mut declared = family();
+    declared[2].0 = "renamed";
+    let plan = lab.plan(Some(graph(&declared, &lab.cloud))).await;
+    let counts = plan.counts();
+    assert_eq!((counts.add, counts.change, counts.destroy), (0, 1, 0), "{plan:#?}");
+    lab.apply(graph(&declared, &lab.cloud)).await;
+    let owners: Vec<_> = lab.cloud.things().into_values().filter_map(|thing| thing.owner).collect();
+    assert!(owners.iter().any(|owner| owner.address == "renamed"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_invalid_value_is_refused_by_the_plan() {
+    let lab = Lab::new();
+    let plan = lab.plan(Some(graph(&[("a", "toy.Tags", json!({"size": 0}))], &lab.cloud))).await;
+    let said: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["`a` (toy.Tags): `/size` must be above zero"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn protected_data_is_neither_replaced_nor_destroyed_unasked() {
+    let lab = Lab::new();
+    let declared =
+        |color: &str| vec![("n", "toy.Name", json!({"name": "n", "color": color, "protect": true}))];
+    lab.apply(graph(&declared("red"), &lab.cloud)).await;
+    let plan = lab.plan(Some(graph(&declared("blue"), &lab.cloud))).await;
+    assert_eq!(plan.step("n").unwrap().action, Action::Replace(Replace::DeleteFirst));
+    assert_eq!(plan.refusals.len(), 1);
+    assert_eq!(lab.plan(None).await.refusals.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_is_remembered_as_a_fingerprint_and_sent_again_when_it_changes() {
+    let lab = Lab::new();
+    let declared = |secret: &str| vec![("n", "toy.Tags", json!({"size": 1, "secret": secret}))];
+    lab.apply(graph(&declared("hunter2"), &lab.cloud)).await;
+    for file in std::fs::read_dir(lab.folder.path()).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(!text.contains("hunter2"));
+    }
+    assert!(lab.plan(Some(graph(&declared("hunter2"), &lab.cloud))).await.is_empty());
+    let plan = lab.plan(Some(graph(&declared("changed"), &lab.cloud))).await;
+    assert!(plan.step("n").unwrap().changes[0].sensitive);
+}

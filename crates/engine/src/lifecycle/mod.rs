@@ -1,0 +1,6 @@
+//! The engine as a whole, over the toy cloud: one file per behaviour.
+
+mod basics;
+mod crashes;
+mod random;
+mod replacement;

@@ -1,0 +1,70 @@
+//! Replacements: both orders, and how they reach dependants.
+
+use serde_json::json;
+
+use crate::Replace;
+use crate::plan::{Action, Reason};
+use crate::testing::{Declared, Lab, graph};
+
+fn chain(first: &'static str, color: &str, hold: bool) -> Declared {
+    let reference = json!({"$ref": "first.id"});
+    let second = if hold {
+        json!({"name": "s", "uses": [reference]})
+    } else {
+        json!({"name": "s", "parent": reference})
+    };
+    vec![("first", first, json!({"name": "f", "color": color})), ("second", "toy.Name", second)]
+}
+
+async fn replace(lab: &Lab, before: Declared, after: Declared) -> Vec<(String, Action)> {
+    lab.apply(graph(&before, &lab.cloud)).await;
+    let plan = lab.plan(Some(graph(&after, &lab.cloud))).await;
+    lab.apply(graph(&after, &lab.cloud)).await;
+    assert_eq!(lab.cloud.things().len(), after.len());
+    assert!(lab.plan(Some(graph(&after, &lab.cloud))).await.is_empty());
+    plan.steps.iter().map(|step| (step.address.to_string(), step.action)).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn delete_first_takes_its_dependants_with_it() {
+    let lab = Lab::new();
+    let steps = replace(&lab, chain("toy.Tags", "red", false), chain("toy.Tags", "blue", false)).await;
+    let anew = Action::Replace(Replace::DeleteFirst);
+    assert_eq!(steps, [("first".to_owned(), anew), ("second".to_owned(), anew)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dependant_that_holds_on_is_replaced_too() {
+    let lab = Lab::new();
+    lab.apply(graph(&chain("toy.Tags", "red", true), &lab.cloud)).await;
+    let plan = lab.plan(Some(graph(&chain("toy.Tags", "blue", true), &lab.cloud))).await;
+    let second = plan.step("second").unwrap();
+    assert!(second.reasons.iter().any(|reason| matches!(reason, Reason::Holds { .. })), "{second:?}");
+    lab.apply(graph(&chain("toy.Tags", "blue", true), &lab.cloud)).await;
+    assert_eq!(lab.cloud.things().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_first_moves_dependants_over_before_the_old_one_goes() {
+    let lab = Lab::new();
+    let steps = replace(&lab, chain("toy.Token", "red", true), chain("toy.Token", "blue", true)).await;
+    let expected =
+        [("first".to_owned(), Action::Replace(Replace::CreateFirst)), ("second".to_owned(), Action::Update)];
+    assert_eq!(steps, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_stops_its_dependants_only() {
+    let lab = Lab::new();
+    let outcome = {
+        let declared = vec![
+            ("a", "toy.Token", json!({"color": "red", "uses": ["missing"]})),
+            ("b", "toy.Tags", json!({"parent": {"$ref": "a.id"}})),
+            ("c", "toy.Tags", json!({"size": 1})),
+        ];
+        lab.run(Some(graph(&declared, &lab.cloud))).await.unwrap()
+    };
+    assert_eq!(outcome.failed.len(), 1, "one root cause");
+    assert_eq!(outcome.skipped.len(), 1, "its dependant is not tried");
+    assert_eq!(outcome.done.len(), 1, "everything else goes on");
+}

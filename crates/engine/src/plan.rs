@@ -1,0 +1,212 @@
+//! What would change, and why.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::graph::Node;
+use crate::{Address, Change, Id, Replace};
+
+/// What is to be done with one resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// It is as it should be.
+    NoOp,
+    /// It does not exist.
+    Create,
+    /// It can be changed in place.
+    Update,
+    /// It has to be made anew, in this order.
+    Replace(Replace),
+    /// It is not wanted any more.
+    Delete,
+}
+
+impl Action {
+    /// How much an action can cost the user, in a strict order: what was approved may turn out lesser
+    /// once every value is known, never worse.
+    #[must_use]
+    pub const fn severity(self) -> u8 {
+        match self {
+            Self::NoOp => 0,
+            Self::Create => 1,
+            Self::Update => 2,
+            Self::Replace(_) => 3,
+            Self::Delete => 4,
+        }
+    }
+}
+
+/// Why a step exists.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "reason")]
+#[expect(missing_docs, reason = "fields repeat what the variant says")]
+pub enum Reason {
+    /// It was never created.
+    New,
+    /// An earlier run began to create it, and nothing came of it.
+    NeverArrived,
+    /// State knows it under this id, but it is gone: somebody deleted it.
+    DeletedOutside { id: Id },
+    /// It exists with our tags, but state does not know it: it is taken over.
+    Adopted { id: Id },
+    /// The stack file changed.
+    Changed,
+    /// Somebody changed it; it is put right.
+    Drifted,
+    /// This field cannot change in place.
+    Immutable { path: String },
+    /// It ended in a failed state.
+    Failed { why: String },
+    /// Its deletion is under way.
+    BeingDeleted,
+    /// A resource that it holds on to has to be deleted first.
+    Holds { address: Address },
+    /// The stack file does not declare it any more.
+    NotDeclared,
+    /// The whole stack is being destroyed.
+    Destroyed,
+    /// A replacement left this old object behind.
+    Deposed { id: Id },
+    /// The stack file says that it has a new address.
+    Moved { from: Address },
+}
+
+/// One change of a step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepChange {
+    /// Path, live value, desired value.
+    #[serde(flatten)]
+    pub change: Change,
+    /// Whether it forces a replacement.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub forces_replacement: bool,
+    /// Whether its values must not be shown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub sensitive: bool,
+    /// Whether the live value moved away from what was last applied.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub drift: bool,
+}
+
+/// What is to be done with one resource, and why.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The resource.
+    pub address: Address,
+    /// Its kind.
+    pub kind: String,
+    /// Where it lives.
+    pub scope: String,
+    /// What is to be done.
+    pub action: Action,
+    /// Why. Empty only for a no-op.
+    pub reasons: Vec<Reason>,
+    /// What differs: for updates and replacements.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<StepChange>,
+    /// What will be created, resolved as far as it is known: for creations and replacements.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<Value>,
+    /// The id of the live object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<Id>,
+    /// Old objects of this address that a replacement left behind, to be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deposed: Vec<Id>,
+    /// Whether it is in order but not ready yet, so that the run waits for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settling: bool,
+}
+
+impl Step {
+    /// Whether the step does anything, be it only in state.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        self.action != Action::NoOp || !self.reasons.is_empty() || !self.deposed.is_empty()
+    }
+}
+
+/// Why a plan must not be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each one is")]
+#[serde(rename_all = "snake_case", tag = "refusal")]
+pub enum Refusal {
+    #[error("`{address}` ({kind}) holds data and is protected, but the plan would {verb} it")]
+    Protected { address: Address, kind: String, verb: String },
+    #[error("`{address}` ({kind}) would be created, but {id} exists already and {owner}")]
+    Foreign { address: Address, kind: String, id: Id, owner: String },
+    #[error("`{address}` ({kind}) is found more than once: {}", list(ids))]
+    Ambiguous { address: Address, kind: String, ids: Vec<Id> },
+    #[error("`{address}` ({kind}): `{path}` {message}")]
+    Invalid { address: Address, kind: String, path: String, message: String },
+    #[error("state has `{address}` of kind `{kind}`, which this platctl does not know")]
+    UnknownKind { address: Address, kind: String },
+    #[error("`{from}` cannot move to `{to}`: {why}")]
+    Move { from: Address, to: Address, why: String },
+}
+
+fn list(ids: &[Id]) -> String {
+    ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// How many resources a plan adds, changes and destroys. A replacement counts as both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Counts {
+    pub add: usize,
+    pub change: usize,
+    pub destroy: usize,
+}
+
+/// Everything that would change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The stack's name.
+    pub stack: String,
+    /// The lineage of the state it was made from.
+    pub lineage: String,
+    /// The serial of the state it was made from.
+    pub serial: u64,
+    /// What was declared; empty for a destroy.
+    pub nodes: Vec<Node>,
+    /// One step for each resource, producers before consumers, then what is deleted.
+    pub steps: Vec<Step>,
+    /// Why it must not be carried out; empty for a sound plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refusals: Vec<Refusal>,
+}
+
+impl Plan {
+    /// Whether carrying it out would change nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        !self.steps.iter().any(Step::acts)
+    }
+
+    /// The step of an address.
+    #[must_use]
+    pub fn step(&self, address: &str) -> Option<&Step> {
+        self.steps.iter().find(|step| step.address.as_str() == address)
+    }
+
+    /// What is added, changed and destroyed.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for step in &self.steps {
+            match step.action {
+                Action::NoOp => {}
+                Action::Create => counts.add += 1,
+                Action::Update => counts.change += 1,
+                Action::Replace(_) => {
+                    counts.add += 1;
+                    counts.destroy += 1;
+                }
+                Action::Delete => counts.destroy += 1,
+            }
+            counts.destroy += step.deposed.len();
+        }
+        counts
+    }
+}

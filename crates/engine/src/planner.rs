@@ -1,0 +1,404 @@
+//! Desired graph, last state and live objects give a plan. Pure: it calls nothing and writes nothing.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use serde_json::Value;
+
+use crate::changes::is_under;
+use crate::diff::{Comparison, diff, is_sensitive};
+use crate::graph::{Entry, Graph, references};
+use crate::observe::Observed;
+use crate::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
+use crate::resolve::{Board, is_known, resolve};
+use crate::state::{Record, State};
+use crate::{Address, AnyLive, Catalog, Change, Id, Owner, Phase, Replace};
+
+/// What the user asked for beside the stack file.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    /// New address → old address of resources that were renamed in the file, and have been in `state`.
+    pub moved: BTreeMap<Address, Address>,
+    /// Whether protected data may be replaced and destroyed.
+    pub allow_data_loss: bool,
+}
+
+/// Renames records as the stack file says. Answers new → old for what really moved.
+pub fn apply_moves(
+    state: &mut State,
+    moved: &BTreeMap<Address, Address>,
+) -> (BTreeMap<Address, Address>, Vec<Refusal>) {
+    let (mut done, mut refusals) = (BTreeMap::new(), Vec::new());
+    for (from, to) in moved {
+        if !state.resources.contains_key(from) {
+            continue;
+        }
+        if state.resources.contains_key(to) {
+            let why = "both are in state".to_owned();
+            refusals.push(Refusal::Move { from: from.clone(), to: to.clone(), why });
+        } else if let Some(record) = state.resources.remove(from) {
+            state.resources.insert(to.clone(), record);
+            for record in state.resources.values_mut() {
+                for dependency in record.dependencies.iter_mut().filter(|dependency| *dependency == from) {
+                    *dependency = to.clone();
+                }
+            }
+            done.insert(to.clone(), from.clone());
+        }
+    }
+    (done, refusals)
+}
+
+/// Plans to converge the cloud to the graph.
+#[must_use]
+pub fn plan(
+    graph: &Graph,
+    state: &State,
+    observed: &Observed,
+    catalog: &dyn Catalog,
+    wishes: &Wishes,
+) -> Plan {
+    let mut planner = Planner {
+        graph,
+        state,
+        observed,
+        wishes,
+        board: Board::default(),
+        replaced: HashMap::new(),
+        plan: empty(state, graph.nodes()),
+    };
+    planner.plan.refusals.extend(observed.refusals.iter().cloned());
+    for entry in graph.in_order() {
+        planner.visit(entry);
+    }
+    for (address, record) in state.resources.iter().rev() {
+        if graph.get(address.as_str()).is_none() {
+            let step = deletion(address, record, observed, Reason::NotDeclared);
+            planner.plan.refusals.extend(refuse_deletion(&step, record, catalog, wishes));
+            planner.plan.steps.push(step);
+        }
+    }
+    planner.plan
+}
+
+/// Plans to delete everything that state knows.
+#[must_use]
+pub fn plan_destroy(state: &State, observed: &Observed, catalog: &dyn Catalog, wishes: &Wishes) -> Plan {
+    let mut plan = empty(state, Vec::new());
+    plan.refusals.extend(observed.refusals.iter().cloned());
+    for (address, record) in state.resources.iter().rev() {
+        let step = deletion(address, record, observed, Reason::Destroyed);
+        plan.refusals.extend(refuse_deletion(&step, record, catalog, wishes));
+        plan.steps.push(step);
+    }
+    plan
+}
+
+fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
+    Plan {
+        stack: state.stack.clone(),
+        lineage: state.lineage.clone(),
+        serial: state.serial,
+        nodes,
+        steps: Vec::new(),
+        refusals: Vec::new(),
+    }
+}
+
+fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Reason) -> Step {
+    let found = observed.found.get(address).map(|candidate| candidate.id.clone());
+    Step {
+        address: address.clone(),
+        kind: record.kind.clone(),
+        scope: record.scope.clone(),
+        action: Action::Delete,
+        reasons: vec![reason],
+        changes: Vec::new(),
+        desired: None,
+        id: record.object.as_ref().map(|object| object.id.clone()).or(found),
+        deposed: record.deposed.iter().map(|object| object.id.clone()).collect(),
+        settling: false,
+    }
+}
+
+fn refuse_deletion(step: &Step, record: &Record, catalog: &dyn Catalog, wishes: &Wishes) -> Option<Refusal> {
+    let kind = catalog.bind(&record.kind, &record.scope)?;
+    let loses = record.protect && kind.facts().holds_data && step.id.is_some() && !wishes.allow_data_loss;
+    loses.then(|| Refusal::Protected {
+        address: step.address.clone(),
+        kind: step.kind.clone(),
+        verb: "destroy".into(),
+    })
+}
+
+struct Planner<'a> {
+    graph: &'a Graph,
+    state: &'a State,
+    observed: &'a Observed,
+    wishes: &'a Wishes,
+    board: Board,
+    replaced: HashMap<Address, Replace>,
+    plan: Plan,
+}
+
+impl Planner<'_> {
+    fn visit(&mut self, entry: &Entry) {
+        let node = &entry.node;
+        let desired = resolve(&node.spec, &self.board);
+        let desired = match self.checked(entry, desired) {
+            Ok(desired) => desired,
+            Err(refusal) => return self.plan.refusals.push(refusal),
+        };
+        let live = self.observed.live(self.state, &node.address, &node.kind, &node.scope);
+        let mut step = match live {
+            None => self.creation(entry, desired.clone()),
+            Some(live) => self.comparison(entry, desired.clone(), live),
+        };
+        step.deposed = self.deposed(entry);
+        step.reasons.extend(step.deposed.iter().map(|id| Reason::Deposed { id: id.clone() }));
+        self.publish(entry, &step, live);
+        if let Some(refusal) = self.refuse(entry, &step) {
+            self.plan.refusals.push(refusal);
+        }
+        self.plan.steps.push(step);
+    }
+
+    /// A spec that is fully known is checked and normalised now: a plan that passes must not fail later.
+    fn checked(&self, entry: &Entry, desired: Value) -> Result<Value, Refusal> {
+        if !is_known(&desired) {
+            return Ok(desired);
+        }
+        entry.kind.resolve(desired).map_err(|error| Refusal::Invalid {
+            address: entry.node.address.clone(),
+            kind: entry.node.kind.clone(),
+            path: error.path,
+            message: error.message,
+        })
+    }
+
+    fn step(&self, entry: &Entry, action: Action, reasons: Vec<Reason>) -> Step {
+        Step {
+            address: entry.node.address.clone(),
+            kind: entry.node.kind.clone(),
+            scope: entry.node.scope.clone(),
+            action,
+            reasons,
+            changes: Vec::new(),
+            desired: None,
+            id: None,
+            deposed: Vec::new(),
+            settling: false,
+        }
+    }
+
+    fn creation(&self, entry: &Entry, desired: Value) -> Step {
+        let record = self.state.resources.get(&entry.node.address);
+        let reason = match record {
+            Some(Record { object: Some(object), .. }) => Reason::DeletedOutside { id: object.id.clone() },
+            Some(Record { creating: Some(_), .. }) => Reason::NeverArrived,
+            _ => Reason::New,
+        };
+        let mut step = self.step(entry, Action::Create, vec![reason]);
+        step.desired = Some(desired);
+        step
+    }
+
+    fn comparison(&self, entry: &Entry, desired: Value, live: &AnyLive) -> Step {
+        let changes = self.changes(entry, &desired, live);
+        let mut reasons = self.reasons(entry, &changes);
+        let held = self.held(entry, live).map(|address| Reason::Holds { address });
+        reasons.extend(match &live.phase {
+            Phase::Failed(why) => Some(Reason::Failed { why: why.clone() }),
+            Phase::Deleting => Some(Reason::BeingDeleted),
+            _ => held,
+        });
+        let anew = reasons.iter().any(|reason| {
+            matches!(
+                reason,
+                Reason::Immutable { .. }
+                    | Reason::Failed { .. }
+                    | Reason::BeingDeleted
+                    | Reason::Holds { .. }
+            )
+        });
+        let action = match (anew, changes.is_empty()) {
+            (true, _) => Action::Replace(self.order(entry, &desired, live, &reasons)),
+            (false, false) => Action::Update,
+            (false, true) => Action::NoOp,
+        };
+        let mut step = self.step(entry, action, reasons);
+        step.settling = matches!(live.phase, Phase::Settling(_));
+        step.id = Some(live.id.clone());
+        step.changes = changes;
+        if anew {
+            step.desired = Some(desired);
+        }
+        step
+    }
+
+    fn changes(&self, entry: &Entry, desired: &Value, live: &AnyLive) -> Vec<StepChange> {
+        let last = self.last(&entry.node.address, &live.id);
+        let owner = self.owner(entry, live);
+        let facts = entry.kind.facts();
+        let salt = &self.state.lineage;
+        let found = diff(&Comparison { facts, desired, live, last, owner: &owner, salt });
+        found
+            .into_iter()
+            .map(|change| StepChange {
+                forces_replacement: entry.kind.replaces(&change),
+                sensitive: is_sensitive(facts, &change.path),
+                drift: has_drifted(&change, last),
+                change,
+            })
+            .collect()
+    }
+
+    fn last(&self, address: &Address, id: &Id) -> &Value {
+        let object = self.state.resources.get(address).and_then(|record| record.object.as_ref());
+        object.filter(|object| object.id == *id).map_or(&Value::Null, |object| &object.spec)
+    }
+
+    fn owner(&self, entry: &Entry, live: &AnyLive) -> Owner {
+        let address = &entry.node.address;
+        let record = self.state.resources.get(address).and_then(|record| record.object.as_ref());
+        let recorded = record.filter(|object| object.id == live.id).map(|object| object.generation);
+        let tagged = live.owner.as_ref().map(|owner| owner.generation);
+        Owner {
+            stack: self.state.stack.clone(),
+            address: address.to_string(),
+            generation: recorded.or(tagged).unwrap_or(1),
+        }
+    }
+
+    fn reasons(&self, entry: &Entry, changes: &[StepChange]) -> Vec<Reason> {
+        let address = &entry.node.address;
+        let mut reasons = Vec::new();
+        if let Some(candidate) = self.observed.found.get(address) {
+            reasons.push(Reason::Adopted { id: candidate.id.clone() });
+        }
+        if let Some(from) = self.wishes.moved.get(address) {
+            reasons.push(Reason::Moved { from: from.clone() });
+        }
+        if changes.iter().any(|change| change.drift) {
+            reasons.push(Reason::Drifted);
+        }
+        if reasons.is_empty() && !changes.is_empty() {
+            reasons.push(Reason::Changed);
+        }
+        let immutable = changes.iter().filter(|change| change.forces_replacement);
+        reasons.extend(immutable.map(|change| Reason::Immutable { path: change.change.path.clone() }));
+        reasons
+    }
+
+    /// A resource that has to be deleted before this one can move on, while this one holds on to it.
+    fn held(&self, entry: &Entry, live: &AnyLive) -> Option<Address> {
+        let holds = entry.kind.facts().holds;
+        // An object on its way out lets go by itself.
+        if holds.is_empty() || live.phase == Phase::Deleting {
+            return None;
+        }
+        let declared = references(&entry.node.spec).into_iter().find(|reference| {
+            holds.iter().any(|path| is_under(&reference.at, path)) && self.goes_first(&reference.address)
+        });
+        declared.and_then(|reference| Address::new(reference.address).ok()).or_else(|| self.held_back(entry))
+    }
+
+    fn goes_first(&self, address: &str) -> bool {
+        self.replaced.get(address) == Some(&Replace::DeleteFirst)
+    }
+
+    /// Something that this resource no longer refers to, but whose deletion comes before the creation of
+    /// something that it refers to now. Neither could ever begin if this one stayed as it is until then.
+    fn held_back(&self, entry: &Entry) -> Option<Address> {
+        let address = &entry.node.address;
+        let record = self.state.resources.get(address)?;
+        let needed = self.all_producers(address);
+        let now: HashSet<&Address> = self.graph.producers(address.as_str()).map(|(address, _)| address).collect();
+        let mut left = record.dependencies.iter().filter(|dependency| !now.contains(dependency));
+        left.find(|dependency| self.precedes(dependency, &needed)).cloned()
+    }
+
+    /// Whether the deletion of `old` comes before the creation of one of `needed`.
+    fn precedes(&self, old: &Address, needed: &HashSet<Address>) -> bool {
+        if self.goes_first(old.as_str()) {
+            return needed.contains(old) || self.behind_old(old, needed);
+        }
+        self.graph.get(old.as_str()).is_none() && self.behind_old(old, needed)
+    }
+
+    fn behind_old(&self, old: &Address, needed: &HashSet<Address>) -> bool {
+        let record = self.state.resources.get(old);
+        record.is_some_and(|record| record.dependencies.iter().any(|next| self.precedes(next, needed)))
+    }
+
+    fn all_producers(&self, address: &Address) -> HashSet<Address> {
+        let (mut found, mut queue) = (HashSet::new(), vec![address.clone()]);
+        while let Some(address) = queue.pop() {
+            for (producer, _) in self.graph.producers(address.as_str()) {
+                if found.insert(producer.clone()) {
+                    queue.push(producer.clone());
+                }
+            }
+        }
+        found
+    }
+
+    fn order(&self, entry: &Entry, desired: &Value, live: &AnyLive, reasons: &[Reason]) -> Replace {
+        let must_go = reasons
+            .iter()
+            .any(|r| matches!(r, Reason::Failed { .. } | Reason::BeingDeleted | Reason::Holds { .. }));
+        // A producer that is deleted first waits for the deletion of its dependants, so they go first too.
+        let address = &entry.node.address;
+        let then = self.state.resources.get(address).into_iter().flat_map(|record| &record.dependencies);
+        let behind = self
+            .graph
+            .producers(address.as_str())
+            .map(|(producer, _)| producer)
+            .chain(then)
+            .any(|producer| self.replaced.get(producer) == Some(&Replace::DeleteFirst));
+        if must_go || behind {
+            return Replace::DeleteFirst;
+        }
+        entry.kind.replacement(&live.spec, is_known(desired).then_some(desired))
+    }
+
+    fn deposed(&self, entry: &Entry) -> Vec<Id> {
+        let record = self.state.resources.get(&entry.node.address);
+        let objects = record.into_iter().flat_map(|record| &record.deposed);
+        objects.map(|object| object.id.clone()).collect()
+    }
+
+    /// Tells consumers what will be known of this resource.
+    fn publish(&mut self, entry: &Entry, step: &Step, live: Option<&AnyLive>) {
+        let address = &entry.node.address;
+        match (step.action, live) {
+            (Action::NoOp, Some(live)) => self.board.set(address.clone(), &live.outputs),
+            (Action::Update, Some(live)) => {
+                self.board.set(address.clone(), &live.outputs);
+                let volatile = entry.kind.facts().volatile;
+                self.board.forget(address, |output| !volatile.contains(&output));
+            }
+            (Action::Replace(order), _) => {
+                self.replaced.insert(address.clone(), order);
+            }
+            _ => {}
+        }
+    }
+
+    fn refuse(&self, entry: &Entry, step: &Step) -> Option<Refusal> {
+        let protected = entry.node.protect && entry.kind.facts().holds_data && !self.wishes.allow_data_loss;
+        let loses = matches!(step.action, Action::Replace(_));
+        (protected && loses).then(|| Refusal::Protected {
+            address: step.address.clone(),
+            kind: step.kind.clone(),
+            verb: "replace".into(),
+        })
+    }
+}
+
+/// Whether the live value is no longer what was last applied, though that is still what is wanted.
+fn has_drifted(change: &Change, last: &Value) -> bool {
+    if change.path == crate::Changes::OWNER {
+        return change.before.is_some() && !last.is_null();
+    }
+    !last.is_null() && change.after.is_some() && last.pointer(&change.path) == change.after.as_ref()
+}

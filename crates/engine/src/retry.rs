@@ -1,0 +1,128 @@
+//! Repeating calls that may succeed later.
+
+use std::future::Future;
+use std::time::Duration;
+
+use rand::Rng;
+use tokio::time::Instant;
+
+use crate::{Class, CloudError, CloudResult};
+
+/// How often and how long a call is repeated.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The delay before the first repetition; it doubles from there, with jitter.
+    pub first: Duration,
+    /// The longest delay between two tries.
+    pub longest: Duration,
+    /// When to give up, counted from the first try.
+    pub limit: Duration,
+}
+
+impl Patience {
+    /// For reads: they answer soon or something is wrong.
+    pub const READ: Self = Self {
+        first: Duration::from_millis(100),
+        longest: Duration::from_secs(5),
+        limit: Duration::from_secs(60),
+    };
+
+    /// For mutating calls: patient up to a kind's own limit.
+    #[must_use]
+    pub const fn until(limit: Duration) -> Self {
+        Self { first: Duration::from_millis(200), longest: Duration::from_secs(10), limit }
+    }
+
+    /// The delay after the given number of failed tries: exponential, with full jitter above a half.
+    #[must_use]
+    pub fn delay(&self, tries: u32) -> Duration {
+        let doubled = self.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
+        doubled.min(self.longest).mul_f64(rand::rng().random_range(0.5..1.0))
+    }
+}
+
+/// Whether a read that failed like this is worth repeating.
+#[must_use]
+pub const fn read_may_recover(class: Class) -> bool {
+    matches!(class, Class::Throttled | Class::Busy | Class::Interrupted)
+}
+
+/// Repeats a call while its error is one that `again` accepts and patience lasts. `told` hears of each
+/// failed try and the delay before the next.
+///
+/// # Errors
+/// The first error that is not to be repeated, or the last one when patience ends.
+pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
+    patience: Patience,
+    again: impl Fn(&CloudError) -> bool,
+    mut told: impl FnMut(&CloudError, Duration),
+    mut call: impl FnMut() -> F,
+) -> CloudResult<T> {
+    let begun = Instant::now();
+    let mut tries = 0;
+    loop {
+        let error = match call().await {
+            Ok(value) => return Ok(value),
+            Err(error) => error,
+        };
+        tries += 1;
+        let delay = patience.delay(tries);
+        if !again(&error) || begun.elapsed() + delay > patience.limit {
+            return Err(error);
+        }
+        told(&error, delay);
+        tokio::time::sleep(delay).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn error(class: Class) -> CloudError {
+        CloudError::new(class, "toy:Call", "no")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn repeats_what_may_recover_until_it_does() {
+        let tries = Cell::new(0);
+        let result = retry(
+            Patience::READ,
+            |e| read_may_recover(e.class),
+            |_, _| {},
+            || {
+                tries.set(tries.get() + 1);
+                let n = tries.get();
+                async move { if n < 4 { Err(error(Class::Throttled)) } else { Ok(n) } }
+            },
+        );
+        assert_eq!(result.await, Ok(4));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_at_once_on_what_will_not_change() {
+        let tries = Cell::new(0);
+        let result: CloudResult<()> = retry(
+            Patience::READ,
+            |e| read_may_recover(e.class),
+            |_, _| {},
+            || {
+                tries.set(tries.get() + 1);
+                async { Err(error(Class::Denied)) }
+            },
+        )
+        .await;
+        assert_eq!(result.unwrap_err().class, Class::Denied);
+        assert_eq!(tries.get(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_when_patience_ends() {
+        let begun = Instant::now();
+        let result: CloudResult<()> =
+            retry(Patience::READ, |_| true, |_, _| {}, || async { Err(error(Class::Throttled)) }).await;
+        assert!(result.is_err());
+        assert!(begun.elapsed() <= Patience::READ.limit);
+    }
+}

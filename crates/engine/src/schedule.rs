@@ -1,0 +1,294 @@
+//! The order of work: which operations a plan takes, what each waits for, and which goes first.
+//!
+//! Pure: the executor drives it with real calls, the prediction drives it under virtual time.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use petgraph::Direction;
+use petgraph::algo::toposort;
+use petgraph::graph::{DiGraph, NodeIndex};
+use petgraph::visit::EdgeRef;
+
+use crate::graph::{Graph, Wait};
+use crate::plan::{Action, Plan, Step};
+use crate::state::State;
+use crate::{Address, Catalog, Id, Replace};
+
+/// The number of an operation within its schedule.
+pub type OpId = NodeIndex;
+
+/// What one operation does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Makes the address what it should be: creates, updates, or only waits and looks.
+    Converge(Action),
+    /// Deletes one object of the address and waits until it is gone; without an id only state forgets it.
+    Delete {
+        /// The object to delete.
+        id: Option<Id>,
+        /// Whether it was replaced, so that the address itself lives on.
+        deposed: bool,
+    },
+}
+
+/// One operation on one address.
+#[derive(Clone, Debug)]
+pub struct Op {
+    /// The resource.
+    pub address: Address,
+    /// What is done.
+    pub work: Work,
+    /// How long that usually takes.
+    pub usual: Duration,
+}
+
+/// Operations and what they wait for, with their progress.
+#[derive(Clone, Debug)]
+pub struct Schedule {
+    ops: DiGraph<Op, Wait>,
+    remaining: Vec<Duration>,
+    missing: Vec<usize>,
+    status: Vec<Status>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Status {
+    Waiting,
+    Started,
+    Accepted,
+    Done,
+    Stopped,
+}
+
+/// Operations that wait for each other in a circle. A plan over a sound graph makes none; if it does, it
+/// is refused before anything is changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the plan cannot be put in an order: `{address}` would have to wait for itself")]
+pub struct Knot {
+    /// One of the resources concerned.
+    pub address: Address,
+}
+
+impl Schedule {
+    /// Lays out a plan. `state` tells what each resource depended on when it was last applied.
+    ///
+    /// # Errors
+    /// When operations wait for each other in a circle.
+    pub fn new(
+        plan: &Plan,
+        graph: Option<&Graph>,
+        state: &State,
+        catalog: &dyn Catalog,
+    ) -> Result<Self, Knot> {
+        let mut layout = Layout { ops: DiGraph::new(), converge: HashMap::new(), delete: HashMap::new() };
+        for step in &plan.steps {
+            layout.add(step, catalog);
+        }
+        let mut edges = HashSet::new();
+        layout.edges_of_creation(plan, graph, &mut edges);
+        layout.edges_of_deletion(plan, graph, state, &mut edges);
+        let mut ops = layout.ops;
+        for (from, to, wait) in edges {
+            ops.add_edge(from, to, wait);
+        }
+        Self::from_ops(ops)
+    }
+
+    fn from_ops(ops: DiGraph<Op, Wait>) -> Result<Self, Knot> {
+        let order =
+            toposort(&ops, None).map_err(|cycle| Knot { address: ops[cycle.node_id()].address.clone() })?;
+        let mut remaining = vec![Duration::ZERO; ops.node_count()];
+        for op in order.into_iter().rev() {
+            let after = ops.neighbors(op).map(|next| remaining[next.index()]).max().unwrap_or_default();
+            remaining[op.index()] = ops[op].usual + after;
+        }
+        let missing =
+            ops.node_indices().map(|op| ops.edges_directed(op, Direction::Incoming).count()).collect();
+        let status = vec![Status::Waiting; ops.node_count()];
+        Ok(Self { ops, remaining, missing, status })
+    }
+
+    /// The operation of this number.
+    #[must_use]
+    pub fn op(&self, id: OpId) -> &Op {
+        &self.ops[id]
+    }
+
+    /// How many operations there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ops.node_count()
+    }
+
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.ops.node_count() == 0
+    }
+
+    /// Starts every operation whose waits are over, the longest remaining path first.
+    pub fn start_ready(&mut self) -> Vec<OpId> {
+        let waiting = |op: &OpId| self.status[op.index()] == Status::Waiting && self.missing[op.index()] == 0;
+        let mut ready: Vec<OpId> = self.ops.node_indices().filter(waiting).collect();
+        ready.sort_by_key(|op| (std::cmp::Reverse(self.remaining[op.index()]), op.index()));
+        for op in &ready {
+            self.status[op.index()] = Status::Started;
+        }
+        ready
+    }
+
+    /// The cloud accepted the operation: consumers that are content with that go on.
+    pub fn accepted(&mut self, op: OpId) {
+        if self.status[op.index()] == Status::Started {
+            self.status[op.index()] = Status::Accepted;
+            self.release(op, Wait::Accepted);
+        }
+    }
+
+    /// The operation is done.
+    pub fn done(&mut self, op: OpId) {
+        self.accepted(op);
+        if self.status[op.index()] == Status::Accepted {
+            self.status[op.index()] = Status::Done;
+            self.release(op, Wait::Ready);
+        }
+    }
+
+    fn release(&mut self, op: OpId, wait: Wait) {
+        for edge in self.ops.edges(op).filter(|edge| *edge.weight() == wait) {
+            self.missing[edge.target().index()] -= 1;
+        }
+    }
+
+    /// The operation failed: nothing that waits for it, however far behind, can start. Answers those.
+    pub fn failed(&mut self, op: OpId) -> Vec<OpId> {
+        self.status[op.index()] = Status::Stopped;
+        let (mut stopped, mut queue) = (Vec::new(), vec![op]);
+        while let Some(op) = queue.pop() {
+            for next in self.ops.neighbors(op) {
+                if self.status[next.index()] == Status::Waiting {
+                    self.status[next.index()] = Status::Stopped;
+                    stopped.push(next);
+                    queue.push(next);
+                }
+            }
+        }
+        stopped.sort_unstable();
+        stopped
+    }
+
+    /// Operations that have not been started.
+    pub fn not_started(&self) -> impl Iterator<Item = OpId> {
+        self.ops.node_indices().filter(|op| self.status[op.index()] == Status::Waiting)
+    }
+
+    /// What an operation waits for.
+    pub fn producers(&self, op: OpId) -> impl Iterator<Item = (OpId, Wait)> {
+        self.ops.edges_directed(op, Direction::Incoming).map(|edge| (edge.source(), *edge.weight()))
+    }
+}
+
+type Edges = HashSet<(OpId, OpId, Wait)>;
+
+struct Layout {
+    ops: DiGraph<Op, Wait>,
+    converge: HashMap<Address, OpId>,
+    /// Deletions of an address: the object that stood for it, and deposed ones.
+    delete: HashMap<Address, Vec<OpId>>,
+}
+
+impl Layout {
+    fn add(&mut self, step: &Step, catalog: &dyn Catalog) {
+        let timing = catalog.bind(&step.kind, &step.scope).map(|kind| kind.facts().timing);
+        let time = |of: fn(&crate::Timing) -> Duration| timing.as_ref().map(of).unwrap_or_default();
+        let usual = match step.action {
+            Action::NoOp if step.settling => time(|t| t.create),
+            Action::NoOp => Duration::ZERO,
+            Action::Update => time(|t| t.update),
+            _ => time(|t| t.create),
+        };
+        if step.action != Action::Delete {
+            let work = Work::Converge(step.action);
+            let op = self.ops.add_node(Op { address: step.address.clone(), work, usual });
+            self.converge.insert(step.address.clone(), op);
+        }
+        let mut delete = |id: Option<Id>, deposed: bool| {
+            let work = Work::Delete { id, deposed };
+            let op = self.ops.add_node(Op { address: step.address.clone(), work, usual: time(|t| t.delete) });
+            self.delete.entry(step.address.clone()).or_default().push(op);
+        };
+        match step.action {
+            Action::Delete => delete(step.id.clone(), false),
+            Action::Replace(order) => delete(step.id.clone(), order == Replace::CreateFirst),
+            _ => {}
+        }
+        for id in &step.deposed {
+            delete(Some(id.clone()), true);
+        }
+    }
+
+    fn edges_of_creation(&self, plan: &Plan, graph: Option<&Graph>, edges: &mut Edges) {
+        let Some(graph) = graph else { return };
+        for step in plan.steps.iter().filter(|step| step.action != Action::Delete) {
+            let Some(&consumer) = self.converge.get(&step.address) else { continue };
+            for (producer, wait) in graph.producers(step.address.as_str()) {
+                if let Some(&producer) = self.converge.get(producer) {
+                    edges.insert((producer, consumer, wait));
+                }
+            }
+        }
+    }
+
+    /// The operation by which a dependant that keeps its object moves on.
+    fn stays(&self, consumer: &Address) -> Option<OpId> {
+        let op = self.converge.get(consumer).copied()?;
+        matches!(self.ops[op].work, Work::Converge(Action::NoOp | Action::Update)).then_some(op)
+    }
+
+    /// A deletion waits for whatever may still use the object: dependants that go are deleted before
+    /// it, dependants that stay have moved on before it.
+    fn edges_of_deletion(&self, plan: &Plan, graph: Option<&Graph>, state: &State, edges: &mut Edges) {
+        let consumers = consumers(graph, state);
+        for step in &plan.steps {
+            let delete_first = step.action == Action::Replace(Replace::DeleteFirst);
+            let create_first = step.action == Action::Replace(Replace::CreateFirst);
+            for &delete in self.delete.get(&step.address).into_iter().flatten() {
+                let deposed = matches!(self.ops[delete].work, Work::Delete { deposed: true, .. });
+                let own = self.converge.get(&step.address).copied();
+                match own {
+                    Some(own) if deposed => edges.insert((own, delete, Wait::Ready)),
+                    Some(own) if delete_first => edges.insert((delete, own, Wait::Ready)),
+                    _ => false,
+                };
+                for consumer in consumers.get(&step.address).into_iter().flatten() {
+                    let gone = self.delete.get(consumer).into_iter().flatten();
+                    edges.extend(
+                        gone.filter(|gone| **gone != delete).map(|&gone| (gone, delete, Wait::Ready)),
+                    );
+                    let moves_on = deposed || create_first || step.action == Action::Delete;
+                    if let (true, Some(stays)) = (moves_on, self.stays(consumer)) {
+                        edges.insert((stays, delete, Wait::Ready));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who depends on whom, now or when last applied.
+fn consumers(graph: Option<&Graph>, state: &State) -> HashMap<Address, HashSet<Address>> {
+    let mut consumers: HashMap<Address, HashSet<Address>> = HashMap::new();
+    for (address, record) in &state.resources {
+        for producer in &record.dependencies {
+            consumers.entry(producer.clone()).or_default().insert(address.clone());
+        }
+    }
+    for entry in graph.into_iter().flat_map(Graph::in_order) {
+        let address = &entry.node.address;
+        for (producer, _) in graph.into_iter().flat_map(|graph| graph.producers(address.as_str())) {
+            consumers.entry(producer.clone()).or_default().insert(address.clone());
+        }
+    }
+    consumers
+}

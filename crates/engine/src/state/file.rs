@@ -1,0 +1,191 @@
+//! The state file.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rand::Rng;
+use serde::{Deserialize, Serialize};
+
+use super::{Record, StateError};
+use crate::Address;
+
+/// The format that this platctl reads and writes.
+const VERSION: u32 = 1;
+
+/// Everything that platctl remembers of a stack.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct State {
+    /// The format's version.
+    pub version: u32,
+    /// The stack's name.
+    pub stack: String,
+    /// Which state this is: 32 random hexadecimal digits, given at its beginning, kept for good.
+    pub lineage: String,
+    /// Counts the versions of this file.
+    pub serial: u64,
+    /// The account that the resources live in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// What is remembered of each resource.
+    pub resources: BTreeMap<Address, Record>,
+}
+
+impl State {
+    /// The state of a stack that was never applied.
+    #[must_use]
+    pub fn new(stack: &str) -> Self {
+        let lineage = format!("{:032x}", rand::rng().random::<u128>());
+        Self {
+            version: VERSION,
+            stack: stack.to_owned(),
+            lineage,
+            serial: 0,
+            account: None,
+            resources: BTreeMap::new(),
+        }
+    }
+
+    /// Reads a state file; none when there is no such file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no state of this stack, or is of a newer format.
+    pub fn read(path: &Path, stack: &str) -> Result<Option<Self>, StateError> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(StateError::io("read", path, error)),
+        };
+        let corrupt =
+            |why: serde_json::Error| StateError::Corrupt { path: path.to_owned(), why: why.to_string() };
+        let any: serde_json::Value = serde_json::from_slice(&text).map_err(corrupt)?;
+        let found = any.get("version").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        if found > u64::from(VERSION) {
+            return Err(StateError::Newer { path: path.to_owned(), found, known: VERSION });
+        }
+        let state: Self = serde_json::from_slice(&text).map_err(corrupt)?;
+        if state.stack != stack {
+            let (path, wanted) = (path.to_owned(), stack.to_owned());
+            return Err(StateError::OtherStack { path, found: state.stack, wanted });
+        }
+        Ok(Some(state))
+    }
+
+    /// Replaces the state file, durably: at every instant the old or the new one is there in full, and
+    /// once this returns the new one survives a power failure. The old one stays as `….backup`.
+    ///
+    /// # Errors
+    /// When a file cannot be written; the old one is then still in place.
+    pub fn write(&self, path: &Path) -> Result<(), StateError> {
+        let failed = |error: io::Error| StateError::io("write", path, error);
+        let mut text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
+        text.push(b'\n');
+        keep_backup(path).map_err(failed)?;
+        replace(path, &text).map_err(failed)
+    }
+}
+
+/// A second name for the present file, under which it survives its replacement.
+fn keep_backup(path: &Path) -> io::Result<()> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let link = sibling(path, ".backup.new");
+    remove_if_there(&link)?;
+    fs::hard_link(path, &link).or_else(|_| fs::copy(path, &link).map(drop))?;
+    fs::rename(&link, sibling(path, ".backup"))
+}
+
+fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The path with something added to its name.
+pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    path.with_file_name(name)
+}
+
+/// Replaces a file by rename, private to its owner, durably.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    create_folder(path)?;
+    let new = sibling(path, ".new");
+    remove_if_there(&new)?;
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    sync_folder(path)
+}
+
+/// Makes the folder of a file, private to its owner.
+pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder(path))
+}
+
+/// Makes renames and creations in the folder of a file durable.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn sample() -> State {
+        let mut state = State::new("s");
+        state.resources.insert(Address::new("a.b").unwrap(), Record::new("toy.Tags", "here"));
+        state
+    }
+
+    #[test]
+    fn reads_what_it_wrote_and_keeps_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deep/s.json");
+        assert_eq!(State::read(&path, "s").unwrap(), None);
+        let mut state = sample();
+        state.write(&path).unwrap();
+        state.serial = 1;
+        state.write(&path).unwrap();
+        assert_eq!(State::read(&path, "s").unwrap(), Some(state));
+        let before = State::read(&path.with_file_name("s.json.backup"), "s").unwrap().unwrap();
+        assert_eq!(before.serial, 0);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+    }
+
+    #[test]
+    fn a_file_cut_at_any_byte_is_an_error_never_another_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.json");
+        sample().write(&path).unwrap();
+        let whole = fs::read(&path).unwrap();
+        // Without its last newline the document is still complete.
+        for cut in 0..whole.len() - 1 {
+            fs::write(&path, &whole[..cut]).unwrap();
+            assert!(matches!(State::read(&path, "s"), Err(StateError::Corrupt { .. })), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn refuses_newer_formats_and_other_stacks() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.json");
+        fs::write(&path, r#"{"version": 2, "shiny": true}"#).unwrap();
+        assert!(matches!(State::read(&path, "s"), Err(StateError::Newer { found: 2, .. })));
+        sample().write(&path).unwrap();
+        assert!(matches!(State::read(&path, "t"), Err(StateError::OtherStack { .. })));
+    }
+}

@@ -1,0 +1,153 @@
+//! Who works on a stack. The lock is the operating system's: it dies with its process, so it is never stale.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::time::{Instant, sleep};
+
+use super::StateError;
+use super::file::create_folder;
+
+/// Who holds a lock, since when, from where, to do what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Holder {
+    pub command: String,
+    pub pid: u32,
+    pub host: String,
+    pub user: String,
+    /// RFC 3339, UTC.
+    pub since: String,
+}
+
+impl Holder {
+    /// This process, which is about to carry out `command`.
+    #[must_use]
+    pub fn here(command: &str) -> Self {
+        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let user = std::env::var("USER").unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+        let since = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+        Self { command: command.to_owned(), pid: std::process::id(), host, user, since }
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, pid, host, user, since } = self;
+        if command.is_empty() {
+            return f.write_str("another platctl is at work on it");
+        }
+        // It comes from a file, and goes to a terminal.
+        let text =
+            format!("`platctl {command}` of {user} on {host} (pid {pid}) is at work on it since {since}");
+        f.write_str(&text.replace(char::is_control, "\u{fffd}"))
+    }
+}
+
+/// A held lock. Released when dropped, or when the process ends in whatever way.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    path: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock, waiting for up to `timeout` while another process holds it.
+    ///
+    /// # Errors
+    /// When it is held by another for all that time, saying by whom; when the file cannot be opened.
+    pub async fn acquire(path: &Path, holder: &Holder, timeout: Duration) -> Result<Self, StateError> {
+        let failed = |error| StateError::io("lock", path, error);
+        create_folder(path).map_err(failed)?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(path).map_err(failed)?;
+        let deadline = Instant::now() + timeout;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(StateError::Locked { path: path.to_owned(), holder: said(&file) });
+                }
+                Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(200)).await,
+            }
+        }
+        let mut lock = Self { file, path: path.to_owned() };
+        lock.write(&serde_json::to_vec(holder).unwrap_or_default()).map_err(failed)?;
+        Ok(lock)
+    }
+
+    fn write(&mut self, text: &[u8]) -> std::io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(text)
+    }
+
+    /// The lock's file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // What stays in the file is only ever shown while somebody holds the lock.
+        let _ = self.write(b"");
+    }
+}
+
+/// What the holder wrote about itself.
+fn said(mut file: &File) -> Holder {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    let unknown = Holder {
+        command: String::new(),
+        pid: 0,
+        host: String::new(),
+        user: String::new(),
+        since: String::new(),
+    };
+    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(unknown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_held_lock_says_who_holds_it_and_ends_when_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.lock");
+        let held = Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO).await.unwrap();
+        let error = Lock::acquire(&path, &Holder::here("destroy"), Duration::ZERO).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("`platctl apply`"), "{text}");
+        assert!(text.contains(&std::process::id().to_string()), "{text}");
+        drop(held);
+        Lock::acquire(&path, &Holder::here("destroy"), Duration::ZERO).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_for_the_holder_to_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.lock");
+        let held = Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO).await.unwrap();
+        let holder = Holder::here("destroy");
+        let waiting = Lock::acquire(&path, &holder, Duration::from_secs(60));
+        let release = async {
+            sleep(Duration::from_secs(5)).await;
+            drop(held);
+        };
+        let (lock, ()) = tokio::join!(waiting, release);
+        assert_eq!(lock.unwrap().path(), path);
+    }
+}

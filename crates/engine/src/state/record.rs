@@ -1,0 +1,86 @@
+//! What platctl remembers of one resource.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{Address, Id};
+
+/// One address of a stack. It exists in state as long as any object, or the intent to make one, does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// The kind's name.
+    pub kind: String,
+    /// Where it lives: a region, a cluster.
+    pub scope: String,
+    /// The highest generation that was ever given out for this address.
+    pub generation: u32,
+    /// The object that stands for this address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Object>,
+    /// A creation whose answer is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creating: Option<Creating>,
+    /// Objects that were replaced and still have to be deleted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deposed: Vec<Object>,
+    /// What it depended on when it was last applied: the order of deletion is the reverse of this.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<Address>,
+    /// Whether it must not be replaced or destroyed if it holds data.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protect: bool,
+}
+
+/// A live object as it was last applied.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// The cloud's identifier.
+    pub id: Id,
+    /// Which creation of the address it is.
+    pub generation: u32,
+    /// The spec last applied; write-only values are fingerprints. Null until it was once in order.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub spec: Value,
+    /// The outputs last seen.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub outputs: Value,
+}
+
+/// The intent to create: durable before the call, gone once its outcome is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Creating {
+    /// The generation that the new object's tag carries.
+    pub generation: u32,
+    /// The idempotency token sent.
+    pub token: String,
+    /// When the call was last begun, in milliseconds since 1970.
+    pub since: u64,
+    /// What is being created; write-only values are fingerprints.
+    pub spec: Value,
+}
+
+impl Record {
+    /// A record of nothing yet.
+    #[must_use]
+    pub fn new(kind: impl Into<String>, scope: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            scope: scope.into(),
+            generation: 0,
+            object: None,
+            creating: None,
+            deposed: Vec::new(),
+            dependencies: Vec::new(),
+            protect: false,
+        }
+    }
+
+    /// Whether nothing is left to remember.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.object.is_none() && self.creating.is_none() && self.deposed.is_empty()
+    }
+}

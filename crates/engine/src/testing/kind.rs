@@ -1,0 +1,234 @@
+//! Four toy kinds: found by tags, by token, by a unique name, and untaggable.
+
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use serde_json::{Value, json};
+
+use super::{Cloud, Fault, Thing, When};
+use crate::{
+    AnyKind, AnyLive, AnyWanted, Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Facts,
+    Id, Identity, Owner, Permissions, Phase, Replace, SpecError, Timing,
+};
+
+const PERMISSIONS: Permissions = Permissions { read: &[], create: &[], update: &[], delete: &[] };
+
+/// The facts of a toy kind. `/color` and `/parent` are immutable, `/size` and `/uses` are not.
+pub(crate) fn facts(name: &str) -> Option<Facts> {
+    let (name, identity) = match name {
+        "toy.Tags" => ("toy.Tags", Identity::Tags),
+        "toy.Token" => ("toy.Token", Identity::Token),
+        "toy.Name" => ("toy.Name", Identity::Name),
+        "toy.Plain" => ("toy.Plain", Identity::Name),
+        _ => return None,
+    };
+    Some(Facts {
+        name,
+        replace_on: &["/color", "/parent", "/name"],
+        write_only: &["/secret"],
+        volatile: &[],
+        content_with_accepted: &["/hint"],
+        holds: &["/uses"],
+        shared_maps: &["/tags"],
+        outputs: &["id", "early"],
+        identity,
+        tagged: name != "toy.Plain",
+        holds_data: name == "toy.Name",
+        permissions: PERMISSIONS,
+        timing: Timing {
+            create: Duration::from_secs(if name == "toy.Token" { 100 } else { 1 }),
+            update: Duration::from_secs(1),
+            delete: Duration::from_secs(1),
+            limit: Duration::from_secs(600),
+        },
+    })
+}
+
+pub(crate) struct FakeKind {
+    pub facts: Facts,
+    pub cloud: Cloud,
+}
+
+pub(crate) fn map_strings(value: &Value, to: &dyn Fn(&str) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(to(text)),
+        Value::Array(items) => items.iter().map(|item| map_strings(item, to)).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), map_strings(value, to))).collect(),
+        _ => value.clone(),
+    }
+}
+
+fn mentions(value: &Value, id: &str) -> bool {
+    match value {
+        Value::String(text) => text == id,
+        Value::Array(items) => items.iter().any(|item| mentions(item, id)),
+        Value::Object(map) => map.values().any(|item| mentions(item, id)),
+        _ => false,
+    }
+}
+
+impl FakeKind {
+    /// Counts a mutating call; when it is its turn to be cut off, does so.
+    async fn mutation<T>(&self, act: impl FnOnce() -> CloudResult<T> + Send) -> CloudResult<T> {
+        let fault = {
+            let mut world = self.cloud.world.lock().unwrap();
+            world.mutations += 1;
+            let turn = world.mutations;
+            world.fault.filter(|(at, ..)| *at == turn)
+        };
+        let Some((_, when, fault)) = fault else { return act() };
+        let result = if when == When::After { Some(act()) } else { None };
+        if fault == Fault::Hang {
+            self.cloud.hung.notify_one();
+            std::future::pending::<()>().await;
+        }
+        drop(result);
+        Err(CloudError::new(Class::Interrupted, self.facts.name, "connection reset"))
+    }
+
+    fn error(&self, class: Class, message: &str) -> CloudError {
+        CloudError::new(class, self.facts.name, message)
+    }
+
+    fn make(&self, spec: &Value, claim: &Claim) -> CloudResult<Id> {
+        let mut world = self.cloud.world.lock().unwrap();
+        let same = |thing: &&Thing| thing.kind == self.facts.name;
+        match self.facts.identity {
+            Identity::Token => {
+                let mut mine = world.things.iter().filter(|(_, thing)| same(thing));
+                if let Some((id, thing)) = mine.find(|(_, thing)| thing.token == claim.token) {
+                    let unchanged = thing.spec == *spec;
+                    return if unchanged {
+                        Ok(id.clone())
+                    } else {
+                        Err(self.error(Class::Invalid, "token reused"))
+                    };
+                }
+            }
+            Identity::Name
+                if world.things.values().filter(same).any(|t| t.spec.get("name") == spec.get("name")) =>
+            {
+                return Err(self.error(Class::AlreadyExists, "that name is taken"));
+            }
+            _ => {}
+        }
+        let used = spec.get("uses").and_then(Value::as_array).into_iter().flatten();
+        for parent in spec.get("parent").into_iter().chain(used).filter_map(Value::as_str) {
+            if !world.things.contains_key(&Id::from(parent)) {
+                return Err(self.error(Class::NotFound, "no such parent"));
+            }
+        }
+        world.next += 1;
+        let id = Id::from(format!("{}-{}", self.facts.name, world.next));
+        let settling = world.settle;
+        let owner = self.facts.tagged.then(|| claim.owner.clone());
+        let thing =
+            Thing { kind: self.facts.name, spec: spec.clone(), owner, token: claim.token.clone(), settling };
+        world.things.insert(id.clone(), thing);
+        Ok(id)
+    }
+
+    fn change(&self, id: &Id, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+        let mut world = self.cloud.world.lock().unwrap();
+        let thing = world.things.get_mut(id).ok_or_else(|| self.error(Class::NotFound, "gone"))?;
+        for change in changes {
+            if change.path == Changes::OWNER {
+                thing.owner = Some(owner.clone());
+                continue;
+            }
+            let (parent, key) = change.path.rsplit_once('/').unwrap_or_default();
+            if parent == "/tags" && thing.spec.get("tags").is_none() {
+                thing.spec["tags"] = json!({});
+            }
+            let map = thing.spec.pointer_mut(parent).and_then(Value::as_object_mut).unwrap();
+            match &change.after {
+                Some(value) => drop(map.insert(key.to_owned(), value.clone())),
+                None => drop(map.remove(key)),
+            }
+        }
+        Ok(())
+    }
+
+    fn remove(&self, id: &Id) -> CloudResult<()> {
+        let mut world = self.cloud.world.lock().unwrap();
+        if world.things.values().any(|thing| mentions(&thing.spec, id.as_str())) {
+            return Err(self.error(Class::InUse, "something still uses it"));
+        }
+        world.things.remove(id).map(drop).ok_or_else(|| self.error(Class::NotFound, "gone"))
+    }
+}
+
+impl AnyKind for FakeKind {
+    fn facts(&self) -> &Facts {
+        &self.facts
+    }
+    fn declare(&self, spec: Value) -> Result<Value, SpecError> {
+        Ok(spec)
+    }
+    fn resolve(&self, spec: Value) -> Result<Value, SpecError> {
+        match spec.get("size") {
+            Some(size) if size == 0 => Err(SpecError::new("/size", "must be above zero")),
+            _ => Ok(spec),
+        }
+    }
+    fn replaces(&self, change: &Change) -> bool {
+        self.facts.replace_on.contains(&change.path.as_str())
+    }
+    fn replacement(&self, _live: &Value, _desired: Option<&Value>) -> Replace {
+        if self.facts.identity == Identity::Token { Replace::CreateFirst } else { Replace::DeleteFirst }
+    }
+
+    fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
+        Box::pin(async move {
+            let mut world = self.cloud.world.lock().unwrap();
+            world.reads += 1;
+            let matches = |thing: &Thing, wanted: &AnyWanted| match self.facts.identity {
+                Identity::Name => {
+                    wanted.spec.as_ref().is_some_and(|s| s.get("name") == thing.spec.get("name"))
+                }
+                _ => thing.owner.as_ref().is_some_and(|o| o.address == wanted.owner.address),
+            };
+            let find = |wanted: &AnyWanted| {
+                let mine = world.things.iter().filter(|(_, thing)| thing.kind == self.facts.name);
+                let found = mine.filter(|(_, thing)| matches(thing, wanted));
+                found.map(|(id, thing)| Candidate { id: id.clone(), owner: thing.owner.clone() }).collect()
+            };
+            Ok(wanted.iter().map(find).collect())
+        })
+    }
+
+    fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>> {
+        Box::pin(async move {
+            let mut world = self.cloud.world.lock().unwrap();
+            world.reads += 1;
+            let mut see = |id: &Id| {
+                let thing = world.things.get_mut(id)?;
+                let phase = if thing.settling > 0 { Phase::Settling("pending".into()) } else { Phase::Ready };
+                thing.settling = thing.settling.saturating_sub(1);
+                let mut spec = thing.spec.clone();
+                spec.as_object_mut().unwrap().remove("secret");
+                let outputs = json!({"id": id, "early": format!("early-{id}")});
+                Some(AnyLive { id: id.clone(), spec, outputs, owner: thing.owner.clone(), phase })
+            };
+            Ok(ids.iter().map(&mut see).collect())
+        })
+    }
+
+    fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {
+        Box::pin(self.mutation(|| self.make(spec, claim)))
+    }
+
+    fn update<'a>(
+        &'a self,
+        live: &'a AnyLive,
+        _spec: &'a Value,
+        changes: &'a Changes,
+        owner: &'a Owner,
+    ) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(self.mutation(|| self.change(&live.id, changes, owner)))
+    }
+
+    fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(self.mutation(|| self.remove(&live.id)))
+    }
+}

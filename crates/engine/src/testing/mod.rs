@@ -1,0 +1,96 @@
+//! A small cloud in memory, as strict as a real one, that can be cut off at any call.
+
+mod kind;
+mod stack;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value;
+use tokio::sync::Notify;
+
+pub(crate) use kind::{FakeKind, facts};
+pub(crate) use stack::{Declared, Lab, graph};
+
+use crate::{AnyKind, Catalog, Id, Owner};
+
+/// When a call is cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    Before,
+    After,
+}
+
+/// What a call that fails on demand does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Never answers, as when the caller is killed.
+    Hang,
+    /// Answers with a lost connection.
+    Lost,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Thing {
+    pub kind: &'static str,
+    pub spec: Value,
+    pub owner: Option<Owner>,
+    pub token: String,
+    /// Looks until it is ready; beyond that it is.
+    pub settling: u32,
+}
+
+#[derive(Default, Debug)]
+pub(crate) struct World {
+    pub things: BTreeMap<Id, Thing>,
+    pub next: u32,
+    pub mutations: usize,
+    pub reads: usize,
+    pub fault: Option<(usize, When, Fault)>,
+    pub settle: u32,
+}
+
+/// The fake provider: every toy kind over one world.
+#[derive(Clone, Default)]
+pub(crate) struct Cloud {
+    pub world: Arc<Mutex<World>>,
+    pub hung: Arc<Notify>,
+}
+
+impl Cloud {
+    pub(crate) fn things(&self) -> BTreeMap<Id, Thing> {
+        self.world.lock().unwrap().things.clone()
+    }
+
+    /// What there is, without ids and generations: the same for every way of getting there.
+    pub(crate) fn shape(&self) -> Vec<String> {
+        let things = self.things();
+        // An untagged thing is told by its name.
+        let address = |text: &str| match things.get(&Id::from(text)) {
+            Some(Thing { owner: Some(owner), .. }) => format!("<{}>", owner.address),
+            Some(thing) => format!("<{}>", thing.spec["name"]),
+            None => text.to_owned(),
+        };
+        let mut shape: Vec<String> = things
+            .values()
+            .map(|thing| {
+                let owner = thing.owner.as_ref().map_or("-", |owner| owner.address.as_str());
+                let spec = kind::map_strings(&thing.spec, &address);
+                format!("{owner} {} {spec}", thing.kind)
+            })
+            .collect();
+        shape.sort();
+        shape
+    }
+}
+
+impl Catalog for Cloud {
+    fn bind(&self, kind: &str, _scope: &str) -> Option<Arc<dyn AnyKind>> {
+        let facts = facts(kind)?;
+        Some(Arc::new(FakeKind { facts, cloud: self.clone() }))
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        vec!["toy.Tags", "toy.Token", "toy.Name", "toy.Plain"]
+    }
+}

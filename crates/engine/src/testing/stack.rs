@@ -1,0 +1,108 @@
+//! A stack of toys on disk, and the runs over it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::{Cloud, Fault, When};
+use crate::execute::{Options, Outcome};
+use crate::flow::{Prepared, Request, prepare};
+use crate::graph::{Graph, Node};
+use crate::plan::Plan;
+use crate::state::{Holder, Session, Store};
+use crate::{Address, stop};
+
+/// What a stack declares: address, kind, spec.
+pub(crate) type Declared = Vec<(&'static str, &'static str, Value)>;
+
+pub(crate) fn graph(declared: &[(impl AsRef<str>, &str, Value)], cloud: &Cloud) -> Graph {
+    let node = |(address, kind, spec): &(_, &str, Value)| Node {
+        address: Address::new(AsRef::<str>::as_ref(address)).unwrap(),
+        kind: (*kind).to_owned(),
+        scope: "here".into(),
+        spec: spec.clone(),
+        after: Vec::new(),
+        protect: spec.get("protect") == Some(&json!(true)),
+    };
+    Graph::new(declared.iter().map(node).collect(), cloud).unwrap()
+}
+
+/// A cloud and a state folder.
+pub(crate) struct Lab {
+    pub cloud: Cloud,
+    pub folder: tempfile::TempDir,
+}
+
+impl Lab {
+    pub(crate) fn new() -> Self {
+        Self { cloud: Cloud::default(), folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        Store::at(self.folder.path(), "toys")
+    }
+
+    pub(crate) async fn session(&self) -> Arc<Session> {
+        Arc::new(self.store().open(&Holder::here("apply"), Duration::ZERO).await.unwrap())
+    }
+
+    async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
+        let request = Request { graph, ..Request::default() };
+        prepare(request, session.state(), &self.cloud).await.unwrap()
+    }
+
+    pub(crate) async fn plan(&self, graph: Option<Graph>) -> Plan {
+        let state = self.store().read().unwrap().state;
+        let request = Request { graph, ..Request::default() };
+        prepare(request, state, &self.cloud).await.unwrap().plan
+    }
+
+    /// Plans and carries out; with a fault, may end in the middle, as killed.
+    pub(crate) async fn run(&self, graph: Option<Graph>) -> Option<Outcome> {
+        let session = self.session().await;
+        let prepared = self.prepare(graph, &session).await;
+        assert_eq!(prepared.plan.refusals, []);
+        let (_stopper, stop) = stop::channel();
+        let options = Options { grace: Duration::ZERO, ..Options::default() };
+        let work = prepared.carry_out(
+            session.clone(),
+            Arc::new(self.cloud.clone()),
+            (Arc::new(|_| ()), stop, options),
+        );
+        let outcome = tokio::select! {
+            outcome = work => outcome.unwrap(),
+            () = self.cloud.hung.notified() => {
+                // A killed process lets go of its lock; the tasks of this one have to end first.
+                while Arc::strong_count(&session) > 1 {
+                    tokio::task::yield_now().await;
+                }
+                return None;
+            }
+        };
+        session.finish().await.unwrap();
+        Some(outcome)
+    }
+
+    pub(crate) async fn apply(&self, graph: Graph) {
+        let outcome = self.run(Some(graph)).await.unwrap();
+        assert!(outcome.is_complete(), "{outcome:?}");
+    }
+
+    pub(crate) async fn destroy(&self) {
+        let outcome = self.run(None).await.unwrap();
+        assert!(outcome.is_complete(), "{outcome:?}");
+    }
+
+    pub(crate) fn fault(&self, at: usize, when: When, fault: Fault) {
+        let mut world = self.cloud.world.lock().unwrap();
+        world.mutations = 0;
+        world.fault = Some((at, when, fault));
+    }
+
+    pub(crate) fn calm(&self) -> usize {
+        let mut world = self.cloud.world.lock().unwrap();
+        world.fault = None;
+        std::mem::take(&mut world.mutations)
+    }
+}
