@@ -277,15 +277,17 @@ pub trait Kind: Sized + Send + Sync + 'static {
 /// Declares the outputs of a kind: the struct, its list of names, and one typed reference each in `out`.
 ///
 /// ```
-/// # pub struct Vpc;
-/// platctl_engine::outputs! {
-///     /// What others take from a VPC.
-///     Vpc {
-///         /// `vpc-…`.
-///         VPC_ID: vpc_id: String,
+/// mod vpc {
+///     pub struct Vpc;
+///     platctl_engine::outputs! {
+///         /// What others take from a VPC.
+///         Vpc {
+///             /// `vpc-…`.
+///             VPC_ID: vpc_id: String,
+///         }
 ///     }
 /// }
-/// assert_eq!(out::VPC_ID.name(), "vpc_id");
+/// assert_eq!(vpc::out::VPC_ID.name(), "vpc_id");
 /// ```
 #[macro_export]
 macro_rules! outputs {

@@ -106,6 +106,8 @@ fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
 
 fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Reason) -> Step {
     let found = observed.found.get(address).map(|candidate| candidate.id.clone());
+    let recorded = record.object.as_ref().map(|object| object.id.clone());
+    let beside = found.clone().filter(|_| recorded.is_some());
     Step {
         address: address.clone(),
         kind: record.kind.clone(),
@@ -114,8 +116,8 @@ fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Rea
         reasons: vec![reason],
         changes: Vec::new(),
         desired: None,
-        id: record.object.as_ref().map(|object| object.id.clone()).or(found),
-        deposed: record.deposed.iter().map(|object| object.id.clone()).collect(),
+        id: recorded.or(found),
+        deposed: record.deposed.iter().map(|object| object.id.clone()).chain(beside).collect(),
         settling: false,
     }
 }
@@ -312,7 +314,8 @@ impl Planner<'_> {
         let address = &entry.node.address;
         let record = self.state.resources.get(address)?;
         let needed = self.all_producers(address);
-        let now: HashSet<&Address> = self.graph.producers(address.as_str()).map(|(address, _)| address).collect();
+        let now: HashSet<&Address> =
+            self.graph.producers(address.as_str()).map(|(address, _)| address).collect();
         let mut left = record.dependencies.iter().filter(|dependency| !now.contains(dependency));
         left.find(|dependency| self.precedes(dependency, &needed)).cloned()
     }
@@ -361,10 +364,17 @@ impl Planner<'_> {
         entry.kind.replacement(&live.spec, is_known(desired).then_some(desired))
     }
 
+    /// Old objects of the address: deposed ones, and the one whose replacement was created by a run that
+    /// was cut off before it could say so.
     fn deposed(&self, entry: &Entry) -> Vec<Id> {
-        let record = self.state.resources.get(&entry.node.address);
-        let objects = record.into_iter().flat_map(|record| &record.deposed);
-        objects.map(|object| object.id.clone()).collect()
+        let address = &entry.node.address;
+        let Some(record) = self.state.resources.get(address) else { return Vec::new() };
+        let found = self.observed.found.get(address).map(|candidate| &candidate.id);
+        let replaced = record.object.iter().filter(|object| {
+            let live = self.observed.get(&record.kind, &record.scope, &object.id).is_some();
+            live && found.is_some_and(|found| *found != object.id)
+        });
+        record.deposed.iter().chain(replaced).map(|object| object.id.clone()).collect()
     }
 
     /// Tells consumers what will be known of this resource.

@@ -254,7 +254,7 @@ impl Run {
         let facts = goal.kind().facts();
         let mut new = record.clone();
         new.protect = goal.entry.node.protect;
-        new.dependencies = self.dependencies(goal.address);
+        new.dependencies = self.dependencies(goal.address, &record);
         let generation = record.object.as_ref().map_or(1, |object| object.generation);
         new.object = Some(Object {
             id: live.id.clone(),
@@ -268,11 +268,17 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn dependencies(&self, address: &Address) -> Vec<Address> {
+    /// What the address depends on; while an old object of it is still there, what that one did, too.
+    pub(super) fn dependencies(&self, address: &Address, record: &Record) -> Vec<Address> {
         let producers = self.graph.iter().flat_map(|graph| graph.producers(address.as_str()));
         let mut dependencies: Vec<Address> =
             producers.map(|(producer, _): (&Address, Wait)| producer.clone()).collect();
+        let only_one = record.deposed.is_empty() && record.creating.is_none();
+        if !only_one || self.observed.found.contains_key(address) {
+            dependencies.extend(record.dependencies.iter().cloned());
+        }
         dependencies.sort();
+        dependencies.dedup();
         dependencies
     }
 }

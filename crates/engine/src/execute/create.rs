@@ -47,7 +47,7 @@ impl Run {
         for tries in 1.. {
             record.generation = record.generation.max(creating.generation);
             record.creating = Some(creating.clone());
-            record.dependencies = self.dependencies(goal.address);
+            record.dependencies = self.dependencies(goal.address, &record);
             record.protect = goal.entry.node.protect;
             self.session.intent(Verb::Create, goal.address, Some(record.clone())).await?;
             let (error, lost) = match self.try_create(goal, &record, &creating).await? {

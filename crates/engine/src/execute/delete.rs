@@ -22,16 +22,24 @@ impl Run {
     ) -> Result<(), StepError> {
         let Some(record) = self.recorded_or_found(address, id) else { return Ok(()) };
         let Some(id) = id else { return self.delete_nameless(address, record).await };
-        if deposed && !record.deposed.iter().any(|old| old.id == *id) {
+        let stays = self.keep.contains_key(address);
+        if deposed && stays && !record.deposed.iter().any(|old| old.id == *id) {
             // The replacement turned out to be unnecessary: this object is the one that stands.
             return Ok(());
         }
         if let Some(live) = self.observed.get(&record.kind, &record.scope, id) {
             self.delete_live(address, &record, live).await?;
         }
-        // Deposed objects of one address may be deleted side by side: what counts is the record now.
+        // Objects of one address may be deleted side by side: what counts is the record now.
         let record = self.session.record(address).unwrap_or(record);
-        self.forget(address, record, Some(id)).await
+        self.forget(address, record, Some(id)).await?;
+        match self.session.record(address) {
+            // A creation that was begun and never seen again may still arrive.
+            Some(left) if !stays && !self.observed.found.contains_key(address) && left.object.is_none() => {
+                self.delete_nameless(address, left).await
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The record of the address; for an object that state never knew, one made up for it.
@@ -118,8 +126,9 @@ impl Run {
         if id.is_none() || record.object.as_ref().is_some_and(|object| Some(&object.id) == id) {
             record.object = None;
         }
-        if !self.keep.contains_key(address) {
-            // An object that was found by its tags has no other trace than the intent to create it.
+        // An object that was found by its tags has no other trace than the intent to create it.
+        let found = self.observed.found.get(address).map(|candidate| &candidate.id);
+        if id.is_none() || found == id {
             record.creating = None;
         }
         let over = record.is_empty() && !self.keep.contains_key(address);
