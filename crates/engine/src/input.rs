@@ -18,20 +18,20 @@ pub trait Data: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'st
 impl<T: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static> Data for T {}
 
 /// The stage of a spec: declared or resolved.
-pub trait Stage: Clone + Debug + Send + Sync + 'static {
+pub trait Stage: Clone + Debug + PartialEq + Send + Sync + 'static {
     /// A field of type `T` that may come from another resource.
     type In<T: Data>: Data;
 }
 
 /// A spec as a stack states it, with references.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Declared {}
 impl Stage for Declared {
     type In<T: Data> = Input<T>;
 }
 
 /// A spec as the cloud takes it, every reference replaced by its value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Resolved {}
 impl Stage for Resolved {
     type In<T: Data> = T;

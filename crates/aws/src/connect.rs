@@ -1,0 +1,235 @@
+//! Connecting: credentials, region, account, and the clients of each region.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+use aws_smithy_types::retry::RetryConfig;
+use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
+
+use crate::budget::Budgets;
+use crate::errors::cloud_error;
+use crate::registry;
+use crate::transport::{Calls, Meter, Metered};
+use crate::{Cloud, ec2};
+
+/// How to connect.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The region; by default what the AWS SDK finds in the environment.
+    pub region: Option<String>,
+    /// The profile of the AWS configuration.
+    pub profile: Option<String>,
+    /// Where to send every call; by default AWS.
+    pub endpoint_url: Option<String>,
+    /// Key id and secret key, for an emulator; by default the SDK's chain of providers.
+    pub credentials: Option<(String, String)>,
+    /// Whether to keep to AWS's request budgets.
+    pub budgets: bool,
+}
+
+/// Who the credentials belong to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The account's number.
+    pub account: String,
+    /// The partition: `aws`, `aws-cn`, …
+    pub partition: String,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+/// Why there is no connection. Nothing was changed.
+#[derive(Clone, Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each one is")]
+pub enum ConnectError {
+    #[error("no AWS region is set: write `region:` into the stack file, or use --region or AWS_REGION")]
+    NoRegion,
+    #[error(
+        "there are no AWS credentials: set AWS_PROFILE (or --profile), log in with `aws sso login`, or set \
+         AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
+    )]
+    NoCredentials(String),
+    #[error("AWS refuses these credentials: {0}. Renew them, then run again")]
+    BadCredentials(CloudError),
+    #[error("{endpoint} does not answer: {error}. Is the address right, and the network up?")]
+    Unreachable { endpoint: String, error: CloudError },
+    #[error("cannot find out which account this is: {0}")]
+    Other(CloudError),
+}
+
+/// AWS: all kinds, in all regions, through one HTTP client.
+#[derive(Debug)]
+pub struct Aws {
+    config: SdkConfig,
+    meter: Meter,
+    identity: Identity,
+    region: String,
+    clouds: Mutex<HashMap<String, Arc<Cloud>>>,
+}
+
+/// Connects, and asks whose credentials these are.
+///
+/// # Errors
+/// When there is no region, no valid credentials, or no answer.
+pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
+    let budgets = options.budgets.then(Arc::<Budgets>::default);
+    let meter = Meter { calls: Arc::default(), budgets };
+    let config = load(&options, &meter).await;
+    let region = config.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?;
+    let identity = who(&config, &meter).await?;
+    Ok(Aws { config, meter, identity, region, clouds: Mutex::default() })
+}
+
+async fn load(options: &Options, meter: &Meter) -> SdkConfig {
+    let plain =
+        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(Duration::from_secs(60))
+        .operation_attempt_timeout(Duration::from_secs(90));
+    // The engine repeats calls itself: it knows which creations may be repeated, the SDK does not.
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(SharedHttpClient::new(Metered::new(plain, meter.clone())))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.build());
+    if let Some(region) = &options.region {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(url) = &options.endpoint_url {
+        loader = loader.endpoint_url(url);
+    }
+    if let Some((id, secret)) = &options.credentials {
+        let credentials = Credentials::new(id, secret, None, None, "platctl");
+        loader = loader.credentials_provider(SharedCredentialsProvider::new(credentials));
+    }
+    loader.load().await
+}
+
+async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError> {
+    let builder =
+        aws_sdk_sts::config::Builder::from(config).interceptor(SharedInterceptor::new(meter.clone()));
+    let sts = aws_sdk_sts::Client::from_conf(builder.build());
+    let answer = sts.get_caller_identity().send().await.map_err(|e| {
+        let error = cloud_error("sts:GetCallerIdentity", e);
+        match (error.class, &error.code) {
+            (Class::Unauthenticated, None) => ConnectError::NoCredentials(error.message),
+            (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
+            (Class::Unreachable | Class::Interrupted, None) => {
+                let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
+                ConnectError::Unreachable { endpoint, error }
+            }
+            _ => ConnectError::Other(error),
+        }
+    })?;
+    let arn = answer.arn().unwrap_or_default().to_owned();
+    let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws").to_owned();
+    Ok(Identity { account: answer.account().unwrap_or_default().to_owned(), partition, arn })
+}
+
+impl Aws {
+    /// All kinds without a connection: for checking specs. Their verbs must not be called.
+    #[must_use]
+    pub fn offline(region: &str) -> Self {
+        let credentials = Credentials::new("offline", "offline", None, None, "platctl");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .build();
+        let identity =
+            Identity { account: "000000000000".into(), partition: "aws".into(), arn: String::new() };
+        let region = region.to_owned();
+        Self { config, meter: Meter::default(), identity, region, clouds: Mutex::default() }
+    }
+
+    /// Who the credentials belong to.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The region that the stack lives in.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// The calls made so far.
+    #[must_use]
+    pub fn calls(&self) -> &Calls {
+        &self.meter.calls
+    }
+
+    /// The names of a region's availability zones that are open to this account, in order.
+    ///
+    /// # Errors
+    /// What EC2 answers.
+    pub async fn zones(&self, region: &str) -> CloudResult<Vec<String>> {
+        ec2::zones(&self.cloud(region)).await
+    }
+
+    /// The clients of a region, made when first asked for.
+    #[must_use]
+    pub fn cloud(&self, region: &str) -> Arc<Cloud> {
+        let mut clouds = self.clouds.lock().unwrap_or_else(PoisonError::into_inner);
+        clouds.entry(region.to_owned()).or_insert_with(|| Arc::new(self.clients(region))).clone()
+    }
+
+    fn clients(&self, region: &str) -> Cloud {
+        let here = Region::new(region.to_owned());
+        let iam = Region::new(match self.identity.partition.as_str() {
+            "aws-cn" => "cn-north-1",
+            "aws-us-gov" => "us-gov-west-1",
+            _ => "us-east-1",
+        });
+        let meter = || SharedInterceptor::new(self.meter.clone());
+        macro_rules! client {
+            ($sdk:ident, $region:expr) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(&self.config)
+                        .region($region.clone())
+                        .interceptor(meter())
+                        .build(),
+                )
+            };
+        }
+        // An emulator has no host of its own for each bucket.
+        let path_style = self.config.endpoint_url().is_some();
+        let s3 = aws_sdk_s3::config::Builder::from(&self.config)
+            .region(here.clone())
+            .interceptor(meter())
+            .force_path_style(path_style)
+            .build();
+        Cloud {
+            region: region.to_owned(),
+            account: self.identity.account.clone(),
+            partition: self.identity.partition.clone(),
+            ec2: client!(aws_sdk_ec2, here),
+            iam: client!(aws_sdk_iam, iam),
+            kms: client!(aws_sdk_kms, here),
+            s3: aws_sdk_s3::Client::from_conf(s3),
+            logs: client!(aws_sdk_cloudwatchlogs, here),
+        }
+    }
+}
+
+impl Catalog for Aws {
+    fn bind(&self, kind: &str, scope: &str) -> Option<Arc<dyn AnyKind>> {
+        registry::bind(kind, self.cloud(scope))
+    }
+
+    fn names(&self) -> Vec<&'static str> {
+        registry::facts().into_iter().map(|facts| facts.name).collect()
+    }
+}

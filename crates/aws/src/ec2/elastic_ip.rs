@@ -1,0 +1,116 @@
+//! `ec2.ElasticIp`
+
+use aws_sdk_ec2::types::{Address, DomainType, Filter, ResourceType};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::AllocationId;
+
+/// A public IPv4 address.
+#[derive(Debug)]
+pub struct ElasticIp;
+
+/// What an Elastic IP is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+    #[doc(hidden)]
+    #[serde(skip)]
+    pub stage: std::marker::PhantomData<S>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an Elastic IP.
+    ElasticIp {
+        /// `eipalloc-…`
+        ALLOCATION_ID: allocation_id: AllocationId,
+        /// The address, as AWS chose it.
+        PUBLIC_IP: public_ip: String,
+    }
+}
+
+async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<Address>> {
+    let mut addresses = Vec::new();
+    for filter in filters {
+        // DescribeAddresses has no pages.
+        let answer = cloud.ec2.describe_addresses().filters(filter).send().await;
+        addresses.extend(
+            answer.map_err(|e| cloud_error("ec2:DescribeAddresses", e))?.addresses.unwrap_or_default(),
+        );
+    }
+    Ok(addresses)
+}
+
+fn live(address: &Address) -> Option<Live<ElasticIp>> {
+    let (tags, owner) = split_ec2(address.tags());
+    let id = address.allocation_id()?;
+    let public_ip = address.public_ip().unwrap_or_default().to_owned();
+    let outputs = Outputs { allocation_id: id.into(), public_ip };
+    let spec = Spec { tags, stage: std::marker::PhantomData };
+    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+impl Kind for ElasticIp {
+    const NAME: &'static str = "ec2.ElasticIp";
+    const IDENTITY: Identity = Identity::Tags;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeAddresses"],
+        create: &["ec2:AllocateAddress", "ec2:CreateTags"],
+        update: &["ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:ReleaseAddress"],
+    };
+    // Free only once the NAT gateway that used it is really gone.
+    const TIMING: Timing = Timing::seconds(1, 1, 1, 600);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec { tags: Tags::from([("Name".into(), "prod-nat-a".into())]), stage: std::marker::PhantomData }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = read(cloud, vec![owned_by(wanted)]).await?;
+        let pair = |address: &Address| Some((address.allocation_id()?.into(), split_ec2(address.tags()).1));
+        Ok(by_address(wanted, found.iter().filter_map(pair)))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = read(cloud, id_filters("allocation-id", ids.iter().map(Id::as_str))).await?;
+        Ok(in_order(ids, found.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let tags = ec2_specification(ResourceType::ElasticIp, &spec.tags, &claim.owner);
+        let call = cloud.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+        let answer = call.send().await.map_err(|e| cloud_error("ec2:AllocateAddress", e))?;
+        let none = || CloudError::new(Class::Interrupted, "ec2:AllocateAddress", "no id in the answer");
+        answer.allocation_id().map(Id::from).ok_or_else(none)
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ec2.release_address().allocation_id(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ec2:ReleaseAddress", e))
+    }
+}

@@ -1,0 +1,206 @@
+//! `ec2.FlowLog`, of a VPC.
+
+use aws_sdk_ec2::types::{
+    Filter, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType, UnsuccessfulItem,
+};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order};
+use crate::Cloud;
+use crate::errors::{classify, cloud_error};
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::{Arn, FlowLogId, VpcId};
+
+/// The record of a VPC's traffic.
+#[derive(Debug)]
+pub struct FlowLog;
+
+/// What a flow log is. Nothing of it but its tags can be changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The VPC whose traffic is recorded.
+    pub vpc_id: S::In<VpcId>,
+    /// `ALL`, `ACCEPT` or `REJECT`.
+    pub traffic_type: String,
+    /// `cloud-watch-logs` or `s3`.
+    pub log_destination_type: String,
+    /// The log group or the bucket.
+    pub log_destination: S::In<Arn>,
+    /// The role with which records are written to a log group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deliver_logs_permission_arn: Option<S::In<Arn>>,
+    /// 60 or 600 seconds; AWS's default is 600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_aggregation_interval: Option<i32>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a flow log.
+    FlowLog {
+        /// `fl-…`
+        FLOW_LOG_ID: flow_log_id: FlowLogId,
+    }
+}
+
+async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::FlowLog>> {
+    let mut logs = Vec::new();
+    for filter in filters {
+        let pages = cloud.ec2.describe_flow_logs().filter(filter).into_paginator().items().send();
+        let page: Result<Vec<_>, _> = pages.collect().await;
+        logs.extend(page.map_err(|e| cloud_error("ec2:DescribeFlowLogs", e))?);
+    }
+    Ok(logs)
+}
+
+/// The ARN of a log group, whichever way EC2 answers it.
+fn destination(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Arn {
+    let of_group = |name: &str| {
+        let Cloud { partition, region, account, .. } = cloud;
+        format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
+    };
+    let arn = log.log_destination().map(|arn| arn.trim_end_matches(":*").to_owned());
+    Arn(arn.or_else(|| log.log_group_name().map(of_group)).unwrap_or_default())
+}
+
+fn live(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Option<Live<FlowLog>> {
+    let (tags, owner) = split_ec2(log.tags());
+    let kind = log.log_destination_type().map_or("cloud-watch-logs", LogDestinationType::as_str);
+    let spec = Spec {
+        vpc_id: log.resource_id()?.into(),
+        traffic_type: log.traffic_type()?.as_str().to_owned(),
+        log_destination_type: kind.to_owned(),
+        log_destination: destination(cloud, log),
+        deliver_logs_permission_arn: log.deliver_logs_permission_arn().map(Arn::from),
+        max_aggregation_interval: log.max_aggregation_interval(),
+        tags,
+    };
+    let id = log.flow_log_id()?;
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs: Outputs { flow_log_id: id.into() },
+        owner,
+        phase: Phase::Ready,
+    })
+}
+
+/// Success of the call says nothing about its items.
+fn each_succeeded(operation: &str, items: &[UnsuccessfulItem]) -> CloudResult<()> {
+    let Some(error) = items.iter().find_map(|item| item.error()) else { return Ok(()) };
+    let message = error.message().unwrap_or("was not done");
+    let mut failure = CloudError::new(classify(operation, error.code(), message, 400), operation, message);
+    failure.code = error.code().map(ToOwned::to_owned);
+    Err(failure)
+}
+
+impl Kind for FlowLog {
+    const NAME: &'static str = "ec2.FlowLog";
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/vpc_id",
+        "/traffic_type",
+        "/log_destination_type",
+        "/log_destination",
+        "/deliver_logs_permission_arn",
+        "/max_aggregation_interval",
+    ];
+    const REPLACE: Replace = Replace::CreateFirst;
+    const IDENTITY: Identity = Identity::Token;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeFlowLogs"],
+        create: &["ec2:CreateFlowLogs", "ec2:CreateTags", "iam:PassRole", "logs:CreateLogDelivery"],
+        update: &["ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteFlowLogs", "logs:DeleteLogDelivery"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            vpc_id: "vpc-0123456789abcdef0".into(),
+            traffic_type: "ALL".into(),
+            log_destination_type: "cloud-watch-logs".into(),
+            log_destination: "arn:aws:logs:eu-west-1:123456789012:log-group:/platctl/prod/flow-logs".into(),
+            deliver_logs_permission_arn: Some("arn:aws:iam::123456789012:role/prod-flow-logs".into()),
+            max_aggregation_interval: Some(600),
+            tags: Tags::from([("Name".into(), "prod".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if !["ALL", "ACCEPT", "REJECT"].contains(&spec.traffic_type.as_str()) {
+            return Err(SpecError::new("/traffic_type", "is none of ALL, ACCEPT and REJECT"));
+        }
+        match (spec.log_destination_type.as_str(), &spec.deliver_logs_permission_arn) {
+            ("cloud-watch-logs", Some(_)) | ("s3", None) => Ok(()),
+            ("cloud-watch-logs", None) => Err(SpecError::new(
+                "/deliver_logs_permission_arn",
+                "a log group takes records only with a role",
+            )),
+            ("s3", Some(_)) => {
+                Err(SpecError::new("/deliver_logs_permission_arn", "a bucket takes records without a role"))
+            }
+            _ => Err(SpecError::new("/log_destination_type", "is neither `cloud-watch-logs` nor `s3`")),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = read(cloud, vec![owned_by(wanted)]).await?;
+        let found = found.iter().filter_map(|log| Some((log.flow_log_id()?.into(), split_ec2(log.tags()).1)));
+        Ok(by_address(wanted, found))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = read(cloud, id_filters("flow-log-id", ids.iter().map(Id::as_str))).await?;
+        Ok(in_order(ids, found.iter().filter_map(|log| live(cloud, log))))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "ec2:CreateFlowLogs";
+        let call = cloud
+            .ec2
+            .create_flow_logs()
+            .resource_ids(spec.vpc_id.as_str())
+            .resource_type(FlowLogsResourceType::Vpc)
+            .traffic_type(TrafficType::from(spec.traffic_type.as_str()))
+            .log_destination_type(LogDestinationType::from(spec.log_destination_type.as_str()))
+            .log_destination(spec.log_destination.as_str())
+            .set_deliver_logs_permission_arn(
+                spec.deliver_logs_permission_arn.as_ref().map(ToString::to_string),
+            )
+            .set_max_aggregation_interval(spec.max_aggregation_interval)
+            .client_token(&claim.token)
+            .tag_specifications(ec2_specification(ResourceType::VpcFlowLog, &spec.tags, &claim.owner));
+        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        each_succeeded(operation, answer.unsuccessful())?;
+        let none = || CloudError::new(Class::Interrupted, operation, "no id in the answer");
+        answer.flow_log_ids().first().map(Id::from).ok_or_else(none)
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let operation = "ec2:DeleteFlowLogs";
+        let call = cloud.ec2.delete_flow_logs().flow_log_ids(live.id.as_str());
+        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        each_succeeded(operation, answer.unsuccessful())
+    }
+}

@@ -1,0 +1,152 @@
+//! `ec2.InternetGateway`, with its attachment.
+
+use aws_sdk_ec2::types::{Filter, ResourceType};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::{InternetGatewayId, VpcId};
+
+/// The gateway of one VPC to the internet.
+#[derive(Debug)]
+pub struct InternetGateway;
+
+/// What an internet gateway is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The VPC that it is attached to; a VPC takes one.
+    pub vpc_id: S::In<VpcId>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an internet gateway.
+    InternetGateway {
+        /// `igw-…`
+        INTERNET_GATEWAY_ID: internet_gateway_id: InternetGatewayId,
+    }
+}
+
+async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::InternetGateway>> {
+    let mut gateways = Vec::new();
+    for filter in filters {
+        let pages = cloud.ec2.describe_internet_gateways().filters(filter).into_paginator().items().send();
+        let page: Result<Vec<_>, _> = pages.collect().await;
+        gateways.extend(page.map_err(|e| cloud_error("ec2:DescribeInternetGateways", e))?);
+    }
+    Ok(gateways)
+}
+
+fn live(gateway: &aws_sdk_ec2::types::InternetGateway) -> Option<Live<InternetGateway>> {
+    let (tags, owner) = split_ec2(gateway.tags());
+    let attachment = gateway.attachments().iter().find(|attachment| attachment.vpc_id().is_some());
+    // An attached gateway reports `available`, though the model says `attached`.
+    let phase = match attachment.and_then(|attachment| attachment.state()).map(|state| state.as_str()) {
+        Some(state @ ("attaching" | "detaching")) => Phase::Settling(state.to_owned()),
+        _ => Phase::Ready,
+    };
+    let vpc_id = attachment.and_then(|attachment| attachment.vpc_id()).unwrap_or_default().into();
+    let id = gateway.internet_gateway_id()?;
+    let outputs = Outputs { internet_gateway_id: id.into() };
+    Some(Live { id: id.into(), spec: Spec { vpc_id, tags }, outputs, owner, phase })
+}
+
+async fn detach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
+    let call = cloud.ec2.detach_internet_gateway().internet_gateway_id(id.as_str()).vpc_id(vpc.as_str());
+    match call.send().await.map_err(|e| cloud_error("ec2:DetachInternetGateway", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+async fn attach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
+    let call = cloud.ec2.attach_internet_gateway().internet_gateway_id(id.as_str()).vpc_id(vpc.as_str());
+    match call.send().await.map_err(|e| cloud_error("ec2:AttachInternetGateway", e)) {
+        // From an earlier try whose answer was lost; the engine looks whether it is to the right VPC.
+        Err(error) if error.class == Class::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+impl Kind for InternetGateway {
+    const NAME: &'static str = "ec2.InternetGateway";
+    const HOLDS: &'static [&'static str] = &["/vpc_id"];
+    const IDENTITY: Identity = Identity::Tags;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeInternetGateways"],
+        create: &["ec2:CreateInternetGateway", "ec2:CreateTags"],
+        update: &[
+            "ec2:AttachInternetGateway",
+            "ec2:DetachInternetGateway",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        delete: &["ec2:DetachInternetGateway", "ec2:DeleteInternetGateway"],
+    };
+    // Detaching waits for every public address in the VPC to go.
+    const TIMING: Timing = Timing::seconds(2, 2, 2, 1200);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec { vpc_id: "vpc-0123456789abcdef0".into(), tags: Tags::from([("Name".into(), "prod".into())]) }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = read(cloud, vec![owned_by(wanted)]).await?;
+        let id = |gateway: &aws_sdk_ec2::types::InternetGateway| gateway.internet_gateway_id().map(Id::from);
+        Ok(by_address(
+            wanted,
+            found.iter().filter_map(|gateway| Some((id(gateway)?, split_ec2(gateway.tags()).1))),
+        ))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = read(cloud, id_filters("internet-gateway-id", ids.iter().map(Id::as_str))).await?;
+        Ok(in_order(ids, found.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let tags = ec2_specification(ResourceType::InternetGateway, &spec.tags, &claim.owner);
+        let call = cloud.ec2.create_internet_gateway().tag_specifications(tags);
+        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateInternetGateway", e))?;
+        let id = answer.internet_gateway().and_then(|gateway| gateway.internet_gateway_id());
+        let none = || CloudError::new(Class::Interrupted, "ec2:CreateInternetGateway", "no id in the answer");
+        id.map(Id::from).ok_or_else(none)
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        if changes.touch("/vpc_id") {
+            if !live.spec.vpc_id.as_str().is_empty() {
+                detach(cloud, &live.id, &live.spec.vpc_id).await?;
+            }
+            attach(cloud, &live.id, &spec.vpc_id).await?;
+        }
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        if !live.spec.vpc_id.as_str().is_empty() {
+            detach(cloud, &live.id, &live.spec.vpc_id).await?;
+        }
+        let call = cloud.ec2.delete_internet_gateway().internet_gateway_id(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteInternetGateway", e))
+    }
+}

@@ -1,0 +1,82 @@
+//! EC2: the network.
+
+pub mod elastic_ip;
+pub mod flow_log;
+pub mod internet_gateway;
+pub mod nat_gateway;
+pub mod route;
+pub mod route_table;
+pub mod route_table_association;
+pub mod security_group;
+pub mod security_group_rule;
+pub mod subnet;
+pub mod vpc;
+pub mod vpc_endpoint;
+
+use std::collections::HashMap;
+
+use aws_sdk_ec2::types::{Filter, RouteTable};
+use platctl_engine::{CloudResult, Id, Kind, Live, Phase};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::filter;
+
+/// How many values EC2 takes in one filter.
+const FILTER_VALUES: usize = 200;
+
+/// Filters that select these ids; as many as it takes. Unlike a list of ids, a filter is no error where
+/// one of them is gone.
+pub(crate) fn id_filters<'a>(name: &str, ids: impl IntoIterator<Item = &'a str>) -> Vec<Filter> {
+    let mut ids: Vec<&str> = ids.into_iter().collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.chunks(FILTER_VALUES).map(|ids| filter(name, ids.iter().copied())).collect()
+}
+
+/// Puts what was found in the order in which it was asked for.
+pub(crate) fn in_order<K: Kind>(
+    ids: &[Id],
+    found: impl IntoIterator<Item = Live<K>>,
+) -> Vec<Option<Live<K>>> {
+    let mut found: HashMap<Id, Live<K>> = found.into_iter().map(|live| (live.id.clone(), live)).collect();
+    ids.iter().map(|id| found.remove(id)).collect()
+}
+
+/// The phase of a state that is either `available` or on its way there.
+pub(crate) fn phase(state: Option<&str>) -> Phase {
+    match state.map(str::to_ascii_lowercase).as_deref() {
+        Some("available") | None => Phase::Ready,
+        Some(state @ ("failed" | "failed-insufficient-capacity" | "rejected" | "expired")) => {
+            Phase::Failed(state.to_owned())
+        }
+        Some("deleting") => Phase::Deleting,
+        Some(state) => Phase::Settling(state.to_owned()),
+    }
+}
+
+/// All route tables that the filters select: routes and associations are read from them, too.
+pub(crate) async fn route_tables(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<RouteTable>> {
+    let mut tables = Vec::new();
+    for filter in filters {
+        let pages = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
+        let page: Result<Vec<_>, _> = pages.collect().await;
+        tables.extend(page.map_err(|e| cloud_error("ec2:DescribeRouteTables", e))?);
+    }
+    Ok(tables)
+}
+
+/// The names of the availability zones that are open to this account, in order. Local and wavelength zones
+/// are left out.
+pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<String>> {
+    let call = cloud.ec2.describe_availability_zones().filters(filter("state", ["available"]));
+    let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeAvailabilityZones", e))?;
+    let usual = answer.availability_zones().iter().filter(|zone| {
+        let kind = zone.zone_type().unwrap_or("availability-zone");
+        let opted = zone.opt_in_status().is_none_or(|status| status.as_str() != "not-opted-in");
+        kind == "availability-zone" && opted
+    });
+    let mut names: Vec<String> = usual.filter_map(|zone| zone.zone_name().map(ToOwned::to_owned)).collect();
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,117 @@
+//! `ec2.RouteTable`
+
+use aws_sdk_ec2::types::ResourceType;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order, route_tables};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::{RouteTableId, VpcId};
+
+/// A route table. Its routes and its associations are kinds of their own; routes that AWS puts in (`local`,
+/// those of gateway endpoints, propagated ones) are nobody's to manage.
+#[derive(Debug)]
+pub struct RouteTable;
+
+/// What a route table is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The VPC whose traffic it routes.
+    pub vpc_id: S::In<VpcId>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a route table.
+    RouteTable {
+        /// `rtb-…`
+        ROUTE_TABLE_ID: route_table_id: RouteTableId,
+    }
+}
+
+fn live(table: &aws_sdk_ec2::types::RouteTable) -> Option<Live<RouteTable>> {
+    let (tags, owner) = split_ec2(table.tags());
+    let id = table.route_table_id()?;
+    let spec = Spec { vpc_id: table.vpc_id()?.into(), tags };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs: Outputs { route_table_id: id.into() },
+        owner,
+        phase: Phase::Ready,
+    })
+}
+
+impl Kind for RouteTable {
+    const NAME: &'static str = "ec2.RouteTable";
+    const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
+    const HOLDS: &'static [&'static str] = &["/vpc_id"];
+    const IDENTITY: Identity = Identity::Token;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeRouteTables"],
+        create: &["ec2:CreateRouteTable", "ec2:CreateTags"],
+        update: &["ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteRouteTable"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            vpc_id: "vpc-0123456789abcdef0".into(),
+            tags: Tags::from([("Name".into(), "prod-private-a".into())]),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = route_tables(cloud, vec![owned_by(wanted)]).await?;
+        let found = found
+            .iter()
+            .filter_map(|table| Some((table.route_table_id()?.into(), split_ec2(table.tags()).1)));
+        Ok(by_address(wanted, found))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = route_tables(cloud, id_filters("route-table-id", ids.iter().map(Id::as_str))).await?;
+        Ok(in_order(ids, found.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .ec2
+            .create_route_table()
+            .vpc_id(spec.vpc_id.as_str())
+            .client_token(&claim.token)
+            .tag_specifications(ec2_specification(ResourceType::RouteTable, &spec.tags, &claim.owner));
+        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateRouteTable", e))?;
+        let id = answer.route_table().and_then(|table| table.route_table_id());
+        let none = || CloudError::new(Class::Interrupted, "ec2:CreateRouteTable", "no id in the answer");
+        id.map(Id::from).ok_or_else(none)
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ec2.delete_route_table().route_table_id(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteRouteTable", e))
+    }
+}

@@ -1,0 +1,127 @@
+//! `ec2.RouteTableAssociation`
+
+use aws_sdk_ec2::types::{RouteTable, RouteTableAssociationStateCode};
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order, route_tables};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::types::{RouteTableId, SubnetId};
+
+/// Which route table a subnet uses. Its id is the subnet's: a subnet has at most one, and AWS's own id of it
+/// (`rtbassoc-…`) changes with every change of the table.
+#[derive(Debug)]
+pub struct RouteTableAssociation;
+
+/// What an association is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The subnet.
+    pub subnet_id: S::In<SubnetId>,
+    /// The table that it uses. Can be changed in place, without a moment in which it has none.
+    pub route_table_id: S::In<RouteTableId>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an association.
+    RouteTableAssociation {
+        /// `rtbassoc-…`
+        ASSOCIATION_ID: association_id: String,
+    }
+}
+
+fn lives(table: &RouteTable) -> impl Iterator<Item = Live<RouteTableAssociation>> {
+    table.associations().iter().filter_map(|association| {
+        let (state, message) = match association.association_state() {
+            Some(state) => (state.state(), state.status_message().unwrap_or("failed")),
+            None => (None, ""),
+        };
+        let phase = match state {
+            Some(RouteTableAssociationStateCode::Associating) => Phase::Settling("associating".into()),
+            Some(RouteTableAssociationStateCode::Disassociating) => Phase::Deleting,
+            Some(RouteTableAssociationStateCode::Disassociated) => return None,
+            Some(RouteTableAssociationStateCode::Failed) => Phase::Failed(message.to_owned()),
+            _ => Phase::Ready,
+        };
+        let subnet = association.subnet_id()?;
+        let spec = Spec { subnet_id: subnet.into(), route_table_id: association.route_table_id()?.into() };
+        let outputs = Outputs { association_id: association.route_table_association_id()?.to_owned() };
+        Some(Live { id: subnet.into(), spec, outputs, owner: None, phase })
+    })
+}
+
+async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RouteTableAssociation>>>> {
+    let filters = id_filters("association.subnet-id", ids.iter().map(Id::as_str));
+    let tables = route_tables(cloud, filters).await?;
+    Ok(in_order(ids, tables.iter().flat_map(lives)))
+}
+
+impl Kind for RouteTableAssociation {
+    const NAME: &'static str = "ec2.RouteTableAssociation";
+    const REPLACE_ON: &'static [&'static str] = &["/subnet_id"];
+    const VOLATILE: &'static [&'static str] = &["association_id"];
+    const HOLDS: &'static [&'static str] = &["/route_table_id"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeRouteTables"],
+        create: &["ec2:AssociateRouteTable"],
+        update: &["ec2:ReplaceRouteTableAssociation"],
+        delete: &["ec2:DisassociateRouteTable"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec { subnet_id: "subnet-0123456789abcdef0".into(), route_table_id: "rtb-0123456789abcdef0".into() }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let subnet =
+            |wanted: &Wanted<Self>| wanted.spec.as_ref().map(|spec| Id::from(spec.subnet_id.as_str()));
+        let ids: Vec<Option<Id>> = wanted.iter().map(subnet).collect();
+        let known: Vec<Id> = ids.iter().flatten().cloned().collect();
+        let found: Vec<Id> = read(cloud, &known).await?.into_iter().flatten().map(|live| live.id).collect();
+        let candidate = |id: Option<Id>| {
+            id.filter(|id| found.contains(id)).map(|id| Candidate { id, owner: None }).into_iter().collect()
+        };
+        Ok(ids.into_iter().map(candidate).collect())
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        read(cloud, ids).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        let call = cloud.ec2.associate_route_table().subnet_id(spec.subnet_id.as_str());
+        let call = call.route_table_id(spec.route_table_id.as_str());
+        call.send().await.map_err(|e| cloud_error("ec2:AssociateRouteTable", e))?;
+        Ok(Id::from(spec.subnet_id.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        let call = cloud.ec2.replace_route_table_association().association_id(&live.outputs.association_id);
+        let call = call.route_table_id(spec.route_table_id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ec2:ReplaceRouteTableAssociation", e))
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ec2.disassociate_route_table().association_id(&live.outputs.association_id);
+        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DisassociateRouteTable", e))
+    }
+}

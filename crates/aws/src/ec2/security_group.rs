@@ -1,0 +1,201 @@
+//! `ec2.SecurityGroup`
+
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::{SecurityGroupId, VpcId};
+
+/// A security group. Its rules are a kind of their own.
+#[derive(Debug)]
+pub struct SecurityGroup;
+
+/// What a security group is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The VPC that it is for.
+    pub vpc_id: S::In<VpcId>,
+    /// Unique in the VPC, whatever the case; at most 255 characters.
+    pub group_name: String,
+    /// Cannot be changed, so keep changing facts out of it.
+    pub description: String,
+    /// Whether the rule that AWS puts into every new group, "everything may go out", stays in it.
+    #[serde(default)]
+    pub allow_all_egress: bool,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a security group.
+    SecurityGroup {
+        /// `sg-…`
+        GROUP_ID: group_id: SecurityGroupId,
+    }
+}
+
+async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::SecurityGroup>> {
+    let mut groups = Vec::new();
+    for filter in filters {
+        let pages = cloud.ec2.describe_security_groups().filters(filter).into_paginator().items().send();
+        let page: Result<Vec<_>, _> = pages.collect().await;
+        groups.extend(page.map_err(|e| cloud_error("ec2:DescribeSecurityGroups", e))?);
+    }
+    Ok(groups)
+}
+
+/// The rules that AWS put in by itself: everything may go out, and nobody's tags on them.
+async fn default_rules(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<SecurityGroupRule>> {
+    let mut rules = Vec::new();
+    for filter in id_filters("group-id", ids.iter().map(Id::as_str)) {
+        let pages = cloud.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
+        let page: Result<Vec<_>, _> = pages.collect().await;
+        rules.extend(page.map_err(|e| cloud_error("ec2:DescribeSecurityGroupRules", e))?);
+    }
+    rules.retain(|rule| {
+        let everywhere = rule.cidr_ipv4() == Some("0.0.0.0/0") || rule.cidr_ipv6() == Some("::/0");
+        let everything = rule.is_egress() == Some(true) && rule.ip_protocol() == Some("-1");
+        everywhere && everything && split_ec2(rule.tags()).1.is_none()
+    });
+    Ok(rules)
+}
+
+fn live(
+    group: &aws_sdk_ec2::types::SecurityGroup,
+    rules: &[SecurityGroupRule],
+) -> Option<Live<SecurityGroup>> {
+    let (tags, owner) = split_ec2(group.tags());
+    let id = group.group_id()?;
+    let spec = Spec {
+        vpc_id: group.vpc_id()?.into(),
+        group_name: group.group_name()?.to_owned(),
+        description: group.description().unwrap_or_default().to_owned(),
+        allow_all_egress: rules.iter().any(|rule| rule.group_id() == Some(id)),
+        tags,
+    };
+    Some(Live { id: id.into(), spec, outputs: Outputs { group_id: id.into() }, owner, phase: Phase::Ready })
+}
+
+async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResult<()> {
+    if allowed {
+        let range = IpRange::builder().cidr_ip("0.0.0.0/0").build();
+        let everything = IpPermission::builder().ip_protocol("-1").ip_ranges(range).build();
+        let call =
+            cloud.ec2.authorize_security_group_egress().group_id(id.as_str()).ip_permissions(everything);
+        return match call.send().await.map_err(|e| cloud_error("ec2:AuthorizeSecurityGroupEgress", e)) {
+            Err(error) if error.class == Class::AlreadyExists => Ok(()),
+            other => other.map(drop),
+        };
+    }
+    let rules = default_rules(cloud, std::slice::from_ref(id)).await?;
+    let ids: Vec<String> =
+        rules.iter().filter_map(|rule| rule.security_group_rule_id().map(ToOwned::to_owned)).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let call =
+        cloud.ec2.revoke_security_group_egress().group_id(id.as_str()).set_security_group_rule_ids(Some(ids));
+    match call.send().await.map_err(|e| cloud_error("ec2:RevokeSecurityGroupEgress", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+impl Kind for SecurityGroup {
+    const NAME: &'static str = "ec2.SecurityGroup";
+    const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/group_name", "/description"];
+    const HOLDS: &'static [&'static str] = &["/vpc_id"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules"],
+        create: &["ec2:CreateSecurityGroup", "ec2:CreateTags"],
+        update: &[
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        delete: &["ec2:DeleteSecurityGroup"],
+    };
+    // Network interfaces of endpoints and load balancers hold on to it for minutes after those are gone.
+    const TIMING: Timing = Timing::seconds(1, 1, 1, 1200);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            vpc_id: "vpc-0123456789abcdef0".into(),
+            group_name: "prod-endpoints".into(),
+            description: "Interface endpoints of prod".into(),
+            allow_all_egress: true,
+            tags: Tags::from([("Name".into(), "prod-endpoints".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let name = spec.group_name.to_ascii_lowercase();
+        if name.is_empty() || name.len() > 255 || name == "default" || name.starts_with("sg-") {
+            let message = "takes 1 to 255 characters, is not `default`, and does not begin with `sg-`";
+            return Err(SpecError::new("/group_name", message));
+        }
+        if spec.description.is_empty() || spec.description.len() > 255 {
+            return Err(SpecError::new("/description", "takes 1 to 255 characters"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = read(cloud, vec![owned_by(wanted)]).await?;
+        let found =
+            found.iter().filter_map(|group| Some((group.group_id()?.into(), split_ec2(group.tags()).1)));
+        Ok(by_address(wanted, found))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let groups = read(cloud, id_filters("group-id", ids.iter().map(Id::as_str)));
+        let (groups, rules) = futures::try_join!(groups, default_rules(cloud, ids))?;
+        Ok(in_order(ids, groups.iter().filter_map(|group| live(group, &rules))))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .ec2
+            .create_security_group()
+            .vpc_id(spec.vpc_id.as_str())
+            .group_name(&spec.group_name)
+            .description(&spec.description)
+            .tag_specifications(ec2_specification(ResourceType::SecurityGroup, &spec.tags, &claim.owner));
+        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateSecurityGroup", e))?;
+        let none = || CloudError::new(Class::Interrupted, "ec2:CreateSecurityGroup", "no id in the answer");
+        answer.group_id().map(Id::from).ok_or_else(none)
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        if changes.touch("/allow_all_egress") {
+            set_default_egress(cloud, &live.id, spec.allow_all_egress).await?;
+        }
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ec2.delete_security_group().group_id(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteSecurityGroup", e))
+    }
+}

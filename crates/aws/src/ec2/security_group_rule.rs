@@ -1,0 +1,291 @@
+//! `ec2.SecurityGroupRule`
+
+use aws_sdk_ec2::types::{
+    Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroupRuleRequest,
+    SecurityGroupRuleUpdate, UserIdGroupPair,
+};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::{Cidr, SecurityGroupId, SecurityGroupRuleId};
+
+/// One rule of a security group, from or to one place.
+#[derive(Debug)]
+pub struct SecurityGroupRule;
+
+/// Whether a rule is for what comes in or for what goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Direction {
+    Ingress,
+    Egress,
+}
+
+/// What a rule is. It names exactly one place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The group that it is a part of.
+    pub group_id: S::In<SecurityGroupId>,
+    /// In or out.
+    pub direction: Direction,
+    /// `tcp`, `udp`, `icmp`, `icmpv6`, a protocol's number, or `-1` for all.
+    pub ip_protocol: Protocol,
+    /// The first port, or the ICMP type; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_port: Option<i32>,
+    /// The last port, or the ICMP code; none for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_port: Option<i32>,
+    /// An IPv4 network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr_ipv4: Option<Cidr>,
+    /// An IPv6 network.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cidr_ipv6: Option<String>,
+    /// A list of networks: `pl-…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix_list_id: Option<String>,
+    /// Everything in another group.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referenced_group_id: Option<S::In<SecurityGroupId>>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+/// A protocol as AWS answers it: four have names, the others are numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct Protocol(String);
+
+impl From<String> for Protocol {
+    fn from(text: String) -> Self {
+        Self(match text.to_ascii_lowercase().as_str() {
+            "6" => "tcp".into(),
+            "17" => "udp".into(),
+            "1" => "icmp".into(),
+            "58" => "icmpv6".into(),
+            "all" => "-1".into(),
+            other => other.to_owned(),
+        })
+    }
+}
+
+platctl_engine::outputs! {
+    /// What others take from a rule.
+    SecurityGroupRule {
+        /// `sgr-…`
+        SECURITY_GROUP_RULE_ID: security_group_rule_id: SecurityGroupRuleId,
+    }
+}
+
+async fn read(
+    cloud: &Cloud,
+    filters: Vec<Filter>,
+) -> CloudResult<Vec<aws_sdk_ec2::types::SecurityGroupRule>> {
+    let mut rules = Vec::new();
+    for filter in filters {
+        let pages = cloud.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
+        let page: Result<Vec<_>, _> = pages.collect().await;
+        rules.extend(page.map_err(|e| cloud_error("ec2:DescribeSecurityGroupRules", e))?);
+    }
+    Ok(rules)
+}
+
+fn live(rule: &aws_sdk_ec2::types::SecurityGroupRule) -> Option<Live<SecurityGroupRule>> {
+    let (tags, owner) = split_ec2(rule.tags());
+    // All ports come back as -1.
+    let port = |port: Option<i32>| port.filter(|port| *port != -1);
+    let spec = Spec {
+        group_id: rule.group_id()?.into(),
+        direction: if rule.is_egress() == Some(true) { Direction::Egress } else { Direction::Ingress },
+        ip_protocol: Protocol::from(rule.ip_protocol()?.to_owned()),
+        from_port: port(rule.from_port()),
+        to_port: port(rule.to_port()),
+        cidr_ipv4: rule.cidr_ipv4().and_then(|text| text.parse().ok()),
+        cidr_ipv6: rule.cidr_ipv6().map(ToOwned::to_owned),
+        prefix_list_id: rule.prefix_list_id().map(ToOwned::to_owned),
+        referenced_group_id: rule.referenced_group_info().and_then(|info| info.group_id()).map(Into::into),
+        description: rule.description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
+        tags,
+    };
+    let id = rule.security_group_rule_id()?;
+    let outputs = Outputs { security_group_rule_id: id.into() };
+    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+fn permission(spec: &Spec) -> IpPermission {
+    let description = spec.description.clone();
+    let ipv4 = spec.cidr_ipv4.map(|cidr| {
+        IpRange::builder().cidr_ip(cidr.to_string()).set_description(description.clone()).build()
+    });
+    let ipv6 = spec
+        .cidr_ipv6
+        .clone()
+        .map(|cidr| Ipv6Range::builder().cidr_ipv6(cidr).set_description(description.clone()).build());
+    let list = spec
+        .prefix_list_id
+        .clone()
+        .map(|id| PrefixListId::builder().prefix_list_id(id).set_description(description.clone()).build());
+    let group = spec.referenced_group_id.as_ref().map(|id| {
+        UserIdGroupPair::builder().group_id(id.as_str()).set_description(description.clone()).build()
+    });
+    IpPermission::builder()
+        .ip_protocol(&spec.ip_protocol.0)
+        .from_port(spec.from_port.unwrap_or(-1))
+        .to_port(spec.to_port.unwrap_or(-1))
+        .set_ip_ranges(ipv4.map(|range| vec![range]))
+        .set_ipv6_ranges(ipv6.map(|range| vec![range]))
+        .set_prefix_list_ids(list.map(|list| vec![list]))
+        .set_user_id_group_pairs(group.map(|group| vec![group]))
+        .build()
+}
+
+fn request(spec: &Spec) -> SecurityGroupRuleRequest {
+    SecurityGroupRuleRequest::builder()
+        .ip_protocol(&spec.ip_protocol.0)
+        .from_port(spec.from_port.unwrap_or(-1))
+        .to_port(spec.to_port.unwrap_or(-1))
+        .set_cidr_ipv4(spec.cidr_ipv4.map(|cidr| cidr.to_string()))
+        .set_cidr_ipv6(spec.cidr_ipv6.clone())
+        .set_prefix_list_id(spec.prefix_list_id.clone())
+        .set_referenced_group_id(spec.referenced_group_id.as_ref().map(ToString::to_string))
+        .set_description(spec.description.clone())
+        .build()
+}
+
+fn made(ids: Option<&aws_sdk_ec2::types::SecurityGroupRule>, operation: &str) -> CloudResult<Id> {
+    let id = ids.and_then(|rule| rule.security_group_rule_id()).map(Id::from);
+    id.ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no id in the answer"))
+}
+
+impl Kind for SecurityGroupRule {
+    const NAME: &'static str = "ec2.SecurityGroupRule";
+    const REPLACE_ON: &'static [&'static str] = &["/group_id", "/direction"];
+    const HOLDS: &'static [&'static str] = &["/referenced_group_id"];
+    // The same rule cannot exist twice in a group.
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeSecurityGroupRules"],
+        create: &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateTags"],
+        update: &["ec2:ModifySecurityGroupRules", "ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            group_id: "sg-0123456789abcdef0".into(),
+            direction: Direction::Ingress,
+            ip_protocol: Protocol("tcp".into()),
+            from_port: Some(443),
+            to_port: Some(443),
+            cidr_ipv4: Some(Cidr(ipnet::Ipv4Net::new_assert([10, 10, 0, 0].into(), 16))),
+            cidr_ipv6: None,
+            prefix_list_id: None,
+            referenced_group_id: None,
+            description: Some("HTTPS from the VPC".into()),
+            tags: Tags::from([("Name".into(), "prod-https".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let places = [
+            spec.cidr_ipv4.is_some(),
+            spec.cidr_ipv6.is_some(),
+            spec.prefix_list_id.is_some(),
+            spec.referenced_group_id.is_some(),
+        ];
+        if places.iter().filter(|stated| **stated).count() != 1 {
+            let message =
+                "a rule names exactly one of cidr_ipv4, cidr_ipv6, prefix_list_id and referenced_group_id";
+            return Err(SpecError::new("", message));
+        }
+        if spec.from_port.is_some() != spec.to_port.is_some() {
+            return Err(SpecError::new("/to_port", "from_port and to_port go together"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = read(cloud, vec![owned_by(wanted)]).await?;
+        let id = |rule: &aws_sdk_ec2::types::SecurityGroupRule| rule.security_group_rule_id().map(Id::from);
+        Ok(by_address(wanted, found.iter().filter_map(|rule| Some((id(rule)?, split_ec2(rule.tags()).1)))))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = read(cloud, id_filters("security-group-rule-id", ids.iter().map(Id::as_str))).await?;
+        Ok(in_order(ids, found.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let tags = ec2_specification(ResourceType::SecurityGroupRule, &spec.tags, &claim.owner);
+        let group = spec.group_id.as_str();
+        match spec.direction {
+            Direction::Ingress => {
+                let operation = "ec2:AuthorizeSecurityGroupIngress";
+                let call = cloud.ec2.authorize_security_group_ingress().group_id(group);
+                let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
+                let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+                made(answer.security_group_rules().first(), operation)
+            }
+            Direction::Egress => {
+                let operation = "ec2:AuthorizeSecurityGroupEgress";
+                let call = cloud.ec2.authorize_security_group_egress().group_id(group);
+                let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
+                let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+                made(answer.security_group_rules().first(), operation)
+            }
+        }
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let only_tags = changes.iter().all(|c| c.path == Changes::OWNER || c.path.starts_with("/tags"));
+        if !only_tags {
+            let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(live.id.as_str());
+            let update = update.security_group_rule(request(spec)).build();
+            let call = cloud.ec2.modify_security_group_rules().group_id(spec.group_id.as_str());
+            let call = call.security_group_rules(update);
+            call.send().await.map_err(|e| cloud_error("ec2:ModifySecurityGroupRules", e))?;
+        }
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let (group, rule) = (live.spec.group_id.as_str(), live.id.as_str());
+        match live.spec.direction {
+            Direction::Ingress => {
+                let call =
+                    cloud.ec2.revoke_security_group_ingress().group_id(group).security_group_rule_ids(rule);
+                call.send().await.map(drop).map_err(|e| cloud_error("ec2:RevokeSecurityGroupIngress", e))
+            }
+            Direction::Egress => {
+                let call =
+                    cloud.ec2.revoke_security_group_egress().group_id(group).security_group_rule_ids(rule);
+                call.send().await.map(drop).map_err(|e| cloud_error("ec2:RevokeSecurityGroupEgress", e))
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! `ec2.VpcEndpoint`: gateway and interface endpoints.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_ec2::types::{Filter, ResourceType, State, VpcEndpointType};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{id_filters, in_order, phase};
+use crate::errors::{classify, cloud_error};
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::{RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId, VpcId};
+use crate::{Cloud, Policy};
+
+/// A private way to an AWS service.
+#[derive(Debug)]
+pub struct VpcEndpoint;
+
+/// Which kind of way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Type {
+    /// Routes in route tables; for S3 and DynamoDB; free.
+    Gateway,
+    /// Network interfaces in subnets.
+    Interface,
+}
+
+/// What an endpoint is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The VPC that it is for.
+    pub vpc_id: S::In<VpcId>,
+    /// `com.amazonaws.REGION.SERVICE`
+    pub service_name: String,
+    /// `Gateway` or `Interface`.
+    pub vpc_endpoint_type: Type,
+    /// Of a gateway endpoint: the route tables that get its routes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route_table_ids: Option<S::In<BTreeSet<RouteTableId>>>,
+    /// Of an interface endpoint: where its network interfaces are, one subnet for each zone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnet_ids: Option<S::In<BTreeSet<SubnetId>>>,
+    /// Of an interface endpoint: who may reach it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group_ids: Option<S::In<BTreeSet<SecurityGroupId>>>,
+    /// Of an interface endpoint: whether the service's usual name leads to it. Needs both DNS attributes of the VPC.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_dns_enabled: Option<bool>,
+    /// What may be done through it; AWS's default is everything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy_document: Option<S::In<Policy>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an endpoint.
+    VpcEndpoint {
+        /// `vpce-…`
+        VPC_ENDPOINT_ID: vpc_endpoint_id: VpcEndpointId,
+    }
+}
+
+async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::VpcEndpoint>> {
+    let mut endpoints = Vec::new();
+    for filter in filters {
+        let pages = cloud.ec2.describe_vpc_endpoints().filters(filter).into_paginator().items().send();
+        let page: Result<Vec<_>, _> = pages.collect().await;
+        endpoints.extend(page.map_err(|e| cloud_error("ec2:DescribeVpcEndpoints", e))?);
+    }
+    // The model writes states with capitals, the wire without.
+    let deleted = |state: &State| state.as_str().eq_ignore_ascii_case("deleted");
+    endpoints.retain(|endpoint| !endpoint.state().is_some_and(deleted));
+    Ok(endpoints)
+}
+
+fn set<T: From<String> + Ord>(items: &[String]) -> BTreeSet<T> {
+    items.iter().map(|item| T::from(item.clone())).collect()
+}
+
+fn live(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Option<Live<VpcEndpoint>> {
+    let (tags, owner) = split_ec2(endpoint.tags());
+    let interface = endpoint.vpc_endpoint_type() == Some(&VpcEndpointType::Interface);
+    let groups: Vec<String> =
+        endpoint.groups().iter().filter_map(|group| group.group_id().map(ToOwned::to_owned)).collect();
+    let spec = Spec {
+        vpc_id: endpoint.vpc_id()?.into(),
+        service_name: endpoint.service_name()?.to_owned(),
+        vpc_endpoint_type: if interface { Type::Interface } else { Type::Gateway },
+        route_table_ids: Some(set(endpoint.route_table_ids())),
+        subnet_ids: Some(set(endpoint.subnet_ids())),
+        security_group_ids: Some(set(&groups)),
+        private_dns_enabled: Some(endpoint.private_dns_enabled().unwrap_or_default()),
+        policy_document: endpoint.policy_document().and_then(Policy::parse),
+        tags,
+    };
+    let id = endpoint.vpc_endpoint_id()?;
+    let outputs = Outputs { vpc_endpoint_id: id.into() };
+    Some(Live { id: id.into(), spec, outputs, owner, phase: phase(endpoint.state().map(State::as_str)) })
+}
+
+/// What has to be added to `live` and removed from it.
+fn edits<T: Ord + ToString>(
+    live: Option<&BTreeSet<T>>,
+    desired: Option<&BTreeSet<T>>,
+) -> (Vec<String>, Vec<String>) {
+    let Some(desired) = desired else { return (Vec::new(), Vec::new()) };
+    let empty = BTreeSet::new();
+    let live = live.unwrap_or(&empty);
+    let texts = |items: BTreeSet<&T>| items.into_iter().map(ToString::to_string).collect();
+    (texts(desired.difference(live).collect()), texts(live.difference(desired).collect()))
+}
+
+fn some(list: Vec<String>) -> Option<Vec<String>> {
+    (!list.is_empty()).then_some(list)
+}
+
+async fn modify(cloud: &Cloud, live: &Live<VpcEndpoint>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let old = &live.spec;
+    let (add_tables, drop_tables) = edits(old.route_table_ids.as_ref(), spec.route_table_ids.as_ref());
+    let (add_subnets, drop_subnets) = edits(old.subnet_ids.as_ref(), spec.subnet_ids.as_ref());
+    let (add_groups, drop_groups) = edits(old.security_group_ids.as_ref(), spec.security_group_ids.as_ref());
+    let (mut add_subnets, mut drop_subnets) = (some(add_subnets), some(drop_subnets));
+    // Two subnets of one zone are refused, so what goes has to go before its successor comes.
+    if add_subnets.is_some() && drop_subnets.is_some() {
+        let call = cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(live.id.as_str());
+        let call = call.set_remove_subnet_ids(drop_subnets.take());
+        call.send().await.map_err(|e| cloud_error("ec2:ModifyVpcEndpoint", e))?;
+        // One modification at a time: the next look finds the rest still to be done.
+        add_subnets = None;
+    }
+    let policy = spec.policy_document.as_ref().filter(|_| changes.touch("/policy_document"));
+    let rest = [&add_tables, &drop_tables, &add_groups, &drop_groups].iter().any(|list| !list.is_empty());
+    let dns = spec.private_dns_enabled.filter(|_| changes.touch("/private_dns_enabled"));
+    if !rest && add_subnets.is_none() && drop_subnets.is_none() && policy.is_none() && dns.is_none() {
+        return Ok(());
+    }
+    let call = cloud
+        .ec2
+        .modify_vpc_endpoint()
+        .vpc_endpoint_id(live.id.as_str())
+        .set_add_route_table_ids(some(add_tables))
+        .set_remove_route_table_ids(some(drop_tables))
+        .set_add_subnet_ids(add_subnets)
+        .set_remove_subnet_ids(drop_subnets)
+        .set_add_security_group_ids(some(add_groups))
+        .set_remove_security_group_ids(some(drop_groups))
+        .set_private_dns_enabled(dns)
+        .set_policy_document(policy.map(Policy::to_json));
+    call.send().await.map(drop).map_err(|e| cloud_error("ec2:ModifyVpcEndpoint", e))
+}
+
+impl Kind for VpcEndpoint {
+    const NAME: &'static str = "ec2.VpcEndpoint";
+    const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/service_name", "/vpc_endpoint_type"];
+    const HOLDS: &'static [&'static str] = &["/vpc_id", "/subnet_ids", "/security_group_ids"];
+    const IDENTITY: Identity = Identity::Token;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeVpcEndpoints"],
+        create: &["ec2:CreateVpcEndpoint", "ec2:CreateTags"],
+        update: &["ec2:ModifyVpcEndpoint", "ec2:CreateTags", "ec2:DeleteTags"],
+        delete: &["ec2:DeleteVpcEndpoints"],
+    };
+    const TIMING: Timing = Timing::seconds(120, 30, 60, 900);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            vpc_id: "vpc-0123456789abcdef0".into(),
+            service_name: "com.amazonaws.eu-west-1.logs".into(),
+            vpc_endpoint_type: Type::Interface,
+            route_table_ids: None,
+            subnet_ids: Some(BTreeSet::from(["subnet-0123456789abcdef0".into()])),
+            security_group_ids: Some(BTreeSet::from(["sg-0123456789abcdef0".into()])),
+            private_dns_enabled: Some(true),
+            policy_document: None,
+            tags: Tags::from([("Name".into(), "prod-logs".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let (path, stated) = match spec.vpc_endpoint_type {
+            Type::Gateway => ("/subnet_ids", spec.subnet_ids.is_some() || spec.security_group_ids.is_some()),
+            Type::Interface => ("/route_table_ids", spec.route_table_ids.is_some()),
+        };
+        if stated {
+            return Err(SpecError::new(path, "is not for this type of endpoint"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = read(cloud, vec![owned_by(wanted)]).await?;
+        let id = |endpoint: &aws_sdk_ec2::types::VpcEndpoint| endpoint.vpc_endpoint_id().map(Id::from);
+        Ok(by_address(wanted, found.iter().filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1)))))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = read(cloud, id_filters("vpc-endpoint-id", ids.iter().map(Id::as_str))).await?;
+        Ok(in_order(ids, found.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let kind = match spec.vpc_endpoint_type {
+            Type::Gateway => VpcEndpointType::Gateway,
+            Type::Interface => VpcEndpointType::Interface,
+        };
+        let call = cloud
+            .ec2
+            .create_vpc_endpoint()
+            .vpc_id(spec.vpc_id.as_str())
+            .service_name(&spec.service_name)
+            .vpc_endpoint_type(kind)
+            .set_route_table_ids(
+                spec.route_table_ids.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect()),
+            )
+            .set_subnet_ids(spec.subnet_ids.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect()))
+            .set_security_group_ids(
+                spec.security_group_ids.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect()),
+            )
+            .set_private_dns_enabled(spec.private_dns_enabled)
+            .set_policy_document(spec.policy_document.as_ref().map(Policy::to_json))
+            .client_token(&claim.token)
+            .tag_specifications(ec2_specification(ResourceType::VpcEndpoint, &spec.tags, &claim.owner));
+        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateVpcEndpoint", e))?;
+        let id = answer.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id());
+        let none = || CloudError::new(Class::Interrupted, "ec2:CreateVpcEndpoint", "no id in the answer");
+        id.map(Id::from).ok_or_else(none)
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        modify(cloud, live, spec, changes).await?;
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let operation = "ec2:DeleteVpcEndpoints";
+        let call = cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(live.id.as_str());
+        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        // Success of the call says nothing about its items.
+        let Some(error) = answer.unsuccessful().iter().find_map(|item| item.error()) else { return Ok(()) };
+        let message = error.message().unwrap_or("was not deleted");
+        let mut failure =
+            CloudError::new(classify(operation, error.code(), message, 400), operation, message);
+        failure.code = error.code().map(ToOwned::to_owned);
+        Err(failure)
+    }
+}

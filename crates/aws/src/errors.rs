@@ -1,0 +1,344 @@
+//! The one place where AWS's error codes become classes.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use platctl_engine::{Class, CloudError};
+
+/// Codes that mean the same for every operation. The code is the one on the wire, not the model's name.
+const CODES: &[(Class, &[&str])] = &[
+    (
+        Class::Throttled,
+        &[
+            "Throttling",
+            "ThrottlingException",
+            "ThrottledException",
+            "Throttled",
+            "RequestThrottledException",
+            "RequestThrottled",
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+            "BandwidthLimitExceeded",
+            "SlowDown",
+            "EC2ThrottledException",
+            "ProvisionedThroughputExceededException",
+        ],
+    ),
+    (
+        Class::NotFound,
+        &[
+            "NotFound",
+            "NotFoundException",
+            "NoSuchEntity",
+            "NoSuchBucket",
+            "NoSuchKey",
+            "ResourceNotFoundException",
+            "NatGatewayNotFound",
+            "Gateway.NotAttached",
+            "NoSuchLifecycleConfiguration",
+            "NoSuchTagSet",
+            "NoSuchBucketPolicy",
+            "NoSuchPublicAccessBlockConfiguration",
+            "ServerSideEncryptionConfigurationNotFoundError",
+            "InvalidSecurityGroupRuleId.NotFound",
+            "InvalidPermission.NotFound",
+            "InvalidRoute.NotFound",
+        ],
+    ),
+    (
+        Class::AlreadyExists,
+        &[
+            "EntityAlreadyExists",
+            "AlreadyExistsException",
+            "ResourceAlreadyExistsException",
+            "BucketAlreadyOwnedByYou",
+            "BucketAlreadyExists",
+            "InvalidGroup.Duplicate",
+            "InvalidPermission.Duplicate",
+            "RouteAlreadyExists",
+            "FlowLogAlreadyExists",
+            "InvalidSubnet.Conflict",
+            "Resource.AlreadyAssociated",
+        ],
+    ),
+    (
+        Class::InUse,
+        &[
+            "DependencyViolation",
+            "InvalidGroup.InUse",
+            "InvalidIPAddress.InUse",
+            "DeleteConflict",
+            "ResourceInUse",
+            "ResourceInUseException",
+        ],
+    ),
+    (
+        Class::Busy,
+        &[
+            "IncorrectState",
+            "OperationAborted",
+            "OperationAbortedException",
+            "ConcurrentModification",
+            "ConcurrentModificationException",
+            "EntityTemporarilyUnmodifiable",
+            "PriorRequestNotComplete",
+            "OperationInProgress",
+            "ConflictException",
+            "DependencyTimeoutException",
+            "KMSInternalException",
+            "ServiceUnavailableException",
+        ],
+    ),
+    (
+        Class::Limit,
+        &[
+            "VpcLimitExceeded",
+            "SubnetLimitExceeded",
+            "InternetGatewayLimitExceeded",
+            "AddressLimitExceeded",
+            "NatGatewayLimitExceeded",
+            "RouteTableLimitExceeded",
+            "RouteLimitExceeded",
+            "SecurityGroupLimitExceeded",
+            "RulesPerSecurityGroupLimitExceeded",
+            "VpcEndpointLimitExceeded",
+            "FlowLogsLimitExceeded",
+            "LimitExceeded",
+            "VpcCidrBlockLimitExceeded",
+            "SecurityGroupsPerInterfaceLimitExceeded",
+            "NetworkInterfaceLimitExceeded",
+            // In the SDKs' list of throttling codes, but here it means that a quota is reached.
+            "LimitExceededException",
+            "TooManyBuckets",
+        ],
+    ),
+    (
+        Class::Denied,
+        &[
+            "AccessDenied",
+            "AccessDeniedException",
+            "UnauthorizedOperation",
+            "OptInRequired",
+            "AuthorizationError",
+            "UnmodifiableEntity",
+        ],
+    ),
+    (
+        Class::Unauthenticated,
+        &[
+            "ExpiredToken",
+            "ExpiredTokenException",
+            "InvalidClientTokenId",
+            "UnrecognizedClientException",
+            "SignatureDoesNotMatch",
+            "InvalidAccessKeyId",
+            "RequestExpired",
+            "MissingAuthenticationToken",
+            "IncompleteSignature",
+        ],
+    ),
+    (
+        Class::Capacity,
+        &["InsufficientFreeAddressesInSubnet", "InsufficientAddressCapacity", "InsufficientCapacity"],
+    ),
+    (Class::Protected, &["BucketNotEmpty", "OperationNotPermitted"]),
+    (
+        Class::Interrupted,
+        &[
+            "InternalError",
+            "InternalFailure",
+            "InternalServerError",
+            "InternalServiceError",
+            "ServiceFailure",
+            "ServiceUnavailable",
+            "Unavailable",
+            "RequestTimeout",
+            "RequestTimeoutException",
+        ],
+    ),
+];
+
+/// Codes that mean something else for some operation: operation, code, a part of the message.
+const SPECIAL: &[(Class, &str, &str, &str)] = &[
+    // IAM's changes take seconds to minutes to reach other services, which answer like this until then.
+    (Class::NotYetConsistent, "ec2:CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role"),
+    (Class::NotYetConsistent, "kms:", "MalformedPolicyDocumentException", "invalid principals"),
+    (Class::NotYetConsistent, "s3:PutBucketPolicy", "MalformedPolicy", "Invalid principal in policy"),
+    (Class::NotYetConsistent, "iam:", "MalformedPolicyDocument", "Invalid principal in policy"),
+    // The key's policy may not have reached CloudWatch Logs yet.
+    (Class::NotYetConsistent, "logs:", "InvalidParameterException", "KMS"),
+    // An address that a gateway still holds on to looks like somebody else's.
+    (Class::InUse, "ec2:ReleaseAddress", "AuthFailure", ""),
+    (Class::Busy, "kms:", "KMSInvalidStateException", "is pending import"),
+];
+
+/// Operations that make something out of things which may have been made a moment ago: that such a thing
+/// is not found means that it is not visible yet.
+const CREATIONS: &[&str] =
+    &["Create", "Associate", "Attach", "Allocate", "Authorize", "Put", "Modify", "Replace", "Enable"];
+
+/// What an SDK call ended with, in the engine's terms.
+pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
+    operation: &'static str,
+    error: SdkError<E, HttpResponse>,
+) -> CloudError {
+    match &error {
+        SdkError::ServiceError(context) => {
+            let status = context.raw().status().as_u16();
+            let header = |name: &str| context.raw().headers().get(name).map(ToOwned::to_owned);
+            let metadata = context.err().meta();
+            let extra = metadata.extra("aws_request_id").map(ToOwned::to_owned);
+            let request_id =
+                extra.or_else(|| header("x-amzn-requestid")).or_else(|| header("x-amz-request-id"));
+            let (code, message) = (metadata.code(), metadata.message().unwrap_or_default());
+            CloudError {
+                class: classify(operation, code, message, status),
+                operation: operation.to_owned(),
+                code: code.map(ToOwned::to_owned),
+                message: if message.is_empty() {
+                    format!("HTTP status {status}")
+                } else {
+                    message.to_owned()
+                },
+                request_id,
+            }
+        }
+        SdkError::ResponseError(context) => {
+            let status = context.raw().status().as_u16();
+            let message = format!("the answer could not be read (HTTP status {status}): {}", chain(&error));
+            CloudError::new(Class::Interrupted, operation, message)
+        }
+        SdkError::DispatchFailure(failure) => {
+            let text = chain(&error);
+            let connecting = text.contains("connect error")
+                || text.contains("onnection refused")
+                || text.contains("dns error");
+            let class = match failure.as_connector_error() {
+                Some(_) if connecting => Class::Unreachable,
+                Some(_) => Class::Interrupted,
+                None => Class::Unreachable,
+            };
+            CloudError::new(class, operation, text)
+        }
+        SdkError::TimeoutError(_) => CloudError::new(Class::Interrupted, operation, "no answer in time"),
+        _ => {
+            let text = chain(&error);
+            let credentials =
+                text.contains("credential") || text.contains("identity") || text.contains("token");
+            let class = if credentials { Class::Unauthenticated } else { Class::Invalid };
+            CloudError::new(class, operation, text)
+        }
+    }
+}
+
+/// The whole chain of causes.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// What a code means.
+#[must_use]
+pub fn classify(operation: &str, code: Option<&str>, message: &str, status: u16) -> Class {
+    let Some(code) = code else { return by_status(status) };
+    let special = SPECIAL.iter().find(|(_, prefix, its_code, part)| {
+        operation.starts_with(prefix) && *its_code == code && message.contains(part)
+    });
+    if let Some((class, ..)) = special {
+        return *class;
+    }
+    let known = CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class);
+    let class = known.unwrap_or_else(|| by_shape(code, status));
+    match class {
+        Class::NotFound if makes_something(operation) => Class::NotYetConsistent,
+        class => class,
+    }
+}
+
+fn makes_something(operation: &str) -> bool {
+    let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
+    CREATIONS.iter().any(|prefix| verb.starts_with(prefix))
+}
+
+/// Codes that no table lists follow patterns.
+fn by_shape(code: &str, status: u16) -> Class {
+    if code.ends_with(".NotFound") {
+        Class::NotFound
+    } else if code.ends_with("LimitExceeded") {
+        Class::Limit
+    } else if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") {
+        Class::AlreadyExists
+    } else if code.starts_with("Invalid") || code.starts_with("Malformed") || code.starts_with("Validation") {
+        Class::Invalid
+    } else {
+        by_status(status)
+    }
+}
+
+const fn by_status(status: u16) -> Class {
+    match status {
+        404 => Class::NotFound,
+        401 | 403 => Class::Denied,
+        429 => Class::Throttled,
+        500..=599 => Class::Interrupted,
+        400..=499 => Class::Invalid,
+        _ => Class::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn class(operation: &str, code: &str, message: &str) -> Class {
+        classify(operation, Some(code), message, 400)
+    }
+
+    #[test]
+    fn codes_mean_what_the_contract_says() {
+        let table = [
+            (Class::Limit, "kms:CreateKey", "LimitExceededException", ""),
+            (Class::Throttled, "ec2:DescribeVpcs", "RequestLimitExceeded", ""),
+            (Class::Limit, "ec2:CreateVpc", "VpcLimitExceeded", ""),
+            (Class::NotFound, "ec2:DeleteVpc", "InvalidVpcID.NotFound", ""),
+            (Class::NotYetConsistent, "ec2:CreateRoute", "InvalidNatGatewayID.NotFound", ""),
+            (
+                Class::NotYetConsistent,
+                "ec2:CreateFlowLogs",
+                "InvalidParameter",
+                "Unable to assume given IAM role",
+            ),
+            (Class::Invalid, "ec2:CreateFlowLogs", "InvalidParameter", "no such traffic type"),
+            (Class::InUse, "ec2:ReleaseAddress", "AuthFailure", "You do not have permission"),
+            (Class::InUse, "iam:DeleteRole", "DeleteConflict", ""),
+            (Class::AlreadyExists, "iam:CreateRole", "EntityAlreadyExists", ""),
+            (Class::Unauthenticated, "sts:GetCallerIdentity", "ExpiredToken", ""),
+        ];
+        for (expected, operation, code, message) in table {
+            assert_eq!(class(operation, code, message), expected, "{operation} {code}");
+        }
+    }
+
+    #[test]
+    fn no_code_is_in_two_classes() {
+        let mut all: Vec<&str> = CODES.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
+        let count = all.len();
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn server_errors_without_a_code_leave_the_effect_unknown() {
+        assert_eq!(classify("ec2:CreateVpc", None, "", 503), Class::Interrupted);
+        assert_eq!(classify("s3:HeadBucket", None, "", 404), Class::NotFound);
+    }
+}

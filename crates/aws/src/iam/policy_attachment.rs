@@ -1,0 +1,133 @@
+//! `iam.PolicyAttachment`: a managed policy attached to a role.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::types::{Arn, RoleName};
+
+/// An attachment. Its id is our own, `ROLE|ARN`. Attachments that others made are left alone.
+#[derive(Debug)]
+pub struct PolicyAttachment;
+
+/// What an attachment is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The role.
+    pub role_name: S::In<RoleName>,
+    /// The managed policy, AWS's or the account's own.
+    pub policy_arn: S::In<Arn>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an attachment.
+    PolicyAttachment {
+        /// The policy's ARN.
+        POLICY_ARN: policy_arn: Arn,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    Id::from(format!("{}|{}", spec.role_name, spec.policy_arn))
+}
+
+/// The policies attached to each of these roles; roles that are gone have none.
+async fn attached(cloud: &Cloud, roles: BTreeSet<&str>) -> CloudResult<BTreeMap<String, BTreeSet<String>>> {
+    let reads = roles.into_iter().map(|role| async move {
+        let pages = cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+        let all: Result<Vec<_>, _> = pages.collect().await;
+        let arns = match all.map_err(|e| cloud_error("iam:ListAttachedRolePolicies", e)) {
+            Err(error) if error.class == Class::NotFound => BTreeSet::new(),
+            other => other?.iter().filter_map(|policy| policy.policy_arn().map(ToOwned::to_owned)).collect(),
+        };
+        Ok((role.to_owned(), arns))
+    });
+    Ok(try_join_all(reads).await?.into_iter().collect())
+}
+
+async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<PolicyAttachment>>>> {
+    let pairs: Vec<Option<(&str, &str)>> = ids.iter().map(|id| id.as_str().split_once('|')).collect();
+    let attached = attached(cloud, pairs.iter().flatten().map(|(role, _)| *role).collect()).await?;
+    let live = |(id, pair): (&Id, &Option<(&str, &str)>)| {
+        let (role, arn) = (*pair)?;
+        attached.get(role).filter(|arns| arns.contains(arn))?;
+        let spec = Spec { role_name: role.into(), policy_arn: arn.into() };
+        let outputs = Outputs { policy_arn: arn.into() };
+        Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready })
+    };
+    Ok(ids.iter().zip(&pairs).map(live).collect())
+}
+
+impl Kind for PolicyAttachment {
+    const NAME: &'static str = "iam.PolicyAttachment";
+    const REPLACE_ON: &'static [&'static str] = &["/role_name", "/policy_arn"];
+    // A role with attached policies cannot be deleted, nor can an attached policy.
+    const HOLDS: &'static [&'static str] = &["/role_name", "/policy_arn"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:ListAttachedRolePolicies"],
+        create: &["iam:AttachRolePolicy"],
+        update: &["iam:AttachRolePolicy"],
+        delete: &["iam:DetachRolePolicy"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            role_name: "prod-nodes".into(),
+            policy_arn: "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy".into(),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let ids: Vec<Option<Id>> = wanted.iter().map(|wanted| wanted.spec.as_ref().map(id_of)).collect();
+        let known: Vec<Id> = ids.iter().flatten().cloned().collect();
+        let found: Vec<Id> = read(cloud, &known).await?.into_iter().flatten().map(|live| live.id).collect();
+        let candidate = |id: Option<Id>| {
+            id.filter(|id| found.contains(id)).map(|id| Candidate { id, owner: None }).into_iter().collect()
+        };
+        Ok(ids.into_iter().map(candidate).collect())
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        read(cloud, ids).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        let call = cloud.iam.attach_role_policy().role_name(spec.role_name.as_str());
+        let call = call.policy_arn(spec.policy_arn.as_str());
+        call.send().await.map_err(|e| cloud_error("iam:AttachRolePolicy", e))?;
+        Ok(id_of(spec))
+    }
+
+    /// Nothing of an attachment can differ.
+    async fn update(
+        _cloud: &Cloud,
+        _live: &Live<Self>,
+        _spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.iam.detach_role_policy().role_name(live.spec.role_name.as_str());
+        let call = call.policy_arn(live.spec.policy_arn.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("iam:DetachRolePolicy", e))
+    }
+}

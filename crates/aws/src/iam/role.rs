@@ -1,0 +1,224 @@
+//! `iam.Role`
+
+use aws_sdk_iam::types::Tag;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::errors::cloud_error;
+use crate::tags::{Tags, claimed, edits, split};
+use crate::types::{Arn, RoleName};
+use crate::{Cloud, Policy};
+
+/// An IAM role. Its policies and attachments are kinds of their own; those of others are left alone.
+#[derive(Debug)]
+pub struct Role;
+
+/// What a role is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in the account, whatever the case; at most 64 characters.
+    pub role_name: String,
+    /// Who may take the role on.
+    pub assume_role_policy_document: S::In<Policy>,
+    /// `/`, or a path between slashes. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Seconds, 3600 to 43200. AWS's default is 3600.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_session_duration: Option<i32>,
+    /// The policy that bounds what it can ever be allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions_boundary: Option<S::In<Arn>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a role.
+    Role {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        ROLE_NAME: role_name: RoleName,
+        /// Its unique id: `AROA…`.
+        ROLE_ID: role_id: String,
+    }
+}
+
+async fn get(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Role>>> {
+    let answer = cloud.iam.get_role().role_name(name).send().await.map_err(|e| cloud_error("iam:GetRole", e));
+    match answer {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => Ok(other?.role().and_then(live)),
+    }
+}
+
+fn live(role: &aws_sdk_iam::types::Role) -> Option<Live<Role>> {
+    let (tags, owner) = split(role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
+    let trust = role.assume_role_policy_document().and_then(Policy::parse)?;
+    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    let spec = Spec {
+        role_name: role.role_name().to_owned(),
+        assume_role_policy_document: trust,
+        path: Some(role.path().to_owned()),
+        description: Some(role.description().unwrap_or_default().to_owned()),
+        max_session_duration: Some(role.max_session_duration().unwrap_or(3600)),
+        permissions_boundary: boundary.map(Arn::from),
+        tags,
+    };
+    let outputs = Outputs {
+        arn: role.arn().into(),
+        role_name: role.role_name().into(),
+        role_id: role.role_id().to_owned(),
+    };
+    Some(Live { id: role.role_name().into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+fn tag((key, value): (String, String)) -> CloudResult<Tag> {
+    let built = Tag::builder().key(key).value(value).build();
+    built.map_err(|error| CloudError::new(Class::Invalid, "iam:TagRole", error.to_string()))
+}
+
+async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let call = cloud.iam.tag_role().role_name(name).set_tags(Some(tags));
+        call.send().await.map_err(|e| cloud_error("iam:TagRole", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.iam.untag_role().role_name(name).set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("iam:UntagRole", e))?;
+    }
+    Ok(())
+}
+
+impl Kind for Role {
+    const NAME: &'static str = "iam.Role";
+    const REPLACE_ON: &'static [&'static str] = &["/role_name", "/path"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:GetRole"],
+        create: &["iam:CreateRole", "iam:TagRole"],
+        update: &[
+            "iam:UpdateRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:PutRolePermissionsBoundary",
+            "iam:TagRole",
+            "iam:UntagRole",
+        ],
+        delete: &["iam:DeleteRole"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            role_name: "prod-flow-logs".into(),
+            assume_role_policy_document: Policy::new(&serde_json::json!({
+                "Version": "2012-10-17",
+                "Statement": [{
+                    "Effect": "Allow",
+                    "Principal": {"Service": "vpc-flow-logs.amazonaws.com"},
+                    "Action": "sts:AssumeRole",
+                }],
+            })),
+            path: Some("/".into()),
+            description: Some("Writes flow logs".into()),
+            max_session_duration: Some(3600),
+            permissions_boundary: None,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
+        if spec.role_name.is_empty() || spec.role_name.len() > 64 || !spec.role_name.chars().all(sound) {
+            return Err(SpecError::new("/role_name", "takes 1 to 64 letters, digits and any of +=,.@_-"));
+        }
+        if spec.max_session_duration.is_some_and(|seconds| !(3600..=43200).contains(&seconds)) {
+            return Err(SpecError::new("/max_session_duration", "is not between 3600 and 43200 seconds"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        try_join_all(wanted.iter().map(|wanted| async {
+            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let found = get(cloud, &spec.role_name).await?;
+            Ok(found.map(|live| Candidate { id: live.id, owner: live.owner }).into_iter().collect())
+        }))
+        .await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| get(cloud, id.as_str()))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let call = cloud
+            .iam
+            .create_role()
+            .role_name(&spec.role_name)
+            .assume_role_policy_document(spec.assume_role_policy_document.to_json())
+            .set_path(spec.path.clone())
+            .set_description(spec.description.clone())
+            .set_max_session_duration(spec.max_session_duration)
+            .set_permissions_boundary(spec.permissions_boundary.as_ref().map(ToString::to_string))
+            .set_tags(Some(tags));
+        call.send().await.map_err(|e| cloud_error("iam:CreateRole", e))?;
+        Ok(Id::from(spec.role_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let name = live.id.as_str();
+        if changes.touch("/assume_role_policy_document") {
+            let document = spec.assume_role_policy_document.to_json();
+            let call = cloud.iam.update_assume_role_policy().role_name(name).policy_document(document);
+            call.send().await.map_err(|e| cloud_error("iam:UpdateAssumeRolePolicy", e))?;
+        }
+        if changes.touch("/description") || changes.touch("/max_session_duration") {
+            // Both are always sent: leaving one out may reset it.
+            let description = spec.description.clone().or_else(|| live.spec.description.clone());
+            let duration = spec.max_session_duration.or(live.spec.max_session_duration);
+            let call = cloud.iam.update_role().role_name(name).set_description(description);
+            let call = call.set_max_session_duration(duration);
+            call.send().await.map_err(|e| cloud_error("iam:UpdateRole", e))?;
+        }
+        if let Some(boundary) =
+            spec.permissions_boundary.as_ref().filter(|_| changes.touch("/permissions_boundary"))
+        {
+            let call = cloud
+                .iam
+                .put_role_permissions_boundary()
+                .role_name(name)
+                .permissions_boundary(boundary.as_str());
+            call.send().await.map_err(|e| cloud_error("iam:PutRolePermissionsBoundary", e))?;
+        }
+        sync_tags(cloud, name, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.iam.delete_role().role_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteRole", e))
+    }
+}

@@ -1,0 +1,122 @@
+//! `kms.Alias`
+
+use aws_sdk_kms::types::AliasListEntry;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::types::KeyId;
+
+/// The name of a key.
+#[derive(Debug)]
+pub struct Alias;
+
+/// What an alias is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// `alias/…`, unique in account and region.
+    pub alias_name: String,
+    /// The key that it names. Can be changed in place.
+    pub target_key_id: S::In<KeyId>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an alias.
+    Alias {
+        /// `alias/…`
+        ALIAS_NAME: alias_name: String,
+    }
+}
+
+async fn read(cloud: &Cloud) -> CloudResult<Vec<AliasListEntry>> {
+    let pages = cloud.kms.list_aliases().into_paginator().items().send();
+    let all: Result<Vec<_>, _> = pages.collect().await;
+    all.map_err(|e| cloud_error("kms:ListAliases", e))
+}
+
+fn live(alias: &AliasListEntry) -> Option<Live<Alias>> {
+    let name = alias.alias_name()?.to_owned();
+    // AWS's own aliases have no key before their first use.
+    let target_key_id = alias.target_key_id()?.into();
+    let spec = Spec { alias_name: name.clone(), target_key_id };
+    let outputs = Outputs { alias_name: name.clone() };
+    Some(Live { id: name.into(), spec, outputs, owner: None, phase: Phase::Ready })
+}
+
+impl Kind for Alias {
+    const NAME: &'static str = "kms.Alias";
+    const REPLACE_ON: &'static [&'static str] = &["/alias_name"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["kms:ListAliases"],
+        create: &["kms:CreateAlias"],
+        update: &["kms:UpdateAlias"],
+        delete: &["kms:DeleteAlias"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            alias_name: "alias/prod-logs".into(),
+            target_key_id: "1234abcd-12ab-34cd-56ef-1234567890ab".into(),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec.alias_name.starts_with("alias/") && !spec.alias_name.starts_with("alias/aws/") {
+            return Ok(());
+        }
+        Err(SpecError::new("/alias_name", "begins with `alias/`, and not with `alias/aws/`"))
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let all = read(cloud).await?;
+        let find = |wanted: &Wanted<Self>| {
+            let name = wanted.spec.as_ref().map(|spec| spec.alias_name.as_str());
+            let mine =
+                all.iter().filter(|alias| name.is_some() && alias.alias_name() == name).filter_map(live);
+            mine.map(|live| Candidate { id: live.id, owner: None }).collect()
+        };
+        Ok(wanted.iter().map(find).collect())
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let all = read(cloud).await?;
+        Ok(crate::ec2::in_order(ids, all.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        let call = cloud.kms.create_alias().alias_name(&spec.alias_name);
+        let call = call.target_key_id(spec.target_key_id.as_str());
+        call.send().await.map_err(|e| cloud_error("kms:CreateAlias", e))?;
+        Ok(Id::from(spec.alias_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        let call = cloud.kms.update_alias().alias_name(&spec.alias_name);
+        let call = call.target_key_id(spec.target_key_id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("kms:UpdateAlias", e))
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.kms.delete_alias().alias_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("kms:DeleteAlias", e))
+    }
+}

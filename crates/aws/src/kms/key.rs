@@ -1,0 +1,278 @@
+//! `kms.Key`
+
+use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::types::{Arn, KeyId};
+use crate::{Cloud, Policy};
+
+/// How long a deleted key can be called back, in days: the longest that KMS offers. Whatever it encrypts
+/// is unreadable for good after that. A key waiting for its deletion costs nothing.
+const PENDING_WINDOW_IN_DAYS: i32 = 30;
+
+/// A symmetric encryption key.
+#[derive(Debug)]
+pub struct Key;
+
+/// What a key is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Who may do what with it. AWS's default leaves that to IAM. A policy that would lock everybody out is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<S::In<Policy>>,
+    /// Whether its material is renewed every year. On unless switched off; AWS's default is off.
+    #[serde(default = "on")]
+    pub enable_key_rotation: bool,
+    /// Whether it works. On unless switched off.
+    #[serde(default = "on")]
+    pub enabled: bool,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+const fn on() -> bool {
+    true
+}
+
+platctl_engine::outputs! {
+    /// What others take from a key.
+    Key {
+        /// Its id.
+        KEY_ID: key_id: KeyId,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+async fn tags_of(cloud: &Cloud, id: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let pages = cloud.kms.list_resource_tags().key_id(id).into_paginator().items().send();
+    let tags: Result<Vec<Tag>, _> = pages.collect().await;
+    let tags = tags.map_err(|e| cloud_error("kms:ListResourceTags", e))?;
+    Ok(split(tags.iter().map(|tag| (tag.tag_key().to_owned(), tag.tag_value().to_owned()))))
+}
+
+async fn policy_of(cloud: &Cloud, id: &str) -> CloudResult<Option<Policy>> {
+    let call = cloud.kms.get_key_policy().key_id(id).policy_name("default");
+    let answer = call.send().await.map_err(|e| cloud_error("kms:GetKeyPolicy", e))?;
+    Ok(answer.policy().and_then(Policy::parse))
+}
+
+async fn rotates(cloud: &Cloud, id: &str) -> CloudResult<bool> {
+    let call = cloud.kms.get_key_rotation_status().key_id(id);
+    Ok(call.send().await.map_err(|e| cloud_error("kms:GetKeyRotationStatus", e))?.key_rotation_enabled())
+}
+
+/// A key that waits for its deletion is gone.
+async fn metadata(cloud: &Cloud, id: &str) -> CloudResult<Option<KeyMetadata>> {
+    let answer =
+        cloud.kms.describe_key().key_id(id).send().await.map_err(|e| cloud_error("kms:DescribeKey", e));
+    let metadata = match answer {
+        Err(error) if error.class == Class::NotFound => None,
+        other => other?.key_metadata,
+    };
+    let going = |key: &KeyMetadata| {
+        matches!(key.key_state(), Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion))
+    };
+    Ok(metadata.filter(|key| !going(key)))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Key>>> {
+    let Some(key) = metadata(cloud, id.as_str()).await? else { return Ok(None) };
+    let id_text = id.as_str();
+    let rest =
+        futures::try_join!(tags_of(cloud, id_text), policy_of(cloud, id_text), rotates(cloud, id_text));
+    let ((tags, owner), policy, enable_key_rotation) = match rest {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let phase = match key.key_state() {
+        Some(KeyState::Creating | KeyState::Updating) => Phase::Settling("being created".into()),
+        Some(KeyState::Unavailable) => Phase::Failed("the key is unavailable".into()),
+        _ => Phase::Ready,
+    };
+    let spec = Spec {
+        description: Some(key.description().unwrap_or_default().to_owned()),
+        policy,
+        enable_key_rotation,
+        enabled: key.enabled(),
+        tags,
+    };
+    let outputs = Outputs { key_id: key.key_id().into(), arn: key.arn().unwrap_or_default().into() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
+}
+
+fn tag((key, value): (String, String)) -> CloudResult<Tag> {
+    let built = Tag::builder().tag_key(key).tag_value(value).build();
+    built.map_err(|error| CloudError::new(Class::Invalid, "kms:TagResource", error.to_string()))
+}
+
+async fn sync_tags(cloud: &Cloud, id: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let call = cloud.kms.tag_resource().key_id(id).set_tags(Some(tags));
+        call.send().await.map_err(|e| cloud_error("kms:TagResource", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.kms.untag_resource().key_id(id).set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("kms:UntagResource", e))?;
+    }
+    Ok(())
+}
+
+async fn enable(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
+    if on {
+        cloud.kms.enable_key().key_id(id).send().await.map(drop).map_err(|e| cloud_error("kms:EnableKey", e))
+    } else {
+        cloud
+            .kms
+            .disable_key()
+            .key_id(id)
+            .send()
+            .await
+            .map(drop)
+            .map_err(|e| cloud_error("kms:DisableKey", e))
+    }
+}
+
+async fn rotate(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
+    if on {
+        let call = cloud.kms.enable_key_rotation().key_id(id);
+        call.send().await.map(drop).map_err(|e| cloud_error("kms:EnableKeyRotation", e))
+    } else {
+        let call = cloud.kms.disable_key_rotation().key_id(id);
+        call.send().await.map(drop).map_err(|e| cloud_error("kms:DisableKeyRotation", e))
+    }
+}
+
+impl Kind for Key {
+    const NAME: &'static str = "kms.Key";
+    const IDENTITY: Identity = Identity::Tags;
+    const HOLDS_DATA: bool = true;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &[
+            "kms:ListKeys",
+            "kms:DescribeKey",
+            "kms:GetKeyPolicy",
+            "kms:GetKeyRotationStatus",
+            "kms:ListResourceTags",
+        ],
+        create: &["kms:CreateKey", "kms:TagResource"],
+        update: &[
+            "kms:PutKeyPolicy",
+            "kms:UpdateKeyDescription",
+            "kms:EnableKey",
+            "kms:DisableKey",
+            "kms:EnableKeyRotation",
+            "kms:DisableKeyRotation",
+            "kms:TagResource",
+            "kms:UntagResource",
+        ],
+        delete: &["kms:ScheduleKeyDeletion"],
+    };
+    const TIMING: Timing = Timing::seconds(3, 3, 1, 300);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            description: Some("Logs of prod".into()),
+            policy: None,
+            enable_key_rotation: true,
+            enabled: true,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        match &spec.description {
+            Some(text) if text.len() > 8192 => Err(SpecError::new("/description", "takes 8192 characters")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Keys have no names, so every key's tags are read. Asked only for keys that state does not know.
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let pages = cloud.kms.list_keys().into_paginator().items().send();
+        let keys: Result<Vec<_>, _> = pages.collect().await;
+        let keys = keys.map_err(|e| cloud_error("kms:ListKeys", e))?;
+        let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str());
+        let reads = keys.iter().filter_map(|key| key.key_id()).map(|id| async move {
+            let owner = match tags_of(cloud, id).await {
+                Ok((_, owner)) => owner.filter(|owner| Some(owner.stack.as_str()) == stack),
+                // Keys that AWS manages do not show their tags.
+                Err(error) if matches!(error.class, Class::Denied | Class::NotFound) => None,
+                Err(error) => return Err(error),
+            };
+            let ours = owner.is_some() && metadata(cloud, id).await?.is_some();
+            Ok((Id::from(id), owner.filter(|_| ours)))
+        });
+        Ok(by_address(wanted, try_join_all(reads).await?))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let call = cloud
+            .kms
+            .create_key()
+            .set_description(spec.description.clone())
+            .set_policy(spec.policy.as_ref().map(Policy::to_json))
+            .set_tags(Some(tags));
+        let answer = call.send().await.map_err(|e| cloud_error("kms:CreateKey", e))?;
+        let none = || CloudError::new(Class::Interrupted, "kms:CreateKey", "no id in the answer");
+        answer.key_metadata().map(|key| Id::from(key.key_id())).ok_or_else(none)
+    }
+
+    /// A disabled key takes no change of its rotation: enable, rotate, disable, in this order.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let id = live.id.as_str();
+        if spec.enabled && changes.touch("/enabled") {
+            enable(cloud, id, true).await?;
+        }
+        if changes.touch("/enable_key_rotation") {
+            rotate(cloud, id, spec.enable_key_rotation).await?;
+        }
+        if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
+            let call = cloud.kms.put_key_policy().key_id(id).policy_name("default").policy(policy.to_json());
+            call.send().await.map_err(|e| cloud_error("kms:PutKeyPolicy", e))?;
+        }
+        if let Some(text) = spec.description.as_ref().filter(|_| changes.touch("/description")) {
+            let call = cloud.kms.update_key_description().key_id(id).description(text);
+            call.send().await.map_err(|e| cloud_error("kms:UpdateKeyDescription", e))?;
+        }
+        if !spec.enabled && changes.touch("/enabled") {
+            enable(cloud, id, false).await?;
+        }
+        sync_tags(cloud, id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.kms.schedule_key_deletion().key_id(live.id.as_str());
+        let call = call.pending_window_in_days(PENDING_WINDOW_IN_DAYS);
+        call.send().await.map(drop).map_err(|e| cloud_error("kms:ScheduleKeyDeletion", e))
+    }
+}

@@ -1,0 +1,4 @@
+//! KMS: keys and their names.
+
+pub mod alias;
+pub mod key;

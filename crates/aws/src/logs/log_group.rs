@@ -1,0 +1,241 @@
+//! `logs.LogGroup`
+
+use aws_sdk_cloudwatchlogs::types::LogGroupClass;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Cloud;
+use crate::ec2::in_order;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, claimed, edits, split};
+use crate::types::{Arn, LogGroupName};
+
+/// For how many days CloudWatch Logs can keep records.
+const RETENTION_DAYS: &[i32] = &[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+];
+
+/// A log group.
+#[derive(Debug)]
+pub struct LogGroup;
+
+/// What a log group is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region.
+    pub log_group_name: String,
+    /// For how many days records are kept: one of the periods that CloudWatch Logs knows. Without it, for good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_in_days: Option<i32>,
+    /// The key that encrypts the records; its policy has to let CloudWatch Logs use it. Without it, AWS's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<S::In<Arn>>,
+    /// `STANDARD` or `INFREQUENT_ACCESS`. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_group_class: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a log group.
+    LogGroup {
+        /// Its ARN, without the `:*` that stands for its streams.
+        ARN: arn: Arn,
+        /// Its name.
+        LOG_GROUP_NAME: log_group_name: LogGroupName,
+    }
+}
+
+/// The longest beginning that all names share: one listing reads all of them.
+fn common_prefix<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut names = names.into_iter();
+    let Some(mut prefix) = names.next() else { return String::new() };
+    for name in names {
+        let same = prefix.char_indices().zip(name.chars()).take_while(|((_, a), b)| a == b);
+        let length = same.map(|((at, c), _)| at + c.len_utf8()).last().unwrap_or_default();
+        prefix = &prefix[..length];
+    }
+    prefix.to_owned()
+}
+
+async fn read(cloud: &Cloud, names: &[&str]) -> CloudResult<Vec<Live<LogGroup>>> {
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let prefix = Some(common_prefix(names.iter().copied())).filter(|prefix| !prefix.is_empty());
+    let pages =
+        cloud.logs.describe_log_groups().set_log_group_name_prefix(prefix).into_paginator().items().send();
+    let groups: Result<Vec<_>, _> = pages.collect().await;
+    let groups = groups.map_err(|e| cloud_error("logs:DescribeLogGroups", e))?;
+    let wanted =
+        groups.into_iter().filter(|group| group.log_group_name().is_some_and(|name| names.contains(&name)));
+    let lives = try_join_all(wanted.map(|group| live(cloud, group))).await?;
+    Ok(lives.into_iter().flatten().collect())
+}
+
+async fn live(
+    cloud: &Cloud,
+    group: aws_sdk_cloudwatchlogs::types::LogGroup,
+) -> CloudResult<Option<Live<LogGroup>>> {
+    let (Some(name), Some(arn)) = (group.log_group_name(), group.arn()) else { return Ok(None) };
+    let arn = arn.trim_end_matches(":*");
+    let call = cloud.logs.list_tags_for_resource().resource_arn(arn);
+    let tags = match call.send().await.map_err(|e| cloud_error("logs:ListTagsForResource", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?.tags.unwrap_or_default(),
+    };
+    let (tags, owner) = split(tags);
+    let spec = Spec {
+        log_group_name: name.to_owned(),
+        retention_in_days: group.retention_in_days(),
+        kms_key_id: group.kms_key_id().map(Arn::from),
+        log_group_class: Some(group.log_group_class().map_or("STANDARD", LogGroupClass::as_str).to_owned()),
+        tags,
+    };
+    let outputs = Outputs { arn: arn.into(), log_group_name: name.into() };
+    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let tags = edits.set.into_iter().collect();
+        let call = cloud.logs.tag_resource().resource_arn(arn).set_tags(Some(tags));
+        call.send().await.map_err(|e| cloud_error("logs:TagResource", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.logs.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("logs:UntagResource", e))?;
+    }
+    Ok(())
+}
+
+impl Kind for LogGroup {
+    const NAME: &'static str = "logs.LogGroup";
+    const REPLACE_ON: &'static [&'static str] = &["/log_group_name", "/log_group_class"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["logs:DescribeLogGroups", "logs:ListTagsForResource"],
+        create: &["logs:CreateLogGroup", "logs:TagResource"],
+        update: &[
+            "logs:PutRetentionPolicy",
+            "logs:AssociateKmsKey",
+            "logs:TagResource",
+            "logs:UntagResource",
+        ],
+        delete: &["logs:DeleteLogGroup"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            log_group_name: "/platctl/prod/flow-logs".into(),
+            retention_in_days: Some(30),
+            kms_key_id: None,
+            log_group_class: Some("STANDARD".into()),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || "-_/.#".contains(c);
+        let name = &spec.log_group_name;
+        if name.is_empty() || name.len() > 512 || name.starts_with("aws/") || !name.chars().all(sound) {
+            let message = "takes 1 to 512 letters, digits and any of -_/.#, and does not begin with `aws/`";
+            return Err(SpecError::new("/log_group_name", message));
+        }
+        match spec.retention_in_days {
+            Some(days) if !RETENTION_DAYS.contains(&days) => {
+                let known: Vec<String> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
+                let message =
+                    format!("{days} is not a period that CloudWatch Logs knows: {}", known.join(", "));
+                Err(SpecError::new("/retention_in_days", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let name = |wanted: &Wanted<Self>| wanted.spec.as_ref().map(|spec| spec.log_group_name.clone());
+        let names: Vec<Option<String>> = wanted.iter().map(name).collect();
+        let known: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
+        let found = read(cloud, &known).await?;
+        let candidates = |name: &Option<String>| {
+            let mine = found.iter().filter(|live| Some(live.id.as_str()) == name.as_deref());
+            mine.map(|live| Candidate { id: live.id.clone(), owner: live.owner.clone() }).collect()
+        };
+        Ok(names.iter().map(candidates).collect())
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let names: Vec<&str> = ids.iter().map(Id::as_str).collect();
+        Ok(in_order(ids, read(cloud, &names).await?))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .logs
+            .create_log_group()
+            .log_group_name(&spec.log_group_name)
+            .set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string))
+            .set_log_group_class(spec.log_group_class.as_deref().map(LogGroupClass::from))
+            .set_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
+        call.send().await.map_err(|e| cloud_error("logs:CreateLogGroup", e))?;
+        Ok(Id::from(spec.log_group_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let name = live.id.as_str();
+        if let Some(days) = spec.retention_in_days.filter(|_| changes.touch("/retention_in_days")) {
+            let call = cloud.logs.put_retention_policy().log_group_name(name).retention_in_days(days);
+            call.send().await.map_err(|e| cloud_error("logs:PutRetentionPolicy", e))?;
+        }
+        if let Some(key) = spec.kms_key_id.as_ref().filter(|_| changes.touch("/kms_key_id")) {
+            let call = cloud.logs.associate_kms_key().log_group_name(name).kms_key_id(key.as_str());
+            call.send().await.map_err(|e| cloud_error("logs:AssociateKmsKey", e))?;
+        }
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.logs.delete_log_group().log_group_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("logs:DeleteLogGroup", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_listing_reads_all_groups_of_a_stack() {
+        assert_eq!(common_prefix(["/platctl/prod/a", "/platctl/prod/b"]), "/platctl/prod/");
+        assert_eq!(common_prefix(["/a"]), "/a");
+        assert_eq!(common_prefix(["/a", "b"]), "");
+        assert_eq!(common_prefix([]), "");
+    }
+
+    #[test]
+    fn retention_is_one_of_the_known_periods() {
+        let with = |days| Spec { retention_in_days: Some(days), ..LogGroup::example() };
+        assert!(LogGroup::check(&with(30)).is_ok());
+        assert!(LogGroup::check(&with(31)).unwrap_err().message.contains("not a period"));
+    }
+}

@@ -1,0 +1,175 @@
+//! Policy documents, compared by what they mean.
+
+use std::collections::BTreeSet;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+
+/// A policy document in one normal form: the one to which all spellings that AWS treats alike are brought.
+///
+/// Reads a JSON object, or JSON in a string, percent-encoded or not (IAM answers that way).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Policy(Value);
+
+impl Policy {
+    /// A policy from its document.
+    #[must_use]
+    pub fn new(document: &Value) -> Self {
+        Self(normal(document))
+    }
+
+    /// The document as text, as API calls take it.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        self.0.to_string()
+    }
+
+    /// Reads a document as an API call answers it; none when it is no JSON object.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let document: Value =
+            serde_json::from_str(text).or_else(|_| serde_json::from_str(&percent_decoded(text))).ok()?;
+        document.is_object().then(|| Self::new(&document))
+    }
+}
+
+impl<'de> Deserialize<'de> for Policy {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => {
+                Self::parse(&text).ok_or_else(|| D::Error::custom("is not a policy document"))
+            }
+            document @ Value::Object(_) => Ok(Self::new(&document)),
+            _ => Err(D::Error::custom("a policy document is an object, or JSON in a string")),
+        }
+    }
+}
+
+/// RFC 3986, as IAM encodes.
+fn percent_decoded(text: &str) -> String {
+    let (bytes, mut decoded, mut at) = (text.as_bytes(), Vec::new(), 0);
+    while let Some(&byte) = bytes.get(at) {
+        let hex = text.get(at + 1..at + 3).filter(|_| byte == b'%');
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                decoded.push(byte);
+                at += 3;
+            }
+            None => {
+                decoded.push(byte);
+                at += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+fn normal(document: &Value) -> Value {
+    let Some(document) = document.as_object() else { return document.clone() };
+    let mut normal = Map::new();
+    for (key, value) in sorted(document) {
+        let value = match key.as_str() {
+            "Statement" => Value::Array(list(value).iter().map(statement).collect()),
+            _ => value.clone(),
+        };
+        normal.insert(key.clone(), value);
+    }
+    Value::Object(normal)
+}
+
+fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut entries: Vec<_> = map.iter().collect();
+    entries.sort_by_key(|(key, _)| *key);
+    entries
+}
+
+fn list(value: &Value) -> Vec<Value> {
+    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+}
+
+fn statement(statement: &Value) -> Value {
+    let Some(map) = statement.as_object() else { return statement.clone() };
+    let mut normal = Map::new();
+    for (key, value) in sorted(map) {
+        let value = match key.as_str() {
+            "Sid" if value.as_str() == Some("") => continue,
+            "Action" | "NotAction" => set(value, str::to_lowercase),
+            "Resource" | "NotResource" => set(value, str::to_owned),
+            "Principal" | "NotPrincipal" => principal(value),
+            "Condition" => condition(value),
+            _ => value.clone(),
+        };
+        normal.insert(key.clone(), value);
+    }
+    Value::Object(normal)
+}
+
+/// A scalar is a list of one, the order of a list says nothing, and numbers and booleans are text.
+fn set(value: &Value, map: impl Fn(&str) -> String) -> Value {
+    let text = |value: &Value| match value {
+        Value::String(text) => map(text),
+        other => other.to_string(),
+    };
+    let set: BTreeSet<String> = list(value).iter().map(text).collect();
+    Value::Array(set.into_iter().map(Value::String).collect())
+}
+
+/// `"*"` is `{"AWS": "*"}`, and an account's number is its root's ARN.
+fn principal(value: &Value) -> Value {
+    let everyone = Map::from_iter([("AWS".to_owned(), value.clone())]);
+    let map = value.as_object().unwrap_or(&everyone);
+    let root = |text: &str| {
+        let account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+        if account { format!("arn:aws:iam::{text}:root") } else { text.to_owned() }
+    };
+    sorted(map).into_iter().map(|(key, value)| (key.clone(), set(value, root))).collect()
+}
+
+fn condition(value: &Value) -> Value {
+    let Some(operators) = value.as_object() else { return value.clone() };
+    let keys = |keys: &Value| match keys.as_object() {
+        Some(keys) => {
+            sorted(keys).into_iter().map(|(key, value)| (key.clone(), set(value, str::to_owned))).collect()
+        }
+        None => keys.clone(),
+    };
+    sorted(operators).into_iter().map(|(operator, value)| (operator.clone(), keys(value))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn spellings_that_mean_the_same_are_equal() {
+        let one = json!({"Version": "2012-10-17", "Statement": {
+            "Sid": "", "Effect": "Allow", "Action": ["s3:GetObject", "s3:listbucket"], "Resource": "*",
+            "Principal": {"AWS": "123456789012"}, "Condition": {"Bool": {"aws:SecureTransport": true}}}});
+        let other = json!({"Statement": [{
+            "Principal": {"AWS": ["arn:aws:iam::123456789012:root"]}, "Effect": "Allow", "Resource": ["*"],
+            "Action": ["s3:ListBucket", "S3:GetObject"], "Condition": {"Bool": {"aws:SecureTransport": ["true"]}}}],
+            "Version": "2012-10-17"});
+        assert_eq!(Policy::new(&one), Policy::new(&other));
+        let star = |principal: Value| Policy::new(&json!({"Statement": [{"Principal": principal}]}));
+        assert_eq!(star(json!("*")), star(json!({"AWS": "*"})));
+    }
+
+    #[test]
+    fn what_means_something_else_differs() {
+        let allow =
+            |action: &str| Policy::new(&json!({"Statement": [{"Effect": "Allow", "Action": action}]}));
+        assert_ne!(allow("s3:GetObject"), allow("s3:PutObject"));
+    }
+
+    #[test]
+    fn reads_what_iam_answers() {
+        let policy = Policy::new(&json!({"Version": "2012-10-17", "Statement": []}));
+        let encoded = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+        assert_eq!(Policy::parse(encoded), Some(policy.clone()));
+        assert_eq!(serde_json::from_value::<Policy>(json!(policy.to_json())).unwrap(), policy);
+        assert!(serde_json::from_value::<Policy>(json!("no JSON")).is_err());
+    }
+}

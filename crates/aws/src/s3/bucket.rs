@@ -1,0 +1,282 @@
+//! `s3.Bucket`, with its settings.
+
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::settings;
+use crate::errors::cloud_error;
+use crate::tags::Tags;
+use crate::types::{Arn, BucketName};
+use crate::{Cloud, Policy};
+
+/// A bucket. Deleting one that is not empty is refused: nobody loses data by a slip.
+#[derive(Debug)]
+pub struct Bucket;
+
+/// What a bucket is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in the whole partition: 3 to 63 lower-case letters, digits and hyphens.
+    pub bucket: String,
+    /// Whether old versions of objects are kept. Once on, it can only be suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub versioning: Option<bool>,
+    /// How objects are encrypted; AWS's default is `AES256`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption: Option<Encryption<S>>,
+    /// Whether every way to make the bucket public is shut. On unless switched off.
+    #[serde(default = "on")]
+    pub block_public_access: bool,
+    /// When objects go by themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifecycle_rules: Option<Vec<LifecycleRule>>,
+    /// Who may do what with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<S::In<Policy>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+/// How objects are encrypted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Encryption<S: Stage = Resolved> {
+    /// `AES256` or `aws:kms`.
+    pub sse_algorithm: String,
+    /// The key, for `aws:kms`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_master_key_id: Option<S::In<Arn>>,
+}
+
+/// When objects go by themselves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifecycleRule {
+    /// Unique in the bucket.
+    pub id: String,
+    /// Which objects: those whose names begin with it; all by default.
+    #[serde(default)]
+    pub prefix: String,
+    /// Days after which an object goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expiration_days: Option<i32>,
+    /// Days after which an old version goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noncurrent_version_expiration_days: Option<i32>,
+    /// Days after which an upload that was never finished goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub abort_incomplete_multipart_upload_days: Option<i32>,
+}
+
+const fn on() -> bool {
+    true
+}
+
+platctl_engine::outputs! {
+    /// What others take from a bucket.
+    Bucket {
+        /// Its name.
+        BUCKET: bucket: BucketName,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+/// Whether the bucket is there and ours to see.
+async fn exists(cloud: &Cloud, name: &str) -> CloudResult<bool> {
+    match cloud.s3.head_bucket().bucket(name).send().await.map_err(|e| cloud_error("s3:HeadBucket", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(false),
+        other => other.map(|_| true),
+    }
+}
+
+async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
+    if !exists(cloud, name).await? {
+        return Ok(None);
+    }
+    let settings = futures::try_join!(
+        settings::versioning(cloud, name),
+        settings::encryption(cloud, name),
+        settings::public_access_block(cloud, name),
+        settings::lifecycle(cloud, name),
+        settings::policy(cloud, name),
+        settings::tags(cloud, name),
+    );
+    let (versioning, encryption, block_public_access, lifecycle_rules, policy, (tags, owner)) = match settings
+    {
+        Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
+        other => other?,
+    };
+    let spec = Spec {
+        bucket: name.to_owned(),
+        versioning: Some(versioning),
+        encryption: Some(encryption),
+        block_public_access,
+        lifecycle_rules: Some(lifecycle_rules),
+        policy,
+        tags,
+    };
+    let outputs = Outputs { bucket: name.into(), arn: format!("arn:{}:s3:::{name}", cloud.partition).into() };
+    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+impl Kind for Bucket {
+    const NAME: &'static str = "s3.Bucket";
+    const REPLACE_ON: &'static [&'static str] = &["/bucket"];
+    const IDENTITY: Identity = Identity::Name;
+    const HOLDS_DATA: bool = true;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &[
+            "s3:ListBucket",
+            "s3:GetBucketVersioning",
+            "s3:GetEncryptionConfiguration",
+            "s3:GetBucketPublicAccessBlock",
+            "s3:GetLifecycleConfiguration",
+            "s3:GetBucketPolicy",
+            "s3:GetBucketTagging",
+        ],
+        create: &["s3:CreateBucket", "s3:TagResource", "s3:PutBucketTagging"],
+        update: &[
+            "s3:PutBucketVersioning",
+            "s3:PutEncryptionConfiguration",
+            "s3:PutBucketPublicAccessBlock",
+            "s3:PutLifecycleConfiguration",
+            "s3:PutBucketPolicy",
+            "s3:PutBucketTagging",
+        ],
+        delete: &["s3:DeleteBucket"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            bucket: "prod-123456789012-flow-logs".into(),
+            versioning: Some(true),
+            encryption: Some(Encryption { sse_algorithm: "AES256".into(), kms_master_key_id: None }),
+            block_public_access: true,
+            lifecycle_rules: Some(vec![LifecycleRule {
+                id: "expire".into(),
+                prefix: String::new(),
+                expiration_days: Some(30),
+                noncurrent_version_expiration_days: Some(7),
+                abort_incomplete_multipart_upload_days: Some(1),
+            }]),
+            policy: None,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let name = spec.bucket.as_bytes();
+        let sound =
+            |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-' || *byte == b'.';
+        let edges = [name.first(), name.last()].into_iter().flatten();
+        let edges = edges.map(|byte| *byte == b'-' || *byte == b'.');
+        if !(3..=63).contains(&name.len()) || !name.iter().all(sound) || edges.into_iter().any(|bad| bad) {
+            let message = "takes 3 to 63 lower-case letters, digits, hyphens and dots, and ends in neither of the last two";
+            return Err(SpecError::new("/bucket", message));
+        }
+        match spec.encryption.as_ref().map(|encryption| encryption.sse_algorithm.as_str()) {
+            None | Some("AES256" | "aws:kms") => Ok(()),
+            Some(_) => Err(SpecError::new("/encryption/sse_algorithm", "is neither `AES256` nor `aws:kms`")),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        try_join_all(wanted.iter().map(|wanted| async {
+            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let there = match exists(cloud, &spec.bucket).await {
+                // It is there, and somebody else's.
+                Err(error) if error.class == Class::Denied => {
+                    return Ok(vec![Candidate { id: Id::from(spec.bucket.as_str()), owner: None }]);
+                }
+                other => other?,
+            };
+            if !there {
+                return Ok(Vec::new());
+            }
+            let (_, owner) = settings::tags(cloud, &spec.bucket).await?;
+            Ok(vec![Candidate { id: Id::from(spec.bucket.as_str()), owner }])
+        }))
+        .await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id.as_str()))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "s3:CreateBucket";
+        // In us-east-1 S3 answers success for a bucket that is there already, and resets its ACL.
+        if exists(cloud, &spec.bucket).await? {
+            return Err(CloudError::new(
+                Class::AlreadyExists,
+                operation,
+                format!("{} is there already", spec.bucket),
+            ));
+        }
+        let elsewhere =
+            (cloud.region != "us-east-1").then(|| BucketLocationConstraint::from(cloud.region.as_str()));
+        let configuration = CreateBucketConfiguration::builder()
+            .set_location_constraint(elsewhere)
+            .set_tags(Some(settings::claimed_tags(&spec.tags, &claim.owner)?))
+            .build();
+        let call = cloud.s3.create_bucket().bucket(&spec.bucket).create_bucket_configuration(configuration);
+        call.send().await.map_err(|e| cloud_error(operation, e))?;
+        Ok(Id::from(spec.bucket.as_str()))
+    }
+
+    /// One setting after the other: S3 aborts writes to one bucket that meet.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let name = live.id.as_str();
+        if changes.touch("/tags") || changes.touch(Changes::OWNER) {
+            settings::put_tags(cloud, name, &live.spec.tags, changes, owner).await?;
+        }
+        if changes.touch("/block_public_access") {
+            settings::put_public_access_block(cloud, name, spec.block_public_access).await?;
+        }
+        if let Some(on) = spec.versioning.filter(|_| changes.touch("/versioning")) {
+            settings::put_versioning(cloud, name, on).await?;
+        }
+        if let Some(encryption) = spec.encryption.as_ref().filter(|_| changes.touch("/encryption")) {
+            settings::put_encryption(cloud, name, encryption).await?;
+        }
+        if let Some(rules) = spec.lifecycle_rules.as_ref().filter(|_| changes.touch("/lifecycle_rules")) {
+            settings::put_lifecycle(cloud, name, rules).await?;
+        }
+        if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
+            let call = cloud.s3.put_bucket_policy().bucket(name).policy(policy.to_json());
+            call.send().await.map_err(|e| cloud_error("s3:PutBucketPolicy", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.s3.delete_bucket().bucket(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| {
+            let mut error = cloud_error("s3:DeleteBucket", e);
+            if error.code.as_deref() == Some("BucketNotEmpty") {
+                error.message =
+                    "the bucket still holds objects; empty it if they may go, then run again".into();
+            }
+            error
+        })
+    }
+}

@@ -1,0 +1,4 @@
+//! S3.
+
+pub mod bucket;
+mod settings;

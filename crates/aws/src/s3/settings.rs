@@ -1,0 +1,182 @@
+//! The settings of a bucket: each has calls of its own.
+
+use aws_sdk_s3::types::{
+    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
+    LifecycleExpiration, LifecycleRuleFilter, NoncurrentVersionExpiration, PublicAccessBlockConfiguration,
+    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+};
+use platctl_engine::{Changes, Class, CloudError, CloudResult, Owner};
+
+use super::bucket::{Encryption, LifecycleRule};
+use crate::errors::cloud_error;
+use crate::tags::{Tags, claimed, edits, split};
+use crate::types::Arn;
+use crate::{Cloud, Policy};
+
+/// A setting that is not there is no error; a bucket that is not there is.
+fn optional<T>(result: CloudResult<T>) -> CloudResult<Option<T>> {
+    match result {
+        Err(error) if error.class == Class::NotFound && error.code.as_deref() != Some("NoSuchBucket") => {
+            Ok(None)
+        }
+        other => other.map(Some),
+    }
+}
+
+fn built<T>(result: Result<T, aws_smithy_types::error::operation::BuildError>) -> CloudResult<T> {
+    result.map_err(|error| CloudError::new(Class::Invalid, "s3", error.to_string()))
+}
+
+pub(super) async fn versioning(cloud: &Cloud, name: &str) -> CloudResult<bool> {
+    let call = cloud.s3.get_bucket_versioning().bucket(name);
+    let answer = call.send().await.map_err(|e| cloud_error("s3:GetBucketVersioning", e))?;
+    Ok(answer.status() == Some(&BucketVersioningStatus::Enabled))
+}
+
+pub(super) async fn put_versioning(cloud: &Cloud, name: &str, on: bool) -> CloudResult<()> {
+    let status = if on { BucketVersioningStatus::Enabled } else { BucketVersioningStatus::Suspended };
+    let configuration = VersioningConfiguration::builder().status(status).build();
+    let call = cloud.s3.put_bucket_versioning().bucket(name).versioning_configuration(configuration);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketVersioning", e))
+}
+
+pub(super) async fn encryption(cloud: &Cloud, name: &str) -> CloudResult<Encryption> {
+    let call = cloud.s3.get_bucket_encryption().bucket(name);
+    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketEncryption", e)))?;
+    let configuration = answer.and_then(|answer| answer.server_side_encryption_configuration);
+    let rule = configuration.and_then(|configuration| configuration.rules.into_iter().next());
+    let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
+    // Every bucket is encrypted with S3's own keys where nothing else is said.
+    let aes = || Encryption { sse_algorithm: "AES256".to_owned(), kms_master_key_id: None };
+    Ok(default.map_or_else(aes, |default| Encryption {
+        sse_algorithm: default.sse_algorithm.as_str().to_owned(),
+        kms_master_key_id: default.kms_master_key_id.map(Arn::from),
+    }))
+}
+
+pub(super) async fn put_encryption(cloud: &Cloud, name: &str, encryption: &Encryption) -> CloudResult<()> {
+    let default = ServerSideEncryptionByDefault::builder()
+        .sse_algorithm(ServerSideEncryption::from(encryption.sse_algorithm.as_str()))
+        .set_kms_master_key_id(encryption.kms_master_key_id.as_ref().map(ToString::to_string));
+    let rule = ServerSideEncryptionRule::builder()
+        .apply_server_side_encryption_by_default(built(default.build())?)
+        .bucket_key_enabled(encryption.sse_algorithm == "aws:kms");
+    let configuration = built(ServerSideEncryptionConfiguration::builder().rules(rule.build()).build())?;
+    let call =
+        cloud.s3.put_bucket_encryption().bucket(name).server_side_encryption_configuration(configuration);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketEncryption", e))
+}
+
+pub(super) async fn public_access_block(cloud: &Cloud, name: &str) -> CloudResult<bool> {
+    let call = cloud.s3.get_public_access_block().bucket(name);
+    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetPublicAccessBlock", e)))?;
+    let block = answer.and_then(|answer| answer.public_access_block_configuration);
+    let on = |value: Option<bool>| value == Some(true);
+    Ok(block.is_some_and(|block| {
+        on(block.block_public_acls)
+            && on(block.ignore_public_acls)
+            && on(block.block_public_policy)
+            && on(block.restrict_public_buckets)
+    }))
+}
+
+pub(super) async fn put_public_access_block(cloud: &Cloud, name: &str, on: bool) -> CloudResult<()> {
+    let configuration = PublicAccessBlockConfiguration::builder()
+        .block_public_acls(on)
+        .ignore_public_acls(on)
+        .block_public_policy(on)
+        .restrict_public_buckets(on)
+        .build();
+    let call =
+        cloud.s3.put_public_access_block().bucket(name).public_access_block_configuration(configuration);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutPublicAccessBlock", e))
+}
+
+pub(super) async fn lifecycle(cloud: &Cloud, name: &str) -> CloudResult<Vec<LifecycleRule>> {
+    let call = cloud.s3.get_bucket_lifecycle_configuration().bucket(name);
+    let answer =
+        optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketLifecycleConfiguration", e)))?;
+    let rules = answer.and_then(|answer| answer.rules).unwrap_or_default();
+    Ok(rules.iter().map(rule).collect())
+}
+
+fn rule(rule: &aws_sdk_s3::types::LifecycleRule) -> LifecycleRule {
+    let noncurrent = rule.noncurrent_version_expiration().and_then(|expiration| expiration.noncurrent_days());
+    let abort = rule.abort_incomplete_multipart_upload().and_then(|abort| abort.days_after_initiation());
+    LifecycleRule {
+        id: rule.id().unwrap_or_default().to_owned(),
+        prefix: rule.filter().and_then(|filter| filter.prefix()).unwrap_or_default().to_owned(),
+        expiration_days: rule.expiration().and_then(|expiration| expiration.days()),
+        noncurrent_version_expiration_days: noncurrent,
+        abort_incomplete_multipart_upload_days: abort,
+    }
+}
+
+pub(super) async fn put_lifecycle(cloud: &Cloud, name: &str, rules: &[LifecycleRule]) -> CloudResult<()> {
+    if rules.is_empty() {
+        let call = cloud.s3.delete_bucket_lifecycle().bucket(name);
+        return call.send().await.map(drop).map_err(|e| cloud_error("s3:DeleteBucketLifecycle", e));
+    }
+    let rules = rules.iter().map(|rule| {
+        let expiration = rule.expiration_days.map(|days| LifecycleExpiration::builder().days(days).build());
+        let noncurrent = rule
+            .noncurrent_version_expiration_days
+            .map(|days| NoncurrentVersionExpiration::builder().noncurrent_days(days).build());
+        let abort = rule
+            .abort_incomplete_multipart_upload_days
+            .map(|days| AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build());
+        let one = aws_sdk_s3::types::LifecycleRule::builder()
+            .id(&rule.id)
+            .status(ExpirationStatus::Enabled)
+            .filter(LifecycleRuleFilter::builder().prefix(&rule.prefix).build())
+            .set_expiration(expiration)
+            .set_noncurrent_version_expiration(noncurrent)
+            .set_abort_incomplete_multipart_upload(abort);
+        built(one.build())
+    });
+    let rules = rules.collect::<CloudResult<Vec<_>>>()?;
+    let configuration = built(BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build())?;
+    let call =
+        cloud.s3.put_bucket_lifecycle_configuration().bucket(name).lifecycle_configuration(configuration);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketLifecycleConfiguration", e))
+}
+
+pub(super) async fn policy(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
+    let call = cloud.s3.get_bucket_policy().bucket(name);
+    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketPolicy", e)))?;
+    Ok(answer.and_then(|answer| answer.policy).and_then(|text| Policy::parse(&text)))
+}
+
+pub(super) async fn tags(cloud: &Cloud, name: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let call = cloud.s3.get_bucket_tagging().bucket(name);
+    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketTagging", e)))?;
+    let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
+    Ok(split(tags.into_iter().map(|tag| (tag.key, tag.value))))
+}
+
+/// The tags of a creation.
+pub(super) fn claimed_tags(tags: &Tags, owner: &Owner) -> CloudResult<Vec<Tag>> {
+    tag_set(claimed(tags, owner))
+}
+
+fn tag_set(tags: Tags) -> CloudResult<Vec<Tag>> {
+    tags.into_iter().map(|(key, value)| built(Tag::builder().key(key).value(value).build())).collect()
+}
+
+/// A bucket's tags are written as one set, so those of others are written again.
+pub(super) async fn put_tags(
+    cloud: &Cloud,
+    name: &str,
+    live: &Tags,
+    changes: &Changes,
+    owner: &Owner,
+) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    let mut all = claimed(live, owner);
+    all.extend(edits.set);
+    all.retain(|key, _| !edits.remove.contains(key));
+    let tagging = built(Tagging::builder().set_tag_set(Some(tag_set(all)?)).build())?;
+    let call = cloud.s3.put_bucket_tagging().bucket(name).tagging(tagging);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketTagging", e))
+}

@@ -1,0 +1,159 @@
+//! Tags: the user's own, and the three that say whose a resource is.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use platctl_engine::{Candidate, Changes, CloudResult, Id, Kind, Owner, Wanted};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+
+/// A resource's tags.
+pub type Tags = BTreeMap<String, String>;
+
+const STACK: &str = "platctl:stack";
+const ADDRESS: &str = "platctl:address";
+const GENERATION: &str = "platctl:generation";
+
+/// What to set and what to remove.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagEdits {
+    /// Tags to write.
+    pub set: Tags,
+    /// Keys to remove.
+    pub remove: Vec<String>,
+}
+
+/// The user's tags with the ownership tags: what a creation carries.
+#[must_use]
+pub fn claimed(tags: &Tags, owner: &Owner) -> Tags {
+    let mut all = tags.clone();
+    all.extend(ownership(owner));
+    all
+}
+
+fn ownership(owner: &Owner) -> [(String, String); 3] {
+    [
+        (STACK.to_owned(), owner.stack.clone()),
+        (ADDRESS.to_owned(), owner.address.clone()),
+        (GENERATION.to_owned(), owner.generation.to_string()),
+    ]
+}
+
+/// Takes all tags of a live resource apart: the user's, and whose it is. AWS's own are left out.
+#[must_use]
+pub fn split(all: impl IntoIterator<Item = (String, String)>) -> (Tags, Option<Owner>) {
+    let (mut tags, mut ours) = (Tags::new(), Tags::new());
+    for (key, value) in all {
+        if key.starts_with("platctl:") {
+            ours.insert(key, value);
+        } else if !key.starts_with("aws:") {
+            tags.insert(key, value);
+        }
+    }
+    let owner = ours.remove(STACK).zip(ours.remove(ADDRESS)).map(|(stack, address)| {
+        let generation = ours.get(GENERATION).and_then(|text| text.parse().ok()).unwrap_or(1);
+        Owner { stack, address, generation }
+    });
+    (tags, owner)
+}
+
+/// What the changes ask of the tags.
+#[must_use]
+pub fn edits(changes: &Changes, owner: &Owner) -> TagEdits {
+    let (set, remove) = changes.map_edits("/tags");
+    let mut set: Tags = set.into_iter().collect();
+    if changes.touch(Changes::OWNER) {
+        set.extend(ownership(owner));
+    }
+    TagEdits { set, remove }
+}
+
+/// Takes an EC2 resource's tags apart.
+#[must_use]
+pub fn split_ec2(tags: &[Tag]) -> (Tags, Option<Owner>) {
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    split(tags.iter().filter_map(pair))
+}
+
+/// The tags of an EC2 creation.
+#[must_use]
+pub fn ec2_specification(kind: ResourceType, tags: &Tags, owner: &Owner) -> TagSpecification {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+    let tags = claimed(tags, owner).into_iter().map(tag).collect();
+    TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+}
+
+/// Writes and removes the tags of an EC2 resource as the changes ask.
+///
+/// # Errors
+/// What EC2 answers.
+pub async fn sync_ec2(cloud: &Cloud, id: &Id, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let call = cloud.ec2.create_tags().resources(id.as_str()).set_tags(Some(tags.collect()));
+        call.send().await.map_err(|e| cloud_error("ec2:CreateTags", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let tags = edits.remove.into_iter().map(|key| Tag::builder().key(key).build());
+        let call = cloud.ec2.delete_tags().resources(id.as_str()).set_tags(Some(tags.collect()));
+        call.send().await.map_err(|e| cloud_error("ec2:DeleteTags", e))?;
+    }
+    Ok(())
+}
+
+/// Everything of EC2 that a stack owns. One call finds the objects of all wanted addresses.
+#[must_use]
+pub fn owned_by<K: Kind>(wanted: &[Wanted<K>]) -> Filter {
+    let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str()).unwrap_or_default();
+    filter(&format!("tag:{STACK}"), [stack])
+}
+
+/// A filter of a Describe call.
+#[must_use]
+pub fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
+    let values = values.into_iter().map(ToOwned::to_owned).collect();
+    Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+/// Sorts what was found by the addresses that it was looked for.
+#[must_use]
+pub fn by_address<K: Kind>(
+    wanted: &[Wanted<K>],
+    found: impl IntoIterator<Item = (Id, Option<Owner>)>,
+) -> Vec<Vec<Candidate>> {
+    let mut candidates: HashMap<String, Vec<Candidate>> = HashMap::new();
+    for (id, owner) in found {
+        if let Some(owner) = owner {
+            let address = owner.address.clone();
+            candidates.entry(address).or_default().push(Candidate { id, owner: Some(owner) });
+        }
+    }
+    wanted.iter().map(|wanted| candidates.get(&wanted.owner.address).cloned().unwrap_or_default()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, owner};
+    use serde_json::{Value, json};
+
+    #[test]
+    fn what_is_claimed_is_recognised() {
+        let mine = Tags::from([("team".to_owned(), "a".to_owned())]);
+        let mut all = claimed(&mine, &owner());
+        all.insert("aws:cloudformation:stack-name".into(), "x".into());
+        assert_eq!(split(all), (mine, Some(owner())));
+    }
+
+    #[test]
+    fn edits_set_and_remove_and_write_ownership_only_when_asked() {
+        let list = [("/tags/a", json!("1"), json!("2")), ("/tags/b", json!("1"), Value::Null)];
+        let edits = edits(&changes(&list), &owner());
+        assert_eq!(edits.set, Tags::from([("a".to_owned(), "2".to_owned())]));
+        assert_eq!(edits.remove, ["b"]);
+        let edits = super::edits(&changes(&[(Changes::OWNER, Value::Null, json!({}))]), &owner());
+        assert_eq!(edits.set.get(ADDRESS), Some(&"network.thing".to_owned()));
+    }
+}
