@@ -1,0 +1,205 @@
+//! The command line. Doc comments are the help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Provision a whole production platform on AWS from one stack file.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "platctl", version, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Where state lives: a folder, or the state file itself
+    #[arg(long, global = true, env = "PLATCTL_STATE", value_name = "PATH")]
+    pub(crate) state: Option<PathBuf>,
+    /// Override a value of the stack file, such as network.nat=single (repeatable)
+    #[arg(long = "set", global = true, env = "PLATCTL_SET", value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// The AWS region, where the stack file names none
+    #[arg(long, global = true, env = "PLATCTL_REGION")]
+    pub(crate) region: Option<String>,
+    /// The profile of the AWS configuration to use
+    #[arg(long, global = true, env = "PLATCTL_PROFILE")]
+    pub(crate) profile: Option<String>,
+    /// Send every AWS call to this URL
+    #[arg(long, global = true, env = "PLATCTL_ENDPOINT_URL", value_name = "URL", conflicts_with = "emulator")]
+    pub(crate) endpoint_url: Option<String>,
+    /// Use a local AWS instead of the real one; it is installed and started when needed
+    #[arg(long, global = true, env = "PLATCTL_EMULATOR", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) emulator: bool,
+    /// How many changing calls may be under way at once
+    #[arg(long, global = true, env = "PLATCTL_PARALLELISM", value_name = "N", default_value_t = 64)]
+    pub(crate) parallelism: usize,
+    /// How long to wait for a lock that another run holds, such as 30s or 5m
+    #[arg(long, global = true, env = "PLATCTL_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration)]
+    pub(crate) lock_timeout: Duration,
+    /// Print one JSON object a line instead of text
+    #[arg(long, global = true, env = "PLATCTL_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) json: bool,
+    /// No colours (NO_COLOR is honoured too)
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+    /// Say more on stderr; twice for the SDK's own log
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// Consent in advance, and what it covers.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Consent {
+    /// Do not ask
+    #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) yes: bool,
+    /// Let protected resources that hold data be replaced and destroyed
+    #[arg(long)]
+    pub(crate) allow_data_loss: bool,
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check a stack file; calls nothing
+    Validate {
+        /// The stack file
+        stack: PathBuf,
+    },
+    /// Show what would change; changes nothing
+    Plan {
+        /// The stack file
+        stack: PathBuf,
+        /// Save the plan, to be applied as it is
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Exit with 2 when there are changes
+        #[arg(long)]
+        detailed_exitcode: bool,
+        /// Show how everything would be destroyed
+        #[arg(long)]
+        destroy: bool,
+        /// Let protected resources that hold data be replaced and destroyed
+        #[arg(long)]
+        allow_data_loss: bool,
+    },
+    /// Make AWS what the stack file says
+    Apply {
+        /// The stack file, or a saved plan
+        stack: PathBuf,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Delete everything that the stack owns
+    Destroy {
+        /// The stack file, or just the stack's name: state alone tells what there is
+        stack: PathBuf,
+        #[command(flatten)]
+        consent: Consent,
+    },
+    /// Show what exists, and its health
+    Status {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+    },
+    /// Print outputs of resources
+    Output {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// One output: ADDRESS.OUTPUT; all when left out
+        name: Option<String>,
+    },
+    /// Look at the state, or mend it
+    #[command(subcommand)]
+    State(StateCommand),
+    /// The local AWS
+    #[command(subcommand)]
+    Emulator(EmulatorCommand),
+    /// Print a completion script
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum StateCommand {
+    /// List the resources that state knows
+    List {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+    },
+    /// Show one resource as state knows it
+    Show {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The resource
+        address: String,
+    },
+    /// Give a resource another address
+    Mv {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The address it has
+        from: String,
+        /// The address it gets
+        to: String,
+    },
+    /// Forget a resource without deleting it
+    Rm {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The resource
+        address: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, Subcommand, ValueEnum)]
+pub(crate) enum EmulatorCommand {
+    /// Start it, unless it runs
+    Start,
+    /// Stop it; everything in it is gone
+    Stop,
+    /// Show whether it runs, and where
+    Status,
+}
+
+/// A time such as `30s`, `5m`, `1h`, or plain seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
+        Some(at) => text.split_at(at),
+        None => (text, "s"),
+    };
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(format!("`{text}` is not a time such as 30s, 5m or 1h")),
+    };
+    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a time such as 30s, 5m or 1h"))?;
+    Ok(Duration::from_secs(number.saturating_mul(factor)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read() {
+        assert_eq!(duration("90"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        assert!(duration("5 minutes").is_err());
+        assert!(duration("").is_err());
+    }
+}

@@ -1,0 +1,130 @@
+//! `platctl apply`
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use platctl_engine::Address;
+use platctl_engine::execute::Outcome;
+use platctl_engine::flow::{Prepared, Request, prepare};
+use platctl_engine::graph::Graph;
+use platctl_engine::predict::predict;
+use platctl_engine::state::{Holder, Session};
+
+use crate::cli::{Consent, Global};
+use crate::cloud::{Site, load, moved, store};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::prompt::confirm;
+use crate::render;
+use crate::render::progress::Progress;
+use crate::saved::SavedPlan;
+use crate::signals::Signals;
+
+/// Applies a stack file, or a saved plan.
+pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+    match SavedPlan::load(path)? {
+        Some(saved) => apply_saved(saved, consent, global).await,
+        None => apply_stack(path, consent, global).await,
+    }
+}
+
+async fn apply_stack(path: &Path, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+    let stack = load(path, global)?;
+    // A first reading tells what is wrong before anything is connected or locked.
+    store(stack.name(), global).read()?;
+    let site = Site::connect(stack.name(), stack.region(), global).await?;
+    let graph = site.graph(&stack).await?;
+    let session = open(&site, "apply", global).await?;
+    site.guard(stack.account(), &session.state())?;
+    let request =
+        Request { graph: Some(graph), moved: moved(&stack), allow_data_loss: consent.allow_data_loss };
+    let prepared = prepare(request, session.state(), &*site.aws).await?;
+    let question = "Apply these changes?";
+    converge(&site, session, prepared, Ask { consent, question, destroys: false }, global).await
+}
+
+async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+    let name = saved.plan.stack.clone();
+    let site = Site::connect(&name, Some(&saved.region), global).await?;
+    let session = open(&site, "apply", global).await?;
+    let state = session.state();
+    site.guard(Some(&saved.account), &state)?;
+    if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(&saved, &state) {
+        return Err(stale(format!("state has gone on (serial {} then, {} now)", saved.plan.serial, state.serial)));
+    }
+    let graph = (!saved.destroy).then(|| Graph::new(saved.plan.nodes.clone(), &*site.aws));
+    let graph = graph.transpose().map_err(CliError::Graph)?;
+    let moved: BTreeMap<Address, Address> = saved.moved.clone();
+    let request = Request { graph, moved, allow_data_loss: saved.allow_data_loss };
+    let prepared = prepare(request, state, &*site.aws).await?;
+    if !saved.still_holds(&prepared.plan) {
+        return Err(stale("AWS is not what it was when the plan was made".to_owned()));
+    }
+    let ask = Ask { consent, question: "Apply this saved plan?", destroys: saved.destroy };
+    converge(&site, session, prepared, ask, global).await
+}
+
+/// A plan made before there was any state: its lineage is not on disk yet.
+fn is_first(saved: &SavedPlan, state: &platctl_engine::state::State) -> bool {
+    saved.plan.serial == 0 && state.serial == 0 && state.resources.is_empty()
+}
+
+fn stale(why: String) -> CliError {
+    CliError::other(format!("the saved plan is stale: {why}; nothing was changed. Plan again"))
+}
+
+/// Locks the state for this command.
+pub(crate) async fn open(site: &Site, command: &str, global: &Global) -> Result<Arc<Session>, CliError> {
+    let store = store(&site.name, global);
+    let session = store.open(&Holder::here(command), global.lock_timeout).await?;
+    session.set_account(&site.aws.identity().account);
+    Ok(Arc::new(session))
+}
+
+/// How to ask before anything is changed.
+pub(crate) struct Ask<'a> {
+    pub(crate) consent: &'a Consent,
+    pub(crate) question: &'a str,
+    pub(crate) destroys: bool,
+}
+
+/// Shows the plan, asks, carries it out, and tells what became of it.
+pub(crate) async fn converge(
+    site: &Site,
+    session: Arc<Session>,
+    prepared: Prepared,
+    ask: Ask<'_>,
+    global: &Global,
+) -> Result<Exit, CliError> {
+    let schedule = prepared.schedule(&*site.aws).map_err(|knot| CliError::other(knot.to_string()))?;
+    render::plan(&prepared.plan, &predict(schedule), site, global);
+    if !prepared.plan.refusals.is_empty() {
+        return Err(CliError::Refused(prepared.plan.refusals));
+    }
+    let idle = prepared.plan.is_empty() && !prepared.plan.steps.iter().any(|step| step.settling);
+    if !idle && !ask.consent.yes && !confirm(ask.question) {
+        return Err(CliError::other("not approved; nothing was changed"));
+    }
+    let signals = Signals::listen().map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
+    let progress = Progress::new(&prepared.plan, global);
+    let begun = std::time::Instant::now();
+    let how = (progress.listener(), signals.stop.clone(), site.options);
+    let outcome = prepared.carry_out(session.clone(), site.catalog(), how).await?;
+    progress.end();
+    let result = session.finish().await;
+    if !idle {
+        render::outcome(&outcome, begun.elapsed(), site, ask.destroys, global);
+    }
+    result?;
+    Ok(exit(&outcome, &signals))
+}
+
+fn exit(outcome: &Outcome, signals: &Signals) -> Exit {
+    match (outcome.is_complete(), signals.exit()) {
+        (true, _) => Exit::Done,
+        (false, Some(exit)) => exit,
+        (false, None) if outcome.done.is_empty() => Exit::Error,
+        (false, None) => Exit::Changes,
+    }
+}

@@ -1,0 +1,84 @@
+//! `platctl plan`
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use platctl_engine::flow::{Prepared, Request, prepare};
+use platctl_engine::predict::predict;
+
+use crate::cli::Global;
+use crate::cloud::{Site, load, moved, stack_name, store};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render;
+use crate::saved::SavedPlan;
+
+/// What `plan` was asked for.
+pub(crate) struct Wish {
+    pub(crate) out: Option<PathBuf>,
+    pub(crate) detailed_exitcode: bool,
+    pub(crate) destroy: bool,
+    pub(crate) allow_data_loss: bool,
+}
+
+/// Plans without a lock and without writing anything but the plan that was asked for.
+pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exit, CliError> {
+    let (site, prepared, mut saved) =
+        if wish.destroy { plan_destroy(path, wish, global).await? } else { plan_stack(path, wish, global).await? };
+    let prediction = predict(prepared.schedule(&*site.catalog()).map_err(|knot| CliError::other(knot.to_string()))?);
+    render::plan(&prepared.plan, &prediction, &site, global);
+    if !prepared.plan.refusals.is_empty() {
+        return Err(CliError::Refused(prepared.plan.refusals));
+    }
+    let empty = prepared.plan.is_empty();
+    if let Some(out) = &wish.out {
+        saved.plan = prepared.plan;
+        saved.save(out)?;
+        render::saved(out, global);
+    }
+    Ok(if wish.detailed_exitcode && !empty { Exit::Changes } else { Exit::Done })
+}
+
+async fn plan_stack(path: &Path, wish: &Wish, global: &Global) -> Result<(Site, Prepared, SavedPlan), CliError> {
+    let stack = load(path, global)?;
+    let state = store(stack.name(), global).read()?.state;
+    let site = Site::connect(stack.name(), stack.region(), global).await?;
+    site.guard(stack.account(), &state)?;
+    let graph = site.graph(&stack).await?;
+    let moved = moved(&stack);
+    let request = Request { graph: Some(graph), moved: moved.clone(), allow_data_loss: wish.allow_data_loss };
+    let prepared = prepare(request, state, &*site.aws).await?;
+    let mut saved = SavedPlan::new(
+        prepared.plan.clone(),
+        stack.digest().to_owned(),
+        site.aws.identity().account.clone(),
+        site.region.clone(),
+    );
+    saved.moved = moved;
+    saved.allow_data_loss = wish.allow_data_loss;
+    Ok((site, prepared, saved))
+}
+
+async fn plan_destroy(path: &Path, wish: &Wish, global: &Global) -> Result<(Site, Prepared, SavedPlan), CliError> {
+    let name = stack_name(path, global)?;
+    let state = store(&name, global).read()?.state;
+    let region = region_of(&state);
+    let site = Site::connect(&name, region.as_deref(), global).await?;
+    site.guard(None, &state)?;
+    let request = Request { graph: None, moved: BTreeMap::new(), allow_data_loss: wish.allow_data_loss };
+    let prepared = prepare(request, state, &*site.aws).await?;
+    let account = site.aws.identity().account.clone();
+    let mut saved = SavedPlan::new(prepared.plan.clone(), String::new(), account, site.region.clone());
+    saved.destroy = true;
+    saved.allow_data_loss = wish.allow_data_loss;
+    Ok((site, prepared, saved))
+}
+
+/// The region that most of a state's resources live in: where to connect when no stack file says it.
+pub(crate) fn region_of(state: &platctl_engine::state::State) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for record in state.resources.values() {
+        *counts.entry(&record.scope).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(scope, _)| scope.to_owned())
+}

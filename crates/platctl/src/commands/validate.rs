@@ -1,0 +1,22 @@
+//! `platctl validate`
+
+use std::path::Path;
+
+use platctl_aws::Aws;
+use platctl_stack::Context;
+
+use crate::cli::Global;
+use crate::cloud::{build, load};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render;
+
+/// Checks the stack file and everything that can be known without calling AWS.
+pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
+    let stack = load(stack, global)?;
+    let region = stack.region().or(global.region.as_deref()).unwrap_or("us-east-1");
+    let context = Context::offline(region);
+    let graph = build(&stack, &context, &Aws::offline(region))?;
+    render::validated(stack.name(), graph.len(), global);
+    Ok(Exit::Done)
+}

@@ -1,0 +1,30 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+/// How the process ends; the numbers are part of the interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Done: 0.
+    Done,
+    /// An error; nothing, or nothing more, was changed: 1.
+    Error,
+    /// `plan --detailed-exitcode` found changes, or a run was carried out in part: 2.
+    Changes,
+    /// Interrupted by SIGINT: 130.
+    Interrupted,
+    /// Ended by SIGTERM: 143.
+    Terminated,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Error => 1,
+            Exit::Changes => 2,
+            Exit::Interrupted => 130,
+            Exit::Terminated => 143,
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! Everything that a person, or a program, reads. Results on stdout, progress and errors on stderr.
+
+pub(crate) mod error;
+mod outcome;
+pub(crate) mod plan;
+pub(crate) mod progress;
+pub(crate) mod status;
+mod style;
+pub(crate) mod value;
+
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+use platctl_emulator::Running;
+use platctl_engine::execute::Outcome;
+use platctl_engine::plan::Plan;
+use platctl_engine::predict::Prediction;
+use platctl_engine::state::Record;
+use serde_json::{Value, json};
+
+use crate::cli::Global;
+use crate::cloud::Site;
+pub(crate) use style::Paint;
+
+/// The version of the `--json` format. Raised when a program that reads it would have to change.
+const FORMAT: u32 = 1;
+
+/// Writes to stdout. A reader that has gone away ends the output, not the run.
+pub(crate) fn raw(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Writes a line to stderr.
+pub(crate) fn error_line(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Prints one JSON object on a line; the first of a command is preceded by the format's version.
+pub(crate) fn json_line(value: &Value) {
+    static HEADER: std::sync::Once = std::sync::Once::new();
+    HEADER.call_once(|| {
+        raw(&format!("{}\n", json!({"type": "platctl", "format": FORMAT, "version": env!("CARGO_PKG_VERSION")})));
+    });
+    raw(&format!("{value}\n"));
+}
+
+/// Prints one sentence as a result.
+pub(crate) fn line(text: &str, global: &Global) {
+    if global.json {
+        json_line(&json!({"type": "message", "text": text}));
+    } else {
+        raw(&format!("{text}\n"));
+    }
+}
+
+/// A duration as people say it.
+pub(crate) fn time(duration: Duration) -> String {
+    match duration.as_secs() {
+        0..=9 => format!("{:.1} s", duration.as_secs_f64()),
+        seconds @ 10..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min {} s", seconds / 60, seconds % 60),
+        seconds => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+pub(crate) fn validated(name: &str, resources: usize, global: &Global) {
+    if global.json {
+        json_line(&json!({"type": "valid", "stack": name, "resources": resources}));
+    } else {
+        raw(&format!("Stack `{name}` is valid: {resources} resources.\n"));
+    }
+}
+
+pub(crate) fn plan(plan: &Plan, prediction: &Prediction, site: &Site, global: &Global) {
+    if global.json {
+        plan::json(plan, prediction);
+    } else {
+        let identity = site.aws.identity();
+        let place = format!("account {}, {}", identity.account, site.region);
+        raw(&plan::text(plan, prediction, &place, Paint::stdout(global)));
+    }
+}
+
+pub(crate) fn saved(path: &Path, global: &Global) {
+    line(&format!("Saved: `platctl apply {}` does exactly this, or nothing.", path.display()), global);
+}
+
+pub(crate) fn outcome(outcome: &Outcome, elapsed: Duration, site: &Site, destroys: bool, global: &Global) {
+    if global.json {
+        outcome::json(outcome, elapsed, site.aws.calls().total());
+    } else {
+        let text = outcome::text(outcome, elapsed, site.aws.calls().total(), destroys, Paint::stdout(global));
+        raw(&text);
+    }
+}
+
+pub(crate) fn nothing_to_destroy(name: &str, global: &Global) {
+    line(&format!("Nothing to do: state knows no resources of stack `{name}`."), global);
+}
+
+pub(crate) fn nothing_there(name: &str, global: &Global) {
+    line(&format!("Stack `{name}` has no resources."), global);
+}
+
+pub(crate) fn outputs(all: &[(String, Value)], global: &Global) {
+    if global.json {
+        let map: serde_json::Map<String, Value> = all.iter().cloned().collect();
+        json_line(&json!({"type": "outputs", "outputs": map}));
+        return;
+    }
+    let width = all.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in all {
+        raw(&format!("{name:width$} = {}\n", value::inline(value)));
+    }
+}
+
+/// One output, as a script wants it: strings without quotes.
+pub(crate) fn output(value: &Value, global: &Global) {
+    match value {
+        Value::String(text) if !global.json => raw(&format!("{}\n", value::clean(text))),
+        other => raw(&format!("{other}\n")),
+    }
+}
+
+pub(crate) fn record(address: &str, record: &Record, global: &Global) {
+    if global.json {
+        json_line(&json!({"type": "record", "address": address, "record": record}));
+    } else {
+        let text = serde_json::to_string_pretty(record).unwrap_or_default();
+        raw(&format!("{address} {text}\n"));
+    }
+}
+
+pub(crate) fn emulator(running: Option<&Running>, global: &Global) {
+    match running {
+        Some(running) if global.json => {
+            json_line(&json!({"type": "emulator", "running": true, "endpoint": running.endpoint, "pid": running.pid}));
+        }
+        None if global.json => json_line(&json!({"type": "emulator", "running": false})),
+        Some(running) => raw(&format!(
+            "The emulator runs at {} (pid {}, log {}).\n",
+            running.endpoint,
+            running.pid,
+            running.log.display()
+        )),
+        None => raw("The emulator is not running.\n"),
+    }
+}

@@ -1,0 +1,95 @@
+//! What became of a run: root causes first, then what it means, then what to do next.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use platctl_engine::events::Doing;
+use platctl_engine::execute::Outcome;
+use serde_json::json;
+
+use super::{Paint, json_line, time};
+
+/// The summary as text.
+pub(crate) fn text(outcome: &Outcome, elapsed: Duration, calls: u64, destroys: bool, paint: Paint) -> String {
+    let mut text = String::new();
+    for (address, error) in &outcome.failed {
+        let _ = writeln!(text, "\n{} {error}", paint.remove(&format!("✗ {address}:")));
+    }
+    if !outcome.skipped.is_empty() {
+        text.push_str(&skipped(outcome));
+    }
+    let (done, head) = (counts(outcome), headline(outcome, destroys));
+    let _ = writeln!(text, "\n{} {done} in {}, {calls} API calls.", paint.bold(head), time(elapsed));
+    if !outcome.is_complete() {
+        text.push_str("Everything that was done is recorded. Run the same command again to go on.\n");
+    } else if destroys {
+        text.push_str(&receipt(outcome));
+    }
+    text
+}
+
+const fn headline(outcome: &Outcome, destroys: bool) -> &'static str {
+    match (outcome.is_complete(), outcome.interrupted, destroys) {
+        (true, _, true) => "Destroy complete.",
+        (true, _, false) => "Apply complete.",
+        (false, true, _) => "Interrupted.",
+        (false, false, _) => "Not complete.",
+    }
+}
+
+fn counts(outcome: &Outcome) -> String {
+    let count = |wanted: Doing| outcome.done.iter().filter(|done| done.doing == wanted).count();
+    let said = [
+        (count(Doing::Create), "created"),
+        (count(Doing::Adopt), "adopted"),
+        (count(Doing::Update), "changed"),
+        (count(Doing::Delete), "destroyed"),
+        (outcome.failed.len(), "failed"),
+        (outcome.skipped.len(), "not tried"),
+    ];
+    let said: Vec<String> =
+        said.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    if said.is_empty() { "Nothing was changed".to_owned() } else { said.join(", ") }
+}
+
+fn skipped(outcome: &Outcome) -> String {
+    let mut causes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (address, because) in &outcome.skipped {
+        causes.entry(because.as_str()).or_default().push(address.as_str());
+    }
+    causes.iter().fold(String::new(), |mut text, (cause, addresses)| {
+        let _ = writeln!(text, "\nNot tried, because of {cause}: {}", addresses.join(", "));
+        text
+    })
+}
+
+/// What was deleted, each seen to be gone.
+fn receipt(outcome: &Outcome) -> String {
+    let mut text = String::from("\nDeleted, and seen to be gone:\n");
+    for done in &outcome.done {
+        let id = done.id.as_ref().map_or("(was not there any more)", |id| id.as_str());
+        let _ = writeln!(text, "  {}  {}", done.address, super::value::clean(id));
+    }
+    text
+}
+
+/// The summary as a JSON line.
+pub(crate) fn json(outcome: &Outcome, elapsed: Duration, calls: u64) {
+    json_line(&json!({
+        "type": "outcome",
+        "complete": outcome.is_complete(),
+        "interrupted": outcome.interrupted,
+        "done": outcome.done.iter().map(|done| json!({
+            "address": done.address, "doing": done.doing, "id": done.id, "seconds": done.elapsed.as_secs_f64(),
+        })).collect::<Vec<_>>(),
+        "failed": outcome.failed.iter().map(|(address, error)| json!({
+            "address": address, "error": error.to_string(),
+        })).collect::<Vec<_>>(),
+        "skipped": outcome.skipped.iter().map(|(address, because)| json!({
+            "address": address, "because": because,
+        })).collect::<Vec<_>>(),
+        "seconds": elapsed.as_secs_f64(),
+        "api_calls": calls,
+    }));
+}

@@ -1,0 +1,148 @@
+//! A plan, as text and as JSON.
+
+use std::fmt::Write;
+
+use platctl_engine::plan::{Action, Plan, Reason, Step, StepChange};
+use platctl_engine::predict::Prediction;
+use platctl_engine::{Changes, Replace};
+use serde_json::{Value, json};
+
+use super::value::{inline, path};
+use super::{Paint, json_line, time};
+
+/// How many links of the critical path are named.
+const LINKS: usize = 6;
+
+/// The plan as text: what changes and why, the counts, and how long it takes.
+pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Paint) -> String {
+    let mut text = format!("{} {place}\n\n", paint.bold(&format!("Stack `{}`:", plan.stack)));
+    for step in plan.steps.iter().filter(|step| step.acts()) {
+        text.push_str(&step_text(step, paint));
+        text.push('\n');
+    }
+    let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
+    if plan.is_empty() {
+        let size = plan.steps.len();
+        let _ = writeln!(text, "{} AWS is what the stack file says ({size} resources).", paint.bold("No changes."));
+        if waiting > 0 {
+            let _ = writeln!(text, "{waiting} of them are not ready yet; apply waits for them.");
+        }
+        return text;
+    }
+    let counts = plan.counts();
+    let summary =
+        format!("{} to add, {} to change, {} to destroy.", counts.add, counts.change, counts.destroy);
+    let _ = writeln!(text, "{} {summary}", paint.bold("Plan:"));
+    text.push_str(&prediction_text(prediction));
+    text
+}
+
+fn prediction_text(prediction: &Prediction) -> String {
+    let mut links: Vec<String> = prediction
+        .critical_path
+        .iter()
+        .map(|(address, usual)| format!("{address} ({})", time(*usual)))
+        .collect();
+    if links.len() > LINKS {
+        let left_out = links.len() - LINKS;
+        links.splice(LINKS / 2..LINKS / 2 + left_out, [format!("{left_out} more")]);
+    }
+    format!("Takes about {}. Critical path: {}\n", time(prediction.makespan), links.join(" → "))
+}
+
+fn symbol(step: &Step, paint: Paint) -> String {
+    match step.action {
+        Action::Create => format!("  {}", paint.add("+")),
+        Action::Update => format!("  {}", paint.change("~")),
+        Action::Delete => format!("  {}", paint.remove("-")),
+        Action::Replace(Replace::DeleteFirst) => format!("{}/{}", paint.remove("-"), paint.add("+")),
+        Action::Replace(Replace::CreateFirst) => format!("{}/{}", paint.add("+"), paint.remove("-")),
+        Action::NoOp => "   ".to_owned(),
+    }
+}
+
+fn step_text(step: &Step, paint: Paint) -> String {
+    let mut text = format!("{} {}  {}", symbol(step, paint), paint.bold(step.address.as_str()), step.kind);
+    if let Some(id) = &step.id {
+        let _ = write!(text, "  {}", super::value::clean(id.as_str()));
+    }
+    text.push('\n');
+    for reason in step.reasons.iter().filter_map(reason) {
+        let _ = writeln!(text, "      {}", paint.dim(&format!("# {reason}")));
+    }
+    if let Some(desired) = step.desired.as_ref().filter(|_| step.action == Action::Create) {
+        text.push_str(&fields(desired));
+    }
+    let width = step.changes.iter().map(|change| path(&change.change.path).len()).max().unwrap_or(0);
+    for change in &step.changes {
+        text.push_str(&change_text(change, width, paint));
+    }
+    text
+}
+
+fn fields(desired: &Value) -> String {
+    let fields = desired.as_object().into_iter().flatten();
+    let width = fields.clone().map(|(key, _)| key.len()).max().unwrap_or(0);
+    fields.fold(String::new(), |mut text, (key, value)| {
+        let _ = writeln!(text, "      {key:width$} = {}", inline(value));
+        text
+    })
+}
+
+fn change_text(step_change: &StepChange, width: usize, paint: Paint) -> String {
+    let change = &step_change.change;
+    let show = |value: &Option<Value>| match value {
+        None => "(none)".to_owned(),
+        Some(_) if step_change.sensitive => "(sensitive)".to_owned(),
+        Some(value) => inline(value),
+    };
+    if change.path == Changes::OWNER {
+        return "      ownership tags are written\n".to_owned();
+    }
+    let mut line =
+        format!("      {:width$}  {} → {}", path(&change.path), show(&change.before), show(&change.after));
+    if step_change.forces_replacement {
+        let _ = write!(line, "  {}", paint.remove("# forces replacement"));
+    }
+    if step_change.drift {
+        let _ = write!(line, "  {}", paint.dim("# changed outside of platctl"));
+    }
+    line.push('\n');
+    line
+}
+
+/// Why a step exists, where its symbol and its changes do not say it.
+fn reason(reason: &Reason) -> Option<String> {
+    Some(match reason {
+        Reason::New | Reason::Changed | Reason::Drifted | Reason::Destroyed | Reason::Immutable { .. } => return None,
+        Reason::NeverArrived => "an earlier run was cut off while it created this, and nothing came of it".into(),
+        Reason::DeletedOutside { id } => format!("{id} is gone: it was deleted outside of platctl"),
+        Reason::Adopted { id } => format!("{id} carries this stack's tags, but state does not know it: it is taken over"),
+        Reason::Failed { why } => format!("it ended in a failed state: {why}"),
+        Reason::BeingDeleted => "its deletion is under way".into(),
+        Reason::Holds { address } => format!("it holds on to {address}, which has to be deleted first"),
+        Reason::NotDeclared => "the stack file does not declare it any more".into(),
+        Reason::Deposed { id } => format!("a replacement left {id} behind: it is deleted"),
+        Reason::Moved { from } => format!("it was {from} before"),
+    })
+}
+
+/// The plan as JSON lines: one for each step that acts, then the summary.
+pub(crate) fn json(plan: &Plan, prediction: &Prediction) {
+    for step in plan.steps.iter().filter(|step| step.acts()) {
+        json_line(&json!({"type": "step", "step": step}));
+    }
+    let counts = plan.counts();
+    json_line(&json!({
+        "type": "plan",
+        "stack": plan.stack,
+        "changes": !plan.is_empty(),
+        "resources": plan.steps.len(),
+        "add": counts.add,
+        "change": counts.change,
+        "destroy": counts.destroy,
+        "seconds": prediction.makespan.as_secs_f64(),
+        "critical_path": prediction.critical_path.iter().map(|(address, _)| address).collect::<Vec<_>>(),
+        "refusals": plan.refusals,
+    }));
+}

@@ -1,0 +1,56 @@
+//! What exists, and its health.
+
+use platctl_engine::Phase;
+use platctl_engine::observe::Observed;
+use platctl_engine::state::{Record, State};
+use serde_json::json;
+
+use super::value::clean;
+use super::{Paint, json_line, raw};
+use crate::cli::Global;
+
+/// Every resource that state knows, with how it is doing now.
+pub(crate) fn show(state: &State, observed: &Observed, global: &Global) {
+    let paint = Paint::stdout(global);
+    let width = state.resources.keys().map(|address| address.as_str().len()).max().unwrap_or(0);
+    for (address, record) in &state.resources {
+        let (id, health, fine) = health(record, observed);
+        if global.json {
+            json_line(&json!({
+                "type": "resource", "address": address, "kind": record.kind, "scope": record.scope, "id": id,
+                "health": health,
+            }));
+        } else {
+            let health = if fine { paint.add(&health) } else { paint.remove(&health) };
+            raw(&format!("{address:width$}  {:24}  {}  {health}\n", record.kind, clean(&id)));
+        }
+    }
+}
+
+fn health(record: &Record, observed: &Observed) -> (String, String, bool) {
+    let Some(object) = &record.object else {
+        return ("-".into(), "its creation was cut off; the next apply settles it".into(), false);
+    };
+    let live = observed.get(&record.kind, &record.scope, &object.id);
+    let (health, fine) = match live.map(|live| &live.phase) {
+        None => ("gone".to_owned(), false),
+        Some(Phase::Ready) => ("ready".to_owned(), true),
+        Some(Phase::Settling(status)) => (clean(status), true),
+        Some(Phase::Deleting) => ("being deleted".to_owned(), false),
+        Some(Phase::Failed(why)) => (format!("failed: {}", clean(why)), false),
+    };
+    (object.id.to_string(), health, fine)
+}
+
+/// Every resource that state knows; calls nothing.
+pub(crate) fn list(state: &State, global: &Global) {
+    let width = state.resources.keys().map(|address| address.as_str().len()).max().unwrap_or(0);
+    for (address, record) in &state.resources {
+        let id = record.object.as_ref().map_or("-", |object| object.id.as_str());
+        if global.json {
+            json_line(&json!({"type": "resource", "address": address, "kind": record.kind, "id": id}));
+        } else {
+            raw(&format!("{address:width$}  {:24}  {}\n", record.kind, clean(id)));
+        }
+    }
+}

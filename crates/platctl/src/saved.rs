@@ -1,0 +1,69 @@
+//! Saved plans: what was shown is what is applied, or nothing is.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use platctl_engine::Address;
+use platctl_engine::plan::Plan;
+use serde::{Deserialize, Serialize};
+
+use crate::error::CliError;
+
+/// The format of the file.
+const FORMAT: u32 = 1;
+
+/// A plan with what it takes to carry it out elsewhere, later.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SavedPlan {
+    /// Marks the file as a plan and tells its format.
+    platctl_plan: u32,
+    /// The digest of the stack file that it was made from.
+    pub(crate) digest: String,
+    pub(crate) account: String,
+    pub(crate) region: String,
+    pub(crate) moved: BTreeMap<Address, Address>,
+    pub(crate) allow_data_loss: bool,
+    pub(crate) destroy: bool,
+    pub(crate) plan: Plan,
+}
+
+impl SavedPlan {
+    pub(crate) fn new(plan: Plan, digest: String, account: String, region: String) -> Self {
+        let (moved, allow_data_loss, destroy) = (BTreeMap::new(), false, false);
+        Self { platctl_plan: FORMAT, digest, account, region, moved, allow_data_loss, destroy, plan }
+    }
+
+    /// Writes the plan, readable by its owner only.
+    pub(crate) fn save(&self, path: &Path) -> Result<(), CliError> {
+        let failed = |source| CliError::File { path: path.to_owned(), source };
+        let text = serde_json::to_vec_pretty(self).map_err(|e| CliError::other(e.to_string()))?;
+        let mut options = std::fs::OpenOptions::new();
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+        file.and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all())).map_err(failed)
+    }
+
+    /// Reads a plan; none when the file is something else, such as a stack file.
+    pub(crate) fn load(path: &Path) -> Result<Option<Self>, CliError> {
+        let text = std::fs::read(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
+        if !text.starts_with(b"{\n  \"platctl_plan\":") {
+            return Ok(None);
+        }
+        let broken = |why: String| {
+            CliError::other(format!("{} is no plan that this platctl can read: {why}; plan again", path.display()))
+        };
+        let saved: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
+        if saved.platctl_plan != FORMAT {
+            return Err(broken(format!("its format is {}, not {FORMAT}", saved.platctl_plan)));
+        }
+        Ok(Some(saved))
+    }
+
+    /// Whether a fresh plan would do exactly what this one says.
+    pub(crate) fn still_holds(&self, now: &Plan) -> bool {
+        let acts = |plan: &Plan| -> Vec<_> { plan.steps.iter().filter(|step| step.acts()).cloned().collect() };
+        acts(&self.plan) == acts(now)
+    }
+}
