@@ -31,7 +31,13 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "PLATCTL_PROFILE")]
     pub(crate) profile: Option<String>,
     /// Send every AWS call to this URL
-    #[arg(long, global = true, env = "PLATCTL_ENDPOINT_URL", value_name = "URL", conflicts_with = "emulator")]
+    #[arg(
+        long,
+        global = true,
+        env = "PLATCTL_ENDPOINT_URL",
+        value_name = "URL",
+        conflicts_with = "emulator"
+    )]
     pub(crate) endpoint_url: Option<String>,
     /// Use a local AWS instead of the real one; it is installed and started when needed
     #[arg(long, global = true, env = "PLATCTL_EMULATOR", value_parser = clap::builder::FalseyValueParser::new())]

@@ -46,7 +46,8 @@ pub(crate) fn store(name: &str, global: &Global) -> Store {
     match &global.state {
         Some(path) if path.extension().is_some_and(|extension| extension == "json") => {
             let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let file = path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
+            let file =
+                path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
             Store::named(folder.unwrap_or_else(|| Path::new(".")), name, &file)
         }
         Some(folder) => Store::at(folder, name),
@@ -117,7 +118,9 @@ pub(crate) fn start_emulator() -> Result<platctl_emulator::Running, CliError> {
     let home = platctl_emulator::Home::default_for_user()?;
     let running = platctl_emulator::ensure(&home, &mut |text| error_line(text))?;
     if running.outdated {
-        error_line("The running emulator is of another platctl; `platctl emulator stop` ends it, and all that is in it.");
+        error_line(
+            "The running emulator is of another platctl; `platctl emulator stop` ends it, and all that is in it.",
+        );
     }
     Ok(running)
 }

@@ -52,7 +52,10 @@ impl SavedPlan {
             return Ok(None);
         }
         let broken = |why: String| {
-            CliError::other(format!("{} is no plan that this platctl can read: {why}; plan again", path.display()))
+            CliError::other(format!(
+                "{} is no plan that this platctl can read: {why}; plan again",
+                path.display()
+            ))
         };
         let saved: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
         if saved.platctl_plan != FORMAT {
@@ -63,7 +66,8 @@ impl SavedPlan {
 
     /// Whether a fresh plan would do exactly what this one says.
     pub(crate) fn still_holds(&self, now: &Plan) -> bool {
-        let acts = |plan: &Plan| -> Vec<_> { plan.steps.iter().filter(|step| step.acts()).cloned().collect() };
+        let acts =
+            |plan: &Plan| -> Vec<_> { plan.steps.iter().filter(|step| step.acts()).cloned().collect() };
         acts(&self.plan) == acts(now)
     }
 }

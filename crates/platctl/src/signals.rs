@@ -52,7 +52,9 @@ impl Signals {
 
 fn ask(stopper: &Stopper, seen: &AtomicU8, which: u8) {
     if seen.swap(which, Ordering::SeqCst) == NONE {
-        error_line("Stopping: nothing new is started, calls in flight are recorded. Once more to leave at once.");
+        error_line(
+            "Stopping: nothing new is started, calls in flight are recorded. Once more to leave at once.",
+        );
         stopper.stop();
     } else {
         stopper.abandon();

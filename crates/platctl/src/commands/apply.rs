@@ -50,8 +50,12 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
     let session = open(&site, "apply", global).await?;
     let state = session.state();
     site.guard(Some(&saved.account), &state)?;
-    if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(&saved, &state) {
-        return Err(stale(format!("state has gone on (serial {} then, {} now)", saved.plan.serial, state.serial)));
+    if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(&saved, &state)
+    {
+        return Err(stale(format!(
+            "state has gone on (serial {} then, {} now)",
+            saved.plan.serial, state.serial
+        )));
     }
     let graph = (!saved.destroy).then(|| Graph::new(saved.plan.nodes.clone(), &*site.aws));
     let graph = graph.transpose().map_err(CliError::Graph)?;
@@ -106,7 +110,8 @@ pub(crate) async fn converge(
     if !idle && !ask.consent.yes && !confirm(ask.question) {
         return Err(CliError::other("not approved; nothing was changed"));
     }
-    let signals = Signals::listen().map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
+    let signals =
+        Signals::listen().map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
     let progress = Progress::new(&prepared.plan, global);
     let begun = std::time::Instant::now();
     let how = (progress.listener(), signals.stop.clone(), site.options);

@@ -15,7 +15,8 @@ pub(crate) fn run(command: EmulatorCommand, global: &Global) -> Result<Exit, Cli
         EmulatorCommand::Start => render::emulator(Some(&start_emulator()?), global),
         EmulatorCommand::Status => render::emulator(status(&home)?.as_ref(), global),
         EmulatorCommand::Stop => {
-            let text = if stop(&home)? { "The emulator is stopped." } else { "The emulator was not running." };
+            let text =
+                if stop(&home)? { "The emulator is stopped." } else { "The emulator was not running." };
             render::line(text, global);
         }
     }

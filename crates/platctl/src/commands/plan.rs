@@ -23,9 +23,13 @@ pub(crate) struct Wish {
 
 /// Plans without a lock and without writing anything but the plan that was asked for.
 pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exit, CliError> {
-    let (site, prepared, mut saved) =
-        if wish.destroy { plan_destroy(path, wish, global).await? } else { plan_stack(path, wish, global).await? };
-    let prediction = predict(prepared.schedule(&*site.catalog()).map_err(|knot| CliError::other(knot.to_string()))?);
+    let (site, prepared, mut saved) = if wish.destroy {
+        plan_destroy(path, wish, global).await?
+    } else {
+        plan_stack(path, wish, global).await?
+    };
+    let prediction =
+        predict(prepared.schedule(&*site.catalog()).map_err(|knot| CliError::other(knot.to_string()))?);
     render::plan(&prepared.plan, &prediction, &site, global);
     if !prepared.plan.refusals.is_empty() {
         return Err(CliError::Refused(prepared.plan.refusals));
@@ -39,7 +43,11 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
     Ok(if wish.detailed_exitcode && !empty { Exit::Changes } else { Exit::Done })
 }
 
-async fn plan_stack(path: &Path, wish: &Wish, global: &Global) -> Result<(Site, Prepared, SavedPlan), CliError> {
+async fn plan_stack(
+    path: &Path,
+    wish: &Wish,
+    global: &Global,
+) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let stack = load(path, global)?;
     let state = store(stack.name(), global).read()?.state;
     let site = Site::connect(stack.name(), stack.region(), global).await?;
@@ -59,7 +67,11 @@ async fn plan_stack(path: &Path, wish: &Wish, global: &Global) -> Result<(Site, 
     Ok((site, prepared, saved))
 }
 
-async fn plan_destroy(path: &Path, wish: &Wish, global: &Global) -> Result<(Site, Prepared, SavedPlan), CliError> {
+async fn plan_destroy(
+    path: &Path,
+    wish: &Wish,
+    global: &Global,
+) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let name = stack_name(path, global)?;
     let state = store(&name, global).read()?.state;
     let region = region_of(&state);

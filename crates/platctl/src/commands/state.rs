@@ -61,5 +61,7 @@ fn parse(address: &str) -> Result<Address, CliError> {
 }
 
 fn unknown(stack: &str, address: &str) -> CliError {
-    CliError::other(format!("state of `{stack}` has no `{address}`; `platctl state list {stack}` lists what it has"))
+    CliError::other(format!(
+        "state of `{stack}` has no `{address}`; `platctl state list {stack}` lists what it has"
+    ))
 }

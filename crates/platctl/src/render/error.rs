@@ -29,7 +29,9 @@ pub(crate) fn text(error: &CliError, paint: Paint) -> String {
 fn plain(error: &CliError) -> String {
     match error {
         CliError::Stack(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        CliError::Refused(refusals) => refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
+        CliError::Refused(refusals) => {
+            refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        }
         other => other.to_string(),
     }
 }

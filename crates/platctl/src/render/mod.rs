@@ -41,7 +41,10 @@ pub(crate) fn error_line(text: &str) {
 pub(crate) fn json_line(value: &Value) {
     static HEADER: std::sync::Once = std::sync::Once::new();
     HEADER.call_once(|| {
-        raw(&format!("{}\n", json!({"type": "platctl", "format": FORMAT, "version": env!("CARGO_PKG_VERSION")})));
+        raw(&format!(
+            "{}\n",
+            json!({"type": "platctl", "format": FORMAT, "version": env!("CARGO_PKG_VERSION")})
+        ));
     });
     raw(&format!("{value}\n"));
 }
@@ -136,7 +139,9 @@ pub(crate) fn record(address: &str, record: &Record, global: &Global) {
 pub(crate) fn emulator(running: Option<&Running>, global: &Global) {
     match running {
         Some(running) if global.json => {
-            json_line(&json!({"type": "emulator", "running": true, "endpoint": running.endpoint, "pid": running.pid}));
+            json_line(
+                &json!({"type": "emulator", "running": true, "endpoint": running.endpoint, "pid": running.pid}),
+            );
         }
         None if global.json => json_line(&json!({"type": "emulator", "running": false})),
         Some(running) => raw(&format!(

@@ -23,7 +23,11 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
     if plan.is_empty() {
         let size = plan.steps.len();
-        let _ = writeln!(text, "{} AWS is what the stack file says ({size} resources).", paint.bold("No changes."));
+        let _ = writeln!(
+            text,
+            "{} AWS is what the stack file says ({size} resources).",
+            paint.bold("No changes.")
+        );
         if waiting > 0 {
             let _ = writeln!(text, "{waiting} of them are not ready yet; apply waits for them.");
         }
@@ -114,10 +118,16 @@ fn change_text(step_change: &StepChange, width: usize, paint: Paint) -> String {
 /// Why a step exists, where its symbol and its changes do not say it.
 fn reason(reason: &Reason) -> Option<String> {
     Some(match reason {
-        Reason::New | Reason::Changed | Reason::Drifted | Reason::Destroyed | Reason::Immutable { .. } => return None,
-        Reason::NeverArrived => "an earlier run was cut off while it created this, and nothing came of it".into(),
+        Reason::New | Reason::Changed | Reason::Drifted | Reason::Destroyed | Reason::Immutable { .. } => {
+            return None;
+        }
+        Reason::NeverArrived => {
+            "an earlier run was cut off while it created this, and nothing came of it".into()
+        }
         Reason::DeletedOutside { id } => format!("{id} is gone: it was deleted outside of platctl"),
-        Reason::Adopted { id } => format!("{id} carries this stack's tags, but state does not know it: it is taken over"),
+        Reason::Adopted { id } => {
+            format!("{id} carries this stack's tags, but state does not know it: it is taken over")
+        }
         Reason::Failed { why } => format!("it ended in a failed state: {why}"),
         Reason::BeingDeleted => "its deletion is under way".into(),
         Reason::Holds { address } => format!("it holds on to {address}, which has to be deleted first"),

@@ -1,0 +1,143 @@
+//! Words of a stack file that have a form of their own.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// A text that was checked when it was read.
+macro_rules! word {
+    ($(#[$meta:meta])* $name:ident, $check:path) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+        #[serde(try_from = "String")]
+        pub(crate) struct $name(String);
+
+        impl $name {
+            pub(crate) fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = String;
+            fn try_from(text: String) -> Result<Self, String> {
+                $check(&text)?;
+                Ok(Self(text))
+            }
+        }
+    };
+}
+
+word! {
+    /// The stack's name: a prefix of AWS names, some of which have 32 characters at most.
+    StackName, stack_name
+}
+word! {
+    /// An AWS region, by its form alone: new ones appear.
+    Region, region
+}
+word! {
+    /// An AWS account.
+    Account, account
+}
+word! {
+    /// The key of a tag that a user may set.
+    TagKey, tag_key
+}
+word! {
+    /// The value of a tag.
+    TagValue, tag_value
+}
+
+/// Tags as a user states them.
+pub(crate) type TagMap = BTreeMap<TagKey, TagValue>;
+
+/// AWS takes 50 tags on an object; three say whose it is, one is its name.
+pub(crate) const MAX_TAGS: usize = 46;
+
+fn stack_name(text: &str) -> Result<(), String> {
+    let sound = (1..=20).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    demand(
+        sound,
+        "a stack's name has 1 to 20 lower-case letters, digits and `-`, begins with a letter and does not end with `-`",
+    )
+}
+
+fn region(text: &str) -> Result<(), String> {
+    let parts: Vec<_> = text.split('-').collect();
+    let letters = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let sound = parts.split_last().is_some_and(|(number, words)| {
+        words.len() >= 2
+            && words.iter().all(letters)
+            && (1..=2).contains(&number.len())
+            && number.bytes().all(|b| b.is_ascii_digit())
+    });
+    demand(sound, "a region looks like eu-west-1; without the letter of a zone")
+}
+
+fn account(text: &str) -> Result<(), String> {
+    let sound = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    demand(sound, "an account is 12 digits, in quotes: \"123456789012\"")
+}
+
+fn tag_key(text: &str) -> Result<(), String> {
+    demand((1..=128).contains(&text.chars().count()), "a tag's key has 1 to 128 characters")?;
+    let lower = text.to_ascii_lowercase();
+    demand(!lower.starts_with("aws:"), "tags that begin with `aws:` are AWS's own")?;
+    demand(!lower.starts_with("platctl:"), "tags that begin with `platctl:` say which stack owns an object")?;
+    demand(text != "Name", "the tag `Name` is the stack's name and the resource's address")?;
+    demand(has_tag_characters(text), TAG_CHARACTERS)
+}
+
+fn tag_value(text: &str) -> Result<(), String> {
+    demand(text.chars().count() <= 256, "a tag's value has at most 256 characters")?;
+    demand(has_tag_characters(text), TAG_CHARACTERS)
+}
+
+const TAG_CHARACTERS: &str = "a tag is made of letters, digits, spaces and _ . : / = + - @";
+
+/// What every service takes; some take more.
+fn has_tag_characters(text: &str) -> bool {
+    text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
+}
+
+fn demand(sound: bool, otherwise: &str) -> Result<(), String> {
+    if sound { Ok(()) } else { Err(otherwise.to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stack_names() {
+        for good in ["p", "prod", "prod-2", "a2345678901234567890"] {
+            assert_eq!(stack_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", "2prod", "-prod", "prod-", "Prod", "pro_d", "a23456789012345678901", "pröd"] {
+            assert!(stack_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn regions() {
+        for good in ["eu-west-1", "us-gov-east-1", "ap-southeast-7", "eusc-de-east-1", "cn-north-1"] {
+            assert_eq!(region(good), Ok(()), "{good}");
+        }
+        for bad in ["", "eu-west-1a", "euwest1", "eu-west", "eu--1", "EU-west-1", "eu-west-"] {
+            assert!(region(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn tags_that_belong_to_others_are_refused() {
+        for bad in ["", "aws:x", "AWS:x", "platctl:stack", "Name", "a#b"] {
+            assert!(tag_key(bad).is_err(), "{bad}");
+        }
+        assert_eq!(tag_key("kubernetes.io/cluster/prod"), Ok(()));
+        assert!(tag_value(&"x".repeat(257)).is_err());
+    }
+}

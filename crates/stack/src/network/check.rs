@@ -1,0 +1,199 @@
+//! Which subnets there are, and whether their ranges make sense.
+
+use ipnet::Ipv4Net;
+
+use super::layout::{self, LARGEST, SMALLEST, Tier};
+use super::{Cidr, Network, Shape};
+use crate::Context;
+use crate::de::At;
+use crate::declare::Checked;
+use crate::error::Fault;
+use crate::source::Span;
+
+/// A zone of the network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Zone {
+    /// `eu-west-1a`.
+    pub(super) name: String,
+    /// `a`.
+    pub(super) letter: String,
+    /// Its place in the layout.
+    slot: usize,
+}
+
+/// A subnet to be.
+#[derive(Clone, Debug)]
+pub(super) struct Subnet {
+    pub(super) tier: Tier,
+    pub(super) zone: Zone,
+    pub(super) cidr: Ipv4Net,
+    /// Where its range is written; none when it was laid out.
+    span: Option<Span>,
+}
+
+impl Subnet {
+    fn title(&self) -> String {
+        format!("the {} subnet of {} ({})", self.tier.name(), self.zone.name, self.cidr)
+    }
+}
+
+impl Network {
+    /// The zones and subnets, each range within the VPC's and apart from all others.
+    pub(super) fn plan(&self, context: &Context, place: Span) -> Checked<(Vec<Zone>, Vec<Subnet>)> {
+        self.check_cidr()?;
+        let zones = self.pick_zones(context, place)?;
+        let (mut subnets, mut faults) = (Vec::new(), Vec::new());
+        for tier in Tier::ALL {
+            match self.tier(tier, &zones, place) {
+                Ok(tier) => subnets.extend(tier),
+                Err(more) => faults.extend(more),
+            }
+        }
+        faults.extend(self.misfits(&subnets, place));
+        if faults.is_empty() { Ok((zones, subnets)) } else { Err(faults) }
+    }
+
+    fn check_cidr(&self) -> Checked<()> {
+        let Some(At { value: Cidr(net), span }) = &self.cidr else { return Ok(()) };
+        if !(LARGEST..=SMALLEST).contains(&net.prefix_len()) {
+            let message = format!("a VPC cannot have the range {net}");
+            return Err(vec![Fault::new(message).at(*span, format!("AWS takes /{LARGEST} to /{SMALLEST}"))]);
+        }
+        let first = net.network();
+        if first.is_loopback() || first.is_link_local() || first.is_multicast() || first.octets()[0] == 0 {
+            return Err(vec![
+                Fault::new(format!("a VPC cannot have the range {net}")).at(*span, "not for networks"),
+            ]);
+        }
+        Ok(())
+    }
+
+    fn pick_zones(&self, context: &Context, place: Span) -> Checked<Vec<Zone>> {
+        let wanted = self.zones();
+        let place = self.availability_zones.as_ref().map_or(place, |zones| zones.span);
+        let mut zones: Vec<_> = context.zones.iter().filter_map(|name| zone(name)).collect();
+        zones.sort_by_key(|zone| zone.slot);
+        zones.dedup();
+        if zones.len() < wanted {
+            let names: Vec<_> = zones.iter().map(|zone| zone.name.as_str()).collect();
+            return Err(vec![
+                Fault::new(format!(
+                    "{wanted} availability zones are wanted, but {} has {}",
+                    context.region,
+                    zones.len()
+                ))
+                .at(place, "too many")
+                .help(format!("available: {}", names.join(", "))),
+            ]);
+        }
+        zones.truncate(wanted);
+        Ok(zones)
+    }
+
+    fn tier(&self, tier: Tier, zones: &[Zone], place: Span) -> Checked<Vec<Subnet>> {
+        let shape = self.subnets.of(tier);
+        match shape {
+            Shape { cidrs: Some(cidrs), prefix: Some(prefix) } => Err(vec![
+                Fault::new(format!("the {} subnets have both `cidrs` and `prefix`", tier.name()))
+                    .at(cidrs.span, "these are the ranges")
+                    .at(prefix.span, "so their size is said already"),
+            ]),
+            Shape { cidrs: Some(cidrs), .. } => explicit(tier, zones, cidrs),
+            Shape { prefix, .. } => zones
+                .iter()
+                .map(|zone| self.laid_out(tier, zone, prefix.as_ref(), place))
+                .collect::<Result<_, _>>(),
+        }
+    }
+
+    fn laid_out(&self, tier: Tier, zone: &Zone, prefix: Option<&At<u8>>, place: Span) -> Checked<Subnet> {
+        let vpc = self.cidr();
+        let name = tier.name();
+        let Some(slot) = layout::slot(vpc, tier, zone.slot) else {
+            let place = self.cidr.as_ref().map_or(place, |cidr| cidr.span);
+            return Err(vec![
+                Fault::new(format!(
+                    "{vpc} is too small to be laid out: {name} subnets would be smaller than /{SMALLEST}"
+                ))
+                .at(place, "/21 is the smallest that can be")
+                .help(format!(
+                    "take a larger range, or say the ranges yourself: subnets: {{{name}: {{cidrs: […]}}}}"
+                )),
+            ]);
+        };
+        let cidr = match prefix {
+            None => slot,
+            Some(At { value, span }) => layout::resize(slot, *value).filter(|net| net.prefix_len() <= SMALLEST).ok_or_else(|| {
+                vec![
+                    Fault::new(format!("{name} subnets cannot be /{value}"))
+                        .at(*span, format!("/{} to /{SMALLEST} fit here", slot.prefix_len()))
+                        .help(format!("the layout of {vpc} has room for six zones; with `cidrs` any ranges are possible")),
+                ]
+            })?,
+        };
+        Ok(Subnet { tier, zone: zone.clone(), cidr, span: None })
+    }
+
+    /// What is outside the VPC, too large, too small, or in another's place.
+    fn misfits(&self, subnets: &[Subnet], place: Span) -> Vec<Fault> {
+        let vpc = self.cidr();
+        let vpc_place = self.cidr.as_ref().map_or(place, |cidr| cidr.span);
+        let mut faults = Vec::new();
+        for (number, subnet) in subnets.iter().enumerate() {
+            if let Some(span) = subnet.span {
+                faults.extend(misfit(subnet, span, vpc, vpc_place));
+            }
+            let rivals = subnets.iter().take(number).filter(|other| layout::overlap(other.cidr, subnet.cidr));
+            faults.extend(rivals.map(|other| clash(other, subnet, vpc_place)));
+        }
+        faults
+    }
+}
+
+fn zone(name: &str) -> Option<Zone> {
+    let slot = layout::place(name)?;
+    Some(Zone { name: name.to_owned(), letter: name.get(name.len() - 1..)?.to_owned(), slot })
+}
+
+fn explicit(tier: Tier, zones: &[Zone], cidrs: &At<Vec<At<Cidr>>>) -> Checked<Vec<Subnet>> {
+    if cidrs.value.len() != zones.len() {
+        let message =
+            format!("{} ranges for {} subnets in {} zones", cidrs.value.len(), tier.name(), zones.len());
+        return Err(vec![Fault::new(message).at(cidrs.span, "one range for each zone")]);
+    }
+    let pairs = zones.iter().zip(&cidrs.value);
+    Ok(pairs
+        .map(|(zone, At { value, span })| Subnet {
+            tier,
+            zone: zone.clone(),
+            cidr: value.0,
+            span: Some(*span),
+        })
+        .collect())
+}
+
+fn misfit(subnet: &Subnet, span: Span, vpc: Ipv4Net, vpc_place: Span) -> Option<Fault> {
+    let cidr = subnet.cidr;
+    if !(LARGEST..=SMALLEST).contains(&cidr.prefix_len()) {
+        let message = format!("a subnet cannot have the range {cidr}");
+        return Some(Fault::new(message).at(span, format!("AWS takes /{LARGEST} to /{SMALLEST}")));
+    }
+    (!vpc.contains(&cidr)).then(|| {
+        Fault::new(format!("{} is not within the VPC's range {vpc}", subnet.title()))
+            .at(span, "outside")
+            .at(vpc_place, "the VPC's range")
+    })
+}
+
+/// Two subnets that overlap, both places named.
+fn clash(one: &Subnet, other: &Subnet, vpc_place: Span) -> Fault {
+    let fault = Fault::new(format!("{} overlaps with {}", other.title(), one.title()));
+    match (one.span, other.span) {
+        (Some(first), Some(second)) => fault.at(second, "this one").at(first, "and this one"),
+        (Some(span), None) | (None, Some(span)) => fault
+            .at(span, "this one")
+            .at(vpc_place, "the other one is laid out within this")
+            .help("where one tier's ranges are said, it is safest to say all three tiers'"),
+        (None, None) => fault.at(vpc_place, "both are laid out within this"),
+    }
+}

@@ -1,0 +1,143 @@
+//! Endpoints of AWS services within the VPC, so that traffic to them needs no way out.
+
+use std::collections::BTreeSet;
+
+use platctl_aws::ec2::route_table::{self, RouteTable};
+use platctl_aws::ec2::security_group::{self, SecurityGroup};
+use platctl_aws::ec2::security_group_rule::{self, Direction, SecurityGroupRule};
+use platctl_aws::ec2::vpc_endpoint::{self, Type, VpcEndpoint};
+use platctl_aws::ec2::{subnet, vpc};
+use platctl_aws::types::Cidr;
+use platctl_engine::{Data, Declared, Handle, Input};
+
+use super::layout::Tier;
+use super::vpc::Base;
+use super::{Network, Service};
+use crate::declare::{Checked, Declare};
+use crate::error::Fault;
+
+/// What pods and nodes need to pull images, write logs and take on roles without a way out.
+const DEFAULT: [&str; 5] = ["s3", "ecr.api", "ecr.dkr", "logs", "sts"];
+/// The services that are reached by routes instead of network interfaces, free of charge.
+const GATEWAYS: [&str; 2] = ["s3", "dynamodb"];
+
+impl Network {
+    pub(super) fn endpoints(
+        &self,
+        base: &Base,
+        tables: &[Handle<RouteTable>],
+        declare: &mut Declare<'_>,
+    ) -> Checked<()> {
+        let (gateways, interfaces): (Vec<_>, Vec<_>) =
+            self.services()?.into_iter().partition(|service| GATEWAYS.contains(&service.as_str()));
+        for service in gateways {
+            let mut spec = endpoint(&service, Type::Gateway, base, declare);
+            spec.route_table_ids =
+                Some(all(tables.iter().map(|table| table.get(route_table::out::ROUTE_TABLE_ID)), declare)?);
+            declare_endpoint(&service, &spec, declare)?;
+        }
+        if interfaces.is_empty() {
+            return Ok(());
+        }
+        let group = self.https_group(base, declare)?;
+        for service in interfaces {
+            let mut spec = endpoint(&service, Type::Interface, base, declare);
+            let subnets = base.tier(Tier::Private).map(|(_, subnet)| subnet.get(subnet::out::SUBNET_ID));
+            spec.subnet_ids = Some(all(subnets, declare)?);
+            spec.security_group_ids = Some(all([group.get(security_group::out::GROUP_ID)], declare)?);
+            // Under the services' own names, so that no client has to be told of the endpoints.
+            spec.private_dns_enabled = Some(true);
+            declare_endpoint(&service, &spec, declare)?;
+        }
+        Ok(())
+    }
+
+    /// The wanted services, each once.
+    pub(super) fn services(&self) -> Checked<Vec<String>> {
+        let Some(wanted) = &self.endpoints else { return Ok(DEFAULT.map(str::to_owned).to_vec()) };
+        let mut faults = Vec::new();
+        for (number, service) in wanted.iter().enumerate() {
+            if let Some(first) = wanted.iter().take(number).find(|other| other.value == service.value) {
+                let Service(name) = &service.value;
+                let fault = Fault::new(format!("the endpoint of `{name}` is asked for twice"));
+                faults.push(fault.at(service.span, "the second time").at(first.span, "the first time"));
+            }
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(wanted.iter().map(|service| service.value.0.clone()).collect())
+    }
+
+    /// Who may reach the interface endpoints: everything within the VPC, by HTTPS.
+    fn https_group(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<Handle<SecurityGroup>> {
+        let spec = security_group::Spec {
+            vpc_id: base.vpc.get(vpc::out::VPC_ID),
+            group_name: declare.name("endpoints"),
+            description: "HTTPS to the endpoints of AWS services".to_owned(),
+            allow_all_egress: false,
+            tags: declare.tags("endpoint_security_group"),
+        };
+        let group = declare.declare("endpoint_security_group", &spec)?;
+        let spec = security_group_rule::Spec {
+            group_id: group.get(security_group::out::GROUP_ID),
+            direction: Direction::Ingress,
+            ip_protocol: "tcp".to_owned().into(),
+            from_port: Some(443),
+            to_port: Some(443),
+            cidr_ipv4: Some(Cidr(self.cidr())),
+            cidr_ipv6: None,
+            prefix_list_id: None,
+            referenced_group_id: None,
+            description: Some("HTTPS from the VPC".to_owned()),
+            tags: declare.tags("endpoint_rule.https"),
+        };
+        declare.declare::<SecurityGroupRule>("endpoint_rule.https", &spec)?;
+        Ok(group)
+    }
+}
+
+fn endpoint(service: &str, kind: Type, base: &Base, declare: &Declare<'_>) -> vpc_endpoint::Spec<Declared> {
+    vpc_endpoint::Spec {
+        vpc_id: base.vpc.get(vpc::out::VPC_ID),
+        service_name: service_name(service, &declare.context().region),
+        vpc_endpoint_type: kind,
+        route_table_ids: None,
+        subnet_ids: None,
+        security_group_ids: None,
+        private_dns_enabled: None,
+        policy_document: None,
+        tags: declare.tags(&address(service)),
+    }
+}
+
+fn declare_endpoint(
+    service: &str,
+    spec: &vpc_endpoint::Spec<Declared>,
+    declare: &mut Declare<'_>,
+) -> Checked<()> {
+    declare.declare::<VpcEndpoint>(&address(service), spec).map(drop)
+}
+
+fn address(service: &str) -> String {
+    format!("endpoint.{}", service.replace('.', "-"))
+}
+
+/// The full name of a service; some services, in China above all, have names that do not follow the rule
+/// and are written in full.
+fn service_name(service: &str, region: &str) -> String {
+    if service.contains("amazonaws.") {
+        service.to_owned()
+    } else {
+        format!("com.amazonaws.{region}.{service}")
+    }
+}
+
+/// A set of references.
+fn all<T: Data + Ord>(
+    items: impl IntoIterator<Item = Input<T>>,
+    declare: &Declare<'_>,
+) -> Checked<Input<BTreeSet<T>>> {
+    Input::list(items)
+        .map_err(|error| vec![Fault::new(error.to_string()).at(declare.place(), "in this block")])
+}

@@ -1,0 +1,161 @@
+//! The log of the VPC's traffic, and all that it takes to write it: a log group and a role, or a bucket;
+//! and a key, where it is to be encrypted with one of the stack's own.
+
+use platctl_aws::Policy;
+use platctl_aws::ec2::flow_log::{self, FlowLog};
+use platctl_aws::ec2::vpc;
+use platctl_aws::iam::role::{self, Role};
+use platctl_aws::iam::role_policy::{self, RolePolicy};
+use platctl_aws::kms::alias::{self, Alias};
+use platctl_aws::kms::key::{self, Key};
+use platctl_aws::logs::log_group::{self, LogGroup};
+use platctl_aws::s3::bucket::{self, Bucket};
+use platctl_engine::{Declared, Handle, Input, Kind};
+
+use super::policies::{self, Place};
+use super::vpc::Base;
+use super::{Destination, FlowLogs, Network, Traffic};
+use crate::declare::{Checked, Declare};
+use crate::error::Fault;
+use crate::file::Switch;
+
+impl Network {
+    pub(super) fn flow_logs(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
+        match &self.flow_logs {
+            Switch::Off => Ok(()),
+            Switch::On(logs) if logs.destination == Destination::S3 => logs.to_bucket(base, declare),
+            Switch::On(logs) => logs.to_log_group(base, declare),
+        }
+    }
+}
+
+impl FlowLogs {
+    /// For how many days records are kept; 30 unless it is said.
+    fn days(&self) -> Checked<i32> {
+        let Some(days) = &self.retention_days else { return Ok(30) };
+        let fault = |message: String| vec![Fault::new(message).at(days.span, "this many days")];
+        let count = i32::try_from(days.value).ok().filter(|count| *count >= 1);
+        let count = count.ok_or_else(|| fault(format!("records cannot be kept for {} days", days.value)))?;
+        if self.destination == Destination::Cloudwatch {
+            // CloudWatch Logs knows certain periods only, and its kind knows which.
+            let group = log_group::Spec { retention_in_days: Some(count), ..LogGroup::example() };
+            LogGroup::check(&group).map_err(|error| fault(error.message))?;
+        }
+        Ok(count)
+    }
+
+    fn to_log_group(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
+        let place = Place::new(declare);
+        let name = place.log_group.clone();
+        let key = self.key(&policies::key_of_log_group(&place), declare)?;
+        let spec = log_group::Spec {
+            log_group_name: name,
+            retention_in_days: Some(self.days()?),
+            kms_key_id: key.map(|key| key.get(key::out::ARN)),
+            log_group_class: None,
+            tags: declare.tags("flow_log_group"),
+        };
+        let group = declare.declare::<LogGroup>("flow_log_group", &spec)?;
+        let (role, policy) = writer(&group, &place, declare)?;
+        let mut spec = self.log(base, "cloud-watch-logs", group.get(log_group::out::ARN), declare);
+        spec.deliver_logs_permission_arn = Some(role.get(role::out::ARN));
+        // AWS takes a flow log whose role may not write yet, and then loses what it records meanwhile.
+        declare.declare_after::<FlowLog>("flow_log", &spec, &[policy.address()]).map(drop)
+    }
+
+    fn to_bucket(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
+        let place = Place::new(declare);
+        let key = self.key(&policies::key_of_bucket(&place), declare)?;
+        let spec = bucket::Spec {
+            bucket: place.bucket.clone(),
+            versioning: None,
+            encryption: key.map(|key| bucket::Encryption {
+                sse_algorithm: "aws:kms".to_owned(),
+                kms_master_key_id: Some(key.get(key::out::ARN)),
+            }),
+            block_public_access: true,
+            lifecycle_rules: Some(vec![bucket::LifecycleRule {
+                id: "expire".to_owned(),
+                prefix: String::new(),
+                expiration_days: Some(self.days()?),
+                noncurrent_version_expiration_days: None,
+                abort_incomplete_multipart_upload_days: Some(1),
+            }]),
+            policy: Some(Policy::new(&policies::delivery(&place)).into()),
+            tags: declare.tags("flow_log_bucket"),
+        };
+        let bucket = declare.declare::<Bucket>("flow_log_bucket", &spec)?;
+        let spec = self.log(base, "s3", bucket.get(bucket::out::ARN), declare);
+        declare.declare::<FlowLog>("flow_log", &spec).map(drop)
+    }
+
+    /// The key, if there is to be one: who may use it besides the account is for the destination to say.
+    fn key(&self, policy: &serde_json::Value, declare: &mut Declare<'_>) -> Checked<Option<Handle<Key>>> {
+        if !self.encrypt {
+            return Ok(None);
+        }
+        let spec = key::Spec {
+            description: Some("Encrypts the flow logs of the VPC".to_owned()),
+            policy: Some(Policy::new(policy).into()),
+            enable_key_rotation: true,
+            enabled: true,
+            tags: declare.tags("flow_log_key"),
+        };
+        let key = declare.declare::<Key>("flow_log_key", &spec)?;
+        let spec = alias::Spec {
+            alias_name: format!("alias/{}", declare.name("flow-logs")),
+            target_key_id: key.get(key::out::KEY_ID),
+        };
+        declare.declare::<Alias>("flow_log_alias", &spec)?;
+        Ok(Some(key))
+    }
+
+    fn log(
+        &self,
+        base: &Base,
+        kind: &str,
+        destination: Input<platctl_aws::types::Arn>,
+        declare: &Declare<'_>,
+    ) -> flow_log::Spec<Declared> {
+        let traffic = match self.traffic {
+            Traffic::All => "ALL",
+            Traffic::Accept => "ACCEPT",
+            Traffic::Reject => "REJECT",
+        };
+        flow_log::Spec {
+            vpc_id: base.vpc.get(vpc::out::VPC_ID),
+            traffic_type: traffic.to_owned(),
+            log_destination_type: kind.to_owned(),
+            log_destination: destination,
+            deliver_logs_permission_arn: None,
+            max_aggregation_interval: None,
+            tags: declare.tags("flow_log"),
+        }
+    }
+}
+
+/// The role with which records are written, and what it may do.
+fn writer(
+    group: &Handle<LogGroup>,
+    place: &Place<'_>,
+    declare: &mut Declare<'_>,
+) -> Checked<(Handle<Role>, Handle<RolePolicy>)> {
+    let spec = role::Spec {
+        // Roles belong to the account, so stacks of one name in two regions would share it.
+        role_name: declare.name(&format!("{}-flow-logs", declare.context().region)),
+        assume_role_policy_document: Policy::new(&policies::trust(place)).into(),
+        path: None,
+        description: Some("Writes the flow logs of the VPC".to_owned()),
+        max_session_duration: None,
+        permissions_boundary: None,
+        tags: declare.tags("flow_log_role"),
+    };
+    let role = declare.declare::<Role>("flow_log_role", &spec)?;
+    let spec = role_policy::Spec {
+        role_name: role.get(role::out::ROLE_NAME),
+        policy_name: "write".to_owned(),
+        policy_document: Input::Expr(policies::write(group.json(log_group::out::ARN))),
+    };
+    let policy = declare.declare::<RolePolicy>("flow_log_policy", &spec)?;
+    Ok((role, policy))
+}

@@ -1,0 +1,189 @@
+//! The `network:` block: one VPC with public, private and database subnets over several zones, the ways
+//! out of it, endpoints of AWS services within it, and the log of its traffic.
+
+mod check;
+mod endpoints;
+mod flow_logs;
+mod layout;
+mod policies;
+mod routing;
+mod vpc;
+
+use std::fmt;
+use std::str::FromStr;
+
+use ipnet::Ipv4Net;
+use serde::Deserialize;
+
+use crate::de::At;
+use crate::declare::{Checked, Declare};
+use crate::file::Switch;
+use crate::names::TagMap;
+
+use layout::Tier;
+
+/// What `network:` says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Network {
+    cidr: Option<At<Cidr>>,
+    availability_zones: Option<At<Zones>>,
+    nat: Nat,
+    endpoints: Option<Vec<At<Service>>>,
+    flow_logs: Switch<FlowLogs>,
+    subnets: Subnets,
+    tags: Option<At<TagMap>>,
+}
+
+/// Where private subnets get their way out from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Nat {
+    /// A NAT gateway in every zone: the loss of one leaves the others their way out.
+    #[default]
+    PerAz,
+    /// One for all zones: cheaper, and gone with its zone.
+    Single,
+    /// No way out.
+    None,
+}
+
+/// Flow logs, as far as they are tuned.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct FlowLogs {
+    retention_days: Option<At<u32>>,
+    destination: Destination,
+    traffic: Traffic,
+    encrypt: bool,
+}
+
+/// Where flow logs go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Destination {
+    #[default]
+    Cloudwatch,
+    S3,
+}
+
+/// Which traffic flow logs record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Traffic {
+    #[default]
+    All,
+    Accept,
+    Reject,
+}
+
+/// Subnets, as far as they are tuned.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Subnets {
+    public: Shape,
+    private: Shape,
+    database: Shape,
+}
+
+impl Subnets {
+    const fn of(&self, tier: Tier) -> &Shape {
+        match tier {
+            Tier::Public => &self.public,
+            Tier::Private => &self.private,
+            Tier::Database => &self.database,
+        }
+    }
+}
+
+/// The subnets of one tier: a size, or the ranges themselves.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Shape {
+    /// The length of the prefix: 24 for 256 addresses.
+    prefix: Option<At<u8>>,
+    /// One range a zone, in the order of the zones.
+    cidrs: Option<At<Vec<At<Cidr>>>>,
+}
+
+/// An IPv4 range without host bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Cidr(Ipv4Net);
+
+impl TryFrom<String> for Cidr {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let net = Ipv4Net::from_str(&text).map_err(|_| {
+            format!("{} is not an IPv4 range such as 10.10.0.0/16", crate::error::quoted(&text))
+        })?;
+        if net != net.trunc() {
+            return Err(format!("{net} has bits set behind its prefix: the range is {}", net.trunc()));
+        }
+        Ok(Self(net))
+    }
+}
+
+impl fmt::Display for Cidr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// How many zones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub(crate) struct Zones(usize);
+
+impl TryFrom<u64> for Zones {
+    type Error = String;
+    fn try_from(count: u64) -> Result<Self, String> {
+        match usize::try_from(count) {
+            Ok(count) if (1..=layout::MAX_ZONES).contains(&count) => Ok(Self(count)),
+            _ => Err(format!("a network has 1 to {} availability zones", layout::MAX_ZONES)),
+        }
+    }
+}
+
+/// A service with an endpoint in the VPC: a short name such as `ecr.api`, or a full service name.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Service(String);
+
+impl TryFrom<String> for Service {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let sound = !text.is_empty()
+            && text.len() <= 120
+            && text.split('.').all(|part| {
+                !part.is_empty()
+                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            });
+        if sound {
+            Ok(Self(text))
+        } else {
+            Err(format!("{} is not the name of a service such as ecr.api", crate::error::quoted(&text)))
+        }
+    }
+}
+
+impl Network {
+    /// The range of the VPC; 10.10.0.0/16 unless it is said.
+    fn cidr(&self) -> Ipv4Net {
+        self.cidr.as_ref().map_or(layout::DEFAULT_CIDR, |cidr| cidr.value.0)
+    }
+
+    /// The number of zones; three unless it is said.
+    fn zones(&self) -> usize {
+        self.availability_zones.as_ref().map_or(3, |zones| zones.value.0)
+    }
+
+    /// Declares all of the network's resources.
+    pub(crate) fn declare(&self, declare: &mut Declare<'_>) -> Checked<()> {
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        let base = self.base(declare)?;
+        let tables = self.routing(&base, declare)?;
+        self.endpoints(&base, &tables, declare)?;
+        self.flow_logs(&base, declare)
+    }
+}

@@ -1,0 +1,285 @@
+//! The stack: what a file says, checked, and what follows from it.
+
+use std::collections::BTreeMap;
+
+use platctl_engine::graph::Node as GraphNode;
+use platctl_engine::{Address, Catalog};
+use sha2::{Digest, Sha256};
+
+use crate::declare::{Checked, Declare, Placed, plain};
+use crate::error::{Fault, StackErrors, errors, quoted, verdict};
+use crate::file::{Entries, File};
+use crate::interpolate::{Env, interpolate};
+use crate::outputs::Outputs;
+use crate::resources::{Json, RawResource};
+use crate::source::{Sources, Span};
+use crate::tree::{Node, Tree};
+use crate::{de, parse, resources, set};
+
+/// What only AWS knows of the place where a stack will live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// The region: `eu-west-1`.
+    pub region: String,
+    /// The names of its availability zones that the account can use.
+    pub zones: Vec<String>,
+    /// The account, 12 digits.
+    pub account: String,
+    /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+}
+
+impl Context {
+    /// A context for checks without AWS: six zones with the usual names, and an account of zeros.
+    #[must_use]
+    pub fn offline(region: &str) -> Self {
+        let partition = match region {
+            _ if region.starts_with("cn-") => "aws-cn",
+            _ if region.starts_with("us-gov-") => "aws-us-gov",
+            _ if region.starts_with("eusc-") => "aws-eusc",
+            _ => "aws",
+        };
+        Self {
+            region: region.to_owned(),
+            zones: ('a'..='f').map(|letter| format!("{region}{letter}")).collect(),
+            account: "000000000000".into(),
+            partition: partition.into(),
+        }
+    }
+}
+
+/// A stack file that was read and whose every word is known.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    file: File,
+    raw: Vec<RawResource>,
+    moved: BTreeMap<Address, Address>,
+    digest: String,
+    pub(crate) sources: Sources,
+    pub(crate) root: Node,
+}
+
+/// Reads a stack: the steps of [`crate::load`].
+pub(crate) fn read(name: &str, text: &str, flags: &[String], env: Env<'_>) -> Result<Stack, StackErrors> {
+    let mut sources = Sources::default();
+    // Editors of one operating system put a mark in front that means nothing.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let source = sources.add(name, text);
+    let root = tree(text, source, flags, &mut sources).map_err(|fault| errors(vec![fault], &sources))?;
+    let mut root = root;
+    let mut faults = Vec::new();
+    interpolate(&mut root, &sources, env, &mut faults);
+    verdict(faults, &sources)?;
+    typed(root, sources)
+}
+
+fn tree(text: &str, source: usize, flags: &[String], sources: &mut Sources) -> Result<Node, Fault> {
+    let mut root = parse::parse(text, source)?;
+    for flag in flags {
+        set::apply(&mut root, flag, sources)?;
+    }
+    match root.tree {
+        Tree::Map(_) => Ok(root),
+        Tree::Null => Err(Fault::new("the stack file is empty")
+            .at(Span::new(source, 0, 0), "nothing here")
+            .help("the smallest one is `stack: NAME` and a block such as `network: {}`")),
+        _ => {
+            Err(Fault::new("a stack file is a map of keys and values")
+                .at(root.span, "this is something else"))
+        }
+    }
+}
+
+fn typed(root: Node, sources: Sources) -> Result<Stack, StackErrors> {
+    let start = Span::new(0, 0, 0);
+    let file: Checked<File> = de::read(&root, start);
+    let raw = resources::resources(&root);
+    match (file, raw) {
+        (Ok(file), Ok(raw)) => {
+            let moved = moves(file.moved.as_ref());
+            Ok(Stack { digest: digest(&root), file, raw, moved, sources, root })
+        }
+        (file, raw) => {
+            let faults = file.err().into_iter().chain(raw.err()).flatten().collect();
+            Err(errors(faults, &sources))
+        }
+    }
+}
+
+fn moves(entries: Option<&Entries<Address>>) -> BTreeMap<Address, Address> {
+    let entries = entries.into_iter().flat_map(|entries| &entries.0);
+    entries.map(|(from, to)| (from.value.clone(), to.value.clone())).collect()
+}
+
+/// A fingerprint of what the stack says, overrides and environment included.
+fn digest(root: &Node) -> String {
+    let said = Json::default().value(root).to_string();
+    Sha256::digest(said).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Stack {
+    /// The stack's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.file.stack.value.as_str()
+    }
+
+    /// The region, where the file says one.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        self.file.region.as_ref().map(|region| region.value.as_str())
+    }
+
+    /// The one account that the stack may be applied to, where the file says one.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.file.account.as_ref().map(|account| account.value.as_str())
+    }
+
+    /// A fingerprint (SHA-256, in hexadecimal) of all that the file says after overrides and
+    /// interpolation: a plan made from another one is stale.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// Renames of resources: old address → new address.
+    #[must_use]
+    pub const fn moved(&self) -> &BTreeMap<Address, Address> {
+        &self.moved
+    }
+
+    /// Whether [`Stack::nodes`] looks at the context's zones.
+    #[must_use]
+    pub const fn needs_zones(&self) -> bool {
+        self.file.network.is_some()
+    }
+
+    /// All resources that the stack declares, in this account and region: blocks first, then raw ones as
+    /// they stand in the file. Every spec is complete and known to its kind, and every reference leads to
+    /// an output that exists; cycles are left to the graph.
+    ///
+    /// # Errors
+    /// All that is wrong with ranges, zones, kinds, fields, references and renames.
+    pub fn nodes(&self, context: &Context, catalog: &dyn Catalog) -> Result<Vec<GraphNode>, StackErrors> {
+        let placed = self.placed(context, catalog).map_err(|faults| errors(faults, &self.sources))?;
+        Ok(placed.into_iter().map(|placed| placed.node).collect())
+    }
+
+    /// The raw resource at an address.
+    pub(crate) fn raw(&self, address: &str) -> Option<&RawResource> {
+        self.raw.iter().find(|raw| raw.address.as_str() == address)
+    }
+
+    fn placed(&self, context: &Context, catalog: &dyn Catalog) -> Checked<Vec<Placed>> {
+        let mut nodes = self.blocks(context)?;
+        let mut faults: Vec<_> = nodes.iter_mut().filter_map(|placed| complete(placed, catalog)).collect();
+        let outputs = Outputs::new(&nodes, &self.raw, context, catalog);
+        for raw in &self.raw {
+            match self.raw_node(raw, &outputs, context, catalog) {
+                Ok(node) => nodes.push(node),
+                Err(more) => faults.extend(more),
+            }
+        }
+        faults.extend(self.wrong_moves(&outputs));
+        if faults.is_empty() { Ok(nodes) } else { Err(faults) }
+    }
+
+    /// The resources of all blocks.
+    fn blocks(&self, context: &Context) -> Checked<Vec<Placed>> {
+        let Some(network) = &self.file.network else { return Ok(Vec::new()) };
+        let place = self.root.get("network").map_or(Span::new(0, 0, 0), |(key, _)| key.span);
+        let mut declare = Declare::new(context, self.name(), "network", place).protect(self.file.protect);
+        declare.tag(self.file.tags.as_ref().map(|tags| &tags.value))?;
+        network.declare(&mut declare)?;
+        Ok(declare.finish())
+    }
+
+    fn raw_node(
+        &self,
+        raw: &RawResource,
+        outputs: &Outputs,
+        context: &Context,
+        catalog: &dyn Catalog,
+    ) -> Checked<Placed> {
+        let mut faults: Vec<_> =
+            raw.references.iter().filter_map(|reference| outputs.check(reference)).collect();
+        let mut after = Vec::new();
+        for wanted in &raw.depends_on {
+            match outputs.address(&wanted.value) {
+                Some(address) => after.push(address.clone()),
+                None => faults.push(outputs.nowhere(&wanted.value, wanted.span)),
+            }
+        }
+        let spec = raw.declare(self.tagged(raw, context, catalog), &context.region, catalog);
+        match spec {
+            Ok(spec) if faults.is_empty() => {
+                let node = GraphNode {
+                    address: raw.address.clone(),
+                    kind: raw.kind.value.clone(),
+                    scope: context.region.clone(),
+                    spec,
+                    after,
+                    protect: raw.protect.unwrap_or(self.file.protect),
+                };
+                Ok(Placed { node, place: raw.key })
+            }
+            spec => {
+                faults.extend(spec.err().unwrap_or_default());
+                Err(faults)
+            }
+        }
+    }
+
+    /// The spec with the stack's tags and a name below its own tags, where its kind takes any.
+    fn tagged(&self, raw: &RawResource, context: &Context, catalog: &dyn Catalog) -> serde_json::Value {
+        let mut spec = raw.spec.clone();
+        let is_tagged = catalog.bind(&raw.kind.value, &context.region).is_some_and(|kind| {
+            let facts = kind.facts();
+            facts.tagged && facts.shared_maps.contains(&"/tags")
+        });
+        let Some(fields) = spec.as_object_mut().filter(|_| is_tagged) else { return spec };
+        let own = fields.entry("tags").or_insert_with(|| serde_json::json!({}));
+        let Some(own) = own.as_object_mut() else { return spec };
+        let mut common = plain(self.file.tags.as_ref().map(|tags| &tags.value));
+        common.insert("Name".into(), format!("{}-{}", self.name(), raw.address));
+        for (key, value) in common {
+            own.entry(key).or_insert(value.into());
+        }
+        spec
+    }
+
+    fn wrong_moves(&self, outputs: &Outputs) -> Vec<Fault> {
+        let entries = self.file.moved.iter().flat_map(|entries| &entries.0);
+        let wrong = entries.filter_map(|(from, to)| {
+            if outputs.address(from.value.as_str()).is_some() {
+                let message = format!(
+                    "{} is said to have moved, but it is still declared",
+                    quoted(from.value.as_str())
+                );
+                return Some(Fault::new(message).at(from.span, "the old address"));
+            }
+            outputs.address(to.value.as_str()).is_none().then(|| outputs.nowhere(to.value.as_str(), to.span))
+        });
+        wrong.collect()
+    }
+}
+
+/// Checks a block's node against its kind, and completes it.
+fn complete(placed: &mut Placed, catalog: &dyn Catalog) -> Option<Fault> {
+    let node = &mut placed.node;
+    let Some(kind) = catalog.bind(&node.kind, &node.scope) else {
+        return Some(
+            Fault::new(format!("there is no kind {}", quoted(&node.kind))).at(placed.place, "asked for here"),
+        );
+    };
+    match kind.declare(std::mem::take(&mut node.spec)) {
+        Ok(spec) => {
+            node.spec = spec;
+            None
+        }
+        Err(error) => Some(
+            Fault::new(format!("`{}` cannot be: {error}", node.address)).at(placed.place, "in this block"),
+        ),
+    }
+}

@@ -1,0 +1,300 @@
+//! Keys, types and values, as a person reads what is wrong with them.
+
+use insta::assert_snapshot;
+use platctl_engine::Address;
+use platctl_engine::graph::GraphError;
+
+use super::catalog::Kinds;
+use super::{load, nodes, nodes_of, render, wrong, wrong_of};
+
+#[test]
+fn unknown_keys_are_all_named_with_what_was_probably_meant() {
+    assert_snapshot!(wrong("stack: prod\nnetwrok: {}\nnetwork:\n  natt: single\n"), @"
+     × unknown key `netwrok`
+      ╭─[stack.yaml:2:1]
+    1 │ stack: prod
+    2 │ netwrok: {}
+      · ───┬───
+      ·    ╰── not known here
+    3 │ network:
+      ╰────
+     help: did you mean `network`?
+     × unknown key `natt`
+      ╭─[stack.yaml:4:3]
+    3 │ network:
+    4 │   natt: single
+      ·   ──┬─
+      ·     ╰── not known here
+      ╰────
+     help: did you mean `nat`?
+    ");
+}
+
+#[test]
+fn blocks_of_later_versions_are_told_from_slips() {
+    assert_snapshot!(wrong("stack: prod\ndatabase: {}\n"), @"
+     × unknown key `database`
+      ╭─[stack.yaml:2:1]
+    1 │ stack: prod
+    2 │ database: {}
+      · ────┬───
+      ·     ╰── not known here
+      ╰────
+     help: this version of platctl does not know the block `database` yet
+    ");
+}
+
+#[test]
+fn unknown_keys_below_a_switch() {
+    assert_snapshot!(wrong("stack: prod\nnetwork: {flow_logs: {retention: 3}}"), @"
+     × unknown key `retention`
+      ╭─[stack.yaml:2:23]
+    1 │ stack: prod
+    2 │ network: {flow_logs: {retention: 3}}
+      ·                       ────┬────
+      ·                           ╰── not known here
+      ╰────
+     help: known here: retention_days, destination, traffic, encrypt
+    ");
+}
+
+#[test]
+fn a_word_that_is_none_of_a_few() {
+    assert_snapshot!(wrong("stack: prod\nnetwork: {nat: sinlge}"), @"
+     × `sinlge` is not one of per_az, single, none
+      ╭─[stack.yaml:2:16]
+    1 │ stack: prod
+    2 │ network: {nat: sinlge}
+      ·                ───┬──
+      ·                   ╰── unknown
+      ╰────
+     help: did you mean `single`?
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork: {nat: false}"), @"
+     × expected one of per_az, single, none, found `false`
+      ╭─[stack.yaml:2:16]
+    1 │ stack: prod
+    2 │ network: {nat: false}
+      ·                ──┬──
+      ·                  ╰── this is `false`
+      ╰────
+    ");
+}
+
+#[test]
+fn wrong_types() {
+    assert_snapshot!(wrong("stack: prod\naccount: 123456789012"), @"
+     × expected a string, found the number 123456789012
+      ╭─[stack.yaml:2:10]
+    1 │ stack: prod
+    2 │ account: 123456789012
+      ·          ──────┬─────
+      ·                ╰── this is the number 123456789012
+      ╰────
+     help: put it in quotes to make it a string
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork: {availability_zones: three}"), @"
+     × expected a whole number, found the string `three`
+      ╭─[stack.yaml:2:31]
+    1 │ stack: prod
+    2 │ network: {availability_zones: three}
+      ·                               ──┬──
+      ·                                 ╰── this is the string `three`
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork:\n  availability_zones: [a, b]"), @"
+     × expected a whole number, found a list
+      ╭─[stack.yaml:3:3]
+    2 │ network:
+    3 │   availability_zones: [a, b]
+      ·   ─────────┬────────
+      ·            ╰── this is a list
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork: 3"), @"
+     × expected a map, found the number 3
+      ╭─[stack.yaml:2:10]
+    1 │ stack: prod
+    2 │ network: 3
+      ·          ┬
+      ·          ╰── this is the number 3
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nprotect: yes"), @"
+     × expected `true` or `false`, found the string `yes`
+      ╭─[stack.yaml:2:10]
+    1 │ stack: prod
+    2 │ protect: yes
+      ·          ─┬─
+      ·           ╰── this is the string `yes`
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\ntags: {cost: 12}"), @"
+     × expected a string, found the number 12
+      ╭─[stack.yaml:2:14]
+    1 │ stack: prod
+    2 │ tags: {cost: 12}
+      ·              ─┬
+      ·               ╰── this is the number 12
+      ╰────
+     help: put it in quotes to make it a string
+    ");
+}
+
+#[test]
+fn names_of_the_wrong_form() {
+    assert_snapshot!(wrong("stack: Prod"), @"
+     × a stack's name has 1 to 20 lower-case letters, digits and `-`, begins with a letter and does
+     │ not end with `-`
+      ╭─[stack.yaml:1:8]
+    1 │ stack: Prod
+      ·        ──┬─
+      ·          ╰── here
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\naccount: \"1234\""), @r#"
+     × an account is 12 digits, in quotes: "123456789012"
+      ╭─[stack.yaml:2:10]
+    1 │ stack: prod
+    2 │ account: "1234"
+      ·          ───┬──
+      ·             ╰── here
+      ╰────
+    "#);
+    assert_snapshot!(wrong("stack: prod\nregion: eu-west-1a"), @"
+     × a region looks like eu-west-1; without the letter of a zone
+      ╭─[stack.yaml:2:9]
+    1 │ stack: prod
+    2 │ region: eu-west-1a
+      ·         ─────┬────
+      ·              ╰── here
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\ntags: {aws:x: y}"), @"
+     × tags that begin with `aws:` are AWS's own
+      ╭─[stack.yaml:2:8]
+    1 │ stack: prod
+    2 │ tags: {aws:x: y}
+      ·        ──┬──
+      ·          ╰── here
+      ╰────
+    ");
+}
+
+#[test]
+fn a_stack_without_a_name() {
+    assert_snapshot!(wrong("region: eu-west-1"), @"
+     × `stack` is missing
+      ╭─[stack.yaml:1:1]
+    1 │ region: eu-west-1
+      · ▲
+      · ╰── needs `stack`
+      ╰────
+    ");
+}
+
+#[test]
+fn moves_that_lead_nowhere() {
+    assert_snapshot!(wrong_of(
+        "stack: prod
+moved: {old: uplaods, uploads: notes}
+resources:
+  uploads: {kind: s3.Bucket, bucket: prod-uploads}
+  notes: {kind: test.Note, text: x}
+",
+        &[],
+        &Kinds
+    ), @"
+     × nothing is declared at `uplaods`
+      ╭─[stack.yaml:2:14]
+    1 │ stack: prod
+    2 │ moved: {old: uplaods, uploads: notes}
+      ·              ───┬───
+      ·                 ╰── leads nowhere
+    3 │ resources:
+      ╰────
+     help: did you mean `uploads`?
+     × `uploads` is said to have moved, but it is still declared
+      ╭─[stack.yaml:2:23]
+    1 │ stack: prod
+    2 │ moved: {old: uplaods, uploads: notes}
+      ·                       ───┬───
+      ·                          ╰── the old address
+    3 │ resources:
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nmoved: {a b: c}"), @"
+     × `a b` is not an address: it takes letters, digits, `_` and `-`, in parts joined by dots, at
+     │ most 200 characters
+      ╭─[stack.yaml:2:9]
+    1 │ stack: prod
+    2 │ moved: {a b: c}
+      ·         ─┬─
+      ·          ╰── here
+      ╰────
+    ");
+}
+
+#[test]
+fn moves_are_read() {
+    let stack = load(
+        "stack: prod\nmoved: {old: uploads}\nresources: {uploads: {kind: s3.Bucket, bucket: prod-uploads}}",
+        &[],
+    );
+    let stack = stack.unwrap();
+    assert_eq!(nodes_of(&stack, &Kinds).unwrap().len(), 1);
+    let (from, to) = stack.moved().iter().next().unwrap();
+    assert_eq!((from.as_str(), to.as_str()), ("old", "uploads"));
+}
+
+#[test]
+fn tags_beyond_what_aws_takes() {
+    let tags: String = (0..47).map(|number| format!("  t{number}: x\n")).collect();
+    let errors = load(&format!("stack: prod\nnetwork:\ntags:\n{tags}"), &[]).and_then(|stack| nodes(&stack));
+    assert_eq!(errors.unwrap_err().to_string(), "47 tags are too many: at most 46 can be set");
+}
+
+#[test]
+fn a_file_that_is_not_there_and_one_that_is() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stacks");
+    let none = crate::Overrides::default();
+    assert!(crate::load(folder.join("network.yaml"), &none).is_ok());
+    let error = crate::load("stacks/none.yaml", &none).unwrap_err().to_string();
+    assert!(error.starts_with("cannot read stacks/none.yaml: "), "{error}");
+}
+
+#[test]
+fn what_the_graph_refuses_is_shown_in_the_file() {
+    let text = "stack: prod\nnetwork:\nresources:\n  note:\n    kind: test.Note\n    text: x";
+    let address = |text: &str| Address::new(text).unwrap();
+    let errors = load(text, &[]).unwrap().explain(&[
+        GraphError::Dangling { address: address("note"), at: "/text".into(), to: "gone".into() },
+        GraphError::Duplicate { address: address("network.vpc") },
+        GraphError::UnknownKind { address: address("note"), kind: "test.Note".into() },
+    ]);
+    assert_snapshot!(render(&errors), @"
+     × `note` refers at `/text` to `gone`, which is not declared
+      ╭─[stack.yaml:6:11]
+    5 │     kind: test.Note
+    6 │     text: x
+      ·           ┬
+      ·           ╰── refers from here
+      ╰────
+     × `network.vpc` is declared twice
+      ╭─[stack.yaml:2:1]
+    1 │ stack: prod
+    2 │ network:
+      · ───┬───
+      ·    ╰── declared here
+    3 │ resources:
+      ╰────
+     × `note` is of kind `test.Note`, which does not exist
+      ╭─[stack.yaml:5:11]
+    4 │   note:
+    5 │     kind: test.Note
+      ·           ────┬────
+      ·               ╰── unknown kind
+    6 │     text: x
+      ╰────
+    ");
+}

@@ -1,0 +1,224 @@
+//! `--set` and the environment.
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::{load, nodes, wrong, wrong_with};
+
+#[test]
+fn the_environment_fills_strings_numbers_and_gaps() {
+    let stack =
+        load("stack: ${env:NAME:-prod}\nregion: ${env:REGION}\naccount: \"${env:ID:-123456789012}\"", &[])
+            .unwrap();
+    assert_eq!(
+        (stack.name(), stack.region(), stack.account()),
+        ("prod", Some("eu-west-1"), Some("123456789012"))
+    );
+    // Where a number belongs, the text of a variable is read as one, in quotes as well.
+    for zones in ["${env:ZONES}", "\"${env:ZONES}\"", "${env:NONE:-2}"] {
+        let one = load(&format!("stack: prod\nnetwork:\n  availability_zones: {zones}"), &[]).unwrap();
+        let two = load("stack: prod\nnetwork:\n  availability_zones: 2", &[]).unwrap();
+        assert_eq!(nodes(&one).unwrap(), nodes(&two).unwrap(), "{zones}");
+    }
+    assert_eq!(load("stack: prod\nregion: eu-west-1${env:EMPTY}", &[]).unwrap().region(), Some("eu-west-1"));
+}
+
+#[test]
+fn an_unset_variable() {
+    assert_snapshot!(wrong("stack: prod\ntags:\n  owner: team-${env:TEAM}-x"), @"
+     × the environment variable `TEAM` is not set
+      ╭─[stack.yaml:3:15]
+    2 │ tags:
+    3 │   owner: team-${env:TEAM}-x
+      ·               ─────┬─────
+      ·                    ╰── used here
+      ╰────
+     help: set it, or give a default: ${env:TEAM:-…}
+    ");
+}
+
+#[test]
+fn interpolations_that_are_none() {
+    assert_snapshot!(wrong("stack: prod\nregion: ${env:REGION"), @"
+     × an interpolation is not closed
+      ╭─[stack.yaml:2:9]
+    1 │ stack: prod
+    2 │ region: ${env:REGION
+      ·         ──────┬─────
+      ·               ╰── `}` is missing
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nregion: ${env:2X}"), @"
+     × `2X` is not the name of an environment variable
+      ╭─[stack.yaml:2:9]
+    1 │ stack: prod
+    2 │ region: ${env:2X}
+      ·         ────┬────
+      ·             ╰── letters, digits and `_`, not beginning with a digit
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\ntags: {\"${env:REGION}\": x}"), @r#"
+     × a key cannot be interpolated
+      ╭─[stack.yaml:2:8]
+    1 │ stack: prod
+    2 │ tags: {"${env:REGION}": x}
+      ·        ───────┬───────
+      ·               ╰── only values can
+      ╰────
+    "#);
+    assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: ${env:REGION}}"), @r#"
+     × this is not YAML: while parsing a flow mapping, did not find expected ',' or '}'
+      ╭─[stack.yaml:2:18]
+    1 │ stack: prod
+    2 │ network: {cidr: ${env:REGION}}
+      ·                  ┬
+      ·                  ╰── here
+      ╰────
+     help: within `{…}` or `[…]` an interpolation needs quotes: "${env:NAME}"
+    "#);
+}
+
+#[test]
+fn a_variable_cannot_bring_in_what_a_file_cannot() {
+    assert_snapshot!(wrong("stack: prod\nregion: ${env:EVIL}"), @r"
+     × the control character \u{1b} cannot stand in a stack file
+      ╭─[stack.yaml:2:9]
+    1 │ stack: prod
+    2 │ region: ${env:EVIL}
+      ·         ─────┬─────
+      ·              ╰── in here
+      ╰────
+     help: remove it: no name, tag or text in AWS can hold one
+    ");
+}
+
+#[test]
+fn flags_override_and_add() {
+    let flags = [
+        "region=eu-west-1",
+        "tags.\"a.b\"=x",
+        "network.nat=single",
+        "network.endpoints=[s3]",
+        "protect=true",
+    ];
+    let stack = load("stack: prod\nregion: us-east-1\nnetwork:\n", &flags).unwrap();
+    assert_eq!(stack.region(), Some("eu-west-1"));
+    assert!(stack.needs_zones());
+    let written = "stack: prod\nregion: eu-west-1\nnetwork: {nat: single, endpoints: [s3]}\ntags: {a.b: x}\nprotect: true";
+    assert_eq!(stack.digest(), load(written, &[]).unwrap().digest());
+}
+
+#[test]
+fn the_digest_changes_with_what_is_said_and_with_nothing_else() {
+    let digest = |text: &str, set: &[&str]| load(text, set).unwrap().digest().to_owned();
+    let one = digest("stack: prod # comment\nregion: \"eu-west-1\"", &[]);
+    assert_eq!(one.len(), 64);
+    assert_eq!(one, digest("stack: prod\n\nregion: eu-west-1", &[]));
+    assert_eq!(one, digest("stack: prod\nregion: ${env:REGION}", &[]));
+    assert_ne!(one, digest("stack: prod\nregion: eu-west-2", &[]));
+    assert_ne!(one, digest("stack: prod\nregion: eu-west-1", &["protect=true"]));
+}
+
+#[test]
+fn flags_that_lead_nowhere_are_shown_themselves() {
+    assert_snapshot!(wrong_with("stack: prod\nnetwork: {}", &["network.natt=single"]), @"
+     × unknown key `natt`
+      ╭─[--set:1:9]
+    1 │ network.natt=single
+      ·         ──┬─
+      ·           ╰── not known here
+      ╰────
+     help: did you mean `nat`?
+    ");
+    assert_snapshot!(wrong_with("stack: prod\nnetwork: {}", &["network.nat=sinlge"]), @"
+     × `sinlge` is not one of per_az, single, none
+      ╭─[--set:1:13]
+    1 │ network.nat=sinlge
+      ·             ───┬──
+      ·                ╰── unknown
+      ╰────
+     help: did you mean `single`?
+    ");
+    assert_snapshot!(wrong_with("stack: prod\nnetwork: {}", &["stack.name=x"]), @"
+     × `name` cannot be set: what stands above it is not a map (not a map: stack.yaml:1)
+      ╭─[--set:1:7]
+    1 │ stack.name=x
+      ·       ──┬─
+      ·         ╰── no such place
+      ╰────
+     help: a list is replaced as a whole: --set network.endpoints='[s3, sts]'
+    ");
+    assert_snapshot!(wrong_with("stack: prod", &["region"]), @"
+     × `--set` takes KEY=VALUE
+      ╭─[--set:1:1]
+    1 │ region
+      · ───┬──
+      ·    ╰── no `=` in here
+      ╰────
+    ");
+    assert_snapshot!(wrong_with("stack: prod", &["=x"]), @"
+     × `--set` takes KEY=VALUE
+      ╭─[--set:1:1]
+    1 │ =x
+      · ▲
+      · ╰── a key is missing here
+      ╰────
+    ");
+    assert_snapshot!(wrong_with("stack: prod", &["tags={a: "]), @"
+     × this is not YAML: unclosed bracket '{'
+      ╭─[--set:1:6]
+    1 │ tags={a:
+      ·      ┬
+      ·      ╰── here
+      ╰────
+    ");
+    assert_snapshot!(wrong_with("stack: prod", &["tags.a=\u{1b}[31m"]), @r"
+     × this is not YAML: unexpected character: `\u{1b}'
+      ╭─[--set:1:8]
+    1 │ tags.a=?[31m
+      ·        ┬
+      ·        ╰── here
+      ╰────
+    ");
+}
+
+#[test]
+fn two_places_in_two_texts() {
+    assert_snapshot!(wrong_with(
+        "stack: prod\nnetwork:\n  cidr: 10.0.0.0/16\n  availability_zones: 1",
+        &["network.subnets.public.cidrs=[10.1.0.0/24]"]
+    ), @"
+     × the public subnet of eu-west-1a (10.1.0.0/24) is not within the VPC's range 10.0.0.0/16 (the
+     │ VPC's range: stack.yaml:3)
+      ╭─[--set:1:31]
+    1 │ network.subnets.public.cidrs=[10.1.0.0/24]
+      ·                               ─────┬─────
+      ·                                    ╰── outside
+      ╰────
+    ");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "(?s).{0,200}") {
+        let _ = load(&text, &[]);
+    }
+
+    #[test]
+    fn no_words_of_yaml_make_the_reader_panic(
+        words in prop::collection::vec(
+            prop::sample::select(vec![
+                "stack: ", "prod", "network", ":", " ", "\n", "  ", "- ", "{", "}", "[", "]", ",", "\"", "'", "&a ", "*a",
+                "<<: ", "|", ">", "? ", "!!str ", "!x ", "#", "${", "}", "${env:X:-", "\\", "\u{1b}", "é", "\t", "~", "---", "0x1",
+                "resources:\n  a:\n    kind: ", "s3.Bucket", "cidr: ", "10.0.0.0/16", "subnets: ", "tags: ",
+            ]),
+            0..40,
+        ),
+        flag in "[a-z.\"=\\[{$ ]{0,12}",
+    ) {
+        let text: String = words.concat();
+        if let Err(errors) = load(&text, &[&flag]).and_then(|stack| nodes(&stack)) {
+            super::render(&errors);
+        }
+    }
+}

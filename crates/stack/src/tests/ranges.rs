@@ -1,0 +1,217 @@
+//! What is wrong with a `network:` block.
+
+use insta::assert_snapshot;
+
+use super::{load, wrong};
+
+#[test]
+fn ranges_that_are_none() {
+    assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 10.10.0.1/16}"), @"
+     × 10.10.0.1/16 has bits set behind its prefix: the range is 10.10.0.0/16
+      ╭─[stack.yaml:2:17]
+    1 │ stack: prod
+    2 │ network: {cidr: 10.10.0.1/16}
+      ·                 ──────┬─────
+      ·                       ╰── here
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 10.10.0.0}"), @"
+     × `10.10.0.0` is not an IPv4 range such as 10.10.0.0/16
+      ╭─[stack.yaml:2:17]
+    1 │ stack: prod
+    2 │ network: {cidr: 10.10.0.0}
+      ·                 ────┬────
+      ·                     ╰── here
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 10.0.0.0/8}"), @"
+     × a VPC cannot have the range 10.0.0.0/8
+      ╭─[stack.yaml:2:17]
+    1 │ stack: prod
+    2 │ network: {cidr: 10.0.0.0/8}
+      ·                 ─────┬────
+      ·                      ╰── AWS takes /16 to /28
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 127.0.0.0/16}"), @"
+     × a VPC cannot have the range 127.0.0.0/16
+      ╭─[stack.yaml:2:17]
+    1 │ stack: prod
+    2 │ network: {cidr: 127.0.0.0/16}
+      ·                 ──────┬─────
+      ·                       ╰── not for networks
+      ╰────
+    ");
+}
+
+#[test]
+fn a_vpc_too_small_to_be_laid_out() {
+    assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 10.0.0.0/22}"), @"
+     × 10.0.0.0/22 is too small to be laid out: public subnets would be smaller than /28
+      ╭─[stack.yaml:2:17]
+    1 │ stack: prod
+    2 │ network: {cidr: 10.0.0.0/22}
+      ·                 ─────┬─────
+      ·                      ╰── /21 is the smallest that can be
+      ╰────
+     help: take a larger range, or say the ranges yourself: subnets: {public: {cidrs: […]}}
+     × 10.0.0.0/22 is too small to be laid out: database subnets would be smaller than /28
+      ╭─[stack.yaml:2:17]
+    1 │ stack: prod
+    2 │ network: {cidr: 10.0.0.0/22}
+      ·                 ─────┬─────
+      ·                      ╰── /21 is the smallest that can be
+      ╰────
+     help: take a larger range, or say the ranges yourself: subnets: {database: {cidrs: […]}}
+    ");
+}
+
+#[test]
+fn subnets_that_do_not_fit_are_all_named_with_both_places() {
+    assert_snapshot!(wrong(
+        "stack: prod
+network:
+  cidr: 10.10.0.0/16
+  subnets:
+    public: {cidrs: [10.10.224.0/24, 10.10.1.0/24, 10.11.2.0/24]}
+    private: {prefix: 18}
+    database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
+"
+    ), @"
+     × private subnets cannot be /18
+      ╭─[stack.yaml:6:23]
+    5 │     public: {cidrs: [10.10.224.0/24, 10.10.1.0/24, 10.11.2.0/24]}
+    6 │     private: {prefix: 18}
+      ·                       ─┬
+      ·                        ╰── /19 to /28 fit here
+    7 │     database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
+      ╰────
+     help: the layout of 10.10.0.0/16 has room for six zones; with `cidrs` any ranges are possible
+     × the public subnet of eu-west-1c (10.11.2.0/24) is not within the VPC's range 10.10.0.0/16
+      ╭─[stack.yaml:3:9]
+    2 │ network:
+    3 │   cidr: 10.10.0.0/16
+      ·         ──────┬─────
+      ·               ╰── the VPC's range
+    4 │   subnets:
+    5 │     public: {cidrs: [10.10.224.0/24, 10.10.1.0/24, 10.11.2.0/24]}
+      ·                                                    ──────┬─────
+      ·                                                          ╰── outside
+    6 │     private: {prefix: 18}
+      ╰────
+     × the database subnet of eu-west-1b (10.10.250.128/25) overlaps with the database subnet of eu-
+     │ west-1a (10.10.250.0/24)
+      ╭─[stack.yaml:7:24]
+    6 │     private: {prefix: 18}
+    7 │     database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
+      ·                        ───────┬──────  ────────┬───────
+      ·                               │                ╰── this one
+      ·                               ╰── and this one
+      ╰────
+     × a subnet cannot have the range 10.10.252.0/29
+      ╭─[stack.yaml:7:58]
+    6 │     private: {prefix: 18}
+    7 │     database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
+      ·                                                          ───────┬──────
+      ·                                                                 ╰── AWS takes /16 to /28
+      ╰────
+    ");
+}
+
+#[test]
+fn a_said_range_in_the_place_of_a_laid_out_one() {
+    assert_snapshot!(wrong(
+        "stack: prod\nnetwork:\n  availability_zones: 1\n  subnets: {public: {cidrs: [10.10.1.0/24]}}"
+    ), @"
+     × the private subnet of eu-west-1a (10.10.0.0/19) overlaps with the public subnet of eu-west-1a
+     │ (10.10.1.0/24)
+      ╭─[stack.yaml:2:1]
+    1 │ stack: prod
+    2 │ network:
+      · ───┬───
+      ·    ╰── the other one is laid out within this
+    3 │   availability_zones: 1
+    4 │   subnets: {public: {cidrs: [10.10.1.0/24]}}
+      ·                              ──────┬─────
+      ·                                    ╰── this one
+      ╰────
+     help: where one tier's ranges are said, it is safest to say all three tiers'
+    ");
+}
+
+#[test]
+fn one_range_for_each_zone() {
+    assert_snapshot!(wrong("stack: prod\nnetwork:\n  subnets: {public: {cidrs: [10.10.224.0/24]}}"), @"
+     × 1 ranges for public subnets in 3 zones
+      ╭─[stack.yaml:3:22]
+    2 │ network:
+    3 │   subnets: {public: {cidrs: [10.10.224.0/24]}}
+      ·                      ──┬──
+      ·                        ╰── one range for each zone
+      ╰────
+    ");
+}
+
+#[test]
+fn more_zones_than_there_are() {
+    assert_snapshot!(wrong("stack: prod\nnetwork: {availability_zones: 7}"), @"
+     × a network has 1 to 6 availability zones
+      ╭─[stack.yaml:2:31]
+    1 │ stack: prod
+    2 │ network: {availability_zones: 7}
+      ·                               ┬
+      ·                               ╰── here
+      ╰────
+    ");
+    let stack = load("stack: prod\nnetwork:\n  availability_zones: 3", &[]).unwrap();
+    let mut context = crate::Context::offline("us-west-1");
+    context.zones = vec!["us-west-1a".into(), "us-west-1c".into()];
+    let errors = stack.nodes(&context, &platctl_aws::Aws::offline("us-west-1")).unwrap_err();
+    assert_snapshot!(super::render(&errors), @"
+     × 3 availability zones are wanted, but us-west-1 has 2
+      ╭─[stack.yaml:3:23]
+    2 │ network:
+    3 │   availability_zones: 3
+      ·                       ┬
+      ·                       ╰── too many
+      ╰────
+     help: available: us-west-1a, us-west-1c
+    ");
+}
+
+#[test]
+fn flow_logs_kept_for_a_time_that_cloudwatch_does_not_know() {
+    assert_snapshot!(wrong("stack: prod\nnetwork: {flow_logs: {retention_days: 31}}"), @"
+     × 31 is not a period that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
+     │ 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+      ╭─[stack.yaml:2:39]
+    1 │ stack: prod
+    2 │ network: {flow_logs: {retention_days: 31}}
+      ·                                       ─┬
+      ·                                        ╰── this many days
+      ╰────
+    ");
+}
+
+#[test]
+fn an_endpoint_twice() {
+    assert_snapshot!(wrong("stack: prod\nnetwork: {endpoints: [s3, sts, s3]}"), @"
+     × the endpoint of `s3` is asked for twice
+      ╭─[stack.yaml:2:23]
+    1 │ stack: prod
+    2 │ network: {endpoints: [s3, sts, s3]}
+      ·                       ─┬       ─┬
+      ·                        │        ╰── the second time
+      ·                        ╰── the first time
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nnetwork: {endpoints: [S3]}"), @"
+     × `S3` is not the name of a service such as ecr.api
+      ╭─[stack.yaml:2:23]
+    1 │ stack: prod
+    2 │ network: {endpoints: [S3]}
+      ·                       ─┬
+      ·                        ╰── here
+      ╰────
+    ");
+}

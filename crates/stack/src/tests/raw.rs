@@ -1,0 +1,284 @@
+//! Raw resources: references, specs, names, tags.
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use super::catalog::Kinds;
+use super::{load, nodes_of, wrong_of};
+
+fn declared(text: &str) -> Value {
+    json!(nodes_of(&load(text, &[]).unwrap(), &Kinds).unwrap())
+}
+
+fn wrong(text: &str) -> String {
+    wrong_of(text, &[], &Kinds)
+}
+
+#[test]
+fn references_tags_and_order_reach_the_graph() {
+    let declared = declared(
+        "stack: prod
+tags: {team: web}
+protect: true
+resources:
+  uploads: {kind: s3.Bucket, bucket: prod-uploads, tags: {team: media}}
+  scratch: {kind: s3.Bucket, bucket: prod-scratch, protect: false, depends_on: [uploads]}
+  note:
+    kind: test.Note
+    text: ${uploads.arn}
+    lines: ['${uploads.arn}/*', '$${kept}', \"cost $5\"]
+",
+    );
+    assert_eq!(
+        declared,
+        json!([
+            {
+                "address": "uploads", "kind": "s3.Bucket", "scope": "eu-west-1", "protect": true,
+                "spec": {"bucket": "prod-uploads", "versioning": false, "tags": {"Name": "prod-uploads", "team": "media"}},
+            },
+            {
+                "address": "scratch", "kind": "s3.Bucket", "scope": "eu-west-1", "after": ["uploads"],
+                "spec": {"bucket": "prod-scratch", "versioning": false, "tags": {"Name": "prod-scratch", "team": "web"}},
+            },
+            {
+                "address": "note", "kind": "test.Note", "scope": "eu-west-1", "protect": true,
+                "spec": {
+                    "text": {"$ref": "uploads.arn"},
+                    "lines": [{"$join": [{"$ref": "uploads.arn"}, "/*"]}, "${kept}", "cost $5"],
+                },
+            },
+        ])
+    );
+}
+
+#[test]
+fn references_to_nowhere() {
+    assert_snapshot!(wrong(
+        "stack: prod
+resources:
+  uploads: {kind: s3.Bucket, bucket: prod-uploads}
+  note:
+    kind: test.Note
+    text: ${upload.arn} and ${uploads.bucket}
+    lines: [\"${uploads}\", \"${nonsense}\"]
+    depends_on: [uploadz]
+"
+    ), @r#"
+     × nothing is declared at `upload`
+      ╭─[stack.yaml:6:11]
+    5 │     kind: test.Note
+    6 │     text: ${upload.arn} and ${uploads.bucket}
+      ·           ──────┬──────
+      ·                 ╰── leads nowhere
+    7 │     lines: ["${uploads}", "${nonsense}"]
+      ╰────
+     help: did you mean `uploads`?
+     × `uploads` has no output `bucket`
+      ╭─[stack.yaml:6:29]
+    5 │     kind: test.Note
+    6 │     text: ${upload.arn} and ${uploads.bucket}
+      ·                             ────────┬────────
+      ·                                     ╰── unknown output
+    7 │     lines: ["${uploads}", "${nonsense}"]
+      ╰────
+     help: known here: arn, bucket_name
+     × which output of `uploads`?
+      ╭─[stack.yaml:7:14]
+    6 │     text: ${upload.arn} and ${uploads.bucket}
+    7 │     lines: ["${uploads}", "${nonsense}"]
+      ·              ─────┬────
+      ·                   ╰── names no output
+    8 │     depends_on: [uploadz]
+      ╰────
+     help: it has: arn, bucket_name
+     × `nonsense` is no reference
+      ╭─[stack.yaml:7:28]
+    6 │     text: ${upload.arn} and ${uploads.bucket}
+    7 │     lines: ["${uploads}", "${nonsense}"]
+      ·                            ─────┬─────
+      ·                                 ╰── neither `address.output` nor `env:NAME`
+    8 │     depends_on: [uploadz]
+      ╰────
+     × nothing is declared at `uploadz`
+      ╭─[stack.yaml:8:18]
+    7 │     lines: ["${uploads}", "${nonsense}"]
+    8 │     depends_on: [uploadz]
+      ·                  ───┬───
+      ·                     ╰── leads nowhere
+      ╰────
+     help: did you mean `uploads`?
+    "#);
+}
+
+#[test]
+fn cycles_are_shown_where_they_are_made() {
+    assert_snapshot!(wrong(
+        "stack: prod
+resources:
+  one: {kind: test.Note, text: \"${two.id}\"}
+  two: {kind: test.Note, text: x, depends_on: [three]}
+  three: {kind: test.Note, text: \"see ${one.id}\"}
+"
+    ), @r#"
+     × these resources wait for each other, so none can ever start: `one` → `two` → `three` → `one`
+      ╭─[stack.yaml:3:33]
+    2 │ resources:
+    3 │   one: {kind: test.Note, text: "${two.id}"}
+      ·                                 ────┬────
+      ·                                     ╰── `one` waits for `two`
+    4 │   two: {kind: test.Note, text: x, depends_on: [three]}
+      ·                                                ──┬──
+      ·                                                  ╰── `two` waits for `three`
+    5 │   three: {kind: test.Note, text: "see ${one.id}"}
+      ·                                       ────┬────
+      ·                                           ╰── `three` waits for `one`
+      ╰────
+    "#);
+    assert_snapshot!(wrong("stack: prod\nresources: {me: {kind: test.Note, text: \"${me.id}\"}}"), @r#"
+     × these resources wait for each other, so none can ever start: `me` → `me`
+      ╭─[stack.yaml:2:42]
+    1 │ stack: prod
+    2 │ resources: {me: {kind: test.Note, text: "${me.id}"}}
+      ·                                          ────┬───
+      ·                                              ╰── `me` waits for `me`
+      ╰────
+    "#);
+}
+
+#[test]
+fn kinds_that_do_not_exist() {
+    assert_snapshot!(wrong("stack: prod\nresources: {uploads: {kind: s3.Bukcet}}"), @"
+     × there is no kind `s3.Bukcet`
+      ╭─[stack.yaml:2:29]
+    1 │ stack: prod
+    2 │ resources: {uploads: {kind: s3.Bukcet}}
+      ·                             ────┬────
+      ·                                 ╰── unknown kind
+      ╰────
+     help: did you mean `s3.Bucket`?
+    ");
+    assert_snapshot!(wrong("stack: prod\nresources: {uploads: {bucket: b}}"), @"
+     × the resource `uploads` has no kind
+      ╭─[stack.yaml:2:13]
+    1 │ stack: prod
+    2 │ resources: {uploads: {bucket: b}}
+      ·             ───┬───
+      ·                ╰── needs `kind`
+      ╰────
+     help: such as {kind: s3.Bucket}
+    ");
+    assert_snapshot!(wrong("stack: prod\nresources: {uploads: }"), @"
+     × the resource `uploads` has no kind
+      ╭─[stack.yaml:2:13]
+    1 │ stack: prod
+    2 │ resources: {uploads: }
+      ·             ───┬───
+      ·                ╰── needs `kind`
+      ╰────
+     help: such as {kind: s3.Bucket}
+    ");
+}
+
+#[test]
+fn fields_that_the_kind_does_not_have() {
+    assert_snapshot!(wrong("stack: prod\nresources:\n  uploads:\n    kind: s3.Bucket\n    bukcet: prod-uploads"), @"
+     × s3.Bucket knows no field `bukcet`
+      ╭─[stack.yaml:5:5]
+    4 │     kind: s3.Bucket
+    5 │     bukcet: prod-uploads
+      ·     ───┬──
+      ·        ╰── not known here
+      ╰────
+     help: did you mean `bucket`?
+    ");
+}
+
+#[test]
+fn fields_of_the_wrong_type_or_value() {
+    assert_snapshot!(wrong("stack: prod\nresources: {uploads: {kind: s3.Bucket, bucket: b}}"), @"
+     × a bucket's name has at least 3 characters
+      ╭─[stack.yaml:2:48]
+    1 │ stack: prod
+    2 │ resources: {uploads: {kind: s3.Bucket, bucket: b}}
+      ·                                                ┬
+      ·                                                ╰── here
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nresources: {n: {kind: test.Note, text: x, size: [large]}}"), @"
+     × expected a whole number, found a list
+      ╭─[stack.yaml:2:43]
+    1 │ stack: prod
+    2 │ resources: {n: {kind: test.Note, text: x, size: [large]}}
+      ·                                           ──┬─
+      ·                                             ╰── this is a list
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nresources: {n: {kind: test.Note, text: x, lines: [a, 2]}}"), @"
+     × expected a string, found the number 2
+      ╭─[stack.yaml:2:54]
+    1 │ stack: prod
+    2 │ resources: {n: {kind: test.Note, text: x, lines: [a, 2]}}
+      ·                                                      ┬
+      ·                                                      ╰── this is the number 2
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nresources: {n: {kind: test.Note}}"), @"
+     × `text` is missing
+      ╭─[stack.yaml:2:13]
+    1 │ stack: prod
+    2 │ resources: {n: {kind: test.Note}}
+      ·             ┬
+      ·             ╰── test.Note needs `text`
+      ╰────
+    ");
+}
+
+#[test]
+fn names_that_blocks_need() {
+    assert_snapshot!(wrong("stack: prod\nresources: {network: {kind: test.Note, text: x}}"), @"
+     × `network` is the name of a block
+      ╭─[stack.yaml:2:13]
+    1 │ stack: prod
+    2 │ resources: {network: {kind: test.Note, text: x}}
+      ·             ───┬───
+      ·                ╰── not a name for a resource
+      ╰────
+    ");
+    assert_snapshot!(wrong("stack: prod\nresources: {a.b: {kind: test.Note, text: x}}"), @"
+     × `a.b` is not a name: it takes up to 60 letters, digits, `_` and `-`, beginning with a letter
+      ╭─[stack.yaml:2:13]
+    1 │ stack: prod
+    2 │ resources: {a.b: {kind: test.Note, text: x}}
+      ·             ─┬─
+      ·              ╰── not a name for a resource
+      ╰────
+    ");
+}
+
+#[test]
+fn references_have_one_spelling() {
+    assert_snapshot!(wrong("stack: prod\nresources: {n: {kind: test.Note, text: {$ref: a.b}}}"), @"
+     × `$ref` cannot be a key
+      ╭─[stack.yaml:2:41]
+    1 │ stack: prod
+    2 │ resources: {n: {kind: test.Note, text: {$ref: a.b}}}
+      ·                                         ──┬─
+      ·                                           ╰── here
+      ╰────
+     help: write a reference as a string: ${address.output}
+    ");
+}
+
+#[test]
+fn references_are_for_resources() {
+    assert_snapshot!(wrong("stack: prod\nregion: ${uploads.region}"), @"
+     × a reference cannot stand here
+      ╭─[stack.yaml:2:9]
+    1 │ stack: prod
+    2 │ region: ${uploads.region}
+      ·         ────────┬────────
+      ·                 ╰── here
+      ╰────
+     help: references to resources are for `resources:`; `$${` stands for a plain `${`
+    ");
+}
