@@ -1,2 +1,67 @@
-//! platctl.
-fn main() {}
+//! `platctl`: provision a whole production platform on AWS from one stack file.
+//!
+//! This crate holds commands and rendering, no logic: stack files are read by `platctl-stack`, planned
+//! and carried out by `platctl-engine`, with the kinds of `platctl-aws`.
+
+mod cli;
+mod cloud;
+mod commands;
+mod error;
+mod exit;
+mod prompt;
+mod render;
+mod saved;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::exit::Exit;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    start_log(cli.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            render::error_line(&format!("cannot start: {error}"));
+            return Exit::Error.into();
+        }
+    };
+    let global = cli.global.clone();
+    let exit = match runtime.block_on(commands::run(cli)) {
+        Ok(exit) => exit,
+        Err(error) => {
+            render::error::report(&error, &global);
+            Exit::Error
+        }
+    };
+    // Calls that an abandoned run left behind must not hold the process.
+    runtime.shutdown_background();
+    exit.into()
+}
+
+/// Help and version are results; anything else is bad input: exit code 1, nothing changed.
+fn usage(error: &clap::Error) -> ExitCode {
+    let result = error.print();
+    match (error.use_stderr(), result) {
+        (false, Ok(())) => Exit::Done.into(),
+        _ => Exit::Error.into(),
+    }
+}
+
+fn start_log(verbose: u8) {
+    let level = match verbose {
+        0 => "error",
+        1 => "platctl=debug,warn",
+        _ => "platctl=trace,debug",
+    };
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PLATCTL_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+}

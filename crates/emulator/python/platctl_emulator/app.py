@@ -1,0 +1,101 @@
+"""The way of a request: counted, throttled, struck by faults, held, judged, and answered by moto."""
+
+import time
+import traceback
+
+from . import answers, faults, patches, rules
+from .answers import Refused
+from .backends import Moto
+from .calls import Call, Unsigned
+from .control import Control
+from .faults import AFTER, BEFORE, Broken, Faults, Hold
+from .profile import Profile
+from .recording import Recording, open_params
+from .throttle import Throttle
+from .timeline import TIMELINE
+from .tokens import Tokens
+
+UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the local AWS have to be signed, with any key."
+
+
+class App:
+    """The WSGI application."""
+
+    def __init__(self):
+        self.moto = Moto()
+        self.profile, self.recording, self.throttle = Profile(), Recording(), Throttle()
+        self.faults, self.hold, self.tokens = Faults(), Hold(), Tokens()
+        self.control = Control(self)
+        self.stop = lambda: None
+        patches.apply(self.profile)
+
+    def __call__(self, environ, start_response):
+        if environ["PATH_INFO"].startswith("/_platctl/"):
+            status, headers, body = self.control.answer(environ)
+        else:
+            status, headers, body = self._aws(environ)
+        headers = [(str(name), str(value)) for name, value in headers.items() if name.lower() != "content-length"]
+        start_response(f"{status} -", [*headers, ("Content-Length", str(len(body)))])
+        return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def _aws(self, environ):
+        try:
+            call = Call(environ, self.profile)
+        except Unsigned:
+            return UNSIGNED
+        entry = self.recording.begin(call)
+        if self.profile["record_params"]:
+            entry["params"] = open_params(call.params)
+        try:
+            answer = self._serve(call, entry)
+        except Refused as refused:
+            answer = answers.error(call, refused)
+        except Broken:
+            faults.break_connection(call.socket)
+            answer = 500, {}, b""
+        except Exception as error:
+            traceback.print_exc()
+            message = f"The local AWS failed at {call.name}: {error!r}"
+            answer = answers.error(call, Refused("InternalError", message, 500))
+        self.recording.end(entry, answer[0], answer[2])
+        return answer
+
+    def _serve(self, call, entry):
+        if self.profile["latency"]:
+            time.sleep(self.profile["latency"])
+        if self.profile["throttle"]:
+            self.throttle.take(call, self.profile["throttle"])
+        fault = self.faults.chosen(call, entry, self.profile["chaos"])
+        self._moment(call, entry, fault, BEFORE)
+        answer = self._effect(call)
+        self._moment(call, entry, fault, AFTER)
+        return answer
+
+    def _moment(self, call, entry, fault, moment):
+        self.hold.reached(call, entry, moment)
+        if fault:
+            faults.strike(fault, moment)
+
+    def _effect(self, call):
+        with self.moto.lock:
+            TIMELINE.tick()
+            if self.profile["tokens"] and (earlier := self.tokens.earlier(call)):
+                return earlier
+            answer = rules.judge(call)
+            if answer is None:
+                answer = self.moto.answer(call.request)
+            rules.follow(call, answer)
+            self.tokens.keep(call, answer)
+            return answer
+
+    def reset(self):
+        """A new, empty, friendly AWS."""
+        self.hold.release(drop=True)
+        with self.moto.lock:
+            self.moto.reset()
+            TIMELINE.clear()
+            self.tokens.clear()
+        self.profile.restore()
+        self.faults.clear()
+        self.throttle.clear()
+        self.recording.clear()

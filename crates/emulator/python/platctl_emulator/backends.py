@@ -1,0 +1,75 @@
+"""moto's handlers, called directly. They are not safe to be called side by side, so one runs at a time."""
+
+import os
+import re
+import threading
+from functools import lru_cache
+
+# Without it AWS's managed policies do not exist.
+os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
+
+from moto import backend_index
+from moto.backends import get_backend
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core import responses as moto_responses
+from moto.core.exceptions import HTTPException
+from moto.core.utils import method_names_from_class
+from moto.moto_api._internal import moto_api_backend
+
+# moto looks its handlers up anew for every request, which takes as long as the request itself.
+moto_responses.method_names_from_class = lru_cache(maxsize=None)(method_names_from_class)
+
+WARM = ("ec2", "iam", "kms", "logs", "s3", "sts")
+
+
+class Moto:
+    """All of moto's services."""
+
+    def __init__(self):
+        self.lock = threading.RLock()
+
+    def warm_up(self):
+        """The first call of a service loads it, which takes a second or two."""
+        for service in WARM:
+            with self.lock:
+                routes(f"https://{service}.us-east-1.amazonaws.com/")
+
+    def answer(self, request):
+        """Status, headers and body of moto's answer. To be called under the lock."""
+        url = f"{request.url_root.rstrip('/')}{request.raw_path}"
+        for pattern, handler in routes(request.url_root):
+            if pattern.match(url):
+                try:
+                    return plain(handler(request, request.raw_url, request.headers))
+                except HTTPException as error:
+                    return plain((error.code, error.get_headers(), error.get_body()))
+        return 501, {"Content-Type": "text/plain"}, b"The local AWS does not know this service."
+
+    def reset(self):
+        """Forgets every resource. To be called under the lock."""
+        moto_api_backend.reset()
+
+
+@lru_cache(maxsize=None)
+def routes(root):
+    """The handlers behind a host, as pairs of pattern and function."""
+    for service, pattern in backend_index.backend_url_patterns:
+        if pattern.match(root):
+            accounts = get_backend(service)[DEFAULT_ACCOUNT_ID]
+            backend = accounts["us-east-1" if "us-east-1" in accounts else "aws"]
+            return [(re.compile(url), handler) for url, handler in backend.urls.items()]
+    return []
+
+
+def plain(answer):
+    """An answer with a body of bytes."""
+    status, headers, body = answer
+    if hasattr(body, "read"):
+        body = body.read()
+    return int(status), dict(headers), body.encode() if isinstance(body, str) else bytes(body or b"")
+
+
+def backend(call, service=None):
+    """moto's store of a service, in the account and region of a call."""
+    accounts = get_backend(service or call.service)[call.account]
+    return accounts[call.region if call.region in accounts else "aws"]

@@ -1,0 +1,139 @@
+"""What an HTTP request asks for: service, region, operation, parameters. From botocore's own models."""
+
+import re
+from functools import cached_property, lru_cache
+from urllib.parse import parse_qsl
+
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol
+from moto.core.utils import get_service_model
+from moto.iam.models import get_account_id_from
+
+# Signing names whose model has another name.
+MODELS = {
+    "monitoring": "cloudwatch",
+    "elasticloadbalancing": "elbv2",
+    "tagging": "resourcegroupstaggingapi",
+    "states": "stepfunctions",
+}
+# Signing names whose host has another name.
+HOSTS = {"ecr": "api.ecr"}
+
+READS = ("Describe", "Get", "List", "Search", "Head", "Lookup", "BatchGet", "Simulate", "Select", "Filter")
+SIGNATURE = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
+
+
+class Unsigned(Exception):
+    """The request carries no signature, so it is nobody's and for no service."""
+
+
+class Call:
+    """One request to one operation."""
+
+    def __init__(self, environ, profile):
+        signature = SIGNATURE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        if not signature:
+            raise Unsigned
+        self.key, self.region, self.service = signature.groups()
+        self.profile = profile
+        self.socket = environ.get("platctl.socket")
+        self.request = self._request(environ)
+        self.operation = self._operation()
+        self.mutating = not self.operation.startswith(READS)
+        self.name = f"{self.service}:{self.operation}"
+
+    def _request(self, environ):
+        """The request as AWS's own host would get it."""
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        host = f"{HOSTS.get(self.service, self.service)}.{self.region}.amazonaws.com"
+        environ["wsgi.url_scheme"] = "https"
+        environ["HTTP_HOST"] = host
+        environ["RAW_URI"] = environ.get("REQUEST_URI") or environ["PATH_INFO"]
+        environ["CONTENT_LENGTH"] = str(length)
+        request = Request(environ)
+        # Read while the connection is ours; handlers run later, one at a time.
+        request.get_data(parse_form_data=False)
+        return request
+
+    @property
+    def backend(self):
+        """The service's name among botocore's and moto's."""
+        return MODELS.get(self.service, self.service)
+
+    @property
+    def model(self):
+        """botocore's model of the service."""
+        return get_service_model(self.backend)
+
+    def _operation(self):
+        target = self.request.headers.get("X-Amz-Target")
+        if target:
+            return target.rpartition(".")[2]
+        if "x-www-form-urlencoded" in (self.request.content_type or ""):
+            return self.request.form.get("Action", "")
+        return routed(self.backend, self.request)
+
+    @property
+    def protocol(self):
+        """The protocol that the client speaks."""
+        return determine_request_protocol(self.model, self.request.content_type)
+
+    @cached_property
+    def params(self):
+        """The parameters, named as in AWS's API reference."""
+        if self.operation not in self.model.operation_names:
+            return {}
+        parser = PROTOCOL_PARSERS[self.protocol](self.model.operation_model(self.operation))
+        request = self.request
+        return parser.parse(
+            {
+                "method": request.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": request.get_data(),
+                "url_path": request.path,
+                "url_params": path_params(self.backend, self.operation, request.path),
+            }
+        )
+
+    @property
+    def account(self):
+        """The account whose credentials signed it."""
+        return get_account_id_from(self.key)
+
+
+@lru_cache(maxsize=None)
+def routes(service):
+    """The REST operations of a service: method, path, wanted query, name; the most particular first."""
+    model = get_service_model(service)
+    table = []
+    for name in model.operation_names:
+        http = model.operation_model(name).http
+        path, _, query = http.get("requestUri", "/").partition("?")
+        pattern = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(path))
+        pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", pattern)
+        wanted = dict(parse_qsl(query, keep_blank_values=True))
+        table.append((http.get("method", "POST"), re.compile(f"{pattern}/?$"), wanted, name))
+    table.sort(key=lambda row: (-len(row[2]), row[1].pattern.count("(?P<"), len(row[1].pattern)))
+    return table
+
+
+def routed(service, request):
+    """The name of the REST operation that a request is for, or nothing."""
+    query = dict(request.args)
+    if "x-id" in query:
+        return query["x-id"]
+    for method, path, wanted, name in routes(service):
+        if method == request.method and path.match(request.path):
+            if all(query.get(key) == value or (not value and key in query) for key, value in wanted.items()):
+                return name
+    return ""
+
+
+def path_params(service, operation, path):
+    """The parts of a path that are parameters."""
+    for _, pattern, _, name in routes(service):
+        match = name == operation and pattern.match(path)
+        if match:
+            return match.groupdict()
+    return {}

@@ -1,0 +1,89 @@
+"""The way to change this AWS, and to look at what it was asked: JSON under /_platctl/."""
+
+import json
+import os
+from urllib.parse import parse_qs
+
+
+class Control:
+    """Answers the control requests."""
+
+    def __init__(self, app):
+        self._app = app
+
+    def answer(self, environ):
+        """Status, headers and body."""
+        path = environ["PATH_INFO"].removeprefix("/_platctl/")
+        handler = getattr(self, f"{environ['REQUEST_METHOD'].lower()}_{path}", None)
+        if handler is None:
+            return self._json(404, {"error": f"there is no {environ['REQUEST_METHOD']} {path}"})
+        try:
+            length = int(environ.get("CONTENT_LENGTH") or 0)
+            body = json.loads(environ["wsgi.input"].read(length) or b"{}")
+            query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+            return self._json(200, handler(query if environ["REQUEST_METHOD"] == "GET" else body))
+        except (ValueError, KeyError, TypeError) as error:
+            return self._json(400, {"error": str(error)})
+
+    @staticmethod
+    def _json(status, value):
+        return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
+
+    def get_status(self, _):
+        """Whether it lives, and how it is set."""
+        recording = self._app.recording
+        return {
+            "pid": os.getpid(),
+            "profile": self._app.profile,
+            "calls": len(recording.calls),
+            "mutations": recording.mutating,
+            "faults": self._app.faults.left(),
+        }
+
+    def post_profile(self, changes):
+        """Changes some settings; answers all."""
+        self._app.profile.change(changes)
+        self._app.throttle.clear()
+        return self._app.profile
+
+    def post_reset(self, _):
+        """Forgets everything."""
+        self._app.reset()
+        return {}
+
+    def post_faults(self, body):
+        """Adds faults; an empty list removes all."""
+        if not body["faults"]:
+            self._app.faults.clear()
+        for fault in body["faults"]:
+            self._app.faults.add(fault)
+        return {"faults": self._app.faults.left()}
+
+    def post_counters(self, _):
+        """Starts counting and recording anew."""
+        self._app.recording.clear()
+        return {}
+
+    def get_calls(self, query):
+        """The recorded calls."""
+        return {"calls": self._app.recording.since(int(query.get("since", 0)))}
+
+    def post_hold(self, body):
+        """Holds a mutating call, counted from now, before or after its effect."""
+        self._app.recording.clear()
+        self._app.hold.set(body["mutation"], body["moment"])
+        return {}
+
+    def get_held(self, query):
+        """The held call, waiting for it for some seconds."""
+        return {"held": self._app.hold.held(float(query.get("seconds", 0)))}
+
+    def post_release(self, body):
+        """Lets the held call go, or drops it."""
+        self._app.hold.release(bool(body.get("drop")))
+        return {}
+
+    def post_stop(self, _):
+        """Ends the process."""
+        self._app.stop()
+        return {}

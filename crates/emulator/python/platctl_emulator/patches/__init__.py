@@ -1,0 +1,9 @@
+"""Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
+
+from . import ec2, kms
+
+
+def apply(profile):
+    """Applies all, once, before the first call."""
+    ec2.apply(profile)
+    kms.apply()

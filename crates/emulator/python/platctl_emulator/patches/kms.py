@@ -1,0 +1,26 @@
+"""KMS: the period of a key's rotation, which moto drops."""
+
+import json
+
+from moto.kms.responses import KmsResponse
+
+from .wrap import around
+
+
+def apply():
+    """Changes the KMS backend."""
+
+    @around(KmsResponse, "enable_key_rotation")
+    def enable(old, self):
+        answer = old(self)
+        key = self.kms_backend.keys[self.kms_backend.get_key_id(self._get_param("KeyId"))]
+        key.rotation_period = self._get_param("RotationPeriodInDays") or 365
+        return answer
+
+    @around(KmsResponse, "get_key_rotation_status")
+    def status(old, self):
+        answer = json.loads(old(self))
+        key = self.kms_backend.keys[self.kms_backend.get_key_id(self._get_param("KeyId"))]
+        if answer.get("KeyRotationEnabled"):
+            answer["RotationPeriodInDays"] = getattr(key, "rotation_period", 365)
+        return json.dumps(answer)

@@ -1,0 +1,43 @@
+"""How strict and how hostile this AWS is. Everything can be changed while it runs."""
+
+from .timeline import TIMELINE
+
+DEFAULTS = {
+    # Real seconds for each second that AWS takes; zero ends every state at the next look.
+    "time_scale": 0.0,
+    # Refuse what AWS refuses and moto does not.
+    "strict": True,
+    # AWS's default quotas.
+    "quotas": False,
+    # Answer a second NAT gateway, endpoint… of the same token with the first.
+    "tokens": True,
+    # Seconds that every answer takes.
+    "latency": 0.0,
+    # Token buckets: true for AWS's own, or {"ec2:CreateVpc": [burst, refill per second]}.
+    "throttle": False,
+    # For how many seconds a new role is unknown to other services.
+    "propagation": 0.0,
+    # Random faults: {"seed": 7, "rate": 0.05}.
+    "chaos": None,
+    # Keep the parameters of every recorded call, not just its name.
+    "record_params": False,
+}
+
+
+class Profile(dict):
+    """The present settings."""
+
+    def __init__(self):
+        super().__init__(DEFAULTS)
+
+    def change(self, changes):
+        """Takes some settings over; those that nobody knows are an error."""
+        unknown = sorted(set(changes) - set(DEFAULTS))
+        if unknown:
+            raise ValueError(f"unknown setting: {', '.join(unknown)}; known: {', '.join(sorted(DEFAULTS))}")
+        self.update(changes)
+        TIMELINE.scale = float(self["time_scale"])
+
+    def restore(self):
+        """Back to the defaults."""
+        self.change(DEFAULTS)

@@ -1,0 +1,24 @@
+"""What AWS refuses and does beyond moto, by operation. A rule is a function of a call."""
+
+from .registry import AFTER, BEFORE, QUOTAS
+from . import addresses, endpoints, iam, kms, network, quotas, security_groups  # noqa: F401  (they register)
+
+
+def judge(call):
+    """Lets the rules of an operation refuse it, or answer it; nothing when moto is to answer."""
+    if call.profile["quotas"]:
+        for rule in QUOTAS.get(call.name, ()):
+            rule(call)
+    if call.profile["strict"]:
+        for rule in BEFORE.get(call.name, ()):
+            answer = rule(call)
+            if answer is not None:
+                return answer
+    return None
+
+
+def follow(call, answer):
+    """What else a successful call has for effect."""
+    if answer[0] < 300:
+        for rule in AFTER.get(call.name, ()):
+            rule(call)

@@ -1,0 +1,175 @@
+//! The control interface of a running local AWS: profiles, faults, held calls, recordings.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::EmulatorError;
+
+/// A request that was made to the local AWS.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Call {
+    /// The position among all calls, from 1.
+    pub number: usize,
+    /// The service's signing name, such as `ec2`.
+    pub service: String,
+    /// The region that it was made in.
+    pub region: String,
+    /// The operation, such as `CreateVpc`.
+    pub operation: String,
+    /// The position among the calls that change something, from 1; none for one that only reads.
+    pub mutation: Option<usize>,
+    /// The HTTP status of the answer; none while there is none.
+    pub status: Option<u16>,
+    /// The parameters, without secret ones, where the profile asks for them.
+    #[serde(default)]
+    pub params: Value,
+}
+
+/// The instant at which a call is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Nothing has happened yet.
+    Before,
+    /// It has happened, and nobody knows.
+    After,
+}
+
+/// A call that is held.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Held {
+    /// The service and the operation, such as `ec2:CreateVpc`.
+    pub operation: String,
+    /// The position among the calls that change something.
+    pub mutation: usize,
+}
+
+/// Talks to a running local AWS.
+#[derive(Clone, Debug)]
+pub struct Control {
+    endpoint: String,
+    agent: ureq::Agent,
+}
+
+impl Control {
+    pub(crate) fn new(endpoint: &str) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(30)))
+            .http_status_as_error(false)
+            .proxy(None)
+            .build()
+            .new_agent();
+        Self { endpoint: endpoint.to_owned(), agent }
+    }
+
+    fn get(&self, path: &str) -> Result<Value, EmulatorError> {
+        let request = format!("GET {path}");
+        let answer = self.agent.get(format!("{}/_platctl/{path}", self.endpoint)).call();
+        read(request, answer)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> Result<Value, EmulatorError> {
+        let request = format!("POST {path}");
+        read(request, self.agent.post(format!("{}/_platctl/{path}", self.endpoint)).send_json(body))
+    }
+
+    /// How it is set, and how much it was asked.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn status(&self) -> Result<Value, EmulatorError> {
+        self.get("status")
+    }
+
+    /// Changes some settings of the profile.
+    ///
+    /// # Errors
+    /// When one of them is unknown.
+    pub fn profile(&self, changes: &Value) -> Result<(), EmulatorError> {
+        self.post("profile", changes).map(drop)
+    }
+
+    /// Forgets every resource, fault and setting.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn reset(&self) -> Result<(), EmulatorError> {
+        self.post("reset", &json!({})).map(drop)
+    }
+
+    /// Adds faults, as `docs/emulator.md` describes them.
+    ///
+    /// # Errors
+    /// When one of them is unknown.
+    pub fn faults(&self, faults: &Value) -> Result<(), EmulatorError> {
+        self.post("faults", &json!({"faults": faults})).map(drop)
+    }
+
+    /// Starts counting and recording calls anew.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn clear_calls(&self) -> Result<(), EmulatorError> {
+        self.post("counters", &json!({})).map(drop)
+    }
+
+    /// The calls since the last [`Control::clear_calls`].
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn calls(&self) -> Result<Vec<Call>, EmulatorError> {
+        let answer = self.get("calls")?;
+        let calls = answer.get("calls").cloned().unwrap_or_default();
+        serde_json::from_value(calls)
+            .map_err(|error| EmulatorError::Control { request: "GET calls".into(), reason: error.to_string() })
+    }
+
+    /// From now on counts the calls that change something, and holds the given one.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn hold(&self, mutation: usize, moment: Moment) -> Result<(), EmulatorError> {
+        let moment = match moment {
+            Moment::Before => "before",
+            Moment::After => "after",
+        };
+        self.post("hold", &json!({"mutation": mutation, "moment": moment})).map(drop)
+    }
+
+    /// The call that is held, if one is within the given time (at most 20 s).
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn held(&self, patience: Duration) -> Result<Option<Held>, EmulatorError> {
+        let seconds = patience.as_secs_f64().min(20.0);
+        let answer = self.get(&format!("held?seconds={seconds}"))?;
+        Ok(answer.get("held").and_then(|held| serde_json::from_value(held.clone()).ok()))
+    }
+
+    /// Lets the held call go on, or drops it: held before its effect, it then has none.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn release(&self, drop: bool) -> Result<(), EmulatorError> {
+        self.post("release", &json!({"drop": drop})).map(std::mem::drop)
+    }
+
+    pub(crate) fn stop(&self) -> Result<(), EmulatorError> {
+        self.post("stop", &json!({})).map(drop)
+    }
+}
+
+fn read(
+    request: String,
+    answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<Value, EmulatorError> {
+    let failed = |reason: String| EmulatorError::Control { request: request.clone(), reason };
+    let mut answer = answer.map_err(|error| failed(error.to_string()))?;
+    let value: Value = answer.body_mut().read_json().map_err(|error| failed(error.to_string()))?;
+    if answer.status().is_success() {
+        return Ok(value);
+    }
+    let reason = value.get("error").and_then(Value::as_str).unwrap_or("no reason was given");
+    Err(failed(reason.to_owned()))
+}

@@ -1,0 +1,132 @@
+//! Our layer, which the binary carries within itself.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::EmulatorError;
+
+macro_rules! layer {
+    ($($name:literal),* $(,)?) => {
+        &[$(($name, include_str!(concat!("../python/platctl_emulator/", $name)))),*]
+    };
+}
+
+const LAYER: &[(&str, &str)] = layer![
+    "__init__.py",
+    "__main__.py",
+    "answers.py",
+    "app.py",
+    "backends.py",
+    "calls.py",
+    "control.py",
+    "faults.py",
+    "patches/__init__.py",
+    "patches/ec2.py",
+    "patches/kms.py",
+    "patches/wrap.py",
+    "profile.py",
+    "recording.py",
+    "rules/__init__.py",
+    "rules/addresses.py",
+    "rules/endpoints.py",
+    "rules/iam.py",
+    "rules/kms.py",
+    "rules/network.py",
+    "rules/quotas.py",
+    "rules/registry.py",
+    "rules/security_groups.py",
+    "throttle.py",
+    "timeline.py",
+    "tokens.py",
+];
+
+/// The packages, with their hashes.
+pub(crate) const PACKAGES: &str = include_str!("../python/requirements.lock");
+
+/// A short name of some content.
+pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut hash = Sha256::new();
+    for text in texts {
+        hash.update(text.len().to_le_bytes());
+        hash.update(text);
+    }
+    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The name of this binary's layer, with its packages.
+pub(crate) fn layer_name() -> String {
+    let texts = LAYER.iter().flat_map(|(name, text)| [*name, *text]);
+    digest(texts.chain([PACKAGES]))
+}
+
+/// Writes the layer into the cache, unless it is there; answers its folder.
+pub(crate) fn write_layer(cache: &Path) -> Result<PathBuf, EmulatorError> {
+    let folder = cache.join("layers").join(layer_name());
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let new = cache.join("layers").join(format!("{}.{}.new", layer_name(), std::process::id()));
+    for (name, text) in LAYER {
+        let path = new.join("platctl_emulator").join(name);
+        let parent = path.parent().unwrap_or(&new);
+        fs::create_dir_all(parent).map_err(|error| EmulatorError::file("create", parent, error))?;
+        fs::write(&path, text).map_err(|error| EmulatorError::file("write", &path, error))?;
+    }
+    put_in_place(&new, &folder)?;
+    Ok(folder)
+}
+
+/// Gives a folder its final name, so that it is never seen half made. Where another process was faster, its
+/// folder, which is the same, stays.
+pub(crate) fn put_in_place(new: &Path, folder: &Path) -> Result<(), EmulatorError> {
+    match fs::rename(new, folder) {
+        Err(error) if !folder.is_dir() => Err(EmulatorError::file("create", folder, error)),
+        Err(_) => fs::remove_dir_all(new).map_err(|error| EmulatorError::file("remove", new, error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_layer_is_carried() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/platctl_emulator");
+        let mut found = Vec::new();
+        for folder in [root.clone(), root.join("rules"), root.join("patches")] {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "py") {
+                    found.push(path.strip_prefix(&root).unwrap().to_string_lossy().into_owned());
+                }
+            }
+        }
+        found.sort();
+        let mut carried: Vec<_> = LAYER.iter().map(|(name, _)| (*name).to_owned()).collect();
+        carried.sort();
+        assert_eq!(carried, found);
+    }
+
+    #[test]
+    fn the_layer_is_written_once_and_whole() {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = write_layer(cache.path()).unwrap();
+        for (name, text) in LAYER {
+            assert_eq!(&fs::read_to_string(folder.join("platctl_emulator").join(name)).unwrap(), text);
+        }
+        assert_eq!(write_layer(cache.path()).unwrap(), folder);
+        assert_eq!(fs::read_dir(cache.path().join("layers")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn every_package_is_pinned_by_hash() {
+        let pinned = PACKAGES.lines().filter(|line| line.contains("==")).count();
+        let starts = PACKAGES.lines().filter(|line| line.starts_with(char::is_alphanumeric)).count();
+        assert_eq!(pinned, starts);
+        assert!(pinned > 10 && PACKAGES.matches("--hash=sha256:").count() >= pinned);
+        assert!(!PACKAGES.contains("://"), "no index is named");
+    }
+}

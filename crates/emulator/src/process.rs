@@ -1,0 +1,156 @@
+//! The process of the local AWS: found, started, ended.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::control::Control;
+use crate::files::{layer_name, write_layer};
+use crate::install::{last_lines, lock, python};
+use crate::{EmulatorError, Home};
+
+/// How long it may take to start; the very first time Python compiles everything.
+const START: Duration = Duration::from_secs(60);
+/// How long it may take to end.
+const STOP: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// A local AWS that runs.
+#[derive(Clone, Debug)]
+pub struct Running {
+    /// Where it answers: a loopback address.
+    pub endpoint: String,
+    /// Its process.
+    pub pid: u32,
+    /// What it prints.
+    pub log: PathBuf,
+    /// Whether it was started by another version of platctl.
+    pub outdated: bool,
+    status: Value,
+}
+
+impl Running {
+    /// How many real seconds a second of AWS takes.
+    #[must_use]
+    pub fn time_scale(&self) -> f64 {
+        self.status.pointer("/profile/time_scale").and_then(Value::as_f64).unwrap_or(0.0)
+    }
+
+    /// Its control interface.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        Control::new(&self.endpoint)
+    }
+}
+
+/// What the process writes about itself when it listens.
+#[derive(Deserialize)]
+struct Instance {
+    endpoint: String,
+    pid: u32,
+    layer: String,
+}
+
+/// The running local AWS, if there is one. Installs and starts nothing.
+///
+/// # Errors
+/// When its files cannot be read.
+pub fn status(home: &Home) -> Result<Option<Running>, EmulatorError> {
+    let path = home.instance_file();
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(EmulatorError::file("read", path, error)),
+    };
+    let Ok(Instance { endpoint, pid, layer }) = serde_json::from_str(&text) else { return Ok(None) };
+    // Killed, it leaves its file; its port may be another's by now.
+    let Ok(status) = Control::new(&endpoint).status() else { return Ok(None) };
+    if status.get("pid").and_then(Value::as_u64) != Some(u64::from(pid)) {
+        return Ok(None);
+    }
+    Ok(Some(Running { endpoint, pid, log: home.log(), outdated: layer != layer_name(), status }))
+}
+
+/// The running local AWS, which is installed and started when there is none. `say` hears what takes long.
+///
+/// # Errors
+/// When there is no Python, or it cannot be installed or started.
+pub fn ensure(home: &Home, say: &mut dyn FnMut(&str)) -> Result<Running, EmulatorError> {
+    if let Some(running) = status(home)? {
+        return Ok(running);
+    }
+    let _lock = lock(&home.instance.join("start.lock"))?;
+    if let Some(running) = status(home)? {
+        return Ok(running);
+    }
+    let python = python(home, say)?;
+    let layer = write_layer(&home.cache)?;
+    let mut child = spawn(home, &python, &layer)?;
+    wait(home, &mut child)
+}
+
+fn spawn(home: &Home, python: &Path, layer: &Path) -> Result<Child, EmulatorError> {
+    let path = home.instance_file();
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(EmulatorError::file("remove", path, error));
+        }
+        _ => {}
+    }
+    let log = home.log();
+    let file = File::create(&log).map_err(|error| EmulatorError::file("write", &log, error))?;
+    let second = file.try_clone().map_err(|error| EmulatorError::file("write", &log, error))?;
+    Command::new(python)
+        .args(["-m", "platctl_emulator"])
+        .arg(path)
+        .arg(layer_name())
+        .env("PYTHONPATH", layer)
+        .env_remove("PYTHONHOME")
+        .stdin(Stdio::null())
+        .stdout(file)
+        .stderr(second)
+        .spawn()
+        .map_err(|error| EmulatorError::NoPython { python: python.display().to_string(), error })
+}
+
+fn wait(home: &Home, child: &mut Child) -> Result<Running, EmulatorError> {
+    let begun = Instant::now();
+    loop {
+        if let Some(running) = status(home)? {
+            tracing::debug!(endpoint = running.endpoint, "the emulator answers");
+            return Ok(running);
+        }
+        if child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            let said = fs::read(home.log()).unwrap_or_default();
+            let said = last_lines(&String::from_utf8_lossy(&said), 15);
+            return Err(EmulatorError::Ended { log: home.log(), said });
+        }
+        if begun.elapsed() > START {
+            let _ = child.kill();
+            return Err(EmulatorError::Silent { seconds: START.as_secs(), log: home.log() });
+        }
+        sleep(PAUSE);
+    }
+}
+
+/// Ends the local AWS, and all that is in it. Answers whether there was one.
+///
+/// # Errors
+/// When it does not end.
+pub fn stop(home: &Home) -> Result<bool, EmulatorError> {
+    let Some(running) = status(home)? else { return Ok(false) };
+    running.control().stop()?;
+    let begun = Instant::now();
+    while home.instance_file().exists() && status(home)?.is_some() {
+        if begun.elapsed() > STOP {
+            return Err(EmulatorError::Silent { seconds: STOP.as_secs(), log: home.log() });
+        }
+        sleep(PAUSE);
+    }
+    Ok(true)
+}
