@@ -1,9 +1,11 @@
 """EC2: gateways and endpoints that are pending and deleting for a while, and faster tags."""
 
+from moto.ec2 import utils
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.nat_gateways import NatGateway
 from moto.ec2.models.route_tables import Route
+from moto.ec2.models.vpcs import VPCEndPoint
 
 from ..timeline import TIMELINE
 from .wrap import around
@@ -18,6 +20,7 @@ def apply(profile):
     TaggedEC2Resource.get_tags = get_tags
     NatGateway.failure_code = NatGateway.failure_message = None
     Route.state = property(route_state)
+    filters()
     nat_gateways(profile)
     endpoints()
 
@@ -39,6 +42,21 @@ def get_tags(self):
 def route_state(self):
     """A route to a gateway that is gone stays, and leads nowhere."""
     return "blackhole" if self.nat_gateway is not None and self.nat_gateway.state == "deleted" else "active"
+
+
+def filters():
+    """moto asks of a thing with several values that it has all that are asked for; AWS, that it has one."""
+
+    @around(utils, "is_filter_matching")
+    def matching(old, thing, name, wanted):
+        values = thing.get_filter_value(name)
+        if isinstance(values, str) or not hasattr(values, "__iter__"):
+            return old(thing, name, wanted)
+        return any(value in wanted for value in values)
+
+    @around(VPCEndPoint, "get_filter_value")
+    def value(old, self, name, method=None):
+        return self.id if name == "vpc-endpoint-id" else old(self, name, method)
 
 
 def later(seconds, thing, state):
