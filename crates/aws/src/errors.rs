@@ -191,6 +191,11 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             let request_id =
                 extra.or_else(|| header("x-amzn-requestid")).or_else(|| header("x-amz-request-id"));
             let (code, message) = (metadata.code(), metadata.message().unwrap_or_default());
+            if status < 300 {
+                // The call had its effect; only its answer is none that this version understands.
+                let message = format!("the answer could not be understood: {}", chain(&error));
+                return CloudError { request_id, ..CloudError::new(Class::Interrupted, operation, message) };
+            }
             CloudError {
                 class: classify(operation, code, message, status),
                 operation: operation.to_owned(),

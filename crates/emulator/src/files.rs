@@ -25,6 +25,7 @@ const LAYER: &[(&str, &str)] = layer![
     "patches/__init__.py",
     "patches/ec2.py",
     "patches/kms.py",
+    "patches/s3.py",
     "patches/wrap.py",
     "profile.py",
     "recording.py",

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use rand::Rng;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use tokio::time::Instant;
 
 use super::converge::Goal;
@@ -200,7 +200,7 @@ impl Run {
         let lineage = self.session.lineage();
         Creating {
             generation,
-            token: token(&lineage, goal.address, generation),
+            token: token(),
             since: now(),
             spec: conceal(goal.desired, goal.kind().facts().write_only, &lineage),
         }
@@ -233,9 +233,8 @@ fn now() -> u64 {
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The idempotency token of a creation: 48 characters, the same for every repetition.
-fn token(lineage: &str, address: &Address, generation: u32) -> String {
-    let digest = Sha256::digest(format!("{lineage}/{address}/{generation}"));
-    let hex: String = digest.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-    format!("platctl-{hex}")
+/// The idempotency token of a creation. It is in the journal before it is used, so every repetition has the
+/// same one; it is drawn by lot, because AWS remembers tokens for longer than their objects live.
+fn token() -> String {
+    format!("platctl-{:032x}", rand::rng().random::<u128>())
 }
