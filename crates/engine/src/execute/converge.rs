@@ -158,7 +158,7 @@ impl Run {
                 return Ok(id.clone());
             };
             self.update(goal, &record, &ready, &changes).await?;
-            live = Some(self.after_update(goal, &record, id).await?);
+            live = Some(self.after_update(goal, &record, id, &changes).await?);
         }
         Ok(id.clone())
     }
@@ -227,8 +227,15 @@ impl Run {
         result
     }
 
-    /// Reads may lag behind the update: look until they show it, for a while.
-    async fn after_update(&self, goal: &Goal<'_>, record: &Record, id: &Id) -> Result<AnyLive, StepError> {
+    /// Reads may lag behind the update: look until they show it, for a while. Where they show a part of it,
+    /// the kind has left the rest to another update.
+    async fn after_update(
+        &self,
+        goal: &Goal<'_>,
+        record: &Record,
+        id: &Id,
+        asked: &Changes,
+    ) -> Result<AnyLive, StepError> {
         let updated = Instant::now();
         let usual = self.usual(goal.kind().facts().timing.update);
         let mut delay = Duration::ZERO;
@@ -237,7 +244,7 @@ impl Run {
             let elapsed = updated.elapsed();
             match live {
                 Some(live) if live.phase != Phase::Ready => return Ok(live),
-                Some(live) if self.changes(goal, record, &live).is_empty() || elapsed > LAG => {
+                Some(live) if !self.changes(goal, record, &live).iter().eq(asked.iter()) || elapsed > LAG => {
                     return Ok(live);
                 }
                 None if elapsed > goal.kind().facts().timing.limit => {
