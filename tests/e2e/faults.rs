@@ -1,0 +1,130 @@
+//! A hostile AWS: lost answers, broken connections, throttling, slow states; and signals.
+
+use std::time::Duration;
+
+use platctl_emulator::Moment;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+
+use crate::inventory::Inventory;
+use crate::world::World;
+
+async fn undisturbed(world: &World) -> Inventory {
+    world.platctl("apply network.yaml --yes").expect(0);
+    let found = Inventory::of(world).await;
+    world.reset();
+    found
+}
+
+#[tokio::test]
+async fn lost_answers_and_broken_connections_cost_nothing() {
+    let world = World::new();
+    world.network(&[]);
+    let wanted = undisturbed(&world).await;
+    for seed in 1..=3 {
+        world.reset();
+        world.control().profile(&json!({"chaos": {"seed": seed, "rate": 0.15}})).unwrap();
+        let mut ended = world.platctl("apply network.yaml --yes");
+        for _ in 0..10 {
+            if ended.code == Some(0) {
+                break;
+            }
+            ended = world.platctl("apply network.yaml --yes");
+        }
+        let ended = ended.expect(0);
+        world.control().profile(&json!({"chaos": null})).unwrap();
+        assert_eq!(Inventory::of(&world).await, wanted, "seed {seed}: {}", ended.stderr);
+        world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    }
+}
+
+#[tokio::test]
+async fn states_that_take_their_time_are_waited_for() {
+    let world = World::new();
+    world.network(&[("availability_zones: 3", "availability_zones: 2")]);
+    let wanted = undisturbed(&world).await;
+    // A hundredth of the time that AWS takes; a role is not known at once.
+    world.control().profile(&json!({"time_scale": 0.01, "propagation": 0.3})).unwrap();
+    world.platctl("apply network.yaml --yes").expect(0);
+    assert_eq!(Inventory::of(&world).await, wanted);
+    world.platctl("destroy network --yes").expect(0);
+    assert_eq!(Inventory::of(&world).await, Inventory::default());
+}
+
+#[tokio::test]
+async fn throttling_slows_down_and_fails_nothing() {
+    let world = World::new();
+    world.network(&[("availability_zones: 3", "availability_zones: 2")]);
+    let wanted = undisturbed(&world).await;
+    let throttle = json!({"ec2:CreateSubnet": [1, 5], "ec2:CreateVpcEndpoint": [1, 5], "iam:CreateRole": [0, 0.5]});
+    world.control().profile(&json!({"throttle": throttle})).unwrap();
+    world.platctl("apply network.yaml --yes").expect(0);
+    let calls = world.control().calls().unwrap();
+    assert!(calls.iter().any(|call| call.status == Some(503)), "nothing was throttled");
+    assert_eq!(Inventory::of(&world).await, wanted);
+}
+
+#[tokio::test]
+async fn one_failure_stops_only_what_depends_on_it() {
+    let world = World::new();
+    world.network(&[]);
+    let fault = json!([{"kind": "error_before", "operation": "ec2:CreateInternetGateway", "times": 99,
+        "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403}]);
+    world.control().faults(&fault).unwrap();
+    let ended = world.platctl("apply network.yaml --yes").expect(2);
+    assert!(ended.stdout.contains("✗ network.internet_gateway: "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("UnauthorizedOperation"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Not tried, because of network.internet_gateway: "), "{}", ended.stdout);
+    let found = Inventory::of(&world).await;
+    assert_eq!((found.of_kind("subnet").len(), found.of_kind("endpoint").len()), (9, 5));
+    assert_eq!((found.of_kind("nat gateway").len(), found.of_kind("internet gateway").len()), (0, 0));
+    world.control().faults(&json!([])).unwrap();
+    world.platctl("apply network.yaml --yes").expect(0);
+    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+}
+
+fn signalled(signal: Signal) -> i32 {
+    let world = World::new();
+    world.network(&[]);
+    let control = world.control();
+    control.hold(12, Moment::Before).unwrap();
+    let child = world.spawn("apply network.yaml --yes");
+    assert!(control.held(Duration::from_secs(20)).unwrap().is_some());
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, signal).unwrap();
+    // The call in flight is waited for.
+    std::thread::sleep(Duration::from_millis(300));
+    control.release(false).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("Interrupted."), "{text}");
+    let before = world.mutations();
+    assert!(before < 60, "it went on: {before} calls");
+    world.platctl("apply network.yaml --yes").expect(0);
+    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    output.status.code().unwrap()
+}
+
+#[test]
+fn an_interrupt_lets_calls_in_flight_be_recorded() {
+    assert_eq!(signalled(Signal::INT), 130);
+}
+
+#[test]
+fn so_does_a_request_to_end() {
+    assert_eq!(signalled(Signal::TERM), 143);
+}
+
+#[tokio::test]
+async fn a_second_run_is_told_who_holds_the_lock() {
+    let world = World::new();
+    world.network(&[]);
+    let control = world.control();
+    control.hold(3, Moment::Before).unwrap();
+    let mut child = world.spawn("apply network.yaml --yes");
+    assert!(control.held(Duration::from_secs(20)).unwrap().is_some());
+    let ended = world.platctl("destroy network --yes").expect(1);
+    assert!(ended.stderr.contains(&format!("pid {}", child.id())), "{}", ended.stderr);
+    control.release(false).unwrap();
+    assert!(child.wait().unwrap().success());
+}

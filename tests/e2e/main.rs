@@ -1,0 +1,11 @@
+//! Whole commands against the local AWS, as a user runs them.
+
+#![expect(missing_docs, reason = "tests")]
+
+mod crashes;
+mod faults;
+mod inventory;
+mod lifecycle;
+mod mistakes;
+mod plans;
+mod world;

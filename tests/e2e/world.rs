@@ -1,0 +1,183 @@
+//! A folder, a local AWS of its own, and the binary.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use aws_credential_types::Credentials;
+use aws_sdk_ec2::config::{BehaviorVersion, Region};
+use platctl_emulator::{Control, Home, Running, ensure, stop};
+use tempfile::TempDir;
+
+pub(crate) const REGION: &str = "eu-west-1";
+
+/// What a command printed, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+impl Ended {
+    #[track_caller]
+    pub(crate) fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        self
+    }
+}
+
+/// Where a test lives. Nothing of it is left when it ends.
+pub(crate) struct World {
+    folder: TempDir,
+    home: Home,
+    running: Running,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::default_for_user().unwrap().with_instance(&folder.path().join("emulator"));
+        let running = ensure(&home, &mut |_| ()).unwrap();
+        Self { folder, home, running }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn control(&self) -> Control {
+        self.running.control()
+    }
+
+    /// Writes a file into the folder.
+    pub(crate) fn file(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// The repository's ten-line stack, as `network.yaml`, with some of its text replaced.
+    pub(crate) fn network(&self, edits: &[(&str, &str)]) {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stacks/network.yaml");
+        let mut text = fs::read_to_string(path).unwrap();
+        for (old, new) in edits {
+            assert!(text.contains(old), "{old:?} is not in the file");
+            text = text.replace(old, new);
+        }
+        self.file("network.yaml", &text);
+    }
+
+    /// A new AWS and no state: another test in the same world.
+    pub(crate) fn reset(&self) {
+        self.control().reset().unwrap();
+        let state = self.path().join("state");
+        if state.exists() {
+            fs::remove_dir_all(state).unwrap();
+        }
+    }
+
+    /// The binary as a user of this folder runs it, without what the environment of the test says.
+    pub(crate) fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
+        for (name, _) in std::env::vars() {
+            if name.starts_with("AWS_") || name.starts_with("PLATCTL_") && name != "PLATCTL_CACHE_DIR" {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(line.split_whitespace())
+            .current_dir(self.path())
+            .env("PLATCTL_EMULATOR_HOME", self.path().join("emulator"))
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    pub(crate) fn run(&self, line: &str) -> Ended {
+        let output = self.command(line).output().unwrap();
+        Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// The same against the emulator.
+    pub(crate) fn platctl(&self, line: &str) -> Ended {
+        self.run(&format!("{line} --emulator"))
+    }
+
+    pub(crate) fn spawn(&self, line: &str) -> Child {
+        let mut command = self.command(&format!("{line} --emulator"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    }
+
+    /// How many calls of a command change something.
+    pub(crate) fn mutations(&self) -> usize {
+        let calls = self.control().calls().unwrap();
+        calls.iter().filter(|call| call.mutation.is_some()).count()
+    }
+
+    fn credentials() -> Credentials {
+        Credentials::new("test", "test", None, None, "test")
+    }
+
+    pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::from_conf(
+            aws_sdk_ec2::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
+                .endpoint_url(&self.running.endpoint)
+                .credentials_provider(Self::credentials())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .build(),
+        )
+    }
+
+    pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::from_conf(
+            aws_sdk_iam::Config::builder()
+                .behavior_version(aws_sdk_iam::config::BehaviorVersion::latest())
+                .region(aws_sdk_iam::config::Region::new(REGION))
+                .endpoint_url(&self.running.endpoint)
+                .credentials_provider(Self::credentials())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .build(),
+        )
+    }
+
+    pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
+        aws_sdk_cloudwatchlogs::Client::from_conf(
+            aws_sdk_cloudwatchlogs::Config::builder()
+                .behavior_version(aws_sdk_cloudwatchlogs::config::BehaviorVersion::latest())
+                .region(aws_sdk_cloudwatchlogs::config::Region::new(REGION))
+                .endpoint_url(&self.running.endpoint)
+                .credentials_provider(Self::credentials())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .build(),
+        )
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.control().release(false);
+        let _ = stop(&self.home);
+    }
+}
+
+/// Ids of AWS and durations, which differ from run to run, as placeholders.
+pub(crate) fn plain(text: &str) -> String {
+    let mut out = String::new();
+    for piece in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
+        let (word, rest) = piece.split_at(piece.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).len());
+        let id = word.rsplit_once('-').filter(|(_, tail)| {
+            tail.len() >= 17 && tail.bytes().all(|b| b.is_ascii_hexdigit())
+        });
+        match id {
+            Some((kind, _)) => out.push_str(&format!("{kind}-…")),
+            None => out.push_str(word),
+        }
+        out.push_str(rest);
+    }
+    out
+}
