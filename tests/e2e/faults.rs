@@ -56,7 +56,7 @@ async fn throttling_slows_down_and_fails_nothing() {
     let world = World::new();
     world.network(&[("availability_zones: 3", "availability_zones: 2")]);
     let wanted = undisturbed(&world).await;
-    let throttle = json!({"ec2:CreateSubnet": [1, 5], "ec2:CreateVpcEndpoint": [1, 5], "iam:CreateRole": [0, 0.5]});
+    let throttle = json!({"ec2:CreateSubnet": [1, 5], "ec2:CreateVpcEndpoint": [1, 5]});
     world.control().profile(&json!({"throttle": throttle})).unwrap();
     world.platctl("apply network.yaml --yes").expect(0);
     let calls = world.control().calls().unwrap();

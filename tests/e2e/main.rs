@@ -1,7 +1,5 @@
 //! Whole commands against the local AWS, as a user runs them.
 
-#![expect(missing_docs, reason = "tests")]
-
 mod crashes;
 mod faults;
 mod inventory;

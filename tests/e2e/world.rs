@@ -136,8 +136,8 @@ impl World {
     pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
         aws_sdk_iam::Client::from_conf(
             aws_sdk_iam::Config::builder()
-                .behavior_version(aws_sdk_iam::config::BehaviorVersion::latest())
-                .region(aws_sdk_iam::config::Region::new(REGION))
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
                 .endpoint_url(&self.running.endpoint)
                 .credentials_provider(Self::credentials())
                 .http_client(aws_smithy_http_client::Builder::new().build_http())
@@ -148,8 +148,8 @@ impl World {
     pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
         aws_sdk_cloudwatchlogs::Client::from_conf(
             aws_sdk_cloudwatchlogs::Config::builder()
-                .behavior_version(aws_sdk_cloudwatchlogs::config::BehaviorVersion::latest())
-                .region(aws_sdk_cloudwatchlogs::config::Region::new(REGION))
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
                 .endpoint_url(&self.running.endpoint)
                 .credentials_provider(Self::credentials())
                 .http_client(aws_smithy_http_client::Builder::new().build_http())
