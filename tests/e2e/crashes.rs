@@ -66,7 +66,8 @@ impl Scenario {
         assert!(mutations >= at_least, "only {mutations} calls change something");
         for mutation in 1..=mutations {
             let (operation, found) = self.killed_at(&world, mutation, moment).await;
-            assert_eq!(found, wanted, "killed {moment:?} call {mutation}, {operation}");
+            let differences = found.differences(&wanted);
+            assert!(differences.is_empty(), "killed {moment:?} call {mutation}, {operation}: {differences:#?}");
         }
     }
 }

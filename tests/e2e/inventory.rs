@@ -30,6 +30,23 @@ impl Inventory {
         self.0.values().map(Vec::len).sum()
     }
 
+    /// The lines of which one has more than the other: none where both are equal.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let all = |inventory: &Self| -> Vec<String> {
+            inventory.0.iter().flat_map(|(kind, lines)| lines.iter().map(move |line| format!("{kind}: {line}"))).collect()
+        };
+        let (mut ours, mut theirs) = (all(self), all(other));
+        ours.retain(|line| match theirs.iter().position(|their| their == line) {
+            Some(at) => {
+                theirs.remove(at);
+                false
+            }
+            None => true,
+        });
+        let mark = |sign: char| move |line: String| format!("{sign} {line}");
+        ours.into_iter().map(mark('+')).chain(theirs.into_iter().map(mark('-'))).collect()
+    }
+
     pub(crate) fn of_kind(&self, kind: &str) -> &[String] {
         self.0.get(kind).map_or(&[], Vec::as_slice)
     }
@@ -148,8 +165,9 @@ impl Reader {
             let name = self.name(table.route_table_id());
             for route in table.routes().iter().filter(|route| route.gateway_id() != Some("local")) {
                 let target = route.nat_gateway_id().or(route.gateway_id());
-                let to = route.destination_cidr_block().or(route.destination_prefix_list_id());
-                let line = format!("{name}: {} to {} {:?}", to.unwrap(), self.name(target), route.state());
+                // A prefix list is AWS's own; its id is another one in every new AWS.
+                let to = route.destination_cidr_block().unwrap_or("a prefix list");
+                let line = format!("{name}: {to} to {} {:?}", self.name(target), route.state());
                 self.add("route", line);
             }
             for association in table.associations() {

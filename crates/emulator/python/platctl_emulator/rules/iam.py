@@ -36,7 +36,7 @@ def role_is_known(call):
     arn = call.params.get("DeliverLogsPermissionArn")
     role = role_of(call, arn)
     if arn and (role is None or age(role.name) < call.profile["propagation"]):
-        raise Refused("InvalidParameter", f"Access Denied for LogDestination: unable to assume role {arn}.")
+        raise Refused("InvalidParameter", f"Unable to assume given IAM role {arn}")
 
 
 @after("iam:CreateRole")
