@@ -67,7 +67,10 @@ impl Scenario {
         for mutation in 1..=mutations {
             let (operation, found) = self.killed_at(&world, mutation, moment).await;
             let differences = found.differences(&wanted);
-            assert!(differences.is_empty(), "killed {moment:?} call {mutation}, {operation}: {differences:#?}");
+            assert!(
+                differences.is_empty(),
+                "killed {moment:?} call {mutation}, {operation}: {differences:#?}"
+            );
         }
     }
 }
@@ -84,12 +87,12 @@ async fn an_apply_killed_after_any_call_goes_on() {
 
 #[tokio::test]
 async fn a_change_killed_before_any_call_goes_on() {
-    CHANGE.survives(Moment::Before, 40).await;
+    CHANGE.survives(Moment::Before, 30).await;
 }
 
 #[tokio::test]
 async fn a_change_killed_after_any_call_goes_on() {
-    CHANGE.survives(Moment::After, 40).await;
+    CHANGE.survives(Moment::After, 30).await;
 }
 
 #[tokio::test]

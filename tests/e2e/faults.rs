@@ -33,7 +33,12 @@ async fn lost_answers_and_broken_connections_cost_nothing() {
         }
         let ended = ended.expect(0);
         world.control().profile(&json!({"chaos": null})).unwrap();
-        assert_eq!(Inventory::of(&world).await.differences(&wanted), [""; 0], "seed {seed}: {}", ended.stderr);
+        assert_eq!(
+            Inventory::of(&world).await.differences(&wanted),
+            [""; 0],
+            "seed {seed}: {}",
+            ended.stderr
+        );
         world.platctl("plan network.yaml --detailed-exitcode").expect(0);
     }
 }

@@ -33,7 +33,11 @@ impl Inventory {
     /// The lines of which one has more than the other: none where both are equal.
     pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let all = |inventory: &Self| -> Vec<String> {
-            inventory.0.iter().flat_map(|(kind, lines)| lines.iter().map(move |line| format!("{kind}: {line}"))).collect()
+            inventory
+                .0
+                .iter()
+                .flat_map(|(kind, lines)| lines.iter().map(move |line| format!("{kind}: {line}")))
+                .collect()
         };
         let (mut ours, mut theirs) = (all(self), all(other));
         ours.retain(|line| match theirs.iter().position(|their| their == line) {

@@ -73,7 +73,8 @@ async fn every_private_subnet_leaves_through_its_own_zone() {
             table.routes().iter().filter(|r| r.destination_cidr_block() == Some("0.0.0.0/0")).collect();
         let [route] = routes[..] else { panic!("{routes:?}") };
         assert_eq!(route.state(), Some(&RouteState::Active));
-        let gateway = gateways.nat_gateways().iter().find(|nat| nat.nat_gateway_id() == route.nat_gateway_id());
+        let gateway =
+            gateways.nat_gateways().iter().find(|nat| nat.nat_gateway_id() == route.nat_gateway_id());
         let gateway = gateway.unwrap();
         assert_eq!(gateway.state(), Some(&NatGatewayState::Available));
         assert_eq!(zone(gateway.subnet_id()), zone(subnet));
@@ -180,7 +181,8 @@ async fn a_rule_is_changed_in_place() {
     assert!(plan.contains("from_port    80 → 443") && plan.contains(r#""web" → "tls""#), "{plan}");
     world.platctl("apply rules.yaml --yes").expect(0);
     let rules = world.ec2().describe_security_group_rules().send().await.unwrap();
-    let ours: Vec<_> = rules.security_group_rules().iter().filter(|rule| rule.from_port() == Some(443)).collect();
+    let ours: Vec<_> =
+        rules.security_group_rules().iter().filter(|rule| rule.from_port() == Some(443)).collect();
     assert_eq!(ours.len(), 1);
     assert_eq!(ours[0].description(), Some("tls"));
     world.platctl("plan rules.yaml --detailed-exitcode").expect(0);
@@ -193,7 +195,8 @@ async fn what_was_changed_or_deleted_behind_its_back_is_put_right() {
     world.platctl("apply network.yaml --yes").expect(0);
     let before = Inventory::of(&world).await;
     let ec2 = world.ec2();
-    let subnets = ec2.describe_subnets().filters(filter("tag:Name", "network-private-a")).send().await.unwrap();
+    let subnets =
+        ec2.describe_subnets().filters(filter("tag:Name", "network-private-a")).send().await.unwrap();
     let subnet = subnets.subnets()[0].subnet_id().unwrap().to_owned();
     let tag = aws_sdk_ec2::types::Tag::builder().key("owner").value("somebody").build();
     ec2.create_tags().resources(&subnet).tags(tag).send().await.unwrap();

@@ -17,13 +17,23 @@ fn bad_stack_files_change_nothing() {
         ("host bits", format!("{head}network: {{cidr: 10.0.0.1/16}}\n"), "10.0.0.0/16"),
         ("a range that is too small", format!("{head}network: {{cidr: 10.0.0.0/28}}\n"), "cidr"),
         ("a kind that is unknown", format!("{head}resources: {{a: {{kind: ec2.Vcp}}}}\n"), "ec2.Vpc"),
-        ("an attribute that is unknown", format!("{head}resources: {{a: {{kind: ec2.Vpc, cidr: 1}}}}\n"), "cidr_block"),
+        (
+            "an attribute that is unknown",
+            format!("{head}resources: {{a: {{kind: ec2.Vpc, cidr: 1}}}}\n"),
+            "cidr_block",
+        ),
         (
             "a reference to nothing",
-            format!("{head}resources: {{a: {{kind: ec2.Subnet, vpc_id: \"${{b.vpc_id}}\", cidr_block: 10.0.0.0/24, availability_zone: eu-west-1a}}}}\n"),
+            format!(
+                "{head}resources: {{a: {{kind: ec2.Subnet, vpc_id: \"${{b.vpc_id}}\", cidr_block: 10.0.0.0/24, availability_zone: eu-west-1a}}}}\n"
+            ),
             "`b`",
         ),
-        ("an environment variable that is not set", format!("{head}tags: {{a: \"${{env:PLATCTL_NOT_SET}}\"}}\n"), "PLATCTL_NOT_SET"),
+        (
+            "an environment variable that is not set",
+            format!("{head}tags: {{a: \"${{env:PLATCTL_NOT_SET}}\"}}\n"),
+            "PLATCTL_NOT_SET",
+        ),
     ] {
         world.file("bad.yaml", &text);
         for command in ["validate bad.yaml", "plan bad.yaml --emulator", "apply bad.yaml --yes --emulator"] {
@@ -40,9 +50,14 @@ fn bad_stack_files_change_nothing() {
 fn cycles_are_named_in_full() {
     let world = World::new();
     let group = |name: &str, other: &str| {
-        format!("  {name}: {{kind: ec2.SecurityGroup, vpc_id: \"${{{other}.group_id}}\", group_name: {name}, description: d}}\n")
+        format!(
+            "  {name}: {{kind: ec2.SecurityGroup, vpc_id: \"${{{other}.group_id}}\", group_name: {name}, description: d}}\n"
+        )
     };
-    world.file("bad.yaml", &format!("stack: bad\nregion: eu-west-1\nresources:\n{}{}", group("a", "b"), group("b", "a")));
+    world.file(
+        "bad.yaml",
+        &format!("stack: bad\nregion: eu-west-1\nresources:\n{}{}", group("a", "b"), group("b", "a")),
+    );
     let ended = world.run("validate bad.yaml").expect(1);
     assert!(ended.stderr.contains("`a` → `b` → `a`"), "{}", ended.stderr);
     assert!(ended.stderr.contains("bad.yaml:4:41"), "{}", ended.stderr);
@@ -61,7 +76,9 @@ fn bad_command_lines_change_nothing() {
         ("state show network network.vcp --emulator", "network.vcp"),
     ] {
         let mut run = world.command(command);
-        run.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b").env("AWS_EC2_METADATA_DISABLED", "true");
+        run.env("AWS_ACCESS_KEY_ID", "a")
+            .env("AWS_SECRET_ACCESS_KEY", "b")
+            .env("AWS_EC2_METADATA_DISABLED", "true");
         let output = run.output().unwrap();
         let text = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{command}: {text}");
@@ -75,7 +92,11 @@ fn another_account_is_refused() {
     let world = World::new();
     world.network(&[("region: eu-west-1", "region: eu-west-1\naccount: \"210987654321\"")]);
     let ended = world.platctl("apply network.yaml --yes").expect(1);
-    assert!(ended.stderr.contains("210987654321") && ended.stderr.contains("123456789012"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("210987654321") && ended.stderr.contains("123456789012"),
+        "{}",
+        ended.stderr
+    );
     assert_eq!(world.mutations(), 0);
 }
 

@@ -52,15 +52,31 @@ fn a_saved_plan_is_applied_as_it_is_or_not_at_all() {
 fn json_is_one_object_a_line_and_tells_its_version() {
     let world = World::new();
     world.network(&[]);
-    for command in ["plan network.yaml --json", "apply network.yaml --yes --json", "status network --json", "output network --json", "state list network --json", "destroy network --yes --json"] {
+    for command in [
+        "plan network.yaml --json",
+        "apply network.yaml --yes --json",
+        "status network --json",
+        "output network --json",
+        "state list network --json",
+        "destroy network --yes --json",
+    ] {
         let ended = world.platctl(command).expect(0);
         let lines: Vec<Value> = ended
             .stdout
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{command}: {line}: {error}")))
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{command}: {line}: {error}"))
+            })
             .collect();
-        assert!(lines[0].get("version").is_some() || lines[0].get("format").is_some(), "{command}: {}", lines[0]);
-        assert!(lines.len() > 1 && lines.iter().all(|line| line.get("type").is_some()), "{command}: {lines:?}");
+        assert!(
+            lines[0].get("version").is_some() || lines[0].get("format").is_some(),
+            "{command}: {}",
+            lines[0]
+        );
+        assert!(
+            lines.len() > 1 && lines.iter().all(|line| line.get("type").is_some()),
+            "{command}: {lines:?}"
+        );
     }
 }
 

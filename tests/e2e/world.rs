@@ -169,10 +169,11 @@ impl Drop for World {
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::new();
     for piece in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
-        let (word, rest) = piece.split_at(piece.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).len());
-        let id = word.rsplit_once('-').filter(|(_, tail)| {
-            tail.len() >= 17 && tail.bytes().all(|b| b.is_ascii_hexdigit())
-        });
+        let (word, rest) =
+            piece.split_at(piece.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).len());
+        let id = word
+            .rsplit_once('-')
+            .filter(|(_, tail)| tail.len() >= 17 && tail.bytes().all(|b| b.is_ascii_hexdigit()));
         match id {
             Some((kind, _)) => out.push_str(&format!("{kind}-…")),
             None => out.push_str(word),

@@ -121,8 +121,10 @@ impl Control {
     pub fn calls(&self) -> Result<Vec<Call>, EmulatorError> {
         let answer = self.get("calls")?;
         let calls = answer.get("calls").cloned().unwrap_or_default();
-        serde_json::from_value(calls)
-            .map_err(|error| EmulatorError::Control { request: "GET calls".into(), reason: error.to_string() })
+        serde_json::from_value(calls).map_err(|error| EmulatorError::Control {
+            request: "GET calls".into(),
+            reason: error.to_string(),
+        })
     }
 
     /// From now on counts the calls that change something, and holds the given one.
