@@ -1,5 +1,7 @@
 //! Whole commands against the local AWS, as a user runs them.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod crashes;
 mod faults;
 mod inventory;
