@@ -114,3 +114,46 @@ impl Kind for ElasticIp {
         call.send().await.map(drop).map_err(|e| cloud_error("ec2:ReleaseAddress", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{claim, cloud};
+    use aws_sdk_ec2::operation::allocate_address::AllocateAddressOutput;
+    use aws_sdk_ec2::operation::release_address::ReleaseAddressError;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[tokio::test]
+    async fn an_address_is_tagged_in_the_call_that_makes_it() {
+        let make = mock!(aws_sdk_ec2::Client::allocate_address)
+            .match_requests(|request| {
+                let tags = request.tag_specifications()[0].tags();
+                let has = |key: &str, value: &str| {
+                    tags.iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+                };
+                request.domain() == Some(&DomainType::Vpc)
+                    && has("platctl:stack", "prod")
+                    && has("platctl:address", "network.thing")
+                    && has("platctl:generation", "1")
+                    && has("Name", "prod-nat-a")
+            })
+            .then_output(|| AllocateAddressOutput::builder().allocation_id("eipalloc-1").build());
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]), ..cloud() };
+        let id = ElasticIp::create(&cloud, &ElasticIp::example(), &claim()).await.unwrap();
+        assert_eq!(id, Id::from("eipalloc-1"));
+    }
+
+    #[tokio::test]
+    async fn an_address_that_something_still_has_is_in_use() {
+        for code in ["InvalidIPAddress.InUse", "AuthFailure"] {
+            let refuse = mock!(aws_sdk_ec2::Client::release_address).then_error(move || {
+                ReleaseAddressError::generic(ErrorMetadata::builder().code(code).build())
+            });
+            let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&refuse]), ..cloud() };
+            let address = live(&Address::builder().allocation_id("eipalloc-1").build()).unwrap();
+            let error = ElasticIp::delete(&cloud, &address).await.unwrap_err();
+            assert!(matches!(error.class, Class::InUse | Class::Busy), "{code}: {:?}", error.class);
+        }
+    }
+}

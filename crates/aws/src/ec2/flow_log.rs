@@ -204,3 +204,43 @@ impl Kind for FlowLog {
         each_succeeded(operation, answer.unsuccessful())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{claim, cloud};
+    use aws_sdk_ec2::operation::create_flow_logs::CreateFlowLogsOutput;
+    use aws_sdk_ec2::types::UnsuccessfulItemError;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn log() -> aws_sdk_ec2::types::builders::FlowLogBuilder {
+        let builder = aws_sdk_ec2::types::FlowLog::builder().flow_log_id("fl-1").resource_id("vpc-1");
+        builder.traffic_type(TrafficType::All)
+    }
+
+    #[test]
+    fn the_destination_is_one_arn_however_it_is_answered() {
+        let arn = "arn:aws:logs:eu-west-1:123456789012:log-group:/flow";
+        let answers = [
+            log().log_destination(arn).build(),
+            log().log_destination(format!("{arn}:*")).build(),
+            log().log_group_name("/flow").build(),
+        ];
+        for answer in answers {
+            assert_eq!(live(&cloud(), &answer).unwrap().spec.log_destination.as_str(), arn);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_role_that_is_not_known_yet_is_no_mistake() {
+        let make = mock!(aws_sdk_ec2::Client::create_flow_logs).then_output(|| {
+            let error = UnsuccessfulItemError::builder().code("InvalidParameter");
+            let error = error.message("Unable to assume given IAM role").build();
+            let item = UnsuccessfulItem::builder().resource_id("vpc-1").error(error).build();
+            CreateFlowLogsOutput::builder().unsuccessful(item).build()
+        });
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]), ..cloud() };
+        let error = FlowLog::create(&cloud, &FlowLog::example(), &claim()).await.unwrap_err();
+        assert_eq!(error.class, Class::NotYetConsistent);
+    }
+}

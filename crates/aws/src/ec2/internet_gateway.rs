@@ -150,3 +150,63 @@ impl Kind for InternetGateway {
         call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteInternetGateway", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_ec2::operation::attach_internet_gateway::AttachInternetGatewayOutput;
+    use aws_sdk_ec2::operation::delete_internet_gateway::DeleteInternetGatewayOutput;
+    use aws_sdk_ec2::operation::detach_internet_gateway::{
+        DetachInternetGatewayError, DetachInternetGatewayOutput,
+    };
+    use aws_sdk_ec2::types::{AttachmentStatus, InternetGatewayAttachment};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+    use serde_json::json;
+
+    fn gateway(vpc: Option<&str>, state: &str) -> Live<InternetGateway> {
+        let attachment = vpc.map(|vpc| {
+            InternetGatewayAttachment::builder().vpc_id(vpc).state(AttachmentStatus::from(state)).build()
+        });
+        let builder = aws_sdk_ec2::types::InternetGateway::builder().internet_gateway_id("igw-1");
+        live(&builder.set_attachments(attachment.map(|one| vec![one])).build()).unwrap()
+    }
+
+    #[test]
+    fn available_means_attached() {
+        assert_eq!(gateway(Some("vpc-1"), "available").phase, Phase::Ready);
+        assert_eq!(gateway(Some("vpc-1"), "attaching").phase, Phase::Settling("attaching".into()));
+        assert_eq!(gateway(None, "").spec.vpc_id.as_str(), "");
+    }
+
+    #[tokio::test]
+    async fn another_vpc_is_detached_before_the_new_one_is_attached() {
+        let detach = mock!(aws_sdk_ec2::Client::detach_internet_gateway)
+            .match_requests(|request| request.vpc_id() == Some("vpc-old"))
+            .then_output(|| DetachInternetGatewayOutput::builder().build());
+        let attach = mock!(aws_sdk_ec2::Client::attach_internet_gateway)
+            .match_requests(|request| request.vpc_id() == Some("vpc-new"))
+            .then_output(|| AttachInternetGatewayOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&detach, &attach]);
+        let cloud = Cloud { ec2, ..cloud() };
+        let desired = Spec { vpc_id: "vpc-new".into(), ..InternetGateway::example() };
+        let asked = changes(&[("/vpc_id", json!("vpc-old"), json!("vpc-new"))]);
+        let old = gateway(Some("vpc-old"), "available");
+        InternetGateway::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!((detach.num_calls(), attach.num_calls()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn one_that_was_detached_already_is_deleted() {
+        let detached = mock!(aws_sdk_ec2::Client::detach_internet_gateway).then_error(|| {
+            DetachInternetGatewayError::generic(ErrorMetadata::builder().code("Gateway.NotAttached").build())
+        });
+        let delete = mock!(aws_sdk_ec2::Client::delete_internet_gateway)
+            .then_output(|| DeleteInternetGatewayOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&detached, &delete]);
+        let cloud = Cloud { ec2, ..cloud() };
+        InternetGateway::delete(&cloud, &gateway(Some("vpc-1"), "available")).await.unwrap();
+        assert_eq!(delete.num_calls(), 1);
+    }
+}

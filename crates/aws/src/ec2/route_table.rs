@@ -115,3 +115,36 @@ impl Kind for RouteTable {
         call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteRouteTable", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{claim, cloud};
+    use aws_sdk_ec2::operation::create_route_table::CreateRouteTableOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_repeated_creation_carries_the_same_token() {
+        let make = mock!(aws_sdk_ec2::Client::create_route_table)
+            .match_requests(|request| request.client_token() == Some("platctl-token"))
+            .then_output(|| {
+                let table = aws_sdk_ec2::types::RouteTable::builder().route_table_id("rtb-1").build();
+                CreateRouteTableOutput::builder().route_table(table).build()
+            });
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&make]), ..cloud() };
+        for _ in 0..2 {
+            let id = RouteTable::create(&cloud, &RouteTable::example(), &claim()).await.unwrap();
+            assert_eq!(id, Id::from("rtb-1"));
+        }
+        assert_eq!(make.num_calls(), 2);
+    }
+
+    #[tokio::test]
+    async fn an_answer_without_an_id_is_a_lost_answer() {
+        let make = mock!(aws_sdk_ec2::Client::create_route_table)
+            .then_output(|| CreateRouteTableOutput::builder().build());
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]), ..cloud() };
+        let error = RouteTable::create(&cloud, &RouteTable::example(), &claim()).await.unwrap_err();
+        assert_eq!(error.class, Class::Interrupted);
+    }
+}

@@ -125,3 +125,54 @@ impl Kind for RouteTableAssociation {
         call.send().await.map(drop).map_err(|e| cloud_error("ec2:DisassociateRouteTable", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_ec2::operation::describe_route_tables::DescribeRouteTablesOutput;
+    use aws_sdk_ec2::operation::replace_route_table_association::ReplaceRouteTableAssociationOutput;
+    use aws_sdk_ec2::types::{RouteTableAssociation as Association, RouteTableAssociationState};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::json;
+
+    fn association(subnet: Option<&str>, state: RouteTableAssociationStateCode) -> Association {
+        let state = RouteTableAssociationState::builder().state(state).build();
+        let builder = Association::builder().route_table_id("rtb-1").association_state(state);
+        builder.route_table_association_id("rtbassoc-1").set_subnet_id(subnet.map(ToOwned::to_owned)).build()
+    }
+
+    #[tokio::test]
+    async fn it_is_known_by_its_subnet_and_main_ones_are_left_out() {
+        let list = mock!(aws_sdk_ec2::Client::describe_route_tables).then_output(|| {
+            let table = RouteTable::builder()
+                .associations(association(None, RouteTableAssociationStateCode::Associated))
+                .associations(association(Some("subnet-1"), RouteTableAssociationStateCode::Associated))
+                .associations(association(Some("subnet-2"), RouteTableAssociationStateCode::Disassociated))
+                .build();
+            DescribeRouteTablesOutput::builder().route_tables(table).build()
+        });
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]), ..cloud() };
+        let ids = ["subnet-1", "subnet-2"].map(Id::from);
+        let found = RouteTableAssociation::describe(&cloud, &ids).await.unwrap();
+        assert_eq!(found[0].as_ref().unwrap().spec.route_table_id.as_str(), "rtb-1");
+        assert!(found[1].is_none(), "disassociated is gone");
+    }
+
+    #[tokio::test]
+    async fn another_table_replaces_the_association_in_place() {
+        let replace = mock!(aws_sdk_ec2::Client::replace_route_table_association)
+            .match_requests(|request| {
+                request.association_id() == Some("rtbassoc-1") && request.route_table_id() == Some("rtb-2")
+            })
+            .then_output(|| ReplaceRouteTableAssociationOutput::builder().build());
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&replace]), ..cloud() };
+        let table = RouteTable::builder()
+            .associations(association(Some("subnet-1"), RouteTableAssociationStateCode::Associated))
+            .build();
+        let old = lives(&table).next().unwrap();
+        let desired = Spec { subnet_id: "subnet-1".into(), route_table_id: "rtb-2".into() };
+        let asked = changes(&[("/route_table_id", json!("rtb-1"), json!("rtb-2"))]);
+        RouteTableAssociation::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+    }
+}

@@ -199,3 +199,57 @@ impl Kind for SecurityGroup {
         call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteSecurityGroup", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_ec2::operation::describe_security_group_rules::DescribeSecurityGroupRulesOutput;
+    use aws_sdk_ec2::operation::revoke_security_group_egress::RevokeSecurityGroupEgressOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::json;
+
+    fn rule(id: &str, cidr: &str) -> SecurityGroupRule {
+        let builder = SecurityGroupRule::builder().security_group_rule_id(id).group_id("sg-1");
+        builder.is_egress(true).ip_protocol("-1").cidr_ipv4(cidr).build()
+    }
+
+    fn group(rules: &[SecurityGroupRule]) -> Live<SecurityGroup> {
+        let builder = aws_sdk_ec2::types::SecurityGroup::builder().group_id("sg-1").vpc_id("vpc-1");
+        live(&builder.group_name("web").description("Web").build(), rules).unwrap()
+    }
+
+    #[test]
+    fn the_rule_that_aws_puts_in_is_part_of_the_group() {
+        assert!(group(&[rule("sgr-1", "0.0.0.0/0")]).spec.allow_all_egress);
+        assert!(!group(&[]).spec.allow_all_egress);
+    }
+
+    #[tokio::test]
+    async fn only_the_rules_that_aws_put_in_are_revoked() {
+        let list = mock!(aws_sdk_ec2::Client::describe_security_group_rules).then_output(|| {
+            DescribeSecurityGroupRulesOutput::builder()
+                .security_group_rules(rule("sgr-default", "0.0.0.0/0"))
+                .security_group_rules(rule("sgr-other", "10.0.0.0/8"))
+                .build()
+        });
+        let revoke = mock!(aws_sdk_ec2::Client::revoke_security_group_egress)
+            .match_requests(|request| request.security_group_rule_ids() == ["sgr-default"])
+            .then_output(|| RevokeSecurityGroupEgressOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list, &revoke]);
+        let cloud = Cloud { ec2, ..cloud() };
+        let desired = Spec { allow_all_egress: false, ..SecurityGroup::example() };
+        let asked = changes(&[("/allow_all_egress", json!(true), json!(false))]);
+        SecurityGroup::update(&cloud, &group(&[]), &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(revoke.num_calls(), 1);
+    }
+
+    #[test]
+    fn names_that_aws_keeps_for_itself_are_refused() {
+        for name in ["", "default", "sg-web"] {
+            let spec = Spec { group_name: name.into(), ..SecurityGroup::example() };
+            assert!(SecurityGroup::check(&spec).is_err(), "{name:?}");
+        }
+        assert!(SecurityGroup::check(&SecurityGroup::example()).is_ok());
+    }
+}

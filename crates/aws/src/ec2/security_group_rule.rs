@@ -289,3 +289,39 @@ impl Kind for SecurityGroupRule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_ec2::operation::create_tags::CreateTagsOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::json;
+
+    fn rule() -> aws_sdk_ec2::types::SecurityGroupRule {
+        let builder = aws_sdk_ec2::types::SecurityGroupRule::builder().security_group_rule_id("sgr-1");
+        builder.group_id("sg-1").is_egress(true).ip_protocol("-1").from_port(-1).to_port(-1).build()
+    }
+
+    #[test]
+    fn all_ports_are_no_ports_and_protocols_have_one_name() {
+        let found = live(&rule()).unwrap();
+        assert_eq!((found.spec.from_port, found.spec.to_port), (None, None));
+        let named = |text: &str| Protocol::from(text.to_owned());
+        assert_eq!(named("6"), named("TCP"));
+        assert_eq!(named("all"), named("-1"));
+        assert_ne!(named("50"), named("51"));
+    }
+
+    #[tokio::test]
+    async fn a_changed_tag_leaves_the_rule_alone() {
+        let tag = mock!(aws_sdk_ec2::Client::create_tags)
+            .match_requests(|request| request.resources() == ["sgr-1"] && request.tags().len() == 1)
+            .then_output(|| CreateTagsOutput::builder().build());
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&tag]), ..cloud() };
+        let (found, desired) = (live(&rule()).unwrap(), SecurityGroupRule::example());
+        let asked = changes(&[("/tags/Name", json!("a"), json!("b"))]);
+        SecurityGroupRule::update(&cloud, &found, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(tag.num_calls(), 1);
+    }
+}

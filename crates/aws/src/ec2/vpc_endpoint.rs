@@ -260,3 +260,61 @@ impl Kind for VpcEndpoint {
         Err(failure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_ec2::operation::delete_vpc_endpoints::DeleteVpcEndpointsOutput;
+    use aws_sdk_ec2::operation::modify_vpc_endpoint::ModifyVpcEndpointOutput;
+    use aws_sdk_ec2::types::{UnsuccessfulItem, UnsuccessfulItemError};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use platctl_engine::Phase;
+    use serde_json::json;
+
+    fn endpoint(state: &str) -> Live<VpcEndpoint> {
+        let builder = aws_sdk_ec2::types::VpcEndpoint::builder().vpc_endpoint_id("vpce-1").vpc_id("vpc-1");
+        let builder = builder.service_name("com.amazonaws.eu-west-1.sts").state(State::from(state));
+        let builder = builder.vpc_endpoint_type(VpcEndpointType::Interface);
+        live(&builder.subnet_ids("subnet-1").subnet_ids("subnet-2").build()).unwrap()
+    }
+
+    #[test]
+    fn states_are_compared_whatever_their_case() {
+        assert_eq!(endpoint("available").phase, Phase::Ready);
+        assert_eq!(endpoint("Available").phase, Phase::Ready);
+        assert!(matches!(endpoint("pendingAcceptance").phase, Phase::Settling(_)));
+        assert!(matches!(endpoint("Rejected").phase, Phase::Failed(_)));
+    }
+
+    #[tokio::test]
+    async fn a_subnet_leaves_before_its_successor_of_the_same_zone_comes() {
+        let modify = mock!(aws_sdk_ec2::Client::modify_vpc_endpoint)
+            .match_requests(|request| {
+                request.remove_subnet_ids() == ["subnet-2"] && request.add_subnet_ids().is_empty()
+            })
+            .then_output(|| ModifyVpcEndpointOutput::builder().build());
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&modify]), ..cloud() };
+        let old = endpoint("available");
+        let subnets = ["subnet-1", "subnet-3"].map(SubnetId::from);
+        let desired = Spec { subnet_ids: Some(subnets.into()), ..old.spec.clone() };
+        let asked = changes(&[("/subnet_ids", json!(["subnet-2"]), json!(["subnet-3"]))]);
+        VpcEndpoint::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(modify.num_calls(), 1, "the rest is for the next update");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_succeeds_may_have_deleted_nothing() {
+        let delete = mock!(aws_sdk_ec2::Client::delete_vpc_endpoints).then_output(|| {
+            let error = UnsuccessfulItemError::builder().code("InvalidVpcEndpoint.NotFound").message("gone");
+            let item = UnsuccessfulItem::builder().resource_id("vpce-1").error(error.build()).build();
+            DeleteVpcEndpointsOutput::builder().unsuccessful(item).build()
+        });
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&delete]), ..cloud() };
+        let error = VpcEndpoint::delete(&cloud, &endpoint("available")).await.unwrap_err();
+        assert_eq!(
+            (error.class, error.code.as_deref()),
+            (Class::NotFound, Some("InvalidVpcEndpoint.NotFound"))
+        );
+    }
+}

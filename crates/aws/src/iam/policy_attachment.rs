@@ -131,3 +131,40 @@ impl Kind for PolicyAttachment {
         call.send().await.map(drop).map_err(|e| cloud_error("iam:DetachRolePolicy", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_iam::operation::list_attached_role_policies::{
+        ListAttachedRolePoliciesError, ListAttachedRolePoliciesOutput,
+    };
+    use aws_sdk_iam::types::AttachedPolicy;
+    use aws_sdk_iam::types::error::NoSuchEntityException;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[tokio::test]
+    async fn a_role_is_asked_once_for_all_of_its_policies() {
+        let list = mock!(aws_sdk_iam::Client::list_attached_role_policies).then_output(|| {
+            let policy = AttachedPolicy::builder().policy_arn("arn:aws:iam::aws:policy/A").build();
+            ListAttachedRolePoliciesOutput::builder().attached_policies(policy).build()
+        });
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]), ..cloud() };
+        let ids = ["nodes|arn:aws:iam::aws:policy/A", "nodes|arn:aws:iam::aws:policy/B"].map(Id::from);
+        let found = PolicyAttachment::describe(&cloud, &ids).await.unwrap();
+        assert_eq!((found[0].is_some(), found[1].is_some(), list.num_calls()), (true, false, 1));
+    }
+
+    #[tokio::test]
+    async fn a_role_that_is_gone_has_no_attachments() {
+        let gone = mock!(aws_sdk_iam::Client::list_attached_role_policies).then_error(|| {
+            let meta = ErrorMetadata::builder().code("NoSuchEntity").build();
+            let error = NoSuchEntityException::builder().meta(meta).build();
+            ListAttachedRolePoliciesError::NoSuchEntityException(error)
+        });
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]), ..cloud() };
+        let id = Id::from("nodes|arn:aws:iam::aws:policy/A");
+        assert!(PolicyAttachment::describe(&cloud, &[id]).await.unwrap()[0].is_none());
+    }
+}

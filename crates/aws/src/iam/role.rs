@@ -222,3 +222,59 @@ impl Kind for Role {
         call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteRole", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_iam::operation::get_role::GetRoleError;
+    use aws_sdk_iam::operation::update_role::UpdateRoleOutput;
+    use aws_sdk_iam::types::error::NoSuchEntityException;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
+    use aws_smithy_types::error::ErrorMetadata;
+    use serde_json::json;
+
+    fn role() -> aws_sdk_iam::types::Role {
+        let builder = aws_sdk_iam::types::Role::builder().role_name("nodes").path("/").role_id("AROA1");
+        let builder = builder.arn("arn:aws:iam::123456789012:role/nodes").create_date(DateTime::from_secs(0));
+        let trust = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
+        builder
+            .description("old")
+            .max_session_duration(7200)
+            .assume_role_policy_document(trust)
+            .build()
+            .unwrap()
+    }
+
+    #[test]
+    fn policies_are_read_although_they_come_percent_encoded() {
+        let found = live(&role()).unwrap();
+        let wanted = Policy::new(&json!({"Version": "2012-10-17", "Statement": []}));
+        assert_eq!(found.spec.assume_role_policy_document, wanted);
+    }
+
+    #[tokio::test]
+    async fn a_new_description_does_not_reset_the_session_duration() {
+        let update = mock!(aws_sdk_iam::Client::update_role)
+            .match_requests(|request| {
+                request.description() == Some("new") && request.max_session_duration() == Some(7200)
+            })
+            .then_output(|| UpdateRoleOutput::builder().build());
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&update]), ..cloud() };
+        let desired = Spec { description: Some("new".into()), max_session_duration: None, ..Role::example() };
+        let asked = changes(&[("/description", json!("old"), json!("new"))]);
+        Role::update(&cloud, &live(&role()).unwrap(), &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(update.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_role_that_is_gone_is_no_error() {
+        let gone = mock!(aws_sdk_iam::Client::get_role).then_error(|| {
+            let meta = ErrorMetadata::builder().code("NoSuchEntity").build();
+            GetRoleError::NoSuchEntityException(NoSuchEntityException::builder().meta(meta).build())
+        });
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]), ..cloud() };
+        assert!(Role::describe(&cloud, &[Id::from("nodes")]).await.unwrap()[0].is_none());
+    }
+}

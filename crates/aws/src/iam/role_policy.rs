@@ -127,3 +127,30 @@ impl Kind for RolePolicy {
         call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteRolePolicy", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_iam::operation::get_role_policy::GetRolePolicyOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_policy_is_known_by_role_and_name_and_read_decoded() {
+        let get = mock!(aws_sdk_iam::Client::get_role_policy)
+            .match_requests(|request| {
+                request.role_name() == Some("prod-flow-logs") && request.policy_name() == Some("write")
+            })
+            .then_output(|| {
+                let document = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%5B%22logs%3APutLogEvents%22%5D%2C%22Resource%22%3A%22%2A%22%7D%5D%7D";
+                let builder = GetRolePolicyOutput::builder().role_name("prod-flow-logs").policy_name("write");
+                builder.policy_document(document).build().unwrap()
+            });
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]), ..cloud() };
+        let ids = [id_of(&RolePolicy::example()), Id::from("no-separator")];
+        let found = RolePolicy::describe(&cloud, &ids).await.unwrap();
+        // A list of one is the same as the one.
+        assert_eq!(found[0].as_ref().unwrap().spec, RolePolicy::example());
+        assert!(found[1].is_none());
+    }
+}

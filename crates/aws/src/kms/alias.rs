@@ -120,3 +120,32 @@ impl Kind for Alias {
         call.send().await.map(drop).map_err(|e| cloud_error("kms:DeleteAlias", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_kms::operation::list_aliases::ListAliasesOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn one_list_serves_all_and_aliases_without_a_key_are_none() {
+        let list = mock!(aws_sdk_kms::Client::list_aliases).then_output(|| {
+            ListAliasesOutput::builder()
+                .aliases(AliasListEntry::builder().alias_name("alias/a").target_key_id("key-1").build())
+                .aliases(AliasListEntry::builder().alias_name("alias/b").build())
+                .build()
+        });
+        let cloud = Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&list]), ..cloud() };
+        let found = Alias::describe(&cloud, &["alias/a", "alias/b"].map(Id::from)).await.unwrap();
+        assert_eq!(found[0].as_ref().unwrap().spec.target_key_id.as_str(), "key-1");
+        assert!(found[1].is_none());
+    }
+
+    #[test]
+    fn names_of_aws_itself_are_refused() {
+        for name in ["prod", "alias/aws/s3"] {
+            assert!(Alias::check(&Spec { alias_name: name.into(), ..Alias::example() }).is_err(), "{name}");
+        }
+    }
+}

@@ -276,3 +276,38 @@ impl Kind for Key {
         call.send().await.map(drop).map_err(|e| cloud_error("kms:ScheduleKeyDeletion", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_kms::operation::describe_key::DescribeKeyOutput;
+    use aws_sdk_kms::operation::schedule_key_deletion::ScheduleKeyDeletionOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn key(state: KeyState) -> KeyMetadata {
+        KeyMetadata::builder().key_id("key-1").key_state(state).build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_key_that_waits_for_its_deletion_is_gone() {
+        let describe = mock!(aws_sdk_kms::Client::describe_key).then_output(|| {
+            DescribeKeyOutput::builder().key_metadata(key(KeyState::PendingDeletion)).build()
+        });
+        let cloud = Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&describe]), ..cloud() };
+        assert!(Key::describe(&cloud, &[Id::from("key-1")]).await.unwrap()[0].is_none());
+    }
+
+    #[tokio::test]
+    async fn a_key_is_deleted_as_late_as_aws_allows() {
+        let delete = mock!(aws_sdk_kms::Client::schedule_key_deletion)
+            .match_requests(|request| request.pending_window_in_days() == Some(30))
+            .then_output(|| ScheduleKeyDeletionOutput::builder().build());
+        let cloud = Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&delete]), ..cloud() };
+        let outputs = Outputs { key_id: "key-1".into(), arn: "arn:aws:kms:…".into() };
+        let live =
+            Live { id: "key-1".into(), spec: Key::example(), outputs, owner: None, phase: Phase::Ready };
+        Key::delete(&cloud, &live).await.unwrap();
+        assert_eq!(delete.num_calls(), 1);
+    }
+}

@@ -280,3 +280,58 @@ impl Kind for Bucket {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{claim, cloud};
+    use aws_sdk_s3::operation::create_bucket::CreateBucketOutput;
+    use aws_sdk_s3::operation::delete_bucket::DeleteBucketError;
+    use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
+    use aws_sdk_s3::types::error::NotFound;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[tokio::test]
+    async fn a_bucket_that_is_there_is_never_created_over() {
+        let there =
+            mock!(aws_sdk_s3::Client::head_bucket).then_output(|| HeadBucketOutput::builder().build());
+        let cloud = Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&there]), ..cloud() };
+        let error = Bucket::create(&cloud, &Bucket::example(), &claim()).await.unwrap_err();
+        assert_eq!(error.class, Class::AlreadyExists);
+    }
+
+    #[tokio::test]
+    async fn a_new_bucket_is_tagged_at_once_and_lives_in_its_region() {
+        let missing = mock!(aws_sdk_s3::Client::head_bucket).then_error(|| {
+            let meta = ErrorMetadata::builder().code("NotFound").build();
+            HeadBucketError::NotFound(NotFound::builder().meta(meta).build())
+        });
+        let make = mock!(aws_sdk_s3::Client::create_bucket)
+            .match_requests(|request| {
+                let Some(configuration) = request.create_bucket_configuration() else { return false };
+                let place = configuration.location_constraint().map(BucketLocationConstraint::as_str);
+                let ours =
+                    |tag: &aws_sdk_s3::types::Tag| tag.key() == "platctl:stack" && tag.value() == "prod";
+                place == Some("eu-west-1") && configuration.tags().iter().any(ours)
+            })
+            .then_output(|| CreateBucketOutput::builder().build());
+        let cloud =
+            Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&missing, &make]), ..cloud() };
+        Bucket::create(&cloud, &Bucket::example(), &claim()).await.unwrap();
+        assert_eq!(make.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_bucket_with_objects_is_kept() {
+        let refuse = mock!(aws_sdk_s3::Client::delete_bucket).then_error(|| {
+            DeleteBucketError::generic(ErrorMetadata::builder().code("BucketNotEmpty").build())
+        });
+        let cloud = Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]), ..cloud() };
+        let outputs = Outputs { bucket: "b".into(), arn: "arn:aws:s3:::b".into() };
+        let live =
+            Live { id: "b".into(), spec: Bucket::example(), outputs, owner: None, phase: Phase::Ready };
+        let error = Bucket::delete(&cloud, &live).await.unwrap_err();
+        assert!(error.message.contains("still holds objects"), "{}", error.message);
+    }
+}
