@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::EmulatorError;
+use crate::install::lock;
 
 macro_rules! layer {
     ($($name:literal),* $(,)?) => {
@@ -26,6 +27,7 @@ const LAYER: &[(&str, &str)] = layer![
     "patches/ec2.py",
     "patches/kms.py",
     "patches/s3.py",
+    "patches/serializer.py",
     "patches/wrap.py",
     "profile.py",
     "recording.py",
@@ -68,7 +70,11 @@ pub(crate) fn write_layer(cache: &Path) -> Result<PathBuf, EmulatorError> {
     if folder.is_dir() {
         return Ok(folder);
     }
-    let new = cache.join("layers").join(format!("{}.{}.new", layer_name(), std::process::id()));
+    let _lock = lock(&cache.join("install.lock"))?;
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let new = folder.with_extension("new");
     for (name, text) in LAYER {
         let path = new.join("platctl_emulator").join(name);
         let parent = path.parent().unwrap_or(&new);
@@ -79,14 +85,9 @@ pub(crate) fn write_layer(cache: &Path) -> Result<PathBuf, EmulatorError> {
     Ok(folder)
 }
 
-/// Gives a folder its final name, so that it is never seen half made. Where another process was faster, its
-/// folder, which is the same, stays.
+/// Gives a folder its final name, so that it is never seen half made. Only under the installation's lock.
 pub(crate) fn put_in_place(new: &Path, folder: &Path) -> Result<(), EmulatorError> {
-    match fs::rename(new, folder) {
-        Err(error) if !folder.is_dir() => Err(EmulatorError::file("create", folder, error)),
-        Err(_) => fs::remove_dir_all(new).map_err(|error| EmulatorError::file("remove", new, error)),
-        Ok(()) => Ok(()),
-    }
+    fs::rename(new, folder).map_err(|error| EmulatorError::file("create", folder, error))
 }
 
 #[cfg(test)]
@@ -119,6 +120,18 @@ mod tests {
             assert_eq!(&fs::read_to_string(folder.join("platctl_emulator").join(name)).unwrap(), text);
         }
         assert_eq!(write_layer(cache.path()).unwrap(), folder);
+        assert_eq!(fs::read_dir(cache.path().join("layers")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn many_at_once_write_it_once() {
+        let cache = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            let writers: Vec<_> =
+                (0..8).map(|_| scope.spawn(|| write_layer(cache.path()).unwrap())).collect();
+            let folders: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+            assert!(folders.iter().all(|folder| folder.join("platctl_emulator/app.py").is_file()));
+        });
         assert_eq!(fs::read_dir(cache.path().join("layers")).unwrap().count(), 1);
     }
 

@@ -1,6 +1,6 @@
 """Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
 
-from . import ec2, kms, s3
+from . import ec2, kms, s3, serializer
 
 
 def apply(profile):
@@ -8,3 +8,4 @@ def apply(profile):
     ec2.apply(profile)
     kms.apply()
     s3.apply()
+    serializer.apply()
