@@ -60,7 +60,6 @@ impl Inventory {
 struct Reader {
     /// The address of each id.
     names: HashMap<String, String>,
-    /// The zones of subnets and gateways.
     found: BTreeMap<&'static str, Vec<String>>,
 }
 

@@ -11,6 +11,21 @@ use tempfile::TempDir;
 
 pub(crate) const REGION: &str = "eu-west-1";
 
+/// A client of the local AWS; every SDK crate has a configuration type of its own.
+macro_rules! client {
+    ($world:expr, $sdk:ident) => {
+        $sdk::Client::from_conf(
+            $sdk::Config::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
+                .endpoint_url(&$world.running.endpoint)
+                .credentials_provider(Self::credentials())
+                .http_client(aws_smithy_http_client::Builder::new().build_http())
+                .build(),
+        )
+    };
+}
+
 /// What a command printed, and how it ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
@@ -122,39 +137,15 @@ impl World {
     }
 
     pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {
-        aws_sdk_ec2::Client::from_conf(
-            aws_sdk_ec2::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::new(REGION))
-                .endpoint_url(&self.running.endpoint)
-                .credentials_provider(Self::credentials())
-                .http_client(aws_smithy_http_client::Builder::new().build_http())
-                .build(),
-        )
+        client!(self, aws_sdk_ec2)
     }
 
     pub(crate) fn iam(&self) -> aws_sdk_iam::Client {
-        aws_sdk_iam::Client::from_conf(
-            aws_sdk_iam::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::new(REGION))
-                .endpoint_url(&self.running.endpoint)
-                .credentials_provider(Self::credentials())
-                .http_client(aws_smithy_http_client::Builder::new().build_http())
-                .build(),
-        )
+        client!(self, aws_sdk_iam)
     }
 
     pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
-        aws_sdk_cloudwatchlogs::Client::from_conf(
-            aws_sdk_cloudwatchlogs::Config::builder()
-                .behavior_version(BehaviorVersion::latest())
-                .region(Region::new(REGION))
-                .endpoint_url(&self.running.endpoint)
-                .credentials_provider(Self::credentials())
-                .http_client(aws_smithy_http_client::Builder::new().build_http())
-                .build(),
-        )
+        client!(self, aws_sdk_cloudwatchlogs)
     }
 }
 

@@ -3,7 +3,7 @@
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use platctl_engine::{Class, CloudError};
+use platctl_engine::{Class, CloudError, CloudResult, Id};
 
 /// Codes that mean the same for every operation. The code is the one on the wire, not the model's name.
 const CODES: &[(Class, &[&str])] = &[
@@ -176,6 +176,11 @@ const SPECIAL: &[(Class, &str, &str, &str)] = &[
 /// is not found means that it is not visible yet.
 const CREATIONS: &[&str] =
     &["Create", "Associate", "Attach", "Allocate", "Authorize", "Put", "Modify", "Replace", "Enable"];
+
+/// The id of what a creation made. An answer without one is as good as lost.
+pub(crate) fn made(operation: &str, id: Option<impl Into<Id>>) -> CloudResult<Id> {
+    id.map(Into::into).ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no id in the answer"))
+}
 
 /// What an SDK call ended with, in the engine's terms.
 pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
-use platctl_engine::{Candidate, Changes, CloudResult, Id, Kind, Owner, Wanted};
+use platctl_engine::{Candidate, Changes, CloudResult, Id, Kind, Owner, Resolved, Wanted};
 
 use crate::Cloud;
 use crate::errors::cloud_error;
@@ -108,6 +108,25 @@ pub async fn sync_ec2(cloud: &Cloud, id: &Id, changes: &Changes, owner: &Owner) 
 pub fn owned_by<K: Kind>(wanted: &[Wanted<K>]) -> Filter {
     let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str()).unwrap_or_default();
     filter(&format!("tag:{STACK}"), [stack])
+}
+
+/// Candidates of a kind that carries no tags and whose id is a natural key: what of it is there.
+///
+/// # Errors
+/// What AWS answers.
+pub async fn by_key<K: Kind<Cloud = Cloud>>(
+    cloud: &Cloud,
+    wanted: &[Wanted<K>],
+    key: fn(&K::Spec<Resolved>) -> Id,
+) -> CloudResult<Vec<Vec<Candidate>>> {
+    let ids: Vec<Option<Id>> = wanted.iter().map(|wanted| wanted.spec.as_ref().map(key)).collect();
+    let known: Vec<Id> = ids.iter().flatten().cloned().collect();
+    let found: Vec<Id> =
+        K::describe(cloud, &known).await?.into_iter().flatten().map(|live| live.id).collect();
+    let candidate = |id: Option<Id>| {
+        id.filter(|id| found.contains(id)).map(|id| Candidate { id, owner: None }).into_iter().collect()
+    };
+    Ok(ids.into_iter().map(candidate).collect())
 }
 
 /// A filter of a Describe call.

@@ -2,14 +2,14 @@
 
 use aws_sdk_ec2::types::{Address, DomainType, Filter, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::AllocationId;
 
@@ -95,8 +95,7 @@ impl Kind for ElasticIp {
         let tags = ec2_specification(ResourceType::ElasticIp, &spec.tags, &claim.owner);
         let call = cloud.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
         let answer = call.send().await.map_err(|e| cloud_error("ec2:AllocateAddress", e))?;
-        let none = || CloudError::new(Class::Interrupted, "ec2:AllocateAddress", "no id in the answer");
-        answer.allocation_id().map(Id::from).ok_or_else(none)
+        made("ec2:AllocateAddress", answer.allocation_id())
     }
 
     async fn update(
@@ -123,6 +122,7 @@ mod tests {
     use aws_sdk_ec2::operation::release_address::ReleaseAddressError;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
+    use platctl_engine::Class;
 
     #[tokio::test]
     async fn an_address_is_tagged_in_the_call_that_makes_it() {

@@ -1,17 +1,15 @@
 //! `ec2.FlowLog`, of a VPC.
 
-use aws_sdk_ec2::types::{
-    Filter, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType, UnsuccessfulItem,
-};
+use aws_sdk_ec2::types::{Filter, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{id_filters, in_order};
+use super::{each_succeeded, id_filters, in_order};
 use crate::Cloud;
-use crate::errors::{classify, cloud_error};
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, FlowLogId, VpcId};
 
@@ -90,15 +88,6 @@ fn live(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Option<Live<FlowLog
         owner,
         phase: Phase::Ready,
     })
-}
-
-/// Success of the call says nothing about its items.
-fn each_succeeded(operation: &str, items: &[UnsuccessfulItem]) -> CloudResult<()> {
-    let Some(error) = items.iter().find_map(|item| item.error()) else { return Ok(()) };
-    let message = error.message().unwrap_or("was not done");
-    let mut failure = CloudError::new(classify(operation, error.code(), message, 400), operation, message);
-    failure.code = error.code().map(ToOwned::to_owned);
-    Err(failure)
 }
 
 impl Kind for FlowLog {
@@ -183,8 +172,7 @@ impl Kind for FlowLog {
             .tag_specifications(ec2_specification(ResourceType::VpcFlowLog, &spec.tags, &claim.owner));
         let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
         each_succeeded(operation, answer.unsuccessful())?;
-        let none = || CloudError::new(Class::Interrupted, operation, "no id in the answer");
-        answer.flow_log_ids().first().map(Id::from).ok_or_else(none)
+        made(operation, answer.flow_log_ids().first())
     }
 
     async fn update(
@@ -210,8 +198,9 @@ mod tests {
     use super::*;
     use crate::cloud::tests::{claim, cloud};
     use aws_sdk_ec2::operation::create_flow_logs::CreateFlowLogsOutput;
-    use aws_sdk_ec2::types::UnsuccessfulItemError;
+    use aws_sdk_ec2::types::{UnsuccessfulItem, UnsuccessfulItemError};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use platctl_engine::Class;
 
     fn log() -> aws_sdk_ec2::types::builders::FlowLogBuilder {
         let builder = aws_sdk_ec2::types::FlowLog::builder().flow_log_id("fl-1").resource_id("vpc-1");

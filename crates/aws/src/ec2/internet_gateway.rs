@@ -2,14 +2,14 @@
 
 use aws_sdk_ec2::types::{Filter, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{InternetGatewayId, VpcId};
 
@@ -122,8 +122,7 @@ impl Kind for InternetGateway {
         let call = cloud.ec2.create_internet_gateway().tag_specifications(tags);
         let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateInternetGateway", e))?;
         let id = answer.internet_gateway().and_then(|gateway| gateway.internet_gateway_id());
-        let none = || CloudError::new(Class::Interrupted, "ec2:CreateInternetGateway", "no id in the answer");
-        id.map(Id::from).ok_or_else(none)
+        made("ec2:CreateInternetGateway", id)
     }
 
     async fn update(

@@ -15,11 +15,11 @@ pub mod vpc_endpoint;
 
 use std::collections::HashMap;
 
-use aws_sdk_ec2::types::{Filter, RouteTable};
-use platctl_engine::{CloudResult, Id, Kind, Live, Phase};
+use aws_sdk_ec2::types::{Filter, RouteTable, UnsuccessfulItem};
+use platctl_engine::{CloudError, CloudResult, Id, Kind, Live, Phase};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{classify, cloud_error};
 use crate::tags::filter;
 
 /// How many values EC2 takes in one filter.
@@ -79,4 +79,13 @@ pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<String>> {
     let mut names: Vec<String> = usual.filter_map(|zone| zone.zone_name().map(ToOwned::to_owned)).collect();
     names.sort();
     Ok(names)
+}
+
+/// Success of the call says nothing about its items.
+pub(crate) fn each_succeeded(operation: &str, items: &[UnsuccessfulItem]) -> CloudResult<()> {
+    let Some(error) = items.iter().find_map(|item| item.error()) else { return Ok(()) };
+    let message = error.message().unwrap_or("was not done");
+    let mut failure = CloudError::new(classify(operation, error.code(), message, 400), operation, message);
+    failure.code = error.code().map(ToOwned::to_owned);
+    Err(failure)
 }

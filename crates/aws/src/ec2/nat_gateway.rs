@@ -2,14 +2,14 @@
 
 use aws_sdk_ec2::types::{ConnectivityType, Filter, NatGatewayState, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{AllocationId, NatGatewayId, SubnetId};
 
@@ -151,8 +151,7 @@ impl Kind for NatGateway {
             .tag_specifications(ec2_specification(ResourceType::Natgateway, &spec.tags, &claim.owner));
         let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateNatGateway", e))?;
         let id = answer.nat_gateway().and_then(|gateway| gateway.nat_gateway_id());
-        let none = || CloudError::new(Class::Interrupted, "ec2:CreateNatGateway", "no id in the answer");
-        id.map(Id::from).ok_or_else(none)
+        made("ec2:CreateNatGateway", id)
     }
 
     async fn update(

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{id_filters, route_tables};
 use crate::Cloud;
 use crate::errors::cloud_error;
+use crate::tags::by_key;
 use crate::types::{Cidr, InternetGatewayId, NatGatewayId, RouteTableId};
 
 /// One route of a route table. Its id is our own, `rtb-…|0.0.0.0/0`: AWS gives it none.
@@ -138,14 +139,7 @@ impl Kind for Route {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let id = |spec: &Spec| id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block);
-        let ids: Vec<Option<Id>> = wanted.iter().map(|wanted| wanted.spec.as_ref().map(id)).collect();
-        let known: Vec<Id> = ids.iter().flatten().cloned().collect();
-        let found: Vec<Id> = read(cloud, &known).await?.into_iter().flatten().map(|live| live.id).collect();
-        let candidate = |id: Option<Id>| {
-            id.filter(|id| found.contains(id)).map(|id| Candidate { id, owner: None }).into_iter().collect()
-        };
-        Ok(ids.into_iter().map(candidate).collect())
+        by_key(cloud, wanted, |spec| id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block)).await
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {

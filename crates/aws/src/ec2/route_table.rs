@@ -2,14 +2,14 @@
 
 use aws_sdk_ec2::types::ResourceType;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order, route_tables};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{RouteTableId, VpcId};
 
@@ -96,8 +96,7 @@ impl Kind for RouteTable {
             .tag_specifications(ec2_specification(ResourceType::RouteTable, &spec.tags, &claim.owner));
         let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateRouteTable", e))?;
         let id = answer.route_table().and_then(|table| table.route_table_id());
-        let none = || CloudError::new(Class::Interrupted, "ec2:CreateRouteTable", "no id in the answer");
-        id.map(Id::from).ok_or_else(none)
+        made("ec2:CreateRouteTable", id)
     }
 
     async fn update(
@@ -122,6 +121,7 @@ mod tests {
     use crate::cloud::tests::{claim, cloud};
     use aws_sdk_ec2::operation::create_route_table::CreateRouteTableOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use platctl_engine::Class;
 
     #[tokio::test]
     async fn a_repeated_creation_carries_the_same_token() {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::{id_filters, in_order, route_tables};
 use crate::Cloud;
 use crate::errors::cloud_error;
+use crate::tags::by_key;
 use crate::types::{RouteTableId, SubnetId};
 
 /// Which route table a subnet uses. Its id is the subnet's: a subnet has at most one, and AWS's own id of it
@@ -86,15 +87,7 @@ impl Kind for RouteTableAssociation {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let subnet =
-            |wanted: &Wanted<Self>| wanted.spec.as_ref().map(|spec| Id::from(spec.subnet_id.as_str()));
-        let ids: Vec<Option<Id>> = wanted.iter().map(subnet).collect();
-        let known: Vec<Id> = ids.iter().flatten().cloned().collect();
-        let found: Vec<Id> = read(cloud, &known).await?.into_iter().flatten().map(|live| live.id).collect();
-        let candidate = |id: Option<Id>| {
-            id.filter(|id| found.contains(id)).map(|id| Candidate { id, owner: None }).into_iter().collect()
-        };
-        Ok(ids.into_iter().map(candidate).collect())
+        by_key(cloud, wanted, |spec| Id::from(spec.subnet_id.as_str())).await
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {

@@ -2,14 +2,14 @@
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{id_filters, in_order};
+use super::{id_filters, in_order, security_group_rule};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{SecurityGroupId, VpcId};
 
@@ -55,12 +55,8 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
 
 /// The rules that AWS put in by itself: everything may go out, and nobody's tags on them.
 async fn default_rules(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<SecurityGroupRule>> {
-    let mut rules = Vec::new();
-    for filter in id_filters("group-id", ids.iter().map(Id::as_str)) {
-        let pages = cloud.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
-        let page: Result<Vec<_>, _> = pages.collect().await;
-        rules.extend(page.map_err(|e| cloud_error("ec2:DescribeSecurityGroupRules", e))?);
-    }
+    let mut rules =
+        security_group_rule::read(cloud, id_filters("group-id", ids.iter().map(Id::as_str))).await?;
     rules.retain(|rule| {
         let everywhere = rule.cidr_ipv4() == Some("0.0.0.0/0") || rule.cidr_ipv6() == Some("::/0");
         let everything = rule.is_egress() == Some(true) && rule.ip_protocol() == Some("-1");
@@ -177,8 +173,7 @@ impl Kind for SecurityGroup {
             .description(&spec.description)
             .tag_specifications(ec2_specification(ResourceType::SecurityGroup, &spec.tags, &claim.owner));
         let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateSecurityGroup", e))?;
-        let none = || CloudError::new(Class::Interrupted, "ec2:CreateSecurityGroup", "no id in the answer");
-        answer.group_id().map(Id::from).ok_or_else(none)
+        made("ec2:CreateSecurityGroup", answer.group_id())
     }
 
     async fn update(

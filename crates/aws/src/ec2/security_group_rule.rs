@@ -5,14 +5,14 @@ use aws_sdk_ec2::types::{
     SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, SecurityGroupId, SecurityGroupRuleId};
 
@@ -91,7 +91,7 @@ platctl_engine::outputs! {
     }
 }
 
-async fn read(
+pub(super) async fn read(
     cloud: &Cloud,
     filters: Vec<Filter>,
 ) -> CloudResult<Vec<aws_sdk_ec2::types::SecurityGroupRule>> {
@@ -166,11 +166,6 @@ fn request(spec: &Spec) -> SecurityGroupRuleRequest {
         .build()
 }
 
-fn made(ids: Option<&aws_sdk_ec2::types::SecurityGroupRule>, operation: &str) -> CloudResult<Id> {
-    let id = ids.and_then(|rule| rule.security_group_rule_id()).map(Id::from);
-    id.ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no id in the answer"))
-}
-
 impl Kind for SecurityGroupRule {
     const NAME: &'static str = "ec2.SecurityGroupRule";
     const REPLACE_ON: &'static [&'static str] = &["/group_id", "/direction"];
@@ -243,14 +238,20 @@ impl Kind for SecurityGroupRule {
                 let call = cloud.ec2.authorize_security_group_ingress().group_id(group);
                 let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
                 let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
-                made(answer.security_group_rules().first(), operation)
+                made(
+                    operation,
+                    answer.security_group_rules().first().and_then(|rule| rule.security_group_rule_id()),
+                )
             }
             Direction::Egress => {
                 let operation = "ec2:AuthorizeSecurityGroupEgress";
                 let call = cloud.ec2.authorize_security_group_egress().group_id(group);
                 let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
                 let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
-                made(answer.security_group_rules().first(), operation)
+                made(
+                    operation,
+                    answer.security_group_rules().first().and_then(|rule| rule.security_group_rule_id()),
+                )
             }
         }
     }

@@ -2,14 +2,14 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
+    SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order, phase};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, SubnetId, VpcId};
 
@@ -135,8 +135,7 @@ impl Kind for Subnet {
             .tag_specifications(ec2_specification(ResourceType::Subnet, &spec.tags, &claim.owner));
         let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateSubnet", e))?;
         let id = answer.subnet().and_then(|subnet| subnet.subnet_id());
-        id.map(Id::from)
-            .ok_or_else(|| CloudError::new(Class::Interrupted, "ec2:CreateSubnet", "no id in the answer"))
+        made("ec2:CreateSubnet", id)
     }
 
     async fn update(

@@ -3,15 +3,15 @@
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tenancy, VpcAttributeName};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{id_filters, in_order, phase};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, VpcId};
 
@@ -190,8 +190,7 @@ impl Kind for Vpc {
             .tag_specifications(ec2_specification(ResourceType::Vpc, &spec.tags, &claim.owner));
         let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateVpc", e))?;
         let id = answer.vpc().and_then(|vpc| vpc.vpc_id());
-        id.map(Id::from)
-            .ok_or_else(|| CloudError::new(Class::Interrupted, "ec2:CreateVpc", "no id in the answer"))
+        made("ec2:CreateVpc", id)
     }
 
     async fn update(

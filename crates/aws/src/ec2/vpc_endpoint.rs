@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, State, VpcEndpointType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{id_filters, in_order, phase};
-use crate::errors::{classify, cloud_error};
+use super::{each_succeeded, id_filters, in_order, phase};
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId, VpcId};
 use crate::{Cloud, Policy};
@@ -232,8 +232,7 @@ impl Kind for VpcEndpoint {
             .tag_specifications(ec2_specification(ResourceType::VpcEndpoint, &spec.tags, &claim.owner));
         let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateVpcEndpoint", e))?;
         let id = answer.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id());
-        let none = || CloudError::new(Class::Interrupted, "ec2:CreateVpcEndpoint", "no id in the answer");
-        id.map(Id::from).ok_or_else(none)
+        made("ec2:CreateVpcEndpoint", id)
     }
 
     async fn update(
@@ -251,13 +250,7 @@ impl Kind for VpcEndpoint {
         let operation = "ec2:DeleteVpcEndpoints";
         let call = cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(live.id.as_str());
         let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
-        // Success of the call says nothing about its items.
-        let Some(error) = answer.unsuccessful().iter().find_map(|item| item.error()) else { return Ok(()) };
-        let message = error.message().unwrap_or("was not deleted");
-        let mut failure =
-            CloudError::new(classify(operation, error.code(), message, 400), operation, message);
-        failure.code = error.code().map(ToOwned::to_owned);
-        Err(failure)
+        each_succeeded(operation, answer.unsuccessful())
     }
 }
 
@@ -269,7 +262,7 @@ mod tests {
     use aws_sdk_ec2::operation::modify_vpc_endpoint::ModifyVpcEndpointOutput;
     use aws_sdk_ec2::types::{UnsuccessfulItem, UnsuccessfulItemError};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
-    use platctl_engine::Phase;
+    use platctl_engine::{Class, Phase};
     use serde_json::json;
 
     fn endpoint(state: &str) -> Live<VpcEndpoint> {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 use crate::errors::cloud_error;
+use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
 /// An attachment. Its id is our own, `ROLE|ARN`. Attachments that others made are left alone.
@@ -94,13 +95,7 @@ impl Kind for PolicyAttachment {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let ids: Vec<Option<Id>> = wanted.iter().map(|wanted| wanted.spec.as_ref().map(id_of)).collect();
-        let known: Vec<Id> = ids.iter().flatten().cloned().collect();
-        let found: Vec<Id> = read(cloud, &known).await?.into_iter().flatten().map(|live| live.id).collect();
-        let candidate = |id: Option<Id>| {
-            id.filter(|id| found.contains(id)).map(|id| Candidate { id, owner: None }).into_iter().collect()
-        };
-        Ok(ids.into_iter().map(candidate).collect())
+        by_key(cloud, wanted, id_of).await
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {

@@ -8,7 +8,7 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, KeyId};
 use crate::{Cloud, Policy};
@@ -237,8 +237,7 @@ impl Kind for Key {
             .set_policy(spec.policy.as_ref().map(Policy::to_json))
             .set_tags(Some(tags));
         let answer = call.send().await.map_err(|e| cloud_error("kms:CreateKey", e))?;
-        let none = || CloudError::new(Class::Interrupted, "kms:CreateKey", "no id in the answer");
-        answer.key_metadata().map(|key| Id::from(key.key_id())).ok_or_else(none)
+        made("kms:CreateKey", answer.key_metadata().map(|key| key.key_id()))
     }
 
     /// A disabled key takes no change of its rotation: enable, rotate, disable, in this order.
