@@ -19,6 +19,44 @@ pub struct Cloud {
     pub s3: aws_sdk_s3::Client,
     /// CloudWatch Logs of this region.
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// ACM of this region.
+    pub acm: aws_sdk_acm::Client,
+    /// Application Auto Scaling of this region.
+    pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    /// AWS Backup of this region.
+    pub backup: aws_sdk_backup::Client,
+    /// CloudFront, which is global.
+    pub cloudfront: aws_sdk_cloudfront::Client,
+    /// CloudWatch of this region.
+    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    /// CodeBuild of this region.
+    pub codebuild: aws_sdk_codebuild::Client,
+    /// CodeCommit of this region.
+    pub codecommit: aws_sdk_codecommit::Client,
+    /// CodeConnections of this region.
+    pub codeconnections: aws_sdk_codeconnections::Client,
+    /// CodePipeline of this region.
+    pub codepipeline: aws_sdk_codepipeline::Client,
+    /// ECR of this region.
+    pub ecr: aws_sdk_ecr::Client,
+    /// EKS of this region.
+    pub eks: aws_sdk_eks::Client,
+    /// Elastic Load Balancing of this region.
+    pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
+    /// EventBridge of this region.
+    pub events: aws_sdk_eventbridge::Client,
+    /// RDS of this region.
+    pub rds: aws_sdk_rds::Client,
+    /// Route 53, which is global.
+    pub route53: aws_sdk_route53::Client,
+    /// Secrets Manager of this region.
+    pub secretsmanager: aws_sdk_secretsmanager::Client,
+    /// SNS of this region.
+    pub sns: aws_sdk_sns::Client,
+    /// Systems Manager of this region.
+    pub ssm: aws_sdk_ssm::Client,
+    /// WAF of this region; what is for CloudFront lives in us-east-1.
+    pub wafv2: aws_sdk_wafv2::Client,
 }
 
 #[cfg(test)]
@@ -37,6 +75,25 @@ pub(crate) mod tests {
             kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[]),
             s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[]),
             logs: mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, &[]),
+            acm: mock_client!(aws_sdk_acm, RuleMode::Sequential, &[]),
+            autoscaling: mock_client!(aws_sdk_applicationautoscaling, RuleMode::Sequential, &[]),
+            backup: mock_client!(aws_sdk_backup, RuleMode::Sequential, &[]),
+            cloudfront: mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, &[]),
+            cloudwatch: mock_client!(aws_sdk_cloudwatch, RuleMode::Sequential, &[]),
+            codebuild: mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[]),
+            codecommit: mock_client!(aws_sdk_codecommit, RuleMode::Sequential, &[]),
+            codeconnections: mock_client!(aws_sdk_codeconnections, RuleMode::Sequential, &[]),
+            codepipeline: mock_client!(aws_sdk_codepipeline, RuleMode::Sequential, &[]),
+            ecr: mock_client!(aws_sdk_ecr, RuleMode::Sequential, &[]),
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[]),
+            elbv2: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, &[]),
+            events: mock_client!(aws_sdk_eventbridge, RuleMode::Sequential, &[]),
+            rds: mock_client!(aws_sdk_rds, RuleMode::Sequential, &[]),
+            route53: mock_client!(aws_sdk_route53, RuleMode::Sequential, &[]),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[]),
+            sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[]),
+            ssm: mock_client!(aws_sdk_ssm, RuleMode::Sequential, &[]),
+            wafv2: mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[]),
         }
     }
 

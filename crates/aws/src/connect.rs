@@ -188,7 +188,7 @@ impl Aws {
 
     fn clients(&self, region: &str) -> Cloud {
         let here = Region::new(region.to_owned());
-        let iam = Region::new(match self.identity.partition.as_str() {
+        let global = Region::new(match self.identity.partition.as_str() {
             "aws-cn" => "cn-north-1",
             "aws-us-gov" => "us-gov-west-1",
             _ => "us-east-1",
@@ -216,10 +216,29 @@ impl Aws {
             account: self.identity.account.clone(),
             partition: self.identity.partition.clone(),
             ec2: client!(aws_sdk_ec2, here),
-            iam: client!(aws_sdk_iam, iam),
+            iam: client!(aws_sdk_iam, global),
             kms: client!(aws_sdk_kms, here),
             s3: aws_sdk_s3::Client::from_conf(s3),
             logs: client!(aws_sdk_cloudwatchlogs, here),
+            acm: client!(aws_sdk_acm, here),
+            autoscaling: client!(aws_sdk_applicationautoscaling, here),
+            backup: client!(aws_sdk_backup, here),
+            cloudfront: client!(aws_sdk_cloudfront, global),
+            cloudwatch: client!(aws_sdk_cloudwatch, here),
+            codebuild: client!(aws_sdk_codebuild, here),
+            codecommit: client!(aws_sdk_codecommit, here),
+            codeconnections: client!(aws_sdk_codeconnections, here),
+            codepipeline: client!(aws_sdk_codepipeline, here),
+            ecr: client!(aws_sdk_ecr, here),
+            eks: client!(aws_sdk_eks, here),
+            elbv2: client!(aws_sdk_elasticloadbalancingv2, here),
+            events: client!(aws_sdk_eventbridge, here),
+            rds: client!(aws_sdk_rds, here),
+            route53: client!(aws_sdk_route53, global),
+            secretsmanager: client!(aws_sdk_secretsmanager, here),
+            sns: client!(aws_sdk_sns, here),
+            ssm: client!(aws_sdk_ssm, here),
+            wafv2: client!(aws_sdk_wafv2, here),
         }
     }
 }

@@ -2,20 +2,39 @@
 //!
 //! A kind's file states everything about the kind; [`registry`] has one line for each.
 
+pub mod acm;
+pub mod applicationautoscaling;
+pub mod backup;
 mod budget;
 mod cloud;
+pub mod cloudfront;
+pub mod cloudwatch;
+pub mod codebuild;
+pub mod codecommit;
+pub mod codeconnections;
+pub mod codepipeline;
 mod connect;
 pub mod ec2;
+pub mod ecr;
+pub mod eks;
+pub mod elbv2;
 pub mod errors;
+pub mod events;
 pub mod iam;
 pub mod kms;
 pub mod logs;
 pub mod policy;
+pub mod rds;
 pub mod registry;
+pub mod route53;
 pub mod s3;
+pub mod secretsmanager;
+pub mod sns;
+pub mod ssm;
 pub mod tags;
 mod transport;
 pub mod types;
+pub mod wafv2;
 
 pub use cloud::Cloud;
 pub use connect::{Aws, ConnectError, Identity, Options, connect};

@@ -6,6 +6,17 @@ use platctl_engine::{AnyKind, Bound, Facts, Kind};
 
 use crate::Cloud;
 
+/// A kind as the conformance tests take it.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// What it states about itself.
+    pub facts: Facts,
+    /// Its example, as a stack file would state it.
+    pub example: serde_json::Value,
+    /// See [`Kind::variations`].
+    pub variations: Vec<(&'static str, serde_json::Value)>,
+}
+
 macro_rules! kinds {
     ($($kind:path),* $(,)?) => {
         /// The kind of this name, bound to the clients of a region; none when there is no such kind.
@@ -23,12 +34,14 @@ macro_rules! kinds {
             vec![$(Facts::of::<$kind>()),*]
         }
 
-        #[cfg(test)]
-        fn examples() -> Vec<(Facts, serde_json::Value)> {
-            vec![$((
-                Facts::of::<$kind>(),
-                serde_json::to_value(<$kind as Kind>::example()).unwrap(),
-            )),*]
+        /// Of every kind a typical spec, and other values that its fields can have.
+        #[must_use]
+        pub fn samples() -> Vec<Sample> {
+            vec![$(Sample {
+                facts: Facts::of::<$kind>(),
+                example: serde_json::to_value(<$kind as Kind>::example()).unwrap_or_default(),
+                variations: <$kind as Kind>::variations(),
+            }),*]
         }
     };
 }
@@ -66,7 +79,7 @@ mod tests {
 
     #[test]
     fn examples_are_valid_and_normal() {
-        for (facts, example) in examples() {
+        for Sample { facts, example, .. } in samples() {
             let once = bound(facts.name).resolve(example.clone()).unwrap();
             assert_eq!(once, example, "{} is not normal", facts.name);
         }
@@ -76,7 +89,7 @@ mod tests {
     /// of an unknown field.
     #[test]
     fn every_stated_path_is_a_field_of_the_spec() {
-        for (facts, example) in examples() {
+        for Sample { facts, example, .. } in samples() {
             let lists = [
                 facts.replace_on,
                 facts.write_only,
@@ -98,7 +111,7 @@ mod tests {
 
     #[test]
     fn unknown_fields_are_refused() {
-        for (facts, mut example) in examples() {
+        for Sample { facts, mut example, .. } in samples() {
             example["no_such_field"] = true.into();
             assert!(bound(facts.name).resolve(example).is_err(), "{}", facts.name);
         }
@@ -115,7 +128,7 @@ mod tests {
                 for action in list {
                     let (service, verb) = action.split_once(':').unwrap();
                     assert!(
-                        service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()),
+                        service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
                         "{action}"
                     );
                     assert!(verb.starts_with(|c: char| c.is_ascii_uppercase()), "{action}");
@@ -127,16 +140,16 @@ mod tests {
     #[test]
     fn every_file_of_a_service_is_registered() {
         let registered: BTreeSet<String> = facts().iter().map(|facts| facts.name.to_lowercase()).collect();
-        for service in ["ec2", "iam", "kms", "logs", "s3"] {
-            for file in std::fs::read_dir(format!("{}/src/{service}", env!("CARGO_MANIFEST_DIR"))).unwrap() {
+        let folders = std::fs::read_dir(format!("{}/src", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        for folder in folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+            let service = folder.file_name().unwrap().to_str().unwrap().to_owned();
+            for file in std::fs::read_dir(&folder).unwrap() {
                 let path = file.unwrap().path();
                 let stem = path.file_stem().unwrap().to_str().unwrap().replace('_', "");
                 let source = std::fs::read_to_string(&path).unwrap();
                 if source.contains("impl Kind for") {
-                    assert!(
-                        registered.contains(&format!("{service}.{stem}")),
-                        "{service}/{stem} is not registered"
-                    );
+                    let name = format!("{service}.{stem}");
+                    assert!(registered.contains(&name), "{name} is not registered");
                 }
             }
         }

@@ -40,6 +40,7 @@ const LAYER: &[(&str, &str)] = layer![
     "rules/quotas.py",
     "rules/registry.py",
     "rules/security_groups.py",
+    "store.py",
     "throttle.py",
     "timeline.py",
     "tokens.py",

@@ -220,6 +220,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// A typical spec: documentation, and the subject of the conformance tests.
     fn example() -> Self::Spec<Resolved>;
 
+    /// Other values that fields of the example can have, by path: what a user may change it to, in place or
+    /// by a replacement. The conformance tests make each change on its own.
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
+    }
+
     /// Checks what types cannot say.
     ///
     /// # Errors

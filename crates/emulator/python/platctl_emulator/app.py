@@ -11,6 +11,7 @@ from .control import Control
 from .faults import AFTER, BEFORE, Broken, Faults, Hold
 from .profile import Profile
 from .recording import Recording, open_params
+from .store import STORE
 from .throttle import Throttle
 from .timeline import TIMELINE
 from .tokens import Tokens
@@ -94,6 +95,7 @@ class App:
         with self.moto.lock:
             self.moto.reset()
             TIMELINE.clear()
+            STORE.clear()
             self.tokens.clear()
         self.profile.restore()
         self.faults.clear()

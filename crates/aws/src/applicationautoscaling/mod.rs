@@ -1,0 +1,1 @@
+//! Application Auto Scaling: the number of Aurora readers.

@@ -1,0 +1,1 @@
+//! CloudFront: the content delivery network.

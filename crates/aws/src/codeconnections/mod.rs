@@ -1,0 +1,1 @@
+//! CodeConnections: sources outside of AWS.

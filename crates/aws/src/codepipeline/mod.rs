@@ -1,0 +1,1 @@
+//! CodePipeline: the way of a commit to production.

@@ -1,0 +1,1 @@
+//! EKS: clusters, their nodes, and who may do what with them.

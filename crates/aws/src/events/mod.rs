@@ -1,0 +1,1 @@
+//! EventBridge: what happens because something happened.

@@ -1,0 +1,1 @@
+//! RDS: Aurora clusters, their instances, and what both are configured with.

@@ -1,0 +1,1 @@
+//! WAF: what requests are let through.

@@ -1,0 +1,19 @@
+"""What the layer itself keeps: things of services that moto does not know."""
+
+
+class Store:
+    """Dictionaries by account, region and kind of thing; forgotten at a reset. To be used under moto's lock."""
+
+    def __init__(self):
+        self._things = {}
+
+    def of(self, call, kind):
+        """The things of a kind, in the account and region of a call."""
+        return self._things.setdefault((call.account, call.region, kind), {})
+
+    def clear(self):
+        """Forgets everything."""
+        self._things.clear()
+
+
+STORE = Store()

@@ -1,0 +1,183 @@
+//! What every kind has to do, tried on its own example: registering a kind is what gets it tested.
+
+mod placeholders;
+
+use std::fs;
+
+use platctl_aws::registry::{Sample, samples};
+use serde_json::{Map, Value, json};
+
+use crate::world::World;
+
+const SUBJECT: &str = "subject";
+
+/// The kinds of a service, each in an AWS of its own.
+fn conform(service: &str) {
+    let only = std::env::var("PLATCTL_TEST_KIND").unwrap_or_default();
+    let world = World::new();
+    let of_service = |sample: &Sample| sample.facts.name.split('.').next() == Some(service);
+    let kinds: Vec<Sample> = samples().into_iter().filter(of_service).collect();
+    assert!(!kinds.is_empty(), "no kind is registered for {service}");
+    for sample in kinds.iter().filter(|sample| sample.facts.name.contains(&only)) {
+        world.reset();
+        Trial { world: &world, sample }.run();
+    }
+}
+
+macro_rules! services {
+    ($($service:ident),* $(,)?) => {
+        const SERVICES: &[&str] = &[$(stringify!($service)),*];
+        $(#[test]
+        fn $service() {
+            conform(stringify!($service));
+        })*
+    };
+}
+
+services! { ec2, iam, kms, logs, s3 }
+
+#[test]
+fn every_service_is_tried() {
+    for sample in samples() {
+        let service = sample.facts.name.split('.').next().unwrap();
+        assert!(SERVICES.contains(&service), "{service} is not in the list above");
+    }
+}
+
+struct Trial<'a> {
+    world: &'a World,
+    sample: &'a Sample,
+}
+
+impl Trial<'_> {
+    fn run(&self) {
+        let example = self.sample.example.clone();
+        self.say("create");
+        self.write(&example, false);
+        self.apply();
+        self.in_order();
+        for (path, value) in &self.sample.variations {
+            self.change(&example, path, value);
+        }
+        self.adoption(&example);
+        self.destruction();
+    }
+
+    /// What is being tried, for whoever reads a failure.
+    #[expect(clippy::print_stderr, reason = "shown only when the test fails")]
+    fn say(&self, what: &str) {
+        eprintln!("{}: {what}", self.sample.facts.name);
+    }
+
+    /// Writes a stack of the subject and of all that its spec refers to.
+    fn write(&self, spec: &Value, protect: bool) {
+        let mut resources = Map::new();
+        let mut subject = placeholders::referring(spec, &self.sample.facts, &mut resources);
+        subject["kind"] = self.sample.facts.name.into();
+        resources.insert(SUBJECT.into(), subject);
+        let stack = json!({
+            "stack": "conformance", "region": crate::world::REGION, "protect": protect, "resources": resources,
+        });
+        self.world.file("stack.yaml", &serde_json::to_string_pretty(&stack).unwrap());
+    }
+
+    #[track_caller]
+    fn apply(&self) {
+        self.world.platctl("apply stack.yaml --yes --allow-data-loss").expect(0);
+    }
+
+    /// Nothing is left to be done.
+    #[track_caller]
+    fn in_order(&self) {
+        self.world.platctl("plan stack.yaml --detailed-exitcode").expect(0);
+    }
+
+    /// What the plan says of the subject: `create`, `update`, `replace`, `delete`.
+    #[track_caller]
+    fn planned(&self) -> (String, Value) {
+        let ended = self.world.platctl("plan stack.yaml --json --allow-data-loss").expect(0);
+        let lines = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut steps = lines.filter(|line| line["type"] == "step").map(|line| line["step"].clone());
+        let step = steps.find(|step| step["address"] == SUBJECT);
+        let Some(step) = step else { return ("no_op".into(), Value::Null) };
+        let action = match &step["action"] {
+            Value::String(action) => action.clone(),
+            action => action.as_object().and_then(|map| map.keys().next().cloned()).unwrap_or_default(),
+        };
+        (action, step.clone())
+    }
+
+    fn change(&self, example: &Value, path: &str, value: &Value) {
+        self.say(&format!("{path} to {value}"));
+        let facts = &self.sample.facts;
+        let state = self.world.path().join("state/conformance.json");
+        let before = fs::read(&state).unwrap();
+        let mut changed = example.clone();
+        set(&mut changed, path, value.clone());
+        assert_ne!(&changed, example, "{path} is no change");
+        self.write(&changed, false);
+        let (action, step) = self.planned();
+        let replaces =
+            facts.replace_on.iter().any(|fixed| path == *fixed || path.starts_with(&format!("{fixed}/")));
+        assert_eq!(action, if replaces { "replace" } else { "update" }, "{} {path}: {step:#}", facts.name);
+        if replaces && facts.holds_data {
+            self.write(&changed, true);
+            self.world.platctl("plan stack.yaml").expect(1);
+            self.write(&changed, false);
+        }
+        self.apply();
+        self.in_order();
+        let unseen = facts.write_only.iter().any(|hidden| path.starts_with(hidden));
+        if !replaces && !unseen {
+            // With the earlier state, the change looks as if somebody else had made it.
+            fs::write(&state, &before).unwrap();
+        }
+        self.write(example, false);
+        if example.pointer(path).is_some() && !unseen && !replaces {
+            let (action, step) = self.planned();
+            assert_eq!(action, "update", "{} does not see the drift of {path}: {step:#}", facts.name);
+        }
+        self.apply();
+        self.in_order();
+    }
+
+    /// Without any state, everything is found again and nothing is made twice.
+    fn adoption(&self, example: &Value) {
+        self.say("adoption");
+        self.write(example, false);
+        fs::remove_dir_all(self.world.path().join("state")).unwrap();
+        let (action, step) = self.planned();
+        assert!(
+            matches!(action.as_str(), "no_op" | "update"),
+            "{} is not found again: {action} {step:#}",
+            self.sample.facts.name
+        );
+        self.apply();
+        self.in_order();
+    }
+
+    /// After it, nothing is found any more.
+    fn destruction(&self) {
+        self.say("delete");
+        self.world.platctl("destroy stack.yaml --yes --allow-data-loss").expect(0);
+        fs::remove_dir_all(self.world.path().join("state")).unwrap();
+        let (action, step) = self.planned();
+        assert_eq!(action, "create", "{} is still there: {step:#}", self.sample.facts.name);
+    }
+}
+
+/// Sets the value at a JSON pointer, making what leads there.
+fn set(spec: &mut Value, path: &str, value: Value) {
+    let Some((parent, name)) = path.rsplit_once('/') else { return };
+    if !parent.is_empty() && spec.pointer(parent).is_none() {
+        set(spec, parent, json!({}));
+    }
+    let parent = spec.pointer_mut(parent).expect("a path into the spec");
+    if value.is_null() {
+        parent.as_object_mut().map(|map| map.remove(name));
+    } else if let Value::Array(list) = parent {
+        list[name.parse::<usize>().expect("an index")] = value;
+    } else {
+        parent[name] = value;
+    }
+}

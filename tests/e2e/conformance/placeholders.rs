@@ -1,0 +1,127 @@
+//! The things that examples refer to by made-up names, and which kinds make the real ones.
+
+use platctl_aws::registry::samples;
+use platctl_engine::Facts;
+use serde_json::{Map, Value, json};
+
+use super::set;
+
+/// A text in an example, the kind and output that stand for it, and how that resource differs from its
+/// kind's example.
+struct Placeholder {
+    text: &'static str,
+    kind: &'static str,
+    output: &'static str,
+    /// Resources of one kind that differ have different names.
+    name: &'static str,
+    /// Paths and JSON values.
+    changes: &'static [(&'static str, &'static str)],
+}
+
+const fn one(
+    text: &'static str,
+    kind: &'static str,
+    output: &'static str,
+    name: &'static str,
+    changes: &'static [(&'static str, &'static str)],
+) -> Placeholder {
+    Placeholder { text, kind, output, name, changes }
+}
+
+/// A text that contains another one stands before it.
+const PLACEHOLDERS: &[Placeholder] = &[
+    one("vpc-0123456789abcdef0", "ec2.Vpc", "vpc_id", "vpc", &[]),
+    one("vpc-0123456789abcdef1", "ec2.Vpc", "vpc_id", "vpc_1", &[("/cidr_block", r#""10.11.0.0/16""#)]),
+    one("subnet-0123456789abcdef0", "ec2.Subnet", "subnet_id", "subnet", &[]),
+    one(
+        "subnet-0123456789abcdef1",
+        "ec2.Subnet",
+        "subnet_id",
+        "subnet_1",
+        &[("/cidr_block", r#""10.10.16.0/20""#), ("/availability_zone", r#""eu-west-1b""#)],
+    ),
+    one("igw-0123456789abcdef0", "ec2.InternetGateway", "internet_gateway_id", "igw", &[]),
+    one("eipalloc-0123456789abcdef0", "ec2.ElasticIp", "allocation_id", "eip", &[]),
+    one("nat-0123456789abcdef0", "ec2.NatGateway", "nat_gateway_id", "nat", &[]),
+    one("rtb-0123456789abcdef0", "ec2.RouteTable", "route_table_id", "table", &[]),
+    one("rtb-0123456789abcdef1", "ec2.RouteTable", "route_table_id", "table_1", &[]),
+    one("sg-0123456789abcdef0", "ec2.SecurityGroup", "group_id", "group", &[]),
+    one(
+        "sg-0123456789abcdef1",
+        "ec2.SecurityGroup",
+        "group_id",
+        "group_1",
+        &[("/group_name", r#""example-1""#)],
+    ),
+    one("arn:aws:iam::123456789012:role/example", "iam.Role", "arn", "role", &[]),
+    one(
+        "arn:aws:iam::123456789012:role/other-example",
+        "iam.Role",
+        "arn",
+        "role_1",
+        &[("/role_name", r#""other-example""#)],
+    ),
+    one("example-role", "iam.Role", "role_name", "role", &[]),
+    one(
+        "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
+        "kms.Key",
+        "arn",
+        "key",
+        &[],
+    ),
+    one("01234567-89ab-cdef-0123-456789abcdef", "kms.Key", "key_id", "key", &[]),
+    one("arn:aws:logs:eu-west-1:123456789012:log-group:example", "logs.LogGroup", "arn", "log_group", &[]),
+    one("arn:aws:s3:::example-bucket", "s3.Bucket", "arn", "bucket", &[]),
+];
+
+/// The spec with references in place of made-up names. What they refer to is added to the resources.
+pub(super) fn referring(spec: &Value, subject: &Facts, resources: &mut Map<String, Value>) -> Value {
+    match spec {
+        Value::String(text) => replaced(text, subject, resources).into(),
+        Value::Array(list) => list.iter().map(|item| referring(item, subject, resources)).collect(),
+        Value::Object(map) => {
+            let referring = |(key, value): (&String, &Value)| {
+                (replaced(key, subject, resources), referring(value, subject, resources))
+            };
+            let mut referring = referring;
+            let mut new = Map::new();
+            for entry in map {
+                let (key, value) = referring(entry);
+                new.insert(key, value);
+            }
+            new.into()
+        }
+        other => other.clone(),
+    }
+}
+
+fn replaced(text: &str, subject: &Facts, resources: &mut Map<String, Value>) -> String {
+    for placeholder in PLACEHOLDERS {
+        // A thing that refers to another one of its own kind is not made here.
+        if let Some((before, after)) =
+            text.split_once(placeholder.text).filter(|_| placeholder.kind != subject.name)
+        {
+            prerequisite(placeholder, resources);
+            let after = replaced(after, subject, resources);
+            return format!("{before}${{{}.{}}}{after}", placeholder.name, placeholder.output);
+        }
+    }
+    text.to_owned()
+}
+
+fn prerequisite(placeholder: &Placeholder, resources: &mut Map<String, Value>) {
+    if resources.contains_key(placeholder.name) {
+        return;
+    }
+    let sample = samples().into_iter().find(|sample| sample.facts.name == placeholder.kind);
+    let sample = sample.unwrap_or_else(|| panic!("{} is not registered", placeholder.kind));
+    let mut spec = sample.example;
+    for (path, value) in placeholder.changes {
+        set(&mut spec, path, serde_json::from_str(value).expect("JSON"));
+    }
+    // Its place is taken before its own prerequisites are made, so that a circle would end.
+    resources.insert(placeholder.name.into(), json!({}));
+    let mut spec = referring(&spec, &sample.facts, resources);
+    spec["kind"] = placeholder.kind.into();
+    resources.insert(placeholder.name.into(), spec);
+}
