@@ -179,6 +179,14 @@ impl Aws {
         ec2::zones(&self.cloud(region)).await
     }
 
+    /// The region's list of the addresses that CloudFront comes from (`pl-…`); none where there is none.
+    ///
+    /// # Errors
+    /// What EC2 answers.
+    pub async fn cloudfront_prefix_list(&self, region: &str) -> CloudResult<Option<String>> {
+        ec2::prefix_list(&self.cloud(region), "com.amazonaws.global.cloudfront.origin-facing").await
+    }
+
     /// The clients of a region, made when first asked for.
     #[must_use]
     pub fn cloud(&self, region: &str) -> Arc<Cloud> {

@@ -99,11 +99,16 @@ impl Site {
     pub(crate) async fn graph(&self, stack: &Stack) -> Result<Graph, CliError> {
         let identity = self.aws.identity();
         let zones = if stack.needs_zones() { self.aws.zones(&self.region).await? } else { Vec::new() };
+        let cloudfront_prefix_list = match stack.needs_cloudfront() {
+            true => self.aws.cloudfront_prefix_list(&self.region).await?,
+            false => None,
+        };
         let context = Context {
             region: self.region.clone(),
             zones,
             account: identity.account.clone(),
             partition: identity.partition.clone(),
+            cloudfront_prefix_list,
         };
         build(stack, &context, &*self.aws)
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use platctl_engine::graph::Node;
 use platctl_engine::{Address, Declared, Handle, Kind};
+use serde_json::{Value, json};
 
 use crate::Context;
 use crate::error::Fault;
@@ -28,13 +29,17 @@ pub(crate) struct Declare<'a> {
     place: Span,
     protect: bool,
     tags: BTreeMap<String, String>,
+    /// The region of what is declared next.
+    scope: String,
     nodes: Vec<Placed>,
 }
 
 impl<'a> Declare<'a> {
     /// A collector for the block of this name, which stands at `place`.
     pub(crate) fn new(context: &'a Context, stack: &'a str, block: &'static str, place: Span) -> Self {
-        Self { context, stack, block, place, protect: false, tags: BTreeMap::new(), nodes: Vec::new() }
+        let scope = context.region.clone();
+        let tags = BTreeMap::new();
+        Self { context, stack, block, place, protect: false, tags, scope, nodes: Vec::new() }
     }
 
     pub(crate) const fn protect(mut self, protect: bool) -> Self {
@@ -60,6 +65,15 @@ impl<'a> Declare<'a> {
 
     pub(crate) const fn place(&self) -> Span {
         self.place
+    }
+
+    /// Whether the stack protects what holds data.
+    pub(crate) const fn protects(&self) -> bool {
+        self.protect
+    }
+
+    pub(crate) const fn block(&self) -> &'static str {
+        self.block
     }
 
     pub(crate) const fn stack(&self) -> &'a str {
@@ -97,13 +111,70 @@ impl<'a> Declare<'a> {
         let node = Node {
             address: address.clone(),
             kind: K::NAME.to_owned(),
-            scope: self.context.region.clone(),
+            scope: self.scope.clone(),
             spec,
             after: after.iter().map(|address| (*address).clone()).collect(),
             protect: self.protect,
         };
         self.nodes.push(Placed { node, place: self.place });
         Ok(Handle::new(address))
+    }
+
+    /// Declares a resource from its spec as a stack file would state it, with the block's tags.
+    pub(crate) fn make<K: Kind>(&mut self, address: &str, spec: Value) -> Checked<Handle<K>> {
+        self.make_after(address, spec, &[])
+    }
+
+    /// The same for a resource that has to wait for others from which it takes nothing.
+    pub(crate) fn make_after<K: Kind>(
+        &mut self,
+        address: &str,
+        mut spec: Value,
+        after: &[&Address],
+    ) -> Checked<Handle<K>> {
+        if let Some(fields) = spec.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+            if K::TAGGED && K::SHARED_MAPS.contains(&"/tags") {
+                let tags = fields.entry("tags").or_insert_with(|| json!({}));
+                for (key, value) in self.tags(address) {
+                    if tags.get(&key).is_none() {
+                        tags[key] = value.into();
+                    }
+                }
+            }
+        }
+        let full = format!("{}.{address}", self.block);
+        let typed: K::Spec<Declared> = serde_json::from_value(spec).map_err(|error| {
+            vec![Fault::new(format!("`{full}` cannot be: {error}")).at(self.place, "in this block")]
+        })?;
+        self.declare_after(address, &typed, after)
+    }
+
+    /// Declares what follows in another region, until the next call.
+    pub(crate) fn region(&mut self, region: Option<&str>) {
+        self.scope = region.map_or_else(|| self.context.region.clone(), ToOwned::to_owned);
+    }
+
+    /// A fault of the block as a whole.
+    pub(crate) fn fault(&self, message: impl Into<String>) -> Vec<Fault> {
+        vec![Fault::new(message).at(self.place, "in this block")]
+    }
+
+    /// An ARN of this account, in the block's region.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        let Context { partition, account, .. } = self.context;
+        format!("arn:{partition}:{service}:{}:{account}:{resource}", self.scope)
+    }
+
+    /// An ARN of a service that has no regions: IAM.
+    pub(crate) fn global_arn(&self, service: &str, resource: &str) -> String {
+        let Context { partition, account, .. } = self.context;
+        format!("arn:{partition}:{service}::{account}:{resource}")
+    }
+
+    /// The ARN of a policy that AWS manages.
+    pub(crate) fn managed_policy(&self, name: &str) -> String {
+        format!("arn:{}:iam::aws:policy/{name}", self.context.partition)
     }
 
     /// All that was declared.

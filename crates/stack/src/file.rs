@@ -8,9 +8,15 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use crate::alerts::Alerts;
+use crate::cluster::Cluster;
+use crate::database::Database;
 use crate::de::At;
+use crate::delivery::Delivery;
+use crate::edge::Edge;
 use crate::names::{Account, Region, StackName, TagMap};
 use crate::network::Network;
+use crate::services::Services;
 
 /// The whole file. `resources:` is read from the tree, because its shape depends on each one's kind.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +33,18 @@ pub(crate) struct File {
     pub(crate) protect: bool,
     #[serde(default, deserialize_with = "block")]
     pub(crate) network: Option<Network>,
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) database: Option<Database>,
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) cluster: Option<Cluster>,
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) delivery: Option<Delivery>,
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) services: Option<Services>,
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) edge: Option<Edge>,
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) alerts: Option<Alerts>,
     #[serde(default, rename = "resources")]
     _resources: IgnoredAny,
     #[serde(default)]

@@ -6,8 +6,14 @@
 //!
 //! Nothing here calls AWS: what only AWS knows comes in as [`Context`].
 
+mod alerts;
+mod cluster;
+mod common;
+mod database;
 mod de;
 mod declare;
+mod delivery;
+mod edge;
 mod error;
 mod explain;
 mod file;
@@ -16,7 +22,9 @@ mod names;
 mod network;
 mod outputs;
 mod parse;
+mod platform;
 mod resources;
+mod services;
 mod set;
 mod source;
 mod stack;

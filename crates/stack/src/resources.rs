@@ -7,11 +7,12 @@ use serde_json::{Map, Value, json};
 use crate::de::{At, read};
 use crate::declare::Checked;
 use crate::error::{Fault, quoted, suggest};
+use crate::names::Region;
 use crate::source::Span;
 use crate::tree::{Key, Node, Part, Tree};
 
 /// Keys of a raw resource that are not its kind's.
-const OWN: [&str; 3] = ["kind", "depends_on", "protect"];
+const OWN: [&str; 4] = ["kind", "region", "depends_on", "protect"];
 /// The first words of blocks' addresses, now and later.
 const BLOCKS: [&str; 8] =
     ["network", "database", "cluster", "delivery", "gitops", "services", "edge", "alerts"];
@@ -22,6 +23,7 @@ pub(crate) struct RawResource {
     pub(crate) address: Address,
     pub(crate) key: Span,
     pub(crate) kind: At<String>,
+    pub(crate) region: Option<Region>,
     pub(crate) depends_on: Vec<At<String>>,
     pub(crate) protect: Option<bool>,
     pub(crate) spec: Value,
@@ -70,6 +72,7 @@ fn resource(key: &Key, node: &Node) -> Checked<RawResource> {
         return Err(vec![fault]);
     };
     let kind = read(kind, kind_key.span)?;
+    let region = option(node, "region")?;
     let depends_on = option(node, "depends_on")?.unwrap_or_default();
     let protect = option(node, "protect")?;
     let mut json = Json::default();
@@ -83,6 +86,7 @@ fn resource(key: &Key, node: &Node) -> Checked<RawResource> {
         address,
         key: key.span,
         kind,
+        region,
         depends_on,
         protect,
         spec,
@@ -172,6 +176,11 @@ impl Json {
 }
 
 impl RawResource {
+    /// The region that it lives in: its own, or the stack's.
+    pub(crate) fn region<'a>(&'a self, stack: &'a str) -> &'a str {
+        self.region.as_ref().map_or(stack, Region::as_str)
+    }
+
     /// Checks the spec against its kind, and completes it.
     pub(crate) fn declare(&self, spec: Value, region: &str, catalog: &dyn Catalog) -> Checked<Value> {
         let Some(kind) = catalog.bind(&self.kind.value, region) else {

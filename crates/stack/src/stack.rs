@@ -6,11 +6,12 @@ use platctl_engine::graph::Node as GraphNode;
 use platctl_engine::{Address, Catalog};
 use sha2::{Digest, Sha256};
 
-use crate::declare::{Checked, Declare, Placed, plain};
+use crate::declare::{Checked, Placed, plain};
 use crate::error::{Fault, StackErrors, errors, quoted, verdict};
 use crate::file::{Entries, File};
 use crate::interpolate::{Env, interpolate};
 use crate::outputs::Outputs;
+use crate::platform::Platform;
 use crate::resources::{Json, RawResource};
 use crate::source::{Sources, Span};
 use crate::tree::{Node, Tree};
@@ -27,6 +28,8 @@ pub struct Context {
     pub account: String,
     /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: String,
+    /// The region's list of the addresses that CloudFront comes from: `pl-…`.
+    pub cloudfront_prefix_list: Option<String>,
 }
 
 impl Context {
@@ -44,6 +47,7 @@ impl Context {
             zones: ('a'..='f').map(|letter| format!("{region}{letter}")).collect(),
             account: "000000000000".into(),
             partition: partition.into(),
+            cloudfront_prefix_list: Some("pl-00000000".into()),
         }
     }
 }
@@ -155,6 +159,12 @@ impl Stack {
         self.file.network.is_some()
     }
 
+    /// Whether [`Stack::nodes`] looks at the context's list of CloudFront's addresses.
+    #[must_use]
+    pub const fn needs_cloudfront(&self) -> bool {
+        self.file.edge.is_some()
+    }
+
     /// All resources that the stack declares, in this account and region: blocks first, then raw ones as
     /// they stand in the file. Every spec is complete and known to its kind, and every reference leads to
     /// an output that exists; cycles are left to the graph.
@@ -187,12 +197,7 @@ impl Stack {
 
     /// The resources of all blocks.
     fn blocks(&self, context: &Context) -> Checked<Vec<Placed>> {
-        let Some(network) = &self.file.network else { return Ok(Vec::new()) };
-        let place = self.root.get("network").map_or(Span::new(0, 0, 0), |(key, _)| key.span);
-        let mut declare = Declare::new(context, self.name(), "network", place).protect(self.file.protect);
-        declare.tag(self.file.tags.as_ref().map(|tags| &tags.value))?;
-        network.declare(&mut declare)?;
-        Ok(declare.finish())
+        Platform { file: &self.file, root: &self.root, context }.declare()
     }
 
     fn raw_node(
@@ -211,13 +216,13 @@ impl Stack {
                 None => faults.push(outputs.nowhere(&wanted.value, wanted.span)),
             }
         }
-        let spec = raw.declare(self.tagged(raw, context, catalog), &context.region, catalog);
+        let spec = raw.declare(self.tagged(raw, context, catalog), raw.region(&context.region), catalog);
         match spec {
             Ok(spec) if faults.is_empty() => {
                 let node = GraphNode {
                     address: raw.address.clone(),
                     kind: raw.kind.value.clone(),
-                    scope: context.region.clone(),
+                    scope: raw.region(&context.region).to_owned(),
                     spec,
                     after,
                     protect: raw.protect.unwrap_or(self.file.protect),
@@ -234,7 +239,7 @@ impl Stack {
     /// The spec with the stack's tags and a name below its own tags, where its kind takes any.
     fn tagged(&self, raw: &RawResource, context: &Context, catalog: &dyn Catalog) -> serde_json::Value {
         let mut spec = raw.spec.clone();
-        let is_tagged = catalog.bind(&raw.kind.value, &context.region).is_some_and(|kind| {
+        let is_tagged = catalog.bind(&raw.kind.value, raw.region(&context.region)).is_some_and(|kind| {
             let facts = kind.facts();
             facts.tagged && facts.shared_maps.contains(&"/tags")
         });

@@ -17,6 +17,13 @@ pub(crate) struct At<T> {
     pub(crate) span: Span,
 }
 
+impl<T> At<T> {
+    /// A value that nobody wrote: a default.
+    pub(crate) const fn made(value: T) -> Self {
+        Self { value, span: Span { source: 0, start: 0, len: 0 } }
+    }
+}
+
 /// The struct name by which the reader knows that the place is asked for as well.
 pub(super) const NAME: &str = "platctl At";
 

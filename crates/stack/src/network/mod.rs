@@ -15,6 +15,7 @@ use std::str::FromStr;
 use ipnet::Ipv4Net;
 use serde::Deserialize;
 
+use crate::common::Ground;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::file::Switch;
@@ -179,11 +180,20 @@ impl Network {
     }
 
     /// Declares all of the network's resources.
-    pub(crate) fn declare(&self, declare: &mut Declare<'_>) -> Checked<()> {
+    pub(crate) fn declare(&self, declare: &mut Declare<'_>) -> Checked<Ground> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
         let base = self.base(declare)?;
         let tables = self.routing(&base, declare)?;
         self.endpoints(&base, &tables, declare)?;
-        self.flow_logs(&base, declare)
+        self.flow_logs(&base, declare)?;
+        let tier = |tier| base.tier(tier).map(|(_, subnet)| subnet.clone()).collect();
+        Ok(Ground {
+            vpc: base.vpc.clone(),
+            cidr: self.cidr().to_string(),
+            zones: base.zones.iter().map(|zone| zone.name.clone()).collect(),
+            public: tier(Tier::Public),
+            private: tier(Tier::Private),
+            database: tier(Tier::Database),
+        })
     }
 }

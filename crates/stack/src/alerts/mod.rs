@@ -1,0 +1,107 @@
+//! The `alerts:` block: who is told when something is wrong, and what that is.
+
+mod alarms;
+mod dashboard;
+
+use platctl_aws::kms::key;
+use platctl_aws::sns::subscription::Subscription;
+use platctl_aws::sns::topic::{self, Topic};
+use platctl_engine::Handle;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::common::{key, service_uses_key};
+use crate::de::At;
+use crate::declare::{Checked, Declare};
+use crate::error::{Fault, quoted};
+use crate::names::TagMap;
+use crate::{database, edge, services};
+
+/// What `alerts:` says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Alerts {
+    /// Who gets a mail; AWS asks once whether it is wanted.
+    email: Option<At<Recipients>>,
+    /// Whether there is a dashboard. On unless switched off.
+    dashboard: Option<bool>,
+    thresholds: Thresholds,
+    tags: Option<At<TagMap>>,
+}
+
+/// One address, or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Recipients {
+    One(String),
+    Many(Vec<String>),
+}
+
+/// When an alarm goes off.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Thresholds {
+    /// CPU load of the database, in percent; 80 unless it is said.
+    database_cpu: Option<f64>,
+    /// Connections to the database; 800 unless it is said.
+    database_connections: Option<f64>,
+    /// Free memory of the database, in MiB; 1024 unless it is said.
+    database_memory_mib: Option<f64>,
+    /// How far readers lag behind the writer, in milliseconds; 1000 unless it is said.
+    replica_lag_ms: Option<f64>,
+    /// Failed requests (5xx) in 5 minutes; 25 unless it is said.
+    failed_requests: Option<f64>,
+}
+
+/// What is watched.
+pub(crate) struct Watched<'a> {
+    pub(crate) database: Option<&'a database::Parts>,
+    pub(crate) edge: Option<&'a edge::Parts>,
+    pub(crate) services: &'a [services::Parts],
+}
+
+impl Alerts {
+    /// Declares topic, alarms and dashboard.
+    pub(crate) fn declare(&self, watched: &Watched<'_>, declare: &mut Declare<'_>) -> Checked<()> {
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        let recipients = self.recipients()?;
+        let account = json!({"StringEquals": {"aws:SourceAccount": declare.context().account}});
+        let statements = ["cloudwatch.amazonaws.com", "events.amazonaws.com"];
+        let statements = statements.map(|service| service_uses_key(service, account.clone())).to_vec();
+        let key = key("", "Encrypts alerts", statements, declare)?;
+        let topic: Handle<Topic> = declare.make("topic", json!({
+            "name": declare.name("alerts"),
+            "kms_master_key_id": key.json(key::out::KEY_ID),
+        }))?;
+        for (number, address) in recipients.iter().enumerate() {
+            declare.make::<Subscription>(&format!("email.{}", number + 1), json!({
+                "topic_arn": topic.json(topic::out::ARN),
+                "protocol": "email",
+                "endpoint": address,
+            }))?;
+        }
+        self.alarms(&topic, watched, declare)?;
+        if self.dashboard.unwrap_or(true) {
+            self.board(watched, declare)?;
+        }
+        Ok(())
+    }
+
+    fn recipients(&self) -> Checked<Vec<String>> {
+        let Some(At { value, span }) = &self.email else { return Ok(Vec::new()) };
+        let all = match value {
+            Recipients::One(address) => vec![address.clone()],
+            Recipients::Many(addresses) => addresses.clone(),
+        };
+        let sound = |address: &&String| {
+            address.split_once('@').is_some_and(|(who, host)| !who.is_empty() && host.contains('.') && !address.contains(' '))
+        };
+        match all.iter().find(|address| !sound(address)) {
+            Some(wrong) => {
+                let fault = Fault::new(format!("{} is no mail address", quoted(wrong)));
+                Err(vec![fault.at(*span, "such as ops@example.com")])
+            }
+            None => Ok(all),
+        }
+    }
+}

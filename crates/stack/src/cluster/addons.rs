@@ -1,0 +1,153 @@
+//! The add-ons that EKS installs and keeps.
+
+use std::collections::BTreeMap;
+
+use platctl_aws::eks::addon::Addon;
+use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
+use platctl_aws::eks::node_group::NodeGroup;
+use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
+use platctl_aws::iam::role;
+use platctl_engine::{Address, Handle};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Cluster;
+use crate::common::{attach, policy, role};
+use crate::declare::{Checked, Declare};
+use crate::error::{Fault, suggest};
+
+/// Needed before a node is ready.
+const EARLY: [&str; 3] = ["eks-pod-identity-agent", "kube-proxy", "vpc-cni"];
+/// These run on nodes, and are degraded until there are some.
+const LATE: [&str; 2] = ["aws-ebs-csi-driver", "coredns"];
+const EBS: &str = "aws-ebs-csi-driver";
+
+/// What is wished of an add-on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Wish {
+    /// Whether it is there at all.
+    On(bool),
+    /// Which version, and how it is configured.
+    Tuned(Tuned),
+}
+
+/// An add-on that is tuned.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Tuned {
+    /// Such as v1.20.1-eksbuild.1; what EKS takes by default unless it is said.
+    version: Option<String>,
+    /// Its settings, as its schema says.
+    configuration: Option<BTreeMap<String, Value>>,
+}
+
+/// Lets pods take on a role through EKS Pod Identity, in this account only.
+pub(crate) fn pod_trust(declare: &Declare<'_>) -> Value {
+    policy([json!({
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {"StringEquals": {"aws:SourceAccount": declare.context().account}},
+    })])
+}
+
+impl Cluster {
+    /// Add-ons that nodes need to become ready.
+    pub(super) fn early_addons(
+        &self,
+        cluster: &Handle<EksCluster>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Vec<Address>> {
+        self.check_addons()?;
+        let mut made = Vec::new();
+        for name in EARLY {
+            made.extend(self.addon(name, cluster, &[], declare)?.map(|addon| addon.address().clone()));
+        }
+        Ok(made)
+    }
+
+    /// Add-ons that need nodes.
+    pub(super) fn late_addons(
+        &self,
+        cluster: &Handle<EksCluster>,
+        groups: &[Handle<NodeGroup>],
+        declare: &mut Declare<'_>,
+    ) -> Checked<()> {
+        let mut after: Vec<Address> = groups.iter().map(|group| group.address().clone()).collect();
+        if self.wants(EBS) {
+            let trust = pod_trust(declare);
+            let role = role("ebs_role", "ebs-csi", "The driver of EBS volumes", trust, declare)?;
+            let policy = attach("policy.ebs", &role, "service-role/AmazonEBSCSIDriverPolicy", declare)?;
+            let identity: Handle<PodIdentityAssociation> = declare.make_after("pod_identity.ebs", json!({
+                "cluster_name": cluster.json(cluster::out::NAME),
+                "namespace": "kube-system",
+                "service_account": "ebs-csi-controller-sa",
+                "role_arn": role.json(role::out::ARN),
+            }), &[policy.address()])?;
+            after.push(identity.address().clone());
+        }
+        let others = self.addons.keys().filter(|name| !EARLY.contains(&name.as_str()) && !LATE.contains(&name.as_str()));
+        for name in LATE.into_iter().chain(others.map(String::as_str)) {
+            self.addon(name, cluster, &after, declare)?;
+        }
+        Ok(())
+    }
+
+    fn wants(&self, name: &str) -> bool {
+        !matches!(self.addons.get(name).map(|wish| &wish.value), Some(Wish::On(false)))
+    }
+
+    fn addon(
+        &self,
+        name: &str,
+        cluster: &Handle<EksCluster>,
+        after: &[Address],
+        declare: &mut Declare<'_>,
+    ) -> Checked<Option<Handle<Addon>>> {
+        if !self.wants(name) {
+            return Ok(None);
+        }
+        let tuned = match self.addons.get(name).map(|wish| &wish.value) {
+            Some(Wish::Tuned(tuned)) => tuned.clone(),
+            _ => Tuned::default(),
+        };
+        let spec = json!({
+            "cluster_name": cluster.json(cluster::out::NAME),
+            "addon_name": name,
+            "addon_version": tuned.version,
+            "configuration_values": tuned.configuration,
+        });
+        let after: Vec<&Address> = after.iter().collect();
+        declare.make_after(&format!("addon.{name}"), spec, &after).map(Some)
+    }
+
+    fn check_addons(&self) -> Checked<()> {
+        let mut faults = Vec::new();
+        let known: Vec<&str> = KNOWN.iter().chain(&EARLY).chain(&LATE).copied().collect();
+        for (name, wish) in &self.addons {
+            if !known.contains(&name.as_str()) {
+                let fault = Fault::new(format!("EKS has no add-on `{name}`")).at(wish.span, "unknown add-on");
+                faults.push(fault.maybe_help(suggest(name, &known)));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+/// Others that AWS offers.
+const KNOWN: [&str; 13] = [
+    "adot",
+    "amazon-cloudwatch-observability",
+    "aws-efs-csi-driver",
+    "aws-guardduty-agent",
+    "aws-mountpoint-s3-csi-driver",
+    "cert-manager",
+    "eks-node-monitoring-agent",
+    "external-dns",
+    "fluent-bit",
+    "kube-state-metrics",
+    "metrics-server",
+    "prometheus-node-exporter",
+    "snapshot-controller",
+];

@@ -1,0 +1,171 @@
+//! Whether what `database:` says makes sense, before AWS is asked.
+
+use super::Database;
+use crate::common::Ground;
+use crate::de::At;
+use crate::declare::{Checked, Declare};
+use crate::error::{Fault, quoted};
+
+/// The families of instance classes that Aurora PostgreSQL runs on, newest last.
+const FAMILIES: [&str; 14] = [
+    "t3", "t4g", "r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "r8gd", "x2g", "r6in", "r8i",
+];
+const SIZES: [&str; 14] = [
+    "medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "32xlarge",
+    "48xlarge", "small", "micro", "metal-24xl",
+];
+/// The major versions of Aurora PostgreSQL that AWS offers.
+const MAJORS: std::ops::RangeInclusive<u16> = 13..=18;
+const INTERVALS: [u16; 7] = [0, 1, 5, 10, 15, 30, 60];
+const DEFAULT_CLASS: &str = "db.r6g.large";
+
+impl Database {
+    pub(super) fn check(&self, ground: &Ground, declare: &Declare<'_>) -> Checked<()> {
+        let mut faults = Vec::new();
+        if ground.zones.len() < 2 {
+            let fault = Fault::new(format!("Aurora needs two availability zones, this network has {}", ground.zones.len()));
+            faults.push(fault.at(declare.place(), "cannot be").help("set network.availability_zones to 2 or more"));
+        }
+        faults.extend(self.check_version());
+        let classes = [&self.writer.class, &self.readers.class];
+        faults.extend(classes.into_iter().flatten().filter_map(unknown_class));
+        faults.extend(self.check_counts());
+        faults.extend(self.check_times());
+        faults.extend(self.check_capacity(declare));
+        faults.extend(self.check_replica(declare));
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    fn check_version(&self) -> Option<Fault> {
+        let version = self.version.as_ref()?;
+        let major = version.value.split('.').next().and_then(|major| major.parse().ok());
+        let sound = version.value.split('.').all(|part| part.parse::<u16>().is_ok());
+        if sound && major.is_some_and(|major: u16| MAJORS.contains(&major)) {
+            return None;
+        }
+        let fault = Fault::new(format!("there is no Aurora PostgreSQL {}", quoted(&version.value)));
+        let help = format!("AWS offers {} to {}, such as \"16.8\"", MAJORS.start(), MAJORS.end());
+        Some(fault.at(version.span, "unknown version").help(help))
+    }
+
+    fn check_counts(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let readers = self.reader_count();
+        if let Some(count) = self.readers.count.as_ref().filter(|count| count.value > 15) {
+            faults.push(Fault::new("an Aurora cluster has at most 15 readers").at(count.span, "too many"));
+        }
+        if let Some(At { value, span }) = &self.readers.autoscale {
+            if value.max > 15 || value.max < readers {
+                let message = format!("readers scale from their count ({readers}) to at most 15, not to {}", value.max);
+                faults.push(Fault::new(message).at(*span, "`max` is out of range"));
+            }
+            if readers == 0 {
+                let fault = Fault::new("readers scale only when there is one to copy");
+                faults.push(fault.at(*span, "needs readers.count of 1 or more"));
+            }
+            if !(1..=100).contains(&value.cpu) {
+                faults.push(Fault::new("a load is 1 to 100 percent").at(*span, "`cpu` is none"));
+            }
+        }
+        faults
+    }
+
+    fn check_times(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        if let Some(days) = self.backup.retention_days.as_ref().filter(|days| !(1..=35).contains(&days.value)) {
+            let message = format!("Aurora keeps backups for 1 to 35 days, not {}", days.value);
+            faults.push(Fault::new(message).at(days.span, "this many days"));
+        }
+        if let Some(every) =
+            self.monitoring.interval_seconds.as_ref().filter(|every| !INTERVALS.contains(&every.value))
+        {
+            let fault = Fault::new(format!("monitoring cannot measure every {} seconds", every.value));
+            faults.push(fault.at(every.span, "not offered").help("0, 1, 5, 10, 15, 30 or 60"));
+        }
+        if let Some(days) = &self.monitoring.insights_days {
+            let offered = matches!(days.value, 0 | 7 | 731) || (days.value % 31 == 0 && days.value / 31 <= 23);
+            if !offered {
+                let fault = Fault::new(format!("Performance Insights does not keep data for {} days", days.value));
+                faults.push(fault.at(days.span, "not offered").help("0, 7, 731, or 31 times 1 to 23"));
+            }
+        }
+        faults
+    }
+
+    fn check_capacity(&self, declare: &Declare<'_>) -> Option<Fault> {
+        let serverless = [self.writer_class(), self.reader_class()].contains(&"db.serverless");
+        match &self.serverless {
+            Some(At { value, span }) => {
+                let steps = |acus: f64| (acus * 2.0).fract() == 0.0 && (0.0..=256.0).contains(&acus);
+                let sound = steps(value.min) && steps(value.max) && value.min <= value.max && value.max >= 1.0;
+                let message = "capacity is 0 to 256 ACUs in steps of a half, at most 1 or more, the least not above the most";
+                (!sound).then(|| Fault::new(message).at(*span, "cannot be"))
+            }
+            None if serverless => {
+                let fault = Fault::new("db.serverless needs to know how much capacity it may take");
+                Some(fault.at(declare.place(), "say it here").help("serverless: {min: 0.5, max: 8}"))
+            }
+            None => None,
+        }
+    }
+
+    fn check_replica(&self, declare: &Declare<'_>) -> Option<Fault> {
+        let replica = self.replica.as_ref()?;
+        let same = replica.region.value.as_str() == declare.context().region;
+        same.then(|| {
+            Fault::new("a replica for disasters lives in another region").at(replica.region.span, "the stack's own region")
+        })
+    }
+
+    pub(super) fn writer_class(&self) -> &str {
+        self.writer.class.as_ref().map_or(DEFAULT_CLASS, |class| &class.value)
+    }
+
+    pub(super) fn reader_class(&self) -> &str {
+        self.readers.class.as_ref().map_or_else(|| self.writer_class(), |class| &class.value)
+    }
+
+    pub(super) fn reader_count(&self) -> u8 {
+        self.readers.count.as_ref().map_or(1, |count| count.value)
+    }
+
+    pub(super) fn interval(&self) -> u16 {
+        self.monitoring.interval_seconds.as_ref().map_or(60, |every| every.value)
+    }
+
+    pub(super) fn insights_days(&self) -> u16 {
+        self.monitoring.insights_days.as_ref().map_or(7, |days| days.value)
+    }
+
+    pub(super) fn log_days(&self) -> i32 {
+        self.monitoring.log_days.as_ref().map_or(30, |days| i32::from(days.value))
+    }
+
+    /// The version that is asked for.
+    pub(super) fn version(&self) -> &str {
+        self.version.as_ref().map_or("16.8", |version| &version.value)
+    }
+
+    /// The family of parameters: the engine and its major version.
+    pub(super) fn family(&self) -> String {
+        format!("aurora-postgresql{}", self.version().split('.').next().unwrap_or_default())
+    }
+}
+
+pub(super) fn unknown_class(class: &At<String>) -> Option<Fault> {
+    let text = class.value.as_str();
+    let known = text == "db.serverless"
+        || text.strip_prefix("db.").and_then(|rest| rest.split_once('.')).is_some_and(|(family, size)| {
+            FAMILIES.contains(&family) && SIZES.contains(&size)
+        });
+    if known {
+        return None;
+    }
+    let all: Vec<String> = FAMILIES.iter().flat_map(|family| SIZES.iter().map(move |size| format!("db.{family}.{size}"))).collect();
+    let nearest = crate::error::nearest(text, all.iter().map(String::as_str));
+    let help = nearest.map_or_else(
+        || "such as db.r6g.large, db.t4g.medium or db.serverless".to_owned(),
+        |found| format!("did you mean `{found}`?"),
+    );
+    Some(Fault::new(format!("{} is no class of Aurora instances", quoted(text))).at(class.span, "unknown class").help(help))
+}

@@ -1,0 +1,103 @@
+//! The Aurora cluster itself.
+
+use platctl_aws::ec2::security_group::{self, SecurityGroup};
+use platctl_aws::kms::key::{self, Key};
+use platctl_aws::logs::log_group::LogGroup;
+use platctl_aws::rds::db_cluster::{self, DbCluster};
+use platctl_aws::rds::db_cluster_parameter_group as cluster_group;
+use platctl_aws::rds::db_subnet_group::{self, DbSubnetGroup};
+use platctl_aws::ssm::parameter::Parameter;
+use platctl_engine::Handle;
+use serde_json::{Value, json};
+
+use super::parameters::Groups;
+use super::{Database, Restore};
+use crate::common::{Ground, ids};
+use crate::declare::{Checked, Declare};
+
+impl Database {
+    pub(super) fn cluster(
+        &self,
+        ground: &Ground,
+        key: &Handle<Key>,
+        group: &Handle<SecurityGroup>,
+        groups: &Groups,
+        logs: &Handle<LogGroup>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<DbCluster>> {
+        let subnets: Handle<DbSubnetGroup> = declare.make("subnet_group", json!({
+            "db_subnet_group_name": declare.name("database"),
+            "db_subnet_group_description": "The database subnets",
+            "subnet_ids": ids(&ground.database),
+        }))?;
+        let mut spec = json!({
+            "db_cluster_identifier": declare.name("database"),
+            "engine": "aurora-postgresql",
+            "engine_version": self.version(),
+            "port": self.port,
+            "db_subnet_group_name": subnets.json(db_subnet_group::out::DB_SUBNET_GROUP_NAME),
+            "db_cluster_parameter_group_name": groups.cluster.json(cluster_group::out::DB_CLUSTER_PARAMETER_GROUP_NAME),
+            "vpc_security_group_ids": [group.json(security_group::out::GROUP_ID)],
+            "storage_encrypted": true,
+            "kms_key_id": key.json(key::out::ARN),
+            "manage_master_user_password": true,
+            "master_user_secret_kms_key_id": key.json(key::out::ARN),
+            "enabled_cloudwatch_logs_exports": ["postgresql"],
+            "backup_retention_period": self.backup.retention_days.as_ref().map_or(7, |days| days.value),
+            "preferred_backup_window": self.backup.window.as_ref().map(|window| &window.value),
+            "preferred_maintenance_window": self.maintenance_window.as_ref().map(|window| &window.value),
+            "copy_tags_to_snapshot": true,
+            "deletion_protection": declare.protects(),
+        });
+        if self.backup.final_snapshot.unwrap_or(declare.protects()) {
+            spec["final_snapshot_identifier"] = declare.name("database-final").into();
+        } else {
+            spec["skip_final_snapshot"] = true.into();
+        }
+        if let Some(capacity) = &self.serverless {
+            spec["serverless_v2_scaling_configuration"] =
+                json!({"min_capacity": capacity.value.min, "max_capacity": capacity.value.max});
+        }
+        self.origin(&mut spec);
+        // RDS would make the group of its logs itself, without an end and without a key.
+        declare.make_after("cluster", spec, &[logs.address()])
+    }
+
+    /// What the cluster is made from.
+    fn origin(&self, spec: &mut Value) {
+        match &self.backup.restore {
+            None => {
+                let text = |at: &Option<crate::de::At<String>>, default: &str| {
+                    at.as_ref().map_or_else(|| default.to_owned(), |at| at.value.clone())
+                };
+                spec["database_name"] = text(&self.name, "app").into();
+                spec["master_username"] = text(&self.user, "platform").into();
+            }
+            Some(Restore::Snapshot(id)) => spec["snapshot_identifier"] = id.clone().into(),
+            Some(Restore::PointInTime(moment)) => {
+                spec["source_db_cluster_identifier"] = moment.cluster.clone().into();
+                if let Some(time) = &moment.time {
+                    spec["restore_to_time"] = time.clone().into();
+                }
+            }
+        }
+    }
+
+    /// Where services find the database; the password stays where RDS keeps it.
+    pub(super) fn addresses(&self, cluster: &Handle<DbCluster>, declare: &mut Declare<'_>) -> Checked<()> {
+        let values = [
+            ("endpoint", cluster.json(db_cluster::out::ENDPOINT), "Where the database takes writes"),
+            ("reader-endpoint", cluster.json(db_cluster::out::READER_ENDPOINT), "Where the database takes reads"),
+            ("secret-arn", cluster.json(db_cluster::out::MASTER_USER_SECRET_ARN), "The secret of the master user"),
+        ];
+        for (name, value, description) in values {
+            declare.make::<Parameter>(&format!("parameter.{name}"), json!({
+                "name": format!("/{}/database/{name}", declare.stack()),
+                "type": "String",
+                "value": value,
+                "description": description,
+            }))?;
+        }
+        Ok(())
+    }
+}

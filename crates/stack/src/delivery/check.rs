@@ -1,0 +1,45 @@
+//! Whether what `delivery:` says makes sense, before AWS is asked.
+
+use super::{Delivery, Elsewhere, Source};
+use crate::declare::{Checked, Declare};
+use crate::error::{Fault, quoted};
+use crate::services;
+
+const PROVIDERS: [&str; 5] = ["Bitbucket", "GitHub", "GitHubEnterpriseServer", "GitLab", "GitLabSelfManaged"];
+
+impl Delivery {
+    pub(super) fn check(&self, services: &[services::Parts], declare: &Declare<'_>) -> Checked<()> {
+        let mut faults = Vec::new();
+        if services.is_empty() {
+            let fault = Fault::new("there is nothing to deliver").at(declare.place(), "no services");
+            faults.push(fault.help("declare what is to be built below `services:`"));
+        }
+        for (name, gate) in self.environments.iter().flatten() {
+            let sound = (1..=20).contains(&name.len())
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+            if !sound {
+                let message = format!("{} is no name of an environment, which is a branch and part of names", quoted(name));
+                faults.push(Fault::new(message).at(gate.span, "lower-case letters, digits and `-`, at most 20"));
+            }
+        }
+        if let Source::Elsewhere(source) = &self.source
+            && let Some(message) = wrong(source)
+        {
+            faults.push(Fault::new(message).at(declare.place(), "in `source`"));
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+fn wrong(source: &Elsewhere) -> Option<String> {
+    match (&source.connection, &source.provider) {
+        (Some(arn), None) if arn.starts_with("arn:") => None,
+        (Some(arn), None) => Some(format!("{} is no ARN of a connection", quoted(arn))),
+        (Some(_), Some(_)) => Some("a connection that exists has its provider already".into()),
+        (None, Some(provider)) if PROVIDERS.contains(&provider.as_str()) => None,
+        (None, Some(provider)) => {
+            Some(format!("CodeConnections knows no provider {}; it knows {}", quoted(provider), PROVIDERS.join(", ")))
+        }
+        (None, None) => Some("a source outside of AWS needs `connection` or `provider`".into()),
+    }
+}

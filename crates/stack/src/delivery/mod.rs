@@ -1,0 +1,163 @@
+//! The `delivery:` block: how a commit becomes an image, and an image reaches an environment.
+//!
+//! Each service has a repository, checks of its pull requests, and a pipeline for each environment's branch:
+//! source, build, approval where it is asked for, release.
+
+mod builds;
+mod check;
+mod pipelines;
+mod roles;
+mod source;
+
+use std::collections::BTreeMap;
+
+use platctl_aws::kms::key::{self, Key};
+use platctl_aws::s3::bucket::Bucket;
+use platctl_engine::Handle;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::common::{key, logs_use_key};
+use crate::de::At;
+use crate::declare::{Checked, Declare};
+use crate::names::TagMap;
+use crate::services;
+
+/// What `delivery:` says.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Delivery {
+    /// Where the code is: `codecommit` makes repositories there; a connection leads to GitHub and others.
+    source: Source,
+    /// The environments, each with the branch of its name, in the order of promotion by name of the branch.
+    environments: Option<BTreeMap<String, At<Gate>>>,
+    /// The image that builds run in.
+    build_image: Option<String>,
+    /// The size of the machine that builds run on: `small`, `medium` or `large`.
+    build_size: Size,
+    /// For how many days artefacts and logs of builds are kept; 30 unless it is said.
+    keep_days: Option<At<u16>>,
+    tags: Option<At<TagMap>>,
+}
+
+/// Where the code is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Source {
+    /// `codecommit`, or nothing at all.
+    #[default]
+    Default,
+    Named(Named),
+    Elsewhere(Elsewhere),
+}
+
+/// Sources that have a name of their own.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Named {
+    /// AWS CodeCommit.
+    Codecommit,
+}
+
+/// Code that is not in AWS.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Elsewhere {
+    /// The ARN of a connection; one is made unless it is said, to be authorised by a person, once.
+    #[serde(default)]
+    connection: Option<String>,
+    /// Of a connection that is made: `GitHub`, `GitLab` or `Bitbucket`.
+    #[serde(default)]
+    provider: Option<String>,
+    /// The organisation that the repositories belong to; each is called after its service.
+    owner: String,
+}
+
+/// How a commit comes into an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Gate {
+    /// By itself.
+    Auto,
+    /// When a person approves.
+    Approval,
+}
+
+/// The machine that builds run on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Size {
+    /// 2 processors, 4 GiB.
+    Small,
+    /// 4 processors, 8 GiB.
+    #[default]
+    Medium,
+    /// 8 processors, 16 GiB.
+    Large,
+}
+
+/// What all pipelines share.
+pub(super) struct Base {
+    pub(super) key: Handle<Key>,
+    pub(super) artifacts: Handle<Bucket>,
+    pub(super) days: i32,
+}
+
+impl Delivery {
+    /// Declares the delivery of every service.
+    pub(crate) fn declare(&self, services: &[services::Parts], declare: &mut Declare<'_>) -> Checked<()> {
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        self.check(services, declare)?;
+        let base = self.base(declare)?;
+        let connection = self.connection(declare)?;
+        for service in services {
+            let source = self.source(&service.name, connection.as_ref(), &base, declare)?;
+            let builds = self.builds(service, &source, &base, declare)?;
+            self.pipelines(service, &source, &builds, &base, declare)?;
+            self.checks(service, &source, &builds, declare)?;
+        }
+        if connection.is_none() {
+            self.gitops_repository(&base, declare)?;
+        }
+        Ok(())
+    }
+
+    /// One key and one bucket for all artefacts.
+    fn base(&self, declare: &mut Declare<'_>) -> Checked<Base> {
+        let logs = format!("/platctl/{}/builds/*", declare.stack());
+        let statements = vec![logs_use_key(&logs, declare)];
+        let key = key("", "Encrypts source, artefacts and logs of builds", statements, declare)?;
+        let days = self.keep_days.as_ref().map_or(30, |days| i32::from(days.value));
+        let context = declare.context();
+        let name = declare.name(&format!("artifacts-{}-{}", context.account, context.region));
+        let arn = format!("arn:{}:s3:::{name}", context.partition);
+        let tls_only = json!({"Version": "2012-10-17", "Statement": [{
+            "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }]});
+        let artifacts = declare.make("artifacts", json!({
+            "bucket": name,
+            "versioning": true,
+            "encryption": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.json(key::out::ARN)},
+            "lifecycle_rules": [{
+                "id": "expire", "prefix": "", "expiration_days": days, "noncurrent_version_expiration_days": 7,
+                "abort_incomplete_multipart_upload_days": 1,
+            }],
+            "policy": tls_only,
+            "force_destroy": true,
+        }))?;
+        Ok(Base { key, artifacts, days })
+    }
+
+    /// The environments with their gates; the reference's three unless they are said.
+    pub(super) fn environments(&self) -> Vec<(String, Gate)> {
+        let usual = || {
+            [("develop", Gate::Auto), ("staging", Gate::Auto), ("prod", Gate::Approval)]
+                .map(|(name, gate)| (name.to_owned(), gate))
+                .to_vec()
+        };
+        self.environments.as_ref().map_or_else(usual, |environments| {
+            environments.iter().map(|(name, gate)| (name.clone(), gate.value)).collect()
+        })
+    }
+}

@@ -1,0 +1,44 @@
+//! The web ACL.
+
+use platctl_aws::wafv2::web_acl::WebAcl;
+use platctl_engine::Handle;
+use serde_json::{Value, json};
+
+use super::Edge;
+use crate::declare::{Checked, Declare};
+
+/// Rules that AWS keeps up to date: common attacks, inputs known to be bad, SQL injection, addresses of
+/// ill repute.
+const MANAGED: [&str; 4] = [
+    "AWSManagedRulesAmazonIpReputationList",
+    "AWSManagedRulesCommonRuleSet",
+    "AWSManagedRulesKnownBadInputsRuleSet",
+    "AWSManagedRulesSQLiRuleSet",
+];
+
+impl Edge {
+    pub(super) fn web_acl(&self, scope: &str, declare: &mut Declare<'_>) -> Checked<Handle<WebAcl>> {
+        let limit = self.rate_limit.as_ref().map_or(2000, |limit| limit.value);
+        let mut rules: Vec<Value> = vec![json!({
+            "name": "rate-limit",
+            "priority": 0,
+            "action": "block",
+            "statement": {"rate_based": {"limit": limit, "aggregate_key_type": "IP"}},
+        })];
+        for (name, priority) in MANAGED.iter().zip(1..) {
+            rules.push(json!({
+                "name": name,
+                "priority": priority,
+                "override_action": "none",
+                "statement": {"managed_rule_group": {"vendor_name": "AWS", "name": name}},
+            }));
+        }
+        declare.make("web_acl", json!({
+            "name": declare.name("edge"),
+            "scope": scope,
+            "default_action": "allow",
+            "description": "What reaches the services",
+            "rules": rules,
+        }))
+    }
+}

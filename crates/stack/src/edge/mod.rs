@@ -1,0 +1,173 @@
+//! The `edge:` block: how the internet reaches the services. Route 53 leads to CloudFront, CloudFront to the
+//! one load balancer, by a way that is closed to everybody else.
+
+mod balancer;
+mod cdn;
+mod certificates;
+mod check;
+mod firewall;
+
+use platctl_aws::cloudfront::distribution::Distribution;
+use platctl_aws::ec2::security_group::SecurityGroup;
+use platctl_aws::elbv2::listener::Listener;
+use platctl_aws::elbv2::load_balancer::LoadBalancer;
+use platctl_aws::route53::hosted_zone::{self, HostedZone};
+use platctl_engine::Handle;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::common::Ground;
+use crate::de::At;
+use crate::declare::{Checked, Declare};
+use crate::names::TagMap;
+
+/// What `edge:` says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Edge {
+    /// The domain that the services answer under.
+    domain: At<String>,
+    /// The Route 53 zone that it is in: `create` makes one for it, an id (`Z…`) uses that one.
+    #[serde(default)]
+    zone: At<Zone>,
+    /// The domain of the zone, where the services' domain is below it; the same unless it is said.
+    #[serde(default)]
+    zone_domain: Option<At<String>>,
+    /// Further names within the domain: `www` for www.example.com.
+    #[serde(default)]
+    names: Vec<At<String>>,
+    /// Whether CloudFront stands in front. On unless switched off; without it, the load balancer is public.
+    #[serde(default = "on")]
+    cdn: bool,
+    /// Whether a web ACL looks at every request. On unless switched off.
+    #[serde(default = "on")]
+    waf: bool,
+    /// Of the web ACL: how many requests of one address in 5 minutes are let through; 2000 unless it is said.
+    #[serde(default)]
+    rate_limit: Option<At<u32>>,
+    /// Where CloudFront answers from: `100` (Europe and North America, the cheapest), `200` or `all`.
+    #[serde(default)]
+    price_class: PriceClass,
+    #[serde(default)]
+    tags: Option<At<TagMap>>,
+}
+
+const fn on() -> bool {
+    true
+}
+
+/// The zone that the domain is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "String")]
+pub(crate) enum Zone {
+    /// One of the stack's own.
+    #[default]
+    Create,
+    /// One that exists.
+    Id(String),
+}
+
+impl From<String> for Zone {
+    fn from(text: String) -> Self {
+        if text == "create" { Self::Create } else { Self::Id(text) }
+    }
+}
+
+impl Default for At<Zone> {
+    fn default() -> Self {
+        Self::made(Zone::default())
+    }
+}
+
+/// Where CloudFront answers from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+pub(crate) enum PriceClass {
+    /// Europe and North America.
+    #[default]
+    #[serde(rename = "100")]
+    Cheapest,
+    /// And most of the rest of the world.
+    #[serde(rename = "200")]
+    Most,
+    /// Everywhere.
+    #[serde(rename = "all")]
+    All,
+}
+
+/// What other blocks take from the edge.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) balancer: Handle<LoadBalancer>,
+    /// The security group of the load balancer.
+    pub(crate) group: Handle<SecurityGroup>,
+    /// Where listener rules of services go.
+    pub(crate) listener: Handle<Listener>,
+    pub(crate) distribution: Option<Handle<Distribution>>,
+}
+
+/// The zone in which records are made.
+pub(super) enum Records {
+    Own(Handle<HostedZone>),
+    Given(String),
+}
+
+impl Records {
+    /// The zone's id.
+    pub(super) fn id(&self) -> Value {
+        match self {
+            Self::Own(zone) => zone.json(hosted_zone::out::ZONE_ID),
+            Self::Given(id) => json!(id),
+        }
+    }
+}
+
+impl Edge {
+    /// Declares all of the edge's resources.
+    pub(crate) fn declare(&self, ground: &Ground, declare: &mut Declare<'_>) -> Checked<Parts> {
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        self.check(declare)?;
+        let records = self.records(declare)?;
+        let balancer = self.balancer(ground, &records, declare)?;
+        let distribution = if self.cdn {
+            Some(self.distribution(&balancer, &records, declare)?)
+        } else {
+            self.direct(&balancer, &records, declare)?;
+            None
+        };
+        Ok(Parts {
+            balancer: balancer.balancer,
+            group: balancer.group,
+            listener: balancer.listener,
+            distribution,
+        })
+    }
+
+    fn records(&self, declare: &mut Declare<'_>) -> Checked<Records> {
+        match &self.zone.value {
+            Zone::Id(id) => Ok(Records::Given(id.clone())),
+            Zone::Create => {
+                let zone = declare.make("zone", json!({
+                    "name": self.zone_domain(),
+                    "comment": format!("The zone of stack {}", declare.stack()),
+                }))?;
+                Ok(Records::Own(zone))
+            }
+        }
+    }
+
+    /// The domain that the services answer under.
+    pub(crate) fn domain(&self) -> &str {
+        &self.domain.value
+    }
+
+    pub(super) fn zone_domain(&self) -> &str {
+        self.zone_domain.as_ref().map_or(&self.domain.value, |domain| &domain.value)
+    }
+
+    /// Every name that the services answer under.
+    pub(super) fn all_names(&self) -> Vec<String> {
+        let below = self.names.iter().map(|name| format!("{}.{}", name.value, self.domain.value));
+        std::iter::once(self.domain.value.clone()).chain(below).collect()
+    }
+}
+

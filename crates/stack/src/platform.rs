@@ -1,0 +1,140 @@
+//! All blocks of a stack file, in the order in which they build on each other.
+
+use crate::Context;
+use crate::common::Ground;
+use crate::declare::{Checked, Declare, Placed};
+use crate::error::Fault;
+use crate::file::File;
+use crate::source::Span;
+use crate::tree::Node;
+use crate::{alerts, cluster, database, edge, services};
+
+/// Turns the blocks of a file into resources.
+pub(crate) struct Platform<'a> {
+    pub(crate) file: &'a File,
+    pub(crate) root: &'a Node,
+    pub(crate) context: &'a Context,
+}
+
+/// What earlier blocks have made.
+#[derive(Default)]
+struct Made {
+    ground: Option<Ground>,
+    cluster: Option<cluster::Parts>,
+    database: Option<database::Parts>,
+    edge: Option<edge::Parts>,
+    services: Vec<services::Parts>,
+}
+
+impl<'a> Platform<'a> {
+    /// The resources of all blocks. What is wrong with one block does not hide what is wrong with another.
+    pub(crate) fn declare(&self) -> Checked<Vec<Placed>> {
+        let (mut nodes, mut faults) = (Vec::new(), Vec::new());
+        let mut made = Made::default();
+        let steps: [fn(&Self, &mut Made) -> Checked<Vec<Placed>>; 7] = [
+            Self::network,
+            Self::cluster,
+            Self::database,
+            Self::edge,
+            Self::services,
+            Self::delivery,
+            Self::alerts,
+        ];
+        for step in steps {
+            match step(self, &mut made) {
+                Ok(more) => nodes.extend(more),
+                Err(more) => faults.extend(more),
+            }
+        }
+        if faults.is_empty() { Ok(nodes) } else { Err(faults) }
+    }
+
+    fn begin(&self, block: &'static str) -> Checked<Declare<'a>> {
+        let place = self.place(block);
+        let name = self.file.stack.value.as_str();
+        let mut declare = Declare::new(self.context, name, block, place).protect(self.file.protect);
+        declare.tag(self.file.tags.as_ref().map(|tags| &tags.value))?;
+        Ok(declare)
+    }
+
+    fn place(&self, block: &str) -> Span {
+        self.root.get(block).map_or(Span::new(0, 0, 0), |(key, _)| key.span)
+    }
+
+    /// The network that a block builds in. Where the network itself is at fault, nothing more is said.
+    fn ground<'m>(&self, block: &str, made: &'m Made) -> Checked<&'m Ground> {
+        if let Some(ground) = &made.ground {
+            return Ok(ground);
+        }
+        if self.file.network.is_some() {
+            return Err(Vec::new());
+        }
+        let fault = Fault::new(format!("`{block}` needs a network to be in")).at(self.place(block), "has none");
+        Err(vec![fault.help("declare `network: {}`")])
+    }
+
+    fn network(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(network) = &self.file.network else { return Ok(Vec::new()) };
+        let mut declare = self.begin("network")?;
+        made.ground = Some(network.declare(&mut declare)?);
+        Ok(declare.finish())
+    }
+
+    fn cluster(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(cluster) = &self.file.cluster else { return Ok(Vec::new()) };
+        let mut declare = self.begin("cluster")?;
+        made.cluster = Some(cluster.declare(self.ground("cluster", made)?, &mut declare)?);
+        Ok(declare.finish())
+    }
+
+    fn database(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(database) = &self.file.database else { return Ok(Vec::new()) };
+        let mut declare = self.begin("database")?;
+        let nodes = made.cluster.as_ref().map(|cluster| &cluster.nodes);
+        made.database = Some(database.declare(self.ground("database", made)?, nodes, &mut declare)?);
+        Ok(declare.finish())
+    }
+
+    fn edge(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(edge) = &self.file.edge else { return Ok(Vec::new()) };
+        let mut declare = self.begin("edge")?;
+        made.edge = Some(edge.declare(self.ground("edge", made)?, &mut declare)?);
+        Ok(declare.finish())
+    }
+
+    fn services(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(wanted) = &self.file.services else { return Ok(Vec::new()) };
+        let mut declare = self.begin("services")?;
+        let base = services::Base {
+            ground: made.ground.as_ref(),
+            cluster: made.cluster.as_ref(),
+            edge: made.edge.as_ref(),
+            domain: self.file.edge.as_ref().map(edge::Edge::domain),
+        };
+        made.services = services::declare(wanted, &base, &mut declare)?;
+        Ok(declare.finish())
+    }
+
+    fn delivery(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(delivery) = &self.file.delivery else { return Ok(Vec::new()) };
+        let mut declare = self.begin("delivery")?;
+        // Services that are at fault have said so already.
+        let at_fault = made.services.is_empty() && self.file.services.as_ref().is_some_and(|all| !all.is_empty());
+        if !at_fault {
+            delivery.declare(&made.services, &mut declare)?;
+        }
+        Ok(declare.finish())
+    }
+
+    fn alerts(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(alerts) = &self.file.alerts else { return Ok(Vec::new()) };
+        let mut declare = self.begin("alerts")?;
+        let watched = alerts::Watched {
+            database: made.database.as_ref(),
+            edge: made.edge.as_ref(),
+            services: &made.services,
+        };
+        alerts.declare(&watched, &mut declare)?;
+        Ok(declare.finish())
+    }
+}

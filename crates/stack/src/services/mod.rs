@@ -1,0 +1,221 @@
+//! The `services:` block: what AWS has to have for each service. One entry gives it a repository of images, a
+//! target group behind the shared load balancer, a role, and its pipelines.
+
+mod check;
+mod route;
+
+use std::collections::BTreeMap;
+
+use platctl_aws::ec2::security_group::SecurityGroup;
+use platctl_aws::ecr::lifecycle_policy::LifecyclePolicy;
+use platctl_aws::ecr::repository::{self, Repository};
+use platctl_aws::elbv2::target_group::TargetGroup;
+use platctl_aws::iam::oidc_provider;
+use platctl_aws::eks::cluster as eks_cluster;
+use platctl_aws::kms::key::{self, Key};
+use platctl_engine::Handle;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::common::{Ground, Peer, Rule, join, key, permit, role, rule};
+use crate::de::At;
+use crate::declare::{Checked, Declare};
+use crate::{cluster, edge};
+
+/// What `services:` says: each service by its name.
+pub(crate) type Services = BTreeMap<String, At<Service>>;
+
+/// One service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Service {
+    /// The port that its pods listen on.
+    port: u16,
+    /// The paths that it answers: `/api/*`; everything unless it is said.
+    #[serde(default)]
+    path: Option<At<String>>,
+    /// The host that it answers under, within the domain: `api` for api.example.com; all unless it is said.
+    #[serde(default)]
+    host: Option<At<String>>,
+    /// Where its health is asked for; `/healthz` unless it is said.
+    #[serde(default)]
+    health_path: Option<At<String>>,
+    /// How many pods.
+    #[serde(default)]
+    #[expect(dead_code, reason = "what runs inside the cluster reads it")]
+    replicas: Replicas,
+    /// How a new version takes over.
+    #[serde(default)]
+    #[expect(dead_code, reason = "what runs inside the cluster reads it")]
+    rollout: Rollout,
+    /// What its role may do, beyond nothing: IAM actions on resources.
+    #[serde(default)]
+    permissions: Vec<At<Permission>>,
+    /// How many images are kept; 30 unless it is said.
+    #[serde(default)]
+    images: Option<u16>,
+}
+
+/// How many pods a service has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "what runs inside the cluster reads it")]
+pub(crate) struct Replicas {
+    min: u16,
+    max: u16,
+    #[serde(default = "load")]
+    cpu: u8,
+}
+
+const fn load() -> u8 {
+    70
+}
+
+impl Default for Replicas {
+    fn default() -> Self {
+        Self { min: 3, max: 6, cpu: load() }
+    }
+}
+
+/// How a new version takes over.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Rollout {
+    /// The new version stands beside the old one until it is promoted.
+    #[default]
+    BlueGreen,
+    /// Pod by pod.
+    Rolling,
+}
+
+/// Something that a service's role may do.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Permission {
+    actions: Vec<String>,
+    resources: Vec<String>,
+}
+
+/// What other blocks take from a service.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) name: String,
+    pub(crate) repository: Handle<Repository>,
+    pub(crate) target_group: Option<Handle<TargetGroup>>,
+}
+
+/// What all services stand on.
+pub(crate) struct Base<'a> {
+    pub(crate) ground: Option<&'a Ground>,
+    pub(crate) cluster: Option<&'a cluster::Parts>,
+    pub(crate) edge: Option<&'a edge::Parts>,
+    pub(crate) domain: Option<&'a str>,
+}
+
+/// Declares the AWS side of all services.
+pub(crate) fn declare(services: &Services, base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<Vec<Parts>> {
+    check::check(services, declare)?;
+    if services.is_empty() {
+        return Ok(Vec::new());
+    }
+    let key = key("", "Encrypts the images of the services", Vec::new(), declare)?;
+    let mut ports: BTreeMap<u16, ()> = BTreeMap::new();
+    let mut made = Vec::new();
+    for (name, At { value: service, .. }) in services {
+        let repository = service.repository(name, &key, declare)?;
+        let target_group = match (base.ground, base.edge) {
+            (Some(ground), Some(edge)) => Some(service.route(name, ground, edge, base.domain, declare)?),
+            _ => None,
+        };
+        if let Some(cluster) = base.cluster {
+            service.role(name, cluster, declare)?;
+            if let Some(edge) = base.edge.filter(|_| ports.insert(service.port, ()).is_none()) {
+                open(service.port, &cluster.nodes, &edge.group, declare)?;
+            }
+        }
+        made.push(Parts { name: name.clone(), repository, target_group });
+    }
+    Ok(made)
+}
+
+/// Lets the load balancer reach pods on a port, once however many services listen on it.
+fn open(
+    port: u16,
+    nodes: &Handle<SecurityGroup>,
+    balancer: &Handle<SecurityGroup>,
+    declare: &mut Declare<'_>,
+) -> Checked<()> {
+    let address = format!("port-{port}.ingress");
+    let from_balancer = Rule {
+        address: &address,
+        direction: "ingress",
+        protocol: "tcp",
+        port: Some(port),
+        peer: Peer::Group(balancer),
+        description: "From the load balancer to the services",
+    };
+    rule(nodes, &from_balancer, declare).map(drop)
+}
+
+impl Service {
+    /// Images are scanned when they come, never changed, and go when they are old.
+    fn repository(
+        &self,
+        name: &str,
+        key: &Handle<Key>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<Repository>> {
+        let repository: Handle<Repository> = declare.make(&format!("{name}.repository"), json!({
+            "repository_name": format!("{}/{name}", declare.stack()),
+            "kms_key": key.json(key::out::ARN),
+            "force_delete": !declare.protects(),
+        }))?;
+        let rule = |priority: u8, description: String, selection: Value| {
+            json!({
+                "rulePriority": priority, "description": description, "selection": selection,
+                "action": {"type": "expire"},
+            })
+        };
+        let keep = self.images.unwrap_or(30);
+        let untagged =
+            json!({"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 7});
+        let old = json!({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep});
+        declare.make::<LifecyclePolicy>(&format!("{name}.lifecycle"), json!({
+            "repository_name": repository.json(repository::out::REPOSITORY_NAME),
+            "policy": {"rules": [
+                rule(1, "What lost its tag goes after a week".into(), untagged),
+                rule(2, format!("The last {keep} images stay"), old),
+            ]},
+        }))?;
+        Ok(repository)
+    }
+
+    /// The role that the service's pods take on, and nobody else's.
+    fn role(&self, name: &str, cluster: &cluster::Parts, declare: &mut Declare<'_>) -> Checked<()> {
+        let issuer = cluster.cluster.json(eks_cluster::out::OIDC_ISSUER_HOST);
+        let account = format!("system:serviceaccount:{name}:{name}");
+        let trust = web_identity(cluster.oidc.json(oidc_provider::out::ARN), &issuer, &account);
+        let description = format!("The pods of {name}");
+        let role = role(&format!("{name}.role"), &format!("service-{name}"), &description, trust, declare)?;
+        if !self.permissions.is_empty() {
+            let statements = self.permissions.iter().map(|wanted| {
+                json!({"Effect": "Allow", "Action": wanted.value.actions, "Resource": wanted.value.resources})
+            });
+            permit(&format!("{name}.permissions"), &role, statements.collect(), declare)?;
+        }
+        Ok(())
+    }
+}
+
+/// Keys of a policy cannot be references, so the document is composed as a text.
+fn web_identity(provider: Value, issuer: &Value, account: &str) -> Value {
+    join([
+        json!(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":""#),
+        provider,
+        json!(r#""},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{""#),
+        issuer.clone(),
+        json!(format!(r#":sub":"{account}",""#)),
+        issuer.clone(),
+        json!(r#":aud":"sts.amazonaws.com"}}}]}"#),
+    ])
+}

@@ -1,0 +1,71 @@
+//! The way from the load balancer to a service's pods.
+
+use platctl_aws::ec2::vpc;
+use platctl_aws::elbv2::listener;
+use platctl_aws::elbv2::listener_rule::ListenerRule;
+use platctl_aws::elbv2::target_group::{self, TargetGroup};
+use platctl_engine::Handle;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::Service;
+use crate::common::Ground;
+use crate::declare::{Checked, Declare};
+use crate::edge;
+
+/// How many places there are for services whose ways are equally particular.
+const WIDTH: u32 = 2000;
+
+impl Service {
+    /// Pods register themselves in the group, which is empty until they do.
+    pub(super) fn route(
+        &self,
+        name: &str,
+        ground: &Ground,
+        edge: &edge::Parts,
+        domain: Option<&str>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<TargetGroup>> {
+        let health = self.health_path.as_ref().map_or("/healthz", |path| &path.value);
+        let group: Handle<TargetGroup> = declare.make(&format!("{name}.target_group"), json!({
+            "name": declare.name(name),
+            "target_type": "ip",
+            "protocol": "HTTP",
+            "port": self.port,
+            "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
+            "health_check": {
+                "path": health, "interval_seconds": 15, "timeout_seconds": 5, "healthy_threshold": 2,
+                "unhealthy_threshold": 3, "matcher": "200-299",
+            },
+            "attributes": {"deregistration_delay.timeout_seconds": "30"},
+        }))?;
+        let mut conditions = Vec::new();
+        if let (Some(host), Some(domain)) = (&self.host, domain) {
+            conditions.push(json!({"field": "host-header", "values": [format!("{}.{domain}", host.value)]}));
+        }
+        conditions.push(json!({"field": "path-pattern", "values": [self.path_pattern()]}));
+        let forward: Value =
+            json!([{"type": "forward", "target_group_arn": group.json(target_group::out::ARN)}]);
+        declare.make::<ListenerRule>(&format!("{name}.listener_rule"), json!({
+            "listener_arn": edge.listener.json(listener::out::ARN),
+            "priority": self.priority(name),
+            "conditions": conditions,
+            "actions": forward,
+        }))?;
+        Ok(group)
+    }
+
+    fn path_pattern(&self) -> &str {
+        self.path.as_ref().map_or("/*", |path| &path.value)
+    }
+
+    /// The rule's place, which no other service's coming or going changes: what is more particular stands
+    /// before what is less; among equals the name decides.
+    pub(super) fn priority(&self, name: &str) -> u32 {
+        let length = u32::try_from(self.path_pattern().trim_end_matches('*').len().min(11)).unwrap_or(11);
+        let class = if self.host.is_some() { 0 } else { 12 } + (11 - length);
+        let digest = Sha256::digest(name.as_bytes());
+        let spread = digest.iter().take(2).fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        class * WIDTH + spread % WIDTH + 1
+    }
+}
