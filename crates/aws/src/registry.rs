@@ -47,6 +47,11 @@ macro_rules! kinds {
 }
 
 kinds! {
+    crate::cloudfront::cache_policy::CachePolicy,
+    crate::cloudfront::distribution::Distribution,
+    crate::cloudfront::origin_access_control::OriginAccessControl,
+    crate::cloudfront::response_headers_policy::ResponseHeadersPolicy,
+    crate::cloudfront::vpc_origin::VpcOrigin,
     crate::ec2::elastic_ip::ElasticIp,
     crate::ec2::flow_log::FlowLog,
     crate::ec2::internet_gateway::InternetGateway,
