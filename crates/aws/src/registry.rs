@@ -70,6 +70,9 @@ kinds! {
     crate::kms::alias::Alias,
     crate::kms::key::Key,
     crate::logs::log_group::LogGroup,
+    crate::route53::health_check::HealthCheck,
+    crate::route53::hosted_zone::HostedZone,
+    crate::route53::record_set::RecordSet,
     crate::s3::bucket::Bucket,
 }
 
