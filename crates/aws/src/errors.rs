@@ -205,7 +205,12 @@ const SPECIAL: &[(Class, &str, &str, &str)] = &[
     // One code for everything that can be wrong with a change of records.
     (Class::AlreadyExists, "route53:ChangeResourceRecordSets", "InvalidChangeBatch", "but it already exists"),
     (Class::NotFound, "route53:ChangeResourceRecordSets", "InvalidChangeBatch", "but it was not found"),
-    (Class::Busy, "route53:ChangeResourceRecordSets", "InvalidChangeBatch", "do not match the current values"),
+    (
+        Class::Busy,
+        "route53:ChangeResourceRecordSets",
+        "InvalidChangeBatch",
+        "do not match the current values",
+    ),
 ];
 
 /// Operations that make something out of things which may have been made a moment ago: that such a thing

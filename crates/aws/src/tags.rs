@@ -135,7 +135,8 @@ pub fn of_stack<K: Kind>(
     found: impl IntoIterator<Item = (Id, Option<Owner>)>,
 ) -> impl Iterator<Item = (Id, Option<Owner>)> {
     let stack = wanted.first().map(|wanted| wanted.owner.stack.clone());
-    let ours = move |(_, owner): &(Id, Option<Owner>)| owner.as_ref().map(|owner| &owner.stack) == stack.as_ref();
+    let ours =
+        move |(_, owner): &(Id, Option<Owner>)| owner.as_ref().map(|owner| &owner.stack) == stack.as_ref();
     found.into_iter().filter(ours)
 }
 

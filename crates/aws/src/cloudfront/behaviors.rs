@@ -92,7 +92,9 @@ macro_rules! build {
             .smooth_streaming(live.and_then(|live| live.smooth_streaming).unwrap_or_default())
             .set_lambda_function_associations(live.and_then(|live| live.lambda_function_associations.clone()))
             .set_function_associations(live.and_then(|live| live.function_associations.clone()))
-            .field_level_encryption_id(live.and_then(|live| live.field_level_encryption_id.clone()).unwrap_or_default())
+            .field_level_encryption_id(
+                live.and_then(|live| live.field_level_encryption_id.clone()).unwrap_or_default(),
+            )
             .set_realtime_log_config_arn(live.and_then(|live| live.realtime_log_config_arn.clone()))
             .set_grpc_config(live.and_then(|live| live.grpc_config.clone()));
         built(builder.build())
@@ -108,7 +110,10 @@ impl Behavior {
         read!(behavior, Some(behavior.path_pattern().to_owned()))
     }
 
-    pub(super) fn build_default(&self, live: Option<&DefaultCacheBehavior>) -> CloudResult<DefaultCacheBehavior> {
+    pub(super) fn build_default(
+        &self,
+        live: Option<&DefaultCacheBehavior>,
+    ) -> CloudResult<DefaultCacheBehavior> {
         build!(self, DefaultCacheBehavior::builder(), live)
     }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudfront::types::{
     CachePolicyConfig, CachePolicyCookiesConfig, CachePolicyHeadersConfig, CachePolicyQueryStringsConfig,
-    CachePolicyType, CookieNames, Headers as SdkHeaders, ParametersInCacheKeyAndForwardedToOrigin, QueryStringNames,
+    CachePolicyType, CookieNames, Headers as SdkHeaders, ParametersInCacheKeyAndForwardedToOrigin,
+    QueryStringNames,
 };
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
@@ -157,7 +158,12 @@ fn live(policy: &aws_sdk_cloudfront::types::CachePolicy) -> Option<Live<CachePol
 fn read_parameters(parameters: &ParametersInCacheKeyAndForwardedToOrigin) -> Parameters {
     let headers = parameters.headers_config().map(|config| Headers {
         header_behavior: config.header_behavior().to_string(),
-        headers: config.headers().iter().flat_map(|list| list.items()).map(|name| name.as_str().into()).collect(),
+        headers: config
+            .headers()
+            .iter()
+            .flat_map(|list| list.items())
+            .map(|name| name.as_str().into())
+            .collect(),
     });
     let cookies = parameters.cookies_config().map(|config| Cookies {
         cookie_behavior: config.cookie_behavior().to_string(),
@@ -177,14 +183,17 @@ fn read_parameters(parameters: &ParametersInCacheKeyAndForwardedToOrigin) -> Par
 }
 
 fn build_parameters(spec: &Parameters) -> CloudResult<ParametersInCacheKeyAndForwardedToOrigin> {
-    let (headers, cookies, strings) = (&spec.headers_config, &spec.cookies_config, &spec.query_strings_config);
-    let mut config = CachePolicyHeadersConfig::builder().header_behavior(headers.header_behavior.as_str().into());
+    let (headers, cookies, strings) =
+        (&spec.headers_config, &spec.cookies_config, &spec.query_strings_config);
+    let mut config =
+        CachePolicyHeadersConfig::builder().header_behavior(headers.header_behavior.as_str().into());
     if !headers.headers.is_empty() {
         let names = headers.headers.iter().map(|name| name.as_str().to_owned()).collect();
         config = config.headers(listed!(SdkHeaders, names)?);
     }
     let headers = built(config.build())?;
-    let mut config = CachePolicyCookiesConfig::builder().cookie_behavior(cookies.cookie_behavior.as_str().into());
+    let mut config =
+        CachePolicyCookiesConfig::builder().cookie_behavior(cookies.cookie_behavior.as_str().into());
     if !cookies.cookies.is_empty() {
         config = config.cookies(listed!(CookieNames, cookies.cookies.iter().cloned().collect())?);
     }
@@ -192,7 +201,8 @@ fn build_parameters(spec: &Parameters) -> CloudResult<ParametersInCacheKeyAndFor
     let behavior = strings.query_string_behavior.as_str().into();
     let mut config = CachePolicyQueryStringsConfig::builder().query_string_behavior(behavior);
     if !strings.query_strings.is_empty() {
-        config = config.query_strings(listed!(QueryStringNames, strings.query_strings.iter().cloned().collect())?);
+        config =
+            config.query_strings(listed!(QueryStringNames, strings.query_strings.iter().cloned().collect())?);
     }
     let builder = ParametersInCacheKeyAndForwardedToOrigin::builder()
         .enable_accept_encoding_gzip(spec.enable_accept_encoding_gzip)
@@ -287,13 +297,16 @@ impl Kind for CachePolicy {
                 "/parameters_in_cache_key_and_forwarded_to_origin/query_strings_config",
                 json!({"query_string_behavior": "allExcept", "query_strings": ["utm"]}),
             ),
-            (parameters, json!({
-                "enable_accept_encoding_gzip": false,
-                "enable_accept_encoding_brotli": false,
-                "headers_config": {"header_behavior": "none"},
-                "cookies_config": {"cookie_behavior": "none"},
-                "query_strings_config": {"query_string_behavior": "none"},
-            })),
+            (
+                parameters,
+                json!({
+                    "enable_accept_encoding_gzip": false,
+                    "enable_accept_encoding_brotli": false,
+                    "headers_config": {"header_behavior": "none"},
+                    "cookies_config": {"cookie_behavior": "none"},
+                    "query_strings_config": {"query_string_behavior": "none"},
+                }),
+            ),
         ]
     }
 
@@ -325,7 +338,8 @@ impl Kind for CachePolicy {
         ];
         for (field, behavior, empty, without) in lists {
             let path = format!("/parameters_in_cache_key_and_forwarded_to_origin/{field}");
-            let with: &[&str] = if field == "headers_config" { &["whitelist"] } else { &["whitelist", "allExcept"] };
+            let with: &[&str] =
+                if field == "headers_config" { &["whitelist"] } else { &["whitelist", "allExcept"] };
             if !without.contains(&behavior.as_str()) && !with.contains(&behavior.as_str()) {
                 let known = [without, with].concat().join(", ");
                 return Err(SpecError::new(path, format!("`{behavior}` is none of {known}")));

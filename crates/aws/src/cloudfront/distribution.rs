@@ -13,8 +13,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built, listed, present,
-    read_tags, secrets, sync_tags, tag_list,
+    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built, listed,
+    present, read_tags, secrets, sync_tags, tag_list,
 };
 use crate::Cloud;
 use crate::errors::{cloud_error, made};
@@ -169,9 +169,8 @@ fn live(
 /// Sets what the spec states. An update replaces everything, so all else is sent as it was read.
 fn configure(config: &mut DistributionConfig, spec: &Spec, values: &secrets::Values) -> CloudResult<()> {
     let old = config.origins.take().map(|list| list.items).unwrap_or_default();
-    let origin = |(id, origin): (&String, &Origin)| {
-        origin.build(id, old.iter().find(|old| old.id() == id), values)
-    };
+    let origin =
+        |(id, origin): (&String, &Origin)| origin.build(id, old.iter().find(|old| old.id() == id), values);
     config.origins = Some(listed!(Origins, spec.origins.iter().map(origin).collect::<CloudResult<_>>()?)?);
     let old = config.default_cache_behavior.take();
     config.default_cache_behavior = Some(spec.default_cache_behavior.build_default(old.as_ref())?);
@@ -200,7 +199,7 @@ fn configure(config: &mut DistributionConfig, spec: &Spec, values: &secrets::Val
         config.custom_error_responses = Some(CustomErrorResponse::build(responses)?);
     }
     if let Some(logging) = &spec.logging {
-        config.logging = Some(logging.build()?);
+        config.logging = Some(logging.build());
     }
     if let Some(restriction) = &spec.geo_restriction {
         config.restrictions = Some(restriction.build()?);
@@ -214,7 +213,12 @@ fn configure(config: &mut DistributionConfig, spec: &Spec, values: &secrets::Val
     Ok(())
 }
 
-async fn replace(cloud: &Cloud, id: &str, config: DistributionConfig, etag: Option<String>) -> CloudResult<()> {
+async fn replace(
+    cloud: &Cloud,
+    id: &str,
+    config: DistributionConfig,
+    etag: Option<String>,
+) -> CloudResult<()> {
     let call = cloud.cloudfront.update_distribution().id(id).set_if_match(etag).distribution_config(config);
     call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:UpdateDistribution", e))
 }
@@ -328,7 +332,8 @@ impl Kind for Distribution {
         configure(&mut config, spec, &values)?;
         let mut tags = claimed(&spec.tags, &claim.owner);
         tags.extend(secrets::tags(&places));
-        let with_tags = DistributionConfigWithTags::builder().distribution_config(config).tags(tag_list(tags)?);
+        let with_tags =
+            DistributionConfigWithTags::builder().distribution_config(config).tags(tag_list(tags)?);
         let call = cloud.cloudfront.create_distribution_with_tags();
         let call = call.distribution_config_with_tags(with_tags.build());
         let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;

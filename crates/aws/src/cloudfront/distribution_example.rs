@@ -131,7 +131,10 @@ pub(super) fn variations() -> Vec<(&'static str, Value)> {
         ("/http_version", json!("http2")),
         ("/is_ipv6_enabled", json!(false)),
         ("/enabled", json!(false)),
-        ("/logging", json!({"bucket": "prod-logs.s3.amazonaws.com", "prefix": "cdn/", "include_cookies": false})),
+        (
+            "/logging",
+            json!({"bucket": "prod-logs.s3.amazonaws.com", "prefix": "cdn/", "include_cookies": false}),
+        ),
         ("/tags/team", json!("platform")),
     ]
 }

@@ -150,7 +150,11 @@ const fn ten_minutes() -> i32 {
 impl SecurityHeaders {
     pub(super) fn check(&self) -> Result<(), SpecError> {
         let path = |field: &str| format!("/security_headers_config/{field}");
-        if self.frame_options.as_ref().is_some_and(|options| !["DENY", "SAMEORIGIN"].contains(&options.frame_option.as_str())) {
+        if self
+            .frame_options
+            .as_ref()
+            .is_some_and(|options| !["DENY", "SAMEORIGIN"].contains(&options.frame_option.as_str()))
+        {
             return Err(SpecError::new(path("frame_options/frame_option"), "is `DENY` or `SAMEORIGIN`"));
         }
         if self.xss_protection.as_ref().is_some_and(|xss| xss.mode_block && xss.report_uri.is_some()) {
@@ -162,11 +166,13 @@ impl SecurityHeaders {
 
     pub(super) fn read(config: &ResponseHeadersPolicySecurityHeadersConfig) -> Self {
         Self {
-            strict_transport_security: config.strict_transport_security().map(|hsts| StrictTransportSecurity {
-                access_control_max_age_sec: hsts.access_control_max_age_sec(),
-                include_subdomains: hsts.include_subdomains().unwrap_or_default(),
-                preload: hsts.preload().unwrap_or_default(),
-                r#override: hsts.r#override(),
+            strict_transport_security: config.strict_transport_security().map(|hsts| {
+                StrictTransportSecurity {
+                    access_control_max_age_sec: hsts.access_control_max_age_sec(),
+                    include_subdomains: hsts.include_subdomains().unwrap_or_default(),
+                    preload: hsts.preload().unwrap_or_default(),
+                    r#override: hsts.r#override(),
+                }
             }),
             content_type_options: config
                 .content_type_options()
@@ -204,8 +210,8 @@ impl SecurityHeaders {
             built(ResponseHeadersPolicyContentTypeOptions::builder().r#override(options.r#override).build())
         });
         let frames = self.frame_options.as_ref().map(|options| {
-            let builder =
-                ResponseHeadersPolicyFrameOptions::builder().frame_option(options.frame_option.as_str().into());
+            let builder = ResponseHeadersPolicyFrameOptions::builder()
+                .frame_option(options.frame_option.as_str().into());
             built(builder.r#override(options.r#override).build())
         });
         let referrers = self.referrer_policy.as_ref().map(|policy| {
@@ -255,7 +261,8 @@ impl Cors {
     }
 
     pub(super) fn build(&self) -> CloudResult<ResponseHeadersPolicyCorsConfig> {
-        let names = |names: &BTreeSet<HeaderName>| names.iter().map(|name| name.as_str().to_owned()).collect();
+        let names =
+            |names: &BTreeSet<HeaderName>| names.iter().map(|name| name.as_str().to_owned()).collect();
         let origins = self.access_control_allow_origins.iter().cloned().collect();
         let methods = self.access_control_allow_methods.iter().map(|method| method.as_str().into()).collect();
         let exposed = &self.access_control_expose_headers;

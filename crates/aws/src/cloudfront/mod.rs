@@ -55,7 +55,8 @@ macro_rules! listed {
     ($type:ty, $items:expr) => {{
         let items: Vec<_> = $items;
         let quantity = $crate::cloudfront::quantity(items.len());
-        let list = <$type>::builder().quantity(quantity).set_items(Some(items).filter(|items| !items.is_empty()));
+        let list =
+            <$type>::builder().quantity(quantity).set_items(Some(items).filter(|items| !items.is_empty()));
         $crate::cloudfront::built(list.build())
     }};
 }

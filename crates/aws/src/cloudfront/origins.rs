@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{
-    CustomHeaders, CustomOriginConfig, OriginCustomHeader, OriginProtocolPolicy, OriginSslProtocols, S3OriginConfig,
-    SslProtocol,
+    CustomHeaders, CustomOriginConfig, OriginCustomHeader, OriginProtocolPolicy, OriginSslProtocols,
+    S3OriginConfig, SslProtocol,
 };
 use platctl_engine::{CloudResult, Resolved, SpecError, Stage};
 use serde::{Deserialize, Serialize};
@@ -153,7 +153,9 @@ impl Origin {
             }
             let plain = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c));
             match &header.json_key {
-                Some(_) if header.value.is_some() => return wrong(&field, "takes `json_key` with a secret only"),
+                Some(_) if header.value.is_some() => {
+                    return wrong(&field, "takes `json_key` with a secret only");
+                }
                 Some(key) if key.is_empty() || !plain(key) => {
                     return wrong(&field, "takes a `json_key` of letters, digits and _.:/=+-@");
                 }
@@ -198,7 +200,10 @@ impl Origin {
             origin_protocol_policy: config.origin_protocol_policy().to_string(),
             http_port: config.http_port(),
             https_port: config.https_port(),
-            origin_ssl_protocols: config.origin_ssl_protocols().map(|list| texts(list.items())).unwrap_or_default(),
+            origin_ssl_protocols: config
+                .origin_ssl_protocols()
+                .map(|list| texts(list.items()))
+                .unwrap_or_default(),
             origin_read_timeout: config.origin_read_timeout().unwrap_or(READ_TIMEOUT),
             origin_keepalive_timeout: config.origin_keepalive_timeout().unwrap_or(KEEPALIVE_TIMEOUT),
         });
@@ -266,7 +271,8 @@ impl Origin {
 
 impl CustomOrigin {
     fn build(&self, live: Option<&CustomOriginConfig>) -> CloudResult<CustomOriginConfig> {
-        let protocols = self.origin_ssl_protocols.iter().map(|text| SslProtocol::from(text.as_str())).collect();
+        let protocols =
+            self.origin_ssl_protocols.iter().map(|text| SslProtocol::from(text.as_str())).collect();
         let builder = CustomOriginConfig::builder()
             .http_port(self.http_port)
             .https_port(self.https_port)

@@ -80,7 +80,8 @@ async fn read(cloud: &Cloud) -> CloudResult<Vec<Policy>> {
     loop {
         let call = cloud.cloudfront.list_response_headers_policies();
         let call = call.r#type(ResponseHeadersPolicyType::Custom).set_marker(marker);
-        let answer = call.send().await.map_err(|e| cloud_error("cloudfront:ListResponseHeadersPolicies", e))?;
+        let answer =
+            call.send().await.map_err(|e| cloud_error("cloudfront:ListResponseHeadersPolicies", e))?;
         let list = present("cloudfront:ListResponseHeadersPolicies", answer.response_headers_policy_list)?;
         let summaries = list.items.unwrap_or_default();
         all.extend(summaries.into_iter().filter_map(|summary| summary.response_headers_policy));
@@ -109,22 +110,23 @@ fn live(policy: &Policy) -> Option<Live<ResponseHeadersPolicy>> {
         cors_config: config.cors_config().map(Cors::read),
         custom_headers_config: Some(custom.collect()),
         remove_headers_config: Some(removed.iter().map(|header| header.header().into()).collect()),
-        server_timing_sampling_rate: Some(timing.and_then(|config| config.sampling_rate()).unwrap_or_default()),
+        server_timing_sampling_rate: Some(
+            timing.and_then(|config| config.sampling_rate()).unwrap_or_default(),
+        ),
         stage: std::marker::PhantomData,
     };
     let outputs = Outputs { response_headers_policy_id: policy.id().to_owned() };
     Some(Live { id: policy.id().into(), spec, outputs, owner: None, phase: Phase::Ready })
 }
 
-fn custom(headers: &BTreeMap<HeaderName, CustomHeader>) -> CloudResult<ResponseHeadersPolicyCustomHeadersConfig> {
+fn custom(
+    headers: &BTreeMap<HeaderName, CustomHeader>,
+) -> CloudResult<ResponseHeadersPolicyCustomHeadersConfig> {
     let header = |(name, header): (&HeaderName, &CustomHeader)| {
         let builder = ResponseHeadersPolicyCustomHeader::builder().header(name.as_str()).value(&header.value);
         built(builder.r#override(header.r#override).build())
     };
-    listed!(
-        ResponseHeadersPolicyCustomHeadersConfig,
-        headers.iter().map(header).collect::<CloudResult<_>>()?
-    )
+    listed!(ResponseHeadersPolicyCustomHeadersConfig, headers.iter().map(header).collect::<CloudResult<_>>()?)
 }
 
 fn removed(names: &BTreeSet<HeaderName>) -> CloudResult<ResponseHeadersPolicyRemoveHeadersConfig> {
@@ -148,7 +150,9 @@ fn config(spec: &Spec, live: Option<&Spec>) -> CloudResult<ResponseHeadersPolicy
     let builder = ResponseHeadersPolicyConfig::builder()
         .name(&spec.name)
         .set_comment(stated!(comment).cloned())
-        .set_security_headers_config(stated!(security_headers_config).map(SecurityHeaders::build).transpose()?)
+        .set_security_headers_config(
+            stated!(security_headers_config).map(SecurityHeaders::build).transpose()?,
+        )
         .set_cors_config(stated!(cors_config).map(Cors::build).transpose()?)
         .set_custom_headers_config(custom.filter(|config| config.quantity() > 0))
         .set_remove_headers_config(removed.filter(|config| config.quantity() > 0))
@@ -226,7 +230,10 @@ impl Kind for ResponseHeadersPolicy {
         vec![
             ("/name", json!("prod-headers")),
             ("/comment", json!("All headers")),
-            ("/security_headers_config/strict_transport_security/access_control_max_age_sec", json!(63_072_000)),
+            (
+                "/security_headers_config/strict_transport_security/access_control_max_age_sec",
+                json!(63_072_000),
+            ),
             ("/security_headers_config/strict_transport_security/include_subdomains", json!(false)),
             ("/security_headers_config/strict_transport_security/preload", json!(true)),
             ("/security_headers_config/content_type_options/override", json!(false)),

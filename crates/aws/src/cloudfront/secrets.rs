@@ -81,7 +81,10 @@ pub(super) fn tagged(tags: &Tags) -> BTreeMap<HeaderOf, Place> {
 }
 
 /// Reads the secrets, each once.
-pub(super) async fn read<'a>(cloud: &Cloud, places: impl IntoIterator<Item = &'a Place>) -> CloudResult<Values> {
+pub(super) async fn read<'a>(
+    cloud: &Cloud,
+    places: impl IntoIterator<Item = &'a Place>,
+) -> CloudResult<Values> {
     let mut wanted: BTreeMap<&str, Vec<&Place>> = BTreeMap::new();
     for place in places {
         wanted.entry(&place.arn).or_default().push(place);

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudfront::types::{
-    CustomErrorResponses, GeoRestrictionType, LoggingConfig, MinimumProtocolVersion, Restrictions, SslSupportMethod,
+    CustomErrorResponses, GeoRestrictionType, LoggingConfig, MinimumProtocolVersion, Restrictions,
+    SslSupportMethod,
 };
 use platctl_engine::{CloudResult, Resolved, Stage};
 use serde::{Deserialize, Serialize};
@@ -133,9 +134,9 @@ impl Logging {
         })
     }
 
-    pub(super) fn build(&self) -> CloudResult<LoggingConfig> {
+    pub(super) fn build(&self) -> LoggingConfig {
         let builder = LoggingConfig::builder().enabled(true).include_cookies(self.include_cookies);
-        built(builder.bucket(&self.bucket).prefix(&self.prefix).build())
+        builder.bucket(&self.bucket).prefix(&self.prefix).build()
     }
 }
 

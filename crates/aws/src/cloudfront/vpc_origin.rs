@@ -89,7 +89,10 @@ async fn all(cloud: &Cloud) -> CloudResult<Vec<VpcOriginSummary>> {
     }
 }
 
-async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<(aws_sdk_cloudfront::types::VpcOrigin, Option<String>)>> {
+async fn get(
+    cloud: &Cloud,
+    id: &Id,
+) -> CloudResult<Option<(aws_sdk_cloudfront::types::VpcOrigin, Option<String>)>> {
     let call = cloud.cloudfront.get_vpc_origin().id(id.as_str());
     match call.send().await.map_err(|e| cloud_error("cloudfront:GetVpcOrigin", e)) {
         Err(error) if error.class == Class::NotFound => Ok(None),
@@ -112,7 +115,10 @@ fn live(origin: &aws_sdk_cloudfront::types::VpcOrigin, tags: Tags) -> Option<Liv
         http_port: config.http_port(),
         https_port: config.https_port(),
         origin_protocol_policy: config.origin_protocol_policy().to_string(),
-        origin_ssl_protocols: config.origin_ssl_protocols().map(|list| texts(list.items())).unwrap_or_default(),
+        origin_ssl_protocols: config
+            .origin_ssl_protocols()
+            .map(|list| texts(list.items()))
+            .unwrap_or_default(),
         tags,
     };
     let outputs = Outputs { vpc_origin_id: origin.id().to_owned(), arn: origin.arn().into() };

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_route53::types::{
-    HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType,
-};
+use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -226,7 +224,10 @@ impl Kind for HealthCheck {
             return wrong(path, "or `ip_address` is needed, except of a calculated check");
         }
         if calculated != (spec.child_health_checks.is_some() && spec.health_threshold.is_some()) {
-            return wrong("/child_health_checks", "and `health_threshold` are for a calculated check, which needs both");
+            return wrong(
+                "/child_health_checks",
+                "and `health_threshold` are for a calculated check, which needs both",
+            );
         }
         if spec.r#type.ends_with("STR_MATCH") != spec.search_string.is_some() {
             return wrong("/search_string", "is for the STR_MATCH types, which need it");
@@ -262,9 +263,8 @@ impl Kind for HealthCheck {
         found.retain(|check| ids.iter().any(|id| id.as_str() == check.id()));
         let known: Vec<Id> = found.iter().map(|check| check.id().into()).collect();
         let mut tags = read_tags(cloud, kind(), &known).await?;
-        let lives = found.iter().filter_map(|check| {
-            live(cloud, check, tags.remove(check.id()).unwrap_or_default())
-        });
+        let lives =
+            found.iter().filter_map(|check| live(cloud, check, tags.remove(check.id()).unwrap_or_default()));
         Ok(in_order(ids, lives))
     }
 
@@ -304,7 +304,9 @@ impl Kind for HealthCheck {
             .update_health_check()
             .health_check_id(live.id.as_str())
             .set_health_check_version(found.health_check().map(|check| check.health_check_version()))
-            .set_fully_qualified_domain_name(spec.fully_qualified_domain_name.as_ref().map(ToString::to_string))
+            .set_fully_qualified_domain_name(
+                spec.fully_qualified_domain_name.as_ref().map(ToString::to_string),
+            )
             .set_ip_address(spec.ip_address.clone())
             .set_port(spec.port)
             .set_resource_path(spec.resource_path.clone())
@@ -314,7 +316,9 @@ impl Kind for HealthCheck {
             .disabled(spec.disabled)
             .set_enable_sni(spec.enable_sni.filter(|_| !calculated))
             .set_regions(regions(spec))
-            .set_child_health_checks(spec.child_health_checks.as_ref().map(|ids| ids.iter().cloned().collect()))
+            .set_child_health_checks(
+                spec.child_health_checks.as_ref().map(|ids| ids.iter().cloned().collect()),
+            )
             .set_health_threshold(spec.health_threshold);
         call.send().await.map(drop).map_err(|e| cloud_error("route53:UpdateHealthCheck", e))
     }

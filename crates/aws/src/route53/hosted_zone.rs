@@ -6,8 +6,8 @@ use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
 use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, TagResourceType, Vpc, VpcRegion};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -189,7 +189,8 @@ impl Kind for HostedZone {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let labels = spec.name.as_str().split('.');
-        if spec.name.as_str().len() > 253 || labels.clone().any(|label| label.is_empty() || label.len() > 63) {
+        if spec.name.as_str().len() > 253 || labels.clone().any(|label| label.is_empty() || label.len() > 63)
+        {
             return Err(SpecError::new("/name", "is no name of the DNS"));
         }
         if spec.vpc_ids.as_ref().is_some_and(BTreeSet::is_empty) {
@@ -296,7 +297,8 @@ mod tests {
     use serde_json::json;
 
     fn zone() -> aws_sdk_route53::types::HostedZone {
-        let builder = aws_sdk_route53::types::HostedZone::builder().id("/hostedzone/Z1").name("prod.example.com.");
+        let builder =
+            aws_sdk_route53::types::HostedZone::builder().id("/hostedzone/Z1").name("prod.example.com.");
         let config = HostedZoneConfig::builder().private_zone(true).build();
         builder.caller_reference("platctl-token").config(config).build().unwrap()
     }
@@ -326,7 +328,8 @@ mod tests {
             )
         });
         let list = mock!(aws_sdk_route53::Client::list_hosted_zones).then_output(|| {
-            let builder = ListHostedZonesOutput::builder().hosted_zones(zone()).marker("").is_truncated(false);
+            let builder =
+                ListHostedZonesOutput::builder().hosted_zones(zone()).marker("").is_truncated(false);
             builder.max_items(100).build().unwrap()
         });
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&taken, &list]);

@@ -44,12 +44,16 @@ pub(crate) async fn read_tags(
 }
 
 /// Writes and removes tags, a few at a time.
-pub(crate) async fn sync_tags(cloud: &Cloud, kind: TagResourceType, id: &Id, edits: TagEdits) -> CloudResult<()> {
+pub(crate) async fn sync_tags(
+    cloud: &Cloud,
+    kind: TagResourceType,
+    id: &Id,
+    edits: TagEdits,
+) -> CloudResult<()> {
     let set: Vec<Tag> =
         edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let call = || {
-        cloud.route53.change_tags_for_resource().resource_type(kind.clone()).resource_id(id.as_str())
-    };
+    let call =
+        || cloud.route53.change_tags_for_resource().resource_type(kind.clone()).resource_id(id.as_str());
     for tags in set.chunks(TAGS_AT_ONCE) {
         let call = call().set_add_tags(Some(tags.to_vec()));
         call.send().await.map_err(|e| cloud_error("route53:ChangeTagsForResource", e))?;

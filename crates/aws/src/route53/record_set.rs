@@ -3,7 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use aws_sdk_route53::types::{
-    ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion, RrType,
+    ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion,
+    RrType,
 };
 use futures::future::try_join_all;
 use platctl_engine::{
@@ -127,8 +128,8 @@ fn quoted(text: &str) -> String {
 /// The bare text.
 fn unquoted(value: &str) -> String {
     let (mut text, mut inside) = (Vec::new(), false);
-    let mut rest = value.bytes();
-    while let Some(byte) = rest.next() {
+    let mut rest = value.as_bytes().iter();
+    while let Some(byte) = rest.next().copied() {
         match byte {
             b'"' => inside = !inside,
             b'\\' => {
@@ -138,7 +139,7 @@ fn unquoted(value: &str) -> String {
                         text.push(code);
                         rest.nth(2);
                     }
-                    None => text.extend(rest.next()),
+                    None => text.extend(rest.next().copied()),
                 }
             }
             byte if inside || byte != b' ' => text.push(byte),
