@@ -34,7 +34,7 @@ macro_rules! services {
     };
 }
 
-services! { ec2, iam, kms, logs, s3 }
+services! { cloudfront, ec2, iam, kms, logs, route53, s3 }
 
 #[test]
 fn every_service_is_tried() {

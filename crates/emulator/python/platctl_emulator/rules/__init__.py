@@ -1,7 +1,18 @@
 """What AWS refuses and does beyond moto, by operation. A rule is a function of a call."""
 
 from .registry import AFTER, BEFORE, QUOTAS
-from . import addresses, endpoints, iam, kms, network, quotas, security_groups  # noqa: F401  (they register)
+from . import (  # noqa: F401  (they register)
+    addresses,
+    cloudfront,
+    distributions,
+    endpoints,
+    iam,
+    kms,
+    network,
+    quotas,
+    route53,
+    security_groups,
+)
 
 
 def judge(call):
