@@ -47,6 +47,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    crate::applicationautoscaling::scalable_target::ScalableTarget,
+    crate::applicationautoscaling::scaling_policy::ScalingPolicy,
     crate::cloudfront::cache_policy::CachePolicy,
     crate::cloudfront::distribution::Distribution,
     crate::cloudfront::origin_access_control::OriginAccessControl,
@@ -73,6 +75,13 @@ kinds! {
     crate::route53::health_check::HealthCheck,
     crate::route53::hosted_zone::HostedZone,
     crate::route53::record_set::RecordSet,
+    crate::rds::db_cluster::DbCluster,
+    crate::rds::db_cluster_parameter_group::DbClusterParameterGroup,
+    crate::rds::db_cluster_snapshot::DbClusterSnapshot,
+    crate::rds::db_instance::DbInstance,
+    crate::rds::db_parameter_group::DbParameterGroup,
+    crate::rds::db_subnet_group::DbSubnetGroup,
+    crate::rds::global_cluster::GlobalCluster,
     crate::s3::bucket::Bucket,
 }
 

@@ -69,7 +69,8 @@ impl<'a> Platform<'a> {
         if self.file.network.is_some() {
             return Err(Vec::new());
         }
-        let fault = Fault::new(format!("`{block}` needs a network to be in")).at(self.place(block), "has none");
+        let fault =
+            Fault::new(format!("`{block}` needs a network to be in")).at(self.place(block), "has none");
         Err(vec![fault.help("declare `network: {}`")])
     }
 
@@ -119,7 +120,8 @@ impl<'a> Platform<'a> {
         let Some(delivery) = &self.file.delivery else { return Ok(Vec::new()) };
         let mut declare = self.begin("delivery")?;
         // Services that are at fault have said so already.
-        let at_fault = made.services.is_empty() && self.file.services.as_ref().is_some_and(|all| !all.is_empty());
+        let at_fault =
+            made.services.is_empty() && self.file.services.as_ref().is_some_and(|all| !all.is_empty());
         if !at_fault {
             delivery.declare(&made.services, &mut declare)?;
         }

@@ -1,1 +1,4 @@
 //! Application Auto Scaling: the number of Aurora readers.
+
+pub mod scalable_target;
+pub mod scaling_policy;

@@ -81,6 +81,13 @@ pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<String>> {
     Ok(names)
 }
 
+/// The id of a list of addresses that AWS keeps, by its name.
+pub(crate) async fn prefix_list(cloud: &Cloud, name: &str) -> CloudResult<Option<String>> {
+    let call = cloud.ec2.describe_managed_prefix_lists().filters(filter("prefix-list-name", [name]));
+    let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeManagedPrefixLists", e))?;
+    Ok(answer.prefix_lists().iter().find_map(|list| list.prefix_list_id()).map(ToOwned::to_owned))
+}
+
 /// Success of the call says nothing about its items.
 pub(crate) fn each_succeeded(operation: &str, items: &[UnsuccessfulItem]) -> CloudResult<()> {
     let Some(error) = items.iter().find_map(|item| item.error()) else { return Ok(()) };

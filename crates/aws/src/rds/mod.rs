@@ -1,1 +1,131 @@
 //! RDS: Aurora clusters, their instances, and what both are configured with.
+
+pub mod db_cluster;
+mod db_cluster_changes;
+mod db_cluster_origin;
+pub mod db_cluster_parameter_group;
+pub mod db_cluster_snapshot;
+pub mod db_instance;
+pub mod db_parameter_group;
+pub mod db_subnet_group;
+pub mod global_cluster;
+pub(crate) mod parameters;
+
+use aws_sdk_rds::types::Tag;
+use platctl_engine::{Changes, CloudResult, Owner, Phase, SpecError};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, claimed, edits, split};
+
+/// Takes the tags of an RDS object apart.
+pub(crate) fn split_tags(tags: &[Tag]) -> (Tags, Option<Owner>) {
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    split(tags.iter().filter_map(pair))
+}
+
+/// Tags as RDS takes them.
+pub(crate) fn rds_tags(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// The tags of a creation.
+pub(crate) fn new_tags(tags: &Tags, owner: &Owner) -> Option<Vec<Tag>> {
+    Some(rds_tags(claimed(tags, owner)))
+}
+
+/// The tags of an object that does not answer them together with itself.
+pub(crate) async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let call = cloud.rds.list_tags_for_resource().resource_name(arn);
+    let answer = call.send().await.map_err(|e| cloud_error("rds:ListTagsForResource", e))?;
+    Ok(split_tags(answer.tag_list()))
+}
+
+/// Writes and removes tags as the changes ask.
+pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let call = cloud.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(rds_tags(edits.set)));
+        call.send().await.map_err(|e| cloud_error("rds:AddTagsToResource", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("rds:RemoveTagsFromResource", e))?;
+    }
+    Ok(())
+}
+
+/// The phase of a status. AWS adds statuses: whatever is neither the end nor a failure is on its way.
+pub(crate) fn phase(status: Option<&str>) -> Phase {
+    match status.unwrap_or("available") {
+        "available" | "storage-full" | "stopped" | "storage-optimization" => Phase::Ready,
+        "deleting" => Phase::Deleting,
+        failed
+            if failed.starts_with("incompatible-")
+                || failed.starts_with("inaccessible-")
+                || failed.ends_with("failed") =>
+        {
+            Phase::Failed(failed.to_owned())
+        }
+        other => Phase::Settling(other.to_owned()),
+    }
+}
+
+/// RDS keeps identifiers in lower case, so anything else would be a difference for ever.
+pub(crate) fn check_identifier(path: &'static str, text: &str, most: usize) -> Result<(), SpecError> {
+    let sound = (1..=most).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && !text.contains("--")
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    if sound {
+        return Ok(());
+    }
+    let message = format!(
+        "takes 1 to {most} lower-case letters, digits and single hyphens, beginning with a letter, not ending with `-`"
+    );
+    Err(SpecError::new(path, message))
+}
+
+/// `02:00-03:00`, or with days before the times.
+pub(crate) fn check_window(path: &'static str, text: Option<&String>, weekly: bool) -> Result<(), SpecError> {
+    let Some(text) = text else { return Ok(()) };
+    let time = |text: &str| {
+        let (hours, minutes) = text.split_once(':')?;
+        let in_range = |text: &str, end: u8| text.len() == 2 && text.parse::<u8>().is_ok_and(|n| n < end);
+        (in_range(hours, 24) && in_range(minutes, 60)).then_some(())
+    };
+    let moment = |text: &str| match weekly {
+        false => time(text),
+        true => text
+            .split_once(':')
+            .filter(|(day, _)| ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].contains(day))
+            .and_then(|(_, rest)| time(rest)),
+    };
+    let sound = text.split_once('-').is_some_and(|(from, to)| moment(from).is_some() && moment(to).is_some());
+    if sound {
+        return Ok(());
+    }
+    let such = if weekly { "sun:04:00-sun:05:00" } else { "02:00-03:00" };
+    Err(SpecError::new(path, format!("is not a window such as {such}, in UTC and lower case")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_statuses_are_on_their_way() {
+        assert_eq!(phase(Some("available")), Phase::Ready);
+        assert!(matches!(phase(Some("configuring-enhanced-monitoring")), Phase::Settling(_)));
+        assert!(matches!(phase(Some("incompatible-network")), Phase::Failed(_)));
+        assert!(matches!(phase(Some("restore-failed")), Phase::Failed(_)));
+    }
+
+    #[test]
+    fn windows_have_days_or_not() {
+        let window = |text: &str, weekly| check_window("/w", Some(&text.to_owned()), weekly).is_ok();
+        assert!(window("02:00-03:30", false) && window("sun:04:00-sun:05:00", true));
+        assert!(!window("2:00-3:00", false) && !window("24:00-25:00", false) && !window("02:00-03:00", true));
+    }
+}

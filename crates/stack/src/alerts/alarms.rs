@@ -48,7 +48,13 @@ impl Alerts {
         let memory = limits.database_memory_mib.unwrap_or(1024.0) * 1024.0 * 1024.0;
         let mut watched = vec![
             ("cpu", "CPUUtilization", "Average", true, limits.database_cpu.unwrap_or(80.0)),
-            ("connections", "DatabaseConnections", "Average", true, limits.database_connections.unwrap_or(800.0)),
+            (
+                "connections",
+                "DatabaseConnections",
+                "Average",
+                true,
+                limits.database_connections.unwrap_or(800.0),
+            ),
             ("memory", "FreeableMemory", "Minimum", false, memory),
         ];
         if !database.readers.is_empty() {
@@ -120,21 +126,24 @@ impl Alerts {
 
 fn declare_alarm(alarm: &Alarm<'_>, topic: &Handle<Topic>, declare: &mut Declare<'_>) -> Checked<()> {
     let tell = json!([topic.json(topic::out::ARN)]);
-    declare.make::<MetricAlarm>(&format!("alarm.{}", alarm.name), json!({
-        "alarm_name": declare.name(alarm.name),
-        "alarm_description": alarm.description,
-        "namespace": alarm.namespace,
-        "metric_name": alarm.metric,
-        "statistic": alarm.statistic,
-        "dimensions": alarm.dimensions,
-        "period": alarm.period,
-        "evaluation_periods": 5,
-        "datapoints_to_alarm": 3,
-        "comparison_operator": if alarm.above { "GreaterThanThreshold" } else { "LessThanThreshold" },
-        "threshold": alarm.threshold,
-        "treat_missing_data": alarm.silence,
-        "alarm_actions": tell,
-        "ok_actions": tell,
-    }))?;
+    declare.make::<MetricAlarm>(
+        &format!("alarm.{}", alarm.name),
+        json!({
+            "alarm_name": declare.name(alarm.name),
+            "alarm_description": alarm.description,
+            "namespace": alarm.namespace,
+            "metric_name": alarm.metric,
+            "statistic": alarm.statistic,
+            "dimensions": alarm.dimensions,
+            "period": alarm.period,
+            "evaluation_periods": 5,
+            "datapoints_to_alarm": 3,
+            "comparison_operator": if alarm.above { "GreaterThanThreshold" } else { "LessThanThreshold" },
+            "threshold": alarm.threshold,
+            "treat_missing_data": alarm.silence,
+            "alarm_actions": tell,
+            "ok_actions": tell,
+        }),
+    )?;
     Ok(())
 }

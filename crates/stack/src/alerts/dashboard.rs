@@ -32,7 +32,10 @@ impl Alerts {
             };
             graphs.push(("Services: requests", metrics(&["RequestCount"])));
             graphs.push(("Services: time to answer", metrics(&["TargetResponseTime"])));
-            graphs.push(("Services: errors", metrics(&["HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"])));
+            graphs.push((
+                "Services: errors",
+                metrics(&["HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"]),
+            ));
         }
         if graphs.is_empty() {
             return Ok(());
@@ -46,7 +49,8 @@ impl Alerts {
             })
         };
         let widgets: Vec<Value> = graphs.iter().enumerate().map(widget).collect();
-        let spec = json!({"dashboard_name": declare.name("platform"), "dashboard_body": {"widgets": widgets}});
+        let spec =
+            json!({"dashboard_name": declare.name("platform"), "dashboard_body": {"widgets": widgets}});
         declare.make::<Dashboard>("dashboard", spec)?;
         Ok(())
     }

@@ -69,16 +69,22 @@ impl Alerts {
         let statements = ["cloudwatch.amazonaws.com", "events.amazonaws.com"];
         let statements = statements.map(|service| service_uses_key(service, account.clone())).to_vec();
         let key = key("", "Encrypts alerts", statements, declare)?;
-        let topic: Handle<Topic> = declare.make("topic", json!({
-            "name": declare.name("alerts"),
-            "kms_master_key_id": key.json(key::out::KEY_ID),
-        }))?;
+        let topic: Handle<Topic> = declare.make(
+            "topic",
+            json!({
+                "name": declare.name("alerts"),
+                "kms_master_key_id": key.json(key::out::KEY_ID),
+            }),
+        )?;
         for (number, address) in recipients.iter().enumerate() {
-            declare.make::<Subscription>(&format!("email.{}", number + 1), json!({
-                "topic_arn": topic.json(topic::out::ARN),
-                "protocol": "email",
-                "endpoint": address,
-            }))?;
+            declare.make::<Subscription>(
+                &format!("email.{}", number + 1),
+                json!({
+                    "topic_arn": topic.json(topic::out::ARN),
+                    "protocol": "email",
+                    "endpoint": address,
+                }),
+            )?;
         }
         self.alarms(&topic, watched, declare)?;
         if self.dashboard.unwrap_or(true) {
@@ -94,7 +100,9 @@ impl Alerts {
             Recipients::Many(addresses) => addresses.clone(),
         };
         let sound = |address: &&String| {
-            address.split_once('@').is_some_and(|(who, host)| !who.is_empty() && host.contains('.') && !address.contains(' '))
+            address
+                .split_once('@')
+                .is_some_and(|(who, host)| !who.is_empty() && host.contains('.') && !address.contains(' '))
         };
         match all.iter().find(|address| !sound(address)) {
             Some(wrong) => {

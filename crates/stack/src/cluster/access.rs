@@ -23,11 +23,14 @@ impl Cluster {
                 .collect();
             let partition = &declare.context().partition;
             let policy = format!("arn:{partition}:eks::aws:cluster-access-policy/{policy}");
-            declare.make::<AccessEntry>(&format!("access.{name}"), json!({
-                "cluster_name": cluster.json(cluster::out::NAME),
-                "principal_arn": person.value,
-                "access_policies": [{"policy_arn": policy}],
-            }))?;
+            declare.make::<AccessEntry>(
+                &format!("access.{name}"),
+                json!({
+                    "cluster_name": cluster.json(cluster::out::NAME),
+                    "principal_arn": person.value,
+                    "access_policies": [{"policy_arn": policy}],
+                }),
+            )?;
         }
         Ok(())
     }

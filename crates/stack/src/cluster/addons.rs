@@ -79,15 +79,22 @@ impl Cluster {
             let trust = pod_trust(declare);
             let role = role("ebs_role", "ebs-csi", "The driver of EBS volumes", trust, declare)?;
             let policy = attach("policy.ebs", &role, "service-role/AmazonEBSCSIDriverPolicy", declare)?;
-            let identity: Handle<PodIdentityAssociation> = declare.make_after("pod_identity.ebs", json!({
-                "cluster_name": cluster.json(cluster::out::NAME),
-                "namespace": "kube-system",
-                "service_account": "ebs-csi-controller-sa",
-                "role_arn": role.json(role::out::ARN),
-            }), &[policy.address()])?;
+            let identity: Handle<PodIdentityAssociation> = declare.make_after(
+                "pod_identity.ebs",
+                json!({
+                    "cluster_name": cluster.json(cluster::out::NAME),
+                    "namespace": "kube-system",
+                    "service_account": "ebs-csi-controller-sa",
+                    "role_arn": role.json(role::out::ARN),
+                }),
+                &[policy.address()],
+            )?;
             after.push(identity.address().clone());
         }
-        let others = self.addons.keys().filter(|name| !EARLY.contains(&name.as_str()) && !LATE.contains(&name.as_str()));
+        let others = self
+            .addons
+            .keys()
+            .filter(|name| !EARLY.contains(&name.as_str()) && !LATE.contains(&name.as_str()));
         for name in LATE.into_iter().chain(others.map(String::as_str)) {
             self.addon(name, cluster, &after, declare)?;
         }

@@ -13,10 +13,17 @@ impl Cluster {
     pub(super) fn check(&self, ground: &Ground, declare: &Declare<'_>) -> Checked<()> {
         let mut faults = Vec::new();
         if ground.zones.len() < 2 {
-            let fault = Fault::new(format!("EKS needs two availability zones, this network has {}", ground.zones.len()));
-            faults.push(fault.at(declare.place(), "cannot be").help("set network.availability_zones to 2 or more"));
+            let fault = Fault::new(format!(
+                "EKS needs two availability zones, this network has {}",
+                ground.zones.len()
+            ));
+            faults.push(
+                fault.at(declare.place(), "cannot be").help("set network.availability_zones to 2 or more"),
+            );
         }
-        if let Some(version) = self.version.as_ref().filter(|version| !VERSIONS.contains(&version.value.as_str())) {
+        if let Some(version) =
+            self.version.as_ref().filter(|version| !VERSIONS.contains(&version.value.as_str()))
+        {
             let fault = Fault::new(format!("EKS does not run Kubernetes {}", quoted(&version.value)));
             let help = format!("it runs {} (in quotes)", VERSIONS.join(", "));
             faults.push(fault.at(version.span, "not supported").help(help));
@@ -25,12 +32,16 @@ impl Cluster {
         for (name, group) in self.node_groups.iter().flatten() {
             let (min, max) = self.sizes(&group.value, ground);
             if min > max || max == 0 {
-                let message = format!("the node group {} has at least {min} and at most {max} nodes", quoted(name));
+                let message =
+                    format!("the node group {} has at least {min} and at most {max} nodes", quoted(name));
                 faults.push(Fault::new(message).at(group.span, "`min` is above `max`"));
             }
             let sound = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             if !sound {
-                let message = format!("{} is no name of a node group: letters, digits and `-`, at most 40", quoted(name));
+                let message = format!(
+                    "{} is no name of a node group: letters, digits and `-`, at most 40",
+                    quoted(name)
+                );
                 faults.push(Fault::new(message).at(group.span, "named so"));
             }
             for wanted in group.value.instance_types.iter().flatten() {
@@ -46,7 +57,9 @@ impl Cluster {
         for person in self.admins.iter().chain(&self.viewers) {
             if !person.value.starts_with("arn:") || !person.value.contains(":iam::") {
                 let message = format!("{} is no ARN of an IAM role or user", quoted(&person.value));
-                faults.push(Fault::new(message).at(person.span, "such as arn:aws:iam::123456789012:role/admin"));
+                faults.push(
+                    Fault::new(message).at(person.span, "such as arn:aws:iam::123456789012:role/admin"),
+                );
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
@@ -62,14 +75,16 @@ impl Cluster {
                 faults.push(fault.at(self.endpoint.span, "reachable from everywhere").help(help));
             }
             Some(ranges) if !public => {
-                faults.push(Fault::new("a private endpoint has no public ranges").at(ranges.span, "of no use"));
+                faults
+                    .push(Fault::new("a private endpoint has no public ranges").at(ranges.span, "of no use"));
             }
             Some(ranges) => {
                 for range in &ranges.value {
                     match range.value.parse::<ipnet::Ipv4Net>() {
                         Ok(net) if net.prefix_len() > 0 => {}
                         Ok(_) => faults.push(
-                            Fault::new("the whole internet may not reach the API server").at(range.span, "everyone"),
+                            Fault::new("the whole internet may not reach the API server")
+                                .at(range.span, "everyone"),
                         ),
                         Err(_) => {
                             let message = format!("{} is not an IPv4 range", quoted(&range.value));

@@ -16,7 +16,9 @@ use platctl_engine::{Address, Handle};
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::common::{Ground, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule, security_group, trust};
+use crate::common::{
+    Ground, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule, security_group, trust,
+};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::names::TagMap;
@@ -121,10 +123,7 @@ const LOGS: [&str; 5] = ["api", "audit", "authenticator", "controllerManager", "
 
 impl Cluster {
     /// The security group of the nodes: other blocks let it in, and need not wait for the cluster.
-    pub(crate) fn nodes_group(
-        ground: &Ground,
-        declare: &mut Declare<'_>,
-    ) -> Checked<Handle<SecurityGroup>> {
+    pub(crate) fn nodes_group(ground: &Ground, declare: &mut Declare<'_>) -> Checked<Handle<SecurityGroup>> {
         let group = security_group("nodes", ground, "The nodes of the cluster", true, declare)?;
         let among = Rule {
             address: "ingress.nodes",
@@ -144,15 +143,23 @@ impl Cluster {
         self.check(ground, declare)?;
         let name = declare.name("cluster");
         let logs = format!("/aws/eks/{name}/cluster");
-        let key = key("", "Encrypts the secrets and logs of the cluster", vec![logs_use_key(&logs, declare)], declare)?;
+        let key = key(
+            "",
+            "Encrypts the secrets and logs of the cluster",
+            vec![logs_use_key(&logs, declare)],
+            declare,
+        )?;
         let days = self.log_days.as_ref().map_or(90, |days| i32::from(days.value));
         let log_group = log_group("log_group", &logs, days, &key, declare)?;
         let nodes = Self::nodes_group(ground, declare)?;
         let cluster = self.cluster(ground, &key, log_group.address(), declare)?;
-        let oidc = declare.make("oidc", json!({
-            "url": cluster.json(cluster::out::OIDC_ISSUER),
-            "client_id_list": ["sts.amazonaws.com"],
-        }))?;
+        let oidc = declare.make(
+            "oidc",
+            json!({
+                "url": cluster.json(cluster::out::OIDC_ISSUER),
+                "client_id_list": ["sts.amazonaws.com"],
+            }),
+        )?;
         self.access(&cluster, declare)?;
         let before = self.early_addons(&cluster, declare)?;
         let groups = self.node_groups(ground, &cluster, &nodes, &key, &before, declare)?;

@@ -37,7 +37,13 @@ impl Cluster {
         before: &[Address],
         declare: &mut Declare<'_>,
     ) -> Checked<Vec<Handle<EksNodeGroup>>> {
-        let role = role("node_role", "nodes", "The nodes of the cluster", plain_trust("ec2.amazonaws.com"), declare)?;
+        let role = role(
+            "node_role",
+            "nodes",
+            "The nodes of the cluster",
+            plain_trust("ec2.amazonaws.com"),
+            declare,
+        )?;
         let mut after: Vec<Address> = before.to_vec();
         for (address, policy) in POLICIES {
             after.push(attach(address, &role, policy, declare)?.address().clone());
@@ -80,18 +86,21 @@ impl Cluster {
         nodes: &Handle<SecurityGroup>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<LaunchTemplate>> {
-        declare.make(&format!("launch_template.{name}"), json!({
-            "launch_template_name": declare.name(&format!("nodes-{name}")),
-            "metadata_options": {"http_tokens": "required", "http_put_response_hop_limit": 1},
-            "block_device_mappings": [{
-                "device_name": "/dev/xvda",
-                "volume_size": group.disk_gib.unwrap_or(100),
-                "volume_type": "gp3",
-                "encrypted": true,
-            }],
-            "security_group_ids": node_groups_of(cluster, nodes),
-            "instance_tags": {"Name": declare.name(&format!("node-{name}"))},
-        }))
+        declare.make(
+            &format!("launch_template.{name}"),
+            json!({
+                "launch_template_name": declare.name(&format!("nodes-{name}")),
+                "metadata_options": {"http_tokens": "required", "http_put_response_hop_limit": 1},
+                "block_device_mappings": [{
+                    "device_name": "/dev/xvda",
+                    "volume_size": group.disk_gib.unwrap_or(100),
+                    "volume_type": "gp3",
+                    "encrypted": true,
+                }],
+                "security_group_ids": node_groups_of(cluster, nodes),
+                "instance_tags": {"Name": declare.name(&format!("node-{name}"))},
+            }),
+        )
     }
 
     pub(super) fn sizes(&self, group: &NodeGroup, ground: &Ground) -> (u16, u16) {
@@ -111,16 +120,19 @@ impl Cluster {
         }
         let trust = trust("eks-fargate-pods.amazonaws.com", declare);
         let role = role("fargate_role", "fargate", "Pods that run without nodes", trust, declare)?;
-        let policy =
-            attach("policy.fargate", &role, "AmazonEKSFargatePodExecutionRolePolicy", declare)?;
+        let policy = attach("policy.fargate", &role, "AmazonEKSFargatePodExecutionRolePolicy", declare)?;
         for (name, profile) in &self.fargate {
-            declare.make_after::<FargateProfile>(&format!("fargate.{name}"), json!({
-                "cluster_name": cluster.json(cluster::out::NAME),
-                "fargate_profile_name": name,
-                "pod_execution_role_arn": role.json(role::out::ARN),
-                "subnets": ids(&ground.private),
-                "selectors": [{"namespace": profile.namespace, "labels": profile.labels}],
-            }), &[policy.address()])?;
+            declare.make_after::<FargateProfile>(
+                &format!("fargate.{name}"),
+                json!({
+                    "cluster_name": cluster.json(cluster::out::NAME),
+                    "fargate_profile_name": name,
+                    "pod_execution_role_arn": role.json(role::out::ARN),
+                    "subnets": ids(&ground.private),
+                    "selectors": [{"namespace": profile.namespace, "labels": profile.labels}],
+                }),
+                &[policy.address()],
+            )?;
         }
         Ok(())
     }
@@ -136,7 +148,11 @@ impl NodeGroup {
 
     /// `key=value:Effect`, as kubectl writes taints.
     fn taints(&self) -> Checked<Value> {
-        let effects = [("NoSchedule", "NO_SCHEDULE"), ("NoExecute", "NO_EXECUTE"), ("PreferNoSchedule", "PREFER_NO_SCHEDULE")];
+        let effects = [
+            ("NoSchedule", "NO_SCHEDULE"),
+            ("NoExecute", "NO_EXECUTE"),
+            ("PreferNoSchedule", "PREFER_NO_SCHEDULE"),
+        ];
         let mut taints = Vec::new();
         for taint in &self.taints {
             let parts = taint.value.rsplit_once(':').and_then(|(what, effect)| {

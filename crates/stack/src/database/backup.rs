@@ -33,29 +33,39 @@ impl Database {
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
         let Switch::On(wish) = &self.backup.vault else { return Ok(()) };
-        let vault: Handle<vault::Vault> = declare.make("backup.vault", json!({
-            "backup_vault_name": declare.name("database"),
-            "encryption_key_arn": key.json(key::out::ARN),
-        }))?;
-        let plan: Handle<Plan> = declare.make("backup.plan", json!({
-            "backup_plan_name": declare.name("database"),
-            "rules": [{
-                "rule_name": "daily",
-                "target_backup_vault_name": vault.json(vault::out::BACKUP_VAULT_NAME),
-                "schedule_expression": wish.schedule.as_deref().unwrap_or("cron(0 3 * * ? *)"),
-                "lifecycle": {"delete_after_days": wish.keep_days.unwrap_or(35)},
-            }],
-        }))?;
+        let vault: Handle<vault::Vault> = declare.make(
+            "backup.vault",
+            json!({
+                "backup_vault_name": declare.name("database"),
+                "encryption_key_arn": key.json(key::out::ARN),
+            }),
+        )?;
+        let plan: Handle<Plan> = declare.make(
+            "backup.plan",
+            json!({
+                "backup_plan_name": declare.name("database"),
+                "rules": [{
+                    "rule_name": "daily",
+                    "target_backup_vault_name": vault.json(vault::out::BACKUP_VAULT_NAME),
+                    "schedule_expression": wish.schedule.as_deref().unwrap_or("cron(0 3 * * ? *)"),
+                    "lifecycle": {"delete_after_days": wish.keep_days.unwrap_or(35)},
+                }],
+            }),
+        )?;
         let trust = trust("backup.amazonaws.com", declare);
         let role = role("backup.role", "database-backup", "Backs the database up", trust, declare)?;
         let policy =
             attach("backup.policy", &role, "service-role/AWSBackupServiceRolePolicyForBackup", declare)?;
-        declare.make_after::<Selection>("backup.selection", json!({
-            "backup_plan_id": plan.json(plan::out::BACKUP_PLAN_ID),
-            "selection_name": declare.name("database"),
-            "iam_role_arn": role.json(role::out::ARN),
-            "resources": [cluster.json(db_cluster::out::ARN)],
-        }), &[policy.address()])?;
+        declare.make_after::<Selection>(
+            "backup.selection",
+            json!({
+                "backup_plan_id": plan.json(plan::out::BACKUP_PLAN_ID),
+                "selection_name": declare.name("database"),
+                "iam_role_arn": role.json(role::out::ARN),
+                "resources": [cluster.json(db_cluster::out::ARN)],
+            }),
+            &[policy.address()],
+        )?;
         Ok(())
     }
 }

@@ -7,12 +7,23 @@ use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
 /// The families of instance classes that Aurora PostgreSQL runs on, newest last.
-const FAMILIES: [&str; 14] = [
-    "t3", "t4g", "r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "r8gd", "x2g", "r6in", "r8i",
-];
+const FAMILIES: [&str; 14] =
+    ["t3", "t4g", "r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "r8gd", "x2g", "r6in", "r8i"];
 const SIZES: [&str; 14] = [
-    "medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "32xlarge",
-    "48xlarge", "small", "micro", "metal-24xl",
+    "medium",
+    "large",
+    "xlarge",
+    "2xlarge",
+    "4xlarge",
+    "8xlarge",
+    "12xlarge",
+    "16xlarge",
+    "24xlarge",
+    "32xlarge",
+    "48xlarge",
+    "small",
+    "micro",
+    "metal-24xl",
 ];
 /// The major versions of Aurora PostgreSQL that AWS offers.
 const MAJORS: std::ops::RangeInclusive<u16> = 13..=18;
@@ -23,8 +34,13 @@ impl Database {
     pub(super) fn check(&self, ground: &Ground, declare: &Declare<'_>) -> Checked<()> {
         let mut faults = Vec::new();
         if ground.zones.len() < 2 {
-            let fault = Fault::new(format!("Aurora needs two availability zones, this network has {}", ground.zones.len()));
-            faults.push(fault.at(declare.place(), "cannot be").help("set network.availability_zones to 2 or more"));
+            let fault = Fault::new(format!(
+                "Aurora needs two availability zones, this network has {}",
+                ground.zones.len()
+            ));
+            faults.push(
+                fault.at(declare.place(), "cannot be").help("set network.availability_zones to 2 or more"),
+            );
         }
         faults.extend(self.check_version());
         let classes = [&self.writer.class, &self.readers.class];
@@ -56,7 +72,8 @@ impl Database {
         }
         if let Some(At { value, span }) = &self.readers.autoscale {
             if value.max > 15 || value.max < readers {
-                let message = format!("readers scale from their count ({readers}) to at most 15, not to {}", value.max);
+                let message =
+                    format!("readers scale from their count ({readers}) to at most 15, not to {}", value.max);
                 faults.push(Fault::new(message).at(*span, "`max` is out of range"));
             }
             if readers == 0 {
@@ -72,7 +89,8 @@ impl Database {
 
     fn check_times(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        if let Some(days) = self.backup.retention_days.as_ref().filter(|days| !(1..=35).contains(&days.value)) {
+        if let Some(days) = self.backup.retention_days.as_ref().filter(|days| !(1..=35).contains(&days.value))
+        {
             let message = format!("Aurora keeps backups for 1 to 35 days, not {}", days.value);
             faults.push(Fault::new(message).at(days.span, "this many days"));
         }
@@ -83,9 +101,11 @@ impl Database {
             faults.push(fault.at(every.span, "not offered").help("0, 1, 5, 10, 15, 30 or 60"));
         }
         if let Some(days) = &self.monitoring.insights_days {
-            let offered = matches!(days.value, 0 | 7 | 731) || (days.value % 31 == 0 && days.value / 31 <= 23);
+            let offered =
+                matches!(days.value, 0 | 7 | 731) || (days.value % 31 == 0 && days.value / 31 <= 23);
             if !offered {
-                let fault = Fault::new(format!("Performance Insights does not keep data for {} days", days.value));
+                let fault =
+                    Fault::new(format!("Performance Insights does not keep data for {} days", days.value));
                 faults.push(fault.at(days.span, "not offered").help("0, 7, 731, or 31 times 1 to 23"));
             }
         }
@@ -97,7 +117,8 @@ impl Database {
         match &self.serverless {
             Some(At { value, span }) => {
                 let steps = |acus: f64| (acus * 2.0).fract() == 0.0 && (0.0..=256.0).contains(&acus);
-                let sound = steps(value.min) && steps(value.max) && value.min <= value.max && value.max >= 1.0;
+                let sound =
+                    steps(value.min) && steps(value.max) && value.min <= value.max && value.max >= 1.0;
                 let message = "capacity is 0 to 256 ACUs in steps of a half, at most 1 or more, the least not above the most";
                 (!sound).then(|| Fault::new(message).at(*span, "cannot be"))
             }
@@ -113,7 +134,8 @@ impl Database {
         let replica = self.replica.as_ref()?;
         let same = replica.region.value.as_str() == declare.context().region;
         same.then(|| {
-            Fault::new("a replica for disasters lives in another region").at(replica.region.span, "the stack's own region")
+            Fault::new("a replica for disasters lives in another region")
+                .at(replica.region.span, "the stack's own region")
         })
     }
 
@@ -155,17 +177,25 @@ impl Database {
 pub(super) fn unknown_class(class: &At<String>) -> Option<Fault> {
     let text = class.value.as_str();
     let known = text == "db.serverless"
-        || text.strip_prefix("db.").and_then(|rest| rest.split_once('.')).is_some_and(|(family, size)| {
-            FAMILIES.contains(&family) && SIZES.contains(&size)
-        });
+        || text
+            .strip_prefix("db.")
+            .and_then(|rest| rest.split_once('.'))
+            .is_some_and(|(family, size)| FAMILIES.contains(&family) && SIZES.contains(&size));
     if known {
         return None;
     }
-    let all: Vec<String> = FAMILIES.iter().flat_map(|family| SIZES.iter().map(move |size| format!("db.{family}.{size}"))).collect();
+    let all: Vec<String> = FAMILIES
+        .iter()
+        .flat_map(|family| SIZES.iter().map(move |size| format!("db.{family}.{size}")))
+        .collect();
     let nearest = crate::error::nearest(text, all.iter().map(String::as_str));
     let help = nearest.map_or_else(
         || "such as db.r6g.large, db.t4g.medium or db.serverless".to_owned(),
         |found| format!("did you mean `{found}`?"),
     );
-    Some(Fault::new(format!("{} is no class of Aurora instances", quoted(text))).at(class.span, "unknown class").help(help))
+    Some(
+        Fault::new(format!("{} is no class of Aurora instances", quoted(text)))
+            .at(class.span, "unknown class")
+            .help(help),
+    )
 }

@@ -25,11 +25,14 @@ impl Database {
         logs: &Handle<LogGroup>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<DbCluster>> {
-        let subnets: Handle<DbSubnetGroup> = declare.make("subnet_group", json!({
-            "db_subnet_group_name": declare.name("database"),
-            "db_subnet_group_description": "The database subnets",
-            "subnet_ids": ids(&ground.database),
-        }))?;
+        let subnets: Handle<DbSubnetGroup> = declare.make(
+            "subnet_group",
+            json!({
+                "db_subnet_group_name": declare.name("database"),
+                "db_subnet_group_description": "The database subnets",
+                "subnet_ids": ids(&ground.database),
+            }),
+        )?;
         let mut spec = json!({
             "db_cluster_identifier": declare.name("database"),
             "engine": "aurora-postgresql",
@@ -87,16 +90,27 @@ impl Database {
     pub(super) fn addresses(&self, cluster: &Handle<DbCluster>, declare: &mut Declare<'_>) -> Checked<()> {
         let values = [
             ("endpoint", cluster.json(db_cluster::out::ENDPOINT), "Where the database takes writes"),
-            ("reader-endpoint", cluster.json(db_cluster::out::READER_ENDPOINT), "Where the database takes reads"),
-            ("secret-arn", cluster.json(db_cluster::out::MASTER_USER_SECRET_ARN), "The secret of the master user"),
+            (
+                "reader-endpoint",
+                cluster.json(db_cluster::out::READER_ENDPOINT),
+                "Where the database takes reads",
+            ),
+            (
+                "secret-arn",
+                cluster.json(db_cluster::out::MASTER_USER_SECRET_ARN),
+                "The secret of the master user",
+            ),
         ];
         for (name, value, description) in values {
-            declare.make::<Parameter>(&format!("parameter.{name}"), json!({
-                "name": format!("/{}/database/{name}", declare.stack()),
-                "type": "String",
-                "value": value,
-                "description": description,
-            }))?;
+            declare.make::<Parameter>(
+                &format!("parameter.{name}"),
+                json!({
+                    "name": format!("/{}/database/{name}", declare.stack()),
+                    "type": "String",
+                    "value": value,
+                    "description": description,
+                }),
+            )?;
         }
         Ok(())
     }

@@ -15,7 +15,9 @@ use platctl_aws::rds::db_instance::DbInstance;
 use platctl_engine::Handle;
 use serde::Deserialize;
 
-use crate::common::{Ground, Peer, Rule, attach, key, log_group, logs_use_key, plain_trust, role, rule, security_group};
+use crate::common::{
+    Ground, Peer, Rule, attach, key, log_group, logs_use_key, plain_trust, role, rule, security_group,
+};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::file::Switch;
@@ -279,8 +281,13 @@ impl Database {
             return Ok(None);
         }
         let trust = plain_trust("monitoring.rds.amazonaws.com");
-        let role =
-            role("monitoring_role", "database-monitoring", "Enhanced monitoring of the database", trust, declare)?;
+        let role = role(
+            "monitoring_role",
+            "database-monitoring",
+            "Enhanced monitoring of the database",
+            trust,
+            declare,
+        )?;
         attach("monitoring_policy", &role, "service-role/AmazonRDSEnhancedMonitoringRole", declare)?;
         Ok(Some(role))
     }

@@ -37,18 +37,24 @@ impl Database {
         // Connections without TLS are refused; what is slower than a second is logged.
         parameters.insert("rds.force_ssl".into(), "1".into());
         parameters.entry("log_min_duration_statement").or_insert_with(|| "1000".into());
-        let cluster = declare.make("parameters.cluster", json!({
-            "db_cluster_parameter_group_name": declare.name(&format!("database-cluster-{major}")),
-            "db_parameter_group_family": family,
-            "description": "Parameters of the database cluster",
-            "parameters": parameters,
-        }))?;
-        let instance = declare.make("parameters.instance", json!({
-            "db_parameter_group_name": declare.name(&format!("database-instance-{major}")),
-            "db_parameter_group_family": family,
-            "description": "Parameters of the database instances",
-            "parameters": {"log_connections": "1"},
-        }))?;
+        let cluster = declare.make(
+            "parameters.cluster",
+            json!({
+                "db_cluster_parameter_group_name": declare.name(&format!("database-cluster-{major}")),
+                "db_parameter_group_family": family,
+                "description": "Parameters of the database cluster",
+                "parameters": parameters,
+            }),
+        )?;
+        let instance = declare.make(
+            "parameters.instance",
+            json!({
+                "db_parameter_group_name": declare.name(&format!("database-instance-{major}")),
+                "db_parameter_group_family": family,
+                "description": "Parameters of the database instances",
+                "parameters": {"log_connections": "1"},
+            }),
+        )?;
         Ok(Groups { cluster, instance })
     }
 }

@@ -86,23 +86,30 @@ impl Database {
         let id = join([json!("cluster:"), cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER)]);
         // Scaling copies a reader, so there has to be one.
         let after: Vec<&Address> = readers.iter().map(Handle::address).collect();
-        let target: Handle<ScalableTarget> = declare.make_after("scaling_target", json!({
-            "service_namespace": "rds",
-            "resource_id": id,
-            "scalable_dimension": "rds:cluster:ReadReplicaCount",
-            "min_capacity": self.reader_count(),
-            "max_capacity": scale.value.max,
-        }), &after)?;
-        declare.make::<ScalingPolicy>("scaling_policy", json!({
-            "policy_name": declare.name("database-readers"),
-            "service_namespace": "rds",
-            "resource_id": target.json(scalable_target::out::RESOURCE_ID),
-            "scalable_dimension": "rds:cluster:ReadReplicaCount",
-            "target_tracking": {
-                "predefined_metric_type": "RDSReaderAverageCPUUtilization",
-                "target_value": f64::from(scale.value.cpu),
-            },
-        }))?;
+        let target: Handle<ScalableTarget> = declare.make_after(
+            "scaling_target",
+            json!({
+                "service_namespace": "rds",
+                "resource_id": id,
+                "scalable_dimension": "rds:cluster:ReadReplicaCount",
+                "min_capacity": self.reader_count(),
+                "max_capacity": scale.value.max,
+            }),
+            &after,
+        )?;
+        declare.make::<ScalingPolicy>(
+            "scaling_policy",
+            json!({
+                "policy_name": declare.name("database-readers"),
+                "service_namespace": "rds",
+                "resource_id": target.json(scalable_target::out::RESOURCE_ID),
+                "scalable_dimension": "rds:cluster:ReadReplicaCount",
+                "target_tracking": {
+                    "predefined_metric_type": "RDSReaderAverageCPUUtilization",
+                    "target_value": f64::from(scale.value.cpu),
+                },
+            }),
+        )?;
         Ok(())
     }
 }

@@ -27,10 +27,14 @@ impl Database {
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
         let Some(replica) = &self.replica else { return Ok(()) };
-        let global: Handle<GlobalCluster> = declare.make_after("replica.global", json!({
-            "global_cluster_identifier": declare.name("database"),
-            "source_db_cluster_identifier": cluster.json(db_cluster::out::ARN),
-        }), &[writer.address()])?;
+        let global: Handle<GlobalCluster> = declare.make_after(
+            "replica.global",
+            json!({
+                "global_cluster_identifier": declare.name("database"),
+                "source_db_cluster_identifier": cluster.json(db_cluster::out::ARN),
+            }),
+            &[writer.address()],
+        )?;
         declare.region(Some(replica.region.value.as_str()));
         let made = self.secondary(replica, &global, declare);
         declare.region(None);
@@ -61,13 +65,16 @@ impl Database {
         spec["port"] = self.port.into();
         let cluster: Handle<DbCluster> = declare.make("replica.cluster", spec)?;
         let class = replica.class.as_ref().map_or_else(|| self.writer_class(), |class| &class.value);
-        declare.make::<DbInstance>("replica.instance", json!({
-            "db_instance_identifier": declare.name("database-replica-1"),
-            "db_cluster_identifier": cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER),
-            "db_instance_class": class,
-            "engine": "aurora-postgresql",
-            "publicly_accessible": false,
-        }))?;
+        declare.make::<DbInstance>(
+            "replica.instance",
+            json!({
+                "db_instance_identifier": declare.name("database-replica-1"),
+                "db_cluster_identifier": cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER),
+                "db_instance_class": class,
+                "engine": "aurora-postgresql",
+                "publicly_accessible": false,
+            }),
+        )?;
         Ok(())
     }
 
@@ -77,34 +84,47 @@ impl Database {
         replica: &Replica,
         declare: &mut Declare<'_>,
     ) -> Checked<(Handle<DbSubnetGroup>, Handle<SecurityGroup>)> {
-        let cidr = replica.cidr.as_ref().map_or_else(|| "10.20.0.0/16".to_owned(), |cidr| cidr.value.to_string());
-        let vpc: Handle<Vpc> = declare.make("replica.vpc", json!({
-            "cidr_block": cidr, "enable_dns_support": true, "enable_dns_hostnames": true,
-        }))?;
+        let cidr =
+            replica.cidr.as_ref().map_or_else(|| "10.20.0.0/16".to_owned(), |cidr| cidr.value.to_string());
+        let vpc: Handle<Vpc> = declare.make(
+            "replica.vpc",
+            json!({
+                "cidr_block": cidr, "enable_dns_support": true, "enable_dns_hostnames": true,
+            }),
+        )?;
         let range: ipnet::Ipv4Net = cidr.parse().map_err(|_| declare.fault("no range"))?;
         let prefix = (range.prefix_len() + 8).min(28);
         let ranges = range.subnets(prefix).map_err(|error| declare.fault(error.to_string()))?;
         let mut ids = Vec::new();
         for (letter, range) in LETTERS.iter().zip(ranges) {
-            let subnet: Handle<Subnet> = declare.make(&format!("replica.subnet.{letter}"), json!({
-                "vpc_id": vpc.json(vpc::out::VPC_ID),
-                "cidr_block": range.to_string(),
-                "availability_zone": format!("{}{letter}", replica.region.value.as_str()),
-                "map_public_ip_on_launch": false,
-            }))?;
+            let subnet: Handle<Subnet> = declare.make(
+                &format!("replica.subnet.{letter}"),
+                json!({
+                    "vpc_id": vpc.json(vpc::out::VPC_ID),
+                    "cidr_block": range.to_string(),
+                    "availability_zone": format!("{}{letter}", replica.region.value.as_str()),
+                    "map_public_ip_on_launch": false,
+                }),
+            )?;
             ids.push(subnet.json(subnet::out::SUBNET_ID));
         }
-        let group: Handle<SecurityGroup> = declare.make("replica.security_group", json!({
-            "vpc_id": vpc.json(vpc::out::VPC_ID),
-            "group_name": declare.name("database-replica"),
-            "description": "The copy of the database",
-            "allow_all_egress": false,
-        }))?;
-        let subnets = declare.make("replica.subnet_group", json!({
-            "db_subnet_group_name": declare.name("database-replica"),
-            "db_subnet_group_description": "The subnets of the copy",
-            "subnet_ids": ids,
-        }))?;
+        let group: Handle<SecurityGroup> = declare.make(
+            "replica.security_group",
+            json!({
+                "vpc_id": vpc.json(vpc::out::VPC_ID),
+                "group_name": declare.name("database-replica"),
+                "description": "The copy of the database",
+                "allow_all_egress": false,
+            }),
+        )?;
+        let subnets = declare.make(
+            "replica.subnet_group",
+            json!({
+                "db_subnet_group_name": declare.name("database-replica"),
+                "db_subnet_group_description": "The subnets of the copy",
+                "subnet_ids": ids,
+            }),
+        )?;
         Ok((subnets, group))
     }
 }

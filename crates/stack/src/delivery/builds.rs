@@ -136,27 +136,32 @@ impl Delivery {
         let Code::Own(own) = code else { return Ok(()) };
         let name = &service.name;
         let project = builds.check.json(project::out::ARN);
-        let trigger = roles::checks_trigger(service, vec![allow(&["codebuild:StartBuild"], project.clone())], declare)?;
+        let trigger =
+            roles::checks_trigger(service, vec![allow(&["codebuild:StartBuild"], project.clone())], declare)?;
         let after: [&Address; 1] = [&trigger.policy];
-        declare.make_after::<Rule>(&format!("{name}.pull_request"), json!({
-            "name": declare.name(&format!("{name}-pull-request")),
-            "description": format!("Pull requests of {name} are checked"),
-            "event_pattern": {
-                "source": ["aws.codecommit"],
-                "detail-type": ["CodeCommit Pull Request State Change"],
-                "resources": [own.json(repository::out::ARN)],
-                "detail": {"event": ["pullRequestCreated", "pullRequestSourceBranchUpdated"]},
-            },
-            "targets": [{
-                "id": "check",
-                "arn": project,
-                "role_arn": trigger.role.json(role::out::ARN),
-                "input_transformer": {
-                    "input_paths_map": {"commit": "$.detail.sourceCommit"},
-                    "input_template": "{\"sourceVersion\": <commit>}",
+        declare.make_after::<Rule>(
+            &format!("{name}.pull_request"),
+            json!({
+                "name": declare.name(&format!("{name}-pull-request")),
+                "description": format!("Pull requests of {name} are checked"),
+                "event_pattern": {
+                    "source": ["aws.codecommit"],
+                    "detail-type": ["CodeCommit Pull Request State Change"],
+                    "resources": [own.json(repository::out::ARN)],
+                    "detail": {"event": ["pullRequestCreated", "pullRequestSourceBranchUpdated"]},
                 },
-            }],
-        }), &after)?;
+                "targets": [{
+                    "id": "check",
+                    "arn": project,
+                    "role_arn": trigger.role.json(role::out::ARN),
+                    "input_transformer": {
+                        "input_paths_map": {"commit": "$.detail.sourceCommit"},
+                        "input_template": "{\"sourceVersion\": <commit>}",
+                    },
+                }],
+            }),
+            &after,
+        )?;
         Ok(())
     }
 }

@@ -18,8 +18,13 @@ impl Delivery {
             let sound = (1..=20).contains(&name.len())
                 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
             if !sound {
-                let message = format!("{} is no name of an environment, which is a branch and part of names", quoted(name));
-                faults.push(Fault::new(message).at(gate.span, "lower-case letters, digits and `-`, at most 20"));
+                let message = format!(
+                    "{} is no name of an environment, which is a branch and part of names",
+                    quoted(name)
+                );
+                faults.push(
+                    Fault::new(message).at(gate.span, "lower-case letters, digits and `-`, at most 20"),
+                );
             }
         }
         if let Source::Elsewhere(source) = &self.source
@@ -37,9 +42,11 @@ fn wrong(source: &Elsewhere) -> Option<String> {
         (Some(arn), None) => Some(format!("{} is no ARN of a connection", quoted(arn))),
         (Some(_), Some(_)) => Some("a connection that exists has its provider already".into()),
         (None, Some(provider)) if PROVIDERS.contains(&provider.as_str()) => None,
-        (None, Some(provider)) => {
-            Some(format!("CodeConnections knows no provider {}; it knows {}", quoted(provider), PROVIDERS.join(", ")))
-        }
+        (None, Some(provider)) => Some(format!(
+            "CodeConnections knows no provider {}; it knows {}",
+            quoted(provider),
+            PROVIDERS.join(", ")
+        )),
         (None, None) => Some("a source outside of AWS needs `connection` or `provider`".into()),
     }
 }

@@ -52,25 +52,29 @@ impl Delivery {
         let trigger = roles::trigger(service, starts, declare)?;
         let after: [&Address; 1] = [&trigger.policy];
         for (environment, made) in pipelines {
-            declare.make_after::<Rule>(&format!("{name}.branch.{environment}"), json!({
-                "name": declare.name(&format!("{name}-{environment}")),
-                "description": format!("Commits on {environment} of {name} start their pipeline"),
-                "event_pattern": {
-                    "source": ["aws.codecommit"],
-                    "detail-type": ["CodeCommit Repository State Change"],
-                    "resources": [own.json(repository::out::ARN)],
-                    "detail": {
-                        "event": ["referenceCreated", "referenceUpdated"],
-                        "referenceType": ["branch"],
-                        "referenceName": [environment],
+            declare.make_after::<Rule>(
+                &format!("{name}.branch.{environment}"),
+                json!({
+                    "name": declare.name(&format!("{name}-{environment}")),
+                    "description": format!("Commits on {environment} of {name} start their pipeline"),
+                    "event_pattern": {
+                        "source": ["aws.codecommit"],
+                        "detail-type": ["CodeCommit Repository State Change"],
+                        "resources": [own.json(repository::out::ARN)],
+                        "detail": {
+                            "event": ["referenceCreated", "referenceUpdated"],
+                            "referenceType": ["branch"],
+                            "referenceName": [environment],
+                        },
                     },
-                },
-                "targets": [{
-                    "id": "pipeline",
-                    "arn": made.json(pipeline::out::ARN),
-                    "role_arn": trigger.role.json(role::out::ARN),
-                }],
-            }), &after)?;
+                    "targets": [{
+                        "id": "pipeline",
+                        "arn": made.json(pipeline::out::ARN),
+                        "role_arn": trigger.role.json(role::out::ARN),
+                    }],
+                }),
+                &after,
+            )?;
         }
         Ok(())
     }
@@ -104,14 +108,17 @@ fn one(
         {"name": "COMMIT", "value": "#{Build.COMMIT}", "type": "PLAINTEXT"},
         {"name": "ENVIRONMENT", "value": environment, "type": "PLAINTEXT"},
     ]);
-    stages.push(stage("Release", json!({
-        "name": "Release", "category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1",
-        "configuration": {
-            "ProjectName": builds.release.json(project::out::NAME),
-            "EnvironmentVariables": variables.to_string(),
-        },
-        "input_artifacts": ["image"],
-    })));
+    stages.push(stage(
+        "Release",
+        json!({
+            "name": "Release", "category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1",
+            "configuration": {
+                "ProjectName": builds.release.json(project::out::NAME),
+                "EnvironmentVariables": variables.to_string(),
+            },
+            "input_artifacts": ["image"],
+        }),
+    ));
     let mut spec = json!({
         "name": declare.name(&format!("{name}-{environment}")),
         "pipeline_type": "V2",
@@ -138,17 +145,23 @@ fn stage(name: &str, action: Value) -> Value {
 
 fn source(code: &Code, branch: &str) -> Value {
     let (provider, configuration) = match code {
-        Code::Own(own) => ("CodeCommit", json!({
-            "RepositoryName": own.json(repository::out::REPOSITORY_NAME),
-            "BranchName": branch,
-            "PollForSourceChanges": "false",
-        })),
-        Code::Elsewhere { connection, repository } => ("CodeStarSourceConnection", json!({
-            "ConnectionArn": connection,
-            "FullRepositoryId": repository,
-            "BranchName": branch,
-            "DetectChanges": "true",
-        })),
+        Code::Own(own) => (
+            "CodeCommit",
+            json!({
+                "RepositoryName": own.json(repository::out::REPOSITORY_NAME),
+                "BranchName": branch,
+                "PollForSourceChanges": "false",
+            }),
+        ),
+        Code::Elsewhere { connection, repository } => (
+            "CodeStarSourceConnection",
+            json!({
+                "ConnectionArn": connection,
+                "FullRepositoryId": repository,
+                "BranchName": branch,
+                "DetectChanges": "true",
+            }),
+        ),
     };
     json!({
         "name": "Source", "category": "Source", "owner": "AWS", "provider": provider, "version": "1",

@@ -75,7 +75,14 @@ pub(super) fn builder(
         service.repository.json(ecr::out::ARN),
     ));
     let description = format!("Builds of {name}");
-    made(&format!("{name}.build"), &format!("build-{name}"), &description, "codebuild.amazonaws.com", statements, declare)
+    made(
+        &format!("{name}.build"),
+        &format!("build-{name}"),
+        &description,
+        "codebuild.amazonaws.com",
+        statements,
+        declare,
+    )
 }
 
 /// For checks of pull requests: code that nobody has reviewed may read itself and write a log, nothing else.
@@ -90,7 +97,14 @@ pub(super) fn checker(
     let decrypt = allow(&["kms:Decrypt", "kms:DescribeKey"], base.key.json(key::out::ARN));
     let statements = vec![logs(group), code.permissions(false), decrypt];
     let description = format!("Checks of pull requests of {name}");
-    made(&format!("{name}.check"), &format!("check-{name}"), &description, "codebuild.amazonaws.com", statements, declare)
+    made(
+        &format!("{name}.check"),
+        &format!("check-{name}"),
+        &description,
+        "codebuild.amazonaws.com",
+        statements,
+        declare,
+    )
 }
 
 /// For pipelines of a service: its code, its builds, and the artefacts.
@@ -110,7 +124,14 @@ pub(super) fn pipeline(
     ];
     statements.extend(artifacts(base));
     let description = format!("Pipelines of {name}");
-    made(&format!("{name}.pipeline"), &format!("pipeline-{name}"), &description, "codepipeline.amazonaws.com", statements, declare)
+    made(
+        &format!("{name}.pipeline"),
+        &format!("pipeline-{name}"),
+        &description,
+        "codepipeline.amazonaws.com",
+        statements,
+        declare,
+    )
 }
 
 /// For the rules that start pipelines of a service.

@@ -65,11 +65,14 @@ fn repository(
     base: &Base,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<Repository>> {
-    declare.make(address, json!({
-        "repository_name": declare.name(name),
-        "repository_description": description,
-        "kms_key_id": base.key.json(key::out::ARN),
-    }))
+    declare.make(
+        address,
+        json!({
+            "repository_name": declare.name(name),
+            "repository_description": description,
+            "kms_key_id": base.key.json(key::out::ARN),
+        }),
+    )
 }
 
 impl Code {

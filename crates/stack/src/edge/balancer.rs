@@ -36,39 +36,48 @@ impl Edge {
         let certificate = self.certificate("origin", &name, None, records, declare)?;
         let group = security_group("balancer", ground, "The load balancer", true, declare)?;
         self.openings(&group, declare)?;
-        let balancer: Handle<LoadBalancer> = declare.make("load_balancer", json!({
-            "name": declare.name("services"),
-            "type": "application",
-            "scheme": if self.cdn { "internal" } else { "internet-facing" },
-            "subnet_ids": ids(if self.cdn { &ground.private } else { &ground.public }),
-            "security_group_ids": [group.json(security_group::out::GROUP_ID)],
-            "attributes": {
-                "deletion_protection.enabled": declare.protects().to_string(),
-                "routing.http.drop_invalid_header_fields.enabled": "true",
-                "idle_timeout.timeout_seconds": "60",
-            },
-        }))?;
+        let balancer: Handle<LoadBalancer> = declare.make(
+            "load_balancer",
+            json!({
+                "name": declare.name("services"),
+                "type": "application",
+                "scheme": if self.cdn { "internal" } else { "internet-facing" },
+                "subnet_ids": ids(if self.cdn { &ground.private } else { &ground.public }),
+                "security_group_ids": [group.json(security_group::out::GROUP_ID)],
+                "attributes": {
+                    "deletion_protection.enabled": declare.protects().to_string(),
+                    "routing.http.drop_invalid_header_fields.enabled": "true",
+                    "idle_timeout.timeout_seconds": "60",
+                },
+            }),
+        )?;
         let arn = balancer.json(load_balancer::out::ARN);
         let nothing = json!([{"type": "fixed-response", "fixed_response": {
             "status_code": "404", "content_type": "text/plain", "message_body": "no such service",
         }}]);
-        let listener = declare.make("listener.https", json!({
-            "load_balancer_arn": arn,
-            "port": 443,
-            "protocol": "HTTPS",
-            "ssl_policy": TLS,
-            "certificate_arn": certificate.json(certificate::out::ARN),
-            "default_actions": nothing,
-        }))?;
-        if !self.cdn {
-            declare.make::<Listener>("listener.http", json!({
+        let listener = declare.make(
+            "listener.https",
+            json!({
                 "load_balancer_arn": arn,
-                "port": 80,
-                "protocol": "HTTP",
-                "default_actions": [{"type": "redirect", "redirect": {
-                    "protocol": "HTTPS", "port": "443", "status_code": "HTTP_301",
-                }}],
-            }))?;
+                "port": 443,
+                "protocol": "HTTPS",
+                "ssl_policy": TLS,
+                "certificate_arn": certificate.json(certificate::out::ARN),
+                "default_actions": nothing,
+            }),
+        )?;
+        if !self.cdn {
+            declare.make::<Listener>(
+                "listener.http",
+                json!({
+                    "load_balancer_arn": arn,
+                    "port": 80,
+                    "protocol": "HTTP",
+                    "default_actions": [{"type": "redirect", "redirect": {
+                        "protocol": "HTTPS", "port": "443", "status_code": "HTTP_301",
+                    }}],
+                }),
+            )?;
         }
         Ok(Balancer { balancer, group, listener, name })
     }

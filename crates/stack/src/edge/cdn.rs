@@ -28,8 +28,7 @@ impl Edge {
         records: &Records,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<Distribution>> {
-        let certificate =
-            self.certificate("viewers", &self.domain.value, Some(GLOBAL), records, declare)?;
+        let certificate = self.certificate("viewers", &self.domain.value, Some(GLOBAL), records, declare)?;
         let acl = if self.waf {
             declare.region(Some(GLOBAL));
             let acl = self.web_acl("CLOUDFRONT", declare);
@@ -74,7 +73,8 @@ impl Edge {
             "evaluate_target_health": false,
         });
         for (number, name) in self.all_names().iter().enumerate() {
-            let address = if number == 0 { "record.apex".to_owned() } else { format!("record.name-{number}") };
+            let address =
+                if number == 0 { "record.apex".to_owned() } else { format!("record.name-{number}") };
             self.lead(&address, name, &target, &["A", "AAAA"], records, declare)?;
         }
         Ok(distribution)
@@ -94,15 +94,20 @@ impl Edge {
         });
         self.lead("record.origin", &balancer.name, &target, &["A"], records, declare)?;
         // CloudFront reaches a VPC only if that has an internet gateway, though nothing passes through it.
-        let gateway = Address::new("network.internet_gateway").map_err(|error| declare.fault(error.to_string()))?;
-        declare.make_after("vpc_origin", json!({
-            "name": declare.name("services"),
-            "arn": balancer.balancer.json(load_balancer::out::ARN),
-            "http_port": 80,
-            "https_port": 443,
-            "origin_protocol_policy": "https-only",
-            "origin_ssl_protocols": ["TLSv1.2"],
-        }), &[balancer.listener.address(), &gateway])
+        let gateway =
+            Address::new("network.internet_gateway").map_err(|error| declare.fault(error.to_string()))?;
+        declare.make_after(
+            "vpc_origin",
+            json!({
+                "name": declare.name("services"),
+                "arn": balancer.balancer.json(load_balancer::out::ARN),
+                "http_port": 80,
+                "https_port": 443,
+                "origin_protocol_policy": "https-only",
+                "origin_ssl_protocols": ["TLSv1.2"],
+            }),
+            &[balancer.listener.address(), &gateway],
+        )
     }
 
     /// What browsers are told to enforce.
@@ -128,10 +133,13 @@ impl Edge {
     ) -> Checked<()> {
         if self.waf {
             let acl = self.web_acl("REGIONAL", declare)?;
-            declare.make::<WebAclAssociation>("web_acl_association", json!({
-                "web_acl_arn": acl.json(web_acl::out::ARN),
-                "resource_arn": balancer.balancer.json(load_balancer::out::ARN),
-            }))?;
+            declare.make::<WebAclAssociation>(
+                "web_acl_association",
+                json!({
+                    "web_acl_arn": acl.json(web_acl::out::ARN),
+                    "resource_arn": balancer.balancer.json(load_balancer::out::ARN),
+                }),
+            )?;
         }
         let target = json!({
             "dns_name": balancer.balancer.json(load_balancer::out::DNS_NAME),
@@ -139,7 +147,8 @@ impl Edge {
             "evaluate_target_health": true,
         });
         for (number, name) in self.all_names().iter().enumerate() {
-            let address = if number == 0 { "record.apex".to_owned() } else { format!("record.name-{number}") };
+            let address =
+                if number == 0 { "record.apex".to_owned() } else { format!("record.name-{number}") };
             self.lead(&address, name, &target, &["A"], records, declare)?;
         }
         Ok(())

@@ -20,19 +20,25 @@ impl Edge {
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<Certificate>> {
         declare.region(region);
-        let certificate: Checked<Handle<Certificate>> = declare.make(&format!("certificate.{name}"), json!({
-            "domain_name": domain,
-            "subject_alternative_names": [format!("*.{domain}")],
-        }));
+        let certificate: Checked<Handle<Certificate>> = declare.make(
+            &format!("certificate.{name}"),
+            json!({
+                "domain_name": domain,
+                "subject_alternative_names": [format!("*.{domain}")],
+            }),
+        );
         declare.region(None);
         let certificate = certificate?;
-        declare.make::<RecordSet>(&format!("record.{name}-validation"), json!({
-            "hosted_zone_id": records.id(),
-            "name": certificate.json(certificate::out::VALIDATION_RECORD_NAME),
-            "type": "CNAME",
-            "ttl": 300,
-            "records": [certificate.json(certificate::out::VALIDATION_RECORD_VALUE)],
-        }))?;
+        declare.make::<RecordSet>(
+            &format!("record.{name}-validation"),
+            json!({
+                "hosted_zone_id": records.id(),
+                "name": certificate.json(certificate::out::VALIDATION_RECORD_NAME),
+                "type": "CNAME",
+                "ttl": 300,
+                "records": [certificate.json(certificate::out::VALIDATION_RECORD_VALUE)],
+            }),
+        )?;
         Ok(certificate)
     }
 
@@ -48,12 +54,15 @@ impl Edge {
     ) -> Checked<Vec<Address>> {
         let mut made = Vec::new();
         for kind in kinds {
-            let record: Handle<RecordSet> = declare.make(&format!("{address}.{}", kind.to_lowercase()), json!({
-                "hosted_zone_id": records.id(),
-                "name": name,
-                "type": kind,
-                "alias_target": target,
-            }))?;
+            let record: Handle<RecordSet> = declare.make(
+                &format!("{address}.{}", kind.to_lowercase()),
+                json!({
+                    "hosted_zone_id": records.id(),
+                    "name": name,
+                    "type": kind,
+                    "alias_target": target,
+                }),
+            )?;
             made.push(record.address().clone());
         }
         Ok(made)

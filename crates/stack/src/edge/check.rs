@@ -20,17 +20,24 @@ impl Edge {
         let domain = &self.domain;
         if !is_domain(&domain.value) {
             let fault = Fault::new(format!("{} is no domain", quoted(&domain.value)));
-            faults.push(fault.at(domain.span, "such as example.com, in lower case, without a dot at its end"));
+            faults
+                .push(fault.at(domain.span, "such as example.com, in lower case, without a dot at its end"));
         }
         if let Some(zone) = &self.zone_domain {
             let below = domain.value == zone.value || domain.value.ends_with(&format!(".{}", zone.value));
             if !below {
-                let message = format!("the domain {} is not inside the zone {}", quoted(&domain.value), quoted(&zone.value));
+                let message = format!(
+                    "the domain {} is not inside the zone {}",
+                    quoted(&domain.value),
+                    quoted(&zone.value)
+                );
                 faults.push(Fault::new(message).at(domain.span, "this domain").at(zone.span, "this zone"));
             }
         }
         if let Zone::Id(id) = &self.zone.value
-            && !(id.starts_with('Z') && id.len() <= 32 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
+            && !(id.starts_with('Z')
+                && id.len() <= 32
+                && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
         {
             let fault = Fault::new(format!("{} is no Route 53 zone", quoted(id)));
             faults.push(fault.at(self.zone.span, "neither `create` nor an id such as Z0123456789ABC"));
@@ -38,12 +45,17 @@ impl Edge {
         for name in &self.names {
             let full = format!("{}.{}", name.value, domain.value);
             if !is_domain(&full) || name.value == "origin" {
-                let fault = Fault::new(format!("{} cannot be a name in {}", quoted(&name.value), domain.value));
+                let fault =
+                    Fault::new(format!("{} cannot be a name in {}", quoted(&name.value), domain.value));
                 faults.push(fault.at(name.span, "such as www"));
             }
         }
-        if let Some(limit) = self.rate_limit.as_ref().filter(|limit| !(10..=2_000_000_000).contains(&limit.value)) {
-            faults.push(Fault::new("a rate limit is at least 10 requests in 5 minutes").at(limit.span, "too low"));
+        if let Some(limit) =
+            self.rate_limit.as_ref().filter(|limit| !(10..=2_000_000_000).contains(&limit.value))
+        {
+            faults.push(
+                Fault::new("a rate limit is at least 10 requests in 5 minutes").at(limit.span, "too low"),
+            );
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }

@@ -33,12 +33,15 @@ impl Edge {
                 "statement": {"managed_rule_group": {"vendor_name": "AWS", "name": name}},
             }));
         }
-        declare.make("web_acl", json!({
-            "name": declare.name("edge"),
-            "scope": scope,
-            "default_action": "allow",
-            "description": "What reaches the services",
-            "rules": rules,
-        }))
+        declare.make(
+            "web_acl",
+            json!({
+                "name": declare.name("edge"),
+                "scope": scope,
+                "default_action": "allow",
+                "description": "What reaches the services",
+                "rules": rules,
+            }),
+        )
     }
 }

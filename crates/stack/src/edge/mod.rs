@@ -146,10 +146,13 @@ impl Edge {
         match &self.zone.value {
             Zone::Id(id) => Ok(Records::Given(id.clone())),
             Zone::Create => {
-                let zone = declare.make("zone", json!({
-                    "name": self.zone_domain(),
-                    "comment": format!("The zone of stack {}", declare.stack()),
-                }))?;
+                let zone = declare.make(
+                    "zone",
+                    json!({
+                        "name": self.zone_domain(),
+                        "comment": format!("The zone of stack {}", declare.stack()),
+                    }),
+                )?;
                 Ok(Records::Own(zone))
             }
         }
@@ -170,4 +173,3 @@ impl Edge {
         std::iter::once(self.domain.value.clone()).chain(below).collect()
     }
 }
-

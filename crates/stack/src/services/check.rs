@@ -20,13 +20,19 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
         }
         let paths = [&service.value.path, &service.value.health_path];
         for path in paths.into_iter().flatten().filter(|path| !path.value.starts_with('/')) {
-            faults.push(Fault::new(format!("{} is no path", quoted(&path.value))).at(path.span, "such as /api/*"));
+            faults.push(
+                Fault::new(format!("{} is no path", quoted(&path.value))).at(path.span, "such as /api/*"),
+            );
         }
         for wanted in &service.value.permissions {
             let all = |list: &[String]| list.iter().any(|item| item == "*");
-            if all(&wanted.value.actions) || (all(&wanted.value.resources) && wanted.value.actions.iter().any(|action| action.ends_with(":*"))) {
+            if all(&wanted.value.actions)
+                || (all(&wanted.value.resources)
+                    && wanted.value.actions.iter().any(|action| action.ends_with(":*")))
+            {
                 faults.push(
-                    Fault::new("a service may not be allowed everything").at(wanted.span, "name actions and resources"),
+                    Fault::new("a service may not be allowed everything")
+                        .at(wanted.span, "name actions and resources"),
                 );
             }
         }
@@ -37,7 +43,8 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
             (text(&service.host), text(&service.path).unwrap_or_else(|| "/*".into()))
         };
         let mut others = services.iter().take(number);
-        let same_place = |other: &str, of: &super::Service| of.priority(other) == service.value.priority(name);
+        let same_place =
+            |other: &str, of: &super::Service| of.priority(other) == service.value.priority(name);
         let other = others
             .find(|(other, of)| way(&of.value) == way(&service.value) || same_place(other, &of.value))?;
         let message = format!("{} and {} answer the same paths", quoted(other.0), quoted(name));

@@ -9,9 +9,9 @@ use std::collections::BTreeMap;
 use platctl_aws::ec2::security_group::SecurityGroup;
 use platctl_aws::ecr::lifecycle_policy::LifecyclePolicy;
 use platctl_aws::ecr::repository::{self, Repository};
+use platctl_aws::eks::cluster as eks_cluster;
 use platctl_aws::elbv2::target_group::TargetGroup;
 use platctl_aws::iam::oidc_provider;
-use platctl_aws::eks::cluster as eks_cluster;
 use platctl_aws::kms::key::{self, Key};
 use platctl_engine::Handle;
 use serde::Deserialize;
@@ -113,7 +113,11 @@ pub(crate) struct Base<'a> {
 }
 
 /// Declares the AWS side of all services.
-pub(crate) fn declare(services: &Services, base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<Vec<Parts>> {
+pub(crate) fn declare(
+    services: &Services,
+    base: &Base<'_>,
+    declare: &mut Declare<'_>,
+) -> Checked<Vec<Parts>> {
     check::check(services, declare)?;
     if services.is_empty() {
         return Ok(Vec::new());
@@ -165,11 +169,14 @@ impl Service {
         key: &Handle<Key>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<Repository>> {
-        let repository: Handle<Repository> = declare.make(&format!("{name}.repository"), json!({
-            "repository_name": format!("{}/{name}", declare.stack()),
-            "kms_key": key.json(key::out::ARN),
-            "force_delete": !declare.protects(),
-        }))?;
+        let repository: Handle<Repository> = declare.make(
+            &format!("{name}.repository"),
+            json!({
+                "repository_name": format!("{}/{name}", declare.stack()),
+                "kms_key": key.json(key::out::ARN),
+                "force_delete": !declare.protects(),
+            }),
+        )?;
         let rule = |priority: u8, description: String, selection: Value| {
             json!({
                 "rulePriority": priority, "description": description, "selection": selection,
@@ -177,16 +184,18 @@ impl Service {
             })
         };
         let keep = self.images.unwrap_or(30);
-        let untagged =
-            json!({"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 7});
+        let untagged = json!({"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 7});
         let old = json!({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep});
-        declare.make::<LifecyclePolicy>(&format!("{name}.lifecycle"), json!({
-            "repository_name": repository.json(repository::out::REPOSITORY_NAME),
-            "policy": {"rules": [
-                rule(1, "What lost its tag goes after a week".into(), untagged),
-                rule(2, format!("The last {keep} images stay"), old),
-            ]},
-        }))?;
+        declare.make::<LifecyclePolicy>(
+            &format!("{name}.lifecycle"),
+            json!({
+                "repository_name": repository.json(repository::out::REPOSITORY_NAME),
+                "policy": {"rules": [
+                    rule(1, "What lost its tag goes after a week".into(), untagged),
+                    rule(2, format!("The last {keep} images stay"), old),
+                ]},
+            }),
+        )?;
         Ok(repository)
     }
 

@@ -27,18 +27,21 @@ impl Service {
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<TargetGroup>> {
         let health = self.health_path.as_ref().map_or("/healthz", |path| &path.value);
-        let group: Handle<TargetGroup> = declare.make(&format!("{name}.target_group"), json!({
-            "name": declare.name(name),
-            "target_type": "ip",
-            "protocol": "HTTP",
-            "port": self.port,
-            "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
-            "health_check": {
-                "path": health, "interval_seconds": 15, "timeout_seconds": 5, "healthy_threshold": 2,
-                "unhealthy_threshold": 3, "matcher": "200-299",
-            },
-            "attributes": {"deregistration_delay.timeout_seconds": "30"},
-        }))?;
+        let group: Handle<TargetGroup> = declare.make(
+            &format!("{name}.target_group"),
+            json!({
+                "name": declare.name(name),
+                "target_type": "ip",
+                "protocol": "HTTP",
+                "port": self.port,
+                "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
+                "health_check": {
+                    "path": health, "interval_seconds": 15, "timeout_seconds": 5, "healthy_threshold": 2,
+                    "unhealthy_threshold": 3, "matcher": "200-299",
+                },
+                "attributes": {"deregistration_delay.timeout_seconds": "30"},
+            }),
+        )?;
         let mut conditions = Vec::new();
         if let (Some(host), Some(domain)) = (&self.host, domain) {
             conditions.push(json!({"field": "host-header", "values": [format!("{}.{domain}", host.value)]}));
@@ -46,12 +49,15 @@ impl Service {
         conditions.push(json!({"field": "path-pattern", "values": [self.path_pattern()]}));
         let forward: Value =
             json!([{"type": "forward", "target_group_arn": group.json(target_group::out::ARN)}]);
-        declare.make::<ListenerRule>(&format!("{name}.listener_rule"), json!({
-            "listener_arn": edge.listener.json(listener::out::ARN),
-            "priority": self.priority(name),
-            "conditions": conditions,
-            "actions": forward,
-        }))?;
+        declare.make::<ListenerRule>(
+            &format!("{name}.listener_rule"),
+            json!({
+                "listener_arn": edge.listener.json(listener::out::ARN),
+                "priority": self.priority(name),
+                "conditions": conditions,
+                "actions": forward,
+            }),
+        )?;
         Ok(group)
     }
 

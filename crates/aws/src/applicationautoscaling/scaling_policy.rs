@@ -1,0 +1,221 @@
+//! `applicationautoscaling.ScalingPolicy`: target tracking.
+
+use aws_sdk_applicationautoscaling::types::{
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ServiceNamespace,
+    TargetTrackingScalingPolicyConfiguration,
+};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::scalable_target::parts;
+use crate::Cloud;
+use crate::ec2::in_order;
+use crate::errors::cloud_error;
+use crate::tags::by_key;
+use crate::types::Arn;
+
+/// When AWS changes the number.
+#[derive(Debug)]
+pub struct ScalingPolicy;
+
+/// A measure to be kept to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetTracking {
+    /// `RDSReaderAverageCPUUtilization` or `RDSReaderAverageDatabaseConnections`.
+    pub predefined_metric_type: String,
+    /// Its value to keep to.
+    pub target_value: f64,
+    /// How long to wait after adding, in seconds; 300 unless it is said.
+    #[serde(default = "cooldown")]
+    pub scale_out_cooldown: i32,
+    /// How long to wait after removing, in seconds; 300 unless it is said.
+    #[serde(default = "cooldown")]
+    pub scale_in_cooldown: i32,
+}
+
+const fn cooldown() -> i32 {
+    300
+}
+
+/// What a policy is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique for the target.
+    pub policy_name: String,
+    /// The target's service: `rds`.
+    pub service_namespace: String,
+    /// What is scaled.
+    pub resource_id: S::In<String>,
+    /// What of it.
+    pub scalable_dimension: String,
+    /// What to keep to.
+    pub target_tracking: TargetTracking,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a policy.
+    ScalingPolicy {
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    let Spec { service_namespace, scalable_dimension, resource_id, policy_name, .. } = spec;
+    Id::from(format!("{service_namespace}|{scalable_dimension}|{resource_id}|{policy_name}"))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ScalingPolicy>>> {
+    let (namespace, dimension, rest) = parts(id);
+    let (resource, name) = rest.rsplit_once('|').unwrap_or((rest, ""));
+    let call = cloud
+        .autoscaling
+        .describe_scaling_policies()
+        .service_namespace(ServiceNamespace::from(namespace))
+        .scalable_dimension(ScalableDimension::from(dimension))
+        .resource_id(resource)
+        .policy_names(name);
+    let answer =
+        call.send().await.map_err(|e| cloud_error("application-autoscaling:DescribeScalingPolicies", e))?;
+    let policy = answer.scaling_policies().iter().find(|policy| policy.policy_name() == name);
+    let Some(policy) = policy else { return Ok(None) };
+    let Some(tracking) = policy.target_tracking_scaling_policy_configuration() else { return Ok(None) };
+    let metric =
+        tracking.predefined_metric_specification().map(|metric| metric.predefined_metric_type().as_str());
+    let spec = Spec {
+        policy_name: name.to_owned(),
+        service_namespace: namespace.to_owned(),
+        resource_id: resource.to_owned(),
+        scalable_dimension: dimension.to_owned(),
+        target_tracking: TargetTracking {
+            predefined_metric_type: metric.unwrap_or_default().to_owned(),
+            target_value: tracking.target_value(),
+            scale_out_cooldown: tracking.scale_out_cooldown().unwrap_or(cooldown()),
+            scale_in_cooldown: tracking.scale_in_cooldown().unwrap_or(cooldown()),
+        },
+    };
+    let outputs = Outputs { arn: policy.policy_arn().into() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+}
+
+async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
+    let operation = "application-autoscaling:PutScalingPolicy";
+    let invalid = |error: aws_smithy_types::error::operation::BuildError| {
+        CloudError::new(Class::Invalid, operation, error.to_string())
+    };
+    let tracking = &spec.target_tracking;
+    let metric = PredefinedMetricSpecification::builder()
+        .predefined_metric_type(MetricType::from(tracking.predefined_metric_type.as_str()))
+        .build()
+        .map_err(invalid)?;
+    let tracking = TargetTrackingScalingPolicyConfiguration::builder()
+        .target_value(tracking.target_value)
+        .predefined_metric_specification(metric)
+        .scale_out_cooldown(tracking.scale_out_cooldown)
+        .scale_in_cooldown(tracking.scale_in_cooldown)
+        .build()
+        .map_err(invalid)?;
+    let call = cloud
+        .autoscaling
+        .put_scaling_policy()
+        .policy_name(&spec.policy_name)
+        .service_namespace(ServiceNamespace::from(spec.service_namespace.as_str()))
+        .resource_id(&spec.resource_id)
+        .scalable_dimension(ScalableDimension::from(spec.scalable_dimension.as_str()))
+        .policy_type(PolicyType::TargetTrackingScaling)
+        .target_tracking_scaling_policy_configuration(tracking);
+    call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+}
+
+impl Kind for ScalingPolicy {
+    const NAME: &'static str = "applicationautoscaling.ScalingPolicy";
+    const REPLACE_ON: &'static [&'static str] =
+        &["/policy_name", "/service_namespace", "/resource_id", "/scalable_dimension"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["application-autoscaling:DescribeScalingPolicies"],
+        create: &[
+            "application-autoscaling:PutScalingPolicy",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:DescribeAlarms",
+        ],
+        update: &[
+            "application-autoscaling:PutScalingPolicy",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:DescribeAlarms",
+        ],
+        delete: &["application-autoscaling:DeleteScalingPolicy", "cloudwatch:DeleteAlarms"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            policy_name: "example".into(),
+            service_namespace: "rds".into(),
+            resource_id: "example-scalable-target".into(),
+            scalable_dimension: "rds:cluster:ReadReplicaCount".into(),
+            target_tracking: TargetTracking {
+                predefined_metric_type: "RDSReaderAverageCPUUtilization".into(),
+                target_value: 60.0,
+                scale_out_cooldown: 300,
+                scale_in_cooldown: 300,
+            },
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/target_tracking/target_value", json!(70.0)),
+            ("/target_tracking/scale_in_cooldown", json!(600)),
+            ("/target_tracking/predefined_metric_type", json!("RDSReaderAverageDatabaseConnections")),
+            ("/policy_name", json!("example-2")),
+        ]
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, id_of).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = futures::future::try_join_all(ids.iter().map(|id| read(cloud, id))).await?;
+        Ok(in_order(ids, found.into_iter().flatten()))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        put(cloud, spec).await?;
+        Ok(id_of(spec))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        put(cloud, spec).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud
+            .autoscaling
+            .delete_scaling_policy()
+            .policy_name(&live.spec.policy_name)
+            .service_namespace(ServiceNamespace::from(live.spec.service_namespace.as_str()))
+            .resource_id(&live.spec.resource_id)
+            .scalable_dimension(ScalableDimension::from(live.spec.scalable_dimension.as_str()));
+        call.send().await.map(drop).map_err(|e| cloud_error("application-autoscaling:DeleteScalingPolicy", e))
+    }
+}

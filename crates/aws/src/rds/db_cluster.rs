@@ -1,0 +1,471 @@
+//! `rds.DbCluster`: Aurora PostgreSQL.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_rds::types::{DbCluster as Described, Filter};
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{check_identifier, check_window, phase, split_tags, sync_tags};
+use crate::Cloud;
+use crate::ec2::in_order;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::{Arn, SecurityGroupId};
+
+/// A cluster of database instances over one volume.
+#[derive(Debug)]
+pub struct DbCluster;
+
+/// The least and the most capacity of serverless instances, in ACUs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Capacity {
+    /// The least; 0 lets instances pause.
+    pub min_capacity: f64,
+    /// The most.
+    pub max_capacity: f64,
+}
+
+/// What a cluster is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region; lower case.
+    pub db_cluster_identifier: String,
+    /// `aurora-postgresql`
+    pub engine: String,
+    /// Major and minor version: `16.8`. Newer ones are taken over in place.
+    pub engine_version: String,
+    /// The first database; of a new cluster only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub database_name: Option<String>,
+    /// The master user, whose password AWS makes, keeps in Secrets Manager, and renews.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_username: Option<String>,
+    /// Whether AWS keeps the master user's password. On unless switched off, which only secondaries of a global
+    /// cluster need: platctl never handles a password.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manage_master_user_password: Option<bool>,
+    /// The key of that secret.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub master_user_secret_kms_key_id: Option<S::In<Arn>>,
+    /// The port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
+    /// The subnets that it may stand in.
+    pub db_subnet_group_name: S::In<String>,
+    /// What it is configured with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_cluster_parameter_group_name: Option<S::In<String>>,
+    /// Who may connect.
+    pub vpc_security_group_ids: S::In<BTreeSet<SecurityGroupId>>,
+    /// Whether its volume is encrypted. On unless switched off.
+    #[serde(default = "on")]
+    pub storage_encrypted: bool,
+    /// The key of its volume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<S::In<Arn>>,
+    /// The logs that go to CloudWatch Logs: `postgresql`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled_cloudwatch_logs_exports: Option<BTreeSet<String>>,
+    /// For how many days it can be restored to any point in time: 1 to 35.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup_retention_period: Option<i32>,
+    /// Daily, UTC: `02:00-03:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_backup_window: Option<String>,
+    /// Weekly, UTC: `sun:04:00-sun:05:00`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_maintenance_window: Option<String>,
+    /// Whether snapshots carry the cluster's tags. On unless switched off.
+    #[serde(default = "on")]
+    pub copy_tags_to_snapshot: bool,
+    /// Whether IAM users may log in with tokens.
+    #[serde(default)]
+    pub iam_database_authentication_enabled: bool,
+    /// Whether AWS refuses to delete it. A deletion that platctl was asked for, and that `protect` does not
+    /// forbid, lifts it.
+    #[serde(default)]
+    pub deletion_protection: bool,
+    /// Of serverless instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serverless_v2_scaling_configuration: Option<Capacity>,
+    /// Whether no snapshot is made before it is deleted. Kept in a tag, so that a deletion needs no stack file.
+    #[serde(default)]
+    pub skip_final_snapshot: bool,
+    /// How the name of that snapshot begins; a part of the cluster's own id follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_snapshot_identifier: Option<String>,
+    /// The global cluster that this is a secondary of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub global_cluster_identifier: Option<S::In<String>>,
+    /// The snapshot that it is made from: id or ARN. Only when it is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshot_identifier: Option<S::In<String>>,
+    /// The cluster that it is made from. Only when it is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_db_cluster_identifier: Option<S::In<String>>,
+    /// As that cluster was at this time, `2026-11-23T08:00:00Z`; as late as possible unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_to_time: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+const fn on() -> bool {
+    true
+}
+
+platctl_engine::outputs! {
+    /// What others take from a cluster.
+    DbCluster {
+        /// Its identifier.
+        DB_CLUSTER_IDENTIFIER: db_cluster_identifier: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Where it takes writes.
+        ENDPOINT: endpoint: String,
+        /// Where it takes reads.
+        READER_ENDPOINT: reader_endpoint: String,
+        /// The port.
+        PORT: port: i32,
+        /// The secret with the master user's name and password; empty for secondaries.
+        MASTER_USER_SECRET_ARN: master_user_secret_arn: String,
+        /// The id that stays when it is renamed.
+        CLUSTER_RESOURCE_ID: cluster_resource_id: String,
+    }
+}
+
+/// The tag that says what is to become of the data: `none`, or the beginning of the final snapshot's name.
+pub(super) const FINAL_SNAPSHOT: &str = "platctl:final-snapshot";
+
+/// The tag's value for a spec.
+pub(super) fn final_snapshot(spec: &Spec) -> String {
+    match (&spec.final_snapshot_identifier, spec.skip_final_snapshot) {
+        (_, true) => "none".to_owned(),
+        (Some(name), _) => name.clone(),
+        (None, _) => format!("{}-final", spec.db_cluster_identifier),
+    }
+}
+
+async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described>> {
+    // RDS takes no empty filter.
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = ids.iter().map(ToString::to_string).collect();
+    let filter = Filter::builder().name("db-cluster-id").set_values(Some(values)).build();
+    let call = cloud.rds.describe_db_clusters().filters(filter);
+    let clusters: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    clusters.map_err(|e| cloud_error("rds:DescribeDBClusters", e))
+}
+
+fn live(cluster: &Described) -> Option<Live<DbCluster>> {
+    let id = cluster.db_cluster_identifier()?;
+    let marked = cluster.tag_list().iter().find(|tag| tag.key() == Some(FINAL_SNAPSHOT));
+    let marked = marked.and_then(|tag| tag.value());
+    let (tags, owner) = split_tags(cluster.tag_list());
+    let groups = cluster.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
+    let capacity = cluster.serverless_v2_scaling_configuration().and_then(|capacity| {
+        Some(Capacity { min_capacity: capacity.min_capacity()?, max_capacity: capacity.max_capacity()? })
+    });
+    let secret = cluster.master_user_secret();
+    let text = |text: Option<&str>| text.map(ToOwned::to_owned);
+    let pending = cluster.pending_modified_values();
+    let version = pending.and_then(|pending| pending.engine_version()).or(cluster.engine_version());
+    let spec = Spec {
+        db_cluster_identifier: id.to_owned(),
+        engine: cluster.engine().unwrap_or_default().to_owned(),
+        engine_version: version.unwrap_or_default().to_owned(),
+        database_name: text(cluster.database_name()),
+        master_username: text(cluster.master_username()),
+        manage_master_user_password: Some(secret.is_some()),
+        master_user_secret_kms_key_id: secret.and_then(|secret| secret.kms_key_id()).map(Arn::from),
+        port: cluster.port(),
+        db_subnet_group_name: cluster.db_subnet_group().unwrap_or_default().to_owned(),
+        db_cluster_parameter_group_name: text(cluster.db_cluster_parameter_group()),
+        vpc_security_group_ids: groups.map(SecurityGroupId::from).collect(),
+        storage_encrypted: cluster.storage_encrypted().unwrap_or_default(),
+        kms_key_id: cluster.kms_key_id().map(Arn::from),
+        enabled_cloudwatch_logs_exports: Some(
+            cluster.enabled_cloudwatch_logs_exports().iter().cloned().collect(),
+        ),
+        backup_retention_period: cluster.backup_retention_period(),
+        preferred_backup_window: text(cluster.preferred_backup_window()),
+        preferred_maintenance_window: text(cluster.preferred_maintenance_window()),
+        copy_tags_to_snapshot: cluster.copy_tags_to_snapshot().unwrap_or_default(),
+        iam_database_authentication_enabled: cluster
+            .iam_database_authentication_enabled()
+            .unwrap_or_default(),
+        deletion_protection: cluster.deletion_protection().unwrap_or_default(),
+        serverless_v2_scaling_configuration: capacity,
+        skip_final_snapshot: marked == Some("none"),
+        final_snapshot_identifier: text(marked.filter(|name| *name != "none")),
+        global_cluster_identifier: text(cluster.global_cluster_identifier()).filter(|name| !name.is_empty()),
+        snapshot_identifier: None,
+        source_db_cluster_identifier: None,
+        restore_to_time: None,
+        tags,
+    };
+    let outputs = Outputs {
+        db_cluster_identifier: id.to_owned(),
+        arn: cluster.db_cluster_arn().unwrap_or_default().into(),
+        endpoint: cluster.endpoint().unwrap_or_default().to_owned(),
+        reader_endpoint: cluster.reader_endpoint().unwrap_or_default().to_owned(),
+        port: cluster.port().unwrap_or(5432),
+        master_user_secret_arn: secret.and_then(|secret| secret.secret_arn()).unwrap_or_default().to_owned(),
+        cluster_resource_id: cluster.db_cluster_resource_id().unwrap_or_default().to_owned(),
+    };
+    let waits = pending.is_some_and(|pending| pending.engine_version().is_some());
+    let phase = match phase(cluster.status()) {
+        Phase::Ready if waits => Phase::Settling("changes are pending".into()),
+        phase => phase,
+    };
+    Some(Live { id: id.into(), spec, outputs, owner, phase })
+}
+
+impl Kind for DbCluster {
+    const NAME: &'static str = "rds.DbCluster";
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/db_cluster_identifier",
+        "/engine",
+        "/database_name",
+        "/master_username",
+        "/db_subnet_group_name",
+        "/storage_encrypted",
+        "/kms_key_id",
+        "/global_cluster_identifier",
+    ];
+    /// Where it came from does not matter any more once it is there.
+    const WRITE_ONLY: &'static [&'static str] =
+        &["/snapshot_identifier", "/source_db_cluster_identifier", "/restore_to_time"];
+    const VOLATILE: &'static [&'static str] = &["master_user_secret_arn", "port"];
+    const HOLDS: &'static [&'static str] = &[
+        "/db_subnet_group_name",
+        "/db_cluster_parameter_group_name",
+        "/vpc_security_group_ids",
+        "/global_cluster_identifier",
+    ];
+    const IDENTITY: Identity = Identity::Name;
+    const HOLDS_DATA: bool = true;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["rds:DescribeDBClusters", "rds:ListTagsForResource"],
+        create: &[
+            "rds:CreateDBCluster",
+            "rds:RestoreDBClusterFromSnapshot",
+            "rds:RestoreDBClusterToPointInTime",
+            "rds:AddTagsToResource",
+            "iam:CreateServiceLinkedRole",
+            "kms:CreateGrant",
+            "kms:DescribeKey",
+            "secretsmanager:CreateSecret",
+            "secretsmanager:TagResource",
+        ],
+        update: &["rds:ModifyDBCluster", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        delete: &[
+            "rds:DeleteDBCluster",
+            "rds:ModifyDBCluster",
+            "rds:RemoveFromGlobalCluster",
+            "rds:CreateDBClusterSnapshot",
+        ],
+    };
+    const TIMING: Timing = Timing::seconds(60, 120, 120, 5400);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            db_cluster_identifier: "example".into(),
+            engine: "aurora-postgresql".into(),
+            engine_version: "16.8".into(),
+            database_name: Some("app".into()),
+            master_username: Some("platform".into()),
+            manage_master_user_password: Some(true),
+            master_user_secret_kms_key_id: Some(
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+            ),
+            port: Some(5432),
+            db_subnet_group_name: "example-subnets".into(),
+            db_cluster_parameter_group_name: Some("example-cluster-parameters".into()),
+            vpc_security_group_ids: BTreeSet::from(["sg-0123456789abcdef0".into()]),
+            storage_encrypted: true,
+            kms_key_id: Some(
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+            ),
+            enabled_cloudwatch_logs_exports: Some(BTreeSet::from(["postgresql".into()])),
+            backup_retention_period: Some(35),
+            preferred_backup_window: Some("02:00-03:00".into()),
+            preferred_maintenance_window: Some("sun:04:00-sun:05:00".into()),
+            copy_tags_to_snapshot: true,
+            iam_database_authentication_enabled: false,
+            deletion_protection: false,
+            serverless_v2_scaling_configuration: None,
+            skip_final_snapshot: true,
+            final_snapshot_identifier: None,
+            global_cluster_identifier: None,
+            snapshot_identifier: None,
+            source_db_cluster_identifier: None,
+            restore_to_time: None,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/engine_version", json!("16.9")),
+            ("/backup_retention_period", json!(7)),
+            ("/preferred_backup_window", json!("03:00-04:00")),
+            ("/preferred_maintenance_window", json!("mon:05:00-mon:06:00")),
+            ("/copy_tags_to_snapshot", json!(false)),
+            ("/iam_database_authentication_enabled", json!(true)),
+            ("/deletion_protection", json!(true)),
+            ("/serverless_v2_scaling_configuration", json!({"min_capacity": 0.5, "max_capacity": 8.0})),
+            ("/enabled_cloudwatch_logs_exports", json!([])),
+            ("/vpc_security_group_ids", json!(["sg-0123456789abcdef1"])),
+            ("/skip_final_snapshot", json!(false)),
+            ("/tags/team", json!("data")),
+            ("/database_name", json!("other")),
+            ("/db_cluster_identifier", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        check_identifier("/db_cluster_identifier", &spec.db_cluster_identifier, 63)?;
+        check_window("/preferred_backup_window", spec.preferred_backup_window.as_ref(), false)?;
+        check_window("/preferred_maintenance_window", spec.preferred_maintenance_window.as_ref(), true)?;
+        if spec.engine != "aurora-postgresql" {
+            return Err(SpecError::new("/engine", "is not `aurora-postgresql`"));
+        }
+        if spec.backup_retention_period.is_some_and(|days| !(1..=35).contains(&days)) {
+            return Err(SpecError::new("/backup_retention_period", "is not from 1 to 35 days"));
+        }
+        if spec.skip_final_snapshot && spec.final_snapshot_identifier.is_some() {
+            return Err(SpecError::new(
+                "/final_snapshot_identifier",
+                "is of no use with skip_final_snapshot",
+            ));
+        }
+        if spec.snapshot_identifier.is_some() && spec.source_db_cluster_identifier.is_some() {
+            return Err(SpecError::new("/snapshot_identifier", "excludes source_db_cluster_identifier"));
+        }
+        let version: Vec<&str> = spec.engine_version.split('.').collect();
+        if version.len() < 2 || version.iter().any(|part| part.parse::<u16>().is_err()) {
+            let message = "names a major and a minor version: 16.8. AWS would choose the minor one, and it would differ";
+            return Err(SpecError::new("/engine_version", message));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.db_cluster_identifier.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        super::db_cluster_origin::create(cloud, spec, claim).await?;
+        Ok(Id::from(spec.db_cluster_identifier.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        super::db_cluster_changes::mark(cloud, live, spec, changes).await?;
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await?;
+        super::db_cluster_changes::modify(cloud, live, spec, changes).await
+    }
+
+    /// A member of a global cluster has to leave it first, which takes a while; then the protection is lifted.
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let id = live.id.as_str();
+        if let Some(global) = live.spec.global_cluster_identifier.as_deref() {
+            let call = cloud.rds.remove_from_global_cluster().global_cluster_identifier(global);
+            let call = call.db_cluster_identifier(live.outputs.arn.as_str());
+            call.send().await.map_err(|e| cloud_error("rds:RemoveFromGlobalCluster", e))?;
+            let message = format!("it is leaving the global cluster {global}");
+            return Err(CloudError::new(Class::Busy, "rds:DeleteDBCluster", message));
+        }
+        if live.spec.deletion_protection {
+            let call = cloud.rds.modify_db_cluster().db_cluster_identifier(id).deletion_protection(false);
+            call.apply_immediately(true).send().await.map_err(|e| cloud_error("rds:ModifyDBCluster", e))?;
+        }
+        let call = cloud.rds.delete_db_cluster().db_cluster_identifier(id);
+        let call = if live.spec.skip_final_snapshot {
+            call.skip_final_snapshot(true)
+        } else {
+            call.skip_final_snapshot(false).final_db_snapshot_identifier(snapshot_name(live))
+        };
+        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBCluster", e))
+    }
+}
+
+/// Names of snapshots are unique, and a cluster of this name may have been deleted before: a part of the id
+/// that no other cluster ever had makes the difference.
+fn snapshot_name(live: &Live<DbCluster>) -> String {
+    let tail: String = live
+        .outputs
+        .cluster_resource_id
+        .chars()
+        .rev()
+        .take(8)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
+    format!("{}-{}", final_snapshot(&live.spec), tail.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_rds::operation::delete_db_cluster::DeleteDbClusterOutput;
+    use aws_sdk_rds::operation::modify_db_cluster::ModifyDbClusterOutput;
+    use aws_sdk_rds::types::Tag;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn cluster() -> aws_sdk_rds::types::builders::DbClusterBuilder {
+        Described::builder()
+            .db_cluster_identifier("prod-database")
+            .db_cluster_resource_id("cluster-ABCDEFGHIJKLMNOP")
+            .status("available")
+    }
+
+    #[tokio::test]
+    async fn without_a_word_about_it_the_data_is_kept_and_the_protection_lifted_first() {
+        let lift = mock!(aws_sdk_rds::Client::modify_db_cluster)
+            .match_requests(|request| request.deletion_protection() == Some(false))
+            .then_output(|| ModifyDbClusterOutput::builder().build());
+        let delete = mock!(aws_sdk_rds::Client::delete_db_cluster)
+            .match_requests(|request| {
+                request.final_db_snapshot_identifier() == Some("prod-database-final-ijklmnop")
+                    && request.skip_final_snapshot() == Some(false)
+            })
+            .then_output(|| DeleteDbClusterOutput::builder().build());
+        let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&lift, &delete]);
+        let live = live(&cluster().deletion_protection(true).build()).unwrap();
+        DbCluster::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap();
+        assert_eq!((lift.num_calls(), delete.num_calls()), (1, 1));
+    }
+
+    #[test]
+    fn a_tag_says_that_the_data_may_go() {
+        let tag = Tag::builder().key(FINAL_SNAPSHOT).value("none").build();
+        let live = live(&cluster().tag_list(tag).build()).unwrap();
+        assert!(live.spec.skip_final_snapshot && live.spec.tags.is_empty());
+    }
+}

@@ -1,0 +1,133 @@
+//! `rds.DbClusterSnapshot`: a snapshot that stays until it is deleted.
+
+use aws_sdk_rds::types::DbClusterSnapshot as Described;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::Arn;
+
+/// A snapshot of a cluster.
+#[derive(Debug)]
+pub struct DbClusterSnapshot;
+
+/// What a snapshot is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region; lower case.
+    pub db_cluster_snapshot_identifier: String,
+    /// The cluster that it is of.
+    pub db_cluster_identifier: S::In<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a snapshot.
+    DbClusterSnapshot {
+        /// Its identifier.
+        DB_CLUSTER_SNAPSHOT_IDENTIFIER: db_cluster_snapshot_identifier: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+fn live(snapshot: &Described) -> Option<Live<DbClusterSnapshot>> {
+    let id = snapshot.db_cluster_snapshot_identifier()?;
+    let (tags, owner) = split_tags(snapshot.tag_list());
+    let spec = Spec {
+        db_cluster_snapshot_identifier: id.to_owned(),
+        db_cluster_identifier: snapshot.db_cluster_identifier().unwrap_or_default().to_owned(),
+        tags,
+    };
+    let arn = snapshot.db_cluster_snapshot_arn().unwrap_or_default().into();
+    let outputs = Outputs { db_cluster_snapshot_identifier: id.to_owned(), arn };
+    Some(Live { id: id.into(), spec, outputs, owner, phase: phase(snapshot.status()) })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbClusterSnapshot>>> {
+    let call = cloud.rds.describe_db_cluster_snapshots().db_cluster_snapshot_identifier(id.as_str());
+    match call.send().await.map_err(|e| cloud_error("rds:DescribeDBClusterSnapshots", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => Ok(other?.db_cluster_snapshots().first().and_then(live)),
+    }
+}
+
+impl Kind for DbClusterSnapshot {
+    const NAME: &'static str = "rds.DbClusterSnapshot";
+    const REPLACE_ON: &'static [&'static str] =
+        &["/db_cluster_snapshot_identifier", "/db_cluster_identifier"];
+    const IDENTITY: Identity = Identity::Name;
+    const HOLDS_DATA: bool = true;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["rds:DescribeDBClusterSnapshots", "rds:ListTagsForResource"],
+        create: &["rds:CreateDBClusterSnapshot", "rds:AddTagsToResource"],
+        update: &["rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        delete: &["rds:DeleteDBClusterSnapshot"],
+    };
+    const TIMING: Timing = Timing::seconds(180, 1, 10, 7200);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            db_cluster_snapshot_identifier: "example-snapshot".into(),
+            db_cluster_identifier: "example-db-cluster".into(),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![("/tags/team", json!("data")), ("/db_cluster_snapshot_identifier", json!("example-snapshot-2"))]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        check_identifier("/db_cluster_snapshot_identifier", &spec.db_cluster_snapshot_identifier, 63)
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.db_cluster_snapshot_identifier.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .rds
+            .create_db_cluster_snapshot()
+            .db_cluster_snapshot_identifier(&spec.db_cluster_snapshot_identifier)
+            .db_cluster_identifier(&spec.db_cluster_identifier)
+            .set_tags(new_tags(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("rds:CreateDBClusterSnapshot", e))?;
+        Ok(Id::from(spec.db_cluster_snapshot_identifier.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.rds.delete_db_cluster_snapshot().db_cluster_snapshot_identifier(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBClusterSnapshot", e))
+    }
+}

@@ -1,0 +1,358 @@
+//! `rds.DbInstance`: a writer or reader of an Aurora cluster. Which of them it is, AWS decides at every failover.
+
+use aws_sdk_rds::types::{DbInstance as Described, Filter};
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
+use crate::Cloud;
+use crate::ec2::in_order;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::Arn;
+
+/// An instance of a cluster.
+#[derive(Debug)]
+pub struct DbInstance;
+
+/// What an instance is. What belongs to the whole cluster is stated there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region; lower case.
+    pub db_instance_identifier: String,
+    /// The cluster that it belongs to.
+    pub db_cluster_identifier: S::In<String>,
+    /// `db.r6g.large`, `db.serverless`, …
+    pub db_instance_class: String,
+    /// The cluster's engine.
+    pub engine: String,
+    /// The zone that it stands in; AWS chooses one unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub availability_zone: Option<String>,
+    /// Who becomes the writer first when the present one is lost: 0 before 15.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion_tier: Option<i32>,
+    /// What it is configured with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_parameter_group_name: Option<S::In<String>>,
+    /// Whether it can be reached from the internet. Off unless switched on.
+    #[serde(default)]
+    pub publicly_accessible: bool,
+    /// Whether AWS takes new minor versions over by itself. Off unless switched on: the cluster's version is stated.
+    #[serde(default)]
+    pub auto_minor_version_upgrade: bool,
+    /// How often enhanced monitoring measures: 0 (off), 1, 5, 10, 15, 30 or 60 seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring_interval: Option<i32>,
+    /// The role that enhanced monitoring writes with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring_role_arn: Option<S::In<Arn>>,
+    /// Whether Performance Insights is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance_insights_enabled: Option<bool>,
+    /// The key of what it keeps. Can be set once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance_insights_kms_key_id: Option<S::In<Arn>>,
+    /// For how many days it keeps it: 7, 731, or 31 times 1 to 23.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub performance_insights_retention_period: Option<i32>,
+    /// The authority of its TLS certificate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_certificate_identifier: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an instance.
+    DbInstance {
+        /// Its identifier.
+        DB_INSTANCE_IDENTIFIER: db_instance_identifier: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its own address; use the cluster's, which follow failovers.
+        ENDPOINT: endpoint: String,
+        /// The zone that it stands in.
+        AVAILABILITY_ZONE: availability_zone: String,
+    }
+}
+
+async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let values = ids.iter().map(ToString::to_string).collect();
+    let filter = Filter::builder().name("db-instance-id").set_values(Some(values)).build();
+    let call = cloud.rds.describe_db_instances().filters(filter);
+    let instances: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    instances.map_err(|e| cloud_error("rds:DescribeDBInstances", e))
+}
+
+fn live(instance: &Described) -> Option<Live<DbInstance>> {
+    let id = instance.db_instance_identifier()?;
+    let (tags, owner) = split_tags(instance.tag_list());
+    let pending = instance.pending_modified_values();
+    let class = pending.and_then(|pending| pending.db_instance_class()).or(instance.db_instance_class());
+    let text = |text: Option<&str>| text.map(ToOwned::to_owned);
+    let spec = Spec {
+        db_instance_identifier: id.to_owned(),
+        db_cluster_identifier: instance.db_cluster_identifier().unwrap_or_default().to_owned(),
+        db_instance_class: class.unwrap_or_default().to_owned(),
+        engine: instance.engine().unwrap_or_default().to_owned(),
+        availability_zone: text(instance.availability_zone()),
+        promotion_tier: instance.promotion_tier(),
+        db_parameter_group_name: instance
+            .db_parameter_groups()
+            .first()
+            .and_then(|group| text(group.db_parameter_group_name())),
+        publicly_accessible: instance.publicly_accessible().unwrap_or_default(),
+        auto_minor_version_upgrade: instance.auto_minor_version_upgrade().unwrap_or_default(),
+        monitoring_interval: Some(instance.monitoring_interval().unwrap_or_default()),
+        monitoring_role_arn: instance.monitoring_role_arn().map(Arn::from),
+        performance_insights_enabled: Some(instance.performance_insights_enabled().unwrap_or_default()),
+        performance_insights_kms_key_id: instance.performance_insights_kms_key_id().map(Arn::from),
+        performance_insights_retention_period: instance.performance_insights_retention_period(),
+        ca_certificate_identifier: text(instance.ca_certificate_identifier()),
+        tags,
+    };
+    let applying =
+        instance.db_parameter_groups().iter().any(|group| group.parameter_apply_status() == Some("applying"));
+    let waits = pending.is_some_and(|pending| pending.db_instance_class().is_some());
+    let phase = match phase(instance.db_instance_status()) {
+        Phase::Ready if waits => Phase::Settling("changes are pending".into()),
+        Phase::Ready if applying => Phase::Settling("parameters are being applied".into()),
+        phase => phase,
+    };
+    let outputs = Outputs {
+        db_instance_identifier: id.to_owned(),
+        arn: instance.db_instance_arn().unwrap_or_default().into(),
+        endpoint: instance.endpoint().and_then(|endpoint| endpoint.address()).unwrap_or_default().to_owned(),
+        availability_zone: instance.availability_zone().unwrap_or_default().to_owned(),
+    };
+    Some(Live { id: id.into(), spec, outputs, owner, phase })
+}
+
+const MODIFIED: [&str; 10] = [
+    "/db_instance_class",
+    "/promotion_tier",
+    "/db_parameter_group_name",
+    "/publicly_accessible",
+    "/auto_minor_version_upgrade",
+    "/monitoring_interval",
+    "/monitoring_role_arn",
+    "/performance_insights_enabled",
+    "/performance_insights_retention_period",
+    "/ca_certificate_identifier",
+];
+
+async fn modify(cloud: &Cloud, id: &str, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let touch = |path: &str| changes.touch(path);
+    if !MODIFIED.iter().any(|path| touch(path)) {
+        return Ok(());
+    }
+    let monitoring = touch("/monitoring_interval") || touch("/monitoring_role_arn");
+    let insights = touch("/performance_insights_enabled") || touch("/performance_insights_retention_period");
+    // Retention and key make sense only together with insights.
+    let kept = insights && spec.performance_insights_enabled == Some(true);
+    let call = cloud
+        .rds
+        .modify_db_instance()
+        .db_instance_identifier(id)
+        .apply_immediately(true)
+        .set_db_instance_class(touch("/db_instance_class").then(|| spec.db_instance_class.clone()))
+        .set_promotion_tier(spec.promotion_tier.filter(|_| touch("/promotion_tier")))
+        .set_db_parameter_group_name(
+            spec.db_parameter_group_name.clone().filter(|_| touch("/db_parameter_group_name")),
+        )
+        .set_publicly_accessible(touch("/publicly_accessible").then_some(spec.publicly_accessible))
+        .set_auto_minor_version_upgrade(
+            touch("/auto_minor_version_upgrade").then_some(spec.auto_minor_version_upgrade),
+        )
+        .set_monitoring_interval(spec.monitoring_interval.filter(|_| monitoring))
+        .set_monitoring_role_arn(
+            spec.monitoring_role_arn.as_ref().filter(|_| monitoring).map(ToString::to_string),
+        )
+        .set_enable_performance_insights(spec.performance_insights_enabled.filter(|_| insights))
+        .set_performance_insights_kms_key_id(
+            spec.performance_insights_kms_key_id.as_ref().filter(|_| kept).map(ToString::to_string),
+        )
+        .set_performance_insights_retention_period(
+            spec.performance_insights_retention_period.filter(|_| kept),
+        )
+        .set_ca_certificate_identifier(
+            spec.ca_certificate_identifier.clone().filter(|_| touch("/ca_certificate_identifier")),
+        );
+    call.send().await.map(drop).map_err(|e| cloud_error("rds:ModifyDBInstance", e))
+}
+
+impl Kind for DbInstance {
+    const NAME: &'static str = "rds.DbInstance";
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/db_instance_identifier",
+        "/db_cluster_identifier",
+        "/engine",
+        "/availability_zone",
+        "/performance_insights_kms_key_id",
+    ];
+    const HOLDS: &'static [&'static str] = &["/db_cluster_identifier", "/db_parameter_group_name"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["rds:DescribeDBInstances", "rds:ListTagsForResource"],
+        create: &[
+            "rds:CreateDBInstance",
+            "rds:AddTagsToResource",
+            "iam:PassRole",
+            "iam:CreateServiceLinkedRole",
+            "kms:CreateGrant",
+            "kms:DescribeKey",
+        ],
+        update: &[
+            "rds:ModifyDBInstance",
+            "rds:AddTagsToResource",
+            "rds:RemoveTagsFromResource",
+            "iam:PassRole",
+        ],
+        delete: &["rds:DeleteDBInstance"],
+    };
+    const TIMING: Timing = Timing::seconds(480, 420, 600, 5400);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            db_instance_identifier: "example-1".into(),
+            db_cluster_identifier: "example-db-cluster".into(),
+            db_instance_class: "db.r6g.large".into(),
+            engine: "aurora-postgresql".into(),
+            availability_zone: Some("eu-west-1a".into()),
+            promotion_tier: Some(1),
+            db_parameter_group_name: Some("example-instance-parameters".into()),
+            publicly_accessible: false,
+            auto_minor_version_upgrade: false,
+            monitoring_interval: Some(60),
+            monitoring_role_arn: Some("arn:aws:iam::123456789012:role/example".into()),
+            performance_insights_enabled: Some(true),
+            performance_insights_kms_key_id: Some(
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+            ),
+            performance_insights_retention_period: Some(7),
+            ca_certificate_identifier: None,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/db_instance_class", json!("db.r6g.xlarge")),
+            ("/promotion_tier", json!(2)),
+            ("/auto_minor_version_upgrade", json!(true)),
+            ("/monitoring_interval", json!(30)),
+            ("/performance_insights_retention_period", json!(31)),
+            ("/tags/team", json!("data")),
+            ("/availability_zone", json!("eu-west-1b")),
+            ("/db_instance_identifier", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        check_identifier("/db_instance_identifier", &spec.db_instance_identifier, 63)?;
+        if !spec.db_instance_class.starts_with("db.") {
+            return Err(SpecError::new("/db_instance_class", "begins with `db.`"));
+        }
+        if spec.promotion_tier.is_some_and(|tier| !(0..=15).contains(&tier)) {
+            return Err(SpecError::new("/promotion_tier", "is not from 0 to 15"));
+        }
+        let interval = spec.monitoring_interval.unwrap_or_default();
+        if ![0, 1, 5, 10, 15, 30, 60].contains(&interval) {
+            return Err(SpecError::new(
+                "/monitoring_interval",
+                "is none of 0, 1, 5, 10, 15, 30 and 60 seconds",
+            ));
+        }
+        if interval > 0 && spec.monitoring_role_arn.is_none() {
+            return Err(SpecError::new("/monitoring_role_arn", "is needed for enhanced monitoring"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.db_instance_identifier.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .rds
+            .create_db_instance()
+            .db_instance_identifier(&spec.db_instance_identifier)
+            .db_cluster_identifier(&spec.db_cluster_identifier)
+            .db_instance_class(&spec.db_instance_class)
+            .engine(&spec.engine)
+            .set_availability_zone(spec.availability_zone.clone())
+            .set_promotion_tier(spec.promotion_tier)
+            .set_db_parameter_group_name(spec.db_parameter_group_name.clone())
+            .publicly_accessible(spec.publicly_accessible)
+            .auto_minor_version_upgrade(spec.auto_minor_version_upgrade)
+            .set_monitoring_interval(spec.monitoring_interval)
+            .set_monitoring_role_arn(spec.monitoring_role_arn.as_ref().map(ToString::to_string))
+            .set_enable_performance_insights(spec.performance_insights_enabled)
+            .set_performance_insights_kms_key_id(
+                spec.performance_insights_kms_key_id.as_ref().map(ToString::to_string),
+            )
+            .set_performance_insights_retention_period(spec.performance_insights_retention_period)
+            .set_ca_certificate_identifier(spec.ca_certificate_identifier.clone())
+            .set_tags(new_tags(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("rds:CreateDBInstance", e))?;
+        Ok(Id::from(spec.db_instance_identifier.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await?;
+        modify(cloud, live.id.as_str(), spec, changes).await
+    }
+
+    /// Aurora's data is the cluster's: an instance has no final snapshot of its own.
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call =
+            cloud.rds.delete_db_instance().db_instance_identifier(live.id.as_str()).skip_final_snapshot(true);
+        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBInstance", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_rds::types::{DbParameterGroupStatus, PendingModifiedValues};
+
+    #[test]
+    fn an_instance_is_ready_only_when_nothing_is_pending() {
+        let instance = || Described::builder().db_instance_identifier("x").db_instance_status("available");
+        assert_eq!(live(&instance().build()).unwrap().phase, Phase::Ready);
+        let pending = PendingModifiedValues::builder().db_instance_class("db.r6g.xlarge").build();
+        let changing =
+            live(&instance().db_instance_class("db.r6g.large").pending_modified_values(pending).build());
+        let changing = changing.unwrap();
+        assert!(matches!(changing.phase, Phase::Settling(_)));
+        assert_eq!(changing.spec.db_instance_class, "db.r6g.xlarge");
+        let group = DbParameterGroupStatus::builder().parameter_apply_status("applying").build();
+        let applying = live(&instance().db_parameter_groups(group).build()).unwrap();
+        assert!(matches!(applying.phase, Phase::Settling(_)));
+    }
+}

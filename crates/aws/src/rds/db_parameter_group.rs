@@ -1,0 +1,192 @@
+//! `rds.DbParameterGroup`
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::parameters::{self, AT_ONCE, Parameters, is_dynamic, parameter, set_by_user};
+use super::{check_identifier, new_tags, sync_tags, tags_of};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::Arn;
+
+/// What one instance is configured with.
+#[derive(Debug)]
+pub struct DbParameterGroup;
+
+/// What a parameter group is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region; lower case.
+    pub db_parameter_group_name: String,
+    /// The engine and its major version: `aurora-postgresql16`.
+    pub db_parameter_group_family: String,
+    /// What it is for. Cannot be changed.
+    pub description: String,
+    /// Parameters that differ from the engine's defaults, all values as text.
+    #[serde(default)]
+    pub parameters: Parameters,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+    #[serde(skip)]
+    #[doc(hidden)]
+    pub stage: std::marker::PhantomData<S>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a parameter group.
+    DbParameterGroup {
+        /// Its name.
+        DB_PARAMETER_GROUP_NAME: db_parameter_group_name: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+async fn values(cloud: &Cloud, name: &str) -> CloudResult<Parameters> {
+    let pages =
+        cloud.rds.describe_db_parameters().db_parameter_group_name(name).source("user").into_paginator();
+    let parameters: Result<Vec<_>, _> = pages.items().send().collect().await;
+    Ok(set_by_user(&parameters.map_err(|e| cloud_error("rds:DescribeDBParameters", e))?))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbParameterGroup>>> {
+    let call = cloud.rds.describe_db_parameter_groups().db_parameter_group_name(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("rds:DescribeDBParameterGroups", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Some(group) = answer.db_parameter_groups().first() else { return Ok(None) };
+    let arn = group.db_parameter_group_arn().unwrap_or_default();
+    let ((tags, owner), parameters) = futures::try_join!(tags_of(cloud, arn), values(cloud, id.as_str()))?;
+    let spec = Spec {
+        db_parameter_group_name: id.to_string(),
+        db_parameter_group_family: group.db_parameter_group_family().unwrap_or_default().to_owned(),
+        description: group.description().unwrap_or_default().to_owned(),
+        parameters,
+        tags,
+        stage: std::marker::PhantomData,
+    };
+    let outputs = Outputs { db_parameter_group_name: id.to_string(), arn: arn.into() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+async fn set(cloud: &Cloud, name: &str, values: Parameters) -> CloudResult<()> {
+    let values: Vec<_> =
+        values.iter().map(|(name, value)| parameter(name, Some(value), is_dynamic(name))).collect();
+    for values in values.chunks(AT_ONCE) {
+        let call = cloud
+            .rds
+            .modify_db_parameter_group()
+            .db_parameter_group_name(name)
+            .set_parameters(Some(values.to_vec()));
+        call.send().await.map_err(|e| cloud_error("rds:ModifyDBParameterGroup", e))?;
+    }
+    Ok(())
+}
+
+async fn reset(cloud: &Cloud, name: &str, names: Vec<String>) -> CloudResult<()> {
+    let values: Vec<_> = names.iter().map(|name| parameter(name, None, is_dynamic(name))).collect();
+    for values in values.chunks(AT_ONCE) {
+        let call = cloud
+            .rds
+            .reset_db_parameter_group()
+            .db_parameter_group_name(name)
+            .set_parameters(Some(values.to_vec()));
+        call.send().await.map_err(|e| cloud_error("rds:ResetDBParameterGroup", e))?;
+    }
+    Ok(())
+}
+
+impl Kind for DbParameterGroup {
+    const NAME: &'static str = "rds.DbParameterGroup";
+    const REPLACE_ON: &'static [&'static str] =
+        &["/db_parameter_group_name", "/db_parameter_group_family", "/description"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters", "rds:ListTagsForResource"],
+        create: &["rds:CreateDBParameterGroup", "rds:AddTagsToResource"],
+        update: &[
+            "rds:ModifyDBParameterGroup",
+            "rds:ResetDBParameterGroup",
+            "rds:AddTagsToResource",
+            "rds:RemoveTagsFromResource",
+        ],
+        delete: &["rds:DeleteDBParameterGroup"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            db_parameter_group_name: "example-instance".into(),
+            db_parameter_group_family: "aurora-postgresql16".into(),
+            description: "Parameters".into(),
+            parameters: Parameters::from([("log_min_duration_statement".into(), "1000".into())]),
+            tags: Tags::from([("team".into(), "platform".into())]),
+            stage: std::marker::PhantomData,
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/db_parameter_group_name", json!("example-instance-2")),
+            ("/description", json!("Other parameters")),
+            ("/parameters", json!({"log_min_duration_statement": "500", "log_statement": "ddl"})),
+            ("/tags/team", json!("data")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        check_identifier("/db_parameter_group_name", &spec.db_parameter_group_name, 255)?;
+        parameters::check(&spec.parameters)
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.db_parameter_group_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .rds
+            .create_db_parameter_group()
+            .db_parameter_group_name(&spec.db_parameter_group_name)
+            .db_parameter_group_family(&spec.db_parameter_group_family)
+            .description(&spec.description)
+            .set_tags(new_tags(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("rds:CreateDBParameterGroup", e))?;
+        Ok(Id::from(spec.db_parameter_group_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let (changed, dropped) = parameters::edits(changes, &spec.parameters, &live.spec.parameters);
+        set(cloud, live.id.as_str(), changed).await?;
+        reset(cloud, live.id.as_str(), dropped).await?;
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.rds.delete_db_parameter_group().db_parameter_group_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBParameterGroup", e))
+    }
+}

@@ -1,0 +1,163 @@
+//! `rds.DbSubnetGroup`
+
+use std::collections::BTreeSet;
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{new_tags, sync_tags, tags_of};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::{Arn, SubnetId};
+
+/// The subnets that a database may stand in.
+#[derive(Debug)]
+pub struct DbSubnetGroup;
+
+/// What a subnet group is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region; lower case.
+    pub db_subnet_group_name: String,
+    /// What it is for.
+    pub db_subnet_group_description: String,
+    /// Subnets of one VPC, in two zones at least.
+    pub subnet_ids: S::In<BTreeSet<SubnetId>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a subnet group.
+    DbSubnetGroup {
+        /// Its name.
+        DB_SUBNET_GROUP_NAME: db_subnet_group_name: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbSubnetGroup>>> {
+    let call = cloud.rds.describe_db_subnet_groups().db_subnet_group_name(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("rds:DescribeDBSubnetGroups", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Some(group) = answer.db_subnet_groups().first() else { return Ok(None) };
+    let arn = group.db_subnet_group_arn().unwrap_or_default();
+    let (tags, owner) = tags_of(cloud, arn).await?;
+    let subnets = group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier());
+    let spec = Spec {
+        db_subnet_group_name: id.to_string(),
+        db_subnet_group_description: group.db_subnet_group_description().unwrap_or_default().to_owned(),
+        subnet_ids: subnets.map(SubnetId::from).collect(),
+        tags,
+    };
+    let outputs = Outputs { db_subnet_group_name: id.to_string(), arn: arn.into() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+impl Kind for DbSubnetGroup {
+    const NAME: &'static str = "rds.DbSubnetGroup";
+    const REPLACE_ON: &'static [&'static str] = &["/db_subnet_group_name"];
+    const HOLDS: &'static [&'static str] = &["/subnet_ids"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
+        create: &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource", "iam:CreateServiceLinkedRole"],
+        update: &["rds:ModifyDBSubnetGroup", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        delete: &["rds:DeleteDBSubnetGroup"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            db_subnet_group_name: "example".into(),
+            db_subnet_group_description: "The database subnets".into(),
+            subnet_ids: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(SubnetId::from).into(),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/db_subnet_group_name", json!("example-2")),
+            ("/db_subnet_group_description", json!("Other subnets")),
+            ("/tags/team", json!("data")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let name = &spec.db_subnet_group_name;
+        if name.is_empty()
+            || name.len() > 255
+            || name == "default"
+            || name.chars().any(|c| c.is_ascii_uppercase())
+        {
+            return Err(SpecError::new(
+                "/db_subnet_group_name",
+                "takes 1 to 255 lower-case characters, not `default`",
+            ));
+        }
+        if spec.subnet_ids.len() < 2 {
+            return Err(SpecError::new("/subnet_ids", "needs subnets in at least two availability zones"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.db_subnet_group_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .rds
+            .create_db_subnet_group()
+            .db_subnet_group_name(&spec.db_subnet_group_name)
+            .db_subnet_group_description(&spec.db_subnet_group_description)
+            .set_subnet_ids(Some(spec.subnet_ids.iter().map(ToString::to_string).collect()))
+            .set_tags(new_tags(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("rds:CreateDBSubnetGroup", e))?;
+        Ok(Id::from(spec.db_subnet_group_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        if changes.touch("/subnet_ids") || changes.touch("/db_subnet_group_description") {
+            let call = cloud
+                .rds
+                .modify_db_subnet_group()
+                .db_subnet_group_name(live.id.as_str())
+                .db_subnet_group_description(&spec.db_subnet_group_description)
+                .set_subnet_ids(Some(spec.subnet_ids.iter().map(ToString::to_string).collect()));
+            call.send().await.map_err(|e| cloud_error("rds:ModifyDBSubnetGroup", e))?;
+        }
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.rds.delete_db_subnet_group().db_subnet_group_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBSubnetGroup", e))
+    }
+}
