@@ -50,6 +50,7 @@ const LAYER: &[(&str, &str)] = layer![
     "throttle.py",
     "timeline.py",
     "tokens.py",
+    "validation.py",
 ];
 
 /// The packages, with their hashes.
