@@ -2,27 +2,23 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudfront::types::{
-    Aliases, CacheBehaviors, DistributionConfig, DistributionConfigWithTags, HttpVersion, Origins, PriceClass,
-};
+use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags};
 use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
+use super::distribution_config::{configure, live};
 use super::{
-    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built, listed,
-    present, read_tags, secrets, sync_tags, tag_list,
+    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built, present,
+    read_tags, secrets, sync_tags, tag_list,
 };
 use crate::Cloud;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;
-
-/// The hosted zone of all distributions' names, for alias records.
-pub const HOSTED_ZONE_ID: &str = "Z2FDTNDATAQYW2";
 
 /// A CloudFront distribution. Deleting one disables it first and waits until that is known everywhere.
 #[derive(Debug)]
@@ -118,99 +114,6 @@ async fn read(cloud: &Cloud, id: &str) -> CloudResult<Option<Live<Distribution>>
     let Some(tags) = read_tags(cloud, found.arn()).await? else { return Ok(None) };
     let values = secrets::read(cloud, secrets::tagged(&tags).values()).await?;
     Ok(live(&found, tags, &values))
-}
-
-fn live(
-    found: &aws_sdk_cloudfront::types::Distribution,
-    tags: Tags,
-    values: &secrets::Values,
-) -> Option<Live<Distribution>> {
-    let config = found.distribution_config()?;
-    let places = secrets::tagged(&tags);
-    let (tags, owner) = split(tags);
-    let origins = config.origins().map(Origins::items).unwrap_or_default();
-    let origin = |origin: &aws_sdk_cloudfront::types::Origin| {
-        (origin.id().to_owned(), Origin::read(origin, &places, values, owner.is_some()))
-    };
-    let behaviors = config.cache_behaviors().map(CacheBehaviors::items).unwrap_or_default();
-    let errors = config.custom_error_responses().map(|list| list.items()).unwrap_or_default();
-    let aliases = config.aliases().map(Aliases::items).unwrap_or_default();
-    let spec = Spec {
-        comment: Some(config.comment().to_owned()),
-        aliases: Some(aliases.iter().cloned().collect()),
-        origins: origins.iter().map(origin).collect(),
-        default_cache_behavior: Behavior::read_default(config.default_cache_behavior()?),
-        cache_behaviors: Some(behaviors.iter().map(Behavior::read).collect()),
-        viewer_certificate: config.viewer_certificate().and_then(ViewerCertificate::read),
-        web_acl_id: config.web_acl_id().filter(|id| !id.is_empty()).map(Arn::from),
-        default_root_object: Some(config.default_root_object().unwrap_or_default().to_owned()),
-        custom_error_responses: Some(errors.iter().map(CustomErrorResponse::read).collect()),
-        logging: config.logging().and_then(Logging::read),
-        geo_restriction: config.restrictions().and_then(GeoRestriction::read),
-        price_class: Some(config.price_class().map_or("PriceClass_All", PriceClass::as_str).to_owned()),
-        http_version: config.http_version().map_or("http2", HttpVersion::as_str).to_ascii_lowercase(),
-        is_ipv6_enabled: config.is_ipv6_enabled().unwrap_or_default(),
-        enabled: config.enabled(),
-        tags,
-    };
-    let outputs = Outputs {
-        distribution_id: found.id().to_owned(),
-        arn: found.arn().into(),
-        domain_name: found.domain_name().to_owned(),
-        hosted_zone_id: HOSTED_ZONE_ID.to_owned(),
-    };
-    let phase = match found.status() {
-        "Deployed" => Phase::Ready,
-        status => Phase::Settling(status.to_owned()),
-    };
-    Some(Live { id: found.id().into(), spec, outputs, owner, phase })
-}
-
-/// Sets what the spec states. An update replaces everything, so all else is sent as it was read.
-fn configure(config: &mut DistributionConfig, spec: &Spec, values: &secrets::Values) -> CloudResult<()> {
-    let old = config.origins.take().map(|list| list.items).unwrap_or_default();
-    let origin =
-        |(id, origin): (&String, &Origin)| origin.build(id, old.iter().find(|old| old.id() == id), values);
-    config.origins = Some(listed!(Origins, spec.origins.iter().map(origin).collect::<CloudResult<_>>()?)?);
-    let old = config.default_cache_behavior.take();
-    config.default_cache_behavior = Some(spec.default_cache_behavior.build_default(old.as_ref())?);
-    if let Some(behaviors) = &spec.cache_behaviors {
-        let old = config.cache_behaviors.take().and_then(|list| list.items).unwrap_or_default();
-        let behavior = |behavior: &Behavior| behavior.build(&old);
-        let items = behaviors.iter().map(behavior).collect::<CloudResult<_>>()?;
-        config.cache_behaviors = Some(listed!(CacheBehaviors, items)?);
-    }
-    if let Some(aliases) = &spec.aliases {
-        config.aliases = Some(listed!(Aliases, aliases.iter().cloned().collect())?);
-    }
-    if let Some(comment) = &spec.comment {
-        config.comment.clone_from(comment);
-    }
-    if let Some(certificate) = &spec.viewer_certificate {
-        config.viewer_certificate = Some(certificate.build());
-    }
-    if let Some(acl) = &spec.web_acl_id {
-        config.web_acl_id = Some(acl.to_string());
-    }
-    if spec.default_root_object.is_some() {
-        config.default_root_object.clone_from(&spec.default_root_object);
-    }
-    if let Some(responses) = &spec.custom_error_responses {
-        config.custom_error_responses = Some(CustomErrorResponse::build(responses)?);
-    }
-    if let Some(logging) = &spec.logging {
-        config.logging = Some(logging.build());
-    }
-    if let Some(restriction) = &spec.geo_restriction {
-        config.restrictions = Some(restriction.build()?);
-    }
-    if let Some(class) = &spec.price_class {
-        config.price_class = Some(PriceClass::from(class.as_str()));
-    }
-    config.http_version = Some(HttpVersion::from(spec.http_version.as_str()));
-    config.is_ipv6_enabled = Some(spec.is_ipv6_enabled);
-    config.enabled = spec.enabled;
-    Ok(())
 }
 
 async fn replace(
@@ -386,5 +289,144 @@ impl Kind for Distribution {
         }
         let call = cloud.cloudfront.delete_distribution().id(id).set_if_match(etag);
         call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:DeleteDistribution", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, claim, cloud, owner};
+    use aws_sdk_cloudfront::operation::create_distribution_with_tags::CreateDistributionWithTagsOutput;
+    use aws_sdk_cloudfront::operation::delete_distribution::DeleteDistributionOutput;
+    use aws_sdk_cloudfront::operation::get_distribution::GetDistributionOutput;
+    use aws_sdk_cloudfront::operation::tag_resource::TagResourceOutput;
+    use aws_sdk_cloudfront::operation::untag_resource::UntagResourceOutput;
+    use aws_sdk_cloudfront::operation::update_distribution::UpdateDistributionOutput;
+    use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueOutput;
+    use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+    use serde_json::json;
+
+    use super::super::HeaderValue;
+    use super::super::distribution_config::tests::distribution;
+
+    const ARN: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:verify-AbCdEf";
+
+    fn with_secret() -> Spec {
+        let mut spec = Distribution::example();
+        let secret = HeaderValue { value_from_secret_arn: Some(ARN.into()), ..HeaderValue::default() };
+        let origin = spec.origins.get_mut("app").unwrap();
+        origin.custom_headers.insert("x-origin-verify".into(), secret);
+        spec
+    }
+
+    fn secret() -> Rule {
+        mock!(aws_sdk_secretsmanager::Client::get_secret_value)
+            .then_output(|| GetSecretValueOutput::builder().secret_string("s3cr3t").build())
+    }
+
+    fn mocked(cloudfront: &[&Rule], secrets: &[&Rule]) -> Cloud {
+        Cloud {
+            cloudfront: mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, cloudfront),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets),
+            ..cloud()
+        }
+    }
+
+    fn header<'a>(config: Option<&'a DistributionConfig>, name: &str) -> Option<&'a str> {
+        let origins = config?.origins()?.items();
+        let headers =
+            origins.iter().filter_map(|origin| origin.custom_headers()).flat_map(|list| list.items());
+        headers.filter(|header| header.header_name() == name).map(|header| header.header_value()).next()
+    }
+
+    #[tokio::test]
+    async fn a_secret_header_is_read_at_the_call_and_named_in_a_tag() {
+        let create = mock!(aws_sdk_cloudfront::Client::create_distribution_with_tags)
+            .match_requests(|request| {
+                let with_tags = request.distribution_config_with_tags().unwrap();
+                let config = with_tags.distribution_config();
+                let tags = with_tags.tags().unwrap().items();
+                header(config, "x-origin-verify") == Some("s3cr3t")
+                    && config.is_some_and(|config| config.caller_reference() == "platctl-token")
+                    && tags.iter().any(|tag| {
+                        tag.key() == "platctl:secret-header:app/x-origin-verify" && tag.value() == Some(ARN)
+                    })
+            })
+            .then_output(|| {
+                let made = distribution("InProgress", true);
+                CreateDistributionWithTagsOutput::builder().distribution(made).build()
+            });
+        let secret = secret();
+        let cloud = mocked(&[&create], &[&secret]);
+        assert_eq!(Distribution::create(&cloud, &with_secret(), &claim()).await, Ok("E1".into()));
+    }
+
+    #[tokio::test]
+    async fn an_update_keeps_what_no_field_is_for_and_drops_stale_tags() {
+        let get = mock!(aws_sdk_cloudfront::Client::get_distribution).then_output(|| {
+            let mut found = distribution("Deployed", true);
+            let config = found.distribution_config.as_mut().unwrap();
+            config.anycast_ip_list_id = Some("aip-1".into());
+            GetDistributionOutput::builder().distribution(found).e_tag("E2").build()
+        });
+        let update = mock!(aws_sdk_cloudfront::Client::update_distribution)
+            .match_requests(|request| {
+                let config = request.distribution_config().unwrap();
+                request.if_match() == Some("E2")
+                    && config.caller_reference() == "platctl-token"
+                    && config.anycast_ip_list_id() == Some("aip-1")
+                    && config.comment() == "new"
+            })
+            .then_output(|| UpdateDistributionOutput::builder().build());
+        let untag = mock!(aws_sdk_cloudfront::Client::untag_resource)
+            .match_requests(|request| {
+                let keys = request.tag_keys().unwrap().items();
+                keys == ["platctl:secret-header:app/x-origin-verify"]
+            })
+            .then_output(|| UntagResourceOutput::builder().build());
+        let cloud = mocked(&[&get, &update, &untag], &[]);
+        let mut old =
+            live(&distribution("Deployed", true), Tags::new(), &secrets::Values::default()).unwrap();
+        old.spec = with_secret();
+        let desired = Spec { comment: Some("new".into()), ..Distribution::example() };
+        let asked = changes(&[("/comment", json!("prod"), json!("new"))]);
+        Distribution::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!((update.num_calls(), untag.num_calls()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn tags_alone_deploy_nothing() {
+        let tag = mock!(aws_sdk_cloudfront::Client::tag_resource)
+            .then_output(|| TagResourceOutput::builder().build());
+        let cloud = mocked(&[&tag], &[]);
+        let old = live(&distribution("Deployed", true), Tags::new(), &secrets::Values::default()).unwrap();
+        let asked = changes(&[("/tags/team", json!("a"), json!("b"))]);
+        Distribution::update(&cloud, &old, &Distribution::example(), &asked, &owner()).await.unwrap();
+        assert_eq!(tag.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_deletion_disables_first_and_waits() {
+        let get = |status: &'static str, enabled| {
+            mock!(aws_sdk_cloudfront::Client::get_distribution).then_output(move || {
+                let found = distribution(status, enabled);
+                GetDistributionOutput::builder().distribution(found).e_tag("E2").build()
+            })
+        };
+        let (enabled, waiting, disabled) =
+            (get("Deployed", true), get("InProgress", false), get("Deployed", false));
+        let disable = mock!(aws_sdk_cloudfront::Client::update_distribution)
+            .match_requests(|request| request.distribution_config().is_some_and(|config| !config.enabled()))
+            .then_output(|| UpdateDistributionOutput::builder().build());
+        let delete = mock!(aws_sdk_cloudfront::Client::delete_distribution)
+            .match_requests(|request| request.if_match() == Some("E2"))
+            .then_output(|| DeleteDistributionOutput::builder().build());
+        let cloud = mocked(&[&enabled, &disable, &waiting, &disabled, &delete], &[]);
+        let object = live(&distribution("Deployed", true), Tags::new(), &secrets::Values::default()).unwrap();
+        for _ in 0..2 {
+            assert_eq!(Distribution::delete(&cloud, &object).await.unwrap_err().class, Class::Busy);
+        }
+        Distribution::delete(&cloud, &object).await.unwrap();
+        assert_eq!((disable.num_calls(), delete.num_calls()), (1, 1));
     }
 }

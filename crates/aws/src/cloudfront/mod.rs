@@ -1,8 +1,10 @@
 //! CloudFront: the content delivery network.
 
 mod behaviors;
+pub mod cache_key;
 pub mod cache_policy;
 pub mod distribution;
+mod distribution_config;
 mod distribution_example;
 pub mod headers;
 pub mod origin_access_control;

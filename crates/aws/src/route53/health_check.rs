@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
     Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -159,6 +159,9 @@ fn config(spec: &Spec) -> CloudResult<HealthCheckConfig> {
 impl Kind for HealthCheck {
     const NAME: &'static str = "route53.HealthCheck";
     const REPLACE_ON: &'static [&'static str] = &["/type", "/request_interval", "/measure_latency"];
+    // Records that name it go over to the new one first.
+    const REPLACE: Replace = Replace::CreateFirst;
+    const HOLDS: &'static [&'static str] = &["/child_health_checks"];
     const IDENTITY: Identity = Identity::Token;
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:ListHealthChecks", "route53:ListTagsForResources"],

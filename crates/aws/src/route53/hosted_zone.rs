@@ -7,7 +7,7 @@ use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, TagResourceType, Vp
 use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -143,6 +143,7 @@ async fn empty(cloud: &Cloud, live: &Live<HostedZone>) -> CloudResult<()> {
 impl Kind for HostedZone {
     const NAME: &'static str = "route53.HostedZone";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/vpc_ids"];
     const IDENTITY: Identity = Identity::Token;
     const PERMISSIONS: Permissions = Permissions {

@@ -4,6 +4,7 @@ pub mod health_check;
 pub mod hosted_zone;
 pub mod record_set;
 mod records;
+mod texts;
 
 use std::collections::HashMap;
 

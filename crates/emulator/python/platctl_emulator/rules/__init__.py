@@ -6,12 +6,15 @@ from . import (  # noqa: F401  (they register)
     cloudfront,
     distributions,
     endpoints,
+    health_checks,
     iam,
     kms,
     network,
     quotas,
+    records,
     route53,
     security_groups,
+    vpc_origins,
 )
 
 

@@ -6,7 +6,6 @@ from ..answers import Refused, result
 from ..backends import backend
 from ..timeline import TIMELINE
 from .cloudfront import (
-    DEPLOYMENT,
     MANAGED,
     behaviors,
     counted,
@@ -18,6 +17,9 @@ from .cloudfront import (
     version,
 )
 from .registry import before
+
+# AWS seconds, as usually seen.
+DEPLOYMENT = 240
 
 NOTHING = {"Quantity": 0}
 DEFAULTS = {
@@ -158,7 +160,7 @@ def judge_certificate(call, config):
     aliases = (config.get("Aliases") or {}).get("Items") or []
     certificate = config.get("ViewerCertificate") or {}
     arn = certificate.get("ACMCertificateArn")
-    message = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, isn't valid, or doesn't include a valid certificate chain."
+    message = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, or isn't valid."
     if arn:
         found = None if ":us-east-1:" not in arn else backend(call, "acm")._certificates.get(arn)
         if found is None or found.status != "ISSUED":
@@ -168,10 +170,10 @@ def judge_certificate(call, config):
         names = {str(name).lower() for name in [found.common_name, *(found.sans or [])]}
         for alias in aliases:
             if alias.lower() not in names and f"*.{alias.lower().partition('.')[2]}" not in names:
-                message = "The certificate that is attached to your distribution doesn't cover the alternate domain name (CNAME) that you're trying to add."
+                message = f"The certificate that is attached to your distribution doesn't cover the alias {alias}."
                 raise Refused("InvalidViewerCertificate", message)
     elif aliases and not certificate.get("IAMCertificateId"):
-        message = "To add an alternate domain name (CNAME) to a CloudFront distribution, you must attach a trusted certificate that validates your authorization to use the domain name."
+        message = "To add an alternate domain name (CNAME), you must attach a trusted certificate for it."
         raise Refused("InvalidViewerCertificate", message)
 
 
@@ -225,7 +227,7 @@ def create(call):
         if other["Config"]["CallerReference"] == sent["CallerReference"]:
             if other["Sent"] == sent:
                 return answered(call, other)
-            message = "The caller reference that you are using to create a distribution is associated with another distribution."
+            message = "The caller reference is associated with another distribution."
             raise Refused("DistributionAlreadyExists", message, 409)
     judged(call, sent)
     name = name_of("E")
