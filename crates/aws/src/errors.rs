@@ -223,6 +223,11 @@ pub(crate) fn made(operation: &str, id: Option<impl Into<Id>>) -> CloudResult<Id
     id.map(Into::into).ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no id in the answer"))
 }
 
+/// A request that the SDK itself would not build.
+pub(crate) fn invalid(operation: &str, error: &impl ToString) -> CloudError {
+    CloudError::new(Class::Invalid, operation, error.to_string())
+}
+
 /// What an SDK call ended with, in the engine's terms.
 pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
     operation: &'static str,

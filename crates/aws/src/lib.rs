@@ -14,6 +14,7 @@ pub mod codecommit;
 pub mod codeconnections;
 pub mod codepipeline;
 mod connect;
+pub mod document;
 pub mod ec2;
 pub mod ecr;
 pub mod eks;
@@ -38,5 +39,6 @@ pub mod wafv2;
 
 pub use cloud::Cloud;
 pub use connect::{Aws, ConnectError, Identity, Options, connect};
+pub use document::Document;
 pub use policy::Policy;
 pub use transport::Calls;

@@ -1,1 +1,3 @@
 //! Secrets Manager.
+
+pub mod secret;

@@ -1,1 +1,4 @@
 //! SNS: notifications.
+
+pub mod subscription;
+pub mod topic;

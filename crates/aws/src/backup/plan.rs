@@ -1,0 +1,278 @@
+//! `backup.Plan`
+
+use aws_sdk_backup::types::{BackupPlanInput, BackupRule, BackupRuleInput, CopyAction, Lifecycle as SdkLifecycle};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{sync_tags, tags_of};
+use crate::Cloud;
+use crate::errors::{cloud_error, invalid, made};
+use crate::tags::{Tags, by_address, claimed};
+use crate::types::Arn;
+
+/// When backups are made, and how long they are kept.
+#[derive(Debug)]
+pub struct Plan;
+
+/// For how long backups are kept, and where.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Lifecycle {
+    /// After how many days they go; never unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delete_after_days: Option<i64>,
+    /// After how many days they go to cold storage, where they stay 90 days at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub move_to_cold_storage_after_days: Option<i64>,
+}
+
+/// A copy to another vault.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Copy<S: Stage = Resolved> {
+    /// The other vault, perhaps of another region.
+    pub destination_backup_vault_arn: S::In<Arn>,
+    /// For how long the copy is kept.
+    #[serde(default)]
+    pub lifecycle: Lifecycle,
+}
+
+/// One rule of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Rule<S: Stage = Resolved> {
+    /// Unique in the plan.
+    pub rule_name: String,
+    /// Where backups are kept.
+    pub target_backup_vault_name: S::In<String>,
+    /// When: `cron(0 3 * * ? *)`, UTC.
+    pub schedule_expression: String,
+    /// Within how many minutes a backup has to begin; 480 unless it is said.
+    #[serde(default = "start_window")]
+    pub start_window_minutes: i64,
+    /// Within how many minutes it has to end; 10080 unless it is said.
+    #[serde(default = "completion_window")]
+    pub completion_window_minutes: i64,
+    /// For how long backups are kept.
+    #[serde(default)]
+    pub lifecycle: Lifecycle,
+    /// Copies to other vaults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copy_actions: Vec<Copy<S>>,
+}
+
+const fn start_window() -> i64 {
+    480
+}
+
+const fn completion_window() -> i64 {
+    10080
+}
+
+/// What a plan is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Its name; several may have the same.
+    pub backup_plan_name: String,
+    /// Its rules.
+    pub rules: Vec<Rule<S>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a plan.
+    Plan {
+        /// Its id.
+        BACKUP_PLAN_ID: backup_plan_id: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+fn lifecycle(lifecycle: Option<&SdkLifecycle>) -> Lifecycle {
+    // AWS writes -1 for never.
+    let days = |days: Option<i64>| days.filter(|days| *days >= 0);
+    Lifecycle {
+        delete_after_days: lifecycle.and_then(|lifecycle| days(lifecycle.delete_after_days())),
+        move_to_cold_storage_after_days: lifecycle
+            .and_then(|lifecycle| days(lifecycle.move_to_cold_storage_after_days())),
+    }
+}
+
+fn sdk_lifecycle(lifecycle: Lifecycle) -> Option<SdkLifecycle> {
+    (lifecycle != Lifecycle::default()).then(|| {
+        SdkLifecycle::builder()
+            .set_delete_after_days(lifecycle.delete_after_days)
+            .set_move_to_cold_storage_after_days(lifecycle.move_to_cold_storage_after_days)
+            .build()
+    })
+}
+
+fn rule(rule: &BackupRule) -> Rule {
+    let copy = |copy: &CopyAction| Copy {
+        destination_backup_vault_arn: copy.destination_backup_vault_arn().into(),
+        lifecycle: lifecycle(copy.lifecycle()),
+    };
+    Rule {
+        rule_name: rule.rule_name().to_owned(),
+        target_backup_vault_name: rule.target_backup_vault_name().to_owned(),
+        schedule_expression: rule.schedule_expression().unwrap_or_default().to_owned(),
+        start_window_minutes: rule.start_window_minutes().unwrap_or(start_window()),
+        completion_window_minutes: rule.completion_window_minutes().unwrap_or(completion_window()),
+        lifecycle: lifecycle(rule.lifecycle()),
+        copy_actions: rule.copy_actions().iter().map(copy).collect(),
+    }
+}
+
+fn input(spec: &Spec, operation: &str) -> CloudResult<BackupPlanInput> {
+    let rules = spec.rules.iter().map(|rule| {
+        let copies = rule.copy_actions.iter().map(|copy| {
+            CopyAction::builder()
+                .destination_backup_vault_arn(copy.destination_backup_vault_arn.as_str())
+                .set_lifecycle(sdk_lifecycle(copy.lifecycle))
+                .build()
+        });
+        let copies: Result<Vec<_>, _> = copies.collect();
+        let copies = copies.map_err(|e| invalid(operation, &e))?;
+        BackupRuleInput::builder()
+            .rule_name(&rule.rule_name)
+            .target_backup_vault_name(&rule.target_backup_vault_name)
+            .schedule_expression(&rule.schedule_expression)
+            .start_window_minutes(rule.start_window_minutes)
+            .completion_window_minutes(rule.completion_window_minutes)
+            .set_lifecycle(sdk_lifecycle(rule.lifecycle))
+            .set_copy_actions((!copies.is_empty()).then_some(copies))
+            .build()
+            .map_err(|e| invalid(operation, &e))
+    });
+    let rules = rules.collect::<CloudResult<Vec<_>>>()?;
+    let builder = BackupPlanInput::builder().backup_plan_name(&spec.backup_plan_name).set_rules(Some(rules));
+    builder.build().map_err(|e| invalid(operation, &e))
+}
+
+/// A deleted plan can still be read for a while, with the date of its end.
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
+    let call = cloud.backup.get_backup_plan().backup_plan_id(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("backup:GetBackupPlan", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let (Some(plan), None) = (answer.backup_plan(), answer.deletion_date()) else { return Ok(None) };
+    let arn = answer.backup_plan_arn().unwrap_or_default();
+    let (tags, owner) = tags_of(cloud, arn).await?;
+    let spec = Spec {
+        backup_plan_name: plan.backup_plan_name().to_owned(),
+        rules: plan.rules().iter().map(rule).collect(),
+        tags,
+    };
+    let outputs = Outputs { backup_plan_id: id.to_string(), arn: arn.into() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+impl Kind for Plan {
+    const NAME: &'static str = "backup.Plan";
+    const IDENTITY: Identity = Identity::Token;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["backup:GetBackupPlan", "backup:ListBackupPlans", "backup:ListTags"],
+        create: &["backup:CreateBackupPlan", "backup:TagResource"],
+        update: &["backup:UpdateBackupPlan", "backup:TagResource", "backup:UntagResource"],
+        delete: &["backup:DeleteBackupPlan"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            backup_plan_name: "example".into(),
+            rules: vec![Rule {
+                rule_name: "daily".into(),
+                target_backup_vault_name: "example-vault".into(),
+                schedule_expression: "cron(0 3 * * ? *)".into(),
+                start_window_minutes: 480,
+                completion_window_minutes: 10080,
+                lifecycle: Lifecycle { delete_after_days: Some(35), move_to_cold_storage_after_days: None },
+                copy_actions: Vec::new(),
+            }],
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/backup_plan_name", json!("example-2")),
+            ("/rules/0/schedule_expression", json!("cron(0 4 * * ? *)")),
+            ("/rules/0/lifecycle/delete_after_days", json!(14)),
+            ("/tags/team", json!("data")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        for (number, rule) in spec.rules.iter().enumerate() {
+            let Lifecycle { delete_after_days, move_to_cold_storage_after_days } = rule.lifecycle;
+            if let (Some(end), Some(cold)) = (delete_after_days, move_to_cold_storage_after_days)
+                && end - cold < 90
+            {
+                let path = format!("/rules/{number}/lifecycle");
+                return Err(SpecError::new(path, "keeps backups in cold storage for less than 90 days"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let pages = cloud.backup.list_backup_plans().into_paginator().items().send();
+        let plans: Result<Vec<_>, _> = pages.collect().await;
+        let plans = plans.map_err(|e| cloud_error("backup:ListBackupPlans", e))?;
+        let pairs = plans.iter().filter_map(|plan| Some((plan.backup_plan_id()?, plan.backup_plan_arn()?)));
+        let owners = pairs.map(|(id, arn)| async move { Ok((Id::from(id), tags_of(cloud, arn).await?.1)) });
+        Ok(by_address(wanted, try_join_all(owners).await?))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "backup:CreateBackupPlan";
+        let call = cloud
+            .backup
+            .create_backup_plan()
+            .backup_plan(input(spec, operation)?)
+            .creator_request_id(&claim.token)
+            .set_backup_plan_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
+        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        made(operation, answer.backup_plan_id())
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        if changes.touch("/rules") || changes.touch("/backup_plan_name") {
+            let operation = "backup:UpdateBackupPlan";
+            let call = cloud.backup.update_backup_plan().backup_plan_id(live.id.as_str());
+            let call = call.backup_plan(input(spec, operation)?);
+            call.send().await.map_err(|e| cloud_error(operation, e))?;
+        }
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.backup.delete_backup_plan().backup_plan_id(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("backup:DeleteBackupPlan", e))
+    }
+}

@@ -1,0 +1,125 @@
+//! `cloudwatch.Dashboard`
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::errors::cloud_error;
+use crate::tags::by_key;
+use crate::types::Arn;
+use crate::{Cloud, Document};
+
+/// Graphs on one page.
+#[derive(Debug)]
+pub struct Dashboard;
+
+/// What a dashboard is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in the account.
+    pub dashboard_name: String,
+    /// Its widgets, as CloudWatch's documentation describes them.
+    pub dashboard_body: S::In<Document>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a dashboard.
+    Dashboard {
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Dashboard>>> {
+    let call = cloud.cloudwatch.get_dashboard().dashboard_name(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("cloudwatch:GetDashboard", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let body = answer.dashboard_body().and_then(Document::parse).unwrap_or(Document::new(&Value::Null));
+    let spec = Spec { dashboard_name: id.to_string(), dashboard_body: body };
+    let outputs = Outputs { arn: answer.dashboard_arn().unwrap_or_default().into() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+}
+
+async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
+    let call = cloud.cloudwatch.put_dashboard().dashboard_name(&spec.dashboard_name);
+    let call = call.dashboard_body(spec.dashboard_body.to_json());
+    call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:PutDashboard", e))
+}
+
+impl Kind for Dashboard {
+    const NAME: &'static str = "cloudwatch.Dashboard";
+    const REPLACE_ON: &'static [&'static str] = &["/dashboard_name"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["cloudwatch:GetDashboard"],
+        create: &["cloudwatch:PutDashboard"],
+        update: &["cloudwatch:PutDashboard"],
+        delete: &["cloudwatch:DeleteDashboards"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        let body = json!({"widgets": [{
+            "type": "text", "x": 0, "y": 0, "width": 12, "height": 2, "properties": {"markdown": "# Platform"},
+        }]});
+        Spec { dashboard_name: "example".into(), dashboard_body: Document::new(&body) }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/dashboard_body", json!({"widgets": []})),
+            ("/dashboard_name", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let name = &spec.dashboard_name;
+        let sound = (1..=255).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if sound {
+            return Ok(());
+        }
+        Err(SpecError::new("/dashboard_name", "takes 1 to 255 letters, digits, `-` and `_`"))
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.dashboard_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        put(cloud, spec).await?;
+        Ok(Id::from(spec.dashboard_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        put(cloud, spec).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.cloudwatch.delete_dashboards().dashboard_names(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:DeleteDashboards", e))
+    }
+}

@@ -1,0 +1,262 @@
+//! `cloudwatch.MetricAlarm`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm as Described, Statistic, Tag};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved, SpecError,
+    Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+use crate::ec2::in_order;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::types::Arn;
+
+/// DescribeAlarms takes this many names.
+const AT_ONCE: usize = 100;
+
+/// An alarm on one metric.
+#[derive(Debug)]
+pub struct MetricAlarm;
+
+/// What an alarm is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region.
+    pub alarm_name: String,
+    /// What it means, for whoever is woken by it.
+    #[serde(default)]
+    pub alarm_description: String,
+    /// Whose metric: `AWS/RDS`.
+    pub namespace: String,
+    /// Which metric.
+    pub metric_name: String,
+    /// Of which things.
+    #[serde(default)]
+    pub dimensions: S::In<BTreeMap<String, String>>,
+    /// `Average`, `Sum`, `Minimum`, `Maximum` or `SampleCount`
+    pub statistic: String,
+    /// Over how many seconds each point is taken.
+    pub period: i32,
+    /// How many points are looked at.
+    pub evaluation_periods: i32,
+    /// How many of them have to be out of bounds; all unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datapoints_to_alarm: Option<i32>,
+    /// `GreaterThanThreshold`, `GreaterThanOrEqualToThreshold`, `LessThanThreshold`, `LessThanOrEqualToThreshold`
+    pub comparison_operator: String,
+    /// The bound.
+    pub threshold: f64,
+    /// What a missing point counts as: `missing`, `breaching`, `notBreaching` or `ignore`.
+    #[serde(default = "missing")]
+    pub treat_missing_data: String,
+    /// Who is told when it goes off.
+    #[serde(default)]
+    pub alarm_actions: S::In<BTreeSet<Arn>>,
+    /// Who is told when all is well again.
+    #[serde(default)]
+    pub ok_actions: S::In<BTreeSet<Arn>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+fn missing() -> String {
+    "missing".to_owned()
+}
+
+platctl_engine::outputs! {
+    /// What others take from an alarm.
+    MetricAlarm {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        ALARM_NAME: alarm_name: String,
+    }
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let call = cloud.cloudwatch.list_tags_for_resource().resource_arn(arn);
+    let answer = call.send().await.map_err(|e| cloud_error("cloudwatch:ListTagsForResource", e))?;
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    Ok(split(answer.tags().iter().filter_map(pair)))
+}
+
+async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Described>> {
+    let call = cloud.cloudwatch.describe_alarms();
+    let call = call.set_alarm_names(Some(names.iter().map(ToString::to_string).collect()));
+    let answer = call.send().await.map_err(|e| cloud_error("cloudwatch:DescribeAlarms", e))?;
+    Ok(answer.metric_alarms.unwrap_or_default())
+}
+
+async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<MetricAlarm>>> {
+    let (Some(name), Some(arn)) = (alarm.alarm_name(), alarm.alarm_arn()) else { return Ok(None) };
+    let (tags, owner) = tags_of(cloud, arn).await?;
+    let dimension = |one: &Dimension| Some((one.name()?.to_owned(), one.value()?.to_owned()));
+    let arns = |list: &[String]| list.iter().map(|arn| Arn::from(arn.as_str())).collect();
+    let spec = Spec {
+        alarm_name: name.to_owned(),
+        alarm_description: alarm.alarm_description().unwrap_or_default().to_owned(),
+        namespace: alarm.namespace().unwrap_or_default().to_owned(),
+        metric_name: alarm.metric_name().unwrap_or_default().to_owned(),
+        dimensions: alarm.dimensions().iter().filter_map(dimension).collect(),
+        statistic: alarm.statistic().map(Statistic::as_str).unwrap_or_default().to_owned(),
+        period: alarm.period().unwrap_or_default(),
+        evaluation_periods: alarm.evaluation_periods().unwrap_or_default(),
+        datapoints_to_alarm: alarm.datapoints_to_alarm(),
+        comparison_operator: alarm.comparison_operator().map(ComparisonOperator::as_str).unwrap_or_default().to_owned(),
+        threshold: alarm.threshold().unwrap_or_default(),
+        treat_missing_data: alarm.treat_missing_data().map_or_else(missing, ToOwned::to_owned),
+        alarm_actions: arns(alarm.alarm_actions()),
+        ok_actions: arns(alarm.ok_actions()),
+        tags,
+    };
+    let outputs = Outputs { arn: arn.into(), alarm_name: name.to_owned() };
+    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+/// Replaces the whole alarm, whatever of it changed.
+async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> {
+    let dimensions = spec.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+    let call = cloud
+        .cloudwatch
+        .put_metric_alarm()
+        .alarm_name(&spec.alarm_name)
+        .alarm_description(&spec.alarm_description)
+        .namespace(&spec.namespace)
+        .metric_name(&spec.metric_name)
+        .set_dimensions(Some(dimensions.collect()))
+        .statistic(Statistic::from(spec.statistic.as_str()))
+        .period(spec.period)
+        .evaluation_periods(spec.evaluation_periods)
+        .set_datapoints_to_alarm(spec.datapoints_to_alarm)
+        .comparison_operator(ComparisonOperator::from(spec.comparison_operator.as_str()))
+        .threshold(spec.threshold)
+        .treat_missing_data(&spec.treat_missing_data)
+        .set_alarm_actions(Some(spec.alarm_actions.iter().map(ToString::to_string).collect()))
+        .set_ok_actions(Some(spec.ok_actions.iter().map(ToString::to_string).collect()))
+        .set_tags(tags.map(|tags| tags.into_iter().map(tag).collect()));
+    call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:PutMetricAlarm", e))
+}
+
+impl Kind for MetricAlarm {
+    const NAME: &'static str = "cloudwatch.MetricAlarm";
+    const REPLACE_ON: &'static [&'static str] = &["/alarm_name"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
+        create: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
+        update: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"],
+        delete: &["cloudwatch:DeleteAlarms"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            alarm_name: "example".into(),
+            alarm_description: "The database works hard".into(),
+            namespace: "AWS/RDS".into(),
+            metric_name: "CPUUtilization".into(),
+            dimensions: BTreeMap::from([("DBClusterIdentifier".into(), "prod-database".into())]),
+            statistic: "Average".into(),
+            period: 60,
+            evaluation_periods: 5,
+            datapoints_to_alarm: Some(3),
+            comparison_operator: "GreaterThanThreshold".into(),
+            threshold: 80.0,
+            treat_missing_data: missing(),
+            alarm_actions: BTreeSet::from(["arn:aws:sns:eu-west-1:123456789012:example".into()]),
+            ok_actions: BTreeSet::new(),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/alarm_description", json!("The database works very hard")),
+            ("/namespace", json!("AWS/ApplicationELB")),
+            ("/metric_name", json!("DatabaseConnections")),
+            ("/dimensions", json!({"DBClusterIdentifier": "other"})),
+            ("/statistic", json!("Maximum")),
+            ("/period", json!(300)),
+            ("/evaluation_periods", json!(6)),
+            ("/datapoints_to_alarm", json!(4)),
+            ("/comparison_operator", json!("LessThanThreshold")),
+            ("/threshold", json!(90.0)),
+            ("/treat_missing_data", json!("breaching")),
+            ("/alarm_actions", json!([])),
+            ("/ok_actions", json!(["arn:aws:sns:eu-west-1:123456789012:example"])),
+            ("/tags/team", json!("data")),
+            ("/alarm_name", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if !matches!(spec.period, 10 | 20 | 30) && (spec.period < 60 || spec.period % 60 != 0) {
+            return Err(SpecError::new("/period", "is neither 10, 20 or 30 seconds nor whole minutes"));
+        }
+        if spec.evaluation_periods < 1 || spec.datapoints_to_alarm.is_some_and(|n| n < 1 || n > spec.evaluation_periods) {
+            return Err(SpecError::new("/datapoints_to_alarm", "is not from 1 to evaluation_periods"));
+        }
+        if !["missing", "breaching", "notBreaching", "ignore"].contains(&spec.treat_missing_data.as_str()) {
+            return Err(SpecError::new("/treat_missing_data", "is none of missing, breaching, notBreaching, ignore"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.alarm_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let alarms = try_join_all(ids.chunks(AT_ONCE).map(|ids| read(cloud, ids))).await?.concat();
+        let found = try_join_all(alarms.iter().map(|alarm| live(cloud, alarm))).await?;
+        Ok(in_order(ids, found.into_iter().flatten()))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        put(cloud, spec, Some(claimed(&spec.tags, &claim.owner))).await?;
+        Ok(Id::from(spec.alarm_name.as_str()))
+    }
+
+    /// Tags that come with a later Put are ignored by AWS, so they go their own way.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let edits = edits(changes, owner);
+        let arn = live.outputs.arn.as_str();
+        if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
+            put(cloud, spec, None).await?;
+        }
+        if !edits.set.is_empty() {
+            let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
+            let call = cloud.cloudwatch.tag_resource().resource_arn(arn).set_tags(Some(tags.collect()));
+            call.send().await.map_err(|e| cloud_error("cloudwatch:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.cloudwatch.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("cloudwatch:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.cloudwatch.delete_alarms().alarm_names(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:DeleteAlarms", e))
+    }
+}

@@ -1,0 +1,274 @@
+//! `secretsmanager.Secret`: its value is made by AWS, or written by somebody else; platctl never keeps it.
+
+use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+use crate::errors::{cloud_error, made};
+use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::types::Arn;
+
+/// A secret.
+#[derive(Debug)]
+pub struct Secret;
+
+/// How a secret's first value is made. It goes from AWS to AWS, and is kept nowhere else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Generate {
+    /// How many characters.
+    pub length: i64,
+    /// Characters that it must not have.
+    #[serde(default)]
+    pub exclude_characters: String,
+    /// Whether it is of letters and digits only.
+    #[serde(default)]
+    pub exclude_punctuation: bool,
+}
+
+/// What a secret is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region, those that wait for their deletion included.
+    pub name: String,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The key of its value; AWS's own unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<S::In<Arn>>,
+    /// How its first value is made; without it, it has none until somebody writes one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generate: Option<Generate>,
+    /// For how many days it can be called back after its deletion: 7 to 30, or 0. Kept in a tag.
+    #[serde(default = "thirty")]
+    pub recovery_window_in_days: i64,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+const fn thirty() -> i64 {
+    30
+}
+
+platctl_engine::outputs! {
+    /// What others take from a secret.
+    Secret {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        NAME: name: String,
+    }
+}
+
+/// The tag that says for how long a deleted secret can be called back.
+const WINDOW: &str = "platctl:recovery-window";
+
+fn new_tags(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+fn pairs(tags: &[Tag]) -> impl Iterator<Item = (String, String)> + '_ {
+    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())))
+}
+
+/// A secret that waits for its deletion is gone.
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
+    let call = cloud.secretsmanager.describe_secret().secret_id(id.as_str());
+    let secret = match call.send().await.map_err(|e| cloud_error("secretsmanager:DescribeSecret", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    if secret.deleted_date().is_some() {
+        return Ok(None);
+    }
+    let window = pairs(secret.tags()).find(|(key, _)| key == WINDOW).and_then(|(_, days)| days.parse().ok());
+    let (tags, owner) = split(pairs(secret.tags()));
+    let name = secret.name().unwrap_or_default().to_owned();
+    let spec = Spec {
+        name: name.clone(),
+        description: Some(secret.description().unwrap_or_default().to_owned()),
+        kms_key_id: secret.kms_key_id().map(Arn::from),
+        generate: None,
+        recovery_window_in_days: window.unwrap_or(thirty()),
+        tags,
+    };
+    let outputs = Outputs { arn: secret.arn().unwrap_or_default().into(), name };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+/// A value that is never seen: made by AWS, handed straight back.
+async fn value(cloud: &Cloud, generate: &Generate) -> CloudResult<Option<String>> {
+    let call = cloud
+        .secretsmanager
+        .get_random_password()
+        .password_length(generate.length)
+        .exclude_punctuation(generate.exclude_punctuation)
+        .set_exclude_characters(Some(generate.exclude_characters.clone()).filter(|text| !text.is_empty()));
+    let answer = call.send().await.map_err(|e| cloud_error("secretsmanager:GetRandomPassword", e))?;
+    Ok(answer.random_password)
+}
+
+async fn listed(cloud: &Cloud, name: &str) -> CloudResult<Vec<SecretListEntry>> {
+    let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
+    let pages = cloud.secretsmanager.list_secrets().filters(filter).include_planned_deletion(true).into_paginator();
+    let found: Result<Vec<_>, _> = pages.items().send().collect().await;
+    let mut found = found.map_err(|e| cloud_error("secretsmanager:ListSecrets", e))?;
+    // The filter is for beginnings.
+    found.retain(|secret| secret.name() == Some(name));
+    Ok(found)
+}
+
+/// Calls a secret of ours back that waits for its deletion; its name is taken until then.
+async fn restore(cloud: &Cloud, spec: &Spec, claim: &Claim, refused: CloudError) -> CloudResult<Id> {
+    let found = listed(cloud, &spec.name).await?;
+    let waiting = found.iter().find(|secret| secret.deleted_date().is_some());
+    let ours = waiting.filter(|secret| {
+        split(pairs(secret.tags())).1.is_some_and(|owner| owner.stack == claim.owner.stack && owner.address == claim.owner.address)
+    });
+    let Some(arn) = ours.and_then(|secret| secret.arn()) else { return Err(refused) };
+    let call = cloud.secretsmanager.restore_secret().secret_id(arn);
+    call.send().await.map_err(|e| cloud_error("secretsmanager:RestoreSecret", e))?;
+    Ok(Id::from(arn))
+}
+
+impl Kind for Secret {
+    const NAME: &'static str = "secretsmanager.Secret";
+    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const WRITE_ONLY: &'static [&'static str] = &["/generate"];
+    const IDENTITY: Identity = Identity::Name;
+    const HOLDS_DATA: bool = true;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["secretsmanager:DescribeSecret", "secretsmanager:ListSecrets"],
+        create: &[
+            "secretsmanager:CreateSecret",
+            "secretsmanager:RestoreSecret",
+            "secretsmanager:GetRandomPassword",
+            "secretsmanager:TagResource",
+            "kms:Decrypt",
+            "kms:GenerateDataKey",
+        ],
+        update: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"],
+        delete: &["secretsmanager:DeleteSecret"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            name: "example".into(),
+            description: Some("The password of something".into()),
+            kms_key_id: Some("arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into()),
+            generate: Some(Generate { length: 32, exclude_characters: "\"@/".into(), exclude_punctuation: false }),
+            recovery_window_in_days: 7,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/description", json!("The password of something else")),
+            ("/recovery_window_in_days", json!(0)),
+            ("/tags/team", json!("data")),
+            ("/name", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if !matches!(spec.recovery_window_in_days, 0 | 7..=30) {
+            return Err(SpecError::new("/recovery_window_in_days", "is neither 0 nor from 7 to 30 days"));
+        }
+        if spec.generate.as_ref().is_some_and(|generate| !(8..=4096).contains(&generate.length)) {
+            return Err(SpecError::new("/generate/length", "is not from 8 to 4096 characters"));
+        }
+        let tail = spec.name.rsplit_once('-').map(|(_, tail)| tail.len());
+        if tail == Some(6) {
+            let message = "ends like the six characters that AWS adds to names: choose another one";
+            return Err(SpecError::new("/name", message));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let names = wanted.iter().filter_map(|wanted| wanted.spec.as_ref()).map(|spec| spec.name.as_str());
+        let found = try_join_all(names.map(|name| listed(cloud, name))).await?.concat();
+        let alive = found.iter().filter(|secret| secret.deleted_date().is_none());
+        Ok(by_address(wanted, alive.filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1)))))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let value = match &spec.generate {
+            Some(generate) => value(cloud, generate).await?,
+            None => None,
+        };
+        let mut tags = claimed(&spec.tags, &claim.owner);
+        tags.insert(WINDOW.to_owned(), spec.recovery_window_in_days.to_string());
+        let call = cloud
+            .secretsmanager
+            .create_secret()
+            .name(&spec.name)
+            .client_request_token(&claim.token)
+            .set_description(spec.description.clone())
+            .set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string))
+            .set_secret_string(value)
+            .set_tags(Some(new_tags(tags)));
+        match call.send().await.map_err(|e| cloud_error("secretsmanager:CreateSecret", e)) {
+            Err(error) if error.code.as_deref() == Some("InvalidRequestException") => {
+                restore(cloud, spec, claim, error).await
+            }
+            other => made("secretsmanager:CreateSecret", other?.arn()),
+        }
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let id = live.id.as_str();
+        if changes.touch("/description") || changes.touch("/kms_key_id") {
+            let call = cloud.secretsmanager.update_secret().secret_id(id).set_description(spec.description.clone());
+            let call = call.set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string));
+            call.send().await.map_err(|e| cloud_error("secretsmanager:UpdateSecret", e))?;
+        }
+        let mut edits = edits(changes, owner);
+        if changes.touch("/recovery_window_in_days") {
+            edits.set.insert(WINDOW.to_owned(), spec.recovery_window_in_days.to_string());
+        }
+        if !edits.set.is_empty() {
+            let call = cloud.secretsmanager.tag_resource().secret_id(id).set_tags(Some(new_tags(edits.set)));
+            call.send().await.map_err(|e| cloud_error("secretsmanager:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.secretsmanager.untag_resource().secret_id(id).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("secretsmanager:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.secretsmanager.delete_secret().secret_id(live.id.as_str());
+        let call = match live.spec.recovery_window_in_days {
+            0 => call.force_delete_without_recovery(true),
+            days => call.recovery_window_in_days(days),
+        };
+        call.send().await.map(drop).map_err(|e| cloud_error("secretsmanager:DeleteSecret", e))
+    }
+}

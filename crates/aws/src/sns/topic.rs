@@ -1,0 +1,201 @@
+//! `sns.Topic`
+
+use aws_sdk_sns::types::Tag;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::errors::{cloud_error, invalid, made};
+use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::types::{Arn, KeyId};
+use crate::{Cloud, Policy};
+
+/// A topic, to which others publish and subscribe.
+#[derive(Debug)]
+pub struct Topic;
+
+/// What a topic is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region.
+    pub name: String,
+    /// How it is called in mails and text messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_name: Option<String>,
+    /// The key that encrypts messages: its id. AWS's own key of SNS cannot be used by alarms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_master_key_id: Option<S::In<KeyId>>,
+    /// Who may publish and subscribe; the account alone unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<S::In<Policy>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a topic.
+    Topic {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        NAME: name: String,
+    }
+}
+
+fn tags_from(tags: impl IntoIterator<Item = (String, String)>, operation: &str) -> CloudResult<Vec<Tag>> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    tags.into_iter().map(tag).collect()
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let call = cloud.sns.list_tags_for_resource().resource_arn(arn);
+    let answer = call.send().await.map_err(|e| cloud_error("sns:ListTagsForResource", e))?;
+    Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Topic>>> {
+    let call = cloud.sns.get_topic_attributes().topic_arn(id.as_str());
+    let attributes = match call.send().await.map_err(|e| cloud_error("sns:GetTopicAttributes", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?.attributes.unwrap_or_default(),
+    };
+    let (tags, owner) = match tags_of(cloud, id.as_str()).await {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let name = id.as_str().rsplit(':').next().unwrap_or_default().to_owned();
+    let text = |key: &str| attributes.get(key).cloned();
+    let spec = Spec {
+        name: name.clone(),
+        display_name: Some(text("DisplayName").unwrap_or_default()),
+        kms_master_key_id: text("KmsMasterKeyId").filter(|key| !key.is_empty()).map(KeyId::from),
+        policy: text("Policy").as_deref().and_then(Policy::parse),
+        tags,
+    };
+    Ok(Some(Live { id: id.clone(), spec, outputs: Outputs { arn: id.as_str().into(), name }, owner, phase: Phase::Ready }))
+}
+
+async fn set(cloud: &Cloud, arn: &str, name: &str, value: &str) -> CloudResult<()> {
+    let call = cloud.sns.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value);
+    call.send().await.map(drop).map_err(|e| cloud_error("sns:SetTopicAttributes", e))
+}
+
+impl Kind for Topic {
+    const NAME: &'static str = "sns.Topic";
+    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:ListTopics"],
+        create: &["sns:CreateTopic", "sns:TagResource"],
+        update: &["sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"],
+        delete: &["sns:DeleteTopic"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            name: "example".into(),
+            display_name: Some("Alerts".into()),
+            kms_master_key_id: Some("01234567-89ab-cdef-0123-456789abcdef".into()),
+            policy: None,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish",
+            "Resource": "arn:aws:sns:eu-west-1:123456789012:example",
+        }]});
+        vec![
+            ("/display_name", json!("Alarms")),
+            ("/policy", policy),
+            ("/tags/team", json!("data")),
+            ("/name", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let sound = (1..=256).contains(&spec.name.len())
+            && spec.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if sound { Ok(()) } else { Err(SpecError::new("/name", "takes 1 to 256 letters, digits, `-` and `_`")) }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let pages = cloud.sns.list_topics().into_paginator().items().send();
+        let topics: Result<Vec<_>, _> = pages.collect().await;
+        let topics = topics.map_err(|e| cloud_error("sns:ListTopics", e))?;
+        let named = |arn: &&str| {
+            let name = arn.rsplit(':').next();
+            wanted.iter().any(|wanted| wanted.spec.as_ref().is_some_and(|spec| Some(spec.name.as_str()) == name))
+        };
+        let arns = topics.iter().filter_map(|topic| topic.topic_arn()).filter(named);
+        let owners = arns.map(|arn| async move { Ok((Id::from(arn), tags_of(cloud, arn).await?.1)) });
+        Ok(by_address(wanted, try_join_all(owners).await?))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let tags = tags_from(claimed(&spec.tags, &claim.owner), "sns:CreateTopic")?;
+        let mut call = cloud.sns.create_topic().name(&spec.name).set_tags(Some(tags));
+        for (name, value) in [
+            ("DisplayName", spec.display_name.clone()),
+            ("KmsMasterKeyId", spec.kms_master_key_id.as_ref().map(ToString::to_string)),
+            ("Policy", spec.policy.as_ref().map(Policy::to_json)),
+        ] {
+            if let Some(value) = value {
+                call = call.attributes(name, value);
+            }
+        }
+        let answer = call.send().await.map_err(|e| cloud_error("sns:CreateTopic", e))?;
+        made("sns:CreateTopic", answer.topic_arn())
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let arn = live.id.as_str();
+        if let Some(name) = spec.display_name.as_ref().filter(|_| changes.touch("/display_name")) {
+            set(cloud, arn, "DisplayName", name).await?;
+        }
+        if let Some(key) = spec.kms_master_key_id.as_ref().filter(|_| changes.touch("/kms_master_key_id")) {
+            set(cloud, arn, "KmsMasterKeyId", key.as_str()).await?;
+        }
+        if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
+            set(cloud, arn, "Policy", &policy.to_json()).await?;
+        }
+        let edits = edits(changes, owner);
+        if !edits.set.is_empty() {
+            let tags = tags_from(edits.set, "sns:TagResource")?;
+            let call = cloud.sns.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(|e| cloud_error("sns:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.sns.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("sns:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.sns.delete_topic().topic_arn(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("sns:DeleteTopic", e))
+    }
+}

@@ -1,0 +1,228 @@
+//! `ssm.Parameter`
+
+use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+use crate::ec2::in_order;
+use crate::errors::{cloud_error, invalid};
+use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::types::Arn;
+
+/// GetParameters takes this many names.
+const AT_ONCE: usize = 10;
+
+/// A named value.
+#[derive(Debug)]
+pub struct Parameter;
+
+/// What a parameter is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region: `/prod/database/endpoint`.
+    pub name: String,
+    /// `String` or `StringList`. Secrets belong into Secrets Manager.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The value; no secret.
+    pub value: S::In<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// `Standard` (4 KiB, free) or `Advanced` (8 KiB). There is no way back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a parameter.
+    Parameter {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        NAME: name: String,
+    }
+}
+
+fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    tags.into_iter().map(tag).collect()
+}
+
+async fn tags_of(cloud: &Cloud, name: &str) -> CloudResult<Option<(Tags, Option<Owner>)>> {
+    let call = cloud.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    match call.send().await.map_err(|e| cloud_error("ssm:ListTagsForResource", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => {
+            let answer = other?;
+            Ok(Some(split(answer.tag_list().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())))))
+        }
+    }
+}
+
+/// What only a listing tells: description and tier.
+async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<aws_sdk_ssm::types::ParameterMetadata>> {
+    let values = names.iter().map(ToString::to_string).collect();
+    let filter = aws_sdk_ssm::types::ParameterStringFilter::builder()
+        .key("Name")
+        .option("Equals")
+        .set_values(Some(values))
+        .build()
+        .map_err(|e| invalid("ssm:DescribeParameters", &e))?;
+    let pages = cloud.ssm.describe_parameters().parameter_filters(filter).into_paginator().items().send();
+    let found: Result<Vec<_>, _> = pages.collect().await;
+    found.map_err(|e| cloud_error("ssm:DescribeParameters", e))
+}
+
+async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Live<Parameter>>> {
+    let call = cloud.ssm.get_parameters().set_names(Some(names.iter().map(ToString::to_string).collect()));
+    let values = async { call.send().await.map_err(|e| cloud_error("ssm:GetParameters", e)) };
+    let (values, metadata) = futures::try_join!(values, metadata(cloud, names))?;
+    let live = values.parameters().iter().map(|parameter| {
+        let more = metadata.iter().find(|more| more.name() == parameter.name());
+        live(cloud, parameter, more)
+    });
+    Ok(try_join_all(live).await?.into_iter().flatten().collect())
+}
+
+async fn live(
+    cloud: &Cloud,
+    parameter: &aws_sdk_ssm::types::Parameter,
+    more: Option<&aws_sdk_ssm::types::ParameterMetadata>,
+) -> CloudResult<Option<Live<Parameter>>> {
+    let kind = parameter.r#type().map(ParameterType::as_str).unwrap_or_default();
+    // A secret's value must not get any further than here.
+    let (Some(name), true) = (parameter.name(), kind != "SecureString") else { return Ok(None) };
+    let Some((tags, owner)) = tags_of(cloud, name).await? else { return Ok(None) };
+    let spec = Spec {
+        name: name.to_owned(),
+        kind: kind.to_owned(),
+        value: parameter.value().unwrap_or_default().to_owned(),
+        description: Some(more.and_then(|more| more.description()).unwrap_or_default().to_owned()),
+        tier: more.and_then(|more| more.tier()).map(|tier| tier.as_str().to_owned()),
+        tags,
+    };
+    let outputs = Outputs { arn: parameter.arn().unwrap_or_default().into(), name: name.to_owned() };
+    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> {
+    let operation = "ssm:PutParameter";
+    let overwrite = tags.is_none();
+    let tags = tags.map(|tags| new_tags(tags, operation)).transpose()?;
+    let call = cloud
+        .ssm
+        .put_parameter()
+        .name(&spec.name)
+        .r#type(ParameterType::from(spec.kind.as_str()))
+        .value(&spec.value)
+        .set_description(spec.description.clone())
+        .set_tier(spec.tier.as_deref().map(ParameterTier::from))
+        // AWS takes no tags together with an overwrite.
+        .set_overwrite(overwrite.then_some(true))
+        .set_tags(tags);
+    call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+}
+
+impl Kind for Parameter {
+    const NAME: &'static str = "ssm.Parameter";
+    const REPLACE_ON: &'static [&'static str] = &["/name", "/type"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ssm:GetParameters", "ssm:DescribeParameters", "ssm:ListTagsForResource"],
+        create: &["ssm:PutParameter", "ssm:AddTagsToResource"],
+        update: &["ssm:PutParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource"],
+        delete: &["ssm:DeleteParameter"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            name: "/example/endpoint".into(),
+            kind: "String".into(),
+            value: "db.example.com".into(),
+            description: Some("Where the database is".into()),
+            tier: Some("Standard".into()),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/value", json!("other.example.com")),
+            ("/description", json!("Where it is now")),
+            ("/tags/team", json!("data")),
+            ("/type", json!("StringList")),
+            ("/name", json!("/example/other")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        match spec.kind.as_str() {
+            "String" | "StringList" => Ok(()),
+            "SecureString" => {
+                let message = "would have its secret in the stack file and in state: declare a secretsmanager.Secret";
+                Err(SpecError::new("/type", message))
+            }
+            _ => Err(SpecError::new("/type", "is neither `String` nor `StringList`")),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = try_join_all(ids.chunks(AT_ONCE).map(|ids| read(cloud, ids))).await?;
+        Ok(in_order(ids, found.into_iter().flatten()))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        put(cloud, spec, Some(claimed(&spec.tags, &claim.owner))).await?;
+        Ok(Id::from(spec.name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let name = live.id.as_str();
+        if ["/value", "/description", "/tier"].iter().any(|path| changes.touch(path)) {
+            put(cloud, spec, None).await?;
+        }
+        let edits = edits(changes, owner);
+        if !edits.set.is_empty() {
+            let call = cloud.ssm.add_tags_to_resource().resource_type(ResourceTypeForTagging::Parameter);
+            let call = call.resource_id(name).set_tags(Some(new_tags(edits.set, "ssm:AddTagsToResource")?));
+            call.send().await.map_err(|e| cloud_error("ssm:AddTagsToResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.ssm.remove_tags_from_resource().resource_type(ResourceTypeForTagging::Parameter);
+            let call = call.resource_id(name).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("ssm:RemoveTagsFromResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ssm.delete_parameter().name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ssm:DeleteParameter", e))
+    }
+}
