@@ -52,6 +52,12 @@ const CODES: &[(Class, &[&str])] = &[
             "EntityNotFound",
             "NoSuchHostedZone",
             "NoSuchHealthCheck",
+            "LoadBalancerNotFound",
+            "TargetGroupNotFound",
+            "ListenerNotFound",
+            "RuleNotFound",
+            "CertificateNotFound",
+            "WAFNonexistentItemException",
         ],
     ),
     (
@@ -68,6 +74,11 @@ const CODES: &[(Class, &[&str])] = &[
             "FlowLogAlreadyExists",
             "InvalidSubnet.Conflict",
             "Resource.AlreadyAssociated",
+            "DuplicateLoadBalancerName",
+            "DuplicateTargetGroupName",
+            "DuplicateListener",
+            "PriorityInUse",
+            "WAFDuplicateItemException",
         ],
     ),
     (
@@ -85,6 +96,7 @@ const CODES: &[(Class, &[&str])] = &[
             "ResponseHeadersPolicyInUse",
             "CannotDeleteEntityWhileInUse",
             "LastVPCAssociation",
+            "WAFAssociatedItemException",
         ],
     ),
     (
@@ -105,6 +117,8 @@ const CODES: &[(Class, &[&str])] = &[
             "DependencyTimeoutException",
             "KMSInternalException",
             "ServiceUnavailableException",
+            "RequestInProgressException",
+            "WAFOptimisticLockException",
         ],
     ),
     (
@@ -128,6 +142,15 @@ const CODES: &[(Class, &[&str])] = &[
             // In the SDKs' list of throttling codes, but here it means that a quota is reached.
             "LimitExceededException",
             "TooManyBuckets",
+            "TooManyLoadBalancers",
+            "TooManyTargetGroups",
+            "TooManyListeners",
+            "TooManyRules",
+            "TooManyCertificates",
+            "TooManyActions",
+            "TooManyTargets",
+            "TooManyUniqueTargetGroupsPerLoadBalancer",
+            "WAFLimitsExceededException",
         ],
     ),
     (
@@ -188,6 +211,11 @@ const SPECIAL: &[(Class, &str, &str, &str)] = &[
     (Class::NotYetConsistent, "iam:", "MalformedPolicyDocument", "Invalid principal in policy"),
     // The key's policy may not have reached CloudWatch Logs yet.
     (Class::NotYetConsistent, "logs:", "InvalidParameterException", "KMS"),
+    // WAF's own things take minutes to reach its other servers; so does a new load balancer.
+    (Class::NotYetConsistent, "wafv2:", "WAFUnavailableEntityException", ""),
+    // A certificate is not ready to be named until it is issued, and for a moment longer.
+    (Class::NotYetConsistent, "elasticloadbalancing:", "UnsupportedCertificate", ""),
+    (Class::Busy, "acm:", "InvalidStateException", ""),
     // An address that a gateway still holds on to looks like somebody else's.
     (Class::InUse, "ec2:ReleaseAddress", "AuthFailure", ""),
     (Class::Busy, "kms:", "KMSInvalidStateException", "is pending import"),

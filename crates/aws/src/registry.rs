@@ -59,6 +59,7 @@ kinds! {
     crate::cloudfront::vpc_origin::VpcOrigin,
     crate::cloudwatch::dashboard::Dashboard,
     crate::cloudwatch::metric_alarm::MetricAlarm,
+    crate::acm::certificate::Certificate,
     crate::ec2::elastic_ip::ElasticIp,
     crate::ec2::flow_log::FlowLog,
     crate::ec2::internet_gateway::InternetGateway,
@@ -71,6 +72,10 @@ kinds! {
     crate::ec2::subnet::Subnet,
     crate::ec2::vpc::Vpc,
     crate::ec2::vpc_endpoint::VpcEndpoint,
+    crate::elbv2::listener::Listener,
+    crate::elbv2::listener_rule::ListenerRule,
+    crate::elbv2::load_balancer::LoadBalancer,
+    crate::elbv2::target_group::TargetGroup,
     crate::iam::policy_attachment::PolicyAttachment,
     crate::iam::role::Role,
     crate::iam::role_policy::RolePolicy,
@@ -92,6 +97,8 @@ kinds! {
     crate::sns::subscription::Subscription,
     crate::sns::topic::Topic,
     crate::ssm::parameter::Parameter,
+    crate::wafv2::web_acl::WebAcl,
+    crate::wafv2::web_acl_association::WebAclAssociation,
 }
 
 #[cfg(test)]
@@ -122,6 +129,7 @@ mod tests {
                 facts.content_with_accepted,
                 facts.holds,
                 facts.shared_maps,
+                facts.stated_maps,
             ];
             for path in lists.into_iter().flatten() {
                 let mut spec = example.clone();

@@ -37,7 +37,9 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
         if comparison.facts.write_only.contains(&path.as_str()) {
             changes.extend(write_only(comparison, path, desired));
         } else if comparison.facts.shared_maps.contains(&path.as_str()) {
-            shared_map(comparison, &path, desired, live.get(key), &mut changes);
+            shared_map(comparison.last, &path, desired, live.get(key), &mut changes);
+        } else if comparison.facts.stated_maps.contains(&path.as_str()) {
+            shared_map(&Value::Null, &path, desired, live.get(key), &mut changes);
         } else {
             compare(path, Some(desired), live.get(key), &mut changes);
         }
@@ -60,19 +62,14 @@ fn compare(path: String, desired: Option<&Value>, live: Option<&Value>, changes:
     }
 }
 
-fn shared_map(
-    comparison: &Comparison<'_>,
-    path: &str,
-    desired: &Value,
-    live: Option<&Value>,
-    changes: &mut Vec<Change>,
-) {
+/// Compares the keys that are desired, and those that were last applied.
+fn shared_map(last: &Value, path: &str, desired: &Value, live: Option<&Value>, changes: &mut Vec<Change>) {
     let nothing = Map::new();
     let Some(desired) = desired.as_object().filter(|map| operator(map).is_none()) else {
         return compare(path.to_owned(), Some(desired), live, changes);
     };
     let live = live.and_then(Value::as_object).unwrap_or(&nothing);
-    let last = comparison.last.pointer(path).and_then(Value::as_object).unwrap_or(&nothing);
+    let last = last.pointer(path).and_then(Value::as_object).unwrap_or(&nothing);
     let dropped = last.keys().filter(|key| !desired.contains_key(*key));
     for key in desired.keys().chain(dropped) {
         compare(format!("{path}/{}", escape(key)), desired.get(key), live.get(key), changes);
@@ -85,7 +82,7 @@ fn forgotten_maps(comparison: &Comparison<'_>, live: &Map<String, Value>, change
     for path in comparison.facts.shared_maps {
         if comparison.desired.pointer(path).is_none() && comparison.last.pointer(path).is_some() {
             let live = path.get(1..).and_then(|key| live.get(key));
-            shared_map(comparison, path, &empty, live, changes);
+            shared_map(comparison.last, path, &empty, live, changes);
         }
     }
 }

@@ -157,6 +157,16 @@ impl Graph {
         })
     }
 
+    /// The outputs of a resource that consumers take as soon as it is accepted.
+    #[must_use]
+    pub fn early_outputs(&self, address: &str) -> Vec<String> {
+        let Some(index) = self.index.get(address) else { return Vec::new() };
+        let edges = self.entries.edges(*index).filter(|edge| *edge.weight() == Wait::Accepted);
+        let consumers = edges.filter_map(|edge| self.entries.node_weight(edge.target()));
+        let taken = consumers.flat_map(|consumer| references(&consumer.node.spec));
+        taken.filter(|reference| reference.address == address).map(|reference| reference.output).collect()
+    }
+
     /// The declared nodes, in order.
     #[must_use]
     pub fn nodes(&self) -> Vec<Node> {

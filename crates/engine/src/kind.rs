@@ -199,6 +199,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Maps that others may write to as well (tags): only keys of the desired or of the last applied
     /// spec are compared.
     const SHARED_MAPS: &'static [&'static str] = &["/tags"];
+    /// Maps whose keys always have a value in the cloud (attributes): only keys of the desired spec are
+    /// compared. A key that is no longer stated keeps its value.
+    const STATED_MAPS: &'static [&'static str] = &[];
     /// What makes a creation findable after its answer was lost.
     const IDENTITY: Identity;
     /// Whether objects of this kind carry ownership tags.

@@ -1,1 +1,3 @@
 //! ACM: certificates.
+
+pub mod certificate;

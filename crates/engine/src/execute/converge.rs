@@ -165,8 +165,17 @@ impl Run {
 
     fn seen(&self, goal: &Goal<'_>, live: AnyLive) -> AnyLive {
         self.publish(goal.address, &live.outputs);
-        (goal.tell)();
+        if live.phase == Phase::Ready || self.has_early_outputs(goal.address, &live.outputs) {
+            (goal.tell)();
+        }
         live
+    }
+
+    /// Whether all is known that consumers want before the object is ready. Some of it may come to be a while
+    /// after the cloud accepted the object.
+    fn has_early_outputs(&self, address: &Address, outputs: &Value) -> bool {
+        let wanted = self.graph.iter().flat_map(|graph| graph.early_outputs(address.as_str()));
+        wanted.into_iter().all(|output| outputs.get(&output).is_some_and(|value| !value.is_null()))
     }
 
     async fn until_ready(&self, goal: &Goal<'_>, id: &Id) -> Result<AnyLive, StepError> {

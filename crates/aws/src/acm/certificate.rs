@@ -1,0 +1,376 @@
+//! `acm.Certificate`
+
+use std::collections::BTreeSet;
+
+use aws_sdk_acm::types::{
+    CertificateDetail, CertificateOptions, CertificateStatus, CertificateTransparencyLoggingPreference,
+    DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag, ValidationMethod,
+};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::Cloud;
+use crate::errors::{cloud_error, made};
+use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::types::Arn;
+
+/// A public certificate. ACM issues it as soon as its validation records are in the DNS, and renews it for as long
+/// as they stay there. For CloudFront it has to be in us-east-1, for a load balancer in that one's region.
+#[derive(Debug)]
+pub struct Certificate;
+
+/// A domain name in small letters, without a dot at its end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Domain(String);
+
+impl From<&str> for Domain {
+    fn from(name: &str) -> Self {
+        Self(name.trim_end_matches('.').to_lowercase())
+    }
+}
+
+impl<'de> Deserialize<'de> for Domain {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from(String::deserialize(deserializer)?.as_str()))
+    }
+}
+
+/// What a certificate is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The name that it is for: `example.com`, `*.example.com`. At most 64 characters.
+    pub domain_name: S::In<Domain>,
+    /// More names that it is for, without `domain_name`. At most 9, unless the account's quota is higher.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject_alternative_names: Option<S::In<BTreeSet<Domain>>>,
+    /// `RSA_2048`, `EC_prime256v1` or `EC_secp384r1`. AWS's default is `RSA_2048`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_algorithm: Option<String>,
+    /// Whether it is listed publicly, without which browsers do not trust it: `ENABLED` or `DISABLED`. AWS's default is `ENABLED`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate_transparency_logging_preference: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+/// A record that has to be in the DNS.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ValidationRecord {
+    /// Its name.
+    pub name: String,
+    /// Its type: `CNAME`.
+    pub r#type: String,
+    /// Its value.
+    pub value: String,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a certificate. The records are known while it is still pending.
+    Certificate {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// The name of the record that validates `domain_name`.
+        VALIDATION_RECORD_NAME: validation_record_name: Option<String>,
+        /// The type of that record: `CNAME`.
+        VALIDATION_RECORD_TYPE: validation_record_type: Option<String>,
+        /// The value of that record.
+        VALIDATION_RECORD_VALUE: validation_record_value: Option<String>,
+        /// The records of all names, each once: a domain and its wildcard share one.
+        VALIDATION_RECORDS: validation_records: Option<Vec<ValidationRecord>>,
+    }
+}
+
+fn record(option: &DomainValidation) -> Option<ValidationRecord> {
+    let record = option.resource_record()?;
+    let kind = record.r#type().as_str().to_owned();
+    Some(ValidationRecord { name: record.name().to_owned(), r#type: kind, value: record.value().to_owned() })
+}
+
+fn phase(found: &CertificateDetail) -> Phase {
+    let options = found.domain_validation_options();
+    match found.status() {
+        Some(CertificateStatus::Issued) => Phase::Ready,
+        Some(CertificateStatus::PendingValidation) | None => {
+            let open = |one: &&DomainValidation| one.validation_status() != Some(&DomainStatus::Success);
+            let missing: BTreeSet<ValidationRecord> =
+                options.iter().filter(open).filter_map(record).collect();
+            if missing.is_empty() {
+                return Phase::Settling("its validation records are being made".into());
+            }
+            let text = |one: ValidationRecord| format!("{} {} {}", one.name, one.r#type, one.value);
+            let texts: Vec<String> = missing.into_iter().map(text).collect();
+            Phase::Settling(format!("waiting to see in the DNS: {}", texts.join(", ")))
+        }
+        Some(CertificateStatus::ValidationTimedOut) => {
+            Phase::Failed("its validation records were not in the DNS for 72 hours".into())
+        }
+        Some(status) => {
+            let reason = found.failure_reason().map(|reason| format!(": {}", reason.as_str()));
+            Phase::Failed(format!("{}{}", status.as_str(), reason.unwrap_or_default()))
+        }
+    }
+}
+
+fn live(found: &CertificateDetail, tags: Tags, owner: Option<Owner>) -> Option<Live<Certificate>> {
+    let arn = found.certificate_arn()?;
+    let domain = Domain::from(found.domain_name()?);
+    let mut names: BTreeSet<Domain> =
+        found.subject_alternative_names().iter().map(|name| Domain::from(name.as_str())).collect();
+    names.remove(&domain);
+    let options = found.domain_validation_options();
+    // Where one is not made yet, none is known.
+    let records: Option<BTreeSet<ValidationRecord>> = options.iter().map(record).collect();
+    let records = records.filter(|records| !records.is_empty());
+    let first = records.as_ref().and_then(|_| {
+        options.iter().find(|option| Domain::from(option.domain_name()) == domain).and_then(record)
+    });
+    let listed = found.options().and_then(|all| all.certificate_transparency_logging_preference());
+    let spec = Spec {
+        domain_name: domain,
+        subject_alternative_names: Some(names),
+        // Requests and answers spell it differently.
+        key_algorithm: found.key_algorithm().map(|key| key.as_str().replace('-', "_")),
+        certificate_transparency_logging_preference: listed.map(|listed| listed.as_str().to_owned()),
+        tags,
+    };
+    let outputs = Outputs {
+        arn: arn.into(),
+        validation_record_name: first.as_ref().map(|first| first.name.clone()),
+        validation_record_type: first.as_ref().map(|first| first.r#type.clone()),
+        validation_record_value: first.map(|first| first.value),
+        validation_records: records.map(|records| records.into_iter().collect()),
+    };
+    Some(Live { id: arn.into(), spec, outputs, owner, phase: phase(found) })
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let call = cloud.acm.list_tags_for_certificate().certificate_arn(arn);
+    let answer = call.send().await.map_err(|e| cloud_error("acm:ListTagsForCertificate", e))?;
+    Ok(split(answer.tags().iter().map(|tag| (tag.key().into(), tag.value().unwrap_or_default().into()))))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> {
+    let detail = async {
+        let call = cloud.acm.describe_certificate().certificate_arn(id.as_str());
+        call.send().await.map_err(|e| cloud_error("acm:DescribeCertificate", e))
+    };
+    match futures::try_join!(detail, tags_of(cloud, id.as_str())) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => {
+            let (answer, (tags, owner)) = other?;
+            Ok(answer.certificate().and_then(|found| live(found, tags, owner)))
+        }
+    }
+}
+
+fn tag((key, value): (String, String)) -> CloudResult<Tag> {
+    let built = Tag::builder().key(key).value(value).build();
+    built.map_err(|error| CloudError::new(Class::Invalid, "acm:AddTagsToCertificate", error.to_string()))
+}
+
+fn options(spec: &Spec) -> Option<CertificateOptions> {
+    let listed = spec.certificate_transparency_logging_preference.as_deref()?;
+    let listed = CertificateTransparencyLoggingPreference::from(listed);
+    Some(CertificateOptions::builder().certificate_transparency_logging_preference(listed).build())
+}
+
+/// A token has at most 32 letters and digits.
+fn token(claim: &Claim) -> String {
+    let sound: Vec<char> = claim.token.chars().filter(char::is_ascii_alphanumeric).collect();
+    sound.iter().skip(sound.len().saturating_sub(32)).collect()
+}
+
+impl Kind for Certificate {
+    const NAME: &'static str = "acm.Certificate";
+    const REPLACE_ON: &'static [&'static str] =
+        &["/domain_name", "/subject_alternative_names", "/key_algorithm"];
+    const REPLACE: Replace = Replace::CreateFirst;
+    const IDENTITY: Identity = Identity::Token;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["acm:ListCertificates", "acm:DescribeCertificate", "acm:ListTagsForCertificate"],
+        create: &["acm:RequestCertificate", "acm:AddTagsToCertificate"],
+        update: &[
+            "acm:UpdateCertificateOptions",
+            "acm:AddTagsToCertificate",
+            "acm:RemoveTagsFromCertificate",
+        ],
+        delete: &["acm:DeleteCertificate"],
+    };
+    const TIMING: Timing = Timing::seconds(120, 2, 2, 4500);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            domain_name: "prod.example.com".into(),
+            subject_alternative_names: Some(BTreeSet::from(["*.prod.example.com".into()])),
+            key_algorithm: Some("RSA_2048".into()),
+            certificate_transparency_logging_preference: Some("ENABLED".into()),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/domain_name", json!("*.web.prod.example.com")),
+            ("/key_algorithm", json!("EC_prime256v1")),
+            ("/certificate_transparency_logging_preference", json!("DISABLED")),
+            ("/tags/team", json!("web")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let name = &spec.domain_name;
+        if name.0.len() > 64 || !name.0.contains('.') {
+            return Err(SpecError::new("/domain_name", "is no domain name of at most 64 characters"));
+        }
+        let others = spec.subject_alternative_names.iter().flatten();
+        if others.clone().any(|other| other == name) {
+            let message = "names the certificate's `domain_name` again";
+            return Err(SpecError::new("/subject_alternative_names", message));
+        }
+        if others.into_iter().any(|name| name.0.len() > 253 || !name.0.contains('.')) {
+            return Err(SpecError::new("/subject_alternative_names", "has what is no domain name"));
+        }
+        let listed = spec.certificate_transparency_logging_preference.as_deref();
+        if listed.is_some_and(|listed| !matches!(listed, "ENABLED" | "DISABLED")) {
+            let path = "/certificate_transparency_logging_preference";
+            return Err(SpecError::new(path, "is neither `ENABLED` nor `DISABLED`"));
+        }
+        Ok(())
+    }
+
+    /// Certificates have no names of their own, so the tags of all of a domain are read.
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        // Without a filter only RSA certificates are listed.
+        let keys =
+            ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"];
+        let keys = keys.map(KeyAlgorithm::from).to_vec();
+        let filters = Filters::builder().set_key_types(Some(keys)).build();
+        let pages = cloud.acm.list_certificates().includes(filters).into_paginator().items().send();
+        let all: Result<Vec<_>, _> = pages.collect().await;
+        let all = all.map_err(|e| cloud_error("acm:ListCertificates", e))?;
+        let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str());
+        let reads = all.iter().filter_map(|one| one.certificate_arn()).map(|arn| async move {
+            match tags_of(cloud, arn).await {
+                Ok((_, owner)) => {
+                    Ok((Id::from(arn), owner.filter(|owner| Some(owner.stack.as_str()) == stack)))
+                }
+                Err(error) if error.class == Class::NotFound => Ok((Id::from(arn), None)),
+                Err(error) => Err(error),
+            }
+        });
+        Ok(by_address(wanted, try_join_all(reads).await?))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let names: Vec<String> =
+            spec.subject_alternative_names.iter().flatten().map(|name| name.0.clone()).collect();
+        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let call = cloud
+            .acm
+            .request_certificate()
+            .domain_name(&spec.domain_name.0)
+            .validation_method(ValidationMethod::Dns)
+            .set_subject_alternative_names((!names.is_empty()).then_some(names))
+            .set_key_algorithm(spec.key_algorithm.as_deref().map(KeyAlgorithm::from))
+            .set_options(options(spec))
+            .idempotency_token(token(claim))
+            .set_tags(Some(tags));
+        let answer = call.send().await.map_err(|e| cloud_error("acm:RequestCertificate", e))?;
+        made("acm:RequestCertificate", answer.certificate_arn())
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let arn = live.id.as_str();
+        if changes.touch("/certificate_transparency_logging_preference") {
+            let call = cloud.acm.update_certificate_options().certificate_arn(arn).set_options(options(spec));
+            call.send().await.map_err(|e| cloud_error("acm:UpdateCertificateOptions", e))?;
+        }
+        let edits = edits(changes, owner);
+        if !edits.set.is_empty() {
+            let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+            let call = cloud.acm.add_tags_to_certificate().certificate_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(|e| cloud_error("acm:AddTagsToCertificate", e))?;
+        }
+        for key in edits.remove {
+            // Without a value, the tag goes whatever its value is.
+            let tag = Tag::builder().key(key).build();
+            let tag = tag.map_err(|error| {
+                CloudError::new(Class::Invalid, "acm:RemoveTagsFromCertificate", error.to_string())
+            })?;
+            let call = cloud.acm.remove_tags_from_certificate().certificate_arn(arn).tags(tag);
+            call.send().await.map_err(|e| cloud_error("acm:RemoveTagsFromCertificate", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.acm.delete_certificate().certificate_arn(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("acm:DeleteCertificate", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_acm::types::{RecordType, ResourceRecord};
+
+    fn option(domain: &str, record: Option<&str>) -> DomainValidation {
+        let record = record.map(|name| {
+            ResourceRecord::builder().name(name).r#type(RecordType::Cname).value("to").build().unwrap()
+        });
+        let builder = DomainValidation::builder().domain_name(domain).set_resource_record(record);
+        builder.validation_status(DomainStatus::PendingValidation).build().unwrap()
+    }
+
+    fn found(records: [Option<&str>; 2]) -> Live<Certificate> {
+        let detail = CertificateDetail::builder()
+            .certificate_arn("arn:c")
+            .domain_name("Example.com")
+            .subject_alternative_names("example.com")
+            .subject_alternative_names("*.example.com")
+            .key_algorithm(KeyAlgorithm::from("RSA-2048"))
+            .status(CertificateStatus::PendingValidation)
+            .domain_validation_options(option("example.com", records[0]))
+            .domain_validation_options(option("*.example.com", records[1]));
+        live(&detail.build(), Tags::new(), None).unwrap()
+    }
+
+    #[test]
+    fn names_and_keys_are_read_in_one_spelling() {
+        let spec = found([None, None]).spec;
+        assert_eq!(spec.domain_name, Domain::from("example.com"));
+        assert_eq!(spec.subject_alternative_names, Some(BTreeSet::from(["*.example.com".into()])));
+        assert_eq!(spec.key_algorithm.as_deref(), Some("RSA_2048"));
+    }
+
+    #[test]
+    fn records_are_known_together_and_once_each() {
+        assert_eq!(found([Some("_x.example.com."), None]).outputs.validation_record_name, None);
+        let both = found([Some("_x.example.com."), Some("_x.example.com.")]);
+        assert_eq!(both.outputs.validation_record_name.as_deref(), Some("_x.example.com."));
+        assert_eq!(both.outputs.validation_records.map(|records| records.len()), Some(1));
+        assert_eq!(both.phase, Phase::Settling("waiting to see in the DNS: _x.example.com. CNAME to".into()));
+    }
+}

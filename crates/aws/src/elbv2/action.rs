@@ -1,0 +1,254 @@
+//! What a listener or a rule does with a request.
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action as AwsAction, ActionTypeEnum, FixedResponseActionConfig, ForwardActionConfig,
+    RedirectActionConfig, RedirectActionStatusCodeEnum, TargetGroupStickinessConfig, TargetGroupTuple,
+};
+use platctl_engine::{CloudResult, SpecError};
+use serde::{Deserialize, Serialize};
+
+use super::invalid;
+use crate::types::Arn;
+
+/// What is done with a request: one of three.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Action {
+    /// It goes to targets.
+    Forward(Forward),
+    /// It is answered with this.
+    FixedResponse(FixedResponse),
+    /// The client is sent elsewhere.
+    Redirect(Redirect),
+}
+
+/// Where requests go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forward {
+    /// The target groups, at least one.
+    pub target_groups: Vec<WeightedTargetGroup>,
+    /// For how many seconds a client stays with one target group: 1 to 604800. Left out, it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stickiness_seconds: Option<i32>,
+}
+
+/// A target group and its share.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WeightedTargetGroup {
+    /// The target group.
+    pub target_group_arn: Arn,
+    /// Its share of the requests: 0 to 999, by default 1.
+    #[serde(default = "one")]
+    pub weight: i32,
+}
+
+const fn one() -> i32 {
+    1
+}
+
+/// An answer without targets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FixedResponse {
+    /// `200`, `404`, `503`: 2XX, 4XX or 5XX.
+    pub status_code: String,
+    /// `text/plain`, `text/css`, `text/html`, `application/javascript` or `application/json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
+    /// The body, at most 1024 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_body: Option<String>,
+}
+
+/// Another place. `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}` stand for those of the request.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    /// `HTTP_301` (for good) or `HTTP_302` (for now).
+    pub status_code: String,
+    /// `HTTP`, `HTTPS`; by default the request's.
+    #[serde(default = "protocol")]
+    pub protocol: String,
+    /// The port; by default the request's.
+    #[serde(default = "port")]
+    pub port: String,
+    /// The host; by default the request's.
+    #[serde(default = "host")]
+    pub host: String,
+    /// The path, from its `/` on; by default the request's.
+    #[serde(default = "path")]
+    pub path: String,
+    /// The query, without its `?`; by default the request's.
+    #[serde(default = "query")]
+    pub query: String,
+}
+
+fn protocol() -> String {
+    "#{protocol}".into()
+}
+
+fn port() -> String {
+    "#{port}".into()
+}
+
+fn host() -> String {
+    "#{host}".into()
+}
+
+fn path() -> String {
+    "/#{path}".into()
+}
+
+fn query() -> String {
+    "#{query}".into()
+}
+
+impl Action {
+    /// All requests to one target group.
+    pub fn to(target_group: impl Into<Arn>) -> Self {
+        let group = WeightedTargetGroup { target_group_arn: target_group.into(), weight: 1 };
+        Self::Forward(Forward { target_groups: vec![group], stickiness_seconds: None })
+    }
+
+    fn aws(&self) -> CloudResult<AwsAction> {
+        let builder = AwsAction::builder();
+        let builder = match self {
+            Self::Forward(forward) => {
+                let group = |group: &WeightedTargetGroup| {
+                    let arn = group.target_group_arn.as_str();
+                    TargetGroupTuple::builder().target_group_arn(arn).weight(group.weight).build()
+                };
+                let sticky = TargetGroupStickinessConfig::builder()
+                    .enabled(forward.stickiness_seconds.is_some())
+                    .set_duration_seconds(forward.stickiness_seconds);
+                let config = ForwardActionConfig::builder()
+                    .set_target_groups(Some(forward.target_groups.iter().map(group).collect()))
+                    .target_group_stickiness_config(sticky.build());
+                builder.r#type(ActionTypeEnum::Forward).forward_config(config.build())
+            }
+            Self::FixedResponse(response) => {
+                let config = FixedResponseActionConfig::builder()
+                    .status_code(&response.status_code)
+                    .set_content_type(response.content_type.clone())
+                    .set_message_body(response.message_body.clone());
+                builder.r#type(ActionTypeEnum::FixedResponse).fixed_response_config(config.build())
+            }
+            Self::Redirect(redirect) => {
+                let config = RedirectActionConfig::builder()
+                    .status_code(RedirectActionStatusCodeEnum::from(redirect.status_code.as_str()))
+                    .protocol(&redirect.protocol)
+                    .port(&redirect.port)
+                    .host(&redirect.host)
+                    .path(&redirect.path)
+                    .query(&redirect.query);
+                builder.r#type(ActionTypeEnum::Redirect).redirect_config(config.build())
+            }
+        };
+        Ok(builder.build())
+    }
+
+    fn live(action: &AwsAction) -> Option<Self> {
+        if let Some(response) = action.fixed_response_config() {
+            let stated = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+            return Some(Self::FixedResponse(FixedResponse {
+                status_code: response.status_code()?.to_owned(),
+                content_type: stated(response.content_type()),
+                message_body: stated(response.message_body()),
+            }));
+        }
+        if let Some(redirect) = action.redirect_config() {
+            let or =
+                |text: Option<&str>, default: fn() -> String| text.map_or_else(default, ToOwned::to_owned);
+            return Some(Self::Redirect(Redirect {
+                status_code: redirect.status_code()?.as_str().to_owned(),
+                protocol: or(redirect.protocol(), protocol),
+                port: or(redirect.port(), port),
+                host: or(redirect.host(), host),
+                path: or(redirect.path(), path),
+                query: or(redirect.query(), query),
+            }));
+        }
+        // A single target group may be named in two places.
+        let Some(forward) = action.forward_config() else { return action.target_group_arn().map(Self::to) };
+        let group = |group: &TargetGroupTuple| {
+            let weight = group.weight().unwrap_or(1);
+            Some(WeightedTargetGroup { target_group_arn: group.target_group_arn()?.into(), weight })
+        };
+        let sticky = forward.target_group_stickiness_config().filter(|sticky| sticky.enabled() == Some(true));
+        Some(Self::Forward(Forward {
+            target_groups: forward.target_groups().iter().filter_map(group).collect(),
+            stickiness_seconds: sticky.and_then(TargetGroupStickinessConfig::duration_seconds),
+        }))
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        match self {
+            Self::Forward(forward) if forward.target_groups.is_empty() => Err("names no target group"),
+            Self::Forward(forward) if forward.target_groups.len() > 5 => Err("takes five target groups"),
+            Self::Forward(forward)
+                if forward.target_groups.iter().any(|group| !(0..=999).contains(&group.weight)) =>
+            {
+                Err("has a weight that is not between 0 and 999")
+            }
+            Self::FixedResponse(response)
+                if response.status_code.len() != 3 || !response.status_code.starts_with(['2', '4', '5']) =>
+            {
+                Err("has a status code that is not 2XX, 4XX or 5XX")
+            }
+            Self::Redirect(redirect) if !matches!(redirect.status_code.as_str(), "HTTP_301" | "HTTP_302") => {
+                Err("has a status code that is neither HTTP_301 nor HTTP_302")
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The actions as AWS takes them.
+pub(super) fn to_aws(operation: &str, actions: &[Action]) -> CloudResult<Vec<AwsAction>> {
+    if actions.is_empty() {
+        return Err(invalid(operation, "there is no action"));
+    }
+    actions.iter().map(Action::aws).collect()
+}
+
+/// The actions as AWS answers them. What has no form of ours is left out, so that it shows as a difference.
+pub(super) fn from_aws(actions: &[AwsAction]) -> Vec<Action> {
+    let mut actions: Vec<&AwsAction> = actions.iter().collect();
+    actions.sort_by_key(|action| action.order());
+    actions.into_iter().filter_map(Action::live).collect()
+}
+
+/// What AWS would refuse.
+pub(super) fn check(path: &str, actions: &[Action]) -> Result<(), SpecError> {
+    if actions.len() != 1 {
+        return Err(SpecError::new(path, "takes one action"));
+    }
+    actions.iter().enumerate().try_for_each(|(position, action)| {
+        action.check().map_err(|message| SpecError::new(format!("{path}/{position}"), message))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_sent_is_read_back_alike() {
+        let list: Vec<Action> = serde_json::from_value(json!([
+            {"forward": {"target_groups": [{"target_group_arn": "arn:a", "weight": 2}], "stickiness_seconds": 60}},
+            {"fixed_response": {"status_code": "404"}},
+            {"redirect": {"status_code": "HTTP_301", "protocol": "HTTPS", "port": "443"}},
+        ]))
+        .unwrap();
+        assert_eq!(from_aws(&to_aws("", &list).unwrap()), list);
+    }
+
+    #[test]
+    fn a_single_target_group_may_come_in_the_old_place() {
+        let action = AwsAction::builder().r#type(ActionTypeEnum::Forward).target_group_arn("arn:a").build();
+        assert_eq!(from_aws(&[action]), [Action::to("arn:a")]);
+    }
+}

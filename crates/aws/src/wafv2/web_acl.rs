@@ -1,0 +1,399 @@
+//! `wafv2.WebAcl`
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
+use aws_sdk_wafv2::types::{
+    AllowAction, BlockAction, DefaultAction as AwsDefault, Rule as AwsRule, Scope, Tag, WebAcl as AwsWebAcl,
+};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::rules::{Rule, Rules, VisibilityConfig};
+use crate::Cloud;
+use crate::errors::{cloud_error, made};
+use crate::tags::{Tags, claimed, edits, split};
+use crate::types::Arn;
+
+/// Rules about requests to a load balancer or a distribution.
+#[derive(Debug)]
+pub struct WebAcl;
+
+/// What a web ACL is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in its scope: at most 128 letters, digits, `-` and `_`.
+    pub name: String,
+    /// `REGIONAL` (load balancers of its region) or `CLOUDFRONT` (distributions), which lives in us-east-1 only.
+    pub scope: String,
+    /// What becomes of requests that no rule takes: `allow` or `block`.
+    pub default_action: DefaultAction,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// The rules. Left out, they are not managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<S::In<Rules>>,
+    /// What is measured; a new web ACL measures everything, under its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility_config: Option<VisibilityConfig>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+/// What becomes of requests that no rule takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DefaultAction {
+    /// They pass.
+    Allow,
+    /// They are refused.
+    Block,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a web ACL.
+    WebAcl {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its id.
+        ID: id: String,
+    }
+}
+
+impl DefaultAction {
+    fn to_aws(self) -> AwsDefault {
+        match self {
+            Self::Allow => AwsDefault::builder().allow(AllowAction::builder().build()).build(),
+            Self::Block => AwsDefault::builder().block(BlockAction::builder().build()).build(),
+        }
+    }
+}
+
+fn invalid(operation: &str, error: impl ToString) -> CloudError {
+    CloudError::new(Class::Invalid, operation, error.to_string())
+}
+
+/// What is for CloudFront is spoken to in us-east-1.
+fn in_region(cloud: &Cloud, operation: &str, scope: &str) -> CloudResult<()> {
+    if scope == "CLOUDFRONT" && cloud.partition == "aws" && cloud.region != "us-east-1" {
+        return Err(invalid(operation, "a web ACL of scope CLOUDFRONT has to be in us-east-1"));
+    }
+    Ok(())
+}
+
+fn scope_of(arn: &str) -> &'static str {
+    if arn.contains(":global/") { "CLOUDFRONT" } else { "REGIONAL" }
+}
+
+async fn get(cloud: &Cloud, arn: &str) -> CloudResult<GetWebAclOutput> {
+    let call = cloud.wafv2.get_web_acl().arn(arn);
+    call.send().await.map_err(|e| cloud_error("wafv2:GetWebACL", e))
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let call = cloud.wafv2.list_tags_for_resource().resource_arn(arn);
+    let answer = call.send().await.map_err(|e| cloud_error("wafv2:ListTagsForResource", e))?;
+    let tags = answer.tag_info_for_resource().map(|info| info.tag_list()).unwrap_or_default();
+    Ok(split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+}
+
+/// The ARNs of a scope's web ACLs, by name.
+async fn names(cloud: &Cloud, scope: &str) -> CloudResult<HashMap<String, String>> {
+    let (mut all, mut marker) = (HashMap::new(), None);
+    loop {
+        let call = cloud.wafv2.list_web_acls().scope(Scope::from(scope)).set_next_marker(marker);
+        let answer = call.send().await.map_err(|e| cloud_error("wafv2:ListWebACLs", e))?;
+        let page = answer.web_acls();
+        all.extend(page.iter().filter_map(|one| Some((one.name()?.to_owned(), one.arn()?.to_owned()))));
+        // A last page may carry a marker all the same.
+        match answer.next_marker().filter(|_| !page.is_empty()) {
+            Some(next) => marker = Some(next.to_owned()),
+            None => return Ok(all),
+        }
+    }
+}
+
+fn live(found: &AwsWebAcl, tags: Tags, owner: Option<Owner>) -> Live<WebAcl> {
+    let blocks = found.default_action().is_some_and(|action| action.block().is_some());
+    let spec = Spec {
+        name: found.name().to_owned(),
+        scope: scope_of(found.arn()).to_owned(),
+        default_action: if blocks { DefaultAction::Block } else { DefaultAction::Allow },
+        description: Some(found.description().unwrap_or_default().to_owned()),
+        rules: Some(Rules::new(found.rules().iter().filter_map(Rule::from_aws).collect())),
+        visibility_config: found.visibility_config().map(VisibilityConfig::from_aws),
+        tags,
+    };
+    let outputs = Outputs { arn: found.arn().into(), id: found.id().to_owned() };
+    Live { id: found.arn().into(), spec, outputs, owner, phase: Phase::Ready }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAcl>>> {
+    match futures::try_join!(get(cloud, id.as_str()), tags_of(cloud, id.as_str())) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => {
+            let (answer, (tags, owner)) = other?;
+            Ok(answer.web_acl().map(|found| live(found, tags, owner)))
+        }
+    }
+}
+
+fn rules(operation: &str, rules: &Rules) -> CloudResult<Vec<AwsRule>> {
+    rules.iter().map(Rule::to_aws).collect::<Result<_, _>>().map_err(|error| invalid(operation, error))
+}
+
+fn tag((key, value): (String, String)) -> CloudResult<Tag> {
+    Tag::builder().key(key).value(value).build().map_err(|error| invalid("wafv2:TagResource", error))
+}
+
+/// An update replaces everything, so that what is not ours is sent back as it is.
+async fn replace(cloud: &Cloud, arn: &str, spec: &Spec) -> CloudResult<()> {
+    let operation = "wafv2:UpdateWebACL";
+    let answer = get(cloud, arn).await?;
+    let token = answer.lock_token;
+    let Some(now) = answer.web_acl else { return Err(invalid(operation, "no web ACL in the answer")) };
+    let visibility = match &spec.visibility_config {
+        Some(config) => Some(config.to_aws().map_err(|error| invalid(operation, error))?),
+        None => now.visibility_config,
+    };
+    let description = spec.description.clone().or(now.description).filter(|text| !text.is_empty());
+    let call = cloud
+        .wafv2
+        .update_web_acl()
+        .name(now.name)
+        .scope(Scope::from(scope_of(arn)))
+        .id(now.id)
+        .set_lock_token(token)
+        .default_action(spec.default_action.to_aws())
+        .set_description(description)
+        .set_rules(match &spec.rules {
+            Some(stated) => Some(rules(operation, stated)?),
+            None => now.rules,
+        })
+        .set_visibility_config(visibility)
+        .set_data_protection_config(now.data_protection_config)
+        .set_custom_response_bodies(now.custom_response_bodies)
+        .set_captcha_config(now.captcha_config)
+        .set_challenge_config(now.challenge_config)
+        .set_token_domains(now.token_domains.filter(|domains| !domains.is_empty()))
+        .set_association_config(now.association_config)
+        .set_on_source_d_do_s_protection_config(now.on_source_d_do_s_protection_config);
+    call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+}
+
+impl Kind for WebAcl {
+    const NAME: &'static str = "wafv2.WebAcl";
+    const REPLACE_ON: &'static [&'static str] = &["/name", "/scope"];
+    const HOLDS: &'static [&'static str] = &["/rules"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["wafv2:ListWebACLs", "wafv2:GetWebACL", "wafv2:ListTagsForResource"],
+        create: &["wafv2:CreateWebACL", "wafv2:TagResource"],
+        update: &["wafv2:UpdateWebACL", "wafv2:TagResource", "wafv2:UntagResource"],
+        delete: &["wafv2:DeleteWebACL", "wafv2:GetWebACL"],
+    };
+    const TIMING: Timing = Timing::seconds(2, 2, 2, 600);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        use super::rules::{Action, ManagedRuleGroup, OverrideAction, RateBased, Statement};
+        let group = ManagedRuleGroup {
+            vendor_name: "AWS".into(),
+            name: "AWSManagedRulesCommonRuleSet".into(),
+            version: None,
+            rule_action_overrides: [("SizeRestrictions_BODY".to_owned(), Action::Count)].into(),
+        };
+        let rate = RateBased { limit: 2000, evaluation_window_sec: 300, aggregate_key_type: "IP".into() };
+        let rule = |name: &str, priority, statement| Rule {
+            name: name.into(),
+            priority,
+            action: None,
+            override_action: None,
+            statement,
+            visibility_config: None,
+        };
+        let none = Some(OverrideAction::None);
+        let common = rule("common", 10, Statement::ManagedRuleGroupStatement(group));
+        let flood = rule("flood", 20, Statement::RateBasedStatement(rate));
+        Spec {
+            name: "prod-web".into(),
+            scope: "REGIONAL".into(),
+            default_action: DefaultAction::Allow,
+            description: Some("Requests to prod".into()),
+            rules: Some(Rules::new(vec![
+                Rule { override_action: none, ..common },
+                Rule { action: Some(Action::Block), ..flood },
+            ])),
+            visibility_config: Some(VisibilityConfig::named("prod-web")),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        let geo = json!({"geo_match_statement": {"country_codes": ["AQ", "BV"]}});
+        vec![
+            ("/name", json!("prod-api")),
+            ("/default_action", json!("block")),
+            ("/description", json!("What reaches prod")),
+            ("/rules", json!([{"name": "far", "priority": 1, "action": "challenge", "statement": geo}])),
+            ("/rules", json!([])),
+            ("/visibility_config/metric_name", json!("prod")),
+            ("/visibility_config/sampled_requests_enabled", json!(false)),
+            ("/tags/team", json!("web")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if spec.name.is_empty() || spec.name.len() > 128 || !spec.name.chars().all(sound) {
+            return Err(SpecError::new("/name", "takes 1 to 128 letters, digits, `-` and `_`"));
+        }
+        if !matches!(spec.scope.as_str(), "REGIONAL" | "CLOUDFRONT") {
+            return Err(SpecError::new("/scope", "is neither `REGIONAL` nor `CLOUDFRONT`"));
+        }
+        if spec.description.as_deref() == Some("") {
+            return Err(SpecError::new("/description", "is empty: leave it out"));
+        }
+        let (mut names, mut priorities) = (BTreeSet::new(), BTreeSet::new());
+        for (position, rule) in spec.rules.iter().flat_map(Rules::iter).enumerate() {
+            let path = format!("/rules/{position}");
+            if !names.insert(&rule.name) || !priorities.insert(rule.priority) {
+                return Err(SpecError::new(path, "has the name or the priority of another rule"));
+            }
+            rule.check().map_err(|message| SpecError::new(path, message))?;
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let scopes: BTreeSet<&str> =
+            wanted.iter().filter_map(|one| one.spec.as_ref()).map(|spec| spec.scope.as_str()).collect();
+        let lists = try_join_all(scopes.into_iter().map(|scope| async move {
+            in_region(cloud, "wafv2:ListWebACLs", scope)?;
+            Ok::<_, CloudError>((scope, names(cloud, scope).await?))
+        }));
+        let lists: HashMap<&str, HashMap<String, String>> = lists.await?.into_iter().collect();
+        try_join_all(wanted.iter().map(|wanted| async {
+            let arn = wanted.spec.as_ref().and_then(|spec| lists.get(spec.scope.as_str())?.get(&spec.name));
+            let Some(arn) = arn else { return Ok(Vec::new()) };
+            match tags_of(cloud, arn).await {
+                Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
+                other => Ok(vec![Candidate { id: arn.as_str().into(), owner: other?.1 }]),
+            }
+        }))
+        .await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "wafv2:CreateWebACL";
+        in_region(cloud, operation, &spec.scope)?;
+        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let visibility =
+            spec.visibility_config.clone().unwrap_or_else(|| VisibilityConfig::named(&spec.name));
+        let call = cloud
+            .wafv2
+            .create_web_acl()
+            .name(&spec.name)
+            .scope(Scope::from(spec.scope.as_str()))
+            .default_action(spec.default_action.to_aws())
+            .set_description(spec.description.clone())
+            .set_rules(spec.rules.as_ref().map(|stated| rules(operation, stated)).transpose()?)
+            .visibility_config(visibility.to_aws().map_err(|error| invalid(operation, error))?)
+            .set_tags(Some(tags));
+        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        made(operation, answer.summary().and_then(|made| made.arn()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let arn = live.id.as_str();
+        let paths = ["/default_action", "/description", "/rules", "/visibility_config"];
+        if paths.iter().any(|path| changes.touch(path)) {
+            replace(cloud, arn, spec).await?;
+        }
+        let edits = edits(changes, owner);
+        if !edits.set.is_empty() {
+            let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+            let call = cloud.wafv2.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(|e| cloud_error("wafv2:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.wafv2.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("wafv2:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let arn = live.id.as_str();
+        let token = get(cloud, arn).await?.lock_token;
+        let call = cloud
+            .wafv2
+            .delete_web_acl()
+            .name(&live.spec.name)
+            .scope(Scope::from(scope_of(arn)))
+            .id(&live.outputs.id)
+            .set_lock_token(token);
+        call.send().await.map(drop).map_err(|e| cloud_error("wafv2:DeleteWebACL", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_wafv2::operation::update_web_acl::UpdateWebAclOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use serde_json::json;
+
+    const ARN: &str = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/prod-web/1";
+
+    fn acl() -> AwsWebAcl {
+        let builder = AwsWebAcl::builder().name("prod-web").id("1").arn(ARN).token_domains("example.com");
+        let visibility = VisibilityConfig::named("prod-web").to_aws().unwrap();
+        builder.default_action(DefaultAction::Allow.to_aws()).visibility_config(visibility).build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_update_takes_a_fresh_token_and_keeps_what_is_not_ours() {
+        let get = mock!(aws_sdk_wafv2::Client::get_web_acl)
+            .then_output(|| GetWebAclOutput::builder().web_acl(acl()).lock_token("fresh").build());
+        let update = mock!(aws_sdk_wafv2::Client::update_web_acl)
+            .match_requests(|request| {
+                request.lock_token() == Some("fresh") && request.token_domains() == ["example.com"]
+            })
+            .then_output(|| UpdateWebAclOutput::builder().build());
+        let wafv2 = mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[&get, &update]);
+        let asked = changes(&[("/default_action", json!("allow"), json!("block"))]);
+        let live = live(&acl(), Tags::new(), None);
+        let cloud = Cloud { wafv2, ..cloud() };
+        WebAcl::update(&cloud, &live, &WebAcl::example(), &asked, &owner()).await.unwrap();
+        assert_eq!(update.num_calls(), 1);
+    }
+
+    #[test]
+    fn what_is_for_cloudfront_is_in_one_region() {
+        assert!(in_region(&cloud(), "wafv2:CreateWebACL", "CLOUDFRONT").is_err());
+        assert!(in_region(&cloud(), "wafv2:CreateWebACL", "REGIONAL").is_ok());
+    }
+}

@@ -1,0 +1,128 @@
+//! `wafv2.WebAclAssociation`
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::by_key;
+use crate::types::Arn;
+
+/// A web ACL of scope `REGIONAL` before a load balancer. A distribution names its web ACL itself.
+#[derive(Debug)]
+pub struct WebAclAssociation;
+
+/// What an association is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The web ACL.
+    pub web_acl_arn: S::In<Arn>,
+    /// What it is before: an application load balancer. It has one web ACL at most.
+    pub resource_arn: S::In<Arn>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an association.
+    WebAclAssociation {
+        /// What the web ACL is before.
+        RESOURCE_ARN: resource_arn: Arn,
+    }
+}
+
+async fn associate(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
+    let call = cloud.wafv2.associate_web_acl().web_acl_arn(spec.web_acl_arn.as_str());
+    let call = call.resource_arn(spec.resource_arn.as_str()).send().await;
+    call.map(drop).map_err(|e| cloud_error("wafv2:AssociateWebACL", e))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAclAssociation>>> {
+    let call = cloud.wafv2.get_web_acl_for_resource().resource_arn(id.as_str()).send().await;
+    let answer = match call.map_err(|e| cloud_error("wafv2:GetWebACLForResource", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    Ok(answer.web_acl().map(|acl| Live {
+        id: id.clone(),
+        spec: Spec { web_acl_arn: acl.arn().into(), resource_arn: id.as_str().into() },
+        outputs: Outputs { resource_arn: id.as_str().into() },
+        owner: None,
+        phase: Phase::Ready,
+    }))
+}
+
+impl Kind for WebAclAssociation {
+    const NAME: &'static str = "wafv2.WebAclAssociation";
+    const REPLACE_ON: &'static [&'static str] = &["/resource_arn"];
+    const HOLDS: &'static [&'static str] = &["/web_acl_arn"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["wafv2:GetWebACLForResource", "wafv2:GetWebACL"],
+        create: &["wafv2:AssociateWebACL", "elasticloadbalancing:SetWebACL"],
+        update: &["wafv2:AssociateWebACL", "elasticloadbalancing:SetWebACL"],
+        delete: &["wafv2:DisassociateWebACL", "elasticloadbalancing:SetWebACL"],
+    };
+    const TIMING: Timing = Timing::seconds(5, 5, 5, 600);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            web_acl_arn: "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/example/01234567".into(),
+            resource_arn:
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/example/0123456789abcdef"
+                    .into(),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/web_acl_arn", json!("arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/other/01234567")),
+            (
+                "/resource_arn",
+                json!(
+                    "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/other/0123456789abcdef"
+                ),
+            ),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec.web_acl_arn.as_str().contains(":global/") {
+            let message = "is for CloudFront: state it in the distribution instead";
+            return Err(SpecError::new("/web_acl_arn", message));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.resource_arn.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _: &Claim) -> CloudResult<Id> {
+        associate(cloud, spec).await?;
+        Ok(Id::from(spec.resource_arn.as_str()))
+    }
+
+    async fn update(cloud: &Cloud, _: &Live<Self>, spec: &Spec, _: &Changes, _: &Owner) -> CloudResult<()> {
+        associate(cloud, spec).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.wafv2.disassociate_web_acl().resource_arn(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("wafv2:DisassociateWebACL", e))
+    }
+}
