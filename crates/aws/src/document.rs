@@ -60,7 +60,8 @@ mod tests {
     #[test]
     fn the_order_of_keys_and_the_way_of_writing_say_nothing() {
         let one: Document = serde_json::from_value(json!({"b": 1, "a": [{"d": 2, "c": 3}]})).unwrap();
-        let other: Document = serde_json::from_value(json!(r#"{ "a": [{"c": 3, "d": 2}], "b": 1 }"#)).unwrap();
+        let other: Document =
+            serde_json::from_value(json!(r#"{ "a": [{"c": 3, "d": 2}], "b": 1 }"#)).unwrap();
         assert_eq!(one, other);
         assert_ne!(Document::parse("[1,2]"), Document::parse("[2,1]"));
     }

@@ -47,6 +47,7 @@ macro_rules! kinds {
 }
 
 kinds! {
+    crate::acm::certificate::Certificate,
     crate::applicationautoscaling::scalable_target::ScalableTarget,
     crate::applicationautoscaling::scaling_policy::ScalingPolicy,
     crate::backup::plan::Plan,
@@ -59,7 +60,10 @@ kinds! {
     crate::cloudfront::vpc_origin::VpcOrigin,
     crate::cloudwatch::dashboard::Dashboard,
     crate::cloudwatch::metric_alarm::MetricAlarm,
-    crate::acm::certificate::Certificate,
+    crate::codebuild::project::Project,
+    crate::codecommit::repository::Repository,
+    crate::codeconnections::connection::Connection,
+    crate::codepipeline::pipeline::Pipeline,
     crate::ec2::elastic_ip::ElasticIp,
     crate::ec2::flow_log::FlowLog,
     crate::ec2::internet_gateway::InternetGateway,
@@ -72,10 +76,13 @@ kinds! {
     crate::ec2::subnet::Subnet,
     crate::ec2::vpc::Vpc,
     crate::ec2::vpc_endpoint::VpcEndpoint,
+    crate::ecr::lifecycle_policy::LifecyclePolicy,
+    crate::ecr::repository::Repository,
     crate::elbv2::listener::Listener,
     crate::elbv2::listener_rule::ListenerRule,
     crate::elbv2::load_balancer::LoadBalancer,
     crate::elbv2::target_group::TargetGroup,
+    crate::events::rule::Rule,
     crate::iam::policy_attachment::PolicyAttachment,
     crate::iam::role::Role,
     crate::iam::role_policy::RolePolicy,

@@ -19,7 +19,8 @@ pub(crate) async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Opti
 pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let call = cloud.backup.tag_resource().resource_arn(arn).set_tags(Some(edits.set.into_iter().collect()));
+        let call =
+            cloud.backup.tag_resource().resource_arn(arn).set_tags(Some(edits.set.into_iter().collect()));
         call.send().await.map_err(|e| cloud_error("backup:TagResource", e))?;
     }
     if !edits.remove.is_empty() {

@@ -2,8 +2,8 @@
 
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -79,10 +79,7 @@ impl Kind for Dashboard {
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![
-            ("/dashboard_body", json!({"widgets": []})),
-            ("/dashboard_name", json!("example-2")),
-        ]
+        vec![("/dashboard_body", json!({"widgets": []})), ("/dashboard_name", json!("example-2"))]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {

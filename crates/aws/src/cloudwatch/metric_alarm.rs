@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm as Described, Statistic, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved, SpecError,
-    Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -38,8 +38,8 @@ pub struct Spec<S: Stage = Resolved> {
     /// Which metric.
     pub metric_name: String,
     /// Of which things.
-    #[serde(default)]
-    pub dimensions: S::In<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dimensions: Option<S::In<BTreeMap<String, String>>>,
     /// `Average`, `Sum`, `Minimum`, `Maximum` or `SampleCount`
     pub statistic: String,
     /// Over how many seconds each point is taken.
@@ -57,11 +57,11 @@ pub struct Spec<S: Stage = Resolved> {
     #[serde(default = "missing")]
     pub treat_missing_data: String,
     /// Who is told when it goes off.
-    #[serde(default)]
-    pub alarm_actions: S::In<BTreeSet<Arn>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alarm_actions: Option<S::In<BTreeSet<Arn>>>,
     /// Who is told when all is well again.
-    #[serde(default)]
-    pub ok_actions: S::In<BTreeSet<Arn>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ok_actions: Option<S::In<BTreeSet<Arn>>>,
     /// Tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
@@ -99,18 +99,22 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
     let (Some(name), Some(arn)) = (alarm.alarm_name(), alarm.alarm_arn()) else { return Ok(None) };
     let (tags, owner) = tags_of(cloud, arn).await?;
     let dimension = |one: &Dimension| Some((one.name()?.to_owned(), one.value()?.to_owned()));
-    let arns = |list: &[String]| list.iter().map(|arn| Arn::from(arn.as_str())).collect();
+    let arns = |list: &[String]| Some(list.iter().map(|arn| Arn::from(arn.as_str())).collect());
     let spec = Spec {
         alarm_name: name.to_owned(),
         alarm_description: alarm.alarm_description().unwrap_or_default().to_owned(),
         namespace: alarm.namespace().unwrap_or_default().to_owned(),
         metric_name: alarm.metric_name().unwrap_or_default().to_owned(),
-        dimensions: alarm.dimensions().iter().filter_map(dimension).collect(),
+        dimensions: Some(alarm.dimensions().iter().filter_map(dimension).collect()),
         statistic: alarm.statistic().map(Statistic::as_str).unwrap_or_default().to_owned(),
         period: alarm.period().unwrap_or_default(),
         evaluation_periods: alarm.evaluation_periods().unwrap_or_default(),
         datapoints_to_alarm: alarm.datapoints_to_alarm(),
-        comparison_operator: alarm.comparison_operator().map(ComparisonOperator::as_str).unwrap_or_default().to_owned(),
+        comparison_operator: alarm
+            .comparison_operator()
+            .map(ComparisonOperator::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         threshold: alarm.threshold().unwrap_or_default(),
         treat_missing_data: alarm.treat_missing_data().map_or_else(missing, ToOwned::to_owned),
         alarm_actions: arns(alarm.alarm_actions()),
@@ -123,7 +127,8 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
 
 /// Replaces the whole alarm, whatever of it changed.
 async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> {
-    let dimensions = spec.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build());
+    let dimensions = spec.dimensions.iter().flatten();
+    let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
     let call = cloud
         .cloudwatch
@@ -140,8 +145,8 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
         .comparison_operator(ComparisonOperator::from(spec.comparison_operator.as_str()))
         .threshold(spec.threshold)
         .treat_missing_data(&spec.treat_missing_data)
-        .set_alarm_actions(Some(spec.alarm_actions.iter().map(ToString::to_string).collect()))
-        .set_ok_actions(Some(spec.ok_actions.iter().map(ToString::to_string).collect()))
+        .set_alarm_actions(Some(spec.alarm_actions.iter().flatten().map(ToString::to_string).collect()))
+        .set_ok_actions(Some(spec.ok_actions.iter().flatten().map(ToString::to_string).collect()))
         .set_tags(tags.map(|tags| tags.into_iter().map(tag).collect()));
     call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:PutMetricAlarm", e))
 }
@@ -168,7 +173,7 @@ impl Kind for MetricAlarm {
             alarm_description: "The database works hard".into(),
             namespace: "AWS/RDS".into(),
             metric_name: "CPUUtilization".into(),
-            dimensions: BTreeMap::from([("DBClusterIdentifier".into(), "prod-database".into())]),
+            dimensions: Some(BTreeMap::from([("DBClusterIdentifier".into(), "prod-database".into())])),
             statistic: "Average".into(),
             period: 60,
             evaluation_periods: 5,
@@ -176,8 +181,8 @@ impl Kind for MetricAlarm {
             comparison_operator: "GreaterThanThreshold".into(),
             threshold: 80.0,
             treat_missing_data: missing(),
-            alarm_actions: BTreeSet::from(["arn:aws:sns:eu-west-1:123456789012:example".into()]),
-            ok_actions: BTreeSet::new(),
+            alarm_actions: Some(BTreeSet::from(["arn:aws:sns:eu-west-1:123456789012:example".into()])),
+            ok_actions: Some(BTreeSet::new()),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -206,11 +211,16 @@ impl Kind for MetricAlarm {
         if !matches!(spec.period, 10 | 20 | 30) && (spec.period < 60 || spec.period % 60 != 0) {
             return Err(SpecError::new("/period", "is neither 10, 20 or 30 seconds nor whole minutes"));
         }
-        if spec.evaluation_periods < 1 || spec.datapoints_to_alarm.is_some_and(|n| n < 1 || n > spec.evaluation_periods) {
+        if spec.evaluation_periods < 1
+            || spec.datapoints_to_alarm.is_some_and(|n| n < 1 || n > spec.evaluation_periods)
+        {
             return Err(SpecError::new("/datapoints_to_alarm", "is not from 1 to evaluation_periods"));
         }
         if !["missing", "breaching", "notBreaching", "ignore"].contains(&spec.treat_missing_data.as_str()) {
-            return Err(SpecError::new("/treat_missing_data", "is none of missing, breaching, notBreaching, ignore"));
+            return Err(SpecError::new(
+                "/treat_missing_data",
+                "is none of missing, breaching, notBreaching, ignore",
+            ));
         }
         Ok(())
     }

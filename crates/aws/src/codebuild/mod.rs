@@ -1,1 +1,4 @@
 //! CodeBuild: builds.
+
+pub mod project;
+mod project_parts;

@@ -1,1 +1,3 @@
 //! CodeCommit: Git repositories.
+
+pub mod repository;

@@ -1,1 +1,3 @@
 //! CodeConnections: sources outside of AWS.
+
+pub mod connection;

@@ -1,1 +1,4 @@
 //! CodePipeline: the way of a commit to production.
+
+pub mod pipeline;
+mod structure;

@@ -1,1 +1,4 @@
 //! ECR: repositories of images.
+
+pub mod lifecycle_policy;
+pub mod repository;

@@ -1,1 +1,4 @@
 //! EventBridge: what happens because something happened.
+
+pub mod rule;
+mod targets;

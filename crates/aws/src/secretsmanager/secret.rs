@@ -3,8 +3,8 @@
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -119,9 +119,10 @@ async fn value(cloud: &Cloud, generate: &Generate) -> CloudResult<Option<String>
 
 async fn listed(cloud: &Cloud, name: &str) -> CloudResult<Vec<SecretListEntry>> {
     let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
-    let pages = cloud.secretsmanager.list_secrets().filters(filter).include_planned_deletion(true).into_paginator();
-    let found: Result<Vec<_>, _> = pages.items().send().collect().await;
-    let mut found = found.map_err(|e| cloud_error("secretsmanager:ListSecrets", e))?;
+    let call = cloud.secretsmanager.list_secrets().filters(filter).include_planned_deletion(true);
+    let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
+    let pages = pages.map_err(|e| cloud_error("secretsmanager:ListSecrets", e))?;
+    let mut found: Vec<_> = pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default()).collect();
     // The filter is for beginnings.
     found.retain(|secret| secret.name() == Some(name));
     Ok(found)
@@ -132,7 +133,9 @@ async fn restore(cloud: &Cloud, spec: &Spec, claim: &Claim, refused: CloudError)
     let found = listed(cloud, &spec.name).await?;
     let waiting = found.iter().find(|secret| secret.deleted_date().is_some());
     let ours = waiting.filter(|secret| {
-        split(pairs(secret.tags())).1.is_some_and(|owner| owner.stack == claim.owner.stack && owner.address == claim.owner.address)
+        split(pairs(secret.tags()))
+            .1
+            .is_some_and(|owner| owner.stack == claim.owner.stack && owner.address == claim.owner.address)
     });
     let Some(arn) = ours.and_then(|secret| secret.arn()) else { return Err(refused) };
     let call = cloud.secretsmanager.restore_secret().secret_id(arn);
@@ -156,7 +159,11 @@ impl Kind for Secret {
             "kms:Decrypt",
             "kms:GenerateDataKey",
         ],
-        update: &["secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource"],
+        update: &[
+            "secretsmanager:UpdateSecret",
+            "secretsmanager:TagResource",
+            "secretsmanager:UntagResource",
+        ],
         delete: &["secretsmanager:DeleteSecret"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -169,8 +176,14 @@ impl Kind for Secret {
         Spec {
             name: "example".into(),
             description: Some("The password of something".into()),
-            kms_key_id: Some("arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into()),
-            generate: Some(Generate { length: 32, exclude_characters: "\"@/".into(), exclude_punctuation: false }),
+            kms_key_id: Some(
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+            ),
+            generate: Some(Generate {
+                length: 32,
+                exclude_characters: "\"@/".into(),
+                exclude_punctuation: false,
+            }),
             recovery_window_in_days: 7,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
@@ -244,7 +257,8 @@ impl Kind for Secret {
     ) -> CloudResult<()> {
         let id = live.id.as_str();
         if changes.touch("/description") || changes.touch("/kms_key_id") {
-            let call = cloud.secretsmanager.update_secret().secret_id(id).set_description(spec.description.clone());
+            let call =
+                cloud.secretsmanager.update_secret().secret_id(id).set_description(spec.description.clone());
             let call = call.set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string));
             call.send().await.map_err(|e| cloud_error("secretsmanager:UpdateSecret", e))?;
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -139,7 +139,10 @@ impl Kind for Subscription {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        crate::tags::by_key(cloud, wanted, |spec| id_of(spec.topic_arn.as_str(), &spec.protocol, &spec.endpoint)).await
+        crate::tags::by_key(cloud, wanted, |spec| {
+            id_of(spec.topic_arn.as_str(), &spec.protocol, &spec.endpoint)
+        })
+        .await
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {

@@ -3,8 +3,8 @@
 use aws_sdk_sns::types::Tag;
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -78,7 +78,13 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Topic>>> {
         policy: text("Policy").as_deref().and_then(Policy::parse),
         tags,
     };
-    Ok(Some(Live { id: id.clone(), spec, outputs: Outputs { arn: id.as_str().into(), name }, owner, phase: Phase::Ready }))
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs: Outputs { arn: id.as_str().into(), name },
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn set(cloud: &Cloud, arn: &str, name: &str, value: &str) -> CloudResult<()> {
@@ -128,7 +134,11 @@ impl Kind for Topic {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = (1..=256).contains(&spec.name.len())
             && spec.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if sound { Ok(()) } else { Err(SpecError::new("/name", "takes 1 to 256 letters, digits, `-` and `_`")) }
+        if sound {
+            Ok(())
+        } else {
+            Err(SpecError::new("/name", "takes 1 to 256 letters, digits, `-` and `_`"))
+        }
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
@@ -137,7 +147,9 @@ impl Kind for Topic {
         let topics = topics.map_err(|e| cloud_error("sns:ListTopics", e))?;
         let named = |arn: &&str| {
             let name = arn.rsplit(':').next();
-            wanted.iter().any(|wanted| wanted.spec.as_ref().is_some_and(|spec| Some(spec.name.as_str()) == name))
+            wanted
+                .iter()
+                .any(|wanted| wanted.spec.as_ref().is_some_and(|spec| Some(spec.name.as_str()) == name))
         };
         let arns = topics.iter().filter_map(|topic| topic.topic_arn()).filter(named);
         let owners = arns.map(|arn| async move { Ok((Id::from(arn), tags_of(cloud, arn).await?.1)) });

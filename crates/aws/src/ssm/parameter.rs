@@ -3,8 +3,8 @@
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -60,12 +60,15 @@ fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
 }
 
 async fn tags_of(cloud: &Cloud, name: &str) -> CloudResult<Option<(Tags, Option<Owner>)>> {
-    let call = cloud.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let call =
+        cloud.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
     match call.send().await.map_err(|e| cloud_error("ssm:ListTagsForResource", e)) {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => {
             let answer = other?;
-            Ok(Some(split(answer.tag_list().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())))))
+            Ok(Some(split(
+                answer.tag_list().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+            )))
         }
     }
 }
@@ -79,9 +82,10 @@ async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<aws_sdk_ssm::t
         .set_values(Some(values))
         .build()
         .map_err(|e| invalid("ssm:DescribeParameters", &e))?;
-    let pages = cloud.ssm.describe_parameters().parameter_filters(filter).into_paginator().items().send();
-    let found: Result<Vec<_>, _> = pages.collect().await;
-    found.map_err(|e| cloud_error("ssm:DescribeParameters", e))
+    let call = cloud.ssm.describe_parameters().parameter_filters(filter);
+    let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
+    let pages = pages.map_err(|e| cloud_error("ssm:DescribeParameters", e))?;
+    Ok(pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default()).collect())
 }
 
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Live<Parameter>>> {
@@ -175,7 +179,8 @@ impl Kind for Parameter {
         match spec.kind.as_str() {
             "String" | "StringList" => Ok(()),
             "SecureString" => {
-                let message = "would have its secret in the stack file and in state: declare a secretsmanager.Secret";
+                let message =
+                    "would have its secret in the stack file and in state: declare a secretsmanager.Secret";
                 Err(SpecError::new("/type", message))
             }
             _ => Err(SpecError::new("/type", "is neither `String` nor `StringList`")),

@@ -1,0 +1,320 @@
+//! `codebuild.Project`
+
+use aws_sdk_codebuild::types::{Project as Described, Tag};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved, SpecError,
+    Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::project_parts as parts;
+use crate::Cloud;
+use crate::ec2::in_order;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key, claimed, split};
+use crate::types::Arn;
+
+/// BatchGetProjects takes this many names.
+const AT_ONCE: usize = 100;
+
+/// How something is built.
+#[derive(Debug)]
+pub struct Project;
+
+/// Where the code comes from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Source<S: Stage = Resolved> {
+    /// `CODEPIPELINE`, `CODECOMMIT`, `GITHUB`, `NO_SOURCE`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Of a repository: its URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<S::In<String>>,
+    /// How many commits of the history come along; 0 for all.
+    #[serde(default)]
+    pub git_clone_depth: i32,
+    /// The buildspec itself, or the path of one in the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub buildspec: Option<String>,
+}
+
+/// Where the result goes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifacts {
+    /// `CODEPIPELINE` or `NO_ARTIFACTS`
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+/// A variable of the build's environment.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Variable<S: Stage = Resolved> {
+    /// Its name.
+    pub name: String,
+    /// Its value; of another type than `PLAINTEXT`, where the value is found.
+    pub value: S::In<String>,
+    /// `PLAINTEXT`, unless it is said; `PARAMETER_STORE` or `SECRETS_MANAGER`.
+    #[serde(rename = "type", default = "plaintext")]
+    pub kind: String,
+}
+
+pub(super) fn plaintext() -> String {
+    "PLAINTEXT".to_owned()
+}
+
+/// What a build runs in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Environment<S: Stage = Resolved> {
+    /// `LINUX_CONTAINER`, `ARM_CONTAINER`, …
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The image.
+    pub image: String,
+    /// `BUILD_GENERAL1_SMALL`, `BUILD_GENERAL1_MEDIUM`, …
+    pub compute_type: String,
+    /// Whether it may run Docker.
+    #[serde(default)]
+    pub privileged_mode: bool,
+    /// Variables.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environment_variables: Vec<Variable<S>>,
+}
+
+/// Where a build's log goes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Logs<S: Stage = Resolved> {
+    /// The log group.
+    pub group_name: S::In<String>,
+    /// How its streams' names begin.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stream_name: Option<String>,
+}
+
+/// What a project is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region.
+    pub name: String,
+    /// What it builds.
+    #[serde(default)]
+    pub description: String,
+    /// Where the code comes from.
+    pub source: Source<S>,
+    /// Where the result goes.
+    pub artifacts: Artifacts,
+    /// What a build runs in.
+    pub environment: Environment<S>,
+    /// The role that builds take on.
+    pub service_role: S::In<Arn>,
+    /// The key of artefacts; AWS's own of S3 unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_key: Option<S::In<Arn>>,
+    /// When a build is given up, in minutes; 60 unless it is said.
+    #[serde(default = "hour")]
+    pub timeout_in_minutes: i32,
+    /// Where logs go; to a group of the project's own name unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logs: Option<Logs<S>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+const fn hour() -> i32 {
+    60
+}
+
+platctl_engine::outputs! {
+    /// What others take from a project.
+    Project {
+        /// Its name.
+        NAME: name: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+fn live(project: &Described) -> Option<Live<Project>> {
+    let name = project.name()?;
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let (tags, owner) = split(project.tags().iter().filter_map(pair));
+    let spec = Spec {
+        name: name.to_owned(),
+        description: project.description().unwrap_or_default().to_owned(),
+        source: parts::source(project),
+        artifacts: parts::artifacts(project),
+        environment: parts::environment(project),
+        service_role: project.service_role().unwrap_or_default().into(),
+        encryption_key: project.encryption_key().map(Arn::from),
+        timeout_in_minutes: project.timeout_in_minutes().unwrap_or(hour()),
+        logs: parts::logs(project),
+        tags,
+    };
+    let outputs = Outputs { name: name.to_owned(), arn: project.arn().unwrap_or_default().into() };
+    Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Live<Project>>> {
+    let call = cloud.codebuild.batch_get_projects();
+    let call = call.set_names(Some(names.iter().map(ToString::to_string).collect()));
+    let answer = call.send().await.map_err(|e| cloud_error("codebuild:BatchGetProjects", e))?;
+    Ok(answer.projects().iter().filter_map(live).collect())
+}
+
+fn new_tags(tags: Tags) -> Vec<Tag> {
+    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+}
+
+impl Kind for Project {
+    const NAME: &'static str = "codebuild.Project";
+    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["codebuild:BatchGetProjects"],
+        create: &["codebuild:CreateProject", "iam:PassRole"],
+        update: &["codebuild:UpdateProject", "iam:PassRole"],
+        delete: &["codebuild:DeleteProject"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            name: "example".into(),
+            description: "Builds an example".into(),
+            source: Source {
+                kind: "CODEPIPELINE".into(),
+                location: None,
+                git_clone_depth: 0,
+                buildspec: Some("version: 0.2\nphases:\n  build:\n    commands: [make]\n".into()),
+            },
+            artifacts: Artifacts { kind: "CODEPIPELINE".into() },
+            environment: Environment {
+                kind: "LINUX_CONTAINER".into(),
+                image: "aws/codebuild/amazonlinux-x86_64-standard:5.0".into(),
+                compute_type: "BUILD_GENERAL1_SMALL".into(),
+                privileged_mode: false,
+                environment_variables: vec![Variable {
+                    name: "STAGE".into(),
+                    value: "test".into(),
+                    kind: plaintext(),
+                }],
+            },
+            service_role: "arn:aws:iam::123456789012:role/example".into(),
+            encryption_key: Some("arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into()),
+            timeout_in_minutes: 30,
+            logs: Some(Logs { group_name: "/example/builds".into(), stream_name: Some("build".into()) }),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/description", json!("Builds something else")),
+            ("/source/buildspec", json!("ci/build.yml")),
+            ("/environment/image", json!("aws/codebuild/amazonlinux-aarch64-standard:3.0")),
+            ("/environment/compute_type", json!("BUILD_GENERAL1_LARGE")),
+            ("/environment/privileged_mode", json!(true)),
+            ("/environment/environment_variables/0/value", json!("prod")),
+            ("/service_role", json!("arn:aws:iam::123456789012:role/other-example")),
+            ("/timeout_in_minutes", json!(45)),
+            ("/logs/stream_name", json!("other")),
+            ("/tags/team", json!("data")),
+            ("/name", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let name = &spec.name;
+        let sound = (2..=150).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if !sound {
+            return Err(SpecError::new("/name", "takes 2 to 150 letters, digits, `-` and `_`"));
+        }
+        if (spec.source.kind == "CODEPIPELINE") != (spec.artifacts.kind == "CODEPIPELINE") {
+            return Err(SpecError::new("/artifacts/type", "is CODEPIPELINE exactly when the source is"));
+        }
+        if !(5..=2160).contains(&spec.timeout_in_minutes) {
+            return Err(SpecError::new("/timeout_in_minutes", "is not from 5 to 2160"));
+        }
+        let secret = |name: &str| ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY"].iter().any(|word| name.contains(word));
+        for (number, variable) in spec.environment.environment_variables.iter().enumerate() {
+            if variable.kind == "PLAINTEXT" && secret(&variable.name.to_ascii_uppercase()) {
+                let path = format!("/environment/environment_variables/{number}/type");
+                return Err(SpecError::new(path, "would be readable by everybody: use SECRETS_MANAGER"));
+            }
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = try_join_all(ids.chunks(AT_ONCE).map(|ids| read(cloud, ids))).await?;
+        Ok(in_order(ids, found.into_iter().flatten()))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .codebuild
+            .create_project()
+            .name(&spec.name)
+            .description(&spec.description)
+            .source(parts::sdk_source(&spec.source)?)
+            .artifacts(parts::sdk_artifacts(&spec.artifacts)?)
+            .environment(parts::sdk_environment(&spec.environment)?)
+            .service_role(spec.service_role.as_str())
+            .set_encryption_key(spec.encryption_key.as_ref().map(ToString::to_string))
+            .timeout_in_minutes(spec.timeout_in_minutes)
+            .set_logs_config(parts::sdk_logs(spec)?)
+            .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner))));
+        call.send().await.map_err(|e| cloud_error("codebuild:CreateProject", e))?;
+        Ok(Id::from(spec.name.as_str()))
+    }
+
+    /// Everything is sent: AWS has no calls for tags alone, and takes their list as a whole.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let (set, remove) = changes.map_edits("/tags");
+        let mut tags = live.spec.tags.clone();
+        tags.retain(|key, _| !remove.contains(key));
+        tags.extend(set);
+        let call = cloud
+            .codebuild
+            .update_project()
+            .name(live.id.as_str())
+            .description(&spec.description)
+            .source(parts::sdk_source(&spec.source)?)
+            .artifacts(parts::sdk_artifacts(&spec.artifacts)?)
+            .environment(parts::sdk_environment(&spec.environment)?)
+            .service_role(spec.service_role.as_str())
+            .set_encryption_key(spec.encryption_key.as_ref().map(ToString::to_string))
+            .timeout_in_minutes(spec.timeout_in_minutes)
+            .set_logs_config(parts::sdk_logs(spec)?)
+            .set_tags(Some(new_tags(claimed(&tags, owner))));
+        call.send().await.map(drop).map_err(|e| cloud_error("codebuild:UpdateProject", e))
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.codebuild.delete_project().name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("codebuild:DeleteProject", e))
+    }
+}

@@ -1,0 +1,169 @@
+//! `codeconnections.Connection`: usable only once a person has authorised it in the console.
+
+use aws_sdk_codeconnections::types::{ProviderType, Tag};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+use crate::errors::{cloud_error, invalid, made};
+use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::types::Arn;
+
+/// A way to repositories elsewhere.
+#[derive(Debug)]
+pub struct Connection;
+
+/// What a connection is. Nothing of it but its tags can be changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Its name; several may have the same.
+    pub connection_name: String,
+    /// `GitHub`, `GitLab`, `Bitbucket`, …
+    pub provider_type: String,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+    #[serde(skip)]
+    #[doc(hidden)]
+    pub stage: std::marker::PhantomData<S>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a connection.
+    Connection {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// `PENDING` until a person has authorised it, `AVAILABLE` then.
+        CONNECTION_STATUS: connection_status: String,
+    }
+}
+
+fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    tags.into_iter().map(tag).collect()
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let answer = cloud.codeconnections.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = answer.map_err(|e| cloud_error("codeconnections:ListTagsForResource", e))?;
+    Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
+    let call = cloud.codeconnections.get_connection().connection_arn(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("codeconnections:GetConnection", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Some(found) = answer.connection() else { return Ok(None) };
+    let (tags, owner) = tags_of(cloud, id.as_str()).await?;
+    let spec = Spec {
+        connection_name: found.connection_name().unwrap_or_default().to_owned(),
+        provider_type: found.provider_type().map(ProviderType::as_str).unwrap_or_default().to_owned(),
+        tags,
+        stage: std::marker::PhantomData,
+    };
+    let status = found.connection_status().map(|status| status.as_str()).unwrap_or_default();
+    // Waiting for a person would be waiting for ever.
+    let phase = if status == "ERROR" { Phase::Failed("the connection is in error".into()) } else { Phase::Ready };
+    let outputs = Outputs { arn: id.as_str().into(), connection_status: status.to_owned() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
+}
+
+impl Kind for Connection {
+    const NAME: &'static str = "codeconnections.Connection";
+    const REPLACE_ON: &'static [&'static str] = &["/connection_name", "/provider_type"];
+    const VOLATILE: &'static [&'static str] = &["connection_status"];
+    const IDENTITY: Identity = Identity::Tags;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &[
+            "codeconnections:GetConnection",
+            "codeconnections:ListConnections",
+            "codeconnections:ListTagsForResource",
+        ],
+        create: &["codeconnections:CreateConnection", "codeconnections:TagResource"],
+        update: &["codeconnections:TagResource", "codeconnections:UntagResource"],
+        delete: &["codeconnections:DeleteConnection"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            connection_name: "example".into(),
+            provider_type: "GitHub".into(),
+            tags: Tags::from([("team".into(), "platform".into())]),
+            stage: std::marker::PhantomData,
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/tags/team", json!("data")),
+            ("/connection_name", json!("example-2")),
+            ("/provider_type", json!("GitLab")),
+        ]
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let pages: Result<Vec<_>, _> = cloud.codeconnections.list_connections().into_paginator().send().collect().await;
+        let pages = pages.map_err(|e| cloud_error("codeconnections:ListConnections", e))?;
+        let all = pages.into_iter().flat_map(|page| page.connections.unwrap_or_default());
+        let arns = all.filter_map(|connection| connection.connection_arn);
+        let owners = arns.map(|arn| async move {
+            let owner = tags_of(cloud, &arn).await?.1;
+            Ok((Id::from(arn), owner))
+        });
+        Ok(by_address(wanted, try_join_all(owners).await?))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "codeconnections:CreateConnection";
+        let call = cloud
+            .codeconnections
+            .create_connection()
+            .connection_name(&spec.connection_name)
+            .provider_type(ProviderType::from(spec.provider_type.as_str()))
+            .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner), operation)?));
+        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        made(operation, Some(answer.connection_arn()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let (arn, edits) = (live.id.as_str(), edits(changes, owner));
+        if !edits.set.is_empty() {
+            let tags = new_tags(edits.set, "codeconnections:TagResource")?;
+            let call = cloud.codeconnections.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(|e| cloud_error("codeconnections:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.codeconnections.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("codeconnections:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.codeconnections.delete_connection().connection_arn(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("codeconnections:DeleteConnection", e))
+    }
+}

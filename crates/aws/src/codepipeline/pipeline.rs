@@ -1,0 +1,343 @@
+//! `codepipeline.Pipeline`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_codepipeline::types::Tag;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::structure;
+use crate::Cloud;
+use crate::errors::{cloud_error, invalid};
+use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::types::Arn;
+
+/// Stages that a commit goes through.
+#[derive(Debug)]
+pub struct Pipeline;
+
+/// Where artefacts are kept between stages.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct ArtifactStore<S: Stage = Resolved> {
+    /// The bucket.
+    pub location: S::In<String>,
+    /// The key that encrypts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_key: Option<S::In<Arn>>,
+}
+
+/// One action of a stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Action<S: Stage = Resolved> {
+    /// Unique in its stage.
+    pub name: String,
+    /// `Source`, `Build`, `Test`, `Deploy`, `Approval` or `Invoke`
+    pub category: String,
+    /// `AWS`, `ThirdParty` or `Custom`
+    pub owner: String,
+    /// `CodeCommit`, `CodeBuild`, `Manual`, …
+    pub provider: String,
+    /// The version of the action's type: `1`.
+    pub version: String,
+    /// Actions of equal numbers run side by side; 1 unless it is said.
+    #[serde(default = "one")]
+    pub run_order: i32,
+    /// Under which its output variables are found: `#{NAMESPACE.NAME}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// A role of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<S::In<Arn>>,
+    /// What it does, as its type's documentation describes it. No secrets: AWS would show them to everybody.
+    pub configuration: S::In<BTreeMap<String, String>>,
+    /// What it takes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub input_artifacts: Vec<String>,
+    /// What it makes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub output_artifacts: Vec<String>,
+}
+
+const fn one() -> i32 {
+    1
+}
+
+/// One stage.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct StageSpec<S: Stage = Resolved> {
+    /// Unique in the pipeline.
+    pub name: String,
+    /// What happens in it.
+    pub actions: Vec<Action<S>>,
+}
+
+/// Patterns of names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// These.
+    #[serde(default)]
+    pub includes: Vec<String>,
+    /// Not these.
+    #[serde(default)]
+    pub excludes: Vec<String>,
+}
+
+/// Which pushes start it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// To which branches.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branches: Option<Filter>,
+    /// Of changes below which paths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_paths: Option<Filter>,
+}
+
+/// What starts it, of a source outside of AWS.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trigger {
+    /// The action that the source belongs to.
+    pub source_action_name: String,
+    /// Which pushes.
+    pub push: Vec<Push>,
+}
+
+/// What a pipeline is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region.
+    pub name: String,
+    /// `V2` unless it is said.
+    #[serde(default = "v2")]
+    pub pipeline_type: String,
+    /// What happens to a commit that comes while another is on its way: `SUPERSEDED`, `QUEUED` or `PARALLEL`.
+    #[serde(default = "superseded")]
+    pub execution_mode: String,
+    /// The role that it acts with.
+    pub role_arn: S::In<Arn>,
+    /// Where artefacts are kept.
+    pub artifact_store: ArtifactStore<S>,
+    /// Its stages, in their order.
+    pub stages: Vec<StageSpec<S>>,
+    /// What starts it, of a source outside of AWS.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<Trigger>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+fn v2() -> String {
+    "V2".to_owned()
+}
+
+fn superseded() -> String {
+    "SUPERSEDED".to_owned()
+}
+
+platctl_engine::outputs! {
+    /// What others take from a pipeline.
+    Pipeline {
+        /// Its name.
+        NAME: name: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    tags.into_iter().map(tag).collect()
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let pages = cloud.codepipeline.list_tags_for_resource().resource_arn(arn).into_paginator().items().send();
+    let tags: Result<Vec<_>, _> = pages.collect().await;
+    let tags = tags.map_err(|e| cloud_error("codepipeline:ListTagsForResource", e))?;
+    Ok(split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Pipeline>>> {
+    let call = cloud.codepipeline.get_pipeline().name(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("codepipeline:GetPipeline", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Some(found) = answer.pipeline() else { return Ok(None) };
+    let arn = answer.metadata().and_then(|metadata| metadata.pipeline_arn()).unwrap_or_default();
+    let (tags, owner) = tags_of(cloud, arn).await?;
+    let spec = Spec {
+        name: id.to_string(),
+        pipeline_type: found.pipeline_type().map_or_else(|| "V1".to_owned(), |kind| kind.as_str().to_owned()),
+        execution_mode: found.execution_mode().map_or_else(superseded, |mode| mode.as_str().to_owned()),
+        role_arn: found.role_arn().into(),
+        artifact_store: structure::store_of(found),
+        stages: found.stages().iter().map(structure::stage_of).collect(),
+        triggers: found.triggers().iter().filter_map(structure::trigger_of).collect(),
+        tags,
+    };
+    let outputs = Outputs { name: id.to_string(), arn: arn.into() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+impl Kind for Pipeline {
+    const NAME: &'static str = "codepipeline.Pipeline";
+    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["codepipeline:GetPipeline", "codepipeline:ListTagsForResource"],
+        create: &["codepipeline:CreatePipeline", "codepipeline:TagResource", "iam:PassRole"],
+        update: &[
+            "codepipeline:UpdatePipeline",
+            "codepipeline:TagResource",
+            "codepipeline:UntagResource",
+            "iam:PassRole",
+        ],
+        delete: &["codepipeline:DeletePipeline"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        let pairs = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
+            list.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        };
+        let action = |name: &str, category: &str, provider: &str| Action {
+            name: name.into(),
+            category: category.into(),
+            owner: "AWS".into(),
+            provider: provider.into(),
+            version: "1".into(),
+            run_order: 1,
+            namespace: None,
+            role_arn: None,
+            configuration: BTreeMap::new(),
+            input_artifacts: Vec::new(),
+            output_artifacts: Vec::new(),
+        };
+        let source = Action {
+            configuration: pairs(&[
+                ("RepositoryName", "backend"),
+                ("BranchName", "develop"),
+                ("PollForSourceChanges", "false"),
+            ]),
+            output_artifacts: vec!["source".into()],
+            ..action("Source", "Source", "CodeCommit")
+        };
+        let approve = Action { configuration: pairs(&[("CustomData", "Release?")]), ..action("Approve", "Approval", "Manual") };
+        Spec {
+            name: "example".into(),
+            pipeline_type: v2(),
+            execution_mode: "QUEUED".into(),
+            role_arn: "arn:aws:iam::123456789012:role/example".into(),
+            artifact_store: ArtifactStore {
+                location: "example-artifacts".into(),
+                encryption_key: Some(
+                    "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                ),
+            },
+            stages: vec![
+                StageSpec { name: "Source".into(), actions: vec![source] },
+                StageSpec { name: "Approve".into(), actions: vec![approve] },
+            ],
+            triggers: Vec::new(),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/execution_mode", json!("SUPERSEDED")),
+            ("/role_arn", json!("arn:aws:iam::123456789012:role/other-example")),
+            ("/stages/0/actions/0/configuration/BranchName", json!("staging")),
+            ("/stages/1/name", json!("Decide")),
+            ("/tags/team", json!("data")),
+            ("/name", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec.stages.len() < 2 {
+            return Err(SpecError::new("/stages", "are two at least"));
+        }
+        let mut made = BTreeSet::new();
+        for (number, stage) in spec.stages.iter().enumerate() {
+            let source = stage.actions.iter().all(|action| action.category == "Source");
+            if (number == 0) != source {
+                return Err(SpecError::new(format!("/stages/{number}"), "has sources exactly when it is the first one"));
+            }
+            for (at, action) in stage.actions.iter().enumerate() {
+                if let Some(missing) = action.input_artifacts.iter().find(|name| !made.contains(*name)) {
+                    let path = format!("/stages/{number}/actions/{at}/input_artifacts");
+                    return Err(SpecError::new(path, format!("names `{missing}`, which nothing has made by then")));
+                }
+            }
+            made.extend(stage.actions.iter().flat_map(|action| action.output_artifacts.clone()));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "codepipeline:CreatePipeline";
+        let call = cloud
+            .codepipeline
+            .create_pipeline()
+            .pipeline(structure::declaration(spec)?)
+            .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner), operation)?));
+        call.send().await.map_err(|e| cloud_error(operation, e))?;
+        Ok(Id::from(spec.name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        // Every update is a new version, so only a different structure is sent.
+        if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
+            let call = cloud.codepipeline.update_pipeline().pipeline(structure::declaration(spec)?);
+            call.send().await.map_err(|e| cloud_error("codepipeline:UpdatePipeline", e))?;
+        }
+        let (arn, edits) = (live.outputs.arn.as_str(), edits(changes, owner));
+        if !edits.set.is_empty() {
+            let tags = new_tags(edits.set, "codepipeline:TagResource")?;
+            let call = cloud.codepipeline.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(|e| cloud_error("codepipeline:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.codepipeline.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("codepipeline:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.codepipeline.delete_pipeline().name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("codepipeline:DeletePipeline", e))
+    }
+}

@@ -1,0 +1,115 @@
+//! `ecr.LifecyclePolicy`
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::errors::cloud_error;
+use crate::tags::by_key;
+use crate::{Cloud, Document};
+
+/// Which images of a repository go, and when.
+#[derive(Debug)]
+pub struct LifecyclePolicy;
+
+/// What a lifecycle policy is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The repository's name.
+    pub repository_name: S::In<String>,
+    /// The rules, as ECR's documentation describes them.
+    pub policy: Document,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a lifecycle policy.
+    LifecyclePolicy {
+        /// The repository's name.
+        REPOSITORY_NAME: repository_name: String,
+    }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<LifecyclePolicy>>> {
+    let call = cloud.ecr.get_lifecycle_policy().repository_name(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("ecr:GetLifecyclePolicy", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Some(policy) = answer.lifecycle_policy_text().and_then(Document::parse) else { return Ok(None) };
+    let spec = Spec { repository_name: id.to_string(), policy };
+    let outputs = Outputs { repository_name: id.to_string() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+}
+
+async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
+    let call = cloud.ecr.put_lifecycle_policy().repository_name(&spec.repository_name);
+    let call = call.lifecycle_policy_text(spec.policy.to_json());
+    call.send().await.map(drop).map_err(|e| cloud_error("ecr:PutLifecyclePolicy", e))
+}
+
+fn rules(most: u32) -> Value {
+    json!({"rules": [{
+        "rulePriority": 1, "description": "the last ones stay", "action": {"type": "expire"},
+        "selection": {"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": most},
+    }]})
+}
+
+impl Kind for LifecyclePolicy {
+    const NAME: &'static str = "ecr.LifecyclePolicy";
+    const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ecr:GetLifecyclePolicy"],
+        create: &["ecr:PutLifecyclePolicy"],
+        update: &["ecr:PutLifecyclePolicy"],
+        delete: &["ecr:DeleteLifecyclePolicy"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec { repository_name: "example-repository".into(), policy: Document::new(&rules(30)) }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![("/policy", rules(10))]
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.repository_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        put(cloud, spec).await?;
+        Ok(Id::from(spec.repository_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        put(cloud, spec).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ecr.delete_lifecycle_policy().repository_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ecr:DeleteLifecyclePolicy", e))
+    }
+}

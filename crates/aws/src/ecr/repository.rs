@@ -1,0 +1,260 @@
+//! `ecr.Repository`
+
+use aws_sdk_ecr::types::{
+    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, Repository as Described, Tag,
+};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::errors::{cloud_error, invalid};
+use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::types::Arn;
+use crate::{Cloud, Policy};
+
+/// A repository of images.
+#[derive(Debug)]
+pub struct Repository;
+
+/// What a repository is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region: `prod/backend`.
+    pub repository_name: String,
+    /// `IMMUTABLE`, unless it is said: a tag means the same image for ever. Or `MUTABLE`.
+    #[serde(default = "immutable")]
+    pub image_tag_mutability: String,
+    /// Whether images are scanned when they are pushed. On unless switched off.
+    #[serde(default = "on")]
+    pub scan_on_push: bool,
+    /// The key of the images; AES-256 with AWS's own unless it is said. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key: Option<S::In<Arn>>,
+    /// Who else may pull or push.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<S::In<Policy>>,
+    /// Whether a deletion takes the images along. Kept in a tag, so that a deletion needs no stack file.
+    #[serde(default)]
+    pub force_delete: bool,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+const fn on() -> bool {
+    true
+}
+
+fn immutable() -> String {
+    "IMMUTABLE".to_owned()
+}
+
+platctl_engine::outputs! {
+    /// What others take from a repository.
+    Repository {
+        /// Its name.
+        REPOSITORY_NAME: repository_name: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// What `docker pull` takes.
+        REPOSITORY_URI: repository_uri: String,
+    }
+}
+
+/// The tag that says that images may go with the repository.
+const FORCE: &str = "platctl:force-delete";
+
+fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    tags.into_iter().map(tag).collect()
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<Tags> {
+    let answer = cloud.ecr.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = answer.map_err(|e| cloud_error("ecr:ListTagsForResource", e))?;
+    Ok(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+}
+
+async fn policy_of(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
+    let answer = cloud.ecr.get_repository_policy().repository_name(name).send().await;
+    match answer.map_err(|e| cloud_error("ecr:GetRepositoryPolicy", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => Ok(other?.policy_text().and_then(Policy::parse)),
+    }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
+    let call = cloud.ecr.describe_repositories().repository_names(id.as_str());
+    let answer = match call.send().await.map_err(|e| cloud_error("ecr:DescribeRepositories", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Some(found) = answer.repositories().first() else { return Ok(None) };
+    let arn = found.repository_arn().unwrap_or_default();
+    let (all, policy) = futures::try_join!(tags_of(cloud, arn), policy_of(cloud, id.as_str()))?;
+    Ok(Some(live(id, found, all, policy)))
+}
+
+fn live(id: &Id, found: &Described, all: Tags, policy: Option<Policy>) -> Live<Repository> {
+    let force_delete = all.get(FORCE).is_some_and(|value| value == "true");
+    let (tags, owner) = split(all);
+    let key = found.encryption_configuration().and_then(|encryption| encryption.kms_key());
+    let spec = Spec {
+        repository_name: id.to_string(),
+        image_tag_mutability: found.image_tag_mutability().map_or_else(immutable, |kind| kind.as_str().to_owned()),
+        scan_on_push: found.image_scanning_configuration().is_some_and(|scan| scan.scan_on_push()),
+        kms_key: key.map(Arn::from),
+        policy,
+        force_delete,
+        tags,
+    };
+    let outputs = Outputs {
+        repository_name: id.to_string(),
+        arn: found.repository_arn().unwrap_or_default().into(),
+        repository_uri: found.repository_uri().unwrap_or_default().to_owned(),
+    };
+    Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }
+}
+
+impl Kind for Repository {
+    const NAME: &'static str = "ecr.Repository";
+    const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/kms_key"];
+    const IDENTITY: Identity = Identity::Name;
+    const HOLDS_DATA: bool = true;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"],
+        create: &["ecr:CreateRepository", "ecr:TagResource", "kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"],
+        update: &[
+            "ecr:PutImageTagMutability",
+            "ecr:PutImageScanningConfiguration",
+            "ecr:SetRepositoryPolicy",
+            "ecr:TagResource",
+            "ecr:UntagResource",
+        ],
+        delete: &["ecr:DeleteRepository"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            repository_name: "example/backend".into(),
+            image_tag_mutability: immutable(),
+            scan_on_push: true,
+            kms_key: Some("arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into()),
+            policy: None,
+            force_delete: true,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "ecr:BatchGetImage",
+        }]});
+        vec![
+            ("/image_tag_mutability", json!("MUTABLE")),
+            ("/scan_on_push", json!(false)),
+            ("/policy", policy),
+            ("/force_delete", json!(false)),
+            ("/tags/team", json!("data")),
+            ("/repository_name", json!("example/frontend")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let name = &spec.repository_name;
+        let sound = (2..=256).contains(&name.len())
+            && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_./".contains(&b));
+        if !sound {
+            return Err(SpecError::new("/repository_name", "takes 2 to 256 lower-case letters, digits and - _ . /"));
+        }
+        if ["IMMUTABLE", "MUTABLE"].contains(&spec.image_tag_mutability.as_str()) {
+            return Ok(());
+        }
+        Err(SpecError::new("/image_tag_mutability", "is neither `IMMUTABLE` nor `MUTABLE`"))
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.repository_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "ecr:CreateRepository";
+        let encryption = spec.kms_key.as_ref().map(|key| {
+            let builder = EncryptionConfiguration::builder().encryption_type(EncryptionType::Kms);
+            builder.kms_key(key.as_str()).build().map_err(|e| invalid(operation, &e))
+        });
+        let mut tags = claimed(&spec.tags, &claim.owner);
+        tags.insert(FORCE.to_owned(), spec.force_delete.to_string());
+        let scan = ImageScanningConfiguration::builder().scan_on_push(spec.scan_on_push).build();
+        let call = cloud
+            .ecr
+            .create_repository()
+            .repository_name(&spec.repository_name)
+            .image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()))
+            .image_scanning_configuration(scan)
+            .set_encryption_configuration(encryption.transpose()?)
+            .set_tags(Some(new_tags(tags, operation)?));
+        call.send().await.map_err(|e| cloud_error(operation, e))?;
+        Ok(Id::from(spec.repository_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let name = live.id.as_str();
+        if changes.touch("/image_tag_mutability") {
+            let call = cloud.ecr.put_image_tag_mutability().repository_name(name);
+            let call = call.image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()));
+            call.send().await.map_err(|e| cloud_error("ecr:PutImageTagMutability", e))?;
+        }
+        if changes.touch("/scan_on_push") {
+            let scan = ImageScanningConfiguration::builder().scan_on_push(spec.scan_on_push).build();
+            let call = cloud.ecr.put_image_scanning_configuration().repository_name(name);
+            let call = call.image_scanning_configuration(scan);
+            call.send().await.map_err(|e| cloud_error("ecr:PutImageScanningConfiguration", e))?;
+        }
+        if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
+            let call = cloud.ecr.set_repository_policy().repository_name(name).policy_text(policy.to_json());
+            call.send().await.map_err(|e| cloud_error("ecr:SetRepositoryPolicy", e))?;
+        }
+        let mut edits = edits(changes, owner);
+        if changes.touch("/force_delete") {
+            edits.set.insert(FORCE.to_owned(), spec.force_delete.to_string());
+        }
+        let arn = live.outputs.arn.as_str();
+        if !edits.set.is_empty() {
+            let tags = new_tags(edits.set, "ecr:TagResource")?;
+            let call = cloud.ecr.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(|e| cloud_error("ecr:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.ecr.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("ecr:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ecr.delete_repository().repository_name(live.id.as_str()).force(live.spec.force_delete);
+        call.send().await.map(drop).map_err(|e| cloud_error("ecr:DeleteRepository", e))
+    }
+}

@@ -1,0 +1,263 @@
+//! `events.Rule`, with its targets.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eventbridge::types::{RuleState, Tag};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::targets;
+use crate::errors::{cloud_error, invalid};
+use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::types::Arn;
+use crate::{Cloud, Document};
+
+/// What happens because something happened.
+#[derive(Debug)]
+pub struct Rule;
+
+/// What a target gets, made from the event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputTransformer {
+    /// Names for parts of the event: `{"commit": "$.detail.commitId"}`.
+    #[serde(default)]
+    pub input_paths_map: BTreeMap<String, String>,
+    /// The text, with `<commit>` where a part goes.
+    pub input_template: String,
+}
+
+/// What is started.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Target<S: Stage = Resolved> {
+    /// Unique in the rule.
+    pub id: String,
+    /// What is started: a pipeline, a build, a topic, …
+    pub arn: S::In<Arn>,
+    /// The role that it is started with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role_arn: Option<S::In<Arn>>,
+    /// What it gets instead of the event: JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<String>,
+    /// What it gets, made from the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_transformer: Option<InputTransformer>,
+}
+
+/// What a rule is. It is of the account's default bus.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region.
+    pub name: String,
+    /// What it is for.
+    #[serde(default)]
+    pub description: String,
+    /// Which events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_pattern: Option<S::In<Document>>,
+    /// Or when: `rate(5 minutes)`, `cron(0 3 * * ? *)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule_expression: Option<String>,
+    /// Whether it is on. On unless switched off.
+    #[serde(default = "on")]
+    pub enabled: bool,
+    /// What is started, at most five, in the order of their ids.
+    #[serde(default)]
+    pub targets: Vec<Target<S>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+const fn on() -> bool {
+    true
+}
+
+platctl_engine::outputs! {
+    /// What others take from a rule.
+    Rule {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        NAME: name: String,
+    }
+}
+
+fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    tags.into_iter().map(tag).collect()
+}
+
+async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
+    let answer = cloud.events.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = answer.map_err(|e| cloud_error("events:ListTagsForResource", e))?;
+    Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
+    let call = cloud.events.describe_rule().name(id.as_str());
+    let found = match call.send().await.map_err(|e| cloud_error("events:DescribeRule", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let arn = found.arn().unwrap_or_default();
+    let ((tags, owner), targets) = futures::try_join!(tags_of(cloud, arn), targets::list(cloud, id.as_str()))?;
+    let spec = Spec {
+        name: id.to_string(),
+        description: found.description().unwrap_or_default().to_owned(),
+        event_pattern: found.event_pattern().and_then(Document::parse),
+        schedule_expression: found.schedule_expression().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
+        enabled: found.state() != Some(&RuleState::Disabled),
+        targets,
+        tags,
+    };
+    let outputs = Outputs { arn: arn.into(), name: id.to_string() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+/// Replaces the whole rule: what is left out is reset by AWS. Tags count at the creation only.
+async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Vec<Tag>>) -> CloudResult<()> {
+    let call = cloud
+        .events
+        .put_rule()
+        .name(&spec.name)
+        .description(&spec.description)
+        .set_event_pattern(spec.event_pattern.as_ref().map(Document::to_json))
+        .set_schedule_expression(spec.schedule_expression.clone())
+        .state(if spec.enabled { RuleState::Enabled } else { RuleState::Disabled })
+        .set_tags(tags);
+    call.send().await.map(drop).map_err(|e| cloud_error("events:PutRule", e))
+}
+
+impl Kind for Rule {
+    const NAME: &'static str = "events.Rule";
+    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["events:DescribeRule", "events:ListTargetsByRule", "events:ListTagsForResource"],
+        create: &["events:PutRule", "events:TagResource"],
+        update: &[
+            "events:PutRule",
+            "events:PutTargets",
+            "events:RemoveTargets",
+            "events:TagResource",
+            "events:UntagResource",
+            "iam:PassRole",
+        ],
+        delete: &["events:DeleteRule", "events:RemoveTargets"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            name: "example".into(),
+            description: "Commits start something".into(),
+            event_pattern: Some(Document::new(&json!({"source": ["aws.codecommit"]}))),
+            schedule_expression: None,
+            enabled: true,
+            targets: vec![Target {
+                id: "topic".into(),
+                arn: "arn:aws:sns:eu-west-1:123456789012:example".into(),
+                role_arn: None,
+                input: None,
+                input_transformer: Some(InputTransformer {
+                    input_paths_map: BTreeMap::from([("what".into(), "$.detail.event".into())]),
+                    input_template: "{\"what\": <what>}".into(),
+                }),
+            }],
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/description", json!("Builds start something")),
+            ("/event_pattern", json!({"source": ["aws.codebuild"]})),
+            ("/enabled", json!(false)),
+            ("/targets/0/input_transformer/input_template", json!("{\"event\": <what>}")),
+            ("/targets", json!([])),
+            ("/tags/team", json!("data")),
+            ("/name", json!("example-2")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec.event_pattern.is_some() == spec.schedule_expression.is_some() {
+            return Err(SpecError::new("/event_pattern", "or schedule_expression, one of them"));
+        }
+        if spec.targets.len() > 5 {
+            return Err(SpecError::new("/targets", "are five at most"));
+        }
+        if !spec.targets.is_sorted_by(|one, other| one.id < other.id) {
+            return Err(SpecError::new("/targets", "are in the order of their ids, each its own"));
+        }
+        if (1..=64).contains(&spec.name.len()) {
+            return Ok(());
+        }
+        Err(SpecError::new("/name", "takes 1 to 64 characters"))
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let tags = new_tags(claimed(&spec.tags, &claim.owner), "events:PutRule")?;
+        put(cloud, spec, Some(tags)).await?;
+        Ok(Id::from(spec.name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let (name, arn) = (live.id.as_str(), live.outputs.arn.as_str());
+        let own = ["/description", "/event_pattern", "/schedule_expression", "/enabled"];
+        if own.iter().any(|path| changes.touch(path)) {
+            put(cloud, spec, None).await?;
+        }
+        if changes.touch("/targets") {
+            let gone = live.spec.targets.iter().filter(|old| !spec.targets.iter().any(|new| new.id == old.id));
+            targets::remove(cloud, name, gone.map(|target| target.id.clone()).collect()).await?;
+            targets::put(cloud, name, &spec.targets).await?;
+        }
+        let edits = edits(changes, owner);
+        if !edits.set.is_empty() {
+            let tags = new_tags(edits.set, "events:TagResource")?;
+            let call = cloud.events.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            call.send().await.map_err(|e| cloud_error("events:TagResource", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.events.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("events:UntagResource", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let name = live.id.as_str();
+        let targets = targets::list(cloud, name).await?;
+        targets::remove(cloud, name, targets.into_iter().map(|target| target.id).collect()).await?;
+        let call = cloud.events.delete_rule().name(name);
+        call.send().await.map(drop).map_err(|e| cloud_error("events:DeleteRule", e))
+    }
+}
