@@ -49,6 +49,15 @@ const CODES: &[(Class, &[&str])] = &[
             "RuleNotFound",
             "CertificateNotFound",
             "WAFNonexistentItemException",
+            "NoSuchDistribution",
+            "NoSuchOriginAccessControl",
+            "NoSuchCachePolicy",
+            "NoSuchOriginRequestPolicy",
+            "NoSuchResponseHeadersPolicy",
+            "NoSuchResource",
+            "EntityNotFound",
+            "NoSuchHostedZone",
+            "NoSuchHealthCheck",
         ],
     ),
     (
@@ -82,11 +91,20 @@ const CODES: &[(Class, &[&str])] = &[
             "ResourceInUse",
             "ResourceInUseException",
             "WAFAssociatedItemException",
+            "OriginAccessControlInUse",
+            "CachePolicyInUse",
+            "OriginRequestPolicyInUse",
+            "ResponseHeadersPolicyInUse",
+            "CannotDeleteEntityWhileInUse",
+            "LastVPCAssociation",
         ],
     ),
     (
         Class::Busy,
         &[
+            "DistributionNotDisabled",
+            "InvalidIfMatchVersion",
+            "HealthCheckVersionMismatch",
             "IncorrectState",
             "OperationAborted",
             "OperationAbortedException",
@@ -164,7 +182,10 @@ const CODES: &[(Class, &[&str])] = &[
         Class::Capacity,
         &["InsufficientFreeAddressesInSubnet", "InsufficientAddressCapacity", "InsufficientCapacity"],
     ),
-    (Class::Protected, &["BucketNotEmpty", "OperationNotPermitted"]),
+    (
+        Class::Protected,
+        &["BucketNotEmpty", "HostedZoneNotEmpty", "OperationNotPermitted", "CannotUpdateEntityWhileInUse"],
+    ),
     (
         Class::Interrupted,
         &[
@@ -198,6 +219,26 @@ const SPECIAL: &[(Class, &str, &str, &str)] = &[
     // An address that a gateway still holds on to looks like somebody else's.
     (Class::InUse, "ec2:ReleaseAddress", "AuthFailure", ""),
     (Class::Busy, "kms:", "KMSInvalidStateException", "is pending import"),
+    // A new certificate, web ACL or VPC takes a while to be known there.
+    (Class::NotYetConsistent, "cloudfront:CreateDistribution", "InvalidViewerCertificate", ""),
+    (Class::NotYetConsistent, "cloudfront:CreateDistribution", "InvalidWebACLId", ""),
+    (Class::NotYetConsistent, "route53:CreateHostedZone", "InvalidVPCId", ""),
+    (Class::NotYetConsistent, "route53:AssociateVPCWithHostedZone", "InvalidVPCId", ""),
+    // Somebody changed it in between: the next try reads the version again.
+    (Class::Busy, "cloudfront:", "PreconditionFailed", ""),
+    (Class::Busy, "cloudfront:DeleteVpcOrigin", "IllegalDelete", ""),
+    (Class::Busy, "cloudfront:UpdateVpcOrigin", "IllegalUpdate", ""),
+    // An alias of another distribution; this one is not there.
+    (Class::Invalid, "cloudfront:", "CNAMEAlreadyExists", ""),
+    // One code for everything that can be wrong with a change of records.
+    (Class::AlreadyExists, "route53:ChangeResourceRecordSets", "InvalidChangeBatch", "but it already exists"),
+    (Class::NotFound, "route53:ChangeResourceRecordSets", "InvalidChangeBatch", "but it was not found"),
+    (
+        Class::Busy,
+        "route53:ChangeResourceRecordSets",
+        "InvalidChangeBatch",
+        "do not match the current values",
+    ),
 ];
 
 /// Operations that make something out of things which may have been made a moment ago: that such a thing
@@ -310,7 +351,7 @@ fn makes_something(operation: &str) -> bool {
 fn by_shape(code: &str, status: u16) -> Class {
     if code.ends_with(".NotFound") {
         Class::NotFound
-    } else if code.ends_with("LimitExceeded") {
+    } else if code.ends_with("LimitExceeded") || code.starts_with("TooMany") {
         Class::Limit
     } else if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") {
         Class::AlreadyExists

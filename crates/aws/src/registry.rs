@@ -48,6 +48,11 @@ macro_rules! kinds {
 
 kinds! {
     crate::acm::certificate::Certificate,
+    crate::cloudfront::cache_policy::CachePolicy,
+    crate::cloudfront::distribution::Distribution,
+    crate::cloudfront::origin_access_control::OriginAccessControl,
+    crate::cloudfront::response_headers_policy::ResponseHeadersPolicy,
+    crate::cloudfront::vpc_origin::VpcOrigin,
     crate::ec2::elastic_ip::ElasticIp,
     crate::ec2::flow_log::FlowLog,
     crate::ec2::internet_gateway::InternetGateway,
@@ -70,6 +75,9 @@ kinds! {
     crate::kms::alias::Alias,
     crate::kms::key::Key,
     crate::logs::log_group::LogGroup,
+    crate::route53::health_check::HealthCheck,
+    crate::route53::hosted_zone::HostedZone,
+    crate::route53::record_set::RecordSet,
     crate::s3::bucket::Bucket,
     crate::wafv2::web_acl::WebAcl,
     crate::wafv2::web_acl_association::WebAclAssociation,

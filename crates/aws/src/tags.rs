@@ -129,6 +129,33 @@ pub async fn by_key<K: Kind<Cloud = Cloud>>(
     Ok(ids.into_iter().map(candidate).collect())
 }
 
+/// Of objects that a listing found whoever owns them, those of the stack that is looked for.
+pub fn of_stack<K: Kind>(
+    wanted: &[Wanted<K>],
+    found: impl IntoIterator<Item = (Id, Option<Owner>)>,
+) -> impl Iterator<Item = (Id, Option<Owner>)> {
+    let stack = wanted.first().map(|wanted| wanted.owner.stack.clone());
+    let ours =
+        move |(_, owner): &(Id, Option<Owner>)| owner.as_ref().map(|owner| &owner.stack) == stack.as_ref();
+    found.into_iter().filter(ours)
+}
+
+/// Candidates of a kind that carries no tags and has a unique name beside its id, among all that there are:
+/// pairs of id and name.
+#[must_use]
+pub fn by_name<'a, K: Kind>(
+    wanted: &[Wanted<K>],
+    name: fn(&K::Spec<Resolved>) -> &str,
+    all: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Vec<Vec<Candidate>> {
+    let ids: HashMap<&str, &str> = all.into_iter().map(|(id, name)| (name, id)).collect();
+    let candidate = |wanted: &Wanted<K>| {
+        let id = wanted.spec.as_ref().and_then(|spec| ids.get(name(spec)));
+        id.map(|id| Candidate { id: Id::from(*id), owner: None }).into_iter().collect()
+    };
+    wanted.iter().map(candidate).collect()
+}
+
 /// A filter of a Describe call.
 #[must_use]
 pub fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {

@@ -74,6 +74,56 @@ string_ids! {
     LogGroupName,
 }
 
+/// A name of the DNS in the form that all spellings of it share: lower case, without the dot at its end, and
+/// with `*` as itself (Route 53 writes `\\052`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct DnsName(String);
+
+impl DnsName {
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for DnsName {
+    fn from(text: &str) -> Self {
+        let mut name = String::new();
+        let mut rest = text.trim_end_matches('.');
+        // Route 53 writes unusual characters as three octal digits.
+        while let Some((before, after)) = rest.split_once('\\') {
+            name.push_str(before);
+            let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+            match code.filter(u8::is_ascii_graphic) {
+                Some(code) => {
+                    name.push(char::from(code));
+                    rest = after.get(3..).unwrap_or_default();
+                }
+                None => {
+                    name.push('\\');
+                    rest = after;
+                }
+            }
+        }
+        name.push_str(rest);
+        Self(name.to_lowercase())
+    }
+}
+
+impl From<String> for DnsName {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl fmt::Display for DnsName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// An IPv4 network. AWS clears the host bits, so reading one does too: `10.0.1.7/16` is `10.0.0.0/16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -130,6 +180,14 @@ mod tests {
         assert_eq!("100.68.0.18/18".parse::<Cidr>().map(|cidr| cidr.to_string()), Ok("100.68.0.0/18".into()));
         assert!("10.0.0.0".parse::<Cidr>().is_err());
         assert!("10.0.0.0/33".parse::<Cidr>().is_err());
+    }
+
+    #[test]
+    fn all_spellings_of_a_name_are_one() {
+        for text in ["*.Example.com.", "\\052.example.com", "*.example.com"] {
+            assert_eq!(DnsName::from(text).as_str(), "*.example.com");
+        }
+        assert_eq!(DnsName::from("a\\9.b").as_str(), "a\\9.b");
     }
 
     #[test]

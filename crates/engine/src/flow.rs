@@ -10,6 +10,7 @@ use crate::observe::{Observed, observe};
 use crate::plan::Plan;
 use crate::planner::{Wishes, apply_moves, plan, plan_destroy};
 use crate::schedule::{Knot, Schedule};
+use crate::select::Selection;
 use crate::state::{Session, State};
 use crate::stop::Stop;
 use crate::{Address, Catalog, CloudResult};
@@ -23,6 +24,8 @@ pub struct Request {
     pub moved: BTreeMap<Address, Address>,
     /// Whether protected data may be replaced and destroyed.
     pub allow_data_loss: bool,
+    /// Which part of the stack it is about.
+    pub selection: Selection,
 }
 
 /// A plan with all that it was made from.
@@ -43,7 +46,8 @@ pub struct Prepared {
 pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) -> CloudResult<Prepared> {
     let (moved, refusals) = apply_moves(&mut state, &request.moved);
     let observed = observe(&state, request.graph.as_ref(), catalog).await?;
-    let wishes = Wishes { moved: moved.clone(), allow_data_loss: request.allow_data_loss };
+    let Request { allow_data_loss, selection, .. } = request;
+    let wishes = Wishes { moved: moved.clone(), allow_data_loss, selection };
     let mut plan = match &request.graph {
         Some(graph) => plan(graph, &state, &observed, catalog, &wishes),
         None => plan_destroy(&state, &observed, catalog, &wishes),

@@ -59,6 +59,15 @@ impl<T> Input<T> {
         Self::Expr(json!({ JOIN: parts.into_iter().collect::<Vec<_>>() }))
     }
 
+    /// The same input where a type is taken that this one can become: a text for a name of the DNS.
+    #[must_use]
+    pub fn cast<U: From<T>>(self) -> Input<U> {
+        match self {
+            Self::Value(value) => Input::Value(value.into()),
+            Self::Expr(expr) => Input::Expr(expr),
+        }
+    }
+
     /// A list, each item a value or a reference.
     ///
     /// # Errors

@@ -9,12 +9,14 @@
 pub mod address;
 pub mod changes;
 pub mod diff;
+pub mod drift;
 pub mod erased;
 pub mod error;
 pub mod events;
 pub mod execute;
 pub mod flow;
 pub mod graph;
+pub mod import;
 pub mod input;
 pub mod kind;
 #[cfg(test)]
@@ -26,6 +28,7 @@ pub mod predict;
 pub mod resolve;
 pub mod retry;
 pub mod schedule;
+pub mod select;
 pub mod state;
 pub mod stop;
 #[cfg(test)]

@@ -68,6 +68,8 @@ pub enum Reason {
     Destroyed,
     /// A replacement left this old object behind.
     Deposed { id: Id },
+    /// The user asked for it to be made anew.
+    Asked,
     /// The stack file says that it has a new address.
     Moved { from: Address },
 }
@@ -142,6 +144,13 @@ pub enum Refusal {
     Invalid { address: Address, kind: String, path: String, message: String },
     #[error("state has `{address}` of kind `{kind}`, which this platctl does not know")]
     UnknownKind { address: Address, kind: String },
+    #[error("{flag} {name}: nothing of that address is declared, or known to state")]
+    NoSuchAddress { flag: String, name: String },
+    #[error(
+        "`{address}` would be deleted, but `{dependant}`, which this run is not about, was built on it: add \
+         --target {dependant}"
+    )]
+    LeftBehind { address: Address, dependant: Address },
     #[error("`{from}` cannot move to `{to}`: {why}")]
     Move { from: Address, to: Address, why: String },
 }

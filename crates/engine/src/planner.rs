@@ -10,6 +10,7 @@ use crate::graph::{Entry, Graph, references};
 use crate::observe::Observed;
 use crate::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use crate::resolve::{Board, is_known, resolve};
+use crate::select::{Selection, orphaned};
 use crate::state::{Record, State};
 use crate::{Address, AnyLive, Catalog, Change, Id, Owner, Phase, Replace};
 
@@ -20,6 +21,8 @@ pub struct Wishes {
     pub moved: BTreeMap<Address, Address>,
     /// Whether protected data may be replaced and destroyed.
     pub allow_data_loss: bool,
+    /// Which part of the stack it is about.
+    pub selection: Selection,
 }
 
 /// Renames records as the stack file says. Answers new → old for what really moved.
@@ -66,26 +69,32 @@ pub fn plan(
         replaced: HashMap::new(),
         plan: empty(state, graph.nodes()),
     };
+    let picked = wishes.selection.picked(Some(graph), state);
+    planner.plan.refusals.extend(wishes.selection.unknown(Some(graph), state));
     planner.plan.refusals.extend(observed.refusals.iter().cloned());
-    for entry in graph.in_order() {
+    for entry in graph.in_order().filter(|entry| picked.contains(&entry.node.address)) {
         planner.visit(entry);
     }
     for (address, record) in state.resources.iter().rev() {
-        if graph.get(address.as_str()).is_none() {
+        if graph.get(address.as_str()).is_none() && picked.contains(address) {
             let step = deletion(address, record, observed, Reason::NotDeclared);
             planner.plan.refusals.extend(refuse_deletion(&step, record, catalog, wishes));
             planner.plan.steps.push(step);
         }
     }
-    planner.plan
+    let mut plan = planner.plan;
+    plan.refusals.extend(orphaned(&plan, &picked, state));
+    plan
 }
 
 /// Plans to delete everything that state knows.
 #[must_use]
 pub fn plan_destroy(state: &State, observed: &Observed, catalog: &dyn Catalog, wishes: &Wishes) -> Plan {
     let mut plan = empty(state, Vec::new());
+    let picked = wishes.selection.picked(None, state);
+    plan.refusals.extend(wishes.selection.unknown(None, state));
     plan.refusals.extend(observed.refusals.iter().cloned());
-    for (address, record) in state.resources.iter().rev() {
+    for (address, record) in state.resources.iter().rev().filter(|(address, _)| picked.contains(*address)) {
         let step = deletion(address, record, observed, Reason::Destroyed);
         plan.refusals.extend(refuse_deletion(&step, record, catalog, wishes));
         plan.steps.push(step);
@@ -213,10 +222,14 @@ impl Planner<'_> {
             Phase::Deleting => Some(Reason::BeingDeleted),
             _ => held,
         });
+        if self.wishes.selection.replaces(&entry.node.address) {
+            reasons.push(Reason::Asked);
+        }
         let anew = reasons.iter().any(|reason| {
             matches!(
                 reason,
-                Reason::Immutable { .. }
+                Reason::Asked
+                    | Reason::Immutable { .. }
                     | Reason::Failed { .. }
                     | Reason::BeingDeleted
                     | Reason::Holds { .. }

@@ -70,6 +70,25 @@ pub(crate) struct Consent {
     pub(crate) allow_data_loss: bool,
 }
 
+/// Which part of the stack.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Part {
+    /// Only this address, everything below it, and what it needs (repeatable)
+    #[arg(long = "target", value_name = "ADDRESS")]
+    pub(crate) targets: Vec<String>,
+    /// Not this address, nor what cannot be done without it (repeatable)
+    #[arg(long = "exclude", value_name = "ADDRESS")]
+    pub(crate) excludes: Vec<String>,
+}
+
+/// What to make anew.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Anew {
+    /// Make this resource anew although nothing about it asks for that (repeatable)
+    #[arg(long = "replace", value_name = "ADDRESS")]
+    pub(crate) replace: Vec<String>,
+}
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check a stack file; calls nothing
@@ -88,8 +107,12 @@ pub(crate) enum Command {
         #[arg(long)]
         detailed_exitcode: bool,
         /// Show how everything would be destroyed
-        #[arg(long)]
+        #[arg(long, conflicts_with = "replace")]
         destroy: bool,
+        #[command(flatten)]
+        part: Part,
+        #[command(flatten)]
+        anew: Anew,
         /// Let protected resources that hold data be replaced and destroyed
         #[arg(long)]
         allow_data_loss: bool,
@@ -100,6 +123,10 @@ pub(crate) enum Command {
         stack: PathBuf,
         #[command(flatten)]
         consent: Consent,
+        #[command(flatten)]
+        part: Part,
+        #[command(flatten)]
+        anew: Anew,
     },
     /// Delete everything that the stack owns
     Destroy {
@@ -107,6 +134,25 @@ pub(crate) enum Command {
         stack: PathBuf,
         #[command(flatten)]
         consent: Consent,
+        #[command(flatten)]
+        part: Part,
+    },
+    /// Show how live AWS differs from what was last applied; changes nothing
+    Drift {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// Exit with 2 when something drifted
+        #[arg(long)]
+        detailed_exitcode: bool,
+    },
+    /// Take over an existing AWS resource as one that the stack file declares
+    Import {
+        /// The stack file
+        stack: PathBuf,
+        /// The address that it gets
+        address: String,
+        /// Its id in AWS: vpc-0a1b…, a name, or an ARN, as its kind says
+        id: String,
     },
     /// Show what exists, and its health
     Status {

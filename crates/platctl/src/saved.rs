@@ -7,6 +7,7 @@ use std::path::Path;
 
 use platctl_engine::Address;
 use platctl_engine::plan::Plan;
+use platctl_engine::select::Selection;
 use serde::{Deserialize, Serialize};
 
 use crate::error::CliError;
@@ -27,13 +28,24 @@ pub(crate) struct SavedPlan {
     pub(crate) moved: BTreeMap<Address, Address>,
     pub(crate) allow_data_loss: bool,
     pub(crate) destroy: bool,
+    #[serde(default)]
+    pub(crate) selection: Selection,
     pub(crate) plan: Plan,
 }
 
 impl SavedPlan {
     pub(crate) fn new(plan: Plan, digest: String, account: String, region: String) -> Self {
-        let (moved, allow_data_loss, destroy) = (BTreeMap::new(), false, false);
-        Self { platctl_plan: FORMAT, digest, account, region, moved, allow_data_loss, destroy, plan }
+        Self {
+            platctl_plan: FORMAT,
+            digest,
+            account,
+            region,
+            moved: BTreeMap::new(),
+            allow_data_loss: false,
+            destroy: false,
+            selection: Selection::default(),
+            plan,
+        }
     }
 
     /// Writes the plan, readable by its owner only.

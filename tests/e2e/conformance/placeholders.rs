@@ -72,6 +72,38 @@ const PLACEHOLDERS: &[Placeholder] = &[
     one("01234567-89ab-cdef-0123-456789abcdef", "kms.Key", "key_id", "key", &[]),
     one("arn:aws:logs:eu-west-1:123456789012:log-group:example", "logs.LogGroup", "arn", "log_group", &[]),
     one("arn:aws:s3:::example-bucket", "s3.Bucket", "arn", "bucket", &[]),
+    one(
+        "00000000-0000-4000-8000-00000000example1",
+        "cloudfront.CachePolicy",
+        "cache_policy_id",
+        "cache_policy",
+        &[],
+    ),
+    one(
+        "00000000-0000-4000-8000-00000000example2",
+        "cloudfront.ResponseHeadersPolicy",
+        "response_headers_policy_id",
+        "response_headers_policy",
+        &[],
+    ),
+    one(
+        "E0EXAMPLEOAC",
+        "cloudfront.OriginAccessControl",
+        "origin_access_control_id",
+        "origin_access_control",
+        &[],
+    ),
+    one("vo_EXAMPLE", "cloudfront.VpcOrigin", "vpc_origin_id", "vpc_origin", &[]),
+    one("E0EXAMPLEDISTRIBUTION", "cloudfront.Distribution", "distribution_id", "distribution", &[]),
+    one("d0example.cloudfront.net", "cloudfront.Distribution", "domain_name", "distribution", &[]),
+    one("Z0123456789EXAMPLE", "route53.HostedZone", "zone_id", "zone", &[]),
+    one(
+        "01234567-89ab-cdef-0123-4567example1",
+        "route53.HealthCheck",
+        "health_check_id",
+        "health_check",
+        &[],
+    ),
 ];
 
 /// The spec with references in place of made-up names. What they refer to is added to the resources.

@@ -15,6 +15,7 @@ from .store import STORE
 from .throttle import Throttle
 from .timeline import TIMELINE
 from .tokens import Tokens
+from .validation import violations
 
 UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the local AWS have to be signed, with any key."
 
@@ -47,6 +48,8 @@ class App:
         entry = self.recording.begin(call)
         if self.profile["record_params"]:
             entry["params"] = open_params(call.params)
+        if self.profile["validate"] and (wrong := violations(call)):
+            entry["violations"] = wrong
         try:
             answer = self._serve(call, entry)
         except Refused as refused:

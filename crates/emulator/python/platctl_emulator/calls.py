@@ -110,7 +110,8 @@ def routes(service):
     for name in model.operation_names:
         http = model.operation_model(name).http
         path, _, query = http.get("requestUri", "/").partition("?")
-        pattern = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(path))
+        # A model's path may end with a slash that not every SDK sends.
+        pattern = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(path.rstrip("/")))
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", pattern)
         wanted = dict(parse_qsl(query, keep_blank_values=True))
         table.append((http.get("method", "POST"), re.compile(f"{pattern}/?$"), wanted, name))

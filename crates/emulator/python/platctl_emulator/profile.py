@@ -21,6 +21,8 @@ DEFAULTS = {
     "chaos": None,
     # Keep the parameters of every recorded call, not just its name.
     "record_params": False,
+    # Note where a request does not keep to AWS's model of its operation.
+    "validate": True,
 }
 
 

@@ -7,9 +7,9 @@ class Store:
     def __init__(self):
         self._things = {}
 
-    def of(self, call, kind):
-        """The things of a kind, in the account and region of a call."""
-        return self._things.setdefault((call.account, call.region, kind), {})
+    def of(self, call, kind, region=None):
+        """The things of a kind, in the account of a call, and in its region or another one."""
+        return self._things.setdefault((call.account, region or call.region, kind), {})
 
     def clear(self):
         """Forgets everything."""

@@ -9,6 +9,7 @@ use platctl_engine::execute::Outcome;
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::graph::Graph;
 use platctl_engine::predict::predict;
+use platctl_engine::select::Selection;
 use platctl_engine::state::{Holder, Session};
 
 use crate::cli::{Consent, Global};
@@ -22,14 +23,27 @@ use crate::saved::SavedPlan;
 use crate::signals::Signals;
 
 /// Applies a stack file, or a saved plan.
-pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+pub(crate) async fn run(
+    path: &Path,
+    consent: &Consent,
+    selection: Selection,
+    global: &Global,
+) -> Result<Exit, CliError> {
     match SavedPlan::load(path)? {
+        Some(_) if selection != Selection::default() => Err(CliError::other(
+            "a saved plan is applied as it is: --target, --exclude and --replace belong to `platctl plan`",
+        )),
         Some(saved) => apply_saved(saved, consent, global).await,
-        None => apply_stack(path, consent, global).await,
+        None => apply_stack(path, consent, selection, global).await,
     }
 }
 
-async fn apply_stack(path: &Path, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+async fn apply_stack(
+    path: &Path,
+    consent: &Consent,
+    selection: Selection,
+    global: &Global,
+) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
     // A first reading tells what is wrong before anything is connected or locked.
     store(stack.name(), global).read()?;
@@ -37,8 +51,12 @@ async fn apply_stack(path: &Path, consent: &Consent, global: &Global) -> Result<
     let graph = site.graph(&stack).await?;
     let session = open(&site, "apply", global).await?;
     site.guard(stack.account(), &session.state())?;
-    let request =
-        Request { graph: Some(graph), moved: moved(&stack), allow_data_loss: consent.allow_data_loss };
+    let request = Request {
+        graph: Some(graph),
+        moved: moved(&stack),
+        allow_data_loss: consent.allow_data_loss,
+        selection,
+    };
     let prepared = prepare(request, session.state(), &*site.aws).await?;
     let question = "Apply these changes?";
     converge(&site, session, prepared, Ask { consent, question, destroys: false }, global).await
@@ -60,7 +78,8 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
     let graph = (!saved.destroy).then(|| Graph::new(saved.plan.nodes.clone(), &*site.aws));
     let graph = graph.transpose().map_err(CliError::Graph)?;
     let moved: BTreeMap<Address, Address> = saved.moved.clone();
-    let request = Request { graph, moved, allow_data_loss: saved.allow_data_loss };
+    let selection = saved.selection.clone();
+    let request = Request { graph, moved, allow_data_loss: saved.allow_data_loss, selection };
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
         return Err(stale("AWS is not what it was when the plan was made".to_owned()));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use platctl_engine::flow::{Request, prepare};
+use platctl_engine::select::Selection;
 
 use super::apply::{Ask, converge, open};
 use super::plan::region_of;
@@ -14,7 +15,12 @@ use crate::exit::Exit;
 use crate::render;
 
 /// Deletes everything that state knows. Needs no valid stack file, only the stack's name.
-pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+pub(crate) async fn run(
+    path: &Path,
+    consent: &Consent,
+    selection: Selection,
+    global: &Global,
+) -> Result<Exit, CliError> {
     let name = stack_name(path, global)?;
     let loaded = store(&name, global).read()?;
     if loaded.state.resources.is_empty() {
@@ -25,7 +31,8 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
     let site = Site::connect(&name, region.as_deref(), global).await?;
     let session = open(&site, "destroy", global).await?;
     site.guard(None, &session.state())?;
-    let request = Request { graph: None, moved: BTreeMap::new(), allow_data_loss: consent.allow_data_loss };
+    let request =
+        Request { graph: None, moved: BTreeMap::new(), allow_data_loss: consent.allow_data_loss, selection };
     let prepared = prepare(request, session.state(), &*site.aws).await?;
     let question = "Destroy all of this? There is no undo.";
     converge(&site, session, prepared, Ask { consent, question, destroys: true }, global).await

@@ -3,14 +3,18 @@
 mod apply;
 mod completions;
 mod destroy;
+mod drift;
 mod emulator;
+mod import;
 mod output;
 mod plan;
 mod state;
 mod status;
 mod validate;
 
-use crate::cli::{Cli, Command};
+use platctl_engine::select::Selection;
+
+use crate::cli::{Anew, Cli, Command, Part};
 use crate::error::CliError;
 use crate::exit::Exit;
 
@@ -19,16 +23,27 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
     let global = &cli.global;
     match cli.command {
         Command::Validate { stack } => validate::run(&stack, global),
-        Command::Plan { stack, out, detailed_exitcode, destroy, allow_data_loss } => {
-            let wish = plan::Wish { out, detailed_exitcode, destroy, allow_data_loss };
+        Command::Plan { stack, out, detailed_exitcode, destroy, part, anew, allow_data_loss } => {
+            let selection = selection(part, anew);
+            let wish = plan::Wish { out, detailed_exitcode, destroy, allow_data_loss, selection };
             plan::run(&stack, &wish, global).await
         }
-        Command::Apply { stack, consent } => apply::run(&stack, &consent, global).await,
-        Command::Destroy { stack, consent } => destroy::run(&stack, &consent, global).await,
+        Command::Apply { stack, consent, part, anew } => {
+            apply::run(&stack, &consent, selection(part, anew), global).await
+        }
+        Command::Destroy { stack, consent, part } => {
+            destroy::run(&stack, &consent, selection(part, Anew::default()), global).await
+        }
+        Command::Drift { stack, detailed_exitcode } => drift::run(&stack, detailed_exitcode, global).await,
+        Command::Import { stack, address, id } => import::run(&stack, &address, &id, global).await,
         Command::Status { stack } => status::run(&stack, global).await,
         Command::Output { stack, name } => output::run(&stack, name.as_deref(), global),
         Command::State(command) => state::run(command, global).await,
         Command::Emulator(command) => emulator::run(command, global),
         Command::Completions { shell } => completions::run(shell),
     }
+}
+
+fn selection(part: Part, anew: Anew) -> Selection {
+    Selection { targets: part.targets, excludes: part.excludes, replace: anew.replace }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::predict::predict;
+use platctl_engine::select::Selection;
 
 use crate::cli::Global;
 use crate::cloud::{Site, load, moved, stack_name, store};
@@ -19,6 +20,7 @@ pub(crate) struct Wish {
     pub(crate) detailed_exitcode: bool,
     pub(crate) destroy: bool,
     pub(crate) allow_data_loss: bool,
+    pub(crate) selection: Selection,
 }
 
 /// Plans without a lock and without writing anything but the plan that was asked for.
@@ -54,7 +56,12 @@ async fn plan_stack(
     site.guard(stack.account(), &state)?;
     let graph = site.graph(&stack).await?;
     let moved = moved(&stack);
-    let request = Request { graph: Some(graph), moved: moved.clone(), allow_data_loss: wish.allow_data_loss };
+    let request = Request {
+        graph: Some(graph),
+        moved: moved.clone(),
+        allow_data_loss: wish.allow_data_loss,
+        selection: wish.selection.clone(),
+    };
     let prepared = prepare(request, state, &*site.aws).await?;
     let mut saved = SavedPlan::new(
         prepared.plan.clone(),
@@ -64,6 +71,7 @@ async fn plan_stack(
     );
     saved.moved = moved;
     saved.allow_data_loss = wish.allow_data_loss;
+    saved.selection = wish.selection.clone();
     Ok((site, prepared, saved))
 }
 
@@ -77,12 +85,18 @@ async fn plan_destroy(
     let region = region_of(&state);
     let site = Site::connect(&name, region.as_deref(), global).await?;
     site.guard(None, &state)?;
-    let request = Request { graph: None, moved: BTreeMap::new(), allow_data_loss: wish.allow_data_loss };
+    let request = Request {
+        graph: None,
+        moved: BTreeMap::new(),
+        allow_data_loss: wish.allow_data_loss,
+        selection: wish.selection.clone(),
+    };
     let prepared = prepare(request, state, &*site.aws).await?;
     let account = site.aws.identity().account.clone();
     let mut saved = SavedPlan::new(prepared.plan.clone(), String::new(), account, site.region.clone());
     saved.destroy = true;
     saved.allow_data_loss = wish.allow_data_loss;
+    saved.selection = wish.selection.clone();
     Ok((site, prepared, saved))
 }
 

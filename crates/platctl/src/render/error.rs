@@ -62,6 +62,8 @@ const fn next(refusal: &Refusal) -> &'static str {
         Refusal::Ambiguous { .. } => "look at both, delete the one that is too many, then run again",
         Refusal::Invalid { .. } => "correct the stack file",
         Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one",
+        Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is",
+        Refusal::LeftBehind { .. } => "or leave the resource that it was built on out of this run too",
         Refusal::Move { .. } => "correct `moved:` in the stack file",
     }
 }

@@ -1,5 +1,6 @@
 //! Everything that a person, or a program, reads. Results on stdout, progress and errors on stderr.
 
+pub(crate) mod drift;
 pub(crate) mod error;
 mod outcome;
 pub(crate) mod plan;

@@ -133,6 +133,7 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::Holds { address } => format!("it holds on to {address}, which has to be deleted first"),
         Reason::NotDeclared => "the stack file does not declare it any more".into(),
         Reason::Deposed { id } => format!("a replacement left {id} behind: it is deleted"),
+        Reason::Asked => "--replace asks for it".into(),
         Reason::Moved { from } => format!("it was {from} before"),
     })
 }

@@ -1,7 +1,21 @@
 """What AWS refuses and does beyond moto, by operation. A rule is a function of a call."""
 
 from .registry import AFTER, BEFORE, QUOTAS
-from . import addresses, endpoints, iam, kms, network, quotas, security_groups  # noqa: F401  (they register)
+from . import (  # noqa: F401  (they register)
+    addresses,
+    cloudfront,
+    distributions,
+    endpoints,
+    health_checks,
+    iam,
+    kms,
+    network,
+    quotas,
+    records,
+    route53,
+    security_groups,
+    vpc_origins,
+)
 
 
 def judge(call):

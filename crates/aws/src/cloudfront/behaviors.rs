@@ -1,0 +1,151 @@
+//! What a distribution does with the requests for some of its paths.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_cloudfront::types::{
+    AllowedMethods, CacheBehavior, CachedMethods, DefaultCacheBehavior, Method, ViewerProtocolPolicy,
+};
+use platctl_engine::{CloudResult, Resolved, SpecError, Stage};
+use serde::{Deserialize, Serialize};
+
+use super::{built, listed, texts};
+
+/// What is done with requests.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Behavior<S: Stage = Resolved> {
+    /// For which paths: `/images/*`. The default behaviour has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_pattern: Option<String>,
+    /// The id of the origin that they go to.
+    pub target_origin_id: String,
+    /// `redirect-to-https`, `https-only` or `allow-all`. By default `redirect-to-https`.
+    #[serde(default = "redirect")]
+    pub viewer_protocol_policy: String,
+    /// `GET` and `HEAD`; these and `OPTIONS`; or all seven. By default the first.
+    #[serde(default = "reads")]
+    pub allowed_methods: BTreeSet<String>,
+    /// Whose answers are kept: `GET` and `HEAD`, or these and `OPTIONS`. By default the first.
+    #[serde(default = "reads")]
+    pub cached_methods: BTreeSet<String>,
+    /// Whether answers are compressed where viewers take it. By default they are.
+    #[serde(default = "yes")]
+    pub compress: bool,
+    /// The cache policy.
+    pub cache_policy_id: S::In<String>,
+    /// What of a request reaches the origin beyond the cache policy's key: the id of an origin request policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin_request_policy_id: Option<S::In<String>>,
+    /// The response headers policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_headers_policy_id: Option<S::In<String>>,
+}
+
+fn redirect() -> String {
+    "redirect-to-https".into()
+}
+
+pub(super) fn reads() -> BTreeSet<String> {
+    BTreeSet::from(["GET".into(), "HEAD".into()])
+}
+
+const fn yes() -> bool {
+    true
+}
+
+/// The SDK has two types for what differs by the path pattern only.
+macro_rules! read {
+    ($behavior:expr, $pattern:expr) => {{
+        let behavior = $behavior;
+        let id = |id: Option<&str>| id.filter(|id| !id.is_empty()).map(ToOwned::to_owned);
+        let methods = behavior.allowed_methods();
+        let cached = methods.and_then(|methods| methods.cached_methods());
+        Behavior {
+            path_pattern: $pattern,
+            target_origin_id: behavior.target_origin_id().to_owned(),
+            viewer_protocol_policy: behavior.viewer_protocol_policy().to_string(),
+            allowed_methods: methods.map_or_else(reads, |methods| texts(methods.items())),
+            cached_methods: cached.map_or_else(reads, |methods| texts(methods.items())),
+            compress: behavior.compress().unwrap_or_default(),
+            // One that still has the settings of old times instead.
+            cache_policy_id: behavior.cache_policy_id().unwrap_or_default().to_owned(),
+            origin_request_policy_id: id(behavior.origin_request_policy_id()),
+            response_headers_policy_id: id(behavior.response_headers_policy_id()),
+        }
+    }};
+}
+
+/// Everything that has no field here stays as it is.
+macro_rules! build {
+    ($self:expr, $builder:expr, $live:expr) => {{
+        let (behavior, live) = ($self, $live);
+        let builder = $builder
+            .target_origin_id(&behavior.target_origin_id)
+            .viewer_protocol_policy(ViewerProtocolPolicy::from(behavior.viewer_protocol_policy.as_str()))
+            .allowed_methods(behavior.methods()?)
+            .compress(behavior.compress)
+            .cache_policy_id(&behavior.cache_policy_id)
+            .set_origin_request_policy_id(behavior.origin_request_policy_id.clone())
+            .set_response_headers_policy_id(behavior.response_headers_policy_id.clone())
+            .set_trusted_signers(live.and_then(|live| live.trusted_signers.clone()))
+            .set_trusted_key_groups(live.and_then(|live| live.trusted_key_groups.clone()))
+            .smooth_streaming(live.and_then(|live| live.smooth_streaming).unwrap_or_default())
+            .set_lambda_function_associations(live.and_then(|live| live.lambda_function_associations.clone()))
+            .set_function_associations(live.and_then(|live| live.function_associations.clone()))
+            .field_level_encryption_id(
+                live.and_then(|live| live.field_level_encryption_id.clone()).unwrap_or_default(),
+            )
+            .set_realtime_log_config_arn(live.and_then(|live| live.realtime_log_config_arn.clone()))
+            .set_grpc_config(live.and_then(|live| live.grpc_config.clone()));
+        built(builder.build())
+    }};
+}
+
+impl Behavior {
+    pub(super) fn read_default(behavior: &DefaultCacheBehavior) -> Self {
+        read!(behavior, None)
+    }
+
+    pub(super) fn read(behavior: &CacheBehavior) -> Self {
+        read!(behavior, Some(behavior.path_pattern().to_owned()))
+    }
+
+    pub(super) fn build_default(
+        &self,
+        live: Option<&DefaultCacheBehavior>,
+    ) -> CloudResult<DefaultCacheBehavior> {
+        build!(self, DefaultCacheBehavior::builder(), live)
+    }
+
+    pub(super) fn build(&self, live: &[CacheBehavior]) -> CloudResult<CacheBehavior> {
+        let pattern = self.path_pattern.as_deref().unwrap_or_default();
+        let live = live.iter().find(|behavior| behavior.path_pattern() == pattern);
+        build!(self, CacheBehavior::builder().path_pattern(pattern), live)
+    }
+
+    fn methods(&self) -> CloudResult<AllowedMethods> {
+        let sdk = |methods: &BTreeSet<String>| -> Vec<Method> {
+            methods.iter().map(|method| method.as_str().into()).collect()
+        };
+        let mut allowed = listed!(AllowedMethods, sdk(&self.allowed_methods))?;
+        allowed.cached_methods = Some(listed!(CachedMethods, sdk(&self.cached_methods))?);
+        Ok(allowed)
+    }
+
+    pub(super) fn check(&self, path: &str) -> Result<(), SpecError> {
+        let wrong = |field: &str, message: &str| Err(SpecError::new(format!("{path}/{field}"), message));
+        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+        let reading = set(&["GET", "HEAD", "OPTIONS"]);
+        let all = set(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]);
+        if ![&reads(), &reading, &all].contains(&&self.allowed_methods) {
+            return wrong("allowed_methods", "are GET and HEAD; these and OPTIONS; or all seven");
+        }
+        if ![&reads(), &reading].contains(&&self.cached_methods) {
+            return wrong("cached_methods", "are GET and HEAD, or these and OPTIONS");
+        }
+        if !["redirect-to-https", "https-only", "allow-all"].contains(&self.viewer_protocol_policy.as_str()) {
+            return wrong("viewer_protocol_policy", "is `redirect-to-https`, `https-only` or `allow-all`");
+        }
+        Ok(())
+    }
+}

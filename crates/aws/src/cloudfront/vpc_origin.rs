@@ -1,0 +1,277 @@
+//! `cloudfront.VpcOrigin`
+
+use std::collections::BTreeSet;
+
+use aws_sdk_cloudfront::types::{
+    OriginProtocolPolicy, OriginSslProtocols, SslProtocol, VpcOriginEndpointConfig, VpcOriginSummary,
+};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{built, listed, present, read_tags, sync_tags, tag_list, texts};
+use crate::Cloud;
+use crate::errors::{cloud_error, made};
+use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::types::Arn;
+
+/// CloudFront's own way to a load balancer or an instance in private subnets. The VPC needs an internet gateway.
+#[derive(Debug)]
+pub struct VpcOrigin;
+
+/// What a VPC origin is. While a distribution uses it, only its tags can change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// At most 64 characters; need not be unique.
+    pub name: String,
+    /// The load balancer or instance.
+    pub arn: S::In<Arn>,
+    /// By default 80.
+    #[serde(default = "http")]
+    pub http_port: i32,
+    /// By default 443.
+    #[serde(default = "https")]
+    pub https_port: i32,
+    /// `https-only`, `http-only` or `match-viewer`. By default `https-only`.
+    #[serde(default = "https_only")]
+    pub origin_protocol_policy: String,
+    /// By default `TLSv1.2`.
+    #[serde(default = "tls_1_2")]
+    pub origin_ssl_protocols: BTreeSet<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+pub(super) const fn http() -> i32 {
+    80
+}
+
+pub(super) const fn https() -> i32 {
+    443
+}
+
+pub(super) fn https_only() -> String {
+    "https-only".into()
+}
+
+pub(super) fn tls_1_2() -> BTreeSet<String> {
+    BTreeSet::from(["TLSv1.2".into()])
+}
+
+pub(super) const PROTOCOL_POLICIES: &[&str] = &["https-only", "http-only", "match-viewer"];
+
+platctl_engine::outputs! {
+    /// What others take from a VPC origin.
+    VpcOrigin {
+        /// Its id.
+        VPC_ORIGIN_ID: vpc_origin_id: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+async fn all(cloud: &Cloud) -> CloudResult<Vec<VpcOriginSummary>> {
+    let (mut all, mut marker) = (Vec::new(), None);
+    loop {
+        let call = cloud.cloudfront.list_vpc_origins().set_marker(marker);
+        let answer = call.send().await.map_err(|e| cloud_error("cloudfront:ListVpcOrigins", e))?;
+        let list = present("cloudfront:ListVpcOrigins", answer.vpc_origin_list)?;
+        all.extend(list.items.unwrap_or_default());
+        marker = list.next_marker.filter(|marker| !marker.is_empty());
+        if marker.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+async fn get(
+    cloud: &Cloud,
+    id: &Id,
+) -> CloudResult<Option<(aws_sdk_cloudfront::types::VpcOrigin, Option<String>)>> {
+    let call = cloud.cloudfront.get_vpc_origin().id(id.as_str());
+    match call.send().await.map_err(|e| cloud_error("cloudfront:GetVpcOrigin", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => other.map(|answer| Some((answer.vpc_origin?, answer.e_tag))),
+    }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<VpcOrigin>>> {
+    let Some((origin, _)) = get(cloud, id).await? else { return Ok(None) };
+    let Some(tags) = read_tags(cloud, origin.arn()).await? else { return Ok(None) };
+    Ok(live(&origin, tags))
+}
+
+fn live(origin: &aws_sdk_cloudfront::types::VpcOrigin, tags: Tags) -> Option<Live<VpcOrigin>> {
+    let config = origin.vpc_origin_endpoint_config()?;
+    let (tags, owner) = split(tags);
+    let spec = Spec {
+        name: config.name().to_owned(),
+        arn: config.arn().into(),
+        http_port: config.http_port(),
+        https_port: config.https_port(),
+        origin_protocol_policy: config.origin_protocol_policy().to_string(),
+        origin_ssl_protocols: config
+            .origin_ssl_protocols()
+            .map(|list| texts(list.items()))
+            .unwrap_or_default(),
+        tags,
+    };
+    let outputs = Outputs { vpc_origin_id: origin.id().to_owned(), arn: origin.arn().into() };
+    let phase = match origin.status() {
+        "Deployed" => Phase::Ready,
+        status if status.to_ascii_lowercase().contains("fail") => Phase::Failed(status.to_owned()),
+        // One that is being deleted shows the same status until it is gone.
+        status => Phase::Settling(status.to_owned()),
+    };
+    Some(Live { id: origin.id().into(), spec, outputs, owner, phase })
+}
+
+fn config(spec: &Spec) -> CloudResult<VpcOriginEndpointConfig> {
+    let protocols = spec.origin_ssl_protocols.iter().map(|text| SslProtocol::from(text.as_str())).collect();
+    let builder = VpcOriginEndpointConfig::builder()
+        .name(&spec.name)
+        .arn(spec.arn.as_str())
+        .http_port(spec.http_port)
+        .https_port(spec.https_port)
+        .origin_protocol_policy(OriginProtocolPolicy::from(spec.origin_protocol_policy.as_str()))
+        .origin_ssl_protocols(listed!(OriginSslProtocols, protocols)?);
+    built(builder.build())
+}
+
+impl Kind for VpcOrigin {
+    const NAME: &'static str = "cloudfront.VpcOrigin";
+    const HOLDS: &'static [&'static str] = &["/arn"];
+    const IDENTITY: Identity = Identity::Tags;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["cloudfront:GetVpcOrigin", "cloudfront:ListVpcOrigins", "cloudfront:ListTagsForResource"],
+        create: &[
+            "cloudfront:CreateVpcOrigin",
+            "cloudfront:TagResource",
+            "ec2:DescribeInstances",
+            "ec2:DescribeInternetGateways",
+            "elasticloadbalancing:DescribeLoadBalancers",
+            "iam:CreateServiceLinkedRole",
+        ],
+        update: &["cloudfront:UpdateVpcOrigin", "cloudfront:TagResource", "cloudfront:UntagResource"],
+        delete: &["cloudfront:DeleteVpcOrigin"],
+    };
+    const TIMING: Timing = Timing::seconds(300, 300, 300, 2400);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            name: "prod-app".into(),
+            arn: "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/example/0123456789abcdef"
+                .into(),
+            http_port: http(),
+            https_port: https(),
+            origin_protocol_policy: https_only(),
+            origin_ssl_protocols: tls_1_2(),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/name", json!("prod-application")),
+            ("/http_port", json!(8080)),
+            ("/https_port", json!(8443)),
+            ("/origin_protocol_policy", json!("match-viewer")),
+            ("/origin_ssl_protocols", json!(["TLSv1.1", "TLSv1.2"])),
+            ("/tags/team", json!("web")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec.name.is_empty() || spec.name.len() > 64 {
+            return Err(SpecError::new("/name", "takes 1 to 64 characters"));
+        }
+        if !PROTOCOL_POLICIES.contains(&spec.origin_protocol_policy.as_str()) {
+            let message = format!("is one of {}", PROTOCOL_POLICIES.join(", "));
+            return Err(SpecError::new("/origin_protocol_policy", message));
+        }
+        if spec.origin_ssl_protocols.is_empty() {
+            return Err(SpecError::new("/origin_ssl_protocols", "takes at least one protocol"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let found = try_join_all(all(cloud).await?.into_iter().map(|origin| async move {
+            let tags = read_tags(cloud, origin.arn()).await?.unwrap_or_default();
+            Ok((Id::from(origin.id()), split(tags).1))
+        }));
+        Ok(by_address(wanted, crate::tags::of_stack(wanted, found.await?)))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let operation = "cloudfront:CreateVpcOrigin";
+        let call = cloud.cloudfront.create_vpc_origin().vpc_origin_endpoint_config(config(spec)?);
+        let call = call.tags(tag_list(claimed(&spec.tags, &claim.owner))?);
+        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        made(operation, answer.vpc_origin().map(|origin| origin.id()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_tags(cloud, live.outputs.arn.as_str(), edits(changes, owner)).await?;
+        let tags_only =
+            changes.iter().all(|change| change.path == Changes::OWNER || change.path.starts_with("/tags"));
+        if tags_only {
+            return Ok(());
+        }
+        let etag = get(cloud, &live.id).await?.and_then(|(_, etag)| etag);
+        let call = cloud.cloudfront.update_vpc_origin().id(live.id.as_str()).set_if_match(etag);
+        let call = call.vpc_origin_endpoint_config(config(spec)?);
+        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:UpdateVpcOrigin", e))
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let Some((_, etag)) = get(cloud, &live.id).await? else { return Ok(()) };
+        let call = cloud.cloudfront.delete_vpc_origin().id(live.id.as_str()).set_if_match(etag);
+        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:DeleteVpcOrigin", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_smithy_types::DateTime;
+
+    fn origin(status: &str) -> Live<VpcOrigin> {
+        let builder = aws_sdk_cloudfront::types::VpcOrigin::builder().id("vo_1").arn("arn:vo").status(status);
+        let builder = builder.created_time(DateTime::from_secs(0)).last_modified_time(DateTime::from_secs(0));
+        let config = config(&VpcOrigin::example()).unwrap();
+        live(&builder.vpc_origin_endpoint_config(config).build().unwrap(), Tags::new()).unwrap()
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_read() {
+        assert_eq!(Spec { tags: Tags::new(), ..VpcOrigin::example() }, origin("Deployed").spec);
+    }
+
+    #[test]
+    fn only_a_deployed_origin_is_ready() {
+        assert_eq!(origin("Deployed").phase, Phase::Ready);
+        assert!(matches!(origin("Deploying").phase, Phase::Settling(_)));
+        assert!(matches!(origin("Failed").phase, Phase::Failed(_)));
+    }
+}

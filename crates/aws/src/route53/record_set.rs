@@ -1,0 +1,387 @@
+//! `route53.RecordSet`
+
+use std::collections::{BTreeSet, HashMap};
+
+use aws_sdk_route53::types::{
+    ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion,
+    RrType,
+};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use super::built;
+use super::records::{self, Key};
+use super::texts::{quoted, unquoted};
+use crate::Cloud;
+use crate::tags::by_key;
+use crate::types::DnsName;
+
+/// The records of one name and type.
+#[derive(Debug)]
+pub struct RecordSet;
+
+/// What a record set is: values with a time to live, or the alias of another AWS resource's name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The zone.
+    pub hosted_zone_id: S::In<String>,
+    /// The whole name, with that of the zone: `www.example.com`, `*.example.com`.
+    pub name: S::In<DnsName>,
+    /// `A`, `AAAA`, `CNAME`, `MX`, `NS`, `TXT` and so on.
+    pub r#type: S::In<String>,
+    /// For how many seconds others may remember the values. Not of an alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<i64>,
+    /// The values. Those of `TXT` are the bare text, of any length: quotes are added where they are needed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records: Option<S::In<BTreeSet<String>>>,
+    /// The name of an AWS resource, whose addresses are the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alias_target: Option<AliasTarget<S>>,
+    /// Tells record sets of one name and type apart, where one is chosen by weight, failover or region.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_identifier: Option<String>,
+    /// How often it is chosen, in proportion to the others: 0 to 255.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<i64>,
+    /// `PRIMARY` or `SECONDARY`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<String>,
+    /// The region for which it is: chosen by the shortest way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The health check without whose success it is not chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_check_id: Option<S::In<String>>,
+}
+
+/// The name of an AWS resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct AliasTarget<S: Stage = Resolved> {
+    /// The name: of a load balancer, a distribution, another record set.
+    pub dns_name: S::In<DnsName>,
+    /// The hosted zone of that name: the resource's own, not that of the record.
+    pub hosted_zone_id: S::In<String>,
+    /// Whether it is not answered while the target is unhealthy. By default it is; a distribution takes `false` only.
+    #[serde(default)]
+    pub evaluate_target_health: bool,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a record set.
+    RecordSet {
+        /// Its name, without a dot at the end.
+        NAME: name: DnsName,
+    }
+}
+
+/// The id: zone, name, type and, where there is one, set identifier. Names are lower case, types are not.
+fn id_of(zone: &str, key: &Key) -> Id {
+    let set = key.set.as_ref().map(|set| format!("_{set}")).unwrap_or_default();
+    format!("{zone}_{}_{}{set}", key.name, key.kind).into()
+}
+
+fn natural(spec: &Spec) -> Id {
+    id_of(&spec.hosted_zone_id, &key(spec))
+}
+
+fn key(spec: &Spec) -> Key {
+    Key { name: spec.name.clone(), kind: spec.r#type.clone(), set: spec.set_identifier.clone() }
+}
+
+/// The zone of an id.
+fn zone_of(id: &Id) -> &str {
+    id.as_str().split_once('_').map_or(id.as_str(), |(zone, _)| zone)
+}
+
+fn is_text(kind: &str) -> bool {
+    matches!(kind, "TXT" | "SPF")
+}
+
+fn live(zone: &str, record: &ResourceRecordSet) -> Live<RecordSet> {
+    let key = Key::of(record);
+    let value = |record: &ResourceRecord| {
+        if is_text(&key.kind) { unquoted(record.value()) } else { record.value().to_owned() }
+    };
+    let alias = record.alias_target().map(|alias| AliasTarget {
+        dns_name: alias.dns_name().into(),
+        hosted_zone_id: alias.hosted_zone_id().to_owned(),
+        evaluate_target_health: alias.evaluate_target_health(),
+    });
+    let values = record.resource_records();
+    let spec = Spec {
+        hosted_zone_id: zone.to_owned(),
+        name: key.name.clone(),
+        r#type: key.kind.clone(),
+        ttl: record.ttl(),
+        records: (!values.is_empty()).then(|| values.iter().map(value).collect()),
+        alias_target: alias,
+        set_identifier: key.set.clone(),
+        weight: record.weight(),
+        failover: record.failover().map(ToString::to_string),
+        region: record.region().map(ToString::to_string),
+        health_check_id: record.health_check_id().map(ToOwned::to_owned),
+    };
+    let outputs = Outputs { name: key.name.clone() };
+    Live { id: id_of(zone, &key), spec, outputs, owner: None, phase: Phase::Ready }
+}
+
+/// The whole record set: a change replaces it, so what is not stated is sent as it is.
+fn build(spec: &Spec, live: Option<&Spec>) -> CloudResult<ResourceRecordSet> {
+    let by_weight = spec.failover.is_none() && spec.region.is_none();
+    let by_failover = spec.weight.is_none() && spec.region.is_none();
+    let by_region = spec.weight.is_none() && spec.failover.is_none();
+    let kept = |kept: bool| live.filter(|_| kept);
+    let mut builder = ResourceRecordSet::builder()
+        .name(spec.name.as_str())
+        .r#type(RrType::from(spec.r#type.as_str()))
+        .set_set_identifier(spec.set_identifier.clone().or_else(|| live?.set_identifier.clone()))
+        .set_weight(spec.weight.or_else(|| kept(by_weight)?.weight))
+        .set_failover(
+            spec.failover
+                .as_ref()
+                .or_else(|| kept(by_failover)?.failover.as_ref())
+                .map(|text| ResourceRecordSetFailover::from(text.as_str())),
+        )
+        .set_region(
+            spec.region
+                .as_ref()
+                .or_else(|| kept(by_region)?.region.as_ref())
+                .map(|text| ResourceRecordSetRegion::from(text.as_str())),
+        )
+        .set_health_check_id(spec.health_check_id.clone().or_else(|| live?.health_check_id.clone()));
+    if let Some(alias) = &spec.alias_target {
+        let target = aws_sdk_route53::types::AliasTarget::builder()
+            .dns_name(alias.dns_name.as_str())
+            .hosted_zone_id(&alias.hosted_zone_id)
+            .evaluate_target_health(alias.evaluate_target_health);
+        builder = builder.alias_target(built(target.build())?);
+    } else {
+        let value = |text: &String| {
+            let value = if is_text(&spec.r#type) { quoted(text) } else { text.clone() };
+            built(ResourceRecord::builder().value(value).build())
+        };
+        let values = spec.records.iter().flatten().map(value).collect::<CloudResult<_>>()?;
+        builder = builder.set_ttl(spec.ttl.or_else(|| live?.ttl)).set_resource_records(Some(values));
+    }
+    built(builder.build())
+}
+
+impl Kind for RecordSet {
+    const NAME: &'static str = "route53.RecordSet";
+    const REPLACE_ON: &'static [&'static str] = &["/hosted_zone_id", "/name", "/type", "/set_identifier"];
+    const HOLDS: &'static [&'static str] = &["/hosted_zone_id", "/alias_target", "/records", "/health_check_id"];
+    // A name can lead to what is not in service yet: a distribution, a load balancer.
+    const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &["/alias_target", "/records", "/name", "/type"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["route53:ListResourceRecordSets"],
+        create: &["route53:ChangeResourceRecordSets"],
+        update: &["route53:ChangeResourceRecordSets"],
+        delete: &["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
+    };
+    // Five calls a second are what an account has, for all of its zones.
+    const TIMING: Timing = Timing::seconds(1, 1, 1, 600);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            hosted_zone_id: "Z0123456789EXAMPLE".into(),
+            name: "www.prod.example.com".into(),
+            r#type: "A".into(),
+            ttl: Some(300),
+            records: Some(BTreeSet::from(["192.0.2.1".into()])),
+            alias_target: None,
+            set_identifier: Some("blue".into()),
+            weight: Some(10),
+            failover: None,
+            region: None,
+            health_check_id: None,
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/name", json!("*.prod.example.com")),
+            ("/type", json!("TXT")),
+            ("/ttl", json!(60)),
+            ("/records", json!(["192.0.2.1", "192.0.2.2"])),
+            ("/weight", json!(20)),
+            ("/set_identifier", json!("green")),
+            ("/health_check_id", json!("01234567-89ab-cdef-0123-4567example1")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let wrong = |path: &str, message: &str| Err(SpecError::new(path, message));
+        match (&spec.records, &spec.alias_target, spec.ttl) {
+            (Some(_), Some(_), _) | (None, None, _) => {
+                return wrong("/records", "takes either values here or an `alias_target`");
+            }
+            (Some(records), None, _) if records.is_empty() => {
+                return wrong("/records", "takes at least one value");
+            }
+            (Some(_), None, None) => return wrong("/ttl", "is needed with `records`"),
+            (None, Some(_), Some(_)) => return wrong("/ttl", "is not for an alias"),
+            _ => {}
+        }
+        let in_quotes = |text: &&String| text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+        if is_text(&spec.r#type) && spec.records.iter().flatten().any(|text| in_quotes(&text)) {
+            return wrong("/records", "takes the bare text, without quotes");
+        }
+        let routings = [spec.weight.is_some(), spec.failover.is_some(), spec.region.is_some()];
+        let routings = routings.iter().filter(|stated| **stated).count();
+        if routings > 1 {
+            return wrong("/weight", "does not go together with `failover` or `region`");
+        }
+        if (routings == 1) != spec.set_identifier.is_some() {
+            return wrong("/set_identifier", "goes together with `weight`, `failover` or `region`");
+        }
+        if spec.weight.is_some_and(|weight| !(0..=255).contains(&weight)) {
+            return wrong("/weight", "is not between 0 and 255");
+        }
+        if spec.failover.as_ref().is_some_and(|role| !["PRIMARY", "SECONDARY"].contains(&role.as_str())) {
+            return wrong("/failover", "is `PRIMARY` or `SECONDARY`");
+        }
+        if spec.r#type != spec.r#type.to_ascii_uppercase() {
+            return wrong("/type", "is written in capital letters");
+        }
+        Ok(())
+    }
+
+    /// Another name or zone is no obstacle to the new one; another type or set identifier may be.
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        if live.name != desired.name || live.hosted_zone_id != desired.hosted_zone_id {
+            return Replace::CreateFirst;
+        }
+        Replace::DeleteFirst
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, natural).await
+    }
+
+    /// One listing of each zone serves all of its records.
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let zones: BTreeSet<&str> = ids.iter().map(zone_of).collect();
+        let found = try_join_all(zones.into_iter().map(|zone| async move {
+            let records = records::read(cloud, zone, None).await?.unwrap_or_default();
+            Ok::<_, CloudError>(records.iter().map(|record| live(zone, record)).collect::<Vec<_>>())
+        }));
+        let mut found: HashMap<Id, Live<Self>> =
+            found.await?.into_iter().flatten().map(|live| (live.id.clone(), live)).collect();
+        Ok(ids.iter().map(|id| found.remove(id)).collect())
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        let record = build(spec, None)?;
+        records::change(cloud, &spec.hosted_zone_id, ChangeAction::Create, vec![record]).await?;
+        Ok(natural(spec))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        let record = build(spec, Some(&live.spec))?;
+        records::change(cloud, &spec.hosted_zone_id, ChangeAction::Upsert, vec![record]).await
+    }
+
+    /// A deletion has to name everything exactly as it is, so it is read just before.
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let zone = live.spec.hosted_zone_id.as_str();
+        let key = key(&live.spec);
+        let found = records::read(cloud, zone, Some(&key)).await?.unwrap_or_default();
+        let mine: Vec<_> = found.into_iter().filter(|record| Key::of(record) == key).collect();
+        if mine.is_empty() {
+            return Ok(());
+        }
+        let result = records::change(cloud, zone, ChangeAction::Delete, mine).await;
+        // The zone may have gone with its records.
+        result.or_else(|error| if error.class == Class::NotFound { Ok(()) } else { Err(error) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_route53::operation::change_resource_record_sets::ChangeResourceRecordSetsOutput;
+    use aws_sdk_route53::operation::list_resource_record_sets::ListResourceRecordSetsOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn page(records: Vec<ResourceRecordSet>) -> ListResourceRecordSetsOutput {
+        let builder = ListResourceRecordSetsOutput::builder().set_resource_record_sets(Some(records));
+        builder.is_truncated(false).max_items(300).build().unwrap()
+    }
+
+    #[test]
+    fn what_is_sent_is_what_is_read() {
+        let alias = AliasTarget {
+            dns_name: "d1.cloudfront.net".into(),
+            hosted_zone_id: "Z2FDTNDATAQYW2".into(),
+            evaluate_target_health: false,
+        };
+        let simple = Spec { set_identifier: None, weight: None, ..RecordSet::example() };
+        let alias = Spec { ttl: None, records: None, alias_target: Some(alias), ..simple.clone() };
+        let text = Spec {
+            r#type: "TXT".into(),
+            records: Some(BTreeSet::from(["v=spf1 -all".into()])),
+            ..simple.clone()
+        };
+        for spec in [RecordSet::example(), simple, alias, text] {
+            assert!(RecordSet::check(&spec).is_ok());
+            let read = live(&spec.hosted_zone_id, &build(&spec, None).unwrap());
+            assert_eq!((read.id, read.spec.clone()), (natural(&spec), spec));
+        }
+    }
+
+    #[test]
+    fn becoming_an_alias_leaves_the_values_behind() {
+        let old = RecordSet::example();
+        let target = AliasTarget {
+            dns_name: "x.example.com".into(),
+            hosted_zone_id: "Z1".into(),
+            evaluate_target_health: true,
+        };
+        let desired = Spec { ttl: None, records: None, alias_target: Some(target), ..old.clone() };
+        let record = build(&desired, Some(&old)).unwrap();
+        assert!(record.ttl().is_none() && record.resource_records().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_deletion_names_the_record_as_it_is() {
+        let record = build(&RecordSet::example(), None).unwrap();
+        let listed = record.clone();
+        let list = mock!(aws_sdk_route53::Client::list_resource_record_sets)
+            .then_output(move || page(vec![listed.clone()]));
+        let change = mock!(aws_sdk_route53::Client::change_resource_record_sets)
+            .match_requests(move |request| {
+                let changes = request.change_batch().map(|batch| batch.changes()).unwrap_or_default();
+                changes.iter().all(|change| {
+                    *change.action() == ChangeAction::Delete && change.resource_record_set() == Some(&record)
+                })
+            })
+            .then_output(|| ChangeResourceRecordSetsOutput::builder().build());
+        let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&list, &change]);
+        let cloud = Cloud { route53: client, ..cloud() };
+        let object = live("Z1", &build(&RecordSet::example(), None).unwrap());
+        RecordSet::delete(&cloud, &object).await.unwrap();
+        assert_eq!(change.num_calls(), 1);
+    }
+}

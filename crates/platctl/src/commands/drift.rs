@@ -1,0 +1,29 @@
+//! `platctl drift`
+
+use std::path::Path;
+
+use platctl_engine::drift::{drift, unsettled};
+use platctl_engine::observe::observe;
+
+use super::plan::region_of;
+use crate::cli::Global;
+use crate::cloud::{Site, stack_name, store};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render;
+
+/// Compares live AWS with what was last applied. Needs no valid stack file: state alone says what was.
+pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -> Result<Exit, CliError> {
+    let name = stack_name(path, global)?;
+    let state = store(&name, global).read()?.state;
+    if state.resources.is_empty() {
+        render::nothing_there(&name, global);
+        return Ok(Exit::Done);
+    }
+    let site = Site::connect(&name, region_of(&state).as_deref(), global).await?;
+    site.guard(None, &state)?;
+    let observed = observe(&state, None, &*site.aws).await?;
+    let drifts = drift(&state, &observed, &*site.aws);
+    render::drift::show(&drifts, &unsettled(&state), &state, global);
+    Ok(if detailed_exitcode && !drifts.is_empty() { Exit::Changes } else { Exit::Done })
+}

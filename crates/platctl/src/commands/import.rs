@@ -1,0 +1,39 @@
+//! `platctl import`
+
+use std::path::Path;
+
+use platctl_engine::Id;
+use platctl_engine::import::import;
+
+use super::apply::open;
+use crate::cli::Global;
+use crate::cloud::{Site, load};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::render;
+
+/// Makes an existing object stand for a declared resource. Writes state only.
+pub(crate) async fn run(path: &Path, address: &str, id: &str, global: &Global) -> Result<Exit, CliError> {
+    let stack = load(path, global)?;
+    let site = Site::connect(stack.name(), stack.region(), global).await?;
+    let graph = site.graph(&stack).await?;
+    let entry = graph.get(address).ok_or_else(|| {
+        CliError::other(format!(
+            "{} declares no `{address}`: declare it first, then import what it stands for",
+            path.display()
+        ))
+    })?;
+    let session = open(&site, "import", global).await?;
+    site.guard(stack.account(), &session.state())?;
+    let result = import(&entry.node, &Id::from(id), &session, &*site.aws).await;
+    session.finish().await?;
+    result.map_err(|error| CliError::other(format!("{error}; nothing was changed")))?;
+    render::line(
+        &format!(
+            "{address} stands for {id} now. `platctl plan {}` shows what the next apply changes.",
+            path.display()
+        ),
+        global,
+    );
+    Ok(Exit::Done)
+}

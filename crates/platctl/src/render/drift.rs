@@ -1,0 +1,66 @@
+//! What moved away from what was last applied.
+
+use std::fmt::Write;
+
+use platctl_engine::drift::{Drift, Field, What};
+use platctl_engine::state::State;
+use platctl_engine::{Address, Changes};
+use serde_json::{Value, json};
+
+use super::value::{clean, inline, path};
+use super::{Paint, json_line, raw};
+use crate::cli::Global;
+
+/// Every drift, and what drift cannot be told of.
+pub(crate) fn show(drifts: &[Drift], unsettled: &[&Address], state: &State, global: &Global) {
+    let size = state.resources.len();
+    if global.json {
+        drifts.iter().for_each(|drift| json_line(&json!({"type": "drift", "resource": drift})));
+        json_line(&json!({
+            "type": "drifts", "stack": state.stack, "resources": size, "drifted": drifts.len(), "unsettled": unsettled,
+        }));
+        return;
+    }
+    raw(&text(drifts, unsettled, size, Paint::stdout(global)));
+}
+
+fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> String {
+    let mut text = String::new();
+    for drift in drifts {
+        let symbol = if drift.what == What::Gone { paint.remove("-") } else { paint.change("~") };
+        let address = paint.bold(drift.address.as_str());
+        let _ = writeln!(text, "  {symbol} {address}  {}  {}", drift.kind, clean(drift.id.as_str()));
+        match &drift.what {
+            What::Gone => text.push_str("      gone: it was deleted outside of platctl\n"),
+            What::Failed { why } => {
+                let _ = writeln!(text, "      it ended in a failed state: {}", clean(why));
+            }
+            What::Changed { fields } => fields.iter().for_each(|field| text.push_str(&line(field))),
+        }
+        text.push('\n');
+    }
+    for address in unsettled {
+        let _ = writeln!(text, "  {address}: an interrupted run left it open; the next apply settles it\n");
+    }
+    let verdict = match drifts.len() {
+        0 => format!("{} AWS is what was last applied ({size} resources).", paint.bold("No drift.")),
+        count => format!(
+            "{} {count} of {size} resources. `platctl apply` puts them right; to keep what is there, write it into \
+             the stack file.",
+            paint.bold("Drift:")
+        ),
+    };
+    text + &verdict + "\n"
+}
+
+fn line(field: &Field) -> String {
+    if field.path == Changes::OWNER {
+        return "      its ownership tags are not what they were\n".to_owned();
+    }
+    let show = |value: &Option<Value>| match value {
+        None => "(none)".to_owned(),
+        Some(_) if field.sensitive => "(sensitive)".to_owned(),
+        Some(value) => inline(value),
+    };
+    format!("      {}  was {}, is {}\n", path(&field.path), show(&field.applied), show(&field.live))
+}
