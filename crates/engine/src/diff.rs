@@ -169,6 +169,14 @@ mod tests {
     }
 
     #[test]
+    fn of_attributes_only_those_that_are_stated_count() {
+        let live = json!({"attributes": {"a": "1", "b": "2"}});
+        let got =
+            changes(json!({"attributes": {"a": "x"}}), live, json!({"attributes": {"a": "x", "b": "2"}}));
+        assert_eq!(got, [r#"/attributes/a "1" "x""#]);
+    }
+
+    #[test]
     fn a_dropped_tag_that_is_gone_already_is_no_change() {
         assert!(changes(json!({"tags": {}}), json!({"tags": {}}), json!({"tags": {"old": "2"}})).is_empty());
     }

@@ -34,7 +34,7 @@ macro_rules! services {
     };
 }
 
-services! { cloudfront, ec2, iam, kms, logs, route53, s3 }
+services! { acm, cloudfront, ec2, elbv2, iam, kms, logs, route53, s3, wafv2 }
 
 #[test]
 fn every_service_is_tried() {
@@ -75,6 +75,7 @@ impl Trial<'_> {
         let mut subject = placeholders::referring(spec, &self.sample.facts, &mut resources);
         subject["kind"] = self.sample.facts.name.into();
         resources.insert(SUBJECT.into(), subject);
+        placeholders::accompany(SUBJECT, self.sample.facts.name, &mut resources);
         let stack = json!({
             "stack": "conformance", "region": crate::world::REGION, "protect": protect, "resources": resources,
         });

@@ -104,7 +104,86 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "health_check",
         &[],
     ),
+    one(
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/example/0123456789abcdef",
+        "elbv2.LoadBalancer",
+        "arn",
+        "balancer",
+        &[("/name", r#""example""#)],
+    ),
+    one(
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/other/0123456789abcdef",
+        "elbv2.LoadBalancer",
+        "arn",
+        "balancer_1",
+        &[("/name", r#""other""#)],
+    ),
+    one(
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/example/0123456789abcdef",
+        "elbv2.TargetGroup",
+        "arn",
+        "targets",
+        &[("/name", r#""example""#)],
+    ),
+    one(
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/example/0123456789abcdef/0123456789abcdef",
+        "elbv2.Listener",
+        "arn",
+        "listener",
+        &[],
+    ),
+    one(
+        "arn:aws:acm:eu-west-1:123456789012:certificate/example",
+        "acm.Certificate",
+        "arn",
+        "certificate",
+        &[],
+    ),
+    one(
+        "arn:aws:acm:eu-west-1:123456789012:certificate/other",
+        "acm.Certificate",
+        "arn",
+        "certificate_1",
+        &[("/domain_name", r#""other.prod.example.com""#), ("/subject_alternative_names", "null")],
+    ),
+    one(
+        "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/example/01234567",
+        "wafv2.WebAcl",
+        "arn",
+        "acl",
+        &[("/name", r#""example""#)],
+    ),
+    one(
+        "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/other/01234567",
+        "wafv2.WebAcl",
+        "arn",
+        "acl_1",
+        &[("/name", r#""other""#)],
+    ),
 ];
+
+/// What a resource of some kind needs beside it to become ready: its kind, another one, and that one's spec, in which
+/// `SELF` is the resource.
+const COMPANIONS: &[(&str, &str, &str)] = &[(
+    "acm.Certificate",
+    "route53.RecordSet",
+    r#"{
+        "hosted_zone_id": "Z0123456789EXAMPLE", "type": "CNAME", "ttl": 60,
+        "name": "${SELF.validation_record_name}", "records": ["${SELF.validation_record_value}"]
+    }"#,
+)];
+
+/// Adds what a resource of this kind and name needs beside it.
+pub(super) fn accompany(name: &str, kind: &str, resources: &mut Map<String, Value>) {
+    for (_, companion, spec) in COMPANIONS.iter().filter(|(of, ..)| *of == kind) {
+        let sample = samples().into_iter().find(|sample| sample.facts.name == *companion);
+        let sample = sample.unwrap_or_else(|| panic!("{companion} is not registered"));
+        let spec: Value = serde_json::from_str(&spec.replace("SELF", name)).expect("JSON");
+        let mut spec = referring(&spec, &sample.facts, resources);
+        spec["kind"] = (*companion).into();
+        resources.insert(format!("{name}_companion"), spec);
+    }
+}
 
 /// The spec with references in place of made-up names. What they refer to is added to the resources.
 pub(super) fn referring(spec: &Value, subject: &Facts, resources: &mut Map<String, Value>) -> Value {
@@ -156,4 +235,5 @@ fn prerequisite(placeholder: &Placeholder, resources: &mut Map<String, Value>) {
     let mut spec = referring(&spec, &sample.facts, resources);
     spec["kind"] = placeholder.kind.into();
     resources.insert(placeholder.name.into(), spec);
+    accompany(placeholder.name, placeholder.kind, resources);
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateOptions, CertificateStatus, CertificateTransparencyLoggingPreference,
-    DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag, ValidationMethod,
+    CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag,
+    ValidationMethod,
 };
 use futures::future::try_join_all;
 use platctl_engine::{
@@ -52,9 +52,6 @@ pub struct Spec<S: Stage = Resolved> {
     /// `RSA_2048`, `EC_prime256v1` or `EC_secp384r1`. AWS's default is `RSA_2048`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_algorithm: Option<String>,
-    /// Whether it is listed publicly, without which browsers do not trust it: `ENABLED` or `DISABLED`. AWS's default is `ENABLED`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub certificate_transparency_logging_preference: Option<String>,
     /// Tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
@@ -131,13 +128,11 @@ fn live(found: &CertificateDetail, tags: Tags, owner: Option<Owner>) -> Option<L
     let first = records.as_ref().and_then(|_| {
         options.iter().find(|option| Domain::from(option.domain_name()) == domain).and_then(record)
     });
-    let listed = found.options().and_then(|all| all.certificate_transparency_logging_preference());
     let spec = Spec {
         domain_name: domain,
         subject_alternative_names: Some(names),
         // Requests and answers spell it differently.
         key_algorithm: found.key_algorithm().map(|key| key.as_str().replace('-', "_")),
-        certificate_transparency_logging_preference: listed.map(|listed| listed.as_str().to_owned()),
         tags,
     };
     let outputs = Outputs {
@@ -175,12 +170,6 @@ fn tag((key, value): (String, String)) -> CloudResult<Tag> {
     built.map_err(|error| CloudError::new(Class::Invalid, "acm:AddTagsToCertificate", error.to_string()))
 }
 
-fn options(spec: &Spec) -> Option<CertificateOptions> {
-    let listed = spec.certificate_transparency_logging_preference.as_deref()?;
-    let listed = CertificateTransparencyLoggingPreference::from(listed);
-    Some(CertificateOptions::builder().certificate_transparency_logging_preference(listed).build())
-}
-
 /// A token has at most 32 letters and digits.
 fn token(claim: &Claim) -> String {
     let sound: Vec<char> = claim.token.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -196,11 +185,7 @@ impl Kind for Certificate {
     const PERMISSIONS: Permissions = Permissions {
         read: &["acm:ListCertificates", "acm:DescribeCertificate", "acm:ListTagsForCertificate"],
         create: &["acm:RequestCertificate", "acm:AddTagsToCertificate"],
-        update: &[
-            "acm:UpdateCertificateOptions",
-            "acm:AddTagsToCertificate",
-            "acm:RemoveTagsFromCertificate",
-        ],
+        update: &["acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate"],
         delete: &["acm:DeleteCertificate"],
     };
     const TIMING: Timing = Timing::seconds(120, 2, 2, 4500);
@@ -214,7 +199,6 @@ impl Kind for Certificate {
             domain_name: "prod.example.com".into(),
             subject_alternative_names: Some(BTreeSet::from(["*.prod.example.com".into()])),
             key_algorithm: Some("RSA_2048".into()),
-            certificate_transparency_logging_preference: Some("ENABLED".into()),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -222,9 +206,9 @@ impl Kind for Certificate {
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![
-            ("/domain_name", json!("*.web.prod.example.com")),
+            // What needs another record as well would wait for it forever.
+            ("/subject_alternative_names", json!([])),
             ("/key_algorithm", json!("EC_prime256v1")),
-            ("/certificate_transparency_logging_preference", json!("DISABLED")),
             ("/tags/team", json!("web")),
         ]
     }
@@ -241,11 +225,6 @@ impl Kind for Certificate {
         }
         if others.into_iter().any(|name| name.0.len() > 253 || !name.0.contains('.')) {
             return Err(SpecError::new("/subject_alternative_names", "has what is no domain name"));
-        }
-        let listed = spec.certificate_transparency_logging_preference.as_deref();
-        if listed.is_some_and(|listed| !matches!(listed, "ENABLED" | "DISABLED")) {
-            let path = "/certificate_transparency_logging_preference";
-            return Err(SpecError::new(path, "is neither `ENABLED` nor `DISABLED`"));
         }
         Ok(())
     }
@@ -288,7 +267,6 @@ impl Kind for Certificate {
             .validation_method(ValidationMethod::Dns)
             .set_subject_alternative_names((!names.is_empty()).then_some(names))
             .set_key_algorithm(spec.key_algorithm.as_deref().map(KeyAlgorithm::from))
-            .set_options(options(spec))
             .idempotency_token(token(claim))
             .set_tags(Some(tags));
         let answer = call.send().await.map_err(|e| cloud_error("acm:RequestCertificate", e))?;
@@ -298,15 +276,11 @@ impl Kind for Certificate {
     async fn update(
         cloud: &Cloud,
         live: &Live<Self>,
-        spec: &Spec,
+        _: &Spec,
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
         let arn = live.id.as_str();
-        if changes.touch("/certificate_transparency_logging_preference") {
-            let call = cloud.acm.update_certificate_options().certificate_arn(arn).set_options(options(spec));
-            call.send().await.map_err(|e| cloud_error("acm:UpdateCertificateOptions", e))?;
-        }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;

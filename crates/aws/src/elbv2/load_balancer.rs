@@ -200,7 +200,6 @@ impl Kind for LoadBalancer {
         use serde_json::json;
         vec![
             ("/name", json!("prod-api")),
-            ("/scheme", json!("internet-facing")),
             ("/security_group_ids", json!(["sg-0123456789abcdef1"])),
             ("/ip_address_type", json!("dualstack")),
             ("/attributes/idle_timeout.timeout_seconds", json!("120")),

@@ -169,3 +169,18 @@ async fn a_secret_is_remembered_as_a_fingerprint_and_sent_again_when_it_changes(
     let plan = lab.plan(Some(graph(&declared("changed"), &lab.cloud))).await;
     assert!(plan.step("n").unwrap().changes[0].sensitive);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_is_content_with_accepted_waits_until_its_output_is_known() {
+    let lab = Lab::new();
+    lab.cloud.world.lock().unwrap().settle = 4;
+    lab.cloud.world.lock().unwrap().late = true;
+    let declared = [
+        ("pending", "toy.Token", json!({"size": 1})),
+        ("record", "toy.Tags", json!({"size": 1, "hint": {"$ref": "pending.early"}})),
+    ];
+    lab.apply(graph(&declared, &lab.cloud)).await;
+    let things = lab.cloud.things();
+    let record = things.values().find(|thing| thing.kind == "toy.Tags").unwrap();
+    assert!(record.spec["hint"].as_str().unwrap().starts_with("early-"));
+}

@@ -30,6 +30,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         content_with_accepted: &["/hint"],
         holds: &["/uses"],
         shared_maps: &["/tags"],
+        stated_maps: &["/attributes"],
         outputs: &["id", "early"],
         identity,
         tagged: name != "toy.Plain",
@@ -201,13 +202,15 @@ impl AnyKind for FakeKind {
         Box::pin(async move {
             let mut world = self.cloud.world.lock().unwrap();
             world.reads += 1;
+            let late = world.late;
             let mut see = |id: &Id| {
                 let thing = world.things.get_mut(id)?;
                 let phase = if thing.settling > 0 { Phase::Settling("pending".into()) } else { Phase::Ready };
                 thing.settling = thing.settling.saturating_sub(1);
                 let mut spec = thing.spec.clone();
                 spec.as_object_mut().unwrap().remove("secret");
-                let outputs = json!({"id": id, "early": format!("early-{id}")});
+                let known = !late || thing.settling < 2;
+                let outputs = json!({"id": id, "early": known.then(|| format!("early-{id}"))});
                 Some(AnyLive { id: id.clone(), spec, outputs, owner: thing.owner.clone(), phase })
             };
             Ok(ids.iter().map(&mut see).collect())

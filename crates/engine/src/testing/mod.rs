@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub reads: usize,
     pub fault: Option<(usize, When, Fault)>,
     pub settle: u32,
+    /// Whether the early output of a new thing is not known at once.
+    pub late: bool,
 }
 
 /// The fake provider: every toy kind over one world.

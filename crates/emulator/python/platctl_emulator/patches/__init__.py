@@ -1,11 +1,13 @@
 """Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
 
-from . import ec2, kms, s3, serializer
+from . import acm, ec2, elbv2, kms, s3, serializer
 
 
 def apply(profile):
     """Applies all, once, before the first call."""
+    acm.apply()
     ec2.apply(profile)
+    elbv2.apply()
     kms.apply()
     s3.apply()
     serializer.apply()

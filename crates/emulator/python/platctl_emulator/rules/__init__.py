@@ -2,9 +2,11 @@
 
 from .registry import AFTER, BEFORE, QUOTAS
 from . import (  # noqa: F401  (they register)
+    acm,
     addresses,
     cloudfront,
     distributions,
+    elbv2,
     endpoints,
     health_checks,
     iam,
@@ -15,6 +17,7 @@ from . import (  # noqa: F401  (they register)
     route53,
     security_groups,
     vpc_origins,
+    wafv2,
 )
 
 

@@ -2,6 +2,8 @@
 
 import copy
 
+from moto.backends import get_backend
+
 from ..answers import Refused, result
 from ..backends import backend
 from ..timeline import TIMELINE
@@ -122,8 +124,7 @@ def judged(call, config, but=None):
 
 def web_acl(call, arn):
     """Whether there is one of this ARN."""
-    known = backend(call, "wafv2")
-    return any(acl.arn == arn for acl in list(getattr(known, "wacls", {}).values()))
+    return arn in get_backend("wafv2")[call.account]["global"].wacls
 
 
 def judge_origin(call, origin):
