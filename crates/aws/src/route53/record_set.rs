@@ -176,7 +176,8 @@ fn build(spec: &Spec, live: Option<&Spec>) -> CloudResult<ResourceRecordSet> {
 impl Kind for RecordSet {
     const NAME: &'static str = "route53.RecordSet";
     const REPLACE_ON: &'static [&'static str] = &["/hosted_zone_id", "/name", "/type", "/set_identifier"];
-    const HOLDS: &'static [&'static str] = &["/hosted_zone_id", "/alias_target", "/records", "/health_check_id"];
+    const HOLDS: &'static [&'static str] =
+        &["/hosted_zone_id", "/alias_target", "/records", "/health_check_id"];
     // A name can lead to what is not in service yet: a distribution, a load balancer.
     const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &["/alias_target", "/records", "/name", "/type"];
     const SHARED_MAPS: &'static [&'static str] = &[];

@@ -2,6 +2,8 @@
 
 import copy
 
+from moto.backends import get_backend
+
 from ..answers import Refused, result
 from ..backends import backend
 from ..timeline import TIMELINE
@@ -122,8 +124,8 @@ def judged(call, config, but=None):
 
 def web_acl(call, arn):
     """Whether there is one of this ARN."""
-    known = backend(call, "wafv2")
-    return any(acl.arn == arn for acl in list(getattr(known, "wacls", {}).values()))
+    regions = get_backend("wafv2")[call.account]
+    return any(arn in regions[region].wacls for region in ("aws", "us-east-1") if region in regions)
 
 
 def judge_origin(call, origin):
