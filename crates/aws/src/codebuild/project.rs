@@ -3,8 +3,8 @@
 use aws_sdk_codebuild::types::{Project as Described, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved, SpecError,
-    Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -212,7 +212,9 @@ impl Kind for Project {
                 }],
             },
             service_role: "arn:aws:iam::123456789012:role/example".into(),
-            encryption_key: Some("arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into()),
+            encryption_key: Some(
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+            ),
             timeout_in_minutes: 30,
             logs: Some(Logs { group_name: "/example/builds".into(), stream_name: Some("build".into()) }),
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -248,7 +250,9 @@ impl Kind for Project {
         if !(5..=2160).contains(&spec.timeout_in_minutes) {
             return Err(SpecError::new("/timeout_in_minutes", "is not from 5 to 2160"));
         }
-        let secret = |name: &str| ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY"].iter().any(|word| name.contains(word));
+        let secret = |name: &str| {
+            ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY"].iter().any(|word| name.contains(word))
+        };
         for (number, variable) in spec.environment.environment_variables.iter().enumerate() {
             if variable.kind == "PLAINTEXT" && secret(&variable.name.to_ascii_uppercase()) {
                 let path = format!("/environment/environment_variables/{number}/type");

@@ -1,9 +1,9 @@
 //! The parts of a project, as AWS takes and answers them.
 
 use aws_sdk_codebuild::types::{
-    ArtifactsType, CloudWatchLogsConfig, ComputeType, EnvironmentType, EnvironmentVariable, EnvironmentVariableType,
-    LogsConfig, LogsConfigStatusType, Project as Described, ProjectArtifacts, ProjectEnvironment, ProjectSource,
-    SourceType,
+    ArtifactsType, CloudWatchLogsConfig, ComputeType, EnvironmentType, EnvironmentVariable,
+    EnvironmentVariableType, LogsConfig, LogsConfigStatusType, Project as Described, ProjectArtifacts,
+    ProjectEnvironment, ProjectSource, SourceType,
 };
 use platctl_engine::CloudResult;
 
@@ -36,7 +36,8 @@ pub(super) fn sdk_environment(environment: &Environment) -> CloudResult<ProjectE
             .build()
             .map_err(|e| invalid(OPERATION, &e))
     };
-    let variables = environment.environment_variables.iter().map(variable).collect::<CloudResult<Vec<_>>>()?;
+    let variables =
+        environment.environment_variables.iter().map(variable).collect::<CloudResult<Vec<_>>>()?;
     ProjectEnvironment::builder()
         .r#type(EnvironmentType::from(environment.kind.as_str()))
         .image(&environment.image)
@@ -62,14 +63,19 @@ pub(super) fn source(project: &Described) -> Source {
     let found = project.source();
     Source {
         kind: found.map(|source| source.r#type().as_str()).unwrap_or_default().to_owned(),
-        location: found.and_then(|source| source.location()).map(ToOwned::to_owned).filter(|text| !text.is_empty()),
+        location: found
+            .and_then(|source| source.location())
+            .map(ToOwned::to_owned)
+            .filter(|text| !text.is_empty()),
         git_clone_depth: found.and_then(|source| source.git_clone_depth()).unwrap_or_default(),
         buildspec: found.and_then(|source| source.buildspec()).map(ToOwned::to_owned),
     }
 }
 
 pub(super) fn artifacts(project: &Described) -> Artifacts {
-    Artifacts { kind: project.artifacts().map(|found| found.r#type().as_str()).unwrap_or_default().to_owned() }
+    Artifacts {
+        kind: project.artifacts().map(|found| found.r#type().as_str()).unwrap_or_default().to_owned(),
+    }
 }
 
 pub(super) fn environment(project: &Described) -> Environment {

@@ -2,8 +2,8 @@
 
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -83,7 +83,13 @@ impl Kind for Repository {
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetRepository", "codecommit:ListTagsForResource"],
-        create: &["codecommit:CreateRepository", "codecommit:TagResource", "kms:DescribeKey", "kms:Encrypt", "kms:Decrypt"],
+        create: &[
+            "codecommit:CreateRepository",
+            "codecommit:TagResource",
+            "kms:DescribeKey",
+            "kms:Encrypt",
+            "kms:Decrypt",
+        ],
         update: &[
             "codecommit:UpdateRepositoryDescription",
             "codecommit:UpdateRepositoryEncryptionKey",
@@ -102,7 +108,9 @@ impl Kind for Repository {
         Spec {
             repository_name: "example".into(),
             repository_description: Some("The code of an example".into()),
-            kms_key_id: Some("arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into()),
+            kms_key_id: Some(
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+            ),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -123,7 +131,10 @@ impl Kind for Repository {
         if sound {
             return Ok(());
         }
-        Err(SpecError::new("/repository_name", "takes 1 to 100 letters, digits and . _ -, and does not end with .git"))
+        Err(SpecError::new(
+            "/repository_name",
+            "takes 1 to 100 letters, digits and . _ -, and does not end with .git",
+        ))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

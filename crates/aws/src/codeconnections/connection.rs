@@ -3,8 +3,8 @@
 use aws_sdk_codeconnections::types::{ProviderType, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,7 +71,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
     };
     let status = found.connection_status().map(|status| status.as_str()).unwrap_or_default();
     // Waiting for a person would be waiting for ever.
-    let phase = if status == "ERROR" { Phase::Failed("the connection is in error".into()) } else { Phase::Ready };
+    let phase =
+        if status == "ERROR" { Phase::Failed("the connection is in error".into()) } else { Phase::Ready };
     let outputs = Outputs { arn: id.as_str().into(), connection_status: status.to_owned() };
     Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
 }
@@ -115,7 +116,8 @@ impl Kind for Connection {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let pages: Result<Vec<_>, _> = cloud.codeconnections.list_connections().into_paginator().send().collect().await;
+        let pages: Result<Vec<_>, _> =
+            cloud.codeconnections.list_connections().into_paginator().send().collect().await;
         let pages = pages.map_err(|e| cloud_error("codeconnections:ListConnections", e))?;
         let all = pages.into_iter().flat_map(|page| page.connections.unwrap_or_default());
         let arns = all.filter_map(|connection| connection.connection_arn);
@@ -156,7 +158,8 @@ impl Kind for Connection {
             call.send().await.map_err(|e| cloud_error("codeconnections:TagResource", e))?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.codeconnections.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call =
+                cloud.codeconnections.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
             call.send().await.map_err(|e| cloud_error("codeconnections:UntagResource", e))?;
         }
         Ok(())

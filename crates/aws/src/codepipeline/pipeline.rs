@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_codepipeline::types::Tag;
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -239,7 +239,10 @@ impl Kind for Pipeline {
             output_artifacts: vec!["source".into()],
             ..action("Source", "Source", "CodeCommit")
         };
-        let approve = Action { configuration: pairs(&[("CustomData", "Release?")]), ..action("Approve", "Approval", "Manual") };
+        let approve = Action {
+            configuration: pairs(&[("CustomData", "Release?")]),
+            ..action("Approve", "Approval", "Manual")
+        };
         Spec {
             name: "example".into(),
             pipeline_type: v2(),
@@ -279,12 +282,18 @@ impl Kind for Pipeline {
         for (number, stage) in spec.stages.iter().enumerate() {
             let source = stage.actions.iter().all(|action| action.category == "Source");
             if (number == 0) != source {
-                return Err(SpecError::new(format!("/stages/{number}"), "has sources exactly when it is the first one"));
+                return Err(SpecError::new(
+                    format!("/stages/{number}"),
+                    "has sources exactly when it is the first one",
+                ));
             }
             for (at, action) in stage.actions.iter().enumerate() {
                 if let Some(missing) = action.input_artifacts.iter().find(|name| !made.contains(*name)) {
                     let path = format!("/stages/{number}/actions/{at}/input_artifacts");
-                    return Err(SpecError::new(path, format!("names `{missing}`, which nothing has made by then")));
+                    return Err(SpecError::new(
+                        path,
+                        format!("names `{missing}`, which nothing has made by then"),
+                    ));
                 }
             }
             made.extend(stage.actions.iter().flat_map(|action| action.output_artifacts.clone()));

@@ -1,10 +1,11 @@
 //! A pipeline's structure, as AWS takes and answers it.
 
 use aws_sdk_codepipeline::types::{
-    ActionCategory, ActionDeclaration, ActionOwner, ActionTypeId, ArtifactStore as SdkStore, ArtifactStoreType,
-    EncryptionKey, EncryptionKeyType, ExecutionMode, GitBranchFilterCriteria, GitConfiguration, GitFilePathFilterCriteria,
-    GitPushFilter, InputArtifact, OutputArtifact, PipelineDeclaration, PipelineTriggerDeclaration,
-    PipelineTriggerProviderType, PipelineType, StageDeclaration,
+    ActionCategory, ActionDeclaration, ActionOwner, ActionTypeId, ArtifactStore as SdkStore,
+    ArtifactStoreType, EncryptionKey, EncryptionKeyType, ExecutionMode, GitBranchFilterCriteria,
+    GitConfiguration, GitFilePathFilterCriteria, GitPushFilter, InputArtifact, OutputArtifact,
+    PipelineDeclaration, PipelineTriggerDeclaration, PipelineTriggerProviderType, PipelineType,
+    StageDeclaration,
 };
 use platctl_engine::CloudResult;
 
@@ -59,10 +60,14 @@ fn action(action: &Action) -> CloudResult<ActionDeclaration> {
         .set_namespace(action.namespace.clone())
         .set_role_arn(action.role_arn.as_ref().map(ToString::to_string));
     for name in &action.input_artifacts {
-        builder = builder.input_artifacts(InputArtifact::builder().name(name).build().map_err(|e| invalid(OPERATION, &e))?);
+        builder = builder.input_artifacts(
+            InputArtifact::builder().name(name).build().map_err(|e| invalid(OPERATION, &e))?,
+        );
     }
     for name in &action.output_artifacts {
-        builder = builder.output_artifacts(OutputArtifact::builder().name(name).build().map_err(|e| invalid(OPERATION, &e))?);
+        builder = builder.output_artifacts(
+            OutputArtifact::builder().name(name).build().map_err(|e| invalid(OPERATION, &e))?,
+        );
     }
     builder.build().map_err(|e| invalid(OPERATION, &e))
 }

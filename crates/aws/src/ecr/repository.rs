@@ -1,12 +1,13 @@
 //! `ecr.Repository`
 
 use aws_sdk_ecr::types::{
-    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability, Repository as Described, Tag,
+    EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
+    Repository as Described, Tag,
 };
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -106,7 +107,9 @@ fn live(id: &Id, found: &Described, all: Tags, policy: Option<Policy>) -> Live<R
     let key = found.encryption_configuration().and_then(|encryption| encryption.kms_key());
     let spec = Spec {
         repository_name: id.to_string(),
-        image_tag_mutability: found.image_tag_mutability().map_or_else(immutable, |kind| kind.as_str().to_owned()),
+        image_tag_mutability: found
+            .image_tag_mutability()
+            .map_or_else(immutable, |kind| kind.as_str().to_owned()),
         scan_on_push: found.image_scanning_configuration().is_some_and(|scan| scan.scan_on_push()),
         kms_key: key.map(Arn::from),
         policy,
@@ -128,7 +131,13 @@ impl Kind for Repository {
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"],
-        create: &["ecr:CreateRepository", "ecr:TagResource", "kms:CreateGrant", "kms:DescribeKey", "kms:RetireGrant"],
+        create: &[
+            "ecr:CreateRepository",
+            "ecr:TagResource",
+            "kms:CreateGrant",
+            "kms:DescribeKey",
+            "kms:RetireGrant",
+        ],
         update: &[
             "ecr:PutImageTagMutability",
             "ecr:PutImageScanningConfiguration",
@@ -149,7 +158,9 @@ impl Kind for Repository {
             repository_name: "example/backend".into(),
             image_tag_mutability: immutable(),
             scan_on_push: true,
-            kms_key: Some("arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into()),
+            kms_key: Some(
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+            ),
             policy: None,
             force_delete: true,
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -176,7 +187,10 @@ impl Kind for Repository {
             && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_./".contains(&b));
         if !sound {
-            return Err(SpecError::new("/repository_name", "takes 2 to 256 lower-case letters, digits and - _ . /"));
+            return Err(SpecError::new(
+                "/repository_name",
+                "takes 2 to 256 lower-case letters, digits and - _ . /",
+            ));
         }
         if ["IMMUTABLE", "MUTABLE"].contains(&spec.image_tag_mutability.as_str()) {
             return Ok(());
@@ -223,7 +237,8 @@ impl Kind for Repository {
         let name = live.id.as_str();
         if changes.touch("/image_tag_mutability") {
             let call = cloud.ecr.put_image_tag_mutability().repository_name(name);
-            let call = call.image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()));
+            let call =
+                call.image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()));
             call.send().await.map_err(|e| cloud_error("ecr:PutImageTagMutability", e))?;
         }
         if changes.touch("/scan_on_push") {
@@ -254,7 +269,8 @@ impl Kind for Repository {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.ecr.delete_repository().repository_name(live.id.as_str()).force(live.spec.force_delete);
+        let call =
+            cloud.ecr.delete_repository().repository_name(live.id.as_str()).force(live.spec.force_delete);
         call.send().await.map(drop).map_err(|e| cloud_error("ecr:DeleteRepository", e))
     }
 }

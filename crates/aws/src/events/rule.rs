@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_eventbridge::types::{RuleState, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -109,12 +109,16 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
         other => other?,
     };
     let arn = found.arn().unwrap_or_default();
-    let ((tags, owner), targets) = futures::try_join!(tags_of(cloud, arn), targets::list(cloud, id.as_str()))?;
+    let ((tags, owner), targets) =
+        futures::try_join!(tags_of(cloud, arn), targets::list(cloud, id.as_str()))?;
     let spec = Spec {
         name: id.to_string(),
         description: found.description().unwrap_or_default().to_owned(),
         event_pattern: found.event_pattern().and_then(Document::parse),
-        schedule_expression: found.schedule_expression().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
+        schedule_expression: found
+            .schedule_expression()
+            .filter(|text| !text.is_empty())
+            .map(ToOwned::to_owned),
         enabled: found.state() != Some(&RuleState::Disabled),
         targets,
         tags,
@@ -236,7 +240,8 @@ impl Kind for Rule {
             put(cloud, spec, None).await?;
         }
         if changes.touch("/targets") {
-            let gone = live.spec.targets.iter().filter(|old| !spec.targets.iter().any(|new| new.id == old.id));
+            let gone =
+                live.spec.targets.iter().filter(|old| !spec.targets.iter().any(|new| new.id == old.id));
             targets::remove(cloud, name, gone.map(|target| target.id.clone()).collect()).await?;
             targets::put(cloud, name, &spec.targets).await?;
         }

@@ -124,7 +124,8 @@ def judged(call, config, but=None):
 
 def web_acl(call, arn):
     """Whether there is one of this ARN."""
-    return arn in get_backend("wafv2")[call.account]["global"].wacls
+    regions = get_backend("wafv2")[call.account]
+    return any(arn in regions[region].wacls for region in ("global", "us-east-1") if region in regions)
 
 
 def judge_origin(call, origin):
