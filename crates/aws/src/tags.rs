@@ -110,7 +110,8 @@ pub fn owned_by<K: Kind>(wanted: &[Wanted<K>]) -> Filter {
     filter(&format!("tag:{STACK}"), [stack])
 }
 
-/// Candidates of a kind that carries no tags and whose id is a natural key: what of it is there.
+/// Candidates of a kind whose id is a natural key: what of it is there, and whose it is by its tags if it
+/// carries any.
 ///
 /// # Errors
 /// What AWS answers.
@@ -121,10 +122,11 @@ pub async fn by_key<K: Kind<Cloud = Cloud>>(
 ) -> CloudResult<Vec<Vec<Candidate>>> {
     let ids: Vec<Option<Id>> = wanted.iter().map(|wanted| wanted.spec.as_ref().map(key)).collect();
     let known: Vec<Id> = ids.iter().flatten().cloned().collect();
-    let found: Vec<Id> =
-        K::describe(cloud, &known).await?.into_iter().flatten().map(|live| live.id).collect();
+    let found: HashMap<Id, Option<Owner>> =
+        K::describe(cloud, &known).await?.into_iter().flatten().map(|live| (live.id, live.owner)).collect();
     let candidate = |id: Option<Id>| {
-        id.filter(|id| found.contains(id)).map(|id| Candidate { id, owner: None }).into_iter().collect()
+        let owner = id.as_ref().and_then(|id| found.get(id)).cloned();
+        id.zip(owner).map(|(id, owner)| Candidate { id, owner }).into_iter().collect()
     };
     Ok(ids.into_iter().map(candidate).collect())
 }
