@@ -34,7 +34,7 @@ macro_rules! services {
     };
 }
 
-services! { ec2, iam, kms, logs, s3 }
+services! { ec2, eks, iam, kms, logs, s3 }
 
 #[test]
 fn every_service_is_tried() {

@@ -1,7 +1,8 @@
 """What AWS refuses and does beyond moto, by operation. A rule is a function of a call."""
 
 from .registry import AFTER, BEFORE, QUOTAS
-from . import addresses, endpoints, iam, kms, network, quotas, security_groups  # noqa: F401  (they register)
+from . import addresses, eks, eks_access, eks_nodes, endpoints, iam, kms  # noqa: F401  (they register)
+from . import launch_templates, network, quotas, security_groups  # noqa: F401
 
 
 def judge(call):
