@@ -1,5 +1,6 @@
 """IAM, and who may use a role."""
 
+import json
 import time
 
 from ..answers import Refused, result
@@ -101,3 +102,16 @@ def everything_is_allowed(call):
     """The local AWS denies nobody anything."""
     names = call.params.get("ActionNames") or []
     return result(call, {"EvaluationResults": [{"EvalActionName": name, "EvalDecision": "allowed"} for name in names]})
+
+
+@before("iam:CreateRole", "iam:UpdateAssumeRolePolicy")
+def trust_is_a_policy(call):
+    """moto takes any trust policy."""
+    text = call.params.get("AssumeRolePolicyDocument") or call.params.get("PolicyDocument") or ""
+    try:
+        statements = json.loads(text)["Statement"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused("MalformedPolicyDocument", "This policy contains invalid Json") from error
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if "Resource" in statement or not {"Effect", "Principal", "Action"} <= set(statement):
+            raise Refused("MalformedPolicyDocument", "Has prohibited field Resource, or lacks Effect, Principal or Action")
