@@ -34,7 +34,7 @@ macro_rules! services {
     };
 }
 
-services! { acm, cloudfront, ec2, elbv2, iam, kms, logs, route53, s3, wafv2 }
+services! { acm, cloudfront, ec2, eks, elbv2, iam, kms, logs, route53, s3, wafv2 }
 
 #[test]
 fn every_service_is_tried() {

@@ -61,6 +61,54 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "role_1",
         &[("/role_name", r#""other-example""#)],
     ),
+    one(
+        "arn:aws:iam::123456789012:role/eks-cluster",
+        "iam.Role",
+        "arn",
+        "eks_cluster",
+        &[
+            ("/role_name", r#""eks-cluster""#),
+            (
+                "/assume_role_policy_document",
+                r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "eks.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+            ),
+        ],
+    ),
+    one(
+        "arn:aws:iam::123456789012:role/eks-nodes",
+        "iam.Role",
+        "arn",
+        "eks_nodes",
+        &[
+            ("/role_name", r#""eks-nodes""#),
+            (
+                "/assume_role_policy_document",
+                r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+            ),
+        ],
+    ),
+    one(
+        "arn:aws:iam::123456789012:role/eks-fargate",
+        "iam.Role",
+        "arn",
+        "eks_fargate",
+        &[
+            ("/role_name", r#""eks-fargate""#),
+            (
+                "/assume_role_policy_document",
+                r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "eks-fargate-pods.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#,
+            ),
+        ],
+    ),
+    one("another-role", "iam.Role", "role_name", "role_1", &[("/role_name", r#""other-example""#)]),
+    one("arn:aws:iam::123456789012:policy/example", "iam.ManagedPolicy", "arn", "policy", &[]),
+    one("arn:aws:iam::123456789012:instance-profile/example", "iam.InstanceProfile", "arn", "profile", &[]),
+    one("example-instance-profile", "iam.InstanceProfile", "instance_profile_name", "profile", &[]),
+    one("arn:aws:iam::123456789012:oidc-provider/example", "iam.OidcProvider", "arn", "oidc_provider", &[]),
+    one("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE", "eks.Cluster", "oidc_issuer", "cluster", &[]),
+    one("arn:aws:eks:eu-west-1:123456789012:cluster/example", "eks.Cluster", "arn", "cluster", &[]),
+    one("example-cluster", "eks.Cluster", "name", "cluster", &[]),
+    one("lt-0123456789abcdef0", "ec2.LaunchTemplate", "launch_template_id", "template", &[]),
     one("example-role", "iam.Role", "role_name", "role", &[]),
     one(
         "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",

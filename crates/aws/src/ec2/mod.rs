@@ -3,6 +3,7 @@
 pub mod elastic_ip;
 pub mod flow_log;
 pub mod internet_gateway;
+pub mod launch_template;
 pub mod nat_gateway;
 pub mod route;
 pub mod route_table;

@@ -1,1 +1,95 @@
 //! EKS: clusters, their nodes, and who may do what with them.
+
+pub mod access_entry;
+pub mod addon;
+pub mod cluster;
+pub mod fargate_profile;
+pub mod node_group;
+pub mod pod_identity_association;
+
+use std::collections::HashMap;
+
+use platctl_engine::{Changes, Class, CloudResult, Id, Owner, Phase};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, claimed, edits, split};
+
+/// What belongs to a cluster has an id of our own: `CLUSTER|NAME`.
+pub(crate) fn id_in(cluster: &str, name: &str) -> Id {
+    Id::from(format!("{cluster}|{name}"))
+}
+
+/// The cluster and the name of such an id.
+pub(crate) fn parts(id: &Id) -> Option<(&str, &str)> {
+    id.as_str().split_once('|')
+}
+
+/// None where the thing, or its cluster, is not there.
+pub(crate) fn if_there<T>(answer: CloudResult<T>) -> CloudResult<Option<T>> {
+    match answer {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+/// Takes the tags of an answer apart.
+pub(crate) fn tags_of(tags: Option<&HashMap<String, String>>) -> (Tags, Option<Owner>) {
+    split(tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())))
+}
+
+/// The tags of a creation.
+pub(crate) fn tags_with(tags: &Tags, owner: &Owner) -> Option<HashMap<String, String>> {
+    Some(claimed(tags, owner).into_iter().collect())
+}
+
+/// The phase of a status, with what EKS says is wrong. A degraded thing works in part and may recover by
+/// itself, so it is waited for and never replaced.
+pub(crate) fn phase<'a>(
+    status: &str,
+    issues: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>,
+) -> Phase {
+    let issue = |(code, message): (Option<&str>, Option<&str>)| {
+        format!("{}: {}", code.unwrap_or("unknown"), message.unwrap_or_default())
+    };
+    let issues: Vec<String> = issues.into_iter().map(issue).collect();
+    let text =
+        if issues.is_empty() { status.to_owned() } else { format!("{status} ({})", issues.join("; ")) };
+    match status {
+        // After a failed update the old settings are in force, and the difference asks for another update.
+        "ACTIVE" | "UPDATE_FAILED" => Phase::Ready,
+        "FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => Phase::Failed(text),
+        "DELETING" => Phase::Deleting,
+        _ => Phase::Settling(text),
+    }
+}
+
+/// Writes and removes tags as the changes ask.
+pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let call = cloud.eks.tag_resource().resource_arn(arn);
+        let call = call.set_tags(Some(edits.set.into_iter().collect()));
+        call.send().await.map_err(|e| cloud_error("eks:TagResource", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.eks.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("eks:UntagResource", e))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_degraded_is_waited_for_and_what_failed_says_why() {
+        let issue = [(Some("InsufficientNumberOfReplicas"), Some("no nodes"))];
+        let text = "DEGRADED (InsufficientNumberOfReplicas: no nodes)";
+        assert_eq!(phase("DEGRADED", issue), Phase::Settling(text.into()));
+        let issue = [(Some("NodeCreationFailure"), Some("instances failed to join"))];
+        let text = "CREATE_FAILED (NodeCreationFailure: instances failed to join)";
+        assert_eq!(phase("CREATE_FAILED", issue), Phase::Failed(text.into()));
+    }
+}

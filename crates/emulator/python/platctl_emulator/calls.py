@@ -2,7 +2,7 @@
 
 import re
 from functools import cached_property, lru_cache
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
@@ -92,7 +92,7 @@ class Call:
                 "headers": request.headers,
                 "body": request.get_data(),
                 "url_path": request.path,
-                "url_params": path_params(self.backend, self.operation, request.path),
+                "url_params": path_params(self.backend, self.operation, request.raw_path),
             }
         )
 
@@ -124,8 +124,9 @@ def routed(service, request):
     query = dict(request.args)
     if "x-id" in query:
         return query["x-id"]
+    # A slash within a parameter, such as an ARN, is encoded.
     for method, path, wanted, name in routes(service):
-        if method == request.method and path.match(request.path):
+        if method == request.method and path.match(request.raw_path):
             if all(query.get(key) == value or (not value and key in query) for key, value in wanted.items()):
                 return name
     return ""
@@ -136,5 +137,5 @@ def path_params(service, operation, path):
     for _, pattern, _, name in routes(service):
         match = name == operation and pattern.match(path)
         if match:
-            return match.groupdict()
+            return {key: unquote(value) for key, value in match.groupdict().items()}
     return {}

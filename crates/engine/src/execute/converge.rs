@@ -15,8 +15,12 @@ use crate::plan::Action;
 use crate::state::{Object, Record, Verb, conceal};
 use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, Id, Owner, Phase, Replace};
 
-/// How often an update is repeated before we say that the cloud does not take it.
+/// How often an update is repeated that changes nothing of what differs, before we say that the cloud does not
+/// take it.
 const ROUNDS: u32 = 3;
+
+/// How many updates one resource takes at most: some clouds take the parts of a change one by one.
+const UPDATES: u32 = 24;
 
 /// How long a read may lag behind an update before the update is repeated.
 const LAG: Duration = Duration::from_secs(10);
@@ -141,7 +145,8 @@ impl Run {
 
     /// Waits until the object is ready, sets what differs, and verifies that nothing does any more.
     async fn sync(&self, goal: &Goal<'_>, id: &Id, mut live: Option<AnyLive>) -> Result<Id, StepError> {
-        for round in 0.. {
+        let (mut rounds, mut before) = (0, Vec::new());
+        for updates in 0.. {
             let ready = match live.take() {
                 Some(live) if live.phase == Phase::Ready => self.seen(goal, live),
                 _ => self.until_ready(goal, id).await?,
@@ -150,9 +155,11 @@ impl Run {
             let changes = self.changes(goal, &record, &ready);
             let paths = || changes.iter().map(|change| change.path.clone()).collect();
             let immutable = changes.iter().any(|change| goal.kind().replaces(change));
-            if round == ROUNDS || immutable {
+            rounds = if changes == before { rounds + 1 } else { 0 };
+            if immutable || rounds == ROUNDS || updates == UPDATES && !changes.is_empty() {
                 return Err(StepError::NotTaken { paths: paths() });
             }
+            before.clone_from(&changes);
             let Some(changes) = Changes::new(changes) else {
                 self.settled(goal, record, &ready).await?;
                 return Ok(id.clone());

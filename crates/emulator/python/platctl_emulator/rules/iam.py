@@ -1,8 +1,9 @@
 """IAM, and who may use a role."""
 
+import json
 import time
 
-from ..answers import Refused
+from ..answers import Refused, result
 from ..backends import backend
 from .registry import after, before
 
@@ -48,3 +49,69 @@ def role_is_new(call):
 def age(name):
     """For how many seconds a role has been there."""
     return time.monotonic() - _born.get(name, float("-inf"))
+
+
+@before("iam:DeletePolicy")
+def versions_are_deleted(call):
+    """Only the default version goes with its policy."""
+    policy = backend(call).managed_policies.get(call.params.get("PolicyArn"))
+    if policy is not None and len(policy.versions) > 1:
+        message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions."
+        raise Refused("DeleteConflict", message, 409)
+
+
+@before("iam:CreateServiceLinkedRole")
+def service_has_no_role(call):
+    """One for each service and suffix."""
+    params = call.params
+    path, suffix = f"/aws-service-role/{params['AWSServiceName']}/", params.get("CustomSuffix")
+    for role in backend(call).roles.values():
+        if role.path == path and (not suffix or role.name.endswith(f"_{suffix}")):
+            message = f"Service role name {role.name} has been taken in this account, please try a different suffix."
+            raise Refused("InvalidInput", message)
+
+
+def _provider(call):
+    arn = call.params.get("OpenIDConnectProviderArn")
+    provider = backend(call).open_id_providers.get(arn)
+    if provider is None:
+        raise Refused("NoSuchEntity", f"OpenIDConnect Provider not found for arn {arn}", 404)
+    return provider
+
+
+@before("iam:AddClientIDToOpenIDConnectProvider")
+def client_is_added(call):
+    """moto does not know it."""
+    provider, client = _provider(call), call.params["ClientID"]
+    if client not in provider.client_id_list:
+        provider.client_id_list.append(client)
+    return result(call, {})
+
+
+@before("iam:RemoveClientIDFromOpenIDConnectProvider")
+def client_is_removed(call):
+    """moto does not know it."""
+    provider, client = _provider(call), call.params["ClientID"]
+    if client in provider.client_id_list:
+        provider.client_id_list.remove(client)
+    return result(call, {})
+
+
+@before("iam:SimulatePrincipalPolicy")
+def everything_is_allowed(call):
+    """The local AWS denies nobody anything."""
+    names = call.params.get("ActionNames") or []
+    return result(call, {"EvaluationResults": [{"EvalActionName": name, "EvalDecision": "allowed"} for name in names]})
+
+
+@before("iam:CreateRole", "iam:UpdateAssumeRolePolicy")
+def trust_is_a_policy(call):
+    """moto takes any trust policy."""
+    text = call.params.get("AssumeRolePolicyDocument") or call.params.get("PolicyDocument") or ""
+    try:
+        statements = json.loads(text)["Statement"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused("MalformedPolicyDocument", "This policy contains invalid Json") from error
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if "Resource" in statement or not {"Effect", "Principal", "Action"} <= set(statement):
+            raise Refused("MalformedPolicyDocument", "Has prohibited field Resource, or lacks Effect, Principal or Action")

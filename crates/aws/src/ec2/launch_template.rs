@@ -1,0 +1,467 @@
+//! `ec2.LaunchTemplate`: what virtual machines are made from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_ec2::types::{
+    InstanceType, LaunchTemplateBlockDeviceMapping, LaunchTemplateBlockDeviceMappingRequest,
+    LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
+    LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateTagSpecificationRequest,
+    LaunchTemplateVersion, LaunchTemplatesMonitoringRequest, RequestLaunchTemplateData, ResourceType,
+    ResponseLaunchTemplateData, Tag, VolumeType,
+};
+use aws_smithy_types::base64;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+use crate::errors::{cloud_error, made};
+use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
+use crate::types::{Arn, SecurityGroupId};
+
+/// A template of virtual machines. Its default version is what the spec says; a change makes a new version of it and
+/// leaves the old ones.
+#[derive(Debug)]
+pub struct LaunchTemplate;
+
+/// How a machine gets at its own metadata and credentials.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetadataOptions {
+    /// `required` (only with a session's token) or `optional`. Required unless stated.
+    #[serde(default = "required")]
+    pub http_tokens: String,
+    /// How many hops away the answers go: 1 keeps them from containers. 1 unless stated.
+    #[serde(default = "one")]
+    pub http_put_response_hop_limit: i32,
+}
+
+fn required() -> String {
+    "required".into()
+}
+
+const fn one() -> i32 {
+    1
+}
+
+const fn on() -> bool {
+    true
+}
+
+fn gp3() -> String {
+    "gp3".into()
+}
+
+impl Default for MetadataOptions {
+    fn default() -> Self {
+        Self { http_tokens: required(), http_put_response_hop_limit: one() }
+    }
+}
+
+/// A disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlockDevice {
+    /// `/dev/xvda`
+    pub device_name: String,
+    /// GiB.
+    pub volume_size: i32,
+    /// `gp3` unless stated.
+    #[serde(default = "gp3")]
+    pub volume_type: String,
+    /// Whether it is encrypted. It is unless this is switched off.
+    #[serde(default = "on")]
+    pub encrypted: bool,
+    /// The key that encrypts it. Without it, the account's default key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kms_key_id: Option<Arn>,
+    /// Operations a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iops: Option<i32>,
+    /// MiB a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throughput: Option<i32>,
+    /// Whether it goes with its machine. It does unless this is switched off.
+    #[serde(default = "on")]
+    pub delete_on_termination: bool,
+}
+
+impl BlockDevice {
+    fn to_aws(&self) -> LaunchTemplateBlockDeviceMappingRequest {
+        let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
+            .volume_size(self.volume_size)
+            .volume_type(VolumeType::from(self.volume_type.as_str()))
+            .encrypted(self.encrypted)
+            .set_kms_key_id(self.kms_key_id.as_ref().map(ToString::to_string))
+            .set_iops(self.iops)
+            .set_throughput(self.throughput)
+            .delete_on_termination(self.delete_on_termination);
+        LaunchTemplateBlockDeviceMappingRequest::builder()
+            .device_name(&self.device_name)
+            .ebs(ebs.build())
+            .build()
+    }
+
+    fn from_aws(mapping: &LaunchTemplateBlockDeviceMapping) -> Option<Self> {
+        let ebs = mapping.ebs()?;
+        Some(Self {
+            device_name: mapping.device_name()?.to_owned(),
+            volume_size: ebs.volume_size().unwrap_or_default(),
+            volume_type: ebs.volume_type().map_or("gp2", VolumeType::as_str).to_owned(),
+            encrypted: ebs.encrypted().unwrap_or_default(),
+            kms_key_id: ebs.kms_key_id().map(Arn::from),
+            iops: ebs.iops(),
+            throughput: ebs.throughput(),
+            delete_on_termination: ebs.delete_on_termination().unwrap_or(true),
+        })
+    }
+}
+
+/// What a launch template is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region; 3 to 128 characters. Cannot be changed.
+    pub launch_template_name: String,
+    /// The image. EKS's node groups bring their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<S::In<String>>,
+    /// The instance type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_type: Option<String>,
+    /// The key pair for SSH.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_name: Option<String>,
+    /// Security groups. For EKS's nodes, the cluster's own has to be among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group_ids: Option<S::In<BTreeSet<SecurityGroupId>>>,
+    /// How a machine gets at its own metadata: by default only with a token, and not from containers.
+    #[serde(default)]
+    pub metadata_options: MetadataOptions,
+    /// Disks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_device_mappings: Option<S::In<Vec<BlockDevice>>>,
+    /// Whether metrics come every minute, for a charge, instead of every five.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub monitoring: Option<bool>,
+    /// What runs at the first start, as plain text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<S::In<String>>,
+    /// Tags of what is made from it, by the type of resource: `instance`, `volume`, `network-interface`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tag_specifications: Option<BTreeMap<String, Tags>>,
+    /// Tags of the template itself.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a launch template.
+    LaunchTemplate {
+        /// `lt-…`
+        LAUNCH_TEMPLATE_ID: launch_template_id: String,
+        /// Its name.
+        LAUNCH_TEMPLATE_NAME: launch_template_name: String,
+        /// The number of the version that the spec is: the latest, and the default.
+        VERSION_NUMBER: version_number: String,
+    }
+}
+
+fn data(spec: &Spec) -> RequestLaunchTemplateData {
+    let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
+        .http_tokens(LaunchTemplateHttpTokensState::from(spec.metadata_options.http_tokens.as_str()))
+        .http_put_response_hop_limit(spec.metadata_options.http_put_response_hop_limit);
+    let tagged = |(kind, tags): (&String, &Tags)| {
+        let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let specification = LaunchTemplateTagSpecificationRequest::builder().set_tags(Some(tags));
+        specification.resource_type(ResourceType::from(kind.as_str())).build()
+    };
+    let groups = spec.security_group_ids.as_ref();
+    let disks = spec.block_device_mappings.as_ref();
+    let monitoring = |enabled| LaunchTemplatesMonitoringRequest::builder().enabled(enabled).build();
+    RequestLaunchTemplateData::builder()
+        .set_image_id(spec.image_id.clone())
+        .set_instance_type(spec.instance_type.as_deref().map(InstanceType::from))
+        .set_key_name(spec.key_name.clone())
+        .set_security_group_ids(groups.map(|ids| ids.iter().map(ToString::to_string).collect()))
+        .metadata_options(metadata.build())
+        .set_block_device_mappings(disks.map(|disks| disks.iter().map(BlockDevice::to_aws).collect()))
+        .set_monitoring(spec.monitoring.map(monitoring))
+        .set_user_data(spec.user_data.as_ref().map(base64::encode))
+        .set_tag_specifications(spec.tag_specifications.as_ref().map(|map| map.iter().map(tagged).collect()))
+        .build()
+}
+
+fn spec_of(name: &str, data: &ResponseLaunchTemplateData, tags: Tags) -> Spec {
+    let metadata = data.metadata_options();
+    let tokens = metadata.and_then(|options| options.http_tokens());
+    let tagged = data.tag_specifications().iter().filter_map(|specification| {
+        Some((specification.resource_type()?.as_str().to_owned(), split_ec2(specification.tags()).0))
+    });
+    let decoded = |text: &str| base64::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    Spec {
+        launch_template_name: name.to_owned(),
+        image_id: data.image_id().map(ToOwned::to_owned),
+        instance_type: data.instance_type().map(|kind| kind.as_str().to_owned()),
+        key_name: data.key_name().map(ToOwned::to_owned),
+        security_group_ids: Some(
+            data.security_group_ids().iter().map(|id| SecurityGroupId::from(id.as_str())).collect(),
+        ),
+        metadata_options: MetadataOptions {
+            http_tokens: tokens.map_or("optional", |tokens| tokens.as_str()).to_owned(),
+            http_put_response_hop_limit: metadata
+                .and_then(|options| options.http_put_response_hop_limit())
+                .unwrap_or(1),
+        },
+        block_device_mappings: Some(
+            data.block_device_mappings().iter().filter_map(BlockDevice::from_aws).collect(),
+        ),
+        monitoring: Some(data.monitoring().and_then(|monitoring| monitoring.enabled()).unwrap_or_default()),
+        user_data: data.user_data().and_then(decoded),
+        tag_specifications: Some(tagged.collect()),
+        tags,
+    }
+}
+
+fn live(
+    template: &aws_sdk_ec2::types::LaunchTemplate,
+    version: &LaunchTemplateVersion,
+) -> Option<Live<LaunchTemplate>> {
+    let (tags, owner) = split_ec2(template.tags());
+    let (id, name) = (template.launch_template_id()?, template.launch_template_name()?);
+    let outputs = Outputs {
+        launch_template_id: id.to_owned(),
+        launch_template_name: name.to_owned(),
+        version_number: version.version_number()?.to_string(),
+    };
+    let spec = spec_of(name, version.launch_template_data()?, tags);
+    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+/// The templates of these ids. There is no filter for ids, and an id that is gone is an error: then they are asked
+/// one by one.
+async fn templates(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<aws_sdk_ec2::types::LaunchTemplate>> {
+    let ask = |ids: Vec<String>| async move {
+        let call = cloud.ec2.describe_launch_templates().set_launch_template_ids(Some(ids));
+        let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeLaunchTemplates", e));
+        answer.map(|answer| answer.launch_templates.unwrap_or_default())
+    };
+    let mut found = Vec::new();
+    for ids in ids.chunks(200) {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        match ask(ids.clone()).await {
+            Err(error) if error.class == Class::NotFound => {
+                for id in ids {
+                    match ask(vec![id]).await {
+                        Err(error) if error.class == Class::NotFound => {}
+                        other => found.extend(other?),
+                    }
+                }
+            }
+            other => found.extend(other?),
+        }
+    }
+    Ok(found)
+}
+
+async fn read(
+    cloud: &Cloud,
+    template: aws_sdk_ec2::types::LaunchTemplate,
+) -> CloudResult<Option<Live<LaunchTemplate>>> {
+    let call = cloud.ec2.describe_launch_template_versions().versions("$Default");
+    let call = call.set_launch_template_id(template.launch_template_id().map(ToOwned::to_owned));
+    match call.send().await.map_err(|e| cloud_error("ec2:DescribeLaunchTemplateVersions", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => Ok(other?.launch_template_versions().first().and_then(|version| live(&template, version))),
+    }
+}
+
+impl Kind for LaunchTemplate {
+    const NAME: &'static str = "ec2.LaunchTemplate";
+    const REPLACE_ON: &'static [&'static str] = &["/launch_template_name"];
+    const VOLATILE: &'static [&'static str] = &["version_number"];
+    const IDENTITY: Identity = Identity::Token;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"],
+        create: &["ec2:CreateLaunchTemplate", "ec2:CreateTags"],
+        update: &[
+            "ec2:CreateLaunchTemplateVersion",
+            "ec2:ModifyLaunchTemplate",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        delete: &["ec2:DeleteLaunchTemplate"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        let disk = BlockDevice {
+            device_name: "/dev/xvda".into(),
+            volume_size: 50,
+            volume_type: gp3(),
+            encrypted: true,
+            kms_key_id: None,
+            iops: None,
+            throughput: None,
+            delete_on_termination: true,
+        };
+        let tags = Tags::from([("Name".into(), "prod-node".into())]);
+        Spec {
+            launch_template_name: "prod-nodes".into(),
+            image_id: None,
+            instance_type: None,
+            key_name: None,
+            security_group_ids: Some(BTreeSet::from(["sg-0123456789abcdef0".into()])),
+            metadata_options: MetadataOptions::default(),
+            block_device_mappings: Some(vec![disk]),
+            monitoring: Some(false),
+            user_data: None,
+            tag_specifications: Some(BTreeMap::from([("instance".into(), tags)])),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let key = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
+        let disk = json!({"device_name": "/dev/xvda", "volume_size": 100, "iops": 4000, "kms_key_id": key});
+        vec![
+            ("/launch_template_name", json!("prod-others")),
+            ("/image_id", json!("ami-12345678")),
+            ("/instance_type", json!("m7g.large")),
+            ("/key_name", json!("operators")),
+            ("/security_group_ids", json!(["sg-0123456789abcdef1"])),
+            ("/metadata_options/http_put_response_hop_limit", json!(2)),
+            ("/block_device_mappings", json!([disk])),
+            ("/monitoring", json!(true)),
+            ("/user_data", json!("#!/bin/sh\necho hello\n")),
+            ("/tag_specifications", json!({"volume": {"Name": "prod-disk"}})),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || "()./_-".contains(c);
+        let name = &spec.launch_template_name;
+        if !(3..=128).contains(&name.len()) || !name.chars().all(sound) {
+            let message = "takes 3 to 128 letters, digits and any of ()./_-";
+            return Err(SpecError::new("/launch_template_name", message));
+        }
+        if !["required", "optional"].contains(&spec.metadata_options.http_tokens.as_str()) {
+            return Err(SpecError::new("/metadata_options/http_tokens", "is `required` or `optional`"));
+        }
+        if !(1..=64).contains(&spec.metadata_options.http_put_response_hop_limit) {
+            let path = "/metadata_options/http_put_response_hop_limit";
+            return Err(SpecError::new(path, "is not between 1 and 64"));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let pages = cloud.ec2.describe_launch_templates().filters(owned_by(wanted));
+        let found: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
+        let found = found.map_err(|e| cloud_error("ec2:DescribeLaunchTemplates", e))?;
+        let id = |one: &aws_sdk_ec2::types::LaunchTemplate| one.launch_template_id().map(Id::from);
+        Ok(by_address(wanted, found.iter().filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1)))))
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let found = templates(cloud, ids).await?;
+        let lives = try_join_all(found.into_iter().map(|template| read(cloud, template))).await?;
+        Ok(super::in_order(ids, lives.into_iter().flatten()))
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .ec2
+            .create_launch_template()
+            .launch_template_name(&spec.launch_template_name)
+            .launch_template_data(data(spec))
+            .client_token(&claim.token)
+            .tag_specifications(ec2_specification(ResourceType::LaunchTemplate, &spec.tags, &claim.owner));
+        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateLaunchTemplate", e))?;
+        let id = answer.launch_template().and_then(|template| template.launch_template_id());
+        made("ec2:CreateLaunchTemplate", id)
+    }
+
+    /// A version cannot be changed: a new one takes over what the spec does not state from the present one.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let tags = |path: &str| path == Changes::OWNER || path == "/tags" || path.starts_with("/tags/");
+        if changes.iter().any(|change| !tags(&change.path)) {
+            let call = cloud
+                .ec2
+                .create_launch_template_version()
+                .launch_template_id(live.id.as_str())
+                .source_version(&live.outputs.version_number)
+                .launch_template_data(data(spec));
+            let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateLaunchTemplateVersion", e))?;
+            let number = answer.launch_template_version().and_then(|version| version.version_number());
+            let number = made("ec2:CreateLaunchTemplateVersion", number.map(|number| number.to_string()))?;
+            let call = cloud.ec2.modify_launch_template().launch_template_id(live.id.as_str());
+            let call = call.default_version(number.as_str());
+            call.send().await.map_err(|e| cloud_error("ec2:ModifyLaunchTemplate", e))?;
+        }
+        sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.ec2.delete_launch_template().launch_template_id(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteLaunchTemplate", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_ec2::operation::create_launch_template_version::CreateLaunchTemplateVersionOutput;
+    use aws_sdk_ec2::operation::modify_launch_template::ModifyLaunchTemplateOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn template() -> Live<LaunchTemplate> {
+        let builder = aws_sdk_ec2::types::LaunchTemplate::builder().launch_template_id("lt-1");
+        let data = ResponseLaunchTemplateData::builder().user_data("aGVsbG8=").build();
+        let version = LaunchTemplateVersion::builder().version_number(3).launch_template_data(data).build();
+        live(&builder.launch_template_name("nodes").build(), &version).unwrap()
+    }
+
+    #[test]
+    fn what_aws_leaves_out_is_its_default_and_not_ours() {
+        let found = template().spec;
+        assert_eq!(found.user_data.as_deref(), Some("hello"));
+        assert_eq!(found.metadata_options.http_tokens, "optional");
+    }
+
+    #[tokio::test]
+    async fn a_change_is_a_new_default_version() {
+        let create = mock!(aws_sdk_ec2::Client::create_launch_template_version)
+            .match_requests(|request| request.source_version() == Some("3"))
+            .then_output(|| {
+                let version = LaunchTemplateVersion::builder().version_number(5).build();
+                CreateLaunchTemplateVersionOutput::builder().launch_template_version(version).build()
+            });
+        let modify = mock!(aws_sdk_ec2::Client::modify_launch_template)
+            .match_requests(|request| request.default_version() == Some("5"))
+            .then_output(|| ModifyLaunchTemplateOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&create, &modify]);
+        let cloud = Cloud { ec2, ..cloud() };
+        let asked = changes(&[("/monitoring", json!(false), json!(true))]);
+        LaunchTemplate::update(&cloud, &template(), &LaunchTemplate::example(), &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!((create.num_calls(), modify.num_calls()), (1, 1));
+    }
+}

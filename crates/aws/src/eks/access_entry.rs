@@ -1,0 +1,304 @@
+//! `eks.AccessEntry`: who may do what in a cluster.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_eks::types::{self, AccessScope, AccessScopeType};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::Arn;
+
+/// A role's or user's access to a cluster. Its id is our own, `CLUSTER|PRINCIPAL`.
+#[derive(Debug)]
+pub struct AccessEntry;
+
+/// One of EKS's policies, and where it counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessPolicy {
+    /// `arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`, …
+    pub policy_arn: Arn,
+    /// The namespaces in which it counts; without any, in the whole cluster.
+    #[serde(default)]
+    pub namespaces: BTreeSet<String>,
+}
+
+impl AccessPolicy {
+    fn scope(&self) -> AccessScope {
+        if self.namespaces.is_empty() {
+            return AccessScope::builder().r#type(AccessScopeType::Cluster).build();
+        }
+        let namespaces = self.namespaces.iter().cloned().collect();
+        AccessScope::builder().r#type(AccessScopeType::Namespace).set_namespaces(Some(namespaces)).build()
+    }
+}
+
+/// What an access entry is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The cluster; its authentication mode has to allow access entries.
+    pub cluster_name: S::In<String>,
+    /// The role or user.
+    pub principal_arn: S::In<Arn>,
+    /// `STANDARD` (for people and programs, AWS's default), `EC2_LINUX`, `EC2_WINDOWS`, `FARGATE_LINUX`, `EC2` or
+    /// `HYBRID_LINUX` (for nodes). Cannot be changed.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// The Kubernetes groups that it is in. Only of `STANDARD` entries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes_groups: Option<BTreeSet<String>>,
+    /// Its name in Kubernetes; AWS makes one from the principal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// EKS's policies that it has; those that are not stated are taken away.
+    #[serde(default)]
+    pub access_policies: BTreeSet<AccessPolicy>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an access entry.
+    AccessEntry {
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    id_in(&spec.cluster_name, spec.principal_arn.as_str())
+}
+
+async fn policies(cloud: &Cloud, cluster: &str, principal: &str) -> CloudResult<BTreeSet<AccessPolicy>> {
+    let pages = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
+    let found: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
+    let found = if_there(found.map_err(|e| cloud_error("eks:ListAssociatedAccessPolicies", e)))?;
+    let policy = |policy: &types::AssociatedAccessPolicy| {
+        let namespaces = policy.access_scope().map(AccessScope::namespaces).unwrap_or_default();
+        Some(AccessPolicy {
+            policy_arn: policy.policy_arn()?.into(),
+            namespaces: namespaces.iter().cloned().collect(),
+        })
+    };
+    Ok(found.unwrap_or_default().iter().filter_map(policy).collect())
+}
+
+fn live(entry: &types::AccessEntry, access_policies: BTreeSet<AccessPolicy>) -> Option<Live<AccessEntry>> {
+    let (tags, owner) = tags_of(entry.tags());
+    let spec = Spec {
+        cluster_name: entry.cluster_name()?.to_owned(),
+        principal_arn: entry.principal_arn()?.into(),
+        kind: Some(entry.r#type().unwrap_or("STANDARD").to_owned()),
+        kubernetes_groups: Some(entry.kubernetes_groups().iter().cloned().collect()),
+        username: entry.username().map(ToOwned::to_owned),
+        access_policies,
+        tags,
+    };
+    let outputs = Outputs { arn: entry.access_entry_arn().unwrap_or_default().into() };
+    Some(Live { id: id_of(&spec), spec, outputs, owner, phase: Phase::Ready })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> {
+    let Some((cluster, principal)) = parts(id) else { return Ok(None) };
+    let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
+    let answer = if_there(call.send().await.map_err(|e| cloud_error("eks:DescribeAccessEntry", e)))?;
+    let Some(entry) = answer.and_then(|answer| answer.access_entry) else { return Ok(None) };
+    Ok(live(&entry, policies(cloud, cluster, principal).await?))
+}
+
+/// What a policy is associated with is known by its ARN: associating it again changes its scope.
+async fn associate(cloud: &Cloud, live: &Live<AccessEntry>, spec: &Spec) -> CloudResult<()> {
+    let (cluster, principal) = (&live.spec.cluster_name, live.spec.principal_arn.as_str());
+    let by_arn = |policies: &BTreeSet<AccessPolicy>| -> BTreeMap<Arn, AccessPolicy> {
+        policies.iter().map(|policy| (policy.policy_arn.clone(), policy.clone())).collect()
+    };
+    let (old, new) = (by_arn(&live.spec.access_policies), by_arn(&spec.access_policies));
+    for arn in old.keys().filter(|arn| !new.contains_key(*arn)) {
+        let call = cloud.eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal);
+        let call = call.policy_arn(arn.as_str());
+        if_there(call.send().await.map_err(|e| cloud_error("eks:DisassociateAccessPolicy", e)))?;
+    }
+    for (arn, policy) in new.iter().filter(|(arn, policy)| old.get(*arn) != Some(*policy)) {
+        let call = cloud.eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
+        let call = call.policy_arn(arn.as_str()).access_scope(policy.scope());
+        call.send().await.map_err(|e| cloud_error("eks:AssociateAccessPolicy", e))?;
+    }
+    Ok(())
+}
+
+impl Kind for AccessEntry {
+    const NAME: &'static str = "eks.AccessEntry";
+    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/principal_arn", "/type"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
+        create: &["eks:CreateAccessEntry", "eks:AssociateAccessPolicy", "eks:TagResource"],
+        update: &[
+            "eks:UpdateAccessEntry",
+            "eks:AssociateAccessPolicy",
+            "eks:DisassociateAccessPolicy",
+            "eks:TagResource",
+            "eks:UntagResource",
+        ],
+        delete: &["eks:DeleteAccessEntry"],
+    };
+    const TIMING: Timing = Timing::seconds(2, 2, 1, 300);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            cluster_name: "example-cluster".into(),
+            principal_arn: "arn:aws:iam::123456789012:role/example".into(),
+            kind: Some("STANDARD".into()),
+            kubernetes_groups: Some(BTreeSet::from(["viewers".into()])),
+            username: None,
+            access_policies: BTreeSet::from([AccessPolicy {
+                policy_arn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy".into(),
+                namespaces: BTreeSet::new(),
+            }]),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let edit = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy";
+        let view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+        let policies = json!([
+            {"policy_arn": view, "namespaces": ["a", "b"]}, {"policy_arn": edit, "namespaces": ["team"]},
+        ]);
+        vec![
+            ("/kubernetes_groups", json!(["viewers", "operators"])),
+            ("/username", json!("somebody")),
+            ("/access_policies", policies),
+            ("/access_policies", json!([])),
+            ("/principal_arn", json!("arn:aws:iam::123456789012:role/other-example")),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let standard = spec.kind.as_deref().unwrap_or("STANDARD") == "STANDARD";
+        if !standard && spec.kubernetes_groups.is_some() {
+            return Err(SpecError::new("/kubernetes_groups", "is for STANDARD entries"));
+        }
+        if !standard && !spec.access_policies.is_empty() {
+            return Err(SpecError::new("/access_policies", "is for STANDARD entries"));
+        }
+        let names: BTreeSet<&Arn> = spec.access_policies.iter().map(|policy| &policy.policy_arn).collect();
+        if names.len() < spec.access_policies.len() {
+            return Err(SpecError::new("/access_policies", "names a policy twice"));
+        }
+        match &spec.kubernetes_groups {
+            Some(groups) if groups.iter().any(|group| group.starts_with("system:")) => {
+                Err(SpecError::new("/kubernetes_groups", "takes no names that begin with `system:`"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, id_of).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    /// The policies follow by `update`.
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let groups = spec.kubernetes_groups.as_ref().map(|groups| groups.iter().cloned().collect());
+        let call = cloud
+            .eks
+            .create_access_entry()
+            .cluster_name(&spec.cluster_name)
+            .principal_arn(spec.principal_arn.as_str())
+            .set_type(spec.kind.clone())
+            .set_kubernetes_groups(groups)
+            .set_username(spec.username.clone())
+            .client_request_token(&claim.token)
+            .set_tags(tags_with(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("eks:CreateAccessEntry", e))?;
+        Ok(id_of(spec))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        if changes.touch("/kubernetes_groups") || changes.touch("/username") {
+            // Both are stated: what is left out may be reset.
+            let groups = spec.kubernetes_groups.as_ref().or(live.spec.kubernetes_groups.as_ref());
+            let call = cloud
+                .eks
+                .update_access_entry()
+                .cluster_name(&live.spec.cluster_name)
+                .principal_arn(live.spec.principal_arn.as_str())
+                .set_kubernetes_groups(groups.map(|groups| groups.iter().cloned().collect()))
+                .set_username(spec.username.clone().or_else(|| live.spec.username.clone()));
+            call.send().await.map_err(|e| cloud_error("eks:UpdateAccessEntry", e))?;
+        }
+        if changes.touch("/access_policies") {
+            associate(cloud, live, spec).await?;
+        }
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.eks.delete_access_entry().cluster_name(&live.spec.cluster_name);
+        let call = call.principal_arn(live.spec.principal_arn.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteAccessEntry", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_eks::operation::associate_access_policy::AssociateAccessPolicyOutput;
+    use aws_sdk_eks::operation::disassociate_access_policy::DisassociateAccessPolicyOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn policies_that_stay_as_they_are_are_not_touched() {
+        let policy = |name: &str, namespaces: &[&str]| AccessPolicy {
+            policy_arn: name.into(),
+            namespaces: namespaces.iter().map(ToString::to_string).collect(),
+        };
+        let leave = mock!(aws_sdk_eks::Client::disassociate_access_policy)
+            .match_requests(|request| request.policy_arn() == Some("goes"))
+            .then_output(|| DisassociateAccessPolicyOutput::builder().build());
+        let enter = mock!(aws_sdk_eks::Client::associate_access_policy)
+            .match_requests(|request| {
+                let scope = request.access_scope().unwrap();
+                request.policy_arn() == Some("moves") && scope.namespaces() == ["b"]
+            })
+            .then_output(|| AssociateAccessPolicyOutput::builder().build());
+        let cloud =
+            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&leave, &enter]), ..cloud() };
+        let entry = types::AccessEntry::builder().cluster_name("prod").principal_arn("arn:role").build();
+        let old = [policy("stays", &[]), policy("goes", &[]), policy("moves", &["a"])];
+        let old = live(&entry, old.into()).unwrap();
+        let access_policies = [policy("stays", &[]), policy("moves", &["b"])].into();
+        let desired = Spec { access_policies, ..AccessEntry::example() };
+        let asked = changes(&[("/access_policies", json!([]), json!([]))]);
+        AccessEntry::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!((leave.num_calls(), enter.num_calls()), (1, 1));
+    }
+}

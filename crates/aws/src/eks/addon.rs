@@ -1,0 +1,316 @@
+//! `eks.Addon`
+
+use std::collections::BTreeMap;
+
+use aws_sdk_eks::types::{self, AddonPodIdentityAssociations, ResolveConflicts};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Value, json};
+
+use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::Arn;
+
+/// Software that EKS installs into a cluster and keeps running. Its id is our own, `CLUSTER|NAME`. What somebody
+/// changed of it within the cluster is overwritten by every update.
+#[derive(Debug)]
+pub struct Addon;
+
+/// The settings of an add-on: an object, or JSON in a string. Compared by what it says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Configuration(Value);
+
+impl Configuration {
+    /// Settings as EKS answers them. Other text than JSON (YAML is allowed) is compared as it is.
+    fn parse(text: &str) -> Self {
+        Self(serde_json::from_str(text).unwrap_or_else(|_| text.into()))
+    }
+
+    fn to_text(&self) -> String {
+        match &self.0 {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Configuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self::parse(&text)),
+            value @ Value::Object(_) => Ok(Self(value)),
+            _ => Err(D::Error::custom("settings are an object, or text")),
+        }
+    }
+}
+
+/// What an add-on is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The cluster.
+    pub cluster_name: S::In<String>,
+    /// `vpc-cni`, `coredns`, `kube-proxy`, `eks-pod-identity-agent`, `aws-ebs-csi-driver`, …
+    pub addon_name: String,
+    /// `v1.20.4-eksbuild.1`. Left out, a new add-on gets EKS's default for the cluster's version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addon_version: Option<String>,
+    /// Its settings; each version has a schema of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configuration_values: Option<S::In<Configuration>>,
+    /// The role of its service account, through the cluster's OIDC provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_account_role_arn: Option<S::In<Arn>>,
+    /// Roles of its service accounts, by their names, through pod identity. The add-on owns these associations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_identity_associations: Option<S::In<BTreeMap<String, Arn>>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an add-on.
+    Addon {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        ADDON_NAME: addon_name: String,
+        /// The version that is installed.
+        ADDON_VERSION: addon_version: String,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    id_in(&spec.cluster_name, &spec.addon_name)
+}
+
+/// An add-on names its associations by ARN; what they associate has to be asked one by one.
+async fn associations(cloud: &Cloud, addon: &types::Addon) -> CloudResult<BTreeMap<String, Arn>> {
+    let reads = addon.pod_identity_associations().iter().map(|arn| async move {
+        let id = arn.rsplit('/').next().unwrap_or_default();
+        let cluster = addon.cluster_name().unwrap_or_default();
+        let call = cloud.eks.describe_pod_identity_association().cluster_name(cluster).association_id(id);
+        let answer = call.send().await.map_err(|e| cloud_error("eks:DescribePodIdentityAssociation", e));
+        let found = if_there(answer)?.and_then(|answer| answer.association);
+        Ok(found.and_then(|found| Some((found.service_account()?.to_owned(), Arn::from(found.role_arn()?)))))
+    });
+    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+}
+
+fn live(addon: &types::Addon, associations: BTreeMap<String, Arn>) -> Option<Live<Addon>> {
+    let (tags, owner) = tags_of(addon.tags());
+    let spec = Spec {
+        cluster_name: addon.cluster_name()?.to_owned(),
+        addon_name: addon.addon_name()?.to_owned(),
+        addon_version: addon.addon_version().map(ToOwned::to_owned),
+        configuration_values: addon
+            .configuration_values()
+            .filter(|text| !text.trim().is_empty())
+            .map(Configuration::parse),
+        service_account_role_arn: addon.service_account_role_arn().map(Arn::from),
+        pod_identity_associations: Some(associations),
+        tags,
+    };
+    let outputs = Outputs {
+        arn: addon.addon_arn().unwrap_or_default().into(),
+        addon_name: spec.addon_name.clone(),
+        addon_version: addon.addon_version().unwrap_or_default().to_owned(),
+    };
+    let issues = addon.health().map(|health| health.issues()).unwrap_or_default();
+    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let phase = phase(addon.status().map_or("ACTIVE", |status| status.as_str()), issues);
+    Some(Live { id: id_of(&spec), spec, outputs, owner, phase })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Addon>>> {
+    let Some((cluster, name)) = parts(id) else { return Ok(None) };
+    let call = cloud.eks.describe_addon().cluster_name(cluster).addon_name(name);
+    let answer = if_there(call.send().await.map_err(|e| cloud_error("eks:DescribeAddon", e)))?;
+    let Some(addon) = answer.and_then(|answer| answer.addon) else { return Ok(None) };
+    Ok(live(&addon, associations(cloud, &addon).await?))
+}
+
+fn owned(
+    associations: Option<&BTreeMap<String, Arn>>,
+) -> CloudResult<Option<Vec<AddonPodIdentityAssociations>>> {
+    let build = |(account, role): (&String, &Arn)| {
+        let built = AddonPodIdentityAssociations::builder().service_account(account).role_arn(role.as_str());
+        built.build().map_err(|error| CloudError::new(Class::Invalid, "eks:CreateAddon", error.to_string()))
+    };
+    associations.map(|map| map.iter().map(build).collect()).transpose()
+}
+
+impl Kind for Addon {
+    const NAME: &'static str = "eks.Addon";
+    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/addon_name"];
+    const VOLATILE: &'static [&'static str] = &["addon_version"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["eks:DescribeAddon", "eks:DescribePodIdentityAssociation"],
+        create: &[
+            "eks:CreateAddon",
+            "eks:CreatePodIdentityAssociation",
+            "eks:TagResource",
+            "iam:GetRole",
+            "iam:PassRole",
+        ],
+        update: &[
+            "eks:UpdateAddon",
+            "eks:CreatePodIdentityAssociation",
+            "eks:UpdatePodIdentityAssociation",
+            "eks:DeletePodIdentityAssociation",
+            "eks:TagResource",
+            "eks:UntagResource",
+        ],
+        delete: &["eks:DeleteAddon", "eks:DeletePodIdentityAssociation"],
+    };
+    const TIMING: Timing = Timing::seconds(60, 60, 30, 2400);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            cluster_name: "example-cluster".into(),
+            addon_name: "vpc-cni".into(),
+            addon_version: Some("v1.20.4-eksbuild.1".into()),
+            configuration_values: Some(Configuration(json!({"env": {"ENABLE_PREFIX_DELEGATION": "true"}}))),
+            service_account_role_arn: None,
+            pod_identity_associations: Some(BTreeMap::from([(
+                "aws-node".into(),
+                "arn:aws:iam::123456789012:role/example".into(),
+            )])),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let other = "arn:aws:iam::123456789012:role/other-example";
+        vec![
+            ("/addon_version", json!("v1.21.1-eksbuild.1")),
+            ("/configuration_values", json!({"env": {"WARM_PREFIX_TARGET": "1"}, "resources": {}})),
+            ("/pod_identity_associations", json!({"aws-node": other})),
+            ("/addon_name", json!("kube-proxy")),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let both = spec.service_account_role_arn.is_some()
+            && spec.pod_identity_associations.as_ref().is_some_and(|map| !map.is_empty());
+        if both {
+            let message = "is not taken together with pod identity associations";
+            return Err(SpecError::new("/service_account_role_arn", message));
+        }
+        Ok(())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, id_of).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .eks
+            .create_addon()
+            .cluster_name(&spec.cluster_name)
+            .addon_name(&spec.addon_name)
+            .set_addon_version(spec.addon_version.clone())
+            .set_configuration_values(spec.configuration_values.as_ref().map(Configuration::to_text))
+            .set_service_account_role_arn(spec.service_account_role_arn.as_ref().map(ToString::to_string))
+            .set_pod_identity_associations(owned(spec.pod_identity_associations.as_ref())?)
+            .resolve_conflicts(ResolveConflicts::Overwrite)
+            .client_request_token(&claim.token)
+            .set_tags(tags_with(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("eks:CreateAddon", e))?;
+        Ok(id_of(spec))
+    }
+
+    /// Everything is stated again: what is left out of an update may be reset.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await?;
+        let paths = [
+            "/addon_version",
+            "/configuration_values",
+            "/service_account_role_arn",
+            "/pod_identity_associations",
+        ];
+        if !paths.iter().any(|path| changes.touch(path)) {
+            return Ok(());
+        }
+        let (old, new) = (&live.spec, spec);
+        let values = new.configuration_values.as_ref().or(old.configuration_values.as_ref());
+        let role = new.service_account_role_arn.as_ref().or(old.service_account_role_arn.as_ref());
+        let call = cloud
+            .eks
+            .update_addon()
+            .cluster_name(&old.cluster_name)
+            .addon_name(&old.addon_name)
+            .set_addon_version(new.addon_version.clone())
+            .set_configuration_values(values.map(Configuration::to_text))
+            .set_service_account_role_arn(role.map(ToString::to_string))
+            .set_pod_identity_associations(owned(new.pod_identity_associations.as_ref())?)
+            .resolve_conflicts(ResolveConflicts::Overwrite);
+        call.send().await.map(drop).map_err(|e| cloud_error("eks:UpdateAddon", e))
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let (cluster, name) = (&live.spec.cluster_name, &live.spec.addon_name);
+        let call = cloud.eks.delete_addon().cluster_name(cluster).addon_name(name);
+        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteAddon", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_eks::operation::update_addon::UpdateAddonOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[test]
+    fn settings_are_compared_by_what_they_say() {
+        let text = Configuration::parse("{\"b\": 1,\n \"a\": {\"c\": [2]}}");
+        let object: Configuration = serde_json::from_value(json!({"a": {"c": [2]}, "b": 1})).unwrap();
+        assert_eq!(text, object);
+        assert_eq!(Configuration::parse("a: 1").to_text(), "a: 1");
+    }
+
+    #[tokio::test]
+    async fn a_new_version_keeps_settings_that_the_spec_leaves_out() {
+        let update = mock!(aws_sdk_eks::Client::update_addon)
+            .match_requests(|request| {
+                request.configuration_values() == Some(r#"{"a":1}"#)
+                    && request.resolve_conflicts() == Some(&ResolveConflicts::Overwrite)
+            })
+            .then_output(|| UpdateAddonOutput::builder().build());
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&update]), ..cloud() };
+        let builder = types::Addon::builder().cluster_name("prod").addon_name("coredns");
+        let old = live(&builder.configuration_values(r#"{ "a": 1 }"#).build(), BTreeMap::new()).unwrap();
+        let desired =
+            Spec { configuration_values: None, pod_identity_associations: None, ..Addon::example() };
+        let asked = changes(&[("/addon_version", json!("v1"), json!("v2"))]);
+        Addon::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(update.num_calls(), 1);
+    }
+}

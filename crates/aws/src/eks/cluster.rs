@@ -1,0 +1,530 @@
+//! `eks.Cluster`
+
+use std::collections::BTreeSet;
+
+use aws_sdk_eks::types::{
+    self, CreateAccessConfigRequest, EncryptionConfig, KubernetesNetworkConfigRequest, LogSetup, LogType,
+    Logging, Provider, SupportType, UpdateAccessConfigRequest, UpgradePolicyRequest, VpcConfigRequest,
+};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{if_there, phase, sync_tags, tags_of, tags_with};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId};
+
+/// A Kubernetes control plane.
+#[derive(Debug)]
+pub struct Cluster;
+
+/// Who decides who may do what in a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum AuthenticationMode {
+    /// Access entries only.
+    #[default]
+    #[serde(rename = "API")]
+    Api,
+    /// Access entries, and the `aws-auth` config map.
+    #[serde(rename = "API_AND_CONFIG_MAP")]
+    ApiAndConfigMap,
+    /// The `aws-auth` config map only.
+    #[serde(rename = "CONFIG_MAP")]
+    ConfigMap,
+}
+
+impl AuthenticationMode {
+    fn to_aws(self) -> types::AuthenticationMode {
+        match self {
+            Self::Api => types::AuthenticationMode::Api,
+            Self::ApiAndConfigMap => types::AuthenticationMode::ApiAndConfigMap,
+            Self::ConfigMap => types::AuthenticationMode::ConfigMap,
+        }
+    }
+}
+
+/// What a cluster is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in account and region; at most 100 characters.
+    pub name: String,
+    /// The Kubernetes version: `1.35`. A later one is reached minor by minor, each of which takes a while. Left
+    /// out, a new cluster gets EKS's default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The role that EKS works with; trusts `eks.amazonaws.com` and has `AmazonEKSClusterPolicy`. Cannot be changed.
+    pub role_arn: S::In<Arn>,
+    /// Where the control plane's network interfaces are: two subnets or more, in two zones or more.
+    pub subnet_ids: S::In<BTreeSet<SubnetId>>,
+    /// Security groups of those interfaces, beside the one that EKS makes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub security_group_ids: Option<S::In<BTreeSet<SecurityGroupId>>>,
+    /// Whether the API server is reached from within the VPC. On unless switched off.
+    #[serde(default = "on")]
+    pub endpoint_private_access: bool,
+    /// Whether the API server is reached from the internet. Off unless switched on; AWS's default is on.
+    #[serde(default)]
+    pub endpoint_public_access: bool,
+    /// From where the public endpoint is reached. AWS's default is everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_access_cidrs: Option<BTreeSet<Cidr>>,
+    /// Logs of the control plane that go to CloudWatch Logs: any of `api`, `audit`, `authenticator`,
+    /// `controllerManager`, `scheduler`.
+    #[serde(default)]
+    pub logging: BTreeSet<String>,
+    /// The key that encrypts Kubernetes secrets. Can be added, but neither taken away nor changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encryption_key_arn: Option<S::In<Arn>>,
+    /// `API` unless stated; there is no way back from it.
+    #[serde(default)]
+    pub authentication_mode: AuthenticationMode,
+    /// Whether whoever creates the cluster is its administrator. Off unless switched on: access entries say who is.
+    /// Counts at creation only.
+    #[serde(default)]
+    pub bootstrap_cluster_creator_admin_permissions: bool,
+    /// Whether a new cluster gets unmanaged network add-ons. Off unless switched on: `eks.Addon` installs managed
+    /// ones. Counts at creation only.
+    #[serde(default)]
+    pub bootstrap_self_managed_addons: bool,
+    /// The addresses of Kubernetes services. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_ipv4_cidr: Option<Cidr>,
+    /// `STANDARD` or `EXTENDED` support: whether a version is upgraded by force after 14 months, or kept for 12 more
+    /// at six times the price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub support_type: Option<String>,
+    /// Whether EKS refuses to delete it. Off unless switched on.
+    #[serde(default)]
+    pub deletion_protection: bool,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+const fn on() -> bool {
+    true
+}
+
+platctl_engine::outputs! {
+    /// What others take from a cluster.
+    Cluster {
+        /// Its name.
+        NAME: name: String,
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// The API server's URL.
+        ENDPOINT: endpoint: String,
+        /// The certificate that the API server is known by, in base64.
+        CERTIFICATE_AUTHORITY_DATA: certificate_authority_data: String,
+        /// The URL that its service accounts' tokens come from: `https://…`
+        OIDC_ISSUER: oidc_issuer: String,
+        /// The same without `https://`, as trust policies name it.
+        OIDC_ISSUER_HOST: oidc_issuer_host: String,
+        /// The group that EKS makes for control plane and nodes.
+        CLUSTER_SECURITY_GROUP_ID: cluster_security_group_id: SecurityGroupId,
+        /// The Kubernetes version that it runs.
+        VERSION: version: String,
+        /// The addresses of Kubernetes services.
+        SERVICE_IPV4_CIDR: service_ipv4_cidr: String,
+    }
+}
+
+fn logs(logging: Option<&Logging>) -> BTreeSet<String> {
+    let setups = logging.map(Logging::cluster_logging).unwrap_or_default();
+    let enabled = setups.iter().filter(|setup| setup.enabled() == Some(true));
+    enabled.flat_map(|setup| setup.types().iter().map(|kind| kind.as_str().to_owned())).collect()
+}
+
+/// Every type is stated: what is left out stays as it was.
+fn logging(enabled: &BTreeSet<String>) -> Logging {
+    let all = LogType::values().iter().map(|name| LogType::from(*name));
+    let (on, off): (Vec<_>, Vec<_>) = all.partition(|kind| enabled.contains(kind.as_str()));
+    let setup =
+        |types: Vec<LogType>, enabled| LogSetup::builder().set_types(Some(types)).enabled(enabled).build();
+    let setups = [(on, true), (off, false)].into_iter().filter(|(types, _)| !types.is_empty());
+    let setups = setups.map(|(types, enabled)| setup(types, enabled)).collect();
+    Logging::builder().set_cluster_logging(Some(setups)).build()
+}
+
+fn encryption(key: &Arn) -> EncryptionConfig {
+    let provider = Provider::builder().key_arn(key.as_str()).build();
+    EncryptionConfig::builder().resources("secrets").provider(provider).build()
+}
+
+fn texts<T: ToString>(items: &BTreeSet<T>) -> Option<Vec<String>> {
+    Some(items.iter().map(ToString::to_string).collect())
+}
+
+fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
+    let (tags, owner) = tags_of(cluster.tags());
+    let vpc = cluster.resources_vpc_config();
+    let ids = |list: Option<&[String]>| list.unwrap_or_default().to_vec();
+    let access = cluster.access_config();
+    let mode = access.and_then(|access| access.authentication_mode()).map(|mode| mode.as_str());
+    let key = cluster.encryption_config().first().and_then(|config| config.provider()?.key_arn());
+    let network = cluster.kubernetes_network_config().and_then(|network| network.service_ipv4_cidr());
+    let issuer = cluster.identity().and_then(|identity| identity.oidc()?.issuer()).unwrap_or_default();
+    let cidrs = vpc.map(|vpc| vpc.public_access_cidrs()).unwrap_or_default();
+    let spec = Spec {
+        name: cluster.name()?.to_owned(),
+        version: cluster.version().map(ToOwned::to_owned),
+        role_arn: cluster.role_arn().unwrap_or_default().into(),
+        subnet_ids: ids(vpc.map(|vpc| vpc.subnet_ids())).into_iter().map(SubnetId::from).collect(),
+        security_group_ids: Some(
+            ids(vpc.map(|vpc| vpc.security_group_ids())).into_iter().map(SecurityGroupId::from).collect(),
+        ),
+        endpoint_private_access: vpc.is_some_and(|vpc| vpc.endpoint_private_access()),
+        endpoint_public_access: vpc.is_some_and(|vpc| vpc.endpoint_public_access()),
+        public_access_cidrs: Some(cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect()),
+        logging: logs(cluster.logging()),
+        encryption_key_arn: key.map(Arn::from),
+        authentication_mode: match mode {
+            Some("API") => AuthenticationMode::Api,
+            Some("API_AND_CONFIG_MAP") => AuthenticationMode::ApiAndConfigMap,
+            _ => AuthenticationMode::ConfigMap,
+        },
+        bootstrap_cluster_creator_admin_permissions: access
+            .and_then(|access| access.bootstrap_cluster_creator_admin_permissions())
+            .unwrap_or_default(),
+        bootstrap_self_managed_addons: false,
+        service_ipv4_cidr: network.and_then(|cidr| cidr.parse().ok()),
+        support_type: cluster
+            .upgrade_policy()
+            .and_then(|policy| policy.support_type())
+            .map(|kind| kind.as_str().to_owned()),
+        deletion_protection: cluster.deletion_protection().unwrap_or_default(),
+        tags,
+    };
+    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+    let outputs = Outputs {
+        name: spec.name.clone(),
+        arn: cluster.arn().unwrap_or_default().into(),
+        endpoint: text(cluster.endpoint()),
+        certificate_authority_data: text(cluster.certificate_authority().and_then(|ca| ca.data())),
+        oidc_issuer: issuer.to_owned(),
+        oidc_issuer_host: issuer.trim_start_matches("https://").to_owned(),
+        cluster_security_group_id: vpc
+            .and_then(|vpc| vpc.cluster_security_group_id())
+            .unwrap_or_default()
+            .into(),
+        version: text(cluster.version()),
+        service_ipv4_cidr: text(network),
+    };
+    let issues = cluster.health().map(|health| health.issues()).unwrap_or_default();
+    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let status = cluster.status().map_or("ACTIVE", |status| status.as_str());
+    // The issues of a cluster that works are warnings.
+    let phase = phase(status, issues.filter(|_| status != "ACTIVE"));
+    Some(Live { id: Id::from(spec.name.as_str()), spec, outputs, owner, phase })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Cluster>>> {
+    let call = cloud.eks.describe_cluster().name(id.as_str());
+    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribeCluster", e));
+    Ok(if_there(answer)?.and_then(|answer| answer.cluster().and_then(live)))
+}
+
+/// The next minor on the way from one version to another: EKS takes them one by one. Another way than up is
+/// left to EKS to judge.
+fn next_version(live: &str, desired: &str) -> String {
+    let minor = |version: &str| {
+        version
+            .split_once('.')
+            .and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)))
+    };
+    match (minor(live), minor(desired)) {
+        (Some((major, from)), Some((to_major, to))) if major == to_major && from < to => {
+            format!("{major}.{}", from + 1)
+        }
+        _ => desired.to_owned(),
+    }
+}
+
+/// EKS takes one kind of change at a time, and none while another one is under way. So one is made; the
+/// engine asks again for what is left. Answers whether there was one.
+async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Changes) -> CloudResult<bool> {
+    let name = live.id.as_str();
+    if let Some(key) = spec.encryption_key_arn.as_ref().filter(|_| changes.touch("/encryption_key_arn")) {
+        let call =
+            cloud.eks.associate_encryption_config().cluster_name(name).encryption_config(encryption(key));
+        call.send().await.map_err(|e| cloud_error("eks:AssociateEncryptionConfig", e))?;
+        return Ok(true);
+    }
+    let call = cloud.eks.update_cluster_config().name(name);
+    let vpc = VpcConfigRequest::builder();
+    let access = ["/endpoint_private_access", "/endpoint_public_access", "/public_access_cidrs"];
+    let call = if changes.touch("/deletion_protection") {
+        call.deletion_protection(spec.deletion_protection)
+    } else if access.iter().any(|path| changes.touch(path)) {
+        let cidrs = spec.public_access_cidrs.as_ref().filter(|_| spec.endpoint_public_access);
+        let vpc = vpc
+            .endpoint_private_access(spec.endpoint_private_access)
+            .endpoint_public_access(spec.endpoint_public_access)
+            .set_public_access_cidrs(cidrs.and_then(texts));
+        call.resources_vpc_config(vpc.build())
+    } else if changes.touch("/subnet_ids") {
+        call.resources_vpc_config(vpc.set_subnet_ids(texts(&spec.subnet_ids)).build())
+    } else if let Some(groups) =
+        spec.security_group_ids.as_ref().filter(|_| changes.touch("/security_group_ids"))
+    {
+        call.resources_vpc_config(vpc.set_security_group_ids(texts(groups)).build())
+    } else if changes.touch("/logging") {
+        call.logging(logging(&spec.logging))
+    } else if changes.touch("/authentication_mode") {
+        let mode = spec.authentication_mode.to_aws();
+        call.access_config(UpdateAccessConfigRequest::builder().authentication_mode(mode).build())
+    } else if let Some(kind) = spec.support_type.as_deref().filter(|_| changes.touch("/support_type")) {
+        call.upgrade_policy(UpgradePolicyRequest::builder().support_type(SupportType::from(kind)).build())
+    } else if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
+        let next = next_version(&live.outputs.version, version);
+        let call = cloud.eks.update_cluster_version().name(name).version(next);
+        call.send().await.map_err(|e| cloud_error("eks:UpdateClusterVersion", e))?;
+        return Ok(true);
+    } else {
+        return Ok(false);
+    };
+    call.send().await.map_err(|e| cloud_error("eks:UpdateClusterConfig", e))?;
+    Ok(true)
+}
+
+impl Kind for Cluster {
+    const NAME: &'static str = "eks.Cluster";
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/name",
+        "/role_arn",
+        "/service_ipv4_cidr",
+        "/bootstrap_cluster_creator_admin_permissions",
+        "/bootstrap_self_managed_addons",
+    ];
+    const WRITE_ONLY: &'static [&'static str] =
+        &["/bootstrap_cluster_creator_admin_permissions", "/bootstrap_self_managed_addons"];
+    const VOLATILE: &'static [&'static str] = &["version"];
+    // Its network interfaces live in the subnets and carry the groups.
+    const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
+    const HOLDS_DATA: bool = true;
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["eks:DescribeCluster"],
+        create: &[
+            "eks:CreateCluster",
+            "eks:TagResource",
+            "iam:PassRole",
+            "iam:CreateServiceLinkedRole",
+            "kms:CreateGrant",
+            "kms:DescribeKey",
+        ],
+        update: &[
+            "eks:UpdateClusterConfig",
+            "eks:UpdateClusterVersion",
+            "eks:AssociateEncryptionConfig",
+            "eks:TagResource",
+            "eks:UntagResource",
+        ],
+        delete: &["eks:DeleteCluster"],
+    };
+    const TIMING: Timing = Timing::seconds(600, 540, 180, 5400);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            name: "prod".into(),
+            version: Some("1.35".into()),
+            role_arn: "arn:aws:iam::123456789012:role/eks-cluster".into(),
+            subnet_ids: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(SubnetId::from).into(),
+            security_group_ids: Some(BTreeSet::from(["sg-0123456789abcdef0".into()])),
+            endpoint_private_access: true,
+            endpoint_public_access: false,
+            public_access_cidrs: None,
+            logging: ["api", "audit"].map(ToOwned::to_owned).into(),
+            encryption_key_arn: None,
+            authentication_mode: AuthenticationMode::Api,
+            bootstrap_cluster_creator_admin_permissions: false,
+            bootstrap_self_managed_addons: false,
+            service_ipv4_cidr: "172.20.0.0/16".parse().ok(),
+            support_type: Some("STANDARD".into()),
+            deletion_protection: false,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let key = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
+        vec![
+            ("/security_group_ids", json!(["sg-0123456789abcdef1"])),
+            ("/endpoint_public_access", json!(true)),
+            ("/logging", json!(["audit", "scheduler"])),
+            ("/encryption_key_arn", json!(key)),
+            ("/support_type", json!("EXTENDED")),
+            ("/deletion_protection", json!(true)),
+            ("/bootstrap_self_managed_addons", json!(true)),
+            ("/service_ipv4_cidr", json!("172.21.0.0/16")),
+            ("/name", json!("prod-2")),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let sound = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+        let starts = spec.name.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if !starts || spec.name.len() > 100 || !spec.name.chars().all(sound) {
+            return Err(SpecError::new(
+                "/name",
+                "takes 1 to 100 letters, digits, - and _, the first no sign",
+            ));
+        }
+        if spec.subnet_ids.len() < 2 {
+            return Err(SpecError::new("/subnet_ids", "takes two subnets or more, in two zones or more"));
+        }
+        if !spec.endpoint_private_access && !spec.endpoint_public_access {
+            let message = "has to be on where the public endpoint is off";
+            return Err(SpecError::new("/endpoint_private_access", message));
+        }
+        if spec.public_access_cidrs.is_some() && !spec.endpoint_public_access {
+            return Err(SpecError::new("/public_access_cidrs", "needs the public endpoint"));
+        }
+        let known = |kind: &&String| LogType::values().contains(&kind.as_str());
+        if let Some(unknown) = spec.logging.iter().find(|kind| !known(kind)) {
+            let message = format!("`{unknown}` is none of {}", LogType::values().join(", "));
+            return Err(SpecError::new("/logging", message));
+        }
+        Ok(())
+    }
+
+    /// A key can be added, but not changed.
+    fn replaces(change: &Change) -> bool {
+        let fixed = Self::REPLACE_ON.contains(&change.path.as_str());
+        fixed || (change.path == "/encryption_key_arn" && change.before.is_some())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let vpc = VpcConfigRequest::builder()
+            .set_subnet_ids(texts(&spec.subnet_ids))
+            .set_security_group_ids(spec.security_group_ids.as_ref().and_then(texts))
+            .endpoint_private_access(spec.endpoint_private_access)
+            .endpoint_public_access(spec.endpoint_public_access)
+            .set_public_access_cidrs(spec.public_access_cidrs.as_ref().and_then(texts));
+        let access = CreateAccessConfigRequest::builder()
+            .authentication_mode(spec.authentication_mode.to_aws())
+            .bootstrap_cluster_creator_admin_permissions(spec.bootstrap_cluster_creator_admin_permissions);
+        let network = |cidr: &Cidr| {
+            KubernetesNetworkConfigRequest::builder().service_ipv4_cidr(cidr.to_string()).build()
+        };
+        let support =
+            |kind: &str| UpgradePolicyRequest::builder().support_type(SupportType::from(kind)).build();
+        let call = cloud
+            .eks
+            .create_cluster()
+            .name(&spec.name)
+            .set_version(spec.version.clone())
+            .role_arn(spec.role_arn.as_str())
+            .resources_vpc_config(vpc.build())
+            .logging(logging(&spec.logging))
+            .set_encryption_config(spec.encryption_key_arn.as_ref().map(|key| vec![encryption(key)]))
+            .access_config(access.build())
+            .bootstrap_self_managed_addons(spec.bootstrap_self_managed_addons)
+            .set_kubernetes_network_config(spec.service_ipv4_cidr.as_ref().map(network))
+            .set_upgrade_policy(spec.support_type.as_deref().map(support))
+            .deletion_protection(spec.deletion_protection)
+            .client_request_token(&claim.token)
+            .set_tags(tags_with(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("eks:CreateCluster", e))?;
+        Ok(Id::from(spec.name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await?;
+        change(cloud, live, spec, changes).await.map(drop)
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.eks.delete_cluster().name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteCluster", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_eks::operation::update_cluster_config::UpdateClusterConfigOutput;
+    use aws_sdk_eks::operation::update_cluster_version::UpdateClusterVersionOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn cluster() -> Live<Cluster> {
+        live(&types::Cluster::builder().name("prod").version("1.33").build()).unwrap()
+    }
+
+    #[test]
+    fn versions_go_up_one_by_one() {
+        assert_eq!(next_version("1.33", "1.36"), "1.34");
+        assert_eq!(next_version("1.35", "1.36"), "1.36");
+        assert_eq!(next_version("1.36", "1.35"), "1.35");
+    }
+
+    #[tokio::test]
+    async fn an_update_makes_one_kind_of_change() {
+        let config = mock!(aws_sdk_eks::Client::update_cluster_config)
+            .match_requests(|request| {
+                let vpc = request.resources_vpc_config().unwrap();
+                request.logging().is_none() && vpc.endpoint_public_access() == Some(true)
+            })
+            .then_output(|| UpdateClusterConfigOutput::builder().build());
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]), ..cloud() };
+        let desired =
+            Spec { endpoint_public_access: true, version: Some("1.36".into()), ..Cluster::example() };
+        let asked = changes(&[
+            ("/version", json!("1.33"), json!("1.36")),
+            ("/endpoint_public_access", json!(false), json!(true)),
+            ("/logging", json!([]), json!(["api"])),
+        ]);
+        Cluster::update(&cloud, &cluster(), &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(config.num_calls(), 1, "the rest is for the next updates");
+    }
+
+    #[tokio::test]
+    async fn an_upgrade_takes_the_next_minor() {
+        let upgrade = mock!(aws_sdk_eks::Client::update_cluster_version)
+            .match_requests(|request| request.version() == Some("1.34"))
+            .then_output(|| UpdateClusterVersionOutput::builder().build());
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&upgrade]), ..cloud() };
+        let desired = Spec { version: Some("1.36".into()), ..Cluster::example() };
+        let asked = changes(&[("/version", json!("1.33"), json!("1.36"))]);
+        Cluster::update(&cloud, &cluster(), &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(upgrade.num_calls(), 1);
+    }
+
+    #[test]
+    fn a_key_is_added_in_place_and_changed_by_a_new_cluster() {
+        let change = |before: Option<Value>| Change {
+            path: "/encryption_key_arn".into(),
+            before,
+            after: Some(json!("arn:new")),
+        };
+        assert!(!Cluster::replaces(&change(None)));
+        assert!(Cluster::replaces(&change(Some(json!("arn:old")))));
+    }
+}

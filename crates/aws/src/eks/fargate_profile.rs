@@ -1,0 +1,212 @@
+//! `eks.FargateProfile`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_eks::types::{self, FargateProfileSelector};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::{Arn, SubnetId};
+
+/// Which pods run without nodes of one's own. Its id is our own, `CLUSTER|NAME`. Nothing but its tags can be changed.
+#[derive(Debug)]
+pub struct FargateProfile;
+
+/// Which pods.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selector {
+    /// Pods of this namespace.
+    pub namespace: String,
+    /// Of them, those with these labels; at most five.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What a profile is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The cluster.
+    pub cluster_name: S::In<String>,
+    /// Unique in the cluster.
+    pub fargate_profile_name: String,
+    /// The role that pulls images and writes logs; trusts `eks-fargate-pods.amazonaws.com`.
+    pub pod_execution_role_arn: S::In<Arn>,
+    /// Where the pods are: private subnets. All private ones of the cluster where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subnets: Option<S::In<BTreeSet<SubnetId>>>,
+    /// Which pods; at most five.
+    pub selectors: BTreeSet<Selector>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a profile.
+    FargateProfile {
+        /// Its ARN.
+        ARN: arn: Arn,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    id_in(&spec.cluster_name, &spec.fargate_profile_name)
+}
+
+fn live(profile: &types::FargateProfile) -> Option<Live<FargateProfile>> {
+    let (tags, owner) = tags_of(profile.tags());
+    let selector = |selector: &FargateProfileSelector| {
+        let labels = selector.labels().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Some(Selector { namespace: selector.namespace()?.to_owned(), labels })
+    };
+    let spec = Spec {
+        cluster_name: profile.cluster_name()?.to_owned(),
+        fargate_profile_name: profile.fargate_profile_name()?.to_owned(),
+        pod_execution_role_arn: profile.pod_execution_role_arn().unwrap_or_default().into(),
+        subnets: Some(profile.subnets().iter().map(|id| SubnetId::from(id.as_str())).collect()),
+        selectors: profile.selectors().iter().filter_map(selector).collect(),
+        tags,
+    };
+    let outputs = Outputs { arn: profile.fargate_profile_arn().unwrap_or_default().into() };
+    let issues = profile.health().map(|health| health.issues()).unwrap_or_default();
+    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let phase = phase(profile.status().map_or("ACTIVE", |status| status.as_str()), issues);
+    Some(Live { id: id_of(&spec), spec, outputs, owner, phase })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<FargateProfile>>> {
+    let Some((cluster, name)) = parts(id) else { return Ok(None) };
+    let call = cloud.eks.describe_fargate_profile().cluster_name(cluster).fargate_profile_name(name);
+    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribeFargateProfile", e));
+    Ok(if_there(answer)?.and_then(|answer| answer.fargate_profile().and_then(live)))
+}
+
+impl Kind for FargateProfile {
+    const NAME: &'static str = "eks.FargateProfile";
+    const REPLACE_ON: &'static [&'static str] =
+        &["/cluster_name", "/fargate_profile_name", "/pod_execution_role_arn", "/subnets", "/selectors"];
+    const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["eks:DescribeFargateProfile"],
+        create: &[
+            "eks:CreateFargateProfile",
+            "eks:TagResource",
+            "iam:CreateServiceLinkedRole",
+            "iam:GetRole",
+            "iam:PassRole",
+        ],
+        update: &["eks:TagResource", "eks:UntagResource"],
+        delete: &["eks:DeleteFargateProfile"],
+    };
+    const TIMING: Timing = Timing::seconds(120, 5, 120, 2400);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            cluster_name: "example-cluster".into(),
+            fargate_profile_name: "system".into(),
+            pod_execution_role_arn: "arn:aws:iam::123456789012:role/eks-fargate".into(),
+            subnets: Some(BTreeSet::from(["subnet-0123456789abcdef0".into()])),
+            selectors: BTreeSet::from([Selector {
+                namespace: "kube-system".into(),
+                labels: BTreeMap::from([("k8s-app".into(), "kube-dns".into())]),
+            }]),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/fargate_profile_name", json!("other")),
+            ("/subnets", json!(["subnet-0123456789abcdef1"])),
+            ("/selectors", json!([{"namespace": "batch"}])),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if !(1..=5).contains(&spec.selectors.len()) {
+            return Err(SpecError::new("/selectors", "takes 1 to 5 of them"));
+        }
+        match spec.selectors.iter().find(|selector| selector.labels.len() > 5) {
+            Some(_) => Err(SpecError::new("/selectors", "takes at most 5 labels each")),
+            None => Ok(()),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, id_of).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let selector = |selector: &Selector| {
+            let labels = (!selector.labels.is_empty()).then(|| selector.labels.clone().into_iter().collect());
+            FargateProfileSelector::builder().namespace(&selector.namespace).set_labels(labels).build()
+        };
+        let subnets = spec.subnets.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect());
+        let call = cloud
+            .eks
+            .create_fargate_profile()
+            .cluster_name(&spec.cluster_name)
+            .fargate_profile_name(&spec.fargate_profile_name)
+            .pod_execution_role_arn(spec.pod_execution_role_arn.as_str())
+            .set_subnets(subnets)
+            .set_selectors(Some(spec.selectors.iter().map(selector).collect()))
+            .client_request_token(&claim.token)
+            .set_tags(tags_with(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("eks:CreateFargateProfile", e))?;
+        Ok(id_of(spec))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let (cluster, name) = (&live.spec.cluster_name, &live.spec.fargate_profile_name);
+        let call = cloud.eks.delete_fargate_profile().cluster_name(cluster).fargate_profile_name(name);
+        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteFargateProfile", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platctl_engine::Phase;
+
+    #[test]
+    fn selectors_have_no_order_and_a_profile_may_fail() {
+        let selector = |namespace: &str| FargateProfileSelector::builder().namespace(namespace).build();
+        let builder = types::FargateProfile::builder().cluster_name("prod").fargate_profile_name("system");
+        let builder = builder.selectors(selector("b")).selectors(selector("a"));
+        let found = live(&builder.status(types::FargateProfileStatus::CreateFailed).build()).unwrap();
+        let names: Vec<&str> = found.spec.selectors.iter().map(|one| one.namespace.as_str()).collect();
+        assert_eq!(names, ["a", "b"]);
+        assert!(matches!(found.phase, Phase::Failed(_)));
+    }
+}

@@ -1,0 +1,486 @@
+//! `eks.NodeGroup`
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_eks::types::{
+    AmiTypes, CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig,
+    NodegroupUpdateConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
+};
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key};
+use crate::types::{Arn, SubnetId};
+
+/// Virtual machines that are nodes of a cluster. Its id is our own, `CLUSTER|NAME`.
+#[derive(Debug)]
+pub struct NodeGroup;
+
+/// What keeps pods off nodes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Taint {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// `NO_SCHEDULE`, `NO_EXECUTE` or `PREFER_NO_SCHEDULE`.
+    pub effect: String,
+}
+
+impl Taint {
+    fn to_aws(&self) -> aws_sdk_eks::types::Taint {
+        let taint = aws_sdk_eks::types::Taint::builder().key(&self.key).set_value(self.value.clone());
+        taint.effect(TaintEffect::from(self.effect.as_str())).build()
+    }
+}
+
+/// What a node group is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The cluster.
+    pub cluster_name: S::In<String>,
+    /// Unique in the cluster; at most 63 characters.
+    pub nodegroup_name: String,
+    /// The role of the nodes; trusts `ec2.amazonaws.com`.
+    pub node_role: S::In<Arn>,
+    /// Where the nodes are.
+    pub subnets: S::In<BTreeSet<SubnetId>>,
+    /// How few nodes there may be.
+    pub min_size: i32,
+    /// How many nodes there may be.
+    pub max_size: i32,
+    /// How many nodes there are. Left out, a new group has its least number, and from then on it is left to whatever
+    /// scales it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired_size: Option<i32>,
+    /// Instance types, the most wanted first. AWS's default is `t3.medium`; not together with a launch template that
+    /// states one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instance_types: Option<Vec<String>>,
+    /// What the nodes start from: `AL2023_x86_64_STANDARD` (AWS's default), `AL2023_ARM_64_STANDARD`,
+    /// `BOTTLEROCKET_x86_64`, … Not together with a launch template that states an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ami_type: Option<String>,
+    /// `ON_DEMAND` (AWS's default) or `SPOT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capacity_type: Option<String>,
+    /// GiB of each node's disk; AWS's default is 20. Not together with a launch template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_size: Option<i32>,
+    /// The launch template that nodes are made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_template_id: Option<S::In<String>>,
+    /// The number of its version; another one replaces the nodes in turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch_template_version: Option<S::In<String>>,
+    /// The Kubernetes version of the nodes; the cluster's where left out. Another one replaces the nodes in turn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<S::In<String>>,
+    /// The release of EKS's image; the latest where left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_version: Option<String>,
+    /// Kubernetes labels of the nodes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Kubernetes taints of the nodes.
+    #[serde(default)]
+    pub taints: BTreeSet<Taint>,
+    /// How many nodes are replaced at a time. AWS's default is 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable: Option<i32>,
+    /// The same in percent of all nodes; not together with the number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_unavailable_percentage: Option<i32>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a node group.
+    NodeGroup {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        NODEGROUP_NAME: nodegroup_name: String,
+        /// The auto scaling groups that EKS made for it.
+        AUTO_SCALING_GROUP_NAMES: auto_scaling_group_names: Vec<String>,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    id_in(&spec.cluster_name, &spec.nodegroup_name)
+}
+
+fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
+    let (tags, owner) = tags_of(group.tags());
+    let owned = |text: Option<&str>| text.map(ToOwned::to_owned);
+    let scaling = group.scaling_config();
+    let template = group.launch_template();
+    let taint = |taint: &aws_sdk_eks::types::Taint| {
+        Some(Taint {
+            key: taint.key()?.to_owned(),
+            value: owned(taint.value().filter(|value| !value.is_empty())),
+            effect: taint.effect()?.as_str().to_owned(),
+        })
+    };
+    let spec = Spec {
+        cluster_name: group.cluster_name()?.to_owned(),
+        nodegroup_name: group.nodegroup_name()?.to_owned(),
+        node_role: group.node_role().unwrap_or_default().into(),
+        subnets: group.subnets().iter().map(|id| SubnetId::from(id.as_str())).collect(),
+        min_size: scaling.and_then(|scaling| scaling.min_size()).unwrap_or_default(),
+        max_size: scaling.and_then(|scaling| scaling.max_size()).unwrap_or_default(),
+        desired_size: scaling.and_then(|scaling| scaling.desired_size()),
+        instance_types: Some(group.instance_types().to_vec()),
+        ami_type: owned(group.ami_type().map(AmiTypes::as_str)),
+        capacity_type: owned(group.capacity_type().map(CapacityTypes::as_str)),
+        disk_size: group.disk_size(),
+        launch_template_id: owned(template.and_then(LaunchTemplateSpecification::id)),
+        launch_template_version: owned(template.and_then(LaunchTemplateSpecification::version)),
+        version: owned(group.version()),
+        release_version: owned(group.release_version()),
+        labels: group.labels().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        taints: group.taints().iter().filter_map(taint).collect(),
+        max_unavailable: group.update_config().and_then(NodegroupUpdateConfig::max_unavailable),
+        max_unavailable_percentage: group
+            .update_config()
+            .and_then(NodegroupUpdateConfig::max_unavailable_percentage),
+        tags,
+    };
+    let groups = group.resources().map(|made| made.auto_scaling_groups()).unwrap_or_default();
+    let outputs = Outputs {
+        arn: group.nodegroup_arn().unwrap_or_default().into(),
+        nodegroup_name: spec.nodegroup_name.clone(),
+        auto_scaling_group_names: groups.iter().filter_map(|group| owned(group.name())).collect(),
+    };
+    let issues = group.health().map(|health| health.issues()).unwrap_or_default();
+    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let phase = phase(group.status().map_or("ACTIVE", |status| status.as_str()), issues);
+    Some(Live { id: id_of(&spec), spec, outputs, owner, phase })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<NodeGroup>>> {
+    let Some((cluster, name)) = parts(id) else { return Ok(None) };
+    let call = cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
+    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribeNodegroup", e));
+    Ok(if_there(answer)?.and_then(|answer| answer.nodegroup().and_then(live)))
+}
+
+fn scaling(spec: &Spec, otherwise: Option<i32>) -> NodegroupScalingConfig {
+    NodegroupScalingConfig::builder()
+        .min_size(spec.min_size)
+        .max_size(spec.max_size)
+        .set_desired_size(spec.desired_size.or(otherwise))
+        .build()
+}
+
+/// A desired size of others that lies outside of new bounds is moved to the nearer one: EKS would refuse it.
+fn moved(spec: &Spec, present: Option<i32>) -> Option<i32> {
+    let inside = spec.min_size..=spec.max_size;
+    present.filter(|size| !inside.contains(size)).map(|size| size.max(spec.min_size).min(spec.max_size))
+}
+
+fn rollout(spec: &Spec) -> Option<NodegroupUpdateConfig> {
+    (spec.max_unavailable.is_some() || spec.max_unavailable_percentage.is_some()).then(|| {
+        NodegroupUpdateConfig::builder()
+            .set_max_unavailable(spec.max_unavailable)
+            .set_max_unavailable_percentage(spec.max_unavailable_percentage)
+            .build()
+    })
+}
+
+fn template(spec: &Spec) -> Option<LaunchTemplateSpecification> {
+    let id = spec.launch_template_id.as_ref()?;
+    let version = spec.launch_template_version.clone();
+    Some(LaunchTemplateSpecification::builder().id(id).set_version(version).build())
+}
+
+/// Everything that does not replace nodes: one call.
+async fn configure(
+    cloud: &Cloud,
+    live: &Live<NodeGroup>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<bool> {
+    let touch = |paths: &[&str]| paths.iter().any(|path| changes.touch(path));
+    let sizes = touch(&["/min_size", "/max_size", "/desired_size"]);
+    let pace = rollout(spec).filter(|_| touch(&["/max_unavailable", "/max_unavailable_percentage"]));
+    let (set, remove) = changes.map_edits("/labels");
+    let labels = UpdateLabelsPayload::builder()
+        .set_add_or_update_labels((!set.is_empty()).then(|| set.iter().cloned().collect()))
+        .set_remove_labels((!remove.is_empty()).then(|| remove.clone()));
+    let labelled = !set.is_empty() || !remove.is_empty();
+    let taints = |from: &BTreeSet<Taint>, to: &BTreeSet<Taint>| {
+        let new: Vec<_> = to.difference(from).map(Taint::to_aws).collect();
+        (!new.is_empty()).then_some(new)
+    };
+    // A taint is known by key and effect; one with a new value is set, not removed.
+    let same = |a: &Taint, b: &Taint| a.key == b.key && a.effect == b.effect;
+    let stays = |taint: &&Taint| spec.taints.iter().any(|other| same(taint, other));
+    let gone: Vec<_> = live.spec.taints.iter().filter(|taint| !stays(taint)).map(Taint::to_aws).collect();
+    let payload = UpdateTaintsPayload::builder()
+        .set_add_or_update_taints(taints(&live.spec.taints, &spec.taints))
+        .set_remove_taints((!gone.is_empty()).then_some(gone));
+    let tainted = touch(&["/taints"]);
+    if !sizes && pace.is_none() && !labelled && !tainted {
+        return Ok(false);
+    }
+    let call = cloud
+        .eks
+        .update_nodegroup_config()
+        .cluster_name(&live.spec.cluster_name)
+        .nodegroup_name(&live.spec.nodegroup_name)
+        .set_scaling_config(sizes.then(|| scaling(spec, moved(spec, live.spec.desired_size))))
+        .set_update_config(pace)
+        .set_labels(labelled.then(|| labels.build()))
+        .set_taints(tainted.then(|| payload.build()));
+    call.send().await.map_err(|e| cloud_error("eks:UpdateNodegroupConfig", e))?;
+    Ok(true)
+}
+
+/// Everything that replaces the nodes in turn: one call.
+async fn roll(cloud: &Cloud, live: &Live<NodeGroup>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let version = spec.version.clone().filter(|_| changes.touch("/version"));
+    let release = spec.release_version.clone().filter(|_| changes.touch("/release_version"));
+    let template = template(spec).filter(|_| changes.touch("/launch_template_version"));
+    if version.is_none() && release.is_none() && template.is_none() {
+        return Ok(());
+    }
+    let call = cloud
+        .eks
+        .update_nodegroup_version()
+        .cluster_name(&live.spec.cluster_name)
+        .nodegroup_name(&live.spec.nodegroup_name)
+        .set_version(version)
+        .set_release_version(release)
+        .set_launch_template(template);
+    call.send().await.map(drop).map_err(|e| cloud_error("eks:UpdateNodegroupVersion", e))
+}
+
+impl Kind for NodeGroup {
+    const NAME: &'static str = "eks.NodeGroup";
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/cluster_name",
+        "/nodegroup_name",
+        "/node_role",
+        "/subnets",
+        "/instance_types",
+        "/ami_type",
+        "/capacity_type",
+        "/disk_size",
+        "/launch_template_id",
+    ];
+    const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets", "/launch_template_id"];
+    const SHARED_MAPS: &'static [&'static str] = &["/tags", "/labels"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["eks:DescribeNodegroup"],
+        create: &[
+            "eks:CreateNodegroup",
+            "eks:TagResource",
+            "iam:PassRole",
+            "iam:GetRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:CreateServiceLinkedRole",
+            "ec2:DescribeLaunchTemplateVersions",
+            "ec2:DescribeSubnets",
+            "ec2:RunInstances",
+            "ec2:CreateTags",
+        ],
+        update: &[
+            "eks:UpdateNodegroupConfig",
+            "eks:UpdateNodegroupVersion",
+            "eks:TagResource",
+            "eks:UntagResource",
+        ],
+        delete: &["eks:DeleteNodegroup"],
+    };
+    const TIMING: Timing = Timing::seconds(180, 600, 360, 5400);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            cluster_name: "example-cluster".into(),
+            nodegroup_name: "general".into(),
+            node_role: "arn:aws:iam::123456789012:role/eks-nodes".into(),
+            subnets: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(SubnetId::from).into(),
+            min_size: 2,
+            max_size: 6,
+            desired_size: None,
+            instance_types: Some(vec!["m7g.large".into()]),
+            ami_type: Some("AL2023_ARM_64_STANDARD".into()),
+            capacity_type: Some("ON_DEMAND".into()),
+            disk_size: None,
+            launch_template_id: Some("lt-0123456789abcdef0".into()),
+            launch_template_version: Some("1".into()),
+            version: None,
+            release_version: None,
+            labels: BTreeMap::from([("workload".into(), "general".into())]),
+            taints: BTreeSet::new(),
+            max_unavailable: Some(1),
+            max_unavailable_percentage: None,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/min_size", json!(3)),
+            ("/max_size", json!(4)),
+            ("/desired_size", json!(4)),
+            ("/instance_types", json!(["m7g.xlarge", "m6g.xlarge"])),
+            ("/ami_type", json!("BOTTLEROCKET_ARM_64")),
+            ("/capacity_type", json!("SPOT")),
+            ("/subnets", json!(["subnet-0123456789abcdef0"])),
+            ("/nodegroup_name", json!("other")),
+            ("/labels/workload", json!("batch")),
+            ("/labels/zone", json!("a")),
+            ("/taints", json!([{"key": "dedicated", "value": "batch", "effect": "NO_SCHEDULE"}])),
+            ("/max_unavailable", json!(2)),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec.nodegroup_name.is_empty() || spec.nodegroup_name.len() > 63 {
+            return Err(SpecError::new("/nodegroup_name", "takes 1 to 63 characters"));
+        }
+        if spec.min_size < 0 || spec.max_size < 1 || spec.min_size > spec.max_size {
+            return Err(SpecError::new("/min_size", "is not between 0 and max_size"));
+        }
+        if spec.desired_size.is_some_and(|size| !(spec.min_size..=spec.max_size).contains(&size)) {
+            return Err(SpecError::new("/desired_size", "is not between min_size and max_size"));
+        }
+        if spec.disk_size.is_some() && spec.launch_template_id.is_some() {
+            return Err(SpecError::new("/disk_size", "has to be stated in the launch template"));
+        }
+        if spec.launch_template_id.is_none() && spec.launch_template_version.is_some() {
+            return Err(SpecError::new("/launch_template_version", "needs a launch template"));
+        }
+        if spec.launch_template_version.as_deref().is_some_and(|version| version.starts_with('$')) {
+            return Err(SpecError::new("/launch_template_version", "takes a number: EKS answers with one"));
+        }
+        if spec.max_unavailable.is_some() && spec.max_unavailable_percentage.is_some() {
+            return Err(SpecError::new("/max_unavailable", "is either a number or a percentage"));
+        }
+        let effects = TaintEffect::values();
+        match spec.taints.iter().find(|taint| !effects.contains(&taint.effect.as_str())) {
+            Some(_) => Err(SpecError::new("/taints", format!("takes the effects {}", effects.join(", ")))),
+            None => Ok(()),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, id_of).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let taints: Vec<_> = spec.taints.iter().map(Taint::to_aws).collect();
+        let call = cloud
+            .eks
+            .create_nodegroup()
+            .cluster_name(&spec.cluster_name)
+            .nodegroup_name(&spec.nodegroup_name)
+            .node_role(spec.node_role.as_str())
+            .set_subnets(Some(spec.subnets.iter().map(ToString::to_string).collect()))
+            .scaling_config(scaling(spec, Some(spec.min_size)))
+            .set_instance_types(spec.instance_types.clone())
+            .set_ami_type(spec.ami_type.as_deref().map(AmiTypes::from))
+            .set_capacity_type(spec.capacity_type.as_deref().map(CapacityTypes::from))
+            .set_disk_size(spec.disk_size)
+            .set_launch_template(template(spec))
+            .set_version(spec.version.clone())
+            .set_release_version(spec.release_version.clone())
+            .set_labels((!spec.labels.is_empty()).then(|| spec.labels.clone().into_iter().collect()))
+            .set_taints((!taints.is_empty()).then_some(taints))
+            .set_update_config(rollout(spec))
+            .client_request_token(&claim.token)
+            .set_tags(tags_with(&spec.tags, &claim.owner));
+        call.send().await.map_err(|e| cloud_error("eks:CreateNodegroup", e))?;
+        Ok(id_of(spec))
+    }
+
+    /// EKS takes one update at a time: what replaces nodes waits until the rest is done.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await?;
+        if !configure(cloud, live, spec, changes).await? {
+            roll(cloud, live, spec, changes).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let (cluster, name) = (&live.spec.cluster_name, &live.spec.nodegroup_name);
+        let call = cloud.eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(name);
+        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteNodegroup", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_eks::operation::update_nodegroup_config::UpdateNodegroupConfigOutput;
+    use aws_sdk_eks::types::{Issue, NodegroupHealth, NodegroupIssueCode, NodegroupStatus};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use platctl_engine::Phase;
+
+    fn group(status: NodegroupStatus) -> Live<NodeGroup> {
+        let issue = Issue::builder().code(NodegroupIssueCode::NodeCreationFailure).message("did not join");
+        let health = NodegroupHealth::builder().issues(issue.build()).build();
+        let sizes = NodegroupScalingConfig::builder().min_size(2).max_size(6).desired_size(6).build();
+        let builder = Nodegroup::builder().cluster_name("prod").nodegroup_name("general").status(status);
+        live(&builder.health(health).scaling_config(sizes).build()).unwrap()
+    }
+
+    #[test]
+    fn a_failed_group_says_why_and_a_degraded_one_is_kept() {
+        let failed = Phase::Failed("CREATE_FAILED (NodeCreationFailure: did not join)".into());
+        assert_eq!(group(NodegroupStatus::CreateFailed).phase, failed);
+        assert!(matches!(group(NodegroupStatus::Degraded).phase, Phase::Settling(_)));
+    }
+
+    #[tokio::test]
+    async fn a_size_of_the_autoscaler_is_moved_only_when_it_is_out_of_bounds() {
+        let config = mock!(aws_sdk_eks::Client::update_nodegroup_config)
+            .match_requests(|request| {
+                let sizes = request.scaling_config().unwrap();
+                sizes.max_size() == Some(4) && sizes.desired_size() == Some(4)
+            })
+            .then_output(|| UpdateNodegroupConfigOutput::builder().build());
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]), ..cloud() };
+        let desired = Spec { max_size: 4, launch_template_version: Some("2".into()), ..NodeGroup::example() };
+        let asked = changes(&[
+            ("/max_size", json!(6), json!(4)),
+            ("/launch_template_version", json!("1"), json!("2")),
+        ]);
+        NodeGroup::update(&cloud, &group(NodegroupStatus::Active), &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(config.num_calls(), 1, "the new version of the template is for the next update");
+        assert_eq!(moved(&desired, Some(3)), None);
+    }
+}

@@ -1,0 +1,221 @@
+//! `eks.PodIdentityAssociation`: the role of a service account.
+
+use aws_sdk_eks::types;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
+use crate::Cloud;
+use crate::errors::{cloud_error, made};
+use crate::tags::Tags;
+use crate::types::Arn;
+
+/// What pods of a service account may do in AWS. Its id is our own, `CLUSTER|a-…`. Namespace and service account
+/// need not exist.
+#[derive(Debug)]
+pub struct PodIdentityAssociation;
+
+/// What an association is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The cluster.
+    pub cluster_name: S::In<String>,
+    /// The namespace of the service account.
+    pub namespace: String,
+    /// The service account; it can have one association.
+    pub service_account: String,
+    /// The role; trusts `pods.eks.amazonaws.com` with `sts:AssumeRole` and `sts:TagSession`.
+    pub role_arn: S::In<Arn>,
+    /// A role, often of another account, that the first one takes on for the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_role_arn: Option<S::In<Arn>>,
+    /// Whether sessions carry no tags of cluster, namespace and pod. They do unless this is switched on.
+    #[serde(default)]
+    pub disable_session_tags: bool,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an association.
+    PodIdentityAssociation {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// `a-…`
+        ASSOCIATION_ID: association_id: String,
+    }
+}
+
+fn live(association: &types::PodIdentityAssociation) -> Option<Live<PodIdentityAssociation>> {
+    let (tags, owner) = tags_of(association.tags());
+    let id = association.association_id()?;
+    let spec: Spec = Spec {
+        cluster_name: association.cluster_name()?.to_owned(),
+        namespace: association.namespace()?.to_owned(),
+        service_account: association.service_account()?.to_owned(),
+        role_arn: association.role_arn().unwrap_or_default().into(),
+        target_role_arn: association.target_role_arn().map(Arn::from),
+        disable_session_tags: association.disable_session_tags().unwrap_or_default(),
+        tags,
+    };
+    let outputs = Outputs {
+        arn: association.association_arn().unwrap_or_default().into(),
+        association_id: id.to_owned(),
+    };
+    Some(Live { id: id_in(&spec.cluster_name, id), spec, outputs, owner, phase: Phase::Ready })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<PodIdentityAssociation>>> {
+    let Some((cluster, name)) = parts(id) else { return Ok(None) };
+    let call = cloud.eks.describe_pod_identity_association().cluster_name(cluster).association_id(name);
+    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribePodIdentityAssociation", e));
+    Ok(if_there(answer)?.and_then(|answer| answer.association().and_then(live)))
+}
+
+/// The associations of a service account: none or one.
+async fn of_account(cloud: &Cloud, spec: &Spec) -> CloudResult<Vec<Candidate>> {
+    let call = cloud.eks.list_pod_identity_associations().cluster_name(&spec.cluster_name);
+    let call = call.namespace(&spec.namespace).service_account(&spec.service_account);
+    let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    let found = if_there(found.map_err(|e| cloud_error("eks:ListPodIdentityAssociations", e)))?;
+    let ids = found.unwrap_or_default();
+    let ids = ids.iter().filter_map(|one| one.association_id()).map(|id| id_in(&spec.cluster_name, id));
+    let reads = try_join_all(ids.map(|id| async move { read(cloud, &id).await })).await?;
+    Ok(reads.into_iter().flatten().map(|live| Candidate { id: live.id, owner: live.owner }).collect())
+}
+
+impl Kind for PodIdentityAssociation {
+    const NAME: &'static str = "eks.PodIdentityAssociation";
+    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/namespace", "/service_account"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["eks:DescribePodIdentityAssociation", "eks:ListPodIdentityAssociations"],
+        create: &["eks:CreatePodIdentityAssociation", "eks:TagResource", "iam:GetRole", "iam:PassRole"],
+        update: &[
+            "eks:UpdatePodIdentityAssociation",
+            "eks:TagResource",
+            "eks:UntagResource",
+            "iam:GetRole",
+            "iam:PassRole",
+        ],
+        delete: &["eks:DeletePodIdentityAssociation"],
+    };
+    const TIMING: Timing = Timing::seconds(2, 2, 1, 300);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            cluster_name: "example-cluster".into(),
+            namespace: "kube-system".into(),
+            service_account: "external-dns".into(),
+            role_arn: "arn:aws:iam::123456789012:role/example".into(),
+            target_role_arn: None,
+            disable_session_tags: false,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/namespace", json!("dns")),
+            ("/service_account", json!("dns")),
+            ("/role_arn", json!("arn:aws:iam::123456789012:role/other-example")),
+            ("/target_role_arn", json!("arn:aws:iam::123456789012:role/other-example")),
+            ("/disable_session_tags", json!(true)),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        try_join_all(wanted.iter().map(|wanted| async {
+            match &wanted.spec {
+                Some(spec) => of_account(cloud, spec).await,
+                None => Ok(Vec::new()),
+            }
+        }))
+        .await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .eks
+            .create_pod_identity_association()
+            .cluster_name(&spec.cluster_name)
+            .namespace(&spec.namespace)
+            .service_account(&spec.service_account)
+            .role_arn(spec.role_arn.as_str())
+            .set_target_role_arn(spec.target_role_arn.as_ref().map(ToString::to_string))
+            .disable_session_tags(spec.disable_session_tags)
+            .client_request_token(&claim.token)
+            .set_tags(tags_with(&spec.tags, &claim.owner));
+        let answer = call.send().await.map_err(|e| cloud_error("eks:CreatePodIdentityAssociation", e))?;
+        let id = answer.association().and_then(|association| association.association_id());
+        made("eks:CreatePodIdentityAssociation", id.map(|id| id_in(&spec.cluster_name, id)))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let paths = ["/role_arn", "/target_role_arn", "/disable_session_tags"];
+        if paths.iter().any(|path| changes.touch(path)) {
+            let target = spec.target_role_arn.as_ref().or(live.spec.target_role_arn.as_ref());
+            let call = cloud
+                .eks
+                .update_pod_identity_association()
+                .cluster_name(&live.spec.cluster_name)
+                .association_id(&live.outputs.association_id)
+                .role_arn(spec.role_arn.as_str())
+                .set_target_role_arn(target.map(ToString::to_string))
+                .disable_session_tags(spec.disable_session_tags);
+            call.send().await.map_err(|e| cloud_error("eks:UpdatePodIdentityAssociation", e))?;
+        }
+        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.eks.delete_pod_identity_association().cluster_name(&live.spec.cluster_name);
+        let call = call.association_id(&live.outputs.association_id);
+        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeletePodIdentityAssociation", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{cloud, owner};
+    use aws_sdk_eks::operation::list_pod_identity_associations::ListPodIdentityAssociationsError;
+    use aws_sdk_eks::types::error::ResourceNotFoundException;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    #[tokio::test]
+    async fn a_cluster_that_is_gone_has_no_associations() {
+        let gone = mock!(aws_sdk_eks::Client::list_pod_identity_associations).then_error(|| {
+            let meta = ErrorMetadata::builder().code("ResourceNotFoundException").build();
+            let error = ResourceNotFoundException::builder().meta(meta).build();
+            ListPodIdentityAssociationsError::ResourceNotFoundException(error)
+        });
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&gone]), ..cloud() };
+        let wanted = Wanted { owner: owner(), spec: Some(PodIdentityAssociation::example()) };
+        let found = PodIdentityAssociation::find(&cloud, &[wanted]).await.unwrap();
+        assert_eq!(found, [vec![]]);
+    }
+}

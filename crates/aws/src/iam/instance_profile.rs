@@ -1,0 +1,211 @@
+//! `iam.InstanceProfile`, with its role.
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{if_there, is_name, tags_of, tags_with, to_iam};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key, edits};
+use crate::types::{Arn, RoleName};
+
+/// How a virtual machine gets its role.
+#[derive(Debug)]
+pub struct InstanceProfile;
+
+/// What an instance profile is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in the account, whatever the case; at most 128 characters.
+    pub instance_profile_name: String,
+    /// The role; trusts `ec2.amazonaws.com`.
+    pub role_name: S::In<RoleName>,
+    /// `/`, or a path between slashes. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an instance profile.
+    InstanceProfile {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        INSTANCE_PROFILE_NAME: instance_profile_name: String,
+    }
+}
+
+fn live(profile: &aws_sdk_iam::types::InstanceProfile) -> Live<InstanceProfile> {
+    let (tags, owner) = tags_of(profile.tags());
+    let name = profile.instance_profile_name();
+    let spec = Spec {
+        instance_profile_name: name.to_owned(),
+        role_name: profile.roles().first().map(|role| role.role_name()).unwrap_or_default().into(),
+        path: Some(profile.path().to_owned()),
+        tags,
+    };
+    let outputs = Outputs { arn: profile.arn().into(), instance_profile_name: name.to_owned() };
+    Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<InstanceProfile>>> {
+    let call = cloud.iam.get_instance_profile().instance_profile_name(id.as_str());
+    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetInstanceProfile", e)))?;
+    Ok(answer.and_then(|answer| answer.instance_profile).as_ref().map(live))
+}
+
+/// A profile holds one role, so the old one leaves first.
+async fn take_out(cloud: &Cloud, live: &Live<InstanceProfile>) -> CloudResult<()> {
+    let role = live.spec.role_name.as_str();
+    if role.is_empty() {
+        return Ok(());
+    }
+    let call = cloud.iam.remove_role_from_instance_profile().instance_profile_name(live.id.as_str());
+    let answer = call.role_name(role).send().await;
+    if_there(answer.map_err(|e| cloud_error("iam:RemoveRoleFromInstanceProfile", e))).map(drop)
+}
+
+async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let call = cloud.iam.tag_instance_profile().instance_profile_name(name);
+        let call = call.set_tags(Some(to_iam(edits.set)?));
+        call.send().await.map_err(|e| cloud_error("iam:TagInstanceProfile", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.iam.untag_instance_profile().instance_profile_name(name);
+        let call = call.set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("iam:UntagInstanceProfile", e))?;
+    }
+    Ok(())
+}
+
+impl Kind for InstanceProfile {
+    const NAME: &'static str = "iam.InstanceProfile";
+    const REPLACE_ON: &'static [&'static str] = &["/instance_profile_name", "/path"];
+    // A role in a profile cannot be deleted.
+    const HOLDS: &'static [&'static str] = &["/role_name"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:GetInstanceProfile"],
+        create: &[
+            "iam:CreateInstanceProfile",
+            "iam:TagInstanceProfile",
+            "iam:AddRoleToInstanceProfile",
+            "iam:PassRole",
+        ],
+        update: &[
+            "iam:AddRoleToInstanceProfile",
+            "iam:RemoveRoleFromInstanceProfile",
+            "iam:PassRole",
+            "iam:TagInstanceProfile",
+            "iam:UntagInstanceProfile",
+        ],
+        delete: &["iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            instance_profile_name: "prod-nodes".into(),
+            role_name: "example-role".into(),
+            path: Some("/".into()),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/role_name", json!("another-role")),
+            ("/instance_profile_name", json!("prod-others")),
+            ("/path", json!("/platform/")),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if is_name(&spec.instance_profile_name, 128) {
+            return Ok(());
+        }
+        let message = "takes 1 to 128 letters, digits and any of +=,.@_-";
+        Err(SpecError::new("/instance_profile_name", message))
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.instance_profile_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    /// The role follows by `update`.
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .iam
+            .create_instance_profile()
+            .instance_profile_name(&spec.instance_profile_name)
+            .set_path(spec.path.clone())
+            .set_tags(tags_with(&spec.tags, &claim.owner)?);
+        call.send().await.map_err(|e| cloud_error("iam:CreateInstanceProfile", e))?;
+        Ok(Id::from(spec.instance_profile_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        if changes.touch("/role_name") {
+            take_out(cloud, live).await?;
+            let call = cloud.iam.add_role_to_instance_profile().instance_profile_name(live.id.as_str());
+            let answer = call.role_name(spec.role_name.as_str()).send().await;
+            answer.map_err(|e| cloud_error("iam:AddRoleToInstanceProfile", e))?;
+        }
+        sync_tags(cloud, live.id.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        take_out(cloud, live).await?;
+        let call = cloud.iam.delete_instance_profile().instance_profile_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteInstanceProfile", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_iam::operation::add_role_to_instance_profile::AddRoleToInstanceProfileOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_profile_without_a_role_loses_none() {
+        let add = mock!(aws_sdk_iam::Client::add_role_to_instance_profile)
+            .match_requests(|request| request.role_name() == Some("example-role"))
+            .then_output(|| AddRoleToInstanceProfileOutput::builder().build());
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&add]), ..cloud() };
+        let outputs = Outputs { arn: "arn:p".into(), instance_profile_name: "p".into() };
+        let spec = Spec { role_name: "".into(), ..InstanceProfile::example() };
+        let empty = Live { id: "p".into(), spec, outputs, owner: None, phase: Phase::Ready };
+        let asked = changes(&[("/role_name", json!(""), json!("example-role"))]);
+        let desired = InstanceProfile::example();
+        InstanceProfile::update(&cloud, &empty, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(add.num_calls(), 1);
+    }
+}

@@ -1,0 +1,255 @@
+//! `iam.ManagedPolicy`
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{if_there, is_name, tags_of, tags_with, to_iam};
+use crate::errors::{cloud_error, made};
+use crate::tags::{Tags, edits};
+use crate::types::Arn;
+use crate::{Cloud, Policy};
+
+/// How many versions of a policy IAM keeps.
+const VERSIONS: usize = 5;
+
+/// A policy of the account's own, to be attached to roles.
+#[derive(Debug)]
+pub struct ManagedPolicy;
+
+/// What a policy is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// Unique in the account, whatever the case; at most 128 characters.
+    pub policy_name: String,
+    /// What it allows and denies; at most 6144 characters without white space.
+    pub policy_document: S::In<Policy>,
+    /// `/`, or a path between slashes. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// What it is for. Cannot be changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a policy.
+    ManagedPolicy {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        POLICY_NAME: policy_name: String,
+    }
+}
+
+fn live(policy: &aws_sdk_iam::types::Policy, document: &str) -> Option<Live<ManagedPolicy>> {
+    let (tags, owner) = tags_of(policy.tags());
+    let spec = Spec {
+        policy_name: policy.policy_name()?.to_owned(),
+        policy_document: Policy::parse(document)?,
+        path: Some(policy.path().unwrap_or("/").to_owned()),
+        description: Some(policy.description().unwrap_or_default().to_owned()),
+        tags,
+    };
+    let arn = policy.arn()?;
+    let outputs = Outputs { arn: arn.into(), policy_name: spec.policy_name.clone() };
+    Some(Live { id: arn.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>> {
+    let arn = id.as_str();
+    let call = cloud.iam.get_policy().policy_arn(arn);
+    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetPolicy", e)))?;
+    let Some(policy) = answer.and_then(|answer| answer.policy) else { return Ok(None) };
+    let version = policy.default_version_id().unwrap_or_default();
+    let call = cloud.iam.get_policy_version().policy_arn(arn).version_id(version);
+    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetPolicyVersion", e)))?;
+    let version = answer.and_then(|answer| answer.policy_version);
+    Ok(version.and_then(|version| live(&policy, version.document()?)))
+}
+
+/// The versions that are not in force, the oldest first.
+async fn idle_versions(cloud: &Cloud, arn: &str) -> CloudResult<Vec<String>> {
+    let pages = cloud.iam.list_policy_versions().policy_arn(arn).into_paginator().items().send();
+    let versions: Result<Vec<_>, _> = pages.collect().await;
+    let versions = versions.map_err(|e| cloud_error("iam:ListPolicyVersions", e))?;
+    let idle = versions.iter().filter(|version| !version.is_default_version());
+    let mut idle: Vec<String> =
+        idle.filter_map(|version| version.version_id().map(ToOwned::to_owned)).collect();
+    idle.sort_by_key(|id| id.trim_start_matches('v').parse::<u32>().unwrap_or_default());
+    Ok(idle)
+}
+
+async fn delete_version(cloud: &Cloud, arn: &str, version: &str) -> CloudResult<()> {
+    let call = cloud.iam.delete_policy_version().policy_arn(arn).version_id(version);
+    if_there(call.send().await.map_err(|e| cloud_error("iam:DeletePolicyVersion", e))).map(drop)
+}
+
+async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let call = cloud.iam.tag_policy().policy_arn(arn).set_tags(Some(to_iam(edits.set)?));
+        call.send().await.map_err(|e| cloud_error("iam:TagPolicy", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.iam.untag_policy().policy_arn(arn).set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("iam:UntagPolicy", e))?;
+    }
+    Ok(())
+}
+
+impl Kind for ManagedPolicy {
+    const NAME: &'static str = "iam.ManagedPolicy";
+    const REPLACE_ON: &'static [&'static str] = &["/policy_name", "/path", "/description"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:GetPolicy", "iam:GetPolicyVersion"],
+        create: &["iam:CreatePolicy", "iam:TagPolicy"],
+        update: &[
+            "iam:ListPolicyVersions",
+            "iam:CreatePolicyVersion",
+            "iam:DeletePolicyVersion",
+            "iam:TagPolicy",
+            "iam:UntagPolicy",
+        ],
+        delete: &["iam:ListPolicyVersions", "iam:DeletePolicyVersion", "iam:DeletePolicy"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        let statement = json!({"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"});
+        Spec {
+            policy_name: "prod-external-dns".into(),
+            policy_document: Policy::new(&json!({"Version": "2012-10-17", "Statement": [statement]})),
+            path: Some("/".into()),
+            description: Some("Lets external-dns find its zone".into()),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let statement = json!({"Effect": "Deny", "Action": ["route53:DeleteHostedZone"], "Resource": ["*"]});
+        vec![
+            ("/policy_document", json!({"Version": "2012-10-17", "Statement": [statement]})),
+            ("/policy_name", json!("prod-other")),
+            ("/path", json!("/platform/")),
+            ("/description", json!("Something else")),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if !is_name(&spec.policy_name, 128) {
+            return Err(SpecError::new("/policy_name", "takes 1 to 128 letters, digits and any of +=,.@_-"));
+        }
+        match spec.policy_document.to_json().len() {
+            0..=6144 => Ok(()),
+            length => Err(SpecError::new("/policy_document", format!("takes 6144 characters, not {length}"))),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        try_join_all(wanted.iter().map(|wanted| async {
+            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let path = spec.path.as_deref().unwrap_or("/");
+            let (partition, account) = (&cloud.partition, &cloud.account);
+            let arn = format!("arn:{partition}:iam::{account}:policy{path}{}", spec.policy_name);
+            let found = read(cloud, &Id::from(arn)).await?;
+            Ok(found.map(|live| Candidate { id: live.id, owner: live.owner }).into_iter().collect())
+        }))
+        .await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .iam
+            .create_policy()
+            .policy_name(&spec.policy_name)
+            .policy_document(spec.policy_document.to_json())
+            .set_path(spec.path.clone())
+            .set_description(spec.description.clone())
+            .set_tags(tags_with(&spec.tags, &claim.owner)?);
+        let answer = call.send().await.map_err(|e| cloud_error("iam:CreatePolicy", e))?;
+        made("iam:CreatePolicy", answer.policy().and_then(|policy| policy.arn()))
+    }
+
+    /// A new document is a new version; the oldest goes where there is no room for it.
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let arn = live.id.as_str();
+        if changes.touch("/policy_document") {
+            let idle = idle_versions(cloud, arn).await?;
+            if let Some(oldest) = idle.first().filter(|_| idle.len() + 1 >= VERSIONS) {
+                delete_version(cloud, arn, oldest).await?;
+            }
+            let call = cloud.iam.create_policy_version().policy_arn(arn).set_as_default(true);
+            let call = call.policy_document(spec.policy_document.to_json());
+            call.send().await.map_err(|e| cloud_error("iam:CreatePolicyVersion", e))?;
+        }
+        sync_tags(cloud, arn, changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let arn = live.id.as_str();
+        for version in idle_versions(cloud, arn).await? {
+            delete_version(cloud, arn, &version).await?;
+        }
+        let call = cloud.iam.delete_policy().policy_arn(arn);
+        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeletePolicy", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_iam::operation::create_policy_version::CreatePolicyVersionOutput;
+    use aws_sdk_iam::operation::delete_policy_version::DeletePolicyVersionOutput;
+    use aws_sdk_iam::operation::list_policy_versions::ListPolicyVersionsOutput;
+    use aws_sdk_iam::types::PolicyVersion;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn the_oldest_idle_version_makes_room() {
+        let list = mock!(aws_sdk_iam::Client::list_policy_versions).then_output(|| {
+            let version =
+                |id: &str| PolicyVersion::builder().version_id(id).is_default_version(id == "v7").build();
+            let versions = ["v11", "v10", "v9", "v8", "v7"].map(version).to_vec();
+            ListPolicyVersionsOutput::builder().set_versions(Some(versions)).build()
+        });
+        let delete = mock!(aws_sdk_iam::Client::delete_policy_version)
+            .match_requests(|request| request.version_id() == Some("v8"))
+            .then_output(|| DeletePolicyVersionOutput::builder().build());
+        let create = mock!(aws_sdk_iam::Client::create_policy_version)
+            .match_requests(|request| request.set_as_default() == Some(true))
+            .then_output(|| CreatePolicyVersionOutput::builder().build());
+        let iam = mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list, &delete, &create]);
+        let builder = aws_sdk_iam::types::Policy::builder().policy_name("p").arn("arn:p");
+        let old = live(&builder.build(), "{}").unwrap();
+        let asked = changes(&[("/policy_document", json!({}), json!({"Statement": []}))]);
+        let cloud = Cloud { iam, ..cloud() };
+        ManagedPolicy::update(&cloud, &old, &ManagedPolicy::example(), &asked, &owner()).await.unwrap();
+        assert_eq!((delete.num_calls(), create.num_calls()), (1, 1));
+    }
+}

@@ -1,0 +1,222 @@
+//! `iam.OidcProvider`: whose tokens IAM believes.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
+    SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{if_there, tags_of, tags_with, to_iam};
+use crate::Cloud;
+use crate::errors::{cloud_error, made};
+use crate::tags::{Tags, edits};
+use crate::types::Arn;
+
+/// An issuer of tokens for which roles are given out, such as an EKS cluster.
+#[derive(Debug)]
+pub struct OidcProvider;
+
+/// What a provider is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The issuer: `https://…`. Cannot be changed.
+    pub url: S::In<String>,
+    /// For whom the tokens are. `sts.amazonaws.com` unless stated, as EKS's are.
+    #[serde(default = "sts")]
+    pub client_id_list: BTreeSet<String>,
+    /// Fingerprints of the issuer's certificate authority. IAM knows the usual ones by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbprint_list: Option<BTreeSet<String>>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+fn sts() -> BTreeSet<String> {
+    BTreeSet::from(["sts.amazonaws.com".to_owned()])
+}
+
+platctl_engine::outputs! {
+    /// What others take from a provider.
+    OidcProvider {
+        /// Its ARN, which trust policies name.
+        ARN: arn: Arn,
+    }
+}
+
+/// IAM answers an issuer without its scheme.
+fn live(arn: &str, provider: &GetOpenIdConnectProviderOutput) -> Option<Live<OidcProvider>> {
+    let (tags, owner) = tags_of(provider.tags());
+    let spec = Spec {
+        url: format!("https://{}", provider.url()?.trim_start_matches("https://")),
+        client_id_list: provider.client_id_list().iter().cloned().collect(),
+        thumbprint_list: Some(provider.thumbprint_list().iter().map(|text| text.to_lowercase()).collect()),
+        tags,
+    };
+    Some(Live { id: arn.into(), spec, outputs: Outputs { arn: arn.into() }, owner, phase: Phase::Ready })
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<OidcProvider>>> {
+    let call = cloud.iam.get_open_id_connect_provider().open_id_connect_provider_arn(id.as_str());
+    let answer = call.send().await.map_err(|e| cloud_error("iam:GetOpenIDConnectProvider", e));
+    Ok(if_there(answer)?.and_then(|answer| live(id.as_str(), &answer)))
+}
+
+async fn set_clients(cloud: &Cloud, live: &Live<OidcProvider>, spec: &Spec) -> CloudResult<()> {
+    let (old, new) = (&live.spec.client_id_list, &spec.client_id_list);
+    for client in new.difference(old) {
+        let call = cloud.iam.add_client_id_to_open_id_connect_provider();
+        let call = call.open_id_connect_provider_arn(live.id.as_str()).client_id(client);
+        call.send().await.map_err(|e| cloud_error("iam:AddClientIDToOpenIDConnectProvider", e))?;
+    }
+    for client in old.difference(new) {
+        let call = cloud.iam.remove_client_id_from_open_id_connect_provider();
+        let call = call.open_id_connect_provider_arn(live.id.as_str()).client_id(client);
+        call.send().await.map_err(|e| cloud_error("iam:RemoveClientIDFromOpenIDConnectProvider", e))?;
+    }
+    Ok(())
+}
+
+async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+    let edits = edits(changes, owner);
+    if !edits.set.is_empty() {
+        let call = cloud.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+        let call = call.set_tags(Some(to_iam(edits.set)?));
+        call.send().await.map_err(|e| cloud_error("iam:TagOpenIDConnectProvider", e))?;
+    }
+    if !edits.remove.is_empty() {
+        let call = cloud.iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+        let call = call.set_tag_keys(Some(edits.remove));
+        call.send().await.map_err(|e| cloud_error("iam:UntagOpenIDConnectProvider", e))?;
+    }
+    Ok(())
+}
+
+impl Kind for OidcProvider {
+    const NAME: &'static str = "iam.OidcProvider";
+    const REPLACE_ON: &'static [&'static str] = &["/url"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:GetOpenIDConnectProvider"],
+        create: &["iam:CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"],
+        update: &[
+            "iam:AddClientIDToOpenIDConnectProvider",
+            "iam:RemoveClientIDFromOpenIDConnectProvider",
+            "iam:UpdateOpenIDConnectProviderThumbprint",
+            "iam:TagOpenIDConnectProvider",
+            "iam:UntagOpenIDConnectProvider",
+        ],
+        delete: &["iam:DeleteOpenIDConnectProvider"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            url: "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF".into(),
+            client_id_list: sts(),
+            thumbprint_list: None,
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/url", json!("https://token.actions.githubusercontent.com")),
+            ("/client_id_list", json!(["sts.amazonaws.com", "other"])),
+            ("/client_id_list", json!(["other"])),
+            ("/thumbprint_list", json!(["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"])),
+            ("/tags/team", json!("network")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if !spec.url.starts_with("https://") {
+            return Err(SpecError::new("/url", "has to begin with https://"));
+        }
+        let hex = |text: &String| text.len() == 40 && text.chars().all(|c| "0123456789abcdef".contains(c));
+        match &spec.thumbprint_list {
+            Some(list) if list.len() > 5 || !list.iter().all(hex) => {
+                Err(SpecError::new("/thumbprint_list", "takes at most 5 of 40 small hexadecimal digits each"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        try_join_all(wanted.iter().map(|wanted| async {
+            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let (partition, account) = (&cloud.partition, &cloud.account);
+            let host = spec.url.trim_start_matches("https://");
+            let arn = format!("arn:{partition}:iam::{account}:oidc-provider/{host}");
+            let found = read(cloud, &Id::from(arn)).await?;
+            Ok(found.map(|live| Candidate { id: live.id, owner: live.owner }).into_iter().collect())
+        }))
+        .await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .iam
+            .create_open_id_connect_provider()
+            .url(&spec.url)
+            .set_client_id_list(Some(spec.client_id_list.iter().cloned().collect()))
+            .set_thumbprint_list(spec.thumbprint_list.as_ref().map(|list| list.iter().cloned().collect()))
+            .set_tags(tags_with(&spec.tags, &claim.owner)?);
+        let answer = call.send().await.map_err(|e| cloud_error("iam:CreateOpenIDConnectProvider", e))?;
+        made("iam:CreateOpenIDConnectProvider", answer.open_id_connect_provider_arn())
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        if changes.touch("/client_id_list") {
+            set_clients(cloud, live, spec).await?;
+        }
+        if let Some(list) = spec.thumbprint_list.as_ref().filter(|_| changes.touch("/thumbprint_list")) {
+            let call = cloud.iam.update_open_id_connect_provider_thumbprint();
+            let call = call.open_id_connect_provider_arn(live.id.as_str());
+            let call = call.set_thumbprint_list(Some(list.iter().cloned().collect()));
+            call.send().await.map_err(|e| cloud_error("iam:UpdateOpenIDConnectProviderThumbprint", e))?;
+        }
+        sync_tags(cloud, live.id.as_str(), changes, owner).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.iam.delete_open_id_connect_provider();
+        let call = call.open_id_connect_provider_arn(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteOpenIDConnectProvider", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_issuer_has_its_scheme_again() {
+        for url in ["oidc.eks.eu-west-1.amazonaws.com/id/A", "https://oidc.eks.eu-west-1.amazonaws.com/id/A"]
+        {
+            let answer = GetOpenIdConnectProviderOutput::builder().url(url).build();
+            let found = live("arn:p", &answer).unwrap();
+            assert_eq!(found.spec.url, "https://oidc.eks.eu-west-1.amazonaws.com/id/A");
+        }
+    }
+}

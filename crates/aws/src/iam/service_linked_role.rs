@@ -1,0 +1,217 @@
+//! `iam.ServiceLinkedRole`: the role that a service of AWS works with.
+
+use aws_sdk_iam::types::DeletionTaskStatusType;
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::by_key;
+use crate::types::{Arn, RoleName};
+
+/// A service's own role, of which an account has one: it is taken over where it is there already, and IAM refuses to
+/// delete it while anything in the account needs it. Its id is our own, `SERVICE` or `SERVICE|SUFFIX`.
+#[derive(Debug)]
+pub struct ServiceLinkedRole;
+
+/// What a service-linked role is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The service: `eks-nodegroup.amazonaws.com`, `spot.amazonaws.com`, …
+    pub aws_service_name: String,
+    /// The end of the role's name, for services that have several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custom_suffix: Option<String>,
+    /// What it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(skip)]
+    #[doc(hidden)]
+    pub stage: std::marker::PhantomData<S>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a service-linked role.
+    ServiceLinkedRole {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        ROLE_NAME: role_name: RoleName,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    match &spec.custom_suffix {
+        Some(suffix) => Id::from(format!("{}|{suffix}", spec.aws_service_name)),
+        None => Id::from(spec.aws_service_name.as_str()),
+    }
+}
+
+/// The name of the role is the service's own choice, its path is not.
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceLinkedRole>>> {
+    let (service, suffix) = id.as_str().split_once('|').map_or((id.as_str(), None), |(a, b)| (a, Some(b)));
+    let path = format!("/aws-service-role/{service}/");
+    let pages = cloud.iam.list_roles().path_prefix(&path).into_paginator().items().send();
+    let roles: Result<Vec<_>, _> = pages.collect().await;
+    let mut roles = roles.map_err(|e| cloud_error("iam:ListRoles", e))?;
+    let ending = suffix.map(|suffix| format!("_{suffix}"));
+    roles.retain(|role| role.path() == path);
+    roles.retain(|role| ending.as_ref().is_none_or(|ending| role.role_name().ends_with(ending.as_str())));
+    // Without a suffix the name is the shortest.
+    let role = roles.into_iter().min_by_key(|role| role.role_name().len());
+    Ok(role.map(|role| {
+        let spec = Spec {
+            aws_service_name: service.to_owned(),
+            custom_suffix: suffix.map(ToOwned::to_owned),
+            description: Some(role.description().unwrap_or_default().to_owned()),
+            stage: std::marker::PhantomData,
+        };
+        let outputs = Outputs { arn: role.arn().into(), role_name: role.role_name().into() };
+        Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }
+    }))
+}
+
+impl Kind for ServiceLinkedRole {
+    const NAME: &'static str = "iam.ServiceLinkedRole";
+    const REPLACE_ON: &'static [&'static str] = &["/aws_service_name", "/custom_suffix"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    // It belongs to the account, not to a stack.
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:ListRoles"],
+        create: &["iam:CreateServiceLinkedRole"],
+        update: &["iam:UpdateRole"],
+        delete: &["iam:DeleteServiceLinkedRole", "iam:GetServiceLinkedRoleDeletionStatus"],
+    };
+    const TIMING: Timing = Timing::seconds(2, 1, 15, 600);
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            aws_service_name: "spot.amazonaws.com".into(),
+            custom_suffix: None,
+            description: None,
+            stage: std::marker::PhantomData,
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/aws_service_name", json!("autoscaling.amazonaws.com")),
+            ("/description", json!("For spot instances")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec.aws_service_name.contains('.') && !spec.aws_service_name.contains(['/', '|']) {
+            return Ok(());
+        }
+        Err(SpecError::new("/aws_service_name", "is not a service such as spot.amazonaws.com"))
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, id_of).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        let call = cloud
+            .iam
+            .create_service_linked_role()
+            .aws_service_name(&spec.aws_service_name)
+            .set_custom_suffix(spec.custom_suffix.clone())
+            .set_description(spec.description.clone());
+        match call.send().await.map_err(|e| cloud_error("iam:CreateServiceLinkedRole", e)) {
+            // The service, or another stack, was faster: the role is the account's.
+            Err(error) if error.class == Class::AlreadyExists => Ok(id_of(spec)),
+            other => other.map(|_| id_of(spec)),
+        }
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        if let Some(text) = spec.description.as_ref().filter(|_| changes.touch("/description")) {
+            let call = cloud.iam.update_role().role_name(live.outputs.role_name.as_str()).description(text);
+            call.send().await.map_err(|e| cloud_error("iam:UpdateRole", e))?;
+        }
+        Ok(())
+    }
+
+    /// IAM asks the service whether anything needs the role. A refusal comes with the deletion's status, mostly
+    /// at once; while there is none, the engine looks whether the role is gone.
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.iam.delete_service_linked_role().role_name(live.outputs.role_name.as_str());
+        let task = call.send().await.map_err(|e| cloud_error("iam:DeleteServiceLinkedRole", e))?;
+        let operation = "iam:GetServiceLinkedRoleDeletionStatus";
+        let call =
+            cloud.iam.get_service_linked_role_deletion_status().deletion_task_id(task.deletion_task_id());
+        let status = match call.send().await.map_err(|e| cloud_error(operation, e)) {
+            // The task is not visible everywhere yet.
+            Err(error) if error.class == Class::NotFound => return Ok(()),
+            other => other?,
+        };
+        if *status.status() != DeletionTaskStatusType::Failed {
+            return Ok(());
+        }
+        let why = status.reason().and_then(|reason| reason.reason()).unwrap_or("something still needs it");
+        let message = format!("{why}. Forget the role instead: other stacks of the account may use it");
+        Err(CloudError::new(Class::Protected, operation, message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_iam::operation::delete_service_linked_role::DeleteServiceLinkedRoleOutput;
+    use aws_sdk_iam::operation::get_service_linked_role_deletion_status::GetServiceLinkedRoleDeletionStatusOutput;
+    use aws_sdk_iam::operation::list_roles::ListRolesOutput;
+    use aws_sdk_iam::types::{DeletionTaskFailureReasonType, Role};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
+
+    fn role(name: &str) -> Role {
+        let builder = Role::builder().role_name(name).path("/aws-service-role/spot.amazonaws.com/");
+        builder.role_id("A").arn(format!("arn:{name}")).create_date(DateTime::from_secs(0)).build().unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_role_that_is_needed_stays_and_says_why() {
+        let list = mock!(aws_sdk_iam::Client::list_roles).then_output(|| {
+            let roles = ["AWSServiceRoleForEC2Spot_Other", "AWSServiceRoleForEC2Spot"].map(role).to_vec();
+            ListRolesOutput::builder().set_roles(Some(roles)).build().unwrap()
+        });
+        let delete = mock!(aws_sdk_iam::Client::delete_service_linked_role)
+            .match_requests(|request| request.role_name() == Some("AWSServiceRoleForEC2Spot"))
+            .then_output(|| DeleteServiceLinkedRoleOutput::builder().deletion_task_id("t").build().unwrap());
+        let status = mock!(aws_sdk_iam::Client::get_service_linked_role_deletion_status).then_output(|| {
+            let reason = DeletionTaskFailureReasonType::builder().reason("2 spot requests use it").build();
+            let builder = GetServiceLinkedRoleDeletionStatusOutput::builder().reason(reason);
+            builder.status(DeletionTaskStatusType::Failed).build().unwrap()
+        });
+        let iam = mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list, &delete, &status]);
+        let cloud = Cloud { iam, ..cloud() };
+        let live = read(&cloud, &Id::from("spot.amazonaws.com")).await.unwrap().unwrap();
+        let error = ServiceLinkedRole::delete(&cloud, &live).await.unwrap_err();
+        assert_eq!(error.class, Class::Protected);
+        assert!(error.message.starts_with("2 spot requests use it"), "{}", error.message);
+    }
+}

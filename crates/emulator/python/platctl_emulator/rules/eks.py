@@ -1,0 +1,402 @@
+"""EKS, all of it: moto knows a part, without states, and answers some of that in other shapes."""
+
+import json
+import secrets
+import uuid
+from datetime import datetime, timezone
+
+from ..answers import Refused, result
+from ..backends import backend
+from ..store import STORE
+from ..timeline import TIMELINE
+from .iam import age, role_of
+from .network import in_use
+from .registry import before
+
+# AWS seconds, as usually seen.
+CLUSTER, CLUSTER_UPDATE, CLUSTER_UPGRADE, CLUSTER_DELETE = 600, 120, 540, 180
+NODES, NODES_UPDATE, NODES_ROLL, NODES_DELETE = 180, 30, 600, 360
+ADDON, ADDON_DELETE, FARGATE, FARGATE_DELETE = 60, 30, 120, 120
+
+VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
+DEFAULT_VERSION = "1.35"
+LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
+ADDONS = {
+    "vpc-cni": ("v1.21.1-eksbuild.1", "v1.20.4-eksbuild.1"),
+    "coredns": ("v1.12.4-eksbuild.1", "v1.12.3-eksbuild.1"),
+    "kube-proxy": ("v1.35.0-eksbuild.2", "v1.34.0-eksbuild.2"),
+    "eks-pod-identity-agent": ("v1.3.9-eksbuild.3", "v1.3.8-eksbuild.2"),
+    "aws-ebs-csi-driver": ("v1.52.1-eksbuild.1", "v1.51.0-eksbuild.1"),
+    "aws-efs-csi-driver": ("v2.1.13-eksbuild.1", "v2.1.12-eksbuild.1"),
+    "metrics-server": ("v0.8.0-eksbuild.2", "v0.7.2-eksbuild.4"),
+    "amazon-cloudwatch-observability": ("v4.6.0-eksbuild.1", "v4.5.0-eksbuild.1"),
+    "snapshot-controller": ("v8.3.0-eksbuild.1", "v8.2.0-eksbuild.1"),
+}
+
+
+def now():
+    """The present time."""
+    return datetime.now(timezone.utc)
+
+
+def clusters(call):
+    """The clusters of the call's account and region."""
+    return STORE.of(call, "eks.clusters")
+
+
+def of_cluster(call, kind):
+    """What of a kind is in the cluster that the call names."""
+    name = cluster_of(call)["name"]
+    things = STORE.of(call, f"eks.{kind}")
+    return {key[1]: thing for key, thing in things.items() if key[0] == name}
+
+
+def put(call, kind, cluster, name, thing):
+    """Keeps a thing of a cluster."""
+    STORE.of(call, f"eks.{kind}")[(cluster, name)] = thing
+    return thing
+
+
+def cluster_of(call):
+    """The cluster that the call names."""
+    name = call.params.get("clusterName") or call.params.get("name")
+    if name not in clusters(call):
+        raise missing(f"No cluster found for name: {name}.")
+    return clusters(call)[name]
+
+
+def missing(message):
+    """AWS's answer for what is not there."""
+    return Refused("ResourceNotFoundException", message, 404)
+
+
+def taken(message):
+    """AWS's answer for a name that is taken, for what is under way, and for what is held."""
+    return Refused("ResourceInUseException", message, 409)
+
+
+def invalid(message):
+    """AWS's answer for wrong parameters."""
+    return Refused("InvalidParameterException", message)
+
+
+def arn(call, rest):
+    """An ARN of EKS."""
+    return f"arn:aws:eks:{call.region}:{call.account}:{rest}"
+
+
+def assumable(call, role_arn, service):
+    """The role exists, is known by now, and trusts the service."""
+    role = role_of(call, role_arn)
+    trust = json.dumps(json.loads(role.assume_role_policy_document)) if role else ""
+    if role is None or age(role.name) < call.profile["propagation"] or service not in trust:
+        message = f"The role with name {str(role_arn).rpartition('/')[2]} could not be assumed because it does not exist or the trusted entity is not correct"
+        raise invalid(message)
+
+
+def later(seconds, thing, **changes):
+    """Changes a thing when its time has come, unless it is going by then."""
+
+    def change():
+        if thing["status"] != "DELETING":
+            thing.update(changes)
+
+    TIMELINE.after(seconds, change)
+
+
+def update(call, thing, kind, seconds, apply, status="UPDATING", scope=""):
+    """Notes an update, and makes it when its time has come."""
+    entry = {"id": str(uuid.uuid4()), "status": "InProgress", "type": kind, "params": [], "createdAt": now(), "errors": []}
+    STORE.of(call, "eks.updates")[entry["id"]] = (cluster_of(call)["name"], scope, entry)
+    thing["status"] = status
+
+    def done():
+        if thing["status"] == status:
+            apply()
+            thing["status"] = "ACTIVE"
+        entry["status"] = "Successful"
+
+    TIMELINE.after(seconds, done)
+    return result(call, {"update": dict(entry)})
+
+
+def idle(thing, what):
+    """One update at a time."""
+    if thing["status"] != "ACTIVE":
+        raise taken(f"{what} is not available for an update: one is in progress (status {thing['status']})")
+
+
+@before("eks:CreateCluster")
+def create_cluster(call):
+    """The cluster, its OIDC issuer and its security group."""
+    params, ec2 = call.params, backend(call, "ec2")
+    name, network = params["name"], params["resourcesVpcConfig"]
+    if name in clusters(call):
+        raise taken(f"Cluster already exists with name: {name}")
+    if params.get("version") not in (None, *VERSIONS):
+        raise invalid("unsupported Kubernetes version")
+    assumable(call, params["roleArn"], "eks.amazonaws.com")
+    subnets = subnets_of(ec2, network.get("subnetIds") or [])
+    if len({subnet.availability_zone for subnet in subnets}) < 2:
+        raise invalid("Subnets specified must be in at least two different AZs")
+    groups_exist(ec2, network)
+    vpc = subnets[0].vpc_id
+    tags = {"kubernetes.io/cluster/" + name: "owned", "aws:eks:cluster-name": name}
+    group = ec2.create_security_group(
+        f"eks-cluster-sg-{name}-{secrets.randbelow(10**9)}", "EKS created security group", vpc, force=True
+    )
+    group.add_tags(tags)
+    access = params.get("accessConfig") or {}
+    issuer = f"https://oidc.eks.{call.region}.amazonaws.com/id/{secrets.token_hex(16).upper()}"
+    cluster = {
+        "name": name,
+        "arn": arn(call, f"cluster/{name}"),
+        "createdAt": now(),
+        "version": params.get("version") or DEFAULT_VERSION,
+        "roleArn": params["roleArn"],
+        "resourcesVpcConfig": {
+            "subnetIds": network.get("subnetIds") or [],
+            "securityGroupIds": network.get("securityGroupIds") or [],
+            "clusterSecurityGroupId": group.id,
+            "vpcId": vpc,
+            "endpointPublicAccess": network.get("endpointPublicAccess", True),
+            "endpointPrivateAccess": network.get("endpointPrivateAccess", False),
+            "publicAccessCidrs": network.get("publicAccessCidrs") or ["0.0.0.0/0"],
+        },
+        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4", **(params.get("kubernetesNetworkConfig") or {})},
+        "logging": logging((params.get("logging") or {}).get("clusterLogging") or [], set()),
+        "status": "CREATING",
+        "platformVersion": "eks.1",
+        "tags": params.get("tags") or {},
+        "encryptionConfig": params.get("encryptionConfig") or [],
+        "accessConfig": {
+            "bootstrapClusterCreatorAdminPermissions": access.get("bootstrapClusterCreatorAdminPermissions", True),
+            "authenticationMode": access.get("authenticationMode") or "CONFIG_MAP",
+        },
+        "upgradePolicy": {"supportType": "EXTENDED", **(params.get("upgradePolicy") or {})},
+        "deletionProtection": bool(params.get("deletionProtection")),
+        "health": {"issues": []},
+    }
+    clusters(call)[name] = cluster
+    later(
+        CLUSTER,
+        cluster,
+        status="ACTIVE",
+        endpoint=f"https://{secrets.token_hex(16).upper()}.gr7.{call.region}.eks.amazonaws.com",
+        certificateAuthority={"data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"},
+        identity={"oidc": {"issuer": issuer}},
+    )
+    return result(call, {"cluster": dict(cluster)})
+
+
+def subnets_of(ec2, wanted):
+    """The subnets of these ids."""
+    known = ec2.subnets_by_id()
+    for subnet in wanted:
+        if subnet not in known:
+            raise invalid(f"The subnet ID '{subnet}' does not exist")
+    return [known[subnet] for subnet in wanted]
+
+
+def groups_exist(ec2, network):
+    """The security groups are there."""
+    for group in network.get("securityGroupIds") or []:
+        if ec2.get_security_group_from_id(group) is None:
+            raise invalid(f"The security group '{group}' does not exist")
+
+
+def logging(setups, enabled):
+    """Logging with some setups applied."""
+    enabled = set(enabled)
+    for setup in setups:
+        change = enabled.update if setup.get("enabled") else enabled.difference_update
+        change(setup.get("types") or [])
+    off = [kind for kind in LOGS if kind not in enabled]
+    both = [{"types": [kind for kind in LOGS if kind in enabled], "enabled": True}, {"types": off, "enabled": False}]
+    return {"clusterLogging": [setup for setup in both if setup["types"]]}
+
+
+@before("eks:DescribeCluster")
+def describe_cluster(call):
+    """As it is now."""
+    return result(call, {"cluster": dict(cluster_of(call))})
+
+
+@before("eks:ListClusters")
+def list_clusters(call):
+    """All names."""
+    return result(call, {"clusters": sorted(clusters(call))})
+
+
+@before("eks:UpdateClusterConfig")
+def update_cluster_config(call):
+    """One kind of change at a time."""
+    cluster, params = cluster_of(call), call.params
+    idle(cluster, "The cluster")
+    kinds = [key for key in params if key not in ("name", "clientRequestToken")]
+    if len(kinds) != 1:
+        raise invalid("The type for cluster update was not provided, or there was more than one.")
+    kind, value = kinds[0], params[kinds[0]]
+    new, update_type = dict(cluster), "EndpointAccessUpdate"
+    if kind == "resourcesVpcConfig":
+        if len({"subnetIds", "securityGroupIds"} & set(value)) + bool({"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"} & set(value)) != 1:
+            raise invalid("Only one kind of VPC configuration can be updated at a time.")
+        subnets_of(backend(call, "ec2"), value.get("subnetIds") or [])
+        groups_exist(backend(call, "ec2"), value)
+        new[kind] = {**cluster[kind], **value}
+        update_type = "EndpointAccessUpdate" if "endpointPublicAccess" in value else "VpcConfigUpdate"
+    elif kind == "logging":
+        present = {one for setup in cluster["logging"]["clusterLogging"] if setup["enabled"] for one in setup["types"]}
+        new[kind], update_type = logging(value.get("clusterLogging") or [], present), "LoggingUpdate"
+    elif kind == "accessConfig":
+        modes = ["CONFIG_MAP", "API_AND_CONFIG_MAP", "API"]
+        wanted, mode = value["authenticationMode"], cluster[kind]["authenticationMode"]
+        if modes.index(wanted) < modes.index(mode):
+            raise invalid(f"Unsupported authentication mode update from {mode} to {wanted}")
+        new[kind], update_type = {**cluster[kind], "authenticationMode": wanted}, "AccessConfigUpdate"
+    elif kind == "upgradePolicy":
+        new[kind], update_type = value, "UpgradePolicyUpdate"
+    else:
+        new[kind], update_type = value, "DeletionProtectionUpdate"
+    if new[kind] == cluster[kind]:
+        raise invalid(f"No changes needed for the {kind} config provided")
+    return update(call, cluster, update_type, CLUSTER_UPDATE, lambda: cluster.update({kind: new[kind]}))
+
+
+@before("eks:UpdateClusterVersion")
+def update_cluster_version(call):
+    """One minor at a time."""
+    cluster, version = cluster_of(call), call.params["version"]
+    idle(cluster, "The cluster")
+    order = list(VERSIONS)
+    if version not in order or order.index(version) != order.index(cluster["version"]) + 1:
+        raise invalid(f"Unsupported Kubernetes minor version update from {cluster['version']} to {version}")
+    return update(call, cluster, "VersionUpdate", CLUSTER_UPGRADE, lambda: cluster.update(version=version))
+
+
+@before("eks:AssociateEncryptionConfig")
+def associate_encryption(call):
+    """Once, and for good."""
+    cluster = cluster_of(call)
+    idle(cluster, "The cluster")
+    if cluster["encryptionConfig"]:
+        raise invalid("Encryption is already enabled for the cluster")
+    config = call.params["encryptionConfig"]
+    return update(call, cluster, "AssociateEncryptionConfig", CLUSTER_UPDATE, lambda: cluster.update(encryptionConfig=config))
+
+
+@before("eks:DeleteCluster")
+def delete_cluster(call):
+    """Nodes and profiles first; the rest goes with it."""
+    cluster = cluster_of(call)
+    name = cluster["name"]
+    if of_cluster(call, "nodegroups"):
+        raise taken("Cluster has nodegroups attached")
+    if of_cluster(call, "fargate"):
+        raise taken("Cluster has Fargate profiles attached")
+    if cluster["deletionProtection"]:
+        raise Refused("InvalidRequestException", "Deletion protection is enabled for the cluster")
+    if cluster["status"] in ("CREATING", "UPDATING"):
+        raise taken(f"Cluster has an update in progress (status {cluster['status']})")
+    cluster["status"] = "DELETING"
+    ec2 = backend(call, "ec2")
+
+    def gone():
+        clusters(call).pop(name, None)
+        for kind in ("addons", "access", "pods"):
+            things = STORE.of(call, f"eks.{kind}")
+            for key in [key for key in things if key[0] == name]:
+                del things[key]
+        network = cluster["resourcesVpcConfig"]
+        ec2.groups.get(network["vpcId"], {}).pop(network["clusterSecurityGroupId"], None)
+
+    TIMELINE.after(CLUSTER_DELETE, gone)
+    return result(call, {"cluster": dict(cluster)})
+
+
+@before("eks:DescribeClusterVersions")
+def cluster_versions(call):
+    """The versions that EKS has."""
+    wanted = call.params.get("clusterVersions") or VERSIONS
+    versions = [
+        {"clusterVersion": version, "clusterType": "eks", "defaultVersion": version == DEFAULT_VERSION,
+         "status": "standard-support" if version >= "1.34" else "extended-support",
+         "versionStatus": "STANDARD_SUPPORT" if version >= "1.34" else "EXTENDED_SUPPORT"}
+        for version in reversed(VERSIONS)
+        if version in wanted
+    ]
+    return result(call, {"clusterVersions": versions})
+
+
+@before("eks:DescribeUpdate")
+def describe_update(call):
+    """An update, by its id."""
+    cluster_of(call)
+    found = STORE.of(call, "eks.updates").get(call.params["updateId"])
+    if found is None:
+        raise missing("No update found for ID: " + call.params["updateId"])
+    return result(call, {"update": dict(found[2])})
+
+
+@before("eks:ListUpdates")
+def list_updates(call):
+    """The ids of all updates of a thing."""
+    name = cluster_of(call)["name"]
+    scope = call.params.get("nodegroupName") or call.params.get("addonName") or ""
+    ids = [key for key, (cluster, of, _) in STORE.of(call, "eks.updates").items() if (cluster, of) == (name, scope)]
+    return result(call, {"updateIds": ids})
+
+
+def tagged(call):
+    """The tags of what an ARN names."""
+    wanted = call.params["resourceArn"]
+    for kind in ("nodegroups", "addons", "access", "pods", "fargate"):
+        for thing in STORE.of(call, f"eks.{kind}").values():
+            if wanted in (thing.get("nodegroupArn"), thing.get("addonArn"), thing.get("accessEntryArn"), thing.get("associationArn"), thing.get("fargateProfileArn")):
+                return thing["tags"]
+    for cluster in clusters(call).values():
+        if cluster["arn"] == wanted:
+            return cluster["tags"]
+    raise Refused("NotFoundException", f"Resource was not found: {wanted}", 404)
+
+
+@before("eks:TagResource")
+def tag(call):
+    """Sets tags."""
+    tagged(call).update(call.params["tags"])
+    return result(call, {})
+
+
+@before("eks:UntagResource")
+def untag(call):
+    """Removes tags."""
+    tags = tagged(call)
+    for key in call.params["tagKeys"]:
+        tags.pop(key, None)
+    return result(call, {})
+
+
+@before("eks:ListTagsForResource")
+def list_tags(call):
+    """All tags."""
+    return result(call, {"tags": dict(tagged(call))})
+
+
+@before("ec2:DeleteSubnet")
+def subnet_is_free(call):
+    """Clusters and nodes have network interfaces in subnets."""
+    subnet = call.params.get("SubnetId")
+    used = [cluster["resourcesVpcConfig"]["subnetIds"] for cluster in clusters(call).values()]
+    used += [group["subnets"] for kind in ("nodegroups", "fargate") for group in STORE.of(call, f"eks.{kind}").values()]
+    if any(subnet in ids for ids in used):
+        raise in_use("subnet", subnet)
+
+
+@before("ec2:DeleteSecurityGroup")
+def group_is_free(call):
+    """A cluster's network interfaces carry its groups."""
+    group = call.params.get("GroupId")
+    for cluster in clusters(call).values():
+        network = cluster["resourcesVpcConfig"]
+        if group in (network["clusterSecurityGroupId"], *network["securityGroupIds"]):
+            raise Refused("DependencyViolation", f"resource {group} has a dependent object")

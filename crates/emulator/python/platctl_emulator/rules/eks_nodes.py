@@ -1,0 +1,218 @@
+"""EKS: node groups and Fargate profiles."""
+
+import uuid
+
+from ..answers import Refused, result
+from ..backends import backend
+from ..store import STORE
+from ..timeline import TIMELINE
+from . import eks
+from .registry import before
+
+
+def node_group(call):
+    """The node group that the call names."""
+    name = call.params["nodegroupName"]
+    groups = eks.of_cluster(call, "nodegroups")
+    if name not in groups:
+        raise eks.missing(f"No node group found for name: {name}.")
+    return groups[name]
+
+
+def ready(cluster):
+    """Nothing is made in a cluster that is not ready."""
+    if cluster["status"] not in ("ACTIVE", "UPDATING"):
+        raise Refused("InvalidRequestException", f"Cluster '{cluster['name']}' is not in ACTIVE status")
+
+
+@before("eks:CreateNodegroup")
+def create(call):
+    """A node group and its auto scaling group."""
+    cluster, params = eks.cluster_of(call), call.params
+    name, template = params["nodegroupName"], params.get("launchTemplate")
+    if name in eks.of_cluster(call, "nodegroups"):
+        raise eks.taken(f"NodeGroup already exists with name {name} and cluster name {cluster['name']}")
+    ready(cluster)
+    eks.assumable(call, params["nodeRole"], "ec2.amazonaws.com")
+    eks.subnets_of(backend(call, "ec2"), params["subnets"])
+    if template and params.get("diskSize"):
+        raise eks.invalid("Disk size must be specified within the launch template.")
+    sizes = {"minSize": 1, "maxSize": 2, "desiredSize": 2, **(params.get("scalingConfig") or {})}
+    if not sizes["minSize"] <= sizes["desiredSize"] <= sizes["maxSize"]:
+        raise eks.invalid("desired capacity is not between minimum and maximum")
+    number = uuid.uuid4()
+    version = params.get("version") or cluster["version"]
+    group = {
+        "nodegroupName": name,
+        "nodegroupArn": eks.arn(call, f"nodegroup/{cluster['name']}/{name}/{number}"),
+        "clusterName": cluster["name"],
+        "version": version,
+        "releaseVersion": params.get("releaseVersion") or f"{version}.0-20261101",
+        "createdAt": eks.now(),
+        "modifiedAt": eks.now(),
+        "status": "CREATING",
+        "capacityType": params.get("capacityType") or "ON_DEMAND",
+        "scalingConfig": sizes,
+        "instanceTypes": params.get("instanceTypes") or ["t3.medium"],
+        "subnets": params["subnets"],
+        "amiType": params.get("amiType") or "AL2023_x86_64_STANDARD",
+        "nodeRole": params["nodeRole"],
+        "labels": params.get("labels") or {},
+        "taints": params.get("taints") or [],
+        "resources": {"autoScalingGroups": [{"name": f"eks-{name}-{number}"}]},
+        "health": {"issues": []},
+        "updateConfig": params.get("updateConfig") or {"maxUnavailable": 1},
+        "tags": params.get("tags") or {},
+    }
+    if template:
+        group["launchTemplate"] = resolved(call, template)
+    else:
+        group["diskSize"] = params.get("diskSize") or 20
+    eks.put(call, "nodegroups", cluster["name"], name, group)
+    eks.later(eks.NODES, group, status="ACTIVE")
+    return result(call, {"nodegroup": dict(group)})
+
+
+def resolved(call, wanted):
+    """A launch template with id, name and number."""
+    ec2 = backend(call, "ec2")
+    number = wanted.get("id") or ec2.launch_template_name_to_ids.get(wanted.get("name"))
+    template = ec2.launch_templates.get(number)
+    if template is None:
+        raise eks.invalid(f"Launch template {number} was not found")
+    version = wanted.get("version") or str(template.default_version_number)
+    if version.isdigit() and int(version) > len(template.versions):
+        raise eks.invalid(f"Launch template {number} has no version {version}")
+    return {"id": template.id, "name": template.name, "version": version}
+
+
+@before("eks:DescribeNodegroup")
+def describe(call):
+    """As it is now."""
+    return result(call, {"nodegroup": dict(node_group(call))})
+
+
+@before("eks:ListNodegroups")
+def names(call):
+    """All names."""
+    return result(call, {"nodegroups": sorted(eks.of_cluster(call, "nodegroups"))})
+
+
+@before("eks:UpdateNodegroupConfig")
+def configure(call):
+    """Sizes, labels, taints and the pace of updates."""
+    group, params = node_group(call), call.params
+    eks.idle(group, "The node group")
+    sizes = {**group["scalingConfig"], **(params.get("scalingConfig") or {})}
+    if not sizes["minSize"] <= sizes["desiredSize"] <= sizes["maxSize"]:
+        raise eks.invalid("desired capacity is not between minimum and maximum")
+    labels, taints = params.get("labels") or {}, params.get("taints") or {}
+
+    def same(one, other):
+        return (one["key"], one["effect"]) == (other["key"], other["effect"])
+
+    def apply():
+        group["scalingConfig"] = sizes
+        group["updateConfig"] = params.get("updateConfig") or group["updateConfig"]
+        kept = {key: value for key, value in group["labels"].items() if key not in (labels.get("removeLabels") or [])}
+        group["labels"] = {**kept, **(labels.get("addOrUpdateLabels") or {})}
+        new, gone = taints.get("addOrUpdateTaints") or [], taints.get("removeTaints") or []
+        group["taints"] = [one for one in group["taints"] if not any(same(one, other) for other in new + gone)] + new
+
+    return eks.update(call, group, "ConfigUpdate", eks.NODES_UPDATE, apply, scope=group["nodegroupName"])
+
+
+@before("eks:UpdateNodegroupVersion")
+def roll(call):
+    """New nodes in place of the old ones."""
+    group, params, cluster = node_group(call), call.params, eks.cluster_of(call)
+    eks.idle(group, "The node group")
+    version = params.get("version") or group["version"]
+    if version > cluster["version"]:
+        raise eks.invalid(f"Nodegroup version {version} is newer than that of the cluster")
+    changes = {"version": version}
+    if version != group["version"] or params.get("releaseVersion"):
+        changes["releaseVersion"] = params.get("releaseVersion") or f"{version}.0-20261101"
+    if params.get("launchTemplate"):
+        changes["launchTemplate"] = resolved(call, params["launchTemplate"])
+        if changes["launchTemplate"]["id"] != (group.get("launchTemplate") or {}).get("id"):
+            raise eks.invalid("The launch template of a node group cannot be changed")
+    return eks.update(call, group, "VersionUpdate", eks.NODES_ROLL, lambda: group.update(changes), scope=group["nodegroupName"])
+
+
+@before("eks:DeleteNodegroup")
+def delete(call):
+    """Nodes are drained, then they go."""
+    group = node_group(call)
+    group["status"] = "DELETING"
+    key = (group["clusterName"], group["nodegroupName"])
+    TIMELINE.after(eks.NODES_DELETE, lambda: STORE.of(call, "eks.nodegroups").pop(key, None))
+    return result(call, {"nodegroup": dict(group)})
+
+
+def profile_of(call):
+    """The profile that the call names."""
+    name = call.params["fargateProfileName"]
+    profiles = eks.of_cluster(call, "fargate")
+    if name not in profiles:
+        raise eks.missing(f"No Fargate Profile found with name: {name}.")
+    return profiles[name]
+
+
+@before("eks:CreateFargateProfile", "eks:DeleteFargateProfile")
+def one_at_a_time(call):
+    """One profile of a cluster is made or deleted at a time."""
+    for name, profile in eks.of_cluster(call, "fargate").items():
+        if profile["status"] in ("CREATING", "DELETING"):
+            verb = profile["status"].lower()
+            raise eks.taken(f"Cannot change Fargate profiles: one is in progress, {name} is {verb}")
+
+
+@before("eks:CreateFargateProfile")
+def create_profile(call):
+    """A profile."""
+    cluster, params = eks.cluster_of(call), call.params
+    name = params["fargateProfileName"]
+    if name in eks.of_cluster(call, "fargate"):
+        raise eks.taken("A Fargate Profile already exists with this name in this cluster.")
+    ready(cluster)
+    eks.assumable(call, params["podExecutionRoleArn"], "eks-fargate-pods.amazonaws.com")
+    subnets = params.get("subnets") or cluster["resourcesVpcConfig"]["subnetIds"]
+    eks.subnets_of(backend(call, "ec2"), subnets)
+    profile = {
+        "fargateProfileName": name,
+        "fargateProfileArn": eks.arn(call, f"fargateprofile/{cluster['name']}/{name}/{uuid.uuid4()}"),
+        "clusterName": cluster["name"],
+        "createdAt": eks.now(),
+        "podExecutionRoleArn": params["podExecutionRoleArn"],
+        "subnets": subnets,
+        "selectors": params.get("selectors") or [],
+        "status": "CREATING",
+        "tags": params.get("tags") or {},
+        "health": {"issues": []},
+    }
+    eks.put(call, "fargate", cluster["name"], name, profile)
+    eks.later(eks.FARGATE, profile, status="ACTIVE")
+    return result(call, {"fargateProfile": dict(profile)})
+
+
+@before("eks:DescribeFargateProfile")
+def describe_profile(call):
+    """As it is now."""
+    return result(call, {"fargateProfile": dict(profile_of(call))})
+
+
+@before("eks:ListFargateProfiles")
+def profile_names(call):
+    """All names."""
+    return result(call, {"fargateProfileNames": sorted(eks.of_cluster(call, "fargate"))})
+
+
+@before("eks:DeleteFargateProfile")
+def delete_profile(call):
+    """Its pods go, then it goes."""
+    profile = profile_of(call)
+    profile["status"] = "DELETING"
+    key = (profile["clusterName"], profile["fargateProfileName"])
+    TIMELINE.after(eks.FARGATE_DELETE, lambda: STORE.of(call, "eks.fargate").pop(key, None))
+    return result(call, {"fargateProfile": dict(profile)})

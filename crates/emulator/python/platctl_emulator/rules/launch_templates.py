@@ -1,0 +1,60 @@
+"""Launch templates: moto drops a part of what a version says."""
+
+from ..answers import Refused, result
+from ..backends import backend
+from .registry import after, before
+
+
+def template_of(call):
+    """The template that the call names."""
+    ec2, params = backend(call), call.params
+    name = params.get("LaunchTemplateId") or ec2.launch_template_name_to_ids.get(params.get("LaunchTemplateName"))
+    return ec2.launch_templates.get(name)
+
+
+@before("ec2:DescribeLaunchTemplates")
+def templates_exist(call):
+    """A missing id is an error; moto leaves it out."""
+    for name in call.params.get("LaunchTemplateIds") or []:
+        if name not in backend(call).launch_templates:
+            raise Refused("InvalidLaunchTemplateId.NotFound", f"The specified launch template, with template ID {name}, does not exist.")
+
+
+@after("ec2:CreateLaunchTemplate")
+def first_version(call):
+    """Keeps what the first version says."""
+    template = template_of(call)
+    template.versions[0].said = call.params.get("LaunchTemplateData") or {}
+
+
+@after("ec2:CreateLaunchTemplateVersion")
+def another_version(call):
+    """Keeps what the version says, beside what its source said."""
+    template, source = template_of(call), call.params.get("SourceVersion")
+    said = getattr(template.get_version(source), "said", {}) if source else {}
+    template.versions[-1].said = {**said, **(call.params.get("LaunchTemplateData") or {})}
+
+
+@before("ec2:DescribeLaunchTemplateVersions")
+def versions(call):
+    """What was said, all of it."""
+    template, params = template_of(call), call.params
+    if template is None:
+        if params.get("LaunchTemplateId"):
+            raise Refused("InvalidLaunchTemplateId.NotFound", "The specified launch template does not exist.")
+        return None
+    wanted = params.get("Versions")
+    kept = [template.get_version(one) for one in wanted] if wanted else list(reversed(template.versions))
+
+    def shown(version):
+        return {
+            "LaunchTemplateId": template.id,
+            "LaunchTemplateName": template.name,
+            "VersionNumber": version.number,
+            "CreateTime": version.create_time,
+            "CreatedBy": f"arn:aws:iam::{call.account}:root",
+            "DefaultVersion": template.is_default(version),
+            "LaunchTemplateData": getattr(version, "said", version.data),
+        }
+
+    return result(call, {"LaunchTemplateVersions": [shown(version) for version in kept]})
