@@ -148,10 +148,17 @@ impl<K, T> Output<K, T> {
 }
 
 /// A declared resource of kind `K`, from which others take outputs.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Handle<K> {
     address: Address,
     kind: PhantomData<fn() -> K>,
+}
+
+// Derived, it would ask that kinds can be cloned.
+impl<K> Clone for Handle<K> {
+    fn clone(&self) -> Self {
+        Self::new(self.address.clone())
+    }
 }
 
 impl<K> Handle<K> {

@@ -186,7 +186,7 @@ impl Cluster {
             "subnet_ids": ids(&ground.private),
             "endpoint_private_access": endpoint != Endpoint::Public,
             "endpoint_public_access": endpoint != Endpoint::Private,
-            "enabled_logs": LOGS,
+            "logging": LOGS,
             "encryption_key_arn": key.json(key::out::ARN),
             "authentication_mode": "API",
             "deletion_protection": declare.protects(),

@@ -68,7 +68,7 @@ impl Cluster {
                 "taints": group.taints()?,
                 "max_unavailable_percentage": 33,
                 "launch_template_id": template.json(launch_template::out::LAUNCH_TEMPLATE_ID),
-                "launch_template_version": template.json(launch_template::out::LATEST_VERSION),
+                "launch_template_version": template.json(launch_template::out::VERSION_NUMBER),
                 "version": self.version(),
             });
             let after: Vec<&Address> = after.iter().collect();
@@ -98,7 +98,7 @@ impl Cluster {
                     "encrypted": true,
                 }],
                 "security_group_ids": node_groups_of(cluster, nodes),
-                "instance_tags": {"Name": declare.name(&format!("node-{name}"))},
+                "tag_specifications": {"instance": {"Name": declare.name(&format!("node-{name}"))}},
             }),
         )
     }

@@ -52,7 +52,7 @@ impl Edge {
             }),
         )?;
         let arn = balancer.json(load_balancer::out::ARN);
-        let nothing = json!([{"type": "fixed-response", "fixed_response": {
+        let nothing = json!([{"fixed_response": {
             "status_code": "404", "content_type": "text/plain", "message_body": "no such service",
         }}]);
         let listener = declare.make(
@@ -73,7 +73,7 @@ impl Edge {
                     "load_balancer_arn": arn,
                     "port": 80,
                     "protocol": "HTTP",
-                    "default_actions": [{"type": "redirect", "redirect": {
+                    "default_actions": [{"redirect": {
                         "protocol": "HTTPS", "port": "443", "status_code": "HTTP_301",
                     }}],
                 }),

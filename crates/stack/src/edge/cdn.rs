@@ -50,11 +50,10 @@ impl Edge {
             "price_class": class,
             "http_version": "http2and3",
             "web_acl_id": acl.map(|acl| acl.json(web_acl::out::ARN)),
-            "origins": [{
-                "id": "services",
+            "origins": {"services": {
                 "domain_name": balancer.name,
-                "vpc_origin": {"vpc_origin_id": origin.json(vpc_origin::out::VPC_ORIGIN_ID)},
-            }],
+                "vpc_origin_config": {"vpc_origin_id": origin.json(vpc_origin::out::VPC_ORIGIN_ID)},
+            }},
             "default_cache_behavior": {
                 "target_origin_id": "services",
                 "viewer_protocol_policy": "redirect-to-https",
@@ -115,11 +114,11 @@ impl Edge {
         declare.make("headers", json!({
             "name": declare.name("edge"),
             "comment": "Security headers of every answer",
-            "security_headers": {
-                "strict_transport_security": {"max_age_seconds": 31_536_000, "include_subdomains": true, "preload": false, "override_origin": true},
-                "content_type_options": {"override_origin": true},
-                "frame_options": {"frame_option": "SAMEORIGIN", "override_origin": false},
-                "referrer_policy": {"referrer_policy": "strict-origin-when-cross-origin", "override_origin": false},
+            "security_headers_config": {
+                "strict_transport_security": {"access_control_max_age_sec": 31_536_000, "include_subdomains": true},
+                "content_type_options": {},
+                "frame_options": {"frame_option": "SAMEORIGIN", "override": false},
+                "referrer_policy": {"referrer_policy": "strict-origin-when-cross-origin", "override": false},
             },
         }))
     }

@@ -23,14 +23,14 @@ impl Edge {
             "name": "rate-limit",
             "priority": 0,
             "action": "block",
-            "statement": {"rate_based": {"limit": limit, "aggregate_key_type": "IP"}},
+            "statement": {"rate_based_statement": {"limit": limit, "aggregate_key_type": "IP"}},
         })];
         for (name, priority) in MANAGED.iter().zip(1..) {
             rules.push(json!({
                 "name": name,
                 "priority": priority,
                 "override_action": "none",
-                "statement": {"managed_rule_group": {"vendor_name": "AWS", "name": name}},
+                "statement": {"managed_rule_group_statement": {"vendor_name": "AWS", "name": name}},
             }));
         }
         declare.make(

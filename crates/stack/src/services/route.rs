@@ -35,20 +35,21 @@ impl Service {
                 "protocol": "HTTP",
                 "port": self.port,
                 "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
-                "health_check": {
-                    "path": health, "interval_seconds": 15, "timeout_seconds": 5, "healthy_threshold": 2,
-                    "unhealthy_threshold": 3, "matcher": "200-299",
-                },
+                "health_check_path": health,
+                "health_check_interval_seconds": 15,
+                "health_check_timeout_seconds": 5,
+                "healthy_threshold_count": 2,
+                "unhealthy_threshold_count": 3,
+                "matcher": "200-299",
                 "attributes": {"deregistration_delay.timeout_seconds": "30"},
             }),
         )?;
-        let mut conditions = Vec::new();
+        let mut conditions = json!({"path_pattern": [self.path_pattern()]});
         if let (Some(host), Some(domain)) = (&self.host, domain) {
-            conditions.push(json!({"field": "host-header", "values": [format!("{}.{domain}", host.value)]}));
+            conditions["host_header"] = json!([format!("{}.{domain}", host.value)]);
         }
-        conditions.push(json!({"field": "path-pattern", "values": [self.path_pattern()]}));
-        let forward: Value =
-            json!([{"type": "forward", "target_group_arn": group.json(target_group::out::ARN)}]);
+        let target = json!({"target_group_arn": group.json(target_group::out::ARN)});
+        let forward: Value = json!([{"forward": {"target_groups": [target]}}]);
         declare.make::<ListenerRule>(
             &format!("{name}.listener_rule"),
             json!({
