@@ -2,7 +2,7 @@
 
 import hashlib
 
-from moto.acm.models import CertBundle
+from moto.acm.models import AWSCertificateManagerBackend, CertBundle
 from moto.backends import get_backend
 
 from ..store import STORE
@@ -28,6 +28,14 @@ def apply():
                 certificate.pop(name, None)
         certificate["DomainValidationOptions"] = [option(self, name) for name in self.names]
         return answer
+
+    @around(AWSCertificateManagerBackend, "list_certificates")
+    def listed(old, self, statuses, includes):
+        # Requests and answers spell keys differently.
+        kinds = (includes or {}).get("keyTypes")
+        if kinds:
+            includes = {**includes, "keyTypes": [*kinds, *(kind.replace("RSA_", "RSA-") for kind in kinds)]}
+        return old(self, statuses, includes)
 
 
 def base(name):
