@@ -7,6 +7,7 @@ use platctl_engine::{
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::settings;
 use crate::errors::cloud_error;
@@ -14,7 +15,8 @@ use crate::tags::Tags;
 use crate::types::{Arn, BucketName};
 use crate::{Cloud, Policy};
 
-/// A bucket. Deleting one that is not empty is refused: nobody loses data by a slip.
+/// A bucket. Deleting one that is not empty is refused unless `force_destroy` says otherwise: nobody loses data
+/// by a slip.
 #[derive(Debug)]
 pub struct Bucket;
 
@@ -39,6 +41,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// Who may do what with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<S::In<Policy>>,
+    /// Whether a deletion takes the objects along, old versions included. Kept in a tag, so that a deletion needs
+    /// no stack file.
+    #[serde(default)]
+    pub force_destroy: bool,
     /// Tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
@@ -67,6 +73,9 @@ pub struct LifecycleRule {
     /// Days after which an object goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_days: Option<i32>,
+    /// Days after which an object goes to `GLACIER`, where keeping it is cheap and reading it takes hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub glacier_after_days: Option<i32>,
     /// Days after which an old version goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noncurrent_version_expiration_days: Option<i32>,
@@ -109,11 +118,11 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         settings::policy(cloud, name),
         settings::tags(cloud, name),
     );
-    let (versioning, encryption, block_public_access, lifecycle_rules, policy, (tags, owner)) = match settings
-    {
-        Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
-        other => other?,
-    };
+    let (versioning, encryption, block_public_access, lifecycle_rules, policy, (tags, owner, force_destroy)) =
+        match settings {
+            Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
+            other => other?,
+        };
     let spec = Spec {
         bucket: name.to_owned(),
         versioning: Some(versioning),
@@ -121,6 +130,7 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         block_public_access,
         lifecycle_rules: Some(lifecycle_rules),
         policy,
+        force_destroy,
         tags,
     };
     let outputs = Outputs { bucket: name.into(), arn: format!("arn:{}:s3:::{name}", cloud.partition).into() };
@@ -151,7 +161,7 @@ impl Kind for Bucket {
             "s3:PutBucketPolicy",
             "s3:PutBucketTagging",
         ],
-        delete: &["s3:DeleteBucket"],
+        delete: &["s3:DeleteBucket", "s3:ListBucketVersions", "s3:DeleteObject", "s3:DeleteObjectVersion"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -161,7 +171,7 @@ impl Kind for Bucket {
 
     fn example() -> Spec {
         Spec {
-            bucket: "prod-123456789012-flow-logs".into(),
+            bucket: "example-123456789012-logs".into(),
             versioning: Some(true),
             encryption: Some(Encryption { sse_algorithm: "AES256".into(), kms_master_key_id: None }),
             block_public_access: true,
@@ -169,12 +179,35 @@ impl Kind for Bucket {
                 id: "expire".into(),
                 prefix: String::new(),
                 expiration_days: Some(30),
+                glacier_after_days: None,
                 noncurrent_version_expiration_days: Some(7),
                 abort_incomplete_multipart_upload_days: Some(1),
             }]),
             policy: None,
+            force_destroy: false,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": "arn:aws:s3:::example-123456789012-logs/*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }]});
+        let key = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
+        vec![
+            ("/versioning", json!(false)),
+            ("/encryption", json!({"sse_algorithm": "aws:kms", "kms_master_key_id": key})),
+            ("/block_public_access", json!(false)),
+            ("/lifecycle_rules/0/expiration_days", json!(90)),
+            ("/lifecycle_rules/0/glacier_after_days", json!(10)),
+            ("/lifecycle_rules", json!([])),
+            ("/policy", policy),
+            ("/force_destroy", json!(true)),
+            ("/tags/team", json!("data")),
+            ("/bucket", json!("example-123456789012-others")),
+        ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
@@ -206,7 +239,7 @@ impl Kind for Bucket {
             if !there {
                 return Ok(Vec::new());
             }
-            let (_, owner) = settings::tags(cloud, &spec.bucket).await?;
+            let (_, owner, _) = settings::tags(cloud, &spec.bucket).await?;
             Ok(vec![Candidate { id: Id::from(spec.bucket.as_str()), owner }])
         }))
         .await
@@ -230,7 +263,7 @@ impl Kind for Bucket {
             (cloud.region != "us-east-1").then(|| BucketLocationConstraint::from(cloud.region.as_str()));
         let configuration = CreateBucketConfiguration::builder()
             .set_location_constraint(elsewhere)
-            .set_tags(Some(settings::claimed_tags(&spec.tags, &claim.owner)?))
+            .set_tags(Some(settings::claimed_tags(&spec.tags, &claim.owner, spec.force_destroy)?))
             .build();
         let call = cloud.s3.create_bucket().bucket(&spec.bucket).create_bucket_configuration(configuration);
         call.send().await.map_err(|e| cloud_error(operation, e))?;
@@ -246,8 +279,8 @@ impl Kind for Bucket {
         owner: &Owner,
     ) -> CloudResult<()> {
         let name = live.id.as_str();
-        if changes.touch("/tags") || changes.touch(Changes::OWNER) {
-            settings::put_tags(cloud, name, &live.spec.tags, changes, owner).await?;
+        if ["/tags", "/force_destroy", Changes::OWNER].iter().any(|path| changes.touch(path)) {
+            settings::put_tags(cloud, name, &live.spec.tags, changes, owner, spec.force_destroy).await?;
         }
         if changes.touch("/block_public_access") {
             settings::put_public_access_block(cloud, name, spec.block_public_access).await?;
@@ -269,6 +302,9 @@ impl Kind for Bucket {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        if live.spec.force_destroy {
+            super::contents::remove(cloud, live.id.as_str()).await?;
+        }
         let call = cloud.s3.delete_bucket().bucket(live.id.as_str());
         call.send().await.map(drop).map_err(|e| {
             let mut error = cloud_error("s3:DeleteBucket", e);

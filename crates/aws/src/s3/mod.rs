@@ -1,4 +1,5 @@
 //! S3.
 
 pub mod bucket;
+mod contents;
 mod settings;

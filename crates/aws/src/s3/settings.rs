@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{
     AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
     LifecycleExpiration, LifecycleRuleFilter, NoncurrentVersionExpiration, PublicAccessBlockConfiguration,
     ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-    ServerSideEncryptionRule, Tag, Tagging, VersioningConfiguration,
+    ServerSideEncryptionRule, Tag, Tagging, Transition, TransitionStorageClass, VersioningConfiguration,
 };
 use platctl_engine::{Changes, Class, CloudError, CloudResult, Owner};
 
@@ -104,10 +104,14 @@ pub(super) async fn lifecycle(cloud: &Cloud, name: &str) -> CloudResult<Vec<Life
 fn rule(rule: &aws_sdk_s3::types::LifecycleRule) -> LifecycleRule {
     let noncurrent = rule.noncurrent_version_expiration().and_then(|expiration| expiration.noncurrent_days());
     let abort = rule.abort_incomplete_multipart_upload().and_then(|abort| abort.days_after_initiation());
+    let glacier =
+        |transition: &&Transition| transition.storage_class() == Some(&TransitionStorageClass::Glacier);
+    let glacier = rule.transitions().iter().find(glacier);
     LifecycleRule {
         id: rule.id().unwrap_or_default().to_owned(),
         prefix: rule.filter().and_then(|filter| filter.prefix()).unwrap_or_default().to_owned(),
         expiration_days: rule.expiration().and_then(|expiration| expiration.days()),
+        glacier_after_days: glacier.and_then(Transition::days),
         noncurrent_version_expiration_days: noncurrent,
         abort_incomplete_multipart_upload_days: abort,
     }
@@ -120,6 +124,10 @@ pub(super) async fn put_lifecycle(cloud: &Cloud, name: &str, rules: &[LifecycleR
     }
     let rules = rules.iter().map(|rule| {
         let expiration = rule.expiration_days.map(|days| LifecycleExpiration::builder().days(days).build());
+        let glacier = rule.glacier_after_days.map(|days| {
+            let builder = Transition::builder().days(days).storage_class(TransitionStorageClass::Glacier);
+            vec![builder.build()]
+        });
         let noncurrent = rule
             .noncurrent_version_expiration_days
             .map(|days| NoncurrentVersionExpiration::builder().noncurrent_days(days).build());
@@ -131,6 +139,7 @@ pub(super) async fn put_lifecycle(cloud: &Cloud, name: &str, rules: &[LifecycleR
             .status(ExpirationStatus::Enabled)
             .filter(LifecycleRuleFilter::builder().prefix(&rule.prefix).build())
             .set_expiration(expiration)
+            .set_transitions(glacier)
             .set_noncurrent_version_expiration(noncurrent)
             .set_abort_incomplete_multipart_upload(abort);
         built(one.build())
@@ -148,16 +157,24 @@ pub(super) async fn policy(cloud: &Cloud, name: &str) -> CloudResult<Option<Poli
     Ok(answer.and_then(|answer| answer.policy).and_then(|text| Policy::parse(&text)))
 }
 
-pub(super) async fn tags(cloud: &Cloud, name: &str) -> CloudResult<(Tags, Option<Owner>)> {
+/// The tag that says that objects may go with the bucket.
+const FORCE: &str = "platctl:force-destroy";
+
+/// The user's tags, whose it is, and whether its objects may go with it.
+pub(super) async fn tags(cloud: &Cloud, name: &str) -> CloudResult<(Tags, Option<Owner>, bool)> {
     let call = cloud.s3.get_bucket_tagging().bucket(name);
     let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketTagging", e)))?;
     let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
-    Ok(split(tags.into_iter().map(|tag| (tag.key, tag.value))))
+    let force = tags.iter().any(|tag| tag.key == FORCE && tag.value == "true");
+    let (tags, owner) = split(tags.into_iter().map(|tag| (tag.key, tag.value)));
+    Ok((tags, owner, force))
 }
 
 /// The tags of a creation.
-pub(super) fn claimed_tags(tags: &Tags, owner: &Owner) -> CloudResult<Vec<Tag>> {
-    tag_set(claimed(tags, owner))
+pub(super) fn claimed_tags(tags: &Tags, owner: &Owner, force: bool) -> CloudResult<Vec<Tag>> {
+    let mut tags = claimed(tags, owner);
+    tags.insert(FORCE.to_owned(), force.to_string());
+    tag_set(tags)
 }
 
 fn tag_set(tags: Tags) -> CloudResult<Vec<Tag>> {
@@ -171,9 +188,11 @@ pub(super) async fn put_tags(
     live: &Tags,
     changes: &Changes,
     owner: &Owner,
+    force: bool,
 ) -> CloudResult<()> {
     let edits = edits(changes, owner);
     let mut all = claimed(live, owner);
+    all.insert(FORCE.to_owned(), force.to_string());
     all.extend(edits.set);
     all.retain(|key, _| !edits.remove.contains(key));
     let tagging = built(Tagging::builder().set_tag_set(Some(tag_set(all)?)).build())?;

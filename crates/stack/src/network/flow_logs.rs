@@ -78,10 +78,12 @@ impl FlowLogs {
                 id: "expire".to_owned(),
                 prefix: String::new(),
                 expiration_days: Some(self.days()?),
+                glacier_after_days: None,
                 noncurrent_version_expiration_days: None,
                 abort_incomplete_multipart_upload_days: Some(1),
             }]),
             policy: Some(Policy::new(&policies::delivery(&place)).into()),
+            force_destroy: false,
             tags: declare.tags("flow_log_bucket"),
         };
         let bucket = declare.declare::<Bucket>("flow_log_bucket", &spec)?;

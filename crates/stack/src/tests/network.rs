@@ -201,6 +201,7 @@ fn zones_are_those_of_the_context() {
         zones: vec!["us-west-1c".into(), "us-west-1a".into()],
         account: "123456789012".into(),
         partition: "aws".into(),
+        cloudfront_prefix_list: None,
     };
     let nodes = stack.nodes(&context, &platctl_aws::Aws::offline("us-west-1")).unwrap();
     assert_eq!(addresses(&nodes, "network.private."), ["network.private.a", "network.private.c"]);
