@@ -5,6 +5,8 @@ import uuid
 from moto.core.exceptions import ServiceException
 from moto.core.serialize import get_serializer_class
 
+from . import cbor
+
 
 class Refused(Exception):
     """AWS would answer with this error."""
@@ -16,15 +18,26 @@ class Refused(Exception):
 
 def result(call, value):
     """A successful answer."""
-    return _serialized(call, value)
+    return _cbor(200, value) if call.protocol == "rpc-v2-cbor" else _serialized(call, value)
 
 
 def error(call, refused):
     """An error."""
+    if call.protocol == "rpc-v2-cbor":
+        return _cbor(refused.status, {"__type": refused.code, "message": refused.message})
     # moto finds the service's error models by the module that its exception comes from.
     kind = type("Refusal", (ServiceException,), {"__module__": f"moto.{call.backend}.exceptions"})
     status, headers, body = _serialized(call, kind(refused.code, refused.message))
     return refused.status or status, headers, body
+
+
+def _cbor(status, value):
+    headers = {
+        "x-amzn-requestid": str(uuid.uuid4()),
+        "smithy-protocol": "rpc-v2-cbor",
+        "Content-Type": "application/cbor",
+    }
+    return status, headers, cbor.encode(value)
 
 
 def _serialized(call, value):

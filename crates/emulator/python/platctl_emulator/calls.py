@@ -9,6 +9,8 @@ from moto.core.request import Request, determine_request_protocol
 from moto.core.utils import get_service_model
 from moto.iam.models import get_account_id_from
 
+from . import cbor
+
 # Signing names whose model has another name.
 MODELS = {
     "monitoring": "cloudwatch",
@@ -18,6 +20,9 @@ MODELS = {
 }
 # Signing names whose host has another name.
 HOSTS = {"ecr": "api.ecr"}
+
+# A protocol that moto does not speak.
+CBOR = "rpc-v2-cbor"
 
 READS = ("Describe", "Get", "List", "Search", "Head", "Lookup", "BatchGet", "Simulate", "Select", "Filter")
 SIGNATURE = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
@@ -66,6 +71,8 @@ class Call:
         return get_service_model(self.backend)
 
     def _operation(self):
+        if self.protocol == CBOR:
+            return self.request.path.rpartition("/")[2]
         target = self.request.headers.get("X-Amz-Target")
         if target:
             return target.rpartition(".")[2]
@@ -76,6 +83,8 @@ class Call:
     @property
     def protocol(self):
         """The protocol that the client speaks."""
+        if self.request.content_type == "application/cbor" or self.request.headers.get("smithy-protocol") == CBOR:
+            return CBOR
         return determine_request_protocol(self.model, self.request.content_type)
 
     @cached_property
@@ -83,6 +92,8 @@ class Call:
         """The parameters, named as in AWS's API reference."""
         if self.operation not in self.model.operation_names:
             return {}
+        if self.protocol == CBOR:
+            return cbor.decode(self.request.get_data())
         parser = PROTOCOL_PARSERS[self.protocol](self.model.operation_model(self.operation))
         request = self.request
         return parser.parse(

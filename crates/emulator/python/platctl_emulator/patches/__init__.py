@@ -1,6 +1,6 @@
 """Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
 
-from . import acm, ec2, elbv2, kms, s3, serializer
+from . import acm, ec2, elbv2, kms, rds, s3, serializer
 
 
 def apply(profile):
@@ -9,5 +9,6 @@ def apply(profile):
     ec2.apply(profile)
     elbv2.apply()
     kms.apply()
+    rds.apply(profile)
     s3.apply()
     serializer.apply()

@@ -4,23 +4,33 @@ from .registry import AFTER, BEFORE, QUOTAS
 from . import (  # noqa: F401  (they register)
     acm,
     addresses,
+    autoscaling,
+    backup,
     cloudfront,
+    cloudwatch,
+    codebuild,
+    codecommit,
+    codeconnections,
+    codepipeline,
     distributions,
+    eks,
+    eks_access,
+    eks_nodes,
     elbv2,
     endpoints,
     health_checks,
     iam,
     kms,
+    launch_templates,
     network,
     quotas,
+    rds,
     records,
     route53,
     security_groups,
     vpc_origins,
     wafv2,
 )
-from . import addresses, eks, eks_access, eks_nodes, endpoints, iam, kms  # noqa: F401  (they register)
-from . import launch_templates, network, quotas, security_groups  # noqa: F401
 
 
 def judge(call):

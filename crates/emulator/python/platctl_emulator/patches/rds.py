@@ -1,0 +1,139 @@
+"""RDS: states that take their time, and what moto loses of clusters and instances."""
+
+from moto.rds.models import DBCluster, DBClusterSnapshot, DBInstanceClustered, RDSBackend
+
+from ..timeline import TIMELINE
+from .wrap import around
+
+# AWS seconds, as usually seen.
+CLUSTER, CLUSTER_DELETE, INSTANCE, INSTANCE_DELETE, MODIFY = 50, 90, 420, 400, 60
+
+INSIGHTS = ("performance_insights_kms_key_id", "performance_insights_retention_period")
+
+
+def apply(profile):
+    """Changes the RDS backend."""
+    DBCluster.status = property(lambda self: self._status, lambda self, status: setattr(self, "_status", status))
+    clusters()
+    instances()
+    DBClusterSnapshot.db_cluster_snapshot_arn = property(lambda self: self.arn)
+
+
+def later(seconds, thing, state, status="available"):
+    """A state that ends by itself."""
+    thing.status = state
+
+    def over():
+        if thing.status == state:
+            thing.status = status
+
+    TIMELINE.after(seconds, over)
+
+
+def key_of(cluster):
+    """AWS encrypts with its own key where none is said."""
+    if cluster.kms_key_id == "default_kms_key_id":
+        cluster.kms_key_id = None
+
+
+def clusters():
+    """Being created, modified and deleted."""
+
+    @around(RDSBackend, "create_db_cluster")
+    def create(old, self, kwargs):
+        cluster = old(self, kwargs)
+        key_of(cluster)
+        cluster.iam_auth = kwargs.get("enable_iam_database_authentication") or False
+        later(CLUSTER, cluster, "creating")
+        return cluster
+
+    @around(RDSBackend, "modify_db_cluster")
+    def modify(old, self, kwargs):
+        name = kwargs["db_cluster_identifier"]
+        iam = kwargs.pop("enable_iam_database_authentication", None)
+        exports = kwargs.pop("cloudwatch_logs_export_configuration", None) or {}
+        if "deletion_protection" in kwargs:
+            kwargs["deletion_protection"] = bool(kwargs["deletion_protection"])
+        if name.startswith("arn:"):
+            kwargs["db_cluster_identifier"] = name = name.rpartition(":")[2]
+        old(self, kwargs)
+        cluster = self.clusters[name]
+        cluster.db_cluster_identifier = name
+        if iam is not None:
+            cluster.iam_auth = iam
+        logs = [log for log in cluster.enabled_cloudwatch_logs_exports if log not in exports.get("DisableLogTypes", [])]
+        cluster.enabled_cloudwatch_logs_exports = logs + [log for log in exports.get("EnableLogTypes", []) if log not in logs]
+        later(MODIFY, cluster, "modifying")
+        return cluster
+
+    @around(RDSBackend, "delete_db_cluster")
+    def delete(old, self, name, snapshot_name=None):
+        cluster = self.clusters.get(name)
+        if cluster is None or cluster.deletion_protection or cluster.members:
+            return old(self, name, snapshot_name)
+        cluster.status = "deleting"
+        TIMELINE.after(CLUSTER_DELETE, lambda: name in self.clusters and old(self, name, snapshot_name))
+        return cluster
+
+    @around(RDSBackend, "restore_db_cluster_from_snapshot")
+    def restore(old, self, snapshot, overrides):
+        source = self.describe_db_cluster_snapshots(db_cluster_identifier=None, db_snapshot_identifier=snapshot)[0].cluster
+        return self.create_db_cluster({**copied(source), **{key: value for key, value in overrides.items() if value}})
+
+
+def copied(source):
+    """What a restored cluster has of its origin."""
+    return {
+        "engine": source.engine,
+        "engine_version": source.engine_version,
+        "master_username": source.master_username,
+        "master_user_password": "restored-from-somewhere",
+        "database_name": source.database_name,
+        "storage_encrypted": source.storage_encrypted,
+        "kms_key_id": source.kms_key_id,
+        "port": source.port,
+        "backup_retention_period": source.backup_retention_period,
+    }
+
+
+def insights(instance, kwargs):
+    """moto drops everything about Performance Insights."""
+    if kwargs.get("enable_performance_insights") is not None:
+        instance.performance_insights_enabled = kwargs["enable_performance_insights"]
+    for name in INSIGHTS:
+        if kwargs.get(name) is not None:
+            setattr(instance, name, kwargs[name])
+    if getattr(instance, "performance_insights_enabled", False):
+        instance.performance_insights_retention_period = getattr(instance, INSIGHTS[1], 7)
+
+
+def instances():
+    """Being created, modified and deleted."""
+    DBInstanceClustered.performance_insights_enabled = False
+
+    @around(RDSBackend, "create_db_instance")
+    def create(old, self, kwargs):
+        instance = old(self, dict(kwargs))
+        insights(instance, kwargs)
+        instance.ca_certificate_identifier = kwargs.get("ca_certificate_identifier") or "rds-ca-rsa2048-g1"
+        later(INSTANCE, instance, "creating")
+        return instance
+
+    @around(RDSBackend, "modify_db_instance")
+    def modify(old, self, name, kwargs):
+        tier = kwargs.get("promotion_tier")
+        instance = old(self, name, dict(kwargs))
+        insights(instance, kwargs)
+        if tier is not None:
+            instance.promotion_tier = tier
+        later(MODIFY, instance, "modifying")
+        return instance
+
+    @around(RDSBackend, "delete_db_instance")
+    def delete(old, self, name, *args, **kwargs):
+        instance = self.databases.get(name)
+        if instance is None:
+            return old(self, name, *args, **kwargs)
+        instance.status = "deleting"
+        TIMELINE.after(INSTANCE_DELETE, lambda: name in self.databases and old(self, name, *args, **kwargs))
+        return instance

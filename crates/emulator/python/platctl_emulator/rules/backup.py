@@ -1,0 +1,206 @@
+"""AWS Backup: vaults, plans and selections. moto has no selections, and loses tags."""
+
+import uuid
+
+from ..answers import Refused, result
+from ..store import STORE
+from ..things import arn, found, now, tags_of
+from .iam import role_of
+from .registry import before
+
+
+def vault_of(call):
+    """The vault that a call names."""
+    name = call.params["BackupVaultName"]
+    text = f"Backup vault {name} cannot be found"
+    return found(STORE.of(call, "vaults"), name, "ResourceNotFoundException", text)
+
+
+@before("backup:CreateBackupVault")
+def create_vault(call):
+    """An empty vault."""
+    vaults, params = STORE.of(call, "vaults"), call.params
+    name = params["BackupVaultName"]
+    if name in vaults:
+        raise Refused("AlreadyExistsException", "Backup vault with the same name already exists")
+    vaults[name] = {
+        "BackupVaultName": name,
+        "BackupVaultArn": arn(call, f"backup-vault:{name}"),
+        "EncryptionKeyArn": params.get("EncryptionKeyArn") or arn(call, "alias/aws/backup", "kms"),
+        "CreationDate": now(),
+        "NumberOfRecoveryPoints": 0,
+        "Locked": False,
+    }
+    tags_of(call, vaults[name]["BackupVaultArn"]).update(params.get("BackupVaultTags") or {})
+    return result(call, {key: vaults[name][key] for key in ("BackupVaultName", "BackupVaultArn", "CreationDate")})
+
+
+@before("backup:DescribeBackupVault")
+def describe_vault(call):
+    """As it is."""
+    return result(call, vault_of(call))
+
+
+@before("backup:ListBackupVaults")
+def list_vaults(call):
+    """All of them."""
+    return result(call, {"BackupVaultList": list(STORE.of(call, "vaults").values())})
+
+
+@before("backup:DeleteBackupVault")
+def delete_vault(call):
+    """Only an empty one."""
+    vault = vault_of(call)
+    if vault["NumberOfRecoveryPoints"]:
+        raise Refused("InvalidRequestException", "Backup vault cannot be deleted because it contains recovery points.")
+    del STORE.of(call, "vaults")[vault["BackupVaultName"]]
+    tags_of(call, vault["BackupVaultArn"]).clear()
+    return result(call, {})
+
+
+def plan_of(call):
+    """The plan that a call names."""
+    number = call.params["BackupPlanId"]
+    text = f"Failed reading Backup plan with provided version: {number}"
+    return found(STORE.of(call, "plans"), number, "ResourceNotFoundException", text)
+
+
+def completed(call, plan):
+    """What AWS fills in, after a look at the vaults."""
+    for rule in plan["Rules"]:
+        name = rule["TargetBackupVaultName"]
+        if name not in STORE.of(call, "vaults"):
+            raise Refused("InvalidParameterValueException", f"Backup vault {name} does not exist")
+        rule.setdefault("StartWindowMinutes", 480)
+        rule.setdefault("CompletionWindowMinutes", 10080)
+        rule.setdefault("ScheduleExpressionTimezone", "Etc/UTC")
+        rule.setdefault("EnableContinuousBackup", False)
+        rule["RuleId"] = str(uuid.uuid4())
+    return plan
+
+
+@before("backup:CreateBackupPlan")
+def create_plan(call):
+    """The same request twice is one plan."""
+    plans, params = STORE.of(call, "plans"), call.params
+    token = params.get("CreatorRequestId")
+    same = [plan for plan in plans.values() if token and plan["token"] == token]
+    if same:
+        plan = same[0]
+    else:
+        number = str(uuid.uuid4())
+        plan = plans[number] = {
+            "BackupPlan": completed(call, params["BackupPlan"]),
+            "BackupPlanId": number,
+            "BackupPlanArn": arn(call, f"backup-plan:{number}"),
+            "VersionId": str(uuid.uuid4()),
+            "CreationDate": now(),
+            "token": token,
+        }
+        tags_of(call, plan["BackupPlanArn"]).update(params.get("BackupPlanTags") or {})
+    return result(call, {key: plan[key] for key in ("BackupPlanId", "BackupPlanArn", "VersionId", "CreationDate")})
+
+
+@before("backup:GetBackupPlan")
+def get_plan(call):
+    """As it is."""
+    return result(call, {key: value for key, value in plan_of(call).items() if key != "token"})
+
+
+@before("backup:ListBackupPlans")
+def list_plans(call):
+    """All of them."""
+    shown = [
+        {"BackupPlanName": plan["BackupPlan"]["BackupPlanName"], **{key: plan[key] for key in ("BackupPlanId", "BackupPlanArn")}}
+        for plan in STORE.of(call, "plans").values()
+    ]
+    return result(call, {"BackupPlansList": shown})
+
+
+@before("backup:UpdateBackupPlan")
+def update_plan(call):
+    """Another version."""
+    plan = plan_of(call)
+    plan["BackupPlan"] = completed(call, call.params["BackupPlan"])
+    plan["VersionId"] = str(uuid.uuid4())
+    return result(call, {key: plan[key] for key in ("BackupPlanId", "BackupPlanArn", "VersionId", "CreationDate")})
+
+
+@before("backup:DeleteBackupPlan")
+def delete_plan(call):
+    """Only without selections."""
+    plan = plan_of(call)
+    number = plan["BackupPlanId"]
+    if any(key[0] == number for key in STORE.of(call, "selections")):
+        text = "Related backup plan selections must be deleted prior to backup plan deletion"
+        raise Refused("InvalidRequestException", text)
+    del STORE.of(call, "plans")[number]
+    tags_of(call, plan["BackupPlanArn"]).clear()
+    return result(call, {key: plan[key] for key in ("BackupPlanId", "BackupPlanArn", "VersionId")})
+
+
+@before("backup:CreateBackupSelection")
+def select(call):
+    """With a role that AWS Backup may take on."""
+    plan, selection = plan_of(call), call.params["BackupSelection"]
+    role = role_of(call, selection["IamRoleArn"])
+    if role is None or "backup.amazonaws.com" not in role.assume_role_policy_document:
+        text = f"IAM Role {selection['IamRoleArn']} cannot be assumed by AWS Backup"
+        raise Refused("InvalidParameterValueException", text)
+    number = str(uuid.uuid4())
+    STORE.of(call, "selections")[(plan["BackupPlanId"], number)] = {"BackupSelection": selection, "CreationDate": now()}
+    return result(call, {"SelectionId": number, "BackupPlanId": plan["BackupPlanId"], "CreationDate": now()})
+
+
+def selection_of(call):
+    """The key of the selection that a call names."""
+    key = (call.params["BackupPlanId"], call.params["SelectionId"])
+    found(STORE.of(call, "selections"), key, "ResourceNotFoundException", "Cannot find Backup selection")
+    return key
+
+
+@before("backup:GetBackupSelection")
+def get_selection(call):
+    """As it was made."""
+    key = selection_of(call)
+    return result(call, {"BackupPlanId": key[0], "SelectionId": key[1], **STORE.of(call, "selections")[key]})
+
+
+@before("backup:ListBackupSelections")
+def list_selections(call):
+    """Those of a plan."""
+    number = plan_of(call)["BackupPlanId"]
+    shown = [
+        {"SelectionId": key[1], "SelectionName": one["BackupSelection"]["SelectionName"], "BackupPlanId": number}
+        for key, one in STORE.of(call, "selections").items()
+        if key[0] == number
+    ]
+    return result(call, {"BackupSelectionsList": shown})
+
+
+@before("backup:DeleteBackupSelection")
+def deselect(call):
+    """Gone."""
+    del STORE.of(call, "selections")[selection_of(call)]
+    return result(call, {})
+
+
+@before("backup:ListTags")
+def list_tags(call):
+    """Tags."""
+    return result(call, {"Tags": tags_of(call, call.params["ResourceArn"])})
+
+
+@before("backup:TagResource")
+def tag(call):
+    """More tags."""
+    tags_of(call, call.params["ResourceArn"]).update(call.params["Tags"])
+    return result(call, {})
+
+
+@before("backup:UntagResource")
+def untag(call):
+    """Fewer tags."""
+    for key in call.params["TagKeyList"]:
+        tags_of(call, call.params["ResourceArn"]).pop(key, None)
+    return result(call, {})

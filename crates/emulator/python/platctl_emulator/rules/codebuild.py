@@ -1,0 +1,133 @@
+"""CodeBuild: projects as they were made, and builds that run for a while."""
+
+import uuid
+
+from ..answers import Refused, result
+from ..store import STORE
+from ..things import arn, now
+from ..timeline import TIMELINE
+from .iam import role_of
+from .registry import before
+
+# AWS seconds, as usually seen.
+BUILD = 60
+
+KEPT = (
+    "description", "source", "secondarySources", "sourceVersion", "artifacts", "cache", "environment", "serviceRole",
+    "timeoutInMinutes", "queuedTimeoutInMinutes", "encryptionKey", "tags", "vpcConfig", "logsConfig", "concurrentBuildLimit",
+)  # fmt: skip
+
+
+def judge(call, project):
+    """What AWS refuses, always in the same words."""
+    source, artifacts = project["source"]["type"], project["artifacts"]["type"]
+    if (source == "CODEPIPELINE") != (artifacts == "CODEPIPELINE"):
+        raise Refused("InvalidInputException", "source and artifacts are both CODEPIPELINE, or neither is")
+    if source not in ("CODEPIPELINE", "NO_SOURCE") and not project["source"].get("location"):
+        raise Refused("InvalidInputException", "Project source location is required")
+    if source == "NO_SOURCE" and not project["source"].get("buildspec"):
+        raise Refused("InvalidInputException", "A buildspec is required for a project without source")
+    role = role_of(call, project["serviceRole"])
+    if role is None or "codebuild.amazonaws.com" not in role.assume_role_policy_document:
+        text = f"CodeBuild is not authorized to perform: sts:AssumeRole on service role {project['serviceRole']}"
+        raise Refused("InvalidInputException", text)
+
+
+@before("codebuild:CreateProject")
+def create(call):
+    """A project, with what AWS fills in."""
+    projects, params = STORE.of(call, "codebuild"), call.params
+    name = params["name"]
+    if name in projects:
+        raise Refused("ResourceAlreadyExistsException", f"Project already exists: {projects[name]['arn']}")
+    project = {
+        "name": name,
+        "arn": arn(call, f"project/{name}"),
+        "created": now(),
+        "lastModified": now(),
+        "timeoutInMinutes": 60,
+        "queuedTimeoutInMinutes": 480,
+        "encryptionKey": arn(call, "alias/aws/s3", "kms"),
+        "cache": {"type": "NO_CACHE"},
+        "badge": {"badgeEnabled": False},
+        "projectVisibility": "PRIVATE",
+        **{key: params[key] for key in KEPT if params.get(key) is not None},
+    }
+    judge(call, project)
+    projects[name] = project
+    return result(call, {"project": project})
+
+
+@before("codebuild:UpdateProject")
+def update(call):
+    """What is left out stays."""
+    projects, params = STORE.of(call, "codebuild"), call.params
+    if params["name"] not in projects:
+        raise Refused("ResourceNotFoundException", f"Project cannot be found: {params['name']}")
+    project = {**projects[params["name"]], **{key: params[key] for key in KEPT if params.get(key) is not None}}
+    judge(call, project)
+    projects[params["name"]] = {**project, "lastModified": now()}
+    return result(call, {"project": projects[params["name"]]})
+
+
+@before("codebuild:BatchGetProjects")
+def read(call):
+    """Those that are there."""
+    projects = STORE.of(call, "codebuild")
+    by_arn = {project["arn"]: name for name, project in projects.items()}
+    names = [by_arn.get(name, name) for name in call.params["names"]]
+    shown = [projects[name] for name in names if name in projects]
+    return result(call, {"projects": shown, "projectsNotFound": [name for name in names if name not in projects]})
+
+
+@before("codebuild:ListProjects")
+def listing(call):
+    """All names."""
+    return result(call, {"projects": sorted(STORE.of(call, "codebuild"))})
+
+
+@before("codebuild:DeleteProject")
+def delete(call):
+    """By name or ARN; one that is not there is no error."""
+    STORE.of(call, "codebuild").pop(call.params["name"].rpartition("/")[2], None)
+    return result(call, {})
+
+
+@before("codebuild:StartBuild")
+def start(call):
+    """A build that succeeds, unless its environment says PLATCTL_FAIL."""
+    project = STORE.of(call, "codebuild").get(call.params["projectName"])
+    if project is None:
+        raise Refused("ResourceNotFoundException", "Project cannot be found")
+    number = f"{project['name']}:{uuid.uuid4()}"
+    variables = call.params.get("environmentVariablesOverride") or []
+    build = {
+        "id": number,
+        "arn": arn(call, f"build/{number}"),
+        "projectName": project["name"],
+        "buildStatus": "IN_PROGRESS",
+        "currentPhase": "BUILD",
+        "startTime": now(),
+        "buildComplete": False,
+        "source": project["source"],
+        "environment": project["environment"],
+        "serviceRole": project["serviceRole"],
+        "logs": {"groupName": f"/aws/codebuild/{project['name']}", "streamName": number.rpartition(":")[2]},
+    }
+    failed = any(variable["name"] == "PLATCTL_FAIL" for variable in variables)
+    STORE.of(call, "builds")[number] = build
+
+    def over():
+        build.update(buildStatus="FAILED" if failed else "SUCCEEDED", currentPhase="COMPLETED", buildComplete=True)
+
+    TIMELINE.after(BUILD, over)
+    return result(call, {"build": dict(build)})
+
+
+@before("codebuild:BatchGetBuilds")
+def builds(call):
+    """How they are doing."""
+    known = STORE.of(call, "builds")
+    ids = call.params["ids"]
+    shown = [known[number] for number in ids if number in known]
+    return result(call, {"builds": shown, "buildsNotFound": [number for number in ids if number not in known]})
