@@ -145,6 +145,8 @@ const PLACEHOLDERS: &[Placeholder] = &[
     one("E0EXAMPLEDISTRIBUTION", "cloudfront.Distribution", "distribution_id", "distribution", &[]),
     one("d0example.cloudfront.net", "cloudfront.Distribution", "domain_name", "distribution", &[]),
     one("Z0123456789EXAMPLE", "route53.HostedZone", "zone_id", "zone", &[]),
+    // Records of certificates that a variation needed stay behind in it.
+    one("Z0123456789FORCED", "route53.HostedZone", "zone_id", "zone_1", &[("/force_destroy", "true")]),
     one(
         "01234567-89ab-cdef-0123-4567example1",
         "route53.HealthCheck",
@@ -216,7 +218,7 @@ const COMPANIONS: &[(&str, &str, &str)] = &[(
     "acm.Certificate",
     "route53.RecordSet",
     r#"{
-        "hosted_zone_id": "Z0123456789EXAMPLE", "type": "CNAME", "ttl": 60,
+        "hosted_zone_id": "Z0123456789FORCED", "type": "CNAME", "ttl": 60,
         "name": "${SELF.validation_record_name}", "records": ["${SELF.validation_record_value}"]
     }"#,
 )];

@@ -189,7 +189,9 @@ impl Kind for LoadBalancer {
             r#type: application(),
             scheme: internal(),
             subnet_ids: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(SubnetId::from).into(),
-            security_group_ids: Some(BTreeSet::from(["sg-0123456789abcdef0".into()])),
+            security_group_ids: Some(
+                ["sg-0123456789abcdef0", "sg-0123456789abcdef1"].map(SecurityGroupId::from).into(),
+            ),
             ip_address_type: Some("ipv4".into()),
             attributes: Some(Attributes(attributes.map(|(key, value)| (key.into(), value.into())).into())),
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -200,7 +202,7 @@ impl Kind for LoadBalancer {
         use serde_json::json;
         vec![
             ("/name", json!("prod-api")),
-            ("/security_group_ids", json!(["sg-0123456789abcdef1"])),
+            ("/security_group_ids", json!(["sg-0123456789abcdef0"])),
             ("/ip_address_type", json!("dualstack")),
             ("/attributes/idle_timeout.timeout_seconds", json!("120")),
             ("/attributes/deletion_protection.enabled", json!("false")),
