@@ -252,6 +252,23 @@ const CODES: &[(Class, &[&str])] = &[
 
 /// Codes that mean something else for some operation: operation, code, a part of the message.
 const SPECIAL: &[(Class, &str, &str, &str)] = &[
+    (Class::NotYetConsistent, "rds:", "InvalidParameterValue", "IAM role ARN value is invalid"),
+    (Class::NotYetConsistent, "codebuild:", "InvalidInputException", "not authorized to perform"),
+    (
+        Class::NotYetConsistent,
+        "codepipeline:",
+        "InvalidStructureException",
+        "not authorized to perform AssumeRole",
+    ),
+    (Class::NotYetConsistent, "backup:", "InvalidParameterValueException", "cannot be assumed by AWS Backup"),
+    (Class::NotYetConsistent, "backup:", "InvalidParameterValueException", "is not authorized to call"),
+    (Class::NotYetConsistent, "application-autoscaling:", "ValidationException", "Unable to assume IAM role"),
+    (Class::NotFound, "backup:", "InvalidParameterValueException", "Cannot find Backup plan"),
+    (Class::InUse, "backup:DeleteBackupPlan", "InvalidRequestException", "selections must be deleted"),
+    (Class::Protected, "backup:DeleteBackupVault", "InvalidRequestException", ""),
+    (Class::Protected, "ecr:DeleteRepository", "RepositoryNotEmptyException", ""),
+    (Class::InUse, "events:DeleteRule", "ValidationException", "since it has targets"),
+    (Class::Busy, "secretsmanager:CreateSecret", "InvalidRequestException", "being deleted"),
     // IAM's changes take seconds to minutes to reach other services, which answer like this until then.
     (Class::NotYetConsistent, "ec2:CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role"),
     (Class::NotYetConsistent, "kms:", "MalformedPolicyDocumentException", "invalid principals"),
