@@ -8,8 +8,8 @@ use aws_sdk_eks::types::{
 };
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -460,7 +460,14 @@ impl Kind for Cluster {
         change(cloud, live, spec, changes).await.map(drop)
     }
 
+    /// EKS's own protection is lifted first: a deletion that `protect` does not forbid was asked for.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        if live.spec.deletion_protection {
+            let call = cloud.eks.update_cluster_config().name(live.id.as_str()).deletion_protection(false);
+            call.send().await.map_err(|e| cloud_error("eks:UpdateClusterConfig", e))?;
+            let message = "its deletion protection is being lifted";
+            return Err(CloudError::new(Class::Busy, "eks:DeleteCluster", message));
+        }
         let call = cloud.eks.delete_cluster().name(live.id.as_str());
         call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteCluster", e))
     }

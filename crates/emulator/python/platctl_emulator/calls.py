@@ -119,6 +119,9 @@ def routes(service):
     model = get_service_model(service)
     table = []
     for name in model.operation_names:
+        # S3's old lifecycle and notification calls look like the ones that took their place.
+        if model.operation_model(name).deprecated:
+            continue
         http = model.operation_model(name).http
         path, _, query = http.get("requestUri", "/").partition("?")
         # A model's path may end with a slash that not every SDK sends.

@@ -100,6 +100,8 @@ def _text(shape, value, path, found):
 def expression(text):
     """A model's pattern for Python; nothing when it cannot be said there."""
     for unknown, known in CLASSES.items():
+        # Within brackets a class stands for its characters; alone it needs brackets of its own.
+        text = re.sub(rf"(?<![\\[\w\-. ]){re.escape(unknown)}(?=[+*?{{]|$)", lambda _, known=known: f"[{known}]", text)
         text = text.replace(unknown, known)
     try:
         return re.compile(text) if text else None

@@ -1,6 +1,7 @@
 //! Deletion, until it is really gone.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -92,7 +93,18 @@ impl Run {
     ) -> Result<(), StepError> {
         let kind = self.bound(record)?;
         let transient = |error: &CloudError| error.class.is_transient();
-        let call = || async { gone_is_success(kind.delete(live).await) };
+        // A kind may have done something first, such as lifting a protection, and asked to be called again: it
+        // then has to see what became of that.
+        let first = AtomicBool::new(true);
+        let call = || async {
+            if first.swap(false, Ordering::Relaxed) {
+                return gone_is_success(kind.delete(live).await);
+            }
+            match kind.describe(std::slice::from_ref(&live.id)).await?.into_iter().next().flatten() {
+                Some(now) if now.phase != Phase::Deleting => gone_is_success(kind.delete(&now).await),
+                _ => Ok(()),
+            }
+        };
         let result = self.call(address, kind.facts().timing.limit, transient, call).await;
         if let Err(error) = &result {
             self.session.failure(Verb::Delete, address, record.clone(), error).await?;

@@ -67,12 +67,17 @@ def clusters():
         return cluster
 
     @around(RDSBackend, "delete_db_cluster")
-    def delete(old, self, name, snapshot_name=None):
-        cluster = self.clusters.get(name)
+    def delete(old, self, cluster_identifier, snapshot_name=None):
+        cluster = self.clusters.get(cluster_identifier)
         if cluster is None or cluster.deletion_protection or cluster.members:
-            return old(self, name, snapshot_name)
+            return old(self, cluster_identifier, snapshot_name)
         cluster.status = "deleting"
-        TIMELINE.after(CLUSTER_DELETE, lambda: name in self.clusters and old(self, name, snapshot_name))
+
+        def gone():
+            if cluster_identifier in self.clusters:
+                old(self, cluster_identifier, snapshot_name)
+
+        TIMELINE.after(CLUSTER_DELETE, gone)
         return cluster
 
     @around(RDSBackend, "restore_db_cluster_from_snapshot")
@@ -130,10 +135,15 @@ def instances():
         return instance
 
     @around(RDSBackend, "delete_db_instance")
-    def delete(old, self, name, *args, **kwargs):
-        instance = self.databases.get(name)
+    def delete(old, self, db_instance_identifier, **kwargs):
+        instance = self.databases.get(db_instance_identifier)
         if instance is None:
-            return old(self, name, *args, **kwargs)
+            return old(self, db_instance_identifier, **kwargs)
         instance.status = "deleting"
-        TIMELINE.after(INSTANCE_DELETE, lambda: name in self.databases and old(self, name, *args, **kwargs))
+
+        def gone():
+            if db_instance_identifier in self.databases:
+                old(self, db_instance_identifier, **kwargs)
+
+        TIMELINE.after(INSTANCE_DELETE, gone)
         return instance

@@ -115,6 +115,6 @@ def subnet_is_free(call):
     """A database's interfaces hold its subnets."""
     rds, name = backend(call, "rds"), call.params.get("SubnetId")
     used = {cluster.db_subnet_group for cluster in rds.clusters.values()}
-    for group in rds.subnet_groups.values():
-        if group.db_subnet_group_name in used and any(subnet.id == name for subnet in group._subnets):
+    for group_name, group in rds.subnet_groups.items():
+        if group_name in used and any(subnet.id == name for subnet in group._subnets):
             raise Refused("DependencyViolation", f"The subnet '{name}' has dependencies and cannot be deleted.")
