@@ -8,5 +8,7 @@ mod faults;
 mod inventory;
 mod lifecycle;
 mod mistakes;
+mod partial;
 mod plans;
+mod platform;
 mod world;

@@ -81,8 +81,22 @@ impl World {
         self.file("network.yaml", &text);
     }
 
+    /// Requests that do not keep to AWS's own models, each once.
+    fn violations(&self) -> Vec<String> {
+        let calls = self.control().calls().unwrap_or_default();
+        let said = |call: &platctl_emulator::Call| {
+            let name = format!("{}:{}", call.service, call.operation);
+            call.violations.iter().map(move |what| format!("{name} {what}")).collect::<Vec<_>>()
+        };
+        let mut all: Vec<String> = calls.iter().flat_map(said).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
     /// A new AWS and no state: another test in the same world.
     pub(crate) fn reset(&self) {
+        assert_eq!(self.violations(), Vec::<String>::new());
         self.control().reset().unwrap();
         let state = self.path().join("state");
         if state.exists() {
@@ -144,6 +158,30 @@ impl World {
         client!(self, aws_sdk_iam)
     }
 
+    pub(crate) fn rds(&self) -> aws_sdk_rds::Client {
+        client!(self, aws_sdk_rds)
+    }
+
+    pub(crate) fn eks(&self) -> aws_sdk_eks::Client {
+        client!(self, aws_sdk_eks)
+    }
+
+    pub(crate) fn elbv2(&self) -> aws_sdk_elasticloadbalancingv2::Client {
+        client!(self, aws_sdk_elasticloadbalancingv2)
+    }
+
+    pub(crate) fn cloudfront(&self) -> aws_sdk_cloudfront::Client {
+        client!(self, aws_sdk_cloudfront)
+    }
+
+    pub(crate) fn route53(&self) -> aws_sdk_route53::Client {
+        client!(self, aws_sdk_route53)
+    }
+
+    pub(crate) fn codepipeline(&self) -> aws_sdk_codepipeline::Client {
+        client!(self, aws_sdk_codepipeline)
+    }
+
     pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
         client!(self, aws_sdk_cloudwatchlogs)
     }
@@ -151,8 +189,11 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
+        // Whatever a test is about: every request that it made has to be one that AWS would understand.
+        let violations = if std::thread::panicking() { Vec::new() } else { self.violations() };
         let _ = self.control().release(false);
         let _ = stop(&self.home);
+        assert_eq!(violations, Vec::<String>::new());
     }
 }
 

@@ -25,6 +25,9 @@ pub struct Call {
     /// The parameters, without secret ones, where the profile asks for them.
     #[serde(default)]
     pub params: Value,
+    /// Where the request does not keep to AWS's own model of the operation.
+    #[serde(default)]
+    pub violations: Vec<String>,
 }
 
 /// The instant at which a call is held.

@@ -172,6 +172,12 @@ pub(crate) enum Command {
     /// The local AWS
     #[command(subcommand)]
     Emulator(EmulatorCommand),
+    /// Print the JSON Schema of stack files, for editors
+    Schema {
+        /// Print a page for people instead
+        #[arg(long)]
+        markdown: bool,
+    },
     /// Print a completion script
     Completions {
         /// The shell

@@ -19,8 +19,6 @@ use crate::declare::{Checked, Declare};
 #[derive(Clone, Debug)]
 pub(crate) struct Ground {
     pub(crate) vpc: Handle<Vpc>,
-    /// The range of the VPC.
-    pub(crate) cidr: String,
     /// The zones' names, in order.
     pub(crate) zones: Vec<String>,
     pub(crate) public: Vec<Handle<Subnet>>,

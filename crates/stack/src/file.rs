@@ -1,9 +1,12 @@
 //! The stack file as types.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 use platctl_engine::Address;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -19,35 +22,51 @@ use crate::network::Network;
 use crate::services::Services;
 
 /// The whole file. `resources:` is read from the tree, because its shape depends on each one's kind.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
+    /// The stack's name: the prefix of AWS names, and the value of the ownership tag.
     pub(crate) stack: At<StackName>,
+    /// The region, such as eu-west-1; what the AWS SDK finds in the environment unless it is said.
     #[serde(default)]
     pub(crate) region: Option<At<Region>>,
+    /// The only account that the stack may be applied to, in quotes.
     #[serde(default)]
     pub(crate) account: Option<At<Account>>,
+    /// Tags of every resource.
     #[serde(default)]
     pub(crate) tags: Option<At<TagMap>>,
+    /// Whether resources that hold data are never replaced or destroyed without being told to.
     #[serde(default)]
     pub(crate) protect: bool,
+    /// One VPC with public, private and database subnets, the ways out of it, and its endpoints.
     #[serde(default, deserialize_with = "block")]
     pub(crate) network: Option<Network>,
+    /// Aurora PostgreSQL.
     #[serde(default, deserialize_with = "block")]
     pub(crate) database: Option<Database>,
+    /// EKS.
     #[serde(default, deserialize_with = "block")]
     pub(crate) cluster: Option<Cluster>,
+    /// Repositories, builds and pipelines of the services.
     #[serde(default, deserialize_with = "block")]
     pub(crate) delivery: Option<Delivery>,
+    /// What AWS has to have for each service, by the service's name.
     #[serde(default, deserialize_with = "block")]
     pub(crate) services: Option<Services>,
+    /// How the internet reaches the services.
     #[serde(default, deserialize_with = "block")]
     pub(crate) edge: Option<Edge>,
+    /// Who is told when something is wrong.
     #[serde(default, deserialize_with = "block")]
     pub(crate) alerts: Option<Alerts>,
+    /// Any kind, declared raw: `NAME: {kind: s3.Bucket, …}`, with `${address.output}` for what others have made.
     #[serde(default, rename = "resources")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     _resources: IgnoredAny,
+    /// Renames: old address to new address, so that nothing is made anew.
     #[serde(default)]
+    #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub(crate) moved: Option<Entries<Address>>,
 }
 
@@ -100,6 +119,16 @@ impl<T: Default> Default for Switch<T> {
 impl<'de, T: Deserialize<'de> + Default> Deserialize<'de> for Switch<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(SwitchVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Switch<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("SwitchOf{}", T::schema_name()).into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let tuned = generator.subschema_for::<T>();
+        schemars::json_schema!({"anyOf": [{"type": "boolean"}, tuned]})
     }
 }
 

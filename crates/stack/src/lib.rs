@@ -6,6 +6,23 @@
 //!
 //! Nothing here calls AWS: what only AWS knows comes in as [`Context`].
 
+/// The schema of a type that is read from another one.
+macro_rules! schema_of {
+    ($type:ty, $read_from:ty) => {
+        impl schemars::JsonSchema for $type {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                <$read_from as schemars::JsonSchema>::json_schema(generator)
+            }
+        }
+    };
+}
+
 mod alerts;
 mod cluster;
 mod common;
@@ -23,6 +40,7 @@ mod network;
 mod outputs;
 mod parse;
 mod platform;
+pub mod reference;
 mod resources;
 mod services;
 mod set;

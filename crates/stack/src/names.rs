@@ -12,6 +12,8 @@ macro_rules! word {
         #[serde(try_from = "String")]
         pub(crate) struct $name(String);
 
+        schema_of!($name, String);
+
         impl $name {
             pub(crate) fn as_str(&self) -> &str {
                 &self.0

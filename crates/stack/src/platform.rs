@@ -26,12 +26,15 @@ struct Made {
     services: Vec<services::Parts>,
 }
 
+/// Declares one block.
+type Step<'a> = fn(&Platform<'a>, &mut Made) -> Checked<Vec<Placed>>;
+
 impl<'a> Platform<'a> {
     /// The resources of all blocks. What is wrong with one block does not hide what is wrong with another.
     pub(crate) fn declare(&self) -> Checked<Vec<Placed>> {
         let (mut nodes, mut faults) = (Vec::new(), Vec::new());
         let mut made = Made::default();
-        let steps: [fn(&Self, &mut Made) -> Checked<Vec<Placed>>; 7] = [
+        let steps: [Step<'a>; 7] = [
             Self::network,
             Self::cluster,
             Self::database,

@@ -4,8 +4,10 @@ mod catalog;
 mod errors;
 mod network;
 mod overrides;
+mod platform;
 mod ranges;
 mod raw;
+mod security;
 mod syntax;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};

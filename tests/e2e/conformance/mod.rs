@@ -34,7 +34,32 @@ macro_rules! services {
     };
 }
 
-services! { acm, cloudfront, ec2, eks, elbv2, iam, kms, logs, route53, s3, wafv2 }
+services! {
+    acm,
+    applicationautoscaling,
+    backup,
+    cloudfront,
+    cloudwatch,
+    codebuild,
+    codecommit,
+    codeconnections,
+    codepipeline,
+    ec2,
+    ecr,
+    eks,
+    elbv2,
+    events,
+    iam,
+    kms,
+    logs,
+    rds,
+    route53,
+    s3,
+    secretsmanager,
+    sns,
+    ssm,
+    wafv2,
+}
 
 #[test]
 fn every_service_is_tried() {

@@ -30,6 +30,60 @@ const fn one(
 
 /// A text that contains another one stands before it.
 const PLACEHOLDERS: &[Placeholder] = &[
+    one(
+        "arn:aws:iam::123456789012:role/services-example",
+        "iam.Role",
+        "arn",
+        "service_role",
+        &[
+            ("/role_name", r#""services-example""#),
+            (
+                "/assume_role_policy_document",
+                r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": ["backup.amazonaws.com", "codebuild.amazonaws.com", "codepipeline.amazonaws.com", "monitoring.rds.amazonaws.com"]}, "Action": "sts:AssumeRole"}]}"#,
+            ),
+        ],
+    ),
+    one(
+        "arn:aws:iam::123456789012:role/others-example",
+        "iam.Role",
+        "arn",
+        "service_role_1",
+        &[
+            ("/role_name", r#""others-example""#),
+            (
+                "/assume_role_policy_document",
+                r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": ["backup.amazonaws.com", "codebuild.amazonaws.com", "codepipeline.amazonaws.com", "monitoring.rds.amazonaws.com"]}, "Action": "sts:AssumeRole"}]}"#,
+            ),
+        ],
+    ),
+    one(
+        "db-cluster-parameters-example",
+        "rds.DbClusterParameterGroup",
+        "db_cluster_parameter_group_name",
+        "cluster_parameters",
+        &[],
+    ),
+    one(
+        "db-instance-parameters-example",
+        "rds.DbParameterGroup",
+        "db_parameter_group_name",
+        "instance_parameters",
+        &[],
+    ),
+    one("db-subnets-example", "rds.DbSubnetGroup", "db_subnet_group_name", "db_subnets", &[]),
+    one("arn:aws:rds:eu-west-1:123456789012:cluster:example", "rds.DbCluster", "arn", "db_cluster", &[]),
+    one("example-db-cluster", "rds.DbCluster", "db_cluster_identifier", "db_cluster", &[]),
+    one(
+        "example-scalable-target",
+        "applicationautoscaling.ScalableTarget",
+        "resource_id",
+        "scalable_target",
+        &[],
+    ),
+    one("arn:aws:sns:eu-west-1:123456789012:example", "sns.Topic", "arn", "topic", &[]),
+    one("example-vault", "backup.Vault", "backup_vault_name", "vault", &[]),
+    one("example-plan-id", "backup.Plan", "backup_plan_id", "plan", &[]),
+    one("example-repository", "ecr.Repository", "repository_name", "repository", &[]),
     one("vpc-0123456789abcdef0", "ec2.Vpc", "vpc_id", "vpc", &[]),
     one("vpc-0123456789abcdef1", "ec2.Vpc", "vpc_id", "vpc_1", &[("/cidr_block", r#""10.11.0.0/16""#)]),
     one("subnet-0123456789abcdef0", "ec2.Subnet", "subnet_id", "subnet", &[]),
@@ -105,9 +159,9 @@ const PLACEHOLDERS: &[Placeholder] = &[
     one("arn:aws:iam::123456789012:instance-profile/example", "iam.InstanceProfile", "arn", "profile", &[]),
     one("example-instance-profile", "iam.InstanceProfile", "instance_profile_name", "profile", &[]),
     one("arn:aws:iam::123456789012:oidc-provider/example", "iam.OidcProvider", "arn", "oidc_provider", &[]),
-    one("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE", "eks.Cluster", "oidc_issuer", "cluster", &[]),
-    one("arn:aws:eks:eu-west-1:123456789012:cluster/example", "eks.Cluster", "arn", "cluster", &[]),
-    one("example-cluster", "eks.Cluster", "name", "cluster", &[]),
+    one("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE", "eks.Cluster", "oidc_issuer", "k8s", &[]),
+    one("arn:aws:eks:eu-west-1:123456789012:cluster/example", "eks.Cluster", "arn", "k8s", &[]),
+    one("example-cluster", "eks.Cluster", "name", "k8s", &[]),
     one("lt-0123456789abcdef0", "ec2.LaunchTemplate", "launch_template_id", "template", &[]),
     one("example-role", "iam.Role", "role_name", "role", &[]),
     one(

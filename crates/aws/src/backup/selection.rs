@@ -100,7 +100,7 @@ impl Kind for Selection {
         Spec {
             backup_plan_id: "example-plan-id".into(),
             selection_name: "example".into(),
-            iam_role_arn: "arn:aws:iam::123456789012:role/example".into(),
+            iam_role_arn: "arn:aws:iam::123456789012:role/services-example".into(),
             resources: BTreeSet::from(["arn:aws:rds:eu-west-1:123456789012:cluster:prod".into()]),
         }
     }

@@ -211,7 +211,7 @@ impl Kind for Project {
                     kind: plaintext(),
                 }],
             },
-            service_role: "arn:aws:iam::123456789012:role/example".into(),
+            service_role: "arn:aws:iam::123456789012:role/services-example".into(),
             encryption_key: Some(
                 "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
             ),
@@ -229,7 +229,7 @@ impl Kind for Project {
             ("/environment/compute_type", json!("BUILD_GENERAL1_LARGE")),
             ("/environment/privileged_mode", json!(true)),
             ("/environment/environment_variables/0/value", json!("prod")),
-            ("/service_role", json!("arn:aws:iam::123456789012:role/other-example")),
+            ("/service_role", json!("arn:aws:iam::123456789012:role/others-example")),
             ("/timeout_in_minutes", json!(45)),
             ("/logs/stream_name", json!("other")),
             ("/tags/team", json!("data")),

@@ -247,7 +247,7 @@ impl Kind for Pipeline {
             name: "example".into(),
             pipeline_type: v2(),
             execution_mode: "QUEUED".into(),
-            role_arn: "arn:aws:iam::123456789012:role/example".into(),
+            role_arn: "arn:aws:iam::123456789012:role/services-example".into(),
             artifact_store: ArtifactStore {
                 location: "example-artifacts".into(),
                 encryption_key: Some(
@@ -266,7 +266,7 @@ impl Kind for Pipeline {
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/execution_mode", json!("SUPERSEDED")),
-            ("/role_arn", json!("arn:aws:iam::123456789012:role/other-example")),
+            ("/role_arn", json!("arn:aws:iam::123456789012:role/others-example")),
             ("/stages/0/actions/0/configuration/BranchName", json!("staging")),
             ("/stages/1/name", json!("Decide")),
             ("/tags/team", json!("data")),

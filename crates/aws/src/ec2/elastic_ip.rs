@@ -80,6 +80,11 @@ impl Kind for ElasticIp {
         Spec { tags: Tags::from([("Name".into(), "prod-nat-a".into())]), stage: std::marker::PhantomData }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/tags/Name", json!("other"))]
+    }
+
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
         let pair = |address: &Address| Some((address.allocation_id()?.into(), split_ec2(address.tags()).1));

@@ -119,11 +119,16 @@ impl Kind for FlowLog {
             vpc_id: "vpc-0123456789abcdef0".into(),
             traffic_type: "ALL".into(),
             log_destination_type: "cloud-watch-logs".into(),
-            log_destination: "arn:aws:logs:eu-west-1:123456789012:log-group:/platctl/prod/flow-logs".into(),
-            deliver_logs_permission_arn: Some("arn:aws:iam::123456789012:role/prod-flow-logs".into()),
+            log_destination: "arn:aws:logs:eu-west-1:123456789012:log-group:example".into(),
+            deliver_logs_permission_arn: Some("arn:aws:iam::123456789012:role/example".into()),
             max_aggregation_interval: Some(600),
             tags: Tags::from([("Name".into(), "prod".into())]),
         }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/tags/Name", json!("other"))]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {

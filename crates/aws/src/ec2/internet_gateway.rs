@@ -103,6 +103,11 @@ impl Kind for InternetGateway {
         Spec { vpc_id: "vpc-0123456789abcdef0".into(), tags: Tags::from([("Name".into(), "prod".into())]) }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/tags/Name", json!("other"))]
+    }
+
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
         let id = |gateway: &aws_sdk_ec2::types::InternetGateway| gateway.internet_gateway_id().map(Id::from);

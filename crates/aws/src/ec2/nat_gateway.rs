@@ -107,10 +107,15 @@ impl Kind for NatGateway {
     fn example() -> Spec {
         Spec {
             subnet_id: "subnet-0123456789abcdef0".into(),
-            allocation_id: Some("eipalloc-0123456789abcdef0".into()),
-            connectivity_type: public(),
+            allocation_id: None,
+            connectivity_type: "private".into(),
             tags: Tags::from([("Name".into(), "prod-a".into())]),
         }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/tags/Name", json!("other"))]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {

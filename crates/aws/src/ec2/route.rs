@@ -122,6 +122,11 @@ impl Kind for Route {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/destination_cidr_block", json!("10.99.0.0/16"))]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let targets = [
             spec.gateway_id.is_some(),

@@ -74,6 +74,11 @@ impl Kind for RouteTable {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/tags/Name", json!("other"))]
+    }
+
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = route_tables(cloud, vec![owned_by(wanted)]).await?;
         let found = found

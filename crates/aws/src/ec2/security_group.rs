@@ -139,6 +139,16 @@ impl Kind for SecurityGroup {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/description", json!("Something else")),
+            ("/allow_all_egress", json!(false)),
+            ("/tags/Name", json!("other")),
+            ("/group_name", json!("prod-others")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = spec.group_name.to_ascii_lowercase();
         if name.is_empty() || name.len() > 255 || name == "default" || name.starts_with("sg-") {

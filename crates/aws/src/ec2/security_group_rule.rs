@@ -200,6 +200,17 @@ impl Kind for SecurityGroupRule {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/description", json!("TLS from the VPC")),
+            ("/to_port", json!(444)),
+            ("/cidr_ipv4", json!("10.10.0.0/17")),
+            ("/tags/Name", json!("other")),
+            ("/direction", json!("egress")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let places = [
             spec.cidr_ipv4.is_some(),

@@ -100,6 +100,16 @@ impl Kind for Subnet {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/map_public_ip_on_launch", json!(false)),
+            ("/tags/Name", json!("other")),
+            ("/cidr_block", json!("10.10.1.0/24")),
+            ("/availability_zone", json!("eu-west-1b")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if (16..=28).contains(&spec.cidr_block.0.prefix_len()) {
             return Ok(());

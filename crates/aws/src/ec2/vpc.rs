@@ -146,6 +146,16 @@ impl Kind for Vpc {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/enable_dns_hostnames", json!(false)),
+            ("/tags/Name", json!("other")),
+            ("/cidr_block", json!("10.12.0.0/16")),
+            ("/instance_tenancy", json!("dedicated")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !(16..=28).contains(&spec.cidr_block.0.prefix_len()) {
             return Err(SpecError::new(

@@ -186,6 +186,19 @@ impl Kind for VpcEndpoint {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/private_dns_enabled", json!(false)),
+            (
+                "/policy_document",
+                json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "logs:PutLogEvents", "Resource": "*"}]}),
+            ),
+            ("/tags/Name", json!("other")),
+            ("/service_name", json!("com.amazonaws.eu-west-1.sts")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let (path, stated) = match spec.vpc_endpoint_type {
             Type::Gateway => ("/subnet_ids", spec.subnet_ids.is_some() || spec.security_group_ids.is_some()),

@@ -89,9 +89,14 @@ impl Kind for PolicyAttachment {
 
     fn example() -> Spec {
         Spec {
-            role_name: "prod-nodes".into(),
+            role_name: "example-role".into(),
             policy_arn: "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy".into(),
         }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/policy_arn", json!("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"))]
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -143,6 +143,21 @@ impl Kind for Role {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/description", json!("Writes other logs")),
+            ("/max_session_duration", json!(7200)),
+            (
+                "/assume_role_policy_document",
+                json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}),
+            ),
+            ("/tags/team", json!("data")),
+            ("/path", json!("/other/")),
+            ("/role_name", json!("prod-others")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
         if spec.role_name.is_empty() || spec.role_name.len() > 64 || !spec.role_name.chars().all(sound) {

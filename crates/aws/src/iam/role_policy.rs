@@ -84,13 +84,24 @@ impl Kind for RolePolicy {
 
     fn example() -> Spec {
         Spec {
-            role_name: "prod-flow-logs".into(),
+            role_name: "example-role".into(),
             policy_name: "write".into(),
             policy_document: Policy::new(&serde_json::json!({
                 "Version": "2012-10-17",
                 "Statement": [{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}],
             })),
         }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            (
+                "/policy_document",
+                json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:CreateLogStream", "Resource": "*"}]}),
+            ),
+            ("/policy_name", json!("read")),
+        ]
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

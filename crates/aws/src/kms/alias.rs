@@ -69,8 +69,13 @@ impl Kind for Alias {
     fn example() -> Spec {
         Spec {
             alias_name: "alias/prod-logs".into(),
-            target_key_id: "1234abcd-12ab-34cd-56ef-1234567890ab".into(),
+            target_key_id: "01234567-89ab-cdef-0123-456789abcdef".into(),
         }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("/alias_name", json!("alias/prod-others"))]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {

@@ -198,6 +198,20 @@ impl Kind for Key {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/description", json!("Other logs")),
+            ("/enable_key_rotation", json!(false)),
+            ("/enabled", json!(false)),
+            (
+                "/policy",
+                json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"}, "Action": "kms:*", "Resource": "*"}]}),
+            ),
+            ("/tags/team", json!("data")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         match &spec.description {
             Some(text) if text.len() > 8192 => Err(SpecError::new("/description", "takes 8192 characters")),

@@ -148,6 +148,15 @@ impl Kind for LogGroup {
         }
     }
 
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("/retention_in_days", json!(60)),
+            ("/tags/team", json!("data")),
+            ("/log_group_name", json!("/platctl/prod/others")),
+        ]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |c: char| c.is_ascii_alphanumeric() || "-_/.#".contains(c);
         let name = &spec.log_group_name;

@@ -293,8 +293,8 @@ impl Kind for DbCluster {
                 "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
             ),
             port: Some(5432),
-            db_subnet_group_name: "example-subnets".into(),
-            db_cluster_parameter_group_name: Some("example-cluster-parameters".into()),
+            db_subnet_group_name: "db-subnets-example".into(),
+            db_cluster_parameter_group_name: Some("db-cluster-parameters-example".into()),
             vpc_security_group_ids: BTreeSet::from(["sg-0123456789abcdef0".into()]),
             storage_encrypted: true,
             kms_key_id: Some(

@@ -137,7 +137,7 @@ impl Kind for DbClusterParameterGroup {
 
     fn example() -> Spec {
         Spec {
-            db_cluster_parameter_group_name: "example-cluster".into(),
+            db_cluster_parameter_group_name: "example-parameters-cluster".into(),
             db_parameter_group_family: "aurora-postgresql16".into(),
             description: "Parameters".into(),
             parameters: Parameters::from([("log_min_duration_statement".into(), "1000".into())]),
@@ -148,7 +148,7 @@ impl Kind for DbClusterParameterGroup {
 
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
-            ("/db_cluster_parameter_group_name", json!("example-cluster-2")),
+            ("/db_cluster_parameter_group_name", json!("example-parameters-cluster-2")),
             ("/description", json!("Other parameters")),
             ("/parameters", json!({"log_min_duration_statement": "500", "log_statement": "ddl"})),
             ("/tags/team", json!("data")),

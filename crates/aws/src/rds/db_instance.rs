@@ -234,11 +234,11 @@ impl Kind for DbInstance {
             engine: "aurora-postgresql".into(),
             availability_zone: Some("eu-west-1a".into()),
             promotion_tier: Some(1),
-            db_parameter_group_name: Some("example-instance-parameters".into()),
+            db_parameter_group_name: Some("db-instance-parameters-example".into()),
             publicly_accessible: false,
             auto_minor_version_upgrade: false,
             monitoring_interval: Some(60),
-            monitoring_role_arn: Some("arn:aws:iam::123456789012:role/example".into()),
+            monitoring_role_arn: Some("arn:aws:iam::123456789012:role/services-example".into()),
             performance_insights_enabled: Some(true),
             performance_insights_kms_key_id: Some(
                 "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),

@@ -92,7 +92,6 @@ pub enum OverrideAction {
 /// Which requests a rule takes: one of these.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-#[expect(clippy::enum_variant_names, reason = "AWS's names, which a stack file states")]
 pub enum Statement {
     /// Those that a rule group of AWS or of a vendor takes.
     ManagedRuleGroupStatement(ManagedRuleGroup),

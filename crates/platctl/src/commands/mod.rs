@@ -8,6 +8,7 @@ mod emulator;
 mod import;
 mod output;
 mod plan;
+mod schema;
 mod state;
 mod status;
 mod validate;
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Output { stack, name } => output::run(&stack, name.as_deref(), global),
         Command::State(command) => state::run(command, global).await,
         Command::Emulator(command) => emulator::run(command, global),
+        Command::Schema { markdown } => Ok(schema::run(markdown)),
         Command::Completions { shell } => completions::run(shell),
     }
 }

@@ -7,6 +7,7 @@ use platctl_aws::kms::key;
 use platctl_aws::sns::subscription::Subscription;
 use platctl_aws::sns::topic::{self, Topic};
 use platctl_engine::Handle;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -18,19 +19,21 @@ use crate::names::TagMap;
 use crate::{database, edge, services};
 
 /// What `alerts:` says.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Alerts {
     /// Who gets a mail; AWS asks once whether it is wanted.
     email: Option<At<Recipients>>,
     /// Whether there is a dashboard. On unless switched off.
     dashboard: Option<bool>,
+    /// When alarms go off.
     thresholds: Thresholds,
+    /// Tags of the block's resources.
     tags: Option<At<TagMap>>,
 }
 
 /// One address, or several.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Recipients {
     One(String),
@@ -38,7 +41,7 @@ pub(crate) enum Recipients {
 }
 
 /// When an alarm goes off.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Thresholds {
     /// CPU load of the database, in percent; 80 unless it is said.

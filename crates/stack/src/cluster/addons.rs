@@ -8,6 +8,7 @@ use platctl_aws::eks::node_group::NodeGroup;
 use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
 use platctl_aws::iam::role;
 use platctl_engine::{Address, Handle};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -23,7 +24,7 @@ const LATE: [&str; 2] = ["aws-ebs-csi-driver", "coredns"];
 const EBS: &str = "aws-ebs-csi-driver";
 
 /// What is wished of an add-on.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Wish {
     /// Whether it is there at all.
@@ -33,7 +34,7 @@ pub(crate) enum Wish {
 }
 
 /// An add-on that is tuned.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tuned {
     /// Such as v1.20.1-eksbuild.1; what EKS takes by default unless it is said.

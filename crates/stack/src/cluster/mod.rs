@@ -13,6 +13,7 @@ use platctl_aws::iam::oidc_provider::OidcProvider;
 use platctl_aws::iam::role;
 use platctl_aws::kms::key::{self, Key};
 use platctl_engine::{Address, Handle};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -24,7 +25,7 @@ use crate::declare::{Checked, Declare};
 use crate::names::TagMap;
 
 /// What `cluster:` says.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Cluster {
     /// The version of Kubernetes: "1.34". Upgrades go one minor version at a time.
@@ -45,11 +46,12 @@ pub(crate) struct Cluster {
     admins: Vec<At<String>>,
     /// IAM roles and users that may look, but not touch.
     viewers: Vec<At<String>>,
+    /// Tags of the block's resources.
     tags: Option<At<TagMap>>,
 }
 
 /// Where the API server can be reached from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Endpoint {
     /// From within the VPC only.
@@ -62,7 +64,7 @@ pub(crate) enum Endpoint {
 }
 
 /// A group of nodes.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NodeGroup {
     /// The types of its instances; m6i.large unless it is said.
@@ -82,7 +84,7 @@ pub(crate) struct NodeGroup {
 }
 
 /// How instances are paid for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Capacity {
     /// By use.
@@ -93,7 +95,7 @@ pub(crate) enum Capacity {
 }
 
 /// Pods that run without nodes.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fargate {
     /// The namespace.

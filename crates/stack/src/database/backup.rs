@@ -7,6 +7,7 @@ use platctl_aws::iam::role;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::rds::db_cluster::{self, DbCluster};
 use platctl_engine::Handle;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -16,7 +17,7 @@ use crate::declare::{Checked, Declare};
 use crate::file::Switch;
 
 /// A plan of AWS Backup.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Vault {
     /// For how many days it keeps what it made; 35 unless it is said.

@@ -13,6 +13,7 @@ use platctl_aws::ec2::security_group::SecurityGroup;
 use platctl_aws::rds::db_cluster::DbCluster;
 use platctl_aws::rds::db_instance::DbInstance;
 use platctl_engine::Handle;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::{
@@ -24,7 +25,7 @@ use crate::file::Switch;
 use crate::names::{Region, TagMap};
 
 /// What `database:` says.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Database {
     /// The engine; `aurora-postgresql` is the only one so far.
@@ -43,7 +44,9 @@ pub(crate) struct Database {
     readers: Readers,
     /// Of `db.serverless` instances: the least and the most capacity, in ACUs.
     serverless: Option<At<Serverless>>,
+    /// How data survives.
     backup: Backup,
+    /// What is watched from within.
     monitoring: Monitoring,
     /// Weekly, UTC: `sun:04:00-sun:05:00`.
     maintenance_window: Option<At<String>>,
@@ -53,6 +56,7 @@ pub(crate) struct Database {
     replica: Option<Replica>,
     /// Security groups that may connect, beside the cluster's nodes.
     allow: Vec<At<String>>,
+    /// Tags of the block's resources.
     tags: Option<At<TagMap>>,
 }
 
@@ -79,7 +83,7 @@ impl Default for Database {
 }
 
 /// The database engines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Engine {
     /// Amazon Aurora with PostgreSQL compatibility.
@@ -87,7 +91,7 @@ pub(crate) enum Engine {
 }
 
 /// A value of a parameter.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Scalar {
     Bool(bool),
@@ -97,7 +101,7 @@ pub(crate) enum Scalar {
 }
 
 /// The instance that writes.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Writer {
     /// Its class: `db.r6g.large` unless it is said, `db.serverless` to pay by use.
@@ -105,7 +109,7 @@ pub(crate) struct Writer {
 }
 
 /// The instances that only read.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Readers {
     /// How many; 1 unless it is said, so that the loss of a zone is a failover and no outage.
@@ -117,7 +121,7 @@ pub(crate) struct Readers {
 }
 
 /// When readers are added.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Autoscale {
     /// The most readers.
@@ -132,7 +136,7 @@ const fn cpu_target() -> u8 {
 }
 
 /// The capacity of serverless instances, in ACUs (about 2 GiB of memory each).
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Serverless {
     min: f64,
@@ -140,7 +144,7 @@ pub(crate) struct Serverless {
 }
 
 /// How data survives.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Backup {
     /// For how many days the cluster can be restored to any point in time: 1 to 35; 7 unless it is said.
@@ -156,7 +160,7 @@ pub(crate) struct Backup {
 }
 
 /// What a new cluster is made from.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) enum Restore {
     /// A snapshot's id or ARN.
@@ -166,7 +170,7 @@ pub(crate) enum Restore {
 }
 
 /// A moment of a cluster.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PointInTime {
     /// The other cluster's id.
@@ -177,7 +181,7 @@ pub(crate) struct PointInTime {
 }
 
 /// What is watched from within.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Monitoring {
     /// How often enhanced monitoring measures: 0 (off), 1, 5, 10, 15, 30 or 60 seconds; 60 unless it is said.
@@ -189,7 +193,7 @@ pub(crate) struct Monitoring {
 }
 
 /// A copy in another region.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Replica {
     /// The other region.
@@ -206,7 +210,6 @@ pub(crate) struct Replica {
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) cluster: Handle<DbCluster>,
-    pub(crate) writer: Handle<DbInstance>,
     pub(crate) readers: Vec<Handle<DbInstance>>,
 }
 
@@ -234,7 +237,7 @@ impl Database {
         self.vault(&cluster, &key, declare)?;
         self.addresses(&cluster, declare)?;
         self.replicate(&cluster, &writer, declare)?;
-        Ok(Parts { cluster, writer, readers })
+        Ok(Parts { cluster, readers })
     }
 
     /// Who may connect: the nodes, and whom the file names. Nobody else, and never the internet.

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::s3::bucket::Bucket;
 use platctl_engine::Handle;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -24,7 +25,7 @@ use crate::names::TagMap;
 use crate::services;
 
 /// What `delivery:` says.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Delivery {
     /// Where the code is: `codecommit` makes repositories there; a connection leads to GitHub and others.
@@ -37,11 +38,12 @@ pub(crate) struct Delivery {
     build_size: Size,
     /// For how many days artefacts and logs of builds are kept; 30 unless it is said.
     keep_days: Option<At<u16>>,
+    /// Tags of the block's resources.
     tags: Option<At<TagMap>>,
 }
 
 /// Where the code is.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Source {
     /// `codecommit`, or nothing at all.
@@ -52,7 +54,7 @@ pub(crate) enum Source {
 }
 
 /// Sources that have a name of their own.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Named {
     /// AWS CodeCommit.
@@ -60,7 +62,7 @@ pub(crate) enum Named {
 }
 
 /// Code that is not in AWS.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Elsewhere {
     /// The ARN of a connection; one is made unless it is said, to be authorised by a person, once.
@@ -74,7 +76,7 @@ pub(crate) struct Elsewhere {
 }
 
 /// How a commit comes into an environment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Gate {
     /// By itself.
@@ -84,7 +86,7 @@ pub(crate) enum Gate {
 }
 
 /// The machine that builds run on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Size {
     /// 2 processors, 4 GiB.

@@ -27,7 +27,7 @@ impl Edge {
         balancer: &Balancer,
         records: &Records,
         declare: &mut Declare<'_>,
-    ) -> Checked<Handle<Distribution>> {
+    ) -> Checked<()> {
         let certificate = self.certificate("viewers", &self.domain.value, Some(GLOBAL), records, declare)?;
         let acl = if self.waf {
             declare.region(Some(GLOBAL));
@@ -76,7 +76,7 @@ impl Edge {
                 if number == 0 { "record.apex".to_owned() } else { format!("record.name-{number}") };
             self.lead(&address, name, &target, &["A", "AAAA"], records, declare)?;
         }
-        Ok(distribution)
+        Ok(())
     }
 
     /// CloudFront's way into the VPC: the load balancer needs no public address.

@@ -7,12 +7,12 @@ mod certificates;
 mod check;
 mod firewall;
 
-use platctl_aws::cloudfront::distribution::Distribution;
 use platctl_aws::ec2::security_group::SecurityGroup;
 use platctl_aws::elbv2::listener::Listener;
 use platctl_aws::elbv2::load_balancer::LoadBalancer;
 use platctl_aws::route53::hosted_zone::{self, HostedZone};
 use platctl_engine::Handle;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -22,13 +22,14 @@ use crate::declare::{Checked, Declare};
 use crate::names::TagMap;
 
 /// What `edge:` says.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Edge {
     /// The domain that the services answer under.
     domain: At<String>,
     /// The Route 53 zone that it is in: `create` makes one for it, an id (`Z…`) uses that one.
     #[serde(default)]
+    #[schemars(with = "String")]
     zone: At<Zone>,
     /// The domain of the zone, where the services' domain is below it; the same unless it is said.
     #[serde(default)]
@@ -48,6 +49,7 @@ pub(crate) struct Edge {
     /// Where CloudFront answers from: `100` (Europe and North America, the cheapest), `200` or `all`.
     #[serde(default)]
     price_class: PriceClass,
+    /// Tags of the block's resources.
     #[serde(default)]
     tags: Option<At<TagMap>>,
 }
@@ -57,7 +59,7 @@ const fn on() -> bool {
 }
 
 /// The zone that the domain is in.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(from = "String")]
 pub(crate) enum Zone {
     /// One of the stack's own.
@@ -80,7 +82,7 @@ impl Default for At<Zone> {
 }
 
 /// Where CloudFront answers from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 pub(crate) enum PriceClass {
     /// Europe and North America.
     #[default]
@@ -102,7 +104,6 @@ pub(crate) struct Parts {
     pub(crate) group: Handle<SecurityGroup>,
     /// Where listener rules of services go.
     pub(crate) listener: Handle<Listener>,
-    pub(crate) distribution: Option<Handle<Distribution>>,
 }
 
 /// The zone in which records are made.
@@ -128,18 +129,12 @@ impl Edge {
         self.check(declare)?;
         let records = self.records(declare)?;
         let balancer = self.balancer(ground, &records, declare)?;
-        let distribution = if self.cdn {
-            Some(self.distribution(&balancer, &records, declare)?)
+        if self.cdn {
+            self.distribution(&balancer, &records, declare)?;
         } else {
             self.direct(&balancer, &records, declare)?;
-            None
-        };
-        Ok(Parts {
-            balancer: balancer.balancer,
-            group: balancer.group,
-            listener: balancer.listener,
-            distribution,
-        })
+        }
+        Ok(Parts { balancer: balancer.balancer, group: balancer.group, listener: balancer.listener })
     }
 
     fn records(&self, declare: &mut Declare<'_>) -> Checked<Records> {

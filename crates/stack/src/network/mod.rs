@@ -13,6 +13,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use ipnet::Ipv4Net;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::Ground;
@@ -24,20 +25,27 @@ use crate::names::TagMap;
 use layout::Tier;
 
 /// What `network:` says.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Network {
+    /// The range of the VPC, /16 to /28; 10.10.0.0/16 unless it is said.
     cidr: Option<At<Cidr>>,
+    /// How many zones, 1 to 6; 3 unless it is said.
     availability_zones: Option<At<Zones>>,
+    /// Where private subnets get their way out from.
     nat: Nat,
+    /// Services with an endpoint in the VPC, such as ecr.api; s3, ecr.api, ecr.dkr, logs and sts unless it is said.
     endpoints: Option<Vec<At<Service>>>,
+    /// The log of the VPC's traffic. On unless switched off.
     flow_logs: Switch<FlowLogs>,
+    /// The sizes or ranges of subnets; laid out by platctl unless it is said.
     subnets: Subnets,
+    /// Tags of the network's resources.
     tags: Option<At<TagMap>>,
 }
 
 /// Where private subnets get their way out from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Nat {
     /// A NAT gateway in every zone: the loss of one leaves the others their way out.
@@ -50,40 +58,52 @@ pub(crate) enum Nat {
 }
 
 /// Flow logs, as far as they are tuned.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FlowLogs {
+    /// For how many days records are kept; 30 unless it is said.
     retention_days: Option<At<u32>>,
+    /// Where they go: `cloudwatch` or `s3`.
     destination: Destination,
+    /// What is recorded.
     traffic: Traffic,
+    /// Whether they are encrypted with a key of the stack's own.
     encrypt: bool,
 }
 
 /// Where flow logs go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Destination {
+    /// A log group.
     #[default]
     Cloudwatch,
+    /// A bucket.
     S3,
 }
 
 /// Which traffic flow logs record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Traffic {
+    /// All of it.
     #[default]
     All,
+    /// What was let through.
     Accept,
+    /// What was not.
     Reject,
 }
 
 /// Subnets, as far as they are tuned.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Subnets {
+    /// Load balancers and NAT gateways.
     public: Shape,
+    /// Nodes and pods.
     private: Shape,
+    /// Databases.
     database: Shape,
 }
 
@@ -98,7 +118,7 @@ impl Subnets {
 }
 
 /// The subnets of one tier: a size, or the ranges themselves.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Shape {
     /// The length of the prefix: 24 for 256 addresses.
@@ -106,6 +126,10 @@ pub(crate) struct Shape {
     /// One range a zone, in the order of the zones.
     cidrs: Option<At<Vec<At<Cidr>>>>,
 }
+
+schema_of!(Cidr, String);
+schema_of!(Zones, u64);
+schema_of!(Service, String);
 
 /// An IPv4 range without host bits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -189,7 +213,6 @@ impl Network {
         let tier = |tier| base.tier(tier).map(|(_, subnet)| subnet.clone()).collect();
         Ok(Ground {
             vpc: base.vpc.clone(),
-            cidr: self.cidr().to_string(),
             zones: base.zones.iter().map(|zone| zone.name.clone()).collect(),
             public: tier(Tier::Public),
             private: tier(Tier::Private),

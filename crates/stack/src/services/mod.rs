@@ -14,6 +14,7 @@ use platctl_aws::elbv2::target_group::TargetGroup;
 use platctl_aws::iam::oidc_provider;
 use platctl_aws::kms::key::{self, Key};
 use platctl_engine::Handle;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -26,7 +27,7 @@ use crate::{cluster, edge};
 pub(crate) type Services = BTreeMap<String, At<Service>>;
 
 /// One service.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Service {
     /// The port that its pods listen on.
@@ -57,7 +58,7 @@ pub(crate) struct Service {
 }
 
 /// How many pods a service has.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "what runs inside the cluster reads it")]
 pub(crate) struct Replicas {
@@ -78,7 +79,7 @@ impl Default for Replicas {
 }
 
 /// How a new version takes over.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Rollout {
     /// The new version stands beside the old one until it is promoted.
@@ -89,7 +90,7 @@ pub(crate) enum Rollout {
 }
 
 /// Something that a service's role may do.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Permission {
     actions: Vec<String>,

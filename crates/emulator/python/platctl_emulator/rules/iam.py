@@ -115,3 +115,13 @@ def trust_is_a_policy(call):
     for statement in statements if isinstance(statements, list) else [statements]:
         if "Resource" in statement or not {"Effect", "Principal", "Action"} <= set(statement):
             raise Refused("MalformedPolicyDocument", "Has prohibited field Resource, or lacks Effect, Principal or Action")
+
+
+@before("iam:UpdateAssumeRolePolicy")
+def actions_have_no_case(call):
+    """moto knows `sts:AssumeRole` in this spelling only."""
+    role = backend(call).roles.get(call.params["RoleName"])
+    if role is None:
+        return None
+    role.assume_role_policy_document = call.params["PolicyDocument"]
+    return result(call, {})

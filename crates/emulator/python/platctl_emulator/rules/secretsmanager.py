@@ -1,0 +1,16 @@
+"""Secrets Manager: names stay taken until a secret is really gone."""
+
+from ..answers import Refused
+from ..backends import backend
+from .registry import before
+
+
+@before("secretsmanager:CreateSecret")
+def name_is_free(call):
+    """moto says that it exists, AWS that it is waiting for its end."""
+    secrets = backend(call).secrets
+    name = call.params["Name"]
+    known = next((secret for secret in secrets.values() if secret.name == name), None)
+    if known is not None and known.is_deleted():
+        text = "You can't create this secret because a secret with this name is already scheduled for deletion."
+        raise Refused("InvalidRequestException", text)

@@ -1,0 +1,65 @@
+//! What people read when a block of the platform makes no sense.
+
+use super::wrong;
+
+const NETWORK: &str = "stack: prod\nnetwork: {}\n";
+
+fn of(block: &str) -> String {
+    wrong(&format!("{NETWORK}{block}\n"))
+}
+
+#[test]
+fn database() {
+    insta::assert_snapshot!("unknown_class", of("database: {writer: {class: db.r6g.larg}}"));
+    insta::assert_snapshot!("unknown_engine_version", of("database: {version: \"9.6\"}"));
+    insta::assert_snapshot!("too_many_readers", of("database: {readers: {count: 16}}"));
+    insta::assert_snapshot!(
+        "readers_scale_below_their_count",
+        of("database: {readers: {count: 4, autoscale: {max: 2}}}")
+    );
+    insta::assert_snapshot!("backups_for_too_long", of("database: {backup: {retention_days: 40}}"));
+    insta::assert_snapshot!("serverless_without_capacity", of("database: {writer: {class: db.serverless}}"));
+    insta::assert_snapshot!(
+        "one_zone",
+        wrong("stack: prod\nnetwork: {availability_zones: 1}\ndatabase: {}\ncluster: {}")
+    );
+    insta::assert_snapshot!("no_network", wrong("stack: prod\ndatabase: {}"));
+}
+
+#[test]
+fn cluster() {
+    insta::assert_snapshot!("unsupported_kubernetes", of("cluster: {version: \"1.21\"}"));
+    insta::assert_snapshot!("min_above_max", of("cluster: {node_groups: {general: {min: 5, max: 3}}}"));
+    insta::assert_snapshot!("public_endpoint_for_everybody", of("cluster: {endpoint: public}"));
+    insta::assert_snapshot!("unknown_addon", of("cluster: {addons: {corednss: true}}"));
+    insta::assert_snapshot!("no_taint", of("cluster: {node_groups: {gpu: {taints: [gpu]}}}"));
+}
+
+#[test]
+fn edge() {
+    insta::assert_snapshot!(
+        "domain_outside_of_zone",
+        of("edge: {domain: shop.example.org, zone_domain: example.com}")
+    );
+    insta::assert_snapshot!("no_domain", of("edge: {domain: Example}"));
+    insta::assert_snapshot!("no_zone", of("edge: {domain: example.com, zone: example}"));
+}
+
+#[test]
+fn services_and_delivery() {
+    insta::assert_snapshot!(
+        "same_paths",
+        of("edge: {domain: example.com}\nservices:\n  one: {port: 80}\n  two: {port: 81}")
+    );
+    insta::assert_snapshot!("bad_service_name", of("services: {Back_End: {port: 80}}"));
+    insta::assert_snapshot!(
+        "service_allowed_everything",
+        of("services: {one: {port: 80, permissions: [{actions: [\"*\"], resources: [\"*\"]}]}}")
+    );
+    insta::assert_snapshot!("nothing_to_deliver", of("delivery: {}"));
+    insta::assert_snapshot!(
+        "bad_gate",
+        of("services: {one: {port: 80}}\ndelivery: {environments: {prod: aproval}}")
+    );
+    insta::assert_snapshot!("bad_address", of("alerts: {email: ops}"));
+}

@@ -1,0 +1,149 @@
+//! Every rule and every policy of the whole platform: nothing is open that need not be.
+
+use platctl_engine::graph::Node;
+use serde_json::Value;
+
+use super::{load, nodes};
+
+const STACKS: [(&str, &str); 3] = [
+    ("prod", include_str!("../../../../stacks/prod.yaml")),
+    ("staging", include_str!("../../../../stacks/staging.yaml")),
+    ("preview", include_str!("../../../../stacks/preview.yaml")),
+];
+
+fn all(set: &[&str]) -> Vec<(String, Node)> {
+    let mut found = Vec::new();
+    for (name, text) in STACKS {
+        let set: Vec<&str> = if name == "preview" { Vec::new() } else { set.to_vec() };
+        let stack = load(text, &set).unwrap();
+        found.extend(nodes(&stack).unwrap().into_iter().map(|node| (name.to_owned(), node)));
+    }
+    found
+}
+
+/// The statements of every policy that stands anywhere in a spec, also in one that is composed as a text.
+fn statements(value: &Value) -> Vec<Value> {
+    match value {
+        Value::Object(map) if map.contains_key("Statement") => {
+            map["Statement"].as_array().cloned().unwrap_or_default()
+        }
+        Value::Object(map) if map.contains_key("$join") => {
+            let parts = map["$join"].as_array().cloned().unwrap_or_default();
+            let text: String = parts.iter().map(|part| part.as_str().unwrap_or("REF").to_owned()).collect();
+            serde_json::from_str(&text).map(|document: Value| statements(&document)).unwrap_or_default()
+        }
+        Value::Object(map) => map.values().flat_map(statements).collect(),
+        Value::Array(items) => items.iter().flat_map(statements).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(map) => map.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Why a statement allows too much, if it does. A key's own policy speaks of the key as `*`.
+fn too_much(node: &Node, statement: &Value) -> Option<String> {
+    if statement["Effect"] != "Allow" {
+        return None;
+    }
+    let everyone = texts(&statement["Principal"]).iter().any(|who| who == "*");
+    if everyone && statement.get("Condition").is_none() {
+        return Some("a wildcard principal".into());
+    }
+    let wild = |action: &String| action == "*" || action.ends_with(":*");
+    let actions: Vec<String> = texts(&statement["Action"]).into_iter().filter(wild).collect();
+    let anything = texts(&statement["Resource"]).iter().any(|resource| resource == "*");
+    let own =
+        node.kind == "kms.Key" && texts(&statement["Principal"]).iter().all(|who| who.ends_with(":root"));
+    (anything && !actions.is_empty() && !own).then(|| format!("{} on everything", actions.join(", ")))
+}
+
+#[test]
+fn no_policy_allows_everything() {
+    let mut seen = 0;
+    for (stack, node) in all(&[]) {
+        for statement in statements(&node.spec) {
+            seen += 1;
+            if let Some(why) = too_much(&node, &statement) {
+                panic!("{stack} {}: {why}: {statement}", node.address);
+            }
+        }
+    }
+    assert!(seen > 100, "only {seen} statements were found: the walk misses them");
+}
+
+#[test]
+fn every_role_says_who_may_take_it_on() {
+    for (stack, node) in all(&[]).into_iter().filter(|(_, node)| node.kind == "iam.Role") {
+        let trust = statements(&node.spec["assume_role_policy_document"]);
+        assert!(!trust.is_empty(), "{stack} {}: {}", node.address, node.spec);
+        for statement in trust {
+            assert!(statement.get("Principal").is_some(), "{stack} {}", node.address);
+        }
+    }
+}
+
+fn open_ingress(nodes: &[(String, Node)]) -> Vec<String> {
+    let open = |(stack, node): &(String, Node)| {
+        let world = node.spec["cidr_ipv4"] == "0.0.0.0/0" || node.spec["cidr_ipv6"] == "::/0";
+        let rule = node.kind == "ec2.SecurityGroupRule" && node.spec["direction"] == "ingress" && world;
+        rule.then(|| format!("{stack} {}", node.address))
+    };
+    nodes.iter().filter_map(open).collect()
+}
+
+#[test]
+fn nothing_lets_the_internet_in_but_a_load_balancer_without_cloudfront() {
+    assert_eq!(open_ingress(&all(&[])), Vec::<String>::new());
+    let documented = [
+        "prod edge.ingress.https",
+        "prod edge.ingress.http",
+        "staging edge.ingress.https",
+        "staging edge.ingress.http",
+    ];
+    assert_eq!(open_ingress(&all(&["edge.cdn=false"])), documented);
+}
+
+#[test]
+fn databases_and_clusters_are_private_and_encrypted() {
+    for (stack, node) in all(&[]) {
+        let say = format!("{stack} {}", node.address);
+        let key = |field: &str| assert!(!node.spec[field].is_null(), "{say} has no {field}");
+        match node.kind.as_str() {
+            "rds.DbInstance" => assert_eq!(node.spec["publicly_accessible"], false, "{say}"),
+            "rds.DbCluster" => {
+                assert_eq!(node.spec["storage_encrypted"], true, "{say}");
+                key("kms_key_id");
+            }
+            "eks.Cluster" => {
+                assert_eq!(node.spec["endpoint_public_access"], false, "{say}");
+                key("encryption_key_arn");
+            }
+            "ecr.Repository" => key("kms_key"),
+            "codecommit.Repository" => key("kms_key_id"),
+            "sns.Topic" => key("kms_master_key_id"),
+            "s3.Bucket" => assert_eq!(node.spec["block_public_access"], true, "{say}"),
+            "ec2.Subnet" => assert_eq!(node.spec["map_public_ip_on_launch"], false, "{say}"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn only_the_nodes_reach_the_database() {
+    let (_, text) = STACKS[0];
+    let all = nodes(&load(text, &[]).unwrap()).unwrap();
+    let into_database = |node: &&Node| {
+        node.kind == "ec2.SecurityGroupRule"
+            && node.spec["group_id"]["$ref"] == "database.security_group.group_id"
+    };
+    let rules: Vec<&Node> = all.iter().filter(into_database).collect();
+    assert_eq!(rules.len(), 1);
+    assert_eq!(rules[0].spec["referenced_group_id"]["$ref"], "cluster.nodes.group_id");
+}
