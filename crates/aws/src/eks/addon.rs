@@ -200,7 +200,6 @@ impl Kind for Addon {
             ("/addon_version", json!("v1.21.1-eksbuild.1")),
             ("/configuration_values", json!({"env": {"WARM_PREFIX_TARGET": "1"}, "resources": {}})),
             ("/pod_identity_associations", json!({"aws-node": other})),
-            ("/addon_name", json!("kube-proxy")),
             ("/tags/team", json!("network")),
         ]
     }

@@ -150,11 +150,11 @@ mod tests {
     async fn a_policy_is_known_by_role_and_name_and_read_decoded() {
         let get = mock!(aws_sdk_iam::Client::get_role_policy)
             .match_requests(|request| {
-                request.role_name() == Some("prod-flow-logs") && request.policy_name() == Some("write")
+                request.role_name() == Some("example-role") && request.policy_name() == Some("write")
             })
             .then_output(|| {
                 let document = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%5B%22logs%3APutLogEvents%22%5D%2C%22Resource%22%3A%22%2A%22%7D%5D%7D";
-                let builder = GetRolePolicyOutput::builder().role_name("prod-flow-logs").policy_name("write");
+                let builder = GetRolePolicyOutput::builder().role_name("example-role").policy_name("write");
                 builder.policy_document(document).build().unwrap()
             });
         let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]), ..cloud() };

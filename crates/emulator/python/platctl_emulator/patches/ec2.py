@@ -3,6 +3,7 @@
 from moto.ec2 import utils
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.nat_gateways import NatGateway
 from moto.ec2.models.route_tables import Route
 from moto.ec2.models.vpcs import VPCEndPoint
@@ -20,6 +21,8 @@ def apply(profile):
     TaggedEC2Resource.get_tags = get_tags
     NatGateway.failure_code = NatGateway.failure_message = None
     Route.state = property(route_state)
+    # moto answers the tags that a template was made with.
+    LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
     filters()
     nat_gateways(profile)
     endpoints()

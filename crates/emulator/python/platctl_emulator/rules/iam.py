@@ -120,7 +120,7 @@ def trust_is_a_policy(call):
 @before("iam:UpdateAssumeRolePolicy")
 def actions_have_no_case(call):
     """moto knows `sts:AssumeRole` in this spelling only."""
-    role = backend(call).roles.get(call.params["RoleName"])
+    role = next((role for role in backend(call).roles.values() if role.name == call.params["RoleName"]), None)
     if role is None:
         return None
     role.assume_role_policy_document = call.params["PolicyDocument"]
