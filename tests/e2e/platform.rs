@@ -49,7 +49,7 @@ const CHANGES: &[(&str, &[&str])] = &[
 
 /// Puts a stack of the repository into the world.
 fn stack(world: &World, name: &str) {
-    let path = format!("{}/../../stacks/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("../../stacks/{name}.yaml");
     world.file(&format!("{name}.yaml"), &std::fs::read_to_string(path).unwrap());
 }
 

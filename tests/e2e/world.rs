@@ -3,11 +3,17 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::config::{BehaviorVersion, Region};
 use platctl_emulator::{Control, Home, Running, ensure, stop};
 use tempfile::TempDir;
+
+/// No command of the tests takes that long: whatever does is hung, and is killed, so that its test fails.
+const ENDLESS: Duration = Duration::from_secs(180);
 
 pub(crate) const REGION: &str = "eu-west-1";
 
@@ -72,7 +78,7 @@ impl World {
 
     /// The repository's ten-line stack, as `network.yaml`, with some of its text replaced.
     pub(crate) fn network(&self, edits: &[(&str, &str)]) {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stacks/network.yaml");
+        let path = Path::new("../../stacks/network.yaml");
         let mut text = fs::read_to_string(path).unwrap();
         for (old, new) in edits {
             assert!(text.contains(old), "{old:?} is not in the file");
@@ -122,7 +128,17 @@ impl World {
     }
 
     pub(crate) fn run(&self, line: &str) -> Ended {
-        let output = self.command(line).output().unwrap();
+        let child = self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let (ended, waits) = mpsc::channel::<()>();
+        let watchdog = thread::spawn(move || {
+            if waits.recv_timeout(ENDLESS) == Err(RecvTimeoutError::Timeout) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(ended);
+        watchdog.join().unwrap();
         Ended {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
@@ -190,7 +206,7 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         // Whatever a test is about: every request that it made has to be one that AWS would understand.
-        let violations = if std::thread::panicking() { Vec::new() } else { self.violations() };
+        let violations = if thread::panicking() { Vec::new() } else { self.violations() };
         let _ = self.control().release(false);
         let _ = stop(&self.home);
         assert_eq!(violations, Vec::<String>::new());

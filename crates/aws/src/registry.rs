@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn every_file_of_a_service_is_registered() {
         let registered: BTreeSet<String> = facts().iter().map(|facts| facts.name.to_lowercase()).collect();
-        let folders = std::fs::read_dir(format!("{}/src", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let folders = std::fs::read_dir("src").unwrap();
         for folder in folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
             let service = folder.file_name().unwrap().to_str().unwrap().to_owned();
             for file in std::fs::read_dir(&folder).unwrap() {

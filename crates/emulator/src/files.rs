@@ -126,13 +126,13 @@ mod tests {
 
     #[test]
     fn every_file_of_the_layer_is_carried() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("python/platctl_emulator");
+        let root = Path::new("python/platctl_emulator");
         let mut found = Vec::new();
-        for folder in [root.clone(), root.join("rules"), root.join("patches")] {
+        for folder in [root.to_owned(), root.join("rules"), root.join("patches")] {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.extension().is_some_and(|extension| extension == "py") {
-                    found.push(path.strip_prefix(&root).unwrap().to_string_lossy().into_owned());
+                    found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
                 }
             }
         }

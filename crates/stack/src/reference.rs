@@ -158,11 +158,11 @@ mod tests {
     /// `PLATCTL_WRITE_DOCS=1 cargo test` writes the page anew.
     #[test]
     fn the_page_is_what_the_types_say() {
-        let path = format!("{}/../../docs/stack.md", env!("CARGO_MANIFEST_DIR"));
+        let path = "../../docs/stack.md";
         if std::env::var_os("PLATCTL_WRITE_DOCS").is_some() {
-            std::fs::write(&path, markdown()).unwrap();
+            std::fs::write(path, markdown()).unwrap();
         }
-        let page = std::fs::read_to_string(&path).unwrap();
+        let page = std::fs::read_to_string(path).unwrap();
         assert!(
             page == markdown(),
             "docs/stack.md is out of date: PLATCTL_WRITE_DOCS=1 cargo test writes it anew"

@@ -55,12 +55,17 @@ impl Database {
     fn check_version(&self) -> Option<Fault> {
         let version = self.version.as_ref()?;
         let major = version.value.split('.').next().and_then(|major| major.parse().ok());
-        let sound = version.value.split('.').all(|part| part.parse::<u16>().is_ok());
+        let parts: Vec<&str> = version.value.split('.').collect();
+        let sound = parts.len() == 2 && parts.iter().all(|part| part.parse::<u16>().is_ok());
         if sound && major.is_some_and(|major: u16| MAJORS.contains(&major)) {
             return None;
         }
         let fault = Fault::new(format!("there is no Aurora PostgreSQL {}", quoted(&version.value)));
-        let help = format!("AWS offers {} to {}, such as \"16.8\"", MAJORS.start(), MAJORS.end());
+        let help = format!(
+            "name a major and a minor version of {} to {}, such as \"16.8\"",
+            MAJORS.start(),
+            MAJORS.end()
+        );
         Some(fault.at(version.span, "unknown version").help(help))
     }
 

@@ -30,7 +30,7 @@ use crate::names::{Region, TagMap};
 pub(crate) struct Database {
     /// The engine; `aurora-postgresql` is the only one so far.
     engine: At<Engine>,
-    /// The engine's version: `16.8`, or `16` for the newest of that line when it is created.
+    /// The engine's version, major and minor: `16.8`.
     version: Option<At<String>>,
     /// The name of the first database in it; `app` unless it is said.
     name: Option<At<String>>,
@@ -139,7 +139,9 @@ const fn cpu_target() -> u8 {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Serverless {
+    /// The least, from 0.5 on (from 0 on in versions that pause).
     min: f64,
+    /// The most, up to 256.
     max: f64,
 }
 

@@ -62,8 +62,11 @@ pub(crate) struct Service {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "what runs inside the cluster reads it")]
 pub(crate) struct Replicas {
+    /// The fewest pods.
     min: u16,
+    /// The most pods.
     max: u16,
+    /// The average CPU load to keep to, in percent of what the pods ask for.
     #[serde(default = "load")]
     cpu: u8,
 }
@@ -93,7 +96,9 @@ pub(crate) enum Rollout {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Permission {
+    /// What it may do: `s3:GetObject`.
     actions: Vec<String>,
+    /// On what: ARNs.
     resources: Vec<String>,
 }
 
