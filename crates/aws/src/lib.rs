@@ -24,6 +24,7 @@ pub mod events;
 pub mod iam;
 pub mod kms;
 pub mod logs;
+mod merge;
 pub mod policy;
 pub mod rds;
 pub mod registry;

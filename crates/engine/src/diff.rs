@@ -34,6 +34,9 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
     let live = comparison.live.spec.as_object().unwrap_or(&nothing);
     for (key, desired) in comparison.desired.as_object().unwrap_or(&nothing) {
         let path = format!("/{}", escape(key));
+        if comparison.facts.create_only.contains(&path.as_str()) {
+            continue;
+        }
         if comparison.facts.write_only.contains(&path.as_str()) {
             changes.extend(write_only(comparison, path, desired));
         } else if comparison.facts.shared_maps.contains(&path.as_str()) {
@@ -166,6 +169,11 @@ mod tests {
         assert_eq!(got, [r#"/tags/mine "1" "x""#, r#"/tags/old "2" -"#]);
         let got = changes(json!({}), live, json!({"tags": {"mine": "1"}}));
         assert_eq!(got, [r#"/tags/mine "1" -"#]);
+    }
+
+    #[test]
+    fn how_it_came_into_being_does_not_matter_later() {
+        assert!(changes(json!({"origin": "a"}), json!({"origin": "b"}), json!({"origin": "c"})).is_empty());
     }
 
     #[test]

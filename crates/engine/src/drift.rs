@@ -101,7 +101,10 @@ fn fields(state: &State, address: &Address, object: &Object, live: &AnyLive, fac
     let mut applied = object.spec.clone();
     // The cloud does not return these, so nobody can tell whether they moved.
     if let Some(spec) = applied.as_object_mut() {
-        spec.retain(|key, _| !facts.write_only.contains(&format!("/{key}").as_str()));
+        spec.retain(|key, _| {
+            let path = format!("/{key}");
+            !facts.write_only.contains(&path.as_str()) && !facts.create_only.contains(&path.as_str())
+        });
     }
     let owner =
         Owner { stack: state.stack.clone(), address: address.to_string(), generation: object.generation };

@@ -23,6 +23,8 @@ pub enum Class {
     NotYetConsistent,
     /// The object is protected from this change; the user has to lift the protection.
     Protected,
+    /// Nobody can delete the object: it ends by itself, or with the one that it belongs to.
+    Lapsing,
     /// The caller may not do this.
     Denied,
     /// No credentials, or they are invalid or expired.

@@ -190,6 +190,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Paths that the cloud never returns (secrets, creation-only switches). State keeps a fingerprint
     /// of them instead of the value, and they are compared by it.
     const WRITE_ONLY: &'static [&'static str] = &[];
+    /// Paths that say how the object comes into being, and mean nothing afterwards (the snapshot that a
+    /// database begins with): never compared.
+    const CREATE_ONLY: &'static [&'static str] = &[];
     /// Outputs that an update in place may change. All others stay as they are.
     const VOLATILE: &'static [&'static str] = &[];
     /// Inputs whose producer need only be *accepted*, not *ready*, before this resource is created.

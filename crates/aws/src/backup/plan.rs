@@ -160,6 +160,22 @@ fn input(spec: &Spec, operation: &str) -> CloudResult<BackupPlanInput> {
     builder.build().map_err(|e| invalid(operation, &e))
 }
 
+/// An update replaces the whole plan: what the spec has no words for keeps its value.
+async fn kept(cloud: &Cloud, id: &str, mut plan: BackupPlanInput) -> CloudResult<BackupPlanInput> {
+    let call = cloud.backup.get_backup_plan().backup_plan_id(id);
+    let answer = call.send().await.map_err(|e| cloud_error("backup:GetBackupPlan", e))?;
+    let Some(now) = answer.backup_plan else { return Ok(plan) };
+    plan.advanced_backup_settings = now.advanced_backup_settings;
+    for rule in &mut plan.rules {
+        let Some(now) = now.rules.iter().find(|now| now.rule_name == rule.rule_name) else { continue };
+        rule.schedule_expression_timezone.clone_from(&now.schedule_expression_timezone);
+        rule.enable_continuous_backup = now.enable_continuous_backup;
+        rule.recovery_point_tags.clone_from(&now.recovery_point_tags);
+        rule.index_actions.clone_from(&now.index_actions);
+    }
+    Ok(plan)
+}
+
 /// A deleted plan can still be read for a while, with the date of its end.
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
     let call = cloud.backup.get_backup_plan().backup_plan_id(id.as_str());
@@ -215,6 +231,8 @@ impl Kind for Plan {
             ("/backup_plan_name", json!("example-2")),
             ("/rules/0/schedule_expression", json!("cron(0 4 * * ? *)")),
             ("/rules/0/lifecycle/delete_after_days", json!(14)),
+            ("/rules/0/start_window_minutes", json!(60)),
+            ("/rules/0/completion_window_minutes", json!(600)),
             ("/tags/team", json!("data")),
         ]
     }
@@ -266,8 +284,8 @@ impl Kind for Plan {
     ) -> CloudResult<()> {
         if changes.touch("/rules") || changes.touch("/backup_plan_name") {
             let operation = "backup:UpdateBackupPlan";
-            let call = cloud.backup.update_backup_plan().backup_plan_id(live.id.as_str());
-            let call = call.backup_plan(input(spec, operation)?);
+            let plan = kept(cloud, live.id.as_str(), input(spec, operation)?).await?;
+            let call = cloud.backup.update_backup_plan().backup_plan_id(live.id.as_str()).backup_plan(plan);
             call.send().await.map_err(|e| cloud_error(operation, e))?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await

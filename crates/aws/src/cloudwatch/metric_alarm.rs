@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_cloudwatch::types::{ComparisonOperator, Dimension, MetricAlarm as Described, Statistic, Tag};
+use aws_sdk_cloudwatch::types::{
+    ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
+};
 use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
@@ -40,7 +42,7 @@ pub struct Spec<S: Stage = Resolved> {
     /// Of which things.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<S::In<BTreeMap<String, String>>>,
-    /// `Average`, `Sum`, `Minimum`, `Maximum` or `SampleCount`
+    /// `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile: `p99`.
     pub statistic: String,
     /// Over how many seconds each point is taken.
     pub period: i32,
@@ -62,6 +64,15 @@ pub struct Spec<S: Stage = Resolved> {
     /// Who is told when all is well again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ok_actions: Option<S::In<BTreeSet<Arn>>>,
+    /// Who is told when there is not enough data to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub insufficient_data_actions: Option<S::In<BTreeSet<Arn>>>,
+    /// Whether anybody is told at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actions_enabled: Option<bool>,
+    /// Only points in this unit count; all unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
     /// Tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
@@ -106,7 +117,12 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
         namespace: alarm.namespace().unwrap_or_default().to_owned(),
         metric_name: alarm.metric_name().unwrap_or_default().to_owned(),
         dimensions: Some(alarm.dimensions().iter().filter_map(dimension).collect()),
-        statistic: alarm.statistic().map(Statistic::as_str).unwrap_or_default().to_owned(),
+        statistic: alarm
+            .statistic()
+            .map(Statistic::as_str)
+            .or(alarm.extended_statistic())
+            .unwrap_or_default()
+            .to_owned(),
         period: alarm.period().unwrap_or_default(),
         evaluation_periods: alarm.evaluation_periods().unwrap_or_default(),
         datapoints_to_alarm: alarm.datapoints_to_alarm(),
@@ -119,17 +135,22 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
         treat_missing_data: alarm.treat_missing_data().map_or_else(missing, ToOwned::to_owned),
         alarm_actions: arns(alarm.alarm_actions()),
         ok_actions: arns(alarm.ok_actions()),
+        insufficient_data_actions: arns(alarm.insufficient_data_actions()),
+        actions_enabled: alarm.actions_enabled(),
+        unit: alarm.unit().map(|unit| unit.as_str().to_owned()),
         tags,
     };
     let outputs = Outputs { arn: arn.into(), alarm_name: name.to_owned() };
     Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
 }
 
-/// Replaces the whole alarm, whatever of it changed.
+/// Replaces the whole alarm, whatever of it changed: what is not said has to be what it is.
 async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> {
     let dimensions = spec.dimensions.iter().flatten();
     let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+    let arns = |arns: &Option<BTreeSet<Arn>>| arns.iter().flatten().map(ToString::to_string).collect();
+    let percentile = spec.statistic.starts_with(|first: char| first.is_ascii_lowercase());
     let call = cloud
         .cloudwatch
         .put_metric_alarm()
@@ -138,15 +159,19 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
         .namespace(&spec.namespace)
         .metric_name(&spec.metric_name)
         .set_dimensions(Some(dimensions.collect()))
-        .statistic(Statistic::from(spec.statistic.as_str()))
+        .set_statistic((!percentile).then(|| Statistic::from(spec.statistic.as_str())))
+        .set_extended_statistic(percentile.then(|| spec.statistic.clone()))
         .period(spec.period)
         .evaluation_periods(spec.evaluation_periods)
         .set_datapoints_to_alarm(spec.datapoints_to_alarm)
         .comparison_operator(ComparisonOperator::from(spec.comparison_operator.as_str()))
         .threshold(spec.threshold)
         .treat_missing_data(&spec.treat_missing_data)
-        .set_alarm_actions(Some(spec.alarm_actions.iter().flatten().map(ToString::to_string).collect()))
-        .set_ok_actions(Some(spec.ok_actions.iter().flatten().map(ToString::to_string).collect()))
+        .set_alarm_actions(Some(arns(&spec.alarm_actions)))
+        .set_ok_actions(Some(arns(&spec.ok_actions)))
+        .set_insufficient_data_actions(Some(arns(&spec.insufficient_data_actions)))
+        .set_actions_enabled(spec.actions_enabled)
+        .set_unit(spec.unit.as_deref().map(StandardUnit::from))
         .set_tags(tags.map(|tags| tags.into_iter().map(tag).collect()));
     call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:PutMetricAlarm", e))
 }
@@ -183,6 +208,9 @@ impl Kind for MetricAlarm {
             treat_missing_data: missing(),
             alarm_actions: Some(BTreeSet::from(["arn:aws:sns:eu-west-1:123456789012:example".into()])),
             ok_actions: Some(BTreeSet::new()),
+            insufficient_data_actions: Some(BTreeSet::new()),
+            actions_enabled: Some(true),
+            unit: None,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -194,6 +222,10 @@ impl Kind for MetricAlarm {
             ("/metric_name", json!("DatabaseConnections")),
             ("/dimensions", json!({"DBClusterIdentifier": "other"})),
             ("/statistic", json!("Maximum")),
+            ("/statistic", json!("p99")),
+            ("/actions_enabled", json!(false)),
+            ("/unit", json!("Percent")),
+            ("/insufficient_data_actions", json!(["arn:aws:sns:eu-west-1:123456789012:example"])),
             ("/period", json!(300)),
             ("/evaluation_periods", json!(6)),
             ("/datapoints_to_alarm", json!(4)),
@@ -251,7 +283,7 @@ impl Kind for MetricAlarm {
         let edits = edits(changes, owner);
         let arn = live.outputs.arn.as_str();
         if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
-            put(cloud, spec, None).await?;
+            put(cloud, &crate::merge::over(&live.spec, spec)?, None).await?;
         }
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());

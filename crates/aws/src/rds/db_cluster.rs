@@ -243,7 +243,7 @@ impl Kind for DbCluster {
         "/global_cluster_identifier",
     ];
     /// Where it came from does not matter any more once it is there.
-    const WRITE_ONLY: &'static [&'static str] =
+    const CREATE_ONLY: &'static [&'static str] =
         &["/snapshot_identifier", "/source_db_cluster_identifier", "/restore_to_time"];
     const VOLATILE: &'static [&'static str] = &["master_user_secret_arn", "port"];
     const HOLDS: &'static [&'static str] = &[

@@ -74,7 +74,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<GlobalCluster>>
 impl Kind for GlobalCluster {
     const NAME: &'static str = "rds.GlobalCluster";
     const REPLACE_ON: &'static [&'static str] = &["/global_cluster_identifier"];
-    const WRITE_ONLY: &'static [&'static str] = &["/source_db_cluster_identifier"];
+    const CREATE_ONLY: &'static [&'static str] = &["/source_db_cluster_identifier"];
     const IDENTITY: Identity = Identity::Name;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeGlobalClusters"],

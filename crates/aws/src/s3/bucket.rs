@@ -9,6 +9,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::extras::{self, CorsRule, Logging, ObjectLock};
+use super::lifecycle::{self, LifecycleRule};
 use super::settings;
 use crate::errors::cloud_error;
 use crate::tags::Tags;
@@ -41,6 +43,21 @@ pub struct Spec<S: Stage = Resolved> {
     /// Who may do what with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<S::In<Policy>>,
+    /// Who owns objects: `BucketOwnerEnforced` (AWS's default; no ACLs), `BucketOwnerPreferred` or `ObjectWriter`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_ownership: Option<String>,
+    /// Where accesses are logged to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logging: Option<Logging<S>>,
+    /// Which pages may use the bucket from a browser.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cors_rules: Option<Vec<CorsRule>>,
+    /// Whether what happens in the bucket is told to EventBridge.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_bridge: Option<bool>,
+    /// For how long nobody can delete or overwrite a new object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object_lock: Option<ObjectLock>,
     /// Whether a deletion takes the objects along, old versions included. Kept in a tag, so that a deletion needs
     /// no stack file.
     #[serde(default)]
@@ -59,29 +76,6 @@ pub struct Encryption<S: Stage = Resolved> {
     /// The key, for `aws:kms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_master_key_id: Option<S::In<Arn>>,
-}
-
-/// When objects go by themselves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LifecycleRule {
-    /// Unique in the bucket.
-    pub id: String,
-    /// Which objects: those whose names begin with it; all by default.
-    #[serde(default)]
-    pub prefix: String,
-    /// Days after which an object goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expiration_days: Option<i32>,
-    /// Days after which an object goes to `GLACIER`, where keeping it is cheap and reading it takes hours.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub glacier_after_days: Option<i32>,
-    /// Days after which an old version goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub noncurrent_version_expiration_days: Option<i32>,
-    /// Days after which an upload that was never finished goes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub abort_incomplete_multipart_upload_days: Option<i32>,
 }
 
 const fn on() -> bool {
@@ -114,7 +108,7 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         settings::versioning(cloud, name),
         settings::encryption(cloud, name),
         settings::public_access_block(cloud, name),
-        settings::lifecycle(cloud, name),
+        lifecycle::read(cloud, name),
         settings::policy(cloud, name),
         settings::tags(cloud, name),
     );
@@ -123,6 +117,14 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
             Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
             other => other?,
         };
+    let more = futures::try_join!(
+        extras::ownership(cloud, name),
+        extras::logging(cloud, name),
+        extras::cors(cloud, name),
+        extras::event_bridge(cloud, name),
+        extras::object_lock(cloud, name),
+    );
+    let (ownership, logging, cors_rules, event_bridge, object_lock) = more?;
     let spec = Spec {
         bucket: name.to_owned(),
         versioning: Some(versioning),
@@ -130,6 +132,11 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         block_public_access,
         lifecycle_rules: Some(lifecycle_rules),
         policy,
+        object_ownership: Some(ownership),
+        logging,
+        cors_rules: Some(cors_rules),
+        event_bridge: Some(event_bridge),
+        object_lock,
         force_destroy,
         tags,
     };
@@ -151,6 +158,11 @@ impl Kind for Bucket {
             "s3:GetLifecycleConfiguration",
             "s3:GetBucketPolicy",
             "s3:GetBucketTagging",
+            "s3:GetBucketOwnershipControls",
+            "s3:GetBucketLogging",
+            "s3:GetBucketCORS",
+            "s3:GetBucketNotification",
+            "s3:GetBucketObjectLockConfiguration",
         ],
         create: &["s3:CreateBucket", "s3:TagResource", "s3:PutBucketTagging"],
         update: &[
@@ -160,6 +172,11 @@ impl Kind for Bucket {
             "s3:PutLifecycleConfiguration",
             "s3:PutBucketPolicy",
             "s3:PutBucketTagging",
+            "s3:PutBucketOwnershipControls",
+            "s3:PutBucketLogging",
+            "s3:PutBucketCORS",
+            "s3:PutBucketNotification",
+            "s3:PutBucketObjectLockConfiguration",
         ],
         delete: &["s3:DeleteBucket", "s3:ListBucketVersions", "s3:DeleteObject", "s3:DeleteObjectVersion"],
     };
@@ -176,14 +193,15 @@ impl Kind for Bucket {
             encryption: Some(Encryption { sse_algorithm: "AES256".into(), kms_master_key_id: None }),
             block_public_access: true,
             lifecycle_rules: Some(vec![LifecycleRule {
-                id: "expire".into(),
-                prefix: String::new(),
-                expiration_days: Some(30),
-                glacier_after_days: None,
                 noncurrent_version_expiration_days: Some(7),
-                abort_incomplete_multipart_upload_days: Some(1),
+                ..LifecycleRule::expire("expire", Some(30))
             }]),
             policy: None,
+            object_ownership: Some("BucketOwnerEnforced".into()),
+            logging: None,
+            cors_rules: None,
+            event_bridge: Some(false),
+            object_lock: None,
             force_destroy: false,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
@@ -201,7 +219,14 @@ impl Kind for Bucket {
             ("/encryption", json!({"sse_algorithm": "aws:kms", "kms_master_key_id": key})),
             ("/block_public_access", json!(false)),
             ("/lifecycle_rules/0/expiration_days", json!(90)),
-            ("/lifecycle_rules/0/glacier_after_days", json!(10)),
+            ("/lifecycle_rules/0/transitions", json!([{"days": 10, "storage_class": "GLACIER"}])),
+            ("/lifecycle_rules/0/enabled", json!(false)),
+            ("/object_ownership", json!("BucketOwnerPreferred")),
+            (
+                "/cors_rules",
+                json!([{"allowed_origins": ["https://www.example.com"], "allowed_methods": ["GET"]}]),
+            ),
+            ("/event_bridge", json!(true)),
             ("/lifecycle_rules", json!([])),
             ("/policy", policy),
             ("/force_destroy", json!(true)),
@@ -219,6 +244,9 @@ impl Kind for Bucket {
         if !(3..=63).contains(&name.len()) || !name.iter().all(sound) || edges.into_iter().any(|bad| bad) {
             let message = "takes 3 to 63 lower-case letters, digits, hyphens and dots, and ends in neither of the last two";
             return Err(SpecError::new("/bucket", message));
+        }
+        if spec.object_lock.is_some() && spec.versioning == Some(false) {
+            return Err(SpecError::new("/object_lock", "needs the versions that `versioning` switches off"));
         }
         match spec.encryption.as_ref().map(|encryption| encryption.sse_algorithm.as_str()) {
             None | Some("AES256" | "aws:kms") => Ok(()),
@@ -266,6 +294,7 @@ impl Kind for Bucket {
             .set_tags(Some(settings::claimed_tags(&spec.tags, &claim.owner, spec.force_destroy)?))
             .build();
         let call = cloud.s3.create_bucket().bucket(&spec.bucket).create_bucket_configuration(configuration);
+        let call = call.set_object_lock_enabled_for_bucket(spec.object_lock.is_some().then_some(true));
         call.send().await.map_err(|e| cloud_error(operation, e))?;
         Ok(Id::from(spec.bucket.as_str()))
     }
@@ -292,7 +321,23 @@ impl Kind for Bucket {
             settings::put_encryption(cloud, name, encryption).await?;
         }
         if let Some(rules) = spec.lifecycle_rules.as_ref().filter(|_| changes.touch("/lifecycle_rules")) {
-            settings::put_lifecycle(cloud, name, rules).await?;
+            lifecycle::put(cloud, name, rules).await?;
+        }
+        if let Some(ownership) = spec.object_ownership.as_ref().filter(|_| changes.touch("/object_ownership"))
+        {
+            extras::put_ownership(cloud, name, ownership).await?;
+        }
+        if let Some(logging) = spec.logging.as_ref().filter(|_| changes.touch("/logging")) {
+            extras::put_logging(cloud, name, logging).await?;
+        }
+        if let Some(rules) = spec.cors_rules.as_ref().filter(|_| changes.touch("/cors_rules")) {
+            extras::put_cors(cloud, name, rules).await?;
+        }
+        if let Some(on) = spec.event_bridge.filter(|_| changes.touch("/event_bridge")) {
+            extras::put_event_bridge(cloud, name, on).await?;
+        }
+        if let Some(lock) = spec.object_lock.as_ref().filter(|_| changes.touch("/object_lock")) {
+            extras::put_object_lock(cloud, name, lock).await?;
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
             let call = cloud.s3.put_bucket_policy().bucket(name).policy(policy.to_json());

@@ -2,4 +2,6 @@
 
 pub mod bucket;
 mod contents;
+pub mod extras;
+pub mod lifecycle;
 mod settings;

@@ -1,21 +1,20 @@
 //! The settings of a bucket: each has calls of its own.
 
 use aws_sdk_s3::types::{
-    AbortIncompleteMultipartUpload, BucketLifecycleConfiguration, BucketVersioningStatus, ExpirationStatus,
-    LifecycleExpiration, LifecycleRuleFilter, NoncurrentVersionExpiration, PublicAccessBlockConfiguration,
-    ServerSideEncryption, ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration,
-    ServerSideEncryptionRule, Tag, Tagging, Transition, TransitionStorageClass, VersioningConfiguration,
+    BucketVersioningStatus, PublicAccessBlockConfiguration, ServerSideEncryption,
+    ServerSideEncryptionByDefault, ServerSideEncryptionConfiguration, ServerSideEncryptionRule, Tag, Tagging,
+    VersioningConfiguration,
 };
 use platctl_engine::{Changes, Class, CloudError, CloudResult, Owner};
 
-use super::bucket::{Encryption, LifecycleRule};
+use super::bucket::Encryption;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::Arn;
 use crate::{Cloud, Policy};
 
 /// A setting that is not there is no error; a bucket that is not there is.
-fn optional<T>(result: CloudResult<T>) -> CloudResult<Option<T>> {
+pub(super) fn optional<T>(result: CloudResult<T>) -> CloudResult<Option<T>> {
     match result {
         Err(error) if error.class == Class::NotFound && error.code.as_deref() != Some("NoSuchBucket") => {
             Ok(None)
@@ -24,7 +23,7 @@ fn optional<T>(result: CloudResult<T>) -> CloudResult<Option<T>> {
     }
 }
 
-fn built<T>(result: Result<T, aws_smithy_types::error::operation::BuildError>) -> CloudResult<T> {
+pub(super) fn built<T>(result: Result<T, aws_smithy_types::error::operation::BuildError>) -> CloudResult<T> {
     result.map_err(|error| CloudError::new(Class::Invalid, "s3", error.to_string()))
 }
 
@@ -91,64 +90,6 @@ pub(super) async fn put_public_access_block(cloud: &Cloud, name: &str, on: bool)
     let call =
         cloud.s3.put_public_access_block().bucket(name).public_access_block_configuration(configuration);
     call.send().await.map(drop).map_err(|e| cloud_error("s3:PutPublicAccessBlock", e))
-}
-
-pub(super) async fn lifecycle(cloud: &Cloud, name: &str) -> CloudResult<Vec<LifecycleRule>> {
-    let call = cloud.s3.get_bucket_lifecycle_configuration().bucket(name);
-    let answer =
-        optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketLifecycleConfiguration", e)))?;
-    let rules = answer.and_then(|answer| answer.rules).unwrap_or_default();
-    Ok(rules.iter().map(rule).collect())
-}
-
-fn rule(rule: &aws_sdk_s3::types::LifecycleRule) -> LifecycleRule {
-    let noncurrent = rule.noncurrent_version_expiration().and_then(|expiration| expiration.noncurrent_days());
-    let abort = rule.abort_incomplete_multipart_upload().and_then(|abort| abort.days_after_initiation());
-    let glacier =
-        |transition: &&Transition| transition.storage_class() == Some(&TransitionStorageClass::Glacier);
-    let glacier = rule.transitions().iter().find(glacier);
-    LifecycleRule {
-        id: rule.id().unwrap_or_default().to_owned(),
-        prefix: rule.filter().and_then(|filter| filter.prefix()).unwrap_or_default().to_owned(),
-        expiration_days: rule.expiration().and_then(|expiration| expiration.days()),
-        glacier_after_days: glacier.and_then(Transition::days),
-        noncurrent_version_expiration_days: noncurrent,
-        abort_incomplete_multipart_upload_days: abort,
-    }
-}
-
-pub(super) async fn put_lifecycle(cloud: &Cloud, name: &str, rules: &[LifecycleRule]) -> CloudResult<()> {
-    if rules.is_empty() {
-        let call = cloud.s3.delete_bucket_lifecycle().bucket(name);
-        return call.send().await.map(drop).map_err(|e| cloud_error("s3:DeleteBucketLifecycle", e));
-    }
-    let rules = rules.iter().map(|rule| {
-        let expiration = rule.expiration_days.map(|days| LifecycleExpiration::builder().days(days).build());
-        let glacier = rule.glacier_after_days.map(|days| {
-            let builder = Transition::builder().days(days).storage_class(TransitionStorageClass::Glacier);
-            vec![builder.build()]
-        });
-        let noncurrent = rule
-            .noncurrent_version_expiration_days
-            .map(|days| NoncurrentVersionExpiration::builder().noncurrent_days(days).build());
-        let abort = rule
-            .abort_incomplete_multipart_upload_days
-            .map(|days| AbortIncompleteMultipartUpload::builder().days_after_initiation(days).build());
-        let one = aws_sdk_s3::types::LifecycleRule::builder()
-            .id(&rule.id)
-            .status(ExpirationStatus::Enabled)
-            .filter(LifecycleRuleFilter::builder().prefix(&rule.prefix).build())
-            .set_expiration(expiration)
-            .set_transitions(glacier)
-            .set_noncurrent_version_expiration(noncurrent)
-            .set_abort_incomplete_multipart_upload(abort);
-        built(one.build())
-    });
-    let rules = rules.collect::<CloudResult<Vec<_>>>()?;
-    let configuration = built(BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build())?;
-    let call =
-        cloud.s3.put_bucket_lifecycle_configuration().bucket(name).lifecycle_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketLifecycleConfiguration", e))
 }
 
 pub(super) async fn policy(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {

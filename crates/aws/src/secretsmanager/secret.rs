@@ -44,7 +44,8 @@ pub struct Spec<S: Stage = Resolved> {
     /// The key of its value; AWS's own unless it is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<S::In<Arn>>,
-    /// How its first value is made; without it, it has none until somebody writes one.
+    /// How its first value is made; without it, it has none until somebody writes one. A later change makes no
+    /// new value: whoever uses the secret would have to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<Generate>,
     /// For how many days it can be called back after its deletion: 7 to 30, or 0. Kept in a tag.
@@ -146,7 +147,7 @@ async fn restore(cloud: &Cloud, spec: &Spec, claim: &Claim, refused: CloudError)
 impl Kind for Secret {
     const NAME: &'static str = "secretsmanager.Secret";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
-    const WRITE_ONLY: &'static [&'static str] = &["/generate"];
+    const CREATE_ONLY: &'static [&'static str] = &["/generate"];
     const IDENTITY: Identity = Identity::Name;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
@@ -204,11 +205,6 @@ impl Kind for Secret {
         }
         if spec.generate.as_ref().is_some_and(|generate| !(8..=4096).contains(&generate.length)) {
             return Err(SpecError::new("/generate/length", "is not from 8 to 4096 characters"));
-        }
-        let tail = spec.name.rsplit_once('-').map(|(_, tail)| tail.len());
-        if tail == Some(6) {
-            let message = "ends like the six characters that AWS adds to names: choose another one";
-            return Err(SpecError::new("/name", message));
         }
         Ok(())
     }

@@ -1,17 +1,14 @@
 //! `sns.Subscription`
 
-use std::collections::BTreeSet;
-
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::{cloud_error, made};
 use crate::types::Arn;
 use crate::{Cloud, Document};
 
@@ -42,59 +39,39 @@ platctl_engine::outputs! {
     }
 }
 
-/// Until the recipient has agreed a subscription has no ARN, so topic, protocol and endpoint name it.
-fn id_of(topic: &str, protocol: &str, endpoint: &str) -> Id {
-    Id::from(format!("{topic}|{protocol}|{endpoint}"))
-}
-
-fn topic_of(id: &Id) -> &str {
-    id.as_str().split('|').next().unwrap_or_default()
-}
-
-/// The subscriptions of a topic: id, and the ARN where there is one.
-async fn listed(cloud: &Cloud, topic: &str) -> CloudResult<Vec<(Id, Option<String>)>> {
-    let pages = cloud.sns.list_subscriptions_by_topic().topic_arn(topic).into_paginator().items().send();
-    let subscriptions: Result<Vec<_>, _> = pages.collect().await;
-    let subscriptions = match subscriptions.map_err(|e| cloud_error("sns:ListSubscriptionsByTopic", e)) {
+/// AWS tells the ARN of a subscription that nobody has agreed to yet only to whoever subscribes; a listing
+/// hides it. Subscribing once more answers the same one.
+async fn confirmed(cloud: &Cloud, wanted: &Wanted<Subscription>) -> CloudResult<Vec<Candidate>> {
+    let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+    let call = cloud.sns.list_subscriptions_by_topic().topic_arn(spec.topic_arn.as_str());
+    let listed: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    let listed = match listed.map_err(|e| cloud_error("sns:ListSubscriptionsByTopic", e)) {
         Err(error) if error.class == Class::NotFound => Vec::new(),
         other => other?,
     };
-    let entry = |one: &aws_sdk_sns::types::Subscription| {
-        let arn = one.subscription_arn().filter(|arn| arn.starts_with("arn:")).map(ToOwned::to_owned);
-        Some((id_of(topic, one.protocol()?, one.endpoint()?), arn))
-    };
-    Ok(subscriptions.iter().filter_map(entry).collect())
+    let same = listed.iter().filter(|one| {
+        one.protocol() == Some(spec.protocol.as_str()) && one.endpoint() == Some(spec.endpoint.as_str())
+    });
+    let arns = same.filter_map(|one| one.subscription_arn()).filter(|arn| arn.starts_with("arn:"));
+    Ok(arns.map(|arn| Candidate { id: arn.into(), owner: None }).collect())
 }
 
-async fn read(cloud: &Cloud, id: &Id, arn: Option<&str>) -> CloudResult<Option<Live<Subscription>>> {
-    let mut parts = id.as_str().splitn(3, '|').map(ToOwned::to_owned);
-    let mut part = || parts.next().unwrap_or_default();
-    let (topic, protocol, endpoint) = (part(), part(), part());
-    let attributes = match arn {
-        None => None,
-        Some(arn) => {
-            let call = cloud.sns.get_subscription_attributes().subscription_arn(arn);
-            match call.send().await.map_err(|e| cloud_error("sns:GetSubscriptionAttributes", e)) {
-                Err(error) if error.class == Class::NotFound => return Ok(None),
-                other => other?.attributes,
-            }
-        }
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>> {
+    let call = cloud.sns.get_subscription_attributes().subscription_arn(id.as_str());
+    let attributes = match call.send().await.map_err(|e| cloud_error("sns:GetSubscriptionAttributes", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?.attributes.unwrap_or_default(),
     };
-    let text = |key: &str| attributes.as_ref().and_then(|all| all.get(key)).map(String::as_str);
+    let text = |key: &str| attributes.get(key).map(String::as_str);
+    let owned = |key: &str| text(key).unwrap_or_default().to_owned();
     let spec = Spec {
-        topic_arn: topic.into(),
-        protocol,
-        endpoint,
+        topic_arn: owned("TopicArn").into(),
+        protocol: owned("Protocol"),
+        endpoint: owned("Endpoint"),
         filter_policy: text("FilterPolicy").and_then(Document::parse),
     };
-    let confirmed = arn.is_some() && text("PendingConfirmation") != Some("true");
-    Ok(Some(Live { id: id.clone(), spec, outputs: Outputs { confirmed }, owner: None, phase: Phase::Ready }))
-}
-
-async fn found(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<(Id, Option<String>)>> {
-    let topics: BTreeSet<&str> = ids.iter().map(topic_of).collect();
-    let lists = try_join_all(topics.into_iter().map(|topic| listed(cloud, topic))).await?;
-    Ok(lists.into_iter().flatten().filter(|(id, _)| ids.contains(id)).collect())
+    let outputs = Outputs { confirmed: text("PendingConfirmation") != Some("true") };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
 }
 
 impl Kind for Subscription {
@@ -126,7 +103,11 @@ impl Kind for Subscription {
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![("/endpoint", json!("others@example.com"))]
+        vec![
+            ("/endpoint", json!("others@example.com")),
+            ("/protocol", json!("email-json")),
+            ("/filter_policy", json!({"severity": ["high"]})),
+        ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
@@ -139,16 +120,11 @@ impl Kind for Subscription {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        crate::tags::by_key(cloud, wanted, |spec| {
-            id_of(spec.topic_arn.as_str(), &spec.protocol, &spec.endpoint)
-        })
-        .await
+        try_join_all(wanted.iter().map(|wanted| confirmed(cloud, wanted))).await
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = found(cloud, ids).await?;
-        let live = try_join_all(found.iter().map(|(id, arn)| read(cloud, id, arn.as_deref()))).await?;
-        Ok(in_order(ids, live.into_iter().flatten()))
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
@@ -162,8 +138,8 @@ impl Kind for Subscription {
         if let Some(policy) = &spec.filter_policy {
             call = call.attributes("FilterPolicy", policy.to_json());
         }
-        call.send().await.map_err(|e| cloud_error("sns:Subscribe", e))?;
-        Ok(id_of(spec.topic_arn.as_str(), &spec.protocol, &spec.endpoint))
+        let answer = call.send().await.map_err(|e| cloud_error("sns:Subscribe", e))?;
+        made("sns:Subscribe", answer.subscription_arn())
     }
 
     async fn update(
@@ -173,25 +149,45 @@ impl Kind for Subscription {
         _changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        let found = found(cloud, std::slice::from_ref(&live.id)).await?;
-        let arn = found.into_iter().find_map(|(_, arn)| arn);
-        if let (Some(arn), Some(policy)) = (arn, &spec.filter_policy) {
-            let call = cloud.sns.set_subscription_attributes().subscription_arn(arn);
+        if let Some(policy) = &spec.filter_policy {
+            let call = cloud.sns.set_subscription_attributes().subscription_arn(live.id.as_str());
             let call = call.attribute_name("FilterPolicy").attribute_value(policy.to_json());
             call.send().await.map_err(|e| cloud_error("sns:SetSubscriptionAttributes", e))?;
         }
         Ok(())
     }
 
-    /// One that nobody has agreed to cannot be ended; it ends by itself, or with its topic.
+    /// One that nobody has agreed to cannot be ended; it ends by itself after two days, or with its topic.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let found = found(cloud, std::slice::from_ref(&live.id)).await?;
-        let arn = found.into_iter().find_map(|(_, arn)| arn).filter(|_| live.outputs.confirmed);
-        let nobody = || {
+        let operation = "sns:Unsubscribe";
+        if !live.outputs.confirmed {
             let message = "nobody has agreed to it yet, so it ends by itself";
-            platctl_engine::CloudError::new(Class::NotFound, "sns:Unsubscribe", message)
-        };
-        let call = cloud.sns.unsubscribe().subscription_arn(arn.ok_or_else(nobody)?);
-        call.send().await.map(drop).map_err(|e| cloud_error("sns:Unsubscribe", e))
+            return Err(CloudError::new(Class::Lapsing, operation, message));
+        }
+        let call = cloud.sns.unsubscribe().subscription_arn(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_sns::operation::get_subscription_attributes::GetSubscriptionAttributesOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_pending_subscription_lapses() {
+        let read = mock!(aws_sdk_sns::Client::get_subscription_attributes).then_output(|| {
+            let attributes = [("PendingConfirmation", "true"), ("Protocol", "email"), ("FilterPolicy", "{}")];
+            let build = GetSubscriptionAttributesOutput::builder();
+            attributes.into_iter().fold(build, |build, (key, value)| build.attributes(key, value)).build()
+        });
+        let cloud = Cloud { sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[&read]), ..cloud() };
+        let id = Id::from("arn:aws:sns:eu-west-1:123456789012:example:1");
+        let live = Subscription::describe(&cloud, &[id]).await.unwrap().remove(0).unwrap();
+        assert!(!live.outputs.confirmed && live.spec.filter_policy.is_some());
+        let error = Subscription::delete(&cloud, &live).await.unwrap_err();
+        assert_eq!(error.class, Class::Lapsing);
     }
 }

@@ -3,8 +3,8 @@
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -170,9 +170,16 @@ impl Kind for Parameter {
             ("/value", json!("other.example.com")),
             ("/description", json!("Where it is now")),
             ("/tags/team", json!("data")),
+            ("/tier", json!("Advanced")),
             ("/type", json!("StringList")),
             ("/name", json!("/example/other")),
         ]
+    }
+
+    /// Back from `Advanced` leads no way but a new parameter.
+    fn replaces(change: &Change) -> bool {
+        let back = change.path == "/tier" && change.before == Some(json!("Advanced"));
+        back || Self::REPLACE_ON.contains(&change.path.as_str())
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {

@@ -75,7 +75,9 @@ impl Run {
     async fn delete_live(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {
         if live.phase != Phase::Deleting {
             self.session.intent(Verb::Delete, address, Some(record.clone())).await?;
-            self.start_deletion(address, record, live).await?;
+            if self.start_deletion(address, record, live).await? == Begun::Lapses {
+                return Ok(());
+            }
         }
         self.until_gone(address, record, &live.id).await
     }
@@ -90,7 +92,7 @@ impl Run {
         address: &Address,
         record: &Record,
         live: &AnyLive,
-    ) -> Result<(), StepError> {
+    ) -> Result<Begun, StepError> {
         let kind = self.bound(record)?;
         let transient = |error: &CloudError| error.class.is_transient();
         // A kind may have done something first, such as lifting a protection, and asked to be called again: it
@@ -98,11 +100,11 @@ impl Run {
         let first = AtomicBool::new(true);
         let call = || async {
             if first.swap(false, Ordering::Relaxed) {
-                return gone_is_success(kind.delete(live).await);
+                return begun(kind.delete(live).await);
             }
             match kind.describe(std::slice::from_ref(&live.id)).await?.into_iter().next().flatten() {
-                Some(now) if now.phase != Phase::Deleting => gone_is_success(kind.delete(&now).await),
-                _ => Ok(()),
+                Some(now) if now.phase != Phase::Deleting => begun(kind.delete(&now).await),
+                _ => Ok(Begun::Deletion),
             }
         };
         let result = self.call(address, kind.facts().timing.limit, transient, call).await;
@@ -149,9 +151,19 @@ impl Run {
     }
 }
 
-fn gone_is_success(result: CloudResult<()>) -> CloudResult<()> {
+/// What a call to delete has set off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begun {
+    /// The deletion, which is to be waited for.
+    Deletion,
+    /// Nothing: the object goes in its own time, and until then costs nothing and holds nothing.
+    Lapses,
+}
+
+fn begun(result: CloudResult<()>) -> CloudResult<Begun> {
     match result {
-        Err(error) if error.class == Class::NotFound => Ok(()),
-        other => other,
+        Err(error) if error.class == Class::NotFound => Ok(Begun::Deletion),
+        Err(error) if error.class == Class::Lapsing => Ok(Begun::Lapses),
+        other => other.map(|()| Begun::Deletion),
     }
 }

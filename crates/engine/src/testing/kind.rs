@@ -30,6 +30,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         content_with_accepted: &["/hint"],
         holds: &["/uses"],
         shared_maps: &["/tags"],
+        create_only: &["/origin"],
         stated_maps: &["/attributes"],
         outputs: &["id", "early"],
         identity,

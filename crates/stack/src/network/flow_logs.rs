@@ -10,6 +10,7 @@ use platctl_aws::kms::alias::{self, Alias};
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::logs::log_group::{self, LogGroup};
 use platctl_aws::s3::bucket::{self, Bucket};
+use platctl_aws::s3::lifecycle::LifecycleRule;
 use platctl_engine::{Declared, Handle, Input, Kind};
 
 use super::policies::{self, Place};
@@ -74,15 +75,13 @@ impl FlowLogs {
                 kms_master_key_id: Some(key.get(key::out::ARN)),
             }),
             block_public_access: true,
-            lifecycle_rules: Some(vec![bucket::LifecycleRule {
-                id: "expire".to_owned(),
-                prefix: String::new(),
-                expiration_days: Some(self.days()?),
-                glacier_after_days: None,
-                noncurrent_version_expiration_days: None,
-                abort_incomplete_multipart_upload_days: Some(1),
-            }]),
+            lifecycle_rules: Some(vec![LifecycleRule::expire("expire", Some(self.days()?))]),
             policy: Some(Policy::new(&policies::delivery(&place)).into()),
+            object_ownership: None,
+            logging: None,
+            cors_rules: None,
+            event_bridge: None,
+            object_lock: None,
             force_destroy: false,
             tags: declare.tags("flow_log_bucket"),
         };

@@ -1,6 +1,6 @@
 """Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
 
-from . import acm, ec2, elbv2, kms, rds, s3, serializer
+from . import acm, ec2, elbv2, kms, rds, s3, serializer, sns
 
 
 def apply(profile):
@@ -12,3 +12,4 @@ def apply(profile):
     rds.apply(profile)
     s3.apply()
     serializer.apply()
+    sns.apply()

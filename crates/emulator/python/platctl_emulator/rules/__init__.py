@@ -30,6 +30,7 @@ from . import (  # noqa: F401  (they register)
     route53,
     secretsmanager,
     security_groups,
+    sns,
     vpc_origins,
     wafv2,
 )

@@ -1,0 +1,170 @@
+//! The settings that few buckets need: ownership of objects, access logs, CORS, events, object lock.
+
+use aws_sdk_s3::types::{
+    BucketLoggingStatus, CorsConfiguration, CorsRule as SdkCors, DefaultRetention, EventBridgeConfiguration,
+    LoggingEnabled, NotificationConfiguration, ObjectLockConfiguration, ObjectLockEnabled,
+    ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+};
+use platctl_engine::{CloudResult, Resolved, Stage};
+use serde::{Deserialize, Serialize};
+
+use super::settings::{built, optional};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::types::BucketName;
+
+/// Where accesses are logged to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Logging<S: Stage = Resolved> {
+    /// Another bucket of the region, whose policy lets `logging.s3.amazonaws.com` write.
+    pub target_bucket: S::In<BucketName>,
+    /// What the names of the logs begin with.
+    #[serde(default)]
+    pub target_prefix: String,
+}
+
+/// Which pages of which origins may use the bucket from a browser.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorsRule {
+    /// `https://www.example.com`
+    pub allowed_origins: Vec<String>,
+    /// `GET`, `PUT`, `POST`, `DELETE` or `HEAD`
+    pub allowed_methods: Vec<String>,
+    /// Headers that a request may have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_headers: Vec<String>,
+    /// Headers of the answer that the page may see.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expose_headers: Vec<String>,
+    /// For how many seconds a browser may remember this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age_seconds: Option<i32>,
+}
+
+/// For how long nobody can delete or overwrite a new object. Once on, it stays on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectLock {
+    /// `GOVERNANCE` (whoever has the permission may lift it) or `COMPLIANCE` (nobody may, not even the account).
+    pub mode: String,
+    /// For how many days.
+    pub days: i32,
+}
+
+pub(super) async fn ownership(cloud: &Cloud, name: &str) -> CloudResult<String> {
+    let call = cloud.s3.get_bucket_ownership_controls().bucket(name);
+    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketOwnershipControls", e)))?;
+    let rule =
+        answer.and_then(|answer| answer.ownership_controls).and_then(|all| all.rules.into_iter().next());
+    // Buckets from before 2023 have none, which means that writers own what they write.
+    Ok(rule.map_or("ObjectWriter".to_owned(), |rule| rule.object_ownership.as_str().to_owned()))
+}
+
+pub(super) async fn put_ownership(cloud: &Cloud, name: &str, ownership: &str) -> CloudResult<()> {
+    let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::from(ownership)).build();
+    let controls = built(OwnershipControls::builder().rules(built(rule)?).build())?;
+    let call = cloud.s3.put_bucket_ownership_controls().bucket(name).ownership_controls(controls);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketOwnershipControls", e))
+}
+
+pub(super) async fn logging(cloud: &Cloud, name: &str) -> CloudResult<Option<Logging>> {
+    let call = cloud.s3.get_bucket_logging().bucket(name);
+    let answer = call.send().await.map_err(|e| cloud_error("s3:GetBucketLogging", e))?;
+    Ok(answer.logging_enabled.map(|logging| Logging {
+        target_bucket: logging.target_bucket.into(),
+        target_prefix: logging.target_prefix,
+    }))
+}
+
+pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<()> {
+    let enabled = LoggingEnabled::builder()
+        .target_bucket(logging.target_bucket.as_str())
+        .target_prefix(&logging.target_prefix)
+        .build();
+    let status = BucketLoggingStatus::builder().logging_enabled(built(enabled)?).build();
+    let call = cloud.s3.put_bucket_logging().bucket(name).bucket_logging_status(status);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketLogging", e))
+}
+
+pub(super) async fn cors(cloud: &Cloud, name: &str) -> CloudResult<Vec<CorsRule>> {
+    let call = cloud.s3.get_bucket_cors().bucket(name);
+    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketCors", e)))?;
+    let rules = answer.and_then(|answer| answer.cors_rules).unwrap_or_default();
+    Ok(rules
+        .into_iter()
+        .map(|rule| CorsRule {
+            allowed_origins: rule.allowed_origins,
+            allowed_methods: rule.allowed_methods,
+            allowed_headers: rule.allowed_headers.unwrap_or_default(),
+            expose_headers: rule.expose_headers.unwrap_or_default(),
+            max_age_seconds: rule.max_age_seconds,
+        })
+        .collect())
+}
+
+pub(super) async fn put_cors(cloud: &Cloud, name: &str, rules: &[CorsRule]) -> CloudResult<()> {
+    if rules.is_empty() {
+        let call = cloud.s3.delete_bucket_cors().bucket(name);
+        return call.send().await.map(drop).map_err(|e| cloud_error("s3:DeleteBucketCors", e));
+    }
+    let some = |list: &Vec<String>| Some(list.clone()).filter(|list| !list.is_empty());
+    let rule = |rule: &CorsRule| {
+        let build = SdkCors::builder()
+            .set_allowed_origins(Some(rule.allowed_origins.clone()))
+            .set_allowed_methods(Some(rule.allowed_methods.clone()))
+            .set_allowed_headers(some(&rule.allowed_headers))
+            .set_expose_headers(some(&rule.expose_headers))
+            .set_max_age_seconds(rule.max_age_seconds);
+        built(build.build())
+    };
+    let rules = rules.iter().map(rule).collect::<CloudResult<Vec<_>>>()?;
+    let configuration = built(CorsConfiguration::builder().set_cors_rules(Some(rules)).build())?;
+    let call = cloud.s3.put_bucket_cors().bucket(name).cors_configuration(configuration);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketCors", e))
+}
+
+pub(super) async fn event_bridge(cloud: &Cloud, name: &str) -> CloudResult<bool> {
+    let call = cloud.s3.get_bucket_notification_configuration().bucket(name);
+    let answer = call.send().await.map_err(|e| cloud_error("s3:GetBucketNotificationConfiguration", e))?;
+    Ok(answer.event_bridge_configuration.is_some())
+}
+
+/// Notifications are written as one, so those to queues, topics and functions are written again.
+pub(super) async fn put_event_bridge(cloud: &Cloud, name: &str, on: bool) -> CloudResult<()> {
+    let call = cloud.s3.get_bucket_notification_configuration().bucket(name);
+    let now = call.send().await.map_err(|e| cloud_error("s3:GetBucketNotificationConfiguration", e))?;
+    let configuration = NotificationConfiguration::builder()
+        .set_topic_configurations(now.topic_configurations)
+        .set_queue_configurations(now.queue_configurations)
+        .set_lambda_function_configurations(now.lambda_function_configurations)
+        .set_event_bridge_configuration(on.then(|| EventBridgeConfiguration::builder().build()))
+        .build();
+    let call = cloud.s3.put_bucket_notification_configuration().bucket(name);
+    let call = call.notification_configuration(configuration);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketNotificationConfiguration", e))
+}
+
+pub(super) async fn object_lock(cloud: &Cloud, name: &str) -> CloudResult<Option<ObjectLock>> {
+    let call = cloud.s3.get_object_lock_configuration().bucket(name);
+    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetObjectLockConfiguration", e)))?;
+    let rule = answer.and_then(|answer| answer.object_lock_configuration).and_then(|lock| lock.rule);
+    Ok(rule.and_then(|rule| rule.default_retention).map(|retention| ObjectLock {
+        mode: retention.mode.map(|mode| mode.as_str().to_owned()).unwrap_or_default(),
+        days: retention.days.or(retention.years.map(|years| years.saturating_mul(365))).unwrap_or_default(),
+    }))
+}
+
+pub(super) async fn put_object_lock(cloud: &Cloud, name: &str, lock: &ObjectLock) -> CloudResult<()> {
+    let retention = DefaultRetention::builder()
+        .mode(ObjectLockRetentionMode::from(lock.mode.as_str()))
+        .days(lock.days)
+        .build();
+    let configuration = ObjectLockConfiguration::builder()
+        .object_lock_enabled(ObjectLockEnabled::Enabled)
+        .rule(ObjectLockRule::builder().default_retention(retention).build())
+        .build();
+    let call = cloud.s3.put_object_lock_configuration().bucket(name).object_lock_configuration(configuration);
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutObjectLockConfiguration", e))
+}

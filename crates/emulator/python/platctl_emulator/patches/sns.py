@@ -1,0 +1,26 @@
+"""SNS: a listing hides the ARNs of subscriptions that nobody has agreed to."""
+
+import copy
+
+from moto.sns.models import SNSBackend
+
+from .wrap import around
+
+
+def hidden(subscription):
+    """As a listing shows it."""
+    if subscription.attributes.get("PendingConfirmation") is not True:
+        return subscription
+    shown = copy.copy(subscription)
+    shown.arn = "PendingConfirmation"
+    return shown
+
+
+def apply():
+    """Changes the SNS backend."""
+    for name in ("list_subscriptions", "list_subscriptions_by_topic"):
+
+        @around(SNSBackend, name)
+        def listed(old, self, *args, **kwargs):
+            found, token = old(self, *args, **kwargs)
+            return [hidden(subscription) for subscription in found], token
