@@ -96,16 +96,15 @@ impl Kind for Subscription {
     fn example() -> Spec {
         Spec {
             topic_arn: "arn:aws:sns:eu-west-1:123456789012:example".into(),
-            protocol: "email".into(),
-            endpoint: "ops@example.com".into(),
+            protocol: "sqs".into(),
+            endpoint: "arn:aws:sqs:eu-west-1:123456789012:alarms".into(),
             filter_policy: None,
         }
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
-            ("/endpoint", json!("others@example.com")),
-            ("/protocol", json!("email-json")),
+            ("/endpoint", json!("arn:aws:sqs:eu-west-1:123456789012:others")),
             ("/filter_policy", json!({"severity": ["high"]})),
         ]
     }

@@ -57,6 +57,9 @@ class App:
         except Broken:
             faults.break_connection(call.socket)
             answer = 500, {}, b""
+        except NotImplementedError:
+            # Not a server's error, which would be worth another try.
+            answer = answers.error(call, Refused("NotImplemented", f"The local AWS does not know {call.name}."))
         except Exception as error:
             traceback.print_exc()
             message = f"The local AWS failed at {call.name}: {error!r}"

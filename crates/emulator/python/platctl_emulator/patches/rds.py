@@ -19,6 +19,7 @@ def apply(profile):
     DBCluster.status = property(lambda self: self._status, lambda self, status: setattr(self, "_status", status))
     clusters()
     instances()
+    subnet_groups()
     DBClusterSnapshot.db_cluster_snapshot_arn = property(lambda self: self.arn)
 
 
@@ -87,6 +88,16 @@ def clusters():
     def restore(old, self, snapshot, overrides):
         source = self.describe_db_cluster_snapshots(db_cluster_identifier=None, db_snapshot_identifier=snapshot)[0].cluster
         return self.create_db_cluster({**copied(source), **{key: value for key, value in overrides.items() if value}})
+
+
+def subnet_groups():
+    """moto takes a changed group out of its list."""
+
+    @around(RDSBackend, "modify_db_subnet_group")
+    def modify(old, self, subnet_name, *args, **kwargs):
+        group = old(self, subnet_name, *args, **kwargs)
+        self.subnet_groups[subnet_name] = group
+        return group
 
 
 def copied(source):

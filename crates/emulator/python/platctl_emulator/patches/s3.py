@@ -1,6 +1,7 @@
 """S3: the names of the answers' outermost elements, which strict clients look at."""
 
 from moto.core.serialize import S3Serializer
+from moto.s3.responses import S3Response
 
 from .wrap import around
 
@@ -13,6 +14,7 @@ ROOTS = {
     "GetBucketCors": "CORSConfiguration",
     "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
     "GetBucketLogging": "BucketLoggingStatus",
+    "GetBucketNotification": "NotificationConfiguration",
     "GetBucketNotificationConfiguration": "NotificationConfiguration",
     "GetBucketRequestPayment": "RequestPaymentConfiguration",
     "GetBucketTagging": "Tagging",
@@ -37,3 +39,17 @@ def apply():
         if wrong in content and name in ROOTS:
             content = {ROOTS[name]: content[wrong]}
         return old(self, content)
+
+    @around(S3Response, "get_bucket_notification")
+    def notification(old, self):
+        answer = old(self)
+        configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
+        if configuration is None or configuration.event_bridge is None:
+            return answer
+        # moto keeps it, and does not show it.
+        status, headers, text = answer
+        element = "<EventBridgeConfiguration/></NotificationConfiguration>"
+        text = text.decode() if isinstance(text, bytes) else text
+        if "</NotificationConfiguration>" not in text:
+            return status, headers, text.replace("/>", f">{element}", 1)
+        return status, headers, text.replace("</NotificationConfiguration>", element)

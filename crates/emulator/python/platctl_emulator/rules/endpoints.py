@@ -3,7 +3,7 @@
 from ..answers import Refused, result
 from ..backends import backend
 from .network import live_endpoints
-from .registry import before
+from .registry import after, before
 
 
 @before("ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint")
@@ -80,3 +80,11 @@ def every_item_has_its_own_answer(call):
         if name not in live
     ]
     return result(call, {"Unsuccessful": failed})
+
+
+@after("ec2:ModifyVpcEndpoint")
+def private_dns_changes(call):
+    """moto drops it."""
+    wanted = call.params.get("PrivateDnsEnabled")
+    if wanted is not None:
+        backend(call).vpc_end_points[call.params["VpcEndpointId"]].private_dns_enabled = wanted

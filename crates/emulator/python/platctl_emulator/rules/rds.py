@@ -1,6 +1,6 @@
 """RDS: what may exist twice, what is in use, and who may do what in which state."""
 
-from ..answers import Refused
+from ..answers import Refused, result
 from ..backends import backend
 from .iam import role_of
 from .registry import before
@@ -118,3 +118,27 @@ def subnet_is_free(call):
     for group_name, group in rds.subnet_groups.items():
         if group_name in used and any(subnet.id == name for subnet in group._subnets):
             raise Refused("DependencyViolation", f"The subnet '{name}' has dependencies and cannot be deleted.")
+
+
+def reset(call, groups, key):
+    """Parameters go back to the values of their family: all, or those that are named."""
+    name = call.params[key]
+    group = groups.get(name)
+    if group is None:
+        raise Refused("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}", 404)
+    named = [parameter["ParameterName"] for parameter in call.params.get("Parameters") or []]
+    for parameter in list(group.parameters) if call.params.get("ResetAllParameters") else named:
+        group.parameters.pop(parameter, None)
+    return result(call, {key: name})
+
+
+@before("rds:ResetDBClusterParameterGroup")
+def reset_cluster_parameters(call):
+    """moto does not know the call."""
+    return reset(call, backend(call).db_cluster_parameter_groups, "DBClusterParameterGroupName")
+
+
+@before("rds:ResetDBParameterGroup")
+def reset_parameters(call):
+    """moto does not know the call."""
+    return reset(call, backend(call).db_parameter_groups, "DBParameterGroupName")
