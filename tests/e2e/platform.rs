@@ -30,7 +30,7 @@ const CHANGES: &[(&str, &[&str])] = &[
             "network.endpoints=[s3,ecr.api,ecr.dkr,logs,sts,kms]",
             "database.readers.count=2",
             "cluster.node_groups.general.disk_gib=80",
-            "delivery.environments={develop:auto,staging:approval}",
+            "delivery.environments.staging=approval",
             "services.frontend.port=3001",
             "edge.waf=false",
             "alerts.email=[ops@example.com,dev@example.com]",
@@ -83,6 +83,23 @@ fn staging_goes_through_its_changes() {
 #[test]
 fn preview_goes_through_its_changes() {
     through_its_changes("preview");
+}
+
+/// A copy in another region belongs to the same graph.
+#[test]
+fn a_replica_in_another_region_comes_and_goes() {
+    let world = World::new();
+    world.file(
+        "dr.yaml",
+        "stack: dr\nregion: eu-west-1\nnetwork: {availability_zones: 2, nat: none, endpoints: [], flow_logs: false}\n\
+         database: {version: '16.8', readers: {count: 1}, replica: {region: eu-central-1}}\n",
+    );
+    world.platctl("apply dr.yaml --yes").expect(0);
+    world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
+    world.platctl("destroy dr.yaml --yes --allow-data-loss").expect(0);
+    std::fs::remove_dir_all(world.path().join("state")).unwrap();
+    let plan = world.platctl("plan dr.yaml --json").expect(0);
+    assert!(!plan.stdout.contains("\"adopted\""), "something is left:\n{}", plan.stdout);
 }
 
 #[test]

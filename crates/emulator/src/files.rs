@@ -54,6 +54,7 @@ const LAYER: &[(&str, &str)] = layer![
     "rules/eks_access.py",
     "rules/eks_nodes.py",
     "rules/endpoints.py",
+    "rules/global_clusters.py",
     "rules/health_checks.py",
     "rules/iam.py",
     "rules/kms.py",

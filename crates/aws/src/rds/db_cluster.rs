@@ -395,9 +395,15 @@ impl Kind for DbCluster {
         if let Some(global) = live.spec.global_cluster_identifier.as_deref() {
             let call = cloud.rds.remove_from_global_cluster().global_cluster_identifier(global);
             let call = call.db_cluster_identifier(live.outputs.arn.as_str());
-            call.send().await.map_err(|e| cloud_error("rds:RemoveFromGlobalCluster", e))?;
-            let message = format!("it is leaving the global cluster {global}");
-            return Err(CloudError::new(Class::Busy, "rds:DeleteDBCluster", message));
+            match call.send().await.map_err(|e| cloud_error("rds:RemoveFromGlobalCluster", e)) {
+                // It has left since, or the global cluster is gone.
+                Err(error) if error.class == Class::NotFound => {}
+                other => {
+                    other?;
+                    let message = format!("it is leaving the global cluster {global}");
+                    return Err(CloudError::new(Class::Busy, "rds:DeleteDBCluster", message));
+                }
+            }
         }
         if live.spec.deletion_protection {
             let call = cloud.rds.modify_db_cluster().db_cluster_identifier(id).deletion_protection(false);
@@ -435,8 +441,10 @@ mod tests {
     use crate::cloud::tests::cloud;
     use aws_sdk_rds::operation::delete_db_cluster::DeleteDbClusterOutput;
     use aws_sdk_rds::operation::modify_db_cluster::ModifyDbClusterOutput;
+    use aws_sdk_rds::operation::remove_from_global_cluster::RemoveFromGlobalClusterError;
     use aws_sdk_rds::types::Tag;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
 
     fn cluster() -> aws_sdk_rds::types::builders::DbClusterBuilder {
         Described::builder()
@@ -460,6 +468,20 @@ mod tests {
         let live = live(&cluster().deletion_protection(true).build()).unwrap();
         DbCluster::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap();
         assert_eq!((lift.num_calls(), delete.num_calls()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn one_that_has_left_its_global_cluster_meanwhile_is_deleted() {
+        let leave = mock!(aws_sdk_rds::Client::remove_from_global_cluster).then_error(|| {
+            let code = ErrorMetadata::builder().code("GlobalClusterNotFoundFault").build();
+            RemoveFromGlobalClusterError::generic(code)
+        });
+        let delete = mock!(aws_sdk_rds::Client::delete_db_cluster)
+            .then_output(|| DeleteDbClusterOutput::builder().build());
+        let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&leave, &delete]);
+        let live = live(&cluster().global_cluster_identifier("dr").build()).unwrap();
+        DbCluster::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap();
+        assert_eq!(delete.num_calls(), 1);
     }
 
     #[test]
