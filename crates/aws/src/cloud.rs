@@ -55,6 +55,8 @@ pub struct Cloud {
     pub sns: aws_sdk_sns::Client,
     /// Systems Manager of this region.
     pub ssm: aws_sdk_ssm::Client,
+    /// The public DNS.
+    pub dns: crate::dns::Dns,
     /// WAF of this region; what is for CloudFront lives in us-east-1.
     pub wafv2: aws_sdk_wafv2::Client,
 }
@@ -93,6 +95,7 @@ pub(crate) mod tests {
             secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[]),
             sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[]),
             ssm: mock_client!(aws_sdk_ssm, RuleMode::Sequential, &[]),
+            dns: crate::dns::Dns::none(),
             wafv2: mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[]),
         }
     }

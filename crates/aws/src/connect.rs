@@ -15,6 +15,7 @@ use aws_smithy_types::retry::RetryConfig;
 use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
 
 use crate::budget::Budgets;
+use crate::dns::Dns;
 use crate::errors::cloud_error;
 use crate::registry;
 use crate::transport::{Calls, Meter, Metered};
@@ -73,6 +74,7 @@ pub struct Aws {
     identity: Identity,
     region: String,
     clouds: Mutex<HashMap<String, Arc<Cloud>>>,
+    dns: Dns,
 }
 
 /// Connects, and asks whose credentials these are.
@@ -85,7 +87,8 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     let config = load(&options, &meter).await;
     let region = config.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?;
     let identity = who(&config, &meter).await?;
-    Ok(Aws { config, meter, identity, region, clouds: Mutex::default() })
+    let dns = if options.endpoint_url.is_some() { Dns::none() } else { Dns::public() };
+    Ok(Aws { config, meter, identity, region, clouds: Mutex::default(), dns })
 }
 
 async fn load(options: &Options, meter: &Meter) -> SdkConfig {
@@ -150,7 +153,7 @@ impl Aws {
         let identity =
             Identity { account: "000000000000".into(), partition: "aws".into(), arn: String::new() };
         let region = region.to_owned();
-        Self { config, meter: Meter::default(), identity, region, clouds: Mutex::default() }
+        Self { config, meter: Meter::default(), identity, region, clouds: Mutex::default(), dns: Dns::none() }
     }
 
     /// Who the credentials belong to.
@@ -246,6 +249,7 @@ impl Aws {
             secretsmanager: client!(aws_sdk_secretsmanager, here),
             sns: client!(aws_sdk_sns, here),
             ssm: client!(aws_sdk_ssm, here),
+            dns: self.dns.clone(),
             wafv2: client!(aws_sdk_wafv2, here),
         }
     }

@@ -14,6 +14,7 @@ pub mod codecommit;
 pub mod codeconnections;
 pub mod codepipeline;
 mod connect;
+pub mod dns;
 pub mod document;
 pub mod ec2;
 pub mod ecr;

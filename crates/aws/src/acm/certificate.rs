@@ -14,6 +14,7 @@ use platctl_engine::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Cloud;
+use crate::dns::not_delegated;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;
@@ -160,7 +161,16 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> 
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => {
             let (answer, (tags, owner)) = other?;
-            Ok(answer.certificate().and_then(|found| live(found, tags, owner)))
+            let Some(mut live) = answer.certificate().and_then(|found| live(found, tags, owner)) else {
+                return Ok(None);
+            };
+            // A zone that nobody is led to makes ACM wait for three days, and say nothing.
+            if let (Phase::Settling(_), Some(record)) = (&live.phase, &live.outputs.validation_record_name)
+                && let Some(why) = not_delegated(cloud, record).await
+            {
+                live.phase = Phase::Settling(why);
+            }
+            Ok(Some(live))
         }
     }
 }
@@ -183,7 +193,13 @@ impl Kind for Certificate {
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["acm:ListCertificates", "acm:DescribeCertificate", "acm:ListTagsForCertificate"],
+        read: &[
+            "acm:ListCertificates",
+            "acm:DescribeCertificate",
+            "acm:ListTagsForCertificate",
+            "route53:ListHostedZones",
+            "route53:GetHostedZone",
+        ],
         create: &["acm:RequestCertificate", "acm:AddTagsToCertificate"],
         update: &["acm:AddTagsToCertificate", "acm:RemoveTagsFromCertificate"],
         delete: &["acm:DeleteCertificate"],

@@ -10,7 +10,6 @@ use super::{
     Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, listed, secrets,
 };
 use crate::tags::{Tags, split};
-use crate::types::Arn;
 
 /// The hosted zone of all distributions' names, for alias records.
 const HOSTED_ZONE_ID: &str = "Z2FDTNDATAQYW2";
@@ -37,7 +36,7 @@ pub(super) fn live(
         default_cache_behavior: Behavior::read_default(config.default_cache_behavior()?),
         cache_behaviors: Some(behaviors.iter().map(Behavior::read).collect()),
         viewer_certificate: config.viewer_certificate().and_then(ViewerCertificate::read),
-        web_acl_id: config.web_acl_id().filter(|id| !id.is_empty()).map(Arn::from),
+        web_acl_id: Some(config.web_acl_id().unwrap_or_default().into()),
         default_root_object: Some(config.default_root_object().unwrap_or_default().to_owned()),
         custom_error_responses: Some(errors.iter().map(CustomErrorResponse::read).collect()),
         logging: config.logging().and_then(Logging::read),

@@ -8,8 +8,8 @@ use aws_sdk_route53::types::{
 };
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -314,7 +314,8 @@ impl Kind for RecordSet {
         }
         let result = records::change(cloud, zone, ChangeAction::Delete, mine).await;
         // The zone may have gone with its records.
-        result.or_else(|error| if error.class == Class::NotFound { Ok(()) } else { Err(error) })
+        let gone = |error: &CloudError| error.code.as_deref() == Some("NoSuchHostedZone");
+        result.or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })
     }
 }
 

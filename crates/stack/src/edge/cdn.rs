@@ -49,7 +49,8 @@ impl Edge {
             "comment": declare.name("edge"),
             "price_class": class,
             "http_version": "http2and3",
-            "web_acl_id": acl.map(|acl| acl.json(web_acl::out::ARN)),
+            // Said also when there is none, so that one that was there is let go.
+            "web_acl_id": acl.map_or_else(|| json!(""), |acl| acl.json(web_acl::out::ARN)),
             "origins": {"services": {
                 "domain_name": balancer.name,
                 "vpc_origin_config": {"vpc_origin_id": origin.json(vpc_origin::out::VPC_ORIGIN_ID)},

@@ -112,7 +112,7 @@ def change_records(call):
 
 def one(call, zone, records, action, record):
     """One change of a batch."""
-    judge(call, zone, record)
+    judge(call, zone, record, action)
     key = key_of(record)
     there = records.get(key)
     if action == "DELETE":
@@ -144,7 +144,7 @@ def comparable(record):
     return value
 
 
-def judge(call, zone, record):
+def judge(call, zone, record, action):
     """What AWS refuses of a record set by itself."""
     name = normal(record.name)
     if name != zone.name and not name.endswith(f".{zone.name}"):
@@ -162,7 +162,8 @@ def judge(call, zone, record):
     stated = sum(value is not None for value in routing)
     if stated > 1 or bool(stated) != bool(record.set_identifier):
         raise Refused("InvalidInput", "Invalid request: a SetIdentifier goes with exactly one routing policy.")
-    if record.health_check_id:
+    # A health check may go before the records that name it.
+    if record.health_check_id and action != "DELETE":
         health_check(call, record.health_check_id)
     for value in record.records or []:
         if record.type in ("TXT", "SPF") and not (value.startswith('"') and value.endswith('"') and len(value) > 1):
