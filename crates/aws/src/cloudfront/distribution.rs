@@ -44,7 +44,7 @@ pub struct Spec<S: Stage = Resolved> {
     /// The certificate that viewers see; without one CloudFront's own, which is not for aliases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub viewer_certificate: Option<ViewerCertificate<S>>,
-    /// The web ACL that filters requests: the ARN of one of scope `CLOUDFRONT`.
+    /// The web ACL that filters requests: the ARN of one of scope `CLOUDFRONT`; empty for none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_acl_id: Option<S::In<Arn>>,
     /// The object that stands for `/`: `index.html`.

@@ -73,7 +73,7 @@ pub(super) fn example() -> Spec {
             "00000000-0000-4000-8000-00000000example1",
         )]),
         viewer_certificate: None,
-        web_acl_id: None,
+        web_acl_id: Some("".into()),
         default_root_object: Some("index.html".into()),
         custom_error_responses: Some(BTreeSet::from([missing])),
         logging: None,
