@@ -61,6 +61,7 @@ kinds! {
     crate::cloudwatch::dashboard::Dashboard,
     crate::cloudwatch::metric_alarm::MetricAlarm,
     crate::codebuild::project::Project,
+    crate::codecommit::files::Files,
     crate::codecommit::repository::Repository,
     crate::codeconnections::connection::Connection,
     crate::codepipeline::pipeline::Pipeline,

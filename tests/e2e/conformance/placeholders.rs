@@ -83,6 +83,13 @@ const PLACEHOLDERS: &[Placeholder] = &[
     one("arn:aws:sns:eu-west-1:123456789012:example", "sns.Topic", "arn", "topic", &[]),
     one("example-vault", "backup.Vault", "backup_vault_name", "vault", &[]),
     one("example-plan-id", "backup.Plan", "backup_plan_id", "plan", &[]),
+    one(
+        "example-git",
+        "codecommit.Repository",
+        "repository_name",
+        "git",
+        &[("/repository_name", r#""example-git""#)],
+    ),
     one("example-repository", "ecr.Repository", "repository_name", "repository", &[]),
     one("vpc-0123456789abcdef0", "ec2.Vpc", "vpc_id", "vpc", &[]),
     one("vpc-0123456789abcdef1", "ec2.Vpc", "vpc_id", "vpc_1", &[("/cidr_block", r#""10.11.0.0/16""#)]),

@@ -1,3 +1,5 @@
 //! CodeCommit: Git repositories.
 
+mod commits;
+pub mod files;
 pub mod repository;

@@ -9,10 +9,16 @@ from ..store import STORE
 from .wrap import around
 
 
+def issued_unless_validated(self):
+    """A certificate that no rule has looked at needs no validation."""
+    if not hasattr(self, "names") and self.status == "PENDING_VALIDATION":
+        self.status = "ISSUED"
+
+
 def apply():
     """Changes the ACM backend."""
-    # moto issues what has waited for a minute.
-    CertBundle.check = lambda self: None
+    # moto issues what has waited for a minute. Here the DNS decides, where rules hold; elsewhere nothing does.
+    CertBundle.check = issued_unless_validated
 
     @around(CertBundle, "describe")
     def describe(old, self):

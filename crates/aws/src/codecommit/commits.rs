@@ -1,0 +1,85 @@
+//! Reading and writing a branch without a Git of our own.
+
+use aws_sdk_codecommit::types::{DeleteFileEntry, PutFileEntry};
+use aws_smithy_types::Blob;
+use platctl_engine::{Class, CloudResult};
+
+use crate::Cloud;
+use crate::errors::{cloud_error, invalid};
+
+/// One commit takes 100 files; one is ours.
+pub(super) const AT_ONCE: usize = 99;
+
+/// A branch of a repository.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Branch<'a> {
+    pub(super) repository: &'a str,
+    pub(super) name: &'a str,
+}
+
+/// A change of one file.
+#[derive(Clone, Debug)]
+pub(super) enum Edit {
+    Put(String, String),
+    Delete(String),
+}
+
+/// The commit that the branch is at; none without the branch, or the repository.
+pub(super) async fn tip(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<String>> {
+    let call = cloud.codecommit.get_branch().repository_name(at.repository).branch_name(at.name);
+    match call.send().await.map_err(|e| cloud_error("codecommit:GetBranch", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => Ok(other?.branch.and_then(|branch| branch.commit_id)),
+    }
+}
+
+/// The text of a file at a commit; none when there is no such file.
+pub(super) async fn content(
+    cloud: &Cloud,
+    at: Branch<'_>,
+    commit: &str,
+    path: &str,
+) -> CloudResult<Option<String>> {
+    let call =
+        cloud.codecommit.get_file().repository_name(at.repository).commit_specifier(commit).file_path(path);
+    match call.send().await.map_err(|e| cloud_error("codecommit:GetFile", e)) {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => Ok(Some(String::from_utf8_lossy(other?.file_content().as_ref()).into_owned())),
+    }
+}
+
+/// Makes a commit on the branch, and answers it. Somebody else's commit in between is for the next try.
+pub(super) async fn commit(
+    cloud: &Cloud,
+    at: Branch<'_>,
+    parent: Option<String>,
+    edits: &[Edit],
+    message: &str,
+) -> CloudResult<Option<String>> {
+    let operation = "codecommit:CreateCommit";
+    let mut call = cloud
+        .codecommit
+        .create_commit()
+        .repository_name(at.repository)
+        .branch_name(at.name)
+        .author_name("platctl")
+        .commit_message(message)
+        .set_parent_commit_id(parent.clone());
+    for edit in edits {
+        call = match edit {
+            Edit::Put(path, text) => {
+                let entry = PutFileEntry::builder().file_path(path).file_content(Blob::new(text.as_bytes()));
+                call.put_files(entry.build().map_err(|e| invalid(operation, &e))?)
+            }
+            Edit::Delete(path) => {
+                let entry = DeleteFileEntry::builder().file_path(path).build();
+                call.delete_files(entry.map_err(|e| invalid(operation, &e))?)
+            }
+        };
+    }
+    match call.send().await.map_err(|e| cloud_error(operation, e)) {
+        // It is there already: an earlier try, whose answer was lost.
+        Err(error) if error.code.as_deref() == Some("NoChangeException") => Ok(parent),
+        other => Ok(other?.commit_id),
+    }
+}
