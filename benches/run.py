@@ -29,10 +29,13 @@ def control(endpoint, path, body=None):
 
 
 def children(pid):
-    try:
-        found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return []
+    """The process and all below it. Each thread has children of its own."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            found += task.read_text().split()
+        except OSError:
+            pass
     return [pid, *(inner for child in found for inner in children(child))]
 
 
