@@ -83,7 +83,7 @@ pub struct Aws {
 /// When there is no region, no valid credentials, or no answer.
 pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     let budgets = options.budgets.then(Arc::<Budgets>::default);
-    let meter = Meter { calls: Arc::default(), budgets };
+    let meter = Meter::new(budgets);
     let config = load(&options, &meter).await;
     let region = config.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?;
     let identity = who(&config, &meter).await?;
@@ -153,7 +153,7 @@ impl Aws {
         let identity =
             Identity { account: "000000000000".into(), partition: "aws".into(), arn: String::new() };
         let region = region.to_owned();
-        Self { config, meter: Meter::default(), identity, region, clouds: Mutex::default(), dns: Dns::none() }
+        Self { config, meter: Meter::new(None), identity, region, clouds: Mutex::default(), dns: Dns::none() }
     }
 
     /// Who the credentials belong to.

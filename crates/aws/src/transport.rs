@@ -15,6 +15,7 @@ use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint}
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use tokio::sync::Semaphore;
 
 use crate::budget::Budgets;
 
@@ -44,11 +45,22 @@ impl Calls {
     }
 }
 
-/// What all clients share: the count, and the budgets unless they are switched off.
-#[derive(Clone, Debug, Default)]
+/// How many requests are under way at once. A refresh asks for everything at once; more connections than that only
+/// wait for each other, and some systems do not let a process open more.
+const AT_ONCE: usize = 96;
+
+/// What all clients share: the count, the requests under way, and the budgets unless they are switched off.
+#[derive(Clone, Debug)]
 pub(crate) struct Meter {
     pub(crate) calls: Arc<Calls>,
     pub(crate) budgets: Option<Arc<Budgets>>,
+    under_way: Arc<Semaphore>,
+}
+
+impl Meter {
+    pub(crate) fn new(budgets: Option<Arc<Budgets>>) -> Self {
+        Self { calls: Arc::default(), budgets, under_way: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
 }
 
 /// Notes the operation's name for the connector, and hears what became of the request.
@@ -136,6 +148,8 @@ impl HttpConnector for MeteredConnector {
                     budgets.acquire(service, operation).await;
                 }
             }
+            // Never closed, so there is always a permit in the end.
+            let _permit = meter.under_way.acquire().await;
             inner.call(request).await
         })
     }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use platctl_engine::Address;
+use platctl_gitops::Settings;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -51,6 +52,9 @@ pub(crate) struct File {
     /// Repositories, builds and pipelines of the services.
     #[serde(default, deserialize_with = "block")]
     pub(crate) delivery: Option<Delivery>,
+    /// What runs in the cluster: components, and the repository that Argo CD follows.
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) gitops: Option<Settings>,
     /// What AWS has to have for each service, by the service's name.
     #[serde(default, deserialize_with = "block")]
     pub(crate) services: Option<Services>,

@@ -34,6 +34,7 @@ mod edge;
 mod error;
 mod explain;
 mod file;
+mod gitops;
 mod interpolate;
 mod names;
 mod network;

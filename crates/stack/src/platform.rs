@@ -1,5 +1,8 @@
 //! All blocks of a stack file, in the order in which they build on each other.
 
+use platctl_aws::codecommit::repository::Repository;
+use platctl_engine::Handle;
+
 use crate::Context;
 use crate::common::Ground;
 use crate::declare::{Checked, Declare, Placed};
@@ -7,7 +10,7 @@ use crate::error::Fault;
 use crate::file::File;
 use crate::source::Span;
 use crate::tree::Node;
-use crate::{alerts, cluster, database, edge, services};
+use crate::{alerts, cluster, database, delivery, edge, gitops, services};
 
 /// Turns the blocks of a file into resources.
 pub(crate) struct Platform<'a> {
@@ -24,6 +27,8 @@ struct Made {
     database: Option<database::Parts>,
     edge: Option<edge::Parts>,
     services: Vec<services::Parts>,
+    /// The repository that the cluster follows.
+    repository: Option<Handle<Repository>>,
 }
 
 /// Declares one block.
@@ -34,13 +39,14 @@ impl<'a> Platform<'a> {
     pub(crate) fn declare(&self) -> Checked<Vec<Placed>> {
         let (mut nodes, mut faults) = (Vec::new(), Vec::new());
         let mut made = Made::default();
-        let steps: [Step<'a>; 7] = [
+        let steps: [Step<'a>; 8] = [
             Self::network,
             Self::cluster,
             Self::database,
             Self::edge,
             Self::services,
             Self::delivery,
+            Self::gitops,
             Self::alerts,
         ];
         for step in steps {
@@ -126,9 +132,49 @@ impl<'a> Platform<'a> {
         let at_fault =
             made.services.is_empty() && self.file.services.as_ref().is_some_and(|all| !all.is_empty());
         if !at_fault {
-            delivery.declare(&made.services, &mut declare)?;
+            made.repository = delivery.declare(&made.services, &mut declare)?;
         }
         Ok(declare.finish())
+    }
+
+    fn gitops(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(settings) = &self.file.gitops else { return Ok(Vec::new()) };
+        let mut declare = self.begin("gitops")?;
+        let Some(cluster) = &made.cluster else {
+            return Err(self.lacks("a cluster", "cluster: {}", self.file.cluster.is_some()));
+        };
+        let Some(repository) = &made.repository else {
+            return Err(self.lacks(
+                "a repository in CodeCommit",
+                "delivery: {source: codecommit}",
+                self.at_fault(),
+            ));
+        };
+        let domain = self.file.edge.as_ref().map(edge::Edge::zone_domain);
+        let base = gitops::Base {
+            ground: self.ground("gitops", made)?,
+            cluster,
+            database: made.database.as_ref(),
+            zone: made.edge.as_ref().map(|edge| edge.zone.clone()).zip(domain),
+            services: &made.services,
+            repository,
+        };
+        gitops::declare(settings, &base, &mut declare)?;
+        Ok(declare.finish())
+    }
+
+    /// What is missing for the cluster's contents; nothing when another block has said already why it is.
+    fn lacks(&self, what: &str, how: &str, said: bool) -> Vec<Fault> {
+        if said {
+            return Vec::new();
+        }
+        let fault = Fault::new(format!("`gitops` needs {what}")).at(self.place("gitops"), "has none");
+        vec![fault.help(format!("declare `{how}`"))]
+    }
+
+    /// Whether the delivery is declared so that it would have made a repository, had it not failed.
+    fn at_fault(&self) -> bool {
+        self.file.delivery.as_ref().is_some_and(delivery::Delivery::in_codecommit)
     }
 
     fn alerts(&self, made: &mut Made) -> Checked<Vec<Placed>> {

@@ -33,6 +33,20 @@ pub(super) async fn tip(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<Str
     }
 }
 
+/// Makes the branch where the default one is, for only the first commit of a repository makes its own. None in a
+/// repository without commits.
+pub(super) async fn branch_off(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<String>> {
+    let call = cloud.codecommit.get_repository().repository_name(at.repository);
+    let answer = call.send().await.map_err(|e| cloud_error("codecommit:GetRepository", e))?;
+    let Some(default) = answer.repository_metadata.and_then(|repository| repository.default_branch) else {
+        return Ok(None);
+    };
+    let Some(commit) = tip(cloud, Branch { name: &default, ..at }).await? else { return Ok(None) };
+    let call = cloud.codecommit.create_branch().repository_name(at.repository).branch_name(at.name);
+    call.commit_id(&commit).send().await.map_err(|e| cloud_error("codecommit:CreateBranch", e))?;
+    Ok(Some(commit))
+}
+
 /// The text of a file at a commit; none when there is no such file.
 pub(super) async fn content(
     cloud: &Cloud,

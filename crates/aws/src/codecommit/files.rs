@@ -11,7 +11,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::commits::{Branch, Edit, commit, content, tip};
+use super::commits::{Branch, Edit, branch_off, commit, content, tip};
 use crate::Cloud;
 use crate::tags::by_key;
 
@@ -137,7 +137,10 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Files>>> {
 /// Brings the branch to what is wanted, in as few commits as the API takes; what platctl wrote goes along with
 /// each of them, so that one cut short is continued.
 async fn write(cloud: &Cloud, at: Branch<'_>, wanted: &Texts, keep: &BTreeSet<String>) -> CloudResult<()> {
-    let parent = tip(cloud, at).await?;
+    let parent = match tip(cloud, at).await? {
+        Some(tip) => Some(tip),
+        None => branch_off(cloud, at).await?,
+    };
     let mut base = match &parent {
         Some(tip) => parsed(&content(cloud, at, tip, BASE).await?.unwrap_or_else(|| "{}".into())),
         None => Texts::new(),
@@ -217,7 +220,7 @@ impl Kind for Files {
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetBranch", "codecommit:GetFile"],
-        create: &["codecommit:CreateCommit"],
+        create: &["codecommit:CreateCommit", "codecommit:GetRepository", "codecommit:CreateBranch"],
         update: &["codecommit:CreateCommit"],
         delete: &["codecommit:CreateCommit"],
     };

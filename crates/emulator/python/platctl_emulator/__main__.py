@@ -33,9 +33,9 @@ def main():
     # A Ctrl-C that is meant for platctl must not end it, nor the end of the terminal.
     os.setsid()
     app = App()
-    server = wsgi.Server(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=256, timeout=60)
+    server = wsgi.Server(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=1024, timeout=60)
     server.gateway = Gateway
-    server.keep_alive_conn_limit = 256
+    server.keep_alive_conn_limit = 1024
     app.stop = lambda: threading.Thread(target=stop, args=(server,)).start()
     server.prepare()
     port = server.bind_addr[1]

@@ -1,7 +1,7 @@
 //! Values as people read them. Nothing from outside reaches the terminal with control characters in it.
 
 use platctl_engine::input::{JOIN, REF, UNKNOWN, operator};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Text without control characters, which could forge what the terminal shows.
 pub(crate) fn clean(text: &str) -> String {
@@ -12,7 +12,10 @@ pub(crate) fn clean(text: &str) -> String {
 pub(crate) fn inline(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
-        Value::String(text) => format!("\"{}\"", clean(text)),
+        Value::String(text) => match text.trim_end().split_once('\n') {
+            Some((first, _)) => format!("\"{}…\" ({} lines)", clean(first), text.lines().count()),
+            None => format!("\"{}\"", clean(text.trim_end_matches('\n'))),
+        },
         Value::Array(items) => {
             let items: Vec<String> = items.iter().map(inline).collect();
             format!("[{}]", items.join(", "))
@@ -20,6 +23,7 @@ pub(crate) fn inline(value: &Value) -> String {
         Value::Object(map) => match operator(map) {
             Some((UNKNOWN | REF | JOIN, _)) => "(known after apply)".to_owned(),
             _ if map.contains_key("$fingerprint") => "(sensitive)".to_owned(),
+            _ if map.contains_key("apiVersion") => object(map),
             _ => {
                 let items: Vec<String> =
                     map.iter().map(|(key, value)| format!("{}: {}", clean(key), inline(value))).collect();
@@ -28,6 +32,14 @@ pub(crate) fn inline(value: &Value) -> String {
         },
         other => other.to_string(),
     }
+}
+
+/// An object of Kubernetes, by its name.
+fn object(map: &Map<String, Value>) -> String {
+    let text = |value: &Value| clean(value.as_str().unwrap_or_default());
+    let kind = map.get("kind").map(text).unwrap_or_default();
+    let name = map.get("metadata").and_then(|metadata| metadata.get("name")).map(text).unwrap_or_default();
+    format!("{kind} {name}").trim_end().to_owned()
 }
 
 /// A JSON pointer as people write paths: `tags.Name`.
@@ -49,6 +61,14 @@ mod tests {
 
     #[test]
     fn control_characters_never_reach_the_terminal() {
-        assert_eq!(inline(&json!("a\u{1b}[31m\nb")), "\"a\u{fffd}[31m\u{fffd}b\"");
+        assert_eq!(inline(&json!("a\u{1b}[31m\rb")), "\"a\u{fffd}[31m\u{fffd}b\"");
+    }
+
+    #[test]
+    fn long_texts_and_objects_of_kubernetes_are_named() {
+        assert_eq!(inline(&json!("a\nb\nc\n")), "\"a…\" (3 lines)");
+        let object =
+            json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "backend"}, "spec": {}});
+        assert_eq!(inline(&json!([object])), "[Service backend]");
     }
 }

@@ -109,6 +109,8 @@ pub(crate) struct Fargate {
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) cluster: Handle<EksCluster>,
+    pub(crate) name: String,
+    pub(crate) version: String,
     /// The security group of the nodes.
     pub(crate) nodes: Handle<SecurityGroup>,
     pub(crate) oidc: Handle<OidcProvider>,
@@ -167,7 +169,7 @@ impl Cluster {
         let groups = self.node_groups(ground, &cluster, &nodes, &key, &before, declare)?;
         self.late_addons(&cluster, &groups, declare)?;
         self.fargate(ground, &cluster, declare)?;
-        Ok(Parts { cluster, nodes, oidc })
+        Ok(Parts { cluster, name, version: self.version().to_owned(), nodes, oidc })
     }
 
     fn cluster(

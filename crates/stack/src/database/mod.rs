@@ -213,6 +213,7 @@ pub(crate) struct Replica {
 pub(crate) struct Parts {
     pub(crate) cluster: Handle<DbCluster>,
     pub(crate) readers: Vec<Handle<DbInstance>>,
+    pub(crate) port: u16,
 }
 
 impl Database {
@@ -239,7 +240,7 @@ impl Database {
         self.vault(&cluster, &key, declare)?;
         self.addresses(&cluster, declare)?;
         self.replicate(&cluster, &writer, declare)?;
-        Ok(Parts { cluster, readers })
+        Ok(Parts { cluster, readers, port: self.port })
     }
 
     /// Who may connect: the nodes, and whom the file names. Nobody else, and never the internet.

@@ -11,6 +11,7 @@ mod source;
 
 use std::collections::BTreeMap;
 
+use platctl_aws::codecommit::repository::Repository;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::s3::bucket::Bucket;
 use platctl_engine::Handle;
@@ -106,8 +107,12 @@ pub(super) struct Base {
 }
 
 impl Delivery {
-    /// Declares the delivery of every service.
-    pub(crate) fn declare(&self, services: &[services::Parts], declare: &mut Declare<'_>) -> Checked<()> {
+    /// Declares the delivery of every service, and the GitOps repository where code is in CodeCommit.
+    pub(crate) fn declare(
+        &self,
+        services: &[services::Parts],
+        declare: &mut Declare<'_>,
+    ) -> Checked<Option<Handle<Repository>>> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
         self.check(services, declare)?;
         let base = self.base(declare)?;
@@ -118,10 +123,15 @@ impl Delivery {
             self.pipelines(service, &source, &builds, &base, declare)?;
             self.checks(service, &source, &builds, declare)?;
         }
-        if connection.is_none() {
-            self.gitops_repository(&base, declare)?;
+        if connection.is_some() {
+            return Ok(None);
         }
-        Ok(())
+        self.gitops_repository(&base, declare).map(Some)
+    }
+
+    /// Whether the code is in CodeCommit.
+    pub(crate) const fn in_codecommit(&self) -> bool {
+        !matches!(self.source, Source::Elsewhere(_))
     }
 
     /// One key and one bucket for all artefacts.

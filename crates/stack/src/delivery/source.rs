@@ -53,8 +53,12 @@ impl Delivery {
     }
 
     /// What the cluster runs is written down here.
-    pub(super) fn gitops_repository(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
-        repository("gitops", "gitops", "What runs in the cluster", base, declare).map(drop)
+    pub(super) fn gitops_repository(
+        &self,
+        base: &Base,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<Repository>> {
+        repository("gitops", "gitops", "What runs in the cluster", base, declare)
     }
 }
 

@@ -104,6 +104,8 @@ pub(crate) struct Parts {
     pub(crate) group: Handle<SecurityGroup>,
     /// Where listener rules of services go.
     pub(crate) listener: Handle<Listener>,
+    /// The id of the DNS zone.
+    pub(crate) zone: Value,
 }
 
 /// The zone in which records are made.
@@ -134,7 +136,12 @@ impl Edge {
         } else {
             self.direct(&balancer, &records, declare)?;
         }
-        Ok(Parts { balancer: balancer.balancer, group: balancer.group, listener: balancer.listener })
+        Ok(Parts {
+            balancer: balancer.balancer,
+            group: balancer.group,
+            listener: balancer.listener,
+            zone: records.id(),
+        })
     }
 
     fn records(&self, declare: &mut Declare<'_>) -> Checked<Records> {
@@ -158,7 +165,7 @@ impl Edge {
         &self.domain.value
     }
 
-    pub(super) fn zone_domain(&self) -> &str {
+    pub(crate) fn zone_domain(&self) -> &str {
         self.zone_domain.as_ref().map_or(&self.domain.value, |domain| &domain.value)
     }
 

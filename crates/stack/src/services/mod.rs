@@ -12,6 +12,7 @@ use platctl_aws::ecr::repository::{self, Repository};
 use platctl_aws::eks::cluster as eks_cluster;
 use platctl_aws::elbv2::target_group::TargetGroup;
 use platctl_aws::iam::oidc_provider;
+use platctl_aws::iam::role::Role;
 use platctl_aws::kms::key::{self, Key};
 use platctl_engine::Handle;
 use schemars::JsonSchema;
@@ -43,11 +44,9 @@ pub(crate) struct Service {
     health_path: Option<At<String>>,
     /// How many pods.
     #[serde(default)]
-    #[expect(dead_code, reason = "what runs inside the cluster reads it")]
     replicas: Replicas,
     /// How a new version takes over.
     #[serde(default)]
-    #[expect(dead_code, reason = "what runs inside the cluster reads it")]
     rollout: Rollout,
     /// What its role may do, beyond nothing: IAM actions on resources.
     #[serde(default)]
@@ -60,7 +59,6 @@ pub(crate) struct Service {
 /// How many pods a service has.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "what runs inside the cluster reads it")]
 pub(crate) struct Replicas {
     /// The fewest pods.
     min: u16,
@@ -75,6 +73,12 @@ const fn load() -> u8 {
     70
 }
 
+impl From<Replicas> for platctl_gitops::Replicas {
+    fn from(Replicas { min, max, cpu }: Replicas) -> Self {
+        Self { min, max, cpu }
+    }
+}
+
 impl Default for Replicas {
     fn default() -> Self {
         Self { min: 3, max: 6, cpu: load() }
@@ -82,7 +86,7 @@ impl Default for Replicas {
 }
 
 /// How a new version takes over.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Rollout {
     /// The new version stands beside the old one until it is promoted.
@@ -108,6 +112,11 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) repository: Handle<Repository>,
     pub(crate) target_group: Option<Handle<TargetGroup>>,
+    pub(crate) role: Option<Handle<Role>>,
+    pub(crate) port: u16,
+    pub(crate) health_path: String,
+    pub(crate) replicas: platctl_gitops::Replicas,
+    pub(crate) blue_green: bool,
 }
 
 /// What all services stand on.
@@ -137,13 +146,23 @@ pub(crate) fn declare(
             (Some(ground), Some(edge)) => Some(service.route(name, ground, edge, base.domain, declare)?),
             _ => None,
         };
+        let mut role = None;
         if let Some(cluster) = base.cluster {
-            service.role(name, cluster, declare)?;
+            role = Some(service.role(name, cluster, declare)?);
             if let Some(edge) = base.edge.filter(|_| ports.insert(service.port, ()).is_none()) {
                 open(service.port, &cluster.nodes, &edge.group, declare)?;
             }
         }
-        made.push(Parts { name: name.clone(), repository, target_group });
+        made.push(Parts {
+            name: name.clone(),
+            repository,
+            target_group,
+            role,
+            port: service.port,
+            health_path: service.health_path().to_owned(),
+            replicas: service.replicas.clone().into(),
+            blue_green: service.rollout == Rollout::BlueGreen,
+        });
     }
     Ok(made)
 }
@@ -168,6 +187,11 @@ fn open(
 }
 
 impl Service {
+    /// Where its health is asked for.
+    fn health_path(&self) -> &str {
+        self.health_path.as_ref().map_or("/healthz", |path| &path.value)
+    }
+
     /// Images are scanned when they come, never changed, and go when they are old.
     fn repository(
         &self,
@@ -206,7 +230,7 @@ impl Service {
     }
 
     /// The role that the service's pods take on, and nobody else's.
-    fn role(&self, name: &str, cluster: &cluster::Parts, declare: &mut Declare<'_>) -> Checked<()> {
+    fn role(&self, name: &str, cluster: &cluster::Parts, declare: &mut Declare<'_>) -> Checked<Handle<Role>> {
         let issuer = cluster.cluster.json(eks_cluster::out::OIDC_ISSUER_HOST);
         let account = format!("system:serviceaccount:{name}:{name}");
         let trust = web_identity(cluster.oidc.json(oidc_provider::out::ARN), &issuer, &account);
@@ -218,7 +242,7 @@ impl Service {
             });
             permit(&format!("{name}.permissions"), &role, statements.collect(), declare)?;
         }
-        Ok(())
+        Ok(role)
     }
 }
 

@@ -26,7 +26,7 @@ impl Service {
         domain: Option<&str>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<TargetGroup>> {
-        let health = self.health_path.as_ref().map_or("/healthz", |path| &path.value);
+        let health = self.health_path();
         let group: Handle<TargetGroup> = declare.make(
             &format!("{name}.target_group"),
             json!({

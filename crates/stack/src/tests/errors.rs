@@ -32,15 +32,15 @@ fn unknown_keys_are_all_named_with_what_was_probably_meant() {
 
 #[test]
 fn blocks_of_later_versions_are_told_from_slips() {
-    assert_snapshot!(wrong("stack: prod\ngitops: {}\n"), @"
-     × unknown key `gitops`
+    assert_snapshot!(wrong("stack: prod\nttl: 8h\n"), @"
+     × unknown key `ttl`
       ╭─[stack.yaml:2:1]
     1 │ stack: prod
-    2 │ gitops: {}
-      · ───┬──
-      ·    ╰── not known here
+    2 │ ttl: 8h
+      · ─┬─
+      ·  ╰── not known here
       ╰────
-     help: this version of platctl does not know the block `gitops` yet
+     help: this version of platctl does not know the block `ttl` yet
     ");
 }
 

@@ -1,0 +1,131 @@
+//! Applications of Argo CD.
+
+use serde_json::{Value, json};
+
+use crate::component::{Chart, Component};
+use crate::{Inputs, Settings};
+
+/// Retries of a sync: a chart's objects may need others that are on their way.
+fn retry() -> Value {
+    json!({"limit": 10, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"}})
+}
+
+fn chart_source(chart: Chart, release: &str, values: &Value) -> Value {
+    let mut source = json!({
+        "repoURL": chart.repository,
+        "chart": chart.name,
+        "targetRevision": chart.version,
+        "helm": {"releaseName": release},
+    });
+    if !values.is_null() {
+        source["helm"]["valuesObject"] = values.clone();
+    }
+    source
+}
+
+fn folder_source(inputs: &Inputs, path: &str) -> Value {
+    json!({"repoURL": inputs.repository_url, "targetRevision": inputs.branch, "path": path})
+}
+
+/// An Application. It is in sync when the cluster is what the repository says, whoever changed the cluster.
+fn application(name: &str, namespace: &str, wave: i8, sources: Vec<Value>) -> Value {
+    json!({
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Application",
+        "metadata": {
+            "name": name,
+            "namespace": "argocd",
+            "annotations": {"argocd.argoproj.io/sync-wave": wave.to_string()},
+            "finalizers": ["resources-finalizer.argocd.argoproj.io"],
+        },
+        "spec": {
+            "project": "platform",
+            "sources": sources,
+            "destination": {"server": "https://kubernetes.default.svc", "namespace": namespace},
+            "syncPolicy": {
+                "automated": {"prune": true, "selfHeal": true},
+                // Large definitions do not fit into the annotation that client-side apply needs.
+                "syncOptions": ["CreateNamespace=true", "ServerSideApply=true"],
+                "retry": retry(),
+            },
+        },
+    })
+}
+
+/// The Application of a component: its chart, and its own objects where it has any.
+pub(crate) fn of_component(component: &Component, inputs: &Inputs, settings: &Settings) -> Value {
+    let mut sources = Vec::new();
+    if let Some(chart) = component.chart {
+        sources.push(chart_source(chart, component.name, &(component.values)(inputs, settings)));
+    }
+    if !(component.objects)(inputs, settings).is_empty() {
+        sources.push(folder_source(inputs, &format!("components/{}/objects", component.name)));
+    }
+    let mut one = application(component.name, component.namespace, component.wave, sources);
+    if component.name == "vault" {
+        // The injector writes its own certificate into its webhook.
+        one["spec"]["ignoreDifferences"] = json!([{
+            "group": "admissionregistration.k8s.io", "kind": "MutatingWebhookConfiguration",
+            "jqPathExpressions": [".webhooks[]?.clientConfig.caBundle"],
+        }]);
+    }
+    one
+}
+
+/// The Application of a service.
+pub(crate) fn of_service(name: &str, inputs: &Inputs) -> Value {
+    let mut one = application(name, name, 1, vec![folder_source(inputs, &format!("services/{name}"))]);
+    one["spec"]["project"] = "services".into();
+    one
+}
+
+/// The root: it holds all other Applications, and takes nothing along when it goes.
+pub(crate) fn root(inputs: &Inputs) -> Value {
+    let path = format!("clusters/{}", inputs.stack);
+    let mut one = application("root", "argocd", 0, vec![folder_source(inputs, &path)]);
+    if let Some(metadata) = one["metadata"].as_object_mut() {
+        metadata.remove("finalizers");
+        metadata.remove("annotations");
+    }
+    one
+}
+
+/// What Applications may do: components everything, services only in their own namespaces.
+pub(crate) fn projects(inputs: &Inputs) -> Vec<Value> {
+    let project =
+        |name: &str, description: &str, namespaces: Vec<Value>, cluster_wide: Vec<Value>, sources: Value| {
+            json!({
+                "apiVersion": "argoproj.io/v1alpha1",
+                "kind": "AppProject",
+                "metadata": {
+                    "name": name, "namespace": "argocd",
+                    "annotations": {"argocd.argoproj.io/sync-wave": "-5"},
+                },
+                "spec": {
+                    "description": description,
+                    "sourceRepos": sources,
+                    "destinations": namespaces,
+                    "clusterResourceWhitelist": cluster_wide,
+                },
+            })
+        };
+    let server = "https://kubernetes.default.svc";
+    let namespaces =
+        inputs.services.iter().map(|service| json!({"server": server, "namespace": service.name})).collect();
+    vec![
+        project(
+            "platform",
+            "What the platform itself consists of",
+            vec![json!({"server": server, "namespace": "*"})],
+            vec![json!({"group": "*", "kind": "*"})],
+            json!(["*"]),
+        ),
+        project(
+            "services",
+            "The services, each in its own namespace",
+            namespaces,
+            vec![json!({"group": "", "kind": "Namespace"})],
+            json!([inputs.repository_url]),
+        ),
+    ]
+}

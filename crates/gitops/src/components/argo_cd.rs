@@ -1,0 +1,26 @@
+//! Argo CD, which keeps itself as the repository says, like everything else.
+
+use serde_json::json;
+
+use crate::component::{Component, PLAIN};
+use crate::versions::ARGO_CD;
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "argo-cd",
+    purpose: "Makes the cluster what this repository says",
+    namespace: "argocd",
+    wave: -4,
+    objects: |_, _| {
+        let manifest =
+            format!("https://raw.githubusercontent.com/argoproj/argo-cd/{ARGO_CD}/manifests/ha/install.yaml");
+        vec![json!({
+            "apiVersion": "kustomize.config.k8s.io/v1beta1",
+            "kind": "Kustomization",
+            "namespace": "argocd",
+            "resources": [manifest],
+        })]
+    },
+    finalizers: &["resources-finalizer.argocd.argoproj.io"],
+    health: &["StatefulSet argocd/argocd-application-controller", "Deployment argocd/argocd-server"],
+    ..PLAIN
+};

@@ -1,0 +1,76 @@
+//! cert-manager, with Let's Encrypt by DNS.
+
+use serde_json::{Value, json};
+
+use crate::component::{Component, Leftover, PLAIN, Workload, allow, allow_if, join};
+use crate::versions::CERT_MANAGER;
+use crate::{Inputs, Settings};
+
+const ACCOUNT: &str = "cert-manager";
+
+fn issuer(name: &str, server: &str, inputs: &Inputs, settings: &Settings) -> Value {
+    let zone = inputs.zone.as_ref().map(|zone| zone.id.clone()).unwrap_or_default();
+    let mut acme = json!({
+        "server": server,
+        "privateKeySecretRef": {"name": name},
+        "solvers": [{"dns01": {"route53": {"region": inputs.region, "hostedZoneID": zone}}}],
+    });
+    if let Some(email) = settings.email() {
+        acme["email"] = email.into();
+    }
+    json!({
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "ClusterIssuer",
+        "metadata": {"name": name, "annotations": {"argocd.argoproj.io/sync-wave": "1"}},
+        "spec": {"acme": acme},
+    })
+}
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "cert-manager",
+    purpose: "Certificates for what runs in the cluster, from Let's Encrypt",
+    namespace: "cert-manager",
+    wave: -2,
+    chart: Some(CERT_MANAGER),
+    values: |_, _| {
+        json!({
+            "crds": {"enabled": true, "keep": true},
+            "replicaCount": 2,
+            "serviceAccount": {"create": true, "name": ACCOUNT},
+        })
+    },
+    objects: |inputs, settings| {
+        vec![
+            issuer(
+                "letsencrypt-staging",
+                "https://acme-staging-v02.api.letsencrypt.org/directory",
+                inputs,
+                settings,
+            ),
+            issuer("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", inputs, settings),
+        ]
+    },
+    workloads: |inputs| {
+        let zone = inputs.zone.as_ref().map(|zone| zone.id.clone()).unwrap_or_default();
+        let zone = join([format!("arn:{}:route53:::hostedzone/", inputs.partition).into(), zone]);
+        let text_only =
+            json!({"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["TXT"]}});
+        vec![Workload {
+            namespace: "cert-manager",
+            service_account: ACCOUNT,
+            statements: vec![
+                allow(&["route53:GetChange"], format!("arn:{}:route53:::change/*", inputs.partition)),
+                allow_if(&["route53:ChangeResourceRecordSets"], zone.clone(), text_only),
+                allow(&["route53:ListResourceRecordSets"], zone),
+                allow(&["route53:ListHostedZonesByName"], "*"),
+            ],
+        }]
+    },
+    missing: |inputs, _| inputs.zone.is_none().then_some("needs a DNS zone: `edge:` with a domain"),
+    leftovers: &[Leftover {
+        what: "DNS records of challenges",
+        found_by: "TXT records _acme-challenge.* in the zone",
+    }],
+    health: &["Deployment cert-manager/cert-manager", "Deployment cert-manager/cert-manager-webhook"],
+    ..PLAIN
+};

@@ -1,0 +1,63 @@
+//! Cluster Autoscaler.
+
+use serde_json::json;
+
+use crate::component::{Component, PLAIN, Workload, allow, allow_if};
+use crate::versions::CLUSTER_AUTOSCALER;
+
+const ACCOUNT: &str = "cluster-autoscaler";
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "cluster-autoscaler",
+    purpose: "Adds nodes when pods wait for room, and takes idle ones away",
+    namespace: "kube-system",
+    wave: -2,
+    chart: Some(CLUSTER_AUTOSCALER),
+    values: |inputs, _| {
+        json!({
+            "autoDiscovery": {"clusterName": inputs.cluster},
+            "awsRegion": inputs.region,
+            "replicaCount": 2,
+            "rbac": {"serviceAccount": {"create": true, "name": ACCOUNT}},
+            "extraArgs": {
+                "balance-similar-node-groups": true,
+                "skip-nodes-with-system-pods": false,
+                "expander": "least-waste",
+                // The price list is an endpoint that private subnets do not reach.
+                "aws-use-static-instance-list": true,
+            },
+            "podDisruptionBudget": {"maxUnavailable": 1},
+        })
+    },
+    workloads: |inputs| {
+        let owned = format!("autoscaling:ResourceTag/kubernetes.io/cluster/{}", inputs.cluster);
+        vec![Workload {
+            namespace: "kube-system",
+            service_account: ACCOUNT,
+            statements: vec![
+                allow(
+                    &[
+                        "autoscaling:DescribeAutoScalingGroups",
+                        "autoscaling:DescribeAutoScalingInstances",
+                        "autoscaling:DescribeLaunchConfigurations",
+                        "autoscaling:DescribeScalingActivities",
+                        "autoscaling:DescribeTags",
+                        "ec2:DescribeImages",
+                        "ec2:DescribeInstanceTypes",
+                        "ec2:DescribeLaunchTemplateVersions",
+                        "ec2:GetInstanceTypesFromInstanceRequirements",
+                        "eks:DescribeNodegroup",
+                    ],
+                    "*",
+                ),
+                allow_if(
+                    &["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"],
+                    "*",
+                    json!({"StringEquals": {owned: "owned"}}),
+                ),
+            ],
+        }]
+    },
+    health: &["Deployment kube-system/cluster-autoscaler-aws-cluster-autoscaler"],
+    ..PLAIN
+};

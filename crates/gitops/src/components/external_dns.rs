@@ -1,0 +1,57 @@
+//! external-dns.
+
+use serde_json::json;
+
+use crate::component::{Component, Leftover, PLAIN, Workload, allow, join};
+use crate::versions::EXTERNAL_DNS;
+
+const ACCOUNT: &str = "external-dns";
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "external-dns",
+    purpose: "Writes DNS records for what runs in the cluster",
+    namespace: "external-dns",
+    wave: -1,
+    chart: Some(EXTERNAL_DNS),
+    values: |inputs, _| {
+        let domain = inputs.zone.as_ref().map_or("", |zone| zone.domain.as_str());
+        json!({
+            "provider": {"name": "aws"},
+            "serviceAccount": {"create": true, "name": ACCOUNT},
+            "env": [{"name": "AWS_DEFAULT_REGION", "value": inputs.region}],
+            "domainFilters": [domain],
+            "txtOwnerId": inputs.cluster,
+            "txtPrefix": "_external-dns.",
+            "registry": "txt",
+            "policy": "sync",
+            "sources": ["service", "ingress"],
+            "extraArgs": ["--aws-zone-type=public"],
+        })
+    },
+    workloads: |inputs| {
+        let zone = inputs.zone.as_ref().map(|zone| zone.id.clone()).unwrap_or_default();
+        let zone = join([format!("arn:{}:route53:::hostedzone/", inputs.partition).into(), zone]);
+        vec![Workload {
+            namespace: "external-dns",
+            service_account: ACCOUNT,
+            statements: vec![
+                allow(&["route53:ChangeResourceRecordSets"], zone),
+                allow(
+                    &[
+                        "route53:ListHostedZones",
+                        "route53:ListResourceRecordSets",
+                        "route53:ListTagsForResources",
+                    ],
+                    "*",
+                ),
+            ],
+        }]
+    },
+    missing: |inputs, _| inputs.zone.is_none().then_some("needs a DNS zone: `edge:` with a domain"),
+    leftovers: &[Leftover {
+        what: "DNS records",
+        found_by: "TXT records with heritage=external-dns,external-dns/owner=CLUSTER name the records beside them",
+    }],
+    health: &["Deployment external-dns/external-dns"],
+    ..PLAIN
+};

@@ -1,0 +1,33 @@
+//! Fluent Bit on every node.
+
+use serde_json::json;
+
+use crate::component::{Component, PLAIN};
+use crate::versions::FLUENT_BIT;
+
+/// Into a data stream, as Elasticsearch keeps logs now; the password is the operator's.
+const OUTPUTS: &str = "[OUTPUT]\n    Name es\n    Match kube.*\n    Host logs-es-http.logging.svc\n    Port 9200\n    HTTP_User elastic\n    HTTP_Passwd ${ELASTIC_PASSWORD}\n    tls On\n    tls.ca_file /elastic/ca.crt\n    Suppress_Type_Name On\n    Replace_Dots On\n    Index logs-kubernetes-default\n    Write_Operation create\n    Retry_Limit 10\n";
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "fluent-bit",
+    purpose: "Takes the logs of all pods to Elasticsearch",
+    namespace: "logging",
+    wave: 0,
+    needs: &["elasticsearch"],
+    chart: Some(FLUENT_BIT),
+    values: |_, _| {
+        json!({
+            "kind": "DaemonSet",
+            "tolerations": [{"operator": "Exists"}],
+            "env": [{
+                "name": "ELASTIC_PASSWORD",
+                "valueFrom": {"secretKeyRef": {"name": "logs-es-elastic-user", "key": "elastic"}},
+            }],
+            "extraVolumes": [{"name": "elastic", "secret": {"secretName": "logs-es-http-certs-public"}}],
+            "extraVolumeMounts": [{"name": "elastic", "mountPath": "/elastic", "readOnly": true}],
+            "config": {"outputs": OUTPUTS},
+        })
+    },
+    health: &["DaemonSet logging/fluent-bit"],
+    ..PLAIN
+};

@@ -1,0 +1,94 @@
+//! Argo CD Image Updater: what a pipeline pushed to ECR comes into the repository as a commit.
+
+use serde_json::{Value, json};
+
+use crate::component::{Component, PLAIN, Workload, allow, join};
+use crate::versions::IMAGE_UPDATER;
+use crate::{Inputs, Service};
+
+const ACCOUNT: &str = "argocd-image-updater";
+
+/// Prints `AWS:TOKEN` for the registry, with the role of the pod.
+const LOGIN: &str = "#!/bin/sh\nset -eu\nexport HOME=/tmp\naws ecr get-authorization-token --region \"$AWS_REGION\" --output text --query 'authorizationData[].authorizationToken' | base64 -d\n";
+
+fn registry(inputs: &Inputs) -> String {
+    format!("{}.dkr.ecr.{}.amazonaws.com", inputs.account, inputs.region)
+}
+
+fn application(service: &Service) -> Value {
+    json!({
+        "namePattern": service.name,
+        "images": [{
+            "alias": "app",
+            "imageName": service.image,
+            "commonUpdateSettings": {"updateStrategy": "newest-build", "allowTags": "regexp:^[0-9a-f]{7,40}$"},
+            "manifestTargets": {"kustomize": {"name": service.image}},
+        }],
+    })
+}
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "image-updater",
+    purpose: "Writes the newest image of each service into this repository",
+    namespace: "argocd",
+    wave: 0,
+    chart: Some(IMAGE_UPDATER),
+    values: |inputs, _| {
+        json!({
+            "serviceAccount": {"create": true, "name": ACCOUNT},
+            "extraEnv": [{"name": "AWS_REGION", "value": inputs.region}],
+            "authScripts": {"enabled": true, "scripts": {"ecr-login.sh": LOGIN}},
+            "config": {"registries": [{
+                "name": "ECR",
+                "prefix": registry(inputs),
+                "api_url": format!("https://{}", registry(inputs)),
+                "ping": true,
+                "insecure": false,
+                "credentials": "ext:/scripts/ecr-login.sh",
+                "credsexpire": "10h",
+            }]},
+        })
+    },
+    objects: |inputs, _| {
+        if inputs.services.is_empty() {
+            return Vec::new();
+        }
+        vec![json!({
+            "apiVersion": "argocd-image-updater.argoproj.io/v1alpha1",
+            "kind": "ImageUpdater",
+            "metadata": {"name": "services", "namespace": "argocd"},
+            "spec": {
+                "writeBackConfig": {
+                    "method": "git:secret:argocd/gitops-repository",
+                    // Into a file of its own beside the service's, which platctl does not write.
+                    "gitConfig": {"branch": inputs.branch},
+                },
+                "applicationRefs": inputs.services.iter().map(application).collect::<Vec<_>>(),
+            },
+        })]
+    },
+    workloads: |inputs| {
+        let repositories = format!(
+            "arn:{}:ecr:{}:{}:repository/{}/*",
+            inputs.partition, inputs.region, inputs.account, inputs.stack
+        );
+        vec![Workload {
+            namespace: "argocd",
+            service_account: ACCOUNT,
+            statements: vec![
+                allow(&["ecr:GetAuthorizationToken"], "*"),
+                allow(
+                    &[
+                        "ecr:BatchGetImage",
+                        "ecr:GetDownloadUrlForLayer",
+                        "ecr:DescribeImages",
+                        "ecr:ListImages",
+                    ],
+                    join([repositories.into()]),
+                ),
+            ],
+        }]
+    },
+    health: &["Deployment argocd/image-updater-argocd-image-updater"],
+    ..PLAIN
+};

@@ -1,0 +1,73 @@
+//! AWS Load Balancer Controller, as far as it is needed: the load balancer and its target groups are platctl's, so
+//! it may register targets and nothing else, and has nothing to leave behind.
+
+use serde_json::json;
+
+use crate::component::{Component, PLAIN, Workload, allow};
+use crate::versions::LOAD_BALANCER_CONTROLLER;
+
+const ACCOUNT: &str = "aws-load-balancer-controller";
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "load-balancer-controller",
+    purpose: "Registers the pods of services with their target groups",
+    namespace: "kube-system",
+    wave: -2,
+    chart: Some(LOAD_BALANCER_CONTROLLER),
+    values: |inputs, _| {
+        json!({
+            "clusterName": inputs.cluster,
+            "region": inputs.region,
+            "vpcId": inputs.vpc_id,
+            "replicaCount": 2,
+            "serviceAccount": {"create": true, "name": ACCOUNT},
+            "enableShield": false,
+            "enableWaf": false,
+            "enableWafv2": false,
+            "enableBackendSecurityGroup": false,
+            "enableServiceMutatorWebhook": false,
+            "createIngressClassResource": false,
+            // A new webhook certificate with every sync would never be in sync.
+            "keepTLSSecret": true,
+        })
+    },
+    workloads: |inputs| {
+        let groups = format!(
+            "arn:{}:elasticloadbalancing:{}:{}:targetgroup/{}-*/*",
+            inputs.partition, inputs.region, inputs.account, inputs.stack
+        );
+        vec![Workload {
+            namespace: "kube-system",
+            service_account: ACCOUNT,
+            statements: vec![
+                allow(
+                    &[
+                        "elasticloadbalancing:DescribeTargetGroups",
+                        "elasticloadbalancing:DescribeTargetHealth",
+                        "elasticloadbalancing:DescribeTargetGroupAttributes",
+                        "elasticloadbalancing:DescribeTags",
+                        "elasticloadbalancing:DescribeLoadBalancers",
+                        "elasticloadbalancing:DescribeListeners",
+                        "elasticloadbalancing:DescribeRules",
+                        "ec2:DescribeVpcs",
+                        "ec2:DescribeSubnets",
+                        "ec2:DescribeSecurityGroups",
+                        "ec2:DescribeNetworkInterfaces",
+                        "ec2:DescribeInstances",
+                        "ec2:DescribeAvailabilityZones",
+                        "ec2:DescribeAccountAttributes",
+                        "ec2:DescribeTags",
+                    ],
+                    "*",
+                ),
+                allow(
+                    &["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"],
+                    groups,
+                ),
+            ],
+        }]
+    },
+    finalizers: &["elbv2.k8s.aws/resources"],
+    health: &["Deployment kube-system/aws-load-balancer-controller"],
+    ..PLAIN
+};

@@ -1,0 +1,56 @@
+//! All components. Adding one is its file and one line here.
+
+mod argo_cd;
+mod argo_cd_backup;
+mod argo_rollouts;
+mod cert_manager;
+mod cluster_autoscaler;
+mod eck_operator;
+mod elasticsearch;
+mod external_dns;
+mod fluent_bit;
+mod image_updater;
+mod jaeger;
+mod load_balancer_controller;
+mod metrics_server;
+mod opentelemetry;
+mod prometheus;
+mod sonarqube;
+mod storage;
+mod vault;
+
+use crate::Component;
+
+/// Every component that there is.
+#[must_use]
+pub const fn all() -> &'static [Component] {
+    &[
+        argo_cd::COMPONENT,
+        argo_cd_backup::COMPONENT,
+        argo_rollouts::COMPONENT,
+        cert_manager::COMPONENT,
+        cluster_autoscaler::COMPONENT,
+        eck_operator::COMPONENT,
+        elasticsearch::COMPONENT,
+        external_dns::COMPONENT,
+        fluent_bit::COMPONENT,
+        image_updater::COMPONENT,
+        jaeger::COMPONENT,
+        load_balancer_controller::COMPONENT,
+        metrics_server::COMPONENT,
+        opentelemetry::COMPONENT,
+        prometheus::COMPONENT,
+        sonarqube::COMPONENT,
+        storage::COMPONENT,
+        vault::COMPONENT,
+    ]
+}
+
+/// Disks that claims ask for.
+pub(crate) const STORAGE: &str = "gp3";
+
+/// What volumes of claims leave behind.
+pub(crate) const VOLUMES: crate::Leftover = crate::Leftover {
+    what: "EBS volumes of claims that were not deleted",
+    found_by: "ebs.csi.aws.com/cluster=true and kubernetes.io/cluster/CLUSTER=owned, or ebs.csi.aws.com/cluster-name=CLUSTER",
+};

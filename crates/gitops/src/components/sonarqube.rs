@@ -1,0 +1,46 @@
+//! SonarQube, on the platform's database.
+
+use serde_json::{Value, json};
+
+use super::{STORAGE, VOLUMES};
+use crate::component::{Component, PLAIN, join};
+use crate::versions::SONARQUBE;
+use crate::{Inputs, Settings};
+
+fn values(inputs: &Inputs, _: &Settings) -> Value {
+    let (endpoint, port) = inputs
+        .database
+        .as_ref()
+        .map_or((Value::Null, 5432), |database| (database.endpoint.clone(), database.port));
+    json!({
+        "community": {"enabled": true},
+        "monitoringPasscodeSecretName": "sonarqube-monitoring",
+        "monitoringPasscodeSecretKey": "passcode",
+        "jdbcOverwrite": {
+            "enabled": true,
+            "jdbcUrl": join(["jdbc:postgresql://".into(), endpoint, format!(":{port}/sonarqube?sslmode=require").into()]),
+            "jdbcUsername": "sonarqube",
+            "jdbcSecretName": "sonarqube-database",
+            "jdbcSecretPasswordKey": "password",
+        },
+        "persistence": {"enabled": true, "storageClass": STORAGE, "size": "20Gi"},
+    })
+}
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "sonarqube",
+    purpose: "Looks for defects in the code of services",
+    namespace: "sonarqube",
+    wave: 0,
+    needs: &["storage"],
+    chart: Some(SONARQUBE),
+    values,
+    missing: |inputs, settings| match (&inputs.database, settings.sonarqube) {
+        (None, _) => Some("needs a database: `database:`"),
+        (Some(_), None) => Some("needs a database user, so it is off unless it is asked for"),
+        (Some(_), Some(_)) => None,
+    },
+    leftovers: &[VOLUMES],
+    health: &["StatefulSet sonarqube/sonarqube-sonarqube"],
+    ..PLAIN
+};

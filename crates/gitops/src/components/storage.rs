@@ -1,0 +1,29 @@
+//! The class of disks that all claims use.
+
+use serde_json::json;
+
+use super::STORAGE;
+use crate::component::{Component, PLAIN};
+
+pub(crate) const COMPONENT: Component = Component {
+    name: "storage",
+    purpose: "Encrypted gp3 disks, made in the zone of the pod that needs one",
+    namespace: "kube-system",
+    wave: -3,
+    objects: |_, _| {
+        vec![json!({
+            "apiVersion": "storage.k8s.io/v1",
+            "kind": "StorageClass",
+            "metadata": {
+                "name": STORAGE,
+                "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
+            },
+            "provisioner": "ebs.csi.aws.com",
+            "parameters": {"type": "gp3", "encrypted": "true"},
+            "volumeBindingMode": "WaitForFirstConsumer",
+            "allowVolumeExpansion": true,
+            "reclaimPolicy": "Delete",
+        })]
+    },
+    ..PLAIN
+};

@@ -1,0 +1,90 @@
+//! What components and services are made of.
+
+use serde_json::Value;
+
+/// What is known of the platform around the cluster. A `Value` may be an expression of the engine.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// The stack's name.
+    pub stack: String,
+    /// The region.
+    pub region: String,
+    /// The account's number.
+    pub account: String,
+    /// The partition: `aws`, …
+    pub partition: String,
+    /// The cluster's name.
+    pub cluster: String,
+    /// Its version of Kubernetes: `1.34`.
+    pub version: String,
+    /// The id of its VPC.
+    pub vpc_id: Value,
+    /// The ARNs of its subnets' zones are not needed; the DNS zone is, where there is one.
+    pub zone: Option<Zone>,
+    /// The database, where there is one.
+    pub database: Option<Database>,
+    /// The ARN of the key that unseals Vault.
+    pub vault_key: Value,
+    /// The ARN of the secret that Vault's recovery keys go to.
+    pub vault_secret: Value,
+    /// The name of the bucket that backups go to.
+    pub backup_bucket: Value,
+    /// The ARN of that bucket's key.
+    pub backup_key: Value,
+    /// Where the GitOps repository is cloned from, by HTTPS.
+    pub repository_url: Value,
+    /// The branch that the cluster follows.
+    pub branch: String,
+    /// The services.
+    pub services: Vec<Service>,
+}
+
+/// The public DNS zone.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    /// Its id.
+    pub id: Value,
+    /// Its name.
+    pub domain: String,
+}
+
+/// The database.
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// The host that writes.
+    pub endpoint: Value,
+    /// The port.
+    pub port: u16,
+}
+
+/// A service of the user's.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name; its namespace and its service account have the same one.
+    pub name: String,
+    /// The port that its pods listen on.
+    pub port: u16,
+    /// Where its health is asked for.
+    pub health_path: String,
+    /// How many pods.
+    pub replicas: Replicas,
+    /// Whether a new version stands beside the old one until it is promoted.
+    pub blue_green: bool,
+    /// Where its images are, without a tag.
+    pub image: Value,
+    /// The ARN of its target group, where it is reached from outside.
+    pub target_group: Option<Value>,
+    /// The ARN of the role that its pods take on.
+    pub role: Value,
+}
+
+/// How many pods.
+#[derive(Clone, Copy, Debug)]
+pub struct Replicas {
+    /// The fewest.
+    pub min: u16,
+    /// The most.
+    pub max: u16,
+    /// The average CPU load to keep to, in percent of what the pods ask for.
+    pub cpu: u8,
+}

@@ -1,0 +1,93 @@
+//! The GitOps repository: which files, and where.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use crate::versions::{ARGO_CD, ARGO_CD_SHA256};
+use crate::{Component, Inputs, Settings, Unfit, application, chosen, services};
+
+/// What a file consists of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum File {
+    /// A text.
+    Text(String),
+    /// YAML documents, in which expressions may stand.
+    Yaml(Vec<Value>),
+}
+
+/// All files of the repository, by path.
+///
+/// # Errors
+/// A component that is asked for and cannot be.
+pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, File>, Unfit> {
+    let components = chosen(inputs, settings)?;
+    let mut files = BTreeMap::new();
+    files.insert("README.md".to_owned(), File::Text(readme(inputs, &components)));
+    let cluster = format!("clusters/{}", inputs.stack);
+    let mut put = |path: String, documents: Vec<Value>| files.insert(path, File::Yaml(documents));
+    put(format!("{cluster}/projects.yaml"), application::projects(inputs));
+    put(format!("bootstrap/{}.yaml", inputs.stack), vec![application::root(inputs)]);
+    for component in &components {
+        let one = application::of_component(component, inputs, settings);
+        put(format!("{cluster}/{}.yaml", component.name), vec![one]);
+        let objects = (component.objects)(inputs, settings);
+        if !objects.is_empty() {
+            put_objects(component, objects, &mut put);
+        }
+    }
+    for service in &inputs.services {
+        put(
+            format!("{cluster}/service-{}.yaml", service.name),
+            vec![application::of_service(&service.name, inputs)],
+        );
+        put(
+            format!("services/{}/kustomization.yaml", service.name),
+            vec![services::kustomization(service, inputs)],
+        );
+        for (name, objects) in services::objects(service, inputs) {
+            put(format!("services/{}/{name}", service.name), objects);
+        }
+    }
+    Ok(files)
+}
+
+/// A folder with a Kustomization is built by it; any other one is applied as it is.
+fn put_objects(
+    component: &Component,
+    objects: Vec<Value>,
+    put: &mut impl FnMut(String, Vec<Value>) -> Option<File>,
+) {
+    let name = match objects.first().map(|object| &object["kind"]) {
+        Some(kind) if *kind == json!("Kustomization") => "kustomization.yaml",
+        _ => "objects.yaml",
+    };
+    put(format!("components/{}/objects/{name}", component.name), objects);
+}
+
+fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
+    let mut text = format!(
+        "# What runs in {cluster}\n\nArgo CD makes the cluster what branch `{branch}` of this repository says. Nobody changes the cluster by hand: what differs is put back.\n\n\
+         | folder | |\n| --- | --- |\n| `bootstrap/` | the root Application, applied once |\n| `clusters/{stack}/` | one Application for each component and service |\n| `components/` | objects of components beside their charts |\n| `services/` | the services |\n\n\
+         platctl writes these files from the stack file `{stack}`, and never over a change of yours: where both changed a file, it stops and names it. `.platctl/` is its memory.\n\n\
+         ## Begin\n\nOnce, with access to the cluster:\n\n```console\n$ kubectl create namespace argocd\n$ kubectl apply --server-side -n argocd -f https://raw.githubusercontent.com/argoproj/argo-cd/{version}/manifests/ha/install.yaml\n$ kubectl apply -f bootstrap/{stack}.yaml\n```\n\nThe manifest has the SHA-256 `{digest}`. Argo CD needs a Secret `gitops-repository` in `argocd`, labelled `argocd.argoproj.io/secret-type: repository`, to read this repository.\n\n\
+         ## A new version of a service\n\nA commit on the service's branch is tested, built and pushed by its pipeline, tagged with the commit. Image Updater writes the tag into `services/NAME/.argocd-source-NAME.yaml`; Argo CD puts the new version beside the old one. Look at it through the Service `NAME-preview`, then `kubectl argo rollouts promote NAME -n NAME`, or `abort`.\n\n\
+         ## A new service\n\nAdd it below `services:` in the stack file and run `platctl apply`: repository, pipeline, role, target group and these files come together.\n\n\
+         ## Components\n\n| component | namespace | wave | |\n| --- | --- | --- | --- |\n",
+        cluster = inputs.cluster,
+        branch = inputs.branch,
+        stack = inputs.stack,
+        version = ARGO_CD,
+        digest = ARGO_CD_SHA256,
+    );
+    for component in components {
+        // Writing into a text cannot fail.
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} |",
+            component.name, component.namespace, component.wave, component.purpose
+        );
+    }
+    text
+}

@@ -1,0 +1,163 @@
+//! The `gitops:` block of a stack file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+/// What runs in the cluster. Every component is there unless it is `false`, as far as what it needs is there.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The branch of the GitOps repository that the cluster follows; `main` unless it is said.
+    pub branch: Option<String>,
+    /// Files of the repository that belong to people from now on; platctl does not write them any more.
+    pub keep: Vec<String>,
+    /// Argo Rollouts: blue-green deployments.
+    pub argo_rollouts: Option<bool>,
+    /// Argo CD Image Updater: new images come into the repository by themselves.
+    pub image_updater: Option<bool>,
+    /// AWS Load Balancer Controller: pods become targets of the load balancer.
+    pub load_balancer_controller: Option<bool>,
+    /// Cluster Autoscaler: nodes by need.
+    pub cluster_autoscaler: Option<bool>,
+    /// metrics-server: what autoscaling of pods looks at.
+    pub metrics_server: Option<bool>,
+    /// external-dns: DNS records of what runs in the cluster. Needs a zone.
+    pub external_dns: Option<bool>,
+    /// cert-manager, with Let's Encrypt.
+    pub cert_manager: Option<Switch<CertManager>>,
+    /// Vault: secrets of services.
+    pub vault: Option<Switch<Vault>>,
+    /// Prometheus, Alertmanager and Grafana.
+    pub prometheus: Option<Switch<Prometheus>>,
+    /// Elasticsearch and Kibana, by their operator, and Fluent Bit on every node.
+    pub elastic: Option<Switch<Elastic>>,
+    /// OpenTelemetry collector and Jaeger.
+    pub tracing: Option<bool>,
+    /// SonarQube, on the platform's database. Needs `database:`; off unless it is `true`, for it needs a database
+    /// user that somebody has to make.
+    pub sonarqube: Option<bool>,
+    /// The nightly backup of Argo CD's configuration.
+    pub argo_cd_backup: Option<bool>,
+}
+
+/// On, off, or on with settings.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Switch<T> {
+    /// On or off.
+    On(bool),
+    /// On, and so.
+    With(T),
+}
+
+impl<T> Switch<T> {
+    const fn on(&self) -> bool {
+        !matches!(self, Self::On(false))
+    }
+
+    const fn with(&self) -> Option<&T> {
+        match self {
+            Self::With(settings) => Some(settings),
+            Self::On(_) => None,
+        }
+    }
+}
+
+/// How certificates are got.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertManager {
+    /// Who is told when a certificate is about to end.
+    pub email: Option<String>,
+}
+
+/// How Vault runs.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Vault {
+    /// How many servers: 1, 3 or 5; 3 unless it is said.
+    pub replicas: Option<u8>,
+    /// The size of a server's disk, in GiB; 10 unless it is said.
+    pub disk_gib: Option<u16>,
+}
+
+/// How metrics are kept, and who is told.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Prometheus {
+    /// For how many days metrics are kept; 15 unless it is said.
+    pub retention_days: Option<u16>,
+    /// The size of the disk for them, in GiB; 50 unless it is said.
+    pub disk_gib: Option<u16>,
+    /// Who is told of alerts. What is secret about it is in a Secret of the cluster, named here.
+    pub alerts: AlertReceivers,
+}
+
+/// Who is told of alerts.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlertReceivers {
+    /// A Secret of namespace `monitoring` whose key `url` is Slack's webhook.
+    pub slack_secret: Option<String>,
+    /// The channel of Slack; `#alerts` unless it is said.
+    pub slack_channel: Option<String>,
+    /// A mail address.
+    pub email: Option<String>,
+    /// The mail server, for `email`: `smtp.example.com:587`.
+    pub smtp: Option<String>,
+    /// A Secret of namespace `monitoring` whose key `token` is a Telegram bot's.
+    pub telegram_secret: Option<String>,
+    /// The chat of Telegram.
+    pub telegram_chat: Option<i64>,
+}
+
+/// How logs are kept.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Elastic {
+    /// How many nodes Elasticsearch has; 3 unless it is said.
+    pub nodes: Option<u8>,
+    /// The size of a node's disk, in GiB; 100 unless it is said.
+    pub disk_gib: Option<u16>,
+}
+
+impl Settings {
+    /// Whether a component is asked for: none when nothing is said.
+    pub(crate) fn wish(&self, component: &str) -> Option<bool> {
+        fn on<T>(switch: Option<&Switch<T>>) -> Option<bool> {
+            switch.map(Switch::on)
+        }
+        match component {
+            "argo-rollouts" => self.argo_rollouts,
+            "image-updater" => self.image_updater,
+            "load-balancer-controller" => self.load_balancer_controller,
+            "cluster-autoscaler" => self.cluster_autoscaler,
+            "metrics-server" => self.metrics_server,
+            "external-dns" => self.external_dns,
+            "cert-manager" => on(self.cert_manager.as_ref()),
+            "vault" => on(self.vault.as_ref()),
+            "prometheus" => on(self.prometheus.as_ref()),
+            "eck-operator" | "elasticsearch" | "fluent-bit" => on(self.elastic.as_ref()),
+            "opentelemetry-collector" | "jaeger" => self.tracing,
+            "sonarqube" => self.sonarqube,
+            "argo-cd-backup" => self.argo_cd_backup,
+            _ => None,
+        }
+    }
+
+    pub(crate) fn vault(&self) -> Vault {
+        self.vault.as_ref().and_then(Switch::with).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn prometheus(&self) -> Prometheus {
+        self.prometheus.as_ref().and_then(Switch::with).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn elastic(&self) -> Elastic {
+        self.elastic.as_ref().and_then(Switch::with).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn email(&self) -> Option<String> {
+        self.cert_manager.as_ref().and_then(Switch::with).and_then(|settings| settings.email.clone())
+    }
+}

@@ -1,0 +1,255 @@
+//! What every component, object and policy has to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use insta::assert_snapshot;
+use serde_json::{Value, json};
+
+use crate::{Database, File, Inputs, Replicas, Service, Settings, Zone, all, chosen, files};
+
+fn late(name: &str) -> Value {
+    json!({"$ref": name})
+}
+
+fn service(name: &str, blue_green: bool) -> Service {
+    Service {
+        name: name.into(),
+        port: 8080,
+        health_path: "/healthz".into(),
+        replicas: Replicas { min: 3, max: 12, cpu: 70 },
+        blue_green,
+        image: late(&format!("services.{name}.repository.repository_uri")),
+        target_group: Some(late(&format!("services.{name}.target_group.arn"))),
+        role: late(&format!("services.{name}.role.arn")),
+    }
+}
+
+fn inputs() -> Inputs {
+    Inputs {
+        stack: "prod".into(),
+        region: "eu-west-1".into(),
+        account: "123456789012".into(),
+        partition: "aws".into(),
+        cluster: "prod-cluster".into(),
+        version: "1.34".into(),
+        vpc_id: late("network.vpc.vpc_id"),
+        zone: Some(Zone { id: late("edge.zone.zone_id"), domain: "example.com".into() }),
+        database: Some(Database { endpoint: late("database.cluster.endpoint"), port: 5432 }),
+        vault_key: late("gitops.vault_key.arn"),
+        vault_secret: late("gitops.vault_keys.arn"),
+        backup_bucket: late("gitops.backups.bucket"),
+        backup_key: late("gitops.key.arn"),
+        repository_url: late("delivery.gitops.clone_url_http"),
+        branch: "main".into(),
+        services: vec![service("backend", true), service("frontend", false)],
+    }
+}
+
+fn settings(text: &str) -> Settings {
+    serde_yaml::from_str(text).unwrap()
+}
+
+fn documents(settings: &Settings) -> Vec<(String, Value)> {
+    let files = files(&inputs(), settings).unwrap();
+    let mut documents = Vec::new();
+    for (path, file) in files {
+        if let File::Yaml(many) = file {
+            documents.extend(many.into_iter().map(|one| (path.clone(), one)));
+        }
+    }
+    documents
+}
+
+/// Of each kind that we write: fields that its `spec` (or the object itself, for `.`) must have, and may have.
+const KINDS: &[(&str, &str, &[&str], &[&str])] = &[
+    (
+        "argoproj.io/v1alpha1",
+        "Application",
+        &["project", "destination", "sources"],
+        &["syncPolicy", "ignoreDifferences"],
+    ),
+    (
+        "argoproj.io/v1alpha1",
+        "AppProject",
+        &["destinations", "sourceRepos"],
+        &["description", "clusterResourceWhitelist"],
+    ),
+    (
+        "argoproj.io/v1alpha1",
+        "Rollout",
+        &["selector", "template", "strategy"],
+        &["revisionHistoryLimit", "replicas"],
+    ),
+    (
+        "argocd-image-updater.argoproj.io/v1alpha1",
+        "ImageUpdater",
+        &["applicationRefs"],
+        &["writeBackConfig", "commonUpdateSettings"],
+    ),
+    (
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        &["scaleTargetRef", "maxReplicas"],
+        &["minReplicas", "metrics"],
+    ),
+    (
+        "batch/v1",
+        "CronJob",
+        &["schedule", "jobTemplate"],
+        &["concurrencyPolicy", "successfulJobsHistoryLimit", "failedJobsHistoryLimit"],
+    ),
+    ("batch/v1", "Job", &["template"], &["backoffLimit"]),
+    ("cert-manager.io/v1", "ClusterIssuer", &["acme"], &[]),
+    (
+        "elasticsearch.k8s.elastic.co/v1",
+        "Elasticsearch",
+        &["version", "nodeSets"],
+        &["volumeClaimDeletePolicy"],
+    ),
+    (
+        "elbv2.k8s.aws/v1beta1",
+        "TargetGroupBinding",
+        &["serviceRef", "targetGroupARN"],
+        &["targetType", "vpcID"],
+    ),
+    ("kibana.k8s.elastic.co/v1", "Kibana", &["version", "count", "elasticsearchRef"], &[]),
+    ("kustomize.config.k8s.io/v1beta1", "Kustomization", &[], &["namespace", "resources"]),
+    ("monitoring.coreos.com/v1", "ServiceMonitor", &["selector", "endpoints"], &[]),
+    ("monitoring.coreos.com/v1alpha1", "AlertmanagerConfig", &["route", "receivers"], &[]),
+    ("policy/v1", "PodDisruptionBudget", &["selector"], &["maxUnavailable", "minAvailable"]),
+    ("rbac.authorization.k8s.io/v1", "Role", &["rules"], &[]),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding", &["roleRef", "subjects"], &[]),
+    (
+        "storage.k8s.io/v1",
+        "StorageClass",
+        &["provisioner"],
+        &["parameters", "volumeBindingMode", "allowVolumeExpansion", "reclaimPolicy"],
+    ),
+    ("v1", "Namespace", &[], &[]),
+    ("v1", "Service", &["selector", "ports"], &[]),
+    ("v1", "ServiceAccount", &[], &[]),
+];
+
+fn everything() -> Settings {
+    settings(
+        "sonarqube: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
+         ops@example.com, smtp: 'smtp.example.com:587', telegram_secret: telegram, telegram_chat: 7}}\n",
+    )
+}
+
+#[test]
+fn every_object_has_what_its_kind_needs_and_nothing_that_it_does_not_know() {
+    for (path, object) in documents(&everything()) {
+        let (version, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
+        let known = KINDS.iter().find(|known| (known.0, known.1) == (version, kind));
+        let (_, _, required, allowed) =
+            known.unwrap_or_else(|| panic!("{path}: {version} {kind} is unknown"));
+        let body = object.get("spec").unwrap_or(&object).as_object().unwrap();
+        for field in *required {
+            assert!(body.contains_key(*field), "{path}: {kind} lacks {field}");
+        }
+        for field in body.keys().filter(|field| !["apiVersion", "kind", "metadata"].contains(&field.as_str()))
+        {
+            assert!(
+                required.contains(&field.as_str()) || allowed.contains(&field.as_str()),
+                "{path}: {kind} has {field}"
+            );
+        }
+        if kind != "Kustomization" {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            let sound = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
+            assert!(name.len() <= 63 && name.chars().all(sound), "{path}: {name}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_twice() {
+    let mut seen = BTreeSet::new();
+    for (path, object) in documents(&everything()) {
+        let key = [&object["kind"], &object["metadata"]["namespace"], &object["metadata"]["name"]]
+            .map(Value::to_string);
+        assert!(object["kind"] == "Kustomization" || seen.insert(key.join(" ")), "{path}: {key:?}");
+    }
+}
+
+#[test]
+fn what_is_needed_comes_first() {
+    let components: BTreeMap<&str, &crate::Component> = all().iter().map(|one| (one.name, one)).collect();
+    for component in all() {
+        for need in component.needs {
+            let needed = components.get(need).unwrap_or_else(|| panic!("there is no {need}"));
+            assert!(needed.wave <= component.wave, "{} comes before {need}", component.name);
+        }
+        assert!(!component.purpose.is_empty() && !component.namespace.is_empty(), "{}", component.name);
+    }
+}
+
+#[test]
+fn pods_may_do_what_they_have_to_and_no_more() {
+    for component in all() {
+        for workload in (component.workloads)(&inputs()) {
+            for statement in &workload.statements {
+                let everywhere = statement["Resource"] == "*" && statement.get("Condition").is_none();
+                for action in statement["Action"].as_array().unwrap() {
+                    let (_, verb) = action.as_str().unwrap().split_once(':').unwrap();
+                    assert!(!verb.contains('*'), "{}: {action}", component.name);
+                    let reads = ["Describe", "List", "Get"].iter().any(|reading| verb.starts_with(reading));
+                    assert!(!everywhere || reads, "{}: {action} on everything", component.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn service_accounts_that_get_a_role_exist() {
+    let settings = everything();
+    for component in all() {
+        let values = (component.values)(&inputs(), &settings).to_string();
+        let objects = Value::from((component.objects)(&inputs(), &settings)).to_string();
+        for workload in (component.workloads)(&inputs()) {
+            let name = format!("\"name\":\"{}\"", workload.service_account);
+            assert!(values.contains(&name) || objects.contains(&name), "{}: {name}", component.name);
+        }
+    }
+}
+
+#[test]
+fn a_component_without_what_it_needs_is_refused_when_it_is_asked_for() {
+    let none = Inputs { zone: None, database: None, ..inputs() };
+    let names = |inputs: &Inputs, text: &str| chosen(inputs, &settings(text)).map(|all| all.len());
+    assert!(names(&none, "{}").unwrap() < names(&inputs(), "{}").unwrap());
+    let refused = chosen(&none, &settings("external_dns: true")).unwrap_err();
+    assert_eq!(
+        (refused.component, refused.why.as_str()),
+        ("external-dns", "needs a DNS zone: `edge:` with a domain")
+    );
+    let all: Vec<&str> =
+        chosen(&inputs(), &settings("vault: false")).unwrap().iter().map(|one| one.name).collect();
+    assert!(!all.contains(&"vault") && !all.contains(&"sonarqube") && all.contains(&"external-dns"));
+}
+
+#[test]
+fn secrets_are_only_named() {
+    let text = format!("{:?}", documents(&everything()));
+    assert!(!text.contains("hooks.slack.com") && text.contains("slack"));
+}
+
+#[test]
+fn the_repository_of_prod() {
+    let files = files(&inputs(), &Settings::default()).unwrap();
+    let listing: Vec<&str> = files.keys().map(String::as_str).collect();
+    assert_snapshot!("listing", listing.join("\n"));
+    let File::Text(readme) = &files["README.md"] else { panic!("no text") };
+    assert_snapshot!("readme", readme);
+    let yaml = |path: &str| {
+        let File::Yaml(documents) = &files[path] else { panic!("no YAML") };
+        documents.iter().map(|one| serde_yaml::to_string(one).unwrap()).collect::<Vec<_>>().join("---\n")
+    };
+    assert_snapshot!("vault_application", yaml("clusters/prod/vault.yaml"));
+    assert_snapshot!("root", yaml("bootstrap/prod.yaml"));
+    let of_backend = files.keys().filter(|path| path.starts_with("services/backend/"));
+    let all: Vec<String> = of_backend.map(|path| format!("# {path}\n{}", yaml(path))).collect();
+    assert_snapshot!("backend", all.join("\n"));
+}

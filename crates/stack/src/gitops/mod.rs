@@ -1,0 +1,158 @@
+//! `gitops:`: the GitOps repository's contents, and what the pods of components may do in AWS.
+
+mod workloads;
+
+use platctl_aws::codecommit::files::Files;
+use platctl_aws::codecommit::repository::{self, Repository};
+use platctl_aws::ec2::vpc;
+use platctl_aws::ecr::repository as images;
+use platctl_aws::eks::cluster as eks_cluster;
+use platctl_aws::elbv2::target_group;
+use platctl_aws::iam::role;
+use platctl_aws::kms::key::{self, Key};
+use platctl_aws::rds::db_cluster;
+use platctl_aws::s3::bucket::{self, Bucket};
+use platctl_aws::secretsmanager::secret::{self, Secret};
+use platctl_engine::Handle;
+use platctl_gitops::{File, Inputs, Settings};
+use serde_json::{Map, Value, json};
+
+use crate::common::{Ground, key};
+use crate::declare::{Checked, Declare};
+use crate::{cluster, database, services};
+
+/// What the block is made from.
+pub(crate) struct Base<'a> {
+    pub(crate) ground: &'a Ground,
+    pub(crate) cluster: &'a cluster::Parts,
+    pub(crate) database: Option<&'a database::Parts>,
+    /// The id and the name of the DNS zone.
+    pub(crate) zone: Option<(Value, &'a str)>,
+    pub(crate) services: &'a [services::Parts],
+    /// The repository that the cluster follows.
+    pub(crate) repository: &'a Handle<Repository>,
+}
+
+/// What components keep outside of the cluster.
+struct Keeps {
+    vault_key: Handle<Key>,
+    vault_keys: Handle<Secret>,
+    backups: Handle<Bucket>,
+    key: Handle<Key>,
+}
+
+/// Declares all of the block's resources.
+pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<()> {
+    let keeps = keeps(declare)?;
+    let inputs = inputs(settings, base, &keeps, declare);
+    let unfit = |unfit: platctl_gitops::Unfit| declare.fault(format!("`{}` {}", unfit.component, unfit.why));
+    let chosen = platctl_gitops::chosen(&inputs, settings).map_err(unfit)?;
+    let files = platctl_gitops::files(&inputs, settings).map_err(unfit)?;
+    for component in chosen {
+        for workload in (component.workloads)(&inputs) {
+            workloads::declare(&workload, base.cluster, declare)?;
+        }
+    }
+    let files: Map<String, Value> = files.into_iter().map(|(path, file)| (path, content(file))).collect();
+    declare.make::<Files>(
+        "files",
+        json!({
+            "repository_name": base.repository.json(repository::out::REPOSITORY_NAME),
+            "branch_name": inputs.branch,
+            "files": files,
+            "keep": settings.keep,
+        }),
+    )?;
+    Ok(())
+}
+
+fn content(file: File) -> Value {
+    match file {
+        File::Text(text) => text.into(),
+        File::Yaml(documents) => documents.into(),
+    }
+}
+
+/// Without its key, nobody can read what Vault keeps, backups included.
+fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
+    let vault_key = key("vault", "Unseals Vault: what Vault keeps is lost with it", Vec::new(), declare)?;
+    let key = key("", "Encrypts backups of the cluster's configuration", Vec::new(), declare)?;
+    let vault_keys = declare.make(
+        "vault_keys",
+        json!({
+            "name": declare.name("vault-recovery-keys"),
+            "description": "Recovery keys and first token of Vault, written by Vault's initialisation",
+            "kms_key_id": vault_key.json(key::out::ARN),
+            "recovery_window_in_days": if declare.protects() { 30 } else { 0 },
+        }),
+    )?;
+    let context = declare.context();
+    let name = declare.name(&format!("backups-{}-{}", context.account, context.region));
+    let arn = format!("arn:{}:s3:::{name}", context.partition);
+    let tls_only = json!({"Version": "2012-10-17", "Statement": [{
+        "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }]});
+    let backups = declare.make(
+        "backups",
+        json!({
+            "bucket": name,
+            "versioning": true,
+            "encryption": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.json(key::out::ARN)},
+            "lifecycle_rules": [{
+                "id": "expire", "expiration_days": 90, "noncurrent_version_expiration_days": 30,
+                "abort_incomplete_multipart_upload_days": 1,
+            }],
+            "policy": tls_only,
+            "force_destroy": !declare.protects(),
+        }),
+    )?;
+    Ok(Keeps { vault_key, vault_keys, backups, key })
+}
+
+fn inputs(settings: &Settings, base: &Base<'_>, keeps: &Keeps, declare: &Declare<'_>) -> Inputs {
+    let context = declare.context();
+    Inputs {
+        stack: declare.stack().to_owned(),
+        region: context.region.clone(),
+        account: context.account.clone(),
+        partition: context.partition.clone(),
+        cluster: base.cluster.name.clone(),
+        version: base.cluster.version.clone(),
+        vpc_id: base.ground.vpc.json(vpc::out::VPC_ID),
+        zone: base
+            .zone
+            .as_ref()
+            .map(|(id, domain)| platctl_gitops::Zone { id: id.clone(), domain: (*domain).to_owned() }),
+        database: base.database.map(|database| platctl_gitops::Database {
+            endpoint: database.cluster.json(db_cluster::out::ENDPOINT),
+            port: database.port,
+        }),
+        vault_key: keeps.vault_key.json(key::out::ARN),
+        vault_secret: keeps.vault_keys.json(secret::out::ARN),
+        backup_bucket: keeps.backups.json(bucket::out::BUCKET),
+        backup_key: keeps.key.json(key::out::ARN),
+        repository_url: base.repository.json(repository::out::CLONE_URL_HTTP),
+        branch: settings.branch.clone().unwrap_or_else(|| "main".to_owned()),
+        services: base.services.iter().filter_map(service).collect(),
+    }
+}
+
+/// A service without a role has no cluster to run in.
+fn service(service: &services::Parts) -> Option<platctl_gitops::Service> {
+    Some(platctl_gitops::Service {
+        name: service.name.clone(),
+        port: service.port,
+        health_path: service.health_path.clone(),
+        replicas: service.replicas,
+        blue_green: service.blue_green,
+        image: service.repository.json(images::out::REPOSITORY_URI),
+        target_group: service.target_group.as_ref().map(|group| group.json(target_group::out::ARN)),
+        role: service.role.as_ref()?.json(role::out::ARN),
+    })
+}
+
+/// The cluster's name as a reference, for what has to be made after it.
+fn cluster_name(cluster: &cluster::Parts) -> Value {
+    cluster.cluster.json(eks_cluster::out::NAME)
+}

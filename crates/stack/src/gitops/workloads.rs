@@ -1,0 +1,43 @@
+//! Pods that speak to AWS: one role each, by Pod Identity, for one service account of one namespace.
+
+use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
+use platctl_aws::iam::role;
+use platctl_gitops::Workload;
+use serde_json::{Value, json};
+
+use super::cluster_name;
+use crate::cluster;
+use crate::common::{permit, policy, role as make_role};
+use crate::declare::{Checked, Declare};
+
+/// Whoever has a pod's identity comes with tags that say which cluster and pod it is.
+fn trust(declare: &Declare<'_>) -> Value {
+    policy([json!({
+        "Effect": "Allow",
+        "Principal": {"Service": "pods.eks.amazonaws.com"},
+        "Action": ["sts:AssumeRole", "sts:TagSession"],
+        "Condition": {"StringEquals": {"aws:SourceAccount": declare.context().account}},
+    })])
+}
+
+pub(super) fn declare(
+    workload: &Workload,
+    cluster: &cluster::Parts,
+    declare: &mut Declare<'_>,
+) -> Checked<()> {
+    let name = workload.service_account;
+    let description = format!("Service account {name} of namespace {}", workload.namespace);
+    let trust = trust(declare);
+    let role = make_role(&format!("{name}.role"), &format!("pod-{name}"), &description, trust, declare)?;
+    permit(&format!("{name}.permissions"), &role, workload.statements.clone(), declare)?;
+    declare.make::<PodIdentityAssociation>(
+        &format!("{name}.identity"),
+        json!({
+            "cluster_name": cluster_name(cluster),
+            "namespace": workload.namespace,
+            "service_account": name,
+            "role_arn": role.json(role::out::ARN),
+        }),
+    )?;
+    Ok(())
+}
