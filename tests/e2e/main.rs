@@ -5,6 +5,7 @@
 mod conformance;
 mod crashes;
 mod faults;
+mod gitops;
 mod inventory;
 mod lifecycle;
 mod mistakes;

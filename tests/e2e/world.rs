@@ -194,6 +194,10 @@ impl World {
         client!(self, aws_sdk_route53)
     }
 
+    pub(crate) fn codecommit(&self) -> aws_sdk_codecommit::Client {
+        client!(self, aws_sdk_codecommit)
+    }
+
     pub(crate) fn codepipeline(&self) -> aws_sdk_codepipeline::Client {
         client!(self, aws_sdk_codepipeline)
     }

@@ -19,7 +19,7 @@ pub struct Inputs {
     pub version: String,
     /// The id of its VPC.
     pub vpc_id: Value,
-    /// The ARNs of its subnets' zones are not needed; the DNS zone is, where there is one.
+    /// The public DNS zone, where there is one.
     pub zone: Option<Zone>,
     /// The database, where there is one.
     pub database: Option<Database>,
@@ -33,6 +33,8 @@ pub struct Inputs {
     pub backup_key: Value,
     /// Where the GitOps repository is cloned from, by HTTPS.
     pub repository_url: Value,
+    /// The environment whose images run here: their tags begin with it.
+    pub environment: String,
     /// The branch that the cluster follows.
     pub branch: String,
     /// The services.

@@ -9,6 +9,9 @@ use serde::Deserialize;
 pub struct Settings {
     /// The branch of the GitOps repository that the cluster follows; `main` unless it is said.
     pub branch: Option<String>,
+    /// The environment of `delivery:` whose images run here; the one that is called like the stack unless it is said,
+    /// else `prod`.
+    pub environment: Option<String>,
     /// Files of the repository that belong to people from now on; platctl does not write them any more.
     pub keep: Vec<String>,
     /// Argo Rollouts: blue-green deployments.

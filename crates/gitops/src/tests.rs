@@ -40,6 +40,7 @@ fn inputs() -> Inputs {
         backup_bucket: late("gitops.backups.bucket"),
         backup_key: late("gitops.key.arn"),
         repository_url: late("delivery.gitops.clone_url_http"),
+        environment: "prod".into(),
         branch: "main".into(),
         services: vec![service("backend", true), service("frontend", false)],
     }

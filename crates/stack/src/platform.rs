@@ -157,6 +157,7 @@ impl<'a> Platform<'a> {
             database: made.database.as_ref(),
             zone: made.edge.as_ref().map(|edge| edge.zone.clone()).zip(domain),
             services: &made.services,
+            environments: self.file.delivery.as_ref().map(delivery::Delivery::names).unwrap_or_default(),
             repository,
         };
         gitops::declare(settings, &base, &mut declare)?;

@@ -15,13 +15,15 @@ fn registry(inputs: &Inputs) -> String {
     format!("{}.dkr.ecr.{}.amazonaws.com", inputs.account, inputs.region)
 }
 
-fn application(service: &Service) -> Value {
+/// A pipeline that releases an image to an environment gives it the tag `ENVIRONMENT-COMMIT`.
+fn application(service: &Service, inputs: &Inputs) -> Value {
+    let tags = format!("regexp:^{}-[0-9a-f]{{7,40}}$", inputs.environment);
     json!({
         "namePattern": service.name,
         "images": [{
             "alias": "app",
             "imageName": service.image,
-            "commonUpdateSettings": {"updateStrategy": "newest-build", "allowTags": "regexp:^[0-9a-f]{7,40}$"},
+            "commonUpdateSettings": {"updateStrategy": "newest-build", "allowTags": tags},
             "manifestTargets": {"kustomize": {"name": service.image}},
         }],
     })
@@ -63,7 +65,7 @@ pub(crate) const COMPONENT: Component = Component {
                     // Into a file of its own beside the service's, which platctl does not write.
                     "gitConfig": {"branch": inputs.branch},
                 },
-                "applicationRefs": inputs.services.iter().map(application).collect::<Vec<_>>(),
+                "applicationRefs": inputs.services.iter().map(|service| application(service, inputs)).collect::<Vec<_>>(),
             },
         })]
     },

@@ -129,6 +129,11 @@ impl Delivery {
         self.gitops_repository(&base, declare).map(Some)
     }
 
+    /// The names of the environments.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.environments().into_iter().map(|(name, _)| name).collect()
+    }
+
     /// Whether the code is in CodeCommit.
     pub(crate) const fn in_codecommit(&self) -> bool {
         !matches!(self.source, Source::Elsewhere(_))

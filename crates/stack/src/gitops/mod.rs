@@ -29,6 +29,8 @@ pub(crate) struct Base<'a> {
     /// The id and the name of the DNS zone.
     pub(crate) zone: Option<(Value, &'a str)>,
     pub(crate) services: &'a [services::Parts],
+    /// The environments that pipelines release to.
+    pub(crate) environments: Vec<String>,
     /// The repository that the cluster follows.
     pub(crate) repository: &'a Handle<Repository>,
 }
@@ -44,7 +46,8 @@ struct Keeps {
 /// Declares all of the block's resources.
 pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<()> {
     let keeps = keeps(declare)?;
-    let inputs = inputs(settings, base, &keeps, declare);
+    let environment = environment(settings, base, declare)?;
+    let inputs = inputs(settings, base, &keeps, environment, declare);
     let unfit = |unfit: platctl_gitops::Unfit| declare.fault(format!("`{}` {}", unfit.component, unfit.why));
     let chosen = platctl_gitops::chosen(&inputs, settings).map_err(unfit)?;
     let files = platctl_gitops::files(&inputs, settings).map_err(unfit)?;
@@ -110,7 +113,28 @@ fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
     Ok(Keeps { vault_key, vault_keys, backups, key })
 }
 
-fn inputs(settings: &Settings, base: &Base<'_>, keeps: &Keeps, declare: &Declare<'_>) -> Inputs {
+/// Whose images run here.
+fn environment(settings: &Settings, base: &Base<'_>, declare: &Declare<'_>) -> Checked<String> {
+    let known = &base.environments;
+    if let Some(wanted) = &settings.environment {
+        if known.contains(wanted) {
+            return Ok(wanted.clone());
+        }
+        return Err(
+            declare.fault(format!("there is no environment `{wanted}`: delivery has {}", known.join(", ")))
+        );
+    }
+    let found = [declare.stack(), "prod"].into_iter().find(|name| known.iter().any(|one| one == name));
+    Ok(found.map_or_else(|| known.last().cloned().unwrap_or_default(), ToOwned::to_owned))
+}
+
+fn inputs(
+    settings: &Settings,
+    base: &Base<'_>,
+    keeps: &Keeps,
+    environment: String,
+    declare: &Declare<'_>,
+) -> Inputs {
     let context = declare.context();
     Inputs {
         stack: declare.stack().to_owned(),
@@ -133,6 +157,7 @@ fn inputs(settings: &Settings, base: &Base<'_>, keeps: &Keeps, declare: &Declare
         backup_bucket: keeps.backups.json(bucket::out::BUCKET),
         backup_key: keeps.key.json(key::out::ARN),
         repository_url: base.repository.json(repository::out::CLONE_URL_HTTP),
+        environment,
         branch: settings.branch.clone().unwrap_or_else(|| "main".to_owned()),
         services: base.services.iter().filter_map(service).collect(),
     }
