@@ -1,7 +1,12 @@
 //! The `gitops:` block of a stack file.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 /// What runs in the cluster. Every component is there unless it is `false`, as far as what it needs is there.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -44,13 +49,38 @@ pub struct Settings {
 }
 
 /// On, off, or on with settings.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(untagged)]
 pub enum Switch<T> {
     /// On or off.
     On(bool),
     /// On, and so.
     With(T),
+}
+
+/// Reads the map as what it is, so that a mistake in it is told where it is.
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Switch<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(SwitchVisitor(PhantomData))
+    }
+}
+
+struct SwitchVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SwitchVisitor<T> {
+    type Value = Switch<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("true, false, or settings")
+    }
+
+    fn visit_bool<E>(self, on: bool) -> Result<Self::Value, E> {
+        Ok(Switch::On(on))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Switch::With)
+    }
 }
 
 impl<T> Switch<T> {

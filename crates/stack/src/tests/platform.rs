@@ -63,3 +63,18 @@ fn services_and_delivery() {
     );
     insta::assert_snapshot!("bad_address", of("alerts: {email: ops}"));
 }
+
+#[test]
+fn gitops() {
+    insta::assert_snapshot!("gitops_without_cluster", of("gitops: {}"));
+    insta::assert_snapshot!("gitops_without_repository", of("cluster: {}\ngitops: {}"));
+    let whole = "cluster: {}\nservices: {one: {port: 80}}\ndelivery: {}\n";
+    insta::assert_snapshot!("gitops_of_no_environment", of(&format!("{whole}gitops: {{environment: qa}}")));
+    insta::assert_snapshot!("gitops_without_zone", of(&format!("{whole}gitops: {{external_dns: true}}")));
+    insta::assert_snapshot!(
+        "gitops_with_slips",
+        of(&format!(
+            "{whole}gitops: {{elastic: {{nodes: three}}, vault: {{replica: 3}}, prometheus: often}}"
+        ))
+    );
+}
