@@ -50,6 +50,12 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
     let inputs = inputs(settings, base, &keeps, environment, declare);
     let unfit = |unfit: platctl_gitops::Unfit| declare.fault(format!("`{}` {}", unfit.component, unfit.why));
     let chosen = platctl_gitops::chosen(&inputs, settings).map_err(unfit)?;
+    let theirs = |name: &str| chosen.iter().any(|one| one.namespace == name || one.name == name);
+    if let Some(service) = inputs.services.iter().find(|service| theirs(&service.name)) {
+        let message =
+            format!("the service `{0}` would be in the way of the platform's own `{0}`", service.name);
+        return Err(declare.fault(message));
+    }
     let files = platctl_gitops::files(&inputs, settings).map_err(unfit)?;
     for component in chosen {
         for workload in (component.workloads)(&inputs) {

@@ -70,6 +70,8 @@ fn gitops() {
     insta::assert_snapshot!("gitops_without_repository", of("cluster: {}\ngitops: {}"));
     let whole = "cluster: {}\nservices: {one: {port: 80}}\ndelivery: {}\n";
     insta::assert_snapshot!("gitops_of_no_environment", of(&format!("{whole}gitops: {{environment: qa}}")));
+    let taken = "cluster: {}\nservices: {vault: {port: 80}}\ndelivery: {}\ngitops: {}";
+    insta::assert_snapshot!("gitops_beside_a_service_of_its_name", of(taken));
     insta::assert_snapshot!("gitops_without_zone", of(&format!("{whole}gitops: {{external_dns: true}}")));
     insta::assert_snapshot!(
         "gitops_with_slips",
