@@ -13,10 +13,12 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
+use platctl_kubernetes::Clusters;
 
 use crate::budget::Budgets;
 use crate::dns::Dns;
 use crate::errors::cloud_error;
+use crate::reach;
 use crate::registry;
 use crate::transport::{Calls, Meter, Metered};
 use crate::{Cloud, ec2};
@@ -34,6 +36,10 @@ pub struct Options {
     pub credentials: Option<(String, String)>,
     /// Whether to keep to AWS's request budgets.
     pub budgets: bool,
+    /// How clusters are reached.
+    pub reach: reach::Settings,
+    /// Whether the endpoint is the emulator's.
+    pub emulator: bool,
 }
 
 /// Who the credentials belong to.
@@ -74,7 +80,10 @@ pub struct Aws {
     identity: Identity,
     region: String,
     clouds: Mutex<HashMap<String, Arc<Cloud>>>,
+    clusters: Mutex<HashMap<String, Arc<Clusters>>>,
     dns: Dns,
+    reach: reach::Settings,
+    emulator: bool,
 }
 
 /// Connects, and asks whose credentials these are.
@@ -88,7 +97,17 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     let region = config.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?;
     let identity = who(&config, &meter).await?;
     let dns = if options.endpoint_url.is_some() { Dns::none() } else { Dns::public() };
-    Ok(Aws { config, meter, identity, region, clouds: Mutex::default(), dns })
+    Ok(Aws {
+        config,
+        meter,
+        identity,
+        region,
+        clouds: Mutex::default(),
+        clusters: Mutex::default(),
+        dns,
+        reach: options.reach,
+        emulator: options.emulator,
+    })
 }
 
 async fn load(options: &Options, meter: &Meter) -> SdkConfig {
@@ -153,7 +172,17 @@ impl Aws {
         let identity =
             Identity { account: "000000000000".into(), partition: "aws".into(), arn: String::new() };
         let region = region.to_owned();
-        Self { config, meter: Meter::new(None), identity, region, clouds: Mutex::default(), dns: Dns::none() }
+        Self {
+            config,
+            meter: Meter::new(None),
+            identity,
+            region,
+            clouds: Mutex::default(),
+            clusters: Mutex::default(),
+            dns: Dns::none(),
+            reach: reach::Settings::default(),
+            emulator: false,
+        }
     }
 
     /// Who the credentials belong to.
@@ -195,6 +224,23 @@ impl Aws {
     pub fn cloud(&self, region: &str) -> Arc<Cloud> {
         let mut clouds = self.clouds.lock().unwrap_or_else(PoisonError::into_inner);
         clouds.entry(region.to_owned()).or_insert_with(|| Arc::new(self.clients(region))).clone()
+    }
+
+    /// The clusters of a region.
+    #[must_use]
+    pub fn clusters(&self, region: &str) -> Arc<Clusters> {
+        let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Clusters::new(Arc::new(self.reach(region))));
+        clusters.entry(region.to_owned()).or_insert_with(new).clone()
+    }
+
+    fn reach(&self, region: &str) -> reach::Reach {
+        reach::Reach {
+            cloud: self.cloud(region),
+            settings: self.reach.clone(),
+            credentials: self.config.credentials_provider(),
+            emulator: self.config.endpoint_url().filter(|_| self.emulator).map(ToOwned::to_owned),
+        }
     }
 
     fn clients(&self, region: &str) -> Cloud {
@@ -257,7 +303,7 @@ impl Aws {
 
 impl Catalog for Aws {
     fn bind(&self, kind: &str, scope: &str) -> Option<Arc<dyn AnyKind>> {
-        registry::bind(kind, self.cloud(scope))
+        registry::bind(kind, self.cloud(scope), || self.clusters(scope))
     }
 
     fn names(&self) -> Vec<&'static str> {

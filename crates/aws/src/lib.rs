@@ -28,6 +28,7 @@ pub mod logs;
 mod merge;
 pub mod policy;
 pub mod rds;
+pub mod reach;
 pub mod registry;
 pub mod route53;
 pub mod s3;

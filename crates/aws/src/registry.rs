@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use platctl_engine::{AnyKind, Bound, Facts, Kind};
 
+use platctl_kubernetes::{Clusters, Objects};
+
 use crate::Cloud;
 
 /// A kind as the conformance tests take it.
@@ -17,11 +19,27 @@ pub struct Sample {
     pub variations: Vec<(&'static str, serde_json::Value)>,
 }
 
+fn sample<K: Kind>() -> Sample {
+    Sample {
+        facts: Facts::of::<K>(),
+        example: serde_json::to_value(K::example()).unwrap_or_default(),
+        variations: K::variations(),
+    }
+}
+
 macro_rules! kinds {
     ($($kind:path),* $(,)?) => {
-        /// The kind of this name, bound to the clients of a region; none when there is no such kind.
+        /// The kind of this name, bound to the clients of a region, or to its clusters; none when there is no such
+        /// kind.
         #[must_use]
-        pub fn bind(name: &str, cloud: Arc<Cloud>) -> Option<Arc<dyn AnyKind>> {
+        pub fn bind(
+            name: &str,
+            cloud: Arc<Cloud>,
+            clusters: impl FnOnce() -> Arc<Clusters>,
+        ) -> Option<Arc<dyn AnyKind>> {
+            if name == Objects::NAME {
+                return Some(Arc::new(Bound::<Objects>::new(clusters())));
+            }
             $(if name == <$kind as Kind>::NAME {
                 return Some(Arc::new(Bound::<$kind>::new(cloud)));
             })*
@@ -31,17 +49,13 @@ macro_rules! kinds {
         /// What every kind states about itself.
         #[must_use]
         pub fn facts() -> Vec<Facts> {
-            vec![$(Facts::of::<$kind>()),*]
+            vec![$(Facts::of::<$kind>(),)* Facts::of::<Objects>()]
         }
 
         /// Of every kind a typical spec, and other values that its fields can have.
         #[must_use]
         pub fn samples() -> Vec<Sample> {
-            vec![$(Sample {
-                facts: Facts::of::<$kind>(),
-                example: serde_json::to_value(<$kind as Kind>::example()).unwrap_or_default(),
-                variations: <$kind as Kind>::variations(),
-            }),*]
+            vec![$(sample::<$kind>(),)* sample::<Objects>()]
         }
     };
 }
@@ -98,6 +112,9 @@ kinds! {
     crate::iam::role::Role,
     crate::iam::role_policy::RolePolicy,
     crate::iam::service_linked_role::ServiceLinkedRole,
+    crate::iam::service_specific_credential::ServiceSpecificCredential,
+    crate::iam::user::User,
+    crate::iam::user_policy::UserPolicy,
     crate::kms::alias::Alias,
     crate::kms::key::Key,
     crate::logs::log_group::LogGroup,
@@ -126,7 +143,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn bound(name: &str) -> Arc<dyn AnyKind> {
-        bind(name, Arc::new(crate::cloud::tests::cloud())).unwrap()
+        let clusters = || crate::connect::Aws::offline("eu-west-1").clusters("eu-west-1");
+        bind(name, Arc::new(crate::cloud::tests::cloud()), clusters).unwrap()
     }
 
     #[test]

@@ -20,10 +20,12 @@ const LAYER: &[(&str, &str)] = layer![
     "answers.py",
     "app.py",
     "backends.py",
+    "builds.py",
     "calls.py",
     "cbor.py",
     "control.py",
     "faults.py",
+    "kubernetes.py",
     "patches/__init__.py",
     "patches/acm.py",
     "patches/ec2.py",
@@ -35,6 +37,7 @@ const LAYER: &[(&str, &str)] = layer![
     "patches/sns.py",
     "patches/wrap.py",
     "profile.py",
+    "stand_in.yaml",
     "recording.py",
     "rules/__init__.py",
     "rules/acm.py",
@@ -54,6 +57,7 @@ const LAYER: &[(&str, &str)] = layer![
     "rules/eks_access.py",
     "rules/eks_nodes.py",
     "rules/endpoints.py",
+    "rules/git_credentials.py",
     "rules/global_clusters.py",
     "rules/health_checks.py",
     "rules/iam.py",
@@ -134,7 +138,7 @@ mod tests {
         for folder in [root.to_owned(), root.join("rules"), root.join("patches")] {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.extension().is_some_and(|extension| extension == "py") {
+                if path.extension().is_some_and(|extension| extension == "py" || extension == "yaml") {
                     found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
                 }
             }

@@ -48,6 +48,7 @@ pub struct Facts {
     pub identity: Identity,
     pub tagged: bool,
     pub holds_data: bool,
+    pub inside: Option<&'static str>,
     pub permissions: Permissions,
     pub timing: Timing,
 }
@@ -70,6 +71,7 @@ impl Facts {
             identity: K::IDENTITY,
             tagged: K::TAGGED,
             holds_data: K::HOLDS_DATA,
+            inside: K::INSIDE,
             permissions: K::PERMISSIONS,
             timing: K::TIMING,
         }

@@ -211,6 +211,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const TAGGED: bool = true;
     /// Whether it holds data that is gone for good with it: never replaced or destroyed under `protect`.
     const HOLDS_DATA: bool = false;
+    /// The kind inside which objects of this kind live: they go with it, without a call of their own, and may be
+    /// out of reach where it cannot be entered from. They then count as they were last applied.
+    const INSIDE: Option<&'static str> = None;
     /// The permissions of each verb.
     const PERMISSIONS: Permissions;
     /// Usual durations and the limit.

@@ -11,7 +11,10 @@ use crate::plan::Refusal;
 use crate::resolve::{Board, is_known, resolve};
 use crate::retry::{Patience, read_may_recover, retry};
 use crate::state::{Record, State};
-use crate::{Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, CloudResult, Id, Identity, Owner};
+use crate::{
+    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Class, CloudError, CloudResult, Id, Identity,
+    Owner, Phase,
+};
 
 /// What was seen of a stack.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +23,8 @@ pub struct Observed {
     objects: HashMap<(String, String, Id), AnyLive>,
     /// Objects that state has no id for: made by a run that was cut off, or left by a lost state.
     pub found: BTreeMap<Address, Candidate>,
+    /// What could not be looked at, and why. It counts as it was last applied.
+    pub unseen: BTreeMap<Address, String>,
     /// What was found and cannot be used.
     pub refusals: Vec<Refusal>,
 }
@@ -65,21 +70,35 @@ pub async fn observe(state: &State, graph: Option<&Graph>, catalog: &dyn Catalog
         let place = (record.kind.clone(), record.scope.clone());
         ids.entry(place).or_default().extend(objects.map(|object| object.id.clone()));
     }
-    describe(ids, catalog, &mut observed).await?;
+    describe(ids, state, catalog, &mut observed).await?;
     look_for_nameless(state, graph, catalog, &mut observed).await?;
     Ok(observed)
 }
 
 async fn describe(
     ids: BTreeMap<Place, Vec<Id>>,
+    state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
 ) -> CloudResult<()> {
     let reads = ids.into_iter().filter(|(_, ids)| !ids.is_empty()).filter_map(|(place, ids)| {
         let kind = catalog.bind(&place.0, &place.1)?;
-        Some(async move { Ok((describe_all(&kind, &ids).await?, place, ids)) })
+        Some(async move {
+            let found = match describe_all(&kind, &ids).await {
+                Err(error) if is_out_of_reach(&kind, &error) => Err(error),
+                other => Ok(other?),
+            };
+            Ok((found, place, ids))
+        })
     });
     for (found, (kind, scope), ids) in try_join_all(reads).await? {
+        let found = match found {
+            Ok(found) => found,
+            Err(error) => {
+                as_recorded(state, &kind, &error, observed);
+                continue;
+            }
+        };
         for (id, live) in ids.into_iter().zip(found) {
             if let Some(live) = live {
                 observed.objects.insert((kind.clone(), scope.clone(), id), live);
@@ -87,6 +106,34 @@ async fn describe(
         }
     }
     Ok(())
+}
+
+/// Whether what was asked for lives inside of something that cannot be entered from here.
+fn is_out_of_reach(kind: &Arc<dyn AnyKind>, error: &CloudError) -> bool {
+    error.class == Class::Unreachable && kind.facts().inside.is_some()
+}
+
+/// What is out of reach counts as it was last applied.
+fn as_recorded(state: &State, kind: &str, error: &CloudError, observed: &mut Observed) {
+    for (address, record) in state.resources.iter().filter(|(_, record)| record.kind == kind) {
+        observed.unseen.insert(address.clone(), error.to_string());
+        for object in record.object.iter().chain(&record.deposed) {
+            let owner = Owner {
+                stack: state.stack.clone(),
+                address: address.to_string(),
+                generation: object.generation,
+            };
+            let live = AnyLive {
+                id: object.id.clone(),
+                spec: object.spec.clone(),
+                outputs: object.outputs.clone(),
+                owner: Some(owner),
+                phase: Phase::Ready,
+            };
+            let place = (record.kind.clone(), record.scope.clone(), object.id.clone());
+            observed.objects.insert(place, live);
+        }
+    }
 }
 
 /// One describe, patient with throttling and lost answers.
@@ -152,7 +199,11 @@ async fn look(
         let kind = catalog.bind(&place.0, &place.1)?;
         Some(async move {
             let wanted: Vec<AnyWanted> = nameless.iter().map(|n| n.wanted.clone()).collect();
-            Ok((find_all(&kind, &wanted).await?, nameless, kind))
+            let found = match find_all(&kind, &wanted).await {
+                Err(error) if is_out_of_reach(&kind, &error) => vec![Vec::new(); wanted.len()],
+                other => other?,
+            };
+            Ok((found, nameless, kind))
         })
     });
     let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
@@ -180,7 +231,7 @@ async fn look(
             }
         }
     }
-    describe(ids, catalog, observed).await
+    describe(ids, state, catalog, observed).await
 }
 
 fn known_ids(record: Option<&Record>) -> HashSet<Id> {

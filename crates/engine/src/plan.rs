@@ -119,6 +119,9 @@ pub struct Step {
     /// Whether it is in order but not ready yet, so that the run waits for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settling: bool,
+    /// Why it could not be looked at: it counts as it was last applied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
 }
 
 impl Step {

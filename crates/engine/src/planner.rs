@@ -128,6 +128,7 @@ fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Rea
         id: recorded.or(found),
         deposed: record.deposed.iter().map(|object| object.id.clone()).chain(beside).collect(),
         settling: false,
+        unseen: observed.unseen.get(address).cloned(),
     }
 }
 
@@ -198,6 +199,7 @@ impl Planner<'_> {
             id: None,
             deposed: Vec::new(),
             settling: false,
+            unseen: self.observed.unseen.get(&entry.node.address).cloned(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! (`{"$ref": "network.vpc.vpc_id"}`); whoever writes the files resolves them.
 
 mod application;
+pub mod bootstrap;
 pub mod component;
 mod components;
 mod inputs;
@@ -20,7 +21,9 @@ pub use component::{Component, Leftover, Workload};
 pub use components::all;
 pub use inputs::{Database, Inputs, Replicas, Service, Zone};
 pub use repository::{File, files};
-pub use settings::{AlertReceivers, CertManager, Elastic, Prometheus, Settings, Switch, Vault};
+pub use settings::{
+    AlertReceivers, CertManager, Elastic, ManifestSource, Prometheus, Settings, Switch, Vault,
+};
 
 /// The components that a platform gets, in the order of their waves.
 ///

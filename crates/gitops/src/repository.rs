@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::versions::{ARGO_CD, ARGO_CD_SHA256};
-use crate::{Component, Inputs, Settings, Unfit, application, chosen, services};
+use crate::{Component, Inputs, Settings, Unfit, application, bootstrap, chosen, services};
 
 /// What a file consists of.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +26,7 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
     files.insert("README.md".to_owned(), File::Text(readme(inputs, &components)));
     let cluster = format!("clusters/{}", inputs.stack);
     let mut put = |path: String, documents: Vec<Value>| files.insert(path, File::Yaml(documents));
-    put(format!("{cluster}/projects.yaml"), application::projects(inputs));
-    put(format!("bootstrap/{}.yaml", inputs.stack), vec![application::root(inputs)]);
+    put(format!("bootstrap/{}.yaml", inputs.stack), bootstrap::root(inputs));
     for component in &components {
         let one = application::of_component(component, inputs, settings);
         put(format!("{cluster}/{}.yaml", component.name), vec![one]);
@@ -69,17 +67,16 @@ fn put_objects(
 fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
     let mut text = format!(
         "# What runs in {cluster}\n\nArgo CD makes the cluster what branch `{branch}` of this repository says. Nobody changes the cluster by hand: what differs is put back.\n\n\
-         | folder | |\n| --- | --- |\n| `bootstrap/` | the root Application, applied once |\n| `clusters/{stack}/` | one Application for each component and service |\n| `components/` | objects of components beside their charts |\n| `services/` | the services |\n\n\
+         | folder | |\n| --- | --- |\n| `bootstrap/` | projects and the root Application, which platctl applies |\n| `clusters/{stack}/` | one Application for each component and service |\n| `components/` | objects of components beside their charts |\n| `services/` | the services |\n\n\
          platctl writes these files from the stack file `{stack}`, and never over a change of yours: where both changed a file, it stops and names it. `.platctl/` is its memory.\n\n\
-         ## Begin\n\nOnce, with access to the cluster:\n\n```console\n$ kubectl create namespace argocd\n$ kubectl apply --server-side -n argocd -f https://raw.githubusercontent.com/argoproj/argo-cd/{version}/manifests/ha/install.yaml\n$ kubectl apply -f bootstrap/{stack}.yaml\n```\n\nThe manifest has the SHA-256 `{digest}`. Argo CD needs a Secret `gitops-repository` in `argocd`, labelled `argocd.argoproj.io/secret-type: repository`, to read this repository.\n\n\
+         ## How it begins\n\n`platctl apply` puts Argo CD into the cluster, with the Secret `{secret}` by which it reads this repository, and `bootstrap/{stack}.yaml`, which is its way in here. After that Argo CD keeps everything, itself included.\n\n\
          ## A new version of a service\n\nA commit on the service's branch is tested, built and pushed by its pipeline, tagged with the commit. Image Updater writes the tag into `services/NAME/.argocd-source-NAME.yaml`; Argo CD puts the new version beside the old one. Look at it through the Service `NAME-preview`, then `kubectl argo rollouts promote NAME -n NAME`, or `abort`.\n\n\
          ## A new service\n\nAdd it below `services:` in the stack file and run `platctl apply`: repository, pipeline, role, target group and these files come together.\n\n\
          ## Components\n\n| component | namespace | wave | |\n| --- | --- | --- | --- |\n",
         cluster = inputs.cluster,
         branch = inputs.branch,
         stack = inputs.stack,
-        version = ARGO_CD,
-        digest = ARGO_CD_SHA256,
+        secret = bootstrap::REPOSITORY_SECRET,
     );
     for component in components {
         // Writing into a text cannot fail.

@@ -19,6 +19,10 @@ pub struct Settings {
     pub environment: Option<String>,
     /// Files of the repository that belong to people from now on; platctl does not write them any more.
     pub keep: Vec<String>,
+    /// Whether platctl puts Argo CD into the cluster and shows it the repository. It does unless this is `false`.
+    pub bootstrap: Option<bool>,
+    /// Argo CD's manifest, where the one at GitHub cannot be had or is not wanted.
+    pub manifest: Option<ManifestSource>,
     /// Argo Rollouts: blue-green deployments.
     pub argo_rollouts: Option<bool>,
     /// Argo CD Image Updater: new images come into the repository by themselves.
@@ -46,6 +50,16 @@ pub struct Settings {
     pub sonarqube: Option<bool>,
     /// The nightly backup of Argo CD's configuration.
     pub argo_cd_backup: Option<bool>,
+}
+
+/// A manifest that is kept elsewhere.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestSource {
+    /// Where: `https://…`, `s3://BUCKET/KEY`, or the path of a file.
+    pub url: String,
+    /// The SHA-256 of what is there, in hexadecimal.
+    pub sha256: String,
 }
 
 /// On, off, or on with settings.

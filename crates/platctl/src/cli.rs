@@ -42,6 +42,19 @@ pub(crate) struct Global {
     /// Use a local AWS instead of the real one; it is installed and started when needed
     #[arg(long, global = true, env = "PLATCTL_EMULATOR", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) emulator: bool,
+    /// The way to the cluster's API server
+    #[arg(
+        long,
+        global = true,
+        env = "PLATCTL_CLUSTER_ACCESS",
+        value_enum,
+        value_name = "WAY",
+        default_value_t
+    )]
+    pub(crate) cluster_access: ClusterAccess,
+    /// What the runner runs: platctl for Linux on x86-64; this very program unless it is said
+    #[arg(long, global = true, env = "PLATCTL_RUNNER_PROGRAM", value_name = "FILE")]
+    pub(crate) runner_program: Option<PathBuf>,
     /// How many changing calls may be under way at once
     #[arg(long, global = true, env = "PLATCTL_PARALLELISM", value_name = "N", default_value_t = 64)]
     pub(crate) parallelism: usize,
@@ -57,6 +70,20 @@ pub(crate) struct Global {
     /// Say more on stderr; twice for the SDK's own log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+}
+
+/// The way to a cluster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ClusterAccess {
+    /// Straight where its endpoint is public, else by the runner
+    #[default]
+    Auto,
+    /// Straight: from within the VPC, or through a VPN
+    Direct,
+    /// Over one of its nodes, by AWS's Session Manager plugin
+    Tunnel,
+    /// By a build in its private subnets
+    Runner,
 }
 
 /// Consent in advance, and what it covers.
@@ -136,6 +163,16 @@ pub(crate) enum Command {
         consent: Consent,
         #[command(flatten)]
         part: Part,
+    },
+    /// Do a task next to a cluster; what builds of the runner call
+    #[command(hide = true)]
+    Runner {
+        /// The bucket of the runner
+        #[arg(long)]
+        bucket: String,
+        /// The key of the task
+        #[arg(long)]
+        task: String,
     },
     /// Show how live AWS differs from what was last applied; changes nothing
     Drift {

@@ -12,7 +12,7 @@ use platctl_engine::state::{State, Store};
 use platctl_engine::{Address, Catalog};
 use platctl_stack::{Context, Overrides, Stack};
 
-use crate::cli::Global;
+use crate::cli::{ClusterAccess, Global};
 use crate::error::CliError;
 use crate::render::error_line;
 
@@ -65,6 +65,8 @@ impl Site {
             endpoint_url: global.endpoint_url.clone(),
             credentials: None,
             budgets: true,
+            reach: reach(global),
+            emulator: false,
         };
         if global.emulator {
             let running = start_emulator()?;
@@ -74,6 +76,8 @@ impl Site {
             connection.credentials = Some(("emulator".into(), "emulator".into()));
             connection.budgets = false;
             connection.profile = None;
+            connection.emulator = true;
+            connection.reach.program = connection.reach.program.or_else(this_program);
         }
         let aws = Arc::new(platctl_aws::connect(connection).await?);
         let region = aws.region().to_owned();
@@ -116,6 +120,24 @@ impl Site {
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
         self.aws.clone()
     }
+}
+
+fn reach(global: &Global) -> platctl_aws::reach::Settings {
+    use platctl_aws::reach::{Path, Program, Settings};
+    let path = match global.cluster_access {
+        ClusterAccess::Auto => Path::Auto,
+        ClusterAccess::Direct => Path::Direct,
+        ClusterAccess::Tunnel => Path::Tunnel,
+        ClusterAccess::Runner => Path::Runner,
+    };
+    Settings { path, program: global.runner_program.clone().map(Program::File) }
+}
+
+/// What the emulator's builds run: this program where it lies, for it need not come from elsewhere.
+fn this_program() -> Option<platctl_aws::reach::Program> {
+    let here = std::env::current_exe().ok()?;
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", here.to_str()?.replace('\'', "'\\''"));
+    Some(platctl_aws::reach::Program::Bytes(script.into_bytes()))
 }
 
 /// Starts the emulator unless it runs.

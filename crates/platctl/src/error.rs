@@ -21,6 +21,8 @@ pub(crate) enum CliError {
     State(#[from] StateError),
     #[error("cannot read what exists: {0}")]
     Cloud(#[from] CloudError),
+    #[error("the task failed: {0}")]
+    Runner(CloudError),
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error("the plan is refused")]

@@ -1,5 +1,7 @@
 //! `codebuild.Project`
 
+use std::collections::BTreeSet;
+
 use aws_sdk_codebuild::types::{Project as Described, Tag};
 use futures::future::try_join_all;
 use platctl_engine::{
@@ -14,7 +16,7 @@ use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, split};
-use crate::types::Arn;
+use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId};
 
 /// BatchGetProjects takes this many names.
 const AT_ONCE: usize = 100;
@@ -97,6 +99,18 @@ pub struct Logs<S: Stage = Resolved> {
     pub stream_name: Option<String>,
 }
 
+/// The network that builds run in.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Vpc<S: Stage = Resolved> {
+    /// The VPC.
+    pub vpc_id: S::In<VpcId>,
+    /// Private subnets that lead to the internet by a NAT gateway.
+    pub subnets: S::In<BTreeSet<SubnetId>>,
+    /// Security groups.
+    pub security_group_ids: S::In<BTreeSet<SecurityGroupId>>,
+}
+
 /// What a project is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "")]
@@ -120,6 +134,9 @@ pub struct Spec<S: Stage = Resolved> {
     /// When a build is given up, in minutes; 60 unless it is said.
     #[serde(default = "hour")]
     pub timeout_in_minutes: i32,
+    /// The network that builds run in; CodeBuild's own unless it is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vpc: Option<Vpc<S>>,
     /// Where logs go; to a group of the project's own name unless it is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<Logs<S>>,
@@ -155,6 +172,7 @@ fn live(project: &Described) -> Option<Live<Project>> {
         service_role: project.service_role().unwrap_or_default().into(),
         encryption_key: project.encryption_key().map(Arn::from),
         timeout_in_minutes: project.timeout_in_minutes().unwrap_or(hour()),
+        vpc: parts::vpc(project),
         logs: parts::logs(project),
         tags,
     };
@@ -216,6 +234,7 @@ impl Kind for Project {
                 "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
             ),
             timeout_in_minutes: 30,
+            vpc: None,
             logs: Some(Logs { group_name: "/example/builds".into(), stream_name: Some("build".into()) }),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
@@ -283,6 +302,7 @@ impl Kind for Project {
             .service_role(spec.service_role.as_str())
             .set_encryption_key(spec.encryption_key.as_ref().map(ToString::to_string))
             .timeout_in_minutes(spec.timeout_in_minutes)
+            .set_vpc_config(parts::sdk_vpc(spec))
             .set_logs_config(parts::sdk_logs(spec)?)
             .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner))));
         call.send().await.map_err(|e| cloud_error("codebuild:CreateProject", e))?;
@@ -312,6 +332,7 @@ impl Kind for Project {
             .service_role(spec.service_role.as_str())
             .set_encryption_key(spec.encryption_key.as_ref().map(ToString::to_string))
             .timeout_in_minutes(spec.timeout_in_minutes)
+            .set_vpc_config(parts::sdk_vpc(spec))
             .set_logs_config(parts::sdk_logs(spec)?)
             .set_tags(Some(new_tags(claimed(&tags, owner))));
         call.send().await.map(drop).map_err(|e| cloud_error("codebuild:UpdateProject", e))

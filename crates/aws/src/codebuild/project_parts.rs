@@ -3,11 +3,11 @@
 use aws_sdk_codebuild::types::{
     ArtifactsType, CloudWatchLogsConfig, ComputeType, EnvironmentType, EnvironmentVariable,
     EnvironmentVariableType, LogsConfig, LogsConfigStatusType, Project as Described, ProjectArtifacts,
-    ProjectEnvironment, ProjectSource, SourceType,
+    ProjectEnvironment, ProjectSource, SourceType, VpcConfig,
 };
 use platctl_engine::CloudResult;
 
-use super::project::{Artifacts, Environment, Logs, Source, Spec, Variable};
+use super::project::{Artifacts, Environment, Logs, Source, Spec, Variable, Vpc};
 use crate::errors::invalid;
 
 const OPERATION: &str = "codebuild:CreateProject";
@@ -57,6 +57,26 @@ pub(super) fn sdk_logs(spec: &Spec) -> CloudResult<Option<LogsConfig>> {
         .build()
         .map_err(|e| invalid(OPERATION, &e))?;
     Ok(Some(LogsConfig::builder().cloud_watch_logs(config).build()))
+}
+
+pub(super) fn sdk_vpc(spec: &Spec) -> Option<VpcConfig> {
+    let vpc = spec.vpc.as_ref()?;
+    Some(
+        VpcConfig::builder()
+            .vpc_id(vpc.vpc_id.as_str())
+            .set_subnets(Some(vpc.subnets.iter().map(ToString::to_string).collect()))
+            .set_security_group_ids(Some(vpc.security_group_ids.iter().map(ToString::to_string).collect()))
+            .build(),
+    )
+}
+
+pub(super) fn vpc(project: &Described) -> Option<Vpc> {
+    let found = project.vpc_config()?;
+    Some(Vpc {
+        vpc_id: found.vpc_id().filter(|id| !id.is_empty())?.into(),
+        subnets: found.subnets().iter().map(|id| id.as_str().into()).collect(),
+        security_group_ids: found.security_group_ids().iter().map(|id| id.as_str().into()).collect(),
+    })
 }
 
 pub(super) fn source(project: &Described) -> Source {

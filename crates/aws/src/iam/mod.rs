@@ -7,6 +7,9 @@ pub mod policy_attachment;
 pub mod role;
 pub mod role_policy;
 pub mod service_linked_role;
+pub mod service_specific_credential;
+pub mod user;
+pub mod user_policy;
 
 use aws_sdk_iam::types::Tag;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};

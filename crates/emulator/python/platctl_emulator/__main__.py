@@ -8,6 +8,7 @@ import threading
 from cheroot import wsgi
 
 from .app import App
+from .kubernetes import KUBERNETES
 
 THREADS = 48
 
@@ -39,6 +40,7 @@ def main():
     app.stop = lambda: threading.Thread(target=stop, args=(server,)).start()
     server.prepare()
     port = server.bind_addr[1]
+    KUBERNETES.base = f"http://127.0.0.1:{port}"
     announce(path, {"endpoint": f"http://127.0.0.1:{port}", "pid": os.getpid(), "layer": layer})
     threading.Thread(target=app.moto.warm_up, daemon=True).start()
     try:

@@ -9,6 +9,7 @@ from .backends import Moto
 from .calls import Call, Unsigned
 from .control import Control
 from .faults import AFTER, BEFORE, Broken, Faults, Hold
+from .kubernetes import KUBERNETES
 from .profile import Profile
 from .recording import Recording, open_params
 from .store import STORE
@@ -32,7 +33,10 @@ class App:
         patches.apply(self.profile)
 
     def __call__(self, environ, start_response):
-        if environ["PATH_INFO"].startswith("/_platctl/"):
+        if environ["PATH_INFO"].startswith("/_platctl/kubernetes/"):
+            with self.moto.lock:
+                status, headers, body = KUBERNETES.answer(environ)
+        elif environ["PATH_INFO"].startswith("/_platctl/"):
             status, headers, body = self.control.answer(environ)
         else:
             status, headers, body = self._aws(environ)
@@ -102,6 +106,7 @@ class App:
             self.moto.reset()
             TIMELINE.clear()
             STORE.clear()
+            KUBERNETES.clear()
             self.tokens.clear()
         self.profile.restore()
         self.faults.clear()

@@ -19,6 +19,7 @@ from moto.moto_api._internal import moto_api_backend
 # moto looks its handlers up anew for every request, which takes as long as the request itself.
 moto_responses.method_names_from_class = lru_cache(maxsize=None)(method_names_from_class)
 
+LOCK = threading.RLock()
 WARM = ("ec2", "iam", "kms", "logs", "s3", "sts")
 
 
@@ -26,7 +27,7 @@ class Moto:
     """All of moto's services."""
 
     def __init__(self):
-        self.lock = threading.RLock()
+        self.lock = LOCK
 
     def warm_up(self):
         """The first call of a service loads it, which takes a second or two."""

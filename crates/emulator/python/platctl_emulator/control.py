@@ -2,7 +2,11 @@
 
 import json
 import os
+from pathlib import Path
 from urllib.parse import parse_qs
+
+# For what builds would fetch from the internet.
+STAND_IN = Path(__file__).with_name("stand_in.yaml")
 
 
 class Control:
@@ -14,6 +18,8 @@ class Control:
     def answer(self, environ):
         """Status, headers and body."""
         path = environ["PATH_INFO"].removeprefix("/_platctl/")
+        if path == "manifest":
+            return 200, {"Content-Type": "application/yaml"}, STAND_IN.read_bytes()
         handler = getattr(self, f"{environ['REQUEST_METHOD'].lower()}_{path}", None)
         if handler is None:
             return self._json(404, {"error": f"there is no {environ['REQUEST_METHOD']} {path}"})

@@ -73,6 +73,9 @@ impl Run {
     }
 
     async fn delete_live(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {
+        if self.goes_with_its_home(record) {
+            return Ok(());
+        }
         if live.phase != Phase::Deleting {
             self.session.intent(Verb::Delete, address, Some(record.clone())).await?;
             if self.start_deletion(address, record, live).await? == Begun::Lapses {
@@ -80,6 +83,15 @@ impl Run {
             }
         }
         self.until_gone(address, record, &live.id).await
+    }
+
+    /// Whether what it lives inside of is deleted in this very run.
+    fn goes_with_its_home(&self, record: &Record) -> bool {
+        let inside = self.bound(record).ok().and_then(|kind| kind.facts().inside);
+        inside.is_some_and(|home| {
+            let mut on = record.dependencies.iter().filter(|address| self.doomed.contains(*address));
+            on.any(|address| self.session.record(address).is_some_and(|record| record.kind == home))
+        })
     }
 
     fn bound(&self, record: &Record) -> Result<Arc<dyn AnyKind>, StepError> {

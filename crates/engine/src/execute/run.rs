@@ -1,6 +1,6 @@
 //! What all operations of a run share.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct Run {
     pub(super) listener: Listener,
     pub(super) options: Options,
     pub(super) keep: HashMap<Address, ()>,
+    /// What this run deletes for good.
+    pub(super) doomed: HashSet<Address>,
     board: Mutex<Board>,
     watchers: Watchers,
     permits: Semaphore,
@@ -67,7 +69,9 @@ impl Run {
         (listener, stop, options): (Listener, Stop, Options),
     ) -> Self {
         let stays = |step: &&crate::plan::Step| step.action != crate::plan::Action::Delete;
+        let doomed = plan.steps.iter().filter(|step| !stays(step)).map(|step| step.address.clone()).collect();
         Self {
+            doomed,
             keep: plan.steps.iter().filter(stays).map(|step| (step.address.clone(), ())).collect(),
             session,
             catalog,

@@ -35,6 +35,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         outputs: &["id", "early"],
         identity,
         tagged: name != "toy.Plain",
+        inside: None,
         holds_data: name == "toy.Name",
         permissions: PERMISSIONS,
         timing: Timing {

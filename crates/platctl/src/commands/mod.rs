@@ -8,6 +8,7 @@ mod emulator;
 mod import;
 mod output;
 mod plan;
+mod runner;
 mod schema;
 mod state;
 mod status;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Destroy { stack, consent, part } => {
             destroy::run(&stack, &consent, selection(part, Anew::default()), global).await
         }
+        Command::Runner { bucket, task } => runner::run(bucket, task, global).await,
         Command::Drift { stack, detailed_exitcode } => drift::run(&stack, detailed_exitcode, global).await,
         Command::Import { stack, address, id } => import::run(&stack, &address, &id, global).await,
         Command::Status { stack } => status::run(&stack, global).await,

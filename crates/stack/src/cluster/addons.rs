@@ -74,7 +74,7 @@ impl Cluster {
         cluster: &Handle<EksCluster>,
         groups: &[Handle<NodeGroup>],
         declare: &mut Declare<'_>,
-    ) -> Checked<()> {
+    ) -> Checked<Vec<Address>> {
         let mut after: Vec<Address> = groups.iter().map(|group| group.address().clone()).collect();
         if self.wants(EBS) {
             let trust = pod_trust(declare);
@@ -96,10 +96,11 @@ impl Cluster {
             .addons
             .keys()
             .filter(|name| !EARLY.contains(&name.as_str()) && !LATE.contains(&name.as_str()));
+        let mut made = Vec::new();
         for name in LATE.into_iter().chain(others.map(String::as_str)) {
-            self.addon(name, cluster, &after, declare)?;
+            made.extend(self.addon(name, cluster, &after, declare)?.map(|addon| addon.address().clone()));
         }
-        Ok(())
+        Ok(made)
     }
 
     fn wants(&self, name: &str) -> bool {

@@ -114,6 +114,10 @@ pub(crate) struct Parts {
     /// The security group of the nodes.
     pub(crate) nodes: Handle<SecurityGroup>,
     pub(crate) oidc: Handle<OidcProvider>,
+    /// Whether its API server can be reached from within the VPC only.
+    pub(crate) private: bool,
+    /// What has to be there before pods can run.
+    pub(crate) ready: Vec<Address>,
 }
 
 impl Default for At<Endpoint> {
@@ -167,9 +171,11 @@ impl Cluster {
         self.access(&cluster, declare)?;
         let before = self.early_addons(&cluster, declare)?;
         let groups = self.node_groups(ground, &cluster, &nodes, &key, &before, declare)?;
-        self.late_addons(&cluster, &groups, declare)?;
+        let mut ready = self.late_addons(&cluster, &groups, declare)?;
+        ready.extend(groups.iter().map(|group| group.address().clone()));
         self.fargate(ground, &cluster, declare)?;
-        Ok(Parts { cluster, name, version: self.version().to_owned(), nodes, oidc })
+        let private = self.endpoint.value == Endpoint::Private;
+        Ok(Parts { cluster, name, version: self.version().to_owned(), nodes, oidc, private, ready })
     }
 
     fn cluster(

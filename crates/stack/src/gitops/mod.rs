@@ -1,5 +1,7 @@
 //! `gitops:`: the GitOps repository's contents, and what the pods of components may do in AWS.
 
+mod bootstrap;
+mod runner;
 mod workloads;
 
 use platctl_aws::codecommit::files::Files;
@@ -17,7 +19,7 @@ use platctl_engine::Handle;
 use platctl_gitops::{File, Inputs, Settings};
 use serde_json::{Map, Value, json};
 
-use crate::common::{Ground, key};
+use crate::common::{Ground, key, logs_use_key};
 use crate::declare::{Checked, Declare};
 use crate::{cluster, database, services};
 
@@ -63,7 +65,7 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
         }
     }
     let files: Map<String, Value> = files.into_iter().map(|(path, file)| (path, content(file))).collect();
-    declare.make::<Files>(
+    let files = declare.make::<Files>(
         "files",
         json!({
             "repository_name": base.repository.json(repository::out::REPOSITORY_NAME),
@@ -72,7 +74,18 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
             "keep": settings.keep,
         }),
     )?;
-    Ok(())
+    if settings.bootstrap == Some(false) {
+        return Ok(());
+    }
+    let credential = bootstrap::credential(base.repository, &keeps.key, declare)?;
+    let mut after = base.cluster.ready.clone();
+    if base.cluster.private {
+        after.extend(runner::declare(base, &keeps.key, &credential.secret, declare)?);
+    }
+    bootstrap::declare(
+        &bootstrap::Wish { settings, inputs: &inputs, base, credential, files, after },
+        declare,
+    )
 }
 
 fn content(file: File) -> Value {
@@ -85,7 +98,13 @@ fn content(file: File) -> Value {
 /// Without its key, nobody can read what Vault keeps, backups included.
 fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
     let vault_key = key("vault", "Unseals Vault: what Vault keeps is lost with it", Vec::new(), declare)?;
-    let key = key("", "Encrypts backups of the cluster's configuration", Vec::new(), declare)?;
+    let logs = logs_use_key(&runner::log_group_name(declare), declare);
+    let key = key(
+        "",
+        "Encrypts backups of the cluster's configuration, and what its bootstrap needs",
+        vec![logs],
+        declare,
+    )?;
     let vault_keys = declare.make(
         "vault_keys",
         json!({
@@ -97,11 +116,7 @@ fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
     )?;
     let context = declare.context();
     let name = declare.name(&format!("backups-{}-{}", context.account, context.region));
-    let arn = format!("arn:{}:s3:::{name}", context.partition);
-    let tls_only = json!({"Version": "2012-10-17", "Statement": [{
-        "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-        "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }]});
+    let tls_only = tls_only(&name, declare);
     let backups = declare.make(
         "backups",
         json!({
@@ -117,6 +132,15 @@ fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
         }),
     )?;
     Ok(Keeps { vault_key, vault_keys, backups, key })
+}
+
+/// The policy of a bucket that takes nothing in the clear.
+fn tls_only(bucket: &str, declare: &Declare<'_>) -> Value {
+    let arn = format!("arn:{}:s3:::{bucket}", declare.context().partition);
+    json!({"Version": "2012-10-17", "Statement": [{
+        "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }]})
 }
 
 /// Whose images run here.

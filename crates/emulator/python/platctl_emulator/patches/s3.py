@@ -1,6 +1,7 @@
-"""S3: the names of the answers' outermost elements, which strict clients look at."""
+"""S3: the names of the answers' outermost elements, which strict clients look at; policies that ask for TLS."""
 
 from moto.core.serialize import S3Serializer
+from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.s3.responses import S3Response
 
 from .wrap import around
@@ -30,7 +31,14 @@ ROOTS = {
 
 
 def apply():
-    """Changes the serializer of S3's answers."""
+    """Changes the serializer of S3's answers, and how moto reads a refusal of what comes in the clear."""
+
+    @around(IAMPolicyStatement, "is_action_permitted")
+    def permitted(old, self, *args, **kwargs):
+        # moto takes a condition that does not hold for a refusal. Here everything counts as TLS.
+        if "aws:SecureTransport" in str(self._statement.get("Condition")) and self._statement["Effect"] == "Deny":
+            return PermissionResult.NEUTRAL
+        return old(self, *args, **kwargs)
 
     @around(S3Serializer, "_serialize_body")
     def body(old, self, content):

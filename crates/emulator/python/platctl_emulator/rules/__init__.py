@@ -19,6 +19,7 @@ from . import (  # noqa: F401  (they register)
     eks_nodes,
     elbv2,
     endpoints,
+    git_credentials,
     global_clusters,
     health_checks,
     iam,

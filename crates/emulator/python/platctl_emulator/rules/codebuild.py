@@ -3,6 +3,8 @@
 import uuid
 
 from ..answers import Refused, result
+from ..backends import LOCK
+from ..builds import begin, runs
 from ..store import STORE
 from ..things import arn, now
 from ..timeline import TIMELINE
@@ -114,8 +116,11 @@ def start(call):
         "serviceRole": project["serviceRole"],
         "logs": {"groupName": f"/aws/codebuild/{project['name']}", "streamName": number.rpartition(":")[2]},
     }
-    failed = any(variable["name"] == "PLATCTL_FAIL" for variable in variables)
     STORE.of(call, "builds")[number] = build
+    if runs(project):
+        begin(call, LOCK, project, build, variables)
+        return result(call, {"build": dict(build)})
+    failed = any(variable["name"] == "PLATCTL_FAIL" for variable in variables)
 
     def over():
         build.update(buildStatus="FAILED" if failed else "SUCCEEDED", currentPhase="COMPLETED", buildComplete=True)

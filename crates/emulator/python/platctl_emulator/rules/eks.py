@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 
 from ..answers import Refused, result
 from ..backends import backend
+from ..kubernetes import KUBERNETES
 from ..store import STORE
 from ..timeline import TIMELINE
 from .iam import age, role_of
@@ -182,7 +183,7 @@ def create_cluster(call):
         CLUSTER,
         cluster,
         status="ACTIVE",
-        endpoint=f"https://{secrets.token_hex(16).upper()}.gr7.{call.region}.eks.amazonaws.com",
+        endpoint=KUBERNETES.begin(),
         certificateAuthority={"data": "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0t"},
         identity={"oidc": {"issuer": issuer}},
     )
@@ -303,6 +304,7 @@ def delete_cluster(call):
 
     def gone():
         clusters(call).pop(name, None)
+        KUBERNETES.end(cluster.get("endpoint"))
         for kind in ("addons", "access", "pods"):
             things = STORE.of(call, f"eks.{kind}")
             for key in [key for key in things if key[0] == name]:

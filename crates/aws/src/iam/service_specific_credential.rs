@@ -1,0 +1,269 @@
+//! `iam.ServiceSpecificCredential`: a user's name and password for one service, such as Git over HTTPS.
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::if_there;
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::types::Arn;
+
+/// The one credential that a user has for a service. IAM tells its password once, and it goes from there straight
+/// into a secret: platctl neither shows nor keeps it.
+#[derive(Debug)]
+pub struct ServiceSpecificCredential;
+
+/// What a credential is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The user. Other credentials that it has for the service are deleted.
+    pub user_name: S::In<String>,
+    /// The service: `codecommit.amazonaws.com`.
+    pub service_name: String,
+    /// The secret that gets it, as JSON with `ServiceUserName` and `ServicePassword`. Empty where the secret does
+    /// not hold this credential: it is then made anew.
+    pub secret_id: S::In<Arn>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a credential.
+    ServiceSpecificCredential {
+        /// Which one it is: another one has another password.
+        CREDENTIAL_ID: credential_id: String,
+        /// The secret that holds it.
+        SECRET_ID: secret_id: Arn,
+    }
+}
+
+/// Ours, with all that finds it.
+fn id_of(spec: &Spec) -> Id {
+    Id::from(format!("{}|{}|{}", spec.user_name, spec.service_name, spec.secret_id))
+}
+
+fn place(id: &Id) -> (&str, &str, &str) {
+    let mut parts = id.as_str().splitn(3, '|');
+    let mut next = || parts.next().unwrap_or_default();
+    (next(), next(), next())
+}
+
+/// The secret's version that holds a credential: what says, without a look at it, that it does.
+fn version(credential: &str) -> String {
+    format!("platctl-credential-{credential:-<13}")
+}
+
+async fn list(cloud: &Cloud, user: &str, service: &str) -> CloudResult<Vec<String>> {
+    let call = cloud.iam.list_service_specific_credentials().user_name(user).service_name(service);
+    let answer = call.send().await.map_err(|e| cloud_error("iam:ListServiceSpecificCredentials", e));
+    let found = if_there(answer)?.and_then(|answer| answer.service_specific_credentials).unwrap_or_default();
+    Ok(found.into_iter().map(|one| one.service_specific_credential_id).collect())
+}
+
+/// Whether the secret's current version is the one that holds the credential.
+async fn holds(cloud: &Cloud, secret: &str, credential: &str) -> CloudResult<bool> {
+    let call = cloud.secretsmanager.describe_secret().secret_id(secret).send().await;
+    let answer = if_there(call.map_err(|e| cloud_error("secretsmanager:DescribeSecret", e)))?;
+    let versions = answer.and_then(|answer| answer.version_ids_to_stages).unwrap_or_default();
+    let stages = versions.get(&version(credential));
+    Ok(stages.is_some_and(|stages| stages.iter().any(|stage| stage == "AWSCURRENT")))
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceSpecificCredential>>> {
+    let (user, service, secret) = place(id);
+    let Some(credential_id) = list(cloud, user, service).await?.into_iter().next() else { return Ok(None) };
+    let kept = if holds(cloud, secret, &credential_id).await? { secret } else { "" };
+    let spec =
+        Spec { user_name: user.to_owned(), service_name: service.to_owned(), secret_id: Arn::from(kept) };
+    let outputs = Outputs { credential_id, secret_id: Arn::from(secret) };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+}
+
+async fn delete_all(cloud: &Cloud, user: &str, service: &str) -> CloudResult<()> {
+    for credential in list(cloud, user, service).await? {
+        let call = cloud.iam.delete_service_specific_credential().user_name(user);
+        let answer = call.service_specific_credential_id(credential).send().await;
+        if_there(answer.map_err(|e| cloud_error("iam:DeleteServiceSpecificCredential", e)))?;
+    }
+    Ok(())
+}
+
+/// A new credential, in the secret. A password whose way there was cut off is lost: its credential goes first.
+async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
+    let (user, service) = (&spec.user_name, &spec.service_name);
+    delete_all(cloud, user, service).await?;
+    let call = cloud.iam.create_service_specific_credential().user_name(user).service_name(service);
+    let made = call.send().await.map_err(|e| cloud_error("iam:CreateServiceSpecificCredential", e))?;
+    let Some(credential) = made.service_specific_credential else { return Ok(()) };
+    let content = json!({
+        "ServiceUserName": credential.service_user_name, "ServicePassword": credential.service_password,
+    });
+    let call = cloud
+        .secretsmanager
+        .put_secret_value()
+        .secret_id(spec.secret_id.as_str())
+        .client_request_token(version(credential.service_specific_credential_id()))
+        .secret_string(content.to_string());
+    call.send().await.map(drop).map_err(|e| cloud_error("secretsmanager:PutSecretValue", e))
+}
+
+impl Kind for ServiceSpecificCredential {
+    const NAME: &'static str = "iam.ServiceSpecificCredential";
+    const REPLACE_ON: &'static [&'static str] = &["/user_name", "/service_name", "/secret_id"];
+    const VOLATILE: &'static [&'static str] = &["credential_id"];
+    // A user with credentials cannot be deleted.
+    const HOLDS: &'static [&'static str] = &["/user_name"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:ListServiceSpecificCredentials", "secretsmanager:DescribeSecret"],
+        create: &["iam:CreateServiceSpecificCredential", "secretsmanager:PutSecretValue"],
+        update: &[
+            "iam:CreateServiceSpecificCredential",
+            "iam:DeleteServiceSpecificCredential",
+            "secretsmanager:PutSecretValue",
+        ],
+        delete: &["iam:DeleteServiceSpecificCredential"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            user_name: "example-user".into(),
+            service_name: "codecommit.amazonaws.com".into(),
+            secret_id: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:example".into(),
+        }
+    }
+
+    /// A credential that is not in its secret is made anew in place.
+    fn replaces(change: &Change) -> bool {
+        let lost = change.path == "/secret_id" && change.before == Some(Value::from(""));
+        !lost && Self::REPLACE_ON.contains(&change.path.as_str())
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        crate::tags::by_key(cloud, wanted, id_of).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        make(cloud, spec).await?;
+        Ok(id_of(spec))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        make(cloud, spec).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let (user, service, _) = place(&live.id);
+        delete_all(cloud, user, service).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_iam::operation::create_service_specific_credential::CreateServiceSpecificCredentialOutput;
+    use aws_sdk_iam::operation::list_service_specific_credentials::ListServiceSpecificCredentialsOutput;
+    use aws_sdk_iam::types::{
+        ServiceSpecificCredential as Made, ServiceSpecificCredentialMetadata, StatusType,
+    };
+    use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+    use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
+
+    fn listed() -> ServiceSpecificCredentialsList {
+        ServiceSpecificCredentialsList::builder().service_specific_credentials(metadata()).build()
+    }
+
+    type ServiceSpecificCredentialsList = ListServiceSpecificCredentialsOutput;
+
+    fn metadata() -> ServiceSpecificCredentialMetadata {
+        ServiceSpecificCredentialMetadata::builder()
+            .user_name("example-user")
+            .status(StatusType::Active)
+            .service_user_name("git-user")
+            .create_date(DateTime::from_secs(0))
+            .service_specific_credential_id("ACCAEXAMPLE")
+            .service_name("codecommit.amazonaws.com")
+            .build()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_password_goes_into_the_secret_and_nowhere_else() {
+        let none = mock!(aws_sdk_iam::Client::list_service_specific_credentials)
+            .then_output(|| ListServiceSpecificCredentialsOutput::builder().build());
+        let create = mock!(aws_sdk_iam::Client::create_service_specific_credential).then_output(|| {
+            let made = Made::builder()
+                .create_date(DateTime::from_secs(0))
+                .service_name("codecommit.amazonaws.com")
+                .service_user_name("git-user")
+                .service_password("CANARY")
+                .service_specific_credential_id("ACCAEXAMPLE")
+                .user_name("example-user")
+                .status(StatusType::Active);
+            let made = made.build().unwrap();
+            CreateServiceSpecificCredentialOutput::builder().service_specific_credential(made).build()
+        });
+        let put = mock!(aws_sdk_secretsmanager::Client::put_secret_value)
+            .match_requests(|request| {
+                let token = request.client_request_token().unwrap_or_default();
+                request.secret_string().is_some_and(|text| text.contains("CANARY"))
+                    && token.contains("ACCAEXAMPLE")
+                    && (32..=64).contains(&token.len())
+            })
+            .then_output(|| PutSecretValueOutput::builder().build());
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&none, &create]),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&put]),
+            ..cloud()
+        };
+        let spec = ServiceSpecificCredential::example();
+        let claim = Claim { owner: owner(), token: "t".into() };
+        let id = ServiceSpecificCredential::create(&cloud, &spec, &claim).await.unwrap();
+        assert_eq!(put.num_calls(), 1);
+        assert!(!id.as_str().contains("CANARY"));
+    }
+
+    #[tokio::test]
+    async fn a_credential_that_is_not_in_its_secret_is_made_anew_in_place() {
+        let list = mock!(aws_sdk_iam::Client::list_service_specific_credentials).then_output(listed);
+        let other = mock!(aws_sdk_secretsmanager::Client::describe_secret).then_output(|| {
+            DescribeSecretOutput::builder().version_ids_to_stages("other", vec!["AWSCURRENT".into()]).build()
+        });
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&other]),
+            ..cloud()
+        };
+        let spec = ServiceSpecificCredential::example();
+        let live = ServiceSpecificCredential::describe(&cloud, &[id_of(&spec)]).await.unwrap();
+        assert_eq!(live[0].as_ref().unwrap().spec.secret_id, Arn::from(""));
+        let lost = changes(&[("/secret_id", json!(""), json!("arn:one"))]);
+        let moved = changes(&[("/secret_id", json!("arn:one"), json!("arn:two"))]);
+        assert!(!lost.iter().any(ServiceSpecificCredential::replaces));
+        assert!(moved.iter().all(ServiceSpecificCredential::replaces));
+    }
+}

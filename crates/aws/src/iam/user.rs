@@ -1,0 +1,134 @@
+//! `iam.User`: for what cannot take on a role.
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, SpecError,
+    Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{if_there, is_name, tags_of, tags_with, to_iam};
+use crate::Cloud;
+use crate::errors::cloud_error;
+use crate::tags::{Tags, by_key, edits};
+use crate::types::Arn;
+
+/// A user without a password and without keys, unless somebody gives it some.
+#[derive(Debug)]
+pub struct User;
+
+/// What a user is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Spec {
+    /// Unique in the account, whatever the case; at most 64 characters.
+    pub user_name: String,
+    /// `/`, or a path between slashes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// Tags.
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    pub tags: Tags,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a user.
+    User {
+        /// Its ARN.
+        ARN: arn: Arn,
+        /// Its name.
+        USER_NAME: user_name: String,
+    }
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<User>>> {
+    let call = cloud.iam.get_user().user_name(id.as_str());
+    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetUser", e)))?;
+    Ok(answer.and_then(|answer| answer.user).map(|user| {
+        let (tags, owner) = tags_of(user.tags());
+        let name = user.user_name().to_owned();
+        let spec = Spec { user_name: name.clone(), path: Some(user.path().to_owned()), tags };
+        let outputs = Outputs { arn: user.arn().into(), user_name: name };
+        Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }
+    }))
+}
+
+impl Kind for User {
+    const NAME: &'static str = "iam.User";
+    const REPLACE_ON: &'static [&'static str] = &["/user_name", "/path"];
+    const IDENTITY: Identity = Identity::Name;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:GetUser"],
+        create: &["iam:CreateUser", "iam:TagUser"],
+        update: &["iam:TagUser", "iam:UntagUser"],
+        delete: &["iam:DeleteUser"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            user_name: "prod-git".into(),
+            path: Some("/".into()),
+            tags: Tags::from([("team".into(), "platform".into())]),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/tags/team", json!("data")),
+            ("/path", json!("/platform/")),
+            ("/user_name", json!("prod-other")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        if is_name(&spec.user_name, 64) {
+            return Ok(());
+        }
+        Err(SpecError::new("/user_name", "takes 1 to 64 letters, digits and any of +=,.@_-"))
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        by_key(cloud, wanted, |spec| Id::from(spec.user_name.as_str())).await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let call = cloud.iam.create_user().user_name(&spec.user_name).set_path(spec.path.clone());
+        let call = call.set_tags(tags_with(&spec.tags, &claim.owner)?);
+        call.send().await.map_err(|e| cloud_error("iam:CreateUser", e))?;
+        Ok(Id::from(spec.user_name.as_str()))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let (name, edits) = (live.id.as_str(), edits(changes, owner));
+        if !edits.set.is_empty() {
+            let call = cloud.iam.tag_user().user_name(name).set_tags(Some(to_iam(edits.set)?));
+            call.send().await.map_err(|e| cloud_error("iam:TagUser", e))?;
+        }
+        if !edits.remove.is_empty() {
+            let call = cloud.iam.untag_user().user_name(name).set_tag_keys(Some(edits.remove));
+            call.send().await.map_err(|e| cloud_error("iam:UntagUser", e))?;
+        }
+        Ok(())
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let call = cloud.iam.delete_user().user_name(live.id.as_str());
+        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteUser", e))
+    }
+}

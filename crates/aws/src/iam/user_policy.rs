@@ -1,0 +1,166 @@
+//! `iam.UserPolicy`: a policy that is a part of one user.
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::errors::cloud_error;
+use crate::{Cloud, Policy};
+
+/// An inline policy of a user. Its id is our own, `USER|NAME`.
+#[derive(Debug)]
+pub struct UserPolicy;
+
+/// What an inline policy is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The user that it is a part of.
+    pub user_name: S::In<String>,
+    /// Unique in the user.
+    pub policy_name: String,
+    /// What it allows. All inline policies of a user together take 2,048 characters.
+    pub policy_document: S::In<Policy>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from an inline policy.
+    UserPolicy {
+        /// Its name.
+        POLICY_NAME: policy_name: String,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    Id::from(format!("{}|{}", spec.user_name, spec.policy_name))
+}
+
+async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<UserPolicy>>> {
+    let Some((user, name)) = id.as_str().split_once('|') else { return Ok(None) };
+    let call = cloud.iam.get_user_policy().user_name(user).policy_name(name);
+    let answer = match call.send().await.map_err(|e| cloud_error("iam:GetUserPolicy", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let Some(policy_document) = Policy::parse(answer.policy_document()) else { return Ok(None) };
+    let spec = Spec { user_name: user.to_owned(), policy_name: name.to_owned(), policy_document };
+    let outputs = Outputs { policy_name: name.to_owned() };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+}
+
+async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
+    let call = cloud
+        .iam
+        .put_user_policy()
+        .user_name(spec.user_name.as_str())
+        .policy_name(&spec.policy_name)
+        .policy_document(spec.policy_document.to_json());
+    call.send().await.map(drop).map_err(|e| cloud_error("iam:PutUserPolicy", e))
+}
+
+impl Kind for UserPolicy {
+    const NAME: &'static str = "iam.UserPolicy";
+    const REPLACE_ON: &'static [&'static str] = &["/user_name", "/policy_name"];
+    // A user with policies cannot be deleted.
+    const HOLDS: &'static [&'static str] = &["/user_name"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const TAGGED: bool = false;
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["iam:GetUserPolicy"],
+        create: &["iam:PutUserPolicy"],
+        update: &["iam:PutUserPolicy"],
+        delete: &["iam:DeleteUserPolicy"],
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        Spec {
+            user_name: "example-user".into(),
+            policy_name: "write".into(),
+            policy_document: Policy::new(&serde_json::json!({
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": "logs:PutLogEvents", "Resource": "*"}],
+            })),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            (
+                "/policy_document",
+                json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "logs:CreateLogStream", "Resource": "*"}]}),
+            ),
+            ("/policy_name", json!("read")),
+        ]
+    }
+
+    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        try_join_all(wanted.iter().map(|wanted| async {
+            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let found = get(cloud, &id_of(spec)).await?;
+            Ok(found.map(|live| Candidate { id: live.id, owner: None }).into_iter().collect())
+        }))
+        .await
+    }
+
+    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        try_join_all(ids.iter().map(|id| get(cloud, id))).await
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        put(cloud, spec).await?;
+        Ok(id_of(spec))
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        _owner: &Owner,
+    ) -> CloudResult<()> {
+        put(cloud, spec).await
+    }
+
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        let (user, name) = (live.spec.user_name.as_str(), &live.spec.policy_name);
+        let call = cloud.iam.delete_user_policy().user_name(user).policy_name(name);
+        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteUserPolicy", e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_iam::operation::get_user_policy::GetUserPolicyOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_policy_is_known_by_role_and_name_and_read_decoded() {
+        let get = mock!(aws_sdk_iam::Client::get_user_policy)
+            .match_requests(|request| {
+                request.user_name() == Some("example-user") && request.policy_name() == Some("write")
+            })
+            .then_output(|| {
+                let document = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%7B%22Effect%22%3A%22Allow%22%2C%22Action%22%3A%5B%22logs%3APutLogEvents%22%5D%2C%22Resource%22%3A%22%2A%22%7D%5D%7D";
+                let builder = GetUserPolicyOutput::builder().user_name("example-user").policy_name("write");
+                builder.policy_document(document).build().unwrap()
+            });
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]), ..cloud() };
+        let ids = [id_of(&UserPolicy::example()), Id::from("no-separator")];
+        let found = UserPolicy::describe(&cloud, &ids).await.unwrap();
+        // A list of one is the same as the one.
+        assert_eq!(found[0].as_ref().unwrap().spec, UserPolicy::example());
+        assert!(found[1].is_none());
+    }
+}

@@ -1,0 +1,280 @@
+//! The way by a build: a CodeBuild project in the cluster's private subnets runs platctl itself, for one task, and
+//! what comes of it is kept in a bucket.
+//!
+//! Between builds a set is known as the last build left it: looking at it takes no build.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_sdk_codebuild::types::{Build, EnvironmentVariable, StatusType};
+use aws_sdk_s3::primitives::ByteStream;
+use futures::future::BoxFuture;
+use platctl_engine::{Class, CloudError, CloudResult, Owner};
+use platctl_kubernetes::{Order, Outcome, Server, SetState, Task};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+
+use super::Program;
+use crate::Cloud;
+use crate::errors::cloud_error;
+
+/// The bucket of a cluster's runner.
+#[must_use]
+pub fn bucket_name(cluster: &str, account: &str, region: &str) -> String {
+    format!("{cluster}-runner-{account}-{region}")
+}
+
+/// The CodeBuild project of a cluster's runner.
+#[must_use]
+pub fn project_name(cluster: &str) -> String {
+    format!("{cluster}-runner")
+}
+
+const OPERATION: &str = "codebuild:StartBuild";
+/// How often a build is looked at.
+const PAUSE: Duration = Duration::from_secs(3);
+/// The buildspec's own limit, and some more.
+const LONGEST: Duration = Duration::from_secs(35 * 60);
+
+/// What a build of the runner is for: what it is told by its environment.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    /// The bucket in which the task is, and into which its outcome goes.
+    pub bucket: String,
+    /// The task's key.
+    pub task: String,
+}
+
+impl Errand {
+    fn outcome(&self) -> String {
+        format!("{}.outcome", self.task)
+    }
+
+    /// Reads the task.
+    ///
+    /// # Errors
+    /// What S3 answers.
+    pub async fn read(&self, cloud: &Cloud) -> CloudResult<(String, Task)> {
+        let found = get(cloud, &self.bucket, &self.task).await?;
+        found.ok_or_else(|| CloudError::new(Class::NotFound, "s3:GetObject", "there is no such task"))
+    }
+
+    /// Writes down what came of it.
+    ///
+    /// # Errors
+    /// What S3 answers.
+    pub async fn report(&self, cloud: &Cloud, outcome: &Outcome) -> CloudResult<()> {
+        put(cloud, &self.bucket, &self.outcome(), outcome).await
+    }
+}
+
+pub(super) struct Runner {
+    cloud: Arc<Cloud>,
+    cluster: String,
+    bucket: String,
+    program: Option<Program>,
+}
+
+async fn get<T: DeserializeOwned>(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option<T>> {
+    let call = cloud.s3.get_object().bucket(bucket).key(key).send().await;
+    let found = match call.map_err(|e| cloud_error("s3:GetObject", e)) {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
+    };
+    let bytes = found.body.collect().await;
+    let bytes = bytes.map_err(|e| CloudError::new(Class::Interrupted, "s3:GetObject", e.to_string()))?;
+    serde_json::from_slice(&bytes.to_vec())
+        .map(Some)
+        .map_err(|e| CloudError::new(Class::Invalid, "s3:GetObject", format!("s3://{bucket}/{key}: {e}")))
+}
+
+async fn put(cloud: &Cloud, bucket: &str, key: &str, value: &(impl Serialize + Sync)) -> CloudResult<()> {
+    let text = serde_json::to_vec(value);
+    let text = text.map_err(|e| CloudError::new(Class::Invalid, "s3:PutObject", e.to_string()))?;
+    write(cloud, bucket, key, text).await
+}
+
+async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudResult<()> {
+    let call = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes));
+    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutObject", e))
+}
+
+async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
+    let call = cloud.s3.delete_object().bucket(bucket).key(key).send().await;
+    call.map(drop).map_err(|e| cloud_error("s3:DeleteObject", e))
+}
+
+impl Runner {
+    pub(super) fn new(cloud: Arc<Cloud>, cluster: &str, program: Option<Program>) -> Self {
+        let bucket = bucket_name(cluster, &cloud.account, &cloud.region);
+        Self { cloud, cluster: cluster.to_owned(), bucket, program }
+    }
+
+    fn set_key(set: &str) -> String {
+        format!("sets/{set}.json")
+    }
+
+    async fn saved(&self, set: &str) -> CloudResult<Option<SetState>> {
+        get(&self.cloud, &self.bucket, &Self::set_key(set)).await
+    }
+
+    async fn save(&self, set: &str, state: &SetState) -> CloudResult<()> {
+        put(&self.cloud, &self.bucket, &Self::set_key(set), state).await
+    }
+
+    /// The program's key in the bucket, which says what it is: another build of platctl is another object.
+    async fn upload(&self) -> CloudResult<String> {
+        let bytes = program(self.program.clone()).await?;
+        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = format!("platctl/{digest}");
+        let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key).send().await;
+        match call.map_err(|e| cloud_error("s3:HeadObject", e)) {
+            Ok(_) => {}
+            Err(error) if error.class == Class::NotFound => {
+                write(&self.cloud, &self.bucket, &key, bytes).await?;
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(key)
+    }
+
+    /// Does a task by a build.
+    async fn run(&self, task: Task) -> CloudResult<Option<SetState>> {
+        let program = self.upload().await?;
+        let text = serde_json::to_vec(&(&self.cluster, &task)).unwrap_or_default();
+        let digest: String = Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let moment = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let errand = Errand {
+            bucket: self.bucket.clone(),
+            task: format!("tasks/{}-{digest}.json", moment.as_millis()),
+        };
+        put(&self.cloud, &self.bucket, &errand.task, &(&self.cluster, &task)).await?;
+        let id = self.start(&program, &errand).await?;
+        let build = self.until_done(&id).await?;
+        let outcome: Option<Outcome> = get(&self.cloud, &self.bucket, &errand.outcome()).await?;
+        erase(&self.cloud, &self.bucket, &errand.task).await?;
+        erase(&self.cloud, &self.bucket, &errand.outcome()).await?;
+        match outcome {
+            Some(Outcome::Set(state)) => Ok(state),
+            Some(Outcome::Failed(error)) => Err(error),
+            None => Err(self.no_outcome(&build).await),
+        }
+    }
+
+    async fn start(&self, program: &str, errand: &Errand) -> CloudResult<String> {
+        let mut call = self.cloud.codebuild.start_build().project_name(project_name(&self.cluster));
+        for (name, value) in [("PROGRAM", program), ("TASK", &errand.task)] {
+            let variable = EnvironmentVariable::builder().name(name).value(value).build();
+            let variable = variable.map_err(|e| CloudError::new(Class::Invalid, OPERATION, e.to_string()))?;
+            call = call.environment_variables_override(variable);
+        }
+        let started = call.send().await.map_err(|e| cloud_error(OPERATION, e))?;
+        let id = started.build_value().and_then(|build| build.id().map(ToOwned::to_owned));
+        id.ok_or_else(|| CloudError::new(Class::Unknown, OPERATION, "the answer names no build"))
+    }
+
+    /// Waits for the build, and passes its log on.
+    async fn until_done(&self, id: &str) -> CloudResult<Build> {
+        let begun = tokio::time::Instant::now();
+        let (mut told, mut pause) = (0, Duration::from_millis(100));
+        loop {
+            let call = self.cloud.codebuild.batch_get_builds().ids(id).send().await;
+            let found = call.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))?;
+            let build = found.builds().first().cloned().ok_or_else(|| {
+                CloudError::new(Class::Unknown, "codebuild:BatchGetBuilds", format!("build {id} is gone"))
+            })?;
+            for line in self.log(&build).await.iter().skip(told) {
+                tracing::info!(build = id, "{line}");
+                told += 1;
+            }
+            if build.build_complete() || build.build_status() != Some(&StatusType::InProgress) {
+                return Ok(build);
+            }
+            if begun.elapsed() > LONGEST {
+                let message = format!("build {id} is still running after {} minutes", LONGEST.as_secs() / 60);
+                return Err(CloudError::new(Class::Unknown, OPERATION, message));
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE);
+        }
+    }
+
+    /// What the build wrote. A log that cannot be read is no reason to fail.
+    async fn log(&self, build: &Build) -> Vec<String> {
+        let at = build.logs().and_then(|logs| logs.group_name().zip(logs.stream_name()));
+        let Some((group, stream)) = at else { return Vec::new() };
+        let call = self.cloud.logs.get_log_events().log_group_name(group).log_stream_name(stream);
+        let Ok(found) = call.start_from_head(true).send().await else { return Vec::new() };
+        let messages = found.events().iter().filter_map(|event| event.message());
+        messages.map(|message| message.trim_end().to_owned()).collect()
+    }
+
+    /// A build that ended without a word of platctl's: its own log has to tell why.
+    async fn no_outcome(&self, build: &Build) -> CloudError {
+        let log = self.log(build).await;
+        let tail = log.iter().rev().take(12).rev().cloned().collect::<Vec<_>>().join("\n");
+        let phase = build.phases().iter().rev().find_map(|phase| {
+            let context = phase.contexts().first()?;
+            Some(format!("{}: {}", phase.phase_type()?.as_str(), context.message()?))
+        });
+        let message = format!(
+            "build {} ended {}{}{}",
+            build.id().unwrap_or_default(),
+            build.build_status().map_or("without a status", StatusType::as_str),
+            phase.map(|phase| format!(" ({phase})")).unwrap_or_default(),
+            if tail.is_empty() { String::new() } else { format!(". The end of its log:\n{tail}") },
+        );
+        CloudError::new(Class::Unknown, OPERATION, message)
+    }
+}
+
+async fn program(stated: Option<Program>) -> CloudResult<Vec<u8>> {
+    let failed = |message: String| CloudError::new(Class::Invalid, OPERATION, message);
+    let file = match stated {
+        Some(Program::Bytes(bytes)) => return Ok(bytes),
+        Some(Program::File(file)) => file,
+        None if cfg!(all(target_os = "linux", target_arch = "x86_64")) => {
+            std::env::current_exe().map_err(|error| failed(error.to_string()))?
+        }
+        None => {
+            let message = "the runner runs platctl for Linux on x86-64, and this one is for another system: name the \
+                           right one with --runner-program, or reach the cluster with --cluster-access";
+            return Err(failed(message.into()));
+        }
+    };
+    let bytes = tokio::fs::read(&file).await;
+    bytes.map_err(|error| failed(format!("{} cannot be read: {error}", file.display())))
+}
+
+impl Server for Runner {
+    fn read<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<Option<SetState>>> {
+        Box::pin(self.saved(set))
+    }
+
+    fn claim<'a>(&'a self, set: &'a str, owner: &'a Owner) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move {
+            let mut state = self.saved(set).await?.unwrap_or_default();
+            state.owner = Some(owner.clone());
+            self.save(set, &state).await
+        })
+    }
+
+    fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move {
+            let state = self.run(Task::Apply { set: set.to_owned(), order: order.clone() }).await?;
+            let mut state = state.unwrap_or_default();
+            if let Some(waiting) = state.waiting.take() {
+                return Err(CloudError::new(Class::Busy, "kubernetes:Apply", waiting));
+            }
+            self.save(set, &state).await
+        })
+    }
+
+    fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move {
+            self.run(Task::Delete { set: set.to_owned() }).await?;
+            erase(&self.cloud, &self.bucket, &Self::set_key(set)).await
+        })
+    }
+}

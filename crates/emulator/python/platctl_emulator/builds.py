@@ -1,0 +1,94 @@
+"""Builds that really run: those of projects without a source, by the commands of their buildspec."""
+
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import yaml
+
+from .backends import backend
+from .kubernetes import KUBERNETES
+
+# What builds may call of the AWS command line: copying an object of S3 into a file.
+SHIM = """#!{python}
+import os, sys, urllib.request
+arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
+if arguments[:2] != ["s3", "cp"] or len(arguments) != 4:
+    sys.exit("the local AWS's builds know `aws s3 cp s3://BUCKET/KEY FILE` alone")
+key = "AWS4-HMAC-SHA256 Credential=emulator/20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request, SignedHeaders=host, Signature=0"
+url = os.environ["AWS_ENDPOINT_URL"] + "/" + arguments[2].removeprefix("s3://")
+request = urllib.request.Request(url, headers={{"Authorization": key, "x-amz-date": "20260101T000000Z"}})
+with urllib.request.urlopen(request) as answer, open(arguments[3], "wb") as file:
+    file.write(answer.read())
+"""
+
+
+def runs(project):
+    """Whether the builds of a project are run."""
+    return project["source"]["type"] == "NO_SOURCE"
+
+
+def begin(call, lock, project, build, variables):
+    """Starts a build in a thread of its own."""
+    region, logs = call.region, backend(call, "logs")
+    group = ((project.get("logsConfig") or {}).get("cloudWatchLogs") or {}).get("groupName")
+    stream = build["id"].rpartition(":")[2]
+    if group:
+        build["logs"] = {"groupName": group, "streamName": stream}
+
+    def tell(text):
+        with lock:
+            if group in logs.groups:
+                found = logs.groups[group]
+                if stream not in found.streams:
+                    found.create_log_stream(stream)
+                stamp = int(time.time() * 1000)
+                found.streams[stream].put_log_events([{"timestamp": stamp, "message": line} for line in text.splitlines()])
+
+    def run():
+        status = "FAILED"
+        try:
+            if work(project, region, variables, tell):
+                status = "SUCCEEDED"
+        finally:
+            with lock:
+                build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def work(project, region, variables, tell):
+    """Runs all commands; answers whether they succeeded."""
+    spec = yaml.safe_load(project["source"]["buildspec"])
+    with tempfile.TemporaryDirectory() as folder:
+        tools = os.path.join(folder, "bin")
+        os.mkdir(tools)
+        shim = os.path.join(tools, "aws")
+        with open(shim, "w", encoding="utf-8") as file:
+            file.write(SHIM.format(python=sys.executable))
+        os.chmod(shim, stat.S_IRWXU)
+        stated = (project["environment"].get("environmentVariables") or []) + list(variables)
+        environment = {
+            **os.environ,
+            "PATH": f"{tools}:{os.environ.get('PATH', '')}",
+            "AWS_ENDPOINT_URL": KUBERNETES.base,
+            "AWS_REGION": region,
+            "PLATCTL_EMULATOR": "1",
+            "NO_COLOR": "1",
+            **{variable["name"]: variable["value"] for variable in stated},
+        }
+        for phase in ("install", "pre_build", "build", "post_build"):
+            for command in (spec["phases"].get(phase) or {}).get("commands", []):
+                tell(f"Running command {command}")
+                done = subprocess.run(
+                    ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+                )
+                tell(done.stdout + done.stderr)
+                if done.returncode:
+                    tell(f"Command did not exit successfully, exit status {done.returncode}")
+                    return False
+    return True

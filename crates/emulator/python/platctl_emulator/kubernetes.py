@@ -1,0 +1,224 @@
+"""API servers of clusters: objects applied by the server, with its account of whose fields are whose."""
+
+import json
+import re
+import secrets
+from urllib.parse import parse_qs
+
+# Version, kind, plural, and whether it stands in a namespace.
+BUILT_IN = (
+    ("v1", "Namespace", "namespaces", False),
+    ("v1", "ConfigMap", "configmaps", True),
+    ("v1", "Secret", "secrets", True),
+    ("v1", "Service", "services", True),
+    ("v1", "ServiceAccount", "serviceaccounts", True),
+    ("apps/v1", "Deployment", "deployments", True),
+    ("apps/v1", "StatefulSet", "statefulsets", True),
+    ("apps/v1", "DaemonSet", "daemonsets", True),
+    ("batch/v1", "Job", "jobs", True),
+    ("batch/v1", "CronJob", "cronjobs", True),
+    ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", True),
+    ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", True),
+    ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True),
+    ("storage.k8s.io/v1", "StorageClass", "storageclasses", False),
+    ("rbac.authorization.k8s.io/v1", "Role", "roles", True),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings", True),
+    ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", False),
+    ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", False),
+    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", False),
+)
+HEADERS = {"Content-Type": "application/json"}
+PATH = re.compile(r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?P<rest>/.*)?$")
+
+
+class Denied(Exception):
+    """The server says no."""
+
+    def __init__(self, code, reason, message):
+        super().__init__(message)
+        self.code, self.reason, self.message = code, reason, message
+
+
+class Server:
+    """The API server of one cluster."""
+
+    def __init__(self):
+        self.objects, self.version = {}, 0
+
+    def served(self):
+        """All kinds that are served now."""
+        yield from BUILT_IN
+        for object in list(self.objects.values()):
+            if object["kind"] == "CustomResourceDefinition":
+                spec = object["spec"]
+                for version in spec["versions"]:
+                    names = spec["names"]
+                    yield f"{spec['group']}/{version['name']}", names["kind"], names["plural"], spec["scope"] == "Namespaced"
+
+    def answer(self, method, path, query, body):
+        """One request."""
+        match = PATH.match(path)
+        if not match:
+            raise Denied(404, "NotFound", "the server could not find the requested resource")
+        version = f"{match['group']}/{match['version']}" if match["group"] else match["version"]
+        parts = [part for part in (match["rest"] or "").split("/") if part]
+        if not parts:
+            return self.discover(version)
+        namespace = None
+        if len(parts) > 2 and parts[0] == "namespaces":
+            namespace, parts = parts[1], parts[2:]
+        plural, name = parts[0], parts[1] if len(parts) > 1 else None
+        if (version, plural) not in {(served, other) for served, _, other, _ in self.served()}:
+            raise Denied(404, "NotFound", "the server could not find the requested resource")
+        if name is None:
+            items = [object for key, object in self.objects.items() if key[:2] == (version, plural) and namespace in (None, key[2])]
+            return {"kind": "List", "apiVersion": version, "metadata": {}, "items": items}
+        key = (version, plural, namespace, name)
+        if method == "PATCH":
+            return self.apply(key, query, json.loads(body))
+        if key not in self.objects:
+            raise Denied(404, "NotFound", f'{plural} "{name}" not found')
+        return self.delete(key) if method == "DELETE" else self.objects[key]
+
+    def discover(self, version):
+        """The kinds of a version."""
+        kinds = [
+            {"name": plural, "singularName": "", "kind": kind, "namespaced": namespaced, "verbs": ["get", "list", "patch", "delete"]}
+            for served, kind, plural, namespaced in self.served()
+            if served == version
+        ]
+        if not kinds:
+            raise Denied(404, "NotFound", "the server could not find the requested resource")
+        return {"kind": "APIResourceList", "groupVersion": version, "resources": kinds}
+
+    def apply(self, key, query, stated):
+        """What a manager states becomes so; what it stated before and does not any more goes."""
+        namespace = key[2]
+        if namespace not in (None, "kube-system") and ("v1", "namespaces", None, namespace) not in self.objects:
+            raise Denied(404, "NotFound", f'namespaces "{namespace}" not found')
+        manager = query["fieldManager"]
+        object = self.objects.get(key) or {"metadata": {"uid": secrets.token_hex(16), "generation": 0}}
+        before = json.dumps(object, sort_keys=True)
+        account = object["metadata"].get("managedFields", [])
+        mine = next((entry for entry in account if entry["manager"] == manager), None)
+        if mine:
+            drop(object, mine["fieldsV1"], stated)
+        merge(object, stated)
+        fields = fields_of({field: value for field, value in stated.items() if field not in ("apiVersion", "kind")})
+        for header in ("f:name", "f:namespace"):
+            fields.get("f:metadata", {}).pop(header, None)
+        entry = {"manager": manager, "operation": "Apply", "apiVersion": key[0], "fieldsType": "FieldsV1", "fieldsV1": fields}
+        object["metadata"]["managedFields"] = [other for other in account if other is not mine] + [entry]
+        if json.dumps(object, sort_keys=True) != before:
+            self.version += 1
+            object["metadata"]["resourceVersion"] = str(self.version)
+            object["metadata"]["generation"] += 1
+        settle(object)
+        self.objects[key] = object
+        return object
+
+    def delete(self, key):
+        """What a finalizer holds stays; what is in a namespace or of a definition's kind goes along."""
+        object = self.objects[key]
+        object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        if object["metadata"].get("finalizers"):
+            return object
+        inside = [other for other in self.objects if key[1] == "namespaces" and other[2] == key[3]]
+        if key[1] == "customresourcedefinitions":
+            inside = [other for other in self.objects if other[1] == object["spec"]["names"]["plural"]]
+        for other in inside:
+            if other in self.objects and not self.objects[other]["metadata"].get("finalizers"):
+                del self.objects[other]
+        if not any(other in self.objects for other in inside):
+            del self.objects[key]
+        return {"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}}
+
+
+def named(items):
+    """Whether a list is one of things with names."""
+    return bool(items) and all(isinstance(item, dict) and "name" in item for item in items)
+
+
+def fields_of(value):
+    """The account of what is stated."""
+    if isinstance(value, dict):
+        return {f"f:{key}": fields_of(below) for key, below in value.items()}
+    if isinstance(value, list) and named(value):
+        return {"k:" + json.dumps({"name": item["name"]}): {".": {}, **fields_of(item)} for item in value}
+    return {}
+
+
+def drop(object, before, stated):
+    """Takes away what was stated and is not any more."""
+    for field, below in before.items():
+        name = field.removeprefix("f:")
+        if field.startswith("f:") and isinstance(object, dict) and name in object:
+            if not isinstance(stated, dict) or name not in stated:
+                del object[name]
+            else:
+                drop(object[name], below, stated[name])
+
+
+def merge(into, stated):
+    """Puts what is stated into an object."""
+    for key, value in stated.items():
+        if isinstance(value, dict) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = json.loads(json.dumps(value))
+
+
+def settle(object):
+    """What controllers would do, at once."""
+    replicas = (object.get("spec") or {}).get("replicas", 1)
+    if object["kind"] == "CustomResourceDefinition":
+        object["status"] = {"conditions": [{"type": "Established", "status": "True"}]}
+    elif object["kind"] in ("Deployment", "StatefulSet"):
+        counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas", "updatedReplicas"), replicas)
+        object["status"] = {"observedGeneration": object["metadata"]["generation"], **counts}
+    elif object["kind"] == "Application":
+        object["status"] = {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}
+
+
+class Kubernetes:
+    """All API servers, by a name of their own."""
+
+    def __init__(self):
+        self.base, self._servers = "", {}
+
+    def begin(self):
+        """A new server; answers its address."""
+        name = secrets.token_hex(16)
+        self._servers[name] = Server()
+        return f"{self.base}/_platctl/kubernetes/{name}"
+
+    def end(self, endpoint):
+        """A server is no more."""
+        self._servers.pop((endpoint or "").rpartition("/")[2], None)
+
+    def clear(self):
+        """None is any more."""
+        self._servers.clear()
+
+    def answer(self, environ):
+        """Status, headers and body."""
+        name, _, rest = environ["PATH_INFO"].removeprefix("/_platctl/kubernetes/").partition("/")
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length)
+        query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        try:
+            if name not in self._servers:
+                raise Denied(503, "ServiceUnavailable", "there is no such cluster")
+            if not environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer k8s-aws-v1."):
+                raise Denied(401, "Unauthorized", "Unauthorized")
+            answer = self._servers[name].answer(environ["REQUEST_METHOD"], f"/{rest}", query, body)
+            return 200, HEADERS, json.dumps(answer).encode()
+        except Denied as denied:
+            status = {
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+                "code": denied.code, "reason": denied.reason, "message": denied.message,
+            }  # fmt: skip
+            return denied.code, HEADERS, json.dumps(status).encode()
+
+
+KUBERNETES = Kubernetes()

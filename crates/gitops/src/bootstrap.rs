@@ -1,0 +1,57 @@
+//! What has to be in the cluster before Argo CD can do the rest.
+
+use serde_json::{Value, json};
+
+use crate::versions::{ARGO_CD, ARGO_CD_SHA256};
+use crate::{Inputs, Settings, application};
+
+/// The namespace of Argo CD.
+pub const NAMESPACE: &str = "argocd";
+/// The Secret by which Argo CD and Image Updater read and write the repository.
+pub const REPOSITORY_SECRET: &str = "gitops-repository";
+
+/// Argo CD itself: where its manifest is, and the digest of it.
+#[must_use]
+pub fn argo_cd(settings: &Settings) -> (String, String) {
+    match &settings.manifest {
+        Some(elsewhere) => (elsewhere.url.clone(), elsewhere.sha256.clone()),
+        None => (
+            format!("https://raw.githubusercontent.com/argoproj/argo-cd/{ARGO_CD}/manifests/ha/install.yaml"),
+            ARGO_CD_SHA256.to_owned(),
+        ),
+    }
+}
+
+/// The namespace that Argo CD runs in.
+#[must_use]
+pub fn namespace() -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+}
+
+/// How Argo CD reads the repository. User name and password come from outside: they are secret.
+#[must_use]
+pub fn repository_secret(inputs: &Inputs, user: &Value, password: &Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": REPOSITORY_SECRET,
+            "namespace": NAMESPACE,
+            "labels": {"argocd.argoproj.io/secret-type": "repository"},
+        },
+        "stringData": {
+            "type": "git",
+            "url": inputs.repository_url,
+            "username": user,
+            "password": password,
+        },
+    })
+}
+
+/// The root Application, and the projects that it and all others are a part of.
+#[must_use]
+pub fn root(inputs: &Inputs) -> Vec<Value> {
+    let mut objects = application::projects(inputs);
+    objects.push(application::root(inputs));
+    objects
+}

@@ -1,0 +1,152 @@
+//! Clusters, and the ways to them.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+use kube::{Client, Config};
+use platctl_engine::{Class, CloudError, CloudResult, Owner};
+use tokio::sync::Mutex;
+
+use crate::{Api, Order, Server, SetState};
+
+/// An API server that can be reached from here.
+#[derive(Clone)]
+pub struct Access {
+    /// Its address.
+    pub server: String,
+    /// The name in its certificate, where it is not that of the address (a tunnel).
+    pub tls_server_name: Option<String>,
+    /// The certificate of its authority, as DER; none for a server without TLS.
+    pub authority: Option<Vec<u8>>,
+    /// The bearer token. EKS takes one for 15 minutes.
+    pub token: String,
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Access").field("server", &self.server).finish_non_exhaustive()
+    }
+}
+
+/// The way to a cluster.
+pub enum Way {
+    /// Its API server can be reached from here.
+    Direct(Access),
+    /// Somebody else goes there.
+    Other(Arc<dyn Server>),
+}
+
+/// Who knows clusters, and what is kept outside of them.
+pub trait Provider: Send + Sync {
+    /// The way to a cluster; none when there is no such cluster.
+    fn way<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<Option<Way>>>;
+    /// A value that is kept outside of the cluster: key `key` of the JSON in the secret of this ARN.
+    fn secret<'a>(&'a self, arn: &'a str, key: &'a str) -> BoxFuture<'a, CloudResult<String>>;
+    /// What is at this address.
+    fn fetch<'a>(&'a self, manifest: &'a crate::Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>>;
+}
+
+/// How long a connection keeps its token: well below its 15 minutes.
+const FRESH: Duration = Duration::from_secs(10 * 60);
+
+/// A connection, and since when it stands.
+type Open = (Instant, Arc<dyn Server>);
+
+/// All clusters that a provider knows.
+pub struct Clusters {
+    provider: Arc<dyn Provider>,
+    open: Mutex<HashMap<String, Open>>,
+}
+
+impl fmt::Debug for Clusters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clusters")
+    }
+}
+
+impl Clusters {
+    /// The clusters of this provider.
+    #[must_use]
+    pub fn new(provider: Arc<dyn Provider>) -> Self {
+        Self { provider, open: Mutex::default() }
+    }
+
+    /// The way into a cluster; none when there is no such cluster.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub async fn server(&self, cluster: &str) -> CloudResult<Option<Arc<dyn Server>>> {
+        let mut open = self.open.lock().await;
+        if let Some((since, server)) = open.get(cluster)
+            && since.elapsed() < FRESH
+        {
+            return Ok(Some(server.clone()));
+        }
+        let server: Arc<dyn Server> = match self.provider.way(cluster).await? {
+            None => return Ok(None),
+            Some(Way::Other(server)) => server,
+            Some(Way::Direct(access)) => Arc::new(Api::new(connect(&access)?, self.provider.clone())),
+        };
+        open.insert(cluster.to_owned(), (Instant::now(), server.clone()));
+        Ok(Some(server))
+    }
+}
+
+/// The way into one cluster, for longer than a token lasts.
+#[derive(Debug)]
+pub struct Renewing {
+    clusters: Arc<Clusters>,
+    cluster: String,
+}
+
+impl Renewing {
+    /// The way into the cluster of this name.
+    #[must_use]
+    pub const fn new(clusters: Arc<Clusters>, cluster: String) -> Self {
+        Self { clusters, cluster }
+    }
+
+    async fn server(&self) -> CloudResult<Arc<dyn Server>> {
+        self.clusters.server(&self.cluster).await?.ok_or_else(|| no_cluster(&self.cluster))
+    }
+}
+
+pub(crate) fn no_cluster(cluster: &str) -> CloudError {
+    let message = format!("there is no cluster `{cluster}` that could be spoken to");
+    CloudError::new(Class::NotYetConsistent, "kubernetes:Connect", message)
+}
+
+impl Server for Renewing {
+    fn read<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<Option<SetState>>> {
+        Box::pin(async move { self.server().await?.read(set).await })
+    }
+
+    fn claim<'a>(&'a self, set: &'a str, owner: &'a Owner) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { self.server().await?.claim(set, owner).await })
+    }
+
+    fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { self.server().await?.apply(set, order).await })
+    }
+
+    fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { self.server().await?.delete(set).await })
+    }
+}
+
+fn connect(access: &Access) -> CloudResult<Client> {
+    let wrong = |why: String| CloudError::new(Class::Invalid, "kubernetes:Connect", why);
+    let url = access.server.parse().map_err(|_| wrong(format!("`{}` is no address", access.server)))?;
+    let mut config = Config::new(url);
+    config.connect_timeout = Some(Duration::from_secs(8));
+    config.read_timeout = Some(Duration::from_secs(60));
+    // The engine repeats calls itself.
+    config.default_retry = false;
+    config.tls_server_name.clone_from(&access.tls_server_name);
+    config.root_cert = access.authority.clone().map(|der| vec![der]);
+    config.auth_info.token = Some(access.token.clone().into());
+    Client::try_from(config).map_err(|error| wrong(error.to_string()))
+}

@@ -1,0 +1,70 @@
+//! What the API server's errors mean to the engine.
+
+use kube::Error;
+use platctl_engine::{Class, CloudError};
+
+/// Translates an error of one call, such as `kubernetes:Apply Secret argocd/x`.
+pub(crate) fn cloud_error(operation: &str, error: &Error) -> CloudError {
+    match error {
+        Error::Api(status) => {
+            let class = class(status.code, &status.reason);
+            let message = match class {
+                Class::NotYetConsistent => format!(
+                    "the API server does not take these credentials ({}). Access begins a little after its access \
+                     entry was made; if it stays so, the cluster has none for this role",
+                    status.message
+                ),
+                _ => status.message.clone(),
+            };
+            let code =
+                Some(if status.reason.is_empty() { status.code.to_string() } else { status.reason.clone() });
+            CloudError { code, ..CloudError::new(class, operation, message) }
+        }
+        Error::Discovery(_) => CloudError::new(Class::NotYetConsistent, operation, chain(error)),
+        Error::SerdeError(_) | Error::BuildRequest(_) => {
+            CloudError::new(Class::Invalid, operation, chain(error))
+        }
+        other => {
+            let text = chain(other);
+            CloudError::new(
+                if never_sent(&text) { Class::Unreachable } else { Class::Interrupted },
+                operation,
+                text,
+            )
+        }
+    }
+}
+
+const fn class(code: u16, reason: &str) -> Class {
+    match code {
+        401 => Class::NotYetConsistent,
+        403 => Class::Denied,
+        404 => Class::NotFound,
+        409 if matches!(reason.as_bytes(), b"AlreadyExists") => Class::AlreadyExists,
+        409 => Class::Busy,
+        429 => Class::Throttled,
+        400 | 405..=428 => Class::Invalid,
+        500..=599 => Class::Interrupted,
+        _ => Class::Unknown,
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+/// Whether no connection came about at all.
+fn never_sent(text: &str) -> bool {
+    let text = text.to_lowercase();
+    ["connect", "dns", "lookup", "refused", "unreachable", "deadline"].iter().any(|word| text.contains(word))
+        && !text.contains("reset")
+}

@@ -1,0 +1,31 @@
+//! Objects of a Kubernetes cluster as nodes of the resource graph.
+//!
+//! A [`Objects`] set is applied by the server (server-side apply), and remembered in the cluster itself, in an
+//! inventory that says whose it is and what was applied. How the API server is reached is somebody else's
+//! business: a [`Provider`] finds the cluster and the way to it, be it an address or a build that runs next to it.
+
+mod access;
+mod api;
+mod digest;
+mod errors;
+mod health;
+mod inventory;
+mod key;
+mod manifest;
+pub mod objects;
+mod owned;
+mod secrets;
+mod server;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+pub use access::{Access, Clusters, Provider, Renewing, Way};
+pub use api::Api;
+pub use key::key_of;
+pub use manifest::verify;
+pub use objects::{Manifest, Objects};
+pub use secrets::secret;
+pub use server::{Order, Outcome, Server, SetState, Task, perform};

@@ -1,0 +1,77 @@
+//! Manifests from elsewhere: what is at an address counts only with the digest that was stated.
+
+use platctl_engine::{Class, CloudError, CloudResult};
+use serde_json::Value;
+
+use crate::digest;
+use crate::objects::Manifest;
+
+fn wrong(message: String) -> CloudError {
+    CloudError::new(Class::Invalid, "kubernetes:Fetch", message)
+}
+
+/// Refuses bytes that are not those that the manifest's digest was made of.
+///
+/// # Errors
+/// Both digests, and what to do.
+pub fn verify(manifest: &Manifest, bytes: &[u8]) -> CloudResult<()> {
+    let found = digest::sha256(bytes);
+    if found == manifest.sha256.to_ascii_lowercase() {
+        return Ok(());
+    }
+    Err(wrong(format!(
+        "what is at {} has the SHA-256 {found}, not {}: nothing of it was applied. If it is meant to have changed, \
+         read it, and state its digest",
+        manifest.url, manifest.sha256
+    )))
+}
+
+/// The objects of a manifest. Numbers and words are read as Kubernetes does: `0644` is octal, `yes` a word.
+pub(crate) fn objects(bytes: &[u8]) -> CloudResult<Vec<Value>> {
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| wrong(format!("the manifest is no text: {error}")))?;
+    let options = serde_yaml::options! { strict_booleans: true, legacy_octal_numbers: true };
+    let documents: Vec<Value> = serde_yaml::from_multiple_with_options(text, options)
+        .map_err(|error| wrong(format!("the manifest cannot be read: {error}")))?;
+    let mut objects = Vec::new();
+    for document in documents {
+        match document {
+            Value::Null => {}
+            Value::Object(mut list) if list.get("kind").is_some_and(|kind| kind == "List") => {
+                if let Some(Value::Array(items)) = list.remove("items") {
+                    objects.extend(items);
+                }
+            }
+            object @ Value::Object(_) => objects.push(object),
+            other => return Err(wrong(format!("the manifest has {other} where an object should be"))),
+        }
+    }
+    Ok(objects)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn documents_lists_and_empty_ones() {
+        let text =
+            "---\nkind: A\nmode: 0644\nword: yes\n---\n---\nkind: List\nitems:\n- kind: B\n- kind: C\n";
+        let objects = objects(text.as_bytes()).unwrap();
+        let kinds: Vec<&str> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
+        assert_eq!(kinds, ["A", "B", "C"]);
+        assert_eq!((objects[0]["mode"].as_u64(), objects[0]["word"].as_str()), (Some(420), Some("yes")));
+    }
+
+    #[test]
+    fn other_bytes_are_refused_and_both_digests_named() {
+        let manifest = Manifest {
+            url: "https://example.com/a.yaml".into(),
+            sha256: digest::sha256(b"a: 1"),
+            namespace: None,
+        };
+        assert!(verify(&manifest, b"a: 1").is_ok());
+        let error = verify(&manifest, b"a: 2").unwrap_err().to_string();
+        assert!(error.contains(&digest::sha256(b"a: 2")) && error.contains(&manifest.sha256), "{error}");
+    }
+}

@@ -1,0 +1,205 @@
+//! `kubernetes.Objects`: a set of objects in a cluster, applied by the server.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use platctl_engine::{
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::access::{Clusters, no_cluster};
+use crate::key::Key;
+use crate::server::{Order, SetState};
+
+/// Objects that belong together. What others own of the same objects stays theirs; what platctl states and somebody
+/// changed is put back.
+#[derive(Debug)]
+pub struct Objects;
+
+/// Objects that are kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Where: `https://…`, `s3://BUCKET/KEY`, or the path of a file.
+    pub url: String,
+    /// The SHA-256 of what is there, in hexadecimal.
+    pub sha256: String,
+    /// The namespace of objects that stand in one and name none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+}
+
+/// What a set is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The EKS cluster.
+    pub cluster_name: S::In<String>,
+    /// The set's name in the cluster: lower-case letters, digits, `-` and `.`.
+    pub name: String,
+    /// Objects from elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Manifest>,
+    /// Objects in full, by their keys: `v1 Namespace argocd`, `apps/v1 Deployment NAMESPACE/NAME`. A text in them can
+    /// be `{"$secret": {"arn": …, "key": …}}`: it is taken from Secrets Manager while the set is applied.
+    pub objects: S::In<BTreeMap<String, Value>>,
+    /// Objects of the manifest that somebody changed or deleted. Only what is live has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drifted: Vec<String>,
+}
+
+platctl_engine::outputs! {
+    /// What others take from a set.
+    Objects {
+        /// The set's name.
+        NAME: name: String,
+    }
+}
+
+fn id_of(spec: &Spec) -> Id {
+    Id::from(format!("{}|{}", spec.cluster_name, spec.name))
+}
+
+fn place(id: &Id) -> (&str, &str) {
+    id.as_str().split_once('|').unwrap_or((id.as_str(), ""))
+}
+
+fn live(id: &Id, state: SetState) -> Live<Objects> {
+    let (cluster, set) = place(id);
+    let spec = Spec {
+        cluster_name: cluster.to_owned(),
+        name: set.to_owned(),
+        manifest: state.manifest,
+        objects: state.objects,
+        drifted: state.drifted,
+    };
+    let phase = state.waiting.map_or(Phase::Ready, Phase::Settling);
+    Live { id: id.clone(), spec, outputs: Outputs { name: set.to_owned() }, owner: state.owner, phase }
+}
+
+async fn read(clusters: &Clusters, id: &Id) -> CloudResult<Option<SetState>> {
+    let (cluster, set) = place(id);
+    match clusters.server(cluster).await? {
+        Some(server) => server.read(set).await,
+        None => Ok(None),
+    }
+}
+
+impl Kind for Objects {
+    const NAME: &'static str = "kubernetes.Objects";
+    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/name"];
+    const HOLDS: &'static [&'static str] = &["/cluster_name"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const INSIDE: Option<&'static str> = Some("eks.Cluster");
+    const PERMISSIONS: Permissions = Permissions {
+        read: &["eks:DescribeCluster"],
+        create: &["eks:DescribeCluster"],
+        update: &["eks:DescribeCluster", "secretsmanager:GetSecretValue"],
+        delete: &["eks:DescribeCluster"],
+    };
+    const TIMING: Timing = Timing {
+        create: Duration::from_secs(150),
+        update: Duration::from_secs(60),
+        delete: Duration::from_secs(60),
+        limit: Duration::from_secs(30 * 60),
+    };
+
+    type Cloud = Clusters;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "example"}});
+        let settings = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": "settings", "namespace": "example"}, "data": {"colour": "blue"},
+        });
+        Spec {
+            cluster_name: "example".into(),
+            name: "example".into(),
+            manifest: None,
+            objects: [
+                ("v1 Namespace example".to_owned(), namespace),
+                ("v1 ConfigMap example/settings".to_owned(), settings),
+            ]
+            .into(),
+            drifted: Vec::new(),
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        let other = json!({
+            "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other", "namespace": "example"},
+        });
+        vec![
+            ("/objects/v1 ConfigMap example~1settings/data/colour", json!("green")),
+            ("/objects/v1 ServiceAccount example~1other", other),
+            ("/name", json!("another")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        let bad = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
+        if spec.name.is_empty() || spec.name.contains(bad) {
+            return Err(SpecError::new("/name", "takes lower-case letters, digits, `-` and `.`"));
+        }
+        for (key, object) in &spec.objects {
+            // What somebody changed is shown as it is.
+            let is = Key::of(object).map(|key| key.to_string());
+            if is.as_ref().is_some_and(|is| is != key) || Key::parse(key).is_none() {
+                return Err(SpecError::new("/objects", format!("`{key}` is not the key of its object")));
+            }
+        }
+        Ok(())
+    }
+
+    async fn find(clusters: &Clusters, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
+        let looks = wanted.iter().map(|wanted| async move {
+            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let id = id_of(spec);
+            let found = read(clusters, &id).await?;
+            Ok(found.map(|state| Candidate { id, owner: state.owner }).into_iter().collect())
+        });
+        try_join_all(looks).await
+    }
+
+    async fn describe(clusters: &Clusters, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
+        let reads =
+            ids.iter().map(|id| async move { Ok(read(clusters, id).await?.map(|state| live(id, state))) });
+        try_join_all(reads).await
+    }
+
+    async fn create(clusters: &Clusters, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let server =
+            clusters.server(&spec.cluster_name).await?.ok_or_else(|| no_cluster(&spec.cluster_name))?;
+        server.claim(&spec.name, &claim.owner).await?;
+        Ok(id_of(spec))
+    }
+
+    async fn update(
+        clusters: &Clusters,
+        _live: &Live<Self>,
+        spec: &Spec,
+        _changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let server =
+            clusters.server(&spec.cluster_name).await?.ok_or_else(|| no_cluster(&spec.cluster_name))?;
+        let order =
+            Order { owner: owner.clone(), manifest: spec.manifest.clone(), objects: spec.objects.clone() };
+        server.apply(&spec.name, &order).await
+    }
+
+    async fn delete(clusters: &Clusters, live: &Live<Self>) -> CloudResult<()> {
+        let (cluster, set) = place(&live.id);
+        match clusters.server(cluster).await? {
+            Some(server) => server.delete(set).await,
+            None => Err(CloudError::new(Class::NotFound, "kubernetes:Connect", "its cluster is gone")),
+        }
+    }
+}

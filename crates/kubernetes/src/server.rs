@@ -1,0 +1,146 @@
+//! What is done in a cluster, whatever the way to it.
+
+use std::collections::BTreeMap;
+
+use futures::future::BoxFuture;
+use platctl_engine::{CloudError, CloudResult, Owner};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::objects::Manifest;
+
+/// What a set is to be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Order {
+    /// Whose it is.
+    pub owner: Owner,
+    /// Objects from elsewhere.
+    pub manifest: Option<Manifest>,
+    /// Objects in full, by their keys.
+    pub objects: BTreeMap<String, Value>,
+}
+
+/// What a set is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SetState {
+    /// Whose it is.
+    pub owner: Option<Owner>,
+    /// Where its other objects came from; none before they were all applied.
+    pub manifest: Option<Manifest>,
+    /// The objects as they are, by their keys. One that is as platctl applied it stands here as it was stated.
+    pub objects: BTreeMap<String, Value>,
+    /// Objects of the manifest that are not as they were applied.
+    pub drifted: Vec<String>,
+    /// What is not ready yet, in words.
+    pub waiting: Option<String>,
+}
+
+/// The way into a cluster. Every verb may be repeated.
+pub trait Server: Send + Sync {
+    /// What the set is; none when there is none of this name.
+    fn read<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<Option<SetState>>>;
+    /// Says whose the set is, before any of its objects is made.
+    fn claim<'a>(&'a self, set: &'a str, owner: &'a Owner) -> BoxFuture<'a, CloudResult<()>>;
+    /// Makes the set what is ordered: applies its objects, and deletes those that are no part of it any more.
+    fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>>;
+    /// Deletes the set. Answers *in use* for as long as something of it is still there.
+    fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>>;
+}
+
+/// One thing to do, for whoever stands nearer to the cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Task {
+    /// [`Server::read`].
+    Read {
+        /// The set's name.
+        set: String,
+    },
+    /// [`Server::apply`], and then waiting until it is ready.
+    Apply {
+        /// The set's name.
+        set: String,
+        /// What it is to be.
+        order: Order,
+    },
+    /// [`Server::delete`].
+    Delete {
+        /// The set's name.
+        set: String,
+    },
+}
+
+/// What a task came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The set is this now; none when it is gone.
+    Set(Option<SetState>),
+    /// It failed.
+    Failed(CloudError),
+}
+
+/// Does the task, and tells what it is waiting for.
+pub async fn perform(server: &dyn Server, task: &Task, tell: &mut (dyn FnMut(&str) + Send)) -> Outcome {
+    let done = match task {
+        Task::Read { set } => server.read(set).await,
+        Task::Apply { set, order } => apply(server, set, order, tell).await,
+        Task::Delete { set } => delete(server, set, tell).await,
+    };
+    done.map_or_else(Outcome::Failed, Outcome::Set)
+}
+
+/// How long a task waits at most.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20 * 60);
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(2);
+
+async fn apply(
+    server: &dyn Server,
+    set: &str,
+    order: &Order,
+    tell: &mut (dyn FnMut(&str) + Send),
+) -> CloudResult<Option<SetState>> {
+    let begun = tokio::time::Instant::now();
+    let again = |error: &CloudError| error.class.is_transient() && begun.elapsed() < PATIENCE;
+    while let Err(error) = server.apply(set, order).await {
+        if !again(&error) {
+            return Err(error);
+        }
+        tell(&error.to_string());
+        tokio::time::sleep(PAUSE).await;
+    }
+    let mut said = String::new();
+    loop {
+        let state = server.read(set).await?;
+        match state.as_ref().and_then(|state| state.waiting.clone()) {
+            Some(waiting) if begun.elapsed() < PATIENCE => {
+                if waiting != said {
+                    tell(&waiting);
+                    said = waiting;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            // Who asked sees what it waits for, and judges.
+            _ => return Ok(state),
+        }
+    }
+}
+
+async fn delete(
+    server: &dyn Server,
+    set: &str,
+    tell: &mut (dyn FnMut(&str) + Send),
+) -> CloudResult<Option<SetState>> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        match server.delete(set).await {
+            Ok(()) => return Ok(None),
+            Err(error) if error.class == platctl_engine::Class::NotFound => return Ok(None),
+            Err(error) if error.class.is_transient() && begun.elapsed() < PATIENCE / 4 => {
+                tell(&error.message);
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}

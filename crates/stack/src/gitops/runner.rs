@@ -1,0 +1,175 @@
+//! The way into a cluster whose API server can be reached from within the VPC only: builds in its private subnets,
+//! which run platctl itself.
+
+use platctl_aws::codebuild::project::Project;
+use platctl_aws::ec2::security_group::{self, SecurityGroup};
+use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
+use platctl_aws::ec2::vpc;
+use platctl_aws::eks::access_entry::AccessEntry;
+use platctl_aws::eks::cluster;
+use platctl_aws::iam::role;
+use platctl_aws::kms::key::{self, Key};
+use platctl_aws::logs::log_group;
+use platctl_aws::reach::{bucket_name, project_name};
+use platctl_aws::s3::bucket::{self, Bucket};
+use platctl_aws::secretsmanager::secret::{self, Secret};
+use platctl_engine::{Address, Handle};
+use serde_json::{Value, json};
+
+use super::{Base, cluster_name, tls_only};
+use crate::common::{allow, ids, join, log_group, permit, role, security_group, trust};
+use crate::declare::{Checked, Declare};
+
+/// The log group of its builds.
+pub(super) fn log_group_name(declare: &Declare<'_>) -> String {
+    format!("/platctl/{}/runner", declare.stack())
+}
+
+fn bucket(base: &Base<'_>, key: &Handle<Key>, declare: &mut Declare<'_>) -> Checked<Handle<Bucket>> {
+    let context = declare.context();
+    let name = bucket_name(&base.cluster.name, &context.account, &context.region);
+    let policy = tls_only(&name, declare);
+    declare.make(
+        "runner.bucket",
+        json!({
+            "bucket": name,
+            "encryption": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.json(key::out::ARN)},
+            // What is in use is put back by the next run.
+            "lifecycle_rules": [
+                {"id": "programs", "prefix": "platctl/", "expiration_days": 30},
+                {"id": "tasks", "prefix": "tasks/", "expiration_days": 7},
+            ],
+            "policy": policy,
+            "force_destroy": true,
+        }),
+    )
+}
+
+/// What CodeBuild needs to put a build into a VPC, in AWS's own words.
+fn network(base: &Base<'_>, declare: &Declare<'_>) -> Vec<Value> {
+    let subnets: Vec<Value> = base
+        .ground
+        .private
+        .iter()
+        .map(|subnet| {
+            let id = subnet.json(platctl_aws::ec2::subnet::out::SUBNET_ID);
+            join([declare.arn("ec2", "subnet/").into(), id])
+        })
+        .collect();
+    vec![
+        allow(
+            &[
+                "ec2:CreateNetworkInterface",
+                "ec2:DeleteNetworkInterface",
+                "ec2:DescribeDhcpOptions",
+                "ec2:DescribeNetworkInterfaces",
+                "ec2:DescribeSecurityGroups",
+                "ec2:DescribeSubnets",
+                "ec2:DescribeVpcs",
+            ],
+            "*",
+        ),
+        json!({
+            "Effect": "Allow",
+            "Action": ["ec2:CreateNetworkInterfacePermission"],
+            "Resource": declare.arn("ec2", "network-interface/*"),
+            "Condition": {
+                "StringEquals": {"ec2:AuthorizedService": "codebuild.amazonaws.com"},
+                "ArnEquals": {"ec2:Subnet": subnets},
+            },
+        }),
+    ]
+}
+
+fn permissions(
+    base: &Base<'_>,
+    bucket: &Handle<Bucket>,
+    key: &Handle<Key>,
+    secret: &Handle<Secret>,
+    group: &Value,
+    declare: &Declare<'_>,
+) -> Vec<Value> {
+    let objects = join([bucket.json(bucket::out::ARN), "/*".into()]);
+    let cluster = declare.arn("eks", &format!("cluster/{}", base.cluster.name));
+    let mut statements = vec![
+        allow(&["s3:GetObject", "s3:PutObject"], objects),
+        allow(&["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"], key.json(key::out::ARN)),
+        allow(&["logs:CreateLogStream", "logs:PutLogEvents"], join([group.clone(), ":*".into()])),
+        allow(&["eks:DescribeCluster"], cluster),
+        allow(&["secretsmanager:GetSecretValue"], secret.json(secret::out::ARN)),
+    ];
+    statements.extend(network(base, declare));
+    statements
+}
+
+/// The builds' security group, and the API server's rule that lets it in.
+fn security(base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<(Handle<SecurityGroup>, Address)> {
+    let group =
+        security_group("runner.group", base.ground, "Builds that speak to the cluster", true, declare)?;
+    let rule: Handle<SecurityGroupRule> = declare.make(
+        "runner.ingress",
+        json!({
+            "group_id": base.cluster.cluster.json(cluster::out::CLUSTER_SECURITY_GROUP_ID),
+            "direction": "ingress",
+            "ip_protocol": "tcp",
+            "from_port": 443,
+            "to_port": 443,
+            "referenced_group_id": group.json(security_group::out::GROUP_ID),
+            "description": "The API server, from platctl's builds",
+        }),
+    )?;
+    Ok((group, rule.address().clone()))
+}
+
+/// Declares all of it; answers what has to be there before a build is started.
+pub(super) fn declare(
+    base: &Base<'_>,
+    key: &Handle<Key>,
+    secret: &Handle<Secret>,
+    declare: &mut Declare<'_>,
+) -> Checked<Vec<Address>> {
+    let bucket = bucket(base, key, declare)?;
+    let logs = log_group("runner.log_group", &log_group_name(declare), 30, key, declare)?;
+    let trust = trust("codebuild.amazonaws.com", declare);
+    let role = role("runner.role", "runner", "Builds that speak to the cluster", trust, declare)?;
+    let group_arn = logs.json(log_group::out::ARN);
+    let statements = permissions(base, &bucket, key, secret, &group_arn, declare);
+    let policy = permit("runner.policy", &role, statements, declare)?;
+    let (group, rule) = security(base, declare)?;
+    let partition = &declare.context().partition;
+    let admin = format!("arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy");
+    let access: Handle<AccessEntry> = declare.make(
+        "runner.access",
+        json!({
+            "cluster_name": cluster_name(base.cluster),
+            "principal_arn": role.json(role::out::ARN),
+            "access_policies": [{"policy_arn": admin}],
+        }),
+    )?;
+    let project: Handle<Project> = declare.make_after(
+        "runner.project",
+        json!({
+            "name": project_name(&base.cluster.name),
+            "description": "Does platctl's work within the cluster",
+            "source": {"type": "NO_SOURCE", "buildspec": include_str!("runner.yml")},
+            "artifacts": {"type": "NO_ARTIFACTS"},
+            "environment": {
+                "type": "LINUX_CONTAINER",
+                "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
+                "compute_type": "BUILD_GENERAL1_SMALL",
+                "environment_variables": [{"name": "BUCKET", "value": bucket.json(bucket::out::BUCKET)}],
+            },
+            "service_role": role.json(role::out::ARN),
+            "encryption_key": key.json(key::out::ARN),
+            "timeout_in_minutes": 30,
+            "vpc": {
+                "vpc_id": base.ground.vpc.json(vpc::out::VPC_ID),
+                "subnets": ids(&base.ground.private),
+                "security_group_ids": [group.json(security_group::out::GROUP_ID)],
+            },
+            "logs": {"group_name": logs.json(log_group::out::LOG_GROUP_NAME), "stream_name": "runner"},
+        }),
+        &[policy.address()],
+    )?;
+    Ok(vec![project.address().clone(), access.address().clone(), rule])
+}
