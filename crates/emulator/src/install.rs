@@ -107,6 +107,7 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+    use std::sync::{Mutex, PoisonError};
 
     fn home(folder: &Path, script: &str) -> Home {
         let python = folder.join("python");
@@ -116,7 +117,11 @@ mod tests {
         Home { cache, instance, python: python.into() }
     }
 
+    /// A program that was just written cannot be run while another thread begins a process: it has the file open.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
     fn refusal(script: &str) -> String {
+        let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = tempfile::tempdir().unwrap();
         let home = home(folder.path(), script);
         let error = python(&home, &mut |_| ()).unwrap_err().to_string();

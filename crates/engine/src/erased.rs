@@ -121,6 +121,11 @@ pub trait AnyKind: Send + Sync {
     /// The order of a replacement of `live` by `desired` (none while it is not fully known).
     fn replacement(&self, live: &Value, desired: Option<&Value>) -> Replace;
 
+    /// See [`Kind::remark`].
+    fn remark(&self) -> Option<String> {
+        None
+    }
+
     /// See [`Kind::find`].
     fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>>;
     /// See [`Kind::describe`].
@@ -244,6 +249,10 @@ impl<K: Kind> AnyKind for Bound<K> {
             (Ok(live), Some(Ok(desired))) => K::replacement(&live, &desired),
             _ => K::REPLACE,
         }
+    }
+
+    fn remark(&self) -> Option<String> {
+        K::remark(&self.cloud)
     }
 
     fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {

@@ -253,6 +253,11 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Self::REPLACE
     }
 
+    /// Why what is described is not looked at itself, where it cannot be: it is as somebody last left it.
+    fn remark(_cloud: &Self::Cloud) -> Option<String> {
+        None
+    }
+
     /// Looks for objects that a lost state or a lost answer left nameless: by ownership tag (one call
     /// for all of a stack), else by natural name. Answers one list for each wanted object.
     fn find(

@@ -86,14 +86,20 @@ async fn describe(
         Some(async move {
             let found = match describe_all(&kind, &ids).await {
                 Err(error) if is_out_of_reach(&kind, &error) => Err(error),
-                other => Ok(other?),
+                other => Ok((other?, kind.remark())),
             };
             Ok((found, place, ids))
         })
     });
     for (found, (kind, scope), ids) in try_join_all(reads).await? {
         let found = match found {
-            Ok(found) => found,
+            Ok((found, remark)) => {
+                let those = state.resources.iter().filter(|(_, record)| record.kind == kind);
+                observed
+                    .unseen
+                    .extend(those.filter_map(|(address, _)| Some((address.clone(), remark.clone()?))));
+                found
+            }
             Err(error) => {
                 as_recorded(state, &kind, &error, observed);
                 continue;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
@@ -36,7 +36,12 @@ pub enum Way {
     /// Its API server can be reached from here.
     Direct(Access),
     /// Somebody else goes there.
-    Other(Arc<dyn Server>),
+    Other {
+        /// Who.
+        server: Arc<dyn Server>,
+        /// Why a read does not look at the cluster itself, if it does not.
+        remark: Option<String>,
+    },
 }
 
 /// Who knows clusters, and what is kept outside of them.
@@ -59,6 +64,7 @@ type Open = (Instant, Arc<dyn Server>);
 pub struct Clusters {
     provider: Arc<dyn Provider>,
     open: Mutex<HashMap<String, Open>>,
+    remark: std::sync::Mutex<Option<String>>,
 }
 
 impl fmt::Debug for Clusters {
@@ -71,7 +77,12 @@ impl Clusters {
     /// The clusters of this provider.
     #[must_use]
     pub fn new(provider: Arc<dyn Provider>) -> Self {
-        Self { provider, open: Mutex::default() }
+        Self { provider, open: Mutex::default(), remark: std::sync::Mutex::default() }
+    }
+
+    /// Why sets are not looked at themselves, if one of them was not.
+    pub(crate) fn remark(&self) -> Option<String> {
+        self.remark.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The way into a cluster; none when there is no such cluster.
@@ -87,7 +98,10 @@ impl Clusters {
         }
         let server: Arc<dyn Server> = match self.provider.way(cluster).await? {
             None => return Ok(None),
-            Some(Way::Other(server)) => server,
+            Some(Way::Other { server, remark }) => {
+                *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = remark;
+                server
+            }
             Some(Way::Direct(access)) => Arc::new(Api::new(connect(&access)?, self.provider.clone())),
         };
         open.insert(cluster.to_owned(), (Instant::now(), server.clone()));

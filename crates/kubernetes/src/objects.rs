@@ -48,7 +48,7 @@ pub struct Spec<S: Stage = Resolved> {
     /// be `{"$secret": {"arn": …, "key": …}}`: it is taken from Secrets Manager while the set is applied.
     pub objects: S::In<BTreeMap<String, Value>>,
     /// Objects of the manifest that somebody changed or deleted. Only what is live has any.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub drifted: Vec<String>,
 }
 
@@ -120,7 +120,7 @@ impl Kind for Objects {
             "metadata": {"name": "settings", "namespace": "example"}, "data": {"colour": "blue"},
         });
         Spec {
-            cluster_name: "example".into(),
+            cluster_name: "open-example-cluster".into(),
             name: "example".into(),
             manifest: None,
             objects: [
@@ -156,6 +156,10 @@ impl Kind for Objects {
             }
         }
         Ok(())
+    }
+
+    fn remark(clusters: &Clusters) -> Option<String> {
+        clusters.remark()
     }
 
     async fn find(clusters: &Clusters, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -35,6 +35,14 @@ pub struct SetState {
     pub waiting: Option<String>,
 }
 
+impl SetState {
+    /// A set of which nothing but its owner is there.
+    #[must_use]
+    pub fn claimed(owner: Option<Owner>) -> Self {
+        Self { owner, ..Self::default() }
+    }
+}
+
 /// The way into a cluster. Every verb may be repeated.
 pub trait Server: Send + Sync {
     /// What the set is; none when there is none of this name.

@@ -325,7 +325,7 @@ async fn the_kind_knows_clusters_by_name() {
     let mut spec = Objects::example();
     let claim = Claim { owner: owner(), token: "t".into() };
     let id = Objects::create(&clusters, &spec, &claim).await.unwrap();
-    assert_eq!(id.as_str(), "example|example");
+    assert_eq!(id.as_str(), "open-example-cluster|example");
     let found =
         Objects::find(&clusters, &[Wanted { owner: owner(), spec: Some(spec.clone()) }]).await.unwrap();
     assert_eq!(found[0][0].owner, Some(owner()));

@@ -55,6 +55,9 @@ pub(crate) struct Global {
     /// What the runner runs: platctl for Linux on x86-64; this very program unless it is said
     #[arg(long, global = true, env = "PLATCTL_RUNNER_PROGRAM", value_name = "FILE")]
     pub(crate) runner_program: Option<PathBuf>,
+    /// Whether sets of objects in a cluster are looked at, though it take a build.
+    #[arg(skip)]
+    pub(crate) look: bool,
     /// How many changing calls may be under way at once
     #[arg(long, global = true, env = "PLATCTL_PARALLELISM", value_name = "N", default_value_t = 64)]
     pub(crate) parallelism: usize,

@@ -130,7 +130,7 @@ fn reach(global: &Global) -> platctl_aws::reach::Settings {
         ClusterAccess::Tunnel => Path::Tunnel,
         ClusterAccess::Runner => Path::Runner,
     };
-    Settings { path, program: global.runner_program.clone().map(Program::File) }
+    Settings { path, program: global.runner_program.clone().map(Program::File), look: global.look }
 }
 
 /// What the emulator's builds run: this program where it lies, for it need not come from elsewhere.

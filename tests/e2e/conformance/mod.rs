@@ -51,6 +51,7 @@ services! {
     events,
     iam,
     kms,
+    kubernetes,
     logs,
     rds,
     route53,
@@ -213,6 +214,6 @@ fn set(spec: &mut Value, path: &str, value: Value) {
     } else if let Value::Array(list) = parent {
         list[name.parse::<usize>().expect("an index")] = value;
     } else {
-        parent[name] = value;
+        parent[name.replace("~1", "/").replace("~0", "~")] = value;
     }
 }

@@ -168,7 +168,22 @@ const PLACEHOLDERS: &[Placeholder] = &[
     one("arn:aws:iam::123456789012:oidc-provider/example", "iam.OidcProvider", "arn", "oidc_provider", &[]),
     one("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE", "eks.Cluster", "oidc_issuer", "k8s", &[]),
     one("arn:aws:eks:eu-west-1:123456789012:cluster/example", "eks.Cluster", "arn", "k8s", &[]),
+    one(
+        "open-example-cluster",
+        "eks.Cluster",
+        "name",
+        "k8s_open",
+        &[("/endpoint_public_access", "true"), ("/name", r#""example-1""#)],
+    ),
     one("example-cluster", "eks.Cluster", "name", "k8s", &[]),
+    one("example-user", "iam.User", "user_name", "user", &[]),
+    one(
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:example",
+        "secretsmanager.Secret",
+        "arn",
+        "secret",
+        &[],
+    ),
     one("lt-0123456789abcdef0", "ec2.LaunchTemplate", "launch_template_id", "template", &[]),
     one("example-role", "iam.Role", "role_name", "role", &[]),
     one(

@@ -52,6 +52,8 @@ pub struct Settings {
     pub path: Path,
     /// What the runner runs; by default this very program.
     pub program: Option<Program>,
+    /// Whether the runner looks at the cluster itself. A build takes a minute: it otherwise tells how it left things.
+    pub look: bool,
 }
 
 /// The clusters of one region.
@@ -99,8 +101,11 @@ impl Reach {
             stated => stated,
         };
         if path == Path::Runner {
-            let runner = runner::Runner::new(self.cloud.clone(), name, self.settings.program.clone());
-            return Ok(Some(Way::Other(Arc::new(runner))));
+            let runner = runner::Runner::new(self.cloud.clone(), name, self.settings.clone());
+            let remark = (!self.settings.look).then(|| {
+                format!("the API server of {name} can be reached from its VPC only, and a look at it takes a build (`platctl drift` takes that time)")
+            });
+            return Ok(Some(Way::Other { server: Arc::new(runner), remark }));
         }
         let authority = cluster
             .certificate_authority()

@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::Program;
+use super::{Program, Settings};
 use crate::Cloud;
 use crate::errors::cloud_error;
 
@@ -73,7 +73,7 @@ pub(super) struct Runner {
     cloud: Arc<Cloud>,
     cluster: String,
     bucket: String,
-    program: Option<Program>,
+    settings: Settings,
 }
 
 async fn get<T: DeserializeOwned>(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option<T>> {
@@ -106,9 +106,9 @@ async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
 }
 
 impl Runner {
-    pub(super) fn new(cloud: Arc<Cloud>, cluster: &str, program: Option<Program>) -> Self {
+    pub(super) fn new(cloud: Arc<Cloud>, cluster: &str, settings: Settings) -> Self {
         let bucket = bucket_name(cluster, &cloud.account, &cloud.region);
-        Self { cloud, cluster: cluster.to_owned(), bucket, program }
+        Self { cloud, cluster: cluster.to_owned(), bucket, settings }
     }
 
     fn set_key(set: &str) -> String {
@@ -125,7 +125,7 @@ impl Runner {
 
     /// The program's key in the bucket, which says what it is: another build of platctl is another object.
     async fn upload(&self) -> CloudResult<String> {
-        let bytes = program(self.program.clone()).await?;
+        let bytes = program(self.settings.program.clone()).await?;
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let key = format!("platctl/{digest}");
         let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key).send().await;
@@ -213,7 +213,7 @@ impl Runner {
     /// A build that ended without a word of platctl's: its own log has to tell why.
     async fn no_outcome(&self, build: &Build) -> CloudError {
         let log = self.log(build).await;
-        let tail = log.iter().rev().take(12).rev().cloned().collect::<Vec<_>>().join("\n");
+        let tail = log.iter().rev().take(12).rev().cloned().collect::<Vec<_>>().join(" | ");
         let phase = build.phases().iter().rev().find_map(|phase| {
             let context = phase.contexts().first()?;
             Some(format!("{}: {}", phase.phase_type()?.as_str(), context.message()?))
@@ -223,7 +223,7 @@ impl Runner {
             build.id().unwrap_or_default(),
             build.build_status().map_or("without a status", StatusType::as_str),
             phase.map(|phase| format!(" ({phase})")).unwrap_or_default(),
-            if tail.is_empty() { String::new() } else { format!(". The end of its log:\n{tail}") },
+            if tail.is_empty() { String::new() } else { format!(". The end of its log: {tail}") },
         );
         CloudError::new(Class::Unknown, OPERATION, message)
     }
@@ -249,7 +249,20 @@ async fn program(stated: Option<Program>) -> CloudResult<Vec<u8>> {
 
 impl Server for Runner {
     fn read<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<Option<SetState>>> {
-        Box::pin(self.saved(set))
+        Box::pin(async move {
+            match self.saved(set).await? {
+                // One that was never applied is known without a look.
+                Some(saved) if self.settings.look && saved != SetState::claimed(saved.owner.clone()) => {
+                    let seen = self.run(Task::Read { set: set.to_owned() }).await?;
+                    // The next plan knows what this look has found.
+                    if let Some(state) = &seen {
+                        self.save(set, state).await?;
+                    }
+                    Ok(seen)
+                }
+                saved => Ok(saved),
+            }
+        })
     }
 
     fn claim<'a>(&'a self, set: &'a str, owner: &'a Owner) -> BoxFuture<'a, CloudResult<()>> {

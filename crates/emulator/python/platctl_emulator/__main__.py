@@ -40,6 +40,8 @@ def main():
     app.stop = lambda: threading.Thread(target=stop, args=(server,)).start()
     server.prepare()
     port = server.bind_addr[1]
+    # Builds run platctl, which has to find this one.
+    os.environ["PLATCTL_EMULATOR_HOME"] = os.path.dirname(os.path.abspath(path))
     KUBERNETES.base = f"http://127.0.0.1:{port}"
     announce(path, {"endpoint": f"http://127.0.0.1:{port}", "pid": os.getpid(), "layer": layer})
     threading.Thread(target=app.moto.warm_up, daemon=True).start()

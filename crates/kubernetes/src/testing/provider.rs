@@ -9,7 +9,7 @@ use platctl_engine::{Class, CloudError, CloudResult};
 use super::Fake;
 use crate::{Api, Manifest, Provider, Way, verify};
 
-/// One cluster, `example`, and what is kept outside of it.
+/// One cluster, that of the example, and what is kept outside of it.
 #[derive(Clone, Default)]
 pub(crate) struct Provided {
     pub(crate) fake: Fake,
@@ -24,7 +24,10 @@ impl Provided {
 
 impl Provider for Provided {
     fn way<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<Option<Way>>> {
-        Box::pin(async move { Ok((cluster == "example").then(|| Way::Other(Arc::new(self.api())))) })
+        Box::pin(async move {
+            Ok((cluster == "open-example-cluster")
+                .then(|| Way::Other { server: Arc::new(self.api()), remark: None }))
+        })
     }
 
     fn secret<'a>(&'a self, arn: &'a str, key: &'a str) -> BoxFuture<'a, CloudResult<String>> {

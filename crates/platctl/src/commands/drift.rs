@@ -20,10 +20,11 @@ pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -
         render::nothing_there(&name, global);
         return Ok(Exit::Done);
     }
-    let site = Site::connect(&name, region_of(&state).as_deref(), global).await?;
+    let look = Global { look: true, ..global.clone() };
+    let site = Site::connect(&name, region_of(&state).as_deref(), &look).await?;
     site.guard(None, &state)?;
     let observed = observe(&state, None, &*site.aws).await?;
     let drifts = drift(&state, &observed, &*site.aws);
-    render::drift::show(&drifts, &unsettled(&state), &state, global);
+    render::drift::show(&drifts, &unsettled(&state), &state, &observed.unseen, global);
     Ok(if detailed_exitcode && !drifts.is_empty() { Exit::Changes } else { Exit::Done })
 }

@@ -1,5 +1,6 @@
 //! What moved away from what was last applied.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use platctl_engine::drift::{Drift, Field, What};
@@ -12,15 +13,23 @@ use super::{Paint, json_line, raw};
 use crate::cli::Global;
 
 /// Every drift, and what drift cannot be told of.
-pub(crate) fn show(drifts: &[Drift], unsettled: &[&Address], state: &State, global: &Global) {
+pub(crate) fn show(
+    drifts: &[Drift],
+    unsettled: &[&Address],
+    state: &State,
+    unseen: &BTreeMap<Address, String>,
+    global: &Global,
+) {
     let size = state.resources.len();
     if global.json {
         drifts.iter().for_each(|drift| json_line(&json!({"type": "drift", "resource": drift})));
         json_line(&json!({
             "type": "drifts", "stack": state.stack, "resources": size, "drifted": drifts.len(), "unsettled": unsettled,
+            "unseen": unseen,
         }));
         return;
     }
+    raw(&super::unseen(unseen.iter()));
     raw(&text(drifts, unsettled, size, Paint::stdout(global)));
 }
 

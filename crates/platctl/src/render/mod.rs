@@ -9,11 +9,13 @@ pub(crate) mod status;
 mod style;
 pub(crate) mod value;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
 use platctl_emulator::Running;
+use platctl_engine::Address;
 use platctl_engine::execute::Outcome;
 use platctl_engine::plan::Plan;
 use platctl_engine::predict::Prediction;
@@ -60,6 +62,18 @@ pub(crate) fn line(text: &str, global: &Global) {
 }
 
 /// A duration as people say it.
+/// What could not be looked at, and why: it counts as it was last applied. Empty when all was.
+pub(crate) fn unseen<'a>(what: impl Iterator<Item = (&'a Address, &'a String)>) -> String {
+    let mut by_reason: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
+    for (address, why) in what {
+        by_reason.entry(why).or_default().push(address.as_str());
+    }
+    let line = |(why, addresses): (&String, Vec<&str>)| {
+        format!("As last applied, without a look: {}. {}.\n\n", addresses.join(", "), value::clean(why))
+    };
+    by_reason.into_iter().map(line).collect()
+}
+
 pub(crate) fn time(duration: Duration) -> String {
     match duration.as_secs() {
         0..=9 => format!("{:.1} s", duration.as_secs_f64()),

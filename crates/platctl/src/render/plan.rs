@@ -20,6 +20,9 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
         text.push_str(&step_text(step, paint));
         text.push('\n');
     }
+    text.push_str(&super::unseen(
+        plan.steps.iter().filter_map(|step| Some((&step.address, step.unseen.as_ref()?))),
+    ));
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
     if plan.is_empty() {
         let size = plan.steps.len();

@@ -1,0 +1,182 @@
+//! Argo CD comes into a cluster whose API server can be reached from its VPC only: by builds that run platctl.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use platctl_emulator::Moment;
+use serde_json::Value;
+
+use crate::world::World;
+
+const STACK: &str = "
+stack: prod
+region: eu-west-1
+network: {availability_zones: 2, nat: none, endpoints: [], flow_logs: false}
+cluster: {endpoint: private}
+delivery: {environments: {develop: auto}}
+services: {backend: {port: 8080}}
+gitops: {vault: false, elastic: false, prometheus: false, tracing: false}
+";
+
+const OPEN: &str = "--set cluster.endpoint=both --set cluster.public_cidrs=[203.0.113.0/24]";
+const REPOSITORY: &str = "api/v1/namespaces/argocd/secrets/gitops-repository";
+const ROOT: &str = "apis/argoproj.io/v1alpha1/namespaces/argocd/applications/root";
+const SERVER: &str = "apis/apps/v1/namespaces/argocd/deployments/argocd-server";
+
+fn world() -> World {
+    let world = World::new();
+    world.file("prod.yaml", STACK);
+    world
+}
+
+/// Asks the cluster's API server; none for what is not there.
+async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
+    let call = world.eks().describe_cluster().name("prod-cluster").send().await.unwrap();
+    let endpoint = call.cluster().and_then(|cluster| cluster.endpoint()).unwrap().to_owned();
+    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let token = "Bearer k8s-aws-v1.test";
+    let url = format!("{endpoint}/{path}");
+    let answer = match method {
+        "DELETE" => agent.delete(&url).header("Authorization", token).call(),
+        _ => agent.get(&url).header("Authorization", token).call(),
+    };
+    let mut answer = answer.unwrap();
+    (answer.status() == 200)
+        .then(|| serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap())
+}
+
+/// Everything below a folder, as text.
+fn written(folder: &std::path::Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(written(&path));
+        } else if let Ok(bytes) = std::fs::read(&path) {
+            found.insert(path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn argo_cd_runs_and_knows_the_repository() {
+    let world = world();
+    let applied = world.platctl("apply prod.yaml --yes -v").expect(0);
+    let plan = world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    assert!(
+        plan.stdout.contains("gitops.argo_cd, gitops.root") && plan.stdout.contains("takes a build"),
+        "{}",
+        plan.stdout
+    );
+
+    let root = ask(&world, "GET", ROOT).await.unwrap();
+    assert_eq!(root["spec"]["sources"][0]["path"], "clusters/prod", "{root:#}");
+    assert!(ask(&world, "GET", SERVER).await.is_some());
+    assert!(applied.stderr.contains("./platctl runner"), "the build's log is passed on:\n{}", applied.stderr);
+
+    // The password is in the secret, and in the cluster.
+    let repository = ask(&world, "GET", REPOSITORY).await.unwrap();
+    let encoded = repository["data"]["password"].as_str().unwrap().to_owned();
+    // "canary", which every password of the emulator begins with, in base 64.
+    assert!(encoded.starts_with("Y2FuYXJ5"), "{encoded}");
+    for (place, text) in written(world.path()) {
+        assert!(!text.contains(&encoded) && !text.contains("canary"), "the password is in {place}");
+    }
+    // A look at the cluster itself takes builds; what it finds, the next apply puts right.
+    world.platctl("drift prod --detailed-exitcode").expect(0);
+    ask(&world, "DELETE", SERVER).await.unwrap();
+    let drift = world.platctl("drift prod --detailed-exitcode").expect(2);
+    assert!(drift.stdout.contains("Deployment argocd/argocd-server is missing"), "{}", drift.stdout);
+    world.platctl("apply prod.yaml --yes").expect(0);
+    assert!(ask(&world, "GET", SERVER).await.is_some());
+    for text in [&applied.stdout, &applied.stderr] {
+        assert!(!text.contains(&encoded) && !text.contains("canary"), "the password was shown");
+    }
+    world.platctl("destroy prod --yes --allow-data-loss").expect(0);
+}
+
+#[tokio::test]
+async fn what_somebody_changed_in_the_cluster_is_put_back() {
+    let world = world();
+    // Where it can be seen from here, it is looked at itself.
+    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
+    world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}")).expect(0);
+    ask(&world, "DELETE", SERVER).await.unwrap();
+    ask(&world, "DELETE", ROOT).await.unwrap();
+    let drift = world.platctl("drift prod --detailed-exitcode").expect(2);
+    assert!(drift.stdout.contains("Deployment argocd/argocd-server is missing"), "{}", drift.stdout);
+    assert!(drift.stdout.contains("gitops.root"), "{}", drift.stdout);
+    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
+    assert!(ask(&world, "GET", SERVER).await.is_some() && ask(&world, "GET", ROOT).await.is_some());
+    world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}")).expect(0);
+
+    // A new password goes into the cluster.
+    let before = ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"].clone();
+    world.platctl(&format!("apply prod.yaml --yes {OPEN} --replace gitops.git.credential")).expect(0);
+    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
+    assert_ne!(ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"], before);
+    world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}")).expect(0);
+}
+
+#[tokio::test]
+async fn out_of_reach_it_counts_as_it_was_applied() {
+    let world = world();
+    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
+    // A tunnel without the program that makes it: no way from here.
+    let ended = world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN} --cluster-access tunnel"));
+    let ended = ended.expect(0);
+    assert!(
+        ended.stdout.contains("gitops.argo_cd") && ended.stdout.contains("last applied"),
+        "{}",
+        ended.stdout
+    );
+    assert!(ended.stdout.contains("no running node"), "{}", ended.stdout);
+    // What is in a cluster goes with it, reachable or not.
+    world.platctl("destroy prod --yes --allow-data-loss --cluster-access tunnel").expect(0);
+}
+
+#[tokio::test]
+async fn a_build_that_fails_says_why_and_the_next_run_goes_on() {
+    let world = world();
+    world.file("broken", "#!/bin/sh\necho the network is down >&2\nexit 3\n");
+    let ended = world.platctl("apply prod.yaml --yes --runner-program broken").expect(2);
+    assert!(ended.stdout.contains("the network is down"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("FAILED"), "{}", ended.stdout);
+    assert_eq!(ask(&world, "GET", SERVER).await, None);
+    world.platctl("apply prod.yaml --yes").expect(0);
+    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    assert!(ask(&world, "GET", SERVER).await.is_some());
+}
+
+#[tokio::test]
+async fn killed_at_any_call_the_next_run_goes_on() {
+    let world = world();
+    let bootstrap = "apply prod.yaml --yes";
+    let away = "destroy prod --yes --allow-data-loss --target gitops.root --target gitops.argo_cd";
+    world.platctl(bootstrap).expect(0);
+    world.platctl(away).expect(0);
+    assert_eq!(ask(&world, "GET", SERVER).await, None, "its builds took it away");
+    world.control().clear_calls().unwrap();
+    world.platctl(bootstrap).expect(0);
+    let calls = world.mutations();
+    assert!(calls >= 8, "only {calls} calls change something");
+    for moment in [Moment::Before, Moment::After] {
+        for call in 1..=calls {
+            world.platctl(away).expect(0);
+            world.control().hold(call, moment).unwrap();
+            let mut child = world.spawn(bootstrap);
+            let held = world.control().held(Duration::from_secs(30)).unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
+            world.control().release(true).unwrap();
+            let say = format!("killed {moment:?} call {call}, {held:?}");
+            let ended = world.platctl(bootstrap);
+            assert_eq!(ended.code, Some(0), "{say}:\n{}{}", ended.stdout, ended.stderr);
+            world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+            for path in [ROOT, SERVER, REPOSITORY] {
+                assert!(ask(&world, "GET", path).await.is_some(), "{say}: {path}");
+            }
+        }
+    }
+}
