@@ -117,8 +117,10 @@ impl Api {
         }
         if let Some(source) = &order.manifest {
             let bytes = self.provider.fetch(source).await?;
-            for mut object in manifest::objects(&bytes)? {
-                self.put_in_namespace(&mut object, source).await?;
+            let all = manifest::objects(&bytes)?;
+            let defined = manifest::namespaced_kinds(&all);
+            for mut object in all {
+                self.put_in_namespace(&mut object, source, &defined).await?;
                 let key = Key::of(&object).ok_or_else(|| {
                     let message = format!("{} has an object without a kind or a name", source.url);
                     CloudError::new(Class::Invalid, "kubernetes:Fetch", message)
@@ -131,12 +133,23 @@ impl Api {
     }
 
     /// What stands in a namespace and names none gets the manifest's.
-    async fn put_in_namespace(&self, object: &mut Value, source: &Manifest) -> CloudResult<()> {
+    async fn put_in_namespace(
+        &self,
+        object: &mut Value,
+        source: &Manifest,
+        defined: &HashMap<(String, String), bool>,
+    ) -> CloudResult<()> {
         let (Some(namespace), Some(key)) = (&source.namespace, Key::of(object)) else { return Ok(()) };
-        if key.namespace.is_none()
-            && let Some((_, capabilities)) = self.kind(&key.gvk()).await?
-            && capabilities.scope == Scope::Namespaced
-        {
+        if key.namespace.is_some() {
+            return Ok(());
+        }
+        let gvk = key.gvk();
+        // A kind that the manifest itself defines is not served before that is applied.
+        let namespaced = match defined.get(&(gvk.group.clone(), gvk.kind.clone())) {
+            Some(namespaced) => *namespaced,
+            None => self.kind(&gvk).await?.is_some_and(|(_, can)| can.scope == Scope::Namespaced),
+        };
+        if namespaced {
             object["metadata"]["namespace"] = namespace.clone().into();
         }
         Ok(())
@@ -162,6 +175,14 @@ impl Api {
             }
             tokio::time::sleep(ESTABLISHED.1).await;
         }
+    }
+
+    /// The live objects of an order, by key; those that are there.
+    #[cfg(test)]
+    pub(crate) async fn objects_of(&self, order: &Order) -> CloudResult<BTreeMap<String, Value>> {
+        let keys: Vec<String> = self.unfold(order).await?.iter().map(|(key, _)| key.to_string()).collect();
+        let found = self.get_all(keys.iter()).await?;
+        Ok(found.into_iter().filter_map(|(key, object)| Some((key.to_string(), object?))).collect())
     }
 
     async fn do_apply(&self, set: &str, order: &Order) -> CloudResult<()> {

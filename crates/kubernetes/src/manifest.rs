@@ -1,5 +1,7 @@
 //! Manifests from elsewhere: what is at an address counts only with the digest that was stated.
 
+use std::collections::HashMap;
+
 use platctl_engine::{Class, CloudError, CloudResult};
 use serde_json::Value;
 
@@ -47,6 +49,17 @@ pub(crate) fn objects(bytes: &[u8]) -> CloudResult<Vec<Value>> {
         }
     }
     Ok(objects)
+}
+
+/// The kinds that a manifest defines, by group and name, and whether their objects stand in namespaces.
+pub(crate) fn namespaced_kinds(objects: &[Value]) -> HashMap<(String, String), bool> {
+    let definitions = objects.iter().filter(|object| object["kind"] == "CustomResourceDefinition");
+    let kind = |object: &Value| {
+        let spec = &object["spec"];
+        let name = (spec["group"].as_str()?.to_owned(), spec["names"]["kind"].as_str()?.to_owned());
+        Some((name, spec["scope"] == "Namespaced"))
+    };
+    definitions.filter_map(kind).collect()
 }
 
 #[cfg(test)]

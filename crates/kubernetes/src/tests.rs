@@ -1,5 +1,7 @@
 //! Sets from the first claim to the last object, against the API server in memory.
 
+mod real;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

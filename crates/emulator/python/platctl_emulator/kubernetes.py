@@ -68,7 +68,9 @@ class Server:
         if len(parts) > 2 and parts[0] == "namespaces":
             namespace, parts = parts[1], parts[2:]
         plural, name = parts[0], parts[1] if len(parts) > 1 else None
-        if (version, plural) not in {(served, other) for served, _, other, _ in self.served()}:
+        namespaced = {(served, other): within for served, _, other, within in self.served()}.get((version, plural))
+        # What stands in a namespace is served there alone, but for lists.
+        if namespaced is None or name is not None and namespaced != (namespace is not None):
             raise Denied(404, "NotFound", "the server could not find the requested resource")
         if name is None:
             items = [object for key, object in self.objects.items() if key[:2] == (version, plural) and namespace in (None, key[2])]

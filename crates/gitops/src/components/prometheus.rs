@@ -25,7 +25,8 @@ fn receivers(alerts: &AlertReceivers) -> Vec<Value> {
         }]);
     }
     if let Some(email) = &alerts.email {
-        let mut mail = json!({"to": email, "sendResolved": true});
+        // A sender is required; the receiver's own address is one that its mail server knows.
+        let mut mail = json!({"to": email, "from": email, "sendResolved": true});
         if let Some(smtp) = &alerts.smtp {
             mail["smarthost"] = smtp.clone().into();
         }

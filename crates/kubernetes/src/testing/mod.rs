@@ -147,7 +147,10 @@ impl World {
             [plural] => (None, *plural, None),
             _ => return refusal(404, "NotFound", path),
         };
-        if !self.served().iter().any(|(served, _, other, _)| *served == version && other == plural) {
+        let served = self.served();
+        let known = served.iter().find(|(served, _, other, _)| *served == version && other == plural);
+        // What stands in a namespace is served there alone, but for lists.
+        if known.is_none_or(|(.., namespaced)| name.is_some() && *namespaced != namespace.is_some()) {
             return refusal(404, "NotFound", "the server could not find the requested resource");
         }
         let Some(name) = name else { return self.list(&version, plural) };
