@@ -202,6 +202,12 @@ impl World {
         client!(self, aws_sdk_codepipeline)
     }
 
+    /// Without a host for each bucket.
+    pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
+        let config = client!(self, aws_sdk_s3).config().to_builder().force_path_style(true).build();
+        aws_sdk_s3::Client::from_conf(config)
+    }
+
     pub(crate) fn logs(&self) -> aws_sdk_cloudwatchlogs::Client {
         client!(self, aws_sdk_cloudwatchlogs)
     }

@@ -175,6 +175,7 @@ impl Settings {
             switch.map(Switch::on)
         }
         match component {
+            "argo-cd" => Some(true),
             "argo-rollouts" => self.argo_rollouts,
             "image-updater" => self.image_updater,
             "load-balancer-controller" => self.load_balancer_controller,

@@ -127,6 +127,8 @@ fn a_component_without_what_it_needs_is_refused_when_it_is_asked_for() {
     let none = Inputs { zone: None, database: None, ..inputs() };
     let names = |inputs: &Inputs, text: &str| chosen(inputs, &settings(text)).map(|all| all.len());
     assert!(names(&none, "{}").unwrap() < names(&inputs(), "{}").unwrap());
+    let old = Inputs { version: "1.32".into(), ..inputs() };
+    assert_eq!(chosen(&old, &settings("{}")).unwrap_err().component, "argo-cd");
     let refused = chosen(&none, &settings("external_dns: true")).unwrap_err();
     assert_eq!(
         (refused.component, refused.why.as_str()),

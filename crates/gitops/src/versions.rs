@@ -14,6 +14,8 @@ const fn chart(repository: &'static str, name: &'static str, version: &'static s
 pub(crate) const ARGO_CD: &str = "v3.5.1";
 /// The digest of `manifests/ha/install.yaml` of that version.
 pub(crate) const ARGO_CD_SHA256: &str = "1d7b6baa0769ff8a5757c61e2c677ae0939a15e86e149f64df6b12435db5c4b2";
+/// The minor versions of Kubernetes that it is tested with.
+pub(crate) const ARGO_CD_TESTED: std::ops::RangeInclusive<u8> = 33..=36;
 pub(crate) const ARGO_ROLLOUTS: Chart = chart(ARGO, "argo-rollouts", "2.41.0");
 pub(crate) const IMAGE_UPDATER: Chart = chart(ARGO, "argocd-image-updater", "1.2.4");
 pub(crate) const LOAD_BALANCER_CONTROLLER: Chart =

@@ -10,7 +10,7 @@ use kube::{Client, Config};
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use tokio::sync::Mutex;
 
-use crate::{Api, Order, Server, SetState};
+use crate::{Api, JobOrder, Order, Server, SetState};
 
 /// An API server that can be reached from here.
 #[derive(Clone)]
@@ -144,6 +144,10 @@ impl Server for Renewing {
 
     fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move { self.server().await?.apply(set, order).await })
+    }
+
+    fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { self.server().await?.run_job(job).await })
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

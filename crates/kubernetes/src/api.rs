@@ -18,7 +18,7 @@ use crate::inventory::{self, Applied, Inventory};
 use crate::key::{Key, parse};
 use crate::objects::Manifest;
 use crate::owned::{MANAGER, owned};
-use crate::{Order, Provider, Server, SetState, digest, errors, health, manifest, secrets};
+use crate::{JobOrder, Order, Provider, Server, SetState, digest, errors, health, manifest, secrets};
 
 /// How many calls are under way at a time.
 const AT_ONCE: usize = 16;
@@ -63,7 +63,7 @@ impl Api {
         }))
     }
 
-    async fn get(&self, key: &Key) -> CloudResult<Option<Value>> {
+    pub(crate) async fn get(&self, key: &Key) -> CloudResult<Option<Value>> {
         let Some(place) = self.place(key).await? else { return Ok(None) };
         let found = place.get_opt(&key.name).await;
         let found = found.map_err(|e| errors::cloud_error(&format!("kubernetes:Get {}", key.short()), &e))?;
@@ -85,7 +85,7 @@ impl Api {
     }
 
     /// Answers the object's key, and what platctl's part of it looks like now.
-    async fn apply_one(&self, key: &Key, stated: &Value) -> CloudResult<(String, String)> {
+    pub(crate) async fn apply_one(&self, key: &Key, stated: &Value) -> CloudResult<(String, String)> {
         let full = secrets::fill_in(stated, &self.provider).await?;
         let place = self.place(key).await?.ok_or_else(|| {
             let message = format!("the API server does not serve {} of {} yet", key.kind, key.api_version);
@@ -362,6 +362,10 @@ impl Server for Api {
 
     fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(self.do_apply(set, order))
+    }
+
+    fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(self.do_run_job(job))
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

@@ -43,6 +43,19 @@ impl SetState {
     }
 }
 
+/// A job to be run at once, as a CronJob of the cluster describes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobOrder {
+    /// The namespace of both.
+    pub namespace: String,
+    /// The CronJob.
+    pub cron_job: String,
+    /// The job's own name.
+    pub name: String,
+    /// Variables for its containers.
+    pub variables: BTreeMap<String, String>,
+}
+
 /// The way into a cluster. Every verb may be repeated.
 pub trait Server: Send + Sync {
     /// What the set is; none when there is none of this name.
@@ -51,6 +64,8 @@ pub trait Server: Send + Sync {
     fn claim<'a>(&'a self, set: &'a str, owner: &'a Owner) -> BoxFuture<'a, CloudResult<()>>;
     /// Makes the set what is ordered: applies its objects, and deletes those that are no part of it any more.
     fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>>;
+    /// Runs a job, and waits for its end. One of this name that is there already is waited for.
+    fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>>;
     /// Deletes the set. Answers *in use* for as long as something of it is still there.
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>>;
 }
@@ -70,6 +85,11 @@ pub enum Task {
         set: String,
         /// What it is to be.
         order: Order,
+    },
+    /// [`Server::run_job`].
+    Job {
+        /// The job.
+        job: JobOrder,
     },
     /// [`Server::delete`].
     Delete {
@@ -93,6 +113,7 @@ pub async fn perform(server: &dyn Server, task: &Task, tell: &mut (dyn FnMut(&st
     let done = match task {
         Task::Read { set } => server.read(set).await,
         Task::Apply { set, order } => apply(server, set, order, tell).await,
+        Task::Job { job } => server.run_job(job).await.map(|()| None),
         Task::Delete { set } => delete(server, set, tell).await,
     };
     done.map_or_else(Outcome::Failed, Outcome::Set)

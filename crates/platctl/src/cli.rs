@@ -167,6 +167,22 @@ pub(crate) enum Command {
         #[command(flatten)]
         part: Part,
     },
+    /// Back Argo CD's configuration up to S3 now, beside the nightly backup
+    Backup {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+    },
+    /// Bring a backup of Argo CD's configuration back; without one, list what there is
+    Restore {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The backup: 2026-01-31T02-17-00Z.yaml
+        #[arg(long, value_name = "FILE")]
+        from: Option<String>,
+        /// Do not ask
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
+    },
     /// Do a task next to a cluster; what builds of the runner call
     #[command(hide = true)]
     Runner {

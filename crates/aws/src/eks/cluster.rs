@@ -284,6 +284,7 @@ async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Chan
         call.upgrade_policy(UpgradePolicyRequest::builder().support_type(SupportType::from(kind)).build())
     } else if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
         let next = next_version(&live.outputs.version, version);
+        super::insights::allow_upgrade(cloud, name, &next).await?;
         let call = cloud.eks.update_cluster_version().name(name).version(next);
         call.send().await.map_err(|e| cloud_error("eks:UpdateClusterVersion", e))?;
         return Ok(true);
@@ -322,6 +323,7 @@ impl Kind for Cluster {
         ],
         update: &[
             "eks:UpdateClusterConfig",
+            "eks:ListInsights",
             "eks:UpdateClusterVersion",
             "eks:AssociateEncryptionConfig",
             "eks:TagResource",
@@ -514,10 +516,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_upgrade_takes_the_next_minor() {
+        let ready = mock!(aws_sdk_eks::Client::list_insights)
+            .then_output(|| aws_sdk_eks::operation::list_insights::ListInsightsOutput::builder().build());
         let upgrade = mock!(aws_sdk_eks::Client::update_cluster_version)
             .match_requests(|request| request.version() == Some("1.34"))
             .then_output(|| UpdateClusterVersionOutput::builder().build());
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&upgrade]), ..cloud() };
+        let cloud =
+            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&ready, &upgrade]), ..cloud() };
         let desired = Spec { version: Some("1.36".into()), ..Cluster::example() };
         let asked = changes(&[("/version", json!("1.33"), json!("1.36"))]);
         Cluster::update(&cloud, &cluster(), &desired, &asked, &owner()).await.unwrap();

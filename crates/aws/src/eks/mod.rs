@@ -4,6 +4,7 @@ pub mod access_entry;
 pub mod addon;
 pub mod cluster;
 pub mod fargate_profile;
+mod insights;
 pub mod node_group;
 pub mod pod_identity_association;
 

@@ -10,7 +10,7 @@ use aws_sdk_codebuild::types::{Build, EnvironmentVariable, StatusType};
 use aws_sdk_s3::primitives::ByteStream;
 use futures::future::BoxFuture;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
-use platctl_kubernetes::{Order, Outcome, Server, SetState, Task};
+use platctl_kubernetes::{JobOrder, Manifest, Order, Outcome, Server, SetState, Task};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -121,6 +121,18 @@ impl Runner {
 
     async fn save(&self, set: &str, state: &SetState) -> CloudResult<()> {
         put(&self.cloud, &self.bucket, &Self::set_key(set), state).await
+    }
+
+    /// A manifest as a build can get it: what is not on the web comes into the bucket, for a build has no files of
+    /// this machine, and may read no other bucket.
+    async fn handed_over(&self, manifest: Option<&Manifest>) -> CloudResult<Option<Manifest>> {
+        let Some(manifest) = manifest.filter(|manifest| !manifest.url.starts_with("https://")) else {
+            return Ok(manifest.cloned());
+        };
+        let bytes = super::fetch::fetch(&self.cloud, None, manifest).await?;
+        let key = format!("manifests/{}", manifest.sha256);
+        write(&self.cloud, &self.bucket, &key, bytes).await?;
+        Ok(Some(Manifest { url: format!("s3://{}/{key}", self.bucket), ..manifest.clone() }))
     }
 
     /// The program's key in the bucket, which says what it is: another build of platctl is another object.
@@ -275,13 +287,20 @@ impl Server for Runner {
 
     fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move {
-            let state = self.run(Task::Apply { set: set.to_owned(), order: order.clone() }).await?;
+            let mut sent = order.clone();
+            sent.manifest = self.handed_over(order.manifest.as_ref()).await?;
+            let state = self.run(Task::Apply { set: set.to_owned(), order: sent }).await?;
             let mut state = state.unwrap_or_default();
+            state.manifest = state.manifest.and(order.manifest.clone());
             if let Some(waiting) = state.waiting.take() {
                 return Err(CloudError::new(Class::Busy, "kubernetes:Apply", waiting));
             }
             self.save(set, &state).await
         })
+    }
+
+    fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { self.run(Task::Job { job: job.clone() }).await.map(drop) })
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

@@ -178,6 +178,8 @@ def settle(object):
     elif object["kind"] in ("Deployment", "StatefulSet"):
         counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas", "updatedReplicas"), replicas)
         object["status"] = {"observedGeneration": object["metadata"]["generation"], **counts}
+    elif object["kind"] == "Job":
+        object["status"] = {"conditions": [{"type": "Complete", "status": "True"}]}
     elif object["kind"] == "Application":
         object["status"] = {"sync": {"status": "Synced"}, "health": {"status": "Healthy"}}
 

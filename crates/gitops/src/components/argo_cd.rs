@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::component::{Component, PLAIN};
-use crate::versions::ARGO_CD;
+use crate::versions::{ARGO_CD, ARGO_CD_TESTED};
 
 pub(crate) const COMPONENT: Component = Component {
     name: "argo-cd",
@@ -19,6 +19,12 @@ pub(crate) const COMPONENT: Component = Component {
             "namespace": "argocd",
             "resources": [manifest],
         })]
+    },
+    missing: |inputs, _| {
+        let minor = inputs.version.strip_prefix("1.").and_then(|minor| minor.parse::<u8>().ok());
+        let tested = minor.is_none_or(|minor| ARGO_CD_TESTED.contains(&minor));
+        (!tested)
+            .then_some("is not tested with this version of Kubernetes by those who make it: 1.33 to 1.36 are")
     },
     finalizers: &["resources-finalizer.argocd.argoproj.io"],
     health: &["StatefulSet argocd/argocd-application-controller", "Deployment argocd/argocd-server"],

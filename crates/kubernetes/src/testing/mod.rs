@@ -32,6 +32,8 @@ pub(crate) struct World {
     pub(crate) cut_after: Option<usize>,
     /// How many reads a thing takes to become ready.
     pub(crate) slow: u64,
+    /// Whether jobs fail.
+    pub(crate) jobs_fail: bool,
     version: u64,
 }
 
@@ -48,6 +50,8 @@ const BUILT_IN: &[(&str, &str, &str, bool)] = &[
     ("v1", "ServiceAccount", "serviceaccounts", true),
     ("apps/v1", "Deployment", "deployments", true),
     ("apps/v1", "StatefulSet", "statefulsets", true),
+    ("batch/v1", "CronJob", "cronjobs", true),
+    ("batch/v1", "Job", "jobs", true),
     ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false),
 ];
@@ -195,13 +199,13 @@ impl World {
     }
 
     fn get(&mut self, at: &str) -> Answer {
-        let slow = self.slow;
+        let (slow, jobs_fail) = (self.slow, self.jobs_fail);
         let Some(object) = self.objects.get_mut(at) else { return refusal(404, "NotFound", at) };
         let reads =
             object["metadata"]["annotations"]["test/reads"].as_str().and_then(|text| text.parse().ok());
         let reads: u64 = reads.unwrap_or(0) + 1;
         if reads > slow {
-            ready(object);
+            ready(object, jobs_fail);
         } else {
             object["metadata"]["annotations"]["test/reads"] = reads.to_string().into();
         }
@@ -230,11 +234,12 @@ impl World {
             let generation = before["metadata"]["generation"].as_u64().unwrap_or(0) + 1;
             object["metadata"]["generation"] = generation.into();
         }
+        let jobs_fail = self.jobs_fail;
         self.objects.insert(at.to_owned(), object.clone());
         if self.slow == 0
             && let Some(object) = self.objects.get_mut(at)
         {
-            ready(object);
+            ready(object, jobs_fail);
         }
         (200, object)
     }
@@ -294,7 +299,7 @@ impl World {
 }
 
 /// What controllers do.
-fn ready(object: &mut Value) {
+fn ready(object: &mut Value, jobs_fail: bool) {
     let generation = object["metadata"]["generation"].clone();
     let replicas = object["spec"]["replicas"].as_u64().unwrap_or(1);
     match object["kind"].as_str() {
@@ -306,6 +311,11 @@ fn ready(object: &mut Value) {
                 "observedGeneration": generation, "availableReplicas": replicas, "readyReplicas": replicas,
                 "updatedReplicas": replicas,
             });
+        }
+        Some("Job") => {
+            let end = if jobs_fail { "Failed" } else { "Complete" };
+            object["status"]["conditions"] =
+                json!([{"type": end, "status": "True", "message": "backoff limit"}]);
         }
         Some("Application") => object["status"] = json!({"sync": {"status": "Synced"}}),
         _ => {}

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod apply;
+mod backup;
 mod completions;
 mod destroy;
 mod drift;
@@ -36,6 +37,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Destroy { stack, consent, part } => {
             destroy::run(&stack, &consent, selection(part, Anew::default()), global).await
         }
+        Command::Backup { stack } => backup::backup(&stack, global).await,
+        Command::Restore { stack, from, yes } => backup::restore(&stack, from.as_deref(), yes, global).await,
         Command::Runner { bucket, task } => runner::run(bucket, task, global).await,
         Command::Drift { stack, detailed_exitcode } => drift::run(&stack, detailed_exitcode, global).await,
         Command::Import { stack, address, id } => import::run(&stack, &address, &id, global).await,

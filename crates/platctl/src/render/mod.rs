@@ -69,7 +69,7 @@ pub(crate) fn unseen<'a>(what: impl Iterator<Item = (&'a Address, &'a String)>) 
         by_reason.entry(why).or_default().push(address.as_str());
     }
     let line = |(why, addresses): (&String, Vec<&str>)| {
-        format!("As last applied, without a look: {}. {}.\n\n", addresses.join(", "), value::clean(why))
+        format!("As last applied, without a look: {} ({}).\n\n", addresses.join(", "), value::clean(why))
     };
     by_reason.into_iter().map(line).collect()
 }

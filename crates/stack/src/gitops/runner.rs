@@ -38,6 +38,7 @@ fn bucket(base: &Base<'_>, key: &Handle<Key>, declare: &mut Declare<'_>) -> Chec
             "lifecycle_rules": [
                 {"id": "programs", "prefix": "platctl/", "expiration_days": 30},
                 {"id": "tasks", "prefix": "tasks/", "expiration_days": 7},
+                {"id": "manifests", "prefix": "manifests/", "expiration_days": 7},
             ],
             "policy": policy,
             "force_destroy": true,

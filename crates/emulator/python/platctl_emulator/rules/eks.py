@@ -330,6 +330,13 @@ def cluster_versions(call):
     return result(call, {"clusterVersions": versions})
 
 
+@before("eks:ListInsights")
+def insights(call):
+    """Nothing speaks against anything."""
+    cluster_of(call)
+    return result(call, {"insights": []})
+
+
 @before("eks:DescribeUpdate")
 def describe_update(call):
     """An update, by its id."""

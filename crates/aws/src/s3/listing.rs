@@ -1,0 +1,24 @@
+//! What is in a bucket.
+
+use platctl_engine::CloudResult;
+
+use crate::Cloud;
+use crate::errors::cloud_error;
+
+/// The keys below a prefix, in order.
+///
+/// # Errors
+/// What S3 answers.
+pub async fn keys(cloud: &Cloud, bucket: &str, prefix: &str) -> CloudResult<Vec<String>> {
+    let mut keys = Vec::new();
+    let mut next = None;
+    loop {
+        let call = cloud.s3.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(next);
+        let answer = call.send().await.map_err(|e| cloud_error("s3:ListObjectsV2", e))?;
+        keys.extend(answer.contents().iter().filter_map(|object| object.key().map(ToOwned::to_owned)));
+        next = answer.next_continuation_token().map(ToOwned::to_owned);
+        if next.is_none() {
+            return Ok(keys);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! `platctl backup` and `platctl restore`
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use platctl_aws::s3::listing::keys;
+use platctl_engine::state::State;
+use platctl_kubernetes::{JobOrder, Renewing, Server};
+
+use super::plan::region_of;
+use crate::cli::Global;
+use crate::cloud::{Site, stack_name, store};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::prompt::confirm;
+use crate::render;
+
+/// Where backups are in their bucket.
+const PREFIX: &str = "argo-cd/";
+
+/// A stack whose cluster has Argo CD in it.
+struct Place {
+    site: Site,
+    cluster: String,
+    bucket: String,
+}
+
+async fn place(path: &Path, global: &Global) -> Result<Place, CliError> {
+    let name = stack_name(path, global)?;
+    let state = store(&name, global).read()?.state;
+    let none = || {
+        CliError::other(format!(
+            "stack `{name}` has no Argo CD that is backed up: it needs `gitops:`, and an apply. Nothing was changed"
+        ))
+    };
+    let cluster = id_of(&state, "gitops.argo_cd")
+        .and_then(|id| Some(id.split_once('|')?.0.to_owned()))
+        .ok_or_else(none)?;
+    let bucket = id_of(&state, "gitops.backups").ok_or_else(none)?;
+    let site = Site::connect(&name, region_of(&state).as_deref(), global).await?;
+    site.guard(None, &state)?;
+    Ok(Place { site, cluster, bucket })
+}
+
+fn id_of(state: &State, address: &str) -> Option<String> {
+    let (_, record) = state.resources.iter().find(|(known, _)| known.as_str() == address)?;
+    record.object.as_ref().map(|object| object.id.to_string())
+}
+
+impl Place {
+    async fn backups(&self) -> Result<Vec<String>, CliError> {
+        let cloud = self.site.aws.cloud(&self.site.region);
+        let found = keys(&cloud, &self.bucket, PREFIX).await?;
+        Ok(found.into_iter().filter_map(|key| key.strip_prefix(PREFIX).map(ToOwned::to_owned)).collect())
+    }
+
+    async fn run(&self, cron_job: &str, variables: BTreeMap<String, String>) -> Result<(), CliError> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let job = JobOrder {
+            namespace: "argocd".into(),
+            cron_job: cron_job.into(),
+            name: format!("{cron_job}-{now}"),
+            variables,
+        };
+        let server = Renewing::new(self.site.aws.clusters(&self.site.region), self.cluster.clone());
+        server.run_job(&job).await.map_err(CliError::Runner)
+    }
+}
+
+/// Runs the nightly backup now.
+pub(crate) async fn backup(path: &Path, global: &Global) -> Result<Exit, CliError> {
+    let place = place(path, global).await?;
+    place.run("argo-cd-backup", BTreeMap::new()).await?;
+    let newest = place.backups().await?.pop();
+    let what = newest.map_or_else(|| "Argo CD's configuration".to_owned(), |file| format!("`{file}`"));
+    render::line(&format!("Backed up: {what} in s3://{}/{PREFIX}", place.bucket), global);
+    Ok(Exit::Done)
+}
+
+/// Brings one backup back.
+pub(crate) async fn restore(
+    path: &Path,
+    from: Option<&str>,
+    yes: bool,
+    global: &Global,
+) -> Result<Exit, CliError> {
+    let place = place(path, global).await?;
+    let backups = place.backups().await?;
+    let Some(file) = from else {
+        let none = || format!("There is no backup in s3://{}/{PREFIX}", place.bucket);
+        render::line(&if backups.is_empty() { none() } else { backups.join("\n") }, global);
+        return Ok(Exit::Done);
+    };
+    if !backups.iter().any(|backup| backup == file) {
+        return Err(CliError::other(format!(
+            "there is no backup `{file}` in s3://{}/{PREFIX}; `platctl restore {}` lists them. Nothing was changed",
+            place.bucket,
+            path.display()
+        )));
+    }
+    if !yes && !confirm(&format!("Bring Argo CD's configuration in {} back to {file}?", place.cluster)) {
+        return Err(CliError::other("not confirmed; nothing was changed"));
+    }
+    place.run("argo-cd-restore", BTreeMap::from([("FILE".to_owned(), file.to_owned())])).await?;
+    render::line(&format!("Restored from {file}. Argo CD syncs what follows from it."), global);
+    Ok(Exit::Done)
+}
