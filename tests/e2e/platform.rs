@@ -98,6 +98,28 @@ fn a_replica_in_another_region_comes_and_goes() {
     );
     world.platctl("apply dr.yaml --yes").expect(0);
     world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
+
+    // The other region takes over, and gives back.
+    world.platctl("failover dr").expect(1);
+    let over = world.platctl("failover dr --yes").expect(0);
+    assert!(
+        over.stdout.contains("eu-central-1:123456789012:cluster:dr-database-replica writes now"),
+        "{}",
+        over.stdout
+    );
+    world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
+    let ended = world.platctl("apply dr.yaml --yes --allow-data-loss --set database.replica=null");
+    assert!(
+        ended.stdout.contains("platctl failover"),
+        "the writer was not spared:\n{}{}",
+        ended.stdout,
+        ended.stderr
+    );
+    world.platctl("apply dr.yaml --yes").expect(0);
+    let back = world.platctl("failover dr --yes --allow-data-loss").expect(0);
+    assert!(back.stdout.contains("eu-west-1:123456789012:cluster:dr-database writes now"), "{}", back.stdout);
+    world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
+
     world.platctl("destroy dr.yaml --yes --allow-data-loss").expect(0);
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
     let plan = world.platctl("plan dr.yaml --json").expect(0);

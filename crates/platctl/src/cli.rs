@@ -183,6 +183,13 @@ pub(crate) enum Command {
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
     },
+    /// Let the database's copy in the other region write; the same again gives the role back
+    Failover {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// Do a task next to a cluster; what builds of the runner call
     #[command(hide = true)]
     Runner {

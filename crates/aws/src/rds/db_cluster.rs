@@ -273,6 +273,7 @@ impl Kind for DbCluster {
             "rds:ModifyDBCluster",
             "rds:RemoveFromGlobalCluster",
             "rds:CreateDBClusterSnapshot",
+            "rds:DescribeGlobalClusters",
         ],
     };
     const TIMING: Timing = Timing::seconds(60, 120, 120, 5400);
@@ -393,6 +394,7 @@ impl Kind for DbCluster {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let id = live.id.as_str();
         if let Some(global) = live.spec.global_cluster_identifier.as_deref() {
+            super::failover::spare_the_writer(cloud, global, live.outputs.arn.as_str()).await?;
             let call = cloud.rds.remove_from_global_cluster().global_cluster_identifier(global);
             let call = call.db_cluster_identifier(live.outputs.arn.as_str());
             match call.send().await.map_err(|e| cloud_error("rds:RemoveFromGlobalCluster", e)) {
@@ -440,6 +442,7 @@ mod tests {
     use super::*;
     use crate::cloud::tests::cloud;
     use aws_sdk_rds::operation::delete_db_cluster::DeleteDbClusterOutput;
+    use aws_sdk_rds::operation::describe_global_clusters::DescribeGlobalClustersOutput;
     use aws_sdk_rds::operation::modify_db_cluster::ModifyDbClusterOutput;
     use aws_sdk_rds::operation::remove_from_global_cluster::RemoveFromGlobalClusterError;
     use aws_sdk_rds::types::Tag;
@@ -472,13 +475,15 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_has_left_its_global_cluster_meanwhile_is_deleted() {
+        let read = mock!(aws_sdk_rds::Client::describe_global_clusters)
+            .then_output(|| DescribeGlobalClustersOutput::builder().build());
         let leave = mock!(aws_sdk_rds::Client::remove_from_global_cluster).then_error(|| {
             let code = ErrorMetadata::builder().code("GlobalClusterNotFoundFault").build();
             RemoveFromGlobalClusterError::generic(code)
         });
         let delete = mock!(aws_sdk_rds::Client::delete_db_cluster)
             .then_output(|| DeleteDbClusterOutput::builder().build());
-        let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&leave, &delete]);
+        let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&read, &leave, &delete]);
         let live = live(&cluster().global_cluster_identifier("dr").build()).unwrap();
         DbCluster::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap();
         assert_eq!(delete.num_calls(), 1);

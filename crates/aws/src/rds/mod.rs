@@ -8,6 +8,7 @@ pub mod db_cluster_snapshot;
 pub mod db_instance;
 pub mod db_parameter_group;
 pub mod db_subnet_group;
+pub mod failover;
 pub mod global_cluster;
 pub(crate) mod parameters;
 

@@ -6,6 +6,7 @@ mod completions;
 mod destroy;
 mod drift;
 mod emulator;
+mod failover;
 mod import;
 mod output;
 mod plan;
@@ -39,6 +40,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         }
         Command::Backup { stack } => backup::backup(&stack, global).await,
         Command::Restore { stack, from, yes } => backup::restore(&stack, from.as_deref(), yes, global).await,
+        Command::Failover { stack, consent } => failover::run(&stack, &consent, global).await,
         Command::Runner { bucket, task } => runner::run(bucket, task, global).await,
         Command::Drift { stack, detailed_exitcode } => drift::run(&stack, detailed_exitcode, global).await,
         Command::Import { stack, address, id } => import::run(&stack, &address, &id, global).await,

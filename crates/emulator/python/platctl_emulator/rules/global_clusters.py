@@ -93,6 +93,32 @@ def delete(call):
     return result(call, {"GlobalCluster": shown(one)})
 
 
+def promote(call):
+    """Another member writes from now on."""
+    one, target = found(call), call.params["TargetDbClusterIdentifier"]
+    if target not in one["members"][1:]:
+        raise Refused("InvalidDBClusterStateFault", f"{target} is no secondary of the global cluster")
+    one["members"].remove(target)
+    one["members"].insert(0, target)
+    return result(call, {"GlobalCluster": shown(one)})
+
+
+@before("rds:SwitchoverGlobalCluster")
+def switch_over(call):
+    """Asked of the region that writes."""
+    if call.region != found(call)["members"][0].split(":")[3]:
+        raise Refused("InvalidGlobalClusterStateFault", "Switchover has to be asked of the primary's region")
+    return promote(call)
+
+
+@before("rds:FailoverGlobalCluster")
+def fail_over(call):
+    """Data may be lost, and that has to be said."""
+    if not call.params.get("AllowDataLoss"):
+        raise Refused("InvalidParameterCombination", "AllowDataLoss is required")
+    return promote(call)
+
+
 @before("rds:RemoveFromGlobalCluster")
 def remove(call):
     """The writer leaves last."""

@@ -1,0 +1,59 @@
+//! `platctl failover`
+
+use std::path::Path;
+
+use platctl_aws::rds::failover::{fail_over, members, region_of as region_of_arn, switch_over, until_writer};
+
+use super::plan::region_of;
+use crate::cli::{Consent, Global};
+use crate::cloud::{Site, stack_name, store};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::prompt::confirm;
+use crate::render;
+
+/// Lets the copy of the database in the other region write: handed over where both regions work, taken where data
+/// may be lost. A second time gives the role back.
+pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+    let name = stack_name(path, global)?;
+    let state = store(&name, global).read()?.state;
+    let record = state.resources.values().find(|record| record.kind == "rds.GlobalCluster");
+    let id = record.and_then(|record| Some(record.object.as_ref()?.id.to_string())).ok_or_else(|| {
+        CliError::other(format!(
+            "stack `{name}` has no copy of its database in another region (`database.replica`). Nothing was changed"
+        ))
+    })?;
+    let site = Site::connect(&name, region_of(&state).as_deref(), global).await?;
+    site.guard(None, &state)?;
+    let replica =
+        state.resources.values().filter(|record| record.kind == "rds.DbCluster").map(|record| &record.scope);
+    // The stack's own region may be the one that is down: any other one can tell.
+    let elsewhere = replica.into_iter().find(|scope| **scope != site.region).unwrap_or(&site.region);
+    let gone = || CliError::other(format!("the global database {id} is gone. Nothing was changed"));
+    let before = members(&site.aws.cloud(elsewhere), &id).await?.ok_or_else(gone)?;
+    let target = before.others.first().ok_or_else(|| {
+        CliError::other(format!("{} is the only member of {id}: nobody could take over", before.writer))
+    })?;
+    let how = if consent.allow_data_loss {
+        "take over, though its last changes may be missing"
+    } else {
+        "take over"
+    };
+    if !consent.yes && !confirm(&format!("Let {target} {how} from {}?", before.writer)) {
+        return Err(CliError::other("not confirmed; nothing was changed"));
+    }
+    if consent.allow_data_loss {
+        fail_over(&site.aws.cloud(region_of_arn(target)), &id, target).await?;
+    } else {
+        switch_over(&site.aws.cloud(region_of_arn(&before.writer)), &id, target).await?;
+    }
+    until_writer(&site.aws.cloud(region_of_arn(target)), &id, target).await?;
+    render::line(
+        &format!(
+            "{target} writes now. Its endpoint is another one: services there connect to it. The same command gives \
+             the role back; until then leave `database.replica` in the stack file."
+        ),
+        global,
+    );
+    Ok(Exit::Done)
+}
