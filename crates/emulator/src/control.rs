@@ -1,5 +1,6 @@
 //! The control interface of a running local AWS: profiles, faults, held calls, recordings.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -91,6 +92,17 @@ impl Control {
     /// When one of them is unknown.
     pub fn profile(&self, changes: &Value) -> Result<(), EmulatorError> {
         self.post("profile", changes).map(drop)
+    }
+
+    /// How many things there are of each kind, counted in the local AWS itself.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn inventory(&self) -> Result<BTreeMap<String, usize>, EmulatorError> {
+        let answer = self.get("inventory")?;
+        serde_json::from_value(answer.get("inventory").cloned().unwrap_or_default()).map_err(|error| {
+            EmulatorError::Control { request: "GET inventory".into(), reason: error.to_string() }
+        })
     }
 
     /// Forgets every resource, fault and setting.

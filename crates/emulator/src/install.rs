@@ -1,6 +1,7 @@
 //! The virtual environment with moto in it.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -31,7 +32,8 @@ pub(crate) fn python(home: &Home, say: &mut dyn FnMut(&str)) -> Result<PathBuf, 
 pub(crate) fn lock(path: &Path) -> Result<File, EmulatorError> {
     let failed = |error| EmulatorError::file("lock", path, error);
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(failed)?;
+        // What is in it is its owner's alone.
+        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
     let file = File::create(path).map_err(failed)?;
     file.lock().map_err(failed)?;

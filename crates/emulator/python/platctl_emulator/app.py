@@ -9,6 +9,7 @@ from .backends import Moto
 from .calls import Call, Unsigned
 from .control import Control
 from .faults import AFTER, BEFORE, Broken, Faults, Hold
+from .hostile import HOSTILE
 from .kubernetes import KUBERNETES
 from .profile import Profile
 from .recording import Recording, open_params
@@ -76,9 +77,13 @@ class App:
             time.sleep(self.profile["latency"])
         if self.profile["throttle"]:
             self.throttle.take(call, self.profile["throttle"])
-        fault = self.faults.chosen(call, entry, self.profile["chaos"])
+        chaos = self.profile["chaos"] or {}
+        fault = self.faults.chosen(call, entry, chaos)
         self._moment(call, entry, fault, BEFORE)
-        answer = self._effect(call)
+        answer = HOSTILE.stale(call, chaos) if chaos else None
+        if answer is None:
+            answer = self._effect(call)
+            HOSTILE.remember(call, chaos, answer)
         self._moment(call, entry, fault, AFTER)
         return answer
 
@@ -92,6 +97,7 @@ class App:
             TIMELINE.tick()
             if self.profile["tokens"] and (earlier := self.tokens.earlier(call)):
                 return earlier
+            HOSTILE.refuse(call, self.profile["chaos"] or {})
             answer = rules.judge(call)
             if answer is None:
                 answer = self.moto.answer(call.request)
@@ -108,6 +114,7 @@ class App:
             STORE.clear()
             KUBERNETES.clear()
             self.tokens.clear()
+            HOSTILE.clear()
         self.profile.restore()
         self.faults.clear()
         self.throttle.clear()

@@ -12,15 +12,30 @@ from moto import backend_index
 from moto.backends import get_backend
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core import responses as moto_responses
+from moto.core import utils as moto_utils
 from moto.core.exceptions import HTTPException
 from moto.core.utils import method_names_from_class
+from moto.iam import models as moto_iam
 from moto.moto_api._internal import moto_api_backend
 
 # moto looks its handlers up anew for every request, which takes as long as the request itself.
 moto_responses.method_names_from_class = lru_cache(maxsize=None)(method_names_from_class)
+# A new loader looks through all of botocore's folders, for each service that is called for the first time.
+moto_utils.create_loader = lru_cache(maxsize=None)(moto_utils.create_loader)
 
 LOCK = threading.RLock()
 WARM = ("ec2", "iam", "kms", "logs", "s3", "sts")
+
+
+def account_of(key):
+    """The account of an access key. moto makes an IAM of every partition of the world, to look into it."""
+    for account, partitions in list(moto_iam.iam_backends.items()):
+        if any(key in backend.access_keys for backend in dict.values(partitions)):
+            return account
+    return DEFAULT_ACCOUNT_ID
+
+
+moto_iam.get_account_id_from = account_of
 
 
 class Moto:

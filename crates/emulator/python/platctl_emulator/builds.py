@@ -15,15 +15,23 @@ from .kubernetes import KUBERNETES
 
 # What builds may call of the AWS command line: copying an object of S3 into a file.
 SHIM = """#!{python}
-import os, sys, urllib.request
+import http.client, os, sys, time, urllib.request
 arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
 if arguments[:2] != ["s3", "cp"] or len(arguments) != 4:
     sys.exit("the local AWS's builds know `aws s3 cp s3://BUCKET/KEY FILE` alone")
 key = "AWS4-HMAC-SHA256 Credential=emulator/20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request, SignedHeaders=host, Signature=0"
 url = os.environ["AWS_ENDPOINT_URL"] + "/" + arguments[2].removeprefix("s3://")
 request = urllib.request.Request(url, headers={{"Authorization": key, "x-amz-date": "20260101T000000Z"}})
-with urllib.request.urlopen(request) as answer, open(arguments[3], "wb") as file:
-    file.write(answer.read())
+for left in range(7, -1, -1):
+    try:
+        with urllib.request.urlopen(request) as answer, open(arguments[3], "wb") as file:
+            file.write(answer.read())
+        break
+    except (OSError, http.client.HTTPException):
+        # As the command line does itself.
+        if left == 0:
+            raise
+        time.sleep(0.1)
 """
 
 

@@ -5,6 +5,11 @@ import os
 from pathlib import Path
 from urllib.parse import parse_qs
 
+from . import profiles
+from .hostile import HOSTILE
+from .inventory import inventory
+from .timeline import TIMELINE
+
 # For what builds would fetch from the internet.
 STAND_IN = Path(__file__).with_name("stand_in.yaml")
 
@@ -44,12 +49,28 @@ class Control:
             "calls": len(recording.calls),
             "mutations": recording.mutating,
             "faults": self._app.faults.left(),
+            "struck": HOSTILE.counts,
         }
 
+    def get_inventory(self, _):
+        """How many things there are of each kind."""
+        with self._app.moto.lock:
+            TIMELINE.tick()
+            return {"inventory": inventory()}
+
     def post_profile(self, changes):
-        """Changes some settings; answers all."""
+        """Changes some settings, or takes on a profile by its name; answers all."""
+        if "name" in changes:
+            self._app.profile.restore()
+            self._app.faults.clear()
+            changes, faults = profiles.settings(changes["name"], changes)
+            for fault in faults:
+                self._app.recording.clear()
+                self._app.faults.add(fault)
         self._app.profile.change(changes)
         self._app.throttle.clear()
+        self._app.faults.restart()
+        HOSTILE.clear()
         return self._app.profile
 
     def post_reset(self, _):

@@ -7,6 +7,8 @@ import threading
 import time
 
 from .answers import Refused
+from .hostile import HOSTILE
+from .throttle import exceeded
 
 KINDS = ("error_before", "error_after", "reset_before", "reset_after", "slow")
 BEFORE, AFTER = "before", "after"
@@ -26,7 +28,7 @@ class Faults:
     def clear(self):
         """Nothing goes wrong any more."""
         with self._lock:
-            self._waiting, self._random = [], None
+            self._waiting, self._numbers = [], {}
 
     def add(self, fault):
         """One more fault: kind, and which call: `operation` (ec2:CreateVpc), or `mutation` (its number)."""
@@ -34,6 +36,11 @@ class Faults:
             raise ValueError(f"a fault's kind is one of {', '.join(KINDS)}")
         with self._lock:
             self._waiting.append({"times": 1, "skip": 0, **fault})
+
+    def restart(self):
+        """Counts calls from one again: the same seed, the same day."""
+        with self._lock:
+            self._numbers = {}
 
     def left(self):
         """The faults that have not happened yet."""
@@ -52,7 +59,7 @@ class Faults:
                     if fault["times"] <= 0:
                         self._waiting.remove(fault)
                     return fault
-            return self._by_chance(chaos) if chaos else None
+            return self._by_chance(call, chaos) if chaos else None
 
     @staticmethod
     def _meant(fault, call, entry):
@@ -60,12 +67,18 @@ class Faults:
             return entry["mutation"] == fault["mutation"]
         return fault.get("operation", "*") in ("*", call.name) and (call.mutating or "operation" in fault)
 
-    def _by_chance(self, chaos):
-        if self._random is None:
-            self._random = random.Random(chaos.get("seed", 0))
-        if self._random.random() >= chaos.get("rate", 0.05):
+    def _by_chance(self, call, chaos):
+        """By the seed and by which of the calls of its operation it is: the order among others does not matter."""
+        number = self._numbers[call.name] = self._numbers.get(call.name, 0) + 1
+        dice = random.Random(f"{chaos.get('seed', 0)}:{call.name}:{number}")
+        if dice.random() >= chaos.get("rate", 0.05):
             return None
-        return {"kind": self._random.choice(chaos.get("kinds", KINDS[:4]))}
+        kind = dice.choice(chaos.get("kinds", KINDS[:4]))
+        HOSTILE.note(kind)
+        if kind == "throttle":
+            code, message, status = exceeded(call)
+            return {"kind": "error_before", "code": code, "message": message, "status": status}
+        return {"kind": kind, "seconds": 0.2}
 
 
 def strike(fault, moment):

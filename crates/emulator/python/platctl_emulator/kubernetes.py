@@ -200,6 +200,12 @@ class Kubernetes:
         """A server is no more."""
         self._servers.pop((endpoint or "").rpartition("/")[2], None)
 
+    def kinds(self):
+        """How many objects there are of each kind."""
+        for server in self._servers.values():
+            for object in server.objects.values():
+                yield f"kubernetes:{object['kind']}"
+
     def clear(self):
         """None is any more."""
         self._servers.clear()

@@ -11,6 +11,10 @@ class Store:
         """The things of a kind, in the account of a call, and in its region or another one."""
         return self._things.setdefault((call.account, region or call.region, kind), {})
 
+    def kinds(self):
+        """Every kind, with its things, of all accounts and regions."""
+        return [(kind, things) for (_, _, kind), things in self._things.items()]
+
     def clear(self):
         """Forgets everything."""
         self._things.clear()

@@ -44,7 +44,13 @@ class Throttle:
             tokens = min(burst, tokens + (now - at) * refill)
             self._buckets[call.name, call.region] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)
         if tokens < 1:
-            if call.service == "ec2":
-                raise Refused("RequestLimitExceeded", "Request limit exceeded.", 503)
-            code = "Throttling" if call.protocol == "query" else "ThrottlingException"
-            raise Refused(code, "Rate exceeded", 400)
+            raise Refused(*exceeded(call))
+
+
+def exceeded(call):
+    """Code, message and status of a refusal because of too many requests."""
+    if call.service == "ec2":
+        return "RequestLimitExceeded", "Request limit exceeded.", 503
+    if call.service == "s3":
+        return "SlowDown", "Please reduce your request rate.", 503
+    return ("Throttling" if call.protocol == "query" else "ThrottlingException"), "Rate exceeded", 400

@@ -1,6 +1,6 @@
 """Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
 
-from . import acm, ec2, elbv2, kms, rds, s3, serializer, sns
+from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns
 
 
 def apply(profile):
@@ -11,5 +11,6 @@ def apply(profile):
     kms.apply()
     rds.apply(profile)
     s3.apply()
+    secretsmanager.apply()
     serializer.apply()
     sns.apply()

@@ -8,6 +8,7 @@ from moto.ec2.models.nat_gateways import NatGateway
 from moto.ec2.models.route_tables import Route
 from moto.ec2.models.vpcs import VPCEndPoint
 
+from ..hostile import fails
 from ..timeline import TIMELINE
 from .wrap import around
 
@@ -84,6 +85,9 @@ def nat_gateways(profile):
         if profile["strict"] and nat.connectivity_type != "private" and not attached:
             nat.failure_code = "Gateway.NotAttached"
             nat.failure_message = f"Network {nat.vpc_id} has no Internet gateway attached"
+            later(10, nat, "failed")
+        elif fails(profile["chaos"], "ec2:CreateNatGateway", len(self.nat_gateways)):
+            nat.failure_code, nat.failure_message = "InternalError", "The gateway could not be created."
             later(10, nat, "failed")
         else:
             later(NAT_CREATE, nat, "available")

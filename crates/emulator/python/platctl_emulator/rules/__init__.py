@@ -30,6 +30,7 @@ from . import (  # noqa: F401  (they register)
     rds,
     records,
     route53,
+    s3,
     secretsmanager,
     security_groups,
     sns,

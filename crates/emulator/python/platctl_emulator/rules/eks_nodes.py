@@ -4,6 +4,7 @@ import uuid
 
 from ..answers import Refused, result
 from ..backends import backend
+from ..hostile import fails
 from ..store import STORE
 from ..timeline import TIMELINE
 from . import eks
@@ -69,6 +70,10 @@ def create(call):
     else:
         group["diskSize"] = params.get("diskSize") or 20
     eks.put(call, "nodegroups", cluster["name"], name, group)
+    if fails(call.profile["chaos"], call.name, name):
+        issue = {"code": "NodeCreationFailure", "message": "Instances failed to join the kubernetes cluster", "resourceIds": ["i-0123456789abcdef0"]}
+        eks.later(eks.NODES, group, status="CREATE_FAILED", health={"issues": [issue]})
+        return result(call, {"nodegroup": dict(group)})
     eks.later(eks.NODES, group, status="ACTIVE")
     return result(call, {"nodegroup": dict(group)})
 

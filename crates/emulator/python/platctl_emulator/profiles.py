@@ -1,0 +1,39 @@
+"""Profiles by name: what users and tests say instead of single settings."""
+
+NAMES = ("calm", "realistic", "strict", "hostile", "cut")
+
+
+def settings(name, params):
+    """The settings of a profile, and the faults that come with it."""
+    if name not in NAMES:
+        raise ValueError(f"unknown profile {name!r}; known: {', '.join(NAMES)}")
+    if name == "realistic":
+        # States last as long as on AWS, times a factor.
+        return {"time_scale": float(params.get("scale", 0.01)), "propagation": 10 * float(params.get("scale", 0.01))}, []
+    if name == "strict":
+        return {"quotas": True}, []
+    if name == "hostile":
+        return {"chaos": hostile(int(params.get("seed", 0))), "time_scale": float(params.get("scale", 0.0))}, []
+    if name == "cut":
+        moment = params.get("moment", "after")
+        if moment not in ("before", "after"):
+            raise ValueError("a call is cut before or after its effect")
+        return {}, [{"kind": f"reset_{moment}", "mutation": int(params["call"])}]
+    return {}, []
+
+
+def hostile(seed):
+    """All that can go wrong, some of it, by a seed."""
+    return {
+        "seed": seed,
+        # Errors before and after the effect, broken connections, throttling, slow answers: of every call.
+        "rate": 0.04,
+        "kinds": ["error_before", "error_after", "reset_before", "reset_after", "throttle", "slow"],
+        # Refusals that pass, of those calls that AWS is known to refuse so.
+        "passing": 0.3,
+        # Reads that tell what was, for up to this many seconds.
+        "stale": 0.1,
+        "lag": 0.3,
+        # Gateways, node groups and add-ons that end failed.
+        "failed": 0.1,
+    }
