@@ -23,6 +23,8 @@ pub struct Cloud {
     pub acm: aws_sdk_acm::Client,
     /// Application Auto Scaling of this region.
     pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    /// EC2 Auto Scaling of this region.
+    pub asg: aws_sdk_autoscaling::Client,
     /// AWS Backup of this region.
     pub backup: aws_sdk_backup::Client,
     /// CloudFront, which is global.
@@ -79,6 +81,7 @@ pub(crate) mod tests {
             logs: mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, &[]),
             acm: mock_client!(aws_sdk_acm, RuleMode::Sequential, &[]),
             autoscaling: mock_client!(aws_sdk_applicationautoscaling, RuleMode::Sequential, &[]),
+            asg: mock_client!(aws_sdk_autoscaling, RuleMode::Sequential, &[]),
             backup: mock_client!(aws_sdk_backup, RuleMode::Sequential, &[]),
             cloudfront: mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, &[]),
             cloudwatch: mock_client!(aws_sdk_cloudwatch, RuleMode::Sequential, &[]),

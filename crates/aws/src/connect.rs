@@ -12,6 +12,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
+use platctl_engine::retry::surely;
 use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
 use platctl_kubernetes::Clusters;
 
@@ -110,7 +111,7 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     })
 }
 
-async fn load(options: &Options, meter: &Meter) -> SdkConfig {
+pub(crate) async fn load(options: &Options, meter: &Meter) -> SdkConfig {
     let plain =
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
@@ -142,17 +143,17 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
     let builder =
         aws_sdk_sts::config::Builder::from(config).interceptor(SharedInterceptor::new(meter.clone()));
     let sts = aws_sdk_sts::Client::from_conf(builder.build());
-    let answer = sts.get_caller_identity().send().await.map_err(|e| {
-        let error = cloud_error("sts:GetCallerIdentity", e);
-        match (error.class, &error.code) {
-            (Class::Unauthenticated, None) => ConnectError::NoCredentials(error.message),
-            (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
-            (Class::Unreachable | Class::Interrupted, None) => {
-                let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
-                ConnectError::Unreachable { endpoint, error }
-            }
-            _ => ConnectError::Other(error),
+    let ask = || async {
+        sts.get_caller_identity().send().await.map_err(|e| cloud_error("sts:GetCallerIdentity", e))
+    };
+    let answer = surely(ask).await.map_err(|error| match (error.class, &error.code) {
+        (Class::Unauthenticated, None) => ConnectError::NoCredentials(error.message),
+        (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
+        (Class::Unreachable | Class::Interrupted, None) => {
+            let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
+            ConnectError::Unreachable { endpoint, error }
         }
+        _ => ConnectError::Other(error),
     })?;
     let arn = answer.arn().unwrap_or_default().to_owned();
     let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws").to_owned();
@@ -208,7 +209,7 @@ impl Aws {
     /// # Errors
     /// What EC2 answers.
     pub async fn zones(&self, region: &str) -> CloudResult<Vec<String>> {
-        ec2::zones(&self.cloud(region)).await
+        surely(|| async { ec2::zones(&self.cloud(region)).await }).await
     }
 
     /// The region's list of the addresses that CloudFront comes from (`pl-…`); none where there is none.
@@ -216,7 +217,8 @@ impl Aws {
     /// # Errors
     /// What EC2 answers.
     pub async fn cloudfront_prefix_list(&self, region: &str) -> CloudResult<Option<String>> {
-        ec2::prefix_list(&self.cloud(region), "com.amazonaws.global.cloudfront.origin-facing").await
+        let name = "com.amazonaws.global.cloudfront.origin-facing";
+        surely(|| async { ec2::prefix_list(&self.cloud(region), name).await }).await
     }
 
     /// The clients of a region, made when first asked for.
@@ -279,6 +281,7 @@ impl Aws {
             logs: client!(aws_sdk_cloudwatchlogs, here),
             acm: client!(aws_sdk_acm, here),
             autoscaling: client!(aws_sdk_applicationautoscaling, here),
+            asg: client!(aws_sdk_autoscaling, here),
             backup: client!(aws_sdk_backup, here),
             cloudfront: client!(aws_sdk_cloudfront, global),
             cloudwatch: client!(aws_sdk_cloudwatch, here),

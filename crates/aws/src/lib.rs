@@ -35,6 +35,7 @@ pub mod s3;
 pub mod secretsmanager;
 pub mod sns;
 pub mod ssm;
+pub mod state;
 pub mod tags;
 mod transport;
 pub mod types;

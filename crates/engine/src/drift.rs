@@ -135,7 +135,7 @@ mod tests {
             ("two", "toy.Tags", json!({"size": 2})),
         ];
         lab.apply(graph(&declared, &lab.cloud)).await;
-        let state = lab.store().read().unwrap().state;
+        let state = lab.store().read().await.unwrap().state;
         let observed = observe(&state, None, &lab.cloud).await.unwrap();
         assert_eq!(drift(&state, &observed, &lab.cloud), []);
 

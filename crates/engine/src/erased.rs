@@ -131,6 +131,9 @@ pub trait AnyKind: Send + Sync {
     /// See [`Kind::describe`].
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>>;
     /// See [`Kind::create`].
+    /// See [`Kind::obstacle`].
+    fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>>;
+    /// See [`Kind::create`].
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>>;
     /// See [`Kind::update`].
     fn update<'a>(
@@ -273,6 +276,10 @@ impl<K: Kind> AnyKind for Bound<K> {
             let found = K::describe(&self.cloud, ids).await?;
             found.into_iter().map(|live| live.map(Self::lift).transpose()).collect()
         })
+    }
+
+    fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(async move { K::obstacle(&self.cloud, &Self::lower(live)?).await })
     }
 
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {

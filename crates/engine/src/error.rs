@@ -79,6 +79,39 @@ pub struct CloudError {
 /// The result of one call to the cloud.
 pub type CloudResult<T> = Result<T, CloudError>;
 
+impl Class {
+    /// What to do about it.
+    #[must_use]
+    pub const fn advice(self) -> &'static str {
+        match self {
+            Self::NotFound => "something that it needs is gone: run again, so that the plan is made anew",
+            Self::AlreadyExists => {
+                "an object of that name is there: import it, rename this one, or delete that one"
+            }
+            Self::Throttled => {
+                "the account makes more calls than the cloud allows: run again, with a lower --parallelism"
+            }
+            Self::Busy => "something else is at work on it: run again when that has ended",
+            Self::InUse => "something outside of this stack still uses it: remove that, then run again",
+            Self::NotYetConsistent => "what it needs has not spread everywhere yet: run again",
+            Self::Protected => "lift its protection, then run again",
+            Self::Lapsing => "it ends by itself, or with what it belongs to: run again later",
+            Self::Denied => "these credentials may not do that: give them the permission, then run again",
+            Self::Unauthenticated => {
+                "the credentials have expired or are not valid: renew them (such as by `aws sso login`), then run again"
+            }
+            Self::Invalid => "the cloud will not take it as it is: correct the stack file, then run again",
+            Self::Limit => "a quota is reached: have it raised, or ask for less, then run again",
+            Self::Capacity => "there is none to be had now: run again later, or choose another size or zone",
+            Self::Unreachable => "the cloud was not reached: is the network up? Then run again",
+            Self::Interrupted => "its effect is not known: the next run finds out, so run again",
+            Self::Unknown => {
+                "run again; if it stays so, the request id tells the cloud's support which call it was"
+            }
+        }
+    }
+}
+
 impl CloudError {
     /// An error without code and request id, such as one found by the provider itself.
     pub fn new(class: Class, operation: impl Into<String>, message: impl Into<String>) -> Self {

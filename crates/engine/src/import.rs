@@ -86,7 +86,7 @@ mod tests {
     async fn an_object_is_taken_over_and_the_next_apply_makes_it_ours() {
         let lab = Lab::new();
         lab.apply(graph(&[("one", "toy.Tags", json!({"size": 1}))], &lab.cloud)).await;
-        let id = lab.store().read().unwrap().state.resources["one"].object.as_ref().unwrap().id.clone();
+        let id = lab.store().read().await.unwrap().state.resources["one"].object.as_ref().unwrap().id.clone();
         let session = lab.session().await;
         session.remove(&Address::new("one").unwrap()).await.unwrap();
         let declared = graph(&[("two", "toy.Tags", json!({"size": 5}))], &lab.cloud);

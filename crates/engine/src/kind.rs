@@ -272,6 +272,15 @@ pub trait Kind: Sized + Send + Sync + 'static {
         ids: &[Id],
     ) -> impl Future<Output = CloudResult<Vec<Option<Live<Self>>>>> + Send;
 
+    /// What may keep an object from getting ready, asked once it takes longer than usual, or has failed. None when
+    /// nothing is to be seen.
+    fn obstacle(
+        _cloud: &Self::Cloud,
+        _live: &Live<Self>,
+    ) -> impl Future<Output = CloudResult<Option<String>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// Makes the one call that gives the object its identity, ownership tags within it, and returns at
     /// once. What that call cannot set, the engine sees as a difference and has `update` set.
     fn create(

@@ -25,6 +25,7 @@ pub mod observe;
 pub mod plan;
 pub mod planner;
 pub mod predict;
+pub mod recover;
 pub mod resolve;
 pub mod retry;
 pub mod schedule;

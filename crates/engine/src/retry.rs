@@ -75,6 +75,14 @@ pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
     }
 }
 
+/// Repeats a call that may be made twice without harm, as long as it fails in ways that pass.
+///
+/// # Errors
+/// The first error that does not pass, or the last one when patience ends.
+pub async fn surely<T, F: Future<Output = CloudResult<T>>>(call: impl FnMut() -> F) -> CloudResult<T> {
+    retry(Patience::READ, |error| read_may_recover(error.class), |_, _| {}, call).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

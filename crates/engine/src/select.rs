@@ -204,7 +204,7 @@ mod tests {
     async fn destroying_a_target_takes_its_dependants_along() {
         let lab = Lab::new();
         lab.apply(graph(&chain(), &lab.cloud)).await;
-        let state = lab.store().read().unwrap().state;
+        let state = lab.store().read().await.unwrap().state;
         assert_eq!(names(selection(&["net.subnet"], &[]).picked(None, &state)), ["db", "net.subnet"]);
         assert_eq!(names(selection(&[], &["net.subnet"]).picked(None, &state)), ["db", "other"]);
     }

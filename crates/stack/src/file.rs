@@ -18,7 +18,7 @@ use crate::database::Database;
 use crate::de::At;
 use crate::delivery::Delivery;
 use crate::edge::Edge;
-use crate::names::{Account, Region, StackName, TagMap};
+use crate::names::{Account, Region, StackName, StatePlace, TagMap};
 use crate::network::Network;
 use crate::services::Services;
 
@@ -34,6 +34,10 @@ pub(crate) struct File {
     /// The only account that the stack may be applied to, in quotes.
     #[serde(default)]
     pub(crate) account: Option<At<Account>>,
+    /// Where state lives: `s3://bucket/prefix`, with `?region=` and `&kms_key=` at will; the folder `state` unless it
+    /// is said.
+    #[serde(default)]
+    pub(crate) state: Option<At<StatePlace>>,
     /// Tags of every resource.
     #[serde(default)]
     pub(crate) tags: Option<At<TagMap>>,

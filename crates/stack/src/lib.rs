@@ -47,6 +47,7 @@ mod services;
 mod set;
 mod source;
 mod stack;
+mod state_url;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -56,6 +57,7 @@ use std::path::Path;
 
 pub use error::{StackError, StackErrors};
 pub use stack::{Context, Stack};
+pub use state_url::StateUrl;
 
 /// What overrides the file.
 #[derive(Clone, Debug, Default)]

@@ -43,6 +43,10 @@ word! {
     Account, account
 }
 word! {
+    /// A place in S3.
+    StatePlace, state_place
+}
+word! {
     /// The key of a tag that a user may set.
     TagKey, tag_key
 }
@@ -83,6 +87,10 @@ fn region(text: &str) -> Result<(), String> {
 fn account(text: &str) -> Result<(), String> {
     let sound = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     demand(sound, "an account is 12 digits, in quotes: \"123456789012\"")
+}
+
+fn state_place(text: &str) -> Result<(), String> {
+    text.parse::<crate::StateUrl>().map(drop)
 }
 
 fn tag_key(text: &str) -> Result<(), String> {

@@ -6,6 +6,7 @@ use platctl_engine::graph::Node as GraphNode;
 use platctl_engine::{Address, Catalog};
 use sha2::{Digest, Sha256};
 
+use crate::StateUrl;
 use crate::declare::{Checked, Placed, plain};
 use crate::error::{Fault, StackErrors, errors, quoted, verdict};
 use crate::file::{Entries, File};
@@ -138,6 +139,12 @@ impl Stack {
     #[must_use]
     pub fn account(&self) -> Option<&str> {
         self.file.account.as_ref().map(|account| account.value.as_str())
+    }
+
+    /// Where state lives, where the file says it.
+    #[must_use]
+    pub fn state(&self) -> Option<StateUrl> {
+        self.file.state.as_ref()?.value.as_str().parse().ok()
     }
 
     /// A fingerprint (SHA-256, in hexadecimal) of all that the file says after overrides and

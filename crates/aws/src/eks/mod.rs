@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod fargate_profile;
 mod insights;
 pub mod node_group;
+mod nodes_missing;
 pub mod pod_identity_association;
 
 use std::collections::HashMap;

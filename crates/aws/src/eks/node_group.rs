@@ -286,7 +286,7 @@ impl Kind for NodeGroup {
     const SHARED_MAPS: &'static [&'static str] = &["/tags", "/labels"];
     const IDENTITY: Identity = Identity::Name;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["eks:DescribeNodegroup"],
+        read: &["eks:DescribeNodegroup", "autoscaling:DescribeScalingActivities", "ec2:DescribeRouteTables"],
         create: &[
             "eks:CreateNodegroup",
             "eks:TagResource",
@@ -417,6 +417,12 @@ impl Kind for NodeGroup {
             .set_tags(tags_with(&spec.tags, &claim.owner));
         call.send().await.map_err(|e| cloud_error("eks:CreateNodegroup", e))?;
         Ok(id_of(spec))
+    }
+
+    async fn obstacle(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
+        let groups: Vec<&str> = live.outputs.auto_scaling_group_names.iter().map(AsRef::as_ref).collect();
+        let subnets: Vec<&str> = live.spec.subnets.iter().map(|subnet| subnet.as_str()).collect();
+        super::nodes_missing::why(cloud, &groups, &subnets).await
     }
 
     /// EKS takes one update at a time: what replaces nodes waits until the rest is done.

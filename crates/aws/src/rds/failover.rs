@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use platctl_engine::retry::surely;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
@@ -29,8 +30,11 @@ pub fn region_of(arn: &str) -> &str {
 /// # Errors
 /// What RDS answers.
 pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>> {
-    let call = cloud.rds.describe_global_clusters().global_cluster_identifier(global).send().await;
-    let found = match call.map_err(|e| cloud_error("rds:DescribeGlobalClusters", e)) {
+    let look = || async {
+        let call = cloud.rds.describe_global_clusters().global_cluster_identifier(global).send().await;
+        call.map_err(|e| cloud_error("rds:DescribeGlobalClusters", e))
+    };
+    let found = match surely(look).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use aws_sdk_codebuild::types::{Build, EnvironmentVariable, StatusType};
 use aws_sdk_s3::primitives::ByteStream;
 use futures::future::BoxFuture;
+use platctl_engine::retry::surely;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use platctl_kubernetes::{JobOrder, Manifest, Order, Outcome, Server, SetState, Task};
 use serde::Serialize;
@@ -77,13 +78,16 @@ pub(super) struct Runner {
 }
 
 async fn get<T: DeserializeOwned>(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option<T>> {
-    let call = cloud.s3.get_object().bucket(bucket).key(key).send().await;
-    let found = match call.map_err(|e| cloud_error("s3:GetObject", e)) {
+    let read = || async {
+        let call = cloud.s3.get_object().bucket(bucket).key(key).send().await;
+        let found = call.map_err(|e| cloud_error("s3:GetObject", e))?;
+        let bytes = found.body.collect().await;
+        bytes.map_err(|e| CloudError::new(Class::Interrupted, "s3:GetObject", e.to_string()))
+    };
+    let bytes = match surely(read).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
-    let bytes = found.body.collect().await;
-    let bytes = bytes.map_err(|e| CloudError::new(Class::Interrupted, "s3:GetObject", e.to_string()))?;
     serde_json::from_slice(&bytes.to_vec())
         .map(Some)
         .map_err(|e| CloudError::new(Class::Invalid, "s3:GetObject", format!("s3://{bucket}/{key}: {e}")))
@@ -96,13 +100,19 @@ async fn put(cloud: &Cloud, bucket: &str, key: &str, value: &(impl Serialize + S
 }
 
 async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudResult<()> {
-    let call = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes));
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutObject", e))
+    let write = || async {
+        let call = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes.clone()));
+        call.send().await.map(drop).map_err(|e| cloud_error("s3:PutObject", e))
+    };
+    surely(write).await
 }
 
 async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
-    let call = cloud.s3.delete_object().bucket(bucket).key(key).send().await;
-    call.map(drop).map_err(|e| cloud_error("s3:DeleteObject", e))
+    let erase = || async {
+        let call = cloud.s3.delete_object().bucket(bucket).key(key).send().await;
+        call.map(drop).map_err(|e| cloud_error("s3:DeleteObject", e))
+    };
+    surely(erase).await
 }
 
 impl Runner {
@@ -140,8 +150,11 @@ impl Runner {
         let bytes = program(self.settings.program.clone()).await?;
         let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         let key = format!("platctl/{digest}");
-        let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key).send().await;
-        match call.map_err(|e| cloud_error("s3:HeadObject", e)) {
+        let look = || async {
+            let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key).send().await;
+            call.map_err(|e| cloud_error("s3:HeadObject", e))
+        };
+        match surely(look).await {
             Ok(_) => {}
             Err(error) if error.class == Class::NotFound => {
                 write(&self.cloud, &self.bucket, &key, bytes).await?;
@@ -191,8 +204,11 @@ impl Runner {
         let begun = tokio::time::Instant::now();
         let (mut told, mut pause) = (0, Duration::from_millis(100));
         loop {
-            let call = self.cloud.codebuild.batch_get_builds().ids(id).send().await;
-            let found = call.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))?;
+            let look = || async {
+                let call = self.cloud.codebuild.batch_get_builds().ids(id).send().await;
+                call.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))
+            };
+            let found = surely(look).await?;
             let build = found.builds().first().cloned().ok_or_else(|| {
                 CloudError::new(Class::Unknown, "codebuild:BatchGetBuilds", format!("build {id} is gone"))
             })?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::obstacle::Obstacle;
 use super::watch::cadence;
 use super::{Run, StepError};
 use crate::diff::{Comparison, diff};
@@ -190,10 +191,11 @@ impl Run {
         let usual = self.usual(timing.create);
         let mut delay = Duration::ZERO;
         let mut told = false;
+        let mut obstacle = Obstacle::default();
         loop {
             let live = self.look(goal.kind(), goal.scope(), id, delay).await?;
             let after = goal.begun.elapsed();
-            let status = match live {
+            let mut status = match live {
                 Some(live) => {
                     if !told {
                         let address = goal.address.clone();
@@ -204,15 +206,22 @@ impl Run {
                     match &live.phase {
                         Phase::Ready => return Ok(live),
                         Phase::Failed(why) => {
-                            return Err(StepError::FailedState { id: id.clone(), why: why.clone() });
+                            obstacle.ask(goal.kind(), &live).await;
+                            return Err(StepError::FailedState { id: id.clone(), why: obstacle.with(why) });
                         }
-                        Phase::Settling(status) => status.clone(),
+                        Phase::Settling(status) => {
+                            if obstacle.is_due(after, usual) {
+                                obstacle.ask(goal.kind(), &live).await;
+                            }
+                            status.clone()
+                        }
                         Phase::Deleting => "being deleted".to_owned(),
                     }
                 }
                 None if after > timing.limit => return Err(StepError::Vanished { id: id.clone(), after }),
                 None => "not visible yet".to_owned(),
             };
+            status = obstacle.with(&status);
             if after > timing.limit {
                 return Err(StepError::TimedOut { id: id.clone(), status, after });
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::plan::Action;
 use crate::state::StateError;
-use crate::{CloudError, Id, SpecError};
+use crate::{Class, CloudError, Id, SpecError};
 
 /// Why an operation could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,23 @@ pub enum StepError {
     UnknownKind(String),
     #[error("interrupted")]
     Interrupted,
+}
+
+impl StepError {
+    /// What the cloud's answer means, if it was one.
+    #[must_use]
+    pub const fn class(&self) -> Option<Class> {
+        match self {
+            Self::Cloud(error) | Self::GaveUp { error, .. } => Some(error.class),
+            _ => None,
+        }
+    }
+
+    /// Whether everything else would fail as well: then nothing more is begun.
+    #[must_use]
+    pub fn is_hopeless(&self) -> bool {
+        matches!(self, Self::State(_)) || self.class() == Some(Class::Unauthenticated)
+    }
 }
 
 const fn infinitive(action: Action) -> &'static str {

@@ -5,6 +5,7 @@ mod converge;
 mod create;
 mod delete;
 mod error;
+mod obstacle;
 mod run;
 mod watch;
 
@@ -33,8 +34,10 @@ pub struct Outcome {
     pub failed: Vec<(Address, StepError)>,
     /// What was not tried, and the failure that it waited for.
     pub skipped: Vec<(Address, Address)>,
-    /// Whether the run was asked to stop before its end.
+    /// Whether the run was asked to stop before its end, or could not go on.
     pub interrupted: bool,
+    /// How much was not begun, because the run stopped before.
+    pub not_begun: usize,
 }
 
 /// One operation that was carried out.
@@ -63,8 +66,11 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
     let mut tasks: JoinSet<Ended> = JoinSet::new();
     let (sender, mut accepted) = mpsc::unbounded_channel();
     let stop = run.stop.clone();
+    let mut halted = false;
     loop {
-        if !stop.is_stopping() {
+        let hopeless = outcome.failed.last().is_some_and(|(_, error)| error.is_hopeless());
+        halted |= hopeless || stop.is_stopping();
+        if !halted {
             for op in schedule.start_ready() {
                 let (address, work) = (schedule.op(op).address.clone(), schedule.op(op).work.clone());
                 tasks.spawn(operate(run.clone(), op, address, work, sender.clone()));
@@ -86,7 +92,10 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
             () = stop.abandoned() => break,
         }
     }
-    outcome.interrupted |= stop.is_stopping() && schedule.not_started().next().is_some();
+    if halted || stop.is_stopping() {
+        outcome.not_begun = schedule.not_started().count();
+        outcome.interrupted |= outcome.not_begun > 0;
+    }
     outcome
 }
 

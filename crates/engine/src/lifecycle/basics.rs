@@ -76,7 +76,7 @@ async fn dropped_resources_are_deleted_and_destroy_leaves_nothing() {
     assert_eq!(lab.cloud.things().len(), 2);
     lab.destroy().await;
     assert!(lab.cloud.things().is_empty());
-    assert!(lab.store().read().unwrap().state.resources.is_empty());
+    assert!(lab.store().read().await.unwrap().state.resources.is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -183,4 +183,13 @@ async fn a_consumer_that_is_content_with_accepted_waits_until_its_output_is_know
     let things = lab.cloud.things();
     let record = things.values().find(|thing| thing.kind == "toy.Tags").unwrap();
     assert!(record.spec["hint"].as_str().unwrap().starts_with("early-"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_says_what_keeps_it() {
+    let lab = Lab::new();
+    lab.cloud.world.lock().unwrap().settle = u32::MAX;
+    let outcome = lab.run(Some(graph(&[("one", "toy.Tags", json!({}))], &lab.cloud))).await.unwrap();
+    let (_, error) = &outcome.failed[0];
+    assert!(error.to_string().contains("; it is a toy after "), "{error}");
 }

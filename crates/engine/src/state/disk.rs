@@ -59,6 +59,22 @@ pub(super) fn keep(path: &Path, second: &Path) -> io::Result<()> {
     sync_folder(folder(second))
 }
 
+/// Gives a file another name, under which nothing reads it; answers that, or none when there is no such file.
+pub(super) fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
+    if !path.try_exists()? {
+        return Ok(None);
+    }
+    for number in 1_u32.. {
+        let new = sibling(path, &format!(".damaged-{number}"));
+        if !new.try_exists()? {
+            rename(path, &new)?;
+            sync_folder(folder(&new))?;
+            return Ok(Some(new));
+        }
+    }
+    Ok(None)
+}
+
 /// Makes the folder of a file, private to its owner, with all that are missing above it.
 pub(super) fn create_folder_of(path: &Path) -> io::Result<()> {
     create_folder(folder(path))
@@ -88,7 +104,7 @@ fn create_folder(folder: &Path) -> io::Result<()> {
     create_folder(parent)?;
     step()?;
     match DirBuilder::new().mode(0o700).create(folder) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
         _ => sync_folder(parent),
     }
 }

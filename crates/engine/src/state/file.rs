@@ -1,19 +1,20 @@
 //! The state file.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
+use super::disk::{keep, read, replace, sibling};
 use super::{Record, StateError};
 use crate::Address;
 
 /// The format that this platctl reads and writes.
 const VERSION: u32 = 1;
+/// The largest state file that is read: a hundred times that of a large platform.
+pub(super) const LIMIT: u64 = 64 << 20;
 
 /// Everything that platctl remembers of a stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,24 +55,31 @@ impl State {
     /// # Errors
     /// When it cannot be read, is no state of this stack, or is of a newer format.
     pub fn read(path: &Path, stack: &str) -> Result<Option<Self>, StateError> {
-        let text = match fs::read(path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(StateError::io("read", path, error)),
-        };
+        read(path, LIMIT)?.map(|text| Self::parse(&text, path, stack)).transpose()
+    }
+
+    /// Reads a document that came from somewhere.
+    pub(super) fn parse(text: &[u8], path: &Path, stack: &str) -> Result<Self, StateError> {
         let corrupt =
             |why: serde_json::Error| StateError::Corrupt { path: path.to_owned(), why: why.to_string() };
-        let any: serde_json::Value = serde_json::from_slice(&text).map_err(corrupt)?;
+        let any: serde_json::Value = serde_json::from_slice(text).map_err(corrupt)?;
         let found = any.get("version").and_then(serde_json::Value::as_u64).unwrap_or_default();
         if found > u64::from(VERSION) {
             return Err(StateError::Newer { path: path.to_owned(), found, known: VERSION });
         }
-        let state: Self = serde_json::from_slice(&text).map_err(corrupt)?;
+        let state: Self = serde_json::from_slice(text).map_err(corrupt)?;
         if state.stack != stack {
             let (path, wanted) = (path.to_owned(), stack.to_owned());
             return Err(StateError::OtherStack { path, found: state.stack, wanted });
         }
-        Ok(Some(state))
+        Ok(state)
+    }
+
+    /// The document, for people to read too.
+    pub(super) fn text(&self) -> io::Result<Vec<u8>> {
+        let mut text = serde_json::to_vec_pretty(self)?;
+        text.push(b'\n');
+        Ok(text)
     }
 
     /// Replaces the state file, durably: at every instant the old or the new one is there in full, and
@@ -81,67 +89,16 @@ impl State {
     /// When a file cannot be written; the old one is then still in place.
     pub fn write(&self, path: &Path) -> Result<(), StateError> {
         let failed = |error: io::Error| StateError::io("write", path, error);
-        let mut text = serde_json::to_vec_pretty(self).map_err(|error| failed(error.into()))?;
-        text.push(b'\n');
-        keep_backup(path).map_err(failed)?;
+        let text = self.text().map_err(failed)?;
+        keep(path, &sibling(path, ".backup")).map_err(failed)?;
         replace(path, &text).map_err(failed)
     }
-}
-
-/// A second name for the present file, under which it survives its replacement.
-fn keep_backup(path: &Path) -> io::Result<()> {
-    if !path.exists() {
-        return Ok(());
-    }
-    let link = sibling(path, ".backup.new");
-    remove_if_there(&link)?;
-    fs::hard_link(path, &link).or_else(|_| fs::copy(path, &link).map(drop))?;
-    fs::rename(&link, sibling(path, ".backup"))
-}
-
-fn remove_if_there(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
-}
-
-/// The path with something added to its name.
-pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
-    path.with_file_name(name)
-}
-
-/// Replaces a file by rename, private to its owner, durably.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    create_folder(path)?;
-    let new = sibling(path, ".new");
-    remove_if_there(&new)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    sync_folder(path)
-}
-
-/// Makes the folder of a file, private to its owner.
-pub(super) fn create_folder(path: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder(path))
-}
-
-/// Makes renames and creations in the folder of a file durable.
-pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(folder(path))?.sync_all()
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     fn sample() -> State {

@@ -5,7 +5,7 @@
 //! a call is only made once its intent is durable.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
@@ -14,8 +14,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::file::replace;
-use super::{Record, StateError};
+use super::disk::{self, append, cut, replace};
+use super::file::LIMIT;
+use super::{Record, State, StateError};
 use crate::Address;
 
 /// Whether something is about to be done, or was.
@@ -74,6 +75,28 @@ pub(super) struct Header {
     pub(super) stack: String,
     pub(super) lineage: String,
     pub(super) serial: u64,
+    /// Counts the holders of a state that lives in a bucket.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) epoch: u64,
+    /// The account, in a bucket, until there is a state that says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) account: Option<String>,
+    /// The object that it continues, in a bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) state: Option<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+impl Header {
+    /// The header of an empty journal behind a state.
+    pub(super) fn of(state: &State) -> Self {
+        let (stack, lineage) = (state.stack.clone(), state.lineage.clone());
+        Self { journal: 1, stack, lineage, serial: state.serial, epoch: 0, account: None, state: None }
+    }
 }
 
 /// What a journal file holds.
@@ -89,7 +112,7 @@ fn digest(json: &str) -> String {
     Sha256::digest(json).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn line(value: &impl Serialize) -> io::Result<String> {
+pub(super) fn line(value: &impl Serialize) -> io::Result<String> {
     let json = serde_json::to_string(value)?;
     Ok(format!("{} {json}\n", digest(&json)))
 }
@@ -102,11 +125,11 @@ fn whole(line: &[u8]) -> Option<&str> {
 
 /// Reads a journal; none when there is none, or when it was torn before its header was whole.
 pub(super) fn read(path: &Path) -> Result<Option<Contents>, StateError> {
-    let bytes = match std::fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(StateError::io("read", path, error)),
-    };
+    disk::read(path, LIMIT)?.map_or(Ok(None), |bytes| parse(&bytes, path))
+}
+
+/// Reads what came from somewhere.
+pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Option<Contents>, StateError> {
     let lines: Vec<&[u8]> = bytes.split_inclusive(|byte| *byte == b'\n').collect();
     let mut contents: Option<Contents> = None;
     let mut sound = 0;
@@ -157,7 +180,7 @@ impl Journal {
         let failed = |error| StateError::io("open", path, error);
         let file = OpenOptions::new().append(true).open(path).map_err(failed)?;
         if file.metadata().map_err(failed)?.len() != sound {
-            file.set_len(sound).and_then(|()| file.sync_all()).map_err(failed)?;
+            cut(&file, sound).map_err(failed)?;
         }
         let (jobs, queue) = mpsc::channel();
         let its_path = path.to_owned();
@@ -183,8 +206,9 @@ fn write_all(mut file: File, path: &Path, queue: &mpsc::Receiver<Job>) {
         let jobs: Vec<Job> = std::iter::once(first).chain(queue.try_iter()).collect();
         if failure.is_none() {
             let text: String = jobs.iter().map(|(text, _)| text.as_str()).collect();
-            let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_data());
-            failure = written.err().map(|error| StateError::io("append to", path, error));
+            failure = append(&mut file, text.as_bytes())
+                .err()
+                .map(|error| StateError::io("append to", path, error));
         }
         for (_, done) in jobs {
             // Whoever asked may have been abandoned.
@@ -198,7 +222,15 @@ mod tests {
     use super::*;
 
     fn header() -> Header {
-        Header { journal: 1, stack: "s".into(), lineage: "l".into(), serial: 3 }
+        Header {
+            journal: 1,
+            stack: "s".into(),
+            lineage: "l".into(),
+            serial: 3,
+            epoch: 0,
+            account: None,
+            state: None,
+        }
     }
 
     fn entry(at: u64) -> Entry {

@@ -13,10 +13,10 @@ use time::format_description::well_known::Rfc3339;
 use tokio::time::{Instant, sleep};
 
 use super::StateError;
-use super::file::create_folder;
+use super::disk::create_folder_of;
 
 /// Who holds a lock, since when, from where, to do what.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub struct Holder {
     pub command: String,
@@ -25,6 +25,9 @@ pub struct Holder {
     pub user: String,
     /// RFC 3339, UTC.
     pub since: String,
+    /// Tells this boot of this machine, and this space of process ids, from all others. Empty where nothing does.
+    #[serde(default)]
+    pub machine: String,
 }
 
 impl Holder {
@@ -34,13 +37,29 @@ impl Holder {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
         let user = std::env::var("USER").unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
         let since = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-        Self { command: command.to_owned(), pid: std::process::id(), host, user, since }
+        Self { command: command.to_owned(), pid: std::process::id(), host, user, since, machine: machine() }
     }
+
+    /// Whether it was a process of this very machine, and is no more. Of other machines nothing is known.
+    pub(super) fn is_gone(&self) -> bool {
+        if self.machine.is_empty() || self.machine != machine() {
+            return false;
+        }
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+    }
+}
+
+/// Linux says which boot this is, and which processes can see each other.
+fn machine() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    if boot.is_empty() { String::new() } else { format!("{} {}", boot.trim(), space.display()) }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, pid, host, user, since } = self;
+        let Self { command, pid, host, user, since, .. } = self;
         if command.is_empty() {
             return f.write_str("another platctl is at work on it");
         }
@@ -65,7 +84,7 @@ impl Lock {
     /// When it is held by another for all that time, saying by whom; when the file cannot be opened.
     pub async fn acquire(path: &Path, holder: &Holder, timeout: Duration) -> Result<Self, StateError> {
         let failed = |error| StateError::io("lock", path, error);
-        create_folder(path).map_err(failed)?;
+        create_folder_of(path).map_err(failed)?;
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(path).map_err(failed)?;
@@ -109,13 +128,7 @@ impl Drop for Lock {
 fn said(mut file: &File) -> Holder {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    let unknown = Holder {
-        command: String::new(),
-        pid: 0,
-        host: String::new(),
-        user: String::new(),
-        since: String::new(),
-    };
+    let unknown = Holder::default();
     read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(unknown)
 }
 

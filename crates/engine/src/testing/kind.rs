@@ -181,6 +181,10 @@ impl AnyKind for FakeKind {
         if self.facts.identity == Identity::Token { Replace::CreateFirst } else { Replace::DeleteFirst }
     }
 
+    fn obstacle<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(std::future::ready(Ok(Some("it is a toy".to_owned()))))
+    }
+
     fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
         Box::pin(async move {
             let mut world = self.cloud.world.lock().unwrap();

@@ -53,7 +53,7 @@ impl Lab {
     }
 
     pub(crate) async fn plan(&self, graph: Option<Graph>) -> Plan {
-        let state = self.store().read().unwrap().state;
+        let state = self.store().read().await.unwrap().state;
         let request = Request { graph, ..Request::default() };
         prepare(request, state, &self.cloud).await.unwrap().plan
     }

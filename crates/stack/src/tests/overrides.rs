@@ -205,6 +205,28 @@ proptest! {
     }
 
     #[test]
+    fn no_spoilt_stack_file_makes_the_reader_panic(
+        at: usize,
+        length in 0_usize..60,
+        put in prop_oneof![
+            "(?s).{0,20}",
+            prop::sample::select(vec![
+                "\n", "  ", ": ", "- ", "{", "[", "]", "&a", "*a", "<<: *a", "~", "-1", "99999999999999999999", "1e999", ".nan",
+                "\u{1b}[31m", "\u{202e}", "\u{0}", "${env:NONE}", "${network.vpc.id}", "!!binary x", "10.0.0.0/8", "null",
+            ]).prop_map(ToOwned::to_owned),
+        ],
+    ) {
+        let mut bytes = include_str!("../../../../stacks/prod.yaml").as_bytes().to_vec();
+        let at = at % bytes.len();
+        let end = (at + length).min(bytes.len());
+        bytes.splice(at..end, put.bytes());
+        let text = String::from_utf8_lossy(&bytes);
+        if let Err(errors) = load(&text, &[]).and_then(|stack| nodes(&stack)) {
+            super::render(&errors);
+        }
+    }
+
+    #[test]
     fn no_words_of_yaml_make_the_reader_panic(
         words in prop::collection::vec(
             prop::sample::select(vec![

@@ -1,0 +1,111 @@
+//! State that was lost, made anew from what the cloud says: every object that is tagged as this stack's, or that has
+//! the name of a declared resource, stands for its address again. Nothing in the cloud is changed.
+
+use crate::graph::{Entry, Graph};
+use crate::observe::{Observed, observe};
+use crate::plan::Refusal;
+use crate::state::{Object, Record, Session, StateError, Verb};
+use crate::{Address, Catalog, CloudError, Id};
+
+/// What became of it.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// What stands for its address again.
+    pub found: Vec<(Address, Id)>,
+    /// What state knew already, from a copy of it.
+    pub known: usize,
+    /// Declared, and not there: the next apply makes it.
+    pub missing: Vec<Address>,
+    /// Objects that could be meant, and cannot be taken.
+    pub refusals: Vec<Refusal>,
+}
+
+/// Why it did not come about.
+#[derive(Debug, thiserror::Error)]
+#[expect(missing_docs, reason = "the messages say what each one is")]
+pub enum RecoverError {
+    #[error("cannot read what exists: {0}")]
+    Cloud(#[from] CloudError),
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Looks for everything that is declared, and notes in state what is found. What a stack file no longer declares is
+/// not looked for.
+///
+/// # Errors
+/// When the cloud does not answer, or state cannot be written.
+pub async fn recover(
+    graph: &Graph,
+    session: &Session,
+    catalog: &dyn Catalog,
+) -> Result<Recovered, RecoverError> {
+    let state = session.state();
+    let mut observed = observe(&state, Some(graph), catalog).await?;
+    let mut recovered =
+        Recovered { refusals: std::mem::take(&mut observed.refusals), ..Recovered::default() };
+    for entry in graph.in_order() {
+        let address = &entry.node.address;
+        let Some(record) = found(entry, graph, &observed, session.record(address)) else {
+            match state.resources.get(address).is_some_and(|record| record.object.is_some()) {
+                true => recovered.known += 1,
+                false => recovered.missing.push(address.clone()),
+            }
+            continue;
+        };
+        let id = record.object.as_ref().map(|object| object.id.clone());
+        session.outcome(Verb::Adopt, address, Some(record)).await?;
+        recovered.found.extend(id.map(|id| (address.clone(), id)));
+    }
+    Ok(recovered)
+}
+
+fn found(entry: &Entry, graph: &Graph, observed: &Observed, known: Option<Record>) -> Option<Record> {
+    let node = &entry.node;
+    let candidate = observed.found.get(&node.address)?;
+    let live = observed.get(&node.kind, &node.scope, &candidate.id);
+    let mut record = known.unwrap_or_else(|| Record::new(&node.kind, &node.scope));
+    let begun = record.creating.take().map(|creating| creating.generation);
+    let tagged = candidate.owner.as_ref().map(|owner| owner.generation);
+    let generation = tagged.or(begun).unwrap_or(record.generation.max(1));
+    record.generation = record.generation.max(generation);
+    record.protect = node.protect;
+    record.dependencies =
+        graph.producers(node.address.as_str()).map(|(address, _)| address.clone()).collect();
+    let outputs = live.map_or(serde_json::Value::Null, |live| live.outputs.clone());
+    let new = Object { id: candidate.id.clone(), generation, spec: serde_json::Value::Null, outputs };
+    if let Some(old) = record.object.replace(new) {
+        record.deposed.push(old);
+    }
+    Some(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::testing::{Lab, graph};
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lost_state_is_made_anew_and_the_next_apply_has_nothing_to_make() {
+        let lab = Lab::new();
+        let declared = || {
+            let nodes = [("one", "toy.Tags", json!({"size": 1})), ("two", "toy.Tags", json!({"size": 2}))];
+            graph(&nodes, &lab.cloud)
+        };
+        lab.apply(declared()).await;
+        let session = lab.session().await;
+        for address in ["one", "two"] {
+            session.remove(&Address::new(address).unwrap()).await.unwrap();
+        }
+        let recovered = recover(&declared(), &session, &lab.cloud).await.unwrap();
+        assert_eq!((recovered.found.len(), recovered.missing.len(), recovered.known), (2, 0, 0));
+        let again = recover(&declared(), &session, &lab.cloud).await.unwrap();
+        assert_eq!((again.found.len(), again.known), (0, 2));
+        session.finish().await.unwrap();
+        drop(session);
+        lab.apply(declared()).await;
+        assert_eq!(lab.cloud.things().len(), 2, "nothing was made beside them");
+    }
+}

@@ -1,0 +1,21 @@
+//! What a session asks of the place that its state lives in.
+
+use futures::future::BoxFuture;
+
+use super::{Entry, State, StateError};
+
+/// A locked state, open for writing.
+pub(super) trait Keeper: Send + Sync {
+    /// Makes an entry durable. `now` is the state that it is the first to change, should nothing be written yet.
+    fn append<'a>(
+        &'a self,
+        entry: &'a Entry,
+        now: &'a (dyn Fn() -> State + Sync),
+    ) -> BoxFuture<'a, Result<(), StateError>>;
+
+    /// Makes a whole state durable, with an empty journal behind it.
+    fn checkpoint<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
+
+    /// Lets go of the lock.
+    fn close(&self) -> BoxFuture<'_, ()>;
+}

@@ -1,0 +1,188 @@
+//! Locked state that can be changed.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::journal::{Entry, Moment, Verb};
+use super::keeper::Keeper;
+use super::store::{Loaded, set};
+use super::{Record, State, StateError};
+use crate::Address;
+
+struct Inner {
+    state: State,
+    /// Whether the state file is behind.
+    dirty: bool,
+}
+
+/// Locked state that can be changed. Every change is durable before it shows.
+pub struct Session {
+    inner: Mutex<Inner>,
+    keeper: Box<dyn Keeper>,
+}
+
+impl Session {
+    pub(super) fn new(loaded: Loaded, keeper: Box<dyn Keeper>) -> Self {
+        let inner = Inner { dirty: loaded.replayed > 0, state: loaded.state };
+        Self { inner: Mutex::new(inner), keeper }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// State as it is now.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.inner().state.clone()
+    }
+
+    /// The record of an address as it is now.
+    #[must_use]
+    pub fn record(&self, address: &Address) -> Option<Record> {
+        self.inner().state.resources.get(address).cloned()
+    }
+
+    /// The stack's name.
+    #[must_use]
+    pub fn stack(&self) -> String {
+        self.inner().state.stack.clone()
+    }
+
+    /// Which state this is.
+    #[must_use]
+    pub fn lineage(&self) -> String {
+        self.inner().state.lineage.clone()
+    }
+
+    /// Notes the account that the resources live in; written with the next checkpoint.
+    pub fn set_account(&self, account: &str) {
+        self.inner().state.account.get_or_insert_with(|| account.to_owned());
+    }
+
+    /// Something is about to be done. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written: then it must not be done.
+    pub async fn intent(
+        &self,
+        verb: Verb,
+        address: &Address,
+        record: Option<Record>,
+    ) -> Result<(), StateError> {
+        self.put(Moment::Intent, verb, address, record, None).await
+    }
+
+    /// Something was done. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written; its intent is on disk, so the next run finds out.
+    pub async fn outcome(
+        &self,
+        verb: Verb,
+        address: &Address,
+        record: Option<Record>,
+    ) -> Result<(), StateError> {
+        self.put(Moment::Outcome, verb, address, record, None).await
+    }
+
+    /// Something failed. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn failure(
+        &self,
+        verb: Verb,
+        address: &Address,
+        record: Record,
+        error: &impl ToString,
+    ) -> Result<(), StateError> {
+        let record = (!record.is_empty() || self.record(address).is_some()).then_some(record);
+        self.put(Moment::Outcome, verb, address, record, Some(error.to_string())).await
+    }
+
+    async fn put(
+        &self,
+        moment: Moment,
+        verb: Verb,
+        address: &Address,
+        record: Option<Record>,
+        error: Option<String>,
+    ) -> Result<(), StateError> {
+        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let at = u64::try_from(at).unwrap_or(u64::MAX);
+        let entry = Entry { at, moment, verb, address: address.clone(), error, record };
+        self.keeper.append(&entry, &|| self.state()).await?;
+        let mut inner = self.inner();
+        inner.dirty = true;
+        set(&mut inner.state.resources, entry.address, entry.record);
+        Ok(())
+    }
+
+    /// Gives a record another address.
+    ///
+    /// # Errors
+    /// When it cannot be written. What was written is sound either way.
+    pub async fn rename(&self, from: &Address, to: &Address) -> Result<(), StateError> {
+        let Some(record) = self.record(from) else { return Ok(()) };
+        // The new name first: cut off in between, the object is known twice rather than not at all.
+        self.outcome(Verb::Move, to, Some(record)).await?;
+        let dependants: Vec<(Address, Record)> = {
+            let inner = self.inner();
+            let all = inner.state.resources.iter().filter(|(_, record)| record.dependencies.contains(from));
+            all.map(|(address, record)| (address.clone(), record.clone())).collect()
+        };
+        for (address, mut record) in dependants {
+            for dependency in record.dependencies.iter_mut().filter(|dependency| *dependency == from) {
+                *dependency = to.clone();
+            }
+            self.outcome(Verb::Move, &address, Some(record)).await?;
+        }
+        self.outcome(Verb::Move, from, None).await
+    }
+
+    /// Forgets an address. What exists of it in the cloud stays.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn remove(&self, address: &Address) -> Result<(), StateError> {
+        self.outcome(Verb::Forget, address, None).await
+    }
+
+    /// Writes the state file, if it is behind, and starts a fresh journal.
+    ///
+    /// # Errors
+    /// When it cannot be written. Nothing is lost: the journal still has it all.
+    pub async fn finish(&self) -> Result<(), StateError> {
+        let mut state = {
+            let inner = self.inner();
+            if !inner.dirty {
+                return Ok(());
+            }
+            inner.state.clone()
+        };
+        state.serial += 1;
+        self.keeper.checkpoint(&state).await?;
+        let mut inner = self.inner();
+        inner.state.serial = state.serial;
+        inner.dirty = false;
+        Ok(())
+    }
+
+    /// Makes an earlier version what state is, as a new version of its own.
+    ///
+    /// # Errors
+    /// When it cannot be written; state is then what it was.
+    pub async fn bring_back(&self, earlier: State) -> Result<u64, StateError> {
+        let serial = self.inner().state.serial + 1;
+        let state = State { serial, ..earlier };
+        self.keeper.checkpoint(&state).await?;
+        *self.inner() = Inner { state, dirty: false };
+        Ok(serial)
+    }
+
+    /// Lets go of the lock. A session that is only dropped keeps a lease until it runs out.
+    pub async fn close(&self) {
+        self.keeper.close().await;
+    }
+}
