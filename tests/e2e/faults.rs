@@ -102,7 +102,7 @@ fn signalled(signal: Signal) -> i32 {
     control.release(false).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("Interrupted."), "{text}");
+    assert!(text.contains("Interrupted.") && text.contains(" not begun in "), "{text}");
     let before = world.mutations();
     assert!(before < 60, "it went on: {before} calls");
     world.platctl("apply network.yaml --yes").expect(0);

@@ -3,14 +3,21 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod bootstrap;
+mod concurrency;
 mod conformance;
 mod crashes;
 mod faults;
 mod gitops;
+mod hostile;
+mod interrupts;
 mod inventory;
 mod lifecycle;
 mod mistakes;
 mod partial;
 mod plans;
 mod platform;
+mod recovery;
+mod secrets;
+mod state_bucket;
+mod state_faults;
 mod world;

@@ -71,6 +71,11 @@ impl World {
         self.running.control()
     }
 
+    /// Where the local AWS listens.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.running.endpoint
+    }
+
     /// Writes a file into the folder.
     pub(crate) fn file(&self, name: &str, text: &str) {
         fs::write(self.path().join(name), text).unwrap();

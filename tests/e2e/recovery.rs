@@ -1,0 +1,183 @@
+//! Killed anywhere, over the whole platform: the next run, without any flag, ends where an undisturbed one does.
+//!
+//! A seeded sample of instants by default. `PLATCTL_TEST_POINTS=all` takes every one of them, a number that many for
+//! each scenario; `PLATCTL_TEST_SEED` draws others.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use platctl_emulator::Moment;
+use serde_json::Value;
+
+use crate::world::World;
+
+/// How many instants of each scenario are tried when nothing is said: 60 over all of them.
+const SAMPLE: usize = 20;
+
+pub(crate) struct Scenario {
+    name: &'static str,
+    before: &'static [&'static str],
+    run: &'static str,
+}
+
+const APPLY: Scenario = Scenario { name: "apply", before: &[], run: "apply prod.yaml --yes" };
+
+/// What the changed file changes: an endpoint, a node group and a service of other names, so that all of them is made
+/// and deleted; a target group that must be replaced; updates in every block.
+const EDITS: [(&str, &str); 9] = [
+    ("logs, sts]", "logs, sqs]"),
+    ("retention_days: 30", "retention_days: 60"),
+    ("general: {instance_types: [m6i.large]", "ordinary: {instance_types: [m7i.large]"),
+    ("count: 2", "count: 1"),
+    ("port: 8080", "port: 9090"),
+    ("frontend: {port: 3000", "web: {port: 3100"),
+    ("names: [www]", "names: [www, shop]"),
+    ("cpu: 60", "cpu: 70"),
+    ("owner: platform-team", "owner: other-team"),
+];
+
+const UPDATE: Scenario = Scenario {
+    name: "update",
+    before: &["apply prod.yaml --yes"],
+    run: "apply changed.yaml --yes --allow-data-loss",
+};
+
+const DESTROY: Scenario = Scenario {
+    name: "destroy",
+    before: &["apply prod.yaml --yes"],
+    run: "destroy prod --yes --allow-data-loss",
+};
+
+type Counts = BTreeMap<String, usize>;
+
+/// What a stack's state comes to without ids: address, kind, and whether an object is known.
+pub(crate) fn shape(world: &World, stack: &str) -> Vec<String> {
+    let path = world.path().join(format!("state/emulator/{stack}.json"));
+    let text = std::fs::read_to_string(path).unwrap();
+    let state: Value = serde_json::from_str(&text).unwrap();
+    let resources = state["resources"].as_object().unwrap();
+    let line = |(address, record): (&String, &Value)| {
+        let object = if record["object"].is_object() { "known" } else { "unknown" };
+        let open = if record.get("creating").is_some_and(|it| !it.is_null()) { " being made" } else { "" };
+        format!("{address} {} {object}{open} {}", record["kind"], record["dependencies"])
+    };
+    resources.iter().map(line).collect()
+}
+
+impl Scenario {
+    fn prepare(&self, world: &World) {
+        world.reset();
+        for line in self.before {
+            world.platctl(line).expect(0);
+        }
+    }
+
+    fn undisturbed(&self, world: &World) -> (usize, Counts, Vec<String>) {
+        self.prepare(world);
+        world.control().clear_calls().unwrap();
+        world.platctl(self.run).expect(0);
+        let mutations = world.mutations();
+        (mutations, world.control().inventory().unwrap(), shape(world, "prod"))
+    }
+
+    /// Kills it at one call and runs it again; answers the call.
+    fn killed_at(&self, world: &World, mutation: usize, moment: Moment) -> String {
+        self.prepare(world);
+        let control = world.control();
+        control.hold(mutation, moment).unwrap();
+        let mut child = world.spawn(self.run);
+        let held = control.held(Duration::from_secs(20)).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        control.release(true).unwrap();
+        let ended = world.platctl(self.run);
+        let held = held.map_or_else(|| "nothing, it had ended".to_owned(), |held| held.operation);
+        assert_eq!(ended.code, Some(0), "killed {moment:?} {held}:\n{}{}", ended.stdout, ended.stderr);
+        held
+    }
+
+    fn survives(&self) {
+        let world = World::new();
+        let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
+        world.file("prod.yaml", &text);
+        world.file("changed.yaml", &changed(text));
+        let (mutations, wanted, known) = self.undisturbed(&world);
+        assert!(mutations >= 100, "only {mutations} calls change something");
+        let points = points(mutations);
+        for (mutation, moment) in &points {
+            let operation = self.killed_at(&world, *mutation, *moment);
+            let found = world.control().inventory().unwrap();
+            let differences = differences(&found, &wanted);
+            let whence = format!("{} killed {moment:?} call {mutation}, {operation}", self.name);
+            assert!(differences.is_empty(), "{whence}: {differences:#?}");
+            assert_eq!(shape(&world, "prod"), known, "{whence}");
+        }
+        tell(&format!(
+            "{}: {mutations} changing calls, killed at {} instants: 0 duplicates, 0 orphans, 1 run more each",
+            self.name,
+            points.len()
+        ));
+    }
+}
+
+fn changed(mut text: String) -> String {
+    for (old, new) in EDITS {
+        assert!(text.contains(old), "{old:?} is not in the file");
+        text = text.replace(old, new);
+    }
+    text
+}
+
+/// Kinds of which there is another number than there should be.
+pub(crate) fn differences(found: &Counts, wanted: &Counts) -> Vec<String> {
+    let kinds: std::collections::BTreeSet<_> = found.keys().chain(wanted.keys()).collect();
+    let count = |counts: &Counts, kind: &String| counts.get(kind).copied().unwrap_or(0);
+    kinds
+        .into_iter()
+        .filter(|kind| count(found, kind) != count(wanted, kind))
+        .map(|kind| format!("{kind}: {} instead of {}", count(found, kind), count(wanted, kind)))
+        .collect()
+}
+
+/// What a long loop comes to, for whoever runs it with `--nocapture`.
+pub(crate) fn tell(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// A number from the environment.
+pub(crate) fn setting(name: &str, default: usize) -> usize {
+    match std::env::var(name).as_deref() {
+        Ok("all") => usize::MAX,
+        Ok(number) => number.parse().unwrap(),
+        Err(_) => default,
+    }
+}
+
+fn points(mutations: usize) -> Vec<(usize, Moment)> {
+    let mut all: Vec<(usize, Moment)> =
+        (1..=mutations).flat_map(|call| [(call, Moment::Before), (call, Moment::After)]).collect();
+    let mut dice = setting("PLATCTL_TEST_SEED", 1) as u64;
+    // A shuffle of which the first ones are taken.
+    for at in (1..all.len()).rev() {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        all.swap(at, usize::try_from(dice >> 33).unwrap() % (at + 1));
+    }
+    all.truncate(setting("PLATCTL_TEST_POINTS", SAMPLE));
+    all
+}
+
+#[test]
+fn an_apply_of_the_platform_killed_anywhere_goes_on() {
+    APPLY.survives();
+}
+
+#[test]
+fn an_update_of_the_platform_killed_anywhere_goes_on() {
+    UPDATE.survives();
+}
+
+#[test]
+fn a_destroy_of_the_platform_killed_anywhere_goes_on() {
+    DESTROY.survives();
+}

@@ -1,0 +1,127 @@
+//! Secrets: planted wherever platctl meets one, and looked for in everything that it writes and says.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::world::{Ended, World};
+
+/// What every password of the local AWS begins with, and its beginnings in base 64, wherever in it they stand.
+const CANARIES: [&str; 4] = ["canary", "Y2FuYXJ5", "NhbmFye", "jYW5hcn"];
+
+/// Everything below a folder but the local AWS's own files.
+fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("emulator") || path.parent().is_some_and(|parent| parent.ends_with("state")) {
+                found.extend(written(&path));
+            }
+        } else {
+            found.insert(path.clone(), std::fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+fn innocent(what: &str, text: &str) {
+    for canary in CANARIES {
+        let at = text.find(canary);
+        let around = at.map(|at| text.chars().skip(at.saturating_sub(100)).take(200).collect::<String>());
+        assert_eq!(around, None, "{what} tells a secret");
+    }
+}
+
+fn is_innocent(world: &World, line: &str, ended: &Ended) {
+    innocent(line, &ended.stdout);
+    innocent(line, &ended.stderr);
+    for (path, bytes) in written(world.path()) {
+        innocent(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
+    let world = World::new();
+    let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
+    let secret =
+        "resources:\n  token: {kind: secretsmanager.Secret, name: prod/token, generate: {length: 40}}\n";
+    world.file("prod.yaml", &format!("{text}{secret}"));
+    for line in [
+        "apply prod.yaml --yes -vv",
+        "plan prod.yaml -vv --json --out prod.plan",
+        "apply prod.plan --yes -vv",
+        "drift prod -vv",
+        "status prod",
+        "output prod",
+        "state list prod",
+        "destroy prod --yes --allow-data-loss -vv --json",
+    ] {
+        let mut command = world.command(&format!("{line} --emulator"));
+        command.env("PLATCTL_LOG", if line.contains("apply prod.yaml") { "trace" } else { "debug" });
+        let output = command.output().unwrap();
+        let ended = Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        is_innocent(&world, line, &ended);
+        ended.expect(0);
+    }
+    let calls = world.control().calls().unwrap();
+    let made = |name: &str| calls.iter().any(|call| call.operation == name);
+    assert!(made("GetRandomPassword") && made("CreateServiceSpecificCredential"), "no secret was ever met");
+}
+
+#[test]
+fn ones_own_credentials_are_not_written_or_said() {
+    let world = World::new();
+    world.network(&[("availability_zones: 3", "availability_zones: 2")]);
+    let endpoint = world.endpoint();
+    for line in ["apply network.yaml --yes -vv", "plan network.yaml -vv", "destroy network --yes -vv"] {
+        let mut command = world.command(&format!("{line} --endpoint-url {endpoint}"));
+        command
+            .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+            .env("AWS_SECRET_ACCESS_KEY", "canary-key")
+            .env("AWS_SESSION_TOKEN", "canary-token")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("PLATCTL_LOG", "trace");
+        let output = command.output().unwrap();
+        let ended = Ended {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        is_innocent(&world, line, &ended);
+        ended.expect(0);
+    }
+}
+
+#[test]
+fn what_is_written_is_its_owners_alone_whatever_the_mask() {
+    let world = World::new();
+    world.network(&[]);
+    // A plan of yesterday that everybody may read.
+    world.file("network.plan", "old");
+    let program = env!("CARGO_BIN_EXE_platctl");
+    for line in
+        ["plan network.yaml --out network.plan", "apply network.plan --yes", "apply network.yaml --yes"]
+    {
+        let mut command = std::process::Command::new("sh");
+        command
+            .arg("-c")
+            .arg(format!("umask 000; exec '{program}' {line} --emulator"))
+            .current_dir(world.path());
+        let status =
+            command.env("PLATCTL_EMULATOR_HOME", world.path().join("emulator")).output().unwrap().status;
+        assert!(status.success(), "{line}");
+    }
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    for path in written(world.path()).keys().filter(|path| !path.ends_with("network.yaml")) {
+        assert_eq!(mode(path), 0o600, "{}", path.display());
+        let folder = path.parent().unwrap();
+        assert!(folder == world.path() || mode(folder) == 0o700, "{}", folder.display());
+    }
+    assert_eq!(mode(&world.path().join("emulator")), 0o700);
+}
