@@ -18,7 +18,7 @@ pub(crate) struct Cli {
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Global {
-    /// Where state lives: a folder, or the state file itself
+    /// Where state lives: a folder, the state file itself, or s3://bucket/prefix
     #[arg(long, global = true, env = "PLATCTL_STATE", value_name = "PATH")]
     pub(crate) state: Option<PathBuf>,
     /// Override a value of the stack file, such as network.nat=single (repeatable)
@@ -64,6 +64,9 @@ pub(crate) struct Global {
     /// How long to wait for a lock that another run holds, such as 30s or 5m
     #[arg(long, global = true, env = "PLATCTL_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,
+    /// How long a run with state in S3 keeps its lease without being heard of
+    #[arg(long = "lease", global = true, env = "PLATCTL_LEASE", value_name = "TIME", default_value = "90s", value_parser = duration)]
+    pub(crate) lease: Duration,
     /// Print one JSON object a line instead of text
     #[arg(long, global = true, env = "PLATCTL_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) json: bool,
@@ -229,6 +232,14 @@ pub(crate) enum Command {
         /// One output: ADDRESS.OUTPUT; all when left out
         name: Option<String>,
     },
+    /// End the lease that a run holds on state in S3; says what that breaks
+    Unlock {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// Do not ask
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
+    },
     /// Look at the state, or mend it
     #[command(subcommand)]
     State(StateCommand),
@@ -271,6 +282,24 @@ pub(crate) enum StateCommand {
         /// The address it gets
         to: String,
     },
+    /// Make a lost or damaged state anew from what AWS says; changes nothing in AWS
+    Recover {
+        /// The stack file
+        stack: PathBuf,
+    },
+    /// List the versions of the state that are still there
+    History {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+    },
+    /// Make an earlier version the state again; changes nothing in AWS
+    Rollback {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The version; the one before the present one unless it is said
+        #[arg(long, value_name = "SERIAL")]
+        to: Option<u64>,
+    },
     /// Forget a resource without deleting it
     Rm {
         /// The stack file, or the stack's name
@@ -280,7 +309,7 @@ pub(crate) enum StateCommand {
     },
 }
 
-#[derive(Clone, Copy, Debug, Subcommand, ValueEnum)]
+#[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum EmulatorCommand {
     /// Start it, unless it runs
     Start,
@@ -288,6 +317,60 @@ pub(crate) enum EmulatorCommand {
     Stop,
     /// Show whether it runs, and where
     Status,
+    /// Choose how it behaves
+    Profile {
+        /// The profile
+        #[arg(value_enum)]
+        name: ProfileName,
+        /// Which hostile day: the same seed brings the same faults
+        #[arg(long, value_name = "N", default_value_t = 0)]
+        seed: u64,
+        /// Real seconds for each second of AWS; 0.01 for `realistic`, 0 for `hostile`
+        #[arg(long, value_name = "FACTOR")]
+        scale: Option<f64>,
+        /// The changing call, counted from now, whose connection is cut
+        #[arg(long, value_name = "N")]
+        call: Option<usize>,
+        /// Whether it is cut before or after its effect
+        #[arg(long, value_enum, value_name = "MOMENT", default_value_t = Cut::After)]
+        moment: Cut,
+    },
+}
+
+/// How the local AWS behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProfileName {
+    /// Nothing goes wrong, and nothing takes time
+    Calm,
+    /// States last as long as on AWS, times a factor
+    Realistic,
+    /// The quotas of a new account
+    Strict,
+    /// Throttling, errors, lost answers, stale reads, failed states, refusals that pass
+    Hostile,
+    /// One connection dies
+    Cut,
+}
+
+impl ProfileName {
+    pub(crate) const fn text(self) -> &'static str {
+        match self {
+            Self::Calm => "calm",
+            Self::Realistic => "realistic",
+            Self::Strict => "strict",
+            Self::Hostile => "hostile",
+            Self::Cut => "cut",
+        }
+    }
+}
+
+/// Before or after the effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cut {
+    /// It has none
+    Before,
+    /// It has, and nobody is told
+    After,
 }
 
 /// A time such as `30s`, `5m`, `1h`, or plain seconds.

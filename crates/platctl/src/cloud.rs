@@ -1,14 +1,14 @@
 //! Which stack, which account, which state: what every command needs before it can begin.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use platctl_aws::Aws;
 use platctl_engine::execute::Options;
 use platctl_engine::graph::Graph;
-use platctl_engine::state::{State, Store};
+use platctl_engine::state::State;
 use platctl_engine::{Address, Catalog};
 use platctl_stack::{Context, Overrides, Stack};
 
@@ -18,7 +18,6 @@ use crate::render::error_line;
 
 /// A stack with its state and the AWS that it lives in.
 pub(crate) struct Site {
-    pub(crate) name: String,
     pub(crate) region: String,
     pub(crate) aws: Arc<Aws>,
     pub(crate) options: Options,
@@ -29,59 +28,19 @@ pub(crate) fn load(path: &Path, global: &Global) -> Result<Stack, CliError> {
     Ok(platctl_stack::load(path, &Overrides { set: global.set.clone() })?)
 }
 
-/// The stack's name, from its file or as it was given, for commands that work from state alone.
-pub(crate) fn stack_name(stack: &Path, global: &Global) -> Result<String, CliError> {
-    let text = stack.to_string_lossy();
-    let is_name = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    if is_name && !stack.is_file() {
-        return Ok(text.into_owned());
-    }
-    Ok(load(stack, global)?.name().to_owned())
-}
-
-/// Where the state of a stack lives. The emulator's resources are no part of any real stack, so they
-/// have a folder of their own.
-pub(crate) fn store(name: &str, global: &Global) -> Store {
-    let default = if global.emulator { PathBuf::from("state/emulator") } else { PathBuf::from("state") };
-    match &global.state {
-        Some(path) if path.extension().is_some_and(|extension| extension == "json") => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let file =
-                path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
-            Store::named(folder.unwrap_or_else(|| Path::new(".")), name, &file)
-        }
-        Some(folder) => Store::at(folder, name),
-        None => Store::at(&default, name),
-    }
-}
-
 impl Site {
     /// Connects to AWS, or to the emulator.
-    pub(crate) async fn connect(name: &str, region: Option<&str>, global: &Global) -> Result<Self, CliError> {
+    pub(crate) async fn connect(region: Option<&str>, global: &Global) -> Result<Self, CliError> {
         let mut options = Options { parallelism: global.parallelism, ..Options::default() };
-        let mut connection = platctl_aws::Options {
-            region: region.map(ToOwned::to_owned).or_else(|| global.region.clone()),
-            profile: global.profile.clone(),
-            endpoint_url: global.endpoint_url.clone(),
-            credentials: None,
-            budgets: true,
-            reach: reach(global),
-            emulator: false,
-        };
-        if global.emulator {
-            let running = start_emulator()?;
+        let running = if global.emulator { Some(start_emulator()?) } else { None };
+        if let Some(running) = &running {
             options.grace = Duration::ZERO;
             options.time_scale = running.time_scale();
-            connection.endpoint_url = Some(running.endpoint.clone());
-            connection.credentials = Some(("emulator".into(), "emulator".into()));
-            connection.budgets = false;
-            connection.profile = None;
-            connection.emulator = true;
-            connection.reach.program = connection.reach.program.or_else(this_program);
         }
+        let connection = connection(region, running.as_ref(), global);
         let aws = Arc::new(platctl_aws::connect(connection).await?);
         let region = aws.region().to_owned();
-        Ok(Self { name: name.to_owned(), region, aws, options })
+        Ok(Self { region, aws, options })
     }
 
     /// Refuses any account but the one that the stack file, or the state, names.
@@ -120,6 +79,32 @@ impl Site {
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
         self.aws.clone()
     }
+}
+
+/// How to connect, be it for resources or for state.
+pub(crate) fn connection(
+    region: Option<&str>,
+    emulator: Option<&platctl_emulator::Running>,
+    global: &Global,
+) -> platctl_aws::Options {
+    let mut options = platctl_aws::Options {
+        region: region.map(ToOwned::to_owned).or_else(|| global.region.clone()),
+        profile: global.profile.clone(),
+        endpoint_url: global.endpoint_url.clone(),
+        credentials: None,
+        budgets: true,
+        reach: reach(global),
+        emulator: false,
+    };
+    if let Some(running) = emulator {
+        options.endpoint_url = Some(running.endpoint.clone());
+        options.credentials = Some(("emulator".into(), "emulator".into()));
+        options.budgets = false;
+        options.profile = None;
+        options.emulator = true;
+        options.reach.program = options.reach.program.or_else(this_program);
+    }
+    options
 }
 
 fn reach(global: &Global) -> platctl_aws::reach::Settings {

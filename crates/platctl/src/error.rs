@@ -19,6 +19,8 @@ pub(crate) enum CliError {
     Emulator(#[from] platctl_emulator::EmulatorError),
     #[error(transparent)]
     State(#[from] StateError),
+    #[error("cannot open {url}, where the state is: {error}")]
+    StateBucket { url: String, error: CloudError },
     #[error("cannot read what exists: {0}")]
     Cloud(#[from] CloudError),
     #[error("the task failed: {0}")]

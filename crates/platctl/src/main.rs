@@ -8,6 +8,7 @@ mod cloud;
 mod commands;
 mod error;
 mod exit;
+mod place;
 mod prompt;
 mod render;
 mod saved;
@@ -16,6 +17,11 @@ mod signals;
 use std::process::ExitCode;
 
 use clap::Parser;
+use tracing::{Level, Metadata};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -63,5 +69,12 @@ fn start_log(verbose: u8) {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_env("PLATCTL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(lines.with_filter(filter_fn(is_harmless))).init();
+}
+
+/// Whether a line holds no secret whatever happens: the SDK's own log has whole requests and answers at its last
+/// level, with the passwords that are in them.
+fn is_harmless(about: &Metadata<'_>) -> bool {
+    about.target().starts_with("platctl") || *about.level() < Level::TRACE
 }

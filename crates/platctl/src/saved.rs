@@ -25,6 +25,9 @@ pub(crate) struct SavedPlan {
     pub(crate) digest: String,
     pub(crate) account: String,
     pub(crate) region: String,
+    /// Where the stack file has its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<String>,
     pub(crate) moved: BTreeMap<Address, Address>,
     pub(crate) allow_data_loss: bool,
     pub(crate) destroy: bool,
@@ -40,6 +43,7 @@ impl SavedPlan {
             digest,
             account,
             region,
+            state: None,
             moved: BTreeMap::new(),
             allow_data_loss: false,
             destroy: false,
@@ -52,8 +56,12 @@ impl SavedPlan {
     pub(crate) fn save(&self, path: &Path) -> Result<(), CliError> {
         let failed = |source| CliError::File { path: path.to_owned(), source };
         let text = serde_json::to_vec_pretty(self).map_err(|e| CliError::other(e.to_string()))?;
-        let mut options = std::fs::OpenOptions::new();
-        let file = options.write(true).create(true).truncate(true).mode(0o600).open(path);
+        // A file of that name may be open to others: the new one must not.
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
         file.and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all())).map_err(failed)
     }
 
@@ -81,5 +89,50 @@ impl SavedPlan {
         let acts =
             |plan: &Plan| -> Vec<_> { plan.steps.iter().filter(|step| step.acts()).cloned().collect() };
         acts(&self.plan) == acts(now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &[u8]) -> Result<Option<SavedPlan>, CliError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.plan");
+        std::fs::write(&path, text).unwrap();
+        SavedPlan::load(&path)
+    }
+
+    /// What a plan's file looks like.
+    fn text() -> Vec<u8> {
+        let plan = Plan {
+            stack: "toys".into(),
+            lineage: "lineage".into(),
+            serial: 3,
+            nodes: Vec::new(),
+            steps: Vec::new(),
+            refusals: Vec::new(),
+        };
+        let saved = SavedPlan::new(plan, "digest".into(), "123456789012".into(), "eu-west-1".into());
+        serde_json::to_vec_pretty(&saved).unwrap()
+    }
+
+    #[test]
+    fn a_spoilt_plan_is_refused_and_never_half_read() {
+        let whole = text();
+        let read = load_text(&whole).unwrap().unwrap();
+        for at in 0..whole.len() {
+            for put in [&b""[..], b"\"", b"}", b"\0", b"[[[[", b"9", b"\xff"] {
+                let mut spoilt = whole.clone();
+                spoilt.splice(at..=at, put.iter().copied());
+                // Where it is still a plan, only a text within it has changed.
+                if let Ok(Some(plan)) = load_text(&spoilt) {
+                    assert_eq!(plan.plan.steps, read.plan.steps, "{at} {put:?}");
+                }
+            }
+        }
+        for length in 0..whole.len() {
+            assert!(!matches!(load_text(&whole[..length]), Ok(Some(_))), "cut at {length}");
+        }
     }
 }

@@ -10,12 +10,13 @@ use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::graph::Graph;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
-use platctl_engine::state::{Holder, Session};
+use platctl_engine::state::{Session, State};
 
 use crate::cli::{Consent, Global};
-use crate::cloud::{Site, load, moved, store};
+use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::{Named, locked};
 use crate::prompt::confirm;
 use crate::render;
 use crate::render::progress::Progress;
@@ -46,29 +47,42 @@ async fn apply_stack(
 ) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
     // A first reading tells what is wrong before anything is connected or locked.
-    store(stack.name(), global).read()?;
-    let site = Site::connect(stack.name(), stack.region(), global).await?;
+    let store = Named::of(&stack).store(global).await?;
+    store.read().await?;
+    let site = Site::connect(stack.region(), global).await?;
     let graph = site.graph(&stack).await?;
-    let session = open(&site, "apply", global).await?;
-    site.guard(stack.account(), &session.state())?;
-    let request = Request {
-        graph: Some(graph),
-        moved: moved(&stack),
-        allow_data_loss: consent.allow_data_loss,
-        selection,
-    };
-    let prepared = prepare(request, session.state(), &*site.aws).await?;
-    let question = "Apply these changes?";
-    converge(&site, session, prepared, Ask { consent, question, destroys: false }, global).await
+    locked(&store, Some(&site), "apply", global, async |session| {
+        site.guard(stack.account(), &session.state())?;
+        let request = Request {
+            graph: Some(graph),
+            moved: moved(&stack),
+            allow_data_loss: consent.allow_data_loss,
+            selection,
+        };
+        let prepared = prepare(request, session.state(), &*site.aws).await?;
+        let question = "Apply these changes?";
+        converge(&site, session, prepared, Ask { consent, question, destroys: false }, global).await
+    })
+    .await
 }
 
 async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
     let name = saved.plan.stack.clone();
-    let site = Site::connect(&name, Some(&saved.region), global).await?;
-    let session = open(&site, "apply", global).await?;
-    let state = session.state();
+    let state = saved.state.as_ref().map(|url| url.parse().map_err(CliError::other)).transpose()?;
+    let store = Named::saved(&name, state, &saved.region).store(global).await?;
+    let site = Site::connect(Some(&saved.region), global).await?;
+    locked(&store, Some(&site), "apply", global, async |session| {
+        let prepared = prepare_saved(&saved, &site, session.state()).await?;
+        let ask = Ask { consent, question: "Apply this saved plan?", destroys: saved.destroy };
+        converge(&site, session, prepared, ask, global).await
+    })
+    .await
+}
+
+/// Plans again, and sees that it comes to the same.
+async fn prepare_saved(saved: &SavedPlan, site: &Site, state: State) -> Result<Prepared, CliError> {
     site.guard(Some(&saved.account), &state)?;
-    if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(&saved, &state)
+    if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(saved, &state)
     {
         return Err(stale(format!(
             "state has gone on (serial {} then, {} now)",
@@ -84,25 +98,16 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
     if !saved.still_holds(&prepared.plan) {
         return Err(stale("AWS is not what it was when the plan was made".to_owned()));
     }
-    let ask = Ask { consent, question: "Apply this saved plan?", destroys: saved.destroy };
-    converge(&site, session, prepared, ask, global).await
+    Ok(prepared)
 }
 
 /// A plan made before there was any state: its lineage is not on disk yet.
-fn is_first(saved: &SavedPlan, state: &platctl_engine::state::State) -> bool {
+fn is_first(saved: &SavedPlan, state: &State) -> bool {
     saved.plan.serial == 0 && state.serial == 0 && state.resources.is_empty()
 }
 
 fn stale(why: String) -> CliError {
     CliError::other(format!("the saved plan is stale: {why}; nothing was changed. Plan again"))
-}
-
-/// Locks the state for this command.
-pub(crate) async fn open(site: &Site, command: &str, global: &Global) -> Result<Arc<Session>, CliError> {
-    let store = store(&site.name, global);
-    let session = store.open(&Holder::here(command), global.lock_timeout).await?;
-    session.set_account(&site.aws.identity().account);
-    Ok(Arc::new(session))
 }
 
 /// How to ask before anything is changed.

@@ -10,9 +10,10 @@ use platctl_kubernetes::{JobOrder, Renewing, Server};
 
 use super::plan::region_of;
 use crate::cli::Global;
-use crate::cloud::{Site, stack_name, store};
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::Named;
 use crate::prompt::confirm;
 use crate::render;
 
@@ -27,8 +28,9 @@ struct Place {
 }
 
 async fn place(path: &Path, global: &Global) -> Result<Place, CliError> {
-    let name = stack_name(path, global)?;
-    let state = store(&name, global).read()?.state;
+    let named = Named::find(path, global)?;
+    let state = named.store(global).await?.read().await?.state;
+    let name = named.name;
     let none = || {
         CliError::other(format!(
             "stack `{name}` has no Argo CD that is backed up: it needs `gitops:`, and an apply. Nothing was changed"
@@ -38,7 +40,7 @@ async fn place(path: &Path, global: &Global) -> Result<Place, CliError> {
         .and_then(|id| Some(id.split_once('|')?.0.to_owned()))
         .ok_or_else(none)?;
     let bucket = id_of(&state, "gitops.backups").ok_or_else(none)?;
-    let site = Site::connect(&name, region_of(&state).as_deref(), global).await?;
+    let site = Site::connect(region_of(&state).as_deref(), global).await?;
     site.guard(None, &state)?;
     Ok(Place { site, cluster, bucket })
 }

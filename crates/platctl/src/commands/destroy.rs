@@ -6,12 +6,13 @@ use std::path::Path;
 use platctl_engine::flow::{Request, prepare};
 use platctl_engine::select::Selection;
 
-use super::apply::{Ask, converge, open};
+use super::apply::{Ask, converge};
 use super::plan::region_of;
 use crate::cli::{Consent, Global};
-use crate::cloud::{Site, stack_name, store};
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::{Named, locked};
 use crate::render;
 
 /// Deletes everything that state knows. Needs no valid stack file, only the stack's name.
@@ -21,19 +22,22 @@ pub(crate) async fn run(
     selection: Selection,
     global: &Global,
 ) -> Result<Exit, CliError> {
-    let name = stack_name(path, global)?;
-    let loaded = store(&name, global).read()?;
+    let named = Named::find(path, global)?;
+    let store = named.store(global).await?;
+    let loaded = store.read().await?;
     if loaded.state.resources.is_empty() {
-        render::nothing_to_destroy(&name, global);
+        render::nothing_to_destroy(&named.name, global);
         return Ok(Exit::Done);
     }
     let region = region_of(&loaded.state);
-    let site = Site::connect(&name, region.as_deref(), global).await?;
-    let session = open(&site, "destroy", global).await?;
-    site.guard(None, &session.state())?;
-    let request =
-        Request { graph: None, moved: BTreeMap::new(), allow_data_loss: consent.allow_data_loss, selection };
-    let prepared = prepare(request, session.state(), &*site.aws).await?;
-    let question = "Destroy all of this? There is no undo.";
-    converge(&site, session, prepared, Ask { consent, question, destroys: true }, global).await
+    let site = Site::connect(region.as_deref(), global).await?;
+    locked(&store, Some(&site), "destroy", global, async |session| {
+        site.guard(None, &session.state())?;
+        let allow_data_loss = consent.allow_data_loss;
+        let request = Request { graph: None, moved: BTreeMap::new(), allow_data_loss, selection };
+        let prepared = prepare(request, session.state(), &*site.aws).await?;
+        let question = "Destroy all of this? There is no undo.";
+        converge(&site, session, prepared, Ask { consent, question, destroys: true }, global).await
+    })
+    .await
 }

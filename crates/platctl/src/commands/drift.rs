@@ -7,21 +7,23 @@ use platctl_engine::observe::observe;
 
 use super::plan::region_of;
 use crate::cli::Global;
-use crate::cloud::{Site, stack_name, store};
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::Named;
 use crate::render;
 
 /// Compares live AWS with what was last applied. Needs no valid stack file: state alone says what was.
 pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -> Result<Exit, CliError> {
-    let name = stack_name(path, global)?;
-    let state = store(&name, global).read()?.state;
+    let named = Named::find(path, global)?;
+    let state = named.store(global).await?.read().await?.state;
+    let name = named.name;
     if state.resources.is_empty() {
         render::nothing_there(&name, global);
         return Ok(Exit::Done);
     }
     let look = Global { look: true, ..global.clone() };
-    let site = Site::connect(&name, region_of(&state).as_deref(), &look).await?;
+    let site = Site::connect(region_of(&state).as_deref(), &look).await?;
     site.guard(None, &state)?;
     let observed = observe(&state, None, &*site.aws).await?;
     let drifts = drift(&state, &observed, &*site.aws);

@@ -1,14 +1,15 @@
-//! `platctl emulator start|stop|status`
+//! `platctl emulator start|stop|status|profile`
 
 use platctl_emulator::{Home, status, stop};
+use serde_json::json;
 
-use crate::cli::{EmulatorCommand, Global};
+use crate::cli::{Cut, EmulatorCommand, Global, ProfileName};
 use crate::cloud::start_emulator;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render;
 
-/// Starts, stops or shows the local AWS.
+/// Starts, stops or shows the local AWS, or changes how it behaves.
 pub(crate) fn run(command: EmulatorCommand, global: &Global) -> Result<Exit, CliError> {
     let home = Home::default_for_user()?;
     match command {
@@ -18,6 +19,18 @@ pub(crate) fn run(command: EmulatorCommand, global: &Global) -> Result<Exit, Cli
             let text =
                 if stop(&home)? { "The emulator is stopped." } else { "The emulator was not running." };
             render::line(text, global);
+        }
+        EmulatorCommand::Profile { name, seed, scale, call, moment } => {
+            if name == ProfileName::Cut && call.is_none() {
+                return Err(CliError::other("`cut` needs --call: which changing call loses its connection"));
+            }
+            let moment = if moment == Cut::Before { "before" } else { "after" };
+            let mut said = json!({"name": name.text(), "seed": seed, "call": call, "moment": moment});
+            if let Some(scale) = scale {
+                said["scale"] = json!(scale);
+            }
+            start_emulator()?.control().profile(&said)?;
+            render::line(&format!("The emulator is {} now.", name.text()), global);
         }
     }
     Ok(Exit::Done)

@@ -6,24 +6,26 @@ use platctl_aws::rds::failover::{fail_over, members, region_of as region_of_arn,
 
 use super::plan::region_of;
 use crate::cli::{Consent, Global};
-use crate::cloud::{Site, stack_name, store};
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::Named;
 use crate::prompt::confirm;
 use crate::render;
 
 /// Lets the copy of the database in the other region write: handed over where both regions work, taken where data
 /// may be lost. A second time gives the role back.
 pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
-    let name = stack_name(path, global)?;
-    let state = store(&name, global).read()?.state;
+    let named = Named::find(path, global)?;
+    let state = named.store(global).await?.read().await?.state;
+    let name = named.name;
     let record = state.resources.values().find(|record| record.kind == "rds.GlobalCluster");
     let id = record.and_then(|record| Some(record.object.as_ref()?.id.to_string())).ok_or_else(|| {
         CliError::other(format!(
             "stack `{name}` has no copy of its database in another region (`database.replica`). Nothing was changed"
         ))
     })?;
-    let site = Site::connect(&name, region_of(&state).as_deref(), global).await?;
+    let site = Site::connect(region_of(&state).as_deref(), global).await?;
     site.guard(None, &state)?;
     let replica =
         state.resources.values().filter(|record| record.kind == "rds.DbCluster").map(|record| &record.scope);

@@ -10,10 +10,12 @@ mod failover;
 mod import;
 mod output;
 mod plan;
+mod recover;
 mod runner;
 mod schema;
 mod state;
 mod status;
+mod unlock;
 mod validate;
 
 use platctl_engine::select::Selection;
@@ -45,7 +47,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Drift { stack, detailed_exitcode } => drift::run(&stack, detailed_exitcode, global).await,
         Command::Import { stack, address, id } => import::run(&stack, &address, &id, global).await,
         Command::Status { stack } => status::run(&stack, global).await,
-        Command::Output { stack, name } => output::run(&stack, name.as_deref(), global),
+        Command::Output { stack, name } => output::run(&stack, name.as_deref(), global).await,
+        Command::Unlock { stack, yes } => unlock::run(&stack, yes, global).await,
         Command::State(command) => state::run(command, global).await,
         Command::Emulator(command) => emulator::run(command, global),
         Command::Schema { markdown } => Ok(schema::run(markdown)),

@@ -5,15 +5,16 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cli::Global;
-use crate::cloud::{stack_name, store};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::Named;
 use crate::render;
 
 /// Prints outputs as they were last seen; calls nothing.
-pub(crate) fn run(path: &Path, wanted: Option<&str>, global: &Global) -> Result<Exit, CliError> {
-    let stack = stack_name(path, global)?;
-    let state = store(&stack, global).read()?.state;
+pub(crate) async fn run(path: &Path, wanted: Option<&str>, global: &Global) -> Result<Exit, CliError> {
+    let named = Named::find(path, global)?;
+    let state = named.store(global).await?.read().await?.state;
+    let stack = named.name;
     let all = state.resources.iter().flat_map(|(address, record)| {
         let outputs = record.object.as_ref().and_then(|object| object.outputs.as_object());
         outputs.into_iter().flatten().map(move |(name, value)| (format!("{address}.{name}"), value))

@@ -8,9 +8,10 @@ use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
 
 use crate::cli::Global;
-use crate::cloud::{Site, load, moved, stack_name, store};
+use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::Named;
 use crate::render;
 use crate::saved::SavedPlan;
 
@@ -51,8 +52,8 @@ async fn plan_stack(
     global: &Global,
 ) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let stack = load(path, global)?;
-    let state = store(stack.name(), global).read()?.state;
-    let site = Site::connect(stack.name(), stack.region(), global).await?;
+    let state = Named::of(&stack).store(global).await?.read().await?.state;
+    let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
     let graph = site.graph(&stack).await?;
     let moved = moved(&stack);
@@ -69,6 +70,7 @@ async fn plan_stack(
         site.aws.identity().account.clone(),
         site.region.clone(),
     );
+    saved.state = stack.state().map(|url| url.to_string());
     saved.moved = moved;
     saved.allow_data_loss = wish.allow_data_loss;
     saved.selection = wish.selection.clone();
@@ -80,10 +82,10 @@ async fn plan_destroy(
     wish: &Wish,
     global: &Global,
 ) -> Result<(Site, Prepared, SavedPlan), CliError> {
-    let name = stack_name(path, global)?;
-    let state = store(&name, global).read()?.state;
+    let named = Named::find(path, global)?;
+    let state = named.store(global).await?.read().await?.state;
     let region = region_of(&state);
-    let site = Site::connect(&name, region.as_deref(), global).await?;
+    let site = Site::connect(region.as_deref(), global).await?;
     site.guard(None, &state)?;
     let request = Request {
         graph: None,
@@ -94,6 +96,7 @@ async fn plan_destroy(
     let prepared = prepare(request, state, &*site.aws).await?;
     let account = site.aws.identity().account.clone();
     let mut saved = SavedPlan::new(prepared.plan.clone(), String::new(), account, site.region.clone());
+    saved.state = named.state.map(|url| url.to_string());
     saved.destroy = true;
     saved.allow_data_loss = wish.allow_data_loss;
     saved.selection = wish.selection.clone();

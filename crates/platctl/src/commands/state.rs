@@ -1,59 +1,73 @@
-//! `platctl state list|show|mv|rm`
+//! `platctl state …`
 
 use platctl_engine::Address;
-use platctl_engine::state::{Holder, Session};
 
+use super::recover;
 use crate::cli::{Global, StateCommand};
-use crate::cloud::{stack_name, store};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::{Named, locked};
 use crate::render;
 
-/// Looks at state, or mends it. Calls nothing.
+/// Looks at state, or mends it.
 pub(crate) async fn run(command: StateCommand, global: &Global) -> Result<Exit, CliError> {
     match command {
         StateCommand::List { stack } => {
-            let name = stack_name(&stack, global)?;
-            render::status::list(&store(&name, global).read()?.state, global);
+            let named = Named::find(&stack, global)?;
+            render::status::list(&named.store(global).await?.read().await?.state, global);
         }
         StateCommand::Show { stack, address } => {
-            let name = stack_name(&stack, global)?;
-            let state = store(&name, global).read()?.state;
-            let record = state.resources.get(address.as_str()).ok_or_else(|| unknown(&name, &address))?;
+            let named = Named::find(&stack, global)?;
+            let state = named.store(global).await?.read().await?.state;
+            let record =
+                state.resources.get(address.as_str()).ok_or_else(|| unknown(&named.name, &address))?;
             render::record(&address, record, global);
         }
         StateCommand::Mv { stack, from, to } => {
-            let name = stack_name(&stack, global)?;
-            let (from, to) = (parse(&from)?, parse(&to)?);
-            let session = open(&name, "state mv", global).await?;
-            let state = session.state();
-            if !state.resources.contains_key(&from) {
-                return Err(unknown(&name, from.as_str()));
-            }
-            if state.resources.contains_key(&to) {
-                return Err(CliError::other(format!("`{to}` is taken; nothing was changed")));
-            }
-            session.rename(&from, &to).await?;
-            session.finish().await?;
-            render::line(&format!("{from} is {to} now; the next apply writes that into its tags."), global);
+            rename(&Named::find(&stack, global)?, &parse(&from)?, &parse(&to)?, global).await?;
         }
         StateCommand::Rm { stack, address } => {
-            let name = stack_name(&stack, global)?;
-            let address = parse(&address)?;
-            let session = open(&name, "state rm", global).await?;
-            if !session.state().resources.contains_key(&address) {
-                return Err(unknown(&name, address.as_str()));
-            }
-            session.remove(&address).await?;
-            session.finish().await?;
-            render::line(&format!("{address} is forgotten; what exists of it in AWS stays."), global);
+            forget(&Named::find(&stack, global)?, &parse(&address)?, global).await?;
         }
+        StateCommand::Recover { stack } => return recover::run(&stack, global).await,
+        StateCommand::History { stack } => return recover::history(&stack, global).await,
+        StateCommand::Rollback { stack, to } => return recover::rollback(&stack, to, global).await,
     }
     Ok(Exit::Done)
 }
 
-async fn open(name: &str, command: &str, global: &Global) -> Result<Session, CliError> {
-    Ok(store(name, global).open(&Holder::here(command), global.lock_timeout).await?)
+async fn rename(named: &Named, from: &Address, to: &Address, global: &Global) -> Result<(), CliError> {
+    let store = named.store(global).await?;
+    locked(&store, None, "state mv", global, async |session| {
+        let state = session.state();
+        if !state.resources.contains_key(from) {
+            return Err(unknown(&named.name, from.as_str()));
+        }
+        if state.resources.contains_key(to) {
+            return Err(CliError::other(format!("`{to}` is taken; nothing was changed")));
+        }
+        session.rename(from, to).await?;
+        session.finish().await?;
+        Ok(())
+    })
+    .await?;
+    render::line(&format!("{from} is {to} now; the next apply writes that into its tags."), global);
+    Ok(())
+}
+
+async fn forget(named: &Named, address: &Address, global: &Global) -> Result<(), CliError> {
+    let store = named.store(global).await?;
+    locked(&store, None, "state rm", global, async |session| {
+        if !session.state().resources.contains_key(address) {
+            return Err(unknown(&named.name, address.as_str()));
+        }
+        session.remove(address).await?;
+        session.finish().await?;
+        Ok(())
+    })
+    .await?;
+    render::line(&format!("{address} is forgotten; what exists of it in AWS stays."), global);
+    Ok(())
 }
 
 fn parse(address: &str) -> Result<Address, CliError> {

@@ -6,20 +6,22 @@ use platctl_engine::observe::observe;
 
 use super::plan::region_of;
 use crate::cli::Global;
-use crate::cloud::{Site, stack_name, store};
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::place::Named;
 use crate::render;
 
 /// Shows what state knows, and how it is doing in AWS now.
 pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> {
-    let name = stack_name(path, global)?;
-    let state = store(&name, global).read()?.state;
+    let named = Named::find(path, global)?;
+    let state = named.store(global).await?.read().await?.state;
+    let name = named.name;
     if state.resources.is_empty() {
         render::nothing_there(&name, global);
         return Ok(Exit::Done);
     }
-    let site = Site::connect(&name, region_of(&state).as_deref(), global).await?;
+    let site = Site::connect(region_of(&state).as_deref(), global).await?;
     site.guard(None, &state)?;
     let observed = observe(&state, None, &*site.aws).await?;
     render::status::show(&state, &observed, global);

@@ -19,6 +19,7 @@ use platctl_engine::Address;
 use platctl_engine::execute::Outcome;
 use platctl_engine::plan::Plan;
 use platctl_engine::predict::Prediction;
+use platctl_engine::recover::Recovered;
 use platctl_engine::state::Record;
 use serde_json::{Value, json};
 
@@ -61,7 +62,6 @@ pub(crate) fn line(text: &str, global: &Global) {
     }
 }
 
-/// A duration as people say it.
 /// What could not be looked at, and why: it counts as it was last applied. Empty when all was.
 pub(crate) fn unseen<'a>(what: impl Iterator<Item = (&'a Address, &'a String)>) -> String {
     let mut by_reason: BTreeMap<&String, Vec<&str>> = BTreeMap::new();
@@ -74,6 +74,7 @@ pub(crate) fn unseen<'a>(what: impl Iterator<Item = (&'a Address, &'a String)>) 
     by_reason.into_iter().map(line).collect()
 }
 
+/// A duration as people say it.
 pub(crate) fn time(duration: Duration) -> String {
     match duration.as_secs() {
         0..=9 => format!("{:.1} s", duration.as_secs_f64()),
@@ -116,6 +117,30 @@ pub(crate) fn outcome(outcome: &Outcome, elapsed: Duration, site: &Site, destroy
 
 pub(crate) fn nothing_to_destroy(name: &str, global: &Global) {
     line(&format!("Nothing to do: state knows no resources of stack `{name}`."), global);
+}
+
+/// What a recovered state consists of.
+pub(crate) fn recovered(recovered: &Recovered, path: &Path, global: &Global) {
+    if global.json {
+        let found: serde_json::Map<String, Value> =
+            recovered.found.iter().map(|(address, id)| (address.to_string(), json!(id))).collect();
+        json_line(
+            &json!({"type": "recovered", "found": found, "known": recovered.known, "missing": recovered.missing}),
+        );
+        return;
+    }
+    for (address, id) in &recovered.found {
+        raw(&format!("  = {address}  {id}\n"));
+    }
+    for refusal in &recovered.refusals {
+        raw(&format!("  ! {refusal}\n"));
+    }
+    let (found, known, missing) = (recovered.found.len(), recovered.known, recovered.missing.len());
+    raw(&format!(
+        "\nState recovered: {found} found in AWS, {known} known before, {missing} declared and not there. Nothing in AWS \
+         was changed; `platctl plan {}` shows what the next apply would do.\n",
+        path.display()
+    ));
 }
 
 pub(crate) fn nothing_there(name: &str, global: &Global) {

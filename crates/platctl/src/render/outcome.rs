@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use platctl_engine::events::Doing;
-use platctl_engine::execute::Outcome;
+use platctl_engine::execute::{Outcome, StepError};
 use serde_json::json;
 
 use super::{Paint, json_line, time};
@@ -13,9 +13,7 @@ use super::{Paint, json_line, time};
 /// The summary as text.
 pub(crate) fn text(outcome: &Outcome, elapsed: Duration, calls: u64, destroys: bool, paint: Paint) -> String {
     let mut text = String::new();
-    for (address, error) in &outcome.failed {
-        let _ = writeln!(text, "\n{} {error}", paint.remove(&format!("✗ {address}:")));
-    }
+    text.push_str(&failures(outcome, paint));
     if !outcome.skipped.is_empty() {
         text.push_str(&skipped(outcome));
     }
@@ -27,6 +25,34 @@ pub(crate) fn text(outcome: &Outcome, elapsed: Duration, calls: u64, destroys: b
         text.push_str(&receipt(outcome));
     }
     text
+}
+
+/// How many addresses of one cause are named.
+const NAMED: usize = 5;
+
+/// The root causes, each with what to do about it. What would have stopped everything is said once.
+fn failures(outcome: &Outcome, paint: Paint) -> String {
+    let mut causes: Vec<(&StepError, Vec<&str>)> = Vec::new();
+    for (address, error) in &outcome.failed {
+        let same =
+            |known: &StepError| error.is_hopeless() && known.is_hopeless() && known.class() == error.class();
+        match causes.iter_mut().find(|(known, _)| same(known)) {
+            Some((_, addresses)) => addresses.push(address.as_str()),
+            None => causes.push((error, vec![address.as_str()])),
+        }
+    }
+    causes.iter().fold(String::new(), |mut text, (error, addresses)| {
+        let more = addresses.len().saturating_sub(NAMED);
+        let mut names = addresses[..addresses.len() - more].join(", ");
+        if more > 0 {
+            let _ = write!(names, " and {more} more");
+        }
+        let _ = writeln!(text, "\n{} {error}", paint.remove(&format!("✗ {names}:")));
+        if let Some(class) = error.class() {
+            let _ = writeln!(text, "  {}", paint.dim(class.advice()));
+        }
+        text
+    })
 }
 
 const fn headline(outcome: &Outcome, destroys: bool) -> &'static str {
@@ -47,6 +73,7 @@ fn counts(outcome: &Outcome) -> String {
         (count(Doing::Delete), "destroyed"),
         (outcome.failed.len(), "failed"),
         (outcome.skipped.len(), "not tried"),
+        (outcome.not_begun, "not begun"),
     ];
     let said: Vec<String> =
         said.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
@@ -89,6 +116,7 @@ pub(crate) fn json(outcome: &Outcome, elapsed: Duration, calls: u64) {
         "skipped": outcome.skipped.iter().map(|(address, because)| json!({
             "address": address, "because": because,
         })).collect::<Vec<_>>(),
+        "not_begun": outcome.not_begun,
         "seconds": elapsed.as_secs_f64(),
         "api_calls": calls,
     }));
