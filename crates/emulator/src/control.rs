@@ -40,6 +40,15 @@ pub enum Moment {
     After,
 }
 
+impl Moment {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
+}
+
 /// A call that is held.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Held {
@@ -147,11 +156,15 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn hold(&self, mutation: usize, moment: Moment) -> Result<(), EmulatorError> {
-        let moment = match moment {
-            Moment::Before => "before",
-            Moment::After => "after",
-        };
-        self.post("hold", &json!({"mutation": mutation, "moment": moment})).map(drop)
+        self.post("hold", &json!({"mutation": mutation, "moment": moment.name()})).map(drop)
+    }
+
+    /// The same for the first call of an operation, such as `ec2:CreateVpc`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn hold_first(&self, operation: &str, moment: Moment) -> Result<(), EmulatorError> {
+        self.post("hold", &json!({"operation": operation, "moment": moment.name()})).map(drop)
     }
 
     /// The call that is held, if one is within the given time (at most 20 s).

@@ -98,7 +98,8 @@ class Control:
     def post_hold(self, body):
         """Holds a mutating call, counted from now, before or after its effect."""
         self._app.recording.clear()
-        self._app.hold.set(body["mutation"], body["moment"])
+        which = str(body["operation"]) if "operation" in body else int(body["mutation"])
+        self._app.hold.set(which, body["moment"])
         return {}
 
     def get_held(self, query):

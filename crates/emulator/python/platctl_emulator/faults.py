@@ -116,18 +116,19 @@ class Hold:
             self._drop = False
             self._changed.notify_all()
 
-    def set(self, mutation, moment):
-        """Holds the mutating call of this number."""
+    def set(self, which, moment):
+        """Holds the mutating call of this number, or the first one of this operation (ec2:CreateVpc)."""
         if moment not in (BEFORE, AFTER):
             raise ValueError(f"a call is held {BEFORE} or {AFTER} its effect")
         with self._changed:
-            self._at, self._moment, self._held, self._drop = int(mutation), moment, None, False
+            self._at, self._moment, self._held, self._drop = which, moment, None, False
 
     def reached(self, call, entry, moment):
         """Waits here if this call is to be held. Dropped, it ends without an answer, and, when held before
         its effect, without one."""
         with self._changed:
-            if entry["mutation"] is None or (entry["mutation"], moment) != (self._at, self._moment):
+            meant = entry["mutation"] is not None and self._at in (entry["mutation"], call.name)
+            if not meant or moment != self._moment or self._held is not None:
                 return
             self._held = {"operation": call.name, "mutation": entry["mutation"], "moment": moment}
             self._changed.notify_all()

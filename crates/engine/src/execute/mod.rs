@@ -22,7 +22,7 @@ pub use run::{Options, Run};
 
 use crate::events::{Doing, Event};
 use crate::plan::Action;
-use crate::schedule::{OpId, Schedule, Work};
+use crate::schedule::{Op, OpId, Schedule, Work};
 use crate::{Address, Id};
 
 /// What became of a run.
@@ -36,7 +36,9 @@ pub struct Outcome {
     pub skipped: Vec<(Address, Address)>,
     /// Whether the run was asked to stop before its end, or could not go on.
     pub interrupted: bool,
-    /// How much was not begun, because the run stopped before.
+    /// How many changes were begun and had not ended when the run stopped: the next run settles them.
+    pub unfinished: usize,
+    /// How many changes were not begun, because the run stopped before.
     pub not_begun: usize,
 }
 
@@ -92,11 +94,17 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
             () = stop.abandoned() => break,
         }
     }
+    outcome.unfinished += tasks.len();
     if halted || stop.is_stopping() {
-        outcome.not_begun = schedule.not_started().count();
-        outcome.interrupted |= outcome.not_begun > 0;
+        outcome.not_begun += schedule.not_started().filter(|op| changes(schedule.op(*op))).count();
+        outcome.interrupted |= outcome.not_begun + outcome.unfinished > 0;
     }
     outcome
+}
+
+/// Whether an operation would change anything.
+const fn changes(op: &Op) -> bool {
+    !matches!(op.work, Work::Converge(Action::NoOp))
 }
 
 async fn operate(
@@ -146,7 +154,9 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
         }
         Err(StepError::Interrupted) => {
             outcome.interrupted = true;
-            schedule.failed(op);
+            outcome.unfinished += 1;
+            let behind = schedule.failed(op);
+            outcome.not_begun += behind.into_iter().filter(|op| changes(schedule.op(*op))).count();
         }
         Err(error) => {
             let text = error.to_string();

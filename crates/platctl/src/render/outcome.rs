@@ -73,6 +73,7 @@ fn counts(outcome: &Outcome) -> String {
         (count(Doing::Delete), "destroyed"),
         (outcome.failed.len(), "failed"),
         (outcome.skipped.len(), "not tried"),
+        (outcome.unfinished, "unfinished"),
         (outcome.not_begun, "not begun"),
     ];
     let said: Vec<String> =
@@ -116,6 +117,7 @@ pub(crate) fn json(outcome: &Outcome, elapsed: Duration, calls: u64) {
         "skipped": outcome.skipped.iter().map(|(address, because)| json!({
             "address": address, "because": because,
         })).collect::<Vec<_>>(),
+        "unfinished": outcome.unfinished,
         "not_begun": outcome.not_begun,
         "seconds": elapsed.as_secs_f64(),
         "api_calls": calls,
