@@ -41,6 +41,13 @@ impl Running {
         self.status.pointer("/profile/time_scale").and_then(Value::as_f64).unwrap_or(0.0)
     }
 
+    /// For how long its reads may lag behind its writes: on a hostile day they do.
+    #[must_use]
+    pub fn lag(&self) -> Duration {
+        let lag = self.status.pointer("/profile/chaos/lag").and_then(Value::as_f64).unwrap_or(0.0);
+        Duration::try_from_secs_f64(lag).unwrap_or_default()
+    }
+
     /// Its control interface.
     #[must_use]
     pub fn control(&self) -> Control {

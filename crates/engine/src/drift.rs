@@ -124,7 +124,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::observe::observe;
+    use crate::observe::{Look, observe};
     use crate::testing::{Lab, graph};
 
     #[tokio::test(start_paused = true)]
@@ -136,7 +136,7 @@ mod tests {
         ];
         lab.apply(graph(&declared, &lab.cloud)).await;
         let state = lab.store().read().await.unwrap().state;
-        let observed = observe(&state, None, &lab.cloud).await.unwrap();
+        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
         assert_eq!(drift(&state, &observed, &lab.cloud), []);
 
         let two = state.resources["two"].object.as_ref().unwrap().id.clone();
@@ -148,7 +148,7 @@ mod tests {
                 thing.spec["tags"]["theirs"] = json!("x");
             }
         }
-        let observed = observe(&state, None, &lab.cloud).await.unwrap();
+        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
         let found = drift(&state, &observed, &lab.cloud);
         let field =
             Field { path: "/size".into(), applied: Some(json!(1)), live: Some(json!(9)), sensitive: false };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::events::Listener;
 use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
-use crate::observe::{Observed, observe};
+use crate::observe::{Look, Observed, observe};
 use crate::plan::Plan;
 use crate::planner::{Wishes, apply_moves, plan, plan_destroy};
 use crate::schedule::{Knot, Schedule};
@@ -26,6 +26,8 @@ pub struct Request {
     pub allow_data_loss: bool,
     /// Which part of the stack it is about.
     pub selection: Selection,
+    /// How closely to look at what there is.
+    pub look: Look,
 }
 
 /// A plan with all that it was made from.
@@ -45,7 +47,7 @@ pub struct Prepared {
 /// The first read that the cloud refuses for good.
 pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) -> CloudResult<Prepared> {
     let (moved, refusals) = apply_moves(&mut state, &request.moved);
-    let observed = observe(&state, request.graph.as_ref(), catalog).await?;
+    let observed = observe(&state, request.graph.as_ref(), catalog, request.look).await?;
     let Request { allow_data_loss, selection, .. } = request;
     let wishes = Wishes { moved: moved.clone(), allow_data_loss, selection };
     let mut plan = match &request.graph {

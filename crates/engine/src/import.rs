@@ -58,7 +58,7 @@ pub async fn import(
     record.generation = generation;
     record.protect = node.protect;
     let spec = serde_json::Value::Null;
-    record.object = Some(Object { id: live.id, generation, spec, outputs: live.outputs });
+    record.object = Some(Object { id: live.id, generation, made: 0, spec, outputs: live.outputs });
     Ok(session.outcome(Verb::Adopt, &node.address, Some(record)).await?)
 }
 

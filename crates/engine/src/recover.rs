@@ -2,10 +2,10 @@
 //! the name of a declared resource, stands for its address again. Nothing in the cloud is changed.
 
 use crate::graph::{Entry, Graph};
-use crate::observe::{Observed, observe};
+use crate::observe::{Look, Observed, observe};
 use crate::plan::Refusal;
 use crate::state::{Object, Record, Session, StateError, Verb};
-use crate::{Address, Catalog, CloudError, Id};
+use crate::{Address, Candidate, Catalog, CloudError, Id};
 
 /// What became of it.
 #[derive(Debug, Default)]
@@ -30,8 +30,8 @@ pub enum RecoverError {
     State(#[from] StateError),
 }
 
-/// Looks for everything that is declared, and notes in state what is found. What a stack file no longer declares is
-/// not looked for.
+/// Looks for everything that is declared, and notes in state what is found: of several generations the last one, with
+/// those before it as what is still to be deleted. What a stack file no longer declares is not looked for.
 ///
 /// # Errors
 /// When the cloud does not answer, or state cannot be written.
@@ -39,14 +39,20 @@ pub async fn recover(
     graph: &Graph,
     session: &Session,
     catalog: &dyn Catalog,
+    look: Look,
 ) -> Result<Recovered, RecoverError> {
     let state = session.state();
-    let mut observed = observe(&state, Some(graph), catalog).await?;
-    let mut recovered =
-        Recovered { refusals: std::mem::take(&mut observed.refusals), ..Recovered::default() };
+    let look = Look { thorough: true, ..look };
+    let mut observed = observe(&state, Some(graph), catalog, look).await?;
+    let mut recovered = Recovered::default();
     for entry in graph.in_order() {
         let address = &entry.node.address;
-        let Some(record) = found(entry, graph, &observed, session.record(address)) else {
+        let generations = last_first(observed.many.remove(address).unwrap_or_default());
+        if let [last, ..] = &generations[..] {
+            observed.found.insert(address.clone(), last.clone());
+            observed.refusals.retain(|refusal| !is_about(refusal, address));
+        }
+        let Some(record) = found(entry, graph, &observed, session.record(address), &generations) else {
             match state.resources.get(address).is_some_and(|record| record.object.is_some()) {
                 true => recovered.known += 1,
                 false => recovered.missing.push(address.clone()),
@@ -57,23 +63,49 @@ pub async fn recover(
         session.outcome(Verb::Adopt, address, Some(record)).await?;
         recovered.found.extend(id.map(|id| (address.clone(), id)));
     }
+    recovered.refusals = observed.refusals;
     Ok(recovered)
 }
 
-fn found(entry: &Entry, graph: &Graph, observed: &Observed, known: Option<Record>) -> Option<Record> {
+/// Objects of one address, the last generation first; none where two are of the last one, which nobody can tell apart.
+fn last_first(mut objects: Vec<Candidate>) -> Vec<Candidate> {
+    objects.sort_by_key(|object| std::cmp::Reverse(generation(object)));
+    match &objects[..] {
+        [last, next, ..] if generation(last) == generation(next) => Vec::new(),
+        _ => objects,
+    }
+}
+
+fn generation(object: &Candidate) -> u32 {
+    object.owner.as_ref().map_or(0, |owner| owner.generation)
+}
+
+fn is_about(refusal: &Refusal, about: &Address) -> bool {
+    matches!(refusal, Refusal::Ambiguous { address, .. } if address == about)
+}
+
+fn found(
+    entry: &Entry,
+    graph: &Graph,
+    observed: &Observed,
+    known: Option<Record>,
+    generations: &[Candidate],
+) -> Option<Record> {
     let node = &entry.node;
     let candidate = observed.found.get(&node.address)?;
     let live = observed.get(&node.kind, &node.scope, &candidate.id);
     let mut record = known.unwrap_or_else(|| Record::new(&node.kind, &node.scope));
     let begun = record.creating.take().map(|creating| creating.generation);
     let tagged = candidate.owner.as_ref().map(|owner| owner.generation);
-    let generation = tagged.or(begun).unwrap_or(record.generation.max(1));
-    record.generation = record.generation.max(generation);
+    let number = tagged.or(begun).unwrap_or(record.generation.max(1));
+    record.generation = record.generation.max(number);
     record.protect = node.protect;
     record.dependencies =
         graph.producers(node.address.as_str()).map(|(address, _)| address.clone()).collect();
     let outputs = live.map_or(serde_json::Value::Null, |live| live.outputs.clone());
-    let new = Object { id: candidate.id.clone(), generation, spec: serde_json::Value::Null, outputs };
+    let new = Object { outputs, ..Object::new(candidate.id.clone(), number) };
+    let older = generations.iter().skip(1).map(|object| Object::new(object.id.clone(), generation(object)));
+    record.deposed.extend(older);
     if let Some(old) = record.object.replace(new) {
         record.deposed.push(old);
     }
@@ -99,9 +131,9 @@ mod tests {
         for address in ["one", "two"] {
             session.remove(&Address::new(address).unwrap()).await.unwrap();
         }
-        let recovered = recover(&declared(), &session, &lab.cloud).await.unwrap();
+        let recovered = recover(&declared(), &session, &lab.cloud, Look::default()).await.unwrap();
         assert_eq!((recovered.found.len(), recovered.missing.len(), recovered.known), (2, 0, 0));
-        let again = recover(&declared(), &session, &lab.cloud).await.unwrap();
+        let again = recover(&declared(), &session, &lab.cloud, Look::default()).await.unwrap();
         assert_eq!((again.found.len(), again.known), (0, 2));
         session.finish().await.unwrap();
         drop(session);

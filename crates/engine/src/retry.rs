@@ -27,6 +27,14 @@ impl Patience {
         limit: Duration::from_secs(60),
     };
 
+    /// For reads of a run that is under way: a laptop that sleeps, or a network that is gone for a while, must not
+    /// end what it waits for.
+    pub const WAIT: Self = Self {
+        first: Duration::from_millis(100),
+        longest: Duration::from_secs(5),
+        limit: Duration::from_secs(600),
+    };
+
     /// For mutating calls: patient up to a kind's own limit.
     #[must_use]
     pub const fn until(limit: Duration) -> Self {
@@ -45,6 +53,12 @@ impl Patience {
 #[must_use]
 pub const fn read_may_recover(class: Class) -> bool {
     matches!(class, Class::Throttled | Class::Busy | Class::Interrupted)
+}
+
+/// Whether a read of a run that is under way is worth repeating.
+#[must_use]
+pub const fn wait_may_go_on(class: Class) -> bool {
+    read_may_recover(class) || matches!(class, Class::Unreachable)
 }
 
 /// Repeats a call while its error is one that `again` accepts and patience lasts. `told` hears of each

@@ -253,7 +253,10 @@ impl Layout {
         for step in &plan.steps {
             let delete_first = step.action == Action::Replace(Replace::DeleteFirst);
             let create_first = step.action == Action::Replace(Replace::CreateFirst);
-            for &delete in self.delete.get(&step.address).into_iter().flatten() {
+            let own_deletions = self.delete.get(&step.address).map_or(&[][..], Vec::as_slice);
+            // Each writes the record of the address: never two at once.
+            edges.extend(own_deletions.windows(2).map(|two| (two[0], two[1], Wait::Ready)));
+            for &delete in own_deletions {
                 let deposed = matches!(self.ops[delete].work, Work::Delete { deposed: true, .. });
                 let own = self.converge.get(&step.address).copied();
                 match own {

@@ -61,6 +61,12 @@ pub(crate) struct Global {
     /// How many changing calls may be under way at once
     #[arg(long, global = true, env = "PLATCTL_PARALLELISM", value_name = "N", default_value_t = 64)]
     pub(crate) parallelism: usize,
+    /// Go on with what does not depend on a failure; the default
+    #[arg(long, global = true, conflicts_with = "fail_fast")]
+    pub(crate) keep_going: bool,
+    /// Begin nothing more once something has failed
+    #[arg(long, global = true, env = "PLATCTL_FAIL_FAST", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) fail_fast: bool,
     /// How long to wait for a lock that another run holds, such as 30s or 5m
     #[arg(long, global = true, env = "PLATCTL_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use platctl_aws::Aws;
 use platctl_engine::execute::Options;
 use platctl_engine::graph::Graph;
+use platctl_engine::observe::Look;
 use platctl_engine::state::State;
 use platctl_engine::{Address, Catalog};
 use platctl_stack::{Context, Overrides, Stack};
@@ -31,10 +31,11 @@ pub(crate) fn load(path: &Path, global: &Global) -> Result<Stack, CliError> {
 impl Site {
     /// Connects to AWS, or to the emulator.
     pub(crate) async fn connect(region: Option<&str>, global: &Global) -> Result<Self, CliError> {
-        let mut options = Options { parallelism: global.parallelism, ..Options::default() };
+        let mut options =
+            Options { parallelism: global.parallelism, keep_going: !global.fail_fast, ..Options::default() };
         let running = if global.emulator { Some(start_emulator()?) } else { None };
         if let Some(running) = &running {
-            options.grace = Duration::ZERO;
+            options.grace = running.lag();
             options.time_scale = running.time_scale();
         }
         let connection = connection(region, running.as_ref(), global);
@@ -74,6 +75,12 @@ impl Site {
             cloudfront_prefix_list,
         };
         build(stack, &context, &*self.aws)
+    }
+
+    /// How closely to look at what there is. AWS's own guarantees of when a new object can be seen are weaker than
+    /// those of its searches, so that what is known to have been made is looked for longer.
+    pub(crate) fn look(&self, doubtful: bool) -> Look {
+        Look { grace: 10 * self.options.grace, thorough: doubtful }
     }
 
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {

@@ -63,7 +63,8 @@ fn usage(error: &clap::Error) -> ExitCode {
 
 fn start_log(verbose: u8) {
     let level = match verbose {
-        0 => "error",
+        // What the engine warns of explains why a command takes its time.
+        0 => "platctl_engine=warn,error",
         1 => "platctl=debug,warn",
         _ => "platctl=trace,debug",
     };

@@ -1,7 +1,7 @@
 //! Saved plans: what was shown is what is applied, or nothing is.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -14,6 +14,12 @@ use crate::error::CliError;
 
 /// The format of the file.
 const FORMAT: u32 = 1;
+
+/// How a plan begins, as [`SavedPlan::save`] writes it.
+const MARK: &[u8] = b"{\n  \"platctl_plan\":";
+
+/// No plan is that large; a file that is, is something else.
+const LIMIT: u64 = 64 << 20;
 
 /// A plan with what it takes to carry it out elsewhere, later.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,16 +73,23 @@ impl SavedPlan {
 
     /// Reads a plan; none when the file is something else, such as a stack file.
     pub(crate) fn load(path: &Path) -> Result<Option<Self>, CliError> {
-        let text = std::fs::read(path).map_err(|source| CliError::File { path: path.to_owned(), source })?;
-        if !text.starts_with(b"{\n  \"platctl_plan\":") {
+        let failed = |source| CliError::File { path: path.to_owned(), source };
+        let file = std::fs::File::open(path).map_err(failed)?;
+        let mut text = Vec::new();
+        (&file).take(MARK.len() as u64).read_to_end(&mut text).map_err(failed)?;
+        if text != MARK {
             return Ok(None);
         }
+        file.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
         let broken = |why: String| {
             CliError::other(format!(
                 "{} is no plan that this platctl can read: {why}; plan again",
                 path.display()
             ))
         };
+        if text.len() as u64 >= LIMIT {
+            return Err(broken(format!("it is larger than {} MiB, which no plan is", LIMIT >> 20)));
+        }
         let saved: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
         if saved.platctl_plan != FORMAT {
             return Err(broken(format!("its format is {}, not {FORMAT}", saved.platctl_plan)));
@@ -95,6 +108,7 @@ impl SavedPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn load_text(text: &[u8]) -> Result<Option<SavedPlan>, CliError> {
         let folder = tempfile::tempdir().unwrap();
@@ -105,16 +119,38 @@ mod tests {
 
     /// What a plan's file looks like.
     fn text() -> Vec<u8> {
+        let node = serde_json::from_value(json!({
+            "address": "a.b", "kind": "ec2.Vpc", "scope": "eu-west-1", "after": ["a.c"], "protect": true,
+            "spec": {"cidr_block": "10.0.0.0/16", "tags": {"of": {"$ref": "a.c.id"}}},
+        }));
+        let step = serde_json::from_value(json!({
+            "address": "a.b", "kind": "ec2.Vpc", "scope": "eu-west-1", "action": "update", "reasons": [],
+            "changes": [{"path": "/cidr_block", "before": "10.0.0.0/8", "after": "10.0.0.0/16"}],
+            "id": "vpc-1", "deposed": ["vpc-0"], "settling": true,
+        }));
+        let (node, step): (platctl_engine::graph::Node, platctl_engine::plan::Step) =
+            (node.unwrap(), step.unwrap());
         let plan = Plan {
             stack: "toys".into(),
             lineage: "lineage".into(),
             serial: 3,
-            nodes: Vec::new(),
-            steps: Vec::new(),
+            nodes: vec![node],
+            steps: vec![step],
             refusals: Vec::new(),
         };
         let saved = SavedPlan::new(plan, "digest".into(), "123456789012".into(), "eu-west-1".into());
         serde_json::to_vec_pretty(&saved).unwrap()
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_no_plan() {
+        assert!(SavedPlan::load(Path::new("/dev/zero")).unwrap().is_none());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.plan");
+        let file = std::fs::File::create(&path).unwrap();
+        (&file).write_all(MARK).unwrap();
+        file.set_len(LIMIT + 100).unwrap();
+        assert!(SavedPlan::load(&path).unwrap_err().to_string().contains("larger than"));
     }
 
     #[test]
@@ -125,9 +161,10 @@ mod tests {
             for put in [&b""[..], b"\"", b"}", b"\0", b"[[[[", b"9", b"\xff"] {
                 let mut spoilt = whole.clone();
                 spoilt.splice(at..=at, put.iter().copied());
-                // Where it is still a plan, only a text within it has changed.
+                // Where it is still a plan, only a word or a number within it has changed.
                 if let Ok(Some(plan)) = load_text(&spoilt) {
-                    assert_eq!(plan.plan.steps, read.plan.steps, "{at} {put:?}");
+                    let counts = |plan: &SavedPlan| (plan.plan.steps.len(), plan.plan.nodes.len());
+                    assert_eq!(counts(&plan), counts(&read), "{at} {put:?}");
                 }
             }
         }

@@ -100,7 +100,7 @@ impl Run {
     /// Puts a new object in the place of the old one, which is deposed if it is still there.
     pub(super) fn take(&self, record: &mut Record, id: Id, generation: u32) {
         let still_there = self.live_of(record).is_some();
-        let new = Object { id, generation, spec: Value::Null, outputs: Value::Null };
+        let new = Object::new(id, generation);
         if let Some(old) = record.object.replace(new).filter(|_| still_there) {
             record.deposed.push(old);
         }
@@ -287,10 +287,11 @@ impl Run {
         let mut new = record.clone();
         new.protect = goal.entry.node.protect;
         new.dependencies = self.dependencies(goal.address, &record);
-        let generation = record.object.as_ref().map_or(1, |object| object.generation);
+        let known = record.object.as_ref();
         new.object = Some(Object {
             id: live.id.clone(),
-            generation,
+            generation: known.map_or(1, |object| object.generation),
+            made: known.map_or(0, |object| object.made),
             spec: conceal(goal.desired, facts.write_only, &self.session.lineage()),
             outputs: live.outputs.clone(),
         });

@@ -2,7 +2,7 @@
 //! the call is found out before anything is created again.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use rand::Rng;
 use serde_json::Value;
@@ -10,9 +10,9 @@ use tokio::time::Instant;
 
 use super::converge::Goal;
 use super::{Run, StepError};
-use crate::observe::{Choice, choose, describe_owner, find_all};
+use crate::observe::{Choice, choose, describe_owner, find_awaited};
 use crate::retry::Patience;
-use crate::state::{Creating, Record, Verb, conceal};
+use crate::state::{Creating, Record, Verb, conceal, now};
 use crate::{Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner};
 
 /// How often a nameless object is looked for while reads may lag.
@@ -28,20 +28,28 @@ enum Tried {
     Again(CloudError),
     /// Its answer was lost, and nothing is to be seen of it.
     Lost(CloudError),
+    /// It had no effect, and will have none.
+    Refused(StepError),
 }
 
 impl Run {
     /// Creates the object and puts it into state; answers its id.
     pub(super) async fn create(&self, goal: &Goal<'_>, mut record: Record) -> Result<Id, StepError> {
-        let mut creating = match record.creating.take() {
+        let begun = record.creating.take();
+        // Whether the call was made before, so that something may come of it whatever it is answered now.
+        let mut repeats = begun.is_some();
+        let mut creating = match begun {
             Some(begun) => match self.resume(goal, begun).await? {
                 Resumed::Found(candidate, generation) => {
                     return self.made(goal, record, candidate.id, generation).await;
                 }
                 Resumed::Repeat(creating) => creating,
-                Resumed::Anew => self.creating(goal, record.generation + 1),
+                Resumed::Anew => {
+                    repeats = false;
+                    self.creating(goal, next(record.generation))
+                }
             },
-            None => self.creating(goal, record.generation + 1),
+            None => self.creating(goal, next(record.generation)),
         };
         let (patience, begun) = (Patience::until(goal.kind().facts().timing.limit), Instant::now());
         for tries in 1.. {
@@ -54,17 +62,21 @@ impl Run {
                 Tried::Made(id, generation) => return self.made(goal, record, id, generation).await,
                 Tried::Again(error) => (error, false),
                 Tried::Lost(error) => (error, true),
+                Tried::Refused(error) if repeats => return Err(error),
+                Tried::Refused(error) => return Err(self.failed(goal, record, error).await?),
             };
             let delay = patience.delay(tries);
             let limit = if error.class == Class::NotYetConsistent { VISIBLE_AFTER } else { patience.limit };
             if begun.elapsed() + delay > limit.min(patience.limit) {
                 let error = StepError::GaveUp { error, tried: begun.elapsed() };
-                return Err(if lost { error } else { self.failed(goal, record, error).await? });
+                let open = lost || repeats;
+                return Err(if open { error } else { self.failed(goal, record, error).await? });
             }
             self.tell_retry(goal.address, &error, delay);
             self.pause(delay).await?;
+            repeats |= lost;
             if lost && goal.kind().facts().identity == Identity::Tags {
-                creating = self.creating(goal, record.generation + 1);
+                creating = self.creating(goal, next(record.generation));
             }
         }
         Err(StepError::Interrupted)
@@ -98,7 +110,7 @@ impl Run {
             Class::Throttled | Class::Busy | Class::NotYetConsistent | Class::Unreachable => {
                 Ok(Tried::Again(error))
             }
-            _ => Err(self.failed(goal, record.clone(), StepError::Cloud(error)).await?),
+            _ => Ok(Tried::Refused(StepError::Cloud(error))),
         }
     }
 
@@ -123,7 +135,7 @@ impl Run {
             Choice::Foreign(id, owner) => StepError::Foreign { id, owner: describe_owner(owner.as_ref()) },
             Choice::Many(ids) => StepError::Ambiguous { ids },
         };
-        Err(self.failed(goal, record.clone(), failure).await?)
+        Ok(Tried::Refused(failure))
     }
 
     /// Looks for the object of a creation whose answer was lost: once if repeating the creation is
@@ -150,7 +162,7 @@ impl Run {
     async fn lookup(&self, search: &Search<'_>, generation: Option<u32>) -> Result<Choice, StepError> {
         let Search { kind, spec, owner, record } = *search;
         let wanted = [AnyWanted { owner: owner.clone(), spec: Some(spec.clone()) }];
-        let found = find_all(kind, &wanted).await.map_err(StepError::Cloud)?;
+        let found = find_awaited(kind, &wanted).await.map_err(StepError::Cloud)?;
         let known = |id: &Id| record.object.iter().chain(&record.deposed).any(|object| object.id == *id);
         let candidates = found.into_iter().flatten().filter(|candidate| !known(&candidate.id)).collect();
         Ok(choose(candidates, owner, generation, kind.facts().tagged))
@@ -227,10 +239,9 @@ enum Resumed {
     Anew,
 }
 
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+/// The generation after this one. Tags come from outside: the last number there is has none behind it.
+const fn next(generation: u32) -> u32 {
+    generation.saturating_add(1)
 }
 
 /// The idempotency token of a creation. It is in the journal before it is used, so every repetition has the

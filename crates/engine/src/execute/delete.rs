@@ -13,6 +13,9 @@ use crate::events::Event;
 use crate::state::{Record, Verb};
 use crate::{Address, AnyKind, AnyLive, Class, CloudError, CloudResult, Id, Phase};
 
+/// For how long what was found may be invisible to a describe.
+const LAG: Duration = Duration::from_secs(10);
+
 impl Run {
     /// Deletes one object of the address, and waits until it is gone.
     pub(super) async fn delete(
@@ -63,13 +66,28 @@ impl Run {
             let owner = self.claimed_by(address, creating.generation);
             let search = Search { kind: &kind, spec: &creating.spec, owner: &owner, record: &record };
             if let Some(found) = self.search(&search, creating).await? {
-                let live = self.look(&kind, &record.scope, &found.id, Duration::ZERO).await?;
-                if let Some(live) = live {
+                if let Some(live) = self.look_until_seen(&kind, &record.scope, &found.id).await? {
                     self.delete_live(address, &record, &live).await?;
                 }
             }
         }
         self.forget(address, record, None).await
+    }
+
+    /// An object that its tags told of a moment ago may take a while until it can be described.
+    async fn look_until_seen(
+        &self,
+        kind: &Arc<dyn AnyKind>,
+        scope: &str,
+        id: &Id,
+    ) -> Result<Option<AnyLive>, StepError> {
+        let (begun, mut delay) = (Instant::now(), Duration::ZERO);
+        loop {
+            match self.look(kind, scope, id, delay).await? {
+                None if begun.elapsed() < LAG => delay = LAG / 20,
+                found => return Ok(found),
+            }
+        }
     }
 
     async fn delete_live(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {

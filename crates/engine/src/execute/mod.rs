@@ -70,8 +70,8 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
     let stop = run.stop.clone();
     let mut halted = false;
     loop {
-        let hopeless = outcome.failed.last().is_some_and(|(_, error)| error.is_hopeless());
-        halted |= hopeless || stop.is_stopping();
+        let halts = |error: &StepError| error.is_hopeless() || !run.options.keep_going;
+        halted |= outcome.failed.last().is_some_and(|(_, error)| halts(error)) || stop.is_stopping();
         if !halted {
             for op in schedule.start_ready() {
                 let (address, work) = (schedule.op(op).address.clone(), schedule.op(op).work.clone());

@@ -31,11 +31,13 @@ pub struct Options {
     pub grace: Duration,
     /// How much of the usual durations the cloud really takes: 1 for AWS, less for an emulator.
     pub time_scale: f64,
+    /// Whether what does not depend on a failure goes on.
+    pub keep_going: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { parallelism: 64, grace: Duration::from_secs(30), time_scale: 1.0 }
+        Self { parallelism: 64, grace: Duration::from_secs(30), time_scale: 1.0, keep_going: true }
     }
 }
 
@@ -168,8 +170,13 @@ impl Run {
         let mut tries = 0;
         loop {
             let result = match self.permits.acquire().await {
-                Ok(_permit) => call().await,
-                Err(_) => return Err(StepError::Interrupted),
+                // Whoever waited for its turn while the run was asked to stop has not begun.
+                Ok(_permit) if !self.stop.is_stopping() => {
+                    // Whoever has slept for too long must not go on beside the one who has taken over.
+                    self.session.check().await.map_err(StepError::State)?;
+                    call().await
+                }
+                _ => return Err(StepError::Interrupted),
             };
             let error = match result {
                 Ok(value) => return Ok(value),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::observe::describe_all;
+use crate::observe::describe_awaited;
 use crate::{AnyKind, AnyLive, Class, CloudError, CloudResult, Id};
 
 /// How long a request waits for others to share its describe.
@@ -93,7 +93,7 @@ async fn serve(kind: Arc<dyn AnyKind>, mut requests: mpsc::UnboundedReceiver<Ask
 
 async fn answer(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>) {
     let ids: Vec<Id> = batch.iter().map(|ask| ask.id.clone()).collect();
-    let result = describe_all(kind, &ids).await;
+    let result = describe_awaited(kind, &ids).await;
     let answers: Vec<CloudResult<Option<AnyLive>>> = match result {
         Ok(found) => found.into_iter().map(Ok).collect(),
         Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),

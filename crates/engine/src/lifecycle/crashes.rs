@@ -52,6 +52,8 @@ async fn every_point(from: Option<Declared>, to: Declared, fault: Fault) {
             assert!(lab.plan(Some(graph(&to, &lab.cloud))).await.is_empty(), "{when:?} call {at}");
             lab.destroy().await;
             assert_eq!(lab.cloud.shape(), Vec::<String>::new(), "destroyed after {when:?} call {at}");
+            let state = lab.store().read().await.unwrap().state;
+            assert!(state.resources.is_empty(), "destroyed after {when:?} call {at}: {:?}", state.resources);
         }
     }
 }

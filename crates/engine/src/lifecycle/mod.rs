@@ -2,5 +2,7 @@
 
 mod basics;
 mod crashes;
+mod lag;
+mod lost_state;
 mod random;
 mod replacement;

@@ -61,7 +61,8 @@ pub enum StateError {
     )]
     Locked { path: PathBuf, holder: Holder },
     #[error(
-        "the state in {place} is locked: {holder}, last heard of {heard} s ago. Use --lock-timeout to wait for it;          not heard of again, it loses its lease in {left} s. `platctl unlock {stack}` ends the lease at once and \
+        "the state in {place} is locked: {holder}, last heard of {heard} s ago. Use --lock-timeout to wait for it; \
+         not heard of again, it loses its lease in {left} s. `platctl unlock {stack}` ends the lease at once and \
          says what that breaks"
     )]
     Leased { place: String, stack: String, holder: Holder, heard: u64, left: u64 },
@@ -75,6 +76,11 @@ pub enum StateError {
          keeps versions, or move the journal away and run `platctl state recover` with the stack file"
     )]
     Missing { place: String, stack: String },
+    #[error(
+        "{place} is not there, though there are versions of the state of `{stack}`. `platctl state recover` with the \
+         stack file goes on from the last of them, and finds by its tags what was made since"
+    )]
+    NoJournal { place: String, stack: String },
     #[error("cannot {what} {place}: {source}")]
     Remote { what: &'static str, place: String, source: Box<CloudError> },
 }

@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
+use tokio::time::sleep;
 
 use super::disk::{self, sibling};
 use super::journal::{self, Contents, Entry, Header, Journal};
 use super::keeper::Keeper;
 use super::store::{Grip, Loaded, Version, replayed};
 use super::{Holder, Lock, State, StateError};
+
+/// How often files that do not fit each other are looked at again, and how soon.
+const LOOKS: usize = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
@@ -32,13 +37,25 @@ impl Folder {
         sibling(&self.file, ".backup")
     }
 
+    /// Without a lock, so that a run at work may replace both files between the two looks: then they are looked at
+    /// again.
+    pub(super) async fn read(&self) -> Result<Loaded, StateError> {
+        for _ in 0..LOOKS {
+            match self.load() {
+                Err(StateError::Orphan { .. } | StateError::Stray { .. }) => sleep(BETWEEN_LOOKS).await,
+                other => return other.map(|(loaded, _)| loaded),
+            }
+        }
+        self.load().map(|(loaded, _)| loaded)
+    }
+
     /// Also answers how much of the journal is to be continued; none when a new one has to be started.
     pub(super) fn load(&self) -> Result<(Loaded, Option<u64>), StateError> {
         let found = State::read(&self.file, &self.stack)?;
         let fresh = found.is_none();
         let state = found.unwrap_or_else(|| State::new(&self.stack));
         let Some(contents) = journal::read(&self.journal())? else {
-            return Ok((Loaded { state, fresh, replayed: 0 }, None));
+            return Ok((Loaded { state, fresh, replayed: 0, doubtful: !fresh }, None));
         };
         let Contents { header, entries, sound } = contents;
         if fresh {
@@ -46,7 +63,7 @@ impl Folder {
         }
         if header.lineage == state.lineage && header.serial < state.serial {
             // The last checkpoint was cut off after it had written the state file.
-            return Ok((Loaded { state, fresh, replayed: 0 }, None));
+            return Ok((Loaded { state, fresh, replayed: 0, doubtful: false }, None));
         }
         if header.lineage != state.lineage || header.serial > state.serial {
             let (found, serial) = (header.serial, state.serial);
@@ -88,11 +105,17 @@ impl Folder {
         Ok(backup.filter(|state| state.serial == serial))
     }
 
-    /// A damaged state file, and every journal: it goes on from that file, or from none.
+    /// A damaged state file, and every journal: it goes on from the copy of that file, or from none. What a journal
+    /// says that has lost its state file is taken over.
     pub(super) async fn set_aside(&self) -> Result<Vec<String>, StateError> {
         let _lock = Lock::acquire(&self.lock(), &Holder::here("state recover"), Duration::ZERO).await?;
         let mut moved = Vec::new();
-        let damaged = State::read(&self.file, &self.stack).is_err();
+        let found = State::read(&self.file, &self.stack);
+        let damaged = found.is_err();
+        let orphan = match found {
+            Ok(None) => journal::read(&self.journal()).ok().flatten(),
+            _ => None,
+        };
         for path in [self.journal(), self.file.clone()] {
             if path == self.file && !damaged {
                 continue;
@@ -100,10 +123,26 @@ impl Folder {
             let failed = |error| StateError::io("move away", &path, error);
             moved.extend(disk::set_aside(&path).map_err(failed)?.map(|path| path.display().to_string()));
         }
-        if let (true, Ok(Some(copy))) = (damaged, State::read(&self.backup(), &self.stack)) {
-            copy.write(&self.file)?;
+        let copy = State::read(&self.backup(), &self.stack).ok().flatten();
+        let whole = match orphan {
+            Some(orphan) => Some(adopted(orphan, copy, &self.stack)),
+            None => copy.filter(|_| damaged),
+        };
+        if let Some(state) = whole {
+            state.write(&self.file)?;
         }
         Ok(moved)
+    }
+
+    /// Where the state file and its journal are both gone: the copy of the file that was before it.
+    pub(super) async fn bring_back_copy(&self) -> Result<(), StateError> {
+        let _lock = Lock::acquire(&self.lock(), &Holder::here("state recover"), Duration::ZERO).await?;
+        if let (Ok(None), Ok(Some(copy))) =
+            (State::read(&self.file, &self.stack), State::read(&self.backup(), &self.stack))
+        {
+            copy.write(&self.file)?;
+        }
+        Ok(())
     }
 
     pub(super) async fn grip(&self) -> Result<Grip, StateError> {
@@ -113,6 +152,15 @@ impl Folder {
             Err(error) => Err(error),
         }
     }
+}
+
+/// What a journal tells without the state file that it continues. Its records are whole; what it does not mention is
+/// as it was in the copy, if that is of the same state.
+fn adopted(orphan: Contents, copy: Option<State>, stack: &str) -> State {
+    let Header { lineage, serial, .. } = orphan.header;
+    let base = copy.filter(|copy| copy.lineage == lineage);
+    let base = base.unwrap_or_else(|| State { lineage, ..State::new(stack) });
+    replayed(State { serial, ..base }, false, orphan.entries).state
 }
 
 struct Open {

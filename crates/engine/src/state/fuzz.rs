@@ -14,8 +14,13 @@ fn state() -> State {
     for number in 0..4_u32 {
         let mut record = Record::new("toy.Tags", "here");
         let id = Id::from(format!("toy-{number}"));
-        record.object =
-            Some(Object { id, generation: 1, spec: json!({"size": number}), outputs: json!({"a": [1]}) });
+        record.object = Some(Object {
+            id,
+            generation: 1,
+            made: 5,
+            spec: json!({"size": number}),
+            outputs: json!({"a": [1]}),
+        });
         record.creating =
             Some(Creating { generation: 2, token: "token".into(), since: 7, spec: json!({"name": "n"}) });
         record.dependencies = vec![Address::new("a0").unwrap()];

@@ -78,6 +78,9 @@ pub(super) struct Header {
     /// Counts the holders of a state that lives in a bucket.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) epoch: u64,
+    /// Drawn by lot by each holder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) claim: Option<String>,
     /// The account, in a bucket, until there is a state that says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) account: Option<String>,
@@ -95,7 +98,16 @@ impl Header {
     /// The header of an empty journal behind a state.
     pub(super) fn of(state: &State) -> Self {
         let (stack, lineage) = (state.stack.clone(), state.lineage.clone());
-        Self { journal: 1, stack, lineage, serial: state.serial, epoch: 0, account: None, state: None }
+        Self {
+            journal: 1,
+            stack,
+            lineage,
+            serial: state.serial,
+            epoch: 0,
+            claim: None,
+            account: None,
+            state: None,
+        }
     }
 }
 
@@ -228,6 +240,7 @@ mod tests {
             lineage: "l".into(),
             serial: 3,
             epoch: 0,
+            claim: None,
             account: None,
             state: None,
         }

@@ -16,6 +16,11 @@ pub(super) trait Keeper: Send + Sync {
     /// Makes a whole state durable, with an empty journal behind it.
     fn checkpoint<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>>;
 
+    /// Whether the state is still locked for this run.
+    fn check(&self) -> BoxFuture<'_, Result<(), StateError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Lets go of the lock.
     fn close(&self) -> BoxFuture<'_, ()>;
 }

@@ -15,6 +15,9 @@ use tokio::time::{Instant, sleep};
 use super::StateError;
 use super::disk::create_folder_of;
 
+/// As good as no limit to a wait, and still a time that a clock can tell.
+pub(super) const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
 /// Who holds a lock, since when, from where, to do what.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
@@ -88,7 +91,7 @@ impl Lock {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
         let file = options.open(path).map_err(failed)?;
-        let deadline = Instant::now() + timeout;
+        let deadline = Instant::now() + timeout.min(FOR_EVER);
         loop {
             match file.try_lock() {
                 Ok(()) => break,

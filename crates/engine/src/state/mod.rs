@@ -32,6 +32,6 @@ pub use file::State;
 pub use fingerprint::{conceal, same};
 pub use journal::{Entry, Moment, Verb};
 pub use lock::{Holder, Lock};
-pub use record::{Creating, Object, Record};
+pub use record::{Creating, Object, Record, now};
 pub use session::Session;
 pub use store::{Grip, Loaded, Store, Version};

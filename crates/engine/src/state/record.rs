@@ -1,5 +1,7 @@
 //! What platctl remembers of one resource.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -40,6 +42,9 @@ pub struct Object {
     pub id: Id,
     /// Which creation of the address it is.
     pub generation: u32,
+    /// When it became known, in milliseconds since 1970: for a while, reads that do not show it prove nothing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub made: u64,
     /// The spec last applied; write-only values are fingerprints. Null until it was once in order.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub spec: Value,
@@ -60,6 +65,32 @@ pub struct Creating {
     pub since: u64,
     /// What is being created; write-only values are fingerprints.
     pub spec: Value,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Object {
+    /// An object of which nothing but its identity is known yet.
+    #[must_use]
+    pub fn new(id: Id, generation: u32) -> Self {
+        Self { id, generation, made: now(), spec: Value::Null, outputs: Value::Null }
+    }
+
+    /// How long it has been known.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        Duration::from_millis(now().saturating_sub(self.made))
+    }
 }
 
 impl Record {

@@ -1,7 +1,6 @@
 //! Locked state that can be changed.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::journal::{Entry, Moment, Verb};
 use super::keeper::Keeper;
@@ -18,13 +17,14 @@ struct Inner {
 /// Locked state that can be changed. Every change is durable before it shows.
 pub struct Session {
     inner: Mutex<Inner>,
+    doubtful: bool,
     keeper: Box<dyn Keeper>,
 }
 
 impl Session {
     pub(super) fn new(loaded: Loaded, keeper: Box<dyn Keeper>) -> Self {
         let inner = Inner { dirty: loaded.replayed > 0, state: loaded.state };
-        Self { inner: Mutex::new(inner), keeper }
+        Self { inner: Mutex::new(inner), doubtful: loaded.doubtful, keeper }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -35,6 +35,21 @@ impl Session {
     #[must_use]
     pub fn state(&self) -> State {
         self.inner().state.clone()
+    }
+
+    /// Whether the journal was gone: state may be behind what was done.
+    #[must_use]
+    pub const fn is_doubtful(&self) -> bool {
+        self.doubtful
+    }
+
+    /// Whether this run may still change anything. A lock that is the system's holds for as long as the process
+    /// does; a lease is lost by whoever is not heard of.
+    ///
+    /// # Errors
+    /// When it may not.
+    pub async fn check(&self) -> Result<(), StateError> {
+        self.keeper.check().await
     }
 
     /// The record of an address as it is now.
@@ -109,9 +124,7 @@ impl Session {
         record: Option<Record>,
         error: Option<String>,
     ) -> Result<(), StateError> {
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let at = u64::try_from(at).unwrap_or(u64::MAX);
-        let entry = Entry { at, moment, verb, address: address.clone(), error, record };
+        let entry = Entry { at: super::now(), moment, verb, address: address.clone(), error, record };
         self.keeper.append(&entry, &|| self.state()).await?;
         let mut inner = self.inner();
         inner.dirty = true;
@@ -161,7 +174,7 @@ impl Session {
             }
             inner.state.clone()
         };
-        state.serial += 1;
+        state.serial = state.serial.saturating_add(1);
         self.keeper.checkpoint(&state).await?;
         let mut inner = self.inner();
         inner.state.serial = state.serial;
@@ -174,7 +187,7 @@ impl Session {
     /// # Errors
     /// When it cannot be written; state is then what it was.
     pub async fn bring_back(&self, earlier: State) -> Result<u64, StateError> {
-        let serial = self.inner().state.serial + 1;
+        let serial = self.inner().state.serial.saturating_add(1);
         let state = State { serial, ..earlier };
         self.keeper.checkpoint(&state).await?;
         *self.inner() = Inner { state, dirty: false };

@@ -30,6 +30,8 @@ pub struct Loaded {
     pub fresh: bool,
     /// How many entries of the journal were replayed: above zero, the last run did not end in order.
     pub replayed: usize,
+    /// Whether the journal is gone: what was done since the state file was written may not be in it.
+    pub doubtful: bool,
 }
 
 /// One version of a state.
@@ -90,7 +92,7 @@ impl Store {
     /// When a file is unreadable, damaged, newer, or another stack's.
     pub async fn read(&self) -> Result<Loaded, StateError> {
         match &self.0 {
-            Place::Folder(folder) => folder.load().map(|(loaded, _)| loaded),
+            Place::Folder(folder) => folder.read().await,
             Place::Bucket(bucket) => bucket.read().await,
         }
     }
@@ -141,12 +143,19 @@ impl Store {
                 | StateError::Journal { .. }
                 | StateError::Orphan { .. }
                 | StateError::Stray { .. }
-                | StateError::Missing { .. },
+                | StateError::Missing { .. }
+                | StateError::NoJournal { .. },
             ) => match &self.0 {
                 Place::Folder(folder) => folder.set_aside().await,
                 Place::Bucket(bucket) => bucket.set_aside().await,
             },
             Err(error) => Err(error),
+            Ok(loaded) if loaded.fresh => {
+                if let Place::Folder(folder) = &self.0 {
+                    folder.bring_back_copy().await?;
+                }
+                Ok(Vec::new())
+            }
             Ok(_) => Ok(Vec::new()),
         }
     }
@@ -180,7 +189,7 @@ pub(super) fn replayed(mut state: State, fresh: bool, entries: Vec<Entry>) -> Lo
     for entry in entries {
         set(&mut state.resources, entry.address, entry.record);
     }
-    Loaded { state, fresh, replayed }
+    Loaded { state, fresh, replayed, doubtful: false }
 }
 
 pub(super) fn set(resources: &mut BTreeMap<Address, Record>, address: Address, record: Option<Record>) {

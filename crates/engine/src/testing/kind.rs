@@ -208,6 +208,14 @@ impl AnyKind for FakeKind {
         Box::pin(async move {
             let mut world = self.cloud.world.lock().unwrap();
             world.reads += 1;
+            if world.away > 0 {
+                world.away -= 1;
+                return Err(self.error(Class::Unreachable, "no route to the cloud"));
+            }
+            if world.blind > 0 {
+                world.blind -= 1;
+                return Ok(ids.iter().map(|_| None).collect());
+            }
             let late = world.late;
             let mut see = |id: &Id| {
                 let thing = world.things.get_mut(id)?;

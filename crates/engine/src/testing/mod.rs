@@ -50,6 +50,10 @@ pub(crate) struct World {
     pub settle: u32,
     /// Whether the early output of a new thing is not known at once.
     pub late: bool,
+    /// How many describes see nothing.
+    pub blind: u32,
+    /// How many describes do not reach the cloud.
+    pub away: u32,
 }
 
 /// The fake provider: every toy kind over one world.

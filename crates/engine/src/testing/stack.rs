@@ -9,6 +9,7 @@ use super::{Cloud, Fault, When};
 use crate::execute::{Options, Outcome};
 use crate::flow::{Prepared, Request, prepare};
 use crate::graph::{Graph, Node};
+use crate::observe::Look;
 use crate::plan::Plan;
 use crate::state::{Holder, Session, Store};
 use crate::{Address, stop};
@@ -32,11 +33,19 @@ pub(crate) fn graph(declared: &[(impl AsRef<str>, &str, Value)], cloud: &Cloud) 
 pub(crate) struct Lab {
     pub cloud: Cloud,
     pub folder: tempfile::TempDir,
+    /// For how long what was made may be invisible.
+    pub grace: Duration,
+    pub keep_going: bool,
 }
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        Self { cloud: Cloud::default(), folder: tempfile::tempdir().unwrap() }
+        Self {
+            cloud: Cloud::default(),
+            folder: tempfile::tempdir().unwrap(),
+            grace: Duration::ZERO,
+            keep_going: true,
+        }
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -48,8 +57,8 @@ impl Lab {
     }
 
     async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
-        let request = Request { graph, ..Request::default() };
-        prepare(request, session.state(), &self.cloud).await.unwrap()
+        let look = Look { grace: self.grace, thorough: session.is_doubtful() };
+        prepare(Request { graph, look, ..Request::default() }, session.state(), &self.cloud).await.unwrap()
     }
 
     pub(crate) async fn plan(&self, graph: Option<Graph>) -> Plan {
@@ -64,7 +73,7 @@ impl Lab {
         let prepared = self.prepare(graph, &session).await;
         assert_eq!(prepared.plan.refusals, []);
         let (_stopper, stop) = stop::channel();
-        let options = Options { grace: Duration::ZERO, ..Options::default() };
+        let options = Options { grace: Duration::ZERO, keep_going: self.keep_going, ..Options::default() };
         let work = prepared.carry_out(
             session.clone(),
             Arc::new(self.cloud.clone()),

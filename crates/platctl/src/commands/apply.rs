@@ -58,6 +58,7 @@ async fn apply_stack(
             moved: moved(&stack),
             allow_data_loss: consent.allow_data_loss,
             selection,
+            look: site.look(session.is_doubtful()),
         };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Apply these changes?";
@@ -72,7 +73,7 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
     let store = Named::saved(&name, state, &saved.region).store(global).await?;
     let site = Site::connect(Some(&saved.region), global).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
-        let prepared = prepare_saved(&saved, &site, session.state()).await?;
+        let prepared = prepare_saved(&saved, &site, &session).await?;
         let ask = Ask { consent, question: "Apply this saved plan?", destroys: saved.destroy };
         converge(&site, session, prepared, ask, global).await
     })
@@ -80,7 +81,8 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
 }
 
 /// Plans again, and sees that it comes to the same.
-async fn prepare_saved(saved: &SavedPlan, site: &Site, state: State) -> Result<Prepared, CliError> {
+async fn prepare_saved(saved: &SavedPlan, site: &Site, session: &Session) -> Result<Prepared, CliError> {
+    let state = session.state();
     site.guard(Some(&saved.account), &state)?;
     if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(saved, &state)
     {
@@ -93,7 +95,8 @@ async fn prepare_saved(saved: &SavedPlan, site: &Site, state: State) -> Result<P
     let graph = graph.transpose().map_err(CliError::Graph)?;
     let moved: BTreeMap<Address, Address> = saved.moved.clone();
     let selection = saved.selection.clone();
-    let request = Request { graph, moved, allow_data_loss: saved.allow_data_loss, selection };
+    let look = site.look(session.is_doubtful());
+    let request = Request { graph, moved, allow_data_loss: saved.allow_data_loss, selection, look };
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
         return Err(stale("AWS is not what it was when the plan was made".to_owned()));

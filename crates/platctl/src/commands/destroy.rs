@@ -34,7 +34,8 @@ pub(crate) async fn run(
     locked(&store, Some(&site), "destroy", global, async |session| {
         site.guard(None, &session.state())?;
         let allow_data_loss = consent.allow_data_loss;
-        let request = Request { graph: None, moved: BTreeMap::new(), allow_data_loss, selection };
+        let look = site.look(session.is_doubtful());
+        let request = Request { graph: None, moved: BTreeMap::new(), allow_data_loss, selection, look };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Destroy all of this? There is no undo.";
         converge(&site, session, prepared, Ask { consent, question, destroys: true }, global).await

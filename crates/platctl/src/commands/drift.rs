@@ -25,7 +25,7 @@ pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -
     let look = Global { look: true, ..global.clone() };
     let site = Site::connect(region_of(&state).as_deref(), &look).await?;
     site.guard(None, &state)?;
-    let observed = observe(&state, None, &*site.aws).await?;
+    let observed = observe(&state, None, &*site.aws, site.look(false)).await?;
     let drifts = drift(&state, &observed, &*site.aws);
     render::drift::show(&drifts, &unsettled(&state), &state, &observed.unseen, global);
     Ok(if detailed_exitcode && !drifts.is_empty() { Exit::Changes } else { Exit::Done })

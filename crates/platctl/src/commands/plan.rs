@@ -52,7 +52,8 @@ async fn plan_stack(
     global: &Global,
 ) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let stack = load(path, global)?;
-    let state = Named::of(&stack).store(global).await?.read().await?.state;
+    let loaded = Named::of(&stack).store(global).await?.read().await?;
+    let state = loaded.state;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
     let graph = site.graph(&stack).await?;
@@ -62,6 +63,7 @@ async fn plan_stack(
         moved: moved.clone(),
         allow_data_loss: wish.allow_data_loss,
         selection: wish.selection.clone(),
+        look: site.look(loaded.doubtful),
     };
     let prepared = prepare(request, state, &*site.aws).await?;
     let mut saved = SavedPlan::new(
@@ -83,7 +85,8 @@ async fn plan_destroy(
     global: &Global,
 ) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let named = Named::find(path, global)?;
-    let state = named.store(global).await?.read().await?.state;
+    let loaded = named.store(global).await?.read().await?;
+    let state = loaded.state;
     let region = region_of(&state);
     let site = Site::connect(region.as_deref(), global).await?;
     site.guard(None, &state)?;
@@ -92,6 +95,7 @@ async fn plan_destroy(
         moved: BTreeMap::new(),
         allow_data_loss: wish.allow_data_loss,
         selection: wish.selection.clone(),
+        look: site.look(loaded.doubtful),
     };
     let prepared = prepare(request, state, &*site.aws).await?;
     let account = site.aws.identity().account.clone();

@@ -19,12 +19,16 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
     let store = Named::of(&stack).store(global).await?;
     let site = Site::connect(stack.region(), global).await?;
     let graph = site.graph(&stack).await?;
+    // Before anything is moved: a state of another account is left as it is.
+    if let Ok(loaded) = store.read().await {
+        site.guard(stack.account(), &loaded.state)?;
+    }
     for place in store.set_aside().await? {
         render::line(&format!("Damaged, and set aside: {place}"), global);
     }
     let recovered = locked(&store, Some(&site), "state recover", global, async |session| {
         site.guard(stack.account(), &session.state())?;
-        let recovered = recover(&graph, &session, &*site.aws).await;
+        let recovered = recover(&graph, &session, &*site.aws, site.look(true)).await;
         session.finish().await?;
         recovered.map_err(|error| CliError::other(error.to_string()))
     });
@@ -76,7 +80,8 @@ pub(crate) async fn rollback(path: &Path, to: Option<u64>, global: &Global) -> R
         render::line(
             &format!(
                 "State is version {serial} again, as version {new}: {count} resources. Nothing in AWS was changed; \
-                 `platctl plan` shows how AWS differs, and finds by its tags what was made since."
+                 `platctl state recover` with the stack file finds by its tags what was made since; then `platctl plan` \
+                 shows how AWS differs."
             ),
             global,
         );

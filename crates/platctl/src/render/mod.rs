@@ -7,6 +7,7 @@ pub(crate) mod plan;
 pub(crate) mod progress;
 pub(crate) mod status;
 mod style;
+mod terminal;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -33,12 +34,12 @@ const FORMAT: u32 = 1;
 /// Writes to stdout. A reader that has gone away ends the output, not the run.
 pub(crate) fn raw(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout.write_all(terminal::safe(text).as_bytes()).and_then(|()| stdout.flush());
 }
 
 /// Writes a line to stderr.
 pub(crate) fn error_line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", terminal::safe(text));
 }
 
 /// Prints one JSON object on a line; the first of a command is preceded by the format's version.
@@ -50,7 +51,7 @@ pub(crate) fn json_line(value: &Value) {
             json!({"type": "platctl", "format": FORMAT, "version": env!("CARGO_PKG_VERSION")})
         ));
     });
-    raw(&format!("{value}\n"));
+    raw(&format!("{}\n", terminal::escaped(&value.to_string())));
 }
 
 /// Prints one sentence as a result.
@@ -163,7 +164,7 @@ pub(crate) fn outputs(all: &[(String, Value)], global: &Global) {
 pub(crate) fn output(value: &Value, global: &Global) {
     match value {
         Value::String(text) if !global.json => raw(&format!("{}\n", value::clean(text))),
-        other => raw(&format!("{other}\n")),
+        other => raw(&format!("{}\n", terminal::escaped(&other.to_string()))),
     }
 }
 
@@ -172,7 +173,7 @@ pub(crate) fn record(address: &str, record: &Record, global: &Global) {
         json_line(&json!({"type": "record", "address": address, "record": record}));
     } else {
         let text = serde_json::to_string_pretty(record).unwrap_or_default();
-        raw(&format!("{address} {text}\n"));
+        raw(&format!("{address} {}\n", terminal::escaped(&text)));
     }
 }
 

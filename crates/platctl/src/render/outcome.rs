@@ -47,7 +47,8 @@ fn failures(outcome: &Outcome, paint: Paint) -> String {
         if more > 0 {
             let _ = write!(names, " and {more} more");
         }
-        let _ = writeln!(text, "\n{} {error}", paint.remove(&format!("✗ {names}:")));
+        let said = error.to_string().replace('\n', "\n    ");
+        let _ = writeln!(text, "\n{} {said}", paint.remove(&format!("✗ {names}:")));
         if let Some(class) = error.class() {
             let _ = writeln!(text, "  {}", paint.dim(class.advice()));
         }

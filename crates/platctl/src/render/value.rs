@@ -3,9 +3,11 @@
 use platctl_engine::input::{JOIN, REF, UNKNOWN, operator};
 use serde_json::{Map, Value};
 
+use super::terminal::forges;
+
 /// Text without control characters, which could forge what the terminal shows.
 pub(crate) fn clean(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if forges(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A value on one line.

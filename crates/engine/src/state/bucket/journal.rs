@@ -110,8 +110,8 @@ async fn checkpoint(bucket: &Bucket, root: &mut Root, state: &State) -> Result<(
         let why = "it is there already, and another one".to_owned();
         return Err(StateError::Corrupt { path: place.into(), why });
     }
-    let epoch = root.header.epoch;
-    root.header = Header { epoch, state: Some(key), ..Header::of(state) };
+    let (epoch, claim) = (root.header.epoch, root.header.claim.take());
+    root.header = Header { epoch, claim, state: Some(key), ..Header::of(state) };
     root.lines.clear();
     mine(bucket, root).await
 }

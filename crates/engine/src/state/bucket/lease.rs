@@ -1,6 +1,7 @@
 //! Who may write: an object that its holder renews for as long as it lives.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -9,7 +10,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Bucket, surely};
-use crate::state::{Blobs, Condition, Holder, Put, StateError};
+use crate::state::lock::FOR_EVER;
+use crate::state::{Condition, Holder, Put, StateError, now};
 
 /// How often a lease is renewed within the time that it is valid without.
 const BEATS: u32 = 6;
@@ -73,7 +75,7 @@ pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
 
 /// Takes the lease, waiting for up to `limit` while another run holds it.
 pub(super) async fn acquire(bucket: &Bucket, holder: &Holder, limit: Duration) -> Result<Held, StateError> {
-    let deadline = Instant::now() + limit;
+    let deadline = Instant::now() + limit.min(FOR_EVER);
     loop {
         let found = find(bucket).await?;
         if let Some(found) = found.as_ref().filter(|found| !found.left().is_zero()) {
@@ -102,16 +104,19 @@ pub(super) async fn take(
     holder: &Holder,
     found: Option<Found>,
 ) -> Result<Option<Held>, StateError> {
-    let (condition, epoch) = match found {
-        Some(found) => (Condition::Is(found.tag), found.lease.epoch + 1),
-        None => (Condition::Absent, 1),
+    // A lease that somebody deleted says nothing of those before it, but the journal does.
+    let last = match &found {
+        Some(found) if found.lease.epoch > 0 => found.lease.epoch,
+        _ => bucket.last_epoch().await?,
     };
+    let epoch = last.saturating_add(1);
+    let condition = found.map_or(Condition::Absent, |found| Condition::Is(found.tag));
     let seconds = bucket.patience.as_secs().max(1);
     let lease = Lease { holder: holder.clone(), epoch, beat: 0, seconds, released: false };
     let key = bucket.lease();
     let put = surely::put(&*bucket.blobs, &key, &lease.bytes(), &condition).await;
     match put.map_err(|e| bucket.failed("lock", &key, e))? {
-        Put::Done(tag) => Ok(Some(Held::new(bucket.blobs.clone(), key, lease, tag))),
+        Put::Done(tag) => Ok(Some(Held::new(Beat { bucket: bucket.clone(), key, lease, tag }))),
         Put::Refused => Ok(None),
     }
 }
@@ -120,15 +125,33 @@ pub(super) async fn take(
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) epoch: u64,
+    seconds: u64,
+    /// When it was last renewed; zero once somebody else has it.
+    heard: Arc<AtomicU64>,
     renewing: Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>,
 }
 
 impl Held {
-    fn new(blobs: Arc<dyn Blobs>, key: String, lease: Lease, tag: String) -> Self {
+    fn new(beat: Beat) -> Self {
         let (stop, stopped) = oneshot::channel();
-        let epoch = lease.epoch;
-        let task = tokio::spawn(renew(blobs, key, lease, tag, stopped));
-        Self { epoch, renewing: Mutex::new(Some((stop, task))) }
+        let (epoch, seconds) = (beat.lease.epoch, beat.lease.seconds);
+        let heard = Arc::new(AtomicU64::new(now()));
+        let task = tokio::spawn(renew(beat, heard.clone(), stopped));
+        Self { epoch, seconds, heard, renewing: Mutex::new(Some((stop, task))) }
+    }
+
+    /// Sees that nobody has taken it over. Without a call, as long as nobody can have: by the clock on the wall, which
+    /// goes on while a machine sleeps.
+    pub(super) async fn check(&self, bucket: &Bucket) -> Result<(), StateError> {
+        let age = now().saturating_sub(self.heard.load(Ordering::Relaxed));
+        if age < self.seconds.saturating_mul(1000) {
+            return Ok(());
+        }
+        let holder = match find(bucket).await? {
+            Some(found) if found.lease.epoch == self.epoch => return Ok(()),
+            found => found.map(|found| found.lease.holder).unwrap_or_default(),
+        };
+        Err(StateError::Lost { place: bucket.place(), holder })
     }
 
     /// Lets go.
@@ -140,32 +163,80 @@ impl Held {
     }
 }
 
-/// Renews until told to stop; then lets go. Somebody who has taken over is left alone: the journal refuses this run.
-async fn renew(
-    blobs: Arc<dyn Blobs>,
+/// The lease that is renewed, as it was last written.
+struct Beat {
+    bucket: Bucket,
     key: String,
-    mut lease: Lease,
-    mut tag: String,
-    mut stopped: oneshot::Receiver<()>,
-) {
-    let pause = Duration::from_secs(lease.seconds) / BEATS;
+    lease: Lease,
+    tag: String,
+}
+
+/// What became of a renewal.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Renewed {
+    Done,
+    Taken,
+    /// Nothing is known of it; the next one finds out.
+    Unheard,
+}
+
+impl Beat {
+    /// Renews it. A refusal may be of a write of one's own whose answer was lost: then what is there tells.
+    async fn renew(&mut self) -> Renewed {
+        let before = self.lease.clone();
+        self.lease.beat = self.lease.beat.saturating_add(1);
+        let condition = Condition::Is(self.tag.clone());
+        match surely::put(&*self.bucket.blobs, &self.key, &self.lease.bytes(), &condition).await {
+            Ok(Put::Done(tag)) => {
+                self.tag = tag;
+                Renewed::Done
+            }
+            Ok(Put::Refused) => match find(&self.bucket).await {
+                Ok(Some(found))
+                    if found.lease.epoch == before.epoch && found.lease.holder == before.holder =>
+                {
+                    self.tag = found.tag;
+                    Renewed::Unheard
+                }
+                Ok(_) => Renewed::Taken,
+                Err(_) => Renewed::Unheard,
+            },
+            Err(error) => {
+                tracing::warn!(%error, "the lease could not be renewed");
+                Renewed::Unheard
+            }
+        }
+    }
+}
+
+/// Renews until told to stop; then lets go. Somebody who has taken over is left alone.
+async fn renew(mut beat: Beat, heard: Arc<AtomicU64>, mut stopped: oneshot::Receiver<()>) {
+    let pause = Duration::from_secs(beat.lease.seconds) / BEATS;
+    let mut wait = pause;
     loop {
         tokio::select! {
-            () = sleep(pause) => {}
+            () = sleep(wait) => {}
             told = &mut stopped => match told {
-                Ok(()) => lease.released = true,
+                Ok(()) => beat.lease.released = true,
                 // Dropped without a word: work may be under way still, so that the lease runs out by itself.
                 Err(_) => return,
             },
         }
-        lease.beat += 1;
-        match surely::put(&*blobs, &key, &lease.bytes(), &Condition::Is(tag.clone())).await {
-            Ok(Put::Done(new)) => tag = new,
-            Ok(Put::Refused) => return,
-            Err(error) => tracing::warn!(%error, "the lease could not be renewed"),
+        let begun = now();
+        // One renewal that hangs must not cost the lease.
+        let renewed = timeout(2 * pause, beat.renew()).await.unwrap_or(Renewed::Unheard);
+        match renewed {
+            // What the others see is not younger than this.
+            Renewed::Done => heard.store(begun, Ordering::Relaxed),
+            Renewed::Taken => {
+                heard.store(0, Ordering::Relaxed);
+                return;
+            }
+            Renewed::Unheard => {}
         }
-        if lease.released {
+        if beat.lease.released {
             return;
         }
+        wait = if renewed == Renewed::Done { pause } else { pause / 4 };
     }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use rand::Rng;
 use tokio::sync::{mpsc, oneshot};
 
 use self::journal::{Job, Root, text_of, write_all};
@@ -75,7 +76,10 @@ impl Bucket {
         let Some(blob) = self.get(&key).await? else {
             let state = State::new(&self.stack);
             let root = Root { header: Header::of(&state), lines: String::new(), tag: None };
-            return Ok((Loaded { state, fresh: true, replayed: 0 }, root));
+            return match self.versions_there().await?.is_empty() {
+                true => Ok((Loaded { state, fresh: true, replayed: 0, doubtful: false }, root)),
+                false => Err(StateError::NoJournal { place, stack: self.stack.clone() }),
+            };
         };
         let damaged =
             |line, why: &str| StateError::Journal { path: place.clone().into(), line, why: why.into() };
@@ -133,6 +137,8 @@ impl Bucket {
                 break;
             }
             root.header.epoch = epoch;
+            // Unlike what anybody else writes, so that no two claims are the same object.
+            root.header.claim = Some(format!("{:016x}", rand::rng().random::<u64>()));
             root.header.lineage.clone_from(&loaded.state.lineage);
             if root.write(self).await? {
                 return Ok((loaded, root));
@@ -143,13 +149,12 @@ impl Bucket {
     }
 
     pub(super) async fn history(&self) -> Result<Vec<Version>, StateError> {
-        let prefix = self.versions();
-        let found = self.blobs.list(&prefix).await.map_err(|error| self.failed("list", &prefix, error))?;
+        let found = self.versions_there().await?;
         let (_, root) = self.load().await?;
         let mut versions: Vec<Version> = found
             .into_iter()
             .filter_map(|listed| {
-                let serial = listed.key.strip_prefix(&prefix)?.split('-').next()?.parse().ok()?;
+                let (serial, _) = self.number(&listed.key)?;
                 let current = root.header.state.as_ref() == Some(&listed.key);
                 Some(Version {
                     serial,
@@ -163,11 +168,12 @@ impl Bucket {
         Ok(versions)
     }
 
-    /// The last one that was written with that number: two are there when a former holder's was never used.
+    /// The last holder's of that number: two are there when a former holder's was never used.
     pub(super) async fn version(&self, serial: u64) -> Result<Option<State>, StateError> {
-        let prefix = format!("{}{serial:010}-", self.versions());
-        let found = self.blobs.list(&prefix).await.map_err(|error| self.failed("list", &prefix, error))?;
-        match found.iter().max_by_key(|listed| listed.written) {
+        let found = self.versions_there().await?;
+        let of_that = found.iter().filter_map(|listed| Some((self.number(&listed.key)?, listed)));
+        let last = of_that.filter(|((number, _), _)| *number == serial).max_by_key(|(number, _)| *number);
+        match last.map(|(_, listed)| listed) {
             Some(listed) => self.whole(&listed.key).await.map(Some),
             None => Ok(None),
         }
@@ -183,19 +189,22 @@ impl Bucket {
     }
 
     async fn begin_anew(&self, epoch: u64) -> Result<Vec<String>, StateError> {
-        let key = self.journal();
-        let Some(old) = self.get(&key).await? else { return Ok(Vec::new()) };
-        let aside = format!("{}/damaged/journal-{epoch}", self.stack);
-        let put = surely::put(&*self.blobs, &aside, &old.bytes, &super::Condition::Absent).await;
-        put.map_err(|error| self.failed("write", &aside, error))?;
+        let old = self.get(&self.journal()).await?;
+        let mut moved = Vec::new();
+        if let Some(old) = &old {
+            let aside = format!("{}/damaged/journal-{epoch}", self.stack);
+            let put = surely::put(&*self.blobs, &aside, &old.bytes, &super::Condition::Absent).await;
+            put.map_err(|error| self.failed("write", &aside, error))?;
+            moved.push(self.blobs.place(&aside));
+        }
         let (header, serial) = match self.newest().await? {
             Some((key, state)) => (Header { state: Some(key), ..Header::of(&state) }, state.serial),
             None => (Header::of(&State::new(&self.stack)), 0),
         };
         let header = Header { epoch, serial, ..header };
-        let mut root = Root { header, lines: String::new(), tag: Some(old.tag) };
+        let mut root = Root { header, lines: String::new(), tag: old.map(|old| old.tag) };
         if root.write(self).await? {
-            return Ok(vec![self.blobs.place(&aside)]);
+            return Ok(moved);
         }
         let holder = lease::find(self).await?.map(|found| found.lease.holder).unwrap_or_default();
         Err(StateError::Lost { place: self.place(), holder })
@@ -203,16 +212,38 @@ impl Bucket {
 
     /// The last version that can be read.
     async fn newest(&self) -> Result<Option<(String, State)>, StateError> {
-        let prefix = self.versions();
-        let found = self.blobs.list(&prefix).await.map_err(|error| self.failed("list", &prefix, error))?;
-        let mut keys: Vec<String> = found.into_iter().map(|listed| listed.key).collect();
-        keys.sort();
+        let mut keys: Vec<String> =
+            self.versions_there().await?.into_iter().map(|listed| listed.key).collect();
+        keys.sort_by_key(|key| self.number(key));
         for key in keys.into_iter().rev() {
-            if let Ok(state) = self.whole(&key).await {
-                return Ok(Some((key, state)));
+            match self.whole(&key).await {
+                Ok(state) => return Ok(Some((key, state))),
+                // That it cannot be reached says nothing about it.
+                Err(error @ StateError::Remote { .. }) => return Err(error),
+                Err(_) => {}
             }
         }
         Ok(None)
+    }
+
+    async fn versions_there(&self) -> Result<Vec<super::Listed>, StateError> {
+        let prefix = self.versions();
+        self.blobs.list(&prefix).await.map_err(|error| self.failed("list", &prefix, error))
+    }
+
+    /// The serial and the epoch in a version's key.
+    fn number(&self, key: &str) -> Option<(u64, u64)> {
+        let name = key.strip_prefix(&self.versions())?.strip_suffix(".json")?;
+        let (serial, epoch) = name.split_once('-')?;
+        Some((serial.parse().ok()?, epoch.parse().ok()?))
+    }
+
+    /// The number of the last holder, as the journal tells it; zero where it tells none.
+    async fn last_epoch(&self) -> Result<u64, StateError> {
+        let key = self.journal();
+        let Some(blob) = self.get(&key).await? else { return Ok(0) };
+        let contents = parse(&blob.bytes, self.blobs.place(&key).as_ref()).ok().flatten();
+        Ok(contents.map_or(0, |contents| contents.header.epoch))
     }
 
     pub(super) async fn grip(&self) -> Result<Grip, StateError> {
@@ -271,6 +302,10 @@ impl Keeper for Open {
 
     fn checkpoint<'a>(&'a self, state: &'a State) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(self.ask(|done| Job::Checkpoint(Box::new(state.clone()), done)))
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), StateError>> {
+        Box::pin(self.lease.check(&self.bucket))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

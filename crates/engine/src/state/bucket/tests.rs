@@ -36,6 +36,8 @@ struct Memory {
     /// The write, counted from here on, and what becomes of it.
     fate: Arc<Mutex<Option<(usize, Fate)>>>,
     dead: Arc<Mutex<bool>>,
+    /// Objects that cannot be read.
+    unreachable: Arc<Mutex<Option<String>>>,
 }
 
 impl Memory {
@@ -95,6 +97,9 @@ impl Blobs for Memory {
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Blob>> {
         Box::pin(async move {
             self.alive()?;
+            if self.unreachable.lock().unwrap().as_ref().is_some_and(|far| key.starts_with(far.as_str())) {
+                return Err(CloudError::new(Class::Denied, "s3:GetObject", "access denied"));
+            }
             let contents = self.contents.lock().unwrap();
             Ok(contents.objects.get(key).map(|(bytes, version, at)| Blob {
                 bytes: bytes.clone(),
@@ -299,4 +304,56 @@ async fn a_state_of_another_stack_or_with_a_hole_is_an_error() {
     bucket.contents.lock().unwrap().objects.insert("t/journal".into(), journal);
     let other = Store::within(Arc::new(bucket.clone()), "t", Duration::from_secs(90));
     assert!(matches!(other.read().await, Err(StateError::OtherStack { .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_somebody_deleted_bricks_nothing_and_lets_nobody_back_in() {
+    let bucket = Memory::default();
+    for number in 0..3 {
+        let session = open(&bucket.store(), "earlier", 0).await.unwrap();
+        note(&session, number).await.unwrap();
+        session.close().await;
+    }
+    let first = open(&bucket.store(), "first", 0).await.unwrap();
+    bucket.contents.lock().unwrap().objects.remove("s/lease");
+    let second = open(&bucket.store(), "second", 0).await.unwrap();
+    assert!(matches!(note(&first, 3).await, Err(StateError::Lost { .. })));
+    note(&second, 4).await.unwrap();
+    assert_eq!(known(&bucket.store().read().await.unwrap().state), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_whose_answer_is_lost_for_long_costs_no_lease() {
+    let bucket = Memory::default();
+    let mine = bucket.other();
+    let first = open(&mine.store(), "first", 0).await.unwrap();
+    *mine.fate.lock().unwrap() = Some((1, Fate::DeadAfter));
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert!(*mine.dead.lock().unwrap(), "no renewal was cut");
+    *mine.dead.lock().unwrap() = false;
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    assert!(matches!(open(&bucket.store(), "second", 0).await, Err(StateError::Leased { .. })));
+    first.check().await.unwrap();
+    note(&first, 0).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_journal_that_is_gone_is_no_new_stack() {
+    let bucket = Memory::default();
+    work(&bucket.store()).await.1.unwrap();
+    bucket.contents.lock().unwrap().objects.remove("s/journal");
+    assert!(matches!(bucket.store().read().await, Err(StateError::NoJournal { .. })));
+    bucket.store().set_aside().await.unwrap();
+    let found = bucket.store().read().await.unwrap();
+    assert_eq!((known(&found.state), found.fresh), (3, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_version_that_cannot_be_reached_is_not_passed_over() {
+    let bucket = Memory::default();
+    work(&bucket.store()).await.1.unwrap();
+    bucket.contents.lock().unwrap().objects.remove("s/journal");
+    let far = bucket.other();
+    *far.unreachable.lock().unwrap() = Some("s/versions/0000000002".into());
+    assert!(matches!(far.store().set_aside().await, Err(StateError::Remote { .. })));
 }

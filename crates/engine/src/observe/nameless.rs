@@ -1,0 +1,212 @@
+//! Objects that state has no id for: a creation whose answer was lost, or that of a state that was lost.
+
+use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use super::choice::{Choice, choose, describe_owner};
+use super::{LOOK_AGAIN, Look, Observed, Place, describe, find_all, is_out_of_reach};
+use crate::graph::Graph;
+use crate::plan::Refusal;
+use crate::resolve::{Board, is_known, resolve};
+use crate::state::{Record, State};
+use crate::{Address, AnyWanted, Candidate, Catalog, CloudResult, Id, Identity, Owner};
+
+/// For how long tags may tell of what cannot be described.
+const TAGS_LAG: Duration = Duration::from_secs(10);
+
+/// An address whose object has no id in state.
+struct Nameless {
+    address: Address,
+    place: Place,
+    wanted: AnyWanted,
+    /// The generation that its tag must carry; any for an object that state never heard of.
+    generation: Option<u32>,
+    /// The generation that it must be younger than: that of the object that state has.
+    after: u32,
+}
+
+/// Looks for nameless objects in rounds: what one round finds may complete the specs by which the next
+/// finds objects that have natural names only. A stack that was never applied needs one round.
+pub(super) async fn look_for_nameless(
+    state: &State,
+    graph: Option<&Graph>,
+    catalog: &dyn Catalog,
+    observed: &mut Observed,
+    closely: Look,
+) -> CloudResult<()> {
+    let mut asked: HashSet<(Address, bool)> = HashSet::new();
+    loop {
+        let mut round: BTreeMap<Place, Vec<Nameless>> = BTreeMap::new();
+        let newer = succeeded(state).filter(|_| closely.thorough);
+        for nameless in interrupted(state).chain(undiscovered(state, graph, observed)).chain(newer) {
+            let Some(kind) = catalog.bind(&nameless.place.0, &nameless.place.1) else { continue };
+            let complete = nameless.wanted.spec.is_some();
+            let facts = kind.facts();
+            let useful = complete || (facts.tagged && facts.identity != Identity::Name);
+            let done = observed.found.contains_key(&nameless.address);
+            if useful && !done && asked.insert((nameless.address.clone(), complete)) {
+                round.entry(nameless.place.clone()).or_default().push(nameless);
+            }
+        }
+        if round.is_empty() {
+            return Ok(());
+        }
+        let found = look(round, state, catalog, observed).await?;
+        see(found, state, catalog, observed, closely.grace).await?;
+    }
+}
+
+/// Reads what was found. Tags may tell of an object before it can be described, and for a while after it is gone: what
+/// stays unseen is not there.
+async fn see(
+    mut ids: BTreeMap<Place, Vec<Id>>,
+    state: &State,
+    catalog: &dyn Catalog,
+    observed: &mut Observed,
+    grace: Duration,
+) -> CloudResult<()> {
+    let begun = Instant::now();
+    loop {
+        describe(ids.clone(), state, catalog, observed).await?;
+        for ((kind, scope), ids) in &mut ids {
+            ids.retain(|id| observed.get(kind, scope, id).is_none());
+        }
+        if ids.values().all(Vec::is_empty) {
+            return Ok(());
+        }
+        if begun.elapsed() >= grace.min(TAGS_LAG) {
+            let unseen: HashSet<&Id> = ids.values().flatten().collect();
+            observed.found.retain(|_, candidate| !unseen.contains(&candidate.id));
+            return Ok(());
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
+async fn look(
+    round: BTreeMap<Place, Vec<Nameless>>,
+    state: &State,
+    catalog: &dyn Catalog,
+    observed: &mut Observed,
+) -> CloudResult<BTreeMap<Place, Vec<Id>>> {
+    let lookups = round.into_iter().filter_map(|(place, nameless)| {
+        let kind = catalog.bind(&place.0, &place.1)?;
+        Some(async move {
+            let wanted: Vec<AnyWanted> = nameless.iter().map(|n| n.wanted.clone()).collect();
+            let found = match find_all(&kind, &wanted).await {
+                Err(error) if is_out_of_reach(&kind, &error) => vec![Vec::new(); wanted.len()],
+                other => other?,
+            };
+            Ok((found, nameless, kind))
+        })
+    });
+    let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
+    for (answers, nameless, kind) in try_join_all(lookups).await? {
+        for (candidates, nameless) in answers.into_iter().zip(nameless) {
+            let known = known_ids(state.resources.get(&nameless.address));
+            let young =
+                |c: &Candidate| c.owner.as_ref().map_or(0, |owner| owner.generation) >= nameless.after;
+            let candidates: Vec<Candidate> =
+                candidates.into_iter().filter(|c| !known.contains(&c.id) && young(c)).collect();
+            let choice =
+                choose(candidates.clone(), &nameless.wanted.owner, nameless.generation, kind.facts().tagged);
+            match choice {
+                // Of what a lost state knew there may be several generations.
+                Choice::Many(ids) => {
+                    let mine = candidates.into_iter().filter(|c| ids.contains(&c.id)).collect();
+                    observed.many.insert(nameless.address.clone(), mine);
+                    observed.refusals.push(Refusal::Ambiguous {
+                        address: nameless.address,
+                        kind: nameless.place.0,
+                        ids,
+                    });
+                }
+                Choice::None => {}
+                Choice::One(candidate) => {
+                    ids.entry(nameless.place).or_default().push(candidate.id.clone());
+                    observed.found.insert(nameless.address, candidate);
+                }
+                Choice::Foreign(id, owner) => observed.refusals.push(Refusal::Foreign {
+                    address: nameless.address,
+                    kind: nameless.place.0,
+                    id,
+                    owner: describe_owner(owner.as_ref()),
+                }),
+            }
+        }
+    }
+    Ok(ids)
+}
+
+fn known_ids(record: Option<&Record>) -> HashSet<Id> {
+    let objects = record.into_iter().flat_map(|record| record.object.iter().chain(&record.deposed));
+    objects.map(|object| object.id.clone()).collect()
+}
+
+/// Creations whose answer was lost.
+fn interrupted(state: &State) -> impl Iterator<Item = Nameless> {
+    state.resources.iter().filter_map(|(address, record)| {
+        let creating = record.creating.as_ref()?;
+        let owner = Owner {
+            stack: state.stack.clone(),
+            address: address.to_string(),
+            generation: creating.generation,
+        };
+        Some(Nameless {
+            address: address.clone(),
+            place: (record.kind.clone(), record.scope.clone()),
+            wanted: AnyWanted { owner, spec: Some(creating.spec.clone()) },
+            generation: Some(creating.generation),
+            after: 0,
+        })
+    })
+}
+
+/// Addresses of which state knows an object, and may not know a newer one. Only tags tell generations apart.
+fn succeeded(state: &State) -> impl Iterator<Item = Nameless> {
+    state.resources.iter().filter_map(|(address, record)| {
+        let object = record.object.as_ref().filter(|_| record.creating.is_none())?;
+        let owner = Owner { stack: state.stack.clone(), address: address.to_string(), generation: 0 };
+        Some(Nameless {
+            address: address.clone(),
+            place: (record.kind.clone(), record.scope.clone()),
+            wanted: AnyWanted { owner, spec: None },
+            generation: None,
+            after: object.generation.saturating_add(1),
+        })
+    })
+}
+
+/// Declared resources that state knows no object of.
+fn undiscovered<'a>(
+    state: &'a State,
+    graph: Option<&'a Graph>,
+    observed: &Observed,
+) -> impl Iterator<Item = Nameless> + use<'a> {
+    let mut board = Board::default();
+    let mut missing = Vec::new();
+    for entry in graph.into_iter().flat_map(Graph::in_order) {
+        let node = &entry.node;
+        let record = state.resources.get(&node.address);
+        if let Some(live) = observed.live(state, &node.address, &node.kind, &node.scope) {
+            board.set(node.address.clone(), &live.outputs);
+        } else if record.is_none_or(|record| record.creating.is_none()) {
+            let spec: Value = resolve(&node.spec, &board);
+            let spec = is_known(&spec).then(|| entry.kind.resolve(spec).ok()).flatten();
+            let owner =
+                Owner { stack: state.stack.clone(), address: node.address.to_string(), generation: 0 };
+            missing.push(Nameless {
+                address: node.address.clone(),
+                place: (node.kind.clone(), node.scope.clone()),
+                wanted: AnyWanted { owner, spec },
+                generation: None,
+                after: 0,
+            });
+        }
+    }
+    missing.into_iter()
+}
