@@ -59,7 +59,10 @@ const fn next(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Protected { .. } => "if its data may go, say so with --allow-data-loss",
         Refusal::Foreign { .. } => "give it another name in the stack file, or delete the other one",
-        Refusal::Ambiguous { .. } => "look at both, delete the one that is too many, then run again",
+        Refusal::Ambiguous { .. } => {
+            "`platctl state recover` with the stack file goes on from the last of several generations; two of one generation \
+             nobody can tell apart: delete the one that nothing uses"
+        }
         Refusal::Invalid { .. } => "correct the stack file",
         Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one",
         Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is",
