@@ -20,11 +20,11 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// For reads: they answer soon or something is wrong.
+    /// For reads: they answer soon or something is wrong. One of them may hang until its time is out, and is tried again.
     pub const READ: Self = Self {
         first: Duration::from_millis(100),
         longest: Duration::from_secs(5),
-        limit: Duration::from_secs(60),
+        limit: Duration::from_secs(90),
     };
 
     /// For reads of a run that is under way: a laptop that sleeps, or a network that is gone for a while, must not

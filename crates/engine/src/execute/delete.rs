@@ -65,10 +65,10 @@ impl Run {
             let kind = self.bound(&record)?;
             let owner = self.claimed_by(address, creating.generation);
             let search = Search { kind: &kind, spec: &creating.spec, owner: &owner, record: &record };
-            if let Some(found) = self.search(&search, creating).await? {
-                if let Some(live) = self.look_until_seen(&kind, &record.scope, &found.id).await? {
-                    self.delete_live(address, &record, &live).await?;
-                }
+            if let Some(found) = self.search(&search, creating).await?
+                && let Some(live) = self.look_until_seen(&kind, &record.scope, &found.id).await?
+            {
+                self.delete_live(address, &record, &live).await?;
             }
         }
         self.forget(address, record, None).await
