@@ -18,7 +18,7 @@ services: {backend: {port: 8080}}
 gitops: {vault: false, elastic: false, prometheus: false, tracing: false}
 ";
 
-const OPEN: &str = "--set cluster.endpoint=both --set cluster.public_cidrs=[203.0.113.0/24]";
+const OPEN: &str = "--set cluster.endpoint=both --set cluster.public_cidrs=[203.0.113.0/24] --set cluster.admins=[arn:aws:iam::123456789012:role/platform]";
 const REPOSITORY: &str = "api/v1/namespaces/argocd/secrets/gitops-repository";
 const ROOT: &str = "apis/argoproj.io/v1alpha1/namespaces/argocd/applications/root";
 const SERVER: &str = "apis/apps/v1/namespaces/argocd/deployments/argocd-server";

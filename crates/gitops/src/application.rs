@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::component::{Chart, Component};
+use crate::components::argo_cd;
 use crate::{Inputs, Settings};
 
-/// Retries of a sync: a chart's objects may need others that are on their way.
+/// Retries of a sync: objects may need others that are on their way. They have no end, because Argo CD does not begin
+/// again by itself once it has given up, and each looks for what was committed meanwhile.
 fn retry() -> Value {
-    json!({"limit": 10, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"}})
+    json!({"limit": -1, "refresh": true, "backoff": {"duration": "10s", "factor": 2, "maxDuration": "5m"}})
 }
 
 fn chart_source(chart: Chart, release: &str, values: &Value) -> Value {
@@ -62,12 +64,16 @@ pub(crate) fn of_component(component: &Component, inputs: &Inputs, settings: &Se
         sources.push(folder_source(inputs, &format!("components/{}/objects", component.name)));
     }
     let mut one = application(component.name, component.namespace, component.wave, sources);
-    if component.name == "vault" {
-        // The injector writes its own certificate into its webhook.
-        one["spec"]["ignoreDifferences"] = json!([{
-            "group": "admissionregistration.k8s.io", "kind": "MutatingWebhookConfiguration",
-            "jqPathExpressions": [".webhooks[]?.clientConfig.caBundle"],
-        }]);
+    let ignored = (component.ignored)();
+    if !ignored.is_empty() {
+        one["spec"]["ignoreDifferences"] = ignored.into();
+        // Not only when it compares: a sync for another reason leaves them alone as well.
+        if let Some(options) = one.pointer_mut("/spec/syncPolicy/syncOptions").and_then(Value::as_array_mut) {
+            options.push("RespectIgnoreDifferences=true".into());
+        }
+    }
+    if component.name == argo_cd::NAME {
+        keep_what_it_made(&mut one);
     }
     one
 }
@@ -79,12 +85,19 @@ pub(crate) fn of_service(name: &str, inputs: &Inputs) -> Value {
     one
 }
 
+/// An Application that takes nothing along when it goes.
+fn keep_what_it_made(application: &mut Value) {
+    if let Some(metadata) = application["metadata"].as_object_mut() {
+        metadata.remove("finalizers");
+    }
+}
+
 /// The root: it holds all other Applications, and takes nothing along when it goes.
 pub(crate) fn root(inputs: &Inputs) -> Value {
     let path = format!("clusters/{}", inputs.stack);
     let mut one = application("root", "argocd", 0, vec![folder_source(inputs, &path)]);
+    keep_what_it_made(&mut one);
     if let Some(metadata) = one["metadata"].as_object_mut() {
-        metadata.remove("finalizers");
         metadata.remove("annotations");
     }
     one

@@ -27,6 +27,9 @@ pub struct Component {
     pub workloads: fn(&Inputs) -> Vec<Workload>,
     /// Why it cannot be in this platform; none when it can.
     pub missing: fn(&Inputs, &Settings) -> Option<&'static str>,
+    /// Fields that its chart makes anew whenever it is rendered, or that its pods write themselves: Argo CD leaves
+    /// them as they are in the cluster.
+    pub ignored: fn() -> Vec<Value>,
     /// What it leaves in AWS when it goes without clearing up.
     pub leftovers: &'static [Leftover],
     /// Finalizers of its objects, which keep a namespace from going when no controller runs any more.
@@ -78,6 +81,7 @@ pub(crate) const PLAIN: Component = Component {
     objects: |_, _| Vec::new(),
     workloads: |_| Vec::new(),
     missing: |_, _| None,
+    ignored: Vec::new,
     leftovers: &[],
     finalizers: &[],
     health: &[],
@@ -95,6 +99,11 @@ pub(crate) fn allow_if(actions: &[&str], resources: impl Into<Value>, condition:
         map.insert("Condition".into(), condition);
     }
     statement
+}
+
+/// Annotations of a job that may run again. What a job's pods are cannot be changed, so Argo CD makes it anew.
+pub(crate) fn anew() -> Value {
+    serde_json::json!({"argocd.argoproj.io/sync-options": "Replace=true,Force=true"})
 }
 
 /// A text that is made of parts, some of which are known later.

@@ -41,6 +41,14 @@ pub struct Inputs {
     pub services: Vec<Service>,
 }
 
+impl Inputs {
+    /// The name of a service of AWS in this region, as it is called by others: `logs.eu-west-1.amazonaws.com`.
+    pub(crate) fn endpoint(&self, service: &str) -> String {
+        let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        format!("{service}.{}.{suffix}", self.region)
+    }
+}
+
 /// The public DNS zone.
 #[derive(Clone, Debug)]
 pub struct Zone {
@@ -70,6 +78,8 @@ pub struct Service {
     pub health_path: String,
     /// How many pods.
     pub replicas: Replicas,
+    /// The commit whose image runs, whatever is newer; the newest unless it is said.
+    pub pin: Option<String>,
     /// Whether a new version stands beside the old one until it is promoted.
     pub blue_green: bool,
     /// Where its images are, without a tag.

@@ -6,6 +6,7 @@
 
 mod application;
 pub mod bootstrap;
+mod check;
 pub mod component;
 mod components;
 mod inputs;
@@ -17,6 +18,7 @@ mod versions;
 #[cfg(test)]
 mod tests;
 
+pub use check::check;
 pub use component::{Component, Leftover, Workload};
 pub use components::all;
 pub use inputs::{Database, Inputs, Replicas, Service, Zone};
@@ -36,28 +38,46 @@ pub fn chosen(inputs: &Inputs, settings: &Settings) -> Result<Vec<&'static Compo
         let missing = (component.missing)(inputs, settings);
         match (wish, missing) {
             (Some(false), _) | (None, Some(_)) => {}
-            (Some(true), Some(why)) => return Err(Unfit { component: component.name, why: why.to_owned() }),
+            (Some(true), Some(why)) => return Err(Unfit::component(component.name, why)),
             (_, None) => chosen.push(component),
         }
     }
     for component in &chosen {
         let lacking = component.needs.iter().find(|need| !chosen.iter().any(|other| other.name == **need));
         if let Some(need) = lacking {
-            return Err(Unfit {
-                component: component.name,
-                why: format!("needs `{need}`, which is switched off"),
-            });
+            return Err(Unfit::component(component.name, format!("needs `{need}`, which is switched off")));
         }
     }
     chosen.sort_by_key(|component| (component.wave, component.name));
     Ok(chosen)
 }
 
-/// A component that cannot be.
+/// Something that is asked for and cannot be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfit {
-    /// Its name.
-    pub component: &'static str,
+    /// What is asked for.
+    pub what: String,
     /// Why it cannot be.
     pub why: String,
+    /// The key of the stack file that asks for it, from the file's root; what of it is not there is a default.
+    pub key: Vec<String>,
+    /// What to do, where that can be said.
+    pub help: Option<String>,
+}
+
+impl Unfit {
+    /// A component that cannot be.
+    fn component(name: &str, why: impl Into<String>) -> Self {
+        Self::new(name, why, &["gitops", settings::key_of(name)])
+    }
+
+    fn new(what: &str, why: impl Into<String>, key: &[&str]) -> Self {
+        let key = key.iter().map(|part| (*part).to_owned()).collect();
+        Self { what: what.to_owned(), why: why.into(), key, help: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
 }

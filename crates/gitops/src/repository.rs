@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use crate::components::argo_cd;
+use crate::services::Around;
 use crate::{Component, Inputs, Settings, Unfit, application, bootstrap, chosen, services};
 
 /// What a file consists of.
@@ -25,14 +27,16 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
     let mut files = BTreeMap::new();
     files.insert("README.md".to_owned(), File::Text(readme(inputs, &components)));
     let cluster = format!("clusters/{}", inputs.stack);
+    let around = Around::new(&components);
     let mut put = |path: String, documents: Vec<Value>| files.insert(path, File::Yaml(documents));
+    put(format!("{cluster}/settings-gate.yaml"), vec![argo_cd::gate()]);
     put(format!("bootstrap/{}.yaml", inputs.stack), bootstrap::root(inputs));
     for component in &components {
         let one = application::of_component(component, inputs, settings);
         put(format!("{cluster}/{}.yaml", component.name), vec![one]);
         let objects = (component.objects)(inputs, settings);
         if !objects.is_empty() {
-            put_objects(component, objects, &mut put);
+            put(format!("components/{}/objects/objects.yaml", component.name), objects);
         }
     }
     for service in &inputs.services {
@@ -40,28 +44,17 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
             format!("{cluster}/service-{}.yaml", service.name),
             vec![application::of_service(&service.name, inputs)],
         );
+        let objects = services::objects(service, inputs, around);
+        let names: Vec<&str> = objects.iter().map(|(name, _)| *name).collect();
         put(
             format!("services/{}/kustomization.yaml", service.name),
-            vec![services::kustomization(service, inputs)],
+            vec![services::kustomization(service, &names)],
         );
-        for (name, objects) in services::objects(service, inputs) {
+        for (name, objects) in objects {
             put(format!("services/{}/{name}", service.name), objects);
         }
     }
     Ok(files)
-}
-
-/// A folder with a Kustomization is built by it; any other one is applied as it is.
-fn put_objects(
-    component: &Component,
-    objects: Vec<Value>,
-    put: &mut impl FnMut(String, Vec<Value>) -> Option<File>,
-) {
-    let name = match objects.first().map(|object| &object["kind"]) {
-        Some(kind) if *kind == json!("Kustomization") => "kustomization.yaml",
-        _ => "objects.yaml",
-    };
-    put(format!("components/{}/objects/{name}", component.name), objects);
 }
 
 fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
@@ -69,8 +62,8 @@ fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
         "# What runs in {cluster}\n\nArgo CD makes the cluster what branch `{branch}` of this repository says. Nobody changes the cluster by hand: what differs is put back.\n\n\
          | folder | |\n| --- | --- |\n| `bootstrap/` | projects and the root Application, which platctl applies |\n| `clusters/{stack}/` | one Application for each component and service |\n| `components/` | objects of components beside their charts |\n| `services/` | the services |\n\n\
          platctl writes these files from the stack file `{stack}`, and never over a change of yours: where both changed a file, it stops and names it. `.platctl/` is its memory.\n\n\
-         ## How it begins\n\n`platctl apply` puts Argo CD into the cluster, with the Secret `{secret}` by which it reads this repository, and `bootstrap/{stack}.yaml`, which is its way in here. After that Argo CD keeps everything, itself included.\n\n\
-         ## A new version of a service\n\nA commit on the service's branch is tested, built and pushed by its pipeline, tagged with the commit. Image Updater writes the tag into `services/NAME/.argocd-source-NAME.yaml`; Argo CD puts the new version beside the old one. Look at it through the Service `NAME-preview`, then `kubectl argo rollouts promote NAME -n NAME`, or `abort`.\n\n\
+         ## How it begins\n\n`platctl apply` puts Argo CD into the cluster, with the Secret `{secret}` by which it reads this repository, and `bootstrap/{stack}.yaml`, which is its way in here. Argo CD keeps everything from then on, except itself: its version is platctl's, and `components/argo-cd/` holds only what is set beside it.\n\nApplications come in waves, and a wave waits until the one before it is well. `clusters/{stack}/settings-gate.yaml` keeps them back until Argo CD has been told when an Application is well.\n\n\
+         ## A new version of a service\n\nA commit on the service's branch is tested, built and pushed by its pipeline, tagged with the environment and the commit. Image Updater writes the tag into `services/NAME/.argocd-source-NAME.yaml`. A service with a `rollout.yaml` gets the new version beside the old one: look at it through the Service `NAME-preview`, then `kubectl argo rollouts promote NAME -n NAME`, or `abort`. One with a `deployment.yaml` changes pod by pod.\n\nTo go back, pin the commit in the stack file (`services.NAME.pin`) and apply: what is only reverted here, Image Updater writes again.\n\n\
          ## A new service\n\nAdd it below `services:` in the stack file and run `platctl apply`: repository, pipeline, role, target group and these files come together.\n\n\
          ## Components\n\n| component | namespace | wave | |\n| --- | --- | --- | --- |\n",
         cluster = inputs.cluster,

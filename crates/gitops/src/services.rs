@@ -2,21 +2,43 @@
 
 use serde_json::{Value, json};
 
-use crate::{Inputs, Service};
+use crate::{Component, Inputs, Service};
 
 /// For how long the load balancer goes on sending to pods that leave, and a little more: the old version has to
 /// stay until nobody is sent there any more.
 const DEREGISTRATION: u16 = 330;
 
+/// What is there for services: an object of a kind that nobody knows would keep all others from coming.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Around {
+    vault: bool,
+    prometheus: bool,
+    tracing: bool,
+}
+
+impl Around {
+    pub(crate) fn new(components: &[&'static Component]) -> Self {
+        let has = |name: &str| components.iter().any(|component| component.name == name);
+        Self { vault: has("vault"), prometheus: has("prometheus"), tracing: has("opentelemetry-collector") }
+    }
+}
+
 /// The objects of a service, by the name of their file.
-pub(crate) fn objects(service: &Service, inputs: &Inputs) -> Vec<(&'static str, Vec<Value>)> {
+pub(crate) fn objects(service: &Service, inputs: &Inputs, around: Around) -> Vec<(&'static str, Vec<Value>)> {
+    let pods = template(service, around);
     let mut files = vec![
         ("namespace.yaml", vec![namespace(service), account(service)]),
-        ("rollout.yaml", vec![rollout(service, inputs)]),
+        if service.blue_green {
+            ("rollout.yaml", vec![rollout(service, inputs, &pods)])
+        } else {
+            ("deployment.yaml", vec![deployment(service, inputs, &pods)])
+        },
         ("service.yaml", network(service)),
         ("scaling.yaml", vec![scaling(service), disruptions(service)]),
-        ("monitoring.yaml", vec![monitor(service)]),
     ];
+    if around.prometheus {
+        files.push(("monitoring.yaml", vec![monitor(service)]));
+    }
     if let Some(group) = &service.target_group {
         files.push(("targets.yaml", vec![targets(service, group, inputs)]));
     }
@@ -24,8 +46,7 @@ pub(crate) fn objects(service: &Service, inputs: &Inputs) -> Vec<(&'static str, 
 }
 
 /// What lists them.
-pub(crate) fn kustomization(service: &Service, inputs: &Inputs) -> Value {
-    let files: Vec<&str> = objects(service, inputs).into_iter().map(|(name, _)| name).collect();
+pub(crate) fn kustomization(service: &Service, files: &[&str]) -> Value {
     json!({
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
@@ -47,18 +68,12 @@ fn selector(service: &Service) -> Value {
 }
 
 fn namespace(service: &Service) -> Value {
-    json!({
-        "apiVersion": "v1",
-        "kind": "Namespace",
-        "metadata": {
-            "name": service.name,
-            "labels": {
-                // A pod is ready when the load balancer thinks so too.
-                "elbv2.k8s.aws/pod-readiness-gate-inject": "enabled",
-                "pod-security.kubernetes.io/enforce": "restricted",
-            },
-        },
-    })
+    let mut labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    if service.target_group.is_some() {
+        // A pod is ready when the load balancer thinks so too.
+        labels["elbv2.k8s.aws/pod-readiness-gate-inject"] = "enabled".into();
+    }
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": service.name, "labels": labels}})
 }
 
 fn account(service: &Service) -> Value {
@@ -75,12 +90,14 @@ fn probe(service: &Service, failures: u8) -> Value {
     })
 }
 
-fn container(service: &Service) -> Value {
-    json!({
-        "name": "app",
+/// The container that is the service, beside those that are put into its pods.
+const CONTAINER: &str = "app";
+
+fn container(service: &Service, around: Around) -> Value {
+    let mut container = json!({
+        "name": CONTAINER,
         "image": service.image,
         "ports": [{"name": "http", "containerPort": service.port}],
-        "env": [{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://opentelemetry-collector.tracing:4317"}],
         "readinessProbe": probe(service, 3),
         "livenessProbe": probe(service, 6),
         "startupProbe": probe(service, 30),
@@ -93,25 +110,41 @@ fn container(service: &Service) -> Value {
         "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
         // Time for the load balancer to hear that the pod leaves.
         "lifecycle": {"preStop": {"sleep": {"seconds": 15}}},
+    });
+    if around.tracing {
+        let collector = "http://opentelemetry-collector.tracing:4317";
+        container["env"] = json!([{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": collector}]);
+    }
+    container
+}
+
+/// The secret of the service comes as lines of `KEY=VALUE`, as files of environments are written.
+fn secrets(service: &Service) -> Value {
+    let path = format!("secret/data/{}", service.name);
+    let lines = format!(
+        "{{{{- with secret \"{path}\" }}}}{{{{ range $key, $value := .Data.data }}}}{{{{ $key }}}}={{{{ $value }}}}\n{{{{ end }}}}{{{{ end -}}}}"
+    );
+    json!({
+        "vault.hashicorp.com/agent-inject": "true",
+        "vault.hashicorp.com/role": service.name,
+        "vault.hashicorp.com/agent-inject-secret-config": path,
+        "vault.hashicorp.com/agent-inject-template-config": lines,
     })
 }
 
-fn template(service: &Service) -> Value {
+fn template(service: &Service, around: Around) -> Value {
+    let mut metadata = json!({"labels": selector(service)});
+    if around.vault {
+        metadata["annotations"] = secrets(service);
+    }
     json!({
-        "metadata": {
-            "labels": selector(service),
-            "annotations": {
-                "vault.hashicorp.com/agent-inject": "true",
-                "vault.hashicorp.com/role": service.name,
-                "vault.hashicorp.com/agent-inject-secret-config": format!("secret/data/{}", service.name),
-            },
-        },
+        "metadata": metadata,
         "spec": {
             "serviceAccountName": service.name,
             "securityContext": {
                 "runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"},
             },
-            "containers": [container(service)],
+            "containers": [container(service, around)],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
             "terminationGracePeriodSeconds": 60,
             "topologySpreadConstraints": [{
@@ -124,65 +157,84 @@ fn template(service: &Service) -> Value {
     })
 }
 
-/// The number of pods is the autoscaler's, so it is not said here.
-fn rollout(service: &Service, inputs: &Inputs) -> Value {
-    let strategy = if service.blue_green {
-        json!({"blueGreen": {
-            "activeService": service.name,
-            "previewService": format!("{}-preview", service.name),
-            "autoPromotionEnabled": false,
-            "previewReplicaCount": 1,
-            "scaleDownDelaySeconds": DEREGISTRATION,
-        }})
-    } else {
-        json!({"canary": {"maxSurge": "25%", "maxUnavailable": 0}})
-    };
+fn workload(api: &str, kind: &str, service: &Service, inputs: &Inputs, pods: &Value) -> Value {
     let mut metadata = metadata(service, &service.name);
     metadata["annotations"] = json!({"platctl.dev/stack": inputs.stack});
+    // The number of pods is the autoscaler's, so it is not said here.
     json!({
-        "apiVersion": "argoproj.io/v1alpha1",
-        "kind": "Rollout",
+        "apiVersion": api,
+        "kind": kind,
         "metadata": metadata,
         "spec": {
             "revisionHistoryLimit": 5,
             "selector": {"matchLabels": selector(service)},
-            "strategy": strategy,
-            "template": template(service),
+            "template": pods,
         },
     })
 }
 
+/// A new version stands beside the old one until somebody promotes it.
+fn rollout(service: &Service, inputs: &Inputs, pods: &Value) -> Value {
+    let mut rollout = workload("argoproj.io/v1alpha1", "Rollout", service, inputs, pods);
+    rollout["spec"]["strategy"] = json!({"blueGreen": {
+        "activeService": service.name,
+        "previewService": format!("{}-preview", service.name),
+        "autoPromotionEnabled": false,
+        "previewReplicaCount": 1,
+        "scaleDownDelaySeconds": DEREGISTRATION,
+    }});
+    rollout
+}
+
+/// Pod by pod: none goes before another one is ready.
+fn deployment(service: &Service, inputs: &Inputs, pods: &Value) -> Value {
+    let mut deployment = workload("apps/v1", "Deployment", service, inputs, pods);
+    deployment["spec"]["strategy"] =
+        json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "25%", "maxUnavailable": 0}});
+    deployment
+}
+
+/// What tells the Service that answers from the one of the preview: both have the same pods for most of the time.
+fn answering(service: &Service) -> Value {
+    json!({"app.kubernetes.io/name": service.name, "app.kubernetes.io/component": "active"})
+}
+
 fn network(service: &Service) -> Vec<Value> {
-    let one = |name: &str| {
+    let one = |name: &str, component: &str| {
+        let mut metadata = metadata(service, name);
+        metadata["labels"]["app.kubernetes.io/component"] = component.into();
         json!({
             "apiVersion": "v1",
             "kind": "Service",
-            "metadata": metadata(service, name),
+            "metadata": metadata,
             "spec": {
                 "selector": selector(service),
                 "ports": [{"name": "http", "port": 80, "targetPort": "http"}],
             },
         })
     };
-    let mut services = vec![one(&service.name)];
+    let mut services = vec![one(&service.name, "active")];
     if service.blue_green {
-        services.push(one(&format!("{}-preview", service.name)));
+        services.push(one(&format!("{}-preview", service.name), "preview"));
     }
     services
 }
 
+/// By the load of the service itself: what is put into its pods would dilute it.
 fn scaling(service: &Service) -> Value {
+    let (api, kind) =
+        if service.blue_green { ("argoproj.io/v1alpha1", "Rollout") } else { ("apps/v1", "Deployment") };
     json!({
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
         "metadata": metadata(service, &service.name),
         "spec": {
-            "scaleTargetRef": {"apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout", "name": service.name},
+            "scaleTargetRef": {"apiVersion": api, "kind": kind, "name": service.name},
             "minReplicas": service.replicas.min,
             "maxReplicas": service.replicas.max,
             "metrics": [{
-                "type": "Resource",
-                "resource": {"name": "cpu", "target": {
+                "type": "ContainerResource",
+                "containerResource": {"name": "cpu", "container": CONTAINER, "target": {
                     "type": "Utilization", "averageUtilization": service.replicas.cpu,
                 }},
             }],
@@ -206,7 +258,7 @@ fn monitor(service: &Service) -> Value {
         "kind": "ServiceMonitor",
         "metadata": metadata(service, &service.name),
         "spec": {
-            "selector": {"matchLabels": selector(service)},
+            "selector": {"matchLabels": answering(service)},
             "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s"}],
         },
     })

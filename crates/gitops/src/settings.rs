@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
+use crate::components::argo_cd;
+
 /// What runs in the cluster. Every component is there unless it is `false`, as far as what it needs is there.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -21,7 +23,7 @@ pub struct Settings {
     pub keep: Vec<String>,
     /// Whether platctl puts Argo CD into the cluster and shows it the repository. It does unless this is `false`.
     pub bootstrap: Option<bool>,
-    /// Argo CD's manifest, where the one at GitHub cannot be had or is not wanted.
+    /// Argo CD's manifest, where the one at GitHub (the highly available one) cannot be had or is not wanted.
     pub manifest: Option<ManifestSource>,
     /// Argo Rollouts: blue-green deployments.
     pub argo_rollouts: Option<bool>,
@@ -150,11 +152,17 @@ pub struct AlertReceivers {
     pub slack_channel: Option<String>,
     /// A mail address.
     pub email: Option<String>,
-    /// The mail server, for `email`: `smtp.example.com:587`.
+    /// Whom mails are from; the address that they go to unless it is said.
+    pub from: Option<String>,
+    /// The mail server, which `email` needs: `smtp.example.com:587`.
     pub smtp: Option<String>,
+    /// The user that the mail server knows, where it wants one.
+    pub smtp_user: Option<String>,
+    /// A Secret of namespace `monitoring` whose key `password` is that user's.
+    pub smtp_secret: Option<String>,
     /// A Secret of namespace `monitoring` whose key `token` is a Telegram bot's.
     pub telegram_secret: Option<String>,
-    /// The chat of Telegram.
+    /// The chat of Telegram, which `telegram_secret` needs.
     pub telegram_chat: Option<i64>,
 }
 
@@ -164,8 +172,30 @@ pub struct AlertReceivers {
 pub struct Elastic {
     /// How many nodes Elasticsearch has; 3 unless it is said.
     pub nodes: Option<u8>,
+    /// For how many days logs are kept; 14 unless it is said.
+    pub retention_days: Option<u16>,
     /// The size of a node's disk, in GiB; 100 unless it is said.
     pub disk_gib: Option<u16>,
+}
+
+/// The key of a component below `gitops:`.
+pub(crate) fn key_of(component: &str) -> &'static str {
+    match component {
+        "argo-rollouts" => "argo_rollouts",
+        "image-updater" => "image_updater",
+        "load-balancer-controller" => "load_balancer_controller",
+        "cluster-autoscaler" => "cluster_autoscaler",
+        "metrics-server" => "metrics_server",
+        "external-dns" => "external_dns",
+        "cert-manager" => "cert_manager",
+        "vault" => "vault",
+        "prometheus" => "prometheus",
+        "eck-operator" | "elasticsearch" | "fluent-bit" => "elastic",
+        "opentelemetry-collector" | "jaeger" => "tracing",
+        "sonarqube" => "sonarqube",
+        "argo-cd-backup" => "argo_cd_backup",
+        _ => "",
+    }
 }
 
 impl Settings {
@@ -174,21 +204,23 @@ impl Settings {
         fn on<T>(switch: Option<&Switch<T>>) -> Option<bool> {
             switch.map(Switch::on)
         }
-        match component {
-            "argo-cd" => Some(true),
-            "argo-rollouts" => self.argo_rollouts,
-            "image-updater" => self.image_updater,
-            "load-balancer-controller" => self.load_balancer_controller,
-            "cluster-autoscaler" => self.cluster_autoscaler,
-            "metrics-server" => self.metrics_server,
-            "external-dns" => self.external_dns,
-            "cert-manager" => on(self.cert_manager.as_ref()),
+        if component == argo_cd::NAME {
+            return Some(true);
+        }
+        match key_of(component) {
+            "argo_rollouts" => self.argo_rollouts,
+            "image_updater" => self.image_updater,
+            "load_balancer_controller" => self.load_balancer_controller,
+            "cluster_autoscaler" => self.cluster_autoscaler,
+            "metrics_server" => self.metrics_server,
+            "external_dns" => self.external_dns,
+            "cert_manager" => on(self.cert_manager.as_ref()),
             "vault" => on(self.vault.as_ref()),
             "prometheus" => on(self.prometheus.as_ref()),
-            "eck-operator" | "elasticsearch" | "fluent-bit" => on(self.elastic.as_ref()),
-            "opentelemetry-collector" | "jaeger" => self.tracing,
+            "elastic" => on(self.elastic.as_ref()),
+            "tracing" => self.tracing,
             "sonarqube" => self.sonarqube,
-            "argo-cd-backup" => self.argo_cd_backup,
+            "argo_cd_backup" => self.argo_cd_backup,
             _ => None,
         }
     }

@@ -1,6 +1,8 @@
 //! What every component, object and policy has to be.
 
+mod rules;
 mod schemas;
+mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +21,7 @@ fn service(name: &str, blue_green: bool) -> Service {
         port: 8080,
         health_path: "/healthz".into(),
         replicas: Replicas { min: 3, max: 12, cpu: 70 },
+        pin: None,
         blue_green,
         image: late(&format!("services.{name}.repository.repository_uri")),
         target_group: Some(late(&format!("services.{name}.target_group.arn"))),
@@ -66,7 +69,7 @@ fn documents(settings: &Settings) -> Vec<(String, Value)> {
 fn everything() -> Settings {
     settings(
         "sonarqube: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
-         ops@example.com, smtp: 'smtp.example.com:587', telegram_secret: telegram, telegram_chat: 7}}\n",
+         ops@example.com, smtp: 'smtp.example.com:587', smtp_user: me, smtp_secret: smtp, telegram_secret: telegram, telegram_chat: 7}}\n",
     )
 }
 
@@ -128,12 +131,13 @@ fn a_component_without_what_it_needs_is_refused_when_it_is_asked_for() {
     let names = |inputs: &Inputs, text: &str| chosen(inputs, &settings(text)).map(|all| all.len());
     assert!(names(&none, "{}").unwrap() < names(&inputs(), "{}").unwrap());
     let old = Inputs { version: "1.32".into(), ..inputs() };
-    assert_eq!(chosen(&old, &settings("{}")).unwrap_err().component, "argo-cd");
+    assert_eq!(chosen(&old, &settings("{}")).unwrap_err().what, "argo-cd");
     let refused = chosen(&none, &settings("external_dns: true")).unwrap_err();
     assert_eq!(
-        (refused.component, refused.why.as_str()),
+        (refused.what.as_str(), refused.why.as_str()),
         ("external-dns", "needs a DNS zone: `edge:` with a domain")
     );
+    assert_eq!(refused.key, ["gitops", "external_dns"]);
     let all: Vec<&str> =
         chosen(&inputs(), &settings("vault: false")).unwrap().iter().map(|one| one.name).collect();
     assert!(!all.contains(&"vault") && !all.contains(&"sonarqube") && all.contains(&"external-dns"));

@@ -22,6 +22,9 @@ pub(crate) const LOAD_BALANCER_CONTROLLER: Chart =
     chart("https://aws.github.io/eks-charts", "aws-load-balancer-controller", "3.5.0");
 pub(crate) const CLUSTER_AUTOSCALER: Chart =
     chart("https://kubernetes.github.io/autoscaler", "cluster-autoscaler", "9.59.0");
+/// Its image goes by the cluster's minor version; the chart's own is of one of them.
+pub(crate) const CLUSTER_AUTOSCALER_IMAGES: [(&str, &str); 4] =
+    [("1.33", "v1.33.0"), ("1.34", "v1.34.0"), ("1.35", "v1.35.0"), ("1.36", "v1.36.1")];
 pub(crate) const METRICS_SERVER: Chart =
     chart("https://kubernetes-sigs.github.io/metrics-server", "metrics-server", "3.14.0");
 pub(crate) const EXTERNAL_DNS: Chart =
@@ -39,5 +42,6 @@ pub(crate) const JAEGER: Chart = chart("https://jaegertracing.github.io/helm-cha
 pub(crate) const SONARQUBE: Chart =
     chart("https://SonarSource.github.io/helm-chart-sonarqube", "sonarqube", "2026.4.1");
 /// For jobs of ours.
+pub(crate) const ARGO_CD_IMAGE: &str = "quay.io/argoproj/argocd:v3.5.1";
 pub(crate) const VAULT_IMAGE: &str = "hashicorp/vault:1.20.0";
 pub(crate) const AWS_CLI_IMAGE: &str = "public.ecr.aws/aws-cli/aws-cli:2.27.0";

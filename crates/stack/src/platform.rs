@@ -120,6 +120,12 @@ impl<'a> Platform<'a> {
             cluster: made.cluster.as_ref(),
             edge: made.edge.as_ref(),
             domain: self.file.edge.as_ref().map(edge::Edge::domain),
+            environments: self
+                .file
+                .delivery
+                .as_ref()
+                .map(delivery::Delivery::rarest_first)
+                .unwrap_or_default(),
         };
         made.services = services::declare(wanted, &base, &mut declare)?;
         Ok(declare.finish())
@@ -151,8 +157,18 @@ impl<'a> Platform<'a> {
             ));
         };
         let domain = self.file.edge.as_ref().map(edge::Edge::zone_domain);
+        let ground = self.ground("gitops", made)?;
+        let fits = self
+            .file
+            .cluster
+            .as_ref()
+            .map_or_else(Vec::new, |file| file.check_for(settings, ground, &declare));
+        if !fits.is_empty() {
+            return Err(fits);
+        }
         let base = gitops::Base {
-            ground: self.ground("gitops", made)?,
+            root: self.root,
+            ground,
             cluster,
             database: made.database.as_ref(),
             zone: made.edge.as_ref().map(|edge| edge.zone.clone()).zip(domain),

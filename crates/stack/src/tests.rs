@@ -7,6 +7,7 @@ mod overrides;
 mod platform;
 mod ranges;
 mod raw;
+mod repository;
 mod security;
 mod syntax;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::component::{Component, PLAIN, Workload, allow, join};
-use crate::versions::{ARGO_CD, AWS_CLI_IMAGE};
+use crate::versions::{ARGO_CD_IMAGE, AWS_CLI_IMAGE};
 use crate::{Inputs, Settings};
 
 const BACKUP: &str = "argo-cd-backup";
@@ -84,19 +84,22 @@ fn cron_job(name: &str, schedule: &str, suspend: bool, first: Value, then: Value
 }
 
 fn objects(inputs: &Inputs, _: &Settings) -> Vec<Value> {
-    let argo_cd = format!("quay.io/argoproj/argocd:{ARGO_CD}");
     let none = json!([]);
     let aws = json!([
         {"name": "AWS_REGION", "value": inputs.region},
         {"name": "BUCKET", "value": inputs.backup_bucket},
         {"name": "HOME", "value": "/tmp"},
     ]);
-    let export =
-        container("export", &argo_cd, "argocd admin export -n argocd > /backup/argo-cd.yaml", none.clone());
+    let export = container(
+        "export",
+        ARGO_CD_IMAGE,
+        "argocd admin export -n argocd > /backup/argo-cd.yaml",
+        none.clone(),
+    );
     let upload = container("upload", AWS_CLI_IMAGE, UPLOAD, aws.clone());
     let download = container("download", AWS_CLI_IMAGE, DOWNLOAD, aws);
     let import =
-        container("import", &argo_cd, "argocd admin import -n argocd - < /backup/argo-cd.yaml", none);
+        container("import", ARGO_CD_IMAGE, "argocd admin import -n argocd - < /backup/argo-cd.yaml", none);
     let mut objects = account(BACKUP, &["get", "list"]);
     objects.push(cron_job(BACKUP, "17 2 * * *", false, export, upload));
     objects.extend(account(RESTORE, &["get", "list", "create", "update", "patch"]));

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::component::{Component, PLAIN, Workload, allow, allow_if};
-use crate::versions::CLUSTER_AUTOSCALER;
+use crate::versions::{CLUSTER_AUTOSCALER, CLUSTER_AUTOSCALER_IMAGES};
 
 const ACCOUNT: &str = "cluster-autoscaler";
 
@@ -14,7 +14,9 @@ pub(crate) const COMPONENT: Component = Component {
     wave: -2,
     chart: Some(CLUSTER_AUTOSCALER),
     values: |inputs, _| {
-        json!({
+        let image = CLUSTER_AUTOSCALER_IMAGES.iter().find(|(version, _)| *version == inputs.version);
+        let mut values = json!({
+            "fullnameOverride": ACCOUNT,
             "autoDiscovery": {"clusterName": inputs.cluster},
             "awsRegion": inputs.region,
             "replicaCount": 2,
@@ -27,7 +29,11 @@ pub(crate) const COMPONENT: Component = Component {
                 "aws-use-static-instance-list": true,
             },
             "podDisruptionBudget": {"maxUnavailable": 1},
-        })
+        });
+        if let Some((_, tag)) = image {
+            values["image"] = json!({"tag": tag});
+        }
+        values
     },
     workloads: |inputs| {
         let owned = format!("autoscaling:ResourceTag/kubernetes.io/cluster/{}", inputs.cluster);
@@ -58,6 +64,6 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    health: &["Deployment kube-system/cluster-autoscaler-aws-cluster-autoscaler"],
+    health: &["Deployment kube-system/cluster-autoscaler"],
     ..PLAIN
 };

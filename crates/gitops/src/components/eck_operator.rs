@@ -9,7 +9,7 @@ pub(crate) const COMPONENT: Component = Component {
     name: "eck-operator",
     purpose: "Runs Elasticsearch and Kibana",
     namespace: "elastic-system",
-    wave: -1,
+    wave: 0,
     chart: Some(ECK),
     values: |_, _| json!({"replicaCount": 1, "managedNamespaces": ["logging"]}),
     health: &["StatefulSet elastic-system/elastic-operator"],

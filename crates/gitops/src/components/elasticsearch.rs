@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
-use crate::component::{Component, PLAIN};
+use crate::component::{Component, PLAIN, anew};
 use crate::versions::ELASTIC;
 use crate::{Inputs, Settings};
 
@@ -49,17 +49,77 @@ fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
         "metadata": {"name": "logs", "namespace": "logging"},
         "spec": {"version": ELASTIC, "count": 1, "elasticsearchRef": {"name": "logs"}},
     });
-    vec![elasticsearch, kibana]
+    vec![elasticsearch, kibana, retention(wishes.retention_days.unwrap_or(14))]
+}
+
+/// What Elasticsearch is told: a new index every day, and none that is older than so many.
+const RETAIN: &str = "\
+ask() { curl --silent --show-error --fail-with-body --cacert /elastic/ca.crt --config /tmp/user --header 'Content-Type: application/json' \"$@\"; }
+printf 'user = \"elastic:%s\"\\n' \"$ELASTIC_PASSWORD\" > /tmp/user
+until ask https://logs-es-http.logging.svc:9200/ > /dev/null; do sleep 10; done
+ask -X PUT https://logs-es-http.logging.svc:9200/_ilm/policy/kubernetes-logs -d \"$POLICY\"
+ask -X PUT https://logs-es-http.logging.svc:9200/_component_template/logs@custom -d \"$TEMPLATE\"
+";
+
+/// Logs would fill the disks otherwise, and then none is taken any more.
+fn retention(days: u16) -> Value {
+    let policy = json!({"policy": {"phases": {
+        "hot": {"actions": {"rollover": {"max_age": "1d", "max_primary_shard_size": "20gb"}}},
+        "delete": {"min_age": format!("{days}d"), "actions": {"delete": {}}},
+    }}});
+    let template = json!({"template": {"settings": {"index.lifecycle.name": "kubernetes-logs"}}});
+    json!({
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": "logs-retention", "namespace": "logging", "annotations": anew()},
+        "spec": {"backoffLimit": 20, "template": {"spec": {
+            "restartPolicy": "OnFailure",
+            "automountServiceAccountToken": false,
+            "securityContext": {
+                "runAsNonRoot": true, "runAsUser": 1000, "fsGroup": 1000,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [{
+                "name": "retention",
+                // It is on the nodes already, and has curl.
+                "image": format!("docker.elastic.co/elasticsearch/elasticsearch:{ELASTIC}"),
+                "command": ["sh", "-ceu", RETAIN],
+                "env": [
+                    {"name": "POLICY", "value": policy.to_string()},
+                    {"name": "TEMPLATE", "value": template.to_string()},
+                    {
+                        "name": "ELASTIC_PASSWORD",
+                        "valueFrom": {"secretKeyRef": {"name": "logs-es-elastic-user", "key": "elastic"}},
+                    },
+                ],
+                "securityContext": {
+                    "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true,
+                    "capabilities": {"drop": ["ALL"]},
+                },
+                "volumeMounts": [
+                    {"name": "elastic", "mountPath": "/elastic"}, {"name": "tmp", "mountPath": "/tmp"},
+                ],
+            }],
+            "volumes": [
+                {"name": "elastic", "secret": {"secretName": "logs-es-http-certs-public"}},
+                {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+            ],
+        }}},
+    })
 }
 
 pub(crate) const COMPONENT: Component = Component {
     name: "elasticsearch",
     purpose: "Keeps logs, and shows them in Kibana",
     namespace: "logging",
-    wave: 0,
+    wave: 1,
     needs: &["storage", "eck-operator"],
     objects,
     leftovers: &[VOLUMES],
-    health: &["Elasticsearch logging/logs is green", "Kibana logging/logs is green"],
+    health: &[
+        "Elasticsearch logging/logs is green",
+        "Job logging/logs-retention",
+        "Kibana logging/logs is green",
+    ],
     ..PLAIN
 };

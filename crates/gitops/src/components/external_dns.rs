@@ -11,7 +11,7 @@ pub(crate) const COMPONENT: Component = Component {
     name: "external-dns",
     purpose: "Writes DNS records for what runs in the cluster",
     namespace: "external-dns",
-    wave: -1,
+    wave: 1,
     chart: Some(EXTERNAL_DNS),
     values: |inputs, _| {
         let domain = inputs.zone.as_ref().map_or("", |zone| zone.domain.as_str());

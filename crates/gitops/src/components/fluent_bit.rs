@@ -12,7 +12,7 @@ pub(crate) const COMPONENT: Component = Component {
     name: "fluent-bit",
     purpose: "Takes the logs of all pods to Elasticsearch",
     namespace: "logging",
-    wave: 0,
+    wave: 1,
     needs: &["elasticsearch"],
     chart: Some(FLUENT_BIT),
     values: |_, _| {

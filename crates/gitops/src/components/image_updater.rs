@@ -12,12 +12,15 @@ const ACCOUNT: &str = "argocd-image-updater";
 const LOGIN: &str = "#!/bin/sh\nset -eu\nexport HOME=/tmp\naws ecr get-authorization-token --region \"$AWS_REGION\" --output text --query 'authorizationData[].authorizationToken' | base64 -d\n";
 
 fn registry(inputs: &Inputs) -> String {
-    format!("{}.dkr.ecr.{}.amazonaws.com", inputs.account, inputs.region)
+    format!("{}.dkr.{}", inputs.account, inputs.endpoint("ecr"))
 }
 
 /// A pipeline that releases an image to an environment gives it the tag `ENVIRONMENT-COMMIT`.
 fn application(service: &Service, inputs: &Inputs) -> Value {
-    let tags = format!("regexp:^{}-[0-9a-f]{{7,40}}$", inputs.environment);
+    // A commit that is pinned is the newest of those that count.
+    let commit =
+        service.pin.as_ref().map_or_else(|| "[0-9a-f]{7,40}".to_owned(), |pin| format!("{pin}[0-9a-f]*"));
+    let tags = format!("regexp:^{}-{commit}$", inputs.environment);
     json!({
         "namePattern": service.name,
         "images": [{
@@ -33,10 +36,11 @@ pub(crate) const COMPONENT: Component = Component {
     name: "image-updater",
     purpose: "Writes the newest image of each service into this repository",
     namespace: "argocd",
-    wave: 0,
+    wave: 1,
     chart: Some(IMAGE_UPDATER),
     values: |inputs, _| {
         json!({
+            "fullnameOverride": ACCOUNT,
             "serviceAccount": {"create": true, "name": ACCOUNT},
             "extraEnv": [{"name": "AWS_REGION", "value": inputs.region}],
             "authScripts": {"enabled": true, "scripts": {"ecr-login.sh": LOGIN}},
@@ -91,6 +95,6 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    health: &["Deployment argocd/image-updater-argocd-image-updater"],
+    health: &["Deployment argocd/argocd-image-updater-controller"],
     ..PLAIN
 };

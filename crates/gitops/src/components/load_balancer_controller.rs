@@ -16,6 +16,7 @@ pub(crate) const COMPONENT: Component = Component {
     chart: Some(LOAD_BALANCER_CONTROLLER),
     values: |inputs, _| {
         json!({
+            "fullnameOverride": ACCOUNT,
             "clusterName": inputs.cluster,
             "region": inputs.region,
             "vpcId": inputs.vpc_id,
@@ -27,8 +28,6 @@ pub(crate) const COMPONENT: Component = Component {
             "enableBackendSecurityGroup": false,
             "enableServiceMutatorWebhook": false,
             "createIngressClassResource": false,
-            // A new webhook certificate with every sync would never be in sync.
-            "keepTLSSecret": true,
         })
     },
     workloads: |inputs| {
@@ -66,6 +65,20 @@ pub(crate) const COMPONENT: Component = Component {
                 ),
             ],
         }]
+    },
+    // The chart makes a new certificate for its webhooks whenever it is rendered; the first one stays.
+    ignored: || {
+        let webhooks = |kind: &str| {
+            json!({
+                "group": "admissionregistration.k8s.io", "kind": kind,
+                "jqPathExpressions": [".webhooks[]?.clientConfig.caBundle"],
+            })
+        };
+        vec![
+            webhooks("MutatingWebhookConfiguration"),
+            webhooks("ValidatingWebhookConfiguration"),
+            json!({"kind": "Secret", "name": "aws-load-balancer-tls", "jsonPointers": ["/data"]}),
+        ]
     },
     finalizers: &["elbv2.k8s.aws/resources"],
     health: &["Deployment kube-system/aws-load-balancer-controller"],

@@ -1,6 +1,6 @@
 //! All components. Adding one is its file and one line here.
 
-mod argo_cd;
+pub(crate) mod argo_cd;
 mod argo_cd_backup;
 mod argo_rollouts;
 mod cert_manager;

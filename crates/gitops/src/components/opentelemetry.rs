@@ -9,7 +9,7 @@ pub(crate) const COMPONENT: Component = Component {
     name: "opentelemetry-collector",
     purpose: "Takes the traces of services (OTLP at opentelemetry-collector.tracing:4317)",
     namespace: "tracing",
-    wave: 0,
+    wave: 1,
     needs: &["jaeger"],
     chart: Some(OPENTELEMETRY),
     values: |_, _| {

@@ -26,9 +26,14 @@ fn receivers(alerts: &AlertReceivers) -> Vec<Value> {
     }
     if let Some(email) = &alerts.email {
         // A sender is required; the receiver's own address is one that its mail server knows.
-        let mut mail = json!({"to": email, "from": email, "sendResolved": true});
+        let from = alerts.from.as_ref().unwrap_or(email);
+        let mut mail = json!({"to": email, "from": from, "sendResolved": true});
         if let Some(smtp) = &alerts.smtp {
             mail["smarthost"] = smtp.clone().into();
+        }
+        if let (Some(user), Some(secret)) = (&alerts.smtp_user, &alerts.smtp_secret) {
+            mail["authUsername"] = user.clone().into();
+            mail["authPassword"] = json!({"name": secret, "key": "password"});
         }
         receiver["emailConfigs"] = json!([mail]);
     }
@@ -71,6 +76,8 @@ fn values(_: &Inputs, settings: &Settings) -> Value {
             "alertmanagerConfigMatcherStrategy": {"type": "None"},
         }},
         "grafana": {
+            // None: the chart makes one up.
+            "adminPassword": "",
             "defaultDashboardsTimezone": "utc",
             "persistence": {"enabled": true, "storageClassName": STORAGE, "size": "10Gi"},
         },
@@ -109,6 +116,16 @@ pub(crate) const COMPONENT: Component = Component {
                 "receivers": receivers,
             },
         })]
+    },
+    // The chart makes up a new password whenever it is rendered; the first one stays, and with it the pods.
+    ignored: || {
+        vec![
+            json!({"kind": "Secret", "name": "prometheus-grafana", "jsonPointers": ["/data/admin-password"]}),
+            json!({
+                "group": "apps", "kind": "Deployment", "name": "prometheus-grafana",
+                "jqPathExpressions": [".spec.template.metadata.annotations[\"checksum/secret\"]"],
+            }),
+        ]
     },
     leftovers: &[VOLUMES],
     health: &[

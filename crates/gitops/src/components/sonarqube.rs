@@ -31,7 +31,7 @@ pub(crate) const COMPONENT: Component = Component {
     name: "sonarqube",
     purpose: "Looks for defects in the code of services",
     namespace: "sonarqube",
-    wave: 0,
+    wave: 1,
     needs: &["storage"],
     chart: Some(SONARQUBE),
     values,

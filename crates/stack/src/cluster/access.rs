@@ -2,14 +2,20 @@
 
 use platctl_aws::eks::access_entry::AccessEntry;
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
-use platctl_engine::Handle;
+use platctl_engine::{Address, Handle};
 use serde_json::json;
 
 use super::Cluster;
 use crate::declare::{Checked, Declare};
 
 impl Cluster {
-    pub(super) fn access(&self, cluster: &Handle<EksCluster>, declare: &mut Declare<'_>) -> Checked<()> {
+    /// Answers what lets people in.
+    pub(super) fn access(
+        &self,
+        cluster: &Handle<EksCluster>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Vec<Address>> {
+        let mut made = Vec::new();
         let admins = self.admins.iter().map(|person| (person, "AmazonEKSClusterAdminPolicy"));
         let viewers = self.viewers.iter().map(|person| (person, "AmazonEKSViewPolicy"));
         for (person, policy) in admins.chain(viewers) {
@@ -23,7 +29,7 @@ impl Cluster {
                 .collect();
             let partition = &declare.context().partition;
             let policy = format!("arn:{partition}:eks::aws:cluster-access-policy/{policy}");
-            declare.make::<AccessEntry>(
+            let entry: Handle<AccessEntry> = declare.make(
                 &format!("access.{name}"),
                 json!({
                     "cluster_name": cluster.json(cluster::out::NAME),
@@ -31,7 +37,8 @@ impl Cluster {
                     "access_policies": [{"policy_arn": policy}],
                 }),
             )?;
+            made.push(entry.address().clone());
         }
-        Ok(())
+        Ok(made)
     }
 }

@@ -125,7 +125,7 @@ impl Cluster {
             "cluster_name": cluster.json(cluster::out::NAME),
             "addon_name": name,
             "addon_version": tuned.version,
-            "configuration_values": tuned.configuration,
+            "configuration_values": configuration(name, tuned.configuration, declare),
         });
         let after: Vec<&Address> = after.iter().collect();
         declare.make_after(&format!("addon.{name}"), spec, &after).map(Some)
@@ -141,6 +141,38 @@ impl Cluster {
             }
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+}
+
+/// What an add-on is told: what the stack file says, over what platctl needs.
+fn configuration(
+    name: &str,
+    wished: Option<BTreeMap<String, Value>>,
+    declare: &Declare<'_>,
+) -> Option<Value> {
+    let wished = wished.map(|settings| settings.into_iter().collect::<Value>());
+    if name != EBS {
+        return wished;
+    }
+    // Volumes outlive their cluster when nobody deletes their claims: by these they are found.
+    let cluster = declare.name("cluster");
+    let mut settings = json!({"controller": {
+        "k8sTagClusterId": cluster, "extraVolumeTags": {"platctl:cluster": cluster},
+    }});
+    if let Some(wished) = wished {
+        merge(&mut settings, wished);
+    }
+    Some(settings)
+}
+
+fn merge(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more,
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod addons;
 mod check;
 mod nodes;
+mod room;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,8 @@ use crate::common::{
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::names::TagMap;
+
+use room::fewest;
 
 /// What `cluster:` says.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
@@ -69,7 +72,7 @@ pub(crate) enum Endpoint {
 pub(crate) struct NodeGroup {
     /// The types of its instances; m6i.large unless it is said.
     instance_types: Option<Vec<At<String>>>,
-    /// The fewest nodes; as many as there are zones unless it is said.
+    /// The fewest nodes; one for each zone, and at least 3, unless it is said.
     min: Option<u16>,
     /// The most nodes; three times the fewest unless it is said.
     max: Option<u16>,
@@ -116,7 +119,7 @@ pub(crate) struct Parts {
     pub(crate) oidc: Handle<OidcProvider>,
     /// Whether its API server can be reached from within the VPC only.
     pub(crate) private: bool,
-    /// What has to be there before pods can run.
+    /// What has to be there before pods can run, and before anybody can bring them.
     pub(crate) ready: Vec<Address>,
 }
 
@@ -168,11 +171,12 @@ impl Cluster {
                 "client_id_list": ["sts.amazonaws.com"],
             }),
         )?;
-        self.access(&cluster, declare)?;
+        let access = self.access(&cluster, declare)?;
         let before = self.early_addons(&cluster, declare)?;
         let groups = self.node_groups(ground, &cluster, &nodes, &key, &before, declare)?;
         let mut ready = self.late_addons(&cluster, &groups, declare)?;
         ready.extend(groups.iter().map(|group| group.address().clone()));
+        ready.extend(access);
         self.fargate(ground, &cluster, declare)?;
         let private = self.endpoint.value == Endpoint::Private;
         Ok(Parts { cluster, name, version: self.version().to_owned(), nodes, oidc, private, ready })

@@ -12,7 +12,7 @@ use platctl_aws::kms::key::Key;
 use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
-use super::{Capacity, Cluster, NodeGroup, node_groups_of};
+use super::{Capacity, Cluster, NodeGroup, fewest, node_groups_of};
 use crate::common::{Ground, attach, ids, plain_trust, role, trust};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -104,8 +104,7 @@ impl Cluster {
     }
 
     pub(super) fn sizes(&self, group: &NodeGroup, ground: &Ground) -> (u16, u16) {
-        let zones = u16::try_from(ground.zones.len()).unwrap_or(3);
-        let min = group.min.unwrap_or(zones);
+        let min = group.min.unwrap_or_else(|| fewest(ground));
         (min, group.max.unwrap_or_else(|| min.saturating_mul(3).max(1)))
     }
 

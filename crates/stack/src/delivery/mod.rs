@@ -134,6 +134,14 @@ impl Delivery {
         self.environments().into_iter().map(|(name, _)| name).collect()
     }
 
+    /// The environments, those that get new images most rarely first: behind an approval, then by the usual order.
+    pub(crate) fn rarest_first(&self) -> Vec<String> {
+        let mut all = self.environments();
+        let usual = |name: &str| ["prod", "staging"].iter().position(|known| *known == name).unwrap_or(2);
+        all.sort_by_key(|(name, gate)| (*gate == Gate::Auto, usual(name), name.clone()));
+        all.into_iter().map(|(name, _)| name).collect()
+    }
+
     /// Whether the code is in CodeCommit.
     pub(crate) const fn in_codecommit(&self) -> bool {
         !matches!(self.source, Source::Elsewhere(_))

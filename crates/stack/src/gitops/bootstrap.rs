@@ -31,6 +31,8 @@ pub(super) struct Wish<'a> {
     pub(super) files: Handle<Files>,
     /// What has to be there before.
     pub(super) after: Vec<Address>,
+    /// What gives pods their roles. A pod gets its role when it is made, so this comes before the first one is.
+    pub(super) identities: Vec<Address>,
 }
 
 /// A user for Git alone: Argo CD cannot take on a role for it.
@@ -96,6 +98,7 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
     )?;
     let mut after = after;
     after.extend([argo.address(), wish.files.address()]);
+    after.extend(&wish.identities);
     declare.make_after::<Objects>(
         "root",
         json!({

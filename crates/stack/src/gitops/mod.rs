@@ -21,10 +21,14 @@ use serde_json::{Map, Value, json};
 
 use crate::common::{Ground, key, logs_use_key};
 use crate::declare::{Checked, Declare};
+use crate::error::Fault;
+use crate::tree::Node;
 use crate::{cluster, database, services};
 
 /// What the block is made from.
 pub(crate) struct Base<'a> {
+    /// The stack file, for the places of what cannot be.
+    pub(crate) root: &'a Node,
     pub(crate) ground: &'a Ground,
     pub(crate) cluster: &'a cluster::Parts,
     pub(crate) database: Option<&'a database::Parts>,
@@ -50,18 +54,24 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
     let keeps = keeps(declare)?;
     let environment = environment(settings, base, declare)?;
     let inputs = inputs(settings, base, &keeps, environment, declare);
-    let unfit = |unfit: platctl_gitops::Unfit| declare.fault(format!("`{}` {}", unfit.component, unfit.why));
-    let chosen = platctl_gitops::chosen(&inputs, settings).map_err(unfit)?;
+    let chosen = platctl_gitops::chosen(&inputs, settings);
+    let chosen = chosen.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    let wrong = platctl_gitops::check(&inputs, settings);
+    if !wrong.is_empty() {
+        return Err(wrong.iter().map(|one| unfit(one, base.root, declare)).collect());
+    }
     let theirs = |name: &str| chosen.iter().any(|one| one.namespace == name || one.name == name);
     if let Some(service) = inputs.services.iter().find(|service| theirs(&service.name)) {
         let message =
             format!("the service `{0}` would be in the way of the platform's own `{0}`", service.name);
         return Err(declare.fault(message));
     }
-    let files = platctl_gitops::files(&inputs, settings).map_err(unfit)?;
+    let files = platctl_gitops::files(&inputs, settings);
+    let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    let mut identities = Vec::new();
     for component in chosen {
         for workload in (component.workloads)(&inputs) {
-            workloads::declare(&workload, base.cluster, declare)?;
+            identities.push(workloads::declare(&workload, base.cluster, declare)?);
         }
     }
     let files: Map<String, Value> = files.into_iter().map(|(path, file)| (path, content(file))).collect();
@@ -83,9 +93,21 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
         after.extend(runner::declare(base, &keeps.key, &credential.secret, declare)?);
     }
     bootstrap::declare(
-        &bootstrap::Wish { settings, inputs: &inputs, base, credential, files, after },
+        &bootstrap::Wish { settings, inputs: &inputs, base, credential, files, after, identities },
         declare,
     )
+}
+
+/// What cannot be, at the key that asks for it, or at the nearest one above it that is there.
+fn unfit(unfit: &platctl_gitops::Unfit, root: &Node, declare: &Declare<'_>) -> Fault {
+    let (mut node, mut place, mut found) = (root, declare.place(), 0);
+    for part in &unfit.key {
+        let Some((key, below)) = node.get(part) else { break };
+        (node, place, found) = (below, key.span, found + 1);
+    }
+    let label = if found > 1 { "asked for here" } else { "in this block" };
+    let fault = Fault::new(format!("`{}` {}", unfit.what, unfit.why)).at(place, label);
+    fault.maybe_help(unfit.help.clone())
 }
 
 fn content(file: File) -> Value {
@@ -200,6 +222,7 @@ fn service(service: &services::Parts) -> Option<platctl_gitops::Service> {
         port: service.port,
         health_path: service.health_path.clone(),
         replicas: service.replicas,
+        pin: service.pin.clone(),
         blue_green: service.blue_green,
         image: service.repository.json(images::out::REPOSITORY_URI),
         target_group: service.target_group.as_ref().map(|group| group.json(target_group::out::ARN)),

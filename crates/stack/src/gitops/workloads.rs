@@ -2,6 +2,7 @@
 
 use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
 use platctl_aws::iam::role;
+use platctl_engine::{Address, Handle};
 use platctl_gitops::Workload;
 use serde_json::{Value, json};
 
@@ -20,17 +21,18 @@ fn trust(declare: &Declare<'_>) -> Value {
     })])
 }
 
+/// Answers what has to be there before its pods are made.
 pub(super) fn declare(
     workload: &Workload,
     cluster: &cluster::Parts,
     declare: &mut Declare<'_>,
-) -> Checked<()> {
+) -> Checked<Address> {
     let name = workload.service_account;
     let description = format!("Service account {name} of namespace {}", workload.namespace);
     let trust = trust(declare);
     let role = make_role(&format!("{name}.role"), &format!("pod-{name}"), &description, trust, declare)?;
-    permit(&format!("{name}.permissions"), &role, workload.statements.clone(), declare)?;
-    declare.make::<PodIdentityAssociation>(
+    let policy = permit(&format!("{name}.permissions"), &role, workload.statements.clone(), declare)?;
+    let identity: Handle<PodIdentityAssociation> = declare.make_after(
         &format!("{name}.identity"),
         json!({
             "cluster_name": cluster_name(cluster),
@@ -38,6 +40,7 @@ pub(super) fn declare(
             "service_account": name,
             "role_arn": role.json(role::out::ARN),
         }),
+        &[policy.address()],
     )?;
-    Ok(())
+    Ok(identity.address().clone())
 }

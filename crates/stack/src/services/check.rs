@@ -4,6 +4,10 @@ use super::Services;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
+fn is_commit(text: &str) -> bool {
+    (7..=40).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
     let mut faults = Vec::new();
     // Names of target groups have 32 characters, the stack's name among them.
@@ -23,6 +27,10 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
             faults.push(
                 Fault::new(format!("{} is no path", quoted(&path.value))).at(path.span, "such as /api/*"),
             );
+        }
+        if let Some(pin) = service.value.pin.as_ref().filter(|pin| !is_commit(&pin.value)) {
+            let fault = Fault::new(format!("{} is no commit", quoted(&pin.value)));
+            faults.push(fault.at(pin.span, "7 to 40 of 0-9 and a-f, in quotes"));
         }
         for wanted in &service.value.permissions {
             let all = |list: &[String]| list.iter().any(|item| item == "*");

@@ -2,6 +2,7 @@
 //! target group behind the shared load balancer, a role, and its pipelines.
 
 mod check;
+mod images;
 mod route;
 
 use std::collections::BTreeMap;
@@ -51,9 +52,13 @@ pub(crate) struct Service {
     /// What its role may do, beyond nothing: IAM actions on resources.
     #[serde(default)]
     permissions: Vec<At<Permission>>,
-    /// How many images are kept; 30 unless it is said.
+    /// How many images are kept for each environment, and of those that none has got; 30 unless it is said.
     #[serde(default)]
     images: Option<u16>,
+    /// The commit whose image runs, whatever is newer: the way back to an older version. The newest one that was
+    /// released unless it is said.
+    #[serde(default)]
+    pin: Option<At<String>>,
 }
 
 /// How many pods a service has.
@@ -117,6 +122,7 @@ pub(crate) struct Parts {
     pub(crate) health_path: String,
     pub(crate) replicas: platctl_gitops::Replicas,
     pub(crate) blue_green: bool,
+    pub(crate) pin: Option<String>,
 }
 
 /// What all services stand on.
@@ -125,6 +131,8 @@ pub(crate) struct Base<'a> {
     pub(crate) cluster: Option<&'a cluster::Parts>,
     pub(crate) edge: Option<&'a edge::Parts>,
     pub(crate) domain: Option<&'a str>,
+    /// The environments, those that get new images most rarely first.
+    pub(crate) environments: Vec<String>,
 }
 
 /// Declares the AWS side of all services.
@@ -141,7 +149,7 @@ pub(crate) fn declare(
     let mut ports: BTreeMap<u16, ()> = BTreeMap::new();
     let mut made = Vec::new();
     for (name, At { value: service, .. }) in services {
-        let repository = service.repository(name, &key, declare)?;
+        let repository = service.repository(name, &key, &base.environments, declare)?;
         let target_group = match (base.ground, base.edge) {
             (Some(ground), Some(edge)) => Some(service.route(name, ground, edge, base.domain, declare)?),
             _ => None,
@@ -162,6 +170,7 @@ pub(crate) fn declare(
             health_path: service.health_path().to_owned(),
             replicas: service.replicas.clone().into(),
             blue_green: service.rollout == Rollout::BlueGreen,
+            pin: service.pin.as_ref().map(|pin| pin.value.clone()),
         });
     }
     Ok(made)
@@ -197,6 +206,7 @@ impl Service {
         &self,
         name: &str,
         key: &Handle<Key>,
+        environments: &[String],
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<Repository>> {
         let repository: Handle<Repository> = declare.make(
@@ -207,23 +217,11 @@ impl Service {
                 "force_delete": !declare.protects(),
             }),
         )?;
-        let rule = |priority: u8, description: String, selection: Value| {
-            json!({
-                "rulePriority": priority, "description": description, "selection": selection,
-                "action": {"type": "expire"},
-            })
-        };
-        let keep = self.images.unwrap_or(30);
-        let untagged = json!({"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 7});
-        let old = json!({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": keep});
         declare.make::<LifecyclePolicy>(
             &format!("{name}.lifecycle"),
             json!({
                 "repository_name": repository.json(repository::out::REPOSITORY_NAME),
-                "policy": {"rules": [
-                    rule(1, "What lost its tag goes after a week".into(), untagged),
-                    rule(2, format!("The last {keep} images stay"), old),
-                ]},
+                "policy": {"rules": images::rules(self.images.unwrap_or(30), environments)},
             }),
         )?;
         Ok(repository)

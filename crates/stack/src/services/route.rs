@@ -36,8 +36,10 @@ impl Service {
                 "port": self.port,
                 "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
                 "health_check_path": health,
-                "health_check_interval_seconds": 15,
-                "health_check_timeout_seconds": 5,
+                // As often as can be: until its second answer, a pod that comes gets nothing, and at a switch of
+                // blue and green all of them come at once.
+                "health_check_interval_seconds": 5,
+                "health_check_timeout_seconds": 4,
                 "healthy_threshold_count": 2,
                 "unhealthy_threshold_count": 3,
                 "matcher": "200-299",

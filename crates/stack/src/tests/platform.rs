@@ -61,6 +61,7 @@ fn services_and_delivery() {
         "bad_gate",
         of("services: {one: {port: 80}}\ndelivery: {environments: {prod: aproval}}")
     );
+    insta::assert_snapshot!("pinned_to_no_commit", of("services: {one: {port: 80, pin: newest}}"));
     insta::assert_snapshot!("bad_address", of("alerts: {email: ops}"));
 }
 
@@ -70,6 +71,31 @@ fn gitops() {
     insta::assert_snapshot!("gitops_without_repository", of("cluster: {}\ngitops: {}"));
     let whole = "cluster: {}\nservices: {one: {port: 80}}\ndelivery: {}\n";
     insta::assert_snapshot!("gitops_of_no_environment", of(&format!("{whole}gitops: {{environment: qa}}")));
+    let of_cluster = |cluster: &str, gitops: &str| {
+        of(&format!(
+            "cluster: {cluster}\nservices: {{one: {{port: 80}}}}\ndelivery: {{}}\nedge: {{domain: example.com}}\ngitops: {gitops}"
+        ))
+    };
+    insta::assert_snapshot!(
+        "gitops_without_room",
+        of_cluster("{node_groups: {general: {min: 2}, gpu: {min: 3, taints: [gpu=a:NoSchedule]}}}", "{}")
+    );
+    insta::assert_snapshot!(
+        "gitops_that_nobody_can_reach",
+        of_cluster("{endpoint: both, public_cidrs: [203.0.113.0/24]}", "{}")
+    );
+    insta::assert_snapshot!(
+        "gitops_with_vaults_that_cannot_decide",
+        of_cluster("{}", "{vault: {replicas: 4}, elastic: {nodes: 0}}")
+    );
+    insta::assert_snapshot!(
+        "gitops_with_half_a_receiver",
+        of_cluster("{}", "{prometheus: {alerts: {email: ops@example.com, telegram_chat: 7}}}")
+    );
+    insta::assert_snapshot!(
+        "gitops_without_what_a_service_needs",
+        of_cluster("{}", "{argo_rollouts: false, load_balancer_controller: false}")
+    );
     let taken = "cluster: {}\nservices: {vault: {port: 80}}\ndelivery: {}\ngitops: {}";
     insta::assert_snapshot!("gitops_beside_a_service_of_its_name", of(taken));
     insta::assert_snapshot!("gitops_without_zone", of(&format!("{whole}gitops: {{external_dns: true}}")));

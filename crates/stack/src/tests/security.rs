@@ -78,6 +78,123 @@ fn no_policy_allows_everything() {
     assert!(seen > 100, "only {seen} statements were found: the walk misses them");
 }
 
+/// What AWS lets nobody restrict to a resource, or what is bound to one by a condition: the action, and why it may be
+/// allowed on `*`. Reading is not in here.
+const ON_EVERYTHING: [(&str, &str); 5] = [
+    ("ecr:GetAuthorizationToken", "a token is for a registry, and there is one for each account"),
+    ("ec2:CreateNetworkInterface", "AWS's own words for builds in a VPC; the permission below binds it"),
+    ("ec2:DeleteNetworkInterface", "the same: the interface has no name before it is there"),
+    ("autoscaling:SetDesiredCapacity", "groups have names that EKS makes up: bound by the cluster's tag"),
+    ("autoscaling:TerminateInstanceInAutoScalingGroup", "the same"),
+];
+
+/// The actions of a statement as AWS compares them: without regard to their case.
+fn actions(statement: &Value) -> Vec<String> {
+    texts(&statement["Action"]).into_iter().map(|action| action.to_ascii_lowercase()).collect()
+}
+
+/// Whether a list of actions names this one.
+fn names(list: &[String], action: &str) -> bool {
+    list.iter().any(|one| one.trim_end_matches('*') == action.to_ascii_lowercase())
+}
+
+/// A key's own policy speaks of the key as `*`.
+fn writes_everywhere(node: &Node, statement: &Value) -> Vec<String> {
+    let anything = texts(&statement["Resource"]).iter().any(|resource| resource == "*");
+    if statement["Effect"] != "Allow" || !anything || node.kind == "kms.Key" {
+        return Vec::new();
+    }
+    let reads = |action: &str| {
+        let verb = action.split_once(':').map_or("", |(_, verb)| verb);
+        ["describe", "list", "get", "batchget"].iter().any(|reading| verb.starts_with(reading))
+    };
+    let tied = statement.get("Condition").is_some();
+    let known = |action: &str| {
+        let needs_condition = action.starts_with("autoscaling:");
+        let listed = ON_EVERYTHING.iter().any(|(known, _)| known.eq_ignore_ascii_case(action));
+        listed && (tied || !needs_condition)
+    };
+    actions(statement).into_iter().filter(|action| !known(action) && !reads(action)).collect()
+}
+
+#[test]
+fn nothing_is_written_anywhere_but_where_it_is_meant_to_be() {
+    let mut used = std::collections::BTreeSet::new();
+    for (stack, node) in all(&[]) {
+        for statement in statements(&node.spec) {
+            let wrong = writes_everywhere(&node, &statement);
+            assert!(wrong.is_empty(), "{stack} {}: {} on *: {statement}", node.address, wrong.join(", "));
+            used.extend(actions(&statement));
+        }
+    }
+    // What nobody is allowed any more needs no reason.
+    for (action, _) in ON_EVERYTHING {
+        assert!(used.contains(&action.to_ascii_lowercase()), "{action} is not used");
+    }
+    let loose =
+        serde_json::json!({"Effect": "Allow", "Action": ["s3:PutObject", "s3:GetObject"], "Resource": "*"});
+    let (_, node) = all(&[]).into_iter().find(|(_, node)| node.kind == "iam.RolePolicy").unwrap();
+    assert_eq!(writes_everywhere(&node, &loose), ["s3:putobject"]);
+}
+
+/// The addresses that a value refers to.
+fn references(value: &Value) -> Vec<String> {
+    match value {
+        Value::Object(map) => match map.get("$ref").and_then(Value::as_str) {
+            Some(reference) => {
+                reference.rsplit_once('.').map(|(address, _)| address.to_owned()).into_iter().collect()
+            }
+            None => map.values().flat_map(references).collect(),
+        },
+        Value::Array(items) => items.iter().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// What is kept under a key of the stack's own, and that key.
+fn encrypted(nodes: &[Node]) -> std::collections::BTreeMap<String, String> {
+    let key = |node: &Node| {
+        let field = match node.kind.as_str() {
+            "s3.Bucket" => &node.spec["encryption"]["kms_master_key_id"],
+            "secretsmanager.Secret" => &node.spec["kms_key_id"],
+            _ => return None,
+        };
+        Some((node.address.to_string(), references(field).pop()?))
+    };
+    nodes.iter().filter_map(key).collect()
+}
+
+/// Secrets Manager and S3 use the key in the name of whoever asks them.
+#[test]
+fn whoever_reads_or_writes_what_is_encrypted_may_use_the_key() {
+    let mut seen = 0;
+    for (stack, text) in STACKS {
+        let nodes = nodes(&load(text, &[]).unwrap()).unwrap();
+        let encrypted = encrypted(&nodes);
+        for node in nodes.iter().filter(|node| node.kind == "iam.RolePolicy") {
+            let statements = statements(&node.spec["policy_document"]);
+            let may = |key: &str, action: &str| {
+                let names_key = |one: &&Value| references(&one["Resource"]).iter().any(|to| to == key);
+                statements.iter().filter(names_key).any(|one| names(&actions(one), action))
+            };
+            for statement in &statements {
+                let actions = actions(statement);
+                let does = |what: [&str; 2]| what.iter().any(|action| names(&actions, action));
+                let writes = does(["s3:PutObject", "secretsmanager:PutSecretValue"]);
+                let reads = does(["s3:GetObject", "secretsmanager:GetSecretValue"]);
+                for thing in references(&statement["Resource"]) {
+                    let Some(key) = encrypted.get(&thing) else { continue };
+                    let say = format!("{stack} {}: {thing} is under {key}", node.address);
+                    seen += usize::from(writes || reads);
+                    assert!(!(writes || reads) || may(key, "kms:Decrypt"), "{say}");
+                    assert!(!writes || may(key, "kms:GenerateDataKey"), "{say}");
+                }
+            }
+        }
+    }
+    assert!(seen > 8, "only {seen} were found: the walk misses them");
+}
+
 #[test]
 fn every_role_says_who_may_take_it_on() {
     for (stack, node) in all(&[]).into_iter().filter(|(_, node)| node.kind == "iam.Role") {

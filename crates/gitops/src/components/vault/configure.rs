@@ -1,0 +1,39 @@
+//! What services need of Vault: a policy, a role and a place for their secrets, for each of them.
+
+use serde_json::{Value, json};
+
+use super::{CONFIGURER, CONFIGURER_ROLE, account, job, vault_container};
+use crate::Inputs;
+
+/// Of whichever server leads.
+const ADDRESS: &str = "http://vault-active.vault.svc:8200";
+
+/// It logs in with its own service account, so nobody's token is kept anywhere. What is there already, it leaves: a
+/// secret is only begun.
+fn script() -> String {
+    format!(
+        "\
+until VAULT_TOKEN=$(vault write -field=token auth/kubernetes/login role={CONFIGURER_ROLE} jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token); do sleep 10; done
+export VAULT_TOKEN
+for NAME in $SERVICES; do
+  printf 'path \"secret/data/%s\" {{ capabilities = [\"read\"] }}\\npath \"secret/data/%s/*\" {{ capabilities = [\"read\"] }}\\n' \"$NAME\" \"$NAME\" | vault policy write \"service-$NAME\" -
+  vault write \"auth/kubernetes/role/$NAME\" bound_service_account_names=\"$NAME\" bound_service_account_namespaces=\"$NAME\" token_policies=\"service-$NAME\" token_ttl=1h
+  vault read \"secret/metadata/$NAME\" > /dev/null 2>&1 || echo '{{\"data\":{{}},\"options\":{{\"cas\":0}}}}' | vault write \"secret/data/$NAME\" - > /dev/null
+done
+"
+    )
+}
+
+pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
+    if inputs.services.is_empty() {
+        return Vec::new();
+    }
+    let names: Vec<&str> = inputs.services.iter().map(|service| service.name.as_str()).collect();
+    let env = json!([{"name": "SERVICES", "value": names.join(" ")}]);
+    let mut container = vault_container("configure", ADDRESS, &script(), env);
+    container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/tmp"}]);
+    let mut job = job(CONFIGURER, container);
+    job["spec"]["template"]["spec"]["volumes"] =
+        json!([{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}]);
+    vec![account(CONFIGURER), job]
+}

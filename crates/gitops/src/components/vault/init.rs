@@ -1,0 +1,107 @@
+//! Initialises Vault once, and lets the job that configures it in.
+
+use serde_json::{Value, json};
+
+use super::{CONFIGURER, CONFIGURER_ROLE, INITIALISER, account, job, vault_container};
+use crate::Inputs;
+use crate::versions::AWS_CLI_IMAGE;
+
+/// Of the first server: the only one that can be asked before there is a leader.
+const ADDRESS: &str = "http://vault-0.vault-internal.vault.svc:8200";
+
+/// Whether Vault is new.
+const LOOK: &str = "\
+until vault status -format=json > /tmp/status.json || [ $? -eq 2 ]; do sleep 5; done
+if grep -q '\"initialized\": true' /tmp/status.json; then exit 0; fi
+touch /keys/new
+";
+
+/// Whether the secret can be written: there is no second try once Vault has answered. The version stands aside, so
+/// that what the secret holds stays current.
+const MAY_WRITE: &str = "\
+[ -e /keys/new ] || exit 0
+aws secretsmanager put-secret-value --secret-id \"$SECRET\" --secret-string '{}' --version-stages PLATCTL_PROBE > /dev/null
+";
+
+/// What comes out of it goes into memory, without a word to the log.
+const INITIALISE: &str = "\
+[ -e /keys/new ] && [ ! -s /keys/init.json ] || exit 0
+vault operator init -format=json -recovery-shares=5 -recovery-threshold=3 > /keys/answer.json
+mv /keys/answer.json /keys/init.json
+";
+
+const HAND_OVER: &str = "\
+[ -s /keys/init.json ] && [ ! -e /keys/handed-over ] || exit 0
+until aws secretsmanager put-secret-value --secret-id \"$SECRET\" --secret-string file:///keys/init.json > /dev/null; do sleep 5; done
+touch /keys/handed-over
+";
+
+/// What the job that configures Vault may do: see to the services' policies and roles, and begin their secrets.
+const POLICY: &str = "\
+path \"sys/policies/acl/service-*\" { capabilities = [\"create\", \"update\"] }
+path \"auth/kubernetes/role/*\" { capabilities = [\"create\", \"update\"] }
+path \"secret/data/*\" { capabilities = [\"create\"] }
+path \"secret/metadata/*\" { capabilities = [\"read\"] }
+";
+
+/// With the first token, which is still in memory: service accounts can log in, and secrets have a place. It may run
+/// any number of times; once somebody can log in, it has nothing left to do.
+fn set_up() -> String {
+    format!(
+        "\
+login() {{ vault write -field=token auth/kubernetes/login role={CONFIGURER_ROLE} jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token; }}
+if login > /dev/null 2>&1; then exit 0; fi
+if [ ! -s /keys/init.json ]; then
+  echo 'Vault is initialised, but service accounts cannot log in, and its first token is in Secrets Manager only: docs/platform.md of platctl says what to do by hand'
+  exit 1
+fi
+VAULT_TOKEN=$(sed -n 's/.*\"root_token\": *\"\\([^\"]*\\)\".*/\\1/p' /keys/init.json)
+export VAULT_TOKEN
+until vault status > /dev/null 2>&1; do sleep 5; done
+vault auth list | grep -q '^kubernetes/' || vault auth enable kubernetes
+vault write auth/kubernetes/config kubernetes_host=https://kubernetes.default.svc
+vault secrets list | grep -q '^secret/' || vault secrets enable -path=secret -version=2 kv
+echo \"$POLICY\" | vault policy write {CONFIGURER_ROLE} -
+vault write auth/kubernetes/role/{CONFIGURER_ROLE} bound_service_account_names={INITIALISER},{CONFIGURER} bound_service_account_namespaces=vault token_policies={CONFIGURER_ROLE} token_ttl=10m
+"
+    )
+}
+
+/// Its pods are not ready before it is unsealed, and it is not unsealed before this has run: so this belongs to the
+/// same wave as the servers, never to a later one.
+pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
+    let memory = json!([{"name": "keys", "mountPath": "/keys"}, {"name": "tmp", "mountPath": "/tmp"}]);
+    let aws = |name: &str, command: &str| {
+        json!({
+            "name": name,
+            "image": AWS_CLI_IMAGE,
+            "command": ["sh", "-ceu", command],
+            "env": [
+                {"name": "AWS_REGION", "value": inputs.region},
+                {"name": "SECRET", "value": inputs.vault_secret},
+                {"name": "HOME", "value": "/tmp"},
+            ],
+            "securityContext": super::quiet(),
+            "volumeMounts": memory,
+        })
+    };
+    let vault = |name: &str, command: &str, env: Value| {
+        let mut container = vault_container(name, ADDRESS, command, env);
+        container["volumeMounts"] = memory.clone();
+        container
+    };
+    let set_up = vault("set-up", &set_up(), json!([{"name": "POLICY", "value": POLICY}]));
+    let mut job = job(INITIALISER, set_up);
+    let pod = &mut job["spec"]["template"]["spec"];
+    pod["initContainers"] = json!([
+        vault("look", LOOK, json!([])),
+        aws("may-write", MAY_WRITE),
+        vault("initialise", INITIALISE, json!([])),
+        aws("hand-over", HAND_OVER),
+    ]);
+    pod["volumes"] = json!([
+        {"name": "keys", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
+        {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+    ]);
+    vec![account(INITIALISER), job]
+}

@@ -1,0 +1,208 @@
+//! The scripts of Vault's jobs, run by a shell against stand-ins of `vault` and `aws`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use super::{everything, inputs};
+use crate::all;
+
+/// Takes notes of what it is asked, and answers as Vault does: new until it was initialised.
+const VAULT: &str = r#"#!/bin/sh
+echo "vault $*" >> "$DIR/calls"
+case "$*" in
+  "operator init"*) touch "$DIR/initialised"; printf '{\n  "recovery_keys_b64": ["k"],\n  "root_token": "hvs.root"\n}\n' ;;
+  "status"*) if [ -e "$DIR/initialised" ]; then echo '{"initialized": true}'; else echo '{"initialized": false}'; exit 2; fi ;;
+  *auth/kubernetes/login*) [ -e "$DIR/login" ] || exit 2; echo hvs.short ;;
+  "auth list"*|"secrets list"*) echo 'token/' ;;
+  "read secret/metadata/backend") exit 0 ;;
+  "read "*) exit 2 ;;
+  "write auth/kubernetes/role/platctl.config"*) [ "$VAULT_TOKEN" = hvs.root ] || exit 2; touch "$DIR/login" ;;
+  "policy write"*|"write secret/data/"*) cat >> "$DIR/written" ;;
+esac
+"#;
+
+const AWS: &str = r#"#!/bin/sh
+echo "aws $*" >> "$DIR/calls"
+[ ! -e "$DIR/denied" ]
+"#;
+
+struct Bench(PathBuf);
+
+impl Bench {
+    fn new(name: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("platctl-vault-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        for below in ["bin", "keys", "tmp"] {
+            fs::create_dir_all(folder.join(below)).unwrap();
+        }
+        for (name, text) in [("vault", VAULT), ("aws", AWS)] {
+            let path = folder.join("bin").join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self, below: &str) -> PathBuf {
+        self.0.join(below)
+    }
+
+    fn text(&self, below: &str) -> String {
+        fs::read_to_string(self.path(below)).unwrap_or_default()
+    }
+
+    /// Runs the containers of a job one after the other, as a pod does; answers which one failed, and all output.
+    fn run(&self, job: &str) -> (Option<String>, String) {
+        let pod = pod(job);
+        let first = pod["initContainers"].as_array().cloned().unwrap_or_default();
+        let mut output = String::new();
+        for container in first.iter().chain(pod["containers"].as_array().unwrap()) {
+            let script = container["command"][2].as_str().unwrap();
+            let folder = self.0.display();
+            let script = script
+                .replace("/tmp/", &format!("{folder}/tmp/"))
+                .replace("/keys", &format!("{folder}/keys"));
+            let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+            let mut command = Command::new("sh");
+            command.args(["-ceu", &script]).env("DIR", &self.0).env("PATH", path);
+            for variable in container["env"].as_array().unwrap() {
+                let value = variable["value"].as_str().unwrap_or("resolved");
+                command.env(variable["name"].as_str().unwrap(), value);
+            }
+            let ended = command.output().unwrap();
+            output.push_str(&String::from_utf8_lossy(&ended.stdout));
+            output.push_str(&String::from_utf8_lossy(&ended.stderr));
+            if !ended.status.success() {
+                return (container["name"].as_str().map(ToOwned::to_owned), output);
+            }
+        }
+        (None, output)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn pod(job: &str) -> Value {
+    let vault = all().iter().find(|component| component.name == "vault").unwrap();
+    let objects = (vault.objects)(&inputs(), &everything());
+    let found =
+        objects.into_iter().find(|object| object["kind"] == "Job" && object["metadata"]["name"] == job);
+    found.unwrap()["spec"]["template"]["spec"].clone()
+}
+
+fn position(calls: &str, what: &str) -> usize {
+    calls.find(what).unwrap_or_else(|| panic!("no {what} in:\n{calls}"))
+}
+
+#[test]
+fn vault_is_initialised_once_and_its_keys_are_kept_and_never_shown() {
+    let bench = Bench::new("once");
+    let (failed, output) = bench.run("vault-init");
+    assert_eq!(failed, None, "{output}");
+    assert!(!output.contains("hvs.") && !output.contains("recovery"), "{output}");
+    let calls = bench.text("calls");
+    let order = [
+        "PLATCTL_PROBE",
+        "operator init",
+        "--secret-string file:",
+        "auth enable kubernetes",
+        "policy write platctl.config",
+    ];
+    let places: Vec<usize> = order.iter().map(|what| position(&calls, what)).collect();
+    assert!(places.is_sorted(), "{calls}");
+    assert!(bench.text("written").contains("auth/kubernetes/role/*"));
+
+    // The same pod again, and another one: nothing happens twice.
+    for keys in ["stay", "go"] {
+        if keys == "go" {
+            fs::remove_dir_all(bench.path("keys")).unwrap();
+            fs::create_dir(bench.path("keys")).unwrap();
+        }
+        assert_eq!(bench.run("vault-init").0, None);
+    }
+    let calls = bench.text("calls");
+    for once in ["operator init", "--secret-string file:", "auth enable kubernetes"] {
+        assert_eq!(calls.matches(once).count(), 1, "{calls}");
+    }
+}
+
+#[test]
+fn without_a_place_for_its_keys_vault_is_not_initialised() {
+    let bench = Bench::new("denied");
+    fs::write(bench.path("denied"), "").unwrap();
+    assert_eq!(bench.run("vault-init").0.as_deref(), Some("may-write"));
+    assert!(!bench.text("calls").contains("operator init"));
+    fs::remove_file(bench.path("denied")).unwrap();
+    assert_eq!(bench.run("vault-init").0, None);
+}
+
+#[test]
+fn a_pod_that_is_lost_after_the_hand_over_says_what_is_left_to_do() {
+    let bench = Bench::new("lost");
+    fs::write(bench.path("initialised"), "").unwrap();
+    let (failed, output) = bench.run("vault-init");
+    assert_eq!(failed.as_deref(), Some("set-up"));
+    assert!(output.contains("docs/platform.md"), "{output}");
+}
+
+#[test]
+fn every_service_gets_a_policy_a_role_and_a_place_and_what_is_there_stays() {
+    let bench = Bench::new("services");
+    fs::write(bench.path("login"), "").unwrap();
+    let (failed, output) = bench.run("vault-config");
+    assert_eq!(failed, None, "{output}");
+    assert!(!output.contains("hvs."), "{output}");
+    let calls = bench.text("calls");
+    for name in ["backend", "frontend"] {
+        position(&calls, &format!("policy write service-{name} -"));
+        position(&calls, &format!("write auth/kubernetes/role/{name} bound_service_account_names={name} "));
+    }
+    assert!(
+        calls.contains("write secret/data/frontend") && !calls.contains("write secret/data/backend"),
+        "{calls}"
+    );
+    assert!(bench.text("written").contains("path \"secret/data/backend\" { capabilities = [\"read\"] }\n"));
+}
+
+#[test]
+fn every_script_is_one_that_a_shell_can_read() {
+    let mut seen = 0;
+    for component in all() {
+        let objects = Value::from((component.objects)(&inputs(), &everything()));
+        scripts(&objects, &mut |script| {
+            seen += 1;
+            let ended = Command::new("sh").args(["-n", "-c", script]).output().unwrap();
+            assert!(
+                ended.status.success(),
+                "{}: {script}\n{}",
+                component.name,
+                String::from_utf8_lossy(&ended.stderr)
+            );
+        });
+    }
+    assert!(seen > 8, "only {seen} scripts were found");
+    assert!(Path::new("/bin/sh").exists());
+}
+
+fn scripts(value: &Value, each: &mut impl FnMut(&str)) {
+    match value {
+        Value::Object(map) => {
+            if let Some([shell, _, script]) = map.get("command").and_then(Value::as_array).map(Vec::as_slice)
+                && shell == "sh"
+            {
+                each(script.as_str().unwrap());
+            }
+            map.values().for_each(|below| scripts(below, each));
+        }
+        Value::Array(items) => items.iter().for_each(|below| scripts(below, each)),
+        _ => {}
+    }
+}
