@@ -35,6 +35,15 @@ fn world() -> World {
     world
 }
 
+/// The same with the role that [`OPEN`] lets in.
+async fn open_world() -> World {
+    let world = world();
+    let trust = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}]}"#;
+    world.iam().create_role().role_name("platform").assume_role_policy_document(trust).send().await.unwrap();
+    world
+}
+
 /// Asks the cluster's API server; none for what is not there.
 async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
     let call = world.eks().describe_cluster().name("prod-cluster").send().await.unwrap();
@@ -111,7 +120,7 @@ async fn argo_cd_runs_and_knows_the_repository() {
 
 #[tokio::test]
 async fn what_somebody_changed_in_the_cluster_is_put_back() {
-    let world = world();
+    let world = open_world().await;
     // Where it can be seen from here, it is looked at itself.
     world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
     world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}")).expect(0);
@@ -134,7 +143,7 @@ async fn what_somebody_changed_in_the_cluster_is_put_back() {
 
 #[tokio::test]
 async fn out_of_reach_it_counts_as_it_was_applied() {
-    let world = world();
+    let world = open_world().await;
     world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
     // A tunnel without the program that makes it: no way from here.
     let ended = world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN} --cluster-access tunnel"));
