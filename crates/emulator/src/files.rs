@@ -38,6 +38,7 @@ const LAYER: &[(&str, &str)] = layer![
     "patches/secretsmanager.py",
     "patches/serializer.py",
     "patches/sns.py",
+    "patches/speed.py",
     "patches/wrap.py",
     "profile.py",
     "profiles.py",

@@ -1,6 +1,6 @@
 """Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
 
-from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns
+from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns, speed
 
 
 def apply(profile):
@@ -14,3 +14,4 @@ def apply(profile):
     secretsmanager.apply()
     serializer.apply()
     sns.apply()
+    speed.apply()
