@@ -28,6 +28,8 @@ const LAYER: &[(&str, &str)] = layer![
     "hostile.py",
     "inventory.py",
     "kubernetes.py",
+    "partial.py",
+    "passing.py",
     "patches/__init__.py",
     "patches/acm.py",
     "patches/ec2.py",
@@ -85,6 +87,7 @@ const LAYER: &[(&str, &str)] = layer![
     "things.py",
     "timeline.py",
     "tokens.py",
+    "unseen.py",
     "validation.py",
 ];
 

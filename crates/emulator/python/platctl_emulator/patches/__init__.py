@@ -7,7 +7,7 @@ def apply(profile):
     """Applies all, once, before the first call."""
     acm.apply()
     ec2.apply(profile)
-    elbv2.apply()
+    elbv2.apply(profile)
     kms.apply()
     rds.apply(profile)
     s3.apply()
