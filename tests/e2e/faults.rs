@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use crate::inventory::Inventory;
+use crate::recovery::differences;
 use crate::world::World;
 
 async fn undisturbed(world: &World) -> Inventory {
@@ -133,4 +134,91 @@ async fn a_second_run_is_told_who_holds_the_lock() {
     assert!(ended.stderr.contains(&format!("pid {}", child.id())), "{}", ended.stderr);
     control.release(false).unwrap();
     assert!(child.wait().unwrap().success());
+}
+
+/// The reference platform in a world of its own.
+fn platform() -> World {
+    let world = World::new();
+    world.file("prod.yaml", &std::fs::read_to_string("../../stacks/prod.yaml").unwrap());
+    world
+}
+
+const APPLY: &str = "apply prod.yaml --yes";
+const DESTROY: &str = "destroy prod --yes --allow-data-loss";
+
+#[test]
+fn the_platform_is_made_and_ended_where_states_take_their_time() {
+    let world = platform();
+    world.control().profile(&json!({"name": "realistic", "scale": 0.004})).unwrap();
+    world.platctl(APPLY).expect(0);
+    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    world.platctl(DESTROY).expect(0);
+}
+
+#[test]
+fn a_new_accounts_quotas_are_told_by_name_and_the_run_goes_on_once_they_are_raised() {
+    let world = platform();
+    let strict = |quotas: serde_json::Value| {
+        world.control().profile(&json!({"name": "strict"})).unwrap();
+        world.control().profile(&json!({"quotas": quotas})).unwrap();
+    };
+    // What an account with two stacks of that kind would have left.
+    strict(json!({"L-0263D0A3": 2}));
+    let ended = world.platctl(APPLY).expect(2);
+    let said = &ended.stdout;
+    assert!(
+        said.contains("AddressLimitExceeded: The maximum number of addresses has been reached"),
+        "{said}"
+    );
+    assert!(said.contains("a quota is reached: have it raised, or ask for less"), "{said}");
+    // A new account may have five processors, the node group has six.
+    assert!(said.contains("AsgInstanceLaunchFailures") && said.contains("VcpuLimitExceeded"), "{said}");
+    assert!(said.contains("limit of 5"), "{said}");
+    strict(json!({"L-1216C47A": 64}));
+    world.platctl(APPLY).expect(0);
+    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    world.platctl(DESTROY).expect(0);
+}
+
+#[test]
+fn a_cut_connection_is_one_call_that_is_made_again() {
+    let world = platform();
+    world.platctl(APPLY).expect(0);
+    let there = world.control().inventory().unwrap();
+    let left = {
+        world.platctl(DESTROY).expect(0);
+        world.control().inventory().unwrap()
+    };
+    for (call, moment) in [(40, "before"), (40, "after"), (150, "after")] {
+        world.reset();
+        for (line, wanted) in [(APPLY, &there), (DESTROY, &left)] {
+            world.control().profile(&json!({"name": "cut", "call": call, "moment": moment})).unwrap();
+            world.platctl(line).expect(0);
+            assert_eq!(world.control().status().unwrap()["faults"], json!([]), "nothing was cut");
+            let found = world.control().inventory().unwrap();
+            assert_eq!(differences(&found, wanted), [""; 0], "{line}, call {call} cut {moment}");
+        }
+    }
+}
+
+/// AWS says 200, and within the answer that nothing was done.
+#[test]
+fn what_failed_within_a_success_is_seen_and_done_again() {
+    let world = platform();
+    world.platctl(APPLY).expect(0);
+    let there = world.control().inventory().unwrap();
+    world.reset();
+    let partly = |operations: &[&str]| {
+        let faults = operations.iter().map(|name| json!({"kind": "partial", "operation": name})).collect();
+        world.control().faults(&serde_json::Value::Array(faults)).unwrap();
+    };
+    partly(&["ec2:CreateFlowLogs", "events:PutTargets"]);
+    world.platctl(APPLY).expect(0);
+    assert_eq!(world.control().status().unwrap()["faults"], json!([]));
+    assert_eq!(differences(&world.control().inventory().unwrap(), &there), [""; 0]);
+    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    partly(&["ec2:DeleteFlowLogs", "ec2:DeleteVpcEndpoints", "events:RemoveTargets"]);
+    world.platctl(DESTROY).expect(0);
+    assert_eq!(world.control().status().unwrap()["faults"], json!([]));
+    assert_eq!(world.control().inventory().unwrap().get("ec2:VPCEndPoint"), None);
 }

@@ -21,7 +21,9 @@ fn through_bad_days(stack: &str) {
     world.platctl(&apply).expect(0);
     let calm = world.control().calls().unwrap().len();
     let there = world.control().inventory().unwrap();
+    world.control().clear_calls().unwrap();
     world.platctl(&destroy).expect(0);
+    let calm_end = world.control().calls().unwrap().len();
     let left = world.control().inventory().unwrap();
 
     let seeds = setting("PLATCTL_TEST_SEEDS", 4);
@@ -39,8 +41,12 @@ fn through_bad_days(stack: &str) {
         assert!(found.is_empty(), "seed {seed}: {found:#?}");
         world.control().profile(&json!({"name": "calm"})).unwrap();
         world.platctl(&format!("plan {stack}.yaml --detailed-exitcode")).expect(0);
+        world.control().clear_calls().unwrap();
         world.control().profile(&json!({"name": "hostile", "seed": seed})).unwrap();
         runs += until_done(&world, &destroy, seed);
+        let calls = world.control().calls().unwrap().len();
+        most = most.max(calls * 100 / calm_end);
+        assert!(calls < 3 * calm_end, "seed {seed}: {calls} calls to destroy, on a calm day {calm_end}");
         struck += faults(&world);
         let found = differences(&world.control().inventory().unwrap(), &left);
         assert!(found.is_empty(), "seed {seed}, destroyed: {found:#?}");

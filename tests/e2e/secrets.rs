@@ -3,6 +3,9 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use platctl_emulator::Moment;
 
 use crate::world::{Ended, World};
 
@@ -48,6 +51,7 @@ fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
     let secret =
         "resources:\n  token: {kind: secretsmanager.Secret, name: prod/token, generate: {length: 40}}\n";
     world.file("prod.yaml", &format!("{text}{secret}"));
+    world.control().profile(&serde_json::json!({"record_params": true})).unwrap();
     for line in [
         "apply prod.yaml --yes -vv",
         "plan prod.yaml -vv --json --out prod.plan",
@@ -59,7 +63,7 @@ fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
         "destroy prod --yes --allow-data-loss -vv --json",
     ] {
         let mut command = world.command(&format!("{line} --emulator"));
-        command.env("PLATCTL_LOG", if line.contains("apply prod.yaml") { "trace" } else { "debug" });
+        command.env("PLATCTL_LOG", "trace");
         let output = command.output().unwrap();
         let ended = Ended {
             code: output.status.code(),
@@ -70,6 +74,10 @@ fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
         ended.expect(0);
     }
     let calls = world.control().calls().unwrap();
+    assert!(calls.iter().any(|call| !call.params.is_null()), "no parameters were recorded");
+    for call in &calls {
+        innocent(&format!("the recording of {}", call.operation), &call.params.to_string());
+    }
     let made = |name: &str| calls.iter().any(|call| call.operation == name);
     assert!(made("GetRandomPassword") && made("CreateServiceSpecificCredential"), "no secret was ever met");
 }
@@ -124,4 +132,87 @@ fn what_is_written_is_its_owners_alone_whatever_the_mask() {
         assert!(folder == world.path() || mode(folder) == 0o700, "{}", folder.display());
     }
     assert_eq!(mode(&world.path().join("emulator")), 0o700);
+}
+
+/// A platform with a secret of its own, in a run that waits for the answer of the call that has just made one.
+fn in_the_middle(world: &World, operation: &str, line: &str) {
+    let control = world.control();
+    control.hold_first(operation, Moment::After).unwrap();
+    let mut command = world.command(&format!("{line} --emulator -vv"));
+    let (out, err) = (world.path().join("out.log"), world.path().join("err.log"));
+    command
+        .env("PLATCTL_LOG", "trace")
+        .stdout(std::fs::File::create(out).unwrap())
+        .stderr(std::fs::File::create(err).unwrap());
+    let mut child = command.spawn().unwrap();
+    let held = (0..10).any(|_| control.held(Duration::from_secs(10)).unwrap().is_some());
+    assert!(held, "{operation} was not called");
+    // The journal as it is in the middle, and then as a crash leaves it.
+    nothing_tells(world, operation);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    control.release(true).unwrap();
+    nothing_tells(world, operation);
+}
+
+fn nothing_tells(world: &World, when: &str) {
+    let files = written(world.path());
+    assert!(files.keys().any(|path| path.ends_with("prod.journal")), "no journal at {when}");
+    for (path, bytes) in files {
+        innocent(&format!("{} at {when}", path.display()), &String::from_utf8_lossy(&bytes));
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_or_fails_leaves_no_secret_behind() {
+    let world = World::new();
+    let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
+    world.file("prod.yaml", &text);
+    let apply = "apply prod.yaml --yes";
+    for operation in [
+        "secretsmanager:CreateSecret",
+        "iam:CreateServiceSpecificCredential",
+        "secretsmanager:PutSecretValue",
+        "rds:CreateDBCluster",
+    ] {
+        in_the_middle(&world, operation, apply);
+    }
+    // A call that fails for good says which, and not with what.
+    world.reset();
+    let fault = serde_json::json!([{"kind": "error_before", "operation": "secretsmanager:PutSecretValue", "times": 99,
+        "code": "AccessDeniedException", "message": "You may not", "status": 400}]);
+    world.control().faults(&fault).unwrap();
+    let mut command = world.command(&format!("{apply} --emulator -vv"));
+    let output = command.env("PLATCTL_LOG", "trace").output().unwrap();
+    let ended = Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    };
+    is_innocent(&world, "a failed apply", &ended);
+    assert!(ended.expect(2).stdout.contains("AccessDeniedException"));
+    world.control().faults(&serde_json::json!([])).unwrap();
+    world.platctl(apply).expect(0);
+}
+
+/// State in S3: what is in the bucket is read by more people than a file on this machine.
+#[tokio::test]
+async fn no_secret_is_in_the_state_s_bucket() {
+    let world = World::new();
+    let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
+    world.file("prod.yaml", &text);
+    for line in ["apply prod.yaml --yes", "apply prod.yaml --yes --set tags.owner=other"] {
+        world.platctl(&format!("{line} --state s3://acme-state/platctl")).expect(0);
+    }
+    let s3 = world.s3();
+    let versions = s3.list_object_versions().bucket("acme-state").send().await.unwrap();
+    let mut read = 0;
+    for version in versions.versions() {
+        let (key, id) = (version.key().unwrap(), version.version_id());
+        let object = s3.get_object().bucket("acme-state").key(key).set_version_id(id.map(Into::into));
+        let bytes = object.send().await.unwrap().body.collect().await.unwrap().into_bytes();
+        innocent(key, &String::from_utf8_lossy(&bytes));
+        read += 1;
+    }
+    assert!(read >= 2, "only {read} objects");
 }

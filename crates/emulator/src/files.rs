@@ -28,6 +28,8 @@ const LAYER: &[(&str, &str)] = layer![
     "hostile.py",
     "inventory.py",
     "kubernetes.py",
+    "partial.py",
+    "passing.py",
     "patches/__init__.py",
     "patches/acm.py",
     "patches/ec2.py",
@@ -38,6 +40,7 @@ const LAYER: &[(&str, &str)] = layer![
     "patches/secretsmanager.py",
     "patches/serializer.py",
     "patches/sns.py",
+    "patches/speed.py",
     "patches/wrap.py",
     "profile.py",
     "profiles.py",
@@ -84,6 +87,7 @@ const LAYER: &[(&str, &str)] = layer![
     "things.py",
     "timeline.py",
     "tokens.py",
+    "unseen.py",
     "validation.py",
 ];
 

@@ -3,7 +3,7 @@
 import time
 import traceback
 
-from . import answers, faults, patches, rules
+from . import answers, faults, partial, patches, rules
 from .answers import Refused
 from .backends import Moto
 from .calls import Call, Unsigned
@@ -17,6 +17,7 @@ from .store import STORE
 from .throttle import Throttle
 from .timeline import TIMELINE
 from .tokens import Tokens
+from .unseen import UNSEEN
 from .validation import violations
 
 UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the local AWS have to be signed, with any key."
@@ -80,12 +81,19 @@ class App:
         chaos = self.profile["chaos"] or {}
         fault = self.faults.chosen(call, entry, chaos)
         self._moment(call, entry, fault, BEFORE)
-        answer = HOSTILE.stale(call, chaos) if chaos else None
+        answer = self._instead(call, fault, chaos)
         if answer is None:
             answer = self._effect(call)
             HOSTILE.remember(call, chaos, answer)
         self._moment(call, entry, fault, AFTER)
         return answer
+
+    @staticmethod
+    def _instead(call, fault, chaos):
+        """What is answered without looking."""
+        if fault and fault["kind"] == "partial":
+            return partial.answer(call)
+        return HOSTILE.stale(call, chaos) if chaos else None
 
     def _moment(self, call, entry, fault, moment):
         self.hold.reached(call, entry, moment)
@@ -97,13 +105,17 @@ class App:
             TIMELINE.tick()
             if self.profile["tokens"] and (earlier := self.tokens.earlier(call)):
                 return earlier
-            HOSTILE.refuse(call, self.profile["chaos"] or {})
+            chaos = self.profile["chaos"] or {}
+            HOSTILE.refuse(call, chaos)
+            if chaos and (failed := HOSTILE.partial(call, chaos)):
+                return failed
+            UNSEEN.refuse(call)
             answer = rules.judge(call)
             if answer is None:
                 answer = self.moto.answer(call.request)
             rules.follow(call, answer)
             self.tokens.keep(call, answer)
-            return answer
+            return UNSEEN.without(call, answer)
 
     def reset(self):
         """A new, empty, friendly AWS."""

@@ -80,7 +80,7 @@ class Call:
             return self.request.form.get("Action", "")
         return routed(self.backend, self.request)
 
-    @property
+    @cached_property
     def protocol(self):
         """The protocol that the client speaks."""
         if self.request.content_type == "application/cbor" or self.request.headers.get("smithy-protocol") == CBOR:

@@ -10,7 +10,7 @@ from .answers import Refused
 from .hostile import HOSTILE
 from .throttle import exceeded
 
-KINDS = ("error_before", "error_after", "reset_before", "reset_after", "slow")
+KINDS = ("error_before", "error_after", "reset_before", "reset_after", "slow", "partial")
 BEFORE, AFTER = "before", "after"
 
 

@@ -53,9 +53,13 @@ BROUGHT = {}
 def brought(accounts, backend):
     """What AWS itself has there before anybody makes anything: images, default networks, prefix lists. It comes
     into being when a region is first asked, so that it would tell which regions were asked."""
-    key = (accounts.service_name, backend.region_name)
+    looked = hasattr(backend, "images_loaded")
+    key = (accounts.service_name, backend.region_name, looked)
     if key not in BROUGHT:
-        BROUGHT[key] = of(accounts.service_name, type(backend)(backend.region_name, backend.account_id))
+        fresh = type(backend)(backend.region_name, backend.account_id)
+        if looked:
+            fresh.describe_images()
+        BROUGHT[key] = of(accounts.service_name, fresh)
     return BROUGHT[key]
 
 

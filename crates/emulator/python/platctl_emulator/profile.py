@@ -7,13 +7,14 @@ DEFAULTS = {
     "time_scale": 0.0,
     # Refuse what AWS refuses and moto does not.
     "strict": True,
-    # AWS's default quotas.
+    # A new account's quotas; {"L-0263D0A3": 20} for those with some of them raised, by AWS's codes.
     "quotas": False,
     # Answer a second NAT gateway, endpoint… of the same token with the first.
     "tokens": True,
     # Seconds that every answer takes.
     "latency": 0.0,
-    # Token buckets: true for AWS's own, or {"ec2:CreateVpc": [burst, refill per second]}.
+    # Token buckets: true for AWS's own, a number for those that refill so many times faster, or
+    # {"ec2:CreateVpc": [burst, refill per second]}.
     "throttle": False,
     # For how many seconds a new role is unknown to other services.
     "propagation": 0.0,

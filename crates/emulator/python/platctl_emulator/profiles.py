@@ -9,11 +9,15 @@ def settings(name, params):
         raise ValueError(f"unknown profile {name!r}; known: {', '.join(NAMES)}")
     if name == "realistic":
         # States last as long as on AWS, times a factor.
-        return {"time_scale": float(params.get("scale", 0.01)), "propagation": 10 * float(params.get("scale", 0.01))}, []
+        scale = float(params.get("scale", 0.01))
+        return {"time_scale": scale, "propagation": 10 * scale}, []
     if name == "strict":
         return {"quotas": True}, []
     if name == "hostile":
-        return {"chaos": hostile(int(params.get("seed", 0))), "time_scale": float(params.get("scale", 0.0))}, []
+        chaos = hostile(int(params.get("seed", 0))) | {key: params[key] for key in ("unseen",) if key in params}
+        settings = {"chaos": chaos, "time_scale": float(params.get("scale", 0.0))}
+        # AWS's own buckets, which fill up so many times faster that a run does not take minutes.
+        return settings | {"throttle": params.get("buckets", 20)}, []
     if name == "cut":
         moment = params.get("moment", "after")
         if moment not in ("before", "after"):
@@ -31,9 +35,14 @@ def hostile(seed):
         "kinds": ["error_before", "error_after", "reset_before", "reset_after", "throttle", "slow"],
         # Refusals that pass, of those calls that AWS is known to refuse so.
         "passing": 0.3,
+        # Calls whose items all failed, though they succeeded.
+        "partial": 0.2,
+        # Of what is new: for how long reads do not see it, and how often.
+        "unseen": 0.0,
+        "unseen_seconds": 0.3,
         # Reads that tell what was, for up to this many seconds.
         "stale": 0.1,
         "lag": 0.3,
-        # Gateways, node groups and add-ons that end failed.
+        # NAT gateways, node groups, add-ons and load balancers that end failed.
         "failed": 0.1,
     }

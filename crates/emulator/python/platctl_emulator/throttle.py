@@ -1,4 +1,4 @@
-"""AWS's request budgets: token buckets by operation."""
+"""AWS's request budgets: token buckets, for each action of EC2 and for families of calls elsewhere."""
 
 import threading
 import time
@@ -6,16 +6,54 @@ import time
 from .answers import Refused
 
 # Burst, and how many more a second.
-OWN = {
-    "ec2:CreateVpcEndpoint": (4, 0.3),
-    "ec2:ModifyVpcEndpoint": (4, 0.3),
-    "ec2:DeleteVpcEndpoints": (4, 0.3),
-    "ec2:CreateNatGateway": (10, 1),
-    "ec2:DeleteNatGateway": (10, 1),
-    "ec2:CreateTags": (100, 10),
-    "ec2:DeleteTags": (100, 10),
+EC2 = {
+    "CreateVpcEndpoint": (4, 0.3),
+    "ModifyVpcEndpoint": (4, 0.3),
+    "DeleteVpcEndpoints": (4, 0.3),
+    "CreateNatGateway": (10, 1),
+    "DeleteNatGateway": (10, 1),
+    "AssociateNatGatewayAddress": (10, 1),
+    "DisassociateNatGatewayAddress": (10, 1),
+    "CreateTags": (100, 10),
+    "DeleteTags": (100, 10),
+    "CreateNetworkInterface": (100, 5),
+    "DeleteNetworkInterface": (100, 5),
+    "ModifyNetworkInterfaceAttribute": (100, 5),
+    "CreateLaunchTemplateVersion": (100, 5),
+    "ModifyLaunchTemplate": (100, 5),
+    "RunInstances": (5, 2),
+    "StartInstances": (5, 2),
+    "CreateDefaultVpc": (1, 1),
+    "CreateDefaultSubnet": (1, 1),
 }
 READS, CHANGES = (100, 20), (50, 5)
+# Those reads of EC2 are dear without filter and page.
+DEAR, WHOLE = (50, 10), {
+    "DescribeInstances",
+    "DescribeInstanceStatus",
+    "DescribeNetworkInterfaces",
+    "DescribeSecurityGroups",
+    "DescribeSnapshots",
+    "DescribeSpotInstanceRequests",
+    "DescribeVolumes",
+}  # fmt: skip
+# Elsewhere: what is shared by all reads, and by all changes. AWS tells of few of them; the rest is what practice shows.
+SHARED = {
+    "route53": ((5, 5), (5, 5)),
+    "iam": ((50, 20), (15, 8)),
+    "sts": ((600, 600), (600, 600)),
+    "elasticloadbalancing": ((40, 10), (20, 5)),
+    "rds": ((50, 10), (20, 5)),
+    "eks": ((50, 10), (20, 5)),
+    "kms": ((50, 20), (10, 5)),
+    "logs": ((20, 10), (10, 5)),
+    "cloudfront": ((20, 5), (5, 3)),
+    "secretsmanager": ((50, 40), (20, 10)),
+    "ssm": ((40, 40), (3, 3)),
+    "sns": ((100, 30), (100, 100)),
+}
+# All calls of them share one bucket, of all regions.
+ONE, GLOBAL = ("route53", "sts"), ("route53", "iam", "cloudfront")
 
 
 class Throttle:
@@ -32,19 +70,34 @@ class Throttle:
 
     def take(self, call, setting):
         """Takes a token, or refuses as AWS does."""
-        rates = setting if isinstance(setting, dict) else OWN
-        usual = None if isinstance(setting, dict) else (CHANGES if call.mutating else READS)
-        rate = rates.get(call.name, usual)
+        if isinstance(setting, dict):
+            name, rate, factor = (call.name, call.region), setting.get(call.name), 1
+        else:
+            name, rate = bucket(call)
+            factor = 1 if setting is True else float(setting)
         if rate is None:
             return
-        burst, refill = rate
+        burst, refill = rate[0], rate[1] * factor
         now = time.monotonic()
         with self._lock:
-            tokens, at = self._buckets.get((call.name, call.region), (burst, now))
+            tokens, at = self._buckets.get(name, (burst, now))
             tokens = min(burst, tokens + (now - at) * refill)
-            self._buckets[call.name, call.region] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)
+            self._buckets[name] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)
         if tokens < 1:
             raise Refused(*exceeded(call))
+
+
+def bucket(call):
+    """The name of a call's bucket, and its rate; no rate where AWS has none to speak of."""
+    if call.service == "ec2":
+        usual = CHANGES if call.mutating else READS
+        if call.operation in WHOLE and not any(key in call.params for key in ("Filters", "MaxResults")):
+            usual = DEAR
+        return (call.name, call.region), EC2.get(call.operation, usual)
+    rates = SHARED.get(call.service)
+    changes = call.mutating and call.service not in ONE
+    region = None if call.service in GLOBAL else call.region
+    return (call.service, changes, region), rates and rates[changes]
 
 
 def exceeded(call):
@@ -53,4 +106,7 @@ def exceeded(call):
         return "RequestLimitExceeded", "Request limit exceeded.", 503
     if call.service == "s3":
         return "SlowDown", "Please reduce your request rate.", 503
-    return ("Throttling" if call.protocol == "query" else "ThrottlingException"), "Rate exceeded", 400
+    if call.service == "sns":
+        return "Throttled", "Rate exceeded", 429
+    old = call.protocol == "query" or call.service in ("route53", "cloudfront")
+    return ("Throttling" if old else "ThrottlingException"), "Rate exceeded", 400

@@ -1,16 +1,17 @@
 """Changes of moto itself: states that take their time, and what it keeps or answers wrongly."""
 
-from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns
+from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns, speed
 
 
 def apply(profile):
     """Applies all, once, before the first call."""
     acm.apply()
     ec2.apply(profile)
-    elbv2.apply()
+    elbv2.apply(profile)
     kms.apply()
     rds.apply(profile)
     s3.apply()
     secretsmanager.apply()
     serializer.apply()
     sns.apply()
+    speed.apply()

@@ -4,6 +4,7 @@ from moto.elbv2 import exceptions
 from moto.elbv2.models import ELBv2Backend, FakeListener, FakeLoadBalancer
 
 from ..answers import Refused
+from ..hostile import fails
 from ..timeline import TIMELINE
 from .wrap import around
 
@@ -27,19 +28,19 @@ APPLICATION = {
 }
 
 
-def apply():
+def apply(profile):
     """Changes the backend."""
     # moto makes a balancer active as soon as somebody looks at it.
     FakeLoadBalancer.activate = lambda self: None
     ELBv2Backend.describe_tags = describe_tags
     ELBv2Backend.add_tags = add_tags
     ELBv2Backend.set_rule_priorities = set_rule_priorities
-    balancers()
+    balancers(profile)
     target_groups()
     listeners()
 
 
-def balancers():
+def balancers(profile):
     """Equal settings make the same balancer, others of its name are refused."""
 
     @around(ELBv2Backend, "create_load_balancer")
@@ -68,10 +69,12 @@ def balancers():
         else:
             rename(self, balancer)
 
-        def active():
-            balancer.state = "active"
+        ends = "failed" if fails(profile["chaos"], "elbv2:CreateLoadBalancer", name) else "active"
 
-        TIMELINE.after(PROVISIONED, active)
+        def provisioned():
+            balancer.state = ends
+
+        TIMELINE.after(PROVISIONED, provisioned)
         return balancer
 
     @around(ELBv2Backend, "describe_load_balancers")

@@ -15,16 +15,8 @@ def apply():
 
     @around(serialize.XFormedAttributePicker, "get_possible_keys")
     def possible_keys(old, self, context):
-        shape = context.shape
-        parent = getattr(shape, "parent", None)
-        name = (
-            type(context.obj),
-            context.key,
-            getattr(shape, "name", None),
-            getattr(parent, "name", None),
-            shape.serialization.get("name") if shape is not None else None,
-            str(context.service_model.service_name),
-        )
+        # A model's shapes are made once.
+        name = (type(context.obj), context.key, context.shape)
         if name not in _keys:
             _keys[name] = tuple(old(self, context))
         return _keys[name]

@@ -4,6 +4,7 @@ import secrets
 import uuid
 
 from ..answers import Refused, result
+from ..hostile import fails
 from ..store import STORE
 from ..timeline import TIMELINE
 from . import eks
@@ -89,7 +90,11 @@ def create_addon(call):
             addon[key] = params[key]
     eks.put(call, "addons", cluster["name"], name, addon)
     own(call, addon, params.get("podIdentityAssociations") or [])
-    eks.later(eks.ADDON, addon, status="ACTIVE")
+    if fails(call.profile["chaos"], call.name, name):
+        issue = {"code": "InternalFailure", "message": "The add-on could not be installed.", "resourceIds": []}
+        eks.later(eks.ADDON, addon, status="CREATE_FAILED", health={"issues": [issue]})
+    else:
+        eks.later(eks.ADDON, addon, status="ACTIVE")
     return result(call, {"addon": dict(addon)})
 
 

@@ -8,6 +8,7 @@ from ..hostile import fails
 from ..store import STORE
 from ..timeline import TIMELINE
 from . import eks
+from .quotas import too_many_vcpus
 from .registry import before
 
 
@@ -70,8 +71,12 @@ def create(call):
     else:
         group["diskSize"] = params.get("diskSize") or 20
     eks.put(call, "nodegroups", cluster["name"], name, group)
-    if fails(call.profile["chaos"], call.name, name):
+    issue = None
+    if words := too_many_vcpus(call, group):
+        issue = {"code": "AsgInstanceLaunchFailures", "message": words, "resourceIds": [f"eks-{name}-{number}"]}
+    elif fails(call.profile["chaos"], call.name, name):
         issue = {"code": "NodeCreationFailure", "message": "Instances failed to join the kubernetes cluster", "resourceIds": ["i-0123456789abcdef0"]}
+    if issue:
         eks.later(eks.NODES, group, status="CREATE_FAILED", health={"issues": [issue]})
         return result(call, {"nodegroup": dict(group)})
     eks.later(eks.NODES, group, status="ACTIVE")

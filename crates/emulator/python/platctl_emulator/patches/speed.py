@@ -1,0 +1,87 @@
+"""What moto makes for every region, account, key and answer though hardly anybody looks at it: made when somebody
+does, or once."""
+
+import copy
+import uuid
+from functools import lru_cache
+
+from moto.acm import models as acm
+from moto.core import responses, utils
+from moto.core.errors import ErrorLookupFactory
+from moto.ec2.models import EC2Backend
+from moto.iam.models import AWSManagedPolicy, IAMBackend
+from moto.kms import models as kms
+
+from .wrap import around
+
+LOAD_IMAGES = EC2Backend._load_amis
+
+
+def apply():
+    """Changes the backends."""
+    # Thousands of images, with a volume and a snapshot each, in every region, after every reset.
+    EC2Backend._load_amis = lambda self: None
+    EC2Backend.amis = property(images, lambda self, images: setattr(self, "known_images", images))
+    # Some 1,500 documents, for every account and after every reset.
+    IAMBackend._init_aws_policies = aws_policies
+    kms.generate_private_key = key_of(kms.generate_private_key)
+    responses.gen_amzn_requestid_long = request_id
+    # moto meant to keep them, and makes the keeper anew for every error.
+    ErrorLookupFactory._create_error_lut = staticmethod(lru_cache(maxsize=None)(ErrorLookupFactory._create_error_lut))
+    utils.service_name_from_moto_package_name = lambda name: service_names().get(name, name)
+    one_key_for_certificates()
+
+
+@lru_cache(maxsize=None)
+def service_names():
+    """Services by moto's names of them."""
+    return {name.replace("-", ""): name for name in utils.create_loader().list_available_services("service-2")}
+
+
+def images(self):
+    """AWS's images, when they are asked for."""
+    if not hasattr(self, "images_loaded"):
+        self.images_loaded = True
+        LOAD_IMAGES(self)
+    return self.known_images
+
+
+def aws_policies(self):
+    """Copies: how often a policy is attached is noted in it."""
+    return [copy.copy(policy) for policy in parsed_policies(self.account_id, self.region_name)]
+
+
+@lru_cache(maxsize=None)
+def parsed_policies(account, region):
+    """AWS's managed policies."""
+    from moto.iam import models
+
+    documents = models.json.loads(models.aws_managed_policies_data)
+    return [AWSManagedPolicy.from_data(name, account, region, data) for name, data in documents.items()]
+
+
+def key_of(make):
+    """Only keys that sign need a pair."""
+    return lambda spec: None if spec in ("SYMMETRIC_DEFAULT", None) or spec.startswith("HMAC") else make(spec)
+
+
+def request_id(headers=None):
+    """An answer's id."""
+    number = str(uuid.uuid4())
+    if isinstance(headers, dict):
+        headers["x-amzn-requestid"] = number
+    return number
+
+
+def one_key_for_certificates():
+    """A pair of keys takes as long as fifty requests; whose certificate it is nobody checks here."""
+    make = lru_cache(maxsize=None)(acm.cryptography.hazmat.primitives.asymmetric.rsa.generate_private_key)
+
+    @around(acm.CertBundle, "generate_cert")
+    def generate(old, *args, **kwargs):
+        rsa = acm.cryptography.hazmat.primitives.asymmetric.rsa
+        usual, rsa.generate_private_key = rsa.generate_private_key, make
+        try:
+            return old(*args, **kwargs)
+        finally:
+            rsa.generate_private_key = usual
