@@ -49,8 +49,8 @@ impl Renaming {
 
     fn object(&mut self, path: &str, found: &Map<String, Value>, wanted: &Map<String, Value>) {
         for key in found.keys().chain(wanted.keys()).collect::<BTreeSet<_>>() {
-            // How many tries it took to make it.
-            if key == "generation" {
+            // How many tries it took to make it, and when.
+            if key == "generation" || key == "made" {
                 continue;
             }
             let nothing = &Value::Null;

@@ -38,7 +38,7 @@ def hostile(seed):
         # Calls whose items all failed, though they succeeded.
         "partial": 0.2,
         # Of what is new: for how long reads do not see it, and how often.
-        "unseen": 0.0,
+        "unseen": 0.1,
         "unseen_seconds": 0.3,
         # Reads that tell what was, for up to this many seconds.
         "stale": 0.1,
