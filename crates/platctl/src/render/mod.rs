@@ -139,7 +139,7 @@ pub(crate) fn recovered(recovered: &Recovered, path: &Path, global: &Global) {
     let (found, known, missing) = (recovered.found.len(), recovered.known, recovered.missing.len());
     raw(&format!(
         "\nState recovered: {found} found in AWS, {known} known before, {missing} declared and not there. Nothing in AWS \
-         was changed; `platctl plan {}` shows what the next apply would do.\n",
+         was changed. What this file does not declare was not looked for. `platctl plan {}` shows what the next apply would do.\n",
         path.display()
     ));
 }
