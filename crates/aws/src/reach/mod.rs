@@ -1,6 +1,7 @@
 //! The way into an EKS cluster: straight, through a tunnel, or by a build next to it.
 
 mod fetch;
+mod program;
 mod runner;
 mod token;
 mod tunnel;
@@ -50,7 +51,7 @@ pub enum Program {
 pub struct Settings {
     /// The way.
     pub path: Path,
-    /// What the runner runs; by default this very program.
+    /// What the runner runs; by default this very program, if it needs no libraries.
     pub program: Option<Program>,
     /// Whether the runner looks at the cluster itself. A build takes a minute: it otherwise tells how it left things.
     pub look: bool,
