@@ -21,4 +21,5 @@ mod recovery;
 mod secrets;
 mod state_bucket;
 mod state_faults;
+mod upgrades;
 mod world;

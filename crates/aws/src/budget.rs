@@ -49,6 +49,8 @@ struct Bucket {
     rate: Rate,
     tokens: f64,
     counted: Instant,
+    /// Since when it rests, or rested last.
+    rests_from: Option<Instant>,
     rests_until: Instant,
     /// How often in a row it was throttled.
     throttled: u32,
@@ -56,7 +58,12 @@ struct Bucket {
 
 impl Bucket {
     fn new(rate: Rate, now: Instant) -> Self {
-        Self { rate, tokens: rate.burst, counted: now, rests_until: now, throttled: 0 }
+        Self { rate, tokens: rate.burst, counted: now, rests_from: None, rests_until: now, throttled: 0 }
+    }
+
+    /// Whether a call that was sent then says anything new: what was under way when a rest began does not.
+    fn hears(&self, sent: Instant) -> bool {
+        self.rests_from.is_none_or(|began| began < sent)
     }
 
     /// Takes a token, or says when to try again.
@@ -100,24 +107,36 @@ impl Budgets {
         }
     }
 
-    /// AWS throttled the operation: its whole family rests, longer each time.
-    pub(crate) fn throttled(&self, service: &str, operation: &str) {
+    /// AWS throttled the operation, which was sent at `sent`: its whole family rests, longer each time. Of all calls
+    /// that were under way together, one counts: they were one burst.
+    pub(crate) fn throttled(&self, service: &str, operation: &str, sent: Instant) {
         let (name, rate) = family(service, operation);
         let now = Instant::now();
         let mut buckets = self.buckets();
         let bucket = buckets.entry(name).or_insert_with(|| Bucket::new(rate, now));
+        if !bucket.hears(sent) {
+            return;
+        }
         let rest = REST.saturating_mul(1 << bucket.throttled.min(4));
         bucket.throttled += 1;
         bucket.tokens = 0.0;
+        bucket.rests_from = Some(now);
         bucket.rests_until = now + rest;
     }
 
-    /// AWS took the request.
-    pub(crate) fn taken(&self, service: &str, operation: &str) {
+    /// AWS took the request that was sent at `sent`.
+    pub(crate) fn taken(&self, service: &str, operation: &str, sent: Instant) {
         let (name, _) = family(service, operation);
-        if let Some(bucket) = self.buckets().get_mut(&name) {
+        if let Some(bucket) = self.buckets().get_mut(&name).filter(|bucket| bucket.hears(sent)) {
             bucket.throttled = 0;
         }
+    }
+
+    /// Whether the operation's family rests.
+    #[cfg(test)]
+    pub(crate) fn rests(&self, service: &str, operation: &str) -> bool {
+        let (name, _) = family(service, operation);
+        self.buckets().get(&name).is_some_and(|bucket| Instant::now() < bucket.rests_until)
     }
 }
 
@@ -145,11 +164,49 @@ mod tests {
         let budgets = Budgets::default();
         let mut rests = Vec::new();
         for _ in 0..3 {
-            budgets.throttled("IAM", "CreateRole");
+            budgets.acquire("IAM", "CreateRole").await;
+            tokio::time::advance(Duration::from_millis(1)).await;
+            budgets.throttled("IAM", "CreateRole", Instant::now());
             let begun = Instant::now();
             budgets.acquire("IAM", "PutRolePolicy").await;
             rests.push(begun.elapsed().as_secs());
         }
         assert_eq!(rests, [1, 2, 4]);
+    }
+
+    /// How long the family's next call waits.
+    async fn wait(budgets: &Budgets) -> Duration {
+        let begun = Instant::now();
+        budgets.acquire("IAM", "PutRolePolicy").await;
+        begun.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_that_were_under_way_together_count_once() {
+        let budgets = Budgets::default();
+        let sent = Instant::now();
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_millis(10)).await;
+            budgets.throttled("IAM", "CreateRole", sent);
+        }
+        assert_eq!(wait(&budgets).await.as_millis(), 910, "one second from the first, not sixteen");
+        // One of them that comes back after the rest is old news too.
+        budgets.throttled("IAM", "CreateRole", sent);
+        assert!(!budgets.rests("IAM", "CreateRole"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_success_ends_the_streak_only_if_it_was_asked_after_the_rest() {
+        let budgets = Budgets::default();
+        let old = Instant::now();
+        tokio::time::advance(Duration::from_millis(1)).await;
+        budgets.throttled("IAM", "CreateRole", Instant::now());
+        wait(&budgets).await;
+        budgets.taken("IAM", "CreateRole", old);
+        budgets.throttled("IAM", "CreateRole", Instant::now());
+        assert_eq!(wait(&budgets).await.as_secs(), 2);
+        budgets.taken("IAM", "CreateRole", Instant::now());
+        budgets.throttled("IAM", "CreateRole", Instant::now());
+        assert_eq!(wait(&budgets).await.as_secs(), 1);
     }
 }

@@ -65,6 +65,11 @@ pub enum ConnectError {
          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
     )]
     NoCredentials(String),
+    #[error(
+        "the AWS credentials cannot be had: {0}. If their session has ended, log in again (`aws sso login`); else look \
+         at the profile that they come from (AWS_PROFILE or --profile)"
+    )]
+    LostCredentials(String),
     #[error("AWS refuses these credentials: {0}. Renew them, then run again")]
     BadCredentials(CloudError),
     #[error("{endpoint} does not answer: {error}. Is the address right, and the network up?")]
@@ -139,6 +144,9 @@ pub(crate) async fn load(options: &Options, meter: &Meter) -> SdkConfig {
     loader.load().await
 }
 
+/// What the SDK's chain of providers says when none of them was set up.
+const NO_PROVIDER: &str = "no providers in chain provided credentials";
+
 async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError> {
     let builder =
         aws_sdk_sts::config::Builder::from(config).interceptor(SharedInterceptor::new(meter.clone()));
@@ -147,7 +155,10 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
         sts.get_caller_identity().send().await.map_err(|e| cloud_error("sts:GetCallerIdentity", e))
     };
     let answer = surely(ask).await.map_err(|error| match (error.class, &error.code) {
-        (Class::Unauthenticated, None) => ConnectError::NoCredentials(error.message),
+        (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {
+            ConnectError::NoCredentials(error.message)
+        }
+        (Class::Unauthenticated, None) => ConnectError::LostCredentials(error.message),
         (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
         (Class::Unreachable | Class::Interrupted, None) => {
             let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
@@ -311,5 +322,66 @@ impl Catalog for Aws {
 
     fn names(&self) -> Vec<&'static str> {
         registry::facts().into_iter().map(|facts| facts.name).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_credential_types::provider::error::CredentialsError;
+    use aws_credential_types::provider::{ProvideCredentials, future};
+
+    /// A provider that has none to give.
+    #[derive(Debug)]
+    struct Failing(fn() -> CredentialsError);
+
+    impl ProvideCredentials for Failing {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            future::ProvideCredentials::ready(Err((self.0)()))
+        }
+    }
+
+    /// What asking who one is comes to with this provider, where nobody must be called.
+    async fn asked(provider: fn() -> CredentialsError) -> ConnectError {
+        let meter = Meter::new(None);
+        let options = Options {
+            region: Some("eu-west-1".into()),
+            endpoint_url: Some("http://127.0.0.1:1".into()),
+            credentials: Some(("id".into(), "secret".into())),
+            ..Options::default()
+        };
+        let config = load(&options, &meter).await.into_builder();
+        let config = config.credentials_provider(SharedCredentialsProvider::new(Failing(provider))).build();
+        let error = who(&config, &meter).await.unwrap_err();
+        assert_eq!(meter.calls.total(), 0);
+        error
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_credentials_are_said_at_once() {
+        let begun = tokio::time::Instant::now();
+        let error = asked(|| CredentialsError::not_loaded(NO_PROVIDER)).await;
+        assert!(matches!(error, ConnectError::NoCredentials(_)), "{error:?}");
+        assert_eq!(begun.elapsed(), Duration::ZERO, "nothing is tried twice");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_has_ended_is_said_at_once() {
+        let begun = tokio::time::Instant::now();
+        let error = asked(|| CredentialsError::provider_error("the SSO session has expired")).await;
+        let text = error.to_string();
+        assert!(text.contains("the SSO session has expired") && text.contains("aws sso login"), "{text}");
+        assert!(matches!(error, ConnectError::LostCredentials(_)), "{error:?}");
+        assert_eq!(begun.elapsed(), Duration::ZERO, "nothing is tried twice");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_provider_that_cannot_be_reached_is_no_login_that_has_ended() {
+        use aws_smithy_runtime_api::client::result::ConnectorError;
+        let error = asked(|| CredentialsError::provider_error(ConnectorError::io("no route".into()))).await;
+        assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
     }
 }

@@ -1,7 +1,8 @@
 //! The one place where AWS's error codes become classes.
 
+use aws_credential_types::provider::error::{CredentialsError, TokenError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use platctl_engine::{Class, CloudError, CloudResult, Id};
 
@@ -17,11 +18,13 @@ const CODES: &[(Class, &[&str])] = &[
             "RequestThrottledException",
             "RequestThrottled",
             "TooManyRequestsException",
+            "TooManyRequests",
             "RequestLimitExceeded",
             "BandwidthLimitExceeded",
             "SlowDown",
             "EC2ThrottledException",
             "ProvisionedThroughputExceededException",
+            "TransactionInProgressException",
         ],
     ),
     (
@@ -161,9 +164,6 @@ const CODES: &[(Class, &[&str])] = &[
             "PriorRequestNotComplete",
             "OperationInProgress",
             "ConflictException",
-            "DependencyTimeoutException",
-            "KMSInternalException",
-            "ServiceUnavailableException",
             "RequestInProgressException",
             "WAFOptimisticLockException",
         ],
@@ -176,6 +176,9 @@ const CODES: &[(Class, &[&str])] = &[
             "DBSubnetGroupQuotaExceeded",
             "DBParameterGroupQuotaExceeded",
             "SnapshotQuotaExceeded",
+            "ResourceLimitExceededException",
+            "ResourceLimitExceeded",
+            "VcpuLimitExceeded",
             "RepositoryLimitExceededException",
             "AccountLimitExceededException",
             "ParameterLimitExceeded",
@@ -229,15 +232,35 @@ const CODES: &[(Class, &[&str])] = &[
             "InvalidClientTokenId",
             "UnrecognizedClientException",
             "SignatureDoesNotMatch",
+            "InvalidSignatureException",
+            "InvalidSignature",
             "InvalidAccessKeyId",
+            "InvalidToken",
+            "TokenRefreshRequired",
             "RequestExpired",
+            // A clock that is wrong makes every signature invalid.
+            "RequestTimeTooSkewed",
             "MissingAuthenticationToken",
+            "MissingAuthenticationTokenException",
             "IncompleteSignature",
+            "IncompleteSignatureException",
+            // EC2's own; while an address is released it means something else.
+            "AuthFailure",
         ],
     ),
     (
         Class::Capacity,
-        &["InsufficientFreeAddressesInSubnet", "InsufficientAddressCapacity", "InsufficientCapacity"],
+        &[
+            "InsufficientFreeAddressesInSubnet",
+            "InsufficientFreeAddresses",
+            "InsufficientAddressCapacity",
+            "InsufficientCapacity",
+            "InsufficientInstanceCapacity",
+            "InsufficientDBInstanceCapacity",
+            "InsufficientDBClusterCapacityFault",
+            "InsufficientStorageClusterCapacity",
+            "UnsupportedAvailabilityZoneException",
+        ],
     ),
     (
         Class::Protected,
@@ -255,6 +278,10 @@ const CODES: &[(Class, &[&str])] = &[
             "Unavailable",
             "RequestTimeout",
             "RequestTimeoutException",
+            // KMS's own names for it.
+            "KMSInternalException",
+            "DependencyTimeoutException",
+            "ServiceUnavailableException",
         ],
     ),
 ];
@@ -262,7 +289,6 @@ const CODES: &[(Class, &[&str])] = &[
 /// Codes that mean something else for some operation: operation, code, a part of the message.
 const SPECIAL: &[(Class, &str, &str, &str)] = &[
     (Class::NotYetConsistent, "rds:", "InvalidParameterValue", "IAM role ARN value is invalid"),
-    (Class::NotYetConsistent, "codebuild:", "InvalidInputException", "not authorized to perform"),
     (
         Class::NotYetConsistent,
         "codepipeline:",
@@ -292,6 +318,38 @@ const SPECIAL: &[(Class, &str, &str, &str)] = &[
     (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "service principals"),
     (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "PodExecutionRole Trust Policy"),
     (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "principalArn is invalid"),
+    (Class::NotYetConsistent, "ec2:", "InvalidParameterValue", "Invalid IAM Instance Profile"),
+    (Class::NotYetConsistent, "codebuild:", "InvalidInputException", "ot authorized to perform"),
+    (Class::NotYetConsistent, "ecr:SetRepositoryPolicy", "InvalidParameterException", "rincipal not found"),
+    (Class::NotYetConsistent, "ecr:SetRepositoryPolicy", "InvalidParameterException", "nvalid repository policy"),
+    (Class::NotYetConsistent, "sns:", "InvalidParameter", "rincipal"),
+    (Class::NotYetConsistent, "secretsmanager:PutResourcePolicy", "MalformedPolicyDocumentException", "rincipal"),
+    (
+        Class::NotYetConsistent,
+        "secretsmanager:RotateSecret",
+        "AccessDeniedException",
+        "cannot invoke the specified Lambda function",
+    ),
+    (
+        Class::NotYetConsistent,
+        "s3:PutBucketNotification",
+        "InvalidArgument",
+        "Unable to validate the following destination",
+    ),
+    (
+        Class::NotYetConsistent,
+        "elasticloadbalancing:RegisterTargets",
+        "AccessDenied",
+        "principal does not have permission",
+    ),
+    (Class::NotYetConsistent, "events:", "ValidationException", "is not able to assume"),
+    (Class::NotYetConsistent, "events:", "ValidationException", "to assume the role"),
+    (
+        Class::NotYetConsistent,
+        "cloudfront:",
+        "InvalidLambdaFunctionAssociation",
+        "must be assumable with edgelambda",
+    ),
     // EKS has one code for names that are taken, for updates under way, and for what others hold.
     (Class::NotFound, "eks:Describe", "ClientException", "No cluster found"),
     (Class::Busy, "eks:", "ResourceInUseException", "in progress"),
@@ -390,6 +448,9 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             CloudError::new(Class::Interrupted, operation, message)
         }
         SdkError::DispatchFailure(failure) => {
+            if let Some(class) = without_identity(&error) {
+                return CloudError::new(class, operation, chain(&error));
+            }
             let text = chain(&error);
             let connecting = text.contains("connect error")
                 || text.contains("onnection refused")
@@ -403,13 +464,33 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
         }
         SdkError::TimeoutError(_) => CloudError::new(Class::Interrupted, operation, "no answer in time"),
         _ => {
-            let text = chain(&error);
-            let credentials =
-                text.contains("credential") || text.contains("identity") || text.contains("token");
-            let class = if credentials { Class::Unauthenticated } else { Class::Invalid };
-            CloudError::new(class, operation, text)
+            let class = without_identity(&error).unwrap_or(Class::Invalid);
+            CloudError::new(class, operation, chain(&error))
         }
     }
+}
+
+/// How the SDK says that a provider of credentials did not answer in time; the type of that error is its own.
+const IDENTITY_TOO_SLOW: &str = "identity resolver timed out";
+
+/// What it means that there was nobody to sign the request as, if that is what happened. The SDK looks for an identity
+/// after the request is made and before it is sent, and calls the failure one of sending.
+fn without_identity(error: &(dyn std::error::Error + 'static)) -> Option<Class> {
+    let causes: Vec<_> = std::iter::successors(Some(error), |error| error.source()).collect();
+    let at = causes.iter().position(|cause| {
+        cause.is::<CredentialsError>()
+            || cause.is::<TokenError>()
+            || cause.to_string().starts_with(IDENTITY_TOO_SLOW)
+            || cause.to_string().starts_with("failed to select an auth scheme")
+    })?;
+    // There are credentials, but where they come from cannot be reached at the moment.
+    let lost = causes[at..].iter().filter_map(|cause| cause.downcast_ref::<ConnectorError>());
+    let passes = lost.into_iter().any(|lost| lost.is_io() || lost.is_timeout());
+    let loads = causes[at..].iter().all(|cause| {
+        let none = |error: &CredentialsError| matches!(error, CredentialsError::CredentialsNotLoaded(_));
+        !cause.downcast_ref::<CredentialsError>().is_some_and(none)
+    });
+    Some(if passes && loads { Class::Unreachable } else { Class::Unauthenticated })
 }
 
 /// The whole chain of causes.
@@ -439,6 +520,9 @@ pub fn classify(operation: &str, code: Option<&str>, message: &str, status: u16)
     let known = CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class);
     let class = known.unwrap_or_else(|| by_shape(code, status));
     match class {
+        Class::Throttled => class,
+        // Whatever its code says: after a failure of the service itself, nobody knows what it did before.
+        _ if status >= 500 => Class::Interrupted,
         Class::NotFound if makes_something(operation) => Class::NotYetConsistent,
         class => class,
     }
@@ -453,8 +537,16 @@ fn makes_something(operation: &str) -> bool {
 fn by_shape(code: &str, status: u16) -> Class {
     if code.ends_with(".NotFound") {
         Class::NotFound
-    } else if code.ends_with("LimitExceeded") || code.starts_with("TooMany") {
+    } else if code.contains("Throttl") {
+        Class::Throttled
+    } else if code.starts_with("TooMany")
+        || ["LimitExceeded", "QuotaExceeded"]
+            .iter()
+            .any(|what| ["", "Fault", "Exception"].iter().any(|end| code.ends_with(&format!("{what}{end}"))))
+    {
         Class::Limit
+    } else if code.starts_with("Insufficient") && code.contains("Capacity") {
+        Class::Capacity
     } else if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") {
         Class::AlreadyExists
     } else if code.starts_with("Invalid") || code.starts_with("Malformed") || code.starts_with("Validation") {
@@ -502,6 +594,57 @@ mod tests {
             (Class::InUse, "iam:DeleteRole", "DeleteConflict", ""),
             (Class::AlreadyExists, "iam:CreateRole", "EntityAlreadyExists", ""),
             (Class::Unauthenticated, "sts:GetCallerIdentity", "ExpiredToken", ""),
+            (Class::Unauthenticated, "kms:CreateKey", "InvalidSignatureException", "Signature expired"),
+            (Class::Unauthenticated, "s3:GetObject", "RequestTimeTooSkewed", ""),
+            (Class::Unauthenticated, "ec2:DescribeVpcs", "RequestExpired", ""),
+            (Class::Unauthenticated, "s3:GetObject", "InvalidToken", ""),
+            (Class::Unauthenticated, "iam:GetRole", "InvalidClientTokenId", ""),
+            (Class::Unauthenticated, "eks:DescribeCluster", "UnrecognizedClientException", ""),
+            (Class::Unauthenticated, "ec2:DescribeVpcs", "AuthFailure", ""),
+            (Class::Throttled, "logs:CreateLogGroup", "TransactionInProgressException", ""),
+            (Class::Throttled, "s3:PutObject", "TooManyRequests", ""),
+            (Class::Throttled, "eks:CreateCluster", "SomeThrottlingNobodyListed", ""),
+            (Class::Limit, "eks:CreateCluster", "ResourceLimitExceededException", ""),
+            (Class::Limit, "rds:CreateDBSubnetGroup", "DBSubnetQuotaExceededFault", ""),
+            (Class::Limit, "rds:CreateGlobalCluster", "GlobalClusterQuotaExceededFault", ""),
+            (Class::Limit, "rds:CreateDBInstance", "StorageQuotaExceeded", ""),
+            (Class::Limit, "codepipeline:CreatePipeline", "ConcurrentSomethingLimitExceededException", ""),
+            (Class::Capacity, "rds:CreateDBInstance", "InsufficientDBInstanceCapacity", ""),
+            (Class::Capacity, "eks:CreateCluster", "InsufficientFreeAddresses", ""),
+            (Class::Capacity, "eks:CreateCluster", "UnsupportedAvailabilityZoneException", ""),
+            (Class::Capacity, "ec2:RunInstances", "InsufficientReservedInstanceCapacity", ""),
+            (
+                Class::NotYetConsistent,
+                "sns:SetTopicAttributes",
+                "InvalidParameter",
+                "Invalid parameter: Policy Error: PrincipalNotFound",
+            ),
+            (Class::Invalid, "sns:SetTopicAttributes", "InvalidParameter", "Invalid parameter: DisplayName"),
+            (
+                Class::NotYetConsistent,
+                "ecr:SetRepositoryPolicy",
+                "InvalidParameterException",
+                "Invalid parameter at 'PolicyText' failed to satisfy constraint: 'Principal not found'",
+            ),
+            (
+                Class::NotYetConsistent,
+                "secretsmanager:PutResourcePolicy",
+                "MalformedPolicyDocumentException",
+                "This resource policy contains an unsupported principal",
+            ),
+            (
+                Class::NotYetConsistent,
+                "s3:PutBucketNotificationConfiguration",
+                "InvalidArgument",
+                "Unable to validate the following destination configurations",
+            ),
+            (Class::Invalid, "s3:PutBucketNotificationConfiguration", "InvalidArgument", "no such event"),
+            (
+                Class::NotYetConsistent,
+                "codebuild:CreateProject",
+                "InvalidInputException",
+                "Not authorized to perform DescribeSecurityGroups",
+            ),
         ];
         for (expected, operation, code, message) in table {
             assert_eq!(class(operation, code, message), expected, "{operation} {code}");
@@ -521,5 +664,22 @@ mod tests {
     fn server_errors_without_a_code_leave_the_effect_unknown() {
         assert_eq!(classify("ec2:CreateVpc", None, "", 503), Class::Interrupted);
         assert_eq!(classify("s3:HeadBucket", None, "", 404), Class::NotFound);
+    }
+
+    #[test]
+    fn a_failure_of_the_service_leaves_the_effect_unknown_whatever_its_code() {
+        for (code, status) in [
+            ("KMSInternalException", 500),
+            ("DependencyTimeoutException", 503),
+            ("ServiceUnavailableException", 503),
+            ("ConflictException", 500),
+            ("ResourceNotFoundException", 500),
+            ("NobodyKnowsThisException", 502),
+        ] {
+            assert_eq!(classify("kms:CreateKey", Some(code), "", status), Class::Interrupted, "{code}");
+        }
+        for code in ["RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"] {
+            assert_eq!(classify("kms:CreateKey", Some(code), "", 503), Class::Throttled, "{code}");
+        }
     }
 }

@@ -25,6 +25,8 @@ pub mod events;
 pub mod iam;
 pub mod kms;
 pub mod logs;
+#[cfg(test)]
+mod local;
 mod merge;
 pub mod policy;
 pub mod rds;
@@ -40,6 +42,7 @@ pub mod tags;
 mod transport;
 pub mod types;
 pub mod wafv2;
+mod wire;
 
 pub use cloud::Cloud;
 pub use connect::{Aws, ConnectError, Identity, Options, connect};

@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 use aws_types::region::Region;
+use platctl_engine::retry::surely;
 use platctl_engine::state::{Answer, Blob, Blobs, Condition, Listed, Put};
 use platctl_engine::{Class, CloudError, CloudResult};
 
@@ -59,7 +60,7 @@ pub async fn open(place: Place, options: &Options) -> CloudResult<Bucket> {
         Client::from_conf(builder.build())
     };
     let mut s3 = client(None);
-    let region = match whereabouts(&s3, &place.bucket).await {
+    let region = match surely(|| whereabouts(&s3, &place.bucket)).await {
         Ok(region) => region,
         Err(error) if error.class == Class::NotFound && options.emulator => {
             make(&s3, &place.bucket, &options).await?;
@@ -174,13 +175,16 @@ impl Bucket {
     }
 
     async fn listing(&self, prefix: &str) -> CloudResult<Vec<Listed>> {
-        let (mut found, mut next) = (Vec::new(), None);
+        let (mut found, mut next) = (Vec::new(), None::<String>);
         let prefix = self.key(prefix);
         let ours = self.key("").len();
         loop {
-            let call = self.s3.list_objects_v2().bucket(&self.place.bucket).prefix(&prefix);
-            let answer = call.set_continuation_token(next).send().await;
-            let answer = answer.map_err(|e| cloud_error("s3:ListObjectsV2", e))?;
+            let page = || async {
+                let call = self.s3.list_objects_v2().bucket(&self.place.bucket).prefix(&prefix);
+                let answer = call.set_continuation_token(next.clone()).send().await;
+                answer.map_err(|e| cloud_error("s3:ListObjectsV2", e))
+            };
+            let answer = surely(page).await?;
             found.extend(answer.contents().iter().filter_map(|object| {
                 let written = object.last_modified().and_then(|at| SystemTime::try_from(*at).ok());
                 Some(Listed { key: object.key()?.get(ours..)?.to_owned(), written })
@@ -301,5 +305,51 @@ mod tests {
         let s3 = mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&denied]);
         let put = bucket(s3, None).put("s/journal", Vec::new(), Condition::Is("\"1\"".into())).await;
         assert_eq!(put.unwrap_err().class, Class::Denied);
+    }
+
+    /// What S3 answers when it has a bad moment.
+    fn unavailable() -> ErrorMetadata {
+        ErrorMetadata::builder().code("InternalError").build()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_that_fails_is_asked_for_again() {
+        use aws_sdk_s3::operation::list_objects_v2::{ListObjectsV2Error, ListObjectsV2Output};
+        use aws_sdk_s3::types::Object;
+        let page = |key: &'static str, next: Option<&'static str>| {
+            let object = Object::builder().key(key).build();
+            let next = next.map(ToOwned::to_owned);
+            ListObjectsV2Output::builder().contents(object).set_next_continuation_token(next).build()
+        };
+        let first = mock!(Client::list_objects_v2).then_output(move || page("p/s/1", Some("more")));
+        let failed =
+            mock!(Client::list_objects_v2).then_error(|| ListObjectsV2Error::generic(unavailable()));
+        let second = mock!(Client::list_objects_v2)
+            .match_requests(|request| request.continuation_token() == Some("more"))
+            .then_output(move || page("p/s/2", None));
+        let s3 = mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&first, &failed, &second]);
+        let found = bucket(s3, None).list("s/").await.unwrap();
+        assert_eq!(found.iter().map(|listed| listed.key.as_str()).collect::<Vec<_>>(), ["s/1", "s/2"]);
+    }
+
+    #[tokio::test]
+    async fn opening_asks_again_where_the_bucket_is() {
+        use crate::local::{Answer, serve};
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counts = asked.clone();
+        let url = serve(move |number| {
+            counts.fetch_add(1, Ordering::SeqCst);
+            let status = if number == 0 { "503 Service Unavailable" } else { "200 OK" };
+            Answer { status, headers: "x-amz-bucket-region: us-east-1\r\n", body: String::new() }
+        })
+        .await;
+        let options = Options {
+            endpoint_url: Some(url),
+            credentials: Some(("id".into(), "secret".into())),
+            ..Options::default()
+        };
+        open(Place { bucket: "acme".into(), ..Place::default() }, &options).await.unwrap();
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
     }
 }

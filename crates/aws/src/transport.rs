@@ -8,16 +8,19 @@ use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::interceptors::context::{
-    BeforeDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextMut,
-};
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextMut;
 use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, Metadata};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, Metadata};
+use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use crate::budget::Budgets;
+use crate::wire;
 
 /// How the operation's name gets from the interceptor to the connector. It is taken off before sending.
 const HEADER: &str = "x-platctl-operation";
@@ -63,7 +66,7 @@ impl Meter {
     }
 }
 
-/// Notes the operation's name for the connector, and hears what became of the request.
+/// Notes the operation's name for the connector.
 #[dyn_dispatch_hint]
 impl Intercept for Meter {
     fn name(&self) -> &'static str {
@@ -82,29 +85,6 @@ impl Intercept for Meter {
         }
         Ok(())
     }
-
-    fn read_before_deserialization(
-        &self,
-        context: &BeforeDeserializationInterceptorContextRef<'_>,
-        _components: &RuntimeComponents,
-        config: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if let (Some(budgets), Some(metadata)) = (&self.budgets, config.load::<Metadata>()) {
-            let response = context.response();
-            let failed = response.status().as_u16() >= 400;
-            let body = response.body().bytes().unwrap_or_default();
-            if failed && says_throttled(&String::from_utf8_lossy(body)) {
-                budgets.throttled(metadata.service(), metadata.name());
-            } else {
-                budgets.taken(metadata.service(), metadata.name());
-            }
-        }
-        Ok(())
-    }
-}
-
-fn says_throttled(body: &str) -> bool {
-    ["Throttl", "RequestLimitExceeded", "TooManyRequests", "SlowDown"].iter().any(|code| body.contains(code))
 }
 
 /// An HTTP client whose requests are metered.
@@ -142,7 +122,8 @@ impl HttpConnector for MeteredConnector {
         let name = request.headers_mut().remove(HEADER);
         let (inner, meter) = (self.inner.clone(), self.meter.clone());
         HttpConnectorFuture::new(async move {
-            if let Some((service, operation)) = name.as_deref().and_then(|name| name.split_once(':')) {
+            let family = name.as_deref().and_then(|name| name.split_once(':'));
+            if let Some((service, operation)) = family {
                 meter.calls.count(&format!("{service}:{operation}"));
                 if let Some(budgets) = &meter.budgets {
                     budgets.acquire(service, operation).await;
@@ -150,7 +131,81 @@ impl HttpConnector for MeteredConnector {
             }
             // Never closed, so there is always a permit in the end.
             let _permit = meter.under_way.acquire().await;
-            inner.call(request).await
+            let sent = Instant::now();
+            let mut answer = inner.call(request).await?;
+            if let (Some(budgets), Some((service, operation))) = (&meter.budgets, family) {
+                if throttled(&mut answer).await? {
+                    budgets.throttled(service, operation, sent);
+                } else {
+                    budgets.taken(service, operation, sent);
+                }
+            }
+            Ok(answer)
         })
+    }
+}
+
+/// Whether an answer says that there were too many requests. Above this layer the SDK reads a body only after every
+/// hook that sees it as bytes, so an error's body, which is short, is read here and put back.
+async fn throttled(answer: &mut HttpResponse) -> Result<bool, ConnectorError> {
+    let status = answer.status().as_u16();
+    if status < 400 {
+        return Ok(false);
+    }
+    let body = ByteStream::new(answer.take_body()).collect().await;
+    let bytes = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
+    let said = wire::throttled(status, |name| answer.headers().get(name), &bytes);
+    *answer.body_mut() = SdkBody::from(bytes);
+    Ok(said)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connect::{self, Options};
+    use crate::local::{Answer, serve};
+
+    /// Throttled answers as they are on the wire.
+    async fn rests_after(answer: Answer) -> bool {
+        let url = serve(move |_| answer.clone()).await;
+        let meter = Meter::new(Some(Arc::default()));
+        let options = Options {
+            region: Some("eu-west-1".into()),
+            endpoint_url: Some(url),
+            credentials: Some(("id".into(), "secret".into())),
+            ..Options::default()
+        };
+        let config = connect::load(&options, &meter).await;
+        let builder = aws_sdk_iam::config::Builder::from(&config);
+        let interceptor = aws_smithy_runtime_api::client::interceptors::SharedInterceptor::new(meter.clone());
+        let iam = aws_sdk_iam::Client::from_conf(builder.interceptor(interceptor).build());
+        let call = iam.create_role().role_name("r").assume_role_policy_document("{}");
+        let error = crate::errors::cloud_error("iam:CreateRole", call.send().await.unwrap_err());
+        // The body is still there for whoever reads it above.
+        assert!(error.code.is_some(), "{error:?}");
+        assert_eq!(meter.calls.total(), 1);
+        let budgets = meter.budgets.unwrap();
+        assert!(!budgets.rests("IAM", "GetRole"), "reads are another family");
+        budgets.rests("IAM", "PutRolePolicy")
+    }
+
+    fn error(status: &'static str, code: &str) -> Answer {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>Rate exceeded</Message></Error>\
+             <RequestId>1</RequestId></ErrorResponse>"
+        );
+        Answer { status, headers: "content-type: text/xml\r\n", body }
+    }
+
+    #[tokio::test]
+    async fn a_throttled_answer_makes_its_family_rest() {
+        assert!(rests_after(error("400 Bad Request", "Throttling")).await);
+        assert!(rests_after(error("503 Service Unavailable", "RequestLimitExceeded")).await);
+    }
+
+    #[tokio::test]
+    async fn any_other_error_does_not() {
+        assert!(!rests_after(error("409 Conflict", "EntityAlreadyExists")).await);
+        assert!(!rests_after(error("500 Internal Server Error", "ServiceFailure")).await);
     }
 }

@@ -10,10 +10,11 @@ use kube::{Client, Config};
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use tokio::sync::Mutex;
 
+use crate::tokens::{Tokens, authenticated};
 use crate::{Api, JobOrder, Order, Server, SetState};
 
 /// An API server that can be reached from here.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Access {
     /// Its address.
     pub server: String,
@@ -21,14 +22,6 @@ pub struct Access {
     pub tls_server_name: Option<String>,
     /// The certificate of its authority, as DER; none for a server without TLS.
     pub authority: Option<Vec<u8>>,
-    /// The bearer token. EKS takes one for 15 minutes.
-    pub token: String,
-}
-
-impl fmt::Debug for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Access").field("server", &self.server).finish_non_exhaustive()
-    }
 }
 
 /// The way to a cluster.
@@ -48,13 +41,15 @@ pub enum Way {
 pub trait Provider: Send + Sync {
     /// The way to a cluster; none when there is no such cluster.
     fn way<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<Option<Way>>>;
+    /// A bearer token for a cluster that can be reached from here. EKS takes one for 15 minutes.
+    fn token<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<String>>;
     /// A value that is kept outside of the cluster: key `key` of the JSON in the secret of this ARN.
     fn secret<'a>(&'a self, arn: &'a str, key: &'a str) -> BoxFuture<'a, CloudResult<String>>;
     /// What is at this address.
     fn fetch<'a>(&'a self, manifest: &'a crate::Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>>;
 }
 
-/// How long a connection keeps its token: well below its 15 minutes.
+/// How long a way is taken before it is looked for again: a cluster's endpoint can change.
 const FRESH: Duration = Duration::from_secs(10 * 60);
 
 /// A connection, and since when it stands.
@@ -64,6 +59,7 @@ type Open = (Instant, Arc<dyn Server>);
 pub struct Clusters {
     provider: Arc<dyn Provider>,
     open: Mutex<HashMap<String, Open>>,
+    tokens: std::sync::Mutex<HashMap<String, Arc<Tokens>>>,
     remark: std::sync::Mutex<Option<String>>,
 }
 
@@ -77,7 +73,19 @@ impl Clusters {
     /// The clusters of this provider.
     #[must_use]
     pub fn new(provider: Arc<dyn Provider>) -> Self {
-        Self { provider, open: Mutex::default(), remark: std::sync::Mutex::default() }
+        Self {
+            provider,
+            open: Mutex::default(),
+            tokens: std::sync::Mutex::default(),
+            remark: std::sync::Mutex::default(),
+        }
+    }
+
+    /// The token of a cluster; the same one, however often the way to it is looked for.
+    fn tokens(&self, cluster: &str) -> Arc<Tokens> {
+        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Tokens::new(self.provider.clone(), cluster));
+        tokens.entry(cluster.to_owned()).or_insert_with(new).clone()
     }
 
     /// Why sets are not looked at themselves, if one of them was not.
@@ -102,7 +110,10 @@ impl Clusters {
                 *self.remark.lock().unwrap_or_else(PoisonError::into_inner) = remark;
                 server
             }
-            Some(Way::Direct(access)) => Arc::new(Api::new(connect(&access)?, self.provider.clone())),
+            Some(Way::Direct(access)) => {
+                let client = authenticated(connect(&access)?, self.tokens(cluster));
+                Arc::new(Api::new(client, self.provider.clone()))
+            }
         };
         open.insert(cluster.to_owned(), (Instant::now(), server.clone()));
         Ok(Some(server))
@@ -165,6 +176,5 @@ fn connect(access: &Access) -> CloudResult<Client> {
     config.default_retry = false;
     config.tls_server_name.clone_from(&access.tls_server_name);
     config.root_cert = access.authority.clone().map(|der| vec![der]);
-    config.auth_info.token = Some(access.token.clone().into());
     Client::try_from(config).map_err(|error| wrong(error.to_string()))
 }

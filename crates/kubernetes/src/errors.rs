@@ -5,6 +5,12 @@ use platctl_engine::{Class, CloudError};
 
 /// Translates an error of one call, such as `kubernetes:Apply Secret argocd/x`.
 pub(crate) fn cloud_error(operation: &str, error: &Error) -> CloudError {
+    // What stands between says it in the engine's own terms.
+    if let Error::Service(cause) = error
+        && let Some(said) = cause.downcast_ref::<CloudError>()
+    {
+        return CloudError { operation: operation.to_owned(), ..said.clone() };
+    }
     match error {
         Error::Api(status) => {
             let class = class(status.code, &status.reason);

@@ -74,7 +74,12 @@ impl Api {
         }
         let begun = tokio::time::Instant::now();
         loop {
-            match self.get(&key).await?.as_ref().and_then(ended) {
+            let job = match self.get(&key).await {
+                // The job goes on, whether it can be looked at or not.
+                Err(error) if error.class.is_transient() && begun.elapsed() <= LONGEST => None,
+                found => found?,
+            };
+            match job.as_ref().and_then(ended) {
                 Some(Ok(())) => return Ok(()),
                 Some(Err(why)) => {
                     let (name, namespace) = (&order.name, &order.namespace);
@@ -146,5 +151,34 @@ mod tests {
         assert!(error.message.contains("kubectl logs job/restore-1 -n argocd"), "{error}");
         let missing = JobOrder { cron_job: "other".into(), ..order() };
         assert_eq!(provided.api().do_run_job(&missing).await.unwrap_err().class, Class::NotFound);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_may_take_longer_than_a_token_lasts_and_survives_bad_answers() {
+        use crate::testing::Fault;
+        use crate::tokens::{Tokens, authenticated};
+        let provided = Provided::default();
+        described(&provided);
+        {
+            let mut world = provided.fake.world();
+            // 18 minutes of looking every two seconds.
+            (world.slow, world.guarded) = (540, true);
+            world.faults.push(Fault { line: "GET /apis/batch/v1/namespaces/argocd/jobs/", status: 0, times: 0 });
+        }
+        let provider: std::sync::Arc<dyn crate::Provider> = std::sync::Arc::new(provided.clone());
+        let tokens = std::sync::Arc::new(Tokens::new(provider.clone(), "open-example-cluster"));
+        let api = Api::new(authenticated(provided.fake.client(), tokens), provider);
+        let order = order();
+        let run = api.do_run_job(&order);
+        let meddle = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            let mut world = provided.fake.world();
+            world.faults[0] = Fault { status: 503, times: 3, ..world.faults[0].clone() };
+        };
+        let (ran, ()) = tokio::join!(run, meddle);
+        ran.unwrap();
+        let world = provided.fake.world();
+        assert_eq!(world.faults[0].times, 0, "the bad answers were given");
+        assert_eq!((world.refused, world.issued.len()), (0, 2));
     }
 }

@@ -17,6 +17,7 @@ pub mod objects;
 mod owned;
 mod secrets;
 mod server;
+mod tokens;
 
 #[cfg(test)]
 mod testing;

@@ -60,6 +60,38 @@ platctl_engine::outputs! {
     }
 }
 
+/// What looking takes, by whichever way: the runner's bucket and builds, or a tunnel over a node.
+const READ: &[&str] = &[
+    "codebuild:BatchGetBuilds",
+    "codebuild:ListBuildsForProject",
+    "codebuild:StartBuild",
+    "codebuild:StopBuild",
+    "ec2:DescribeInstances",
+    "eks:DescribeCluster",
+    "logs:GetLogEvents",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "ssm:StartSession",
+];
+/// The same, and secrets that are filled in on the way.
+const CHANGE: &[&str] = &[
+    "codebuild:BatchGetBuilds",
+    "codebuild:ListBuildsForProject",
+    "codebuild:StartBuild",
+    "codebuild:StopBuild",
+    "ec2:DescribeInstances",
+    "eks:DescribeCluster",
+    "logs:GetLogEvents",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:ListBucket",
+    "s3:PutObject",
+    "secretsmanager:GetSecretValue",
+    "ssm:StartSession",
+];
+
 fn id_of(spec: &Spec) -> Id {
     Id::from(format!("{}|{}", spec.cluster_name, spec.name))
 }
@@ -96,12 +128,7 @@ impl Kind for Objects {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const INSIDE: Option<&'static str> = Some("eks.Cluster");
-    const PERMISSIONS: Permissions = Permissions {
-        read: &["eks:DescribeCluster"],
-        create: &["eks:DescribeCluster"],
-        update: &["eks:DescribeCluster", "secretsmanager:GetSecretValue"],
-        delete: &["eks:DescribeCluster"],
-    };
+    const PERMISSIONS: Permissions = Permissions { read: READ, create: CHANGE, update: CHANGE, delete: CHANGE };
     const TIMING: Timing = Timing {
         create: Duration::from_secs(150),
         update: Duration::from_secs(60),

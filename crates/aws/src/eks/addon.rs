@@ -12,7 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use super::{addon_versions, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
@@ -63,6 +63,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// `v1.20.4-eksbuild.1`. Left out, a new add-on gets EKS's default for the cluster's version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon_version: Option<String>,
+    /// The cluster's version, where none of the add-on is stated: with another one the add-on moves to what EKS takes by
+    /// default there, unless it is newer. Remembered in a tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kubernetes_version: Option<S::In<String>>,
     /// Its settings; each version has a schema of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration_values: Option<S::In<Configuration>>,
@@ -89,6 +93,9 @@ platctl_engine::outputs! {
     }
 }
 
+/// The tag that says for which version of Kubernetes the add-on's version was chosen.
+const CHOSEN_FOR: &str = "platctl:kubernetes";
+
 fn id_of(spec: &Spec) -> Id {
     id_in(&spec.cluster_name, &spec.addon_name)
 }
@@ -112,6 +119,7 @@ fn live(addon: &types::Addon, associations: BTreeMap<String, Arn>) -> Option<Liv
         cluster_name: addon.cluster_name()?.to_owned(),
         addon_name: addon.addon_name()?.to_owned(),
         addon_version: addon.addon_version().map(ToOwned::to_owned),
+        kubernetes_version: addon.tags().and_then(|tags| tags.get(CHOSEN_FOR)).cloned(),
         configuration_values: addon
             .configuration_values()
             .filter(|text| !text.trim().is_empty())
@@ -149,6 +157,47 @@ fn owned(
     associations.map(|map| map.iter().map(build).collect()).transpose()
 }
 
+/// The version to move to when the cluster's has changed: EKS's default there, unless what is installed is newer, for
+/// whoever has seen to that.
+async fn newer_default(
+    cloud: &Cloud,
+    live: &Live<Addon>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<Option<String>> {
+    let Some(kubernetes) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version")) else {
+        return Ok(None);
+    };
+    let found = addon_versions::default_for(cloud, &spec.addon_name, kubernetes).await?;
+    Ok(found.filter(|version| addon_versions::is_newer(version, &live.outputs.addon_version)))
+}
+
+/// Everything is stated again: what is left out of an update may be reset.
+async fn state_again(cloud: &Cloud, old: &Spec, new: &Spec, moves: Option<String>) -> CloudResult<()> {
+    let values = new.configuration_values.as_ref().or(old.configuration_values.as_ref());
+    let role = new.service_account_role_arn.as_ref().or(old.service_account_role_arn.as_ref());
+    let call = cloud
+        .eks
+        .update_addon()
+        .cluster_name(&old.cluster_name)
+        .addon_name(&old.addon_name)
+        .set_addon_version(moves.or_else(|| new.addon_version.clone()))
+        .set_configuration_values(values.map(Configuration::to_text))
+        .set_service_account_role_arn(role.map(ToString::to_string))
+        .set_pod_identity_associations(owned(new.pod_identity_associations.as_ref())?)
+        .resolve_conflicts(ResolveConflicts::Overwrite);
+    call.send().await.map(drop).map_err(|e| cloud_error("eks:UpdateAddon", e))
+}
+
+/// Notes for which version of Kubernetes it was chosen: after the move itself, so that one that was cut off is made up.
+async fn remember(cloud: &Cloud, live: &Live<Addon>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let Some(version) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version")) else {
+        return Ok(());
+    };
+    let call = cloud.eks.tag_resource().resource_arn(live.outputs.arn.as_str()).tags(CHOSEN_FOR, version);
+    call.send().await.map(drop).map_err(|e| cloud_error("eks:TagResource", e))
+}
+
 impl Kind for Addon {
     const NAME: &'static str = "eks.Addon";
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/addon_name"];
@@ -165,6 +214,7 @@ impl Kind for Addon {
         ],
         update: &[
             "eks:UpdateAddon",
+            "eks:DescribeAddonVersions",
             "eks:CreatePodIdentityAssociation",
             "eks:UpdatePodIdentityAssociation",
             "eks:DeletePodIdentityAssociation",
@@ -184,6 +234,7 @@ impl Kind for Addon {
             cluster_name: "example-cluster".into(),
             addon_name: "vpc-cni".into(),
             addon_version: Some("v1.20.4-eksbuild.1".into()),
+            kubernetes_version: None,
             configuration_values: Some(Configuration(json!({"env": {"ENABLE_PREFIX_DELEGATION": "true"}}))),
             service_account_role_arn: None,
             pod_identity_associations: Some(BTreeMap::from([(
@@ -207,6 +258,9 @@ impl Kind for Addon {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let both = spec.service_account_role_arn.is_some()
             && spec.pod_identity_associations.as_ref().is_some_and(|map| !map.is_empty());
+        if spec.addon_version.is_some() && spec.kubernetes_version.is_some() {
+            return Err(SpecError::new("/kubernetes_version", "is not taken together with a version"));
+        }
         if both {
             let message = "is not taken together with pod identity associations";
             return Err(SpecError::new("/service_account_role_arn", message));
@@ -223,6 +277,10 @@ impl Kind for Addon {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let mut tags = tags_with(&spec.tags, &claim.owner);
+        if let (Some(tags), Some(version)) = (&mut tags, &spec.kubernetes_version) {
+            tags.insert(CHOSEN_FOR.to_owned(), version.clone());
+        }
         let call = cloud
             .eks
             .create_addon()
@@ -234,12 +292,11 @@ impl Kind for Addon {
             .set_pod_identity_associations(owned(spec.pod_identity_associations.as_ref())?)
             .resolve_conflicts(ResolveConflicts::Overwrite)
             .client_request_token(&claim.token)
-            .set_tags(tags_with(&spec.tags, &claim.owner));
+            .set_tags(tags);
         call.send().await.map_err(|e| cloud_error("eks:CreateAddon", e))?;
         Ok(id_of(spec))
     }
 
-    /// Everything is stated again: what is left out of an update may be reset.
     async fn update(
         cloud: &Cloud,
         live: &Live<Self>,
@@ -254,23 +311,11 @@ impl Kind for Addon {
             "/service_account_role_arn",
             "/pod_identity_associations",
         ];
-        if !paths.iter().any(|path| changes.touch(path)) {
-            return Ok(());
+        let moves = newer_default(cloud, live, spec, changes).await?;
+        if moves.is_some() || paths.iter().any(|path| changes.touch(path)) {
+            state_again(cloud, &live.spec, spec, moves).await?;
         }
-        let (old, new) = (&live.spec, spec);
-        let values = new.configuration_values.as_ref().or(old.configuration_values.as_ref());
-        let role = new.service_account_role_arn.as_ref().or(old.service_account_role_arn.as_ref());
-        let call = cloud
-            .eks
-            .update_addon()
-            .cluster_name(&old.cluster_name)
-            .addon_name(&old.addon_name)
-            .set_addon_version(new.addon_version.clone())
-            .set_configuration_values(values.map(Configuration::to_text))
-            .set_service_account_role_arn(role.map(ToString::to_string))
-            .set_pod_identity_associations(owned(new.pod_identity_associations.as_ref())?)
-            .resolve_conflicts(ResolveConflicts::Overwrite);
-        call.send().await.map(drop).map_err(|e| cloud_error("eks:UpdateAddon", e))
+        remember(cloud, live, spec, changes).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
@@ -311,5 +356,53 @@ mod tests {
         let asked = changes(&[("/addon_version", json!("v1"), json!("v2"))]);
         Addon::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
         assert_eq!(update.num_calls(), 1);
+    }
+
+    /// An add-on of this version moves with the cluster to 1.35, where EKS's default is v1.21.1.
+    async fn moves_from(version: &str, to: Option<&'static str>) {
+        use aws_sdk_eks::operation::describe_addon_versions::DescribeAddonVersionsOutput;
+        use aws_sdk_eks::operation::tag_resource::TagResourceOutput;
+        use aws_sdk_eks::types::{AddonInfo, AddonVersionInfo, Compatibility};
+        let versions = mock!(aws_sdk_eks::Client::describe_addon_versions)
+            .match_requests(|request| request.kubernetes_version() == Some("1.35"))
+            .then_output(|| {
+                let version = |name: &str, default| {
+                    let fits = Compatibility::builder().cluster_version("1.35").default_version(default);
+                    AddonVersionInfo::builder().addon_version(name).compatibilities(fits.build()).build()
+                };
+                let all = AddonInfo::builder()
+                    .addon_versions(version("v1.22.0-eksbuild.1", false))
+                    .addon_versions(version("v1.21.1-eksbuild.1", true));
+                DescribeAddonVersionsOutput::builder().addons(all.build()).build()
+            });
+        let update = mock!(aws_sdk_eks::Client::update_addon)
+            .match_requests(move |request| request.addon_version() == to)
+            .then_output(|| UpdateAddonOutput::builder().build());
+        let tag = mock!(aws_sdk_eks::Client::tag_resource)
+            .match_requests(|request| {
+                request.tags().is_some_and(|tags| tags.get(CHOSEN_FOR).is_some_and(|version| version == "1.35"))
+            })
+            .then_output(|| TagResourceOutput::builder().build());
+        let rules = [Some(&versions), to.and(Some(&update)), Some(&tag)];
+        let rules: Vec<_> = rules.into_iter().flatten().collect();
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &rules), ..cloud() };
+        let builder = types::Addon::builder().cluster_name("prod").addon_name("vpc-cni").addon_version(version);
+        let old = live(&builder.build(), BTreeMap::new()).unwrap();
+        let kubernetes_version = Some("1.35".to_owned());
+        let desired = Spec {
+            addon_version: None,
+            kubernetes_version,
+            pod_identity_associations: None,
+            ..Addon::example()
+        };
+        let asked = changes(&[("/kubernetes_version", json!("1.34"), json!("1.35"))]);
+        Addon::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!((update.num_calls(), tag.num_calls()), (usize::from(to.is_some()), 1));
+    }
+
+    #[tokio::test]
+    async fn an_add_on_moves_with_its_cluster_and_never_back() {
+        moves_from("v1.20.4-eksbuild.1", Some("v1.21.1-eksbuild.1")).await;
+        moves_from("v1.22.0-eksbuild.1", None).await;
     }
 }

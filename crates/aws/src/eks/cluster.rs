@@ -231,19 +231,24 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Cluster>>> {
     Ok(if_there(answer)?.and_then(|answer| answer.cluster().and_then(live)))
 }
 
-/// The next minor on the way from one version to another: EKS takes them one by one. Another way than up is
+/// Refuses a way up of more than one minor: nodes and add-ons have to come along at every step. Another way than up is
 /// left to EKS to judge.
-fn next_version(live: &str, desired: &str) -> String {
+fn one_step(cluster: &str, live: &str, desired: &str) -> CloudResult<()> {
     let minor = |version: &str| {
         version
             .split_once('.')
             .and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)))
     };
     match (minor(live), minor(desired)) {
-        (Some((major, from)), Some((to_major, to))) if major == to_major && from < to => {
-            format!("{major}.{}", from + 1)
+        (Some((major, from)), Some((to_major, to))) if major == to_major && to > from + 1 => {
+            let message = format!(
+                "Kubernetes is upgraded one minor at a time, and {cluster} is at {live}: nothing of it was changed. Set \
+                 the version to {major}.{} and apply, so that add-ons and nodes come along, and so on to {desired}",
+                from + 1
+            );
+            Err(CloudError::new(Class::Invalid, "eks:UpdateClusterVersion", message))
         }
-        _ => desired.to_owned(),
+        _ => Ok(()),
     }
 }
 
@@ -251,6 +256,9 @@ fn next_version(live: &str, desired: &str) -> String {
 /// engine asks again for what is left. Answers whether there was one.
 async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Changes) -> CloudResult<bool> {
     let name = live.id.as_str();
+    if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
+        one_step(name, &live.outputs.version, version)?;
+    }
     if let Some(key) = spec.encryption_key_arn.as_ref().filter(|_| changes.touch("/encryption_key_arn")) {
         let call =
             cloud.eks.associate_encryption_config().cluster_name(name).encryption_config(encryption(key));
@@ -283,9 +291,8 @@ async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Chan
     } else if let Some(kind) = spec.support_type.as_deref().filter(|_| changes.touch("/support_type")) {
         call.upgrade_policy(UpgradePolicyRequest::builder().support_type(SupportType::from(kind)).build())
     } else if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
-        let next = next_version(&live.outputs.version, version);
-        super::insights::allow_upgrade(cloud, name, &next).await?;
-        let call = cloud.eks.update_cluster_version().name(name).version(next);
+        super::insights::allow_upgrade(cloud, name, version).await?;
+        let call = cloud.eks.update_cluster_version().name(name).version(version);
         call.send().await.map_err(|e| cloud_error("eks:UpdateClusterVersion", e))?;
         return Ok(true);
     } else {
@@ -489,9 +496,20 @@ mod tests {
 
     #[test]
     fn versions_go_up_one_by_one() {
-        assert_eq!(next_version("1.33", "1.36"), "1.34");
-        assert_eq!(next_version("1.35", "1.36"), "1.36");
-        assert_eq!(next_version("1.36", "1.35"), "1.35");
+        one_step("prod", "1.35", "1.36").unwrap();
+        one_step("prod", "1.36", "1.35").unwrap();
+        let error = one_step("prod", "1.33", "1.36").unwrap_err();
+        assert!(error.message.contains("Set the version to 1.34 and apply"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_jump_is_refused_before_anything_is_changed() {
+        let live = cluster();
+        let desired = Spec { version: Some("1.38".into()), logging: BTreeSet::new(), ..Cluster::example() };
+        let asked = changes(&[("/version", json!("1.33"), json!("1.38")), ("/logging", json!(["api"]), json!([]))]);
+        // No call is expected: any would end the test.
+        let error = Cluster::update(&cloud(), &live, &desired, &asked, &owner()).await.unwrap_err();
+        assert_eq!(error.class, Class::Invalid);
     }
 
     #[tokio::test]
@@ -504,9 +522,9 @@ mod tests {
             .then_output(|| UpdateClusterConfigOutput::builder().build());
         let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]), ..cloud() };
         let desired =
-            Spec { endpoint_public_access: true, version: Some("1.36".into()), ..Cluster::example() };
+            Spec { endpoint_public_access: true, version: Some("1.34".into()), ..Cluster::example() };
         let asked = changes(&[
-            ("/version", json!("1.33"), json!("1.36")),
+            ("/version", json!("1.33"), json!("1.34")),
             ("/endpoint_public_access", json!(false), json!(true)),
             ("/logging", json!([]), json!(["api"])),
         ]);

@@ -2,8 +2,10 @@
 
 pub mod access_entry;
 pub mod addon;
+mod addon_versions;
 pub mod cluster;
 pub mod fargate_profile;
+mod generations;
 mod insights;
 pub mod node_group;
 mod nodes_missing;

@@ -8,19 +8,20 @@ use aws_sdk_eks::types::{
 };
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
     SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use super::{generations, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::cloud_error;
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, SubnetId};
 
-/// Virtual machines that are nodes of a cluster. Its id is our own, `CLUSTER|NAME`.
+/// Virtual machines that are nodes of a cluster. Its id is our own, `CLUSTER|NAME`. Where it has to be replaced, the new
+/// group (`NAME-gen2`, …) is there before the old one goes: EKS then drains the old one's nodes.
 #[derive(Debug)]
 pub struct NodeGroup;
 
@@ -50,7 +51,7 @@ impl Taint {
 pub struct Spec<S: Stage = Resolved> {
     /// The cluster.
     pub cluster_name: S::In<String>,
-    /// Unique in the cluster; at most 63 characters.
+    /// Unique in the cluster; at most 56 characters, for a replacement has its generation at the end of its name.
     pub nodegroup_name: String,
     /// The role of the nodes; trusts `ec2.amazonaws.com`.
     pub node_role: S::In<Arn>,
@@ -119,10 +120,6 @@ platctl_engine::outputs! {
     }
 }
 
-fn id_of(spec: &Spec) -> Id {
-    id_in(&spec.cluster_name, &spec.nodegroup_name)
-}
-
 fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
     let (tags, owner) = tags_of(group.tags());
     let owned = |text: Option<&str>| text.map(ToOwned::to_owned);
@@ -135,9 +132,9 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
             effect: taint.effect()?.as_str().to_owned(),
         })
     };
-    let spec = Spec {
+    let spec: Spec = Spec {
         cluster_name: group.cluster_name()?.to_owned(),
-        nodegroup_name: group.nodegroup_name()?.to_owned(),
+        nodegroup_name: generations::declared(group.nodegroup_name()?).to_owned(),
         node_role: group.node_role().unwrap_or_default().into(),
         subnets: group.subnets().iter().map(|id| SubnetId::from(id.as_str())).collect(),
         min_size: scaling.and_then(|scaling| scaling.min_size()).unwrap_or_default(),
@@ -162,13 +159,13 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
     let groups = group.resources().map(|made| made.auto_scaling_groups()).unwrap_or_default();
     let outputs = Outputs {
         arn: group.nodegroup_arn().unwrap_or_default().into(),
-        nodegroup_name: spec.nodegroup_name.clone(),
+        nodegroup_name: group.nodegroup_name()?.to_owned(),
         auto_scaling_group_names: groups.iter().filter_map(|group| owned(group.name())).collect(),
     };
     let issues = group.health().map(|health| health.issues()).unwrap_or_default();
     let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
     let phase = phase(group.status().map_or("ACTIVE", |status| status.as_str()), issues);
-    Some(Live { id: id_of(&spec), spec, outputs, owner, phase })
+    Some(Live { id: id_in(&spec.cluster_name, &outputs.nodegroup_name), spec, outputs, owner, phase })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<NodeGroup>>> {
@@ -241,7 +238,7 @@ async fn configure(
         .eks
         .update_nodegroup_config()
         .cluster_name(&live.spec.cluster_name)
-        .nodegroup_name(&live.spec.nodegroup_name)
+        .nodegroup_name(&live.outputs.nodegroup_name)
         .set_scaling_config(sizes.then(|| scaling(spec, moved(spec, live.spec.desired_size))))
         .set_update_config(pace)
         .set_labels(labelled.then(|| labels.build()))
@@ -262,7 +259,7 @@ async fn roll(cloud: &Cloud, live: &Live<NodeGroup>, spec: &Spec, changes: &Chan
         .eks
         .update_nodegroup_version()
         .cluster_name(&live.spec.cluster_name)
-        .nodegroup_name(&live.spec.nodegroup_name)
+        .nodegroup_name(&live.outputs.nodegroup_name)
         .set_version(version)
         .set_release_version(release)
         .set_launch_template(template);
@@ -282,11 +279,17 @@ impl Kind for NodeGroup {
         "/disk_size",
         "/launch_template_id",
     ];
+    const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets", "/launch_template_id"];
     const SHARED_MAPS: &'static [&'static str] = &["/tags", "/labels"];
     const IDENTITY: Identity = Identity::Name;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["eks:DescribeNodegroup", "autoscaling:DescribeScalingActivities", "ec2:DescribeRouteTables"],
+        read: &[
+            "eks:DescribeNodegroup",
+            "eks:ListNodegroups",
+            "autoscaling:DescribeScalingActivities",
+            "ec2:DescribeRouteTables",
+        ],
         create: &[
             "eks:CreateNodegroup",
             "eks:TagResource",
@@ -357,8 +360,13 @@ impl Kind for NodeGroup {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        if spec.nodegroup_name.is_empty() || spec.nodegroup_name.len() > 63 {
-            return Err(SpecError::new("/nodegroup_name", "takes 1 to 63 characters"));
+        if spec.nodegroup_name.is_empty() || spec.nodegroup_name.len() > generations::LONGEST {
+            let message = format!("takes 1 to {} characters", generations::LONGEST);
+            return Err(SpecError::new("/nodegroup_name", message));
+        }
+        if generations::declared(&spec.nodegroup_name) != spec.nodegroup_name {
+            let message = "must not end like the name of a replacement (-gen2, -gen3, …)";
+            return Err(SpecError::new("/nodegroup_name", message));
         }
         if spec.min_size < 0 || spec.max_size < 1 || spec.min_size > spec.max_size {
             return Err(SpecError::new("/min_size", "is not between 0 and max_size"));
@@ -386,7 +394,7 @@ impl Kind for NodeGroup {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, id_of).await
+        generations::find(cloud, wanted).await
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
@@ -395,14 +403,18 @@ impl Kind for NodeGroup {
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let taints: Vec<_> = spec.taints.iter().map(Taint::to_aws).collect();
+        let (cluster, declared) = (&spec.cluster_name, &spec.nodegroup_name);
+        let name = generations::name(declared, claim.owner.generation);
+        let before = generations::nodes_before(cloud, cluster, declared, claim).await?;
+        let size = before.unwrap_or(spec.min_size).max(spec.min_size).min(spec.max_size);
         let call = cloud
             .eks
             .create_nodegroup()
-            .cluster_name(&spec.cluster_name)
-            .nodegroup_name(&spec.nodegroup_name)
+            .cluster_name(cluster)
+            .nodegroup_name(&name)
             .node_role(spec.node_role.as_str())
             .set_subnets(Some(spec.subnets.iter().map(ToString::to_string).collect()))
-            .scaling_config(scaling(spec, Some(spec.min_size)))
+            .scaling_config(scaling(spec, Some(size)))
             .set_instance_types(spec.instance_types.clone())
             .set_ami_type(spec.ami_type.as_deref().map(AmiTypes::from))
             .set_capacity_type(spec.capacity_type.as_deref().map(CapacityTypes::from))
@@ -416,7 +428,7 @@ impl Kind for NodeGroup {
             .client_request_token(&claim.token)
             .set_tags(tags_with(&spec.tags, &claim.owner));
         call.send().await.map_err(|e| cloud_error("eks:CreateNodegroup", e))?;
-        Ok(id_of(spec))
+        Ok(id_in(cluster, &name))
     }
 
     async fn obstacle(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
@@ -441,7 +453,7 @@ impl Kind for NodeGroup {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let (cluster, name) = (&live.spec.cluster_name, &live.spec.nodegroup_name);
+        let (cluster, name) = (&live.spec.cluster_name, &live.outputs.nodegroup_name);
         let call = cloud.eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(name);
         call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteNodegroup", e))
     }
@@ -469,6 +481,45 @@ mod tests {
         let failed = Phase::Failed("CREATE_FAILED (NodeCreationFailure: did not join)".into());
         assert_eq!(group(NodegroupStatus::CreateFailed).phase, failed);
         assert!(matches!(group(NodegroupStatus::Degraded).phase, Phase::Settling(_)));
+    }
+
+    #[tokio::test]
+    async fn a_replacement_has_a_name_of_its_own_and_as_many_nodes_as_the_one_before() {
+        use aws_sdk_eks::operation::create_nodegroup::CreateNodegroupOutput;
+        use aws_sdk_eks::operation::describe_nodegroup::DescribeNodegroupOutput;
+        use aws_sdk_eks::operation::list_nodegroups::ListNodegroupsOutput;
+        use platctl_engine::Claim;
+        let list = mock!(aws_sdk_eks::Client::list_nodegroups).then_output(|| {
+            ListNodegroupsOutput::builder().nodegroups("general").nodegroups("other").build()
+        });
+        let describe = mock!(aws_sdk_eks::Client::describe_nodegroup)
+            .match_requests(|request| request.nodegroup_name() == Some("general"))
+            .then_output(|| {
+                let sizes = NodegroupScalingConfig::builder().min_size(2).max_size(9).desired_size(5).build();
+                let group = Nodegroup::builder().cluster_name("example-cluster").nodegroup_name("general");
+                let tags = crate::tags::claimed(&Tags::new(), &owner()).into_iter().collect();
+                let group = group.scaling_config(sizes).set_tags(Some(tags)).build();
+                DescribeNodegroupOutput::builder().nodegroup(group).build()
+            });
+        let create = mock!(aws_sdk_eks::Client::create_nodegroup)
+            .match_requests(|request| {
+                let sizes = request.scaling_config().unwrap();
+                request.nodegroup_name() == Some("general-gen2") && sizes.desired_size() == Some(5)
+            })
+            .then_output(|| CreateNodegroupOutput::builder().build());
+        let eks = mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&list, &describe, &create]);
+        let cloud = Cloud { eks, ..cloud() };
+        let claim = Claim { owner: Owner { generation: 2, ..owner() }, token: "token".into() };
+        let id = NodeGroup::create(&cloud, &NodeGroup::example(), &claim).await.unwrap();
+        assert_eq!(id, Id::from("example-cluster|general-gen2"));
+    }
+
+    #[test]
+    fn a_name_leaves_room_for_generations() {
+        let named = |name: String| NodeGroup::check(&Spec { nodegroup_name: name, ..NodeGroup::example() });
+        named("a".repeat(56)).unwrap();
+        named("a".repeat(57)).unwrap_err();
+        named("general-gen2".into()).unwrap_err();
     }
 
     #[tokio::test]

@@ -1,6 +1,7 @@
 //! The way into an EKS cluster: straight, through a tunnel, or by a build next to it.
 
 mod fetch;
+mod program;
 mod runner;
 mod token;
 mod tunnel;
@@ -50,7 +51,7 @@ pub enum Program {
 pub struct Settings {
     /// The way.
     pub path: Path,
-    /// What the runner runs; by default this very program.
+    /// What the runner runs; by default this very program, if it needs no libraries.
     pub program: Option<Program>,
     /// Whether the runner looks at the cluster itself. A build takes a minute: it otherwise tells how it left things.
     pub look: bool,
@@ -116,7 +117,6 @@ impl Reach {
             server: endpoint.to_owned(),
             tls_server_name: None,
             authority: authority.filter(|_| endpoint.starts_with("https:")),
-            token: self.token(name).await?,
         };
         if path == Path::Tunnel {
             tunnel::through(&self.cloud, name, &mut access).await?;
@@ -124,7 +124,7 @@ impl Reach {
         Ok(Some(Way::Direct(access)))
     }
 
-    async fn token(&self, cluster: &str) -> CloudResult<String> {
+    async fn new_token(&self, cluster: &str) -> CloudResult<String> {
         let provider = self.credentials.as_ref().ok_or_else(|| unfit("there are no credentials"))?;
         let credentials = provider.provide_credentials().await.map_err(|error| {
             CloudError::new(Class::Unauthenticated, "sts:GetCallerIdentity", error.to_string())
@@ -152,6 +152,10 @@ impl Reach {
 impl Provider for Reach {
     fn way<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<Option<Way>>> {
         Box::pin(self.choose(cluster))
+    }
+
+    fn token<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<String>> {
+        Box::pin(self.new_token(cluster))
     }
 
     fn secret<'a>(&'a self, arn: &'a str, key: &'a str) -> BoxFuture<'a, CloudResult<String>> {

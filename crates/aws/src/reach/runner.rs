@@ -16,7 +16,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
-use super::{Program, Settings};
+use super::Settings;
+use super::program::program;
 use crate::Cloud;
 use crate::errors::cloud_error;
 
@@ -68,6 +69,23 @@ impl Errand {
     pub async fn report(&self, cloud: &Cloud, outcome: &Outcome) -> CloudResult<()> {
         put(cloud, &self.bucket, &self.outcome(), outcome).await
     }
+}
+
+/// The variable that tells what a build is about.
+const SUBJECT: &str = "SUBJECT";
+
+/// What a task is about: of two tasks about the same thing, only one may be under way.
+fn subject(task: &Task) -> &str {
+    match task {
+        Task::Read { set } | Task::Apply { set, .. } | Task::Delete { set } => set,
+        Task::Job { job } => &job.name,
+    }
+}
+
+fn is_about(build: &Build, subject: &str) -> bool {
+    let variables = build.environment().map(|environment| environment.environment_variables());
+    let mut variables = variables.unwrap_or_default().iter();
+    variables.any(|variable| variable.name() == SUBJECT && variable.value() == subject)
 }
 
 pub(super) struct Runner {
@@ -174,8 +192,10 @@ impl Runner {
             bucket: self.bucket.clone(),
             task: format!("tasks/{}-{digest}.json", moment.as_millis()),
         };
+        let subject = subject(&task);
+        self.stop_others(subject).await?;
         put(&self.cloud, &self.bucket, &errand.task, &(&self.cluster, &task)).await?;
-        let id = self.start(&program, &errand).await?;
+        let id = self.start(&program, &errand, subject).await?;
         let build = self.until_done(&id).await?;
         let outcome: Option<Outcome> = get(&self.cloud, &self.bucket, &errand.outcome()).await?;
         erase(&self.cloud, &self.bucket, &errand.task).await?;
@@ -187,9 +207,40 @@ impl Runner {
         }
     }
 
-    async fn start(&self, program: &str, errand: &Errand) -> CloudResult<String> {
+    /// Ends builds about the same thing that are still running: those of a run that was cut off, whose work would
+    /// otherwise land after that of this one.
+    async fn stop_others(&self, subject: &str) -> CloudResult<()> {
+        let list = || async {
+            let call = self.cloud.codebuild.list_builds_for_project().project_name(project_name(&self.cluster));
+            call.send().await.map_err(|e| cloud_error("codebuild:ListBuildsForProject", e))
+        };
+        // The latest come first, and none runs for longer than half an hour: one page is enough.
+        let ids = surely(list).await?.ids.unwrap_or_default();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let look = || async {
+            let call = self.cloud.codebuild.batch_get_builds().set_ids(Some(ids.clone()));
+            call.send().await.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))
+        };
+        let found = surely(look).await?;
+        let running = |build: &&Build| build.build_status() == Some(&StatusType::InProgress);
+        for build in found.builds().iter().filter(running).filter(|build| is_about(build, subject)) {
+            let Some(id) = build.id() else { continue };
+            tracing::info!(build = id, "an earlier build about {subject} is still running and is stopped");
+            let stop = || async {
+                let call = self.cloud.codebuild.stop_build().id(id).send().await;
+                call.map(drop).map_err(|e| cloud_error("codebuild:StopBuild", e))
+            };
+            surely(stop).await?;
+            self.until_done(id).await?;
+        }
+        Ok(())
+    }
+
+    async fn start(&self, program: &str, errand: &Errand, subject: &str) -> CloudResult<String> {
         let mut call = self.cloud.codebuild.start_build().project_name(project_name(&self.cluster));
-        for (name, value) in [("PROGRAM", program), ("TASK", &errand.task)] {
+        for (name, value) in [("PROGRAM", program), ("TASK", &errand.task), (SUBJECT, subject)] {
             let variable = EnvironmentVariable::builder().name(name).value(value).build();
             let variable = variable.map_err(|e| CloudError::new(Class::Invalid, OPERATION, e.to_string()))?;
             call = call.environment_variables_override(variable);
@@ -257,24 +308,6 @@ impl Runner {
     }
 }
 
-async fn program(stated: Option<Program>) -> CloudResult<Vec<u8>> {
-    let failed = |message: String| CloudError::new(Class::Invalid, OPERATION, message);
-    let file = match stated {
-        Some(Program::Bytes(bytes)) => return Ok(bytes),
-        Some(Program::File(file)) => file,
-        None if cfg!(all(target_os = "linux", target_arch = "x86_64")) => {
-            std::env::current_exe().map_err(|error| failed(error.to_string()))?
-        }
-        None => {
-            let message = "the runner runs platctl for Linux on x86-64, and this one is for another system: name the \
-                           right one with --runner-program, or reach the cluster with --cluster-access";
-            return Err(failed(message.into()));
-        }
-    };
-    let bytes = tokio::fs::read(&file).await;
-    bytes.map_err(|error| failed(format!("{} cannot be read: {error}", file.display())))
-}
-
 impl Server for Runner {
     fn read<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<Option<SetState>>> {
         Box::pin(async move {
@@ -324,5 +357,57 @@ impl Server for Runner {
             self.run(Task::Delete { set: set.to_owned() }).await?;
             erase(&self.cloud, &self.bucket, &Self::set_key(set)).await
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_codebuild::Client;
+    use aws_sdk_codebuild::operation::batch_get_builds::BatchGetBuildsOutput;
+    use aws_sdk_codebuild::operation::list_builds_for_project::ListBuildsForProjectOutput;
+    use aws_sdk_codebuild::operation::stop_build::StopBuildOutput;
+    use aws_sdk_codebuild::types::{ComputeType, EnvironmentType, ProjectEnvironment};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn build(id: &str, subject: &str, status: StatusType) -> Build {
+        let variable = EnvironmentVariable::builder().name(SUBJECT).value(subject).build().unwrap();
+        let environment = ProjectEnvironment::builder()
+            .r#type(EnvironmentType::LinuxContainer)
+            .image("image")
+            .compute_type(ComputeType::BuildGeneral1Small)
+            .environment_variables(variable)
+            .build()
+            .unwrap();
+        let done = status != StatusType::InProgress;
+        Build::builder().id(id).environment(environment).build_status(status).build_complete(done).build()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn builds_of_a_run_that_was_cut_off_are_stopped_and_others_are_not() {
+        let list = mock!(Client::list_builds_for_project)
+            .match_requests(|request| request.project_name() == Some("prod-runner"))
+            .then_output(|| ListBuildsForProjectOutput::builder().ids("new").ids("other").ids("old").build());
+        let builds = mock!(Client::batch_get_builds).then_output(|| {
+            BatchGetBuildsOutput::builder()
+                .builds(build("new", "argo-cd", StatusType::InProgress))
+                .builds(build("other", "vault", StatusType::InProgress))
+                .builds(build("old", "argo-cd", StatusType::Succeeded))
+                .build()
+        });
+        let stop = mock!(Client::stop_build)
+            .match_requests(|request| request.id() == Some("new"))
+            .then_output(|| StopBuildOutput::builder().build());
+        let stopped = mock!(Client::batch_get_builds)
+            .match_requests(|request| request.ids() == ["new"])
+            .then_output(|| {
+                BatchGetBuildsOutput::builder().builds(build("new", "argo-cd", StatusType::Stopped)).build()
+            });
+        let codebuild =
+            mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[&list, &builds, &stop, &stopped]);
+        let runner = Runner::new(Arc::new(Cloud { codebuild, ..cloud() }), "prod", Settings::default());
+        runner.stop_others("argo-cd").await.unwrap();
+        assert_eq!((stop.num_calls(), stopped.num_calls()), (1, 1));
     }
 }

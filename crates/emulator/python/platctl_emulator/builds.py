@@ -1,6 +1,7 @@
 """Builds that really run: those of projects without a source, by the commands of their buildspec."""
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -40,6 +41,18 @@ def runs(project):
     return project["source"]["type"] == "NO_SOURCE"
 
 
+# The process of each build that runs, and the builds that are to end.
+RUNNING, STOPPED = {}, set()
+
+
+def stop(number):
+    """Ends a build, and all that it started."""
+    STOPPED.add(number)
+    process = RUNNING.get(number)
+    if process is not None and process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def begin(call, lock, project, build, variables):
     """Starts a build in a thread of its own."""
     region, logs = call.region, backend(call, "logs")
@@ -60,16 +73,18 @@ def begin(call, lock, project, build, variables):
     def run():
         status = "FAILED"
         try:
-            if work(project, region, variables, tell):
+            if work(project, region, variables, tell, build["id"]):
                 status = "SUCCEEDED"
         finally:
             with lock:
-                build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True)
+                RUNNING.pop(build["id"], None)
+                if build["id"] not in STOPPED:
+                    build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True)
 
     threading.Thread(target=run, daemon=True).start()
 
 
-def work(project, region, variables, tell):
+def work(project, region, variables, tell, number):
     """Runs all commands; answers whether they succeeded."""
     spec = yaml.safe_load(project["source"]["buildspec"])
     with tempfile.TemporaryDirectory() as folder:
@@ -91,12 +106,23 @@ def work(project, region, variables, tell):
         }
         for phase in ("install", "pre_build", "build", "post_build"):
             for command in (spec["phases"].get(phase) or {}).get("commands", []):
+                if number in STOPPED:
+                    return False
                 tell(f"Running command {command}")
-                done = subprocess.run(
-                    ["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
-                )
-                tell(done.stdout + done.stderr)
-                if done.returncode:
-                    tell(f"Command did not exit successfully, exit status {done.returncode}")
+                process = subprocess.Popen(
+                    ["sh", "-c", command], cwd=folder, env=environment, text=True, start_new_session=True,
+                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                )  # fmt: skip
+                RUNNING[number] = process
+                if number in STOPPED:
+                    stop(number)
+                try:
+                    said, complained = process.communicate(timeout=300)
+                except subprocess.TimeoutExpired:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    said, complained = process.communicate()
+                tell(said + complained)
+                if process.returncode:
+                    tell(f"Command did not exit successfully, exit status {process.returncode}")
                     return False
     return True

@@ -32,6 +32,12 @@ pub(crate) struct World {
     pub(crate) cut_after: Option<usize>,
     /// How many reads a thing takes to become ready.
     pub(crate) slow: u64,
+    /// Whether requests need a token.
+    pub(crate) guarded: bool,
+    /// The tokens that were issued, and when: each is taken for 15 minutes.
+    pub(crate) issued: BTreeMap<String, tokio::time::Instant>,
+    /// How many requests came without a token that is taken.
+    pub(crate) refused: usize,
     /// Whether jobs fail.
     pub(crate) jobs_fail: bool,
     version: u64,
@@ -97,7 +103,10 @@ impl Fake {
                 None => {}
             }
         }
+        let token = parts.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let taken = world.takes(token.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default());
         let (status, answer) = match world.fault(&line) {
+            _ if !taken => refusal(401, "Unauthorized", "Unauthorized"),
             Some(status) => {
                 refusal(status, if status == 409 { "Conflict" } else { "" }, "as the test wants it")
             }
@@ -111,6 +120,21 @@ impl Fake {
 }
 
 impl World {
+    /// A new token.
+    pub(crate) fn issue(&mut self) -> String {
+        self.version += 1;
+        let token = format!("token-{}", self.version);
+        self.issued.insert(token.clone(), tokio::time::Instant::now());
+        token
+    }
+
+    fn takes(&mut self, token: &str) -> bool {
+        let issued = self.issued.get(token);
+        let taken = !self.guarded || issued.is_some_and(|at| at.elapsed().as_secs() < 15 * 60);
+        self.refused += usize::from(!taken);
+        taken
+    }
+
     fn fault(&mut self, line: &str) -> Option<u16> {
         let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && line.contains(fault.line))?;
         fault.times -= 1;

@@ -30,6 +30,10 @@ impl Provider for Provided {
         })
     }
 
+    fn token<'a>(&'a self, _cluster: &'a str) -> BoxFuture<'a, CloudResult<String>> {
+        Box::pin(async move { Ok(self.fake.world().issue()) })
+    }
+
     fn secret<'a>(&'a self, arn: &'a str, key: &'a str) -> BoxFuture<'a, CloudResult<String>> {
         Box::pin(async move { Ok(format!("CANARY {arn} {key}")) })
     }

@@ -124,6 +124,8 @@ impl Cluster {
         let spec = json!({
             "cluster_name": cluster.json(cluster::out::NAME),
             "addon_name": name,
+            // One without a version of its own moves along with the cluster.
+            "kubernetes_version": tuned.version.is_none().then(|| self.version()),
             "addon_version": tuned.version,
             "configuration_values": configuration(name, tuned.configuration, declare),
         });

@@ -4,7 +4,7 @@ import uuid
 
 from ..answers import Refused, result
 from ..backends import LOCK
-from ..builds import begin, runs
+from ..builds import begin, runs, stop
 from ..store import STORE
 from ..things import arn, now
 from ..timeline import TIMELINE
@@ -112,7 +112,10 @@ def start(call):
         "startTime": now(),
         "buildComplete": False,
         "source": project["source"],
-        "environment": project["environment"],
+        "environment": {
+            **project["environment"],
+            "environmentVariables": (project["environment"].get("environmentVariables") or []) + variables,
+        },
         "serviceRole": project["serviceRole"],
         "logs": {"groupName": f"/aws/codebuild/{project['name']}", "streamName": number.rpartition(":")[2]},
     }
@@ -123,7 +126,8 @@ def start(call):
     failed = any(variable["name"] == "PLATCTL_FAIL" for variable in variables)
 
     def over():
-        build.update(buildStatus="FAILED" if failed else "SUCCEEDED", currentPhase="COMPLETED", buildComplete=True)
+        if not build["buildComplete"]:
+            build.update(buildStatus="FAILED" if failed else "SUCCEEDED", currentPhase="COMPLETED", buildComplete=True)
 
     TIMELINE.after(BUILD, over)
     return result(call, {"build": dict(build)})
@@ -136,3 +140,25 @@ def builds(call):
     ids = call.params["ids"]
     shown = [known[number] for number in ids if number in known]
     return result(call, {"builds": shown, "buildsNotFound": [number for number in ids if number not in known]})
+
+
+@before("codebuild:ListBuildsForProject")
+def builds_of(call):
+    """The ids of a project's builds, the latest first."""
+    name = call.params["projectName"]
+    if name not in STORE.of(call, "codebuild"):
+        raise Refused("ResourceNotFoundException", f"The provided project {name} does not exist")
+    ids = [number for number, build in STORE.of(call, "builds").items() if build["projectName"] == name]
+    return result(call, {"ids": ids[::-1]})
+
+
+@before("codebuild:StopBuild")
+def stop_build(call):
+    """What it runs is ended; one that is over stays as it is."""
+    build = STORE.of(call, "builds").get(call.params["id"])
+    if build is None:
+        raise Refused("ResourceNotFoundException", "Build cannot be found")
+    if not build["buildComplete"]:
+        build.update(buildStatus="STOPPED", currentPhase="COMPLETED", buildComplete=True)
+        stop(build["id"])
+    return result(call, {"build": dict(build)})

@@ -35,6 +35,12 @@ ADDONS = {
 }
 
 
+def addon_default(name, version):
+    """What EKS takes by default for a version of Kubernetes: the newest from its own default on."""
+    numbers = ADDONS.get(name, ("",))
+    return numbers[0] if version >= DEFAULT_VERSION else numbers[-1]
+
+
 def now():
     """The present time."""
     return datetime.now(timezone.utc)

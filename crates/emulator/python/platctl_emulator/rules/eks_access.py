@@ -77,7 +77,7 @@ def create_addon(call):
         "addonName": name,
         "clusterName": cluster["name"],
         "status": "CREATING",
-        "addonVersion": version_of(call, name, params.get("addonVersion"), eks.ADDONS.get(name, ("",))[0]),
+        "addonVersion": version_of(call, name, params.get("addonVersion"), eks.addon_default(name, cluster["version"])),
         "health": {"issues": []},
         "addonArn": eks.arn(call, f"addon/{cluster['name']}/{name}/{uuid.uuid4()}"),
         "createdAt": eks.now(),
@@ -150,13 +150,16 @@ def addon_versions(call):
     version = call.params.get("kubernetesVersion")
     kept = [version] if version else list(eks.VERSIONS)
 
-    def info(number, first):
-        fits = [{"clusterVersion": one, "platformVersions": ["*"], "defaultVersion": first} for one in kept]
+    def info(name, number):
+        fits = [
+            {"clusterVersion": one, "platformVersions": ["*"], "defaultVersion": number == eks.addon_default(name, one)}
+            for one in kept
+        ]
         return {"addonVersion": number, "architecture": ["amd64", "arm64"], "compatibilities": fits}
 
     addons = [
         {"addonName": name, "type": "networking", "publisher": "eks", "owner": "aws",
-         "addonVersions": [info(number, index == 0) for index, number in enumerate(numbers)]}
+         "addonVersions": [info(name, number) for number in numbers]}
         for name, numbers in sorted(eks.ADDONS.items())
         if wanted in (None, name)
     ]

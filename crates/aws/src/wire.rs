@@ -1,0 +1,61 @@
+//! Errors as they are on the wire, before the SDK has read them.
+
+use platctl_engine::Class;
+
+use crate::errors::classify;
+
+/// Whether an answer with this status, these headers and this body says that there were too many requests.
+pub(crate) fn throttled<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> bool {
+    let code = code(header, body);
+    classify("", code.as_deref(), "", status) == Class::Throttled
+}
+
+/// The error's code: in a header (JSON and CBOR), in `<Code>` (XML), or in `__type` or `code` (JSON).
+fn code<'a>(header: impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> Option<String> {
+    // `Code:http://…` with REST-JSON, `Code;Sender` for services that once spoke the query protocol.
+    let stated = header("x-amzn-query-error").or_else(|| header("x-amzn-errortype"));
+    if let Some(stated) = stated {
+        return bare(stated);
+    }
+    let text = std::str::from_utf8(body).ok()?.trim_start();
+    if text.starts_with('<') {
+        let (_, after) = text.split_once("<Code>")?;
+        return bare(after.split_once("</Code>")?.0);
+    }
+    let said: serde_json::Value = serde_json::from_str(text).ok()?;
+    bare(said.get("__type").or_else(|| said.get("code")).or_else(|| said.get("Code"))?.as_str()?)
+}
+
+/// The code alone, without the namespace before it and what may follow it.
+fn bare(stated: &str) -> Option<String> {
+    let code = stated.split([':', ';']).next()?;
+    let code = code.rsplit('#').next()?.trim();
+    (!code.is_empty()).then(|| code.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_found_wherever_a_protocol_puts_them() {
+        let cases: &[(bool, u16, &[(&str, &str)], &str)] = &[
+            (true, 400, &[], "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"),
+            (true, 503, &[], "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>"),
+            (true, 503, &[], "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>"),
+            (true, 400, &[], r#"{"__type":"com.amazonaws.kms#ThrottlingException","message":"Rate exceeded"}"#),
+            (true, 400, &[("x-amzn-errortype", "ThrottlingException:http://internal.amazon.com/")], "{}"),
+            (true, 400, &[("x-amzn-query-error", "Throttling;Sender")], "\u{1}"),
+            (true, 429, &[], ""),
+            // A text that only speaks of throttling, and quotas that look like it.
+            (false, 400, &[], "<Error><Code>ValidationError</Code><Message>Throttling is no name</Message></Error>"),
+            (false, 400, &[], r#"{"__type":"LimitExceededException"}"#),
+            (false, 429, &[], "<ErrorResponse><Error><Code>PriorRequestNotComplete</Code></Error></ErrorResponse>"),
+            (false, 500, &[], "not at all what was expected"),
+        ];
+        for (expected, status, headers, body) in cases {
+            let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+            assert_eq!(throttled(*status, header, body.as_bytes()), *expected, "{status} {headers:?} {body}");
+        }
+    }
+}
