@@ -126,6 +126,43 @@ fn a_replica_in_another_region_comes_and_goes() {
     assert!(!plan.stdout.contains("\"adopted\""), "something is left:\n{}", plan.stdout);
 }
 
+/// A cluster as it was at a second, beside the one that runs.
+#[tokio::test]
+async fn a_database_is_brought_back_as_it_was() {
+    let world = World::new();
+    let stack = |name: &str, backup: &str| {
+        format!(
+            "stack: {name}\nregion: eu-west-1\n\
+             network: {{availability_zones: 2, nat: none, endpoints: [], flow_logs: false}}\n\
+             database: {{version: '16.8', readers: {{count: 0}}{backup}}}\n"
+        )
+    };
+    world.file("shop.yaml", &stack("shop", ""));
+    world.platctl("apply shop.yaml --yes").expect(0);
+    let second = aws_smithy_types::DateTime::from_secs(
+        aws_smithy_types::DateTime::from(std::time::SystemTime::now()).secs(),
+    );
+    let second = second.fmt(aws_smithy_types::date_time::Format::DateTime).unwrap();
+    for (name, moment) in [("then", format!(", time: '{second}'")), ("latest", String::new())] {
+        let backup = format!(", backup: {{restore: {{point_in_time: {{cluster: shop-database{moment}}}}}}}");
+        world.file("then.yaml", &stack(name, &backup));
+        world.control().clear_calls().unwrap();
+        world.platctl("apply then.yaml --yes").expect(0);
+        let made =
+            |operation: &str| world.control().calls().unwrap().iter().any(|call| call.operation == operation);
+        assert!(made("RestoreDBClusterToPointInTime") && !made("CreateDBCluster"), "{name}");
+        world.platctl("plan then.yaml --detailed-exitcode").expect(0);
+        // Made is made: that it began as a copy is no reason to make it anew.
+        world.file("then.yaml", &stack(name, ""));
+        world.platctl("plan then.yaml --detailed-exitcode").expect(0);
+        world.platctl(&format!("destroy {name} --yes --allow-data-loss")).expect(0);
+    }
+    let left = world.rds().describe_db_clusters().send().await.unwrap();
+    let left: Vec<_> =
+        left.db_clusters().iter().filter_map(|cluster| cluster.db_cluster_identifier()).collect();
+    assert_eq!(left, ["shop-database"]);
+}
+
 #[test]
 fn what_is_protected_is_neither_destroyed_nor_replaced() {
     let world = World::new();

@@ -51,7 +51,10 @@ async fn nodes_are_replaced_by_new_ones_that_are_there_first() {
     let held = (0..5).find_map(|_| control.held(Duration::from_secs(20)).unwrap());
     assert_eq!(held.unwrap().operation, "eks:DeleteNodegroup");
     let (old, new) = (group(&world, "general").await, group(&world, "general-gen2").await);
-    assert_eq!((old.status(), new.status()), (Some(&NodegroupStatus::Active), Some(&NodegroupStatus::Active)));
+    assert_eq!(
+        (old.status(), new.status()),
+        (Some(&NodegroupStatus::Active), Some(&NodegroupStatus::Active))
+    );
     assert_eq!(new.instance_types(), ["m7i.large"]);
     assert_eq!(new.scaling_config().unwrap().desired_size(), Some(3), "pods find as much room as before");
     control.release(false).unwrap();
@@ -63,7 +66,7 @@ async fn nodes_are_replaced_by_new_ones_that_are_there_first() {
     world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
     // State that is lost is made anew from what is there, generation included.
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
-    world.platctl(&format!("state recover up.yaml --yes {set}")).expect(0);
+    world.platctl(&format!("state recover up.yaml {set}")).expect(0);
     world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
     world.platctl("destroy up --yes --allow-data-loss").expect(0);
 }
@@ -105,7 +108,7 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
     assert_eq!(addon("kube-proxy").await, "v1.34.0-eksbuild.2");
     world.control().profile(&json!({"time_scale": 0.002})).unwrap();
 
-    let set = "--set cluster.version=1.35";
+    let set = "--set cluster.version='1.35'";
     let plan = world.platctl(&format!("plan up.yaml {set}")).expect(0);
     assert!(plan.stdout.contains("~ cluster.addon.kube-proxy"), "{}", plan.stdout);
     world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
@@ -128,7 +131,7 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
 fn a_jump_over_a_minor_is_refused_with_the_way_to_go() {
     let world = World::new();
     cluster(&world);
-    let ended = world.platctl("apply up.yaml --yes --set cluster.version=1.36");
+    let ended = world.platctl("apply up.yaml --yes --set cluster.version='1.36'");
     assert_ne!(ended.code, Some(0));
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert!(said.contains("Set the version to 1.35 and apply"), "{said}");
@@ -141,11 +144,11 @@ fn a_jump_over_a_minor_is_refused_with_the_way_to_go() {
 fn a_version_of_an_add_on_that_is_stated_stays() {
     let world = World::new();
     cluster(&world);
-    let set = "--set cluster.addons.vpc-cni.version=v1.20.4-eksbuild.1 --set cluster.version=1.35";
+    let set = "--set cluster.addons.vpc-cni.version=v1.20.4-eksbuild.1 --set cluster.version='1.35'";
     world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
     assert_eq!(places(&world, "UpdateAddon").len(), 4);
     world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
     // Without one it moves along again.
-    world.platctl("apply up.yaml --yes --set cluster.version=1.35").expect(0);
+    world.platctl("apply up.yaml --yes --set cluster.version='1.35'").expect(0);
     assert_eq!(places(&world, "UpdateAddon").len(), 5);
 }

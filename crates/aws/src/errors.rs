@@ -321,9 +321,19 @@ const SPECIAL: &[(Class, &str, &str, &str)] = &[
     (Class::NotYetConsistent, "ec2:", "InvalidParameterValue", "Invalid IAM Instance Profile"),
     (Class::NotYetConsistent, "codebuild:", "InvalidInputException", "ot authorized to perform"),
     (Class::NotYetConsistent, "ecr:SetRepositoryPolicy", "InvalidParameterException", "rincipal not found"),
-    (Class::NotYetConsistent, "ecr:SetRepositoryPolicy", "InvalidParameterException", "nvalid repository policy"),
+    (
+        Class::NotYetConsistent,
+        "ecr:SetRepositoryPolicy",
+        "InvalidParameterException",
+        "nvalid repository policy",
+    ),
     (Class::NotYetConsistent, "sns:", "InvalidParameter", "rincipal"),
-    (Class::NotYetConsistent, "secretsmanager:PutResourcePolicy", "MalformedPolicyDocumentException", "rincipal"),
+    (
+        Class::NotYetConsistent,
+        "secretsmanager:PutResourcePolicy",
+        "MalformedPolicyDocumentException",
+        "rincipal",
+    ),
     (
         Class::NotYetConsistent,
         "secretsmanager:RotateSecret",

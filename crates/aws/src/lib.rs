@@ -24,9 +24,9 @@ pub mod errors;
 pub mod events;
 pub mod iam;
 pub mod kms;
-pub mod logs;
 #[cfg(test)]
 mod local;
+pub mod logs;
 mod merge;
 pub mod policy;
 pub mod rds;

@@ -322,8 +322,7 @@ mod tests {
             ListObjectsV2Output::builder().contents(object).set_next_continuation_token(next).build()
         };
         let first = mock!(Client::list_objects_v2).then_output(move || page("p/s/1", Some("more")));
-        let failed =
-            mock!(Client::list_objects_v2).then_error(|| ListObjectsV2Error::generic(unavailable()));
+        let failed = mock!(Client::list_objects_v2).then_error(|| ListObjectsV2Error::generic(unavailable()));
         let second = mock!(Client::list_objects_v2)
             .match_requests(|request| request.continuation_token() == Some("more"))
             .then_output(move || page("p/s/2", None));

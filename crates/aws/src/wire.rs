@@ -37,20 +37,43 @@ fn bare(stated: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// Whether it is throttling, the status, headers, the body.
+    type Case = (bool, u16, &'static [(&'static str, &'static str)], &'static str);
+
     #[test]
     fn codes_are_found_wherever_a_protocol_puts_them() {
-        let cases: &[(bool, u16, &[(&str, &str)], &str)] = &[
+        let cases: &[Case] = &[
             (true, 400, &[], "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"),
             (true, 503, &[], "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>"),
-            (true, 503, &[], "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>"),
-            (true, 400, &[], r#"{"__type":"com.amazonaws.kms#ThrottlingException","message":"Rate exceeded"}"#),
+            (
+                true,
+                503,
+                &[],
+                "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>",
+            ),
+            (
+                true,
+                400,
+                &[],
+                r#"{"__type":"com.amazonaws.kms#ThrottlingException","message":"Rate exceeded"}"#,
+            ),
             (true, 400, &[("x-amzn-errortype", "ThrottlingException:http://internal.amazon.com/")], "{}"),
             (true, 400, &[("x-amzn-query-error", "Throttling;Sender")], "\u{1}"),
             (true, 429, &[], ""),
             // A text that only speaks of throttling, and quotas that look like it.
-            (false, 400, &[], "<Error><Code>ValidationError</Code><Message>Throttling is no name</Message></Error>"),
+            (
+                false,
+                400,
+                &[],
+                "<Error><Code>ValidationError</Code><Message>Throttling is no name</Message></Error>",
+            ),
             (false, 400, &[], r#"{"__type":"LimitExceededException"}"#),
-            (false, 429, &[], "<ErrorResponse><Error><Code>PriorRequestNotComplete</Code></Error></ErrorResponse>"),
+            (
+                false,
+                429,
+                &[],
+                "<ErrorResponse><Error><Code>PriorRequestNotComplete</Code></Error></ErrorResponse>",
+            ),
             (false, 500, &[], "not at all what was expected"),
         ];
         for (expected, status, headers, body) in cases {

@@ -163,7 +163,11 @@ mod tests {
             let mut world = provided.fake.world();
             // 18 minutes of looking every two seconds.
             (world.slow, world.guarded) = (540, true);
-            world.faults.push(Fault { line: "GET /apis/batch/v1/namespaces/argocd/jobs/", status: 0, times: 0 });
+            world.faults.push(Fault {
+                line: "GET /apis/batch/v1/namespaces/argocd/jobs/",
+                status: 0,
+                times: 0,
+            });
         }
         let provider: std::sync::Arc<dyn crate::Provider> = std::sync::Arc::new(provided.clone());
         let tokens = std::sync::Arc::new(Tokens::new(provider.clone(), "open-example-cluster"));

@@ -128,7 +128,8 @@ impl Kind for Objects {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const INSIDE: Option<&'static str> = Some("eks.Cluster");
-    const PERMISSIONS: Permissions = Permissions { read: READ, create: CHANGE, update: CHANGE, delete: CHANGE };
+    const PERMISSIONS: Permissions =
+        Permissions { read: READ, create: CHANGE, update: CHANGE, delete: CHANGE };
     const TIMING: Timing = Timing {
         create: Duration::from_secs(150),
         update: Duration::from_secs(60),

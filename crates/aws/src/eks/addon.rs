@@ -165,7 +165,8 @@ async fn newer_default(
     spec: &Spec,
     changes: &Changes,
 ) -> CloudResult<Option<String>> {
-    let Some(kubernetes) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version")) else {
+    let Some(kubernetes) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version"))
+    else {
         return Ok(None);
     };
     let found = addon_versions::default_for(cloud, &spec.addon_name, kubernetes).await?;
@@ -191,7 +192,8 @@ async fn state_again(cloud: &Cloud, old: &Spec, new: &Spec, moves: Option<String
 
 /// Notes for which version of Kubernetes it was chosen: after the move itself, so that one that was cut off is made up.
 async fn remember(cloud: &Cloud, live: &Live<Addon>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
-    let Some(version) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version")) else {
+    let Some(version) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version"))
+    else {
         return Ok(());
     };
     let call = cloud.eks.tag_resource().resource_arn(live.outputs.arn.as_str()).tags(CHOSEN_FOR, version);
@@ -380,13 +382,17 @@ mod tests {
             .then_output(|| UpdateAddonOutput::builder().build());
         let tag = mock!(aws_sdk_eks::Client::tag_resource)
             .match_requests(|request| {
-                request.tags().is_some_and(|tags| tags.get(CHOSEN_FOR).is_some_and(|version| version == "1.35"))
+                request
+                    .tags()
+                    .is_some_and(|tags| tags.get(CHOSEN_FOR).is_some_and(|version| version == "1.35"))
             })
             .then_output(|| TagResourceOutput::builder().build());
         let rules = [Some(&versions), to.and(Some(&update)), Some(&tag)];
         let rules: Vec<_> = rules.into_iter().flatten().collect();
         let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &rules), ..cloud() };
-        let builder = types::Addon::builder().cluster_name("prod").addon_name("vpc-cni").addon_version(version);
+        let builder =
+            types::Addon::builder().cluster_name("prod").addon_name("vpc-cni").addon_version(version);
+        let builder = builder.addon_arn("arn:aws:eks:eu-west-1:123456789012:addon/prod/vpc-cni/1");
         let old = live(&builder.build(), BTreeMap::new()).unwrap();
         let kubernetes_version = Some("1.35".to_owned());
         let desired = Spec {

@@ -39,10 +39,7 @@ async fn all(cloud: &Cloud, cluster: &str, name: &str) -> CloudResult<Vec<Live<N
 }
 
 /// Candidates: every generation that the wanted address owns, and whoever has its plain name.
-pub(super) async fn find(
-    cloud: &Cloud,
-    wanted: &[Wanted<NodeGroup>],
-) -> CloudResult<Vec<Vec<Candidate>>> {
+pub(super) async fn find(cloud: &Cloud, wanted: &[Wanted<NodeGroup>]) -> CloudResult<Vec<Vec<Candidate>>> {
     let looks = wanted.iter().map(|wanted| async move {
         let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
         let plain = id_in(&spec.cluster_name, &spec.nodegroup_name);

@@ -23,8 +23,9 @@ pub(super) async fn program(stated: Option<Program>) -> CloudResult<Vec<u8>> {
             (file, "this platctl".to_owned())
         }
         None => {
-            let message =
-                format!("the runner runs platctl for Linux on x86-64, and this one is for another system; {STATIC}");
+            let message = format!(
+                "the runner runs platctl for Linux on x86-64, and this one is for another system; {STATIC}"
+            );
             return Err(failed(message));
         }
     };

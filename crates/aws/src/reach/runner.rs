@@ -33,6 +33,8 @@ pub fn project_name(cluster: &str) -> String {
     format!("{cluster}-runner")
 }
 
+/// How many builds CodeBuild tells about in one call.
+const LOOKED_AT: usize = 100;
 const OPERATION: &str = "codebuild:StartBuild";
 /// How often a build is looked at.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -211,11 +213,13 @@ impl Runner {
     /// otherwise land after that of this one.
     async fn stop_others(&self, subject: &str) -> CloudResult<()> {
         let list = || async {
-            let call = self.cloud.codebuild.list_builds_for_project().project_name(project_name(&self.cluster));
+            let call =
+                self.cloud.codebuild.list_builds_for_project().project_name(project_name(&self.cluster));
             call.send().await.map_err(|e| cloud_error("codebuild:ListBuildsForProject", e))
         };
         // The latest come first, and none runs for longer than half an hour: one page is enough.
-        let ids = surely(list).await?.ids.unwrap_or_default();
+        let mut ids = surely(list).await?.ids.unwrap_or_default();
+        ids.truncate(LOOKED_AT);
         if ids.is_empty() {
             return Ok(());
         }

@@ -1,6 +1,6 @@
 //! Walking lists and maps, and reading keys.
 
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
 
 use super::{ReadError, Reader, at};
 use crate::tree::{Key, Node};
@@ -61,6 +61,52 @@ impl<'de> MapAccess<'de> for Map<'_> {
         let reader = Reader { node, place: key.span, ..self.above };
         // What a type's own check finds comes up without a place.
         seed.deserialize(reader).map_err(|error| error.or_at(reader.blame()))
+    }
+}
+
+/// One of several alternatives, as a map with one key: `{snapshot: NAME}`.
+pub(super) struct Alternative<'a> {
+    key: &'a Key,
+    reader: Reader<'a>,
+}
+
+impl<'a> Alternative<'a> {
+    pub(super) fn new((key, node): &'a (Key, Node), above: Reader<'a>) -> Self {
+        Self { key, reader: Reader { node, place: key.span, ..above } }
+    }
+}
+
+impl<'de> EnumAccess<'de> for Alternative<'_> {
+    type Error = ReadError;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
+        let name = seed.deserialize(KeyReader(self.key)).map_err(|error| error.or_at(self.key.span))?;
+        Ok((name, self))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Alternative<'_> {
+    type Error = ReadError;
+
+    fn unit_variant(self) -> Result<(), ReadError> {
+        Err(ReadError::message(format!("`{}` takes no value: write the word alone", self.key.text)))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
+        seed.deserialize(self.reader).map_err(|error| error.or_at(self.reader.blame()))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ReadError> {
+        self.reader.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        self.reader.deserialize_struct("", fields, visitor)
     }
 }
 

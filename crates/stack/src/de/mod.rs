@@ -162,6 +162,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
                 let name: StrDeserializer<'_, ReadError> = text.text.as_str().into_deserializer();
                 visitor.visit_enum(name)
             }
+            Tree::Map(entries) if entries.len() == 1 => {
+                visitor.visit_enum(access::Alternative::new(&entries[0], self))
+            }
             other => Err(ReadError::one_of(other, variants)),
         };
         result.map_err(|error| error.or_at(self.blame()))

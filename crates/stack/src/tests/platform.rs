@@ -18,6 +18,11 @@ fn database() {
         of("database: {readers: {count: 4, autoscale: {max: 2}}}")
     );
     insta::assert_snapshot!("backups_for_too_long", of("database: {backup: {retention_days: 40}}"));
+    insta::assert_snapshot!("unknown_restore", of("database: {backup: {restore: {snapshoot: s}}}"));
+    insta::assert_snapshot!(
+        "unknown_key_of_a_moment",
+        of("database: {backup: {restore: {point_in_time: {cluster: c, tme: t}}}}")
+    );
     insta::assert_snapshot!("serverless_without_capacity", of("database: {writer: {class: db.serverless}}"));
     insta::assert_snapshot!(
         "one_zone",

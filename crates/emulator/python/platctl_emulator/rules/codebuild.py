@@ -149,7 +149,7 @@ def builds_of(call):
     if name not in STORE.of(call, "codebuild"):
         raise Refused("ResourceNotFoundException", f"The provided project {name} does not exist")
     ids = [number for number, build in STORE.of(call, "builds").items() if build["projectName"] == name]
-    return result(call, {"ids": ids[::-1]})
+    return result(call, {"ids": ids[::-1][:100]})
 
 
 @before("codebuild:StopBuild")
