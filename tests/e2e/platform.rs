@@ -126,6 +126,26 @@ fn a_replica_in_another_region_comes_and_goes() {
     assert!(!plan.stdout.contains("\"adopted\""), "something is left:\n{}", plan.stdout);
 }
 
+/// The same file under two names: what one has is never taken for the other's.
+#[test]
+fn two_platforms_of_one_account_do_not_touch_each_other() {
+    let world = World::new();
+    let text = std::fs::read_to_string("../../stacks/preview.yaml").unwrap();
+    let name = text.lines().find(|line| line.starts_with("stack:")).unwrap();
+    world.file("one.yaml", &text.replace(name, "stack: one"));
+    world.file("two.yaml", &text.replace(name, "stack: two"));
+    world.platctl("apply one.yaml --yes").expect(0);
+    let one = world.control().inventory().unwrap();
+    world.platctl("apply two.yaml --yes").expect(0);
+    world.platctl("plan one.yaml --detailed-exitcode").expect(0);
+    world.platctl("destroy two --yes --allow-data-loss").expect(0);
+    assert_eq!(
+        crate::recovery::differences(&world.control().inventory().unwrap(), &one),
+        Vec::<String>::new()
+    );
+    world.platctl("plan one.yaml --detailed-exitcode").expect(0);
+}
+
 /// A cluster as it was at a second, beside the one that runs.
 #[tokio::test]
 async fn a_database_is_brought_back_as_it_was() {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{sync_tags, tags_of};
 use crate::Cloud;
 use crate::errors::{cloud_error, invalid, made};
-use crate::tags::{Tags, by_address, claimed};
+use crate::tags::{Tags, by_address, claimed, of_stack};
 use crate::types::Arn;
 
 /// When backups are made, and how long they are kept.
@@ -256,7 +256,7 @@ impl Kind for Plan {
         let plans = plans.map_err(|e| cloud_error("backup:ListBackupPlans", e))?;
         let pairs = plans.iter().filter_map(|plan| Some((plan.backup_plan_id()?, plan.backup_plan_arn()?)));
         let owners = pairs.map(|(id, arn)| async move { Ok((Id::from(id), tags_of(cloud, arn).await?.1)) });
-        Ok(by_address(wanted, try_join_all(owners).await?))
+        Ok(by_address(wanted, of_stack(wanted, try_join_all(owners).await?)))
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::errors::{cloud_error, invalid, made};
-use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;
 
 /// A way to repositories elsewhere.
@@ -125,7 +125,7 @@ impl Kind for Connection {
             let owner = tags_of(cloud, &arn).await?.1;
             Ok((Id::from(arn), owner))
         });
-        Ok(by_address(wanted, try_join_all(owners).await?))
+        Ok(by_address(wanted, of_stack(wanted, try_join_all(owners).await?)))
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {

@@ -26,6 +26,7 @@ def apply(profile):
     LaunchTemplate.tags = property(lambda self: self.get_tags(), lambda self, tags: None)
     filters()
     nat_gateways(profile)
+    networks()
     endpoints()
 
 
@@ -108,6 +109,17 @@ def nat_gateways(profile):
 
         TIMELINE.after(NAT_DELETE, gone)
         return nat
+
+
+def networks():
+    """A VPC goes with what came with it."""
+
+    @around(EC2Backend, "delete_vpc")
+    def delete_vpc(old, self, vpc_id):
+        vpc = old(self, vpc_id)
+        for name in [name for name, acl in self.network_acls.items() if acl.vpc_id == vpc_id]:
+            del self.network_acls[name]
+        return vpc
 
 
 def endpoints():
