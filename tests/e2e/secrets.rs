@@ -142,11 +142,16 @@ fn in_the_middle(world: &World, operation: &str, line: &str) {
     let (out, err) = (world.path().join("out.log"), world.path().join("err.log"));
     command
         .env("PLATCTL_LOG", "trace")
-        .stdout(std::fs::File::create(out).unwrap())
-        .stderr(std::fs::File::create(err).unwrap());
+        .stdout(std::fs::File::create(&out).unwrap())
+        .stderr(std::fs::File::create(&err).unwrap());
     let mut child = command.spawn().unwrap();
     let held = (0..10).any(|_| control.held(Duration::from_secs(10)).unwrap().is_some());
-    assert!(held, "{operation} was not called");
+    let ended = child.try_wait().unwrap();
+    let end = |path: &Path| {
+        let text = std::fs::read_to_string(path).unwrap();
+        text.lines().rev().take(30).map(ToOwned::to_owned).collect::<Vec<_>>()
+    };
+    assert!(held, "{operation} was not called: {ended:?} {:#?} {:#?}", end(&out), end(&err));
     // The journal as it is in the middle, and then as a crash leaves it.
     nothing_tells(world, operation);
     child.kill().unwrap();
