@@ -1,9 +1,10 @@
 //! Killed anywhere, over the whole platform: the next run, without any flag, ends where an undisturbed one does.
 //!
-//! A seeded sample of instants by default. `PLATCTL_TEST_POINTS=all` takes every one of them, a number that many for
-//! each scenario; `PLATCTL_TEST_SEED` draws others.
+//! By default, the first call of each operation, once it has happened, and a seeded sample of all instants.
+//! `PLATCTL_TEST_POINTS=all` takes every one of them, a number that many for each scenario; `PLATCTL_TEST_SEED` draws
+//! others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use serde_json::Value;
 use crate::alike;
 use crate::world::World;
 
-/// How many instants of each scenario are tried when nothing is said: 60 over all of them.
+/// How many instants of each scenario are tried when nothing is said, beside one for each operation.
 const SAMPLE: usize = 20;
 
 /// By how many calls one undisturbed run may differ from another: two that wait for the same thing may ask twice.
@@ -53,7 +54,24 @@ const DESTROY: Scenario = Scenario {
     run: "destroy prod --yes --allow-data-loss",
 };
 
+/// When it is killed.
+#[derive(Debug)]
+enum Instant {
+    /// At the call of this number.
+    Call(usize, Moment),
+    /// When the first call of an operation, such as `ec2:CreateVpc`, has happened, and its answer has not come.
+    First(String),
+}
+
 type Counts = BTreeMap<String, usize>;
+
+/// A run without a mishap.
+struct Undisturbed {
+    /// The calls that change something, in their order: `ec2:CreateVpc`.
+    calls: Vec<String>,
+    inventory: Counts,
+    state: Value,
+}
 
 /// What a stack's state knows.
 pub(crate) fn known(world: &World, stack: &str) -> Value {
@@ -69,20 +87,28 @@ impl Scenario {
         }
     }
 
-    fn undisturbed(&self, world: &World) -> (usize, Counts, Value) {
+    fn undisturbed(&self, world: &World) -> Undisturbed {
         self.prepare(world);
         world.control().clear_calls().unwrap();
         world.platctl(self.run).expect(0);
-        let mutations = world.mutations();
-        (mutations, world.control().inventory().unwrap(), known(world, "prod"))
+        let calls = world.control().calls().unwrap();
+        let changing = calls.iter().filter(|call| call.mutation.is_some());
+        Undisturbed {
+            calls: changing.map(|call| format!("{}:{}", call.service, call.operation)).collect(),
+            inventory: world.control().inventory().unwrap(),
+            state: known(world, "prod"),
+        }
     }
 
-    /// Kills it at one call and runs it again; answers the call. Side by side it makes now one call more, now one
+    /// Kills it at one instant and runs it again; answers the call. Side by side it makes now one call more, now one
     /// less: where the last ones are concerned there may be no such call this time, which is no instant to be killed at.
-    fn killed_at(&self, world: &World, mutation: usize, moment: Moment) -> Option<String> {
+    fn killed_at(&self, world: &World, instant: &Instant) -> Option<String> {
         self.prepare(world);
         let control = world.control();
-        control.hold(mutation, moment).unwrap();
+        match instant {
+            Instant::Call(number, moment) => control.hold(*number, *moment).unwrap(),
+            Instant::First(operation) => control.hold_first(operation, Moment::After).unwrap(),
+        }
         // Nobody reads what it says: a pipe would fill up.
         let mut command = world.command(&format!("{} --emulator", self.run));
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
@@ -94,7 +120,7 @@ impl Scenario {
         child.wait().unwrap();
         control.release(true).unwrap();
         let ended = world.platctl(self.run);
-        assert_eq!(ended.code, Some(0), "killed {moment:?} {held}:\n{}{}", ended.stdout, ended.stderr);
+        assert_eq!(ended.code, Some(0), "killed at {instant:?}, {held}:\n{}{}", ended.stdout, ended.stderr);
         Some(held)
     }
 
@@ -103,30 +129,28 @@ impl Scenario {
         let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
         world.file("prod.yaml", &text);
         world.file("changed.yaml", &changed(text));
-        let (mutations, wanted, state) = self.undisturbed(&world);
-        assert!(mutations >= 100, "only {mutations} calls change something");
-        let points = points(mutations);
+        let undisturbed = self.undisturbed(&world);
+        let count = undisturbed.calls.len();
+        assert!(count >= 100, "only {count} calls change something");
+        let instants = instants(&undisturbed.calls);
         let mut missed = Vec::new();
-        for (mutation, moment) in &points {
-            let Some(operation) = self.killed_at(&world, *mutation, *moment) else {
-                missed.push(*mutation);
+        for instant in &instants {
+            let Some(operation) = self.killed_at(&world, instant) else {
+                missed.push(instant);
                 continue;
             };
-            let found = world.control().inventory().unwrap();
-            let differences = differences(&found, &wanted);
-            let whence = format!("{} killed {moment:?} call {mutation}, {operation}", self.name);
+            let whence = format!("{} killed at {instant:?}, {operation}", self.name);
+            let differences = differences(&world.control().inventory().unwrap(), &undisturbed.inventory);
             assert!(differences.is_empty(), "{whence}: {differences:#?}");
-            let differences = alike::differences(&known(&world, "prod"), &state);
+            let differences = alike::differences(&known(&world, "prod"), &undisturbed.state);
             assert!(differences.is_empty(), "{whence}: {differences:#?}");
         }
-        assert!(
-            missed.iter().all(|call| call + MARGIN > mutations),
-            "of {mutations} calls, these were never made: {missed:?}"
-        );
+        let last = |instant: &&Instant| matches!(instant, Instant::Call(call, _) if call + MARGIN > count);
+        assert!(missed.iter().all(last), "of {count} calls, these were never made: {missed:?}");
         tell(&format!(
-            "{}: {mutations} changing calls, killed at {} instants: 0 duplicates, 0 orphans, 1 run more each",
+            "{}: {count} changing calls, killed at {} instants: 0 duplicates, 0 orphans, 1 run more each",
             self.name,
-            points.len() - missed.len()
+            instants.len() - missed.len()
         ));
     }
 }
@@ -155,7 +179,7 @@ fn changed(mut text: String) -> String {
 
 /// Kinds of which there is another number than there should be.
 pub(crate) fn differences(found: &Counts, wanted: &Counts) -> Vec<String> {
-    let kinds: std::collections::BTreeSet<_> = found.keys().chain(wanted.keys()).collect();
+    let kinds: BTreeSet<_> = found.keys().chain(wanted.keys()).collect();
     let count = |counts: &Counts, kind: &String| counts.get(kind).copied().unwrap_or(0);
     kinds
         .into_iter()
@@ -179,17 +203,20 @@ pub(crate) fn setting(name: &str, default: usize) -> usize {
     }
 }
 
-fn points(mutations: usize) -> Vec<(usize, Moment)> {
+/// The first call of each operation, and a sample of all instants; or all of them.
+fn instants(calls: &[String]) -> Vec<Instant> {
     let mut all: Vec<(usize, Moment)> =
-        (1..=mutations).flat_map(|call| [(call, Moment::Before), (call, Moment::After)]).collect();
+        (1..=calls.len()).flat_map(|call| [(call, Moment::Before), (call, Moment::After)]).collect();
     let mut dice = setting("PLATCTL_TEST_SEED", 1) as u64;
     // A shuffle of which the first ones are taken.
     for at in (1..all.len()).rev() {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         all.swap(at, usize::try_from(dice >> 33).unwrap() % (at + 1));
     }
-    all.truncate(setting("PLATCTL_TEST_POINTS", SAMPLE));
-    all
+    let taken = all.into_iter().take(setting("PLATCTL_TEST_POINTS", SAMPLE));
+    let operations: BTreeSet<&String> = calls.iter().collect();
+    let first = operations.into_iter().map(|operation| Instant::First(operation.clone()));
+    first.chain(taken.map(|(call, moment)| Instant::Call(call, moment))).collect()
 }
 
 #[test]

@@ -140,6 +140,7 @@ kinds! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use platctl_engine::state::{conceal, legible};
     use std::collections::BTreeSet;
 
     fn bound(name: &str) -> Arc<dyn AnyKind> {
@@ -177,6 +178,16 @@ mod tests {
                     bound(facts.name).resolve(spec).err().map(|error| error.message).unwrap_or_default();
                 assert!(!error.contains("unknown field"), "{} has no {path}: {error}", facts.name);
             }
+        }
+    }
+
+    /// What the journal has of a spec after a crash in its creation, without what is concealed in it.
+    #[test]
+    fn an_interrupted_creation_can_be_looked_for() {
+        for Sample { facts, example, .. } in samples() {
+            let journaled = conceal(&example, facts.write_only, "salt");
+            let error = bound(facts.name).resolve(legible(&journaled, facts.write_only)).err();
+            assert!(error.is_none(), "{}: {error:?}", facts.name);
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::kind::{
     Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
 };
+use crate::state::legible;
 use crate::{Change, Changes, Class, CloudError, CloudResult, Declared, Resolved};
 
 /// What is wrong with a spec, and where.
@@ -263,7 +264,9 @@ impl<K: Kind> AnyKind for Bound<K> {
             let typed = wanted
                 .iter()
                 .map(|w| {
-                    let spec = w.spec.as_ref().map(decode::<K, _>).transpose()?;
+                    // After a crash all that is known of a spec is what the journal has of it.
+                    let known = w.spec.as_ref().map(|spec| legible(spec, K::WRITE_ONLY));
+                    let spec = known.as_ref().map(decode::<K, _>).transpose()?;
                     Ok(Wanted { owner: w.owner.clone(), spec })
                 })
                 .collect::<CloudResult<Vec<_>>>()?;

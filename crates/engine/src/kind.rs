@@ -188,7 +188,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// The usual order of a replacement; see [`Kind::replacement`].
     const REPLACE: Replace = Replace::DeleteFirst;
     /// Paths that the cloud never returns (secrets, creation-only switches). State keeps a fingerprint
-    /// of them instead of the value, and they are compared by it.
+    /// of them instead of the value, and they are compared by it. [`Kind::find`] may get a spec without them:
+    /// each is optional, or has a default.
     const WRITE_ONLY: &'static [&'static str] = &[];
     /// Paths that say how the object comes into being, and mean nothing afterwards (the snapshot that a
     /// database begins with): never compared.

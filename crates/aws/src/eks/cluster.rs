@@ -489,9 +489,28 @@ mod tests {
     use aws_sdk_eks::operation::update_cluster_config::UpdateClusterConfigOutput;
     use aws_sdk_eks::operation::update_cluster_version::UpdateClusterVersionOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use platctl_engine::{AnyKind, AnyWanted, Bound};
 
     fn cluster() -> Live<Cluster> {
         live(&types::Cluster::builder().name("prod").version("1.33").build()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_whose_creation_was_interrupted_is_found_by_what_the_journal_has() {
+        let described = mock!(aws_sdk_eks::Client::describe_cluster)
+            .match_requests(|request| request.name() == Some("prod"))
+            .then_output(|| {
+                let found = types::Cluster::builder().name("prod").version("1.35").build();
+                aws_sdk_eks::operation::describe_cluster::DescribeClusterOutput::builder()
+                    .cluster(found)
+                    .build()
+            });
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&described]), ..cloud() };
+        let spec = serde_json::to_value(Cluster::example()).unwrap();
+        let journaled = platctl_engine::state::conceal(&spec, Cluster::WRITE_ONLY, "salt");
+        let wanted = [AnyWanted { owner: owner(), spec: Some(journaled) }];
+        let found = Bound::<Cluster>::new(std::sync::Arc::new(cloud)).find(&wanted).await.unwrap();
+        assert_eq!(found[0][0].id, Id::from("prod"));
     }
 
     #[test]

@@ -21,6 +21,21 @@ pub fn conceal(spec: &Value, write_only: &[&str], salt: &str) -> Value {
     spec
 }
 
+/// The spec without what is concealed in it: as much as its kind can read.
+#[must_use]
+pub fn legible(spec: &Value, write_only: &[&str]) -> Value {
+    let mut spec = spec.clone();
+    for path in write_only {
+        let concealed = spec.pointer(path).is_some_and(is_fingerprint);
+        if let (true, Some((parent, field))) = (concealed, path.rsplit_once('/'))
+            && let Some(Value::Object(fields)) = spec.pointer_mut(parent)
+        {
+            fields.remove(field);
+        }
+    }
+    spec
+}
+
 /// Whether a value is the one of which this fingerprint was taken with this salt.
 #[must_use]
 pub fn same(value: &Value, recorded: &Value, salt: &str) -> bool {
@@ -69,6 +84,15 @@ mod tests {
         let once = conceal(&json!({"nested": {"key": ["a", "b"]}}), &["/nested/key"], "salt");
         assert_eq!(conceal(&once, &["/nested/key"], "salt"), once);
         assert_ne!(conceal(&json!({"k": {"$fingerprint": "no"}}), &["/k"], "s")["k"]["$fingerprint"], "no");
+    }
+
+    #[test]
+    fn what_is_concealed_can_be_left_out() {
+        let spec = json!({"user": "u", "on": true, "nested": {"key": "k", "more": 1}});
+        let paths = ["/on", "/nested/key", "/absent"];
+        let hidden = conceal(&spec, &paths, "salt");
+        assert_eq!(legible(&hidden, &paths), json!({"user": "u", "nested": {"more": 1}}));
+        assert_eq!(legible(&spec, &paths), spec, "what is not concealed stays");
     }
 
     #[test]

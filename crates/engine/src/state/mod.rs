@@ -29,7 +29,7 @@ mod store;
 pub use blobs::{Answer, Blob, Blobs, Condition, Listed, Put};
 pub use error::StateError;
 pub use file::State;
-pub use fingerprint::{conceal, same};
+pub use fingerprint::{conceal, legible, same};
 pub use journal::{Entry, Moment, Verb};
 pub use lock::{Holder, Lock};
 pub use record::{Creating, Object, Record, now};
