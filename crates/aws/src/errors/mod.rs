@@ -1,0 +1,118 @@
+//! The one place where AWS's error codes become classes.
+
+mod classify;
+mod codes;
+
+use aws_credential_types::provider::error::{CredentialsError, TokenError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use platctl_engine::{Class, CloudError, CloudResult, Id};
+
+pub use classify::classify;
+
+/// The id of what a creation made. An answer without one is as good as lost.
+pub(crate) fn made(operation: &str, id: Option<impl Into<Id>>) -> CloudResult<Id> {
+    id.map(Into::into).ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no id in the answer"))
+}
+
+/// A request that the SDK itself would not build.
+pub(crate) fn invalid(operation: &str, error: &impl ToString) -> CloudError {
+    CloudError::new(Class::Invalid, operation, error.to_string())
+}
+
+/// What an SDK call ended with, in the engine's terms.
+pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
+    operation: &'static str,
+    error: SdkError<E, HttpResponse>,
+) -> CloudError {
+    match &error {
+        SdkError::ServiceError(context) => {
+            let status = context.raw().status().as_u16();
+            let header = |name: &str| context.raw().headers().get(name).map(ToOwned::to_owned);
+            let metadata = context.err().meta();
+            let extra = metadata.extra("aws_request_id").map(ToOwned::to_owned);
+            let request_id =
+                extra.or_else(|| header("x-amzn-requestid")).or_else(|| header("x-amz-request-id"));
+            let (code, message) = (metadata.code(), metadata.message().unwrap_or_default());
+            if status < 300 {
+                // The call had its effect; only its answer is none that this version understands.
+                let message = format!("the answer could not be understood: {}", chain(&error));
+                return CloudError { request_id, ..CloudError::new(Class::Interrupted, operation, message) };
+            }
+            CloudError {
+                class: classify(operation, code, message, status),
+                operation: operation.to_owned(),
+                code: code.map(ToOwned::to_owned),
+                message: if message.is_empty() {
+                    format!("HTTP status {status}")
+                } else {
+                    message.to_owned()
+                },
+                request_id,
+            }
+        }
+        SdkError::ResponseError(context) => {
+            let status = context.raw().status().as_u16();
+            let message = format!("the answer could not be read (HTTP status {status}): {}", chain(&error));
+            CloudError::new(Class::Interrupted, operation, message)
+        }
+        SdkError::DispatchFailure(failure) => {
+            if let Some(class) = without_identity(&error) {
+                return CloudError::new(class, operation, chain(&error));
+            }
+            let text = chain(&error);
+            let connecting = text.contains("connect error")
+                || text.contains("onnection refused")
+                || text.contains("dns error");
+            let class = match failure.as_connector_error() {
+                Some(_) if connecting => Class::Unreachable,
+                Some(_) => Class::Interrupted,
+                None => Class::Unreachable,
+            };
+            CloudError::new(class, operation, text)
+        }
+        SdkError::TimeoutError(_) => CloudError::new(Class::Interrupted, operation, "no answer in time"),
+        _ => {
+            let class = without_identity(&error).unwrap_or(Class::Invalid);
+            CloudError::new(class, operation, chain(&error))
+        }
+    }
+}
+
+/// How the SDK says that a provider of credentials did not answer in time; the type of that error is its own.
+const IDENTITY_TOO_SLOW: &str = "identity resolver timed out";
+
+/// What it means that there was nobody to sign the request as, if that is what happened. The SDK looks for an identity
+/// after the request is made and before it is sent, and calls the failure one of sending.
+fn without_identity(error: &(dyn std::error::Error + 'static)) -> Option<Class> {
+    let causes: Vec<_> = std::iter::successors(Some(error), |error| error.source()).collect();
+    let at = causes.iter().position(|cause| {
+        cause.is::<CredentialsError>()
+            || cause.is::<TokenError>()
+            || cause.to_string().starts_with(IDENTITY_TOO_SLOW)
+            || cause.to_string().starts_with("failed to select an auth scheme")
+    })?;
+    // There are credentials, but where they come from cannot be reached at the moment.
+    let lost = causes[at..].iter().filter_map(|cause| cause.downcast_ref::<ConnectorError>());
+    let passes = lost.into_iter().any(|lost| lost.is_io() || lost.is_timeout());
+    let loads = causes[at..].iter().all(|cause| {
+        let none = |error: &CredentialsError| matches!(error, CredentialsError::CredentialsNotLoaded(_));
+        !cause.downcast_ref::<CredentialsError>().is_some_and(none)
+    });
+    Some(if passes && loads { Class::Unreachable } else { Class::Unauthenticated })
+}
+
+/// The whole chain of causes.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}
