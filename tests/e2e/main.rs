@@ -4,6 +4,7 @@
 
 mod alike;
 mod bootstrap;
+mod bundle;
 mod concurrency;
 mod conformance;
 mod crashes;

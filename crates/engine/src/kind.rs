@@ -208,6 +208,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const STATED_MAPS: &'static [&'static str] = &[];
     /// What makes a creation findable after its answer was lost.
     const IDENTITY: Identity;
+    /// Whether `describe` makes calls for every id of its own, and `find` for every name. What fails of them is then
+    /// asked again alone: where one in twenty calls fails, thirty hardly ever succeed at once.
+    const ONE_BY_ONE: bool = false;
     /// Whether objects of this kind carry ownership tags.
     const TAGGED: bool = true;
     /// Whether it holds data that is gone for good with it: never replaced or destroyed under `protect`.

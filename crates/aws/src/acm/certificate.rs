@@ -192,6 +192,7 @@ impl Kind for Certificate {
         &["/domain_name", "/subject_alternative_names", "/key_algorithm"];
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "acm:ListCertificates",

@@ -108,6 +108,7 @@ impl Kind for ScalableTarget {
     const REPLACE_ON: &'static [&'static str] =
         &["/service_namespace", "/resource_id", "/scalable_dimension"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "application-autoscaling:DescribeScalableTargets",

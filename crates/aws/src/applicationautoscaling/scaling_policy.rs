@@ -139,6 +139,7 @@ impl Kind for ScalingPolicy {
         &["/policy_name", "/service_namespace", "/resource_id", "/scalable_dimension"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["application-autoscaling:DescribeScalingPolicies"],

@@ -198,6 +198,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
 impl Kind for Plan {
     const NAME: &'static str = "backup.Plan";
     const IDENTITY: Identity = Identity::Token;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:GetBackupPlan", "backup:ListBackupPlans", "backup:ListTags"],
         create: &["backup:CreateBackupPlan", "backup:TagResource"],

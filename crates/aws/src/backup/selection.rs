@@ -83,6 +83,7 @@ impl Kind for Selection {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const HOLDS: &'static [&'static str] = &["/backup_plan_id"];
     const IDENTITY: Identity = Identity::Token;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:GetBackupSelection", "backup:ListBackupSelections"],

@@ -72,6 +72,7 @@ impl Kind for Vault {
     const NAME: &'static str = "backup.Vault";
     const REPLACE_ON: &'static [&'static str] = &["/backup_vault_name", "/encryption_key_arn"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:DescribeBackupVault", "backup:ListBackupVaults", "backup:ListTags"],

@@ -137,6 +137,7 @@ impl Kind for Distribution {
         "/logging",
     ];
     const IDENTITY: Identity = Identity::Token;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "cloudfront:GetDistribution",

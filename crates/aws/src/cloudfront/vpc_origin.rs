@@ -147,6 +147,7 @@ impl Kind for VpcOrigin {
     const NAME: &'static str = "cloudfront.VpcOrigin";
     const HOLDS: &'static [&'static str] = &["/arn"];
     const IDENTITY: Identity = Identity::Tags;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudfront:GetVpcOrigin", "cloudfront:ListVpcOrigins", "cloudfront:ListTagsForResource"],
         create: &[

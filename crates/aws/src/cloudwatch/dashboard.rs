@@ -58,6 +58,7 @@ impl Kind for Dashboard {
     const REPLACE_ON: &'static [&'static str] = &["/dashboard_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudwatch:GetDashboard"],

@@ -217,6 +217,7 @@ impl Kind for Files {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const HOLDS: &'static [&'static str] = &["/repository_name"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetBranch", "codecommit:GetFile"],

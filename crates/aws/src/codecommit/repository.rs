@@ -80,6 +80,7 @@ impl Kind for Repository {
     // AWS could rename it; but other resources name it, and would have to move over at the same moment.
     const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetRepository", "codecommit:ListTagsForResource"],

@@ -82,6 +82,7 @@ impl Kind for Connection {
     const REPLACE_ON: &'static [&'static str] = &["/connection_name", "/provider_type"];
     const VOLATILE: &'static [&'static str] = &["connection_status"];
     const IDENTITY: Identity = Identity::Tags;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "codeconnections:GetConnection",

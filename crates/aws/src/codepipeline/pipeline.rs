@@ -196,6 +196,7 @@ impl Kind for Pipeline {
     const NAME: &'static str = "codepipeline.Pipeline";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codepipeline:GetPipeline", "codepipeline:ListTagsForResource"],
         create: &["codepipeline:CreatePipeline", "codepipeline:TagResource", "iam:PassRole"],

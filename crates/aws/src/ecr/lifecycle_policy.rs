@@ -64,6 +64,7 @@ impl Kind for LifecyclePolicy {
     const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["ecr:GetLifecyclePolicy"],

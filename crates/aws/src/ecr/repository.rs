@@ -128,6 +128,7 @@ impl Kind for Repository {
     const NAME: &'static str = "ecr.Repository";
     const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/kms_key"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"],

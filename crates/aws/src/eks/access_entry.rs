@@ -141,6 +141,7 @@ impl Kind for AccessEntry {
     const NAME: &'static str = "eks.AccessEntry";
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/principal_arn", "/type"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
         create: &["eks:CreateAccessEntry", "eks:AssociateAccessPolicy", "eks:TagResource"],

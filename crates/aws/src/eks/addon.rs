@@ -205,6 +205,7 @@ impl Kind for Addon {
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/addon_name"];
     const VOLATILE: &'static [&'static str] = &["addon_version"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeAddon", "eks:DescribePodIdentityAssociation"],
         create: &[

@@ -318,6 +318,7 @@ impl Kind for Cluster {
     const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
     const HOLDS_DATA: bool = true;
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeCluster"],
         create: &[

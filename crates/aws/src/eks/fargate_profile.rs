@@ -98,6 +98,7 @@ impl Kind for FargateProfile {
         &["/cluster_name", "/fargate_profile_name", "/pod_execution_role_arn", "/subnets", "/selectors"];
     const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeFargateProfile"],
         create: &[

@@ -283,6 +283,7 @@ impl Kind for NodeGroup {
     const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets", "/launch_template_id"];
     const SHARED_MAPS: &'static [&'static str] = &["/tags", "/labels"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "eks:DescribeNodegroup",

@@ -95,6 +95,7 @@ impl Kind for PodIdentityAssociation {
     const NAME: &'static str = "eks.PodIdentityAssociation";
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/namespace", "/service_account"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribePodIdentityAssociation", "eks:ListPodIdentityAssociations"],
         create: &["eks:CreatePodIdentityAssociation", "eks:TagResource", "iam:GetRole", "iam:PassRole"],

@@ -145,6 +145,7 @@ impl Kind for Rule {
     const NAME: &'static str = "events.Rule";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["events:DescribeRule", "events:ListTargetsByRule", "events:ListTagsForResource"],
         create: &["events:PutRule", "events:TagResource"],

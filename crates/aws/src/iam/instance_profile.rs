@@ -95,6 +95,7 @@ impl Kind for InstanceProfile {
     // A role in a profile cannot be deleted.
     const HOLDS: &'static [&'static str] = &["/role_name"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetInstanceProfile"],
         create: &[

@@ -110,6 +110,7 @@ impl Kind for ManagedPolicy {
     const NAME: &'static str = "iam.ManagedPolicy";
     const REPLACE_ON: &'static [&'static str] = &["/policy_name", "/path", "/description"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetPolicy", "iam:GetPolicyVersion"],
         create: &["iam:CreatePolicy", "iam:TagPolicy"],

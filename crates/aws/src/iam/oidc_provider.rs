@@ -102,6 +102,7 @@ impl Kind for OidcProvider {
     const NAME: &'static str = "iam.OidcProvider";
     const REPLACE_ON: &'static [&'static str] = &["/url"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetOpenIDConnectProvider"],
         create: &["iam:CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"],

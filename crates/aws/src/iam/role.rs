@@ -106,6 +106,7 @@ impl Kind for Role {
     const NAME: &'static str = "iam.Role";
     const REPLACE_ON: &'static [&'static str] = &["/role_name", "/path"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetRole"],
         create: &["iam:CreateRole", "iam:TagRole"],

@@ -69,6 +69,7 @@ impl Kind for RolePolicy {
     const HOLDS: &'static [&'static str] = &["/role_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetRolePolicy"],

@@ -82,6 +82,7 @@ impl Kind for ServiceLinkedRole {
     const REPLACE_ON: &'static [&'static str] = &["/aws_service_name", "/custom_suffix"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     // It belongs to the account, not to a stack.
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {

@@ -119,6 +119,7 @@ impl Kind for ServiceSpecificCredential {
     const HOLDS: &'static [&'static str] = &["/user_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:ListServiceSpecificCredentials", "secretsmanager:DescribeSecret"],

@@ -58,6 +58,7 @@ impl Kind for User {
     const NAME: &'static str = "iam.User";
     const REPLACE_ON: &'static [&'static str] = &["/user_name", "/path"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetUser"],
         create: &["iam:CreateUser", "iam:TagUser"],

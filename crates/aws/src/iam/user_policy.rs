@@ -68,6 +68,7 @@ impl Kind for UserPolicy {
     const HOLDS: &'static [&'static str] = &["/user_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetUserPolicy"],

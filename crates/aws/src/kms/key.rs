@@ -160,6 +160,7 @@ async fn rotate(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
 impl Kind for Key {
     const NAME: &'static str = "kms.Key";
     const IDENTITY: Identity = Identity::Tags;
+    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[

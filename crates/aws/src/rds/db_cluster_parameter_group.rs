@@ -114,6 +114,7 @@ impl Kind for DbClusterParameterGroup {
     const REPLACE_ON: &'static [&'static str] =
         &["/db_cluster_parameter_group_name", "/db_parameter_group_family", "/description"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "rds:DescribeDBClusterParameterGroups",

@@ -68,6 +68,7 @@ impl Kind for DbClusterSnapshot {
     const REPLACE_ON: &'static [&'static str] =
         &["/db_cluster_snapshot_identifier", "/db_cluster_identifier"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBClusterSnapshots", "rds:ListTagsForResource"],

@@ -110,6 +110,7 @@ impl Kind for DbParameterGroup {
     const REPLACE_ON: &'static [&'static str] =
         &["/db_parameter_group_name", "/db_parameter_group_family", "/description"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters", "rds:ListTagsForResource"],
         create: &["rds:CreateDBParameterGroup", "rds:AddTagsToResource"],

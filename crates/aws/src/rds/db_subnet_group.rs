@@ -70,6 +70,7 @@ impl Kind for DbSubnetGroup {
     const REPLACE_ON: &'static [&'static str] = &["/db_subnet_group_name"];
     const HOLDS: &'static [&'static str] = &["/subnet_ids"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
         create: &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource", "iam:CreateServiceLinkedRole"],

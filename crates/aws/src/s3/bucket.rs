@@ -148,6 +148,7 @@ impl Kind for Bucket {
     const NAME: &'static str = "s3.Bucket";
     const REPLACE_ON: &'static [&'static str] = &["/bucket"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[

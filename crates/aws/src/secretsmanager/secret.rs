@@ -149,6 +149,7 @@ impl Kind for Secret {
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const CREATE_ONLY: &'static [&'static str] = &["/generate"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["secretsmanager:DescribeSecret", "secretsmanager:ListSecrets"],

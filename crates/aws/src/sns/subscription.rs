@@ -80,6 +80,7 @@ impl Kind for Subscription {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const VOLATILE: &'static [&'static str] = &["confirmed"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"],

@@ -61,6 +61,7 @@ impl Kind for WebAclAssociation {
     const HOLDS: &'static [&'static str] = &["/web_acl_arn"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["wafv2:GetWebACLForResource", "wafv2:GetWebACL"],

@@ -13,11 +13,11 @@ use tokio::time::sleep;
 use self::nameless::look_for_nameless;
 use crate::graph::Graph;
 use crate::plan::Refusal;
-use crate::retry::{Patience, read_may_recover, retry, wait_may_go_on};
+use crate::retry::{Patience, retry, surely, wait_may_go_on};
 use crate::state::State;
 use crate::{
-    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Class, CloudError, CloudResult, Id, Owner,
-    Phase,
+    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Class, CloudError, CloudResult, Id, Identity,
+    Owner, Phase,
 };
 pub use choice::{Choice, choose, describe_owner};
 
@@ -208,7 +208,10 @@ fn as_recorded(state: &State, kind: &str, error: &CloudError, observed: &mut Obs
 /// # Errors
 /// What the cloud answers in the end.
 pub async fn describe_all(kind: &Arc<dyn AnyKind>, ids: &[Id]) -> CloudResult<Vec<Option<AnyLive>>> {
-    retry(Patience::READ, |error| read_may_recover(error.class), |_, _| {}, || kind.describe(ids)).await
+    if !kind.facts().one_by_one {
+        return surely(|| kind.describe(ids)).await;
+    }
+    Ok(try_join_all(ids.chunks(1).map(|id| surely(move || kind.describe(id)))).await?.concat())
 }
 
 /// One describe for objects that a run waits for: patient with a network that is gone for a while, too.
@@ -235,5 +238,31 @@ pub async fn find_awaited(kind: &Arc<dyn AnyKind>, wanted: &[AnyWanted]) -> Clou
 /// # Errors
 /// What the cloud answers in the end.
 pub async fn find_all(kind: &Arc<dyn AnyKind>, wanted: &[AnyWanted]) -> CloudResult<Vec<Vec<Candidate>>> {
-    retry(Patience::READ, |error| read_may_recover(error.class), |_, _| {}, || kind.find(wanted)).await
+    let facts = kind.facts();
+    if !facts.one_by_one || facts.identity != Identity::Name {
+        return surely(|| kind.find(wanted)).await;
+    }
+    Ok(try_join_all(wanted.chunks(1).map(|one| surely(move || kind.find(one)))).await?.concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Lab;
+
+    /// How many reads it takes when the first three fail.
+    async fn reads(kind: &str) -> usize {
+        let lab = Lab::new();
+        let kind = lab.cloud.bind(kind, "").unwrap();
+        lab.cloud.world.lock().unwrap().flaky = 3;
+        let ids: Vec<Id> = (0..10).map(|number| Id::from(format!("id-{number}"))).collect();
+        assert_eq!(describe_all(&kind, &ids).await.unwrap().len(), 10);
+        lab.cloud.world.lock().unwrap().reads
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_is_asked_again_and_nothing_else() {
+        assert_eq!(reads("toy.Plain").await, 13, "ten reads, three of them twice");
+        assert_eq!(reads("toy.Tags").await, 4, "one read for all, made four times");
+    }
 }

@@ -34,6 +34,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         stated_maps: &["/attributes"],
         outputs: &["id", "early"],
         identity,
+        one_by_one: name == "toy.Plain",
         tagged: name != "toy.Plain",
         inside: None,
         holds_data: name == "toy.Name",
@@ -211,6 +212,10 @@ impl AnyKind for FakeKind {
             if world.away > 0 {
                 world.away -= 1;
                 return Err(self.error(Class::Unreachable, "no route to the cloud"));
+            }
+            if world.flaky > 0 {
+                world.flaky -= 1;
+                return Err(self.error(Class::Throttled, "slow down"));
             }
             if world.blind > 0 {
                 world.blind -= 1;

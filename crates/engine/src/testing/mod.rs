@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub late: bool,
     /// How many describes see nothing.
     pub blind: u32,
+    /// How many describes the cloud refuses for being too many.
+    pub flaky: u32,
     /// How many describes do not reach the cloud.
     pub away: u32,
 }

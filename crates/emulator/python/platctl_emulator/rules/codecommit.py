@@ -127,16 +127,34 @@ def create_branch(call):
     return result(call, {})
 
 
+def branch_at(call, repository):
+    """The branch that a call reads: by its name or commit, or the default one."""
+    at = call.params.get("commitSpecifier") or repository.get("defaultBranch")
+    branches = repository["branches"].items()
+    return next((branch for name, branch in branches if at in (name, branch["commit"])), {"files": {}, "commit": ""})
+
+
 @before("codecommit:GetFile")
 def get_file(call):
     """A file of a branch, or of the default one."""
-    repository, path = repository_of(call), call.params["filePath"]
-    at = call.params.get("commitSpecifier") or repository.get("defaultBranch")
-    branches = repository["branches"].items()
-    branch = next((branch for name, branch in branches if at in (name, branch["commit"])), {"files": {}})
+    path, branch = call.params["filePath"], branch_at(call, repository_of(call))
     content = found(branch["files"], path, "FileDoesNotExistException", f"{path} does not exist")
     shown_file = {"filePath": path, "fileContent": content, "fileSize": len(content), "fileMode": "NORMAL"}
     return result(call, {**shown_file, "commitId": branch["commit"], "blobId": hashlib.sha1(content).hexdigest()})
+
+
+@before("codecommit:GetFolder")
+def get_folder(call):
+    """What is in a folder of a branch, or of the default one."""
+    folder, branch = call.params["folderPath"].strip("/"), branch_at(call, repository_of(call))
+    below = f"{folder}/" if folder else ""
+    names = [path.removeprefix(below) for path in branch["files"] if path.startswith(below)]
+    if not names:
+        raise Refused("FolderDoesNotExistException", f"{folder} does not exist")
+    folders = sorted({name.partition("/")[0] for name in names if "/" in name})
+    files = [{"absolutePath": below + name, "relativePath": name, "fileMode": "NORMAL"} for name in names if "/" not in name]
+    subfolders = [{"absolutePath": below + name, "relativePath": name} for name in folders]
+    return result(call, {"commitId": branch["commit"], "folderPath": folder, "subFolders": subfolders, "files": files})
 
 
 @before("codecommit:ListTagsForResource")
