@@ -89,6 +89,16 @@ async fn one_failure_stops_only_what_depends_on_it() {
     world.platctl("plan network.yaml --detailed-exitcode").expect(0);
 }
 
+/// Clients open connections that they then do not use.
+#[test]
+fn connections_that_say_nothing_keep_nobody_waiting() {
+    let world = World::new();
+    let address = world.endpoint().trim_start_matches("http://").to_owned();
+    let silent: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    world.control().status().unwrap();
+    drop(silent);
+}
+
 fn signalled(signal: Signal) -> i32 {
     let world = World::new();
     world.network(&[]);

@@ -20,6 +20,17 @@ class Gateway(wsgi.Gateway_10):
         return super().get_environ() | {"platctl.socket": self.req.conn.socket}
 
 
+class Server(wsgi.Server):
+    """Gives a new connection to a thread once it says something: clients open more than they use, and silent ones
+    would each keep a thread from working."""
+
+    def process_conn(self, conn):
+        if conn.last_used is None:
+            self._connections.put(conn)
+        else:
+            super().process_conn(conn)
+
+
 def announce(path, about):
     """Writes the instance file in one step, readable by its owner only."""
     new = f"{path}.new"
@@ -34,7 +45,7 @@ def main():
     # A Ctrl-C that is meant for platctl must not end it, nor the end of the terminal.
     os.setsid()
     app = App()
-    server = wsgi.Server(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=1024, timeout=60)
+    server = Server(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=1024, timeout=60)
     server.gateway = Gateway
     server.keep_alive_conn_limit = 1024
     app.stop = lambda: threading.Thread(target=stop, args=(server,)).start()
