@@ -24,9 +24,16 @@ use crate::world::World;
 const SET: &str = "platctl-bundle-test";
 const REPOSITORY: &str = "prod-gitops";
 /// Groups that every API server has.
-const BUILT_IN: [&str; 7] =
-    ["", "apps", "autoscaling", "batch", "networking.k8s.io", "policy", "rbac.authorization.k8s.io"];
-const STORAGE: &str = "storage.k8s.io";
+const BUILT_IN: [&str; 8] = [
+    "",
+    "apps",
+    "autoscaling",
+    "batch",
+    "networking.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "storage.k8s.io",
+];
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = CloudResult<T>> + Send + 'a>>;
 
@@ -86,11 +93,11 @@ async fn objects(world: &World) -> Vec<Value> {
             let documents: Vec<Value> = serde_yaml::from_multiple(&text).unwrap();
             // What kustomize reads is not for the server.
             objects.extend(documents.into_iter().filter(|object| object["kind"] != "Kustomization"));
-            // Nobody is there who would take a finalizer away.
-            for object in &mut objects {
-                object["metadata"].as_object_mut().unwrap().remove("finalizers");
-            }
         }
+    }
+    // Nobody is there who would take a finalizer away.
+    for object in &mut objects {
+        object["metadata"].as_object_mut().unwrap().remove("finalizers");
     }
     objects
 }
@@ -107,7 +114,7 @@ async fn definitions(client: &Client, objects: &[Value]) -> Vec<Value> {
     for object in objects {
         let (group, version) = group_of(object);
         let kind = object["kind"].as_str().unwrap();
-        if BUILT_IN.contains(&group.as_str()) || group == STORAGE {
+        if BUILT_IN.contains(&group.as_str()) {
             continue;
         }
         if pinned_kind(client, &GroupVersionKind::gvk(&group, &version, kind)).await.is_ok() {

@@ -134,3 +134,18 @@ impl fmt::Display for CloudError {
 }
 
 impl std::error::Error for CloudError {}
+
+/// What an error says, with all its causes; what the one before has said already is not said again.
+#[must_use]
+pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        source = cause.source();
+    }
+    text
+}

@@ -38,7 +38,7 @@ mod testing;
 pub use address::Address;
 pub use changes::{Change, Changes};
 pub use erased::{AnyKind, AnyLive, AnyWanted, Bound, Catalog, Facts, SpecError};
-pub use error::{Class, CloudError, CloudResult};
+pub use error::{Class, CloudError, CloudResult, chain};
 pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
 pub use kind::{
     Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,

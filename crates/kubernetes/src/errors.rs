@@ -1,7 +1,7 @@
 //! What the API server's errors mean to the engine.
 
 use kube::Error;
-use platctl_engine::{Class, CloudError};
+use platctl_engine::{Class, CloudError, chain};
 
 /// Translates an error of one call, such as `kubernetes:Apply Secret argocd/x`.
 pub(crate) fn cloud_error(operation: &str, error: &Error) -> CloudError {
@@ -53,19 +53,6 @@ const fn class(code: u16, reason: &str) -> Class {
         500..=599 => Class::Interrupted,
         _ => Class::Unknown,
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// Whether no connection came about at all.

@@ -7,7 +7,7 @@ use aws_credential_types::provider::error::{CredentialsError, TokenError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use platctl_engine::{Class, CloudError, CloudResult, Id};
+use platctl_engine::{Class, CloudError, CloudResult, Id, chain};
 
 pub use classify::classify;
 
@@ -101,18 +101,4 @@ fn without_identity(error: &(dyn std::error::Error + 'static)) -> Option<Class> 
         !cause.downcast_ref::<CredentialsError>().is_some_and(none)
     });
     Some(if passes && loads { Class::Unreachable } else { Class::Unauthenticated })
-}
-
-/// The whole chain of causes.
-pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let more = cause.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = cause.source();
-    }
-    text
 }
