@@ -25,6 +25,8 @@ pub struct Changes(Vec<Change>);
 impl Changes {
     /// The path that stands for the ownership tags.
     pub const OWNER: &'static str = "/owner";
+    /// The path that stands for a stopped object, or one that is scheduled for deletion, being made usable again.
+    pub const RESTORE: &'static str = "/restore";
 
     /// Changes from a list; none when the list is empty.
     #[must_use]

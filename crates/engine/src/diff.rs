@@ -49,6 +49,7 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
     }
     forgotten_maps(comparison, live, &mut changes);
     changes.extend(ownership(comparison));
+    changes.extend(restoration(comparison.live));
     changes
 }
 
@@ -106,6 +107,16 @@ fn ownership(comparison: &Comparison<'_>) -> Option<Change> {
         path: crate::Changes::OWNER.into(),
         before: serde_json::to_value(&live.owner).ok().filter(|value| !value.is_null()),
         after: serde_json::to_value(owner).ok(),
+    })
+}
+
+/// A stopped object is started, and one that is scheduled for deletion taken back.
+fn restoration(live: &AnyLive) -> Option<Change> {
+    let why = live.phase.dormant()?;
+    Some(Change {
+        path: crate::Changes::RESTORE.into(),
+        before: Some(Value::String(why.to_owned())),
+        after: Some(Value::String("ready".to_owned())),
     })
 }
 

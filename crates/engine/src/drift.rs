@@ -35,6 +35,11 @@ pub enum What {
         /// The cloud's reason.
         why: String,
     },
+    /// It is as it was applied and usable, and the cloud reports a problem with it.
+    Degraded {
+        /// The cloud's words.
+        why: String,
+    },
     /// Some of its fields changed.
     Changed {
         /// Path, value last applied, value now.
@@ -94,6 +99,9 @@ fn what(
         return Some(What::Failed { why: why.clone() });
     }
     let fields = fields(state, address, object, live, facts);
+    if let (Phase::Degraded(why), true) = (&live.phase, fields.is_empty()) {
+        return Some(What::Degraded { why: why.clone() });
+    }
     (!fields.is_empty()).then_some(What::Changed { fields })
 }
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::kind::{
-    Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
+    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
 };
 use crate::state::legible;
 use crate::{Change, Changes, Class, CloudError, CloudResult, Declared, Resolved};
@@ -47,6 +47,7 @@ pub struct Facts {
     pub stated_maps: &'static [&'static str],
     pub outputs: &'static [&'static str],
     pub identity: Identity,
+    pub named_by: &'static [&'static str],
     pub one_by_one: bool,
     pub tagged: bool,
     pub holds_data: bool,
@@ -71,6 +72,7 @@ impl Facts {
             stated_maps: K::STATED_MAPS,
             outputs: K::Outputs::NAMES,
             identity: K::IDENTITY,
+            named_by: K::NAMED_BY,
             one_by_one: K::ONE_BY_ONE,
             tagged: K::TAGGED,
             holds_data: K::HOLDS_DATA,
@@ -92,6 +94,17 @@ pub struct AnyLive {
     pub phase: Phase,
 }
 
+impl AnyLive {
+    /// The outputs that are known. While an object is not ready, the cloud leaves out what it has not decided yet,
+    /// and kinds answer that as empty text: it is not known yet.
+    #[must_use]
+    pub fn known_outputs(&self) -> Value {
+        let outputs = self.outputs.as_object().into_iter().flatten();
+        let undecided = |value: &Value| value.is_null() || value == "" && !self.phase.is_at_rest();
+        Value::Object(outputs.filter(|(_, value)| !undecided(value)).map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+}
+
 /// An object to look for, without its types; see [`Wanted`].
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each field is the one of the same name in `Wanted`")]
@@ -105,6 +118,9 @@ pub struct AnyWanted {
 pub trait AnyKind: Send + Sync {
     /// What the kind states about itself.
     fn facts(&self) -> &Facts;
+
+    /// See [`Kind::example`].
+    fn example(&self) -> Value;
 
     /// Reads a declared spec: every field known, every type right, defaults filled in.
     ///
@@ -133,7 +149,6 @@ pub trait AnyKind: Send + Sync {
     fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>>;
     /// See [`Kind::describe`].
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>>;
-    /// See [`Kind::create`].
     /// See [`Kind::obstacle`].
     fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>>;
     /// See [`Kind::create`].
@@ -146,6 +161,17 @@ pub trait AnyKind: Send + Sync {
         changes: &'a Changes,
         owner: &'a Owner,
     ) -> BoxFuture<'a, CloudResult<()>>;
+    /// See [`Kind::vet`].
+    fn vet<'a>(
+        &'a self,
+        live: &'a AnyLive,
+        spec: &'a Value,
+        changes: &'a Changes,
+    ) -> BoxFuture<'a, CloudResult<Vec<SpecError>>>;
+    /// See [`Kind::leaves`].
+    fn leaves(&self, _live: &AnyLive) -> Option<Leaves> {
+        None
+    }
     /// See [`Kind::delete`].
     fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>>;
 }
@@ -235,6 +261,10 @@ impl<K: Kind> AnyKind for Bound<K> {
         &self.facts
     }
 
+    fn example(&self) -> Value {
+        serde_json::to_value(K::example()).unwrap_or_default()
+    }
+
     fn declare(&self, spec: Value) -> Result<Value, SpecError> {
         let (_, value) = read::<K::Spec<Declared>>(spec)?;
         if crate::input::is_expr(&value) { Ok(value) } else { self.resolve(value) }
@@ -302,6 +332,22 @@ impl<K: Kind> AnyKind for Bound<K> {
             let (live, spec) = (Self::lower(live)?, decode::<K, _>(spec)?);
             K::update(&self.cloud, &live, &spec, changes, owner).await
         })
+    }
+
+    fn vet<'a>(
+        &'a self,
+        live: &'a AnyLive,
+        spec: &'a Value,
+        changes: &'a Changes,
+    ) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
+        Box::pin(async move {
+            let (live, spec) = (Self::lower(live)?, decode::<K, _>(spec)?);
+            K::vet(&self.cloud, &live, &spec, changes).await
+        })
+    }
+
+    fn leaves(&self, live: &AnyLive) -> Option<Leaves> {
+        Self::lower(live).ok().and_then(|live| K::leaves(&live))
     }
 
     fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {

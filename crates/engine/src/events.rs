@@ -17,6 +17,7 @@ pub enum Doing {
     Delete,
     Adopt,
     Wait,
+    Keep,
 }
 
 /// Something that happened to one resource.

@@ -8,7 +8,7 @@ use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
 use crate::observe::{Look, Observed, observe};
 use crate::plan::Plan;
-use crate::planner::{Wishes, apply_moves, plan, plan_destroy};
+use crate::planner::{DataLoss, Wishes, apply_moves, plan, plan_destroy};
 use crate::schedule::{Knot, Schedule};
 use crate::select::Selection;
 use crate::state::{Session, State};
@@ -22,8 +22,8 @@ pub struct Request {
     pub graph: Option<Graph>,
     /// Old address → new address: resources that were renamed in the stack file.
     pub moved: BTreeMap<Address, Address>,
-    /// Whether protected data may be replaced and destroyed.
-    pub allow_data_loss: bool,
+    /// Whose data may be lost.
+    pub data_loss: DataLoss,
     /// Which part of the stack it is about.
     pub selection: Selection,
     /// How closely to look at what there is.
@@ -48,8 +48,8 @@ pub struct Prepared {
 pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) -> CloudResult<Prepared> {
     let (moved, refusals) = apply_moves(&mut state, &request.moved);
     let observed = observe(&state, request.graph.as_ref(), catalog, request.look).await?;
-    let Request { allow_data_loss, selection, .. } = request;
-    let wishes = Wishes { moved: moved.clone(), allow_data_loss, selection };
+    let Request { data_loss, selection, .. } = request;
+    let wishes = Wishes { moved: moved.clone(), data_loss, selection };
     let mut plan = match &request.graph {
         Some(graph) => plan(graph, &state, &observed, catalog, &wishes),
         None => plan_destroy(&state, &observed, catalog, &wishes),

@@ -31,6 +31,9 @@ pub struct Node {
     /// Whether it must not be replaced or destroyed if it holds data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub protect: bool,
+    /// Whether its stack is made to be thrown away, so that its data may go without being asked about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ephemeral: bool,
 }
 
 /// What a consumer waits for before it starts.

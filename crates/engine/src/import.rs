@@ -57,8 +57,11 @@ pub async fn import(
     let mut record = Record::new(&node.kind, &node.scope);
     record.generation = generation;
     record.protect = node.protect;
+    record.ephemeral = node.ephemeral;
     let spec = serde_json::Value::Null;
-    record.object = Some(Object { id: live.id, generation, made: 0, spec, outputs: live.outputs });
+    let dependencies = Vec::new();
+    record.object =
+        Some(Object { id: live.id, generation, made: 0, spec, outputs: live.outputs, dependencies });
     Ok(session.outcome(Verb::Adopt, &node.address, Some(record)).await?)
 }
 

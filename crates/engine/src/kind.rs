@@ -64,10 +64,43 @@ pub enum Phase {
     Settling(String),
     /// Usable.
     Ready,
-    /// Ended in a failed state; the text is the cloud's reason. It has to be deleted before a new try.
+    /// Usable, and the cloud reports a problem with it; the text is the cloud's own words. Nothing is done about
+    /// it, and `plan`, `status` and `drift` show it.
+    Degraded(String),
+    /// In a failed state; the text is the cloud's reason and what the cloud says to do. What was never ready is
+    /// deleted and created again. What was ready once is left as it is, and the run stops there.
     Failed(String),
+    /// Not usable until it is started again, as a stopped database is; the text says why. `update` with a change at
+    /// [`Changes::RESTORE`] starts it. It is there: a deletion has to delete it.
+    Stopped(String),
+    /// Scheduled for deletion, and can be had back until then; the text says when it goes. `update` with a change
+    /// at [`Changes::RESTORE`] takes the deletion back. A deletion has nothing to do any more.
+    Scheduled(String),
     /// On its way out.
     Deleting,
+}
+
+impl Phase {
+    /// Whether others can use it as it is.
+    #[must_use]
+    pub const fn is_usable(&self) -> bool {
+        matches!(self, Self::Ready | Self::Degraded(_))
+    }
+
+    /// Whether it stays as it is until somebody changes it, so that there is nothing to wait for.
+    #[must_use]
+    pub const fn is_at_rest(&self) -> bool {
+        matches!(self, Self::Ready | Self::Degraded(_) | Self::Stopped(_) | Self::Scheduled(_))
+    }
+
+    /// Why it has to be restored before it is usable; none where it need not be.
+    #[must_use]
+    pub fn dormant(&self) -> Option<&str> {
+        match self {
+            Self::Stopped(why) | Self::Scheduled(why) => Some(why),
+            _ => None,
+        }
+    }
 }
 
 /// One object as the cloud reports it now, in the same spec type as the desired one.
@@ -83,6 +116,15 @@ pub struct Live<K: Kind> {
     pub owner: Option<Owner>,
     /// Where it stands in its life.
     pub phase: Phase,
+}
+
+/// What stays of an object's data when the object is deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leaves {
+    /// What it is, for people: `snapshot prod-database-final-1a2b3c4d`.
+    pub what: String,
+    /// Ids and ARNs of what it is worth nothing without, such as the key that it is encrypted with.
+    pub needs: Vec<String>,
 }
 
 /// An object to look for: by its owner's tags, or by its natural name.
@@ -208,6 +250,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const STATED_MAPS: &'static [&'static str] = &[];
     /// What makes a creation findable after its answer was lost.
     const IDENTITY: Identity;
+    /// The paths that its natural name consists of, where none of them is usually taken from another resource: the
+    /// plan looks for an object of that name although other fields are still unknown.
+    const NAMED_BY: &'static [&'static str] = &[];
     /// Whether `describe` makes calls for every id of its own, and `find` for every name. What fails of them is then
     /// asked again alone: where one in twenty calls fails, thirty hardly ever succeed at once.
     const ONE_BY_ONE: bool = false;
@@ -294,7 +339,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = CloudResult<Id>> + Send;
 
     /// Makes the live object equal to `spec` at the changed paths, and returns at once. A change at
-    /// [`Changes::OWNER`] asks for the ownership tags.
+    /// [`Changes::OWNER`] asks for the ownership tags, one at [`Changes::RESTORE`] to make a stopped object, or one
+    /// that is scheduled for deletion, usable again: that comes first, alone if need be.
     fn update(
         cloud: &Self::Cloud,
         live: &Live<Self>,
@@ -302,6 +348,23 @@ pub trait Kind: Sized + Send + Sync + 'static {
         changes: &Changes,
         owner: &Owner,
     ) -> impl Future<Output = CloudResult<()>> + Send;
+
+    /// What the cloud is known to refuse of this update, asked while planning, so that a plan that passes does not
+    /// fail later: a version that cannot be reached from the present one, a class that a zone does not offer.
+    /// Answers the faults, each with the field that it is about.
+    fn vet(
+        _cloud: &Self::Cloud,
+        _live: &Live<Self>,
+        _spec: &Self::Spec<Resolved>,
+        _changes: &Changes,
+    ) -> impl Future<Output = CloudResult<Vec<SpecError>>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
+    /// What the deletion of this object leaves on purpose, because it holds data. The engine keeps what that needs.
+    fn leaves(_live: &Live<Self>) -> Option<Leaves> {
+        None
+    }
 
     /// Starts the deletion and returns at once. The engine takes `NotFound` for success.
     fn delete(cloud: &Self::Cloud, live: &Live<Self>) -> impl Future<Output = CloudResult<()>> + Send;

@@ -22,6 +22,7 @@ pub mod kind;
 #[cfg(test)]
 mod lifecycle;
 pub mod observe;
+mod partial;
 pub mod plan;
 pub mod planner;
 pub mod predict;
@@ -41,5 +42,5 @@ pub use erased::{AnyKind, AnyLive, AnyWanted, Bound, Catalog, Facts, SpecError};
 pub use error::{Class, CloudError, CloudResult, chain};
 pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
 pub use kind::{
-    Candidate, Claim, Id, Identity, Kind, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
+    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
 };

@@ -20,6 +20,8 @@ pub enum Action {
     Replace(Replace),
     /// It is not wanted any more.
     Delete,
+    /// It is not wanted any more, but something that outlives the stack needs it: state forgets it, and it stays.
+    Keep,
 }
 
 impl Action {
@@ -32,8 +34,14 @@ impl Action {
             Self::Create => 1,
             Self::Update => 2,
             Self::Replace(_) => 3,
-            Self::Delete => 4,
+            Self::Delete | Self::Keep => 4,
         }
+    }
+
+    /// Whether the address is there afterwards.
+    #[must_use]
+    pub const fn converges(self) -> bool {
+        !matches!(self, Self::Delete | Self::Keep)
     }
 }
 
@@ -56,22 +64,34 @@ pub enum Reason {
     Drifted,
     /// This field cannot change in place.
     Immutable { path: String },
-    /// It ended in a failed state.
+    /// Its creation ended in a failed state: it is created again.
     Failed { why: String },
+    /// It was ready once and is in a failed state now: it is left as it is.
+    Broken { why: String },
+    /// It is stopped, or scheduled for deletion: it is made usable again.
+    Restored { why: String },
     /// Its deletion is under way.
     BeingDeleted,
-    /// A resource that it holds on to has to be deleted first.
-    Holds { address: Address },
     /// The stack file does not declare it any more.
     NotDeclared,
     /// The whole stack is being destroyed.
     Destroyed,
+    /// It is kept, because this, which outlives the stack, needs it.
+    Kept { for_what: String },
     /// A replacement left this old object behind.
     Deposed { id: Id },
     /// The user asked for it to be made anew.
     Asked,
     /// The stack file says that it has a new address.
     Moved { from: Address },
+}
+
+impl Reason {
+    /// Whether it makes a new object necessary.
+    #[must_use]
+    pub const fn replaces(&self) -> bool {
+        matches!(self, Self::Asked | Self::Immutable { .. } | Self::Failed { .. } | Self::BeingDeleted)
+    }
 }
 
 /// One change of a step.
@@ -119,6 +139,9 @@ pub struct Step {
     /// Whether it is in order but not ready yet, so that the run waits for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub settling: bool,
+    /// What the cloud reports about it although it is usable.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<String>,
     /// Why it could not be looked at: it counts as it was last applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
@@ -137,8 +160,20 @@ impl Step {
 #[expect(missing_docs, reason = "the messages say what each one is")]
 #[serde(rename_all = "snake_case", tag = "refusal")]
 pub enum Refusal {
-    #[error("`{address}` ({kind}) holds data and is protected, but the plan would {verb} it")]
-    Protected { address: Address, kind: String, verb: String },
+    #[error(
+        "`{address}` ({kind}) holds data{}, and the plan would {verb} it{}",
+        if *protected { " and is protected" } else { "" },
+        leaves.as_ref().map_or_else(String::new, |what| format!("; {what} is made first and kept"))
+    )]
+    DataLoss {
+        address: Address,
+        kind: String,
+        verb: String,
+        protected: bool,
+        /// What of the data is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        leaves: Option<String>,
+    },
     #[error("`{address}` ({kind}) would be created, but {id} exists already and {owner}")]
     Foreign { address: Address, kind: String, id: Id, owner: String },
     #[error("`{address}` ({kind}) is found more than once: {}", list(ids))]
@@ -154,6 +189,11 @@ pub enum Refusal {
          --target {dependant}"
     )]
     LeftBehind { address: Address, dependant: Address },
+    #[error(
+        "`{address}` has to be deleted before its replacement can be created, because both cannot exist at once; \
+         but `{holder}`, which can be updated in place, still uses it"
+    )]
+    Held { address: Address, holder: Address },
     #[error("`{from}` cannot move to `{to}`: {why}")]
     Move { from: Address, to: Address, why: String },
 }
@@ -208,7 +248,7 @@ impl Plan {
         let mut counts = Counts::default();
         for step in &self.steps {
             match step.action {
-                Action::NoOp => {}
+                Action::NoOp | Action::Keep => {}
                 Action::Create => counts.add += 1,
                 Action::Update => counts.change += 1,
                 Action::Replace(_) => {

@@ -4,18 +4,24 @@ use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::Address;
 use crate::input::{JOIN, REF, UNKNOWN, operator};
+use crate::{Address, AnyLive};
 
 /// The outputs that are known of each resource. An output that is absent is not known yet.
 #[derive(Clone, Debug, Default)]
 pub struct Board(HashMap<Address, Map<String, Value>>);
 
 impl Board {
-    /// Writes down the outputs of a resource; nulls count as not known yet.
-    pub fn set(&mut self, address: Address, outputs: &Value) {
-        let known = outputs.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
-        self.0.insert(address, known.map(|(name, value)| (name.clone(), value.clone())).collect());
+    /// Writes down the known outputs of a live object.
+    pub fn set(&mut self, address: Address, live: &AnyLive) {
+        if let Value::Object(known) = live.known_outputs() {
+            self.0.insert(address, known);
+        }
+    }
+
+    /// Writes down outputs that are known before the object is there.
+    pub fn foresee(&mut self, address: Address, outputs: Map<String, Value>) {
+        self.0.insert(address, outputs);
     }
 
     /// Forgets what is known of a resource, but for the outputs that `keep` names.
@@ -79,10 +85,24 @@ pub fn unknown(value: &Value) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Phase;
+
+    fn live(outputs: Value, phase: Phase) -> AnyLive {
+        AnyLive { id: "x".into(), spec: json!({}), outputs, owner: None, phase }
+    }
+
+    #[test]
+    fn what_is_empty_while_the_object_is_made_is_not_known_yet() {
+        let outputs = json!({"arn": "arn:…", "issuer": ""});
+        let settling = live(outputs.clone(), Phase::Settling("CREATING".into()));
+        assert_eq!(settling.known_outputs(), json!({"arn": "arn:…"}));
+        assert_eq!(live(outputs.clone(), Phase::Ready).known_outputs(), outputs);
+    }
 
     fn board() -> Board {
         let mut board = Board::default();
-        board.set(Address::new("network.vpc").unwrap(), &json!({"vpc_id": "vpc-1", "later": null, "n": 4}));
+        let live = live(json!({"vpc_id": "vpc-1", "later": null, "n": 4}), Phase::Ready);
+        board.set(Address::new("network.vpc").unwrap(), &live);
         board
     }
 

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use petgraph::Direction;
-use petgraph::algo::toposort;
+use petgraph::algo::{tarjan_scc, toposort};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::EdgeRef;
 
@@ -23,6 +23,8 @@ pub type OpId = NodeIndex;
 pub enum Work {
     /// Makes the address what it should be: creates, updates, or only waits and looks.
     Converge(Action),
+    /// Forgets the address and leaves its object where it is.
+    Keep,
     /// Deletes one object of the address and waits until it is gone; without an id only state forgets it.
     Delete {
         /// The object to delete.
@@ -95,7 +97,8 @@ impl Schedule {
         Self::from_ops(ops)
     }
 
-    fn from_ops(ops: DiGraph<Op, Wait>) -> Result<Self, Knot> {
+    fn from_ops(mut ops: DiGraph<Op, Wait>) -> Result<Self, Knot> {
+        untie(&mut ops);
         let order =
             toposort(&ops, None).map_err(|cycle| Knot { address: ops[cycle.node_id()].address.clone() })?;
         let mut remaining = vec![Duration::ZERO; ops.node_count()];
@@ -189,6 +192,19 @@ impl Schedule {
     }
 }
 
+/// Deletions that wait for each other in a circle, because state recorded edges of several versions of a stack, wait
+/// no longer: the cloud itself refuses to delete what is in use, and such a call is repeated.
+fn untie(ops: &mut DiGraph<Op, Wait>) {
+    let deletes = |ops: &DiGraph<Op, Wait>, op: OpId| !matches!(ops[op].work, Work::Converge(_));
+    let knots: Vec<HashSet<OpId>> =
+        tarjan_scc(&*ops).into_iter().filter(|knot| knot.len() > 1).map(HashSet::from_iter).collect();
+    ops.retain_edges(|ops, edge| {
+        let Some((from, to)) = ops.edge_endpoints(edge) else { return true };
+        let tied = knots.iter().any(|knot| knot.contains(&from) && knot.contains(&to));
+        !(tied && deletes(&ops, from) && deletes(&ops, to))
+    });
+}
+
 type Edges = HashSet<(OpId, OpId, Wait)>;
 
 struct Layout {
@@ -204,11 +220,14 @@ impl Layout {
         let time = |of: fn(&crate::Timing) -> Duration| timing.as_ref().map(of).unwrap_or_default();
         let usual = match step.action {
             Action::NoOp if step.settling => time(|t| t.create),
-            Action::NoOp => Duration::ZERO,
+            Action::NoOp | Action::Keep => Duration::ZERO,
             Action::Update => time(|t| t.update),
             _ => time(|t| t.create),
         };
-        if step.action != Action::Delete {
+        if step.action == Action::Keep {
+            let op = Op { address: step.address.clone(), work: Work::Keep, usual: Duration::ZERO };
+            self.delete.entry(step.address.clone()).or_default().push(self.ops.add_node(op));
+        } else if step.action != Action::Delete {
             let work = Work::Converge(step.action);
             let op = self.ops.add_node(Op { address: step.address.clone(), work, usual });
             self.converge.insert(step.address.clone(), op);
@@ -230,7 +249,7 @@ impl Layout {
 
     fn edges_of_creation(&self, plan: &Plan, graph: Option<&Graph>, edges: &mut Edges) {
         let Some(graph) = graph else { return };
-        for step in plan.steps.iter().filter(|step| step.action != Action::Delete) {
+        for step in plan.steps.iter().filter(|step| step.action.converges()) {
             let Some(&consumer) = self.converge.get(&step.address) else { continue };
             for (producer, wait) in graph.producers(step.address.as_str()) {
                 if let Some(&producer) = self.converge.get(producer) {
@@ -249,7 +268,7 @@ impl Layout {
     /// A deletion waits for whatever may still use the object: dependants that go are deleted before
     /// it, dependants that stay have moved on before it.
     fn edges_of_deletion(&self, plan: &Plan, graph: Option<&Graph>, state: &State, edges: &mut Edges) {
-        let consumers = consumers(graph, state);
+        let consumers = Consumers::of(graph, state);
         for step in &plan.steps {
             let delete_first = step.action == Action::Replace(Replace::DeleteFirst);
             let create_first = step.action == Action::Replace(Replace::CreateFirst);
@@ -264,12 +283,16 @@ impl Layout {
                     Some(own) if delete_first => edges.insert((delete, own, Wait::Ready)),
                     _ => false,
                 };
-                for consumer in consumers.get(&step.address).into_iter().flatten() {
+                // What an object that was replaced had been built on cannot have been built on it: whatever of
+                // that depends on the address now was built on the object that took its place.
+                let below = if deposed { below(state, &step.address, self.object_of(delete)) } else { HashSet::new() };
+                for consumer in consumers.of_address(&step.address) {
                     let gone = self.delete.get(consumer).into_iter().flatten();
-                    edges.extend(
-                        gone.filter(|gone| **gone != delete).map(|&gone| (gone, delete, Wait::Ready)),
-                    );
-                    let moves_on = deposed || create_first || step.action == Action::Delete;
+                    let gone = gone.filter(|gone| {
+                        **gone != delete && !below.contains(consumer) && consumers.depends(consumer, self.object_of(**gone), &step.address)
+                    });
+                    edges.extend(gone.map(|&gone| (gone, delete, Wait::Ready)));
+                    let moves_on = deposed || create_first || matches!(step.action, Action::Delete | Action::Keep);
                     if let (true, Some(stays)) = (moves_on, self.stays(consumer)) {
                         edges.insert((stays, delete, Wait::Ready));
                     }
@@ -277,21 +300,63 @@ impl Layout {
             }
         }
     }
+
+    fn object_of(&self, delete: OpId) -> Option<&Id> {
+        match &self.ops[delete].work {
+            Work::Delete { id, .. } => id.as_ref(),
+            Work::Converge(_) | Work::Keep => None,
+        }
+    }
 }
 
 /// Who depends on whom, now or when last applied.
-fn consumers(graph: Option<&Graph>, state: &State) -> HashMap<Address, HashSet<Address>> {
-    let mut consumers: HashMap<Address, HashSet<Address>> = HashMap::new();
-    for (address, record) in &state.resources {
-        for producer in &record.dependencies {
-            consumers.entry(producer.clone()).or_default().insert(address.clone());
+struct Consumers<'a> {
+    by_producer: HashMap<&'a Address, HashSet<&'a Address>>,
+    declared: HashSet<(&'a Address, &'a Address)>,
+    state: &'a State,
+}
+
+impl<'a> Consumers<'a> {
+    fn of(graph: Option<&'a Graph>, state: &'a State) -> Self {
+        let mut by_producer: HashMap<&Address, HashSet<&Address>> = HashMap::new();
+        for (address, record) in &state.resources {
+            let replaced = record.deposed.iter().flat_map(|object| &object.dependencies);
+            for producer in record.dependencies.iter().chain(replaced) {
+                by_producer.entry(producer).or_default().insert(address);
+            }
+        }
+        let mut declared = HashSet::new();
+        for entry in graph.into_iter().flat_map(Graph::in_order) {
+            let address = &entry.node.address;
+            for (producer, _) in graph.into_iter().flat_map(|graph| graph.producers(address.as_str())) {
+                by_producer.entry(producer).or_default().insert(address);
+                declared.insert((address, producer));
+            }
+        }
+        Self { by_producer, declared, state }
+    }
+
+    fn of_address(&self, producer: &Address) -> impl Iterator<Item = &'a Address> {
+        self.by_producer.get(producer).into_iter().flatten().copied()
+    }
+
+    /// Whether this very object of the consumer depends on the producer, as far as anybody knows.
+    fn depends(&self, consumer: &Address, object: Option<&Id>, producer: &Address) -> bool {
+        let Some((record, id)) = self.state.resources.get(consumer).zip(object) else { return true };
+        let replaced = record.deposed.iter().any(|object| object.id == *id);
+        record.dependencies_of(id).contains(producer)
+            || !replaced && self.declared.contains(&(consumer, producer))
+    }
+}
+
+/// Everything that an object was built on, however far below. What state recorded may run in a circle.
+fn below<'a>(state: &'a State, address: &Address, object: Option<&Id>) -> HashSet<&'a Address> {
+    let first = state.resources.get(address).zip(object).map(|(record, id)| record.dependencies_of(id));
+    let (mut found, mut queue) = (HashSet::new(), first.unwrap_or_default().iter().collect::<Vec<_>>());
+    while let Some(next) = queue.pop() {
+        if next != address && found.insert(next) {
+            queue.extend(state.resources.get(next).into_iter().flat_map(|record| &record.dependencies));
         }
     }
-    for entry in graph.into_iter().flat_map(Graph::in_order) {
-        let address = &entry.node.address;
-        for (producer, _) in graph.into_iter().flat_map(|graph| graph.producers(address.as_str())) {
-            consumers.entry(producer.clone()).or_default().insert(address.clone());
-        }
-    }
-    consumers
+    found
 }

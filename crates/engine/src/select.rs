@@ -25,7 +25,7 @@ pub struct Selection {
     pub replace: Vec<String>,
 }
 
-fn matches(pattern: &str, address: &Address) -> bool {
+pub(crate) fn matches(pattern: &str, address: &Address) -> bool {
     let rest = address.as_str().strip_prefix(pattern);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
 }

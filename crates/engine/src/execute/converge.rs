@@ -13,6 +13,7 @@ use crate::diff::{Comparison, diff};
 use crate::events::Event;
 use crate::graph::{Entry, Wait};
 use crate::plan::Action;
+use crate::planner::was_ready;
 use crate::state::{Object, Record, Verb, conceal};
 use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, Id, Owner, Phase, Replace};
 
@@ -93,6 +94,9 @@ impl Run {
         let begun = record.creating.take().map(|creating| creating.generation);
         let generation = tagged.or(begun).unwrap_or(record.generation.max(1));
         self.take(&mut record, candidate.id.clone(), generation);
+        if let Some(object) = record.object.as_mut().filter(|_| begun.is_none()) {
+            object.made = 0;
+        }
         self.session.outcome(Verb::Adopt, goal.address, Some(record.clone())).await?;
         Ok(record)
     }
@@ -101,7 +105,8 @@ impl Run {
     pub(super) fn take(&self, record: &mut Record, id: Id, generation: u32) {
         let still_there = self.live_of(record).is_some();
         let new = Object::new(id, generation);
-        if let Some(old) = record.object.replace(new).filter(|_| still_there) {
+        if let Some(mut old) = record.object.replace(new).filter(|_| still_there) {
+            old.dependencies.clone_from(&record.dependencies);
             record.deposed.push(old);
         }
         record.creating = None;
@@ -113,7 +118,9 @@ impl Run {
         let changes = self.changes(goal, record, live);
         let immutable = changes.iter().find(|change| goal.kind().replaces(change));
         match (immutable, changes.first(), &live.phase) {
-            (_, _, Phase::Failed(why)) => (Action::Replace(Replace::DeleteFirst), why.clone()),
+            (_, _, Phase::Failed(why)) if !was_ready(Some(record), live, goal.kind().facts()) => {
+                (Action::Replace(Replace::DeleteFirst), why.clone())
+            }
             (_, _, Phase::Deleting) => (Action::Replace(Replace::DeleteFirst), "its deletion".into()),
             (Some(change), ..) => {
                 let order = match approved {
@@ -149,7 +156,7 @@ impl Run {
         let (mut rounds, mut before) = (0, Vec::new());
         for updates in 0.. {
             let ready = match live.take() {
-                Some(live) if live.phase == Phase::Ready => self.seen(goal, live),
+                Some(live) if live.phase.is_at_rest() => self.seen(goal, live),
                 _ => self.until_ready(goal, id).await?,
             };
             let record = self.recorded(goal);
@@ -172,8 +179,8 @@ impl Run {
     }
 
     fn seen(&self, goal: &Goal<'_>, live: AnyLive) -> AnyLive {
-        self.publish(goal.address, &live.outputs);
-        if live.phase == Phase::Ready || self.has_early_outputs(goal.address, &live.outputs) {
+        self.publish(goal.address, &live);
+        if live.phase.is_usable() || self.has_early_outputs(goal.address, &live) {
             (goal.tell)();
         }
         live
@@ -181,9 +188,10 @@ impl Run {
 
     /// Whether all is known that consumers want before the object is ready. Some of it may come to be a while
     /// after the cloud accepted the object.
-    fn has_early_outputs(&self, address: &Address, outputs: &Value) -> bool {
+    fn has_early_outputs(&self, address: &Address, live: &AnyLive) -> bool {
         let wanted = self.graph.iter().flat_map(|graph| graph.early_outputs(address.as_str()));
-        wanted.into_iter().all(|output| outputs.get(&output).is_some_and(|value| !value.is_null()))
+        let known = live.known_outputs();
+        wanted.into_iter().all(|output| known.get(&output).is_some())
     }
 
     async fn until_ready(&self, goal: &Goal<'_>, id: &Id) -> Result<AnyLive, StepError> {
@@ -204,7 +212,7 @@ impl Run {
                     }
                     let live = self.seen(goal, live);
                     match &live.phase {
-                        Phase::Ready => return Ok(live),
+                        phase if phase.is_at_rest() => return Ok(live),
                         Phase::Failed(why) => {
                             obstacle.ask(goal.kind(), &live).await;
                             return Err(StepError::FailedState { id: id.clone(), why: obstacle.with(why) });
@@ -215,7 +223,7 @@ impl Run {
                             }
                             status.clone()
                         }
-                        Phase::Deleting => "being deleted".to_owned(),
+                        _ => "being deleted".to_owned(),
                     }
                 }
                 None if after > timing.limit => return Err(StepError::Vanished { id: id.clone(), after }),
@@ -238,6 +246,10 @@ impl Run {
         live: &AnyLive,
         changes: &Changes,
     ) -> Result<(), StepError> {
+        // Until its outcome is known it may depend on what it did, and on what it is about to.
+        let mut record = record.clone();
+        record.dependencies = self.dependencies(goal.address, &record, true);
+        let record = &record;
         self.session.intent(Verb::Update, goal.address, Some(record.clone())).await?;
         let owner = self.owner(goal.address, record.object.as_ref());
         let limit = goal.kind().facts().timing.limit;
@@ -268,7 +280,7 @@ impl Run {
             let live = self.look(goal.kind(), goal.scope(), id, delay).await?;
             let elapsed = updated.elapsed();
             match live {
-                Some(live) if live.phase != Phase::Ready => return Ok(live),
+                Some(live) if !live.phase.is_at_rest() => return Ok(live),
                 Some(live) if !self.changes(goal, record, &live).iter().eq(asked.iter()) || elapsed > LAG => {
                     return Ok(live);
                 }
@@ -282,11 +294,12 @@ impl Run {
 
     /// Everything is as it should be: that is what state says from now on.
     async fn settled(&self, goal: &Goal<'_>, record: Record, live: &AnyLive) -> Result<(), StepError> {
-        self.publish(goal.address, &live.outputs);
+        self.publish(goal.address, live);
         let facts = goal.kind().facts();
         let mut new = record.clone();
         new.protect = goal.entry.node.protect;
-        new.dependencies = self.dependencies(goal.address, &record);
+        new.ephemeral = goal.entry.node.ephemeral;
+        new.dependencies = self.dependencies(goal.address, &record, false);
         let known = record.object.as_ref();
         new.object = Some(Object {
             id: live.id.clone(),
@@ -294,6 +307,7 @@ impl Run {
             made: known.map_or(0, |object| object.made),
             spec: conceal(goal.desired, facts.write_only, &self.session.lineage()),
             outputs: live.outputs.clone(),
+            dependencies: Vec::new(),
         });
         if new != record || self.session.record(goal.address).is_none() {
             self.session.outcome(Verb::Settle, goal.address, Some(new)).await?;
@@ -301,13 +315,12 @@ impl Run {
         Ok(())
     }
 
-    /// What the address depends on; while an old object of it is still there, what that one did, too.
-    pub(super) fn dependencies(&self, address: &Address, record: &Record) -> Vec<Address> {
+    /// What the address depends on; while a change of it is `open`, what it depended on before, too.
+    pub(super) fn dependencies(&self, address: &Address, record: &Record, open: bool) -> Vec<Address> {
         let producers = self.graph.iter().flat_map(|graph| graph.producers(address.as_str()));
         let mut dependencies: Vec<Address> =
             producers.map(|(producer, _): (&Address, Wait)| producer.clone()).collect();
-        let only_one = record.deposed.is_empty() && record.creating.is_none();
-        if !only_one || self.observed.found.contains_key(address) {
+        if open {
             dependencies.extend(record.dependencies.iter().cloned());
         }
         dependencies.sort();

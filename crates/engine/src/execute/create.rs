@@ -55,8 +55,9 @@ impl Run {
         for tries in 1.. {
             record.generation = record.generation.max(creating.generation);
             record.creating = Some(creating.clone());
-            record.dependencies = self.dependencies(goal.address, &record);
+            record.dependencies = self.dependencies(goal.address, &record, true);
             record.protect = goal.entry.node.protect;
+            record.ephemeral = goal.entry.node.ephemeral;
             self.session.intent(Verb::Create, goal.address, Some(record.clone())).await?;
             let (error, lost) = match self.try_create(goal, &record, &creating).await? {
                 Tried::Made(id, generation) => return self.made(goal, record, id, generation).await,
@@ -192,6 +193,7 @@ impl Run {
         generation: u32,
     ) -> Result<Id, StepError> {
         self.take(&mut record, id.clone(), generation);
+        record.dependencies = self.dependencies(goal.address, &record, false);
         self.session.outcome(Verb::Create, goal.address, Some(record)).await?;
         Ok(id)
     }

@@ -8,8 +8,9 @@ use tokio::time::Instant;
 
 use super::create::Search;
 use super::watch::cadence;
-use super::{Run, StepError};
+use super::{Kept, Run, StepError};
 use crate::events::Event;
+use crate::schedule::Work;
 use crate::state::{Record, Verb};
 use crate::{Address, AnyKind, AnyLive, Class, CloudError, CloudResult, Id, Phase};
 
@@ -44,6 +45,27 @@ impl Run {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Forgets the address and leaves its object where it is.
+    pub(super) async fn keep(&self, address: &Address) -> Result<Option<Id>, StepError> {
+        let id = self.session.record(address).and_then(|record| record.object).map(|object| object.id);
+        self.session.outcome(Verb::Forget, address, None).await?;
+        Ok(id)
+    }
+
+    /// What an operation has left in the cloud on purpose.
+    pub(super) fn kept_by(&self, address: &Address, work: &Work, id: Option<&Id>) -> Option<Kept> {
+        let what = match work {
+            Work::Keep => id?.to_string(),
+            Work::Delete { id, .. } => {
+                let (kind, scope) = self.places.get(address)?;
+                let live = self.observed.get(kind, scope, id.as_ref()?)?;
+                self.catalog.bind(kind, scope)?.leaves(live)?.what
+            }
+            Work::Converge(_) => return None,
+        };
+        Some(Kept { address: address.clone(), what })
     }
 
     /// The record of the address; for an object that state never knew, one made up for it.
@@ -94,6 +116,9 @@ impl Run {
         if self.goes_with_its_home(record) {
             return Ok(());
         }
+        if matches!(live.phase, Phase::Scheduled(_)) {
+            return Ok(());
+        }
         if live.phase != Phase::Deleting {
             self.session.intent(Verb::Delete, address, Some(record.clone())).await?;
             if self.start_deletion(address, record, live).await? == Begun::Lapses {
@@ -133,7 +158,7 @@ impl Run {
                 return begun(kind.delete(live).await);
             }
             match kind.describe(std::slice::from_ref(&live.id)).await?.into_iter().next().flatten() {
-                Some(now) if now.phase != Phase::Deleting => begun(kind.delete(&now).await),
+                Some(now) if !is_on_its_way_out(&now.phase) => begun(kind.delete(&now).await),
                 _ => Ok(Begun::Deletion),
             }
         };
@@ -152,6 +177,8 @@ impl Run {
         while let Some(live) = self.look(&kind, &record.scope, id, delay).await? {
             let elapsed = begun.elapsed();
             let status = match live.phase {
+                // Gone for everybody; until then it can be had back.
+                Phase::Scheduled(_) => return Ok(()),
                 Phase::Failed(why) => why,
                 _ => "being deleted".to_owned(),
             };
@@ -179,6 +206,10 @@ impl Run {
         self.session.outcome(Verb::Delete, address, (!over).then_some(record)).await?;
         Ok(())
     }
+}
+
+const fn is_on_its_way_out(phase: &Phase) -> bool {
+    matches!(phase, Phase::Deleting | Phase::Scheduled(_))
 }
 
 /// What a call to delete has set off.

@@ -68,6 +68,7 @@ const fn infinitive(action: Action) -> &'static str {
         Action::Update => "update",
         Action::Replace(_) => "replace",
         Action::Delete => "delete",
+        Action::Keep => "keep",
     }
 }
 
@@ -78,5 +79,6 @@ const fn participle(action: Action) -> &'static str {
         Action::Update => "updated",
         Action::Replace(_) => "replaced",
         Action::Delete => "deleted",
+        Action::Keep => "kept",
     }
 }

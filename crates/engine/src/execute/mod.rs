@@ -34,6 +34,8 @@ pub struct Outcome {
     pub failed: Vec<(Address, StepError)>,
     /// What was not tried, and the failure that it waited for.
     pub skipped: Vec<(Address, Address)>,
+    /// What was kept on purpose.
+    pub kept: Vec<Kept>,
     /// Whether the run was asked to stop before its end, or could not go on.
     pub interrupted: bool,
     /// How many changes were begun and had not ended when the run stopped: the next run settles them.
@@ -102,6 +104,15 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
     outcome
 }
 
+/// Something that stays on purpose when the rest goes.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The resource that it is, or was made from.
+    pub address: Address,
+    /// What it is: `snapshot prod-database-final-1a2b3c4d`, or its id.
+    pub what: String,
+}
+
 /// Whether an operation would change anything.
 const fn changes(op: &Op) -> bool {
     !matches!(op.work, Work::Converge(Action::NoOp))
@@ -125,6 +136,7 @@ async fn operate(
     };
     let result = match work {
         Work::Converge(approved) => run.converge(&address, approved, &tell).await.map(Some),
+        Work::Keep => run.keep(&address).await,
         Work::Delete { id, deposed } => run.delete(&address, id.as_ref(), deposed).await.map(|()| id),
     };
     (op, doing, begun.elapsed(), result)
@@ -133,6 +145,7 @@ async fn operate(
 fn doing(run: &Run, address: &Address, work: &Work) -> Doing {
     match work {
         Work::Delete { .. } => Doing::Delete,
+        Work::Keep => Doing::Keep,
         Work::Converge(Action::NoOp) => Doing::Wait,
         Work::Converge(_) if run.observed.found.contains_key(address) => Doing::Adopt,
         Work::Converge(Action::Update) => Doing::Update,
@@ -146,6 +159,7 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
     match result {
         Ok(id) => {
             let silent = matches!(work, Work::Converge(Action::NoOp)) && !run.settles(&address);
+            outcome.kept.extend(run.kept_by(&address, work, id.as_ref()));
             schedule.done(op);
             if !silent {
                 (run.listener)(Event::Finished { address: address.clone(), doing, id: id.clone(), elapsed });

@@ -51,6 +51,8 @@ pub struct Run {
     pub(super) listener: Listener,
     pub(super) options: Options,
     pub(super) keep: HashMap<Address, ()>,
+    /// The kind and the place of every address of the plan.
+    pub(super) places: HashMap<Address, (String, String)>,
     /// What this run deletes for good.
     pub(super) doomed: HashSet<Address>,
     board: Mutex<Board>,
@@ -70,10 +72,12 @@ impl Run {
         catalog: Arc<dyn Catalog>,
         (listener, stop, options): (Listener, Stop, Options),
     ) -> Self {
-        let stays = |step: &&crate::plan::Step| step.action != crate::plan::Action::Delete;
+        let stays = |step: &&crate::plan::Step| step.action.converges();
+        let place = |step: &crate::plan::Step| (step.kind.clone(), step.scope.clone());
         let doomed = plan.steps.iter().filter(|step| !stays(step)).map(|step| step.address.clone()).collect();
         Self {
             doomed,
+            places: plan.steps.iter().map(|step| (step.address.clone(), place(step))).collect(),
             keep: plan.steps.iter().filter(stays).map(|step| (step.address.clone(), ())).collect(),
             session,
             catalog,
@@ -121,8 +125,8 @@ impl Run {
     }
 
     /// Tells consumers the outputs that are known now.
-    pub(super) fn publish(&self, address: &Address, outputs: &Value) {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner).set(address.clone(), outputs);
+    pub(super) fn publish(&self, address: &Address, live: &AnyLive) {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner).set(address.clone(), live);
     }
 
     pub(super) async fn look(

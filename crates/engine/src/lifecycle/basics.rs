@@ -105,6 +105,7 @@ async fn a_name_that_somebody_else_took_is_refused_before_anything_is_changed() 
             owner: None,
             token: String::new(),
             settling: 0,
+            phase: None,
         },
     );
     let declared = vec![("name", "toy.Name", json!({"name": "n"}))];

@@ -4,5 +4,7 @@ mod basics;
 mod crashes;
 mod lag;
 mod lost_state;
+mod phases;
 mod random;
 mod replacement;
+mod turns;

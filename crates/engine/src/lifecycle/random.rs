@@ -23,9 +23,11 @@ fn draw() -> impl Strategy<Value = Vec<Draw>> {
     prop::collection::vec(toy, 1..9)
 }
 
-fn toys(draw: &[Draw]) -> Toys {
+/// The toys of a draw, in an order of their own: what comes later may refer to what comes before.
+fn toys(draw: &[Draw], order: &[prop::sample::Index]) -> Toys {
     let mut toys: Toys = Vec::new();
-    for (position, (kind, size, color, from, declared)) in draw.iter().enumerate() {
+    for position in permutation(draw.len(), order) {
+        let (kind, size, color, from, declared) = &draw[position];
         let pick =
             |index: &prop::sample::Index| json!({"$ref": format!("{}.id", toys[index.index(toys.len())].0)});
         // What a spec does not state is not managed, so every field is stated.
@@ -44,24 +46,42 @@ fn toys(draw: &[Draw]) -> Toys {
     toys
 }
 
+fn permutation(length: usize, order: &[prop::sample::Index]) -> Vec<usize> {
+    let mut left: Vec<usize> = (0..length).collect();
+    let picks = order.iter().map_while(|index| {
+        (!left.is_empty()).then(|| left.remove(index.index(left.len())))
+    });
+    let mut picked: Vec<usize> = picks.collect();
+    picked.extend(left);
+    picked
+}
+
+/// A version of a stack. An order for each, so that references between the same toys turn round.
+type Version = (Vec<Draw>, Vec<prop::sample::Index>);
+
+fn version() -> impl Strategy<Value = Version> {
+    (draw(), prop::collection::vec(any::<prop::sample::Index>(), 9))
+}
+
 /// The same toys with other sizes, colours, references, some dropped and some added.
-fn check(first: &[Draw], second: &[Draw], cut: Option<(usize, When)>) {
+fn check(versions: &[Version], cut: Option<(usize, When)>) {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let (first, second, lab) = (toys(first), toys(second), Lab::new());
-        lab.apply(graph(&first, &lab.cloud)).await;
-        assert!(lab.plan(Some(graph(&first, &lab.cloud))).await.is_empty());
-        if let Some((at, when)) = cut {
-            lab.fault(at, when, Fault::Hang);
-            lab.run(Some(graph(&second, &lab.cloud))).await;
-            lab.calm();
+        let lab = Lab::new();
+        for (number, (draw, order)) in versions.iter().enumerate() {
+            let toys = toys(draw, order);
+            if let Some((at, when)) = cut.filter(|_| number > 0) {
+                lab.fault(at, when, Fault::Hang);
+                lab.run(Some(graph(&toys, &lab.cloud))).await;
+                lab.calm();
+            }
+            lab.apply(graph(&toys, &lab.cloud)).await;
+            assert!(lab.plan(Some(graph(&toys, &lab.cloud))).await.is_empty());
+            let fresh = Lab::new();
+            fresh.apply(graph(&toys, &fresh.cloud)).await;
+            assert_eq!(lab.cloud.shape(), fresh.cloud.shape());
         }
-        lab.apply(graph(&second, &lab.cloud)).await;
-        assert!(lab.plan(Some(graph(&second, &lab.cloud))).await.is_empty());
-        let fresh = Lab::new();
-        fresh.apply(graph(&second, &fresh.cloud)).await;
-        assert_eq!(lab.cloud.shape(), fresh.cloud.shape());
         lab.destroy().await;
         assert_eq!(lab.cloud.shape(), Vec::<String>::new());
     });
@@ -71,12 +91,39 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn plan_apply_plan_is_empty_and_destroy_leaves_nothing(first in draw(), second in draw()) {
-        check(&first, &second, None);
+    fn plan_apply_plan_is_empty_and_destroy_leaves_nothing(versions in prop::collection::vec(version(), 2..4)) {
+        check(&versions, None);
     }
 
     #[test]
-    fn any_cut_is_recovered(first in draw(), second in draw(), at in 1..20_usize, after in any::<bool>()) {
-        check(&first, &second, Some((at, if after { When::After } else { When::Before })));
+    fn any_cut_is_recovered(
+        versions in prop::collection::vec(version(), 2..4),
+        at in 1..20_usize,
+        after in any::<bool>(),
+    ) {
+        check(&versions, Some((at, if after { When::After } else { When::Before })));
+    }
+
+    /// Killed in the middle of a change, and then not wanted any more.
+    #[test]
+    fn what_was_cut_off_can_be_destroyed(
+        versions in prop::collection::vec(version(), 3),
+        at in 1..20_usize,
+        after in any::<bool>(),
+    ) {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+        runtime.block_on(async {
+            let lab = Lab::new();
+            for (number, (draw, order)) in versions.iter().enumerate() {
+                if number > 0 {
+                    lab.fault(at, if after { When::After } else { When::Before }, Fault::Hang);
+                }
+                lab.run(Some(graph(&toys(draw, order), &lab.cloud))).await;
+                lab.calm();
+            }
+            lab.destroy().await;
+            assert_eq!(lab.cloud.shape(), Vec::<String>::new());
+        });
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::Replace;
-use crate::plan::{Action, Reason};
+use crate::plan::{Action, Refusal};
+use crate::{Address, Replace};
 use crate::testing::{Declared, Lab, graph};
 
 fn chain(first: &'static str, color: &str, hold: bool) -> Declared {
@@ -34,12 +34,15 @@ async fn delete_first_takes_its_dependants_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_dependant_that_holds_on_is_replaced_too() {
+async fn a_dependant_that_holds_on_is_not_replaced_unasked() {
     let lab = Lab::new();
     lab.apply(graph(&chain("toy.Tags", "red", true), &lab.cloud)).await;
     let plan = lab.plan(Some(graph(&chain("toy.Tags", "blue", true), &lab.cloud))).await;
-    let second = plan.step("second").unwrap();
-    assert!(second.reasons.iter().any(|reason| matches!(reason, Reason::Holds { .. })), "{second:?}");
+    let address = |text: &str| Address::new(text).unwrap();
+    let held = Refusal::Held { address: address("first"), holder: address("second") };
+    assert_eq!(plan.refusals, [held]);
+    assert_eq!(plan.step("second").unwrap().action, Action::Update);
+    // Asked for, both are.
     lab.apply(graph(&chain("toy.Tags", "blue", true), &lab.cloud)).await;
     assert_eq!(lab.cloud.things().len(), 2);
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::choice::{Choice, choose, describe_owner};
 use super::{LOOK_AGAIN, Look, Observed, Place, describe, find_all, is_out_of_reach};
 use crate::graph::Graph;
+use crate::partial::named;
 use crate::plan::Refusal;
 use crate::resolve::{Board, is_known, resolve};
 use crate::state::{Record, State};
@@ -193,10 +194,13 @@ fn undiscovered<'a>(
         let node = &entry.node;
         let record = state.resources.get(&node.address);
         if let Some(live) = observed.live(state, &node.address, &node.kind, &node.scope) {
-            board.set(node.address.clone(), &live.outputs);
+            board.set(node.address.clone(), live);
         } else if record.is_none_or(|record| record.creating.is_none()) {
             let spec: Value = resolve(&node.spec, &board);
-            let spec = is_known(&spec).then(|| entry.kind.resolve(spec).ok()).flatten();
+            let spec = match is_known(&spec) {
+                true => entry.kind.resolve(spec).ok(),
+                false => named(&*entry.kind, &spec),
+            };
             let owner =
                 Owner { stack: state.stack.clone(), address: node.address.to_string(), generation: 0 };
             missing.push(Nameless {

@@ -20,6 +20,7 @@ fn state() -> State {
             made: 5,
             spec: json!({"size": number}),
             outputs: json!({"a": [1]}),
+            dependencies: Vec::new(),
         });
         record.creating =
             Some(Creating { generation: 2, token: "token".into(), since: 7, spec: json!({"name": "n"}) });

@@ -32,6 +32,9 @@ pub struct Record {
     /// Whether it must not be replaced or destroyed if it holds data.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub protect: bool,
+    /// Whether its stack is made to be thrown away, so that its data may go without being asked about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ephemeral: bool,
 }
 
 /// A live object as it was last applied.
@@ -51,6 +54,9 @@ pub struct Object {
     /// The outputs last seen.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub outputs: Value,
+    /// Of an object that was replaced: what it depended on. Its address may depend on other resources by now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<Address>,
 }
 
 /// The intent to create: durable before the call, gone once its outcome is.
@@ -83,7 +89,7 @@ impl Object {
     /// An object of which nothing but its identity is known yet.
     #[must_use]
     pub fn new(id: Id, generation: u32) -> Self {
-        Self { id, generation, made: now(), spec: Value::Null, outputs: Value::Null }
+        Self { id, generation, made: now(), spec: Value::Null, outputs: Value::Null, dependencies: Vec::new() }
     }
 
     /// How long it has been known.
@@ -106,6 +112,17 @@ impl Record {
             deposed: Vec::new(),
             dependencies: Vec::new(),
             protect: false,
+            ephemeral: false,
+        }
+    }
+
+    /// What one of its objects depended on: the present one, or one that was replaced.
+    #[must_use]
+    pub fn dependencies_of(&self, id: &Id) -> &[Address] {
+        let replaced = self.deposed.iter().find(|object| object.id == *id);
+        match replaced {
+            Some(object) if !object.dependencies.is_empty() => &object.dependencies,
+            _ => &self.dependencies,
         }
     }
 

@@ -34,6 +34,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         stated_maps: &["/attributes"],
         outputs: &["id", "early"],
         identity,
+        named_by: if identity == Identity::Name { &["/name"] } else { &[] },
         one_by_one: name == "toy.Plain",
         tagged: name != "toy.Plain",
         inside: None,
@@ -69,6 +70,14 @@ fn mentions(value: &Value, id: &str) -> bool {
         Value::Object(map) => map.values().any(|item| mentions(item, id)),
         _ => false,
     }
+}
+
+/// `/members` is a set: it has no order.
+fn in_order(mut spec: Value) -> Value {
+    if let Some(members) = spec.get_mut("members").and_then(Value::as_array_mut) {
+        members.sort_by_key(ToString::to_string);
+    }
+    spec
 }
 
 impl FakeKind {
@@ -127,7 +136,7 @@ impl FakeKind {
         let settling = world.settle;
         let owner = self.facts.tagged.then(|| claim.owner.clone());
         let thing =
-            Thing { kind: self.facts.name, spec: spec.clone(), owner, token: claim.token.clone(), settling };
+            Thing { kind: self.facts.name, spec: spec.clone(), owner, token: claim.token.clone(), settling, phase: None };
         world.things.insert(id.clone(), thing);
         Ok(id)
     }
@@ -138,6 +147,10 @@ impl FakeKind {
         for change in changes {
             if change.path == Changes::OWNER {
                 thing.owner = Some(owner.clone());
+                continue;
+            }
+            if change.path == Changes::RESTORE {
+                thing.phase = None;
                 continue;
             }
             let (parent, key) = change.path.rsplit_once('/').unwrap_or_default();
@@ -166,13 +179,16 @@ impl AnyKind for FakeKind {
     fn facts(&self) -> &Facts {
         &self.facts
     }
+    fn example(&self) -> Value {
+        json!({"name": "example", "size": 1})
+    }
     fn declare(&self, spec: Value) -> Result<Value, SpecError> {
         Ok(spec)
     }
     fn resolve(&self, spec: Value) -> Result<Value, SpecError> {
         match spec.get("size") {
             Some(size) if size == 0 => Err(SpecError::new("/size", "must be above zero")),
-            _ => Ok(spec),
+            _ => Ok(in_order(spec)),
         }
     }
     fn replaces(&self, change: &Change) -> bool {
@@ -224,7 +240,11 @@ impl AnyKind for FakeKind {
             let late = world.late;
             let mut see = |id: &Id| {
                 let thing = world.things.get_mut(id)?;
-                let phase = if thing.settling > 0 { Phase::Settling("pending".into()) } else { Phase::Ready };
+                let phase = match &thing.phase {
+                    Some(phase) => phase.clone(),
+                    None if thing.settling > 0 => Phase::Settling("pending".into()),
+                    None => Phase::Ready,
+                };
                 thing.settling = thing.settling.saturating_sub(1);
                 let mut spec = thing.spec.clone();
                 spec.as_object_mut().unwrap().remove("secret");
@@ -248,6 +268,17 @@ impl AnyKind for FakeKind {
         owner: &'a Owner,
     ) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(self.mutation(|| self.change(&live.id, changes, owner)))
+    }
+
+    fn vet<'a>(
+        &'a self,
+        _live: &'a AnyLive,
+        spec: &'a Value,
+        _changes: &'a Changes,
+    ) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
+        let unlucky = spec.get("size").is_some_and(|size| size == 13);
+        let faults = unlucky.then(|| SpecError::new("/size", "cannot be 13")).into_iter().collect();
+        Box::pin(std::future::ready(Ok(faults)))
     }
 
     fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 pub(crate) use kind::{FakeKind, facts};
 pub(crate) use stack::{Declared, Lab, graph};
 
-use crate::{AnyKind, Catalog, Id, Owner};
+use crate::{AnyKind, Catalog, Id, Owner, Phase};
 
 /// When a call is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub(crate) struct Thing {
     pub token: String,
     /// Looks until it is ready; beyond that it is.
     pub settling: u32,
+    /// What the cloud says of it instead of ready.
+    pub phase: Option<Phase>,
 }
 
 #[derive(Default, Debug)]

@@ -10,7 +10,8 @@ use crate::execute::{Options, Outcome};
 use crate::flow::{Prepared, Request, prepare};
 use crate::graph::{Graph, Node};
 use crate::observe::Look;
-use crate::plan::Plan;
+use crate::plan::{Plan, Refusal};
+use crate::planner::DataLoss;
 use crate::state::{Holder, Session, Store};
 use crate::{Address, stop};
 
@@ -25,8 +26,17 @@ pub(crate) fn graph(declared: &[(impl AsRef<str>, &str, Value)], cloud: &Cloud) 
         spec: spec.clone(),
         after: Vec::new(),
         protect: spec.get("protect") == Some(&json!(true)),
+        ephemeral: spec.get("ephemeral") == Some(&json!(true)),
     };
     Graph::new(declared.iter().map(node).collect(), cloud).unwrap()
+}
+
+/// What a plan names as in the way of a replacement: a user has that replaced as well.
+pub(crate) fn holders(plan: &Plan) -> impl Iterator<Item = String> {
+    plan.refusals.iter().filter_map(|refusal| match refusal {
+        Refusal::Held { holder, .. } => Some(holder.to_string()),
+        _ => None,
+    })
 }
 
 /// A cloud and a state folder.
@@ -58,7 +68,16 @@ impl Lab {
 
     async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
         let look = Look { grace: self.grace, thorough: session.is_doubtful() };
-        prepare(Request { graph, look, ..Request::default() }, session.state(), &self.cloud).await.unwrap()
+        let data_loss = DataLoss::all();
+        let mut request = Request { graph, look, data_loss, ..Request::default() };
+        loop {
+            let prepared = prepare(request.clone(), session.state(), &self.cloud).await.unwrap();
+            let before = request.selection.replace.len();
+            request.selection.replace.extend(holders(&prepared.plan));
+            if request.selection.replace.len() == before {
+                return prepared;
+            }
+        }
     }
 
     pub(crate) async fn plan(&self, graph: Option<Graph>) -> Plan {

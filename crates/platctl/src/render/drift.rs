@@ -42,7 +42,10 @@ fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> 
         match &drift.what {
             What::Gone => text.push_str("      gone: it was deleted outside of platctl\n"),
             What::Failed { why } => {
-                let _ = writeln!(text, "      it ended in a failed state: {}", clean(why));
+                let _ = writeln!(text, "      it is in a failed state: {}", clean(why));
+            }
+            What::Degraded { why } => {
+                let _ = writeln!(text, "      it is usable, but AWS reports: {}", clean(why));
             }
             What::Changed { fields } => fields.iter().for_each(|field| text.push_str(&line(field))),
         }
@@ -65,6 +68,10 @@ fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> 
 fn line(field: &Field) -> String {
     if field.path == Changes::OWNER {
         return "      its ownership tags are not what they were\n".to_owned();
+    }
+    if field.path == Changes::RESTORE {
+        let why = field.live.as_ref().and_then(Value::as_str).unwrap_or_default();
+        return format!("      it is not usable: {}\n", clean(why));
     }
     let show = |value: &Option<Value>| match value {
         None => "(none)".to_owned(),

@@ -49,13 +49,23 @@ fn refused(refusals: &[Refusal], paint: Paint) -> String {
     let mut lines = vec![format!("{} the plan is refused, nothing was changed:", paint.remove("Error:"))];
     for refusal in refusals {
         lines.push(format!("  - {refusal}"));
-        lines.push(format!("    {}", paint.dim(next(refusal))));
+        lines.push(format!("    {}", paint.dim(&next(refusal))));
     }
     lines.join("\n")
 }
 
 /// What to do about it.
-const fn next(refusal: &Refusal) -> &'static str {
+fn next(refusal: &Refusal) -> String {
+    match refusal {
+        Refusal::Held { address, holder } => format!(
+            "give the new `{address}` another name, so that both can exist for a while; or have both replaced: \
+             --replace {holder}"
+        ),
+        other => advice(other).to_owned(),
+    }
+}
+
+const fn advice(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Protected { .. } => "if its data may go, say so with --allow-data-loss",
         Refusal::Foreign { .. } => "give it another name in the stack file, or delete the other one",
@@ -67,6 +77,6 @@ const fn next(refusal: &Refusal) -> &'static str {
         Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one",
         Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is",
         Refusal::LeftBehind { .. } => "or leave the resource that it was built on out of this run too",
-        Refusal::Move { .. } => "correct `moved:` in the stack file",
+        Refusal::Move { .. } | Refusal::Held { .. } => "correct `moved:` in the stack file",
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     text.push_str(&super::unseen(
         plan.steps.iter().filter_map(|step| Some((&step.address, step.unseen.as_ref()?))),
     ));
+    text.push_str(&unhealthy(plan));
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
     if plan.is_empty() {
         let size = plan.steps.len();
@@ -42,6 +43,14 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     let _ = writeln!(text, "{} {summary}", paint.bold("Plan:"));
     text.push_str(&prediction_text(prediction));
     text
+}
+
+/// What AWS reports about resources that are usable all the same.
+fn unhealthy(plan: &Plan) -> String {
+    let reported = plan.steps.iter().filter_map(|step| Some((&step.address, step.health.as_ref()?)));
+    let lines: String =
+        reported.map(|(address, why)| format!("  {address}: {}\n", super::value::clean(why))).collect();
+    if lines.is_empty() { lines } else { format!("Usable, but AWS reports a problem:\n{lines}\n") }
 }
 
 fn prediction_text(prediction: &Prediction) -> String {
@@ -106,6 +115,10 @@ fn change_text(step_change: &StepChange, width: usize, paint: Paint) -> String {
     if change.path == Changes::OWNER {
         return "      ownership tags are written\n".to_owned();
     }
+    // Its reason says it.
+    if change.path == Changes::RESTORE {
+        return String::new();
+    }
     let mut line =
         format!("      {:width$}  {} → {}", path(&change.path), show(&change.before), show(&change.after));
     if step_change.forces_replacement {
@@ -131,9 +144,10 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::Adopted { id } => {
             format!("{id} carries this stack's tags, but state does not know it: it is taken over")
         }
-        Reason::Failed { why } => format!("it ended in a failed state: {why}"),
+        Reason::Failed { why } => format!("its creation failed ({why}): it is created again"),
+        Reason::Broken { why } => format!("it is in a failed state, and platctl leaves it as it is: {why}"),
+        Reason::Restored { why } => format!("it is not usable ({why}): it is made usable again"),
         Reason::BeingDeleted => "its deletion is under way".into(),
-        Reason::Holds { address } => format!("it holds on to {address}, which has to be deleted first"),
         Reason::NotDeclared => "the stack file does not declare it any more".into(),
         Reason::Deposed { id } => format!("a replacement left {id} behind: it is deleted"),
         Reason::Asked => "--replace asks for it".into(),

@@ -36,6 +36,8 @@ fn health(record: &Record, observed: &Observed) -> (String, String, bool) {
         None => ("gone".to_owned(), false),
         Some(Phase::Ready) => ("ready".to_owned(), true),
         Some(Phase::Settling(status)) => (clean(status), true),
+        Some(Phase::Degraded(why)) => (format!("ready, but AWS reports: {}", clean(why)), false),
+        Some(Phase::Stopped(why) | Phase::Scheduled(why)) => (clean(why), false),
         Some(Phase::Deleting) => ("being deleted".to_owned(), false),
         Some(Phase::Failed(why)) => (format!("failed: {}", clean(why)), false),
     };

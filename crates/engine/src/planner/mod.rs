@@ -1,26 +1,32 @@
 //! Desired graph, last state and live objects give a plan. Pure: it calls nothing and writes nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod data;
+mod order;
+mod phase;
+
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 
-use crate::changes::is_under;
 use crate::diff::{Comparison, diff, is_sensitive};
-use crate::graph::{Entry, Graph, references};
+use crate::graph::{Entry, Graph};
 use crate::observe::Observed;
+use crate::partial::normalised;
 use crate::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use crate::resolve::{Board, is_known, resolve};
 use crate::select::{Selection, orphaned};
 use crate::state::{Record, State};
 use crate::{Address, AnyLive, Catalog, Change, Id, Owner, Phase, Replace};
+pub use data::DataLoss;
+pub(crate) use phase::was_ready;
 
 /// What the user asked for beside the stack file.
 #[derive(Clone, Debug, Default)]
 pub struct Wishes {
     /// New address → old address of resources that were renamed in the file, and have been in `state`.
     pub moved: BTreeMap<Address, Address>,
-    /// Whether protected data may be replaced and destroyed.
-    pub allow_data_loss: bool,
+    /// Whose data may be lost.
+    pub data_loss: DataLoss,
     /// Which part of the stack it is about.
     pub selection: Selection,
 }
@@ -77,12 +83,12 @@ pub fn plan(
     }
     for (address, record) in state.resources.iter().rev() {
         if graph.get(address.as_str()).is_none() && picked.contains(address) {
-            let step = deletion(address, record, observed, Reason::NotDeclared);
-            planner.plan.refusals.extend(refuse_deletion(&step, record, catalog, wishes));
-            planner.plan.steps.push(step);
+            planner.plan.steps.push(deletion(address, record, observed, Reason::NotDeclared));
         }
     }
     let mut plan = planner.plan;
+    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
+    data::keep(&mut plan, state, observed, catalog);
     plan.refusals.extend(orphaned(&plan, &picked, state));
     plan
 }
@@ -95,10 +101,10 @@ pub fn plan_destroy(state: &State, observed: &Observed, catalog: &dyn Catalog, w
     plan.refusals.extend(wishes.selection.unknown(None, state));
     plan.refusals.extend(observed.refusals.iter().cloned());
     for (address, record) in state.resources.iter().rev().filter(|(address, _)| picked.contains(*address)) {
-        let step = deletion(address, record, observed, Reason::Destroyed);
-        plan.refusals.extend(refuse_deletion(&step, record, catalog, wishes));
-        plan.steps.push(step);
+        plan.steps.push(deletion(address, record, observed, Reason::Destroyed));
     }
+    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
+    data::keep(&mut plan, state, observed, catalog);
     plan
 }
 
@@ -128,18 +134,9 @@ fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Rea
         id: recorded.or(found),
         deposed: record.deposed.iter().map(|object| object.id.clone()).chain(beside).collect(),
         settling: false,
+        health: None,
         unseen: observed.unseen.get(address).cloned(),
     }
-}
-
-fn refuse_deletion(step: &Step, record: &Record, catalog: &dyn Catalog, wishes: &Wishes) -> Option<Refusal> {
-    let kind = catalog.bind(&record.kind, &record.scope)?;
-    let loses = record.protect && kind.facts().holds_data && step.id.is_some() && !wishes.allow_data_loss;
-    loses.then(|| Refusal::Protected {
-        address: step.address.clone(),
-        kind: step.kind.clone(),
-        verb: "destroy".into(),
-    })
 }
 
 struct Planner<'a> {
@@ -168,9 +165,6 @@ impl Planner<'_> {
         step.deposed = self.deposed(entry);
         step.reasons.extend(step.deposed.iter().map(|id| Reason::Deposed { id: id.clone() }));
         self.publish(entry, &step, live);
-        if let Some(refusal) = self.refuse(entry, &step) {
-            self.plan.refusals.push(refusal);
-        }
         self.plan.steps.push(step);
     }
 
@@ -199,6 +193,7 @@ impl Planner<'_> {
             id: None,
             deposed: Vec::new(),
             settling: false,
+            health: None,
             unseen: self.observed.unseen.get(&entry.node.address).cloned(),
         }
     }
@@ -215,38 +210,31 @@ impl Planner<'_> {
         step
     }
 
-    fn comparison(&self, entry: &Entry, desired: Value, live: &AnyLive) -> Step {
+    fn comparison(&mut self, entry: &Entry, desired: Value, live: &AnyLive) -> Step {
         let changes = self.changes(entry, &desired, live);
         let mut reasons = self.reasons(entry, &changes);
-        let held = self.held(entry, live).map(|address| Reason::Holds { address });
-        reasons.extend(match &live.phase {
-            Phase::Failed(why) => Some(Reason::Failed { why: why.clone() }),
-            Phase::Deleting => Some(Reason::BeingDeleted),
-            _ => held,
-        });
+        reasons.extend(self.because_of_phase(entry, live));
         if self.wishes.selection.replaces(&entry.node.address) {
             reasons.push(Reason::Asked);
         }
-        let anew = reasons.iter().any(|reason| {
-            matches!(
-                reason,
-                Reason::Asked
-                    | Reason::Immutable { .. }
-                    | Reason::Failed { .. }
-                    | Reason::BeingDeleted
-                    | Reason::Holds { .. }
-            )
-        });
-        let action = match (anew, changes.is_empty()) {
+        let again = reasons.iter().any(Reason::replaces);
+        let action = match (again, changes.is_empty()) {
             (true, _) => Action::Replace(self.order(entry, &desired, live, &reasons)),
             (false, false) => Action::Update,
             (false, true) => Action::NoOp,
         };
+        if !again && let Some(refusal) = self.held(entry, live) {
+            self.plan.refusals.push(refusal);
+        }
         let mut step = self.step(entry, action, reasons);
         step.settling = matches!(live.phase, Phase::Settling(_));
+        step.health = match &live.phase {
+            Phase::Degraded(why) => Some(why.clone()),
+            _ => None,
+        };
         step.id = Some(live.id.clone());
         step.changes = changes;
-        if anew {
+        if again {
             step.desired = Some(desired);
         }
         step
@@ -254,6 +242,7 @@ impl Planner<'_> {
 
     fn changes(&self, entry: &Entry, desired: &Value, live: &AnyLive) -> Vec<StepChange> {
         let last = self.last(&entry.node.address, &live.id);
+        let desired = &normalised(&*entry.kind, desired, &live.spec);
         let owner = self.owner(entry, live);
         let facts = entry.kind.facts();
         let salt = &self.state.lineage;
@@ -298,85 +287,13 @@ impl Planner<'_> {
         if changes.iter().any(|change| change.drift) {
             reasons.push(Reason::Drifted);
         }
-        if reasons.is_empty() && !changes.is_empty() {
+        let restored = |change: &StepChange| change.change.path == crate::Changes::RESTORE;
+        if reasons.is_empty() && !changes.iter().all(restored) {
             reasons.push(Reason::Changed);
         }
         let immutable = changes.iter().filter(|change| change.forces_replacement);
         reasons.extend(immutable.map(|change| Reason::Immutable { path: change.change.path.clone() }));
         reasons
-    }
-
-    /// A resource that has to be deleted before this one can move on, while this one holds on to it.
-    fn held(&self, entry: &Entry, live: &AnyLive) -> Option<Address> {
-        let holds = entry.kind.facts().holds;
-        // An object on its way out lets go by itself.
-        if holds.is_empty() || live.phase == Phase::Deleting {
-            return None;
-        }
-        let declared = references(&entry.node.spec).into_iter().find(|reference| {
-            holds.iter().any(|path| is_under(&reference.at, path)) && self.goes_first(&reference.address)
-        });
-        declared.and_then(|reference| Address::new(reference.address).ok()).or_else(|| self.held_back(entry))
-    }
-
-    fn goes_first(&self, address: &str) -> bool {
-        self.replaced.get(address) == Some(&Replace::DeleteFirst)
-    }
-
-    /// Something that this resource no longer refers to, but whose deletion comes before the creation of
-    /// something that it refers to now. Neither could ever begin if this one stayed as it is until then.
-    fn held_back(&self, entry: &Entry) -> Option<Address> {
-        let address = &entry.node.address;
-        let record = self.state.resources.get(address)?;
-        let needed = self.all_producers(address);
-        let now: HashSet<&Address> =
-            self.graph.producers(address.as_str()).map(|(address, _)| address).collect();
-        let mut left = record.dependencies.iter().filter(|dependency| !now.contains(dependency));
-        left.find(|dependency| self.precedes(dependency, &needed)).cloned()
-    }
-
-    /// Whether the deletion of `old` comes before the creation of one of `needed`.
-    fn precedes(&self, old: &Address, needed: &HashSet<Address>) -> bool {
-        if self.goes_first(old.as_str()) {
-            return needed.contains(old) || self.behind_old(old, needed);
-        }
-        self.graph.get(old.as_str()).is_none() && self.behind_old(old, needed)
-    }
-
-    fn behind_old(&self, old: &Address, needed: &HashSet<Address>) -> bool {
-        let record = self.state.resources.get(old);
-        record.is_some_and(|record| record.dependencies.iter().any(|next| self.precedes(next, needed)))
-    }
-
-    fn all_producers(&self, address: &Address) -> HashSet<Address> {
-        let (mut found, mut queue) = (HashSet::new(), vec![address.clone()]);
-        while let Some(address) = queue.pop() {
-            for (producer, _) in self.graph.producers(address.as_str()) {
-                if found.insert(producer.clone()) {
-                    queue.push(producer.clone());
-                }
-            }
-        }
-        found
-    }
-
-    fn order(&self, entry: &Entry, desired: &Value, live: &AnyLive, reasons: &[Reason]) -> Replace {
-        let must_go = reasons
-            .iter()
-            .any(|r| matches!(r, Reason::Failed { .. } | Reason::BeingDeleted | Reason::Holds { .. }));
-        // A producer that is deleted first waits for the deletion of its dependants, so they go first too.
-        let address = &entry.node.address;
-        let then = self.state.resources.get(address).into_iter().flat_map(|record| &record.dependencies);
-        let behind = self
-            .graph
-            .producers(address.as_str())
-            .map(|(producer, _)| producer)
-            .chain(then)
-            .any(|producer| self.replaced.get(producer) == Some(&Replace::DeleteFirst));
-        if must_go || behind {
-            return Replace::DeleteFirst;
-        }
-        entry.kind.replacement(&live.spec, is_known(desired).then_some(desired))
     }
 
     /// Old objects of the address: deposed ones, and the one whose replacement was created by a run that
@@ -396,9 +313,9 @@ impl Planner<'_> {
     fn publish(&mut self, entry: &Entry, step: &Step, live: Option<&AnyLive>) {
         let address = &entry.node.address;
         match (step.action, live) {
-            (Action::NoOp, Some(live)) => self.board.set(address.clone(), &live.outputs),
+            (Action::NoOp, Some(live)) => self.board.set(address.clone(), live),
             (Action::Update, Some(live)) => {
-                self.board.set(address.clone(), &live.outputs);
+                self.board.set(address.clone(), live);
                 let volatile = entry.kind.facts().volatile;
                 self.board.forget(address, |output| !volatile.contains(&output));
             }
@@ -407,16 +324,6 @@ impl Planner<'_> {
             }
             _ => {}
         }
-    }
-
-    fn refuse(&self, entry: &Entry, step: &Step) -> Option<Refusal> {
-        let protected = entry.node.protect && entry.kind.facts().holds_data && !self.wishes.allow_data_loss;
-        let loses = matches!(step.action, Action::Replace(_));
-        (protected && loses).then(|| Refusal::Protected {
-            address: step.address.clone(),
-            kind: step.kind.clone(),
-            verb: "replace".into(),
-        })
     }
 }
 

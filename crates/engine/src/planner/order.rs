@@ -1,0 +1,114 @@
+//! In which order a replacement goes, and what stands in its way.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::Planner;
+use crate::changes::is_under;
+use crate::graph::{Entry, references};
+use crate::plan::{Reason, Refusal};
+use crate::resolve::is_known;
+use crate::{Address, AnyLive, Phase, Replace};
+
+impl Planner<'_> {
+    /// What has to be deleted before this resource can move on, while this one still holds on to it. A resource
+    /// that can be updated in place is never deleted for that: the plan is refused instead.
+    pub(super) fn held(&self, entry: &Entry, live: &AnyLive) -> Option<Refusal> {
+        let holds = entry.kind.facts().holds;
+        // An object on its way out lets go by itself.
+        if holds.is_empty() || live.phase == Phase::Deleting {
+            return None;
+        }
+        let declared = references(&entry.node.spec).into_iter().find(|reference| {
+            holds.iter().any(|path| is_under(&reference.at, path)) && self.goes_first(&reference.address)
+        });
+        let declared = declared.and_then(|reference| Address::new(reference.address).ok());
+        let held = declared.or_else(|| self.held_back(entry))?;
+        Some(Refusal::Held { address: held, holder: entry.node.address.clone() })
+    }
+
+    fn goes_first(&self, address: &str) -> bool {
+        self.replaced.get(address) == Some(&Replace::DeleteFirst)
+    }
+
+    /// Something that this resource no longer refers to, but whose deletion comes before the creation of
+    /// something that it refers to now. Neither could ever begin if this one stayed as it is until then.
+    fn held_back(&self, entry: &Entry) -> Option<Address> {
+        let address = &entry.node.address;
+        let record = self.state.resources.get(address)?;
+        let now: HashSet<&Address> =
+            self.graph.producers(address.as_str()).map(|(address, _)| address).collect();
+        let mut left = record.dependencies.iter().filter(|dependency| !now.contains(dependency)).peekable();
+        left.peek()?;
+        let needed = self.all_producers(address);
+        let mut visited = HashMap::new();
+        left.find(|dependency| self.precedes(dependency, &needed, &mut visited)).cloned()
+    }
+
+    /// Whether the deletion of `old` comes before the creation of one of `needed`. What state recorded may run in a
+    /// circle, so nothing is asked twice.
+    fn precedes(
+        &self,
+        old: &Address,
+        needed: &HashSet<Address>,
+        visited: &mut HashMap<Address, bool>,
+    ) -> bool {
+        if let Some(known) = visited.get(old) {
+            return *known;
+        }
+        visited.insert(old.clone(), false);
+        let goes_first = self.goes_first(old.as_str());
+        let dropped = self.graph.get(old.as_str()).is_none();
+        let precedes = goes_first && needed.contains(old)
+            || (goes_first || dropped) && self.behind_old(old, needed, visited);
+        visited.insert(old.clone(), precedes);
+        precedes
+    }
+
+    fn behind_old(
+        &self,
+        old: &Address,
+        needed: &HashSet<Address>,
+        visited: &mut HashMap<Address, bool>,
+    ) -> bool {
+        let record = self.state.resources.get(old);
+        record
+            .is_some_and(|record| record.dependencies.iter().any(|next| self.precedes(next, needed, visited)))
+    }
+
+    fn all_producers(&self, address: &Address) -> HashSet<Address> {
+        let (mut found, mut queue) = (HashSet::new(), vec![address.clone()]);
+        while let Some(address) = queue.pop() {
+            for (producer, _) in self.graph.producers(address.as_str()) {
+                if found.insert(producer.clone()) {
+                    queue.push(producer.clone());
+                }
+            }
+        }
+        found
+    }
+
+    pub(super) fn order(
+        &self,
+        entry: &Entry,
+        desired: &Value,
+        live: &AnyLive,
+        reasons: &[Reason],
+    ) -> Replace {
+        let must_go = reasons.iter().any(|r| matches!(r, Reason::Failed { .. } | Reason::BeingDeleted));
+        // A producer that is deleted first waits for the deletion of its dependants, so they go first too.
+        let address = &entry.node.address;
+        let then = self.state.resources.get(address).into_iter().flat_map(|record| &record.dependencies);
+        let behind = self
+            .graph
+            .producers(address.as_str())
+            .map(|(producer, _)| producer)
+            .chain(then)
+            .any(|producer| self.replaced.get(producer) == Some(&Replace::DeleteFirst));
+        if must_go || behind {
+            return Replace::DeleteFirst;
+        }
+        entry.kind.replacement(&live.spec, is_known(desired).then_some(desired))
+    }
+}
