@@ -115,7 +115,7 @@ async fn argo_cd_runs_and_knows_the_repository() {
     for text in [&applied.stdout, &applied.stderr] {
         assert!(!text.contains(&encoded) && !text.contains("canary"), "the password was shown");
     }
-    world.platctl("destroy prod --yes --allow-data-loss").expect(0);
+    world.platctl("destroy prod --yes --allow-data-loss all").expect(0);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn out_of_reach_it_counts_as_it_was_applied() {
     );
     assert!(ended.stdout.contains("no running node"), "{}", ended.stdout);
     // What is in a cluster goes with it, reachable or not.
-    world.platctl("destroy prod --yes --allow-data-loss --cluster-access tunnel").expect(0);
+    world.platctl("destroy prod --yes --allow-data-loss all --cluster-access tunnel").expect(0);
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn a_build_that_fails_says_why_and_the_next_run_goes_on() {
 async fn killed_at_any_call_the_next_run_goes_on() {
     let world = world();
     let bootstrap = "apply prod.yaml --yes";
-    let away = "destroy prod --yes --allow-data-loss --target gitops.root --target gitops.argo_cd";
+    let away = "destroy prod --yes --allow-data-loss all --target gitops.root --target gitops.argo_cd";
     world.platctl(bootstrap).expect(0);
     world.platctl(away).expect(0);
     assert_eq!(ask(&world, "GET", SERVER).await, None, "its builds took it away");

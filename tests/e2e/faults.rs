@@ -154,7 +154,7 @@ fn platform() -> World {
 }
 
 const APPLY: &str = "apply prod.yaml --yes";
-const DESTROY: &str = "destroy prod --yes --allow-data-loss";
+const DESTROY: &str = "destroy prod --yes --allow-data-loss all";
 
 #[test]
 fn the_platform_is_made_and_ended_where_states_take_their_time() {

@@ -91,5 +91,5 @@ async fn the_repository_says_what_runs_and_people_are_not_overwritten() {
     world
         .platctl(&format!("plan prod.yaml --detailed-exitcode --set gitops.vault=false {more} {keep}"))
         .expect(0);
-    world.platctl("destroy prod --yes --allow-data-loss").expect(0);
+    world.platctl("destroy prod --yes --allow-data-loss all").expect(0);
 }

@@ -16,7 +16,7 @@ fn through_bad_days(stack: &str) {
     let text = std::fs::read_to_string(format!("../../stacks/{stack}.yaml")).unwrap();
     world.file(&format!("{stack}.yaml"), &text);
     let apply = format!("apply {stack}.yaml --yes");
-    let destroy = format!("destroy {stack} --yes --allow-data-loss");
+    let destroy = format!("destroy {stack} --yes --allow-data-loss all");
 
     world.platctl(&apply).expect(0);
     let calm = world.control().calls().unwrap().len();

@@ -65,7 +65,7 @@ fn through_its_changes(name: &str) {
     world.platctl(&format!("plan {name}.yaml --detailed-exitcode{set}")).expect(2);
     world.platctl(&format!("apply {name}.yaml --yes{set}")).expect(0);
     world.platctl(&format!("plan {name}.yaml --detailed-exitcode{set}")).expect(0);
-    world.platctl(&format!("destroy {name} --yes --allow-data-loss")).expect(0);
+    world.platctl(&format!("destroy {name} --yes --allow-data-loss all")).expect(0);
     // With neither state nor anything left, everything is new again.
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
     let plan = world.platctl(&format!("plan {name}.yaml --json")).expect(0);
@@ -108,7 +108,7 @@ fn a_replica_in_another_region_comes_and_goes() {
         over.stdout
     );
     world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
-    let ended = world.platctl("apply dr.yaml --yes --allow-data-loss --set database.replica=null");
+    let ended = world.platctl("apply dr.yaml --yes --allow-data-loss all --set database.replica=null");
     assert!(
         ended.stdout.contains("platctl failover"),
         "the writer was not spared:\n{}{}",
@@ -116,11 +116,11 @@ fn a_replica_in_another_region_comes_and_goes() {
         ended.stderr
     );
     world.platctl("apply dr.yaml --yes").expect(0);
-    let back = world.platctl("failover dr --yes --allow-data-loss").expect(0);
+    let back = world.platctl("failover dr --yes --allow-data-loss all").expect(0);
     assert!(back.stdout.contains("eu-west-1:123456789012:cluster:dr-database writes now"), "{}", back.stdout);
     world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
 
-    world.platctl("destroy dr.yaml --yes --allow-data-loss").expect(0);
+    world.platctl("destroy dr.yaml --yes --allow-data-loss all").expect(0);
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
     let plan = world.platctl("plan dr.yaml --json").expect(0);
     assert!(!plan.stdout.contains("\"adopted\""), "something is left:\n{}", plan.stdout);
@@ -138,7 +138,7 @@ fn two_platforms_of_one_account_do_not_touch_each_other() {
     let one = world.control().inventory().unwrap();
     world.platctl("apply two.yaml --yes").expect(0);
     world.platctl("plan one.yaml --detailed-exitcode").expect(0);
-    world.platctl("destroy two --yes --allow-data-loss").expect(0);
+    world.platctl("destroy two --yes --allow-data-loss all").expect(0);
     assert_eq!(
         crate::recovery::differences(&world.control().inventory().unwrap(), &one),
         Vec::<String>::new()
@@ -175,7 +175,7 @@ async fn a_database_is_brought_back_as_it_was() {
         // Made is made: that it began as a copy is no reason to make it anew.
         world.file("then.yaml", &stack(name, ""));
         world.platctl("plan then.yaml --detailed-exitcode").expect(0);
-        world.platctl(&format!("destroy {name} --yes --allow-data-loss")).expect(0);
+        world.platctl(&format!("destroy {name} --yes --allow-data-loss all")).expect(0);
     }
     let left = world.rds().describe_db_clusters().send().await.unwrap();
     let left: Vec<_> =

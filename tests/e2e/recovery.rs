@@ -48,13 +48,13 @@ const EDITS: [(&str, &str); 9] = [
 const UPDATE: Scenario = Scenario {
     name: "update",
     before: &["apply prod.yaml --yes"],
-    run: "apply changed.yaml --yes --allow-data-loss",
+    run: "apply changed.yaml --yes --allow-data-loss all",
 };
 
 const DESTROY: Scenario = Scenario {
     name: "destroy",
     before: &["apply prod.yaml --yes"],
-    run: "destroy prod --yes --allow-data-loss",
+    run: "destroy prod --yes --allow-data-loss all",
 };
 
 /// When it is killed.

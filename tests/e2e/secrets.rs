@@ -60,7 +60,7 @@ fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
         "status prod",
         "output prod",
         "state list prod",
-        "destroy prod --yes --allow-data-loss -vv --json",
+        "destroy prod --yes --allow-data-loss all -vv --json",
     ] {
         let mut command = world.command(&format!("{line} --emulator"));
         command.env("PLATCTL_LOG", "trace");

@@ -151,7 +151,7 @@ fn a_lost_state_is_made_anew_from_the_tags_alone() {
     // A state that is in order stays as it is.
     let again = world.platctl("state recover prod.yaml").expect(0).stdout;
     assert!(again.contains("0 found in AWS"), "{again}");
-    world.platctl("destroy prod --yes --allow-data-loss").expect(0);
+    world.platctl("destroy prod --yes --allow-data-loss all").expect(0);
 }
 
 /// Every verb at once: other subnets for the private ones, one zone's gateway for all, other endpoints and tags.

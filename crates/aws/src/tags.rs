@@ -61,10 +61,13 @@ pub fn split(all: impl IntoIterator<Item = (String, String)>) -> (Tags, Option<O
 /// What the changes ask of the tags.
 #[must_use]
 pub fn edits(changes: &Changes, owner: &Owner) -> TagEdits {
-    let (set, remove) = changes.map_edits("/tags");
+    let (set, mut remove) = changes.map_edits("/tags");
     let mut set: Tags = set.into_iter().collect();
-    if changes.touch(Changes::OWNER) {
-        set.extend(ownership(owner));
+    for change in changes.under(Changes::OWNER) {
+        match change.after {
+            Some(_) => set.extend(ownership(owner)),
+            None => remove.extend(ownership(owner).map(|(key, _)| key)),
+        }
     }
     TagEdits { set, remove }
 }
@@ -205,5 +208,7 @@ mod tests {
         assert_eq!(edits.remove, ["b"]);
         let edits = super::edits(&changes(&[(Changes::OWNER, Value::Null, json!({}))]), &owner());
         assert_eq!(edits.set.get(ADDRESS), Some(&"network.thing".to_owned()));
+        let edits = super::edits(&changes(&[(Changes::OWNER, json!({}), Value::Null)]), &owner());
+        assert!(edits.set.is_empty() && edits.remove.contains(&STACK.to_owned()), "{edits:?}");
     }
 }

@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::try_join_all;
+
 use crate::events::Listener;
 use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
 use crate::observe::{Look, Observed, observe};
-use crate::plan::Plan;
+use crate::plan::{Action, Plan, Refusal};
 use crate::planner::{DataLoss, Wishes, apply_moves, plan, plan_destroy};
+use crate::retry::surely;
 use crate::schedule::{Knot, Schedule};
 use crate::select::Selection;
 use crate::state::{Session, State};
 use crate::stop::Stop;
-use crate::{Address, Catalog, CloudResult};
+use crate::{Address, Catalog, Changes, CloudResult, SpecError};
 
 /// What the user wants of a stack.
 #[derive(Clone, Debug, Default)]
@@ -55,16 +58,50 @@ pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) 
         None => plan_destroy(&state, &observed, catalog, &wishes),
     };
     plan.refusals.extend(refusals);
+    plan.refusals.extend(vet(&plan, &observed, catalog).await?);
     Ok(Prepared { plan, graph: request.graph, state, observed, moved })
+}
+
+/// What the cloud is known to refuse of the updates, asked of it now rather than met in the middle of a run.
+async fn vet(plan: &Plan, observed: &Observed, catalog: &dyn Catalog) -> CloudResult<Vec<Refusal>> {
+    let questions = plan.steps.iter().filter(|step| step.action == Action::Update).filter_map(|step| {
+        let kind = catalog.bind(&step.kind, &step.scope)?;
+        let live = observed.get(&step.kind, &step.scope, step.id.as_ref()?)?;
+        let changes = Changes::new(step.changes.iter().map(|change| change.change.clone()).collect())?;
+        let target = step.target.as_ref()?;
+        Some(async move {
+            let faults = surely(|| kind.vet(live, target, &changes)).await?;
+            let refusal = |fault: SpecError| Refusal::Invalid {
+                address: step.address.clone(),
+                kind: step.kind.clone(),
+                path: fault.path,
+                message: fault.message,
+            };
+            Ok(faults.into_iter().map(refusal).collect::<Vec<_>>())
+        })
+    });
+    Ok(try_join_all(questions).await?.concat())
 }
 
 impl Prepared {
     /// The order of work, for predicting or carrying out.
     ///
     /// # Errors
-    /// When operations wait for each other in a circle.
+    /// When operations wait for each other in a circle. A refused plan has no order, and needs none.
     pub fn schedule(&self, catalog: &dyn Catalog) -> Result<Schedule, Knot> {
+        if !self.plan.refusals.iter().all(Refusal::is_about_data) {
+            return Ok(Schedule::default());
+        }
         Schedule::new(&self.plan, self.graph.as_ref(), &self.state, catalog)
+    }
+
+    /// Consents to the loss of the data that the plan names: answers whether nothing else stands in its way.
+    pub fn consent(&mut self, consent: &DataLoss) -> bool {
+        self.plan.refusals.retain(|refusal| match refusal {
+            Refusal::DataLoss { address, .. } => !consent.covers(address),
+            _ => true,
+        });
+        self.plan.refusals.is_empty()
     }
 
     /// The live objects that the plan was made from.
@@ -86,6 +123,9 @@ impl Prepared {
         let schedule = self.schedule(&*catalog)?;
         for (to, from) in &self.moved {
             session.rename(from, to).await.map_err(StepError::State)?;
+        }
+        for step in self.plan.steps.iter().filter(|step| step.action == Action::Keep) {
+            session.keep(&step.address, step.kept_for()).await.map_err(StepError::State)?;
         }
         let run =
             Run::new(&self.plan, self.graph, self.observed, session, catalog, (listener, stop, options));

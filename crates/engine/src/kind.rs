@@ -339,7 +339,7 @@ pub trait Kind: Sized + Send + Sync + 'static {
     ) -> impl Future<Output = CloudResult<Id>> + Send;
 
     /// Makes the live object equal to `spec` at the changed paths, and returns at once. A change at
-    /// [`Changes::OWNER`] asks for the ownership tags, one at [`Changes::RESTORE`] to make a stopped object, or one
+    /// [`Changes::OWNER`] asks for the ownership tags (for their removal where it has no value), one at [`Changes::RESTORE`] to make a stopped object, or one
     /// that is scheduled for deletion, usable again: that comes first, alone if need be.
     fn update(
         cloud: &Self::Cloud,

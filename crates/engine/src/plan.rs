@@ -130,6 +130,9 @@ pub struct Step {
     /// What will be created, resolved as far as it is known: for creations and replacements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<Value>,
+    /// What an update is to come to, where all of it is known. No part of a saved plan.
+    #[serde(skip)]
+    pub target: Option<Value>,
     /// The id of the live object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Id>,
@@ -148,6 +151,15 @@ pub struct Step {
 }
 
 impl Step {
+    /// What the object is kept for, if it is.
+    #[must_use]
+    pub fn kept_for(&self) -> Option<&str> {
+        self.reasons.iter().find_map(|reason| match reason {
+            Reason::Kept { for_what } => Some(for_what.as_str()),
+            _ => None,
+        })
+    }
+
     /// Whether the step does anything, be it only in state.
     #[must_use]
     pub fn acts(&self) -> bool {
@@ -196,6 +208,14 @@ pub enum Refusal {
     Held { address: Address, holder: Address },
     #[error("`{from}` cannot move to `{to}`: {why}")]
     Move { from: Address, to: Address, why: String },
+}
+
+impl Refusal {
+    /// Whether consent to the loss of data is all that is missing.
+    #[must_use]
+    pub const fn is_about_data(&self) -> bool {
+        matches!(self, Self::DataLoss { .. })
+    }
 }
 
 fn list(ids: &[Id]) -> String {

@@ -46,7 +46,7 @@ pub struct Op {
 }
 
 /// Operations and what they wait for, with their progress.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Schedule {
     ops: DiGraph<Op, Wait>,
     remaining: Vec<Duration>,

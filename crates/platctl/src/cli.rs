@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use platctl_engine::planner::DataLoss;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Provision a whole production platform on AWS from one stack file.
@@ -104,9 +105,22 @@ pub(crate) struct Consent {
     /// Do not ask
     #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) yes: bool,
-    /// Let protected resources that hold data be replaced and destroyed
-    #[arg(long)]
-    pub(crate) allow_data_loss: bool,
+    #[command(flatten)]
+    pub(crate) data: Data,
+}
+
+/// Whose data may be lost.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Data {
+    /// Let the data of this resource, and of everything below it, be deleted; `all` for everything (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) allow_data_loss: Vec<String>,
+}
+
+impl Data {
+    pub(crate) fn consent(&self) -> DataLoss {
+        DataLoss(self.allow_data_loss.clone())
+    }
 }
 
 /// Which part of the stack.
@@ -152,9 +166,8 @@ pub(crate) enum Command {
         part: Part,
         #[command(flatten)]
         anew: Anew,
-        /// Let protected resources that hold data be replaced and destroyed
-        #[arg(long)]
-        allow_data_loss: bool,
+        #[command(flatten)]
+        data: Data,
     },
     /// Make AWS what the stack file says
     Apply {

@@ -2,15 +2,42 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-/// Asks on stderr for a literal `yes`. Without a terminal there is nobody to ask, so the answer is no.
+use platctl_engine::Address;
+use platctl_engine::planner::DataLoss;
+
+/// Asks on stderr for a literal `yes`. Without a terminal the answer is no.
 pub(crate) fn confirm(question: &str) -> bool {
-    let (stdin, mut stderr) = (std::io::stdin(), std::io::stderr());
-    if !stdin.is_terminal() {
-        let _ = writeln!(stderr, "{question} Nobody is here to answer; use --yes to go on without asking.");
+    if !std::io::stdin().is_terminal() {
+        let _ = writeln!(
+            std::io::stderr(),
+            "{question} There is no terminal to type the answer in. Add --yes to approve without being asked."
+        );
         return false;
     }
-    let _ = write!(stderr, "{question} Only `yes` goes on: ");
+    typed(&format!("{question} Type `yes` to continue: ")).is_some_and(|answer| answer == "yes")
+}
+
+/// Asks whose data may be deleted, by address. Without a terminal nobody is asked.
+pub(crate) fn data_to_lose<'a>(addresses: impl Iterator<Item = &'a Address>) -> Option<DataLoss> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let mut question = String::from("\nThis deletes the data of:\n");
+    for address in addresses {
+        question.push_str(&format!("  {address}\n"));
+    }
+    question.push_str("To continue, type these addresses, or what they begin with (such as `database`), separated by spaces: ");
+    let answer = typed(&question)?;
+    // `all` is for scripts: whoever is asked names what is deleted.
+    let named = answer.split_whitespace().filter(|name| *name != DataLoss::ALL).map(ToOwned::to_owned);
+    Some(DataLoss(named.collect()))
+}
+
+fn typed(question: &str) -> Option<String> {
+    let mut stderr = std::io::stderr();
+    let _ = write!(stderr, "{question}");
     let _ = stderr.flush();
     let mut answer = String::new();
-    stdin.lock().read_line(&mut answer).is_ok() && answer.trim() == "yes"
+    std::io::stdin().lock().read_line(&mut answer).ok()?;
+    Some(answer.trim().to_owned())
 }

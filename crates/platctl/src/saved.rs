@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::CliError;
 
 /// The format of the file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How a plan begins, as [`SavedPlan::save`] writes it.
 const MARK: &[u8] = b"{\n  \"platctl_plan\":";
@@ -35,7 +35,7 @@ pub(crate) struct SavedPlan {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) state: Option<String>,
     pub(crate) moved: BTreeMap<Address, Address>,
-    pub(crate) allow_data_loss: bool,
+    pub(crate) data_loss: DataLoss,
     pub(crate) destroy: bool,
     #[serde(default)]
     pub(crate) selection: Selection,
@@ -51,7 +51,7 @@ impl SavedPlan {
             region,
             state: None,
             moved: BTreeMap::new(),
-            allow_data_loss: false,
+            data_loss: DataLoss::default(),
             destroy: false,
             selection: Selection::default(),
             plan,

@@ -28,6 +28,7 @@ pub(crate) struct Declare<'a> {
     block: &'static str,
     place: Span,
     protect: bool,
+    ephemeral: bool,
     tags: BTreeMap<String, String>,
     /// The region of what is declared next.
     scope: String,
@@ -39,11 +40,12 @@ impl<'a> Declare<'a> {
     pub(crate) fn new(context: &'a Context, stack: &'a str, block: &'static str, place: Span) -> Self {
         let scope = context.region.clone();
         let tags = BTreeMap::new();
-        Self { context, stack, block, place, protect: false, tags, scope, nodes: Vec::new() }
+        Self { context, stack, block, place, protect: false, ephemeral: false, tags, scope, nodes: Vec::new() }
     }
 
-    pub(crate) const fn protect(mut self, protect: bool) -> Self {
-        self.protect = protect;
+    /// What the stack file says about data: whether it is protected, and whether the stack is made to be thrown away.
+    pub(crate) const fn data(mut self, protect: bool, ephemeral: bool) -> Self {
+        (self.protect, self.ephemeral) = (protect, ephemeral);
         self
     }
 
@@ -70,6 +72,11 @@ impl<'a> Declare<'a> {
     /// Whether the stack protects what holds data.
     pub(crate) const fn protects(&self) -> bool {
         self.protect
+    }
+
+    /// Whether the stack is made to be thrown away, with its data.
+    pub(crate) const fn ephemeral(&self) -> bool {
+        self.ephemeral
     }
 
     pub(crate) const fn block(&self) -> &'static str {
@@ -115,6 +122,7 @@ impl<'a> Declare<'a> {
             spec,
             after: after.iter().map(|address| (*address).clone()).collect(),
             protect: self.protect,
+            ephemeral: self.ephemeral,
         };
         self.nodes.push(Placed { node, place: self.place });
         Ok(Handle::new(address))

@@ -18,7 +18,7 @@ use crate::database::Database;
 use crate::de::At;
 use crate::delivery::Delivery;
 use crate::edge::Edge;
-use crate::names::{Account, Region, StackName, StatePlace, TagMap};
+use crate::names::{Account, Region, StackName, StatePlace, TagMap, Ttl};
 use crate::network::Network;
 use crate::services::Services;
 
@@ -44,6 +44,10 @@ pub(crate) struct File {
     /// Whether resources that hold data are never replaced or destroyed without being told to.
     #[serde(default)]
     pub(crate) protect: bool,
+    /// How long the environment is wanted, such as `8h`: it is made to be thrown away. Its data may be deleted without
+    /// being asked about, and databases leave no final snapshot.
+    #[serde(default)]
+    pub(crate) ttl: Option<At<Ttl>>,
     /// One VPC with public, private and database subnets, the ways out of it, and its endpoints.
     #[serde(default, deserialize_with = "block")]
     pub(crate) network: Option<Network>,

@@ -43,6 +43,10 @@ word! {
     Account, account
 }
 word! {
+    /// How long an environment is wanted: `8h`.
+    Ttl, ttl
+}
+word! {
     /// A place in S3.
     StatePlace, state_place
 }
@@ -70,6 +74,12 @@ fn stack_name(text: &str) -> Result<(), String> {
         sound,
         "a stack's name has 1 to 20 lower-case letters, digits and `-`, begins with a letter and does not end with `-`",
     )
+}
+
+fn ttl(text: &str) -> Result<(), String> {
+    let number = text.strip_suffix(['m', 'h', 'd']).filter(|number| number.len() <= 5);
+    let sound = number.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number > 0);
+    demand(sound, "a time to live is a number and `m`, `h` or `d`, such as 8h")
 }
 
 fn region(text: &str) -> Result<(), String> {

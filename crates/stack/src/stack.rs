@@ -101,6 +101,7 @@ fn typed(root: Node, sources: Sources) -> Result<Stack, StackErrors> {
     let raw = resources::resources(&root);
     match (file, raw) {
         (Ok(file), Ok(raw)) => {
+            verdict(contradiction(&file).into_iter().collect(), &sources)?;
             let moved = moves(file.moved.as_ref());
             Ok(Stack { digest: digest(&root), file, raw, moved, sources, root })
         }
@@ -109,6 +110,13 @@ fn typed(root: Node, sources: Sources) -> Result<Stack, StackErrors> {
             Err(errors(faults, &sources))
         }
     }
+}
+
+/// What is made to be thrown away cannot be protected.
+fn contradiction(file: &File) -> Option<Fault> {
+    let ttl = file.ttl.as_ref().filter(|_| file.protect)?;
+    let fault = Fault::new("a stack with `ttl` is deleted with its data, so it cannot be protected");
+    Some(fault.at(ttl.span, "contradicts `protect: true`").help("remove `ttl`, or set `protect: false`"))
 }
 
 fn moves(entries: Option<&Entries<Address>>) -> BTreeMap<Address, Address> {
@@ -123,6 +131,12 @@ fn digest(root: &Node) -> String {
 }
 
 impl Stack {
+    /// How long the environment is wanted, such as `8h`; none for one that stays.
+    #[must_use]
+    pub fn ttl(&self) -> Option<&str> {
+        self.file.ttl.as_ref().map(|ttl| ttl.value.as_str())
+    }
+
     /// The stack's name.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -233,6 +247,7 @@ impl Stack {
                     spec,
                     after,
                     protect: raw.protect.unwrap_or(self.file.protect),
+                    ephemeral: self.file.ttl.is_some(),
                 };
                 Ok(Placed { node, place: raw.key })
             }

@@ -110,7 +110,7 @@ impl Trial<'_> {
 
     #[track_caller]
     fn apply(&self) {
-        self.world.platctl("apply stack.yaml --yes --allow-data-loss").expect(0);
+        self.world.platctl("apply stack.yaml --yes --allow-data-loss all").expect(0);
     }
 
     /// Nothing is left to be done.
@@ -122,7 +122,7 @@ impl Trial<'_> {
     /// What the plan says of the subject: `create`, `update`, `replace`, `delete`.
     #[track_caller]
     fn planned(&self) -> (String, Value) {
-        let ended = self.world.platctl("plan stack.yaml --json --allow-data-loss").expect(0);
+        let ended = self.world.platctl("plan stack.yaml --json --allow-data-loss all").expect(0);
         let lines = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         let mut steps = lines.filter(|line| line["type"] == "step").map(|line| line["step"].clone());
         let step = steps.find(|step| step["address"] == SUBJECT);
@@ -195,7 +195,7 @@ impl Trial<'_> {
     /// After it, nothing is found any more.
     fn destruction(&self) {
         self.say("delete");
-        self.world.platctl("destroy stack.yaml --yes --allow-data-loss").expect(0);
+        self.world.platctl("destroy stack.yaml --yes --allow-data-loss all").expect(0);
         fs::remove_dir_all(self.world.path().join("state")).unwrap();
         let (action, step) = self.planned();
         assert_eq!(action, "create", "{} is still there: {step:#}", self.sample.facts.name);

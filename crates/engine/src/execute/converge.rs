@@ -299,6 +299,7 @@ impl Run {
         let mut new = record.clone();
         new.protect = goal.entry.node.protect;
         new.ephemeral = goal.entry.node.ephemeral;
+        new.kept_for = None;
         new.dependencies = self.dependencies(goal.address, &record, false);
         let known = record.object.as_ref();
         new.object = Some(Object {

@@ -12,7 +12,7 @@ use super::{Kept, Run, StepError};
 use crate::events::Event;
 use crate::schedule::Work;
 use crate::state::{Record, Verb};
-use crate::{Address, AnyKind, AnyLive, Class, CloudError, CloudResult, Id, Phase};
+use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Phase};
 
 /// For how long what was found may be invisible to a describe.
 const LAG: Duration = Duration::from_secs(10);
@@ -47,11 +47,27 @@ impl Run {
         }
     }
 
-    /// Forgets the address and leaves its object where it is.
+    /// Forgets the address and leaves its object where it is, as nobody's: a later stack of this name is not to
+    /// meet it as one of its own.
     pub(super) async fn keep(&self, address: &Address) -> Result<Option<Id>, StepError> {
-        let id = self.session.record(address).and_then(|record| record.object).map(|object| object.id);
+        let Some(record) = self.session.record(address) else { return Ok(None) };
+        let id = record.object.as_ref().map(|object| object.id.clone());
+        if let Some(live) = self.live_of(&record).filter(|live| live.owner.is_some()) {
+            self.disown(address, &record, live).await?;
+        }
         self.session.outcome(Verb::Forget, address, None).await?;
         Ok(id)
+    }
+
+    async fn disown(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {
+        let Some(owner) = live.owner.as_ref().filter(|_| live.phase.is_at_rest()) else { return Ok(()) };
+        let before = serde_json::to_value(owner).ok();
+        let change = Change { path: Changes::OWNER.into(), before, after: None };
+        let (kind, changes) = (self.bound(record)?, Changes::new(vec![change]));
+        let Some(changes) = changes.filter(|_| kind.facts().tagged) else { return Ok(()) };
+        let transient = |error: &CloudError| error.class.is_transient();
+        let call = || kind.update(live, &live.spec, &changes, owner);
+        self.call(address, kind.facts().timing.limit, transient, call).await
     }
 
     /// What an operation has left in the cloud on purpose.

@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
+use crate::flow::{Request, prepare};
 use crate::plan::{Action, Reason};
+use crate::planner::DataLoss;
 use crate::testing::{Declared, Lab, graph};
 use crate::{Address, Id, Replace};
 
@@ -193,4 +195,39 @@ async fn what_takes_too_long_says_what_keeps_it() {
     let outcome = lab.run(Some(graph(&[("one", "toy.Tags", json!({}))], &lab.cloud))).await.unwrap();
     let (_, error) = &outcome.failed[0];
     assert!(error.to_string().contains("; it is a toy after "), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_cloud_is_known_to_refuse_is_refused_by_the_plan() {
+    let lab = Lab::new();
+    let declared = |size: u32| vec![("n", "toy.Tags", json!({"size": size}))];
+    lab.apply(graph(&declared(1), &lab.cloud)).await;
+    let plan = lab.plan(Some(graph(&declared(13), &lab.cloud))).await;
+    let said: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
+    assert_eq!(said, ["`n` (toy.Tags): `/size` cannot be 13"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stack_that_is_made_to_be_thrown_away_has_consented_in_its_file() {
+    let lab = Lab::new();
+    let declared = vec![("n", "toy.Name", json!({"name": "n", "ephemeral": true}))];
+    lab.apply(graph(&declared, &lab.cloud)).await;
+    assert_eq!(lab.plan(None).await.refusals, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn consent_is_for_what_it_names() {
+    let lab = Lab::new();
+    let declared = |count: usize| {
+        let all = [("a.one", "1"), ("a.two", "2"), ("ab", "3")];
+        all[..count].iter().map(|(at, name)| (*at, "toy.Name", json!({"name": name}))).collect::<Vec<_>>()
+    };
+    lab.apply(graph(&declared(3), &lab.cloud)).await;
+    let state = lab.store().read().await.unwrap().state;
+    for (consent, left) in [(&[][..], 3), (&["a"][..], 1), (&["a.one", "ab"][..], 1), (&["all"][..], 0)] {
+        let data_loss = DataLoss(consent.iter().map(ToString::to_string).collect());
+        let request = Request { data_loss: data_loss.clone(), ..Request::default() };
+        let plan = prepare(request, state.clone(), &lab.cloud).await.unwrap().plan;
+        assert_eq!(plan.refusals.len(), left, "{consent:?}");
+    }
 }

@@ -2,6 +2,7 @@
 
 mod basics;
 mod crashes;
+mod kept;
 mod lag;
 mod lost_state;
 mod phases;

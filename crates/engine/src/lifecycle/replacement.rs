@@ -56,6 +56,22 @@ async fn create_first_moves_dependants_over_before_the_old_one_goes() {
     assert_eq!(steps, expected);
 }
 
+/// What refers to a name that stays the same is not touched by the replacement of what bears it.
+#[tokio::test(start_paused = true)]
+async fn a_name_that_stays_replaces_nothing() {
+    let declared = |color: &str| -> Declared {
+        vec![
+            ("first", "toy.Name", json!({"name": "f", "color": color})),
+            ("second", "toy.Name", json!({"name": "s", "color": {"$ref": "first.name"}})),
+        ]
+    };
+    let lab = Lab::new();
+    lab.apply(graph(&declared("red"), &lab.cloud)).await;
+    let plan = lab.plan(Some(graph(&declared("blue"), &lab.cloud))).await;
+    assert_eq!(plan.step("first").unwrap().action, Action::Replace(Replace::DeleteFirst));
+    assert_eq!(plan.step("second").unwrap().action, Action::NoOp);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_failure_stops_its_dependants_only() {
     let lab = Lab::new();

@@ -123,14 +123,16 @@ fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Rea
     let found = observed.found.get(address).map(|candidate| candidate.id.clone());
     let recorded = record.object.as_ref().map(|object| object.id.clone());
     let beside = found.clone().filter(|_| recorded.is_some());
+    let kept = record.kept_for.clone().map(|for_what| Reason::Kept { for_what });
     Step {
         address: address.clone(),
         kind: record.kind.clone(),
         scope: record.scope.clone(),
-        action: Action::Delete,
-        reasons: vec![reason],
+        action: if kept.is_some() { Action::Keep } else { Action::Delete },
+        reasons: std::iter::once(reason).chain(kept).collect(),
         changes: Vec::new(),
         desired: None,
+        target: None,
         id: recorded.or(found),
         deposed: record.deposed.iter().map(|object| object.id.clone()).chain(beside).collect(),
         settling: false,
@@ -190,6 +192,7 @@ impl Planner<'_> {
             reasons,
             changes: Vec::new(),
             desired: None,
+            target: None,
             id: None,
             deposed: Vec::new(),
             settling: false,
@@ -234,8 +237,10 @@ impl Planner<'_> {
         };
         step.id = Some(live.id.clone());
         step.changes = changes;
-        if again {
-            step.desired = Some(desired);
+        match action {
+            Action::Replace(_) => step.desired = Some(desired),
+            Action::Update if is_known(&desired) => step.target = Some(desired),
+            _ => {}
         }
         step
     }
@@ -319,12 +324,19 @@ impl Planner<'_> {
                 let volatile = entry.kind.facts().volatile;
                 self.board.forget(address, |output| !volatile.contains(&output));
             }
-            (Action::Replace(order), _) => {
-                self.replaced.insert(address.clone(), order);
-            }
-            _ => {}
+            _ => self.board.foresee(address.clone(), foreseen(entry, step)),
+        }
+        if let Action::Replace(order) = step.action {
+            self.replaced.insert(address.clone(), order);
         }
     }
+}
+
+/// What is known of an object before it is created: outputs that are named like a field are that field.
+fn foreseen(entry: &Entry, step: &Step) -> serde_json::Map<String, Value> {
+    let stated = |name: &&str| step.desired.as_ref()?.get(name).filter(|value| is_known(value) && !value.is_null());
+    let outputs = entry.kind.facts().outputs.iter();
+    outputs.filter_map(|name| Some(((*name).to_owned(), stated(&name)?.clone()))).collect()
 }
 
 /// Whether the live value is no longer what was last applied, though that is still what is wanted.

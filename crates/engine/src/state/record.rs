@@ -35,6 +35,10 @@ pub struct Record {
     /// Whether its stack is made to be thrown away, so that its data may go without being asked about.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ephemeral: bool,
+    /// What needs it after the stack is gone. Known before that is made, so that a run that was cut off in between
+    /// does not delete it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept_for: Option<String>,
 }
 
 /// A live object as it was last applied.
@@ -113,6 +117,7 @@ impl Record {
             dependencies: Vec::new(),
             protect: false,
             ephemeral: false,
+            kept_for: None,
         }
     }
 

@@ -154,6 +154,19 @@ impl Session {
         self.outcome(Verb::Move, from, None).await
     }
 
+    /// Writes down that the object of an address is to stay when the address is forgotten, and what needs it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn keep(&self, address: &Address, for_what: Option<&str>) -> Result<(), StateError> {
+        let Some(mut record) = self.record(address) else { return Ok(()) };
+        if record.kept_for.as_deref() == for_what {
+            return Ok(());
+        }
+        record.kept_for = for_what.map(ToOwned::to_owned);
+        self.outcome(Verb::Settle, address, Some(record)).await
+    }
+
     /// Forgets an address. What exists of it in the cloud stays.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Cloud, Fault, Thing, When};
 use crate::{
     AnyKind, AnyLive, AnyWanted, Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Facts,
-    Id, Identity, Owner, Permissions, Phase, Replace, SpecError, Timing,
+    Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError, Timing,
 };
 
 const PERMISSIONS: Permissions = Permissions { read: &[], create: &[], update: &[], delete: &[] };
@@ -32,7 +32,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         shared_maps: &["/tags"],
         create_only: &["/origin"],
         stated_maps: &["/attributes"],
-        outputs: &["id", "early"],
+        outputs: &["id", "early", "name"],
         identity,
         named_by: if identity == Identity::Name { &["/name"] } else { &[] },
         one_by_one: name == "toy.Plain",
@@ -146,7 +146,7 @@ impl FakeKind {
         let thing = world.things.get_mut(id).ok_or_else(|| self.error(Class::NotFound, "gone"))?;
         for change in changes {
             if change.path == Changes::OWNER {
-                thing.owner = Some(owner.clone());
+                thing.owner = change.after.as_ref().map(|_| owner.clone());
                 continue;
             }
             if change.path == Changes::RESTORE {
@@ -169,6 +169,7 @@ impl FakeKind {
     fn remove(&self, id: &Id) -> CloudResult<()> {
         let mut world = self.cloud.world.lock().unwrap();
         if world.things.values().any(|thing| mentions(&thing.spec, id.as_str())) {
+            world.in_use += 1;
             return Err(self.error(Class::InUse, "something still uses it"));
         }
         world.things.remove(id).map(drop).ok_or_else(|| self.error(Class::NotFound, "gone"))
@@ -249,7 +250,8 @@ impl AnyKind for FakeKind {
                 let mut spec = thing.spec.clone();
                 spec.as_object_mut().unwrap().remove("secret");
                 let known = !late || thing.settling < 2;
-                let outputs = json!({"id": id, "early": known.then(|| format!("early-{id}"))});
+                let early = known.then(|| format!("early-{id}"));
+                let outputs = json!({"id": id, "early": early, "name": thing.spec.get("name")});
                 Some(AnyLive { id: id.clone(), spec, outputs, owner: thing.owner.clone(), phase })
             };
             Ok(ids.iter().map(&mut see).collect())
@@ -279,6 +281,13 @@ impl AnyKind for FakeKind {
         let unlucky = spec.get("size").is_some_and(|size| size == 13);
         let faults = unlucky.then(|| SpecError::new("/size", "cannot be 13")).into_iter().collect();
         Box::pin(std::future::ready(Ok(faults)))
+    }
+
+    /// What `/leaves` says stays, with all that the object uses.
+    fn leaves(&self, live: &AnyLive) -> Option<Leaves> {
+        let what = live.spec.get("leaves")?.as_str()?.to_owned();
+        let used = live.spec.get("uses").and_then(Value::as_array).into_iter().flatten();
+        Some(Leaves { what, needs: used.filter_map(Value::as_str).map(ToOwned::to_owned).collect() })
     }
 
     fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {

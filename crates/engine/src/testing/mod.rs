@@ -56,6 +56,8 @@ pub(crate) struct World {
     pub blind: u32,
     /// How many describes the cloud refuses for being too many.
     pub flaky: u32,
+    /// How many deletions were refused because something still used the object.
+    pub in_use: usize,
     /// How many describes do not reach the cloud.
     pub away: u32,
 }

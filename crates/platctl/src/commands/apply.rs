@@ -8,6 +8,7 @@ use platctl_engine::Address;
 use platctl_engine::execute::Outcome;
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::graph::Graph;
+use platctl_engine::plan::Refusal;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
 use platctl_engine::state::{Session, State};
@@ -17,7 +18,7 @@ use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, locked};
-use crate::prompt::confirm;
+use crate::prompt::{confirm, data_to_lose};
 use crate::render;
 use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
@@ -56,7 +57,7 @@ async fn apply_stack(
         let request = Request {
             graph: Some(graph),
             moved: moved(&stack),
-            allow_data_loss: consent.allow_data_loss,
+            data_loss: consent.data.consent(),
             selection,
             look: site.look(session.is_doubtful()),
         };
@@ -73,7 +74,8 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
     let store = Named::saved(&name, state, &saved.region).store(global).await?;
     let site = Site::connect(Some(&saved.region), global).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
-        let prepared = prepare_saved(&saved, &site, &session).await?;
+        let mut prepared = prepare_saved(&saved, &site, &session).await?;
+        prepared.consent(&consent.data.consent());
         let ask = Ask { consent, question: "Apply this saved plan?", destroys: saved.destroy };
         converge(&site, session, prepared, ask, global).await
     })
@@ -96,7 +98,7 @@ async fn prepare_saved(saved: &SavedPlan, site: &Site, session: &Session) -> Res
     let moved: BTreeMap<Address, Address> = saved.moved.clone();
     let selection = saved.selection.clone();
     let look = site.look(session.is_doubtful());
-    let request = Request { graph, moved, allow_data_loss: saved.allow_data_loss, selection, look };
+    let request = Request { graph, moved, data_loss: saved.data_loss.clone(), selection, look };
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
         return Err(stale("AWS is not what it was when the plan was made".to_owned()));
@@ -124,13 +126,13 @@ pub(crate) struct Ask<'a> {
 pub(crate) async fn converge(
     site: &Site,
     session: Arc<Session>,
-    prepared: Prepared,
+    mut prepared: Prepared,
     ask: Ask<'_>,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let schedule = prepared.schedule(&*site.aws).map_err(|knot| CliError::other(knot.to_string()))?;
     render::plan(&prepared.plan, &predict(schedule), site, global);
-    if !prepared.plan.refusals.is_empty() {
+    if !prepared.plan.refusals.is_empty() && !(!ask.consent.yes && consents(&mut prepared)) {
         return Err(CliError::Refused(prepared.plan.refusals));
     }
     let idle = prepared.plan.is_empty() && !prepared.plan.steps.iter().any(|step| step.settling);
@@ -150,6 +152,19 @@ pub(crate) async fn converge(
     }
     result?;
     Ok(exit(&outcome, &signals))
+}
+
+/// Whether all that is missing is consent to the loss of data, and whoever sits at the terminal types it in.
+fn consents(prepared: &mut Prepared) -> bool {
+    let missing = &prepared.plan.refusals;
+    if !missing.iter().all(Refusal::is_about_data) {
+        return false;
+    }
+    let named = data_to_lose(missing.iter().filter_map(|refusal| match refusal {
+        Refusal::DataLoss { address, .. } => Some(address),
+        _ => None,
+    }));
+    named.is_some_and(|named| prepared.consent(&named))
 }
 
 fn exit(outcome: &Outcome, signals: &Signals) -> Exit {

@@ -33,9 +33,9 @@ pub(crate) async fn run(
     let site = Site::connect(region.as_deref(), global).await?;
     locked(&store, Some(&site), "destroy", global, async |session| {
         site.guard(None, &session.state())?;
-        let allow_data_loss = consent.allow_data_loss;
+        let data_loss = consent.data.consent();
         let look = site.look(session.is_doubtful());
-        let request = Request { graph: None, moved: BTreeMap::new(), allow_data_loss, selection, look };
+        let request = Request { graph: None, moved: BTreeMap::new(), data_loss, selection, look };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Destroy all of this? There is no undo.";
         converge(&site, session, prepared, Ask { consent, question, destroys: true }, global).await

@@ -19,8 +19,9 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
     let named = Named::find(path, global)?;
     let state = named.store(global).await?.read().await?.state;
     let name = named.name;
-    let record = state.resources.values().find(|record| record.kind == "rds.GlobalCluster");
-    let id = record.and_then(|record| Some(record.object.as_ref()?.id.to_string())).ok_or_else(|| {
+    let found = state.resources.iter().find(|(_, record)| record.kind == "rds.GlobalCluster");
+    let found = found.and_then(|(address, record)| Some((address, record.object.as_ref()?.id.to_string())));
+    let (address, id) = found.ok_or_else(|| {
         CliError::other(format!(
             "stack `{name}` has no copy of its database in another region (`database.replica`). Nothing was changed"
         ))
@@ -36,7 +37,8 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
     let target = before.others.first().ok_or_else(|| {
         CliError::other(format!("{} is the only member of {id}: nobody could take over", before.writer))
     })?;
-    let how = if consent.allow_data_loss {
+    let loses = consent.data.consent().covers(address);
+    let how = if loses {
         "take over, though its last changes may be missing"
     } else {
         "take over"
@@ -44,7 +46,7 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
     if !consent.yes && !confirm(&format!("Let {target} {how} from {}?", before.writer)) {
         return Err(CliError::other("not confirmed; nothing was changed"));
     }
-    if consent.allow_data_loss {
+    if loses {
         fail_over(&site.aws.cloud(region_of_arn(target)), &id, target).await?;
     } else {
         switch_over(&site.aws.cloud(region_of_arn(&before.writer)), &id, target).await?;

@@ -29,9 +29,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
     let global = &cli.global;
     match cli.command {
         Command::Validate { stack } => validate::run(&stack, global),
-        Command::Plan { stack, out, detailed_exitcode, destroy, part, anew, allow_data_loss } => {
+        Command::Plan { stack, out, detailed_exitcode, destroy, part, anew, data } => {
             let selection = selection(part, anew);
-            let wish = plan::Wish { out, detailed_exitcode, destroy, allow_data_loss, selection };
+            let wish = plan::Wish { out, detailed_exitcode, destroy, data_loss: data.consent(), selection };
             plan::run(&stack, &wish, global).await
         }
         Command::Apply { stack, consent, part, anew } => {

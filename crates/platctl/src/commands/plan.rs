@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use platctl_engine::flow::{Prepared, Request, prepare};
+use platctl_engine::plan::Refusal;
+use platctl_engine::planner::DataLoss;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
 
@@ -20,7 +22,7 @@ pub(crate) struct Wish {
     pub(crate) out: Option<PathBuf>,
     pub(crate) detailed_exitcode: bool,
     pub(crate) destroy: bool,
-    pub(crate) allow_data_loss: bool,
+    pub(crate) data_loss: DataLoss,
     pub(crate) selection: Selection,
 }
 
@@ -34,7 +36,8 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
     let prediction =
         predict(prepared.schedule(&*site.catalog()).map_err(|knot| CliError::other(knot.to_string()))?);
     render::plan(&prepared.plan, &prediction, &site, global);
-    if !prepared.plan.refusals.is_empty() {
+    let refused = |refusal: &Refusal| !matches!(refusal, Refusal::DataLoss { protected: false, .. });
+    if prepared.plan.refusals.iter().any(refused) {
         return Err(CliError::Refused(prepared.plan.refusals));
     }
     let empty = prepared.plan.is_empty();
@@ -61,7 +64,7 @@ async fn plan_stack(
     let request = Request {
         graph: Some(graph),
         moved: moved.clone(),
-        allow_data_loss: wish.allow_data_loss,
+        data_loss: wish.data_loss.clone(),
         selection: wish.selection.clone(),
         look: site.look(loaded.doubtful),
     };
@@ -74,7 +77,7 @@ async fn plan_stack(
     );
     saved.state = stack.state().map(|url| url.to_string());
     saved.moved = moved;
-    saved.allow_data_loss = wish.allow_data_loss;
+    saved.data_loss = wish.data_loss.clone();
     saved.selection = wish.selection.clone();
     Ok((site, prepared, saved))
 }
@@ -93,7 +96,7 @@ async fn plan_destroy(
     let request = Request {
         graph: None,
         moved: BTreeMap::new(),
-        allow_data_loss: wish.allow_data_loss,
+        data_loss: wish.data_loss.clone(),
         selection: wish.selection.clone(),
         look: site.look(loaded.doubtful),
     };
@@ -102,7 +105,7 @@ async fn plan_destroy(
     let mut saved = SavedPlan::new(prepared.plan.clone(), String::new(), account, site.region.clone());
     saved.state = named.state.map(|url| url.to_string());
     saved.destroy = true;
-    saved.allow_data_loss = wish.allow_data_loss;
+    saved.data_loss = wish.data_loss.clone();
     saved.selection = wish.selection.clone();
     Ok((site, prepared, saved))
 }

@@ -61,13 +61,13 @@ fn next(refusal: &Refusal) -> String {
             "give the new `{address}` another name, so that both can exist for a while; or have both replaced: \
              --replace {holder}"
         ),
+        Refusal::DataLoss { address, .. } => format!("if its data may be deleted, add --allow-data-loss {address}"),
         other => advice(other).to_owned(),
     }
 }
 
 const fn advice(refusal: &Refusal) -> &'static str {
     match refusal {
-        Refusal::Protected { .. } => "if its data may go, say so with --allow-data-loss",
         Refusal::Foreign { .. } => "give it another name in the stack file, or delete the other one",
         Refusal::Ambiguous { .. } => {
             "`platctl state recover` with the stack file goes on from the last of several generations; two of one generation \
@@ -77,6 +77,6 @@ const fn advice(refusal: &Refusal) -> &'static str {
         Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one",
         Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is",
         Refusal::LeftBehind { .. } => "or leave the resource that it was built on out of this run too",
-        Refusal::Move { .. } | Refusal::Held { .. } => "correct `moved:` in the stack file",
+        Refusal::Move { .. } | Refusal::Held { .. } | Refusal::DataLoss { .. } => "correct `moved:` in the stack file",
     }
 }

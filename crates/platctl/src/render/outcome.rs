@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use platctl_engine::events::Doing;
-use platctl_engine::execute::{Outcome, StepError};
+use platctl_engine::execute::{Kept, Outcome, StepError};
 use serde_json::json;
 
 use super::{Paint, json_line, time};
@@ -23,6 +23,8 @@ pub(crate) fn text(outcome: &Outcome, elapsed: Duration, calls: u64, destroys: b
         text.push_str("Everything that was done is recorded. Run the same command again to go on.\n");
     } else if destroys {
         text.push_str(&receipt(outcome));
+    } else {
+        text.push_str(&kept(outcome));
     }
     text
 }
@@ -72,6 +74,7 @@ fn counts(outcome: &Outcome) -> String {
         (count(Doing::Adopt), "adopted"),
         (count(Doing::Update), "changed"),
         (count(Doing::Delete), "destroyed"),
+        (count(Doing::Keep), "kept"),
         (outcome.failed.len(), "failed"),
         (outcome.skipped.len(), "not tried"),
         (outcome.unfinished, "unfinished"),
@@ -96,11 +99,21 @@ fn skipped(outcome: &Outcome) -> String {
 /// What was deleted, each seen to be gone.
 fn receipt(outcome: &Outcome) -> String {
     let mut text = String::from("\nDeleted, and seen to be gone:\n");
-    for done in &outcome.done {
+    for done in outcome.done.iter().filter(|done| done.doing != Doing::Keep) {
         let id = done.id.as_ref().map_or("(was not there any more)", |id| id.as_str());
         let _ = writeln!(text, "  {}  {}", done.address, super::value::clean(id));
     }
+    text.push_str(&kept(outcome));
     text
+}
+
+/// What is still there, on purpose.
+fn kept(outcome: &Outcome) -> String {
+    if outcome.kept.is_empty() {
+        return String::new();
+    }
+    let line = |kept: &Kept| format!("  {}  {}\n", kept.address, super::value::clean(&kept.what));
+    format!("\nKept on purpose:\n{}", outcome.kept.iter().map(line).collect::<String>())
 }
 
 /// The summary as a JSON line.
@@ -118,6 +131,7 @@ pub(crate) fn json(outcome: &Outcome, elapsed: Duration, calls: u64) {
         "skipped": outcome.skipped.iter().map(|(address, because)| json!({
             "address": address, "because": because,
         })).collect::<Vec<_>>(),
+        "kept": outcome.kept.iter().map(|kept| json!({"address": kept.address, "what": kept.what})).collect::<Vec<_>>(),
         "unfinished": outcome.unfinished,
         "not_begun": outcome.not_begun,
         "seconds": elapsed.as_secs_f64(),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use platctl_engine::plan::{Action, Plan, Reason, Step, StepChange};
+use platctl_engine::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use platctl_engine::predict::Prediction;
 use platctl_engine::{Changes, Replace};
 use serde_json::{Value, json};
@@ -42,7 +42,23 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
         format!("{} to add, {} to change, {} to destroy.", counts.add, counts.change, counts.destroy);
     let _ = writeln!(text, "{} {summary}", paint.bold("Plan:"));
     text.push_str(&prediction_text(prediction));
+    text.push_str(&data(plan));
     text
+}
+
+/// What data goes, and the consent that takes.
+fn data(plan: &Plan) -> String {
+    let mut text = String::new();
+    for refusal in &plan.refusals {
+        if let Refusal::DataLoss { address, verb, leaves, .. } = refusal {
+            let kept = leaves.as_ref().map(|what| format!("; {what} is kept")).unwrap_or_default();
+            let _ = writeln!(text, "  {address}: would be {verb}d{kept}");
+        }
+    }
+    if text.is_empty() {
+        return text;
+    }
+    format!("\nData is deleted. Applying this takes --allow-data-loss ADDRESS for each of:\n{text}")
 }
 
 /// What AWS reports about resources that are usable all the same.
@@ -73,6 +89,7 @@ fn symbol(step: &Step, paint: Paint) -> String {
         Action::Delete => format!("  {}", paint.remove("-")),
         Action::Replace(Replace::DeleteFirst) => format!("{}/{}", paint.remove("-"), paint.add("+")),
         Action::Replace(Replace::CreateFirst) => format!("{}/{}", paint.add("+"), paint.remove("-")),
+        Action::Keep => "  .".to_owned(),
         Action::NoOp => "   ".to_owned(),
     }
 }
@@ -149,6 +166,7 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::Restored { why } => format!("it is not usable ({why}): it is made usable again"),
         Reason::BeingDeleted => "its deletion is under way".into(),
         Reason::NotDeclared => "the stack file does not declare it any more".into(),
+        Reason::Kept { for_what } => format!("it is kept, because {for_what} needs it; state forgets it"),
         Reason::Deposed { id } => format!("a replacement left {id} behind: it is deleted"),
         Reason::Asked => "--replace asks for it".into(),
         Reason::Moved { from } => format!("it was {from} before"),

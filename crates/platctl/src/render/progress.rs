@@ -138,6 +138,7 @@ const fn doing_text(doing: Doing) -> &'static str {
         Doing::Delete => "deleting",
         Doing::Adopt => "taking over",
         Doing::Wait => "waiting",
+        Doing::Keep => "keeping",
     }
 }
 
@@ -153,6 +154,7 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
                 Doing::Delete => (paint.remove("-"), "deleted"),
                 Doing::Adopt => (paint.add("+"), "taken over"),
                 Doing::Wait => (paint.add("+"), "ready"),
+                Doing::Keep => (paint.dim("."), "kept"),
             };
             format!("{mark} {address}: {what}{id} ({})", time(*elapsed))
         }

@@ -52,7 +52,7 @@ impl Database {
             "copy_tags_to_snapshot": true,
             "deletion_protection": declare.protects(),
         });
-        if self.backup.final_snapshot.unwrap_or(declare.protects()) {
+        if self.backup.final_snapshot.unwrap_or(!declare.ephemeral()) {
             spec["final_snapshot_identifier"] = declare.name("database-final").into();
         } else {
             spec["skip_final_snapshot"] = true.into();

@@ -153,7 +153,7 @@ pub(crate) struct Backup {
     retention_days: Option<At<u8>>,
     /// Daily, UTC: `02:00-03:00`.
     window: Option<At<String>>,
-    /// Whether a snapshot is made before the cluster is deleted. On under `protect`.
+    /// Whether a snapshot is made before the cluster is deleted. On, except in a stack with `ttl`.
     final_snapshot: Option<bool>,
     /// A plan of AWS Backup beside it, with a vault of its own.
     vault: Switch<backup::Vault>,
