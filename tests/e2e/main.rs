@@ -7,6 +7,7 @@ mod bootstrap;
 mod bundle;
 mod concurrency;
 mod conformance;
+mod consent;
 mod crashes;
 mod faults;
 mod gitops;

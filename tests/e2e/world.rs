@@ -183,6 +183,10 @@ impl World {
         client!(self, aws_sdk_rds)
     }
 
+    pub(crate) fn kms(&self) -> aws_sdk_kms::Client {
+        client!(self, aws_sdk_kms)
+    }
+
     pub(crate) fn eks(&self) -> aws_sdk_eks::Client {
         client!(self, aws_sdk_eks)
     }

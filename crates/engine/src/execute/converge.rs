@@ -215,7 +215,12 @@ impl Run {
                         phase if phase.is_at_rest() => return Ok(live),
                         Phase::Failed(why) => {
                             obstacle.ask(goal.kind(), &live).await;
-                            return Err(StepError::FailedState { id: id.clone(), why: obstacle.with(why) });
+                            let (id, why) = (id.clone(), obstacle.with(why));
+                            let record = self.session.record(goal.address);
+                            return Err(match was_ready(record.as_ref(), &live, goal.kind().facts()) {
+                                true => StepError::Broken { id, why },
+                                false => StepError::FailedState { id, why },
+                            });
                         }
                         Phase::Settling(status) => {
                             if obstacle.is_due(after, usual) {

@@ -28,11 +28,15 @@ pub enum StepError {
     Foreign { id: Id, owner: String },
     #[error("found more than once: {}; delete all but one, then run again", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))]
     Ambiguous { ids: Vec<Id> },
-    #[error("{id} ended in a failed state: {why}; the next run deletes it and tries anew")]
+    #[error("the creation of {id} failed: {why}; the next run deletes it and creates it again")]
     FailedState { id: Id, why: String },
+    #[error(
+        "{id} is in a failed state: {why}. It was ready before, so it was left as it is: put that right, then run again"
+    )]
+    Broken { id: Id, why: String },
     #[error("{id} is {status} after {} s; run again to go on waiting", after.as_secs())]
     TimedOut { id: Id, status: String, after: Duration },
-    #[error("{id} was not to be seen {} s after it was created", after.as_secs())]
+    #[error("{id} could not be found {} s after it was created", after.as_secs())]
     Vanished { id: Id, after: Duration },
     #[error("the cloud answered success, but {} did not take effect", paths.join(", "))]
     NotTaken { paths: Vec<String> },

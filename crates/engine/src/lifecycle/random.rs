@@ -71,7 +71,6 @@ fn check(versions: &[Version], cut: Option<(usize, When)>) {
         let lab = Lab::new();
         for (number, (draw, order)) in versions.iter().enumerate() {
             let toys = toys(draw, order);
-            if std::env::var("SHOW").is_ok() { println!("--"); for t in &toys { println!("{} {}", t.0, t.2); } }
             if let Some((at, when)) = cut.filter(|_| number > 0) {
                 lab.fault(at, when, Fault::Hang);
                 lab.run(Some(graph(&toys, &lab.cloud))).await;
@@ -90,8 +89,13 @@ fn check(versions: &[Version], cut: Option<(usize, When)>) {
     });
 }
 
+/// More of them, for the long loop: `PLATCTL_TEST_CASES=5000 cargo test -p platctl-engine random`.
+fn cases() -> u32 {
+    std::env::var("PLATCTL_TEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(150)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn plan_apply_plan_is_empty_and_destroy_leaves_nothing(versions in prop::collection::vec(version(), 2..4)) {

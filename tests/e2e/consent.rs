@@ -1,0 +1,48 @@
+//! Data is deleted by consent that names it, and what is left of it stays usable.
+
+use crate::world::World;
+
+/// A database and the network that it needs.
+const STACK: &str = "stack: shop\nregion: eu-west-1\n\
+    network: {availability_zones: 2, nat: none, endpoints: [], flow_logs: false}\n\
+    database: {version: '16.8', readers: {count: 0}, backup: {vault: false}}\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_goes_only_by_name_and_its_snapshot_keeps_its_key() {
+    let world = World::new();
+    world.file("shop.yaml", STACK);
+    world.platctl("apply shop.yaml --yes").expect(0);
+
+    let plan = world.platctl("plan shop.yaml --destroy").expect(0);
+    assert!(plan.stdout.contains("  database.cluster: would be deleted; snapshot shop-database-final-"), "{}", plan.stdout);
+    assert!(plan.stdout.contains("  . database.key  kms.Key"), "{}", plan.stdout);
+
+    world.control().clear_calls().unwrap();
+    for consent in ["", "--allow-data-loss network", "--allow-data-loss database.cluste"] {
+        let refused = world.platctl(&format!("destroy shop --yes {consent}")).expect(1);
+        assert!(refused.stderr.contains("add --allow-data-loss database.cluster"), "{}", refused.stderr);
+    }
+    assert_eq!(world.mutations(), 0);
+
+    let ended = world.platctl("destroy shop --yes --allow-data-loss database.cluster").expect(0);
+    let kept = ended.stdout.split("Kept on purpose:").nth(1).unwrap_or_default();
+    assert!(kept.contains("database.cluster  snapshot shop-database-final-"), "{}", ended.stdout);
+    assert!(kept.contains("database.key  "), "{}", ended.stdout);
+
+    let snapshots = world.rds().describe_db_cluster_snapshots().send().await.unwrap();
+    let snapshot = &snapshots.db_cluster_snapshots()[0];
+    let key = world.kms().describe_key().key_id(snapshot.kms_key_id().unwrap()).send().await.unwrap();
+    assert!(key.key_metadata().unwrap().enabled(), "the snapshot cannot be read without it");
+    // It is nobody's now: the next stack of that name makes its own.
+    let plan = world.platctl("plan shop.yaml --json").expect(0);
+    assert!(!plan.stdout.contains("\"adopted\""), "{}", plan.stdout);
+}
+
+#[test]
+fn an_environment_with_a_time_to_live_has_consented_in_its_file() {
+    let world = World::new();
+    world.file("shop.yaml", &format!("ttl: 8h\n{STACK}"));
+    world.platctl("apply shop.yaml --yes").expect(0);
+    let ended = world.platctl("destroy shop --yes").expect(0);
+    assert!(!ended.stdout.contains("Kept on purpose"), "{}", ended.stdout);
+}
