@@ -305,6 +305,9 @@ pub(crate) enum StateCommand {
     Recover {
         /// The stack file
         stack: PathBuf,
+        /// Do not ask before what only its name tells to be the stack's is taken over
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
     },
     /// List the versions of the state that are still there
     History {

@@ -92,6 +92,12 @@ impl<'a> Declare<'a> {
         format!("{}-{rest}", self.stack)
     }
 
+    /// A name of something that the account has once for all regions (roles, CloudFront's policies, dashboards): the
+    /// region keeps stacks of one name apart.
+    pub(crate) fn global_name(&self, rest: &str) -> String {
+        self.name(&format!("{}-{rest}", self.context.region))
+    }
+
     /// The tags of the resource at `address`, below the block's own name.
     pub(crate) fn tags(&self, address: &str) -> BTreeMap<String, String> {
         let mut tags = self.tags.clone();
