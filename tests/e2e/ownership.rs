@@ -133,7 +133,7 @@ fn the_id_of_another_stacks_key_in_state_stops_plan_apply_and_destroy() {
         state.resources.get_mut("thing").unwrap().object.as_mut().unwrap().id = theirs.clone();
     });
     world.control().clear_calls().unwrap();
-    for line in ["plan mine.yaml", "apply mine.yaml --yes", "destroy mine --yes --allow-data-loss"] {
+    for line in ["plan mine.yaml", "apply mine.yaml --yes", "destroy mine --yes --allow-data-loss all"] {
         let ended = world.platctl(line).expect(1);
         let said = ["`thing` of stack `bank`", theirs.as_str(), "platctl state rm"];
         assert!(said.iter().all(|said| ended.stderr.contains(said)), "{}", ended.stderr);

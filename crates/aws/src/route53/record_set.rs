@@ -1,6 +1,6 @@
 //! `route53.RecordSet`
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_route53::types::{
     ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion,
@@ -8,7 +8,7 @@ use aws_sdk_route53::types::{
 };
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -280,11 +280,12 @@ impl Kind for RecordSet {
             .iter()
             .zip(&found)
             .filter(|(wanted, found)| wanted.owner.generation == 0 && found.is_empty());
-        let zones: BTreeSet<&str> =
-            nothing.filter_map(|(wanted, _)| Some(wanted.spec.as_ref()?.hosted_zone_id.as_str())).collect();
-        for zone in zones {
-            let key = Key { name: ".".into(), kind: "SOA".into(), set: None };
-            if records::read(cloud, zone, Some(&key)).await?.is_none() {
+        let zones: BTreeMap<&str, &Spec> = nothing
+            .filter_map(|(wanted, _)| wanted.spec.as_ref())
+            .map(|spec| (spec.hosted_zone_id.as_str(), spec))
+            .collect();
+        for (zone, spec) in zones {
+            if records::read(cloud, zone, Some(&key(spec))).await?.is_none() {
                 let operation = "route53:ListResourceRecordSets";
                 let message = format!(
                     "there is no hosted zone {zone} in this account: correct `edge.zone`, or the record's `hosted_zone_id`"

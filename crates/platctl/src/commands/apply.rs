@@ -158,7 +158,7 @@ pub(crate) async fn converge(
     progress.end();
     let result = session.finish().await;
     if !idle {
-        render::outcome(&outcome, begun.elapsed(), site, &ask, global);
+        render::outcome(&outcome, begun.elapsed(), site, (ask.destroys, ask.stack), global);
     }
     result?;
     Ok(exit(&outcome, &signals))

@@ -26,7 +26,6 @@ use serde_json::{Value, json};
 
 use crate::cli::Global;
 use crate::cloud::Site;
-use crate::commands::apply::Ask;
 pub(crate) use style::Paint;
 
 /// The version of the `--json` format. Raised when a program that reads it would have to change.
@@ -108,7 +107,7 @@ pub(crate) fn saved(path: &Path, global: &Global) {
     line(&format!("Saved: `platctl apply {}` does exactly this, or nothing.", path.display()), global);
 }
 
-pub(crate) fn outcome(outcome: &Outcome, elapsed: Duration, site: &Site, ask: &Ask<'_>, global: &Global) {
+pub(crate) fn outcome(outcome: &Outcome, elapsed: Duration, site: &Site, (destroys, stack): (bool, &Path), global: &Global) {
     if global.json {
         outcome::json(outcome, elapsed, site.aws.calls().total());
     } else {
@@ -116,7 +115,7 @@ pub(crate) fn outcome(outcome: &Outcome, elapsed: Duration, site: &Site, ask: &A
             outcome,
             elapsed,
             site.aws.calls().total(),
-            (ask.destroys, ask.stack),
+            (destroys, stack),
             Paint::stdout(global),
         );
         raw(&text);
