@@ -145,7 +145,10 @@ fn a_lost_state_is_made_anew_from_the_tags_alone() {
     let refused = world.platctl("apply prod.yaml --yes").expect(1).stderr;
     assert!(refused.contains("platctl state recover prod.yaml"), "{refused}");
     let asked = world.platctl("state recover prod.yaml").expect(0).stdout;
-    assert!(asked.contains("? edge.record") && asked.contains("platctl import prod.yaml edge.record"), "{asked}");
+    assert!(
+        asked.contains("? edge.record") && asked.contains("platctl import prod.yaml edge.record"),
+        "{asked}"
+    );
     let recovered = world.platctl("state recover prod.yaml --yes").expect(0).stdout;
     assert_eq!(world.mutations(), 0, "nothing in AWS is changed");
     assert!(recovered.contains("State recovered: "), "{recovered}");

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use platctl_engine::planner::DataLoss;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use platctl_engine::planner::DataLoss;
 
 /// Provision a whole production platform on AWS from one stack file.
 #[derive(Clone, Debug, Parser)]

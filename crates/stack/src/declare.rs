@@ -40,7 +40,17 @@ impl<'a> Declare<'a> {
     pub(crate) fn new(context: &'a Context, stack: &'a str, block: &'static str, place: Span) -> Self {
         let scope = context.region.clone();
         let tags = BTreeMap::new();
-        Self { context, stack, block, place, protect: false, ephemeral: false, tags, scope, nodes: Vec::new() }
+        Self {
+            context,
+            stack,
+            block,
+            place,
+            protect: false,
+            ephemeral: false,
+            tags,
+            scope,
+            nodes: Vec::new(),
+        }
     }
 
     /// What the stack file says about data: whether it is protected, and whether the stack is made to be thrown away.

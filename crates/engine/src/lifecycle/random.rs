@@ -70,7 +70,12 @@ fn check(versions: &[Version], cut: Option<(usize, When)>) {
         let lab = Lab::new();
         for (number, (draw, order)) in versions.iter().enumerate() {
             let toys = toys(draw, order);
-            if std::env::var("SHOW").is_ok() { println!("--"); for t in &toys { println!("{} {}", t.0, t.2); } }
+            if std::env::var("SHOW").is_ok() {
+                println!("--");
+                for t in &toys {
+                    println!("{} {}", t.0, t.2);
+                }
+            }
             if let Some((at, when)) = cut.filter(|_| number > 0) {
                 lab.fault(at, when, Fault::Hang);
                 lab.run(Some(graph(&toys, &lab.cloud))).await;

@@ -331,7 +331,8 @@ impl Planner<'_> {
 
 /// What is known of an object before it is created: outputs that are named like a field are that field.
 fn foreseen(entry: &Entry, step: &Step) -> serde_json::Map<String, Value> {
-    let stated = |name: &&str| step.desired.as_ref()?.get(name).filter(|value| is_known(value) && !value.is_null());
+    let stated =
+        |name: &&str| step.desired.as_ref()?.get(name).filter(|value| is_known(value) && !value.is_null());
     let outputs = entry.kind.facts().outputs.iter();
     outputs.filter_map(|name| Some(((*name).to_owned(), stated(&name)?.clone()))).collect()
 }

@@ -37,11 +37,7 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
         CliError::other(format!("{} is the only member of {id}: nobody could take over", before.writer))
     })?;
     let loses = consent.data.consent().covers(address);
-    let how = if loses {
-        "take over, though its last changes may be missing"
-    } else {
-        "take over"
-    };
+    let how = if loses { "take over, though its last changes may be missing" } else { "take over" };
     if !consent.yes && !confirm(&format!("Let {target} {how} from {}?", before.writer)) {
         return Err(CliError::other("not confirmed; nothing was changed"));
     }

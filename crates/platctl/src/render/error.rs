@@ -79,7 +79,9 @@ const fn is_lost(refusal: &Refusal) -> bool {
 fn next(refusal: &Refusal, stack: &Path) -> String {
     let at = stack.display();
     match refusal {
-        Refusal::DataLoss { address, .. } => format!("if its data may be deleted, add --allow-data-loss {address}"),
+        Refusal::DataLoss { address, .. } => {
+            format!("if its data may be deleted, add --allow-data-loss {address}")
+        }
         Refusal::Foreign { address, id, stranger, .. } => {
             about_stranger(stranger, address.as_str(), id, stack)
         }

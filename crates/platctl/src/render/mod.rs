@@ -107,7 +107,13 @@ pub(crate) fn saved(path: &Path, global: &Global) {
     line(&format!("Saved: `platctl apply {}` does exactly this, or nothing.", path.display()), global);
 }
 
-pub(crate) fn outcome(outcome: &Outcome, elapsed: Duration, site: &Site, (destroys, stack): (bool, &Path), global: &Global) {
+pub(crate) fn outcome(
+    outcome: &Outcome,
+    elapsed: Duration,
+    site: &Site,
+    (destroys, stack): (bool, &Path),
+    global: &Global,
+) {
     if global.json {
         outcome::json(outcome, elapsed, site.aws.calls().total());
     } else {
