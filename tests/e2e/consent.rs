@@ -14,7 +14,11 @@ async fn a_database_goes_only_by_name_and_its_snapshot_keeps_its_key() {
     world.platctl("apply shop.yaml --yes").expect(0);
 
     let plan = world.platctl("plan shop.yaml --destroy").expect(0);
-    assert!(plan.stdout.contains("  database.cluster: would be deleted; snapshot shop-database-final-"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("  database.cluster: would be deleted; snapshot shop-database-final-"),
+        "{}",
+        plan.stdout
+    );
     assert!(plan.stdout.contains("  . database.key  kms.Key"), "{}", plan.stdout);
 
     world.control().clear_calls().unwrap();

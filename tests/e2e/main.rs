@@ -16,6 +16,7 @@ mod interrupts;
 mod inventory;
 mod lifecycle;
 mod mistakes;
+mod ownership;
 mod partial;
 mod plans;
 mod platform;

@@ -85,8 +85,8 @@ fn state_can_be_looked_at_and_mended() {
     let vpc = world.platctl("output network network.vpc.vpc_id").expect(0).stdout;
     assert!(vpc.trim().trim_matches('"').starts_with("vpc-"), "{vpc}");
     world.platctl("state mv network network.vpc other.vpc").expect(0);
-    let plan = world.platctl("plan network.yaml --detailed-exitcode").expect(2).stdout;
-    assert!(plan.contains("other.vpc"), "{plan}");
+    let refused = world.platctl("plan network.yaml --detailed-exitcode").expect(1).stderr;
+    assert!(refused.contains("platctl state mv network.yaml other.vpc network.vpc"), "{refused}");
     world.platctl("state mv network other.vpc network.vpc").expect(0);
     world.platctl("plan network.yaml --detailed-exitcode").expect(0);
     // Forgotten, it is found again by its tag.

@@ -141,7 +141,15 @@ fn a_lost_state_is_made_anew_from_the_tags_alone() {
     let wanted = world.control().inventory().unwrap();
     fs::remove_dir_all(world.path().join("state")).unwrap();
     world.control().clear_calls().unwrap();
-    let recovered = world.platctl("state recover prod.yaml").expect(0).stdout;
+    // Whose the records and aliases are, nothing but their names says.
+    let refused = world.platctl("apply prod.yaml --yes").expect(1).stderr;
+    assert!(refused.contains("platctl state recover prod.yaml"), "{refused}");
+    let asked = world.platctl("state recover prod.yaml").expect(0).stdout;
+    assert!(
+        asked.contains("? edge.record") && asked.contains("platctl import prod.yaml edge.record"),
+        "{asked}"
+    );
+    let recovered = world.platctl("state recover prod.yaml --yes").expect(0).stdout;
     assert_eq!(world.mutations(), 0, "nothing in AWS is changed");
     assert!(recovered.contains("State recovered: "), "{recovered}");
     world.platctl("apply prod.yaml --yes").expect(0);

@@ -66,7 +66,9 @@ async fn nodes_are_replaced_by_new_ones_that_are_there_first() {
     world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
     // State that is lost is made anew from what is there, generation included.
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
-    world.platctl(&format!("state recover up.yaml {set}")).expect(0);
+    world.platctl(&format!("state recover up.yaml --yes {set}")).expect(0);
+    let ended = world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
+    assert!(ended.stdout.contains(" changed in "), "only its lineage is written: {}", ended.stdout);
     world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
     world.platctl("destroy up --yes --allow-data-loss all").expect(0);
 }

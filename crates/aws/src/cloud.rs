@@ -105,7 +105,13 @@ pub(crate) mod tests {
 
     /// The owner that tests write and expect.
     pub(crate) fn owner() -> platctl_engine::Owner {
-        platctl_engine::Owner { stack: "prod".into(), address: "network.thing".into(), generation: 1 }
+        platctl_engine::Owner {
+            stack: "prod".into(),
+            address: "network.thing".into(),
+            generation: 1,
+            region: Some("eu-west-1".into()),
+            lineage: Some("0123456789abcdef0123456789abcdef".into()),
+        }
     }
 
     /// A claim of that owner.

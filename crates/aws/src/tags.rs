@@ -1,4 +1,4 @@
-//! Tags: the user's own, and the three that say whose a resource is.
+//! Tags: the user's own, and those that say whose a resource is.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,6 +14,8 @@ pub type Tags = BTreeMap<String, String>;
 const STACK: &str = "platctl:stack";
 const ADDRESS: &str = "platctl:address";
 const GENERATION: &str = "platctl:generation";
+const REGION: &str = "platctl:region";
+const LINEAGE: &str = "platctl:lineage";
 
 /// What to set and what to remove.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,12 +34,15 @@ pub fn claimed(tags: &Tags, owner: &Owner) -> Tags {
     all
 }
 
-fn ownership(owner: &Owner) -> [(String, String); 3] {
-    [
-        (STACK.to_owned(), owner.stack.clone()),
-        (ADDRESS.to_owned(), owner.address.clone()),
-        (GENERATION.to_owned(), owner.generation.to_string()),
-    ]
+fn ownership(owner: &Owner) -> impl Iterator<Item = (String, String)> {
+    let tags = [
+        (STACK, Some(owner.stack.clone())),
+        (ADDRESS, Some(owner.address.clone())),
+        (GENERATION, Some(owner.generation.to_string())),
+        (REGION, owner.region.clone()),
+        (LINEAGE, owner.lineage.clone()),
+    ];
+    tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)))
 }
 
 /// Takes all tags of a live resource apart: the user's, and whose it is. AWS's own are left out.
@@ -53,7 +58,7 @@ pub fn split(all: impl IntoIterator<Item = (String, String)>) -> (Tags, Option<O
     }
     let owner = ours.remove(STACK).zip(ours.remove(ADDRESS)).map(|(stack, address)| {
         let generation = ours.get(GENERATION).and_then(|text| text.parse().ok()).unwrap_or(1);
-        Owner { stack, address, generation }
+        Owner { stack, address, generation, region: ours.remove(REGION), lineage: ours.remove(LINEAGE) }
     });
     (tags, owner)
 }

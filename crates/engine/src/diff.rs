@@ -134,7 +134,13 @@ mod tests {
     use serde_json::json;
 
     fn owner() -> Owner {
-        Owner { stack: "s".into(), address: "a".into(), generation: 1 }
+        Owner {
+            stack: "s".into(),
+            address: "a".into(),
+            generation: 1,
+            region: None,
+            lineage: Some("l".into()),
+        }
     }
 
     fn changes(desired: Value, live: Value, last: Value) -> Vec<String> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::diff::{Comparison, diff, is_sensitive};
 use crate::observe::Observed;
 use crate::state::{Object, Record, State};
-use crate::{Address, AnyLive, Catalog, Changes, Facts, Id, Owner, Phase};
+use crate::{Address, AnyLive, Catalog, Changes, Facts, Id, Phase};
 
 /// A resource that is no longer what platctl left.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -114,11 +114,15 @@ fn fields(state: &State, address: &Address, object: &Object, live: &AnyLive, fac
             !facts.write_only.contains(&path.as_str()) && !facts.create_only.contains(&path.as_str())
         });
     }
-    let owner =
-        Owner { stack: state.stack.clone(), address: address.to_string(), generation: object.generation };
+    let owner = state.owner(address, object.generation);
     let comparison =
         Comparison { facts, desired: &applied, live, last: &applied, owner: &owner, salt: &state.lineage };
-    let changed = diff(&comparison).into_iter().map(|change| Field {
+    // What an older platctl tagged is not complete, and nobody has changed it.
+    let older = |change: &crate::Change| {
+        let before = change.before.as_ref().filter(|_| change.path == Changes::OWNER);
+        before.is_some_and(|owner| owner.get("lineage").is_none())
+    };
+    let changed = diff(&comparison).into_iter().filter(|change| !older(change)).map(|change| Field {
         sensitive: change.path != Changes::OWNER && is_sensitive(facts, &change.path),
         path: change.path,
         applied: change.after,

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::kind::{
-    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
+    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing,
+    Wanted,
 };
 use crate::state::legible;
 use crate::{Change, Changes, Class, CloudError, CloudResult, Declared, Resolved};
@@ -50,6 +51,9 @@ pub struct Facts {
     pub named_by: &'static [&'static str],
     pub one_by_one: bool,
     pub tagged: bool,
+    pub home: &'static [&'static str],
+    pub leads: &'static [&'static str],
+    pub shared: bool,
     pub holds_data: bool,
     pub inside: Option<&'static str>,
     pub permissions: Permissions,
@@ -75,6 +79,9 @@ impl Facts {
             named_by: K::NAMED_BY,
             one_by_one: K::ONE_BY_ONE,
             tagged: K::TAGGED,
+            home: K::HOME,
+            leads: K::LEADS,
+            shared: K::SHARED,
             holds_data: K::HOLDS_DATA,
             inside: K::INSIDE,
             permissions: K::PERMISSIONS,
@@ -101,7 +108,9 @@ impl AnyLive {
     pub fn known_outputs(&self) -> Value {
         let outputs = self.outputs.as_object().into_iter().flatten();
         let undecided = |value: &Value| value.is_null() || value == "" && !self.phase.is_at_rest();
-        Value::Object(outputs.filter(|(_, value)| !undecided(value)).map(|(k, v)| (k.clone(), v.clone())).collect())
+        Value::Object(
+            outputs.filter(|(_, value)| !undecided(value)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        )
     }
 }
 

@@ -86,7 +86,7 @@ impl Class {
         match self {
             Self::NotFound => "something that it needs is gone: run again, so that the plan is made anew",
             Self::AlreadyExists => {
-                "an object of that name is there: import it, rename this one, or delete that one"
+                "an object of that name is there: `platctl import` takes it over; else give this one another name"
             }
             Self::Throttled => {
                 "the account makes more calls than the cloud allows: run again, with a lower --parallelism"

@@ -18,6 +18,8 @@ pub enum Doing {
     Adopt,
     Wait,
     Keep,
+    /// It is not this stack's to delete: state forgets it.
+    Leave,
 }
 
 /// Something that happened to one resource.

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use futures::future::try_join_all;
 
 use crate::events::Listener;
+use crate::execute::kept;
 use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
-use crate::observe::{Look, Observed, observe};
-use crate::plan::{Action, Plan, Refusal};
+use crate::observe::{Look, Observed, made_twice, observe};
+use crate::plan::{Action, Plan, Reason, Refusal};
 use crate::planner::{DataLoss, Wishes, apply_moves, plan, plan_destroy};
 use crate::retry::surely;
 use crate::schedule::{Knot, Schedule};
@@ -59,7 +60,22 @@ pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) 
     };
     plan.refusals.extend(refusals);
     plan.refusals.extend(vet(&plan, &observed, catalog).await?);
+    plan.refusals.extend(made_twice(&plan.steps, catalog));
+    mark_kept(&mut plan, &state, &observed, catalog);
     Ok(Prepared { plan, graph: request.graph, state, observed, moved })
+}
+
+/// Says of what would be deleted, and is not this stack's to delete, that it is left alone.
+fn mark_kept(plan: &mut Plan, state: &State, observed: &Observed, catalog: &dyn Catalog) {
+    for step in plan.steps.iter_mut().filter(|step| step.action == Action::Delete) {
+        let record = state.resources.get(&step.address);
+        let live = step.id.as_ref().and_then(|id| observed.get(&step.kind, &step.scope, id));
+        let kind = catalog.bind(&step.kind, &step.scope);
+        if let (Some(record), Some(live), Some(kind)) = (record, live, kind) {
+            let why = kept(record, live, kind.facts()).map(|why| Reason::LeftAlone { why: why.to_owned() });
+            step.reasons.extend(why);
+        }
+    }
 }
 
 /// What the cloud is known to refuse of the updates, asked of it now rather than met in the middle of a run.

@@ -1,8 +1,13 @@
 //! Taking over an object that somebody else made.
 
+use serde_json::Value;
+
+use crate::diff::{Comparison, diff};
 use crate::graph::Node;
-use crate::state::{Object, Record, Session, StateError, Verb};
-use crate::{Address, Catalog, CloudError, Id, Phase};
+use crate::observe::{Heritage, describe_owner};
+use crate::resolve::{Board, is_known, resolve};
+use crate::state::{Object, Record, Session, State, StateError, Verb};
+use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, Id, Owner, Phase};
 
 /// Why an object was not taken over. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -12,8 +17,16 @@ pub enum ImportError {
     Nothing { kind: String, id: Id, scope: String },
     #[error("{id} is being deleted")]
     Leaving { id: Id },
-    #[error("{id} belongs to stack `{stack}`, as its tags say: remove it there first (`platctl state rm`)")]
-    Foreign { id: Id, stack: String },
+    #[error(
+        "{id} {owner}, as its tags say: forget it there (`platctl state rm`), remove its tags that begin with `platctl:`, \
+         then import it"
+    )]
+    Foreign { id: Id, owner: String },
+    #[error(
+        "{id} has `{path}` {live}, but `{address}` declares {declared}, which cannot change in place: the next apply would \
+         replace it. Declare what is there, or import the object that is meant"
+    )]
+    Contradiction { address: Address, id: Id, path: String, live: Value, declared: Value },
     #[error("{id} is `{address}` of this stack already")]
     Known { id: Id, address: Address },
     #[error("`{address}` stands for {id} already: `platctl state rm` makes room")]
@@ -48,24 +61,58 @@ pub async fn import(
     if live.phase == Phase::Deleting {
         return Err(ImportError::Leaving { id: id.clone() });
     }
-    let generation = match &live.owner {
-        Some(owner) if owner.stack != state.stack => {
-            return Err(ImportError::Foreign { id: id.clone(), stack: owner.stack.clone() });
-        }
-        owner => owner.as_ref().map_or(1, |owner| owner.generation),
+    let stranger = |owner: &Owner| {
+        let stranger = Heritage::new(&state, false).stranger(owner, &state.owner(&node.address, 1))?;
+        Some(ImportError::Foreign { id: id.clone(), owner: describe_owner(Some(owner), &stranger) })
     };
+    if let Some(error) = live.owner.as_ref().and_then(stranger) {
+        return Err(error);
+    }
+    if let Some(error) = contradiction(node, &live, &*kind, &state) {
+        return Err(error);
+    }
+    let generation = live.owner.as_ref().map_or(1, |owner| owner.generation);
     let mut record = Record::new(&node.kind, &node.scope);
+    // Its tags may name the address under which this stack had it before.
+    record.formerly = live.owner.as_ref().and_then(|owner| Address::new(owner.address.as_str()).ok());
     record.generation = generation;
     record.protect = node.protect;
     record.ephemeral = node.ephemeral;
-    let spec = serde_json::Value::Null;
-    let dependencies = Vec::new();
-    record.object =
-        Some(Object { id: live.id, generation, made: 0, spec, outputs: live.outputs, dependencies });
+    let (spec, intended, dependencies) = (Value::Null, Value::Null, Vec::new());
+    let (id, outputs) = (live.id, live.outputs);
+    record.object = Some(Object { id, generation, made: 0, spec, intended, outputs, dependencies });
     Ok(session.outcome(Verb::Adopt, &node.address, Some(record)).await?)
 }
 
-fn check_free(node: &Node, id: &Id, state: &crate::state::State) -> Result<(), ImportError> {
+/// What is declared and cannot change in place, and differs from what is there: such as another name.
+fn contradiction(node: &Node, live: &AnyLive, kind: &dyn AnyKind, state: &State) -> Option<ImportError> {
+    let mut board = Board::default();
+    for (address, record) in &state.resources {
+        if let Some(Value::Object(outputs)) = record.object.as_ref().map(|object| &object.outputs) {
+            let known = outputs.iter().filter(|(_, value)| !value.is_null());
+            board
+                .foresee(address.clone(), known.map(|(name, value)| (name.clone(), value.clone())).collect());
+        }
+    }
+    let spec = resolve(&node.spec, &board);
+    let desired = if is_known(&spec) { kind.resolve(spec.clone()).unwrap_or(spec) } else { spec };
+    let owner = state.owner(&node.address, 1);
+    let (facts, salt) = (kind.facts(), state.lineage.as_str());
+    let changes =
+        diff(&Comparison { facts, desired: &desired, live, last: &Value::Null, owner: &owner, salt });
+    let other = changes.into_iter().find(|change| {
+        kind.replaces(change) && change.before.is_some() && change.after.as_ref().is_some_and(is_known)
+    })?;
+    Some(ImportError::Contradiction {
+        address: node.address.clone(),
+        id: live.id.clone(),
+        path: other.path,
+        live: other.before.unwrap_or_default(),
+        declared: other.after.unwrap_or_default(),
+    })
+}
+
+fn check_free(node: &Node, id: &Id, state: &State) -> Result<(), ImportError> {
     for (address, record) in &state.resources {
         let object = record.object.as_ref();
         if record.kind == node.kind && object.is_some_and(|object| object.id == *id) {
@@ -101,6 +148,19 @@ mod tests {
         drop(session);
         lab.apply(declared).await;
         assert_eq!(lab.cloud.things().len(), 1, "nothing was made beside it");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_declared_under_another_name_is_not_taken_over() {
+        let lab = Lab::new();
+        lab.apply(graph(&[("one", "toy.Name", json!({"name": "a"}))], &lab.cloud)).await;
+        let id = lab.cloud.things().keys().next().unwrap().clone();
+        let session = lab.session().await;
+        session.remove(&Address::new("one").unwrap()).await.unwrap();
+        let declared = graph(&[("two", "toy.Name", json!({"name": "b"}))], &lab.cloud);
+        let error = import(&declared.nodes()[0], &id, &session, &lab.cloud).await.unwrap_err();
+        assert!(error.to_string().contains("has `/name` \"a\", but `two` declares \"b\""), "{error}");
+        assert!(session.state().resources.is_empty());
     }
 
     #[tokio::test(start_paused = true)]

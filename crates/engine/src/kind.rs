@@ -44,6 +44,14 @@ pub struct Owner {
     /// Which creation of that address it is, counted from 1: tag `platctl:generation`. Two generations
     /// of one address live side by side while a create-first replacement is under way.
     pub generation: u32,
+    /// The region that the stack lives in, be the object in another one or in none: tag `platctl:region`. Two
+    /// stacks of one name in two regions are two stacks. None on what was made before this tag was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The lineage of the state that knows it: tag `platctl:lineage`. None on what was made before this tag was
+    /// written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
 }
 
 /// What a creation carries beside its spec. Durable before the call is made.
@@ -258,6 +266,16 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const ONE_BY_ONE: bool = false;
     /// Whether objects of this kind carry ownership tags.
     const TAGGED: bool = true;
+    /// Of a kind that carries no tags, the inputs that name what its objects live in (a route's table, an inline
+    /// policy's role) or belong to (an alias's key): where that is this stack's, such an object is too. Everything
+    /// else that cannot be tagged is ours by state, journal or import alone, never because its name fits.
+    const HOME: &'static [&'static str] = &[];
+    /// Of a kind that carries no tags, where its objects lead (a record's target, an alias's key). Before one is
+    /// deleted, this is compared with what was last applied: what leads elsewhere now is somebody else's, and is left
+    /// alone.
+    const LEADS: &'static [&'static str] = &[];
+    /// Whether the whole account shares it (a service-linked role): it is made where it is missing, and never deleted.
+    const SHARED: bool = false;
     /// Whether it holds data that is gone for good with it: never replaced or destroyed under `protect`.
     const HOLDS_DATA: bool = false;
     /// The kind inside which objects of this kind live: they go with it, without a call of their own, and may be

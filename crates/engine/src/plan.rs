@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::graph::Node;
+use crate::observe::{Stranger, Twin};
 use crate::{Address, Change, Id, Replace};
 
 /// What is to be done with one resource.
@@ -80,6 +81,8 @@ pub enum Reason {
     Kept { for_what: String },
     /// A replacement left this old object behind.
     Deposed { id: Id },
+    /// It is not this stack's to delete: state forgets it, and nothing else is done.
+    LeftAlone { why: String },
     /// The user asked for it to be made anew.
     Asked,
     /// The stack file says that it has a new address.
@@ -160,6 +163,12 @@ impl Step {
         })
     }
 
+    /// Whether what it would delete is left alone.
+    #[must_use]
+    pub fn is_left_alone(&self) -> bool {
+        self.reasons.iter().any(|reason| matches!(reason, Reason::LeftAlone { .. }))
+    }
+
     /// Whether the step does anything, be it only in state.
     #[must_use]
     pub fn acts(&self) -> bool {
@@ -187,7 +196,11 @@ pub enum Refusal {
         leaves: Option<String>,
     },
     #[error("`{address}` ({kind}) would be created, but {id} exists already and {owner}")]
-    Foreign { address: Address, kind: String, id: Id, owner: String },
+    Foreign { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
+    #[error("state has {id} as `{address}` ({kind}), but it {owner}: it is neither changed nor deleted")]
+    NotOurs { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
+    #[error("{id} ({kind}) would stand for both `{other}` and `{address}`")]
+    Twice { address: Address, other: Address, kind: String, id: Id, twin: Twin },
     #[error("`{address}` ({kind}) is found more than once: {}", list(ids))]
     Ambiguous { address: Address, kind: String, ids: Vec<Id> },
     #[error("`{address}` ({kind}): `{path}` {message}")]
@@ -275,6 +288,7 @@ impl Plan {
                     counts.add += 1;
                     counts.destroy += 1;
                 }
+                Action::Delete if step.is_left_alone() => {}
                 Action::Delete => counts.destroy += 1,
             }
             counts.destroy += step.deposed.len();

@@ -2,7 +2,7 @@
 //! the name of a declared resource, stands for its address again. Nothing in the cloud is changed.
 
 use crate::graph::{Entry, Graph};
-use crate::observe::{Look, Observed, observe};
+use crate::observe::{Claims, Look, Observed, observe};
 use crate::plan::Refusal;
 use crate::state::{Object, Record, Session, StateError, Verb};
 use crate::{Address, Candidate, Catalog, CloudError, Id};
@@ -16,6 +16,9 @@ pub struct Recovered {
     pub known: usize,
     /// Declared, and not there: the next apply makes it.
     pub missing: Vec<Address>,
+    /// What nothing but its name says to be this stack's: it is taken only when that is asked for
+    /// ([`Claims::ByName`]).
+    pub by_name: Vec<(Address, Id)>,
     /// Objects that could be meant, and cannot be taken.
     pub refusals: Vec<Refusal>,
 }
@@ -42,8 +45,11 @@ pub async fn recover(
     look: Look,
 ) -> Result<Recovered, RecoverError> {
     let state = session.state();
-    let look = Look { thorough: true, ..look };
+    let claims = if look.claims == Claims::ByName { Claims::ByName } else { Claims::Lost };
+    let look = Look { thorough: true, claims, ..look };
     let mut observed = observe(&state, Some(graph), catalog, look).await?;
+    // Before anything is noted: what the tags of a lost state name is this one's from here on.
+    session.inherit(std::mem::take(&mut observed.lineages)).await?;
     let mut recovered = Recovered::default();
     for entry in graph.in_order() {
         let address = &entry.node.address;
@@ -63,8 +69,21 @@ pub async fn recover(
         session.outcome(Verb::Adopt, address, Some(record)).await?;
         recovered.found.extend(id.map(|id| (address.clone(), id)));
     }
-    recovered.refusals = observed.refusals;
+    for refusal in observed.refusals {
+        match refusal {
+            Refusal::Foreign { address, kind, id, .. } if !is_tagged(graph, &address, &kind) => {
+                recovered.missing.retain(|missing| *missing != address);
+                recovered.by_name.push((address, id));
+            }
+            other => recovered.refusals.push(other),
+        }
+    }
     Ok(recovered)
+}
+
+fn is_tagged(graph: &Graph, address: &Address, kind: &str) -> bool {
+    let entry = graph.get(address.as_str()).filter(|entry| entry.node.kind == kind);
+    entry.is_none_or(|entry| entry.kind.facts().tagged)
 }
 
 /// Objects of one address, the last generation first; none where two are of the last one, which nobody can tell apart.

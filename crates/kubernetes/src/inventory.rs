@@ -73,7 +73,14 @@ pub(crate) async fn read(client: &Client, set: &str) -> CloudResult<Option<Inven
         annotations.get("platctl/stack").zip(annotations.get("platctl/address")).map(|(stack, address)| {
             let generation =
                 annotations.get("platctl/generation").and_then(|text| text.parse().ok()).unwrap_or(1);
-            Owner { stack: stack.clone(), address: address.clone(), generation }
+            let text = |key: &str| annotations.get(key).cloned();
+            Owner {
+                stack: stack.clone(),
+                address: address.clone(),
+                generation,
+                region: text("platctl/region"),
+                lineage: text("platctl/lineage"),
+            }
         });
     Ok(Some(Inventory { owner, manifest: content.manifest, objects: content.objects }))
 }
@@ -97,6 +104,11 @@ pub(crate) async fn write(client: &Client, set: &str, inventory: &Inventory) -> 
             "platctl/address": owner.address,
             "platctl/generation": owner.generation.to_string(),
         });
+        for (key, value) in [("platctl/region", &owner.region), ("platctl/lineage", &owner.lineage)] {
+            if let Some(value) = value {
+                object["metadata"]["annotations"][key] = json!(value);
+            }
+        }
     }
     let params = PatchParams::apply(MANAGER).force();
     let call = api(client).patch(&name(set), &params, &Patch::Apply(&object)).await;

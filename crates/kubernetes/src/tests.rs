@@ -37,7 +37,13 @@ rules: [{apiGroups: ['*'], resources: ['*'], verbs: [get]}]
 const URL: &str = "https://example.com/install.yaml";
 
 fn owner() -> Owner {
-    Owner { stack: "prod".into(), address: "gitops.argo_cd".into(), generation: 1 }
+    Owner {
+        stack: "prod".into(),
+        address: "gitops.argo_cd".into(),
+        generation: 1,
+        region: Some("eu-west-1".into()),
+        lineage: Some("lineage".into()),
+    }
 }
 
 fn world() -> Provided {

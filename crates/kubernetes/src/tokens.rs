@@ -168,7 +168,13 @@ mod tests {
         let api = open(&provided);
         api.get(&thing()).await.unwrap();
         provided.fake.world().issued.clear();
-        let owner = Owner { stack: "prod".into(), address: "gitops.x".into(), generation: 1 };
+        let owner = Owner {
+            stack: "prod".into(),
+            address: "gitops.x".into(),
+            generation: 1,
+            region: Some("eu-west-1".into()),
+            lineage: Some("lineage".into()),
+        };
         api.claim("set", &owner).await.unwrap();
         assert_eq!(provided.fake.world().refused, 1);
         // Where even a new token is refused, it is not asked for another in the same call.

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use platctl_engine::planner::DataLoss;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use platctl_engine::planner::DataLoss;
 
 /// Provision a whole production platform on AWS from one stack file.
 #[derive(Clone, Debug, Parser)]
@@ -305,6 +305,9 @@ pub(crate) enum StateCommand {
     Recover {
         /// The stack file
         stack: PathBuf,
+        /// Do not ask before what only its name tells to be the stack's is taken over
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
     },
     /// List the versions of the state that are still there
     History {

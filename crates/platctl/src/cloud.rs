@@ -44,7 +44,8 @@ impl Site {
         Ok(Self { region, aws, options })
     }
 
-    /// Refuses any account but the one that the stack file, or the state, names.
+    /// Refuses any account but the one that the stack file, or the state, names, and any region but the one that the
+    /// stack lives in.
     pub(crate) fn guard(&self, wanted: Option<&str>, state: &State) -> Result<(), CliError> {
         let here = &self.aws.identity().account;
         let said = [("the stack file is for", wanted), ("state was made in", state.account.as_deref())];
@@ -56,7 +57,15 @@ impl Site {
                 )));
             }
         }
-        Ok(())
+        match state.home().filter(|_| !state.lives_in(&self.region)) {
+            None => Ok(()),
+            Some(home) => Err(CliError::other(format!(
+                "this stack lives in {home}, but this run is for {here}; nothing was changed. Write `region: {home}` into \
+                 the stack file, or use --region {home}. In {here} it would be a stack of its own, with a state of its own \
+                 (--state)",
+                here = self.region
+            ))),
+        }
     }
 
     /// The resource graph of a stack file, in this account and region.
@@ -80,7 +89,7 @@ impl Site {
     /// How closely to look at what there is. AWS's own guarantees of when a new object can be seen are weaker than
     /// those of its searches, so that what is known to have been made is looked for longer.
     pub(crate) fn look(&self, doubtful: bool) -> Look {
-        Look { grace: 10 * self.options.grace, thorough: doubtful }
+        Look { grace: 10 * self.options.grace, thorough: doubtful, ..Look::default() }
     }
 
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {

@@ -28,7 +28,7 @@ pub(crate) enum CliError {
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error("the plan is refused")]
-    Refused(Vec<Refusal>),
+    Refused { refusals: Vec<Refusal>, stack: PathBuf },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Graph(Vec<GraphError>),
     #[error("{path}: {source}", path = path.display())]

@@ -93,6 +93,7 @@ pub(crate) async fn locked<T>(
     let session = Arc::new(store.open(&Holder::here(command), global.lock_timeout).await?);
     if let Some(site) = site {
         session.set_account(&site.aws.identity().account);
+        session.set_region(&site.region);
     }
     let result = work(session.clone()).await;
     session.close().await;

@@ -58,7 +58,7 @@ pub(crate) fn plain_trust(service: &str) -> Value {
 
 /// A name of a role: roles belong to the account, so the region keeps stacks of one name apart.
 pub(crate) fn role_name(rest: &str, declare: &Declare<'_>) -> String {
-    declare.name(&format!("{}-{rest}", declare.context().region))
+    declare.global_name(rest)
 }
 
 pub(crate) fn role(

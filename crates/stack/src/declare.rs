@@ -40,7 +40,17 @@ impl<'a> Declare<'a> {
     pub(crate) fn new(context: &'a Context, stack: &'a str, block: &'static str, place: Span) -> Self {
         let scope = context.region.clone();
         let tags = BTreeMap::new();
-        Self { context, stack, block, place, protect: false, ephemeral: false, tags, scope, nodes: Vec::new() }
+        Self {
+            context,
+            stack,
+            block,
+            place,
+            protect: false,
+            ephemeral: false,
+            tags,
+            scope,
+            nodes: Vec::new(),
+        }
     }
 
     /// What the stack file says about data: whether it is protected, and whether the stack is made to be thrown away.
@@ -90,6 +100,12 @@ impl<'a> Declare<'a> {
     /// A name within AWS: the stack's name and this.
     pub(crate) fn name(&self, rest: &str) -> String {
         format!("{}-{rest}", self.stack)
+    }
+
+    /// A name of something that the account has once for all regions (roles, CloudFront's policies, dashboards): the
+    /// region keeps stacks of one name apart.
+    pub(crate) fn global_name(&self, rest: &str) -> String {
+        self.name(&format!("{}-{rest}", self.context.region))
     }
 
     /// The tags of the resource at `address`, below the block's own name.

@@ -62,8 +62,8 @@ word! {
 /// Tags as a user states them.
 pub(crate) type TagMap = BTreeMap<TagKey, TagValue>;
 
-/// AWS takes 50 tags on an object; three say whose it is, one is its name.
-pub(crate) const MAX_TAGS: usize = 46;
+/// AWS takes 50 tags on an object; five say whose it is, one is its name.
+pub(crate) const MAX_TAGS: usize = 44;
 
 fn stack_name(text: &str) -> Result<(), String> {
     let sound = (1..=20).contains(&text.len())

@@ -61,7 +61,8 @@ impl<'a> Platform<'a> {
     fn begin(&self, block: &'static str) -> Checked<Declare<'a>> {
         let place = self.place(block);
         let name = self.file.stack.value.as_str();
-        let mut declare = Declare::new(self.context, name, block, place).data(self.file.protect, self.file.ttl.is_some());
+        let mut declare =
+            Declare::new(self.context, name, block, place).data(self.file.protect, self.file.ttl.is_some());
         declare.tag(self.file.tags.as_ref().map(|tags| &tags.value))?;
         Ok(declare)
     }

@@ -141,6 +141,7 @@ impl Kind for ScalingPolicy {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/resource_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["application-autoscaling:DescribeScalingPolicies"],
         create: &[

@@ -85,6 +85,7 @@ impl Kind for Selection {
     const IDENTITY: Identity = Identity::Token;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/backup_plan_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:GetBackupSelection", "backup:ListBackupSelections"],
         create: &["backup:CreateBackupSelection", "iam:PassRole", "iam:GetRole"],

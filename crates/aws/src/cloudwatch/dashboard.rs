@@ -2,8 +2,8 @@
 
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ pub struct Dashboard;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account.
+    /// Unique in the account, in all regions.
     pub dashboard_name: String,
     /// Its widgets, as CloudWatch's documentation describes them.
     pub dashboard_body: S::In<Document>,
@@ -62,7 +62,7 @@ impl Kind for Dashboard {
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudwatch:GetDashboard"],
-        create: &["cloudwatch:PutDashboard"],
+        create: &["cloudwatch:GetDashboard", "cloudwatch:PutDashboard"],
         update: &["cloudwatch:PutDashboard"],
         delete: &["cloudwatch:DeleteDashboards"],
     };
@@ -101,9 +101,15 @@ impl Kind for Dashboard {
         try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
+    /// Writing a dashboard replaces whatever has its name, so whether there is one is asked first.
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
+        let id = Id::from(spec.dashboard_name.as_str());
+        if read(cloud, &id).await?.is_some() {
+            let message = format!("there is a dashboard {id} already");
+            return Err(CloudError::new(Class::AlreadyExists, "cloudwatch:PutDashboard", message));
+        }
         put(cloud, spec).await?;
-        Ok(Id::from(spec.dashboard_name.as_str()))
+        Ok(id)
     }
 
     async fn update(

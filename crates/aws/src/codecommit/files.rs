@@ -219,6 +219,7 @@ impl Kind for Files {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/repository_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetBranch", "codecommit:GetFile"],
         create: &["codecommit:CreateCommit", "codecommit:GetRepository", "codecommit:CreateBranch"],

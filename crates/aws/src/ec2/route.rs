@@ -98,6 +98,14 @@ impl Kind for Route {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/route_table_id"];
+    const LEADS: &'static [&'static str] = &[
+        "/gateway_id",
+        "/nat_gateway_id",
+        "/transit_gateway_id",
+        "/vpc_peering_connection_id",
+        "/vpc_endpoint_id",
+    ];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeRouteTables"],
         create: &["ec2:CreateRoute"],

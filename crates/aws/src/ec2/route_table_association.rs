@@ -70,6 +70,8 @@ impl Kind for RouteTableAssociation {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/subnet_id"];
+    const LEADS: &'static [&'static str] = &["/route_table_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeRouteTables"],
         create: &["ec2:AssociateRouteTable"],

@@ -66,6 +66,7 @@ impl Kind for LifecyclePolicy {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/repository_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ecr:GetLifecyclePolicy"],
         create: &["ecr:PutLifecyclePolicy"],

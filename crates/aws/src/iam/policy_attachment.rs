@@ -75,6 +75,7 @@ impl Kind for PolicyAttachment {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:ListAttachedRolePolicies"],
         create: &["iam:AttachRolePolicy"],

@@ -71,6 +71,7 @@ impl Kind for RolePolicy {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetRolePolicy"],
         create: &["iam:PutRolePolicy"],

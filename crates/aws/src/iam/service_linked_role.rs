@@ -1,10 +1,9 @@
 //! `iam.ServiceLinkedRole`: the role that a service of AWS works with.
 
-use aws_sdk_iam::types::DeletionTaskStatusType;
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,8 +13,8 @@ use crate::errors::cloud_error;
 use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
-/// A service's own role, of which an account has one: it is taken over where it is there already, and IAM refuses to
-/// delete it while anything in the account needs it. Its id is our own, `SERVICE` or `SERVICE|SUFFIX`.
+/// A service's own role, of which an account has one: it is made where it is missing, used
+/// where it is there already, and never deleted. Its id is our own, `SERVICE` or `SERVICE|SUFFIX`.
 #[derive(Debug)]
 pub struct ServiceLinkedRole;
 
@@ -85,11 +84,12 @@ impl Kind for ServiceLinkedRole {
     const ONE_BY_ONE: bool = true;
     // It belongs to the account, not to a stack.
     const TAGGED: bool = false;
+    const SHARED: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:ListRoles"],
         create: &["iam:CreateServiceLinkedRole"],
         update: &["iam:UpdateRole"],
-        delete: &["iam:DeleteServiceLinkedRole", "iam:GetServiceLinkedRoleDeletionStatus"],
+        delete: &[],
     };
     const TIMING: Timing = Timing::seconds(2, 1, 15, 600);
 
@@ -156,38 +156,23 @@ impl Kind for ServiceLinkedRole {
         Ok(())
     }
 
-    /// IAM asks the service whether anything needs the role. A refusal comes with the deletion's status, mostly
-    /// at once; while there is none, the engine looks whether the role is gone.
-    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.iam.delete_service_linked_role().role_name(live.outputs.role_name.as_str());
-        let task = call.send().await.map_err(|e| cloud_error("iam:DeleteServiceLinkedRole", e))?;
-        let operation = "iam:GetServiceLinkedRoleDeletionStatus";
-        let call =
-            cloud.iam.get_service_linked_role_deletion_status().deletion_task_id(task.deletion_task_id());
-        let status = match call.send().await.map_err(|e| cloud_error(operation, e)) {
-            // The task is not visible everywhere yet.
-            Err(error) if error.class == Class::NotFound => return Ok(()),
-            other => other?,
-        };
-        if *status.status() != DeletionTaskStatusType::Failed {
-            return Ok(());
-        }
-        let why = status.reason().and_then(|reason| reason.reason()).unwrap_or("something still needs it");
-        let message = format!("{why}. Forget the role instead: other stacks of the account may use it");
-        Err(CloudError::new(Class::Protected, operation, message))
+    /// Never called: the role is the account's, and other stacks, or the service itself, may use it.
+    async fn delete(_cloud: &Cloud, _live: &Live<Self>) -> CloudResult<()> {
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::cloud;
-    use aws_sdk_iam::operation::delete_service_linked_role::DeleteServiceLinkedRoleOutput;
-    use aws_sdk_iam::operation::get_service_linked_role_deletion_status::GetServiceLinkedRoleDeletionStatusOutput;
+    use crate::cloud::tests::{claim, cloud};
+    use aws_sdk_iam::operation::create_service_linked_role::CreateServiceLinkedRoleError;
     use aws_sdk_iam::operation::list_roles::ListRolesOutput;
-    use aws_sdk_iam::types::{DeletionTaskFailureReasonType, Role};
+    use aws_sdk_iam::types::Role;
+    use aws_sdk_iam::types::error::InvalidInputException;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::DateTime;
+    use aws_smithy_types::error::ErrorMetadata;
 
     fn role(name: &str) -> Role {
         let builder = Role::builder().role_name(name).path("/aws-service-role/spot.amazonaws.com/");
@@ -195,24 +180,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_role_that_is_needed_stays_and_says_why() {
+    async fn the_name_without_a_suffix_is_the_shortest() {
         let list = mock!(aws_sdk_iam::Client::list_roles).then_output(|| {
             let roles = ["AWSServiceRoleForEC2Spot_Other", "AWSServiceRoleForEC2Spot"].map(role).to_vec();
             ListRolesOutput::builder().set_roles(Some(roles)).build().unwrap()
         });
-        let delete = mock!(aws_sdk_iam::Client::delete_service_linked_role)
-            .match_requests(|request| request.role_name() == Some("AWSServiceRoleForEC2Spot"))
-            .then_output(|| DeleteServiceLinkedRoleOutput::builder().deletion_task_id("t").build().unwrap());
-        let status = mock!(aws_sdk_iam::Client::get_service_linked_role_deletion_status).then_output(|| {
-            let reason = DeletionTaskFailureReasonType::builder().reason("2 spot requests use it").build();
-            let builder = GetServiceLinkedRoleDeletionStatusOutput::builder().reason(reason);
-            builder.status(DeletionTaskStatusType::Failed).build().unwrap()
-        });
-        let iam = mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list, &delete, &status]);
-        let cloud = Cloud { iam, ..cloud() };
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]), ..cloud() };
         let live = read(&cloud, &Id::from("spot.amazonaws.com")).await.unwrap().unwrap();
-        let error = ServiceLinkedRole::delete(&cloud, &live).await.unwrap_err();
-        assert_eq!(error.class, Class::Protected);
-        assert!(error.message.starts_with("2 spot requests use it"), "{}", error.message);
+        assert_eq!(live.outputs.role_name.as_str(), "AWSServiceRoleForEC2Spot");
+    }
+
+    #[tokio::test]
+    async fn a_role_that_somebody_made_first_is_used() {
+        let create = mock!(aws_sdk_iam::Client::create_service_linked_role).then_error(|| {
+            let message = "Service role name AWSServiceRoleForEC2Spot has been taken in this account";
+            let meta = ErrorMetadata::builder().code("InvalidInput").message(message).build();
+            let error = InvalidInputException::builder().message(message).meta(meta).build();
+            CreateServiceLinkedRoleError::InvalidInputException(error)
+        });
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&create]), ..cloud() };
+        let id = ServiceLinkedRole::create(&cloud, &ServiceLinkedRole::example(), &claim()).await.unwrap();
+        assert_eq!(id.as_str(), "spot.amazonaws.com");
     }
 }

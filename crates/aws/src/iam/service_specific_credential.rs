@@ -121,6 +121,7 @@ impl Kind for ServiceSpecificCredential {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/user_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:ListServiceSpecificCredentials", "secretsmanager:DescribeSecret"],
         create: &["iam:CreateServiceSpecificCredential", "secretsmanager:PutSecretValue"],

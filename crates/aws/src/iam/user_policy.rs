@@ -70,6 +70,7 @@ impl Kind for UserPolicy {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/user_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetUserPolicy"],
         create: &["iam:PutUserPolicy"],

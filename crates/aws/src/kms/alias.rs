@@ -54,6 +54,9 @@ impl Kind for Alias {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const TAGGED: bool = false;
+    // An alias of a key of ours is ours; one of another key is somebody else's.
+    const HOME: &'static [&'static str] = &["/target_key_id"];
+    const LEADS: &'static [&'static str] = &["/target_key_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["kms:ListAliases"],
         create: &["kms:CreateAlias"],

@@ -1,6 +1,6 @@
 //! `route53.RecordSet`
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_route53::types::{
     ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion,
@@ -8,8 +8,8 @@ use aws_sdk_route53::types::{
 };
 use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -183,6 +183,8 @@ impl Kind for RecordSet {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const TAGGED: bool = false;
+    // A zone is shared: that it is ours does not make every record in it so.
+    const LEADS: &'static [&'static str] = &["/records", "/alias_target/dns_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:ListResourceRecordSets"],
         create: &["route53:ChangeResourceRecordSets"],
@@ -270,8 +272,28 @@ impl Kind for RecordSet {
         Replace::DeleteFirst
     }
 
+    /// A zone whose id is known and that is not there is the stack file's mistake; that of a creation which was begun
+    /// may have gone since.
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, natural).await
+        let found = by_key(cloud, wanted, natural).await?;
+        let nothing = wanted
+            .iter()
+            .zip(&found)
+            .filter(|(wanted, found)| wanted.owner.generation == 0 && found.is_empty());
+        let zones: BTreeMap<&str, &Spec> = nothing
+            .filter_map(|(wanted, _)| wanted.spec.as_ref())
+            .map(|spec| (spec.hosted_zone_id.as_str(), spec))
+            .collect();
+        for (zone, spec) in zones {
+            if records::read(cloud, zone, Some(&key(spec))).await?.is_none() {
+                let operation = "route53:ListResourceRecordSets";
+                let message = format!(
+                    "there is no hosted zone {zone} in this account: correct `edge.zone`, or the record's `hosted_zone_id`"
+                );
+                return Err(CloudError::new(Class::Invalid, operation, message));
+            }
+        }
+        Ok(found)
     }
 
     /// One listing of each zone serves all of its records.

@@ -82,6 +82,7 @@ impl Kind for Subscription {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/topic_arn"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"],
         create: &["sns:Subscribe"],

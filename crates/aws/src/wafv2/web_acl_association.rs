@@ -63,6 +63,8 @@ impl Kind for WebAclAssociation {
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
+    const HOME: &'static [&'static str] = &["/resource_arn"];
+    const LEADS: &'static [&'static str] = &["/web_acl_arn"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["wafv2:GetWebACLForResource", "wafv2:GetWebACL"],
         create: &["wafv2:AssociateWebACL", "elasticloadbalancing:SetWebACL"],

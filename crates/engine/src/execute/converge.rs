@@ -147,8 +147,7 @@ impl Run {
     }
 
     fn owner(&self, address: &Address, object: Option<&Object>) -> Owner {
-        let generation = object.map_or(1, |object| object.generation);
-        Owner { stack: self.session.stack(), address: address.to_string(), generation }
+        self.session.owner(address, object.map_or(1, |object| object.generation))
     }
 
     /// Waits until the object is ready, sets what differs, and verifies that nothing does any more.
@@ -252,7 +251,7 @@ impl Run {
         changes: &Changes,
     ) -> Result<(), StepError> {
         // Until its outcome is known it may depend on what it did, and on what it is about to.
-        let mut record = record.clone();
+        let mut record = self.intending(goal, record);
         record.dependencies = self.dependencies(goal.address, &record, true);
         let record = &record;
         self.session.intent(Verb::Update, goal.address, Some(record.clone())).await?;
@@ -312,9 +311,12 @@ impl Run {
             generation: known.map_or(1, |object| object.generation),
             made: known.map_or(0, |object| object.made),
             spec: conceal(goal.desired, facts.write_only, &self.session.lineage()),
+            intended: Value::Null,
             outputs: live.outputs.clone(),
             dependencies: Vec::new(),
         });
+        // The tags of a deposed object may name the old address for as long as it is there.
+        new.formerly = new.formerly.filter(|_| !new.deposed.is_empty());
         if new != record || self.session.record(goal.address).is_none() {
             self.session.outcome(Verb::Settle, goal.address, Some(new)).await?;
         }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::converge::Goal;
 use super::{Run, StepError};
-use crate::observe::{Choice, choose, describe_owner, find_awaited};
+use crate::observe::{Choice, Heritage, choose, describe_owner, find_awaited};
 use crate::retry::Patience;
 use crate::state::{Creating, Record, Verb, conceal, now};
 use crate::{Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner};
@@ -59,7 +59,7 @@ impl Run {
             record.protect = goal.entry.node.protect;
             record.ephemeral = goal.entry.node.ephemeral;
             self.session.intent(Verb::Create, goal.address, Some(record.clone())).await?;
-            let (error, lost) = match self.try_create(goal, &record, &creating).await? {
+            let (error, lost) = match self.try_create(goal, &record, &creating, repeats).await? {
                 Tried::Made(id, generation) => return self.made(goal, record, id, generation).await,
                 Tried::Again(error) => (error, false),
                 Tried::Lost(error) => (error, true),
@@ -88,6 +88,7 @@ impl Run {
         goal: &Goal<'_>,
         record: &Record,
         creating: &Creating,
+        repeats: bool,
     ) -> Result<Tried, StepError> {
         let owner = self.claimed_by(goal.address, creating.generation);
         let claim = Claim { owner: owner.clone(), token: creating.token.clone() };
@@ -100,7 +101,7 @@ impl Run {
             Err(other) => return Err(other),
         };
         match error.class {
-            Class::AlreadyExists => self.existing(goal, record, creating, error).await,
+            Class::AlreadyExists => self.existing(goal, record, (creating, repeats), error).await,
             Class::Interrupted => {
                 let search = Search { kind: goal.kind(), spec: goal.desired, owner: &owner, record };
                 Ok(match self.search(&search, creating).await? {
@@ -120,20 +121,25 @@ impl Run {
         &self,
         goal: &Goal<'_>,
         record: &Record,
-        creating: &Creating,
+        (creating, repeats): (&Creating, bool),
         error: CloudError,
     ) -> Result<Tried, StepError> {
         let owner = self.claimed_by(goal.address, creating.generation);
         let search = Search { kind: goal.kind(), spec: goal.desired, owner: &owner, record };
         let failure = match self.lookup(&search, None).await? {
-            Choice::One(found) => {
-                let generation = found.owner.map_or(creating.generation, |owner| owner.generation);
-                return Ok(Tried::Made(found.id, generation));
-            }
+            Choice::One(found) => match self.stranger(goal, &found, repeats).await? {
+                None => {
+                    let generation = found.owner.map_or(creating.generation, |owner| owner.generation);
+                    return Ok(Tried::Made(found.id, generation));
+                }
+                Some(refused) => refused,
+            },
             // A read that lags behind the write that made it.
             Choice::None if goal.begun.elapsed() < self.options.grace => return Ok(Tried::Again(error)),
             Choice::None => StepError::Cloud(error),
-            Choice::Foreign(id, owner) => StepError::Foreign { id, owner: describe_owner(owner.as_ref()) },
+            Choice::Foreign(id, owner, stranger) => {
+                StepError::Foreign { id, owner: describe_owner(owner.as_ref(), &stranger), stranger }
+            }
             Choice::Many(ids) => StepError::Ambiguous { ids },
         };
         Ok(Tried::Refused(failure))
@@ -166,7 +172,8 @@ impl Run {
         let found = find_awaited(kind, &wanted).await.map_err(StepError::Cloud)?;
         let known = |id: &Id| record.object.iter().chain(&record.deposed).any(|object| object.id == *id);
         let candidates = found.into_iter().flatten().filter(|candidate| !known(&candidate.id)).collect();
-        Ok(choose(candidates, owner, generation, kind.facts().tagged))
+        let heritage = Heritage::new(&self.session.state(), false);
+        Ok(choose(candidates, owner, generation, kind.facts(), &heritage))
     }
 
     /// What to do about a creation that an earlier run began. Planning has looked for its object once.
@@ -194,6 +201,7 @@ impl Run {
     ) -> Result<Id, StepError> {
         self.take(&mut record, id.clone(), generation);
         record.dependencies = self.dependencies(goal.address, &record, false);
+        let record = self.intending(goal, &record);
         self.session.outcome(Verb::Create, goal.address, Some(record)).await?;
         Ok(id)
     }
@@ -221,7 +229,7 @@ impl Run {
     }
 
     pub(super) fn claimed_by(&self, address: &Address, generation: u32) -> Owner {
-        Owner { stack: self.session.stack(), address: address.to_string(), generation }
+        self.session.owner(address, generation)
     }
 }
 

@@ -135,6 +135,10 @@ impl Run {
         if matches!(live.phase, Phase::Scheduled(_)) {
             return Ok(());
         }
+        if let Some(why) = self.kept(record, live).await? {
+            self.leave(address, &live.id, why);
+            return Ok(());
+        }
         if live.phase != Phase::Deleting {
             self.session.intent(Verb::Delete, address, Some(record.clone())).await?;
             if self.start_deletion(address, record, live).await? == Begun::Lapses {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::observe::Stranger;
 use crate::plan::Action;
 use crate::state::StateError;
-use crate::{Class, CloudError, Id, SpecError};
+use crate::{Address, Class, CloudError, Id, SpecError};
 
 /// Why an operation could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -24,8 +25,10 @@ pub enum StepError {
         infinitive(*approved), participle(*now)
     )]
     Worse { approved: Action, now: Action, because: String },
-    #[error("{id} exists already and {owner}; rename this resource, or delete that one")]
-    Foreign { id: Id, owner: String },
+    #[error("{id} exists already and {owner}")]
+    Foreign { id: Id, owner: String, stranger: Stranger },
+    #[error("{id} stands for `{other}` already: two resources of the stack file name one object")]
+    Twice { id: Id, other: Address },
     #[error("found more than once: {}; delete all but one, then run again", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))]
     Ambiguous { ids: Vec<Id> },
     #[error("the creation of {id} failed: {why}; the next run deletes it and creates it again")]

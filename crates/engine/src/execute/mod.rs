@@ -6,6 +6,7 @@ mod create;
 mod delete;
 mod error;
 mod obstacle;
+mod ownership;
 mod run;
 mod watch;
 
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 pub use error::StepError;
+pub(crate) use ownership::kept;
 pub use run::{Options, Run};
 
 use crate::events::{Doing, Event};
@@ -36,6 +38,8 @@ pub struct Outcome {
     pub skipped: Vec<(Address, Address)>,
     /// What was kept on purpose.
     pub kept: Vec<Kept>,
+    /// What was to be deleted and was left alone, and why: it is not this stack's.
+    pub left: Vec<(Address, Id, &'static str)>,
     /// Whether the run was asked to stop before its end, or could not go on.
     pub interrupted: bool,
     /// How many changes were begun and had not ended when the run stopped: the next run settles them.
@@ -158,6 +162,9 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
     let (address, work) = (schedule.op(op).address.clone(), &schedule.op(op).work);
     match result {
         Ok(id) => {
+            let left = run.left_alone(&address, id.as_ref());
+            let doing = if left.is_some() { Doing::Leave } else { doing };
+            outcome.left.extend(left);
             let silent = matches!(work, Work::Converge(Action::NoOp)) && !run.settles(&address);
             outcome.kept.extend(run.kept_by(&address, work, id.as_ref()));
             schedule.done(op);

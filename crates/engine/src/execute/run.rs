@@ -55,6 +55,8 @@ pub struct Run {
     pub(super) places: HashMap<Address, (String, String)>,
     /// What this run deletes for good.
     pub(super) doomed: HashSet<Address>,
+    /// What is left alone instead of deleted, and why.
+    pub(super) left: Mutex<Vec<(Address, Id, &'static str)>>,
     board: Mutex<Board>,
     watchers: Watchers,
     permits: Semaphore,
@@ -86,6 +88,7 @@ impl Run {
             stop,
             listener,
             options,
+            left: Mutex::default(),
             board: Mutex::default(),
             watchers: Watchers::default(),
             permits: Semaphore::new(options.parallelism.max(1)),

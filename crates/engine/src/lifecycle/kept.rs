@@ -9,7 +9,11 @@ fn declared() -> Declared {
     vec![
         ("key", "toy.Tags", json!({"size": 1})),
         ("other", "toy.Tags", json!({"size": 1})),
-        ("base", "toy.Name", json!({"name": "b", "leaves": "snapshot b-final", "uses": [{"$ref": "key.id"}]})),
+        (
+            "base",
+            "toy.Name",
+            json!({"name": "b", "leaves": "snapshot b-final", "uses": [{"$ref": "key.id"}]}),
+        ),
     ]
 }
 
@@ -25,7 +29,8 @@ async fn the_key_of_what_is_left_is_kept_and_is_nobodys() {
         plan.refusals
     );
     let outcome = lab.run(None).await.unwrap();
-    let kept: Vec<String> = outcome.kept.iter().map(|kept| format!("{} {}", kept.address, kept.what)).collect();
+    let kept: Vec<String> =
+        outcome.kept.iter().map(|kept| format!("{} {}", kept.address, kept.what)).collect();
     assert_eq!(kept, ["base snapshot b-final", "key toy.Tags-1"]);
     let things = lab.cloud.things();
     assert_eq!(things.len(), 1);

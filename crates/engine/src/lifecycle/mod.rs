@@ -5,6 +5,7 @@ mod crashes;
 mod kept;
 mod lag;
 mod lost_state;
+mod ownership;
 mod phases;
 mod random;
 mod replacement;

@@ -2,8 +2,9 @@
 
 mod choice;
 mod nameless;
+mod ownership;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +18,11 @@ use crate::retry::{Patience, retry, surely, wait_may_go_on};
 use crate::state::State;
 use crate::{
     Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Class, CloudError, CloudResult, Id, Identity,
-    Owner, Phase,
+    Phase,
 };
-pub use choice::{Choice, choose, describe_owner};
+pub use choice::{Choice, choose};
+pub use ownership::{Heritage, Stranger, Twin, describe_owner, leads_elsewhere};
+pub(crate) use ownership::{is_at_home, made_twice, names_ours};
 
 /// What was seen of a stack.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +37,10 @@ pub struct Observed {
     pub unseen: BTreeMap<Address, String>,
     /// What was found and cannot be used.
     pub refusals: Vec<Refusal>,
+    /// The lineages that the tags of what is ours name.
+    pub lineages: BTreeSet<String>,
+    /// The addresses for which objects were found.
+    taken: HashMap<(String, String, Id), Address>,
 }
 
 impl Observed {
@@ -68,6 +75,20 @@ pub struct Look {
     /// Whether state may be behind what was done, because a part of it was lost: then newer objects are looked for
     /// even where it knows one.
     pub thorough: bool,
+    /// What counts as ours.
+    pub claims: Claims,
+}
+
+/// What counts as a stack's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Claims {
+    /// What state, journal or tags prove.
+    #[default]
+    Proven,
+    /// What the tags of a lost state of this stack prove, too.
+    Lost,
+    /// And of what cannot be tagged, all that has the name of a declared resource.
+    ByName,
 }
 
 /// How soon a young object that cannot be seen is looked for again, and the longest time between two looks.
@@ -99,6 +120,8 @@ pub async fn observe(
     }
     describe(ids, state, catalog, &mut observed).await?;
     look_for_young(state, catalog, &mut observed, look.grace).await?;
+    let heritage = Heritage::new(state, look.claims != Claims::Proven);
+    ownership::check_recorded(state, &heritage, catalog, &mut observed);
     look_for_nameless(state, graph, catalog, &mut observed, look).await?;
     Ok(observed)
 }
@@ -185,11 +208,7 @@ fn as_recorded(state: &State, kind: &str, error: &CloudError, observed: &mut Obs
     for (address, record) in state.resources.iter().filter(|(_, record)| record.kind == kind) {
         observed.unseen.insert(address.clone(), error.to_string());
         for object in record.object.iter().chain(&record.deposed) {
-            let owner = Owner {
-                stack: state.stack.clone(),
-                address: address.to_string(),
-                generation: object.generation,
-            };
+            let owner = state.owner(address, object.generation);
             let live = AnyLive {
                 id: object.id.clone(),
                 spec: object.spec.clone(),

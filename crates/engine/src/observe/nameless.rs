@@ -7,14 +7,15 @@ use futures::future::try_join_all;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use super::choice::{Choice, choose, describe_owner};
-use super::{LOOK_AGAIN, Look, Observed, Place, describe, find_all, is_out_of_reach};
+use super::choice::{Choice, choose};
+use super::ownership::{Find, Heritage, check_found, describe_owner};
+use super::{Claims, LOOK_AGAIN, Look, Observed, Place, describe, find_all, is_out_of_reach};
 use crate::graph::Graph;
 use crate::partial::named;
 use crate::plan::Refusal;
 use crate::resolve::{Board, is_known, resolve};
 use crate::state::{Record, State};
-use crate::{Address, AnyWanted, Candidate, Catalog, CloudResult, Id, Identity, Owner};
+use crate::{Address, AnyWanted, Candidate, Catalog, CloudResult, Facts, Id, Identity};
 
 /// For how long tags may tell of what cannot be described.
 const TAGS_LAG: Duration = Duration::from_secs(10);
@@ -40,10 +41,11 @@ pub(super) async fn look_for_nameless(
     closely: Look,
 ) -> CloudResult<()> {
     let mut asked: HashSet<(Address, bool)> = HashSet::new();
+    let mut last = false;
     loop {
         let mut round: BTreeMap<Place, Vec<Nameless>> = BTreeMap::new();
         let newer = succeeded(state).filter(|_| closely.thorough);
-        for nameless in interrupted(state).chain(undiscovered(state, graph, observed)).chain(newer) {
+        for nameless in interrupted(state).chain(undiscovered(state, graph, observed, last)).chain(newer) {
             let Some(kind) = catalog.bind(&nameless.place.0, &nameless.place.1) else { continue };
             let complete = nameless.wanted.spec.is_some();
             let facts = kind.facts();
@@ -53,11 +55,23 @@ pub(super) async fn look_for_nameless(
                 round.entry(nameless.place.clone()).or_default().push(nameless);
             }
         }
-        if round.is_empty() {
-            return Ok(());
+        match round.is_empty() {
+            true if last => return Ok(()),
+            true => {
+                last = true;
+                continue;
+            }
+            false => {}
         }
-        let found = look(round, state, catalog, observed).await?;
-        see(found, state, catalog, observed, closely.grace).await?;
+        let heritage = Heritage::new(state, closely.claims != Claims::Proven);
+        let finds = look(round, &heritage, state, catalog, observed).await?;
+        let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
+        for find in &finds {
+            let found = observed.found.get(&find.address).map(|candidate| candidate.id.clone());
+            ids.entry(find.place.clone()).or_default().extend(found);
+        }
+        see(ids, state, catalog, observed, closely.grace).await?;
+        check_found(&finds, (state, graph), catalog, closely.claims == Claims::ByName, observed);
     }
 }
 
@@ -90,10 +104,11 @@ async fn see(
 
 async fn look(
     round: BTreeMap<Place, Vec<Nameless>>,
+    heritage: &Heritage,
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-) -> CloudResult<BTreeMap<Place, Vec<Id>>> {
+) -> CloudResult<Vec<Find>> {
     let lookups = round.into_iter().filter_map(|(place, nameless)| {
         let kind = catalog.bind(&place.0, &place.1)?;
         Some(async move {
@@ -105,7 +120,7 @@ async fn look(
             Ok((found, nameless, kind))
         })
     });
-    let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
+    let mut finds = Vec::new();
     for (answers, nameless, kind) in try_join_all(lookups).await? {
         for (candidates, nameless) in answers.into_iter().zip(nameless) {
             let known = known_ids(state.resources.get(&nameless.address));
@@ -113,9 +128,8 @@ async fn look(
                 |c: &Candidate| c.owner.as_ref().map_or(0, |owner| owner.generation) >= nameless.after;
             let candidates: Vec<Candidate> =
                 candidates.into_iter().filter(|c| !known.contains(&c.id) && young(c)).collect();
-            let choice =
-                choose(candidates.clone(), &nameless.wanted.owner, nameless.generation, kind.facts().tagged);
-            match choice {
+            let owner = &nameless.wanted.owner;
+            match choose(candidates.clone(), owner, nameless.generation, kind.facts(), heritage) {
                 // Of what a lost state knew there may be several generations.
                 Choice::Many(ids) => {
                     let mine = candidates.into_iter().filter(|c| ids.contains(&c.id)).collect();
@@ -128,19 +142,28 @@ async fn look(
                 }
                 Choice::None => {}
                 Choice::One(candidate) => {
-                    ids.entry(nameless.place).or_default().push(candidate.id.clone());
-                    observed.found.insert(nameless.address, candidate);
+                    observed
+                        .lineages
+                        .extend(candidate.owner.as_ref().and_then(|owner| owner.lineage.clone()));
+                    observed.found.insert(nameless.address.clone(), candidate);
+                    finds.push(Find {
+                        begun: nameless.generation.is_some(),
+                        address: nameless.address,
+                        place: nameless.place,
+                        spec: nameless.wanted.spec,
+                    });
                 }
-                Choice::Foreign(id, owner) => observed.refusals.push(Refusal::Foreign {
+                Choice::Foreign(id, owner, stranger) => observed.refusals.push(Refusal::Foreign {
                     address: nameless.address,
                     kind: nameless.place.0,
                     id,
-                    owner: describe_owner(owner.as_ref()),
+                    owner: describe_owner(owner.as_ref(), &stranger),
+                    stranger,
                 }),
             }
         }
     }
-    Ok(ids)
+    Ok(finds)
 }
 
 fn known_ids(record: Option<&Record>) -> HashSet<Id> {
@@ -152,11 +175,7 @@ fn known_ids(record: Option<&Record>) -> HashSet<Id> {
 fn interrupted(state: &State) -> impl Iterator<Item = Nameless> {
     state.resources.iter().filter_map(|(address, record)| {
         let creating = record.creating.as_ref()?;
-        let owner = Owner {
-            stack: state.stack.clone(),
-            address: address.to_string(),
-            generation: creating.generation,
-        };
+        let owner = state.owner(address, creating.generation);
         Some(Nameless {
             address: address.clone(),
             place: (record.kind.clone(), record.scope.clone()),
@@ -171,7 +190,7 @@ fn interrupted(state: &State) -> impl Iterator<Item = Nameless> {
 fn succeeded(state: &State) -> impl Iterator<Item = Nameless> {
     state.resources.iter().filter_map(|(address, record)| {
         let object = record.object.as_ref().filter(|_| record.creating.is_none())?;
-        let owner = Owner { stack: state.stack.clone(), address: address.to_string(), generation: 0 };
+        let owner = state.owner(address, 0);
         Some(Nameless {
             address: address.clone(),
             place: (record.kind.clone(), record.scope.clone()),
@@ -182,11 +201,18 @@ fn succeeded(state: &State) -> impl Iterator<Item = Nameless> {
     })
 }
 
-/// Declared resources that state knows no object of.
+/// Whether it is known what an object lives in, where that tells whose it is.
+fn has_home(spec: &Value, facts: &Facts) -> bool {
+    facts.tagged || facts.home.iter().all(|path| spec.pointer(path).is_some_and(is_known))
+}
+
+/// Declared resources that state knows no object of. What is known of it only in part and cannot prove whose it is, is
+/// looked for last.
 fn undiscovered<'a>(
     state: &'a State,
     graph: Option<&'a Graph>,
     observed: &Observed,
+    last: bool,
 ) -> impl Iterator<Item = Nameless> + use<'a> {
     let mut board = Board::default();
     let mut missing = Vec::new();
@@ -199,10 +225,10 @@ fn undiscovered<'a>(
             let spec: Value = resolve(&node.spec, &board);
             let spec = match is_known(&spec) {
                 true => entry.kind.resolve(spec).ok(),
-                false => named(&*entry.kind, &spec),
+                // What it lives in may become known yet, and proves whose it is.
+                false => named(&*entry.kind, &spec).filter(|_| last || has_home(&spec, entry.kind.facts())),
             };
-            let owner =
-                Owner { stack: state.stack.clone(), address: node.address.to_string(), generation: 0 };
+            let owner = state.owner(&node.address, 0);
             missing.push(Nameless {
                 address: node.address.clone(),
                 place: (node.kind.clone(), node.scope.clone()),

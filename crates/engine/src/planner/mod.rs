@@ -44,7 +44,8 @@ pub fn apply_moves(
         if state.resources.contains_key(to) {
             let why = "both are in state".to_owned();
             refusals.push(Refusal::Move { from: from.clone(), to: to.clone(), why });
-        } else if let Some(record) = state.resources.remove(from) {
+        } else if let Some(mut record) = state.resources.remove(from) {
+            record.moved_from(from);
             state.resources.insert(to.clone(), record);
             for record in state.resources.values_mut() {
                 for dependency in record.dependencies.iter_mut().filter(|dependency| *dependency == from) {
@@ -273,11 +274,7 @@ impl Planner<'_> {
         let record = self.state.resources.get(address).and_then(|record| record.object.as_ref());
         let recorded = record.filter(|object| object.id == live.id).map(|object| object.generation);
         let tagged = live.owner.as_ref().map(|owner| owner.generation);
-        Owner {
-            stack: self.state.stack.clone(),
-            address: address.to_string(),
-            generation: recorded.or(tagged).unwrap_or(1),
-        }
+        self.state.owner(address, recorded.or(tagged).unwrap_or(1))
     }
 
     fn reasons(&self, entry: &Entry, changes: &[StepChange]) -> Vec<Reason> {
@@ -334,7 +331,8 @@ impl Planner<'_> {
 
 /// What is known of an object before it is created: outputs that are named like a field are that field.
 fn foreseen(entry: &Entry, step: &Step) -> serde_json::Map<String, Value> {
-    let stated = |name: &&str| step.desired.as_ref()?.get(name).filter(|value| is_known(value) && !value.is_null());
+    let stated =
+        |name: &&str| step.desired.as_ref()?.get(name).filter(|value| is_known(value) && !value.is_null());
     let outputs = entry.kind.facts().outputs.iter();
     outputs.filter_map(|name| Some(((*name).to_owned(), stated(&name)?.clone()))).collect()
 }
@@ -342,7 +340,9 @@ fn foreseen(entry: &Entry, step: &Step) -> serde_json::Map<String, Value> {
 /// Whether the live value is no longer what was last applied, though that is still what is wanted.
 fn has_drifted(change: &Change, last: &Value) -> bool {
     if change.path == crate::Changes::OWNER {
-        return change.before.is_some() && !last.is_null();
+        // An older platctl wrote no lineage: its tags are only not complete.
+        let whole = change.before.as_ref().is_some_and(|owner| owner.get("lineage").is_some());
+        return whole && !last.is_null();
     }
     !last.is_null() && change.after.is_some() && last.pointer(&change.path) == change.after.as_ref()
 }

@@ -9,10 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{keep, read, replace, sibling};
 use super::{Record, StateError};
-use crate::Address;
+use crate::{Address, Owner};
 
-/// The format that this platctl reads and writes.
-const VERSION: u32 = 1;
+/// The format that this platctl writes. It reads those before it, too: 2 added the stack's region, and what a record
+/// needs to tell whose an object is.
+const VERSION: u32 = 2;
 /// The largest state file that is read: a hundred times that of a large platform.
 pub(super) const LIMIT: u64 = 64 << 20;
 
@@ -31,6 +32,14 @@ pub struct State {
     /// The account that the resources live in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// The region that the stack lives in. None as long as a platctl that does not note it is all that has written
+    /// it; see [`State::home`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The lineages of lost states whose objects this one has taken over (`state recover`): what their tags say is
+    /// this state's too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub heir_of: Vec<String>,
     /// What is remembered of each resource.
     pub resources: BTreeMap<Address, Record>,
 }
@@ -46,7 +55,47 @@ impl State {
             lineage,
             serial: 0,
             account: None,
+            region: None,
+            heir_of: Vec::new(),
             resources: BTreeMap::new(),
+        }
+    }
+
+    /// Whose the object of an address is, by this state.
+    #[must_use]
+    pub fn owner(&self, address: &Address, generation: u32) -> Owner {
+        Owner {
+            stack: self.stack.clone(),
+            address: address.to_string(),
+            generation,
+            region: self.region.clone(),
+            lineage: Some(self.lineage.clone()),
+        }
+    }
+
+    /// The region that the stack lives in: the one noted, else the one that most of its resources are in. None for
+    /// a stack that has nothing.
+    #[must_use]
+    pub fn home(&self) -> Option<&str> {
+        if self.resources.is_empty() {
+            return None;
+        }
+        self.region.as_deref().or_else(|| {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for record in self.resources.values() {
+                *counts.entry(&record.scope).or_default() += 1;
+            }
+            counts.into_iter().max_by_key(|(_, count)| *count).map(|(scope, _)| scope)
+        })
+    }
+
+    /// Whether the stack may be worked on in this region: it lives there, or it has nothing yet.
+    #[must_use]
+    pub fn lives_in(&self, region: &str) -> bool {
+        match &self.region {
+            Some(home) => home == region || self.resources.is_empty(),
+            // What most resources are in is a guess where an older platctl wrote the state.
+            None => self.resources.is_empty() || self.resources.values().any(|record| record.scope == region),
         }
     }
 
@@ -67,12 +116,19 @@ impl State {
         if found > u64::from(VERSION) {
             return Err(StateError::Newer { path: path.to_owned(), found, known: VERSION });
         }
-        let state: Self = serde_json::from_slice(text).map_err(corrupt)?;
+        let state = Self { version: VERSION, ..serde_json::from_slice(text).map_err(corrupt)? };
         if state.stack != stack {
             let (path, wanted) = (path.to_owned(), stack.to_owned());
             return Err(StateError::OtherStack { path, found: state.stack, wanted });
         }
         Ok(state)
+    }
+
+    /// Notes the region that the stack lives in, unless it lives in another one.
+    pub fn settle_in(&mut self, region: &str) {
+        if self.lives_in(region) {
+            self.region = Some(region.to_owned());
+        }
     }
 
     /// The document, for people to read too.
@@ -140,8 +196,8 @@ mod tests {
     fn refuses_newer_formats_and_other_stacks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.json");
-        fs::write(&path, r#"{"version": 2, "shiny": true}"#).unwrap();
-        assert!(matches!(State::read(&path, "s"), Err(StateError::Newer { found: 2, .. })));
+        fs::write(&path, r#"{"version": 3, "shiny": true}"#).unwrap();
+        assert!(matches!(State::read(&path, "s"), Err(StateError::Newer { found: 3, .. })));
         sample().write(&path).unwrap();
         assert!(matches!(State::read(&path, "t"), Err(StateError::OtherStack { .. })));
     }

@@ -19,6 +19,7 @@ fn state() -> State {
             generation: 1,
             made: 5,
             spec: json!({"size": number}),
+            intended: json!(null),
             outputs: json!({"a": [1]}),
             dependencies: Vec::new(),
         });

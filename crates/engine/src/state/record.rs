@@ -23,6 +23,10 @@ pub struct Record {
     /// A creation whose answer is not known yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub creating: Option<Creating>,
+    /// The address that its tags may still name: the one that it had before it was moved, until the new one is
+    /// written into them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub formerly: Option<Address>,
     /// Objects that were replaced and still have to be deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deposed: Vec<Object>,
@@ -55,6 +59,10 @@ pub struct Object {
     /// The spec last applied; write-only values are fingerprints. Null until it was once in order.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub spec: Value,
+    /// What a creation or an update that has not ended makes of it, where that tells whose it is: see
+    /// [`crate::Kind::LEADS`].
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    pub intended: Value,
     /// The outputs last seen.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub outputs: Value,
@@ -93,7 +101,8 @@ impl Object {
     /// An object of which nothing but its identity is known yet.
     #[must_use]
     pub fn new(id: Id, generation: u32) -> Self {
-        Self { id, generation, made: now(), spec: Value::Null, outputs: Value::Null, dependencies: Vec::new() }
+        let (spec, intended, outputs) = (Value::Null, Value::Null, Value::Null);
+        Self { id, generation, made: now(), spec, intended, outputs, dependencies: Vec::new() }
     }
 
     /// How long it has been known.
@@ -113,6 +122,7 @@ impl Record {
             generation: 0,
             object: None,
             creating: None,
+            formerly: None,
             deposed: Vec::new(),
             dependencies: Vec::new(),
             protect: false,
@@ -129,6 +139,11 @@ impl Record {
             Some(object) if !object.dependencies.is_empty() => &object.dependencies,
             _ => &self.dependencies,
         }
+    }
+
+    /// Gives it another address. What its tags name is what it was called first.
+    pub fn moved_from(&mut self, address: &Address) {
+        self.formerly.get_or_insert_with(|| address.clone());
     }
 
     /// Whether nothing is left to remember.

@@ -6,7 +6,7 @@ use super::journal::{Entry, Moment, Verb};
 use super::keeper::Keeper;
 use super::store::{Loaded, set};
 use super::{Record, State, StateError};
-use crate::Address;
+use crate::{Address, Owner};
 
 struct Inner {
     state: State,
@@ -68,6 +68,35 @@ impl Session {
     #[must_use]
     pub fn lineage(&self) -> String {
         self.inner().state.lineage.clone()
+    }
+
+    /// Whose the object of an address is, by this state.
+    #[must_use]
+    pub fn owner(&self, address: &Address, generation: u32) -> Owner {
+        self.inner().state.owner(address, generation)
+    }
+
+    /// Notes the region that the stack lives in, unless it lives in another one; written with the next checkpoint.
+    pub fn set_region(&self, region: &str) {
+        self.inner().state.settle_in(region);
+    }
+
+    /// Notes that what these lost states knew is this one's now. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn inherit(&self, lineages: impl IntoIterator<Item = String>) -> Result<(), StateError> {
+        {
+            let mut inner = self.inner();
+            let Inner { state, dirty } = &mut *inner;
+            for lineage in lineages.into_iter().filter(|lineage| *lineage != state.lineage) {
+                if !state.heir_of.contains(&lineage) {
+                    state.heir_of.push(lineage);
+                    *dirty = true;
+                }
+            }
+        }
+        self.finish().await
     }
 
     /// Notes the account that the resources live in; written with the next checkpoint.
@@ -137,7 +166,8 @@ impl Session {
     /// # Errors
     /// When it cannot be written. What was written is sound either way.
     pub async fn rename(&self, from: &Address, to: &Address) -> Result<(), StateError> {
-        let Some(record) = self.record(from) else { return Ok(()) };
+        let Some(mut record) = self.record(from) else { return Ok(()) };
+        record.moved_from(from);
         // The new name first: cut off in between, the object is known twice rather than not at all.
         self.outcome(Verb::Move, to, Some(record)).await?;
         let dependants: Vec<(Address, Record)> = {
@@ -201,7 +231,8 @@ impl Session {
     /// When it cannot be written; state is then what it was.
     pub async fn bring_back(&self, earlier: State) -> Result<u64, StateError> {
         let serial = self.inner().state.serial.saturating_add(1);
-        let state = State { serial, ..earlier };
+        let heir_of = self.inner().state.heir_of.clone();
+        let state = State { serial, heir_of, ..earlier };
         self.keeper.checkpoint(&state).await?;
         *self.inner() = Inner { state, dirty: false };
         Ok(serial)

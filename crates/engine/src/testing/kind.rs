@@ -1,4 +1,4 @@
-//! Four toy kinds: found by tags, by token, by a unique name, and untaggable.
+//! Five toy kinds: found by tags, by token, by a unique name, untaggable, and shared by all stacks.
 
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         "toy.Token" => ("toy.Token", Identity::Token),
         "toy.Name" => ("toy.Name", Identity::Name),
         "toy.Plain" => ("toy.Plain", Identity::Name),
+        "toy.Shared" => ("toy.Shared", Identity::Name),
         _ => return None,
     };
     Some(Facts {
@@ -36,7 +37,10 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         identity,
         named_by: if identity == Identity::Name { &["/name"] } else { &[] },
         one_by_one: name == "toy.Plain",
-        tagged: name != "toy.Plain",
+        tagged: !matches!(name, "toy.Plain" | "toy.Shared"),
+        home: if name == "toy.Plain" { &["/parent"] } else { &[] },
+        leads: if name == "toy.Plain" { &["/target"] } else { &[] },
+        shared: name == "toy.Shared",
         inside: None,
         holds_data: name == "toy.Name",
         permissions: PERMISSIONS,
@@ -135,8 +139,14 @@ impl FakeKind {
         let id = Id::from(format!("{}-{}", self.facts.name, world.next));
         let settling = world.settle;
         let owner = self.facts.tagged.then(|| claim.owner.clone());
-        let thing =
-            Thing { kind: self.facts.name, spec: spec.clone(), owner, token: claim.token.clone(), settling, phase: None };
+        let thing = Thing {
+            kind: self.facts.name,
+            spec: spec.clone(),
+            owner,
+            token: claim.token.clone(),
+            settling,
+            phase: None,
+        };
         world.things.insert(id.clone(), thing);
         Ok(id)
     }

@@ -103,6 +103,6 @@ impl Catalog for Cloud {
     }
 
     fn names(&self) -> Vec<&'static str> {
-        vec!["toy.Tags", "toy.Token", "toy.Name", "toy.Plain"]
+        vec!["toy.Tags", "toy.Token", "toy.Name", "toy.Plain", "toy.Shared"]
     }
 }

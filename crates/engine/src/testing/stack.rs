@@ -46,6 +46,8 @@ pub(crate) struct Lab {
     /// For how long what was made may be invisible.
     pub grace: Duration,
     pub keep_going: bool,
+    /// The region that the stack lives in.
+    pub region: Option<&'static str>,
 }
 
 impl Lab {
@@ -55,7 +57,13 @@ impl Lab {
             folder: tempfile::tempdir().unwrap(),
             grace: Duration::ZERO,
             keep_going: true,
+            region: None,
         }
+    }
+
+    /// Another state of a stack of the same name, over the same cloud.
+    pub(crate) fn another(&self) -> Self {
+        Self { cloud: self.cloud.clone(), region: self.region, ..Self::new() }
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -67,7 +75,8 @@ impl Lab {
     }
 
     async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
-        let look = Look { grace: self.grace, thorough: session.is_doubtful() };
+        self.region.iter().for_each(|region| session.set_region(region));
+        let look = Look { grace: self.grace, thorough: session.is_doubtful(), ..Look::default() };
         let data_loss = DataLoss::all();
         let mut request = Request { graph, look, data_loss, ..Request::default() };
         loop {
@@ -81,7 +90,8 @@ impl Lab {
     }
 
     pub(crate) async fn plan(&self, graph: Option<Graph>) -> Plan {
-        let state = self.store().read().await.unwrap().state;
+        let mut state = self.store().read().await.unwrap().state;
+        self.region.iter().for_each(|region| state.settle_in(region));
         let request = Request { graph, ..Request::default() };
         prepare(request, state, &self.cloud).await.unwrap().plan
     }

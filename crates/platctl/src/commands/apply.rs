@@ -49,8 +49,9 @@ async fn apply_stack(
     let stack = load(path, global)?;
     // A first reading tells what is wrong before anything is connected or locked.
     let store = Named::of(&stack).store(global).await?;
-    store.read().await?;
+    let state = store.read().await?.state;
     let site = Site::connect(stack.region(), global).await?;
+    site.guard(stack.account(), &state)?;
     let graph = site.graph(&stack).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
         site.guard(stack.account(), &session.state())?;
@@ -63,7 +64,8 @@ async fn apply_stack(
         };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Apply these changes?";
-        converge(&site, session, prepared, Ask { consent, question, destroys: false }, global).await
+        converge(&site, session, prepared, Ask { consent, question, destroys: false, stack: path }, global)
+            .await
     })
     .await
 }
@@ -76,7 +78,12 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
     locked(&store, Some(&site), "apply", global, async |session| {
         let mut prepared = prepare_saved(&saved, &site, &session).await?;
         prepared.consent(&consent.data.consent());
-        let ask = Ask { consent, question: "Apply this saved plan?", destroys: saved.destroy };
+        let ask = Ask {
+            consent,
+            question: "Apply this saved plan?",
+            destroys: saved.destroy,
+            stack: Path::new(&name),
+        };
         converge(&site, session, prepared, ask, global).await
     })
     .await
@@ -120,6 +127,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) consent: &'a Consent,
     pub(crate) question: &'a str,
     pub(crate) destroys: bool,
+    /// The stack file, for what the user may have to type next.
+    pub(crate) stack: &'a Path,
 }
 
 /// Shows the plan, asks, carries it out, and tells what became of it.
@@ -133,7 +142,8 @@ pub(crate) async fn converge(
     let schedule = prepared.schedule(&*site.aws).map_err(|knot| CliError::other(knot.to_string()))?;
     render::plan(&prepared.plan, &predict(schedule), site, global);
     if !prepared.plan.refusals.is_empty() && !(!ask.consent.yes && consents(&mut prepared)) {
-        return Err(CliError::Refused(prepared.plan.refusals));
+        let stack = ask.stack.to_owned();
+        return Err(CliError::Refused { refusals: prepared.plan.refusals, stack });
     }
     let idle = prepared.plan.is_empty() && !prepared.plan.steps.iter().any(|step| step.settling);
     if !idle && !ask.consent.yes && !confirm(ask.question) {
@@ -148,7 +158,7 @@ pub(crate) async fn converge(
     progress.end();
     let result = session.finish().await;
     if !idle {
-        render::outcome(&outcome, begun.elapsed(), site, ask.destroys, global);
+        render::outcome(&outcome, begun.elapsed(), site, (ask.destroys, ask.stack), global);
     }
     result?;
     Ok(exit(&outcome, &signals))

@@ -8,7 +8,6 @@ use platctl_aws::s3::listing::keys;
 use platctl_engine::state::State;
 use platctl_kubernetes::{JobOrder, Renewing, Server};
 
-use super::plan::region_of;
 use crate::cli::Global;
 use crate::cloud::Site;
 use crate::error::CliError;
@@ -40,7 +39,7 @@ async fn place(path: &Path, global: &Global) -> Result<Place, CliError> {
         .and_then(|id| Some(id.split_once('|')?.0.to_owned()))
         .ok_or_else(none)?;
     let bucket = id_of(&state, "gitops.backups").ok_or_else(none)?;
-    let site = Site::connect(region_of(&state).as_deref(), global).await?;
+    let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     Ok(Place { site, cluster, bucket })
 }

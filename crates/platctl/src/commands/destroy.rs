@@ -7,7 +7,6 @@ use platctl_engine::flow::{Request, prepare};
 use platctl_engine::select::Selection;
 
 use super::apply::{Ask, converge};
-use super::plan::region_of;
 use crate::cli::{Consent, Global};
 use crate::cloud::Site;
 use crate::error::CliError;
@@ -29,8 +28,7 @@ pub(crate) async fn run(
         render::nothing_to_destroy(&named.name, global);
         return Ok(Exit::Done);
     }
-    let region = region_of(&loaded.state);
-    let site = Site::connect(region.as_deref(), global).await?;
+    let site = Site::connect(loaded.state.home(), global).await?;
     locked(&store, Some(&site), "destroy", global, async |session| {
         site.guard(None, &session.state())?;
         let data_loss = consent.data.consent();
@@ -38,7 +36,8 @@ pub(crate) async fn run(
         let request = Request { graph: None, moved: BTreeMap::new(), data_loss, selection, look };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Destroy all of this? There is no undo.";
-        converge(&site, session, prepared, Ask { consent, question, destroys: true }, global).await
+        converge(&site, session, prepared, Ask { consent, question, destroys: true, stack: path }, global)
+            .await
     })
     .await
 }

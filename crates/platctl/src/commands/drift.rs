@@ -5,7 +5,6 @@ use std::path::Path;
 use platctl_engine::drift::{drift, unsettled};
 use platctl_engine::observe::observe;
 
-use super::plan::region_of;
 use crate::cli::Global;
 use crate::cloud::Site;
 use crate::error::CliError;
@@ -16,15 +15,16 @@ use crate::render;
 /// Compares live AWS with what was last applied. Needs no valid stack file: state alone says what was.
 pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
-    let state = named.store(global).await?.read().await?.state;
+    let mut state = named.store(global).await?.read().await?.state;
     let name = named.name;
     if state.resources.is_empty() {
         render::nothing_there(&name, global);
         return Ok(Exit::Done);
     }
     let look = Global { look: true, ..global.clone() };
-    let site = Site::connect(region_of(&state).as_deref(), &look).await?;
+    let site = Site::connect(state.home(), &look).await?;
     site.guard(None, &state)?;
+    state.settle_in(&site.region);
     let observed = observe(&state, None, &*site.aws, site.look(false)).await?;
     let drifts = drift(&state, &observed, &*site.aws);
     render::drift::show(&drifts, &unsettled(&state), &state, &observed.unseen, global);

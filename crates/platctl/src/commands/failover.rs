@@ -4,7 +4,6 @@ use std::path::Path;
 
 use platctl_aws::rds::failover::{fail_over, members, region_of as region_of_arn, switch_over, until_writer};
 
-use super::plan::region_of;
 use crate::cli::{Consent, Global};
 use crate::cloud::Site;
 use crate::error::CliError;
@@ -26,7 +25,7 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
             "stack `{name}` has no copy of its database in another region (`database.replica`). Nothing was changed"
         ))
     })?;
-    let site = Site::connect(region_of(&state).as_deref(), global).await?;
+    let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     let replica =
         state.resources.values().filter(|record| record.kind == "rds.DbCluster").map(|record| &record.scope);
@@ -38,11 +37,7 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
         CliError::other(format!("{} is the only member of {id}: nobody could take over", before.writer))
     })?;
     let loses = consent.data.consent().covers(address);
-    let how = if loses {
-        "take over, though its last changes may be missing"
-    } else {
-        "take over"
-    };
+    let how = if loses { "take over, though its last changes may be missing" } else { "take over" };
     if !consent.yes && !confirm(&format!("Let {target} {how} from {}?", before.writer)) {
         return Err(CliError::other("not confirmed; nothing was changed"));
     }

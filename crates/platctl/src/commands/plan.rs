@@ -38,7 +38,7 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
     render::plan(&prepared.plan, &prediction, &site, global);
     let refused = |refusal: &Refusal| !matches!(refusal, Refusal::DataLoss { protected: false, .. });
     if prepared.plan.refusals.iter().any(refused) {
-        return Err(CliError::Refused(prepared.plan.refusals));
+        return Err(CliError::Refused { refusals: prepared.plan.refusals, stack: path.to_owned() });
     }
     let empty = prepared.plan.is_empty();
     if let Some(out) = &wish.out {
@@ -56,9 +56,10 @@ async fn plan_stack(
 ) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let stack = load(path, global)?;
     let loaded = Named::of(&stack).store(global).await?.read().await?;
-    let state = loaded.state;
+    let mut state = loaded.state;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
+    state.settle_in(&site.region);
     let graph = site.graph(&stack).await?;
     let moved = moved(&stack);
     let request = Request {
@@ -89,10 +90,10 @@ async fn plan_destroy(
 ) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let named = Named::find(path, global)?;
     let loaded = named.store(global).await?.read().await?;
-    let state = loaded.state;
-    let region = region_of(&state);
-    let site = Site::connect(region.as_deref(), global).await?;
+    let mut state = loaded.state;
+    let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
+    state.settle_in(&site.region);
     let request = Request {
         graph: None,
         moved: BTreeMap::new(),
@@ -108,13 +109,4 @@ async fn plan_destroy(
     saved.data_loss = wish.data_loss.clone();
     saved.selection = wish.selection.clone();
     Ok((site, prepared, saved))
-}
-
-/// The region that most of a state's resources live in: where to connect when no stack file says it.
-pub(crate) fn region_of(state: &platctl_engine::state::State) -> Option<String> {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for record in state.resources.values() {
-        *counts.entry(&record.scope).or_default() += 1;
-    }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(scope, _)| scope.to_owned())
 }

@@ -3,18 +3,24 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use platctl_engine::recover::recover;
-use platctl_engine::state::Version;
+use platctl_engine::graph::Graph;
+use platctl_engine::observe::{Claims, Look};
+use platctl_engine::recover::{RecoverError, Recovered, recover};
+use platctl_engine::state::{Session, Version};
 
 use crate::cli::Global;
 use crate::cloud::{Site, load};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, locked};
+use crate::prompt::confirm;
 use crate::render;
 
 /// Makes state anew from what AWS says of a stack file. What is left of a damaged state is set aside, never deleted.
-pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> {
+///
+/// What cannot be tagged, and lives in nothing that is, is recognised by its name alone: it is listed, and taken only
+/// with consent.
+pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
     let store = Named::of(&stack).store(global).await?;
     let site = Site::connect(stack.region(), global).await?;
@@ -28,13 +34,36 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
     }
     let recovered = locked(&store, Some(&site), "state recover", global, async |session| {
         site.guard(stack.account(), &session.state())?;
-        let recovered = recover(&graph, &session, &*site.aws, site.look(true)).await;
+        let recovered = claim(&graph, &session, &site, yes, global).await;
         session.finish().await?;
         recovered.map_err(|error| CliError::other(error.to_string()))
     });
     let recovered = recovered.await?;
     render::recovered(&recovered, path, global);
     Ok(Exit::Done)
+}
+
+async fn claim(
+    graph: &Graph,
+    session: &Session,
+    site: &Site,
+    yes: bool,
+    global: &Global,
+) -> Result<Recovered, RecoverError> {
+    let look = site.look(true);
+    let mut recovered = recover(graph, session, &*site.aws, look).await?;
+    if recovered.by_name.is_empty() {
+        return Ok(recovered);
+    }
+    render::by_name(&recovered.by_name, global);
+    if yes || confirm("Take these over, though nothing but their names says that they are this stack's?") {
+        let claims = Claims::ByName;
+        let more = recover(graph, session, &*site.aws, Look { claims, ..look }).await?;
+        let known = recovered.known;
+        recovered.found.extend(more.found);
+        recovered = Recovered { found: recovered.found, known, ..more };
+    }
+    Ok(recovered)
 }
 
 /// Lists the versions that are still there.

@@ -29,7 +29,7 @@ pub(crate) async fn run(command: StateCommand, global: &Global) -> Result<Exit, 
         StateCommand::Rm { stack, address } => {
             forget(&Named::find(&stack, global)?, &parse(&address)?, global).await?;
         }
-        StateCommand::Recover { stack } => return recover::run(&stack, global).await,
+        StateCommand::Recover { stack, yes } => return recover::run(&stack, yes, global).await,
         StateCommand::History { stack } => return recover::history(&stack, global).await,
         StateCommand::Rollback { stack, to } => return recover::rollback(&stack, to, global).await,
     }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use platctl_engine::observe::{Look, observe};
 
-use super::plan::region_of;
 use crate::cli::Global;
 use crate::cloud::Site;
 use crate::error::CliError;
@@ -21,7 +20,7 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
         render::nothing_there(&name, global);
         return Ok(Exit::Done);
     }
-    let site = Site::connect(region_of(&state).as_deref(), global).await?;
+    let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     let observed = observe(&state, None, &*site.aws, Look::default()).await?;
     render::status::show(&state, &observed, global);

@@ -1,6 +1,10 @@
 //! Errors: what happened, to what, and what to do next.
 
+use std::path::Path;
+
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme};
+use platctl_engine::Id;
+use platctl_engine::observe::{Stranger, Twin};
 use platctl_engine::plan::Refusal;
 use serde_json::json;
 
@@ -21,7 +25,7 @@ pub(crate) fn report(error: &CliError, global: &Global) {
 pub(crate) fn text(error: &CliError, paint: Paint) -> String {
     match error {
         CliError::Stack(errors) => errors.iter().map(|error| diagnostic(error, paint)).collect(),
-        CliError::Refused(refusals) => refused(refusals, paint),
+        CliError::Refused { refusals, stack } => refused(refusals, stack, paint),
         other => format!("{} {other}", paint.remove("Error:")),
     }
 }
@@ -29,7 +33,7 @@ pub(crate) fn text(error: &CliError, paint: Paint) -> String {
 fn plain(error: &CliError) -> String {
     match error {
         CliError::Stack(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        CliError::Refused(refusals) => {
+        CliError::Refused { refusals, .. } => {
             refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
         }
         other => other.to_string(),
@@ -45,38 +49,90 @@ fn diagnostic(error: &dyn Diagnostic, paint: Paint) -> String {
     }
 }
 
-fn refused(refusals: &[Refusal], paint: Paint) -> String {
+/// How many refusals of one cause are told in full.
+const TOLD: usize = 3;
+
+fn refused(refusals: &[Refusal], stack: &Path, paint: Paint) -> String {
     let mut lines = vec![format!("{} the plan is refused, nothing was changed:", paint.remove("Error:"))];
-    for refusal in refusals {
+    let (lost, others): (Vec<&Refusal>, Vec<&Refusal>) =
+        refusals.iter().partition(|refusal| is_lost(refusal));
+    for refusal in others.into_iter().chain(lost.iter().copied().take(TOLD)) {
         lines.push(format!("  - {refusal}"));
-        lines.push(format!("    {}", paint.dim(&next(refusal))));
+        lines.push(format!("    {}", paint.dim(&next(refusal, stack))));
+    }
+    if lost.len() > TOLD {
+        lines.push(format!("  - and {} more of that other state", lost.len() - TOLD));
     }
     lines.join("\n")
 }
 
+/// Whether it is about what another state of this stack has: then it is mostly about all of it.
+const fn is_lost(refusal: &Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::Foreign { stranger: Stranger::OtherState, .. }
+            | Refusal::NotOurs { stranger: Stranger::OtherState, .. }
+    )
+}
+
 /// What to do about it.
-fn next(refusal: &Refusal) -> String {
+fn next(refusal: &Refusal, stack: &Path) -> String {
+    let at = stack.display();
     match refusal {
+        Refusal::DataLoss { address, .. } => {
+            format!("if its data may be deleted, add --allow-data-loss {address}")
+        }
+        Refusal::Foreign { address, id, stranger, .. } => {
+            about_stranger(stranger, address.as_str(), id, stack)
+        }
+        Refusal::NotOurs { address, stranger: Stranger::OtherState, .. } => format!(
+            "if that state is lost, `platctl state recover {at}` takes it over; if somebody else works with it, use theirs, \
+             or `platctl state rm {at} {address}` forgets it here"
+        ),
+        Refusal::NotOurs { address, .. } => {
+            format!("`platctl state rm {at} {address}` forgets it here; what exists of it stays")
+        }
+        Refusal::Twice { address, other, twin, .. } => match twin {
+            Twin::Found => format!("if it was renamed, `platctl state mv {at} {other} {address}`"),
+            Twin::Known => {
+                format!("`platctl state rm {at} {address}` (or {other}) forgets the one that is wrong")
+            }
+            Twin::Both => "leave one of them out of the stack file, or give it another name".into(),
+        },
         Refusal::Held { address, holder } => format!(
             "give the new `{address}` another name, so that both can exist for a while; or have both replaced: \
              --replace {holder}"
         ),
-        Refusal::DataLoss { address, .. } => format!("if its data may be deleted, add --allow-data-loss {address}"),
-        other => advice(other).to_owned(),
+        Refusal::Ambiguous { .. } => {
+            format!(
+                "`platctl state recover {at}` goes on from the last of several generations; two of one generation nobody \
+                 can tell apart: delete the one that nothing uses"
+            )
+        }
+        Refusal::Invalid { .. } => "correct the stack file".into(),
+        Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one".into(),
+        Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is".into(),
+        Refusal::LeftBehind { .. } => "or leave the resource that it was built on out of this run too".into(),
+        Refusal::Move { .. } => "correct `moved:` in the stack file".into(),
     }
 }
 
-const fn advice(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::Foreign { .. } => "give it another name in the stack file, or delete the other one",
-        Refusal::Ambiguous { .. } => {
-            "`platctl state recover` with the stack file goes on from the last of several generations; two of one generation \
-             nobody can tell apart: delete the one that nothing uses"
+/// What to do about an object that has the name of a declared resource, and is not this stack's.
+pub(super) fn about_stranger(stranger: &Stranger, address: &str, id: &Id, stack: &Path) -> String {
+    let (at, id) = (stack.display(), super::value::clean(id.as_str()));
+    match stranger {
+        Stranger::Unowned => format!(
+            "if it is meant to be this stack's from here on: `platctl import {at} {address} {id}`; else give the resource \
+             another name"
+        ),
+        Stranger::OtherAddress(old) => format!(
+            "if it was renamed, say so in the stack file: `moved: {{{old}: {address}}}`; else give the resource another name"
+        ),
+        Stranger::OtherState => format!(
+            "if that state is lost, `platctl state recover {at}` takes it over; if somebody else works with it, use theirs"
+        ),
+        Stranger::OtherRegion | Stranger::OtherStack => {
+            "it stays as it is: give the resource another name in the stack file".to_owned()
         }
-        Refusal::Invalid { .. } => "correct the stack file",
-        Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one",
-        Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is",
-        Refusal::LeftBehind { .. } => "or leave the resource that it was built on out of this run too",
-        Refusal::Move { .. } | Refusal::Held { .. } | Refusal::DataLoss { .. } => "correct `moved:` in the stack file",
     }
 }

@@ -16,12 +16,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use platctl_emulator::Running;
-use platctl_engine::Address;
 use platctl_engine::execute::Outcome;
 use platctl_engine::plan::Plan;
 use platctl_engine::predict::Prediction;
 use platctl_engine::recover::Recovered;
 use platctl_engine::state::Record;
+use platctl_engine::{Address, Id};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
@@ -107,11 +107,23 @@ pub(crate) fn saved(path: &Path, global: &Global) {
     line(&format!("Saved: `platctl apply {}` does exactly this, or nothing.", path.display()), global);
 }
 
-pub(crate) fn outcome(outcome: &Outcome, elapsed: Duration, site: &Site, destroys: bool, global: &Global) {
+pub(crate) fn outcome(
+    outcome: &Outcome,
+    elapsed: Duration,
+    site: &Site,
+    (destroys, stack): (bool, &Path),
+    global: &Global,
+) {
     if global.json {
         outcome::json(outcome, elapsed, site.aws.calls().total());
     } else {
-        let text = outcome::text(outcome, elapsed, site.aws.calls().total(), destroys, Paint::stdout(global));
+        let text = outcome::text(
+            outcome,
+            elapsed,
+            site.aws.calls().total(),
+            (destroys, stack),
+            Paint::stdout(global),
+        );
         raw(&text);
     }
 }
@@ -120,18 +132,30 @@ pub(crate) fn nothing_to_destroy(name: &str, global: &Global) {
     line(&format!("Nothing to do: state knows no resources of stack `{name}`."), global);
 }
 
+/// What a state that is being recovered would claim by name alone.
+pub(crate) fn by_name(claims: &[(Address, Id)], global: &Global) {
+    if !global.json {
+        raw("These cannot carry tags; only their names say that they are this stack's:\n");
+        claims.iter().for_each(|(address, id)| raw(&format!("  ? {address}  {id}\n")));
+    }
+}
+
 /// What a recovered state consists of.
 pub(crate) fn recovered(recovered: &Recovered, path: &Path, global: &Global) {
     if global.json {
         let found: serde_json::Map<String, Value> =
             recovered.found.iter().map(|(address, id)| (address.to_string(), json!(id))).collect();
-        json_line(
-            &json!({"type": "recovered", "found": found, "known": recovered.known, "missing": recovered.missing}),
-        );
+        json_line(&json!({
+            "type": "recovered", "found": found, "known": recovered.known, "missing": recovered.missing,
+            "by_name": recovered.by_name,
+        }));
         return;
     }
     for (address, id) in &recovered.found {
         raw(&format!("  = {address}  {id}\n"));
+    }
+    for (address, id) in &recovered.by_name {
+        raw(&format!("  ! {address}  {id}  not taken: `platctl import {} {address} {id}`\n", path.display()));
     }
     for refusal in &recovered.refusals {
         raw(&format!("  ! {refusal}\n"));

@@ -2,18 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::time::Duration;
 
 use platctl_engine::events::Doing;
-use platctl_engine::execute::{Kept, Outcome, StepError};
+use platctl_engine::execute::{Done, Kept, Outcome, StepError};
 use serde_json::json;
 
 use super::{Paint, json_line, time};
 
 /// The summary as text.
-pub(crate) fn text(outcome: &Outcome, elapsed: Duration, calls: u64, destroys: bool, paint: Paint) -> String {
+pub(crate) fn text(
+    outcome: &Outcome,
+    elapsed: Duration,
+    calls: u64,
+    (destroys, stack): (bool, &Path),
+    paint: Paint,
+) -> String {
     let mut text = String::new();
-    text.push_str(&failures(outcome, paint));
+    text.push_str(&failures(outcome, stack, paint));
     if !outcome.skipped.is_empty() {
         text.push_str(&skipped(outcome));
     }
@@ -26,6 +33,7 @@ pub(crate) fn text(outcome: &Outcome, elapsed: Duration, calls: u64, destroys: b
     } else {
         text.push_str(&kept(outcome));
     }
+    text.push_str(&left_alone(outcome));
     text
 }
 
@@ -33,7 +41,7 @@ pub(crate) fn text(outcome: &Outcome, elapsed: Duration, calls: u64, destroys: b
 const NAMED: usize = 5;
 
 /// The root causes, each with what to do about it. What would have stopped everything is said once.
-fn failures(outcome: &Outcome, paint: Paint) -> String {
+fn failures(outcome: &Outcome, stack: &Path, paint: Paint) -> String {
     let mut causes: Vec<(&StepError, Vec<&str>)> = Vec::new();
     for (address, error) in &outcome.failed {
         let same =
@@ -51,8 +59,10 @@ fn failures(outcome: &Outcome, paint: Paint) -> String {
         }
         let said = error.to_string().replace('\n', "\n    ");
         let _ = writeln!(text, "\n{} {said}", paint.remove(&format!("✗ {names}:")));
-        if let Some(class) = error.class() {
-            let _ = writeln!(text, "  {}", paint.dim(class.advice()));
+        let advice = || error.class().map(|class| class.advice().to_owned());
+        let hint = addresses.first().and_then(|address| stranger_hint(address, error, stack));
+        if let Some(hint) = hint.or_else(advice) {
+            let _ = writeln!(text, "  {}", paint.dim(&hint));
         }
         text
     })
@@ -75,6 +85,7 @@ fn counts(outcome: &Outcome) -> String {
         (count(Doing::Update), "changed"),
         (count(Doing::Delete), "destroyed"),
         (count(Doing::Keep), "kept"),
+        (outcome.left.len(), "left alone"),
         (outcome.failed.len(), "failed"),
         (outcome.skipped.len(), "not tried"),
         (outcome.unfinished, "unfinished"),
@@ -99,7 +110,8 @@ fn skipped(outcome: &Outcome) -> String {
 /// What was deleted, each seen to be gone.
 fn receipt(outcome: &Outcome) -> String {
     let mut text = String::from("\nDeleted, and seen to be gone:\n");
-    for done in outcome.done.iter().filter(|done| done.doing != Doing::Keep) {
+    let gone = |done: &&Done| !matches!(done.doing, Doing::Keep | Doing::Leave);
+    for done in outcome.done.iter().filter(gone) {
         let id = done.id.as_ref().map_or("(was not there any more)", |id| id.as_str());
         let _ = writeln!(text, "  {}  {}", done.address, super::value::clean(id));
     }
@@ -114,6 +126,24 @@ fn kept(outcome: &Outcome) -> String {
     }
     let line = |kept: &Kept| format!("  {}  {}\n", kept.address, super::value::clean(&kept.what));
     format!("\nKept on purpose:\n{}", outcome.kept.iter().map(line).collect::<String>())
+}
+
+/// What would have been deleted, and is not this stack's to delete.
+fn left_alone(outcome: &Outcome) -> String {
+    if outcome.left.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from("\nLeft alone, and forgotten by state:\n");
+    for (address, id, why) in &outcome.left {
+        let _ = writeln!(text, "  {address}  {}  # {why}", super::value::clean(id.as_str()));
+    }
+    text
+}
+
+/// What to do about something that is in the way, and is not this stack's.
+fn stranger_hint(address: &str, error: &StepError, stack: &Path) -> Option<String> {
+    let StepError::Foreign { id, stranger, .. } = error else { return None };
+    Some(super::error::about_stranger(stranger, address, id, stack))
 }
 
 /// The summary as a JSON line.
@@ -132,6 +162,9 @@ pub(crate) fn json(outcome: &Outcome, elapsed: Duration, calls: u64) {
             "address": address, "because": because,
         })).collect::<Vec<_>>(),
         "kept": outcome.kept.iter().map(|kept| json!({"address": kept.address, "what": kept.what})).collect::<Vec<_>>(),
+        "left_alone": outcome.left.iter().map(|(address, id, why)| json!({
+            "address": address, "id": id, "because": why,
+        })).collect::<Vec<_>>(),
         "unfinished": outcome.unfinished,
         "not_begun": outcome.not_begun,
         "seconds": elapsed.as_secs_f64(),

@@ -159,7 +159,7 @@ fn reason(reason: &Reason) -> Option<String> {
         }
         Reason::DeletedOutside { id } => format!("{id} is gone: it was deleted outside of platctl"),
         Reason::Adopted { id } => {
-            format!("{id} carries this stack's tags, but state does not know it: it is taken over")
+            format!("{id} is this stack's, but state does not know it: it is taken over")
         }
         Reason::Failed { why } => format!("its creation failed ({why}): it is created again"),
         Reason::Broken { why } => format!("it is in a failed state, and platctl leaves it as it is: {why}"),
@@ -168,6 +168,7 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::NotDeclared => "the stack file does not declare it any more".into(),
         Reason::Kept { for_what } => format!("it is kept, because {for_what} needs it; state forgets it"),
         Reason::Deposed { id } => format!("a replacement left {id} behind: it is deleted"),
+        Reason::LeftAlone { why } => format!("left alone, and only forgotten by state: {why}"),
         Reason::Asked => "--replace asks for it".into(),
         Reason::Moved { from } => format!("it was {from} before"),
     })

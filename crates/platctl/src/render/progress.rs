@@ -139,6 +139,7 @@ const fn doing_text(doing: Doing) -> &'static str {
         Doing::Adopt => "taking over",
         Doing::Wait => "waiting",
         Doing::Keep => "keeping",
+        Doing::Leave => "leaving alone",
     }
 }
 
@@ -155,6 +156,7 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
                 Doing::Adopt => (paint.add("+"), "taken over"),
                 Doing::Wait => (paint.add("+"), "ready"),
                 Doing::Keep => (paint.dim("."), "kept"),
+                Doing::Leave => (" ".to_owned(), "left alone: it is not this stack's to delete"),
             };
             format!("{mark} {address}: {what}{id} ({})", time(*elapsed))
         }

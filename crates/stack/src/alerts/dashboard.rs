@@ -49,8 +49,7 @@ impl Alerts {
             })
         };
         let widgets: Vec<Value> = graphs.iter().enumerate().map(widget).collect();
-        let spec =
-            json!({"dashboard_name": declare.name("platform"), "dashboard_body": {"widgets": widgets}});
+        let spec = json!({"dashboard_name": declare.global_name("platform"), "dashboard_body": {"widgets": widgets}});
         declare.make::<Dashboard>("dashboard", spec)?;
         Ok(())
     }

@@ -99,7 +99,7 @@ impl Edge {
         declare.make_after(
             "vpc_origin",
             json!({
-                "name": declare.name("services"),
+                "name": declare.global_name("services"),
                 "arn": balancer.balancer.json(load_balancer::out::ARN),
                 "http_port": 80,
                 "https_port": 443,
@@ -113,7 +113,7 @@ impl Edge {
     /// What browsers are told to enforce.
     fn headers(&self, declare: &mut Declare<'_>) -> Checked<Handle<ResponseHeadersPolicy>> {
         declare.make("headers", json!({
-            "name": declare.name("edge"),
+            "name": declare.global_name("edge"),
             "comment": "Security headers of every answer",
             "security_headers_config": {
                 "strict_transport_security": {"access_control_max_age_sec": 31_536_000, "include_subdomains": true},

@@ -33,10 +33,11 @@ impl Edge {
                 "statement": {"managed_rule_group_statement": {"vendor_name": "AWS", "name": name}},
             }));
         }
+        let name = if scope == "CLOUDFRONT" { declare.global_name("edge") } else { declare.name("edge") };
         declare.make(
             "web_acl",
             json!({
-                "name": declare.name("edge"),
+                "name": name,
                 "scope": scope,
                 "default_action": "allow",
                 "description": "What reaches the services",

@@ -143,7 +143,7 @@ fn writer(
 ) -> Checked<(Handle<Role>, Handle<RolePolicy>)> {
     let spec = role::Spec {
         // Roles belong to the account, so stacks of one name in two regions would share it.
-        role_name: declare.name(&format!("{}-flow-logs", declare.context().region)),
+        role_name: declare.global_name("flow-logs"),
         assume_role_policy_document: Policy::new(&policies::trust(place)).into(),
         path: None,
         description: Some("Writes the flow logs of the VPC".to_owned()),
