@@ -14,6 +14,7 @@ mod hostile;
 mod interrupts;
 mod inventory;
 mod lifecycle;
+mod many;
 mod mistakes;
 mod partial;
 mod plans;

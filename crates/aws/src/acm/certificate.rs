@@ -6,13 +6,13 @@ use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag,
     ValidationMethod,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::dns::not_delegated;
 use crate::errors::{cloud_error, made};

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -15,6 +14,7 @@ use super::{
     Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built, present,
     read_tags, secrets, sync_tags, tag_list,
 };
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};

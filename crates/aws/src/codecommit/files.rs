@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -12,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::commits::{Branch, Edit, branch_off, commit, content, tip};
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::tags::by_key;
 

@@ -6,7 +6,6 @@ use aws_sdk_eks::types::{
     AmiTypes, CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig,
     NodegroupUpdateConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{generations, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::tags::Tags;

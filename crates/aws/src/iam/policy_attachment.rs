@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::tags::by_key;

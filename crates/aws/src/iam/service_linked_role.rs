@@ -1,7 +1,6 @@
 //! `iam.ServiceLinkedRole`: the role that a service of AWS works with.
 
 use aws_sdk_iam::types::DeletionTaskStatusType;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -9,6 +8,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::tags::by_key;

@@ -1,6 +1,5 @@
 //! `iam.ServiceSpecificCredential`: a user's name and password for one service, such as Git over HTTPS.
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, Stage, Timing, Wanted,
@@ -9,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::if_there;
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::types::Arn;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{new_tags, sync_tags, tags_of};
+use crate::bounded::try_join_all;
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};

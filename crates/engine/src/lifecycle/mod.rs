@@ -3,6 +3,7 @@
 mod basics;
 mod crashes;
 mod lag;
+mod large;
 mod lost_state;
 mod phases;
 mod random;

@@ -14,6 +14,7 @@ use crate::partial::named;
 use crate::plan::Refusal;
 use crate::resolve::{Board, is_known, resolve};
 use crate::state::{Record, State};
+use crate::tell::Teller;
 use crate::{Address, AnyWanted, Candidate, Catalog, CloudResult, Id, Identity, Owner};
 
 /// For how long tags may tell of what cannot be described.
@@ -37,7 +38,7 @@ pub(super) async fn look_for_nameless(
     graph: Option<&Graph>,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    closely: Look,
+    closely: &Look,
 ) -> CloudResult<()> {
     let mut asked: HashSet<(Address, bool)> = HashSet::new();
     loop {
@@ -56,8 +57,10 @@ pub(super) async fn look_for_nameless(
         if round.is_empty() {
             return Ok(());
         }
-        let found = look(round, state, catalog, observed).await?;
-        see(found, state, catalog, observed, closely.grace).await?;
+        let found = look(round, state, catalog, observed, &closely.teller).await?;
+        let told = closely.teller.about("looking for what tags tell of");
+        told.for_reason("it is not visible yet");
+        told.during(see(found, state, catalog, observed, closely)).await?;
     }
 }
 
@@ -68,18 +71,18 @@ async fn see(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    grace: Duration,
+    closely: &Look,
 ) -> CloudResult<()> {
     let begun = Instant::now();
     loop {
-        describe(ids.clone(), state, catalog, observed).await?;
+        describe(ids.clone(), state, catalog, observed, &closely.teller).await?;
         for ((kind, scope), ids) in &mut ids {
             ids.retain(|id| observed.get(kind, scope, id).is_none());
         }
         if ids.values().all(Vec::is_empty) {
             return Ok(());
         }
-        if begun.elapsed() >= grace.min(TAGS_LAG) {
+        if begun.elapsed() >= closely.grace.min(TAGS_LAG) {
             let unseen: HashSet<&Id> = ids.values().flatten().collect();
             observed.found.retain(|_, candidate| !unseen.contains(&candidate.id));
             return Ok(());
@@ -93,12 +96,13 @@ async fn look(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
+    teller: &Teller,
 ) -> CloudResult<BTreeMap<Place, Vec<Id>>> {
     let lookups = round.into_iter().filter_map(|(place, nameless)| {
         let kind = catalog.bind(&place.0, &place.1)?;
         Some(async move {
             let wanted: Vec<AnyWanted> = nameless.iter().map(|n| n.wanted.clone()).collect();
-            let found = match find_all(&kind, &wanted).await {
+            let found = match find_all(&kind, &wanted, teller).await {
                 Err(error) if is_out_of_reach(&kind, &error) => vec![Vec::new(); wanted.len()],
                 other => other?,
             };

@@ -67,7 +67,7 @@ impl Lab {
     }
 
     async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
-        let look = Look { grace: self.grace, thorough: session.is_doubtful() };
+        let look = Look { grace: self.grace, thorough: session.is_doubtful(), ..Look::default() };
         let data_loss = DataLoss::all();
         let mut request = Request { graph, look, data_loss, ..Request::default() };
         loop {
