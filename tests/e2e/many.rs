@@ -53,7 +53,10 @@ fn an_update_says_nothing_of_what_is_unchanged() {
     parameters(&world, "a");
     world.platctl("apply many.yaml --yes").expect(0);
     let text = std::fs::read_to_string(world.path().join("many.yaml")).unwrap();
-    world.file("many.yaml", &text.replace("name: /many/p7, type: String, value: a", "name: /many/p7, type: String, value: b"));
+    world.file(
+        "many.yaml",
+        &text.replace("name: /many/p7, type: String, value: a", "name: /many/p7, type: String, value: b"),
+    );
     world.control().clear_calls().unwrap();
     let ended = world.platctl("apply many.yaml --yes --json").expect(0);
     let events: Vec<serde_json::Value> = ended
@@ -74,7 +77,13 @@ fn two_stacks_live_in_one_local_aws() {
     // Two of its addresses are within the quota of five.
     world.network(&[("nat: per_az", "nat: single")]);
     let text = std::fs::read_to_string(world.path().join("network.yaml")).unwrap();
-    let name = text.lines().find_map(|line| line.strip_prefix("stack: ")).unwrap().split_whitespace().next().unwrap();
+    let name = text
+        .lines()
+        .find_map(|line| line.strip_prefix("stack: "))
+        .unwrap()
+        .split_whitespace()
+        .next()
+        .unwrap();
     let other = text.replacen(&format!("stack: {name}"), "stack: second", 1);
     world.file("second.yaml", &other);
     world.platctl("apply network.yaml --yes").expect(0);

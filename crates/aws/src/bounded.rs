@@ -48,7 +48,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn reads_are_bounded_and_in_order() {
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let found = each(&cloud(), "reading toys", 0..1000, |number| async move { Ok(number) }).await.unwrap();
+        let found =
+            each(&cloud(), "reading toys", 0..1000, |number| async move { Ok(number) }).await.unwrap();
         assert_eq!(found, (0..1000).collect::<Vec<_>>());
         let read = |number: usize| {
             let (now, most) = (&now, &most);
@@ -70,7 +71,11 @@ mod tests {
             let turn = calls.fetch_add(1, Ordering::SeqCst);
             async move {
                 let fails = turn % 10 == 0;
-                if fails { Err(CloudError::new(Class::Throttled, "toy:Read", "slow down")) } else { Ok(number) }
+                if fails {
+                    Err(CloudError::new(Class::Throttled, "toy:Read", "slow down"))
+                } else {
+                    Ok(number)
+                }
             }
         };
         assert_eq!(each(&cloud(), "reading toys", 0..90, read).await.unwrap().len(), 90);

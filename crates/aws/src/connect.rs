@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::timeout::TimeoutConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -164,18 +164,19 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
         sts.get_caller_identity().send().await.map_err(|e| cloud_error("sts:GetCallerIdentity", e))
     };
     let what = "asking AWS whose credentials these are";
-    let answer = surely(&meter.teller, what, ask).await.map_err(|error| match (error.class, &error.code) {
-        (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {
-            ConnectError::NoCredentials(error.message)
-        }
-        (Class::Unauthenticated, None) => ConnectError::LostCredentials(error.message),
-        (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
-        (Class::Unreachable | Class::Interrupted, None) => {
-            let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
-            ConnectError::Unreachable { endpoint, error }
-        }
-        _ => ConnectError::Other(error),
-    })?;
+    let answer =
+        surely(&meter.teller, what, ask).await.map_err(|error| match (error.class, &error.code) {
+            (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {
+                ConnectError::NoCredentials(error.message)
+            }
+            (Class::Unauthenticated, None) => ConnectError::LostCredentials(error.message),
+            (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
+            (Class::Unreachable | Class::Interrupted, None) => {
+                let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
+                ConnectError::Unreachable { endpoint, error }
+            }
+            _ => ConnectError::Other(error),
+        })?;
     let arn = answer.arn().unwrap_or_default().to_owned();
     let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws").to_owned();
     Ok(Identity { account: answer.account().unwrap_or_default().to_owned(), partition, arn })

@@ -17,8 +17,8 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 use aws_types::region::Region;
 use platctl_engine::retry::surely;
-use platctl_engine::tell::Teller;
 use platctl_engine::state::{Answer, Blob, Blobs, Condition, Listed, Put};
+use platctl_engine::tell::Teller;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::connect::{self, Options};
@@ -61,7 +61,11 @@ pub async fn open(place: Place, options: &Options) -> CloudResult<Bucket> {
         Client::from_conf(builder.build())
     };
     let mut s3 = client(None);
-    let region = match surely(&options.teller, format!("opening s3://{}", place.bucket), || whereabouts(&s3, &place.bucket)).await {
+    let region = match surely(&options.teller, format!("opening s3://{}", place.bucket), || {
+        whereabouts(&s3, &place.bucket)
+    })
+    .await
+    {
         Ok(region) => region,
         Err(error) if error.class == Class::NotFound && options.emulator => {
             make(&s3, &place.bucket, &options).await?;

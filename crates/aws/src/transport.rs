@@ -152,7 +152,8 @@ impl HttpConnector for MeteredConnector {
             // Never closed, so there is always a permit in the end.
             let _permit = meter.under_way.acquire().await;
             let sent = Instant::now();
-            let late = |_| ConnectorError::timeout(format!("no answer within {} s", LONGEST.as_secs()).into());
+            let late =
+                |_| ConnectorError::timeout(format!("no answer within {} s", LONGEST.as_secs()).into());
             let mut answer = timeout(LONGEST, inner.call(request)).await.map_err(late)??;
             if let (Some(budgets), Some((service, operation))) = (&meter.budgets, family) {
                 if throttled(&mut answer).await? {

@@ -10,7 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::kind::{
-    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing, Wanted,
+    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing,
+    Wanted,
 };
 use crate::state::legible;
 use crate::{Change, Changes, Class, CloudError, CloudResult, Declared, Resolved};
@@ -101,7 +102,9 @@ impl AnyLive {
     pub fn known_outputs(&self) -> Value {
         let outputs = self.outputs.as_object().into_iter().flatten();
         let undecided = |value: &Value| value.is_null() || value == "" && !self.phase.is_at_rest();
-        Value::Object(outputs.filter(|(_, value)| !undecided(value)).map(|(k, v)| (k.clone(), v.clone())).collect())
+        Value::Object(
+            outputs.filter(|(_, value)| !undecided(value)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+        )
     }
 }
 

@@ -77,7 +77,8 @@ mod tests {
 
     #[test]
     fn sets_are_in_order_whatever_else_is_unknown() {
-        let desired = json!({"size": {"$unknown": "a.id"}, "members": ["b", "a"], "uses": [{"$unknown": "c.id"}]});
+        let desired =
+            json!({"size": {"$unknown": "a.id"}, "members": ["b", "a"], "uses": [{"$unknown": "c.id"}]});
         let live = json!({"size": 2, "members": ["a", "b"], "uses": ["x"]});
         let normal = normalised(&*kind("toy.Tags"), &desired, &live);
         assert_eq!(

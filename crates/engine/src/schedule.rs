@@ -293,14 +293,21 @@ impl Layout {
                 };
                 // What an object that was replaced had been built on cannot have been built on it: whatever of
                 // that depends on the address now was built on the object that took its place.
-                let below = if deposed { below(state, &step.address, self.object_of(delete)) } else { HashSet::new() };
+                let below = if deposed {
+                    below(state, &step.address, self.object_of(delete))
+                } else {
+                    HashSet::new()
+                };
                 for consumer in consumers.of_address(&step.address) {
                     let gone = self.delete.get(consumer).into_iter().flatten();
                     let gone = gone.filter(|gone| {
-                        **gone != delete && !below.contains(consumer) && consumers.depends(consumer, self.object_of(**gone), &step.address)
+                        **gone != delete
+                            && !below.contains(consumer)
+                            && consumers.depends(consumer, self.object_of(**gone), &step.address)
                     });
                     edges.extend(gone.map(|&gone| (gone, delete, Wait::Ready)));
-                    let moves_on = deposed || create_first || matches!(step.action, Action::Delete | Action::Keep);
+                    let moves_on =
+                        deposed || create_first || matches!(step.action, Action::Delete | Action::Keep);
                     if let (true, Some(stays)) = (moves_on, self.stays(consumer)) {
                         edges.insert((stays, delete, Wait::Ready));
                     }

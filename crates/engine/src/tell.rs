@@ -136,14 +136,19 @@ pub(crate) mod tests {
         let heard = heard.lock().unwrap();
         assert_eq!(
             *heard,
-            ["a read: no answer (5 s)", "a read: toy:Read: slow down (35 s)", "a read: toy:Read: slow down (65 s)"]
+            [
+                "a read: no answer (5 s)",
+                "a read: toy:Read: slow down (35 s)",
+                "a read: toy:Read: slow down (65 s)"
+            ]
         );
     }
 
     #[tokio::test(start_paused = true)]
     async fn many_that_wait_for_the_same_are_said_once() {
         let (teller, heard) = ear();
-        let wait = || async { teller.about("a lock").during(tokio::time::sleep(Duration::from_secs(20))).await };
+        let wait =
+            || async { teller.about("a lock").during(tokio::time::sleep(Duration::from_secs(20))).await };
         futures::future::join_all([wait(), wait(), wait()]).await;
         assert_eq!(heard.lock().unwrap().len(), 1);
     }

@@ -12,8 +12,8 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::dns::not_delegated;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{sync_tags, tags_of};
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid, made};
 use crate::tags::{Tags, by_address, claimed, of_stack};
 use crate::types::Arn;

@@ -14,8 +14,8 @@ use super::{
     Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built, present,
     read_tags, secrets, sync_tags, tag_list,
 };
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;

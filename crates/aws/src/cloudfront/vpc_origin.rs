@@ -12,8 +12,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::{built, listed, present, read_tags, sync_tags, tag_list, texts};
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;

@@ -12,8 +12,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bounded::each;
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, edits, split};

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::project_parts as parts;
-use crate::bounded::each;
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, split};

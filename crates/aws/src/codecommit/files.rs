@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
 use super::commits::{Branch, Edit, branch_off, commit, content, tip};
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::tags::by_key;
 
 /// Files on a branch. What people changed since platctl wrote it is never overwritten: a file that both

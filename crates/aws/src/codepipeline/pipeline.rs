@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::structure;
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::Arn;

@@ -17,8 +17,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bounded::each;
 use crate::Cloud;
+use crate::bounded::each;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, SecurityGroupId};

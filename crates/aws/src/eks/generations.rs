@@ -5,8 +5,8 @@ use platctl_engine::{Candidate, Claim, CloudResult, Id, Kind, Live, Wanted};
 
 use super::node_group::NodeGroup;
 use super::{id_in, if_there};
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 
 /// What stands between the declared name and the generation.

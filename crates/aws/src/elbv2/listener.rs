@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::action::{self, Action};
 use super::{Attributes, attribute_edits, gone, in_batches, sync_tags, tag_list, tags_of, with_tags};
-use crate::bounded::{each, try_join_all};
 use crate::Cloud;
+use crate::bounded::{each, try_join_all};
 use crate::errors::{cloud_error, made};
 use crate::tags::Tags;
 use crate::types::Arn;

@@ -15,8 +15,8 @@ use platctl_engine::{Changes, Class, CloudError, CloudResult, Id, Kind, Live, Ow
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
 

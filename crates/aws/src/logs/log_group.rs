@@ -9,8 +9,8 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::each;
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};

@@ -219,7 +219,8 @@ impl Runner {
             call.send().await.map_err(|e| cloud_error("codebuild:ListBuildsForProject", e))
         };
         // The latest come first, and none runs for longer than half an hour: one page is enough.
-        let mut ids = surely(&self.cloud.teller, "listing the runner's builds", list).await?.ids.unwrap_or_default();
+        let mut ids =
+            surely(&self.cloud.teller, "listing the runner's builds", list).await?.ids.unwrap_or_default();
         ids.truncate(LOOKED_AT);
         if ids.is_empty() {
             return Ok(());

@@ -11,8 +11,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::{read_tags, records, sync_tags};
-use crate::bounded::each;
 use crate::Cloud;
+use crate::bounded::each;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, edits, of_stack, split};
 use crate::types::{Arn, DnsName, VpcId};

@@ -12,8 +12,8 @@ use aws_sdk_route53::types::{Tag, TagResourceType};
 use aws_smithy_types::error::operation::BuildError;
 use platctl_engine::{Class, CloudError, CloudResult, Id};
 
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{TagEdits, Tags};
 

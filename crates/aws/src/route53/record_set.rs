@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use super::built;
 use super::records::{self, Key};
 use super::texts::{quoted, unquoted};
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::tags::by_key;
 use crate::types::DnsName;
 

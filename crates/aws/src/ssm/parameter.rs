@@ -10,8 +10,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bounded::each;
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
@@ -209,7 +209,8 @@ impl Kind for Parameter {
         let chunks = ids.chunks(AT_ONCE);
         let found = each(cloud, "reading SSM parameters", chunks, |ids| read(cloud, ids)).await?.concat();
         let what = "reading the tags of SSM parameters";
-        let lives = each(cloud, what, &found, |(parameter, more)| live(cloud, parameter, more.as_ref())).await?;
+        let lives =
+            each(cloud, what, &found, |(parameter, more)| live(cloud, parameter, more.as_ref())).await?;
         Ok(in_order(ids, lives.into_iter().flatten()))
     }
 

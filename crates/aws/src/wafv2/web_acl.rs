@@ -13,8 +13,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::rules::{Rule, Rules, VisibilityConfig};
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::Arn;

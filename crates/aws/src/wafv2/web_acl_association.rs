@@ -6,8 +6,8 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::try_join_all;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::by_key;
 use crate::types::Arn;

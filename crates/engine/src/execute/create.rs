@@ -146,7 +146,8 @@ impl Run {
         search: &Search<'_>,
         creating: &Creating,
     ) -> Result<Option<Candidate>, StepError> {
-        let told = self.teller.about(format!("looking for what the creation of {} made", search.owner.address));
+        let told =
+            self.teller.about(format!("looking for what the creation of {} made", search.owner.address));
         told.for_reason("its answer was lost, and nothing is visible yet");
         told.during(self.searched(search, creating)).await
     }

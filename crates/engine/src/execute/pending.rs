@@ -89,6 +89,7 @@ const fn participle(doing: Doing) -> &'static str {
         Doing::Delete => "being deleted",
         Doing::Adopt => "being adopted",
         Doing::Wait => "waited for",
+        Doing::Keep => "kept",
     }
 }
 
@@ -107,7 +108,9 @@ mod tests {
         pending.waits(&b, "CREATING");
         pending.end(&c);
         drop(pending.call(&d));
-        let one = |address: &Address, what: &str| vec![events::Pending { address: address.clone(), what: what.into() }];
+        let one = |address: &Address, what: &str| {
+            vec![events::Pending { address: address.clone(), what: what.into() }]
+        };
         assert_eq!(
             pending.stopping(),
             Event::Stopping { calls: one(&a, "being created"), states: one(&b, "CREATING") }

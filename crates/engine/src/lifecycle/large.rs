@@ -18,8 +18,8 @@ use crate::predict::predict;
 use crate::state::{Holder, Session, Store};
 use crate::testing::facts;
 use crate::{
-    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Change, Changes, Claim, CloudResult, Facts, Id, Owner,
-    Phase, Replace, SpecError, stop,
+    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Change, Changes, Claim, CloudResult, Facts, Id,
+    Owner, Phase, Replace, SpecError, stop,
 };
 
 /// A cloud in which every call takes the same time, however much there is.
@@ -61,6 +61,9 @@ impl AnyKind for Shelf {
     fn facts(&self) -> &Facts {
         &self.facts
     }
+    fn example(&self) -> Value {
+        json!({"size": 1})
+    }
     fn declare(&self, spec: Value) -> Result<Value, SpecError> {
         Ok(spec)
     }
@@ -83,7 +86,13 @@ impl AnyKind for Shelf {
         let things = self.house.things.lock().unwrap();
         let live = |id: &Id| {
             let (spec, owner) = things.get(id)?.clone();
-            Some(AnyLive { id: id.clone(), spec, outputs: json!({"id": id}), owner: Some(owner), phase: Phase::Ready })
+            Some(AnyLive {
+                id: id.clone(),
+                spec,
+                outputs: json!({"id": id}),
+                owner: Some(owner),
+                phase: Phase::Ready,
+            })
         };
         let found = ids.iter().map(live).collect();
         drop(things);
@@ -108,6 +117,14 @@ impl AnyKind for Shelf {
         one(&self.house.calls.updates);
         self.house.things.lock().unwrap().insert(live.id.clone(), (spec.clone(), owner.clone()));
         Box::pin(std::future::ready(Ok(())))
+    }
+    fn vet<'a>(
+        &'a self,
+        _live: &'a AnyLive,
+        _spec: &'a Value,
+        _changes: &'a Changes,
+    ) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
     fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {
         one(&self.house.calls.deletes);
@@ -137,6 +154,7 @@ fn tree(count: usize, size: usize, house: &Warehouse) -> Graph {
             spec: json!({"size": size, "uses": parent.unwrap_or_else(|| json!([]))}),
             after: Vec::new(),
             protect: false,
+            ephemeral: false,
         }
     };
     Graph::new((0..count).map(node).collect(), house).unwrap()
@@ -158,7 +176,7 @@ impl Site {
         let begun = Instant::now();
         let request = Request { graph, ..Request::default() };
         let prepared = prepare(request, session.state(), &self.house).await.unwrap();
-        predict(prepared.schedule(&self.house).unwrap());
+        let _ = predict(prepared.schedule(&self.house).unwrap());
         self.say("plan", begun);
         prepared
     }
@@ -212,9 +230,9 @@ async fn live_through(count: usize, loud: bool) {
     assert_eq!(calls.take(), [0, 2, count + 1, 0, 1, 0], "what is unchanged is not read again");
     let last = Address::new(format!("thing.n{}", count - 1)).unwrap();
     let about = |event: &Event| match event {
-        Event::Started { address, .. } | Event::Accepted { address, .. } | Event::Finished { address, .. } => {
-            *address == last
-        }
+        Event::Started { address, .. }
+        | Event::Accepted { address, .. }
+        | Event::Finished { address, .. } => *address == last,
         _ => false,
     };
     assert!(events.iter().all(about), "{events:?}");

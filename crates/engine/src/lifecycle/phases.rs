@@ -34,7 +34,9 @@ async fn what_was_ready_once_is_not_replaced_when_it_fails() {
     assert_eq!(step.action, Action::NoOp);
     assert_eq!(step.reasons, [Reason::Broken { why: "incompatible-parameters".into() }]);
     let outcome = lab.run(Some(graph(&declared(), &lab.cloud))).await.unwrap();
-    assert!(matches!(&outcome.failed[..], [(_, StepError::FailedState { why, .. })] if why.contains("incompatible")));
+    assert!(
+        matches!(&outcome.failed[..], [(_, StepError::FailedState { why, .. })] if why.contains("incompatible"))
+    );
     assert!(lab.cloud.things().contains_key(&id));
 }
 

@@ -48,9 +48,8 @@ fn toys(draw: &[Draw], order: &[prop::sample::Index]) -> Toys {
 
 fn permutation(length: usize, order: &[prop::sample::Index]) -> Vec<usize> {
     let mut left: Vec<usize> = (0..length).collect();
-    let picks = order.iter().map_while(|index| {
-        (!left.is_empty()).then(|| left.remove(index.index(left.len())))
-    });
+    let picks =
+        order.iter().map_while(|index| (!left.is_empty()).then(|| left.remove(index.index(left.len()))));
     let mut picked: Vec<usize> = picks.collect();
     picked.extend(left);
     picked

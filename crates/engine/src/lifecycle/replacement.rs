@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::plan::{Action, Refusal};
-use crate::{Address, Replace};
 use crate::testing::{Declared, Lab, graph};
+use crate::{Address, Replace};
 
 fn chain(first: &'static str, color: &str, hold: bool) -> Declared {
     let reference = json!({"$ref": "first.id"});

@@ -89,7 +89,14 @@ impl Object {
     /// An object of which nothing but its identity is known yet.
     #[must_use]
     pub fn new(id: Id, generation: u32) -> Self {
-        Self { id, generation, made: now(), spec: Value::Null, outputs: Value::Null, dependencies: Vec::new() }
+        Self {
+            id,
+            generation,
+            made: now(),
+            spec: Value::Null,
+            outputs: Value::Null,
+            dependencies: Vec::new(),
+        }
     }
 
     /// How long it has been known.

@@ -148,8 +148,14 @@ impl FakeKind {
         let id = Id::from(format!("{}-{}", self.facts.name, world.next));
         let settling = world.settle;
         let owner = self.facts.tagged.then(|| claim.owner.clone());
-        let thing =
-            Thing { kind: self.facts.name, spec: spec.clone(), owner, token: claim.token.clone(), settling, phase: None };
+        let thing = Thing {
+            kind: self.facts.name,
+            spec: spec.clone(),
+            owner,
+            token: claim.token.clone(),
+            settling,
+            phase: None,
+        };
         world.things.insert(id.clone(), thing);
         Ok(id)
     }

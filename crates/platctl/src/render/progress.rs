@@ -292,7 +292,8 @@ mod tests {
             seconds.iter().copied().filter(|at| view.plain(&wait(*at)).is_some()).collect()
         };
         assert_eq!(said(&[1, 4, 6, 16, 26, 37, 50, 70]), [6, 37, 70]);
-        let started = Event::Started { address: address.clone(), kind: "eks.Cluster".into(), doing: Doing::Delete };
+        let started =
+            Event::Started { address: address.clone(), kind: "eks.Cluster".into(), doing: Doing::Delete };
         view.plain(&started);
         assert_eq!(said(&[2, 7]), [7], "another operation on it begins anew");
     }

@@ -35,12 +35,7 @@ async fn got(bucket: &Bucket, key: &str, told: &Told<'_>) -> CloudResult<Option<
 
 /// Writes an object. When an answer was lost, a refusal may be of one's own earlier try: then what is there tells.
 /// What is written has to be unlike anything that others write.
-pub(super) async fn put(
-    bucket: &Bucket,
-    key: &str,
-    bytes: &[u8],
-    condition: &Condition,
-) -> CloudResult<Put> {
+pub(super) async fn put(bucket: &Bucket, key: &str, bytes: &[u8], condition: &Condition) -> CloudResult<Put> {
     let told = bucket.teller.about(format!("writing {}", bucket.blobs.place(key)));
     told.during(done(bucket, key, (bytes, condition), &told)).await
 }
