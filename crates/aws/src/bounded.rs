@@ -11,28 +11,30 @@ use crate::Cloud;
 
 /// Does all of it, a few at a time, and answers in order; the first error ends it. A request is signed before it waits
 /// for its turn, so thousands must not wait.
-pub(crate) async fn try_join_all<T, E, F: Future<Output = Result<T, E>>>(
+pub(crate) fn try_join_all<T, E, F: Future<Output = Result<T, E>>>(
     work: impl IntoIterator<Item = F>,
-) -> Result<Vec<T>, E> {
+) -> impl Future<Output = Result<Vec<T>, E>> {
     let work: Vec<F> = work.into_iter().collect();
-    stream::iter(work).buffered(AT_ONCE).try_collect().await
+    stream::iter(work).buffered(AT_ONCE).try_collect()
 }
 
 /// Reads something of each of many objects, a few at a time, in order. What fails is repeated alone: where one in twenty
 /// calls fails, a hundred hardly ever succeed at once.
-pub(crate) async fn each<I, T, F>(
+pub(crate) fn each<I, T, F>(
     cloud: &Cloud,
     what: &str,
     items: impl IntoIterator<Item = I>,
-    read: impl Fn(I) -> F,
-) -> CloudResult<Vec<T>>
+    read: impl Fn(I) -> F + Clone,
+) -> impl Future<Output = CloudResult<Vec<T>>>
 where
     I: Clone,
     F: Future<Output = CloudResult<T>>,
 {
-    let read = &read;
-    let one = |item: I| surely(&cloud.teller, what, move || read(item.clone()));
-    try_join_all(items.into_iter().map(one)).await
+    let one = move |item: I| {
+        let read = read.clone();
+        surely(&cloud.teller, what, move || read(item.clone()))
+    };
+    try_join_all(items.into_iter().map(one))
 }
 
 #[cfg(test)]

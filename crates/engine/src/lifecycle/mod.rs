@@ -6,6 +6,7 @@ mod lag;
 mod large;
 mod lost_state;
 mod phases;
+mod quiet;
 mod random;
 mod replacement;
 mod turns;
