@@ -4,14 +4,14 @@ use aws_sdk_sns::types::Tag;
 use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::errors::{cloud_error, invalid, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
-use crate::types::{Arn, KeyId};
+use crate::types::{Arn, KeyId, unless_same};
 use crate::{Cloud, Policy};
 
 /// A topic, to which others publish and subscribe.
@@ -96,6 +96,7 @@ impl Kind for Topic {
     const NAME: &'static str = "sns.Topic";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:ListTopics"],
         create: &["sns:CreateTopic", "sns:TagResource"],
@@ -139,6 +140,10 @@ impl Kind for Topic {
         } else {
             Err(SpecError::new("/name", "takes 1 to 256 letters, digits, `-` and `_`"))
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
