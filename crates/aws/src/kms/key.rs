@@ -319,7 +319,7 @@ impl Kind for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::cloud;
+    use crate::cloud::tests::{cloud, owner};
     use aws_sdk_kms::operation::cancel_key_deletion::CancelKeyDeletionOutput;
     use aws_sdk_kms::operation::enable_key::EnableKeyOutput;
     use aws_sdk_kms::operation::schedule_key_deletion::ScheduleKeyDeletionOutput;
@@ -345,9 +345,8 @@ mod tests {
         let phase = Phase::Scheduled("soon".into());
         let live = Live { id: "key-1".into(), spec: Key::example(), outputs, owner: None, phase };
         let change = platctl_engine::Change { path: Changes::RESTORE.into(), before: None, after: None };
-        let owner = Owner { stack: "s".into(), address: "a".into(), generation: 1 };
         let changes = Changes::new(vec![change]).unwrap();
-        Key::update(&Cloud { kms, ..cloud() }, &live, &Key::example(), &changes, &owner).await.unwrap();
+        Key::update(&Cloud { kms, ..cloud() }, &live, &Key::example(), &changes, &owner()).await.unwrap();
         assert_eq!((cancel.num_calls(), enable.num_calls()), (1, 1));
     }
 
