@@ -9,6 +9,8 @@ mod concurrency;
 mod conformance;
 mod consent;
 mod crashes;
+mod database;
+mod edge;
 mod faults;
 mod gitops;
 mod hostile;

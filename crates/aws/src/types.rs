@@ -3,7 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
 use ipnet::Ipv4Net;
+use platctl_engine::Replace;
 use serde::{Deserialize, Serialize};
 
 macro_rules! string_ids {
@@ -122,6 +125,17 @@ impl fmt::Display for DnsName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// A moment as its day in UTC: `2026-12-24`.
+pub(crate) fn day(moment: &DateTime) -> Option<String> {
+    let text = moment.fmt(Format::DateTime).ok()?;
+    text.get(..10).map(ToOwned::to_owned)
+}
+
+/// The order of a replacement by something with another natural name, or the same: two of one name cannot exist.
+pub(crate) fn unless_same<T: PartialEq>(live: &T, desired: &T) -> Replace {
+    if live == desired { Replace::DeleteFirst } else { Replace::CreateFirst }
 }
 
 /// An IPv4 network. AWS clears the host bits, so reading one does too: `10.0.1.7/16` is `10.0.0.0/16`.

@@ -138,6 +138,14 @@ impl Control {
         self.post("counters", &json!({})).map(drop)
     }
 
+    /// Puts a thing into a state that no call leads to: `acm.Certificate`, its ARN, `EXPIRED`.
+    ///
+    /// # Errors
+    /// When it does not answer, or has no such thing.
+    pub fn set_state(&self, kind: &str, id: &str, state: &str) -> Result<(), EmulatorError> {
+        self.post("state", &json!({"kind": kind, "id": id, "state": state})).map(drop)
+    }
+
     /// The calls since the last [`Control::clear_calls`].
     ///
     /// # Errors

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_acm::types::{
-    CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag,
-    ValidationMethod,
+    CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm,
+    RenewalStatus, Tag, ValidationMethod,
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
@@ -53,9 +53,17 @@ pub struct Spec<S: Stage = Resolved> {
     /// `RSA_2048`, `EC_prime256v1` or `EC_secp384r1`. AWS's default is `RSA_2048`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_algorithm: Option<String>,
+    /// Whether it can be used. Default: true, and there is nothing else to ask for. One that has expired, was revoked or
+    /// was never issued is replaced: the new one is issued first, and takes its place.
+    #[serde(default = "on")]
+    pub usable: bool,
     /// Tags.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
+}
+
+const fn on() -> bool {
+    true
 }
 
 /// A record that has to be in the DNS.
@@ -94,7 +102,7 @@ fn record(option: &DomainValidation) -> Option<ValidationRecord> {
 fn phase(found: &CertificateDetail) -> Phase {
     let options = found.domain_validation_options();
     match found.status() {
-        Some(CertificateStatus::Issued) => Phase::Ready,
+        Some(CertificateStatus::Issued) => renewal(found).map_or(Phase::Ready, Phase::Degraded),
         Some(CertificateStatus::PendingValidation) | None => {
             let open = |one: &&DomainValidation| one.validation_status() != Some(&DomainStatus::Success);
             let missing: BTreeSet<ValidationRecord> =
@@ -106,13 +114,36 @@ fn phase(found: &CertificateDetail) -> Phase {
             let texts: Vec<String> = missing.into_iter().map(text).collect();
             Phase::Settling(format!("waiting to see in the DNS: {}", texts.join(", ")))
         }
-        Some(CertificateStatus::ValidationTimedOut) => {
-            Phase::Failed("its validation records were not in the DNS for 72 hours".into())
-        }
-        Some(status) => {
+        Some(CertificateStatus::ValidationTimedOut) => Phase::Failed(
+            "VALIDATION_TIMED_OUT: its validation records were not in the DNS for 72 hours".into(),
+        ),
+        // Not issued, for a reason that another request may not meet.
+        Some(CertificateStatus::Failed) => {
             let reason = found.failure_reason().map(|reason| format!(": {}", reason.as_str()));
-            Phase::Failed(format!("{}{}", status.as_str(), reason.unwrap_or_default()))
+            Phase::Failed(format!("FAILED{}", reason.unwrap_or_default()))
         }
+        // Expired, revoked: whatever has it goes on handing it out until it gets another one.
+        Some(status) => Phase::Degraded(status.as_str().to_owned()),
+    }
+}
+
+/// Whether it is issued, or may be yet.
+fn is_usable(found: &CertificateDetail) -> bool {
+    matches!(found.status(), Some(CertificateStatus::Issued | CertificateStatus::PendingValidation) | None)
+}
+
+/// What stands in the way of the renewal of a certificate that is still valid.
+fn renewal(found: &CertificateDetail) -> Option<String> {
+    let renewal = found.renewal_summary()?;
+    match renewal.renewal_status() {
+        RenewalStatus::Failed => {
+            let reason = renewal.renewal_status_reason().map(|reason| format!(": {}", reason.as_str()));
+            Some(format!("its renewal has failed{}", reason.unwrap_or_default()))
+        }
+        RenewalStatus::PendingValidation => {
+            Some("its renewal waits for its validation records, which are not in the DNS".into())
+        }
+        _ => None,
     }
 }
 
@@ -134,6 +165,7 @@ fn live(found: &CertificateDetail, tags: Tags, owner: Option<Owner>) -> Option<L
         subject_alternative_names: Some(names),
         // Requests and answers spell it differently.
         key_algorithm: found.key_algorithm().map(|key| key.as_str().replace('-', "_")),
+        usable: is_usable(found),
         tags,
     };
     let outputs = Outputs {
@@ -189,7 +221,7 @@ fn token(claim: &Claim) -> String {
 impl Kind for Certificate {
     const NAME: &'static str = "acm.Certificate";
     const REPLACE_ON: &'static [&'static str] =
-        &["/domain_name", "/subject_alternative_names", "/key_algorithm"];
+        &["/domain_name", "/subject_alternative_names", "/key_algorithm", "/usable"];
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
     const ONE_BY_ONE: bool = true;
@@ -216,6 +248,7 @@ impl Kind for Certificate {
             domain_name: "prod.example.com".into(),
             subject_alternative_names: Some(BTreeSet::from(["*.prod.example.com".into()])),
             key_algorithm: Some("RSA_2048".into()),
+            usable: true,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -234,6 +267,9 @@ impl Kind for Certificate {
         let name = &spec.domain_name;
         if name.0.len() > 64 || !name.0.contains('.') {
             return Err(SpecError::new("/domain_name", "is no domain name of at most 64 characters"));
+        }
+        if !spec.usable {
+            return Err(SpecError::new("/usable", "can only be true"));
         }
         let others = spec.subject_alternative_names.iter().flatten();
         if others.clone().any(|other| other == name) {
@@ -346,6 +382,20 @@ mod tests {
             .domain_validation_options(option("example.com", records[0]))
             .domain_validation_options(option("*.example.com", records[1]));
         live(&detail.build(), Tags::new(), None).unwrap()
+    }
+
+    #[test]
+    fn what_cannot_be_used_differs_from_what_is_wanted() {
+        let found = |status| {
+            let detail = CertificateDetail::builder().certificate_arn("arn:c").domain_name("example.com");
+            live(&detail.status(status).build(), Tags::new(), None).unwrap()
+        };
+        let expired = found(CertificateStatus::Expired);
+        assert_eq!((expired.spec.usable, expired.phase), (false, Phase::Degraded("EXPIRED".into())));
+        let failed = found(CertificateStatus::Failed);
+        assert_eq!((failed.spec.usable, failed.phase), (false, Phase::Failed("FAILED".into())));
+        assert!(found(CertificateStatus::Issued).spec.usable);
+        assert!(found(CertificateStatus::PendingValidation).spec.usable);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -107,6 +107,8 @@ impl Kind for ScalableTarget {
     const NAME: &'static str = "applicationautoscaling.ScalableTarget";
     const REPLACE_ON: &'static [&'static str] =
         &["/service_namespace", "/resource_id", "/scalable_dimension"];
+    // All of them together are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {

@@ -6,7 +6,7 @@ use aws_sdk_applicationautoscaling::types::{
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -137,6 +137,8 @@ impl Kind for ScalingPolicy {
     const NAME: &'static str = "applicationautoscaling.ScalingPolicy";
     const REPLACE_ON: &'static [&'static str] =
         &["/policy_name", "/service_namespace", "/resource_id", "/scalable_dimension"];
+    // All of them together are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;

@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// Where backups are kept.
 #[derive(Debug)]
@@ -72,6 +72,7 @@ impl Kind for Vault {
     const NAME: &'static str = "backup.Vault";
     const REPLACE_ON: &'static [&'static str] = &["/backup_vault_name", "/encryption_key_arn"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/backup_vault_name"];
     const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
@@ -117,6 +118,10 @@ impl Kind for Vault {
             return Ok(());
         }
         Err(SpecError::new("/backup_vault_name", "takes 2 to 50 letters, digits, `-` and `_`, not `Default`"))
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.backup_vault_name, &desired.backup_vault_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -106,6 +106,7 @@ impl Kind for CachePolicy {
     const NAME: &'static str = "cloudfront.CachePolicy";
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudfront:ListCachePolicies"],

@@ -101,6 +101,7 @@ impl Kind for OriginAccessControl {
     const NAME: &'static str = "cloudfront.OriginAccessControl";
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudfront:ListOriginAccessControls"],

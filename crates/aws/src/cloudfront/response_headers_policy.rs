@@ -169,6 +169,7 @@ impl Kind for ResponseHeadersPolicy {
     const NAME: &'static str = "cloudfront.ResponseHeadersPolicy";
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudfront:ListResponseHeadersPolicies"],

@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::by_key;
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
 
 /// Graphs on one page.
@@ -58,6 +58,7 @@ impl Kind for Dashboard {
     const REPLACE_ON: &'static [&'static str] = &["/dashboard_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/dashboard_name"];
     const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
@@ -91,6 +92,10 @@ impl Kind for Dashboard {
             return Ok(());
         }
         Err(SpecError::new("/dashboard_name", "takes 1 to 255 letters, digits, `-` and `_`"))
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.dashboard_name, &desired.dashboard_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

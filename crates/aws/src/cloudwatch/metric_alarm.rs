@@ -6,8 +6,8 @@ use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, edits, split};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// DescribeAlarms takes this many names.
 const AT_ONCE: usize = 100;
@@ -180,6 +180,7 @@ impl Kind for MetricAlarm {
     const NAME: &'static str = "cloudwatch.MetricAlarm";
     const REPLACE_ON: &'static [&'static str] = &["/alarm_name"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/alarm_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
         create: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
@@ -255,6 +256,10 @@ impl Kind for MetricAlarm {
             ));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.alarm_name, &desired.alarm_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

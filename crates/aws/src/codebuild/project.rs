@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types::{Project as Described, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, split};
-use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId};
+use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
 /// BatchGetProjects takes this many names.
 const AT_ONCE: usize = 100;
@@ -195,6 +195,7 @@ impl Kind for Project {
     const NAME: &'static str = "codebuild.Project";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["codebuild:BatchGetProjects"],
         create: &["codebuild:CreateProject", "iam:PassRole"],
@@ -279,6 +280,10 @@ impl Kind for Project {
             }
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

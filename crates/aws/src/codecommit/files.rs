@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -212,6 +212,8 @@ fn texts(spec: &Spec) -> Texts {
 impl Kind for Files {
     const NAME: &'static str = "codecommit.Files";
     const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/branch_name"];
+    // Both are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     const CREATE_ONLY: &'static [&'static str] = &["/keep"];
     const VOLATILE: &'static [&'static str] = &["commit_id"];
     const SHARED_MAPS: &'static [&'static str] = &[];

@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, edits, split};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// A Git repository.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ impl Kind for Repository {
     // AWS could rename it; but other resources name it, and would have to move over at the same moment.
     const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/repository_name"];
     const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
@@ -136,6 +137,10 @@ impl Kind for Repository {
             "/repository_name",
             "takes 1 to 100 letters, digits and . _ -, and does not end with .git",
         ))
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.repository_name, &desired.repository_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

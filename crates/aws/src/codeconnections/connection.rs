@@ -71,8 +71,14 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
     };
     let status = found.connection_status().map(|status| status.as_str()).unwrap_or_default();
     // Waiting for a person would be waiting for ever.
-    let phase =
-        if status == "ERROR" { Phase::Failed("the connection is in error".into()) } else { Phase::Ready };
+    let phase = match status {
+        "ERROR" => Phase::Degraded(
+            "ERROR: AWS cannot reach the provider with it. Update the connection in the console of CodePipeline: \
+             Settings, Connections"
+                .into(),
+        ),
+        _ => Phase::Ready,
+    };
     let outputs = Outputs { arn: id.as_str().into(), connection_status: status.to_owned() };
     Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
 }

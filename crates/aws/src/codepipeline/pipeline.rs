@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_codepipeline::types::Tag;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// Stages that a commit goes through.
 #[derive(Debug)]
@@ -196,6 +196,7 @@ impl Kind for Pipeline {
     const NAME: &'static str = "codepipeline.Pipeline";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codepipeline:GetPipeline", "codepipeline:ListTagsForResource"],
@@ -300,6 +301,10 @@ impl Kind for Pipeline {
             made.extend(stage.actions.iter().flat_map(|action| action.output_artifacts.clone()));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

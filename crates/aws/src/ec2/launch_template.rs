@@ -12,7 +12,7 @@ use aws_sdk_ec2::types::{
 use aws_smithy_types::base64;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
-use crate::types::{Arn, SecurityGroupId};
+use crate::types::{Arn, SecurityGroupId, unless_same};
 
 /// A template of virtual machines. Its default version is what the spec says; a change makes a new version of it and
 /// leaves the old ones.
@@ -362,6 +362,10 @@ impl Kind for LaunchTemplate {
             return Err(SpecError::new(path, "is not between 1 and 64"));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.launch_template_name, &desired.launch_template_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::{id_filters, in_order, security_group_rule};
 use crate::Cloud;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
-use crate::types::{SecurityGroupId, VpcId};
+use crate::types::{SecurityGroupId, VpcId, unless_same};
 
 /// A security group. Its rules are a kind of their own.
 #[derive(Debug)]
@@ -159,6 +159,10 @@ impl Kind for SecurityGroup {
             return Err(SpecError::new("/description", "takes 1 to 255 characters"));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&(&live.vpc_id, &live.group_name), &(&desired.vpc_id, &desired.group_name))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -5,8 +5,8 @@ use aws_sdk_ec2::types::{
     SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -169,6 +169,8 @@ fn request(spec: &Spec) -> SecurityGroupRuleRequest {
 impl Kind for SecurityGroupRule {
     const NAME: &'static str = "ec2.SecurityGroupRule";
     const REPLACE_ON: &'static [&'static str] = &["/group_id", "/direction"];
+    // Both are a part of what makes it another rule.
+    const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/referenced_group_id"];
     // The same rule cannot exist twice in a group.
     const IDENTITY: Identity = Identity::Name;

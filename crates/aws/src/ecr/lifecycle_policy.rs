@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, Stage, Timing, Wanted,
+    Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -62,6 +62,8 @@ fn rules(most: u32) -> Value {
 impl Kind for LifecyclePolicy {
     const NAME: &'static str = "ecr.LifecyclePolicy";
     const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
+    // Each repository has its own.
+    const REPLACE: Replace = Replace::CreateFirst;
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;

@@ -6,7 +6,7 @@ use aws_sdk_ecr::types::{
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
 
 /// A repository of images.
@@ -128,6 +128,7 @@ impl Kind for Repository {
     const NAME: &'static str = "ecr.Repository";
     const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/kms_key"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/repository_name"];
     const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
@@ -197,6 +198,10 @@ impl Kind for Repository {
             return Ok(());
         }
         Err(SpecError::new("/image_tag_mutability", "is neither `IMMUTABLE` nor `MUTABLE`"))
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.repository_name, &desired.repository_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_eks::types::{self, AddonPodIdentityAssociations, ResolveConflicts};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -203,6 +203,8 @@ async fn remember(cloud: &Cloud, live: &Live<Addon>, spec: &Spec, changes: &Chan
 impl Kind for Addon {
     const NAME: &'static str = "eks.Addon";
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/addon_name"];
+    // Both are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     const VOLATILE: &'static [&'static str] = &["addon_version"];
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;

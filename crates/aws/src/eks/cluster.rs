@@ -8,7 +8,7 @@ use aws_sdk_eks::types::{
 };
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Resolved, SpecError, Stage, Timing, Wanted,
+    Permissions, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
-use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId};
+use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId, unless_same};
 
 /// A Kubernetes control plane.
 #[derive(Debug)]
@@ -220,8 +220,7 @@ fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
     let issues = cluster.health().map(|health| health.issues()).unwrap_or_default();
     let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
     let status = cluster.status().map_or("ACTIVE", |status| status.as_str());
-    // The issues of a cluster that works are warnings.
-    let phase = phase(status, issues.filter(|_| status != "ACTIVE"));
+    let phase = phase(status, issues);
     Some(Live { id: Id::from(spec.name.as_str()), spec, outputs, owner, phase })
 }
 
@@ -318,6 +317,7 @@ impl Kind for Cluster {
     const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
     const HOLDS_DATA: bool = true;
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeCluster"],
@@ -414,6 +414,10 @@ impl Kind for Cluster {
     fn replaces(change: &Change) -> bool {
         let fixed = Self::REPLACE_ON.contains(&change.path.as_str());
         fixed || (change.path == "/encryption_key_arn" && change.before.is_some())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{self, FargateProfileSelector};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
     SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
-use crate::types::{Arn, SubnetId};
+use crate::types::{Arn, SubnetId, unless_same};
 
 /// Which pods run without nodes of one's own. Its id is our own, `CLUSTER|NAME`. Nothing but its tags can be changed.
 #[derive(Debug)]
@@ -148,6 +148,13 @@ impl Kind for FargateProfile {
             Some(_) => Err(SpecError::new("/selectors", "takes at most 5 labels each")),
             None => Ok(()),
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(
+            &(&live.cluster_name, &live.fargate_profile_name),
+            &(&desired.cluster_name, &desired.fargate_profile_name),
+        )
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -47,8 +47,8 @@ pub(crate) fn tags_with(tags: &Tags, owner: &Owner) -> Option<HashMap<String, St
     Some(claimed(tags, owner).into_iter().collect())
 }
 
-/// The phase of a status, with what EKS says is wrong. A degraded thing works in part and may recover by
-/// itself, so it is waited for and never replaced.
+/// The phase of a status, with what EKS says is wrong. A degraded thing works in part and may recover by itself. After
+/// a failed update the old settings are in force, and the difference asks for another update.
 pub(crate) fn phase<'a>(
     status: &str,
     issues: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>,
@@ -60,8 +60,9 @@ pub(crate) fn phase<'a>(
     let text =
         if issues.is_empty() { status.to_owned() } else { format!("{status} ({})", issues.join("; ")) };
     match status {
-        // After a failed update the old settings are in force, and the difference asks for another update.
-        "ACTIVE" | "UPDATE_FAILED" => Phase::Ready,
+        "ACTIVE" if issues.is_empty() => Phase::Ready,
+        "ACTIVE" => Phase::Degraded(issues.join("; ")),
+        "DEGRADED" | "UPDATE_FAILED" => Phase::Degraded(text),
         "FAILED" | "CREATE_FAILED" | "DELETE_FAILED" => Phase::Failed(text),
         "DELETING" => Phase::Deleting,
         _ => Phase::Settling(text),
@@ -88,10 +89,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_degraded_is_waited_for_and_what_failed_says_why() {
+    fn what_is_degraded_is_usable_and_says_why() {
         let issue = [(Some("InsufficientNumberOfReplicas"), Some("no nodes"))];
         let text = "DEGRADED (InsufficientNumberOfReplicas: no nodes)";
-        assert_eq!(phase("DEGRADED", issue), Phase::Settling(text.into()));
+        assert_eq!(phase("DEGRADED", issue), Phase::Degraded(text.into()));
+        let warning = Phase::Degraded("InsufficientNumberOfReplicas: no nodes".into());
+        assert_eq!(phase("ACTIVE", issue), warning);
+        assert_eq!(phase("ACTIVE", []), Phase::Ready);
+        assert_eq!(phase("UPDATE_FAILED", []), Phase::Degraded("UPDATE_FAILED".into()));
+    }
+
+    #[test]
+    fn what_failed_says_why() {
         let issue = [(Some("NodeCreationFailure"), Some("instances failed to join"))];
         let text = "CREATE_FAILED (NodeCreationFailure: instances failed to join)";
         assert_eq!(phase("CREATE_FAILED", issue), Phase::Failed(text.into()));

@@ -478,10 +478,10 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_group_says_why_and_a_degraded_one_is_kept() {
+    fn a_failed_group_says_why_and_a_degraded_one_works() {
         let failed = Phase::Failed("CREATE_FAILED (NodeCreationFailure: did not join)".into());
         assert_eq!(group(NodegroupStatus::CreateFailed).phase, failed);
-        assert!(matches!(group(NodegroupStatus::Degraded).phase, Phase::Settling(_)));
+        assert!(matches!(group(NodegroupStatus::Degraded).phase, Phase::Degraded(_)));
     }
 
     #[tokio::test]

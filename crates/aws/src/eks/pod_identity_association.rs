@@ -2,8 +2,8 @@
 
 use aws_sdk_eks::types;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,6 +94,8 @@ async fn of_account(cloud: &Cloud, spec: &Spec) -> CloudResult<Vec<Candidate>> {
 impl Kind for PodIdentityAssociation {
     const NAME: &'static str = "eks.PodIdentityAssociation";
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/namespace", "/service_account"];
+    // All of them together are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {

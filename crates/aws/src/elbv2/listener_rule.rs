@@ -3,7 +3,7 @@
 use aws_sdk_elasticloadbalancingv2::types::{Rule, RulePriorityPair};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -106,6 +106,8 @@ async fn move_to(cloud: &Cloud, live: &Live<ListenerRule>, priority: i32, owner:
 impl Kind for ListenerRule {
     const NAME: &'static str = "elbv2.ListenerRule";
     const REPLACE_ON: &'static [&'static str] = &["/listener_arn"];
+    // A target group takes requests from one load balancer: the old rule has to let go of it first.
+    const REPLACE: Replace = Replace::DeleteFirst;
     const HOLDS: &'static [&'static str] = &["/actions"];
     const IDENTITY: Identity = Identity::Name;
     const PERMISSIONS: Permissions = Permissions {

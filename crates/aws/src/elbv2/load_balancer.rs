@@ -7,8 +7,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ use crate::Cloud;
 use crate::bounded::{each, try_join_all};
 use crate::errors::{cloud_error, made};
 use crate::tags::Tags;
-use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId};
+use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
 const PROTECTION: &str = "deletion_protection.enabled";
 
@@ -109,7 +109,10 @@ fn phase(found: &AwsLoadBalancer) -> Phase {
     match state.and_then(|state| state.code()) {
         Some(LoadBalancerStateEnum::Failed) => Phase::Failed(reason()),
         Some(LoadBalancerStateEnum::Provisioning) => Phase::Settling("provisioning".into()),
-        // `active_impaired` works, with less capacity than it wants.
+        // It works, with less capacity than it wants.
+        Some(LoadBalancerStateEnum::ActiveImpaired) => {
+            Phase::Degraded(format!("active_impaired: {}", reason()))
+        }
         _ => Phase::Ready,
     }
 }
@@ -148,6 +151,7 @@ impl Kind for LoadBalancer {
     const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
     const STATED_MAPS: &'static [&'static str] = &["/attributes"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "elasticloadbalancing:DescribeLoadBalancers",
@@ -230,6 +234,10 @@ impl Kind for LoadBalancer {
             return Err(SpecError::new("/ip_address_type", "is neither `ipv4` nor `dualstack`"));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
@@ -340,7 +348,8 @@ mod tests {
 
     #[test]
     fn an_impaired_balancer_works_and_a_failed_one_says_why() {
-        assert_eq!(phase(&found(LoadBalancerStateEnum::ActiveImpaired)), Phase::Ready);
+        let impaired = Phase::Degraded("active_impaired: no addresses".into());
+        assert_eq!(phase(&found(LoadBalancerStateEnum::ActiveImpaired)), impaired);
         assert_eq!(phase(&found(LoadBalancerStateEnum::Failed)), Phase::Failed("no addresses".into()));
         let live = live(&found(LoadBalancerStateEnum::Active), None, Tags::new(), None).unwrap();
         assert_eq!(live.outputs.arn_suffix, "app/prod-web/50dc6c495c0c9188");

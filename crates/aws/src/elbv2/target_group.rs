@@ -5,8 +5,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     TargetTypeEnum,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::Cloud;
 use crate::bounded::{each, try_join_all};
 use crate::errors::{cloud_error, made};
 use crate::tags::Tags;
-use crate::types::{Arn, VpcId};
+use crate::types::{Arn, VpcId, unless_same};
 
 /// Targets of one load balancer. Which targets it has is for those to say who run them.
 #[derive(Debug)]
@@ -31,8 +31,10 @@ pub struct Spec<S: Stage = Resolved> {
     pub name: String,
     /// `HTTP`, `HTTPS`; of a network load balancer `TCP`, `TLS`, `UDP`, `TCP_UDP`.
     pub protocol: String,
-    /// The targets' port, where a target does not have its own.
-    pub port: i32,
+    /// The targets' port, where a target does not have its own. Targets of type `ip` can all have their own, and then
+    /// it does not matter. Default: 443 with `HTTPS` and `TLS`, else 80.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<i32>,
     /// The VPC of the targets.
     pub vpc_id: S::In<VpcId>,
     /// `ip` (the default), `instance` or `alb`.
@@ -122,7 +124,7 @@ fn live(
     let spec = Spec {
         name: name.to_owned(),
         protocol: found.protocol().map(|protocol| protocol.as_str().to_owned()).unwrap_or_default(),
-        port: found.port().unwrap_or_default(),
+        port: found.port(),
         vpc_id: found.vpc_id().unwrap_or_default().into(),
         target_type: found.target_type().map_or_else(ip, |kind| kind.as_str().to_owned()),
         protocol_version: text(found.protocol_version()),
@@ -141,6 +143,11 @@ fn live(
     let suffix = format!("targetgroup/{}", after(arn, ":targetgroup/"));
     let outputs = Outputs { arn: arn.into(), name: name.to_owned(), arn_suffix: suffix };
     Some(Live { id: arn.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+fn port(spec: &Spec) -> i32 {
+    let usual = if matches!(spec.protocol.as_str(), "HTTPS" | "TLS") { 443 } else { 80 };
+    spec.port.unwrap_or(usual)
 }
 
 fn matcher(spec: &Spec) -> Option<Matcher> {
@@ -168,6 +175,7 @@ impl Kind for TargetGroup {
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
     const STATED_MAPS: &'static [&'static str] = &["/attributes"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "elasticloadbalancing:DescribeTargetGroups",
@@ -194,7 +202,7 @@ impl Kind for TargetGroup {
         Spec {
             name: "prod-web".into(),
             protocol: "HTTP".into(),
-            port: 8080,
+            port: Some(8080),
             vpc_id: "vpc-0123456789abcdef0".into(),
             target_type: ip(),
             protocol_version: Some("HTTP1".into()),
@@ -254,7 +262,10 @@ impl Kind for TargetGroup {
         if !matches!(spec.target_type.as_str(), "ip" | "instance" | "alb") {
             return Err(SpecError::new("/target_type", "is none of `ip`, `instance`, `alb`"));
         }
-        within("/port", Some(spec.port), 1..=65535)?;
+        within("/port", spec.port, 1..=65535)?;
+        if spec.port.is_none() && spec.target_type != "ip" {
+            return Err(SpecError::new("/port", "is needed where targets are not of type `ip`"));
+        }
         within("/health_check_interval_seconds", spec.health_check_interval_seconds, 5..=300)?;
         within("/health_check_timeout_seconds", spec.health_check_timeout_seconds, 2..=120)?;
         within("/healthy_threshold_count", spec.healthy_threshold_count, 2..=10)?;
@@ -265,6 +276,10 @@ impl Kind for TargetGroup {
             return Err(SpecError::new("/health_check_timeout_seconds", message));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
@@ -302,7 +317,7 @@ impl Kind for TargetGroup {
             .create_target_group()
             .name(&spec.name)
             .protocol(ProtocolEnum::from(spec.protocol.as_str()))
-            .port(spec.port)
+            .port(port(spec))
             .vpc_id(spec.vpc_id.as_str())
             .target_type(TargetTypeEnum::from(spec.target_type.as_str()))
             .set_protocol_version(spec.protocol_version.clone())

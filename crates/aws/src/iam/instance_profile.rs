@@ -1,8 +1,8 @@
 //! `iam.InstanceProfile`, with its role.
 
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, edits};
-use crate::types::{Arn, RoleName};
+use crate::types::{Arn, RoleName, unless_same};
 
 /// How a virtual machine gets its role.
 #[derive(Debug)]
@@ -95,6 +95,7 @@ impl Kind for InstanceProfile {
     // A role in a profile cannot be deleted.
     const HOLDS: &'static [&'static str] = &["/role_name"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/instance_profile_name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetInstanceProfile"],
@@ -143,6 +144,10 @@ impl Kind for InstanceProfile {
         }
         let message = "takes 1 to 128 letters, digits and any of +=,.@_-";
         Err(SpecError::new("/instance_profile_name", message))
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.instance_profile_name, &desired.instance_profile_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -1,8 +1,8 @@
 //! `iam.ManagedPolicy`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use super::{if_there, is_name, tags_of, tags_with, to_iam};
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, edits};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
 
 /// How many versions of a policy IAM keeps.
@@ -110,6 +110,7 @@ impl Kind for ManagedPolicy {
     const NAME: &'static str = "iam.ManagedPolicy";
     const REPLACE_ON: &'static [&'static str] = &["/policy_name", "/path", "/description"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/policy_name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetPolicy", "iam:GetPolicyVersion"],
@@ -159,6 +160,10 @@ impl Kind for ManagedPolicy {
             0..=6144 => Ok(()),
             length => Err(SpecError::new("/policy_document", format!("takes 6144 characters, not {length}"))),
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.policy_name, &desired.policy_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, edits};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// An issuer of tokens for which roles are given out, such as an EKS cluster.
 #[derive(Debug)]
@@ -151,6 +151,10 @@ impl Kind for OidcProvider {
             }
             _ => Ok(()),
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.url, &desired.url)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, Stage, Timing, Wanted,
+    Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,8 @@ async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<PolicyAt
 impl Kind for PolicyAttachment {
     const NAME: &'static str = "iam.PolicyAttachment";
     const REPLACE_ON: &'static [&'static str] = &["/role_name", "/policy_arn"];
+    // Both are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     // A role with attached policies cannot be deleted, nor can an attached policy.
     const HOLDS: &'static [&'static str] = &["/role_name", "/policy_arn"];
     const SHARED_MAPS: &'static [&'static str] = &[];

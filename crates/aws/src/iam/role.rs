@@ -3,14 +3,14 @@
 use aws_sdk_iam::types::Tag;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
-use crate::types::{Arn, RoleName};
+use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
 
 /// An IAM role. Its policies and attachments are kinds of their own; those of others are left alone.
@@ -106,6 +106,7 @@ impl Kind for Role {
     const NAME: &'static str = "iam.Role";
     const REPLACE_ON: &'static [&'static str] = &["/role_name", "/path"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/role_name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetRole"],
@@ -168,6 +169,10 @@ impl Kind for Role {
             return Err(SpecError::new("/max_session_duration", "is not between 3600 and 43200 seconds"));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.role_name, &desired.role_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

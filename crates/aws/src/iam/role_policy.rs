@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, Stage, Timing, Wanted,
+    Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,8 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
 impl Kind for RolePolicy {
     const NAME: &'static str = "iam.RolePolicy";
     const REPLACE_ON: &'static [&'static str] = &["/role_name", "/policy_name"];
+    // Both are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     // A role with policies cannot be deleted.
     const HOLDS: &'static [&'static str] = &["/role_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];

@@ -1,8 +1,8 @@
 //! `iam.User`: for what cannot take on a role.
 
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, SpecError,
-    Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, edits};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// A user without a password and without keys, unless somebody gives it some.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ impl Kind for User {
     const NAME: &'static str = "iam.User";
     const REPLACE_ON: &'static [&'static str] = &["/user_name", "/path"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/user_name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetUser"],
@@ -92,6 +93,10 @@ impl Kind for User {
             return Ok(());
         }
         Err(SpecError::new("/user_name", "takes 1 to 64 letters, digits and any of +=,.@_-"))
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.user_name, &desired.user_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -2,14 +2,14 @@
 
 use aws_sdk_kms::types::AliasListEntry;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 use crate::errors::cloud_error;
-use crate::types::KeyId;
+use crate::types::{KeyId, unless_same};
 
 /// The name of a key.
 #[derive(Debug)]
@@ -53,6 +53,7 @@ impl Kind for Alias {
     const REPLACE_ON: &'static [&'static str] = &["/alias_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/alias_name"];
     const TAGGED: bool = false;
     // An alias of a key of ours is ours; one of another key is somebody else's.
     const HOME: &'static [&'static str] = &["/target_key_id"];
@@ -86,6 +87,10 @@ impl Kind for Alias {
             return Ok(());
         }
         Err(SpecError::new("/alias_name", "begins with `alias/`, and not with `alias/aws/`"))
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.alias_name, &desired.alias_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
-use crate::types::{Arn, KeyId};
+use crate::types::{Arn, KeyId, day};
 use crate::{Cloud, Policy};
 
 /// How long a deleted key can be called back, in days: the longest that KMS offers. Whatever it encrypts
@@ -74,33 +74,49 @@ async fn rotates(cloud: &Cloud, id: &str) -> CloudResult<bool> {
     Ok(call.send().await.map_err(|e| cloud_error("kms:GetKeyRotationStatus", e))?.key_rotation_enabled())
 }
 
-/// A key that waits for its deletion is gone.
 async fn metadata(cloud: &Cloud, id: &str) -> CloudResult<Option<KeyMetadata>> {
     let answer =
         cloud.kms.describe_key().key_id(id).send().await.map_err(|e| cloud_error("kms:DescribeKey", e));
-    let metadata = match answer {
-        Err(error) if error.class == Class::NotFound => None,
-        other => other?.key_metadata,
-    };
-    let going = |key: &KeyMetadata| {
-        matches!(key.key_state(), Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion))
-    };
-    Ok(metadata.filter(|key| !going(key)))
+    match answer {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => Ok(other?.key_metadata),
+    }
+}
+
+/// Whether it waits for its deletion. Until then it can be had back, and with it all that it encrypts.
+fn is_scheduled(key: &KeyMetadata) -> bool {
+    matches!(key.key_state(), Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion))
+}
+
+fn phase(key: &KeyMetadata) -> Phase {
+    match key.key_state() {
+        Some(KeyState::Creating | KeyState::Updating) => Phase::Settling("being created".into()),
+        Some(KeyState::Unavailable) => Phase::Failed(
+            "Unavailable: its key store is not connected. Connect it: aws kms connect-custom-key-store"
+                .into(),
+        ),
+        Some(KeyState::PendingImport) => Phase::Failed(
+            "PendingImport: its material is missing. Import it: aws kms import-key-material".into(),
+        ),
+        _ if is_scheduled(key) => Phase::Scheduled(match key.deletion_date().and_then(day) {
+            Some(day) => format!("it is scheduled for deletion on {day}"),
+            None => "it is scheduled for deletion".into(),
+        }),
+        _ => Phase::Ready,
+    }
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Key>>> {
     let Some(key) = metadata(cloud, id.as_str()).await? else { return Ok(None) };
     let id_text = id.as_str();
-    let rest =
-        futures::try_join!(tags_of(cloud, id_text), policy_of(cloud, id_text), rotates(cloud, id_text));
+    let rotation = async {
+        // AWS says that it is off while a key waits for its deletion, and has it back afterwards.
+        if is_scheduled(&key) { Ok(true) } else { rotates(cloud, id_text).await }
+    };
+    let rest = futures::try_join!(tags_of(cloud, id_text), policy_of(cloud, id_text), rotation);
     let ((tags, owner), policy, enable_key_rotation) = match rest {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
-    };
-    let phase = match key.key_state() {
-        Some(KeyState::Creating | KeyState::Updating) => Phase::Settling("being created".into()),
-        Some(KeyState::Unavailable) => Phase::Failed("the key is unavailable".into()),
-        _ => Phase::Ready,
     };
     let spec = Spec {
         description: Some(key.description().unwrap_or_default().to_owned()),
@@ -110,7 +126,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Key>>> {
         tags,
     };
     let outputs = Outputs { key_id: key.key_id().into(), arn: key.arn().unwrap_or_default().into() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: phase(&key) }))
 }
 
 fn tag((key, value): (String, String)) -> CloudResult<Tag> {
@@ -172,6 +188,7 @@ impl Kind for Key {
         ],
         create: &["kms:CreateKey", "kms:TagResource"],
         update: &[
+            "kms:CancelKeyDeletion",
             "kms:PutKeyPolicy",
             "kms:UpdateKeyDescription",
             "kms:EnableKey",
@@ -233,7 +250,8 @@ impl Kind for Key {
                 Err(error) if matches!(error.class, Class::Denied | Class::NotFound) => None,
                 Err(error) => return Err(error),
             };
-            let ours = owner.is_some() && metadata(cloud, id).await?.is_some();
+            // One that waits for its deletion is not what a new creation is looking for.
+            let ours = owner.is_some() && metadata(cloud, id).await?.is_some_and(|key| !is_scheduled(&key));
             Ok((Id::from(id), owner.filter(|_| ours)))
         });
         Ok(by_address(wanted, try_join_all(reads).await?))
@@ -255,7 +273,8 @@ impl Kind for Key {
         made("kms:CreateKey", answer.key_metadata().map(|key| key.key_id()))
     }
 
-    /// A disabled key takes no change of its rotation: enable, rotate, disable, in this order.
+    /// A key whose deletion is taken back is disabled. A disabled key takes no change of its rotation: enable, rotate,
+    /// disable, in this order.
     async fn update(
         cloud: &Cloud,
         live: &Live<Self>,
@@ -264,6 +283,12 @@ impl Kind for Key {
         owner: &Owner,
     ) -> CloudResult<()> {
         let id = live.id.as_str();
+        if changes.touch(Changes::RESTORE) {
+            let call = cloud.kms.cancel_key_deletion().key_id(id).send().await;
+            call.map_err(|e| cloud_error("kms:CancelKeyDeletion", e))?;
+            // What else differs, the next look tells.
+            return if spec.enabled { enable(cloud, id, true).await } else { Ok(()) };
+        }
         if spec.enabled && changes.touch("/enabled") {
             enable(cloud, id, true).await?;
         }
@@ -294,22 +319,35 @@ impl Kind for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::cloud;
-    use aws_sdk_kms::operation::describe_key::DescribeKeyOutput;
+    use crate::cloud::tests::{cloud, owner};
+    use aws_sdk_kms::operation::cancel_key_deletion::CancelKeyDeletionOutput;
+    use aws_sdk_kms::operation::enable_key::EnableKeyOutput;
     use aws_sdk_kms::operation::schedule_key_deletion::ScheduleKeyDeletionOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
 
-    fn key(state: KeyState) -> KeyMetadata {
-        KeyMetadata::builder().key_id("key-1").key_state(state).build().unwrap()
+    #[test]
+    fn a_key_that_waits_for_its_deletion_is_there_and_says_until_when() {
+        let date = DateTime::from_secs(1_798_070_400);
+        let key = KeyMetadata::builder().key_id("key-1").key_state(KeyState::PendingDeletion);
+        let scheduled = phase(&key.deletion_date(date).build().unwrap());
+        assert_eq!(scheduled, Phase::Scheduled("it is scheduled for deletion on 2026-12-24".into()));
     }
 
     #[tokio::test]
-    async fn a_key_that_waits_for_its_deletion_is_gone() {
-        let describe = mock!(aws_sdk_kms::Client::describe_key).then_output(|| {
-            DescribeKeyOutput::builder().key_metadata(key(KeyState::PendingDeletion)).build()
-        });
-        let cloud = Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&describe]), ..cloud() };
-        assert!(Key::describe(&cloud, &[Id::from("key-1")]).await.unwrap()[0].is_none());
+    async fn a_key_is_had_back_and_enabled() {
+        let cancel = mock!(aws_sdk_kms::Client::cancel_key_deletion)
+            .then_output(|| CancelKeyDeletionOutput::builder().build());
+        let enable =
+            mock!(aws_sdk_kms::Client::enable_key).then_output(|| EnableKeyOutput::builder().build());
+        let kms = mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&cancel, &enable]);
+        let outputs = Outputs { key_id: "key-1".into(), arn: "arn:aws:kms:…".into() };
+        let phase = Phase::Scheduled("soon".into());
+        let live = Live { id: "key-1".into(), spec: Key::example(), outputs, owner: None, phase };
+        let change = platctl_engine::Change { path: Changes::RESTORE.into(), before: None, after: None };
+        let changes = Changes::new(vec![change]).unwrap();
+        Key::update(&Cloud { kms, ..cloud() }, &live, &Key::example(), &changes, &owner()).await.unwrap();
+        assert_eq!((cancel.num_calls(), enable.num_calls()), (1, 1));
     }
 
     #[tokio::test]

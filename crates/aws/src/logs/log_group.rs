@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use aws_sdk_cloudwatchlogs::types::LogGroupClass;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
-use crate::types::{Arn, LogGroupName};
+use crate::types::{Arn, LogGroupName, unless_same};
 
 /// For how many days CloudWatch Logs can keep records.
 const RETENTION_DAYS: &[i32] = &[
@@ -124,6 +124,7 @@ impl Kind for LogGroup {
     const NAME: &'static str = "logs.LogGroup";
     const REPLACE_ON: &'static [&'static str] = &["/log_group_name", "/log_group_class"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/log_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["logs:DescribeLogGroups", "logs:ListTagsForResource"],
         create: &["logs:CreateLogGroup", "logs:TagResource"],
@@ -176,6 +177,10 @@ impl Kind for LogGroup {
             }
             _ => Ok(()),
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.log_group_name, &desired.log_group_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

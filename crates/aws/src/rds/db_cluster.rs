@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbCluster as Described, Filter};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
+    Permissions, Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{check_identifier, check_window, phase, split_tags, sync_tags};
+use super::{check_identifier, check_window, phase, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
-use crate::types::{Arn, SecurityGroupId};
+use crate::types::{Arn, SecurityGroupId, unless_same};
 
 /// A cluster of database instances over one volume.
 #[derive(Debug)]
@@ -62,6 +62,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// What it is configured with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_cluster_parameter_group_name: Option<S::In<String>>,
+    /// What its instances are configured with after a major upgrade, which gives all of them one group. Used for that
+    /// alone: otherwise each instance states its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub db_instance_parameter_group_name: Option<S::In<String>>,
     /// Who may connect.
     pub vpc_security_group_ids: S::In<BTreeSet<SecurityGroupId>>,
     /// Whether its volume is encrypted. On unless switched off.
@@ -154,7 +158,7 @@ pub(super) fn final_snapshot(spec: &Spec) -> String {
     }
 }
 
-async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described>> {
+pub(super) async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described>> {
     // RDS takes no empty filter.
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -190,6 +194,7 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         port: cluster.port(),
         db_subnet_group_name: cluster.db_subnet_group().unwrap_or_default().to_owned(),
         db_cluster_parameter_group_name: text(cluster.db_cluster_parameter_group()),
+        db_instance_parameter_group_name: None,
         vpc_security_group_ids: groups.map(SecurityGroupId::from).collect(),
         storage_encrypted: cluster.storage_encrypted().unwrap_or_default(),
         kms_key_id: cluster.kms_key_id().map(Arn::from),
@@ -242,9 +247,13 @@ impl Kind for DbCluster {
         "/kms_key_id",
         "/global_cluster_identifier",
     ];
-    /// Where it came from does not matter any more once it is there.
-    const CREATE_ONLY: &'static [&'static str] =
-        &["/snapshot_identifier", "/source_db_cluster_identifier", "/restore_to_time"];
+    /// Where it came from does not matter any more once it is there, and what its instances have is theirs to compare.
+    const CREATE_ONLY: &'static [&'static str] = &[
+        "/snapshot_identifier",
+        "/source_db_cluster_identifier",
+        "/restore_to_time",
+        "/db_instance_parameter_group_name",
+    ];
     const VOLATILE: &'static [&'static str] = &["master_user_secret_arn", "port"];
     const HOLDS: &'static [&'static str] = &[
         "/db_subnet_group_name",
@@ -253,9 +262,10 @@ impl Kind for DbCluster {
         "/global_cluster_identifier",
     ];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/db_cluster_identifier"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["rds:DescribeDBClusters", "rds:ListTagsForResource"],
+        read: &["rds:DescribeDBClusters", "rds:ListTagsForResource", "rds:DescribeDBEngineVersions"],
         create: &[
             "rds:CreateDBCluster",
             "rds:RestoreDBClusterFromSnapshot",
@@ -267,9 +277,17 @@ impl Kind for DbCluster {
             "secretsmanager:CreateSecret",
             "secretsmanager:TagResource",
         ],
-        update: &["rds:ModifyDBCluster", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        update: &[
+            "rds:ModifyDBCluster",
+            "rds:StartDBCluster",
+            "rds:CreateDBClusterSnapshot",
+            "rds:DescribeDBClusterSnapshots",
+            "rds:AddTagsToResource",
+            "rds:RemoveTagsFromResource",
+        ],
         delete: &[
             "rds:DeleteDBCluster",
+            "rds:StartDBCluster",
             "rds:ModifyDBCluster",
             "rds:RemoveFromGlobalCluster",
             "rds:CreateDBClusterSnapshot",
@@ -296,6 +314,7 @@ impl Kind for DbCluster {
             port: Some(5432),
             db_subnet_group_name: "db-subnets-example".into(),
             db_cluster_parameter_group_name: Some("db-cluster-parameters-example".into()),
+            db_instance_parameter_group_name: None,
             vpc_security_group_ids: BTreeSet::from(["sg-0123456789abcdef0".into()]),
             storage_encrypted: true,
             kms_key_id: Some(
@@ -365,6 +384,10 @@ impl Kind for DbCluster {
         Ok(())
     }
 
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.db_cluster_identifier, &desired.db_cluster_identifier)
+    }
+
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         by_key(cloud, wanted, |spec| Id::from(spec.db_cluster_identifier.as_str())).await
     }
@@ -385,14 +408,40 @@ impl Kind for DbCluster {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
+        if changes.touch(Changes::RESTORE) {
+            // It takes no other change until it has started.
+            return start(cloud, live.id.as_str()).await;
+        }
         super::db_cluster_changes::mark(cloud, live, spec, changes).await?;
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await?;
         super::db_cluster_changes::modify(cloud, live, spec, changes).await
     }
 
-    /// A member of a global cluster has to leave it first, which takes a while; then the protection is lifted.
+    async fn vet(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+    ) -> CloudResult<Vec<SpecError>> {
+        super::db_cluster_upgrade::vet(cloud, live, spec, changes).await
+    }
+
+    fn leaves(live: &Live<Self>) -> Option<Leaves> {
+        let needs = live.spec.kms_key_id.iter().map(ToString::to_string).collect();
+        let what = || format!("snapshot {}", snapshot_name(live));
+        (!live.spec.skip_final_snapshot).then(|| Leaves { what: what(), needs })
+    }
+
+    /// AWS deletes no cluster that is stopped. A member of a global cluster has to leave it first, which takes a
+    /// while; then the protection is lifted.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let id = live.id.as_str();
+        if let Phase::Stopped(why) = &live.phase {
+            start(cloud, id).await?;
+            let message =
+                format!("{why}; it is being started, because only a started cluster can be deleted");
+            return Err(CloudError::new(Class::Busy, "rds:DeleteDBCluster", message));
+        }
         if let Some(global) = live.spec.global_cluster_identifier.as_deref() {
             super::failover::spare_the_writer(cloud, global, live.outputs.arn.as_str()).await?;
             let call = cloud.rds.remove_from_global_cluster().global_cluster_identifier(global);

@@ -7,6 +7,7 @@ use platctl_engine::{Changes, CloudResult, Live};
 
 use super::db_cluster::{DbCluster, FINAL_SNAPSHOT, Spec, final_snapshot};
 use super::db_cluster_origin::capacity;
+use super::db_cluster_upgrade::{Prepared, is_major, prepare};
 use super::rds_tags;
 use crate::Cloud;
 use crate::errors::cloud_error;
@@ -55,8 +56,10 @@ pub(super) async fn modify(
         return Ok(());
     }
     let version = Some(spec.engine_version.clone()).filter(|_| touch("/engine_version"));
-    let major = |version: &str| version.split('.').next().map(ToOwned::to_owned);
-    let upgrade = major(&live.spec.engine_version) != major(&spec.engine_version);
+    let upgrade = version.is_some() && is_major(&live.spec.engine_version, &spec.engine_version);
+    if upgrade && prepare(cloud, live, spec).await? == Prepared::Done {
+        return Ok(());
+    }
     let managed = touch("/manage_master_user_password") || touch("/master_user_secret_kms_key_id");
     let groups: Vec<String> = spec.vpc_security_group_ids.iter().map(ToString::to_string).collect();
     let call = cloud
@@ -64,7 +67,7 @@ pub(super) async fn modify(
         .modify_db_cluster()
         .db_cluster_identifier(live.id.as_str())
         .apply_immediately(true)
-        .set_allow_major_version_upgrade((version.is_some() && upgrade).then_some(true))
+        .set_allow_major_version_upgrade(upgrade.then_some(true))
         .set_engine_version(version)
         .set_manage_master_user_password(spec.manage_master_user_password.filter(|_| managed))
         .set_master_user_secret_kms_key_id(
@@ -74,7 +77,12 @@ pub(super) async fn modify(
         .set_db_cluster_parameter_group_name(
             spec.db_cluster_parameter_group_name
                 .clone()
-                .filter(|_| touch("/db_cluster_parameter_group_name")),
+                .filter(|_| upgrade || touch("/db_cluster_parameter_group_name")),
+        )
+        // A group belongs to one major version. RDS refuses an upgrade that does not say which groups come after
+        // it, and takes the instances' group together with an upgrade alone.
+        .set_db_instance_parameter_group_name(
+            spec.db_instance_parameter_group_name.clone().filter(|_| upgrade),
         )
         .set_vpc_security_group_ids(Some(groups).filter(|_| touch("/vpc_security_group_ids")))
         .set_cloudwatch_logs_export_configuration(exports(live, spec, changes))

@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// What all instances of a cluster are configured with.
 #[derive(Debug)]
@@ -114,6 +114,7 @@ impl Kind for DbClusterParameterGroup {
     const REPLACE_ON: &'static [&'static str] =
         &["/db_cluster_parameter_group_name", "/db_parameter_group_family", "/description"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/db_cluster_parameter_group_name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
@@ -159,6 +160,10 @@ impl Kind for DbClusterParameterGroup {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         check_identifier("/db_cluster_parameter_group_name", &spec.db_cluster_parameter_group_name, 255)?;
         parameters::check(&spec.parameters)
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.db_cluster_parameter_group_name, &desired.db_cluster_parameter_group_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

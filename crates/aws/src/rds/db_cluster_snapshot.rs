@@ -2,8 +2,8 @@
 
 use aws_sdk_rds::types::DbClusterSnapshot as Described;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// A snapshot of a cluster.
 #[derive(Debug)]
@@ -68,6 +68,7 @@ impl Kind for DbClusterSnapshot {
     const REPLACE_ON: &'static [&'static str] =
         &["/db_cluster_snapshot_identifier", "/db_cluster_identifier"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/db_cluster_snapshot_identifier"];
     const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
@@ -96,6 +97,10 @@ impl Kind for DbClusterSnapshot {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         check_identifier("/db_cluster_snapshot_identifier", &spec.db_cluster_snapshot_identifier, 63)
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.db_cluster_snapshot_identifier, &desired.db_cluster_snapshot_identifier)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -2,18 +2,18 @@
 
 use aws_sdk_rds::types::{DbInstance as Described, Filter};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
+use super::{check_identifier, instance_phase, is_stopped, new_tags, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// An instance of a cluster.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
     let applying =
         instance.db_parameter_groups().iter().any(|group| group.parameter_apply_status() == Some("applying"));
     let waits = pending.is_some_and(|pending| pending.db_instance_class().is_some());
-    let phase = match phase(instance.db_instance_status()) {
+    let phase = match instance_phase(instance.db_instance_status()) {
         Phase::Ready if waits => Phase::Settling("changes are pending".into()),
         Phase::Ready if applying => Phase::Settling("parameters are being applied".into()),
         phase => phase,
@@ -202,6 +202,7 @@ impl Kind for DbInstance {
     ];
     const HOLDS: &'static [&'static str] = &["/db_cluster_identifier", "/db_parameter_group_name"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/db_instance_identifier"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBInstances", "rds:ListTagsForResource"],
         create: &[
@@ -218,7 +219,7 @@ impl Kind for DbInstance {
             "rds:RemoveTagsFromResource",
             "iam:PassRole",
         ],
-        delete: &["rds:DeleteDBInstance"],
+        delete: &["rds:DeleteDBInstance", "rds:StartDBCluster"],
     };
     const TIMING: Timing = Timing::seconds(480, 420, 600, 5400);
 
@@ -283,6 +284,10 @@ impl Kind for DbInstance {
         Ok(())
     }
 
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.db_instance_identifier, &desired.db_instance_identifier)
+    }
+
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         by_key(cloud, wanted, |spec| Id::from(spec.db_instance_identifier.as_str())).await
     }
@@ -328,8 +333,17 @@ impl Kind for DbInstance {
         modify(cloud, live.id.as_str(), spec, changes).await
     }
 
-    /// Aurora's data is the cluster's: an instance has no final snapshot of its own.
+    /// Aurora's data is the cluster's: an instance has no final snapshot of its own. None is deleted while its
+    /// cluster is stopped.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        if matches!(&live.phase, Phase::Settling(status) if is_stopped(status)) {
+            let cluster = &live.spec.db_cluster_identifier;
+            start(cloud, cluster).await?;
+            let message = format!(
+                "the cluster {cluster} is being started, because RDS deletes nothing of a stopped one"
+            );
+            return Err(CloudError::new(Class::Busy, "rds:DeleteDBInstance", message));
+        }
         let call =
             cloud.rds.delete_db_instance().db_instance_identifier(live.id.as_str()).skip_final_snapshot(true);
         call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBInstance", e))
@@ -340,6 +354,21 @@ impl Kind for DbInstance {
 mod tests {
     use super::*;
     use aws_sdk_rds::types::{DbParameterGroupStatus, PendingModifiedValues};
+
+    #[tokio::test]
+    async fn the_cluster_is_started_before_an_instance_of_it_is_deleted() {
+        use crate::cloud::tests::cloud;
+        use aws_sdk_rds::operation::start_db_cluster::StartDbClusterOutput;
+        use aws_smithy_mocks::{RuleMode, mock, mock_client};
+        let started = mock!(aws_sdk_rds::Client::start_db_cluster)
+            .match_requests(|request| request.db_cluster_identifier() == Some("prod"))
+            .then_output(|| StartDbClusterOutput::builder().build());
+        let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&started]);
+        let instance = Described::builder().db_instance_identifier("x").db_cluster_identifier("prod");
+        let live = live(&instance.db_instance_status("stopped").build()).unwrap();
+        let refused = DbInstance::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap_err();
+        assert_eq!((refused.class, started.num_calls()), (Class::Busy, 1));
+    }
 
     #[test]
     fn an_instance_is_ready_only_when_nothing_is_pending() {

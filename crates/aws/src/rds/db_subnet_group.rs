@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
-use crate::types::{Arn, SubnetId};
+use crate::types::{Arn, SubnetId, unless_same};
 
 /// The subnets that a database may stand in.
 #[derive(Debug)]
@@ -70,6 +70,7 @@ impl Kind for DbSubnetGroup {
     const REPLACE_ON: &'static [&'static str] = &["/db_subnet_group_name"];
     const HOLDS: &'static [&'static str] = &["/subnet_ids"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/db_subnet_group_name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
@@ -116,6 +117,10 @@ impl Kind for DbSubnetGroup {
             return Err(SpecError::new("/subnet_ids", "needs subnets in at least two availability zones"));
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.db_subnet_group_name, &desired.db_subnet_group_name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

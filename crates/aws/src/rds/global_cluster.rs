@@ -76,6 +76,7 @@ impl Kind for GlobalCluster {
     const REPLACE_ON: &'static [&'static str] = &["/global_cluster_identifier"];
     const CREATE_ONLY: &'static [&'static str] = &["/source_db_cluster_identifier"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/global_cluster_identifier"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeGlobalClusters"],

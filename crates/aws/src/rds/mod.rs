@@ -5,16 +5,19 @@ mod db_cluster_changes;
 mod db_cluster_origin;
 pub mod db_cluster_parameter_group;
 pub mod db_cluster_snapshot;
+mod db_cluster_upgrade;
 pub mod db_instance;
 pub mod db_parameter_group;
 pub mod db_subnet_group;
 pub mod failover;
 pub mod global_cluster;
 pub(crate) mod parameters;
+mod phase;
 
 use aws_sdk_rds::types::Tag;
-use platctl_engine::{Changes, CloudResult, Owner, Phase, SpecError};
+use platctl_engine::{Changes, Class, CloudResult, Owner, SpecError};
 
+pub(crate) use self::phase::{instance_phase, is_stopped, phase};
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
@@ -56,19 +59,12 @@ pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
     Ok(())
 }
 
-/// The phase of a status. AWS adds statuses: whatever is neither the end nor a failure is on its way.
-pub(crate) fn phase(status: Option<&str>) -> Phase {
-    match status.unwrap_or("available") {
-        "available" | "storage-full" | "stopped" | "storage-optimization" => Phase::Ready,
-        "deleting" => Phase::Deleting,
-        failed
-            if failed.starts_with("incompatible-")
-                || failed.starts_with("inaccessible-")
-                || failed.ends_with("failed") =>
-        {
-            Phase::Failed(failed.to_owned())
-        }
-        other => Phase::Settling(other.to_owned()),
+/// Starts a stopped cluster with its instances. One that has been started meanwhile is fine.
+pub(crate) async fn start(cloud: &Cloud, cluster: &str) -> CloudResult<()> {
+    let call = cloud.rds.start_db_cluster().db_cluster_identifier(cluster).send().await;
+    match call.map_err(|e| cloud_error("rds:StartDBCluster", e)) {
+        Err(error) if error.class == Class::Busy => Ok(()),
+        other => other.map(drop),
     }
 }
 
@@ -114,14 +110,6 @@ pub(crate) fn check_window(path: &'static str, text: Option<&String>, weekly: bo
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn unknown_statuses_are_on_their_way() {
-        assert_eq!(phase(Some("available")), Phase::Ready);
-        assert!(matches!(phase(Some("configuring-enhanced-monitoring")), Phase::Settling(_)));
-        assert!(matches!(phase(Some("incompatible-network")), Phase::Failed(_)));
-        assert!(matches!(phase(Some("restore-failed")), Phase::Failed(_)));
-    }
 
     #[test]
     fn windows_have_days_or_not() {

@@ -3,7 +3,7 @@
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use super::settings;
 use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::Tags;
-use crate::types::{Arn, BucketName};
+use crate::types::{Arn, BucketName, unless_same};
 use crate::{Cloud, Policy};
 
 /// A bucket. Deleting one that is not empty is refused unless `force_destroy` says otherwise: nobody loses data
@@ -148,6 +148,7 @@ impl Kind for Bucket {
     const NAME: &'static str = "s3.Bucket";
     const REPLACE_ON: &'static [&'static str] = &["/bucket"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/bucket"];
     const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
@@ -253,6 +254,10 @@ impl Kind for Bucket {
             None | Some("AES256" | "aws:kms") => Ok(()),
             Some(_) => Err(SpecError::new("/encryption/sse_algorithm", "is neither `AES256` nor `aws:kms`")),
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.bucket, &desired.bucket)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -3,7 +3,7 @@
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
-use crate::types::Arn;
+use crate::types::{Arn, day, unless_same};
 
 /// A secret.
 #[derive(Debug)]
@@ -81,16 +81,19 @@ fn pairs(tags: &[Tag]) -> impl Iterator<Item = (String, String)> + '_ {
     tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())))
 }
 
-/// A secret that waits for its deletion is gone.
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
     let call = cloud.secretsmanager.describe_secret().secret_id(id.as_str());
     let secret = match call.send().await.map_err(|e| cloud_error("secretsmanager:DescribeSecret", e)) {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
-    if secret.deleted_date().is_some() {
-        return Ok(None);
-    }
+    let phase = match secret.deleted_date() {
+        Some(date) => Phase::Scheduled(match day(date) {
+            Some(day) => format!("it is scheduled for deletion since {day}"),
+            None => "it is scheduled for deletion".into(),
+        }),
+        None => Phase::Ready,
+    };
     let window = pairs(secret.tags()).find(|(key, _)| key == WINDOW).and_then(|(_, days)| days.parse().ok());
     let (tags, owner) = split(pairs(secret.tags()));
     let name = secret.name().unwrap_or_default().to_owned();
@@ -103,7 +106,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
         tags,
     };
     let outputs = Outputs { arn: secret.arn().unwrap_or_default().into(), name };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
 }
 
 /// A value that is never seen: made by AWS, handed straight back.
@@ -149,6 +152,7 @@ impl Kind for Secret {
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const CREATE_ONLY: &'static [&'static str] = &["/generate"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
@@ -163,6 +167,7 @@ impl Kind for Secret {
         ],
         update: &[
             "secretsmanager:UpdateSecret",
+            "secretsmanager:RestoreSecret",
             "secretsmanager:TagResource",
             "secretsmanager:UntagResource",
         ],
@@ -210,6 +215,10 @@ impl Kind for Secret {
         Ok(())
     }
 
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
+    }
+
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let names = wanted.iter().filter_map(|wanted| wanted.spec.as_ref()).map(|spec| spec.name.as_str());
         let found = try_join_all(names.map(|name| listed(cloud, name))).await?.concat();
@@ -253,6 +262,11 @@ impl Kind for Secret {
         owner: &Owner,
     ) -> CloudResult<()> {
         let id = live.id.as_str();
+        if changes.touch(Changes::RESTORE) {
+            // A secret that waits for its deletion takes no other change.
+            let call = cloud.secretsmanager.restore_secret().secret_id(id).send().await;
+            return call.map(drop).map_err(|e| cloud_error("secretsmanager:RestoreSecret", e));
+        }
         if changes.touch("/description") || changes.touch("/kms_key_id") {
             let call =
                 cloud.secretsmanager.update_secret().secret_id(id).set_description(spec.description.clone());

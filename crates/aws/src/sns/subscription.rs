@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -77,6 +77,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>>
 impl Kind for Subscription {
     const NAME: &'static str = "sns.Subscription";
     const REPLACE_ON: &'static [&'static str] = &["/topic_arn", "/protocol", "/endpoint"];
+    // All of them together are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
     const SHARED_MAPS: &'static [&'static str] = &[];
     const VOLATILE: &'static [&'static str] = &["confirmed"];
     const IDENTITY: Identity = Identity::Name;

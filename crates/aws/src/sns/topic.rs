@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use aws_sdk_sns::types::Tag;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
-use crate::types::{Arn, KeyId};
+use crate::types::{Arn, KeyId, unless_same};
 use crate::{Cloud, Policy};
 
 /// A topic, to which others publish and subscribe.
@@ -99,6 +99,7 @@ impl Kind for Topic {
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:ListTopics"],
         create: &["sns:CreateTopic", "sns:TagResource"],
@@ -142,6 +143,10 @@ impl Kind for Topic {
         } else {
             Err(SpecError::new("/name", "takes 1 to 256 letters, digits, `-` and `_`"))
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

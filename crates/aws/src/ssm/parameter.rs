@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// GetParameters takes this many names.
 const AT_ONCE: usize = 10;
@@ -149,6 +149,7 @@ impl Kind for Parameter {
     const NAME: &'static str = "ssm.Parameter";
     const REPLACE_ON: &'static [&'static str] = &["/name", "/type"];
     const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ssm:GetParameters", "ssm:DescribeParameters", "ssm:ListTagsForResource"],
         create: &["ssm:PutParameter", "ssm:AddTagsToResource"],
@@ -199,6 +200,10 @@ impl Kind for Parameter {
             }
             _ => Err(SpecError::new("/type", "is neither `String` nor `StringList`")),
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.name, &desired.name)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -8,7 +8,7 @@ use aws_sdk_wafv2::types::{
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, claimed, edits, split};
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// Rules about requests to a load balancer or a distribution.
 #[derive(Debug)]
@@ -194,6 +194,7 @@ impl Kind for WebAcl {
     const HOLDS: &'static [&'static str] = &["/rules"];
     const IDENTITY: Identity = Identity::Name;
     const ONE_BY_ONE: bool = true;
+    const NAMED_BY: &'static [&'static str] = &["/name", "/scope"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["wafv2:ListWebACLs", "wafv2:GetWebACL", "wafv2:ListTagsForResource"],
         create: &["wafv2:CreateWebACL", "wafv2:TagResource"],
@@ -275,6 +276,10 @@ impl Kind for WebAcl {
             rule.check().map_err(|message| SpecError::new(path, message))?;
         }
         Ok(())
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&(&live.name, &live.scope), &(&desired.name, &desired.scope))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAclAssociati
 impl Kind for WebAclAssociation {
     const NAME: &'static str = "wafv2.WebAclAssociation";
     const REPLACE_ON: &'static [&'static str] = &["/resource_arn"];
+    // Each resource has its own.
+    const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/web_acl_arn"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 from . import profiles
 from .hostile import HOSTILE
 from .inventory import inventory
+from .states import set_state
 from .timeline import TIMELINE
 
 # For what builds would fetch from the internet.
@@ -73,6 +74,13 @@ class Control:
         self._app.faults.restart()
         HOSTILE.clear()
         return self._app.profile
+
+    def post_state(self, body):
+        """Puts a thing into a state that no call leads to."""
+        with self._app.moto.lock:
+            TIMELINE.tick()
+            set_state(str(body["kind"]), str(body["id"]), str(body["state"]))
+        return {}
 
     def post_reset(self, _):
         """Forgets everything."""

@@ -119,7 +119,11 @@ impl Run {
         let immutable = changes.iter().find(|change| goal.kind().replaces(change));
         match (immutable, changes.first(), &live.phase) {
             (_, _, Phase::Failed(why)) if !was_ready(Some(record), live, goal.kind().facts()) => {
-                (Action::Replace(Replace::DeleteFirst), why.clone())
+                let order = match approved {
+                    Action::Replace(order) => order,
+                    _ => Replace::DeleteFirst,
+                };
+                (Action::Replace(order), why.clone())
             }
             (_, _, Phase::Deleting) => (Action::Replace(Replace::DeleteFirst), "its deletion".into()),
             (Some(change), ..) => {

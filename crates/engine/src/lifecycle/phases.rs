@@ -57,6 +57,25 @@ async fn what_was_never_ready_is_created_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_cannot_be_used_by_a_field_of_its_own_is_replaced_in_its_kinds_order() {
+    let declared: Declared = vec![("first", "toy.Token", json!({"size": 1, "color": "red"}))];
+    let lab = Lab::new();
+    lab.fault(1, crate::testing::When::After, crate::testing::Fault::Hang);
+    lab.run(Some(graph(&declared, &lab.cloud))).await;
+    lab.calm();
+    let failed = lab.cloud.things().into_keys().next().unwrap();
+    let mut world = lab.cloud.world.lock().unwrap();
+    let thing = world.things.get_mut(&failed).unwrap();
+    thing.phase = Some(Phase::Failed("not issued".into()));
+    thing.spec["color"] = json!("blue");
+    drop(world);
+    let plan = lab.plan(Some(graph(&declared, &lab.cloud))).await;
+    assert_eq!(plan.steps[0].action, Action::Replace(crate::Replace::CreateFirst), "{plan:#?}");
+    lab.apply(graph(&declared, &lab.cloud)).await;
+    assert!(!lab.cloud.things().contains_key(&failed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_stopped_or_about_to_go_is_made_usable_again() {
     for phase in [Phase::Stopped("stopped".into()), Phase::Scheduled("goes on 24 December".into())] {
         let (lab, id) = applied(phase).await;

@@ -96,7 +96,14 @@ impl Planner<'_> {
         live: &AnyLive,
         reasons: &[Reason],
     ) -> Replace {
-        let must_go = reasons.iter().any(|r| matches!(r, Reason::Failed { .. } | Reason::BeingDeleted));
+        // What failed is in the way of its successor, unless its kind says by a field that it cannot be used, and so
+        // what becomes of it.
+        let stated = reasons.iter().any(|r| matches!(r, Reason::Immutable { .. }));
+        let must_go = reasons.iter().any(|r| match r {
+            Reason::Failed { .. } => !stated,
+            Reason::BeingDeleted => true,
+            _ => false,
+        });
         // A producer that is deleted first waits for the deletion of its dependants, so they go first too.
         let address = &entry.node.address;
         let then = self.state.resources.get(address).into_iter().flat_map(|record| &record.dependencies);

@@ -5,6 +5,7 @@ use platctl_aws::kms::key::{self, Key};
 use platctl_aws::logs::log_group::LogGroup;
 use platctl_aws::rds::db_cluster::{self, DbCluster};
 use platctl_aws::rds::db_cluster_parameter_group as cluster_group;
+use platctl_aws::rds::db_parameter_group;
 use platctl_aws::rds::db_subnet_group::{self, DbSubnetGroup};
 use platctl_aws::ssm::parameter::Parameter;
 use platctl_engine::Handle;
@@ -40,6 +41,8 @@ impl Database {
             "port": self.port,
             "db_subnet_group_name": subnets.json(db_subnet_group::out::DB_SUBNET_GROUP_NAME),
             "db_cluster_parameter_group_name": groups.cluster.json(cluster_group::out::DB_CLUSTER_PARAMETER_GROUP_NAME),
+            // A major upgrade gives it to all instances at once.
+            "db_instance_parameter_group_name": groups.instance.json(db_parameter_group::out::DB_PARAMETER_GROUP_NAME),
             "vpc_security_group_ids": [group.json(security_group::out::GROUP_ID)],
             "storage_encrypted": true,
             "kms_key_id": key.json(key::out::ARN),

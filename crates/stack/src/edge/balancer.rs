@@ -39,7 +39,9 @@ impl Edge {
         let balancer: Handle<LoadBalancer> = declare.make(
             "load_balancer",
             json!({
-                "name": declare.name("services"),
+                // A load balancer cannot change its scheme: the other one has a name of its own, so that it is there
+                // before the records move over to it.
+                "name": declare.name(if self.cdn { "services" } else { "public" }),
                 "type": "application",
                 "scheme": if self.cdn { "internal" } else { "internet-facing" },
                 "subnet_ids": ids(if self.cdn { &ground.private } else { &ground.public }),

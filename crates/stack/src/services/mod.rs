@@ -5,9 +5,10 @@ mod check;
 mod images;
 mod route;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use platctl_aws::ec2::security_group::SecurityGroup;
+use platctl_aws::ec2::security_group::{self, SecurityGroup};
+use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
 use platctl_aws::ecr::lifecycle_policy::LifecyclePolicy;
 use platctl_aws::ecr::repository::{self, Repository};
 use platctl_aws::eks::cluster as eks_cluster;
@@ -20,13 +21,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{Ground, Peer, Rule, join, key, permit, role, rule};
+use crate::common::{Ground, join, key, permit, role};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::{cluster, edge};
 
 /// What `services:` says: each service by its name.
 pub(crate) type Services = BTreeMap<String, At<Service>>;
+
+/// The first port that needs no privileges.
+const UNPRIVILEGED: u16 = 1024;
 
 /// One service.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -146,7 +150,7 @@ pub(crate) fn declare(
         return Ok(Vec::new());
     }
     let key = key("", "Encrypts the images of the services", Vec::new(), declare)?;
-    let mut ports: BTreeMap<u16, ()> = BTreeMap::new();
+    let mut ports = BTreeSet::new();
     let mut made = Vec::new();
     for (name, At { value: service, .. }) in services {
         let repository = service.repository(name, &key, &base.environments, declare)?;
@@ -157,7 +161,7 @@ pub(crate) fn declare(
         let mut role = None;
         if let Some(cluster) = base.cluster {
             role = Some(service.role(name, cluster, declare)?);
-            if let Some(edge) = base.edge.filter(|_| ports.insert(service.port, ()).is_none()) {
+            if let Some(edge) = base.edge.filter(|_| ports.insert(service.port.min(UNPRIVILEGED))) {
                 open(service.port, &cluster.nodes, &edge.group, declare)?;
             }
         }
@@ -176,23 +180,30 @@ pub(crate) fn declare(
     Ok(made)
 }
 
-/// Lets the load balancer reach pods on a port, once however many services listen on it.
+/// Lets the load balancer reach pods. All ports that need no privileges are open to it at once: when a service moves
+/// from one to another, some of its pods still listen on the old one until GitOps has replaced them. It sends requests
+/// to registered targets only.
 fn open(
     port: u16,
     nodes: &Handle<SecurityGroup>,
     balancer: &Handle<SecurityGroup>,
     declare: &mut Declare<'_>,
 ) -> Checked<()> {
-    let address = format!("port-{port}.ingress");
-    let from_balancer = Rule {
-        address: &address,
-        direction: "ingress",
-        protocol: "tcp",
-        port: Some(port),
-        peer: Peer::Group(balancer),
-        description: "From the load balancer to the services",
+    let (address, last) = if port < UNPRIVILEGED {
+        (format!("port-{port}.ingress"), port)
+    } else {
+        ("ports.ingress".into(), u16::MAX)
     };
-    rule(nodes, &from_balancer, declare).map(drop)
+    let spec = json!({
+        "group_id": nodes.json(security_group::out::GROUP_ID),
+        "direction": "ingress",
+        "ip_protocol": "tcp",
+        "from_port": port.min(UNPRIVILEGED),
+        "to_port": last,
+        "referenced_group_id": balancer.json(security_group::out::GROUP_ID),
+        "description": "From the load balancer to the services",
+    });
+    declare.make::<SecurityGroupRule>(&address, spec).map(drop)
 }
 
 impl Service {

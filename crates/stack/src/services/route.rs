@@ -17,7 +17,8 @@ use crate::edge;
 const WIDTH: u32 = 2000;
 
 impl Service {
-    /// Pods register themselves in the group, which is empty until they do.
+    /// Pods register themselves in the group, which is empty until they do. Each comes with its own port, so that the
+    /// group needs none, and stays what it is when the port changes.
     pub(super) fn route(
         &self,
         name: &str,
@@ -33,7 +34,6 @@ impl Service {
                 "name": declare.name(name),
                 "target_type": "ip",
                 "protocol": "HTTP",
-                "port": self.port,
                 "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
                 "health_check_path": health,
                 // As often as can be: until its second answer, a pod that comes gets nothing, and at a switch of

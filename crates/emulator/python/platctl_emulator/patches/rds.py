@@ -1,5 +1,8 @@
 """RDS: states that take their time, and what moto loses of clusters and instances."""
 
+import copy
+
+from moto.rds.exceptions import DBClusterNotFoundError, InvalidDBClusterStateFault
 from moto.rds.models import DBCluster, DBClusterSnapshot, DBInstance, DBInstanceClustered, RDSBackend
 
 from ..timeline import TIMELINE
@@ -7,6 +10,7 @@ from .wrap import around
 
 # AWS seconds, as usually seen.
 CLUSTER, CLUSTER_DELETE, INSTANCE, INSTANCE_DELETE, MODIFY = 50, 90, 420, 400, 60
+UPGRADE, SNAPSHOT, START, STOP = 1200, 150, 400, 300
 
 INSIGHTS = ("performance_insights_kms_key_id", "performance_insights_retention_period")
 
@@ -18,6 +22,8 @@ def apply(profile):
     DBInstance.save_automated_backup = lambda self: None
     DBCluster.status = property(lambda self: self._status, lambda self, status: setattr(self, "_status", status))
     clusters()
+    starts()
+    snapshots()
     instances()
     subnet_groups()
     DBClusterSnapshot.db_cluster_snapshot_arn = property(lambda self: self.arn)
@@ -60,6 +66,8 @@ def clusters():
             kwargs["deletion_protection"] = bool(kwargs["deletion_protection"])
         if name.startswith("arn:"):
             kwargs["db_cluster_identifier"] = name = name.rpartition(":")[2]
+        version = kwargs.pop("engine_version", None)
+        group = kwargs.pop("db_instance_parameter_group_name", None)
         old(self, kwargs)
         cluster = self.clusters[name]
         cluster.db_cluster_identifier = name
@@ -67,7 +75,10 @@ def clusters():
             cluster.iam_auth = iam
         logs = [log for log in cluster.enabled_cloudwatch_logs_exports if log not in exports.get("DisableLogTypes", [])]
         cluster.enabled_cloudwatch_logs_exports = logs + [log for log in exports.get("EnableLogTypes", []) if log not in logs]
-        later(MODIFY, cluster, "modifying")
+        if version and version != cluster.engine_version:
+            upgrade(self, cluster, version, group)
+        else:
+            later(MODIFY, cluster, "modifying")
         return cluster
 
     @around(RDSBackend, "delete_db_cluster")
@@ -88,6 +99,70 @@ def clusters():
     def restore(old, self, snapshot, overrides):
         source = self.describe_db_cluster_snapshots(db_cluster_identifier=None, db_snapshot_identifier=snapshot)[0].cluster
         return self.create_db_cluster({**copied(source), **{key: value for key, value in overrides.items() if value}})
+
+
+def members(rds, cluster):
+    """The instances of a cluster."""
+    return [one for one in rds.databases.values() if getattr(one, "db_cluster_identifier", None) == cluster.db_cluster_identifier]
+
+
+def upgrade(rds, cluster, version, group):
+    """A cluster and its instances become another version together, and have its groups of parameters then."""
+    cluster.status = "upgrading"
+    for instance in members(rds, cluster):
+        instance.status = "upgrading"
+
+    def over():
+        cluster.engine_version = version
+        cluster.status = "available"
+        for instance in members(rds, cluster):
+            if group:
+                instance.db_parameter_group_name = group
+            if instance.status == "upgrading":
+                instance.status = "available"
+
+    TIMELINE.after(UPGRADE, over)
+
+
+def stop_instances(rds, cluster, status):
+    """Instances follow their cluster."""
+    for instance in members(rds, cluster):
+        instance.status = status
+
+
+def starts():
+    """Clusters stop and start with their instances."""
+    both = ("stopped", "inaccessible-encryption-credentials-recoverable")
+    change(RDSBackend, "start_db_cluster", both, START, "starting", "available")
+    change(RDSBackend, "stop_db_cluster", ("available",), STOP, "stopping", "stopped")
+
+
+def change(owner, name, expected, seconds, state, end):
+    """From one state to another, by a third."""
+
+    @around(owner, name)
+    def changed(old, self, cluster_identifier):
+        cluster = self.clusters.get(cluster_identifier)
+        if cluster is None:
+            raise DBClusterNotFoundError(cluster_identifier)
+        if cluster.status not in expected:
+            raise InvalidDBClusterStateFault(
+                f"DbCluster {cluster_identifier} is in {cluster.status} state but expected it to be one of {','.join(expected)}."
+            )
+        for thing in (cluster, *members(self, cluster)):
+            later(seconds, thing, state, end)
+        return copy.copy(cluster)
+
+
+def snapshots():
+    """They take their time; a cluster's last one is there once the cluster is gone."""
+
+    @around(RDSBackend, "create_db_cluster_snapshot")
+    def create(old, self, *args, **kwargs):
+        snapshot = old(self, *args, **kwargs)
+        if snapshot.snapshot_type == "manual" and snapshot.cluster.status != "deleting":
+            later(SNAPSHOT, snapshot, "creating")
+        return snapshot
 
 
 def subnet_groups():

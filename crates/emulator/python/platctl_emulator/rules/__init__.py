@@ -28,6 +28,8 @@ from . import (  # noqa: F401  (they register)
     network,
     quotas,
     rds,
+    rds_keys,
+    rds_versions,
     records,
     route53,
     s3,

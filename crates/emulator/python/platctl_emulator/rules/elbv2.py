@@ -107,3 +107,39 @@ def target_group_may_be_gone(call):
     if arn not in groups:
         return result(call, {})
     return None
+
+
+def forwarded(actions):
+    """The target groups that actions lead to."""
+    for action in actions or []:
+        if action.get("TargetGroupArn"):
+            yield action["TargetGroupArn"]
+        for group in (action.get("ForwardConfig") or {}).get("TargetGroups") or []:
+            yield group["TargetGroupArn"]
+
+
+@before(
+    "elasticloadbalancing:CreateListener",
+    "elasticloadbalancing:ModifyListener",
+    "elasticloadbalancing:CreateRule",
+    "elasticloadbalancing:ModifyRule",
+)
+def groups_have_one_balancer(call):
+    """A target group takes requests from one load balancer."""
+    elb, params = backend(call, "elbv2"), call.params
+    wanted = set(forwarded(params.get("DefaultActions") or params.get("Actions")))
+    place = params.get("LoadBalancerArn") or params.get("ListenerArn") or params.get("RuleArn") or ""
+    own = place.replace(":listener-rule/", ":listener/").replace(":listener/", ":loadbalancer/").split("/")[1:4]
+    for balancer in elb.load_balancers.values() if wanted else ():
+        if balancer.arn.split("/")[1:4] == own:
+            continue
+        for listener in balancer.listeners.values():
+            rules = listener.rules.values()
+            actions = [listener.default_actions, *(rule.actions for rule in rules)]
+            for group in {name for one in actions for name in forwarded(map(raw, one))} & wanted:
+                raise Refused("TargetGroupAssociationLimit", f"The following target groups cannot be associated with more than one load balancer: {group}")
+
+
+def raw(action):
+    """An action as a call states it, whatever moto made of it."""
+    return action if isinstance(action, dict) else action.data

@@ -1,6 +1,7 @@
 """KMS."""
 
 from ..answers import Refused
+from ..backends import backend
 from .registry import before
 
 
@@ -11,3 +12,35 @@ def window_is_in_range(call):
     if not 7 <= days <= 30:
         message = f"PendingWindowInDays must be between 7 and 30, not {days}"
         raise Refused("ValidationException", message)
+
+
+def key_of(call):
+    """The key that a call names; none when there is none."""
+    known = backend(call)
+    return known.keys.get(known.get_key_id(call.params.get("KeyId") or call.params.get("TargetKeyId") or ""))
+
+
+@before(
+    "kms:CreateAlias",
+    "kms:DisableKey",
+    "kms:DisableKeyRotation",
+    "kms:EnableKey",
+    "kms:EnableKeyRotation",
+    "kms:ScheduleKeyDeletion",
+    "kms:TagResource",
+    "kms:UntagResource",
+    "kms:UpdateKeyDescription",
+)
+def key_stays(call):
+    """A key that waits for its deletion takes no change but the end of that."""
+    key = key_of(call)
+    if key is not None and key.key_state == "PendingDeletion":
+        raise Refused("KMSInvalidStateException", f"{key.arn} is pending deletion.")
+
+
+@before("kms:CancelKeyDeletion")
+def key_waits(call):
+    """Only what waits for its deletion can be had back; it is disabled then."""
+    key = key_of(call)
+    if key is not None and key.key_state != "PendingDeletion":
+        raise Refused("KMSInvalidStateException", f"{key.arn} is not pending deletion.")

@@ -63,6 +63,26 @@ def cluster_is_settled(call):
         raise Refused("InvalidDBClusterStateFault", f"DB cluster isn't in available state: {cluster.status}")
 
 
+@before("rds:DeleteDBCluster")
+def last_snapshot_is_new(call):
+    """It is said what becomes of the data, and a name of a snapshot is taken once."""
+    rds, name = backend(call), call.params.get("FinalDBSnapshotIdentifier")
+    if not name and not call.params.get("SkipFinalSnapshot"):
+        text = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
+        raise Refused("InvalidParameterCombination", text)
+    if name in rds.cluster_snapshots:
+        text = f"Cannot create the cluster snapshot because one with the identifier {name} already exists."
+        raise Refused("DBClusterSnapshotAlreadyExistsFault", text)
+
+
+@before("rds:CreateDBClusterSnapshot")
+def cluster_is_available(call):
+    """A snapshot is made of a cluster that is available."""
+    cluster = backend(call).clusters.get(call.params["DBClusterIdentifier"])
+    if cluster is not None and cluster.status != "available":
+        raise Refused("InvalidDBClusterStateFault", f"The cluster is not in available state: {cluster.status}")
+
+
 @before("rds:ModifyDBInstance", "rds:DeleteDBInstance")
 def instance_is_settled(call):
     """One change at a time; a deletion may come at any time, once."""

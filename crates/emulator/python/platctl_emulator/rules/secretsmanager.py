@@ -14,3 +14,13 @@ def name_is_free(call):
     if known is not None and known.is_deleted():
         text = "You can't create this secret because a secret with this name is already scheduled for deletion."
         raise Refused("InvalidRequestException", text)
+
+
+@before("secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:PutSecretValue")
+def secret_stays(call):
+    """moto changes what waits for its end."""
+    name = call.params.get("SecretId")
+    for secret in backend(call).secrets.values():
+        if name in (secret.name, secret.arn) and secret.is_deleted():
+            text = "You can't perform this operation on the secret because it was marked for deletion."
+            raise Refused("InvalidRequestException", text)

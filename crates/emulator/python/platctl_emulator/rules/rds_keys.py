@@ -1,0 +1,69 @@
+"""RDS: a cluster whose key is out of reach, and one that is stopped."""
+
+from ..answers import Refused
+from ..backends import backend
+from ..patches.rds import stop_instances
+from ..timeline import TIMELINE
+from .registry import after, before
+
+# AWS seconds until RDS notices that it cannot use a key any more.
+NOTICED = 1800
+OUT_OF_REACH = "inaccessible-encryption-credentials-recoverable"
+
+
+def key_of(call, name):
+    """The key of an id or an ARN; none where it is AWS's own."""
+    if not name:
+        return None
+    keys = backend(call, "kms").keys
+    return keys.get(name.rpartition("/")[2])
+
+
+def works(call, cluster):
+    """Whether RDS can use a cluster's key."""
+    key = key_of(call, cluster.kms_key_id)
+    return key is None or key.enabled
+
+
+@after("kms:DisableKey", "kms:ScheduleKeyDeletion")
+def key_is_out_of_reach(call):
+    """The clusters that are encrypted with it are shut after a while."""
+    rds = backend(call, "rds")
+
+    def notice():
+        for cluster in rds.clusters.values():
+            if cluster.status == "available" and not works(call, cluster):
+                cluster.status = OUT_OF_REACH
+                stop_instances(rds, cluster, OUT_OF_REACH)
+
+    TIMELINE.after(NOTICED, notice)
+
+
+@before("rds:StartDBCluster")
+def key_works(call):
+    """It starts with its key alone."""
+    cluster = backend(call).clusters.get(call.params["DBClusterIdentifier"])
+    if cluster is not None and not works(call, cluster):
+        text = f"The specified KMS key [{cluster.kms_key_id}] does not exist, is not enabled or you do not have permissions to access it."
+        raise Refused("KMSKeyNotAccessibleFault", text)
+
+
+@before("rds:CreateDBCluster")
+def new_key_works(call):
+    """A cluster is not made with a key that does not work."""
+    name = call.params.get("KmsKeyId")
+    key = key_of(call, name)
+    if key is not None and not key.enabled:
+        text = f"The specified KMS key [{name}] does not exist, is not enabled or you do not have permissions to access it."
+        raise Refused("KMSKeyNotAccessibleFault", text)
+
+
+@before("rds:DeleteDBInstance", "rds:CreateDBInstance")
+def cluster_is_not_stopped(call):
+    """Nothing of a stopped cluster comes or goes."""
+    rds, params = backend(call), call.params
+    known = rds.databases.get(params["DBInstanceIdentifier"])
+    name = params.get("DBClusterIdentifier") or getattr(known, "db_cluster_identifier", None)
+    cluster = rds.clusters.get(name)
+    if cluster is not None and cluster.status in ("stopped", "stopping", "starting"):
+        raise Refused("InvalidDBClusterStateFault", f"Db cluster {name} is in {cluster.status} state")

@@ -1,0 +1,150 @@
+"""RDS: Aurora PostgreSQL's versions, what each can be upgraded to, and which parameters a version takes."""
+
+from ..answers import Refused, result
+from ..backends import backend
+from ..patches.rds import members
+from .registry import before
+
+ENGINE = "aurora-postgresql"
+
+# Versions that came out together, oldest first. An upgrade goes to a later minor of the same major, or to a minor of
+# a later major that is not older.
+TOGETHER = (
+    ("13.13", "14.10", "15.5", "16.1"),
+    ("13.14", "14.11", "15.6", "16.2"),
+    ("13.15", "14.12", "15.7", "16.3"),
+    ("13.16", "14.13", "15.8", "16.4"),
+    ("13.18", "14.15", "15.10", "16.6"),
+    ("13.20", "14.17", "15.12", "16.8", "17.4"),
+    ("13.21", "14.18", "15.13", "16.9", "17.5"),
+    ("13.22", "14.19", "15.14", "16.10", "17.6"),
+    ("13.23", "14.20", "15.15", "16.11", "17.7"),
+)
+WHEN = {version: when for when, versions in enumerate(TOGETHER) for version in versions}
+
+
+def major(version):
+    """The first number."""
+    return int(version.partition(".")[0])
+
+
+def family(version):
+    """The family of the parameter groups of a version."""
+    return f"{ENGINE}{major(version)}"
+
+
+def targets(version):
+    """What a version can be upgraded to."""
+    then = WHEN[version]
+    later = [one for one in WHEN if WHEN[one] > then and major(one) == major(version)]
+    higher = [one for one in WHEN if WHEN[one] >= then and major(one) > major(version)]
+    return [*later, *sorted(higher, key=lambda one: (major(one), WHEN[one]))]
+
+
+def shown(version):
+    """As an answer shows it."""
+    target = lambda one: {
+        "Engine": ENGINE,
+        "EngineVersion": one,
+        "Description": f"Aurora PostgreSQL {one}",
+        "AutoUpgrade": False,
+        "IsMajorVersionUpgrade": major(one) != major(version),
+    }
+    return {
+        "Engine": ENGINE,
+        "EngineVersion": version,
+        "DBParameterGroupFamily": family(version),
+        "Status": "available",
+        "ValidUpgradeTarget": [target(one) for one in targets(version)],
+    }
+
+
+@before("rds:DescribeDBEngineVersions")
+def describe(call):
+    """moto does not know the call."""
+    params = call.params
+    wanted = params.get("EngineVersion")
+    found = [one for one in WHEN if wanted in (None, one, str(major(one)))]
+    return result(call, {"DBEngineVersions": [shown(one) for one in found if params.get("Engine") in (None, ENGINE)]})
+
+
+@before("rds:CreateDBCluster")
+def version_is_offered(call):
+    """moto takes any."""
+    version = call.params.get("EngineVersion")
+    if call.params.get("Engine") == ENGINE and version and version not in WHEN:
+        raise Refused("InvalidParameterCombination", f"Cannot find version {version} for {ENGINE}")
+
+
+def combination(text):
+    """What does not go together."""
+    return Refused("InvalidParameterCombination", text)
+
+
+def fits(groups, name, version):
+    """A group of parameters belongs to one major version; AWS's own ones are named after it."""
+    if name is None:
+        return
+    group = groups.get(name)
+    own = getattr(group, "db_parameter_group_family", None) or getattr(group, "family", None) or name.removeprefix("default.")
+    if own != family(version):
+        raise combination(
+            f"The parameter group {name} with DBParameterGroupFamily {own} can't be used for this instance. "
+            f"Please use a parameter group with DBParameterGroupFamily {family(version)}"
+        )
+
+
+@before("rds:CreateDBCluster", "rds:RestoreDBClusterFromSnapshot")
+def new_cluster_fits(call):
+    """moto takes parameters of any family."""
+    version = call.params.get("EngineVersion")
+    if version:
+        fits(backend(call).db_cluster_parameter_groups, call.params.get("DBClusterParameterGroupName"), version)
+
+
+@before("rds:CreateDBInstance", "rds:ModifyDBInstance")
+def instance_fits(call):
+    """Its cluster's version decides."""
+    rds, params = backend(call), call.params
+    known = rds.databases.get(params["DBInstanceIdentifier"])
+    name = params.get("DBClusterIdentifier") or getattr(known, "db_cluster_identifier", None)
+    cluster = rds.clusters.get(name)
+    if cluster is not None:
+        fits(rds.db_parameter_groups, params.get("DBParameterGroupName"), cluster.engine_version)
+
+
+def is_custom(name):
+    """Whether somebody made it."""
+    return name is not None and not name.startswith("default.")
+
+
+@before("rds:ModifyDBCluster")
+def upgrade_is_possible(call):
+    """To a version that is a valid target, with the groups of parameters that fit it."""
+    rds, params = backend(call), call.params
+    cluster = rds.clusters.get(params["DBClusterIdentifier"])
+    if cluster is None or cluster.engine != ENGINE:
+        return
+    now, version = cluster.engine_version, params.get("EngineVersion") or cluster.engine_version
+    group, instances = params.get("DBClusterParameterGroupName"), params.get("DBInstanceParameterGroupName")
+    if major(now) == major(version) and instances:
+        raise combination("DBInstanceParameterGroupName can only be used with a major version upgrade.")
+    fits(rds.db_cluster_parameter_groups, group, version)
+    fits(rds.db_parameter_groups, instances, version)
+    if version == now:
+        return
+    if now not in WHEN or version not in targets(now):
+        raise combination(f"Cannot upgrade {ENGINE} from {now} to {version}")
+    if major(version) == major(now):
+        return
+    if not params.get("AllowMajorVersionUpgrade"):
+        raise combination("The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
+    if cluster.global_cluster_identifier:
+        raise Refused("InvalidDBClusterStateFault", "A member of a global cluster cannot be upgraded on its own.")
+    custom = "is custom. You must explicitly specify a new {}, either default or custom, for the engine version upgrade."
+    if is_custom(cluster.parameter_group) and not group:
+        text = custom.format("DB cluster parameter group")
+        raise combination(f"The current DB cluster parameter group {cluster.parameter_group} {text}")
+    used = next(filter(is_custom, (one.db_parameter_group_name for one in members(rds, cluster))), None)
+    if used and not instances:
+        raise combination(f"The current DB instance parameter group {used} {custom.format('DB instance parameter group')}")

@@ -1,0 +1,52 @@
+"""States that things get into by themselves: expired, failed, degraded."""
+
+from moto.backends import get_backend
+
+from .store import STORE
+
+
+def everywhere(service):
+    """moto's stores of a service, of all accounts and regions."""
+    return [region for regions in dict(get_backend(service)).values() for region in dict(regions).values()]
+
+
+def certificates(name):
+    """By ARN."""
+    return [region._certificates[name] for region in everywhere("acm") if name in region._certificates]
+
+
+def clusters(name):
+    """By name."""
+    return [region.clusters[name] for region in everywhere("rds") if name in region.clusters]
+
+
+def instances(name):
+    """By name."""
+    return [region.databases[name] for region in everywhere("rds") if name in region.databases]
+
+
+def node_groups(name):
+    """By name, in whatever cluster."""
+    kept = [things for kind, things in STORE.kinds() if kind == "eks.nodegroups"]
+    return [thing for things in kept for (_, known), thing in things.items() if known == name]
+
+
+KINDS = {
+    "acm.Certificate": certificates,
+    "rds.DbCluster": clusters,
+    "rds.DbInstance": instances,
+    "eks.NodeGroup": node_groups,
+}
+
+
+def set_state(kind, name, state):
+    """Of all things of that name."""
+    found = KINDS[kind](name)
+    if not found:
+        raise KeyError(f"no {kind} of the name {name}")
+    for thing in found:
+        if isinstance(thing, dict):
+            thing["status"] = state
+            thing["health"] = {"issues": [{"code": "NodeCreationFailure", "message": "Unhealthy nodes", "resourceIds": []}]}
+        else:
+            thing.status = state
