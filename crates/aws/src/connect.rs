@@ -215,11 +215,11 @@ impl Aws {
         &self.meter.calls
     }
 
-    /// The names of a region's availability zones that are open to this account, in order.
+    /// A region's availability zones that are open to this account, by name, whatever state they are in.
     ///
     /// # Errors
     /// What EC2 answers.
-    pub async fn zones(&self, region: &str) -> CloudResult<Vec<String>> {
+    pub async fn zones(&self, region: &str) -> CloudResult<Vec<ec2::ZoneInfo>> {
         surely(|| async { ec2::zones(&self.cloud(region)).await }).await
     }
 

@@ -48,10 +48,12 @@ pub struct Op {
 /// Operations and what they wait for, with their progress.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
-    ops: DiGraph<Op, Wait>,
+    pub(crate) ops: DiGraph<Op, Wait>,
     remaining: Vec<Duration>,
     missing: Vec<usize>,
     status: Vec<Status>,
+    /// The order in which operations are carried out one by one, where that is asked for.
+    row: Option<Vec<OpId>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +111,7 @@ impl Schedule {
         let missing =
             ops.node_indices().map(|op| ops.edges_directed(op, Direction::Incoming).count()).collect();
         let status = vec![Status::Waiting; ops.node_count()];
-        Ok(Self { ops, remaining, missing, status })
+        Ok(Self { ops, remaining, missing, status, row: None })
     }
 
     /// The operation of this number.
@@ -135,10 +137,35 @@ impl Schedule {
         let waiting = |op: &OpId| self.status[op.index()] == Status::Waiting && self.missing[op.index()] == 0;
         let mut ready: Vec<OpId> = self.ops.node_indices().filter(waiting).collect();
         ready.sort_by_key(|op| (std::cmp::Reverse(self.remaining[op.index()]), op.index()));
+        if let Some(row) = &self.row {
+            let next = row.iter().find(|op| self.status[op.index()] == Status::Waiting);
+            ready.retain(|op| Some(op) == next && self.is_quiet());
+        }
         for op in &ready {
             self.status[op.index()] = Status::Started;
         }
         ready
+    }
+
+    /// Carries the operations out one by one, in this order: one of [`Schedule::orders`]. Slow, and for tests: whatever
+    /// this order allows is allowed by the schedule.
+    #[must_use]
+    pub fn in_a_row(mut self, row: Vec<OpId>) -> Self {
+        self.row = Some(row);
+        self
+    }
+
+    /// Whether nothing is under way but what others have to begin for before it can end.
+    fn is_quiet(&self) -> bool {
+        self.ops.node_indices().all(|op| match self.status[op.index()] {
+            Status::Started => false,
+            Status::Accepted => self
+                .ops
+                .edges(op)
+                .filter(|edge| *edge.weight() == Wait::Accepted)
+                .any(|edge| matches!(self.status[edge.target().index()], Status::Waiting | Status::Accepted)),
+            _ => true,
+        })
     }
 
     /// The cloud accepted the operation: consumers that are content with that go on.

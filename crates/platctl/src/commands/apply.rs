@@ -49,9 +49,9 @@ async fn apply_stack(
     let stack = load(path, global)?;
     // A first reading tells what is wrong before anything is connected or locked.
     let store = Named::of(&stack).store(global).await?;
-    store.read().await?;
+    let known = store.read().await?.state;
     let site = Site::connect(stack.region(), global).await?;
-    let graph = site.graph(&stack).await?;
+    let graph = site.graph(&stack, Some(&known)).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
         site.guard(stack.account(), &session.state())?;
         let request = Request {

@@ -59,7 +59,7 @@ async fn plan_stack(
     let state = loaded.state;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
-    let graph = site.graph(&stack).await?;
+    let graph = site.graph(&stack, Some(&state)).await?;
     let moved = moved(&stack);
     let request = Request {
         graph: Some(graph),
