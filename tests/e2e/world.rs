@@ -271,11 +271,11 @@ impl World {
 
     pub(crate) fn run(&self, line: &str) -> Ended {
         let child = self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let pid = rustix::process::Pid::from_child(&child);
+        let pid = Pid::from_child(&child);
         let (ended, waits) = mpsc::channel::<()>();
         let watchdog = thread::spawn(move || {
             if waits.recv_timeout(ENDLESS) == Err(RecvTimeoutError::Timeout) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _ = kill_process(pid, Signal::KILL);
             }
         });
         let output = child.wait_with_output().unwrap();
