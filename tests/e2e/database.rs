@@ -25,7 +25,9 @@ fn count(world: &World, operation: &str) -> usize {
 
 /// Nothing that holds data, or serves it, has gone or come.
 fn nothing_was_replaced(world: &World) {
-    for operation in ["DeleteDBCluster", "DeleteDBInstance", "CreateDBCluster", "CreateDBInstance", "CreateKey"] {
+    for operation in
+        ["DeleteDBCluster", "DeleteDBInstance", "CreateDBCluster", "CreateDBInstance", "CreateKey"]
+    {
         assert_eq!(count(world, operation), 0, "{operation}");
     }
 }
@@ -51,8 +53,11 @@ async fn upgraded(world: &World, version: &str) {
         assert_eq!(group, Some("db-database-instance-17"));
     }
     let groups = world.rds().describe_db_cluster_parameter_groups().send().await.unwrap();
-    let groups: Vec<_> =
-        groups.db_cluster_parameter_groups().iter().filter_map(|one| one.db_cluster_parameter_group_name()).collect();
+    let groups: Vec<_> = groups
+        .db_cluster_parameter_groups()
+        .iter()
+        .filter_map(|one| one.db_cluster_parameter_group_name())
+        .collect();
     assert_eq!(groups, ["db-database-cluster-17"], "the old group goes");
     assert_eq!(snapshots(world).await, ["db-database-pre-upgrade-17-4-1"]);
 }
@@ -63,7 +68,8 @@ async fn a_major_upgrade_keeps_everything_and_makes_a_snapshot_first() {
     database(&world);
     let set = "--set database.version='17.4'";
     let plan = world.platctl(&format!("plan db.yaml {set}")).expect(0);
-    for line in ["~ database.cluster", "+/- database.parameters.cluster", "+/- database.parameters.instance"] {
+    for line in ["~ database.cluster", "+/- database.parameters.cluster", "+/- database.parameters.instance"]
+    {
         assert!(plan.stdout.contains(line), "{line}:\n{}", plan.stdout);
     }
     world.platctl(&format!("apply db.yaml --yes {set}")).expect(0);
@@ -172,7 +178,8 @@ async fn a_key_that_waits_for_its_deletion_is_had_back_and_the_database_starts_a
     assert!(!plan.stdout.contains("-/+") && !plan.stdout.contains("+/-"), "{}", plan.stdout);
     world.platctl("apply db.yaml --yes").expect(0);
     nothing_was_replaced(&world);
-    let calls = ["CancelKeyDeletion", "EnableKey", "StartDBCluster"].map(|operation| count(&world, operation));
+    let calls =
+        ["CancelKeyDeletion", "EnableKey", "StartDBCluster"].map(|operation| count(&world, operation));
     assert_eq!(calls, [1, 1, 1]);
     assert_eq!(cluster(&world).await.status(), Some("available"));
     world.platctl("plan db.yaml --detailed-exitcode").expect(0);

@@ -5,10 +5,8 @@
 //! others.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::{Child, Stdio};
-use std::time::Duration;
 
-use platctl_emulator::Moment;
+use platctl_emulator::{HoldAt, Moment};
 use serde_json::Value;
 
 use crate::alike;
@@ -24,12 +22,12 @@ const MARGIN: usize = 12;
 const SOMETIMES: usize = 2;
 
 pub(crate) struct Scenario {
-    name: &'static str,
+    pub(crate) name: &'static str,
     before: &'static [&'static str],
-    run: &'static str,
+    pub(crate) run: &'static str,
 }
 
-const APPLY: Scenario = Scenario { name: "apply", before: &[], run: "apply prod.yaml --yes" };
+pub(crate) const APPLY: Scenario = Scenario { name: "apply", before: &[], run: "apply prod.yaml --yes" };
 
 /// What the changed file changes: an endpoint, a node group and a service of other names, so that all of them is made
 /// and deleted; a target group that must be replaced; updates in every block.
@@ -45,31 +43,22 @@ const EDITS: [(&str, &str); 9] = [
     ("owner: platform-team", "owner: other-team"),
 ];
 
-const UPDATE: Scenario = Scenario {
+pub(crate) const UPDATE: Scenario = Scenario {
     name: "update",
     before: &["apply prod.yaml --yes"],
     run: "apply changed.yaml --yes --allow-data-loss all",
 };
 
-const DESTROY: Scenario = Scenario {
+pub(crate) const DESTROY: Scenario = Scenario {
     name: "destroy",
     before: &["apply prod.yaml --yes"],
     run: "destroy prod --yes --allow-data-loss all",
 };
 
-/// When it is killed.
-#[derive(Debug)]
-enum Instant {
-    /// At the call of this number.
-    Call(usize, Moment),
-    /// When the first call of an operation, such as `ec2:CreateVpc`, has happened, and its answer has not come.
-    First(String),
-}
-
 type Counts = BTreeMap<String, usize>;
 
 /// A run without a mishap.
-struct Undisturbed {
+pub(crate) struct Undisturbed {
     /// The calls that change something, in their order: `ec2:CreateVpc`.
     calls: Vec<String>,
     inventory: Counts,
@@ -83,17 +72,26 @@ pub(crate) fn known(world: &World, stack: &str) -> Value {
 }
 
 impl Scenario {
+    /// A world with the stack's files, in which all has been run that comes before.
+    pub(crate) fn world(&self) -> World {
+        let world = World::new();
+        let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
+        world.file("prod.yaml", &text);
+        world.file("changed.yaml", &changed(text));
+        self.prepare(&world);
+        world
+    }
+
     fn prepare(&self, world: &World) {
-        world.reset();
         for line in self.before {
             world.platctl(line).expect(0);
         }
     }
 
-    fn undisturbed(&self, world: &World) -> Undisturbed {
-        self.prepare(world);
+    pub(crate) fn undisturbed(&self, world: &World) -> Undisturbed {
         world.control().clear_calls().unwrap();
         world.platctl(self.run).expect(0);
+        world.control().run_time_out().unwrap();
         let calls = world.control().calls().unwrap();
         let changing = calls.iter().filter(|call| call.mutation.is_some());
         Undisturbed {
@@ -103,76 +101,53 @@ impl Scenario {
         }
     }
 
-    /// Kills it at one instant and runs it again; answers the call. Side by side it makes now one call more, now one
-    /// less: where the last ones are concerned there may be no such call this time, which is no instant to be killed at.
-    fn killed_at(&self, world: &World, instant: &Instant) -> Option<String> {
-        self.prepare(world);
-        let control = world.control();
-        match instant {
-            Instant::Call(number, moment) => control.hold(*number, *moment).unwrap(),
-            Instant::First(operation) => control.hold_first(operation, Moment::After).unwrap(),
-        }
-        // Nobody reads what it says: a pipe would fill up.
-        let mut command = world.command(&format!("{} --emulator", self.run));
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let Some(held) = held_by(world, &mut child) else {
-            control.release(true).unwrap();
-            return None;
-        };
-        child.kill().unwrap();
-        child.wait().unwrap();
-        control.release(true).unwrap();
-        let ended = world.platctl(self.run);
-        assert_eq!(ended.code, Some(0), "killed at {instant:?}, {held}:\n{}{}", ended.stdout, ended.stderr);
-        Some(held)
-    }
-
+    /// Killed at each of the instants and run again, it ends as undisturbed. The run itself is stopped, not killed, and
+    /// goes on afterwards: what comes of a kill is tried on a copy of all that is there then.
     fn survives(&self) {
-        let world = World::new();
-        let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
-        world.file("prod.yaml", &text);
-        world.file("changed.yaml", &changed(text));
-        let undisturbed = self.undisturbed(&world);
+        let world = self.world();
+        let undisturbed = {
+            let _branch = world.branch();
+            self.undisturbed(&world)
+        };
         let count = undisturbed.calls.len();
         assert!(count >= 100, "only {count} calls change something");
         let instants = instants(&undisturbed.calls);
-        let (mut missed, mut killed) = (Vec::new(), 0);
-        for instant in &instants {
-            let Some(operation) = self.killed_at(&world, instant) else {
-                missed.push(instant);
-                continue;
-            };
+        let mut run = world.run_held(self.run, &instants);
+        let mut missed = instants.clone();
+        let (mut killed, mut operations) = (0, BTreeSet::new());
+        while let Some(held) = run.next() {
             killed += 1;
-            let whence = format!("{} killed at {instant:?}, {operation}", self.name);
-            let differences = differences(&world.control().inventory().unwrap(), &undisturbed.inventory);
-            assert!(differences.is_empty(), "{whence}: {differences:#?}");
-            let differences = alike::differences(&known(&world, "prod"), &undisturbed.state);
-            assert!(differences.is_empty(), "{whence}: {differences:#?}");
+            let whence =
+                format!("{} killed {} call {}, {}", self.name, held.moment, held.mutation, held.operation);
+            missed.retain(|at| !matches!(at, HoldAt::Call(call, moment) if (*call, moment.name()) == (held.mutation, held.moment.as_str())));
+            operations.insert(held.operation);
+            {
+                let _branch = world.branch();
+                let ended = world.platctl(self.run);
+                assert_eq!(ended.code, Some(0), "{whence}:\n{}{}", ended.stdout, ended.stderr);
+                self.is_as(&world, &undisturbed, &whence);
+            }
+            run.go_on();
         }
-        let (numbered, named): (Vec<&Instant>, Vec<&Instant>) =
-            missed.into_iter().partition(|instant| matches!(instant, Instant::Call(..)));
-        let last = |instant: &&Instant| matches!(instant, Instant::Call(call, _) if call + MARGIN > count);
-        assert!(numbered.iter().all(last), "of {count} calls, these were never made: {numbered:?}");
-        assert!(named.len() <= SOMETIMES, "these operations were never called: {named:?}");
+        self.is_as(&world, &undisturbed, &format!("{} not killed", self.name));
+        missed.retain(|at| !matches!(at, HoldAt::Each(_)));
+        let last = |at: &HoldAt| matches!(at, HoldAt::Call(call, _) if call + MARGIN > count);
+        assert!(missed.iter().all(last), "of {count} calls, these were never made: {missed:?}");
+        let never: Vec<_> = undisturbed.calls.iter().filter(|call| !operations.contains(*call)).collect();
+        assert!(never.len() <= SOMETIMES, "these operations were never called: {never:?}");
         tell(&format!(
             "{}: {count} changing calls, killed at {killed} instants: 0 duplicates, 0 orphans, 1 run more each",
             self.name
         ));
     }
-}
 
-/// The call that is held, or nothing when the run ends without having made it.
-fn held_by(world: &World, child: &mut Child) -> Option<String> {
-    for _ in 0..600 {
-        if let Some(held) = world.control().held(Duration::from_millis(100)).unwrap() {
-            return Some(held.operation);
-        }
-        if let Some(ended) = child.try_wait().unwrap() {
-            assert!(ended.success(), "undisturbed, it ended with {ended}");
-            return None;
-        }
+    pub(crate) fn is_as(&self, world: &World, undisturbed: &Undisturbed, whence: &str) {
+        world.control().run_time_out().unwrap();
+        let differences = differences(&world.control().inventory().unwrap(), &undisturbed.inventory);
+        assert!(differences.is_empty(), "{whence}: {differences:#?}");
+        let differences = alike::differences(&known(world, "prod"), &undisturbed.state);
+        assert!(differences.is_empty(), "{whence}: {differences:#?}");
     }
-    panic!("it neither ends nor makes the call");
 }
 
 fn changed(mut text: String) -> String {
@@ -210,19 +185,19 @@ pub(crate) fn setting(name: &str, default: usize) -> usize {
 }
 
 /// The first call of each operation, and a sample of all instants; or all of them.
-fn instants(calls: &[String]) -> Vec<Instant> {
-    let mut all: Vec<(usize, Moment)> =
-        (1..=calls.len()).flat_map(|call| [(call, Moment::Before), (call, Moment::After)]).collect();
+fn instants(calls: &[String]) -> Vec<HoldAt> {
+    let mut all: Vec<HoldAt> = (1..=calls.len())
+        .flat_map(|call| [HoldAt::Call(call, Moment::Before), HoldAt::Call(call, Moment::After)])
+        .collect();
     let mut dice = setting("PLATCTL_TEST_SEED", 1) as u64;
     // A shuffle of which the first ones are taken.
     for at in (1..all.len()).rev() {
         dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         all.swap(at, usize::try_from(dice >> 33).unwrap() % (at + 1));
     }
-    let taken = all.into_iter().take(setting("PLATCTL_TEST_POINTS", SAMPLE));
-    let operations: BTreeSet<&String> = calls.iter().collect();
-    let first = operations.into_iter().map(|operation| Instant::First(operation.clone()));
-    first.chain(taken.map(|(call, moment)| Instant::Call(call, moment))).collect()
+    all.truncate(setting("PLATCTL_TEST_POINTS", SAMPLE));
+    all.push(HoldAt::Each(Moment::After));
+    all
 }
 
 #[test]

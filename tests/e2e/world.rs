@@ -1,19 +1,21 @@
 //! A folder, a local AWS of its own, and the binary.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::config::{BehaviorVersion, Region};
-use platctl_emulator::{Control, Home, Running, ensure, stop};
+use platctl_emulator::{Control, Held, HoldAt, Home, Running, ensure, fork, stop};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
 /// No command of the tests takes that long: whatever does is hung, and is killed, so that its test fails.
-const ENDLESS: Duration = Duration::from_secs(180);
+pub(crate) const ENDLESS: Duration = Duration::from_secs(180);
 
 pub(crate) const REGION: &str = "eu-west-1";
 
@@ -48,6 +50,53 @@ impl Ended {
     }
 }
 
+/// A run that is held at some of its calls.
+pub(crate) struct HeldRun<'a> {
+    world: &'a World,
+    child: Child,
+}
+
+impl HeldRun<'_> {
+    /// The next call that is held, with the run stopped; nothing when the run has ended without another one.
+    pub(crate) fn next(&mut self) -> Option<Held> {
+        let begun = Instant::now();
+        while begun.elapsed() < ENDLESS {
+            if let Some(held) = self.world.control().held(Duration::from_millis(200)).unwrap() {
+                stop_process(&self.child);
+                return Some(held);
+            }
+            if let Some(ended) = self.child.try_wait().unwrap() {
+                assert!(ended.success(), "undisturbed, it ended with {ended}");
+                return None;
+            }
+        }
+        panic!("it neither ends nor makes a call that is to be held");
+    }
+
+    /// Goes on with the call that is held.
+    pub(crate) fn go_on(&self) {
+        signal(&self.child, Signal::CONT);
+        self.world.control().release_one(false).unwrap();
+    }
+}
+
+impl Drop for HeldRun<'_> {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Stops a process where it is: what is there then is what is there when it is killed.
+pub(crate) fn stop_process(child: &Child) {
+    signal(child, Signal::STOP);
+    waitpid(Some(Pid::from_child(child)), WaitOptions::UNTRACED).unwrap();
+}
+
+pub(crate) fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
 /// Where a test lives. Nothing of it is left when it ends.
 pub(crate) struct World {
     folder: TempDir,
@@ -55,12 +104,87 @@ pub(crate) struct World {
     running: Running,
 }
 
+/// A local AWS with nothing in it that every test's own is a copy of: what takes long, loading the services, is done
+/// once. It ends with the tests.
+fn empty() -> &'static Running {
+    static EMPTY: OnceLock<Running> = OnceLock::new();
+    EMPTY.get_or_init(|| {
+        // Nobody looks for it: it is spoken to by those that know it.
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::default_for_user().unwrap().with_instance(&folder.path().join("emulator")).owned();
+        ensure(&home, &mut |_| ()).unwrap()
+    })
+}
+
+/// While it lives, its world is a copy: what is done has never happened once it is dropped, in AWS as in state.
+pub(crate) struct Branch<'a> {
+    world: &'a World,
+    /// Where the state is meanwhile.
+    aside: PathBuf,
+}
+
+impl Drop for Branch<'_> {
+    fn drop(&mut self) {
+        let violations = if thread::panicking() { Vec::new() } else { self.world.violations() };
+        self.world.control().back().unwrap();
+        let state = self.world.state();
+        if state.exists() {
+            fs::remove_dir_all(&state).unwrap();
+        }
+        if self.aside.exists() {
+            fs::rename(&self.aside, state).unwrap();
+        }
+        assert_eq!(violations, Vec::<String>::new());
+    }
+}
+
+/// A folder with all that is in it.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::set_permissions(to, fs::metadata(from).unwrap().permissions()).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (path, new) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() { copy(&path, &new) } else { fs::copy(path, new).map(drop).unwrap() }
+    }
+}
+
 impl World {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::default_for_user().unwrap().with_instance(&folder.path().join("emulator"));
-        let running = ensure(&home, &mut |_| ()).unwrap();
+        let running = fork(empty(), &home).unwrap();
         Self { folder, home, running }
+    }
+
+    /// A copy of this world in its place, for as long as the branch lives. Nothing may be running, or be stopped.
+    pub(crate) fn branch(&self) -> Branch<'_> {
+        let state = self.state();
+        let aside = (0..).map(|depth| self.path().join(format!("state.{depth}"))).find(|path| !path.exists());
+        let aside = aside.unwrap();
+        if state.exists() {
+            // Whoever is stopped in the middle keeps the files that it has opened.
+            fs::rename(&state, &aside).unwrap();
+            copy(&aside, &state);
+        }
+        self.control().branch().unwrap();
+        Branch { world: self, aside }
+    }
+
+    fn state(&self) -> PathBuf {
+        self.path().join("state")
+    }
+
+    /// A run that can be stopped at a call that is held, as if it were killed there. Nobody reads what it says.
+    pub(crate) fn run_held(&self, line: &str, at: &[HoldAt]) -> HeldRun<'_> {
+        self.control().hold_all(at).unwrap();
+        HeldRun { world: self, child: self.silent(line) }
+    }
+
+    /// A run of which nobody reads what it says: a pipe would fill up.
+    pub(crate) fn silent(&self, line: &str) -> Child {
+        let mut command = self.command(&format!("{line} --emulator"));
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -109,13 +233,14 @@ impl World {
     pub(crate) fn reset(&self) {
         assert_eq!(self.violations(), Vec::<String>::new());
         self.control().reset().unwrap();
-        let state = self.path().join("state");
+        let state = self.state();
         if state.exists() {
             fs::remove_dir_all(state).unwrap();
         }
     }
 
-    /// The binary as a user of this folder runs it, without what the environment of the test says.
+    /// The binary as a user of this folder runs it, without what the environment of the test says. `~` within a word is
+    /// a blank.
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
         for (name, _) in std::env::vars() {
@@ -124,7 +249,7 @@ impl World {
             }
         }
         command
-            .args(line.split_whitespace())
+            .args(line.split_whitespace().map(|word| word.replace('~', " ")))
             .current_dir(self.path())
             .env("PLATCTL_EMULATOR_HOME", self.path().join("emulator"))
             .env("NO_COLOR", "1")
@@ -132,13 +257,25 @@ impl World {
         command
     }
 
+    /// A run whose words are written to a file.
+    pub(crate) fn logged(&self, line: &str) -> Child {
+        let file = fs::File::create(self.path().join("said")).unwrap();
+        let mut command = self.command(&format!("{line} --emulator"));
+        command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap()
+    }
+
+    /// What the last of those runs said.
+    pub(crate) fn said(&self) -> String {
+        fs::read_to_string(self.path().join("said")).unwrap()
+    }
+
     pub(crate) fn run(&self, line: &str) -> Ended {
         let child = self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let pid = rustix::process::Pid::from_child(&child);
+        let pid = Pid::from_child(&child);
         let (ended, waits) = mpsc::channel::<()>();
         let watchdog = thread::spawn(move || {
             if waits.recv_timeout(ENDLESS) == Err(RecvTimeoutError::Timeout) {
-                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+                let _ = kill_process(pid, Signal::KILL);
             }
         });
         let output = child.wait_with_output().unwrap();

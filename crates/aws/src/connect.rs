@@ -233,11 +233,11 @@ impl Aws {
         &self.meter.calls
     }
 
-    /// The names of a region's availability zones that are open to this account, in order.
+    /// A region's availability zones that are open to this account, by name, whatever state they are in.
     ///
     /// # Errors
     /// What EC2 answers.
-    pub async fn zones(&self, region: &str) -> CloudResult<Vec<String>> {
+    pub async fn zones(&self, region: &str) -> CloudResult<Vec<ec2::ZoneInfo>> {
         let what = format!("reading the availability zones of {region}");
         surely(&self.teller, what, || async { ec2::zones(&self.cloud(region)).await }).await
     }

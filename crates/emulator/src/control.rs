@@ -1,7 +1,9 @@
 //! The control interface of a running local AWS: profiles, faults, held calls, recordings.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -41,10 +43,33 @@ pub enum Moment {
 }
 
 impl Moment {
-    const fn name(self) -> &'static str {
+    /// As [`Held::moment`] says it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Before => "before",
             Self::After => "after",
+        }
+    }
+}
+
+/// Which call is held, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HoldAt {
+    /// The call of this number among those that change something, from 1.
+    Call(usize, Moment),
+    /// The first call of an operation, such as `ec2:CreateVpc`.
+    First(String, Moment),
+    /// The first call of every operation that changes something.
+    Each(Moment),
+}
+
+impl HoldAt {
+    fn json(&self) -> Value {
+        match self {
+            Self::Call(number, moment) => json!({"mutation": number, "moment": moment.name()}),
+            Self::First(operation, moment) => json!({"operation": operation, "moment": moment.name()}),
+            Self::Each(moment) => json!({"each": moment.name()}),
         }
     }
 }
@@ -56,6 +81,8 @@ pub struct Held {
     pub operation: String,
     /// The position among the calls that change something.
     pub mutation: usize,
+    /// `before` or `after` its effect.
+    pub moment: String,
 }
 
 /// Talks to a running local AWS.
@@ -175,6 +202,20 @@ impl Control {
         self.post("hold", &json!({"operation": operation, "moment": moment.name()})).map(drop)
     }
 
+    /// From now on counts the calls that change something, and holds each of the given ones, one at a time.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn hold_all(&self, at: &[HoldAt]) -> Result<(), EmulatorError> {
+        let (each, single): (Vec<&HoldAt>, Vec<&HoldAt>) =
+            at.iter().partition(|one| matches!(one, HoldAt::Each(_)));
+        let mut body = json!({"instants": single.into_iter().map(HoldAt::json).collect::<Vec<_>>()});
+        if let Some(HoldAt::Each(moment)) = each.first() {
+            body["each"] = moment.name().into();
+        }
+        self.post("hold", &body).map(drop)
+    }
+
     /// The call that is held, if one is within the given time (at most 20 s).
     ///
     /// # Errors
@@ -191,6 +232,104 @@ impl Control {
     /// When it does not answer.
     pub fn release(&self, drop: bool) -> Result<(), EmulatorError> {
         self.post("release", &json!({"drop": drop})).map(std::mem::drop)
+    }
+
+    /// The same, and what else is to be held still is.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn release_one(&self, drop: bool) -> Result<(), EmulatorError> {
+        self.post("release", &json!({"drop": drop, "others": true})).map(std::mem::drop)
+    }
+
+    /// How many calls that only read were made since the last one that changes something.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn reads_since_change(&self) -> Result<u64, EmulatorError> {
+        Ok(self.status()?.get("reads_since").and_then(Value::as_u64).unwrap_or_default())
+    }
+
+    /// How often each operation has begun something that takes time; where the time stands, since it does.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn timed(&self) -> Result<BTreeMap<String, usize>, EmulatorError> {
+        let answer = self.get("timed")?;
+        serde_json::from_value(answer.get("begun").cloned().unwrap_or_default()).map_err(|error| {
+            EmulatorError::Control { request: "GET timed".into(), reason: error.to_string() }
+        })
+    }
+
+    /// Whether the time stands.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn time_stands(&self) -> Result<bool, EmulatorError> {
+        Ok(self.get("timed")?.get("standing").and_then(Value::as_bool).unwrap_or_default())
+    }
+
+    /// Lets the time stand from the moment on at which one of these operations begins something that takes time:
+    /// whatever is being made or deleted then stays so.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn stop_time_at<'a>(&self, until: impl IntoIterator<Item = &'a String>) -> Result<(), EmulatorError> {
+        let until: Vec<&String> = until.into_iter().collect();
+        self.post("time", &json!({"until": until})).map(drop)
+    }
+
+    /// Lets the time go on where it stood, until one of these operations begins something that takes time.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn let_time_go_on<'a>(
+        &self,
+        until: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), EmulatorError> {
+        let until: Vec<&String> = until.into_iter().collect();
+        self.post("time", &json!({"go_on": true, "until": until})).map(drop)
+    }
+
+    /// Lets everything that is under way come to its end at once.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn run_time_out(&self) -> Result<(), EmulatorError> {
+        self.post("time", &json!({"run_out": true})).map(drop)
+    }
+
+    /// A copy of this one takes its place until [`Control::back`]: whatever is done from now on will never have
+    /// happened. What is connected to this one stays connected to it, so it should be doing nothing.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn branch(&self) -> Result<(), EmulatorError> {
+        self.post("branch", &json!({})).map(drop)
+    }
+
+    /// Ends a copy that [`Control::branch`] made.
+    ///
+    /// # Errors
+    /// When this is none, or does not answer.
+    pub fn back(&self) -> Result<(), EmulatorError> {
+        let process = |status: Value| status.get("pid").cloned();
+        let copy = process(self.status()?);
+        self.post("back", &json!({}))?;
+        let begun = Instant::now();
+        // Between the two nobody answers.
+        while self.get("status").map_or(true, |status| process(status) == copy) {
+            if begun.elapsed() > Duration::from_secs(30) {
+                let reason = "the copy is over, and nobody has taken its place".to_owned();
+                return Err(EmulatorError::Control { request: "POST back".into(), reason });
+            }
+            sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn fork(&self, instance: &Path) -> Result<(), EmulatorError> {
+        self.post("fork", &json!({"instance": instance})).map(drop)
     }
 
     pub(crate) fn stop(&self) -> Result<(), EmulatorError> {

@@ -15,6 +15,8 @@ pub struct Home {
     pub(crate) instance: PathBuf,
     /// The Python that the virtual environment is made with.
     pub(crate) python: OsString,
+    /// Whether the running one ends with the process that starts it.
+    pub(crate) owned: bool,
 }
 
 impl Home {
@@ -31,13 +33,20 @@ impl Home {
             .ok_or(EmulatorError::NoHome)?;
         let instance = set("PLATCTL_EMULATOR_HOME").unwrap_or_else(|| cache.join("emulator"));
         let python = env::var_os("PLATCTL_PYTHON").unwrap_or_else(|| "python3".into());
-        Ok(Self { cache, instance, python })
+        Ok(Self { cache, instance, python, owned: false })
     }
 
     /// The same installation with another running one: each has its own data.
     #[must_use]
     pub fn with_instance(mut self, folder: &Path) -> Self {
         folder.clone_into(&mut self.instance);
+        self
+    }
+
+    /// The same, for a running one that ends when the process that starts it does, however that ends.
+    #[must_use]
+    pub const fn owned(mut self) -> Self {
+        self.owned = true;
         self
     }
 

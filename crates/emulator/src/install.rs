@@ -116,7 +116,7 @@ mod tests {
         fs::write(&python, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
         let (cache, instance) = (folder.join("cache"), folder.join("instance"));
-        Home { cache, instance, python: python.into() }
+        Home { cache, instance, python: python.into(), owned: false }
     }
 
     /// A program that was just written cannot be run while another thread begins a process: it has the file open.

@@ -11,7 +11,7 @@ mod home;
 mod install;
 mod process;
 
-pub use control::{Call, Control, Held, Moment};
+pub use control::{Call, Control, Held, HoldAt, Moment};
 pub use error::EmulatorError;
 pub use home::Home;
-pub use process::{Running, ensure, status, stop};
+pub use process::{Running, ensure, fork, status, stop};

@@ -118,6 +118,7 @@ fn spawn(home: &Home, python: &Path, layer: &Path) -> Result<Child, EmulatorErro
         .arg(layer_name())
         .env("PYTHONPATH", layer)
         .env_remove("PYTHONHOME")
+        .envs(home.owned.then_some(("PLATCTL_EMULATOR_OWNED", "1")))
         .stdin(Stdio::null())
         .stdout(file)
         .stderr(second)
@@ -143,6 +144,16 @@ fn wait(home: &Home, child: &mut Child) -> Result<Running, EmulatorError> {
         }
         sleep(PAUSE);
     }
+}
+
+/// A copy of a running local AWS with all that is in it, at an address of its own. It ends when the first one does.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn fork(running: &Running, home: &Home) -> Result<Running, EmulatorError> {
+    let _lock = lock(&home.instance.join("start.lock"))?;
+    running.control().fork(&home.instance_file())?;
+    status(home)?.ok_or_else(|| EmulatorError::Silent { seconds: 0, log: running.log.clone() })
 }
 
 /// Ends the local AWS, and all that is in it. Answers whether there was one.

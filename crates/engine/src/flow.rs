@@ -146,6 +146,20 @@ impl Prepared {
         (listener, stop, options): (Listener, Stop, Options),
     ) -> Result<Outcome, NotBegun> {
         let schedule = self.schedule(&*catalog)?;
+        self.carry_out_by(schedule, session, catalog, (listener, stop, options)).await
+    }
+
+    /// The same, by a schedule of the caller's: one of this plan.
+    ///
+    /// # Errors
+    /// When nothing could be begun: state cannot be written.
+    pub async fn carry_out_by(
+        self,
+        schedule: Schedule,
+        session: Arc<Session>,
+        catalog: Arc<dyn Catalog>,
+        (listener, stop, options): (Listener, Stop, Options),
+    ) -> Result<Outcome, NotBegun> {
         for (to, from) in &self.moved {
             session.rename(from, to).await.map_err(StepError::State)?;
         }

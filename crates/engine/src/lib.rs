@@ -22,6 +22,7 @@ pub mod kind;
 #[cfg(test)]
 mod lifecycle;
 pub mod observe;
+pub mod orders;
 mod partial;
 pub mod plan;
 pub mod planner;

@@ -48,12 +48,14 @@ pub struct Op {
 /// Operations and what they wait for, with their progress.
 #[derive(Clone, Debug, Default)]
 pub struct Schedule {
-    ops: DiGraph<Op, Wait>,
+    pub(crate) ops: DiGraph<Op, Wait>,
     remaining: Vec<Duration>,
     missing: Vec<usize>,
     status: Vec<Status>,
     /// Operations whose waits have ended since the last start: each is looked at once, however many there are.
     ready: Vec<OpId>,
+    /// The order in which operations are carried out one by one, where that is asked for.
+    row: Option<Vec<OpId>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +113,7 @@ impl Schedule {
         let missing: Vec<usize> =
             ops.node_indices().map(|op| ops.edges_directed(op, Direction::Incoming).count()).collect();
         let status = vec![Status::Waiting; ops.node_count()];
-        let mut schedule = Self { ops, remaining, missing, status, ready: Vec::new() };
+        let mut schedule = Self { ops, remaining, missing, status, ready: Vec::new(), row: None };
         schedule.ready = schedule.ops.node_indices().filter(|op| schedule.missing[op.index()] == 0).collect();
         Ok(schedule)
     }
@@ -139,10 +141,36 @@ impl Schedule {
         let mut ready = std::mem::take(&mut self.ready);
         ready.retain(|op| self.status[op.index()] == Status::Waiting);
         ready.sort_by_key(|op| (std::cmp::Reverse(self.remaining[op.index()]), op.index()));
+        if let Some(row) = &self.row {
+            let next = row.iter().find(|op| self.status[op.index()] == Status::Waiting);
+            let quiet = self.is_quiet();
+            (ready, self.ready) = ready.into_iter().partition(|op| quiet && Some(op) == next);
+        }
         for op in &ready {
             self.status[op.index()] = Status::Started;
         }
         ready
+    }
+
+    /// Carries the operations out one by one, in this order: one of [`Schedule::orders`]. Slow, and for tests: whatever
+    /// this order allows is allowed by the schedule.
+    #[must_use]
+    pub fn in_a_row(mut self, row: Vec<OpId>) -> Self {
+        self.row = Some(row);
+        self
+    }
+
+    /// Whether nothing is under way but what others have to begin for before it can end.
+    fn is_quiet(&self) -> bool {
+        self.ops.node_indices().all(|op| match self.status[op.index()] {
+            Status::Started => false,
+            Status::Accepted => {
+                self.ops.edges(op).filter(|edge| *edge.weight() == Wait::Accepted).any(|edge| {
+                    matches!(self.status[edge.target().index()], Status::Waiting | Status::Accepted)
+                })
+            }
+            _ => true,
+        })
     }
 
     /// The cloud accepted the operation: consumers that are content with that go on.

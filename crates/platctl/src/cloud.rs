@@ -1,6 +1,6 @@
 //! Which stack, which account, which state: what every command needs before it can begin.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use platctl_aws::Aws;
 use platctl_engine::execute::Options;
 use platctl_engine::graph::Graph;
 use platctl_engine::observe::Look;
-use platctl_engine::state::State;
+use platctl_engine::state::{Object, State};
 use platctl_engine::{Address, Catalog};
-use platctl_stack::{Context, Overrides, Stack};
+use platctl_stack::{Context, Overrides, Stack, Zone};
 
 use crate::cli::{ClusterAccess, Global};
 use crate::error::CliError;
@@ -69,17 +69,22 @@ impl Site {
         }
     }
 
-    /// The resource graph of a stack file, in this account and region.
-    pub(crate) async fn graph(&self, stack: &Stack) -> Result<Graph, CliError> {
+    /// The resource graph of a stack file, in this account and region, as it goes on from a state.
+    pub(crate) async fn graph(&self, stack: &Stack, state: Option<&State>) -> Result<Graph, CliError> {
         let identity = self.aws.identity();
         let zones = if stack.needs_zones() { self.aws.zones(&self.region).await? } else { Vec::new() };
+        let zones = zones.into_iter().map(|zone| {
+            let (name, id, available) = (zone.name, zone.id, zone.available);
+            Zone { name, id, available }
+        });
         let cloudfront_prefix_list = match stack.needs_cloudfront() {
             true => self.aws.cloudfront_prefix_list(&self.region).await?,
             false => None,
         };
         let context = Context {
             region: self.region.clone(),
-            zones,
+            zones: zones.collect(),
+            settled: state.map(|state| settled(state, &self.region)).unwrap_or_default(),
             account: identity.account.clone(),
             partition: identity.partition.clone(),
             cloudfront_prefix_list,
@@ -154,6 +159,15 @@ pub(crate) fn start_emulator() -> Result<platctl_emulator::Running, CliError> {
         );
     }
     Ok(running)
+}
+
+/// The zones that the network of a state has subnets in.
+fn settled(state: &State, region: &str) -> BTreeSet<String> {
+    let subnets = state.resources.iter().filter(|(address, record)| {
+        address.as_str().starts_with("network.") && record.kind == "ec2.Subnet" && record.scope == region
+    });
+    let zone = |object: &Object| Some(object.spec.get("availability_zone")?.as_str()?.to_owned());
+    subnets.filter_map(|(_, record)| zone(record.object.as_ref()?)).collect()
 }
 
 /// Turns a stack into a graph; errors point into the stack file.

@@ -56,7 +56,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::{StackError, StackErrors};
-pub use stack::{Context, Stack};
+pub use stack::{Context, Stack, Zone};
 pub use state_url::StateUrl;
 
 /// What overrides the file.

@@ -1,6 +1,6 @@
 //! The stack: what a file says, checked, and what follows from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_engine::graph::Node as GraphNode;
 use platctl_engine::{Address, Catalog};
@@ -23,14 +23,35 @@ use crate::{de, parse, resources, set};
 pub struct Context {
     /// The region: `eu-west-1`.
     pub region: String,
-    /// The names of its availability zones that the account can use.
-    pub zones: Vec<String>,
+    /// Its availability zones that are open to the account.
+    pub zones: Vec<Zone>,
+    /// The names of the zones that the stack's network is in already. They stay, whatever AWS says of them today.
+    pub settled: BTreeSet<String>,
     /// The account, 12 digits.
     pub account: String,
     /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: String,
     /// The region's list of the addresses that CloudFront comes from: `pl-…`.
     pub cloudfront_prefix_list: Option<String>,
+}
+
+/// An availability zone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Zone {
+    /// The account's own name for it: `eu-west-1a`.
+    pub name: String,
+    /// Its id, the same in all accounts: `euw1-az1`.
+    pub id: String,
+    /// Whether new things can be made in it.
+    pub available: bool,
+}
+
+impl Zone {
+    /// One that is available, of which the name is known alone.
+    #[must_use]
+    pub fn of(name: &str) -> Self {
+        Self { name: name.to_owned(), id: String::new(), available: true }
+    }
 }
 
 impl Context {
@@ -45,7 +66,8 @@ impl Context {
         };
         Self {
             region: region.to_owned(),
-            zones: ('a'..='f').map(|letter| format!("{region}{letter}")).collect(),
+            zones: ('a'..='f').map(|letter| Zone::of(&format!("{region}{letter}"))).collect(),
+            settled: BTreeSet::new(),
             account: "000000000000".into(),
             partition: partition.into(),
             cloudfront_prefix_list: Some("pl-00000000".into()),

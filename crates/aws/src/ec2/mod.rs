@@ -70,17 +70,40 @@ pub(crate) async fn route_tables(cloud: &Cloud, filters: Vec<Filter>) -> CloudRe
 
 /// The names of the availability zones that are open to this account, in order. Local and wavelength zones
 /// are left out.
-pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<String>> {
-    let call = cloud.ec2.describe_availability_zones().filters(filter("state", ["available"]));
-    let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeAvailabilityZones", e))?;
+pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<ZoneInfo>> {
+    let answer = cloud
+        .ec2
+        .describe_availability_zones()
+        .send()
+        .await
+        .map_err(|e| cloud_error("ec2:DescribeAvailabilityZones", e))?;
     let usual = answer.availability_zones().iter().filter(|zone| {
         let kind = zone.zone_type().unwrap_or("availability-zone");
         let opted = zone.opt_in_status().is_none_or(|status| status.as_str() != "not-opted-in");
         kind == "availability-zone" && opted
     });
-    let mut names: Vec<String> = usual.filter_map(|zone| zone.zone_name().map(ToOwned::to_owned)).collect();
-    names.sort();
-    Ok(names)
+    let mut zones: Vec<ZoneInfo> = usual
+        .filter_map(|zone| {
+            Some(ZoneInfo {
+                name: zone.zone_name()?.to_owned(),
+                id: zone.zone_id().unwrap_or_default().to_owned(),
+                available: zone.state().is_none_or(|state| state.as_str() == "available"),
+            })
+        })
+        .collect();
+    zones.sort();
+    Ok(zones)
+}
+
+/// An availability zone of a region, as this account sees it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ZoneInfo {
+    /// The account's own name for it: `eu-west-1a`.
+    pub name: String,
+    /// Its id, the same in all accounts: `euw1-az1`.
+    pub id: String,
+    /// Whether new things can be made in it. A zone that is impaired still holds what is there.
+    pub available: bool,
 }
 
 /// The id of a list of addresses that AWS keeps, by its name.

@@ -4,10 +4,12 @@ import json
 import os
 import sys
 import threading
+import time
 
 from cheroot import wsgi
 
 from .app import App
+from .copies import Copies, replace_sockets
 from .kubernetes import KUBERNETES
 
 THREADS = 48
@@ -24,11 +26,95 @@ class Server(wsgi.Server):
     """Gives a new connection to a thread once it says something: clients open more than they use, and silent ones
     would each keep a thread from working."""
 
+    def __init__(self, app, listening=None):
+        super().__init__(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=1024, timeout=60)
+        self.gateway, self.keep_alive_conn_limit = Gateway, 1024
+        self._listening = listening
+
+    def bind(self, family, type, proto=0):
+        """Of a copy: the socket that is bound already."""
+        if self._listening is None:
+            return super().bind(family, type, proto)
+        self.socket = self._listening
+        self.bind_addr = self.socket.getsockname()
+        return self.socket
+
     def process_conn(self, conn):
         if conn.last_used is None:
             self._connections.put(conn)
         else:
             super().process_conn(conn)
+
+    @property
+    def selector(self):
+        """What waits for connections."""
+        return self._connections._selector
+
+
+class Instance:
+    """The process: its server, and the file that says where it is."""
+
+    def __init__(self, app, path, layer):
+        self._app, self._path, self._layer = app, path, layer
+        # Whether it ends with the process that started it.
+        self._owned = bool(os.environ.pop("PLATCTL_EMULATOR_OWNED", None))
+        self._server, self._former = None, []
+        self.about = {}
+
+    def listen(self, listening=None):
+        """Begins to listen, and says so."""
+        self._server = Server(self._app, listening)
+        self._app.stop = self._stop
+        self._server.prepare()
+        endpoint = f"http://127.0.0.1:{self._server.bind_addr[1]}"
+        # Builds run platctl, which has to find this one.
+        os.environ["PLATCTL_EMULATOR_HOME"] = os.path.dirname(os.path.abspath(self._path))
+        KUBERNETES.base = endpoint
+        self.about = {"endpoint": endpoint, "pid": os.getpid(), "layer": self._layer}
+        announce(self._path, self.about)
+
+    def elsewhere(self, path):
+        """Of a copy: listens at an address of its own."""
+        self._path = path
+        self.listen()
+
+    def again(self):
+        """Of a copy: listens where the one that it was made from did."""
+        self.listen(self._former[-1].socket)
+
+    def let_go(self):
+        """Of a copy: nothing of the server that it was made from is used any more."""
+        former = self._server
+        # Kept: what is thrown away would close connections by their numbers.
+        self._former.append(former)
+        null = replace_sockets(former.socket.fileno())
+        os.dup2(null, former.selector._selector.fileno())
+
+    def pause(self):
+        """Takes no more connections."""
+        self._server.selector.unregister(self._server.socket.fileno())
+
+    def resume(self):
+        """Takes connections again."""
+        announce(self._path, self.about)
+        self._server.selector.register(self._server.socket.fileno(), 1, data=self._server)
+
+    def serve(self):
+        """Until it is stopped, or nobody is left who wants it."""
+        if self._owned:
+            threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
+        try:
+            self._server.serve()
+        finally:
+            self._server.stop()
+            self.remove()
+
+    def remove(self):
+        """Takes back what was said of it."""
+        remove_own(self._path)
+
+    def _stop(self):
+        threading.Thread(target=stop, args=(self._server,)).start()
 
 
 def announce(path, about):
@@ -40,27 +126,23 @@ def announce(path, about):
     os.replace(new, path)
 
 
+def end_with(parent):
+    """Ends this process when the one that started it has ended."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
+
+
 def main():
     path, layer = sys.argv[1:3]
     # A Ctrl-C that is meant for platctl must not end it, nor the end of the terminal.
     os.setsid()
     app = App()
-    server = Server(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=1024, timeout=60)
-    server.gateway = Gateway
-    server.keep_alive_conn_limit = 1024
-    app.stop = lambda: threading.Thread(target=stop, args=(server,)).start()
-    server.prepare()
-    port = server.bind_addr[1]
-    # Builds run platctl, which has to find this one.
-    os.environ["PLATCTL_EMULATOR_HOME"] = os.path.dirname(os.path.abspath(path))
-    KUBERNETES.base = f"http://127.0.0.1:{port}"
-    announce(path, {"endpoint": f"http://127.0.0.1:{port}", "pid": os.getpid(), "layer": layer})
+    instance = Instance(app, path, layer)
+    app.copies = Copies(app, instance)
+    instance.listen()
     threading.Thread(target=app.moto.warm_up, daemon=True).start()
-    try:
-        server.serve()
-    finally:
-        server.stop()
-        remove_own(path)
+    instance.serve()
 
 
 def stop(server):

@@ -1,5 +1,6 @@
 """The way of a request: counted, throttled, struck by faults, held, judged, and answered by moto."""
 
+import threading
 import time
 import traceback
 
@@ -23,6 +24,24 @@ from .validation import violations
 UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the local AWS have to be signed, with any key."
 
 
+LAST = {f"/_platctl/{path}" for path in ("fork", "branch", "back", "stop")}
+
+
+class Body:
+    """An answer's body, with what comes when it has been sent."""
+
+    def __init__(self, body, then):
+        self._body, self._then = body, then
+
+    def __iter__(self):
+        yield self._body
+
+    def close(self):
+        """Called by the server at the end."""
+        if self._then is not None:
+            self._then()
+
+
 class App:
     """The WSGI application."""
 
@@ -32,6 +51,9 @@ class App:
         self.faults, self.hold, self.tokens = Faults(), Hold(), Tokens()
         self.control = Control(self)
         self.stop = lambda: None
+        # Of a thread: what it does when its answer has been sent, where that is the last one.
+        self.last = threading.local()
+        self.copies = None
         patches.apply(self.profile)
 
     def __call__(self, environ, start_response):
@@ -43,8 +65,10 @@ class App:
         else:
             status, headers, body = self._aws(environ)
         headers = [(str(name), str(value)) for name, value in headers.items() if name.lower() != "content-length"]
-        start_response(f"{status} -", [*headers, ("Content-Length", str(len(body)))])
-        return [b""] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+        # Who answers next is another one, where a copy begins or ends.
+        last = [("Connection", "close")] if environ["PATH_INFO"] in LAST else []
+        start_response(f"{status} -", [*headers, *last, ("Content-Length", str(len(body)))])
+        return Body(b"" if environ["REQUEST_METHOD"] == "HEAD" else body, getattr(self.last, "then", None))
 
     def _aws(self, environ):
         try:
@@ -103,6 +127,7 @@ class App:
     def _effect(self, call):
         with self.moto.lock:
             TIMELINE.tick()
+            TIMELINE.operation = call.name
             if self.profile["tokens"] and (earlier := self.tokens.earlier(call)):
                 return earlier
             chaos = self.profile["chaos"] or {}

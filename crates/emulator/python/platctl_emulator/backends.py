@@ -85,7 +85,8 @@ def plain(answer):
     return int(status), dict(headers), body.encode() if isinstance(body, str) else bytes(body or b"")
 
 
-def backend(call, service=None):
-    """moto's store of a service, in the account and region of a call."""
+def backend(call, service=None, region=None):
+    """moto's store of a service, in the account of a call, and in its region or another one."""
     accounts = get_backend(service or call.service)[call.account]
-    return accounts[call.region if call.region in accounts else "aws"]
+    region = region or call.region
+    return accounts[region if region in accounts else "aws"]

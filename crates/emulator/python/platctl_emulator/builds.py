@@ -41,8 +41,35 @@ def runs(project):
     return project["source"]["type"] == "NO_SOURCE"
 
 
-# The process of each build that runs, and the builds that are to end.
-RUNNING, STOPPED = {}, set()
+# The process of each build that runs, what it is, and the builds that are to end.
+RUNNING, BEGUN, STOPPED = {}, {}, set()
+# Held while a process is begun: whoever holds it knows them all.
+GATE = threading.Lock()
+
+
+def pause():
+    """Stops all processes where they are. To be called with the gate closed."""
+    tell_all(signal.SIGSTOP)
+
+
+def resume():
+    """Lets them go on."""
+    with GATE:
+        tell_all(signal.SIGCONT)
+
+
+def tell_all(what):
+    """A signal to every process, and to all that it started."""
+    for process in list(RUNNING.values()):
+        if process.poll() is None:
+            os.killpg(process.pid, what)
+
+
+def again(lock):
+    """In a copy of this AWS: what the original runs is begun anew."""
+    RUNNING.clear()
+    for region, logs, project, build, variables in list(BEGUN.values()):
+        run(lock, region, logs, project, build, variables)
 
 
 def stop(number):
@@ -60,6 +87,13 @@ def begin(call, lock, project, build, variables):
     stream = build["id"].rpartition(":")[2]
     if group:
         build["logs"] = {"groupName": group, "streamName": stream}
+    run(lock, region, logs, project, build, variables)
+
+
+def run(lock, region, logs, project, build, variables):
+    """Runs a build's commands, in a thread of its own."""
+    number, stream = build["id"], build["id"].rpartition(":")[2]
+    group = (build.get("logs") or {}).get("groupName")
 
     def tell(text):
         with lock:
@@ -70,18 +104,20 @@ def begin(call, lock, project, build, variables):
                 stamp = int(time.time() * 1000)
                 found.streams[stream].put_log_events([{"timestamp": stamp, "message": line} for line in text.splitlines()])
 
-    def run():
+    def whole():
         status = "FAILED"
         try:
-            if work(project, region, variables, tell, build["id"]):
+            if work(project, region, variables, tell, number):
                 status = "SUCCEEDED"
         finally:
             with lock:
-                RUNNING.pop(build["id"], None)
-                if build["id"] not in STOPPED:
+                RUNNING.pop(number, None)
+                BEGUN.pop(number, None)
+                if number not in STOPPED:
                     build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True)
 
-    threading.Thread(target=run, daemon=True).start()
+    BEGUN[number] = (region, logs, project, build, variables)
+    threading.Thread(target=whole, daemon=True).start()
 
 
 def work(project, region, variables, tell, number):
@@ -109,11 +145,11 @@ def work(project, region, variables, tell, number):
                 if number in STOPPED:
                     return False
                 tell(f"Running command {command}")
-                process = subprocess.Popen(
-                    ["sh", "-c", command], cwd=folder, env=environment, text=True, start_new_session=True,
-                    stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                )  # fmt: skip
-                RUNNING[number] = process
+                with GATE:
+                    process = RUNNING[number] = subprocess.Popen(
+                        ["sh", "-c", command], cwd=folder, env=environment, text=True, start_new_session=True,
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                    )  # fmt: skip
                 if number in STOPPED:
                     stop(number)
                 try:

@@ -50,6 +50,7 @@ class Control:
             "calls": len(recording.calls),
             "mutations": recording.mutating,
             "most": dict(recording.most),
+            "reads_since": recording.reads,
             "faults": self._app.faults.left(),
             "struck": HOSTILE.counts,
         }
@@ -105,10 +106,11 @@ class Control:
         return {"calls": self._app.recording.since(int(query.get("since", 0)))}
 
     def post_hold(self, body):
-        """Holds a mutating call, counted from now, before or after its effect."""
+        """Holds mutating calls, counted from now, before or after their effect."""
+        instants = body.get("instants") or ([] if "each" in body else [body])
+        whichever = [str(one["operation"]) if "operation" in one else int(one["mutation"]) for one in instants]
         self._app.recording.clear()
-        which = str(body["operation"]) if "operation" in body else int(body["mutation"])
-        self._app.hold.set(which, body["moment"])
+        self._app.hold.set([(which, one["moment"]) for which, one in zip(whichever, instants)], body.get("each"))
         return {}
 
     def get_held(self, query):
@@ -117,10 +119,42 @@ class Control:
 
     def post_release(self, body):
         """Lets the held call go, or drops it."""
-        self._app.hold.release(bool(body.get("drop")))
+        self._app.hold.release(bool(body.get("drop")), bool(body.get("others")))
+        return {}
+
+    def get_timed(self, _):
+        """How often each operation has begun something that takes time, and whether the time stands."""
+        with self._app.moto.lock:
+            return {"begun": TIMELINE.begun, "standing": TIMELINE.standing()}
+
+    def post_time(self, body):
+        """Stops the time when one of some operations begins something that takes time; lets it go on; or runs it out."""
+        until = list(map(str, body.get("until") or []))
+        with self._app.moto.lock:
+            if body.get("run_out"):
+                TIMELINE.run_out()
+            elif body.get("go_on"):
+                TIMELINE.go_on(until)
+            else:
+                TIMELINE.stop_at(until)
+        return {}
+
+    def post_fork(self, body):
+        """A copy of this AWS, at another address."""
+        return self._app.copies.fork(str(body["instance"]))
+
+    def post_branch(self, _):
+        """A copy of this AWS in its place, until it is over."""
+        return self._app.copies.branch()
+
+    def post_back(self, _):
+        """Ends this copy, and all that was done in it."""
+        if not self._app.copies.branch_is_over():
+            raise ValueError("this AWS is no branch of another")
         return {}
 
     def post_stop(self, _):
-        """Ends the process."""
-        self._app.stop()
+        """Ends the process, and what it is a branch of."""
+        if not self._app.copies.all_is_over():
+            self._app.stop()
         return {}

@@ -22,34 +22,34 @@ class Faults:
     """The faults that wait for their call."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self.clear()
 
     def clear(self):
         """Nothing goes wrong any more."""
-        with self._lock:
+        with self.lock:
             self._waiting, self._numbers = [], {}
 
     def add(self, fault):
         """One more fault: kind, and which call: `operation` (ec2:CreateVpc), or `mutation` (its number)."""
         if fault.get("kind") not in KINDS:
             raise ValueError(f"a fault's kind is one of {', '.join(KINDS)}")
-        with self._lock:
+        with self.lock:
             self._waiting.append({"times": 1, "skip": 0, **fault})
 
     def restart(self):
         """Counts calls from one again: the same seed, the same day."""
-        with self._lock:
+        with self.lock:
             self._numbers = {}
 
     def left(self):
         """The faults that have not happened yet."""
-        with self._lock:
+        with self.lock:
             return list(self._waiting)
 
     def chosen(self, call, entry, chaos):
         """The fault of a call, if it has one."""
-        with self._lock:
+        with self.lock:
             for fault in self._waiting:
                 if self._meant(fault, call, entry):
                     if fault["skip"] > 0:
@@ -103,38 +103,47 @@ def break_connection(peer):
 
 
 class Hold:
-    """Stops one mutating call before or after its effect, until it is let go: an instant to be killed at."""
+    """Stops mutating calls before or after their effect, one at a time, until each is let go: instants to be killed
+    at."""
 
     def __init__(self):
         self._changed = threading.Condition()
-        self.clear()
+        self._instants, self._met, self._each, self._held = [], set(), None, None
 
-    def clear(self):
-        """Holds nothing, and lets go what is held."""
+    def set(self, instants, each=None):
+        """Holds calls by their number, or the first one of an operation (ec2:CreateVpc), each as (which, moment);
+        and, where a moment is given, the first one of each operation at that moment."""
+        for moment in [moment for _, moment in instants] + ([each] if each else []):
+            if moment not in (BEFORE, AFTER):
+                raise ValueError(f"a call is held {BEFORE} or {AFTER} its effect")
         with self._changed:
-            self._at = self._moment = self._held = None
-            self._drop = False
-            self._changed.notify_all()
-
-    def set(self, which, moment):
-        """Holds the mutating call of this number, or the first one of this operation (ec2:CreateVpc)."""
-        if moment not in (BEFORE, AFTER):
-            raise ValueError(f"a call is held {BEFORE} or {AFTER} its effect")
-        with self._changed:
-            self._at, self._moment, self._held, self._drop = which, moment, None, False
+            self._instants, self._each, self._met = list(instants), each, set()
 
     def reached(self, call, entry, moment):
         """Waits here if this call is to be held. Dropped, it ends without an answer, and, when held before
         its effect, without one."""
         with self._changed:
-            meant = entry["mutation"] is not None and self._at in (entry["mutation"], call.name)
-            if not meant or moment != self._moment or self._held is not None:
+            if not self._meant(call, entry, moment):
                 return
-            self._held = {"operation": call.name, "mutation": entry["mutation"], "moment": moment}
-            self._changed.notify_all()
+            mine = {"operation": call.name, "mutation": entry["mutation"], "moment": moment}
             self._changed.wait_for(lambda: self._held is None)
-            if self._drop:
+            self._held = mine
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._held is not mine)
+            if mine.get("drop"):
                 raise Broken
+
+    def _meant(self, call, entry, moment):
+        if entry["mutation"] is None:
+            return False
+        first = moment == self._each and call.name not in self._met
+        if first:
+            self._met.add(call.name)
+        for which in (entry["mutation"], call.name):
+            if (which, moment) in self._instants:
+                self._instants.remove((which, moment))
+                return True
+        return first
 
     def held(self, seconds):
         """The held call; waits for it."""
@@ -142,9 +151,12 @@ class Hold:
             self._changed.wait_for(lambda: self._held is not None, timeout=seconds)
             return self._held
 
-    def release(self, drop):
-        """Lets the held call go on, or drops it. Nothing is held any more."""
+    def release(self, drop, others=False):
+        """Lets the held call go on, or drops it. Unless others are still to be, nothing is held any more."""
         with self._changed:
-            self._at = self._moment = self._held = None
-            self._drop = drop
+            if not others:
+                self._instants, self._each = [], None
+            if self._held is not None:
+                self._held["drop"] = drop
+            self._held = None
             self._changed.notify_all()

@@ -18,6 +18,8 @@ DEFAULTS = {
     "throttle": False,
     # For how many seconds a new role is unknown to other services.
     "propagation": 0.0,
+    # Availability zones that are not in order: {"eu-west-1c": "impaired"}.
+    "zones": {},
     # Random faults: {"seed": 7, "rate": 0.05}.
     "chaos": None,
     # Keep the parameters of every recorded call, not just its name.

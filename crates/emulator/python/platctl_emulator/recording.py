@@ -13,23 +13,26 @@ class Recording:
     """The calls since the last reset, how many there were, and how many of each operation at once."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._now = {}
         self.clear()
 
     def clear(self):
         """Starts counting anew."""
-        with self._lock:
-            self.calls, self.mutating = [], 0
+        with self.lock:
+            self.calls, self.mutating, self.reads = [], 0, 0
             self.most = {}
 
     def begin(self, call):
         """Counts a call; answers its entry. Mutating ones are numbered from 1 in the order of arrival."""
         entry = {"service": call.service, "region": call.region, "operation": call.operation, "mutation": None}
-        with self._lock:
+        with self.lock:
             if call.mutating:
                 self.mutating += 1
                 entry["mutation"] = self.mutating
+                self.reads = 0
+            else:
+                self.reads += 1
             entry["number"] = len(self.calls) + 1
             if len(self.calls) < KEPT:
                 self.calls.append(entry)
@@ -41,7 +44,7 @@ class Recording:
 
     def end(self, entry, status, body):
         """Notes how a call ended."""
-        with self._lock:
+        with self.lock:
             self._now[entry["operation"]] -= 1
         entry["status"] = status
         entry["seconds"] = round(time.time() - entry["begun"], 6)
@@ -50,7 +53,7 @@ class Recording:
 
     def since(self, number):
         """The calls after the numbered one."""
-        with self._lock:
+        with self.lock:
             return [dict(entry) for entry in self.calls[number:]]
 
 

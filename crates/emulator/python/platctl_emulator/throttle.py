@@ -60,12 +60,12 @@ class Throttle:
     """The state of all buckets."""
 
     def __init__(self):
-        self._lock = threading.Lock()
+        self.lock = threading.Lock()
         self._buckets = {}
 
     def clear(self):
         """Fills every bucket."""
-        with self._lock:
+        with self.lock:
             self._buckets.clear()
 
     def take(self, call, setting):
@@ -79,7 +79,7 @@ class Throttle:
             return
         burst, refill = rate[0], rate[1] * factor
         now = time.monotonic()
-        with self._lock:
+        with self.lock:
             tokens, at = self._buckets.get(name, (burst, now))
             tokens = min(burst, tokens + (now - at) * refill)
             self._buckets[name] = (max(tokens - 1, 0) if tokens >= 1 else tokens, now)

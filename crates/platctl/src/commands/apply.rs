@@ -52,7 +52,7 @@ async fn apply_stack(
     let state = store.read().await?.state;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
-    let graph = site.graph(&stack).await?;
+    let graph = site.graph(&stack, Some(&state)).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
         site.guard(stack.account(), &session.state())?;
         let request = Request {

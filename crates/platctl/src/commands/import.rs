@@ -16,14 +16,14 @@ use crate::render;
 pub(crate) async fn run(path: &Path, address: &str, id: &str, global: &Global) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
     let site = Site::connect(stack.region(), global).await?;
-    let graph = site.graph(&stack).await?;
+    let store = Named::of(&stack).store(global).await?;
+    let graph = site.graph(&stack, Some(&store.read().await?.state)).await?;
     let entry = graph.get(address).ok_or_else(|| {
         CliError::other(format!(
             "{} declares no `{address}`: declare it first, then import what it stands for",
             path.display()
         ))
     })?;
-    let store = Named::of(&stack).store(global).await?;
     locked(&store, Some(&site), "import", global, async |session| {
         site.guard(stack.account(), &session.state())?;
         let result = import(&entry.node, &Id::from(id), &session, &*site.aws).await;

@@ -60,7 +60,7 @@ async fn plan_stack(
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
     state.settle_in(&site.region);
-    let graph = site.graph(&stack).await?;
+    let graph = site.graph(&stack, Some(&state)).await?;
     let moved = moved(&stack);
     let request = Request {
         graph: Some(graph),

@@ -24,11 +24,12 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
     let stack = load(path, global)?;
     let store = Named::of(&stack).store(global).await?;
     let site = Site::connect(stack.region(), global).await?;
-    let graph = site.graph(&stack).await?;
     // Before anything is moved: a state of another account is left as it is.
-    if let Ok(loaded) = store.read().await {
-        site.guard(stack.account(), &loaded.state)?;
+    let known = store.read().await.map(|loaded| loaded.state).ok();
+    if let Some(state) = &known {
+        site.guard(stack.account(), state)?;
     }
+    let graph = site.graph(&stack, known.as_ref()).await?;
     for place in store.set_aside().await? {
         render::line(&format!("Damaged, and set aside: {place}"), global);
     }

@@ -3,7 +3,7 @@
 use ipnet::Ipv4Net;
 
 use super::layout::{self, LARGEST, SMALLEST, Tier};
-use super::{Cidr, Network, Shape};
+use super::{Cidr, Network, Shape, Zones};
 use crate::Context;
 use crate::de::At;
 use crate::declare::Checked;
@@ -68,25 +68,14 @@ impl Network {
         Ok(())
     }
 
+    /// The zones, in the order of their letters.
     fn pick_zones(&self, context: &Context, place: Span) -> Checked<Vec<Zone>> {
-        let wanted = self.zones();
-        let place = self.availability_zones.as_ref().map_or(place, |zones| zones.span);
-        let mut zones: Vec<_> = context.zones.iter().filter_map(|name| zone(name)).collect();
+        let mut zones = match self.availability_zones.as_ref().map(|zones| (zones.span, &zones.value)) {
+            Some((_, Zones::These(names))) => these_zones(names, context)?,
+            Some((span, Zones::Count(count))) => some_zones(*count, context, span)?,
+            None => some_zones(3, context, place)?,
+        };
         zones.sort_by_key(|zone| zone.slot);
-        zones.dedup();
-        if zones.len() < wanted {
-            let names: Vec<_> = zones.iter().map(|zone| zone.name.as_str()).collect();
-            return Err(vec![
-                Fault::new(format!(
-                    "{wanted} availability zones are wanted, but {} has {}",
-                    context.region,
-                    zones.len()
-                ))
-                .at(place, "too many")
-                .help(format!("available: {}", names.join(", "))),
-            ]);
-        }
-        zones.truncate(wanted);
         Ok(zones)
     }
 
@@ -148,6 +137,57 @@ impl Network {
         }
         faults
     }
+}
+
+/// So many zones: those that the network is in stay, impaired or not, for everything in a zone that is left would be
+/// replaced; then come the first of the region's that are available.
+fn some_zones(wanted: usize, context: &Context, place: Span) -> Checked<Vec<Zone>> {
+    let mut zones: Vec<_> = context.zones.iter().filter_map(|one| Some((zone(&one.name)?, one))).collect();
+    zones.sort_by_key(|(zone, one)| (!context.settled.contains(&one.name), zone.slot));
+    zones.dedup_by_key(|(zone, _)| zone.slot);
+    let (usable, impaired): (Vec<_>, Vec<_>) =
+        zones.into_iter().partition(|(_, one)| one.available || context.settled.contains(&one.name));
+    if usable.len() < wanted {
+        let names = |zones: &[(Zone, &crate::Zone)]| {
+            zones.iter().map(|(zone, _)| zone.name.clone()).collect::<Vec<_>>().join(", ")
+        };
+        let mut help = format!("available: {}", names(&usable));
+        if !impaired.is_empty() {
+            help.push_str(&format!("; impaired: {}", names(&impaired)));
+        }
+        let (region, count) = (&context.region, usable.len());
+        let message = format!("{wanted} availability zones are wanted, but {region} has {count}");
+        return Err(vec![Fault::new(message).at(place, "too many").help(help)]);
+    }
+    Ok(usable.into_iter().take(wanted).map(|(zone, _)| zone).collect())
+}
+
+/// The zones of these names or ids, each once.
+fn these_zones(names: &[At<String>], context: &Context) -> Checked<Vec<Zone>> {
+    let (mut zones, mut faults): (Vec<Zone>, Vec<Fault>) = (Vec::new(), Vec::new());
+    for At { value, span } in names {
+        let known = context.zones.iter().find(|one| one.name == *value || one.id == *value);
+        let found = known.and_then(|known| Some((zone(&known.name)?, known)));
+        let Some((zone, known)) = found else {
+            let all: Vec<_> = context.zones.iter().map(|one| one.name.as_str()).collect();
+            let message =
+                format!("{} has no availability zone {}", context.region, crate::error::quoted(value));
+            let help = format!("available: {}", all.join(", "));
+            faults.push(Fault::new(message).at(*span, "not a zone of the region").help(help));
+            continue;
+        };
+        if zones.contains(&zone) {
+            let message = format!("the zone {} is listed twice", zone.name);
+            faults.push(Fault::new(message).at(*span, "for the second time"));
+        } else if !known.available && !context.settled.contains(&known.name) {
+            let message =
+                format!("the zone {} is impaired, so that nothing new can be made in it", zone.name);
+            faults.push(Fault::new(message).at(*span, "AWS says so"));
+        } else {
+            zones.push(zone);
+        }
+    }
+    if faults.is_empty() { Ok(zones) } else { Err(faults) }
 }
 
 fn zone(name: &str) -> Option<Zone> {

@@ -9,12 +9,14 @@ mod policies;
 mod routing;
 mod vpc;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use ipnet::Ipv4Net;
-use schemars::JsonSchema;
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::common::Ground;
 use crate::de::At;
@@ -30,7 +32,7 @@ use layout::Tier;
 pub(crate) struct Network {
     /// The range of the VPC, /16 to /28; 10.10.0.0/16 unless it is said.
     cidr: Option<At<Cidr>>,
-    /// How many zones, 1 to 6; 3 unless it is said.
+    /// How many zones, 1 to 6, or which ones, by name (eu-west-1a) or id (euw1-az1). Default: 3.
     availability_zones: Option<At<Zones>>,
     /// Where private subnets get their way out from.
     nat: Nat,
@@ -128,7 +130,6 @@ pub(crate) struct Shape {
 }
 
 schema_of!(Cidr, String);
-schema_of!(Zones, u64);
 schema_of!(Service, String);
 
 /// An IPv4 range without host bits.
@@ -155,18 +156,69 @@ impl fmt::Display for Cidr {
     }
 }
 
-/// How many zones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "u64")]
-pub(crate) struct Zones(usize);
+/// Which zones.
+#[derive(Clone, Debug)]
+pub(crate) enum Zones {
+    /// So many: those that the stack is in, then the first ones of the region.
+    Count(usize),
+    /// These, by name or id.
+    These(Vec<At<String>>),
+}
 
-impl TryFrom<u64> for Zones {
-    type Error = String;
-    fn try_from(count: u64) -> Result<Self, String> {
-        match usize::try_from(count) {
-            Ok(count) if (1..=layout::MAX_ZONES).contains(&count) => Ok(Self(count)),
-            _ => Err(format!("a network has 1 to {} availability zones", layout::MAX_ZONES)),
+impl Zones {
+    fn counted<E: Error>(count: usize) -> Result<usize, E> {
+        if (1..=layout::MAX_ZONES).contains(&count) {
+            return Ok(count);
         }
+        Err(E::custom(format!("a network has 1 to {} availability zones", layout::MAX_ZONES)))
+    }
+}
+
+impl<'de> Deserialize<'de> for Zones {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ZonesVisitor)
+    }
+}
+
+impl JsonSchema for Zones {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Zones".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({"anyOf": [
+            {"type": "integer", "minimum": 1, "maximum": layout::MAX_ZONES},
+            {"type": "array", "items": {"type": "string"}},
+        ]})
+    }
+}
+
+struct ZonesVisitor;
+
+impl<'de> Visitor<'de> for ZonesVisitor {
+    type Value = Zones;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number of zones, or a list of their names")
+    }
+
+    fn visit_u64<E: Error>(self, count: u64) -> Result<Zones, E> {
+        Zones::counted(usize::try_from(count).unwrap_or(usize::MAX)).map(Zones::Count)
+    }
+
+    fn visit_i64<E: Error>(self, count: i64) -> Result<Zones, E> {
+        self.visit_u64(u64::try_from(count).unwrap_or(0))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Zones, A::Error> {
+        let mut names = Vec::new();
+        while let Some(name) = access.next_element::<At<String>>()? {
+            names.push(name);
+        }
+        Zones::counted::<A::Error>(names.len())?;
+        Ok(Zones::These(names))
     }
 }
 
@@ -196,11 +248,6 @@ impl Network {
     /// The range of the VPC; 10.10.0.0/16 unless it is said.
     fn cidr(&self) -> Ipv4Net {
         self.cidr.as_ref().map_or(layout::DEFAULT_CIDR, |cidr| cidr.value.0)
-    }
-
-    /// The number of zones; three unless it is said.
-    fn zones(&self) -> usize {
-        self.availability_zones.as_ref().map_or(3, |zones| zones.value.0)
     }
 
     /// Declares all of the network's resources.

@@ -198,7 +198,8 @@ fn zones_are_those_of_the_context() {
     let stack = load("stack: prod\nnetwork: {availability_zones: 2}", &[]).unwrap();
     let context = crate::Context {
         region: "us-west-1".into(),
-        zones: vec!["us-west-1c".into(), "us-west-1a".into()],
+        zones: vec![crate::Zone::of("us-west-1c"), crate::Zone::of("us-west-1a")],
+        settled: std::collections::BTreeSet::new(),
         account: "123456789012".into(),
         partition: "aws".into(),
         cloudfront_prefix_list: None,

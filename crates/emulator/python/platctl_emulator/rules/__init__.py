@@ -23,6 +23,7 @@ from . import (  # noqa: F401  (they register)
     global_clusters,
     health_checks,
     iam,
+    internet,
     kms,
     launch_templates,
     network,

@@ -1,10 +1,10 @@
 """IAM, and who may use a role."""
 
 import json
-import time
 
 from ..answers import Refused, result
 from ..backends import backend
+from ..timeline import TIMELINE
 from .registry import after, before
 
 _born = {}
@@ -43,12 +43,12 @@ def role_is_known(call):
 @after("iam:CreateRole")
 def role_is_new(call):
     """Notes when a role was made."""
-    _born[call.params["RoleName"]] = time.monotonic()
+    _born[call.params["RoleName"]] = TIMELINE.now()
 
 
 def age(name):
     """For how many seconds a role has been there."""
-    return time.monotonic() - _born.get(name, float("-inf"))
+    return TIMELINE.now() - _born.get(name, float("-inf"))
 
 
 @before("iam:DeletePolicy")

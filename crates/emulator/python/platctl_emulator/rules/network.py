@@ -20,6 +20,13 @@ def in_use(what, name):
     return Refused("DependencyViolation", f"The {what} '{name}' has dependencies and cannot be deleted.")
 
 
+@before("ec2:DescribeAvailabilityZones")
+def zones_are_impaired(call):
+    """Some zones are not in order today."""
+    for zone in backend(call).zones.get(call.region, []):
+        zone.state = call.profile["zones"].get(zone.name, "available")
+
+
 @before("ec2:DeleteSubnet")
 def subnet_is_empty(call):
     """Network interfaces of NAT gateways and endpoints live in a subnet until those are gone."""
