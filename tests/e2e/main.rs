@@ -15,6 +15,7 @@ mod hostile;
 mod interrupts;
 mod inventory;
 mod lifecycle;
+mod many;
 mod mistakes;
 mod ownership;
 mod partial;

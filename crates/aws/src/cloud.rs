@@ -9,6 +9,8 @@ pub struct Cloud {
     pub account: String,
     /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
     pub partition: String,
+    /// Says what takes long.
+    pub teller: platctl_engine::tell::Teller,
     /// EC2 of this region.
     pub ec2: aws_sdk_ec2::Client,
     /// IAM, which is global: its client signs for the partition's IAM region.
@@ -74,6 +76,7 @@ pub(crate) mod tests {
             region: "eu-west-1".into(),
             account: "123456789012".into(),
             partition: "aws".into(),
+            teller: platctl_engine::tell::Teller::default(),
             ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[]),
             iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[]),
             kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[]),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -13,6 +14,7 @@ use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
 use platctl_engine::retry::surely;
+use platctl_engine::tell::Teller;
 use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
 use platctl_kubernetes::Clusters;
 
@@ -41,6 +43,8 @@ pub struct Options {
     pub reach: reach::Settings,
     /// Whether the endpoint is the emulator's.
     pub emulator: bool,
+    /// Who hears of what takes long.
+    pub teller: Teller,
 }
 
 /// Who the credentials belong to.
@@ -90,6 +94,7 @@ pub struct Aws {
     dns: Dns,
     reach: reach::Settings,
     emulator: bool,
+    teller: Teller,
 }
 
 /// Connects, and asks whose credentials these are.
@@ -98,7 +103,7 @@ pub struct Aws {
 /// When there is no region, no valid credentials, or no answer.
 pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     let budgets = options.budgets.then(Arc::<Budgets>::default);
-    let meter = Meter::new(budgets);
+    let meter = Meter::new(budgets).telling(options.teller.clone());
     let config = load(&options, &meter).await;
     let region = config.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?;
     let identity = who(&config, &meter).await?;
@@ -113,6 +118,7 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
         dns,
         reach: options.reach,
         emulator: options.emulator,
+        teller: options.teller,
     })
 }
 
@@ -121,13 +127,16 @@ pub(crate) async fn load(options: &Options, meter: &Meter) -> SdkConfig {
         aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .read_timeout(Duration::from_secs(60))
-        .operation_attempt_timeout(Duration::from_secs(90));
+        .read_timeout(Duration::from_secs(60));
+    // A request that waits for its turn sends nothing: that is no stalled upload. How long one may take once it is
+    // sent is the transport's matter.
+    let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
     // The engine repeats calls itself: it knows which creations may be repeated, the SDK does not.
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(SharedHttpClient::new(Metered::new(plain, meter.clone())))
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts.build());
+        .timeout_config(timeouts.build())
+        .stalled_stream_protection(stalled);
     if let Some(region) = &options.region {
         loader = loader.region(Region::new(region.clone()));
     }
@@ -154,18 +163,20 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
     let ask = || async {
         sts.get_caller_identity().send().await.map_err(|e| cloud_error("sts:GetCallerIdentity", e))
     };
-    let answer = surely(ask).await.map_err(|error| match (error.class, &error.code) {
-        (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {
-            ConnectError::NoCredentials(error.message)
-        }
-        (Class::Unauthenticated, None) => ConnectError::LostCredentials(error.message),
-        (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
-        (Class::Unreachable | Class::Interrupted, None) => {
-            let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
-            ConnectError::Unreachable { endpoint, error }
-        }
-        _ => ConnectError::Other(error),
-    })?;
+    let what = "asking AWS whose credentials these are";
+    let answer =
+        surely(&meter.teller, what, ask).await.map_err(|error| match (error.class, &error.code) {
+            (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {
+                ConnectError::NoCredentials(error.message)
+            }
+            (Class::Unauthenticated, None) => ConnectError::LostCredentials(error.message),
+            (Class::Unauthenticated | Class::Denied, _) => ConnectError::BadCredentials(error),
+            (Class::Unreachable | Class::Interrupted, None) => {
+                let endpoint = config.endpoint_url().unwrap_or("AWS").to_owned();
+                ConnectError::Unreachable { endpoint, error }
+            }
+            _ => ConnectError::Other(error),
+        })?;
     let arn = answer.arn().unwrap_or_default().to_owned();
     let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws").to_owned();
     Ok(Identity { account: answer.account().unwrap_or_default().to_owned(), partition, arn })
@@ -194,6 +205,7 @@ impl Aws {
             dns: Dns::none(),
             reach: reach::Settings::default(),
             emulator: false,
+            teller: Teller::default(),
         }
     }
 
@@ -209,6 +221,12 @@ impl Aws {
         &self.region
     }
 
+    /// Says what takes long.
+    #[must_use]
+    pub const fn teller(&self) -> &Teller {
+        &self.teller
+    }
+
     /// The calls made so far.
     #[must_use]
     pub fn calls(&self) -> &Calls {
@@ -220,7 +238,8 @@ impl Aws {
     /// # Errors
     /// What EC2 answers.
     pub async fn zones(&self, region: &str) -> CloudResult<Vec<String>> {
-        surely(|| async { ec2::zones(&self.cloud(region)).await }).await
+        let what = format!("reading the availability zones of {region}");
+        surely(&self.teller, what, || async { ec2::zones(&self.cloud(region)).await }).await
     }
 
     /// The region's list of the addresses that CloudFront comes from (`pl-…`); none where there is none.
@@ -229,7 +248,8 @@ impl Aws {
     /// What EC2 answers.
     pub async fn cloudfront_prefix_list(&self, region: &str) -> CloudResult<Option<String>> {
         let name = "com.amazonaws.global.cloudfront.origin-facing";
-        surely(|| async { ec2::prefix_list(&self.cloud(region), name).await }).await
+        let what = format!("reading the prefix list {name}");
+        surely(&self.teller, what, || async { ec2::prefix_list(&self.cloud(region), name).await }).await
     }
 
     /// The clients of a region, made when first asked for.
@@ -285,6 +305,7 @@ impl Aws {
             region: region.to_owned(),
             account: self.identity.account.clone(),
             partition: self.identity.partition.clone(),
+            teller: self.teller.clone(),
             ec2: client!(aws_sdk_ec2, here),
             iam: client!(aws_sdk_iam, global),
             kms: client!(aws_sdk_kms, here),

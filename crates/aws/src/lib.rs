@@ -5,6 +5,7 @@
 pub mod acm;
 pub mod applicationautoscaling;
 pub mod backup;
+mod bounded;
 mod budget;
 mod cloud;
 pub mod cloudfront;

@@ -18,6 +18,7 @@ use aws_smithy_types::date_time::Format;
 use aws_types::region::Region;
 use platctl_engine::retry::surely;
 use platctl_engine::state::{Answer, Blob, Blobs, Condition, Listed, Put};
+use platctl_engine::tell::Teller;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::connect::{self, Options};
@@ -60,7 +61,11 @@ pub async fn open(place: Place, options: &Options) -> CloudResult<Bucket> {
         Client::from_conf(builder.build())
     };
     let mut s3 = client(None);
-    let region = match surely(|| whereabouts(&s3, &place.bucket)).await {
+    let region = match surely(&options.teller, format!("opening s3://{}", place.bucket), || {
+        whereabouts(&s3, &place.bucket)
+    })
+    .await
+    {
         Ok(region) => region,
         Err(error) if error.class == Class::NotFound && options.emulator => {
             make(&s3, &place.bucket, &options).await?;
@@ -79,7 +84,7 @@ pub async fn open(place: Place, options: &Options) -> CloudResult<Bucket> {
     {
         s3 = client(Some(Region::new(region)));
     }
-    Ok(Bucket { s3, place, clock })
+    Ok(Bucket { s3, place, clock, teller: options.teller })
 }
 
 /// The bucket's region, which S3 tells even those whom it sends elsewhere.
@@ -118,6 +123,7 @@ pub struct Bucket {
     s3: Client,
     place: Place,
     clock: Clock,
+    teller: Teller,
 }
 
 impl Bucket {
@@ -184,7 +190,8 @@ impl Bucket {
                 let answer = call.set_continuation_token(next.clone()).send().await;
                 answer.map_err(|e| cloud_error("s3:ListObjectsV2", e))
             };
-            let answer = surely(page).await?;
+            let what = format!("listing s3://{}", self.place.bucket);
+            let answer = surely(&self.teller, what, page).await?;
             found.extend(answer.contents().iter().filter_map(|object| {
                 let written = object.last_modified().and_then(|at| SystemTime::try_from(*at).ok());
                 Some(Listed { key: object.key()?.get(ours..)?.to_owned(), written })
@@ -261,7 +268,7 @@ mod tests {
             region: None,
             kms_key: kms_key.map(ToOwned::to_owned),
         };
-        Bucket { s3, place, clock: Clock::default() }
+        Bucket { s3, place, clock: Clock::default(), teller: Teller::default() }
     }
 
     fn no_such_key() -> aws_sdk_s3::types::error::NoSuchKey {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::http::{
@@ -16,8 +17,9 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
+use platctl_engine::tell::Teller;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use crate::budget::Budgets;
 use crate::wire;
@@ -52,17 +54,37 @@ impl Calls {
 /// wait for each other, and some systems do not let a process open more.
 const AT_ONCE: usize = 96;
 
+/// How long a request may take from being sent to the beginning of its answer. The time that it waits for its turn does
+/// not count: the SDK's own limits would count it.
+const LONGEST: Duration = Duration::from_secs(90);
+
 /// What all clients share: the count, the requests under way, and the budgets unless they are switched off.
 #[derive(Clone, Debug)]
 pub(crate) struct Meter {
     pub(crate) calls: Arc<Calls>,
     pub(crate) budgets: Option<Arc<Budgets>>,
+    pub(crate) teller: Teller,
     under_way: Arc<Semaphore>,
 }
 
 impl Meter {
     pub(crate) fn new(budgets: Option<Arc<Budgets>>) -> Self {
-        Self { calls: Arc::default(), budgets, under_way: Arc::new(Semaphore::new(AT_ONCE)) }
+        let under_way = Arc::new(Semaphore::new(AT_ONCE));
+        Self { calls: Arc::default(), budgets, teller: Teller::default(), under_way }
+    }
+
+    /// The same meter, which says what takes long.
+    pub(crate) fn telling(self, teller: Teller) -> Self {
+        Self { teller, ..self }
+    }
+
+    /// Waits until the operation's family may make a request.
+    async fn acquire(&self, service: &str, operation: &str) {
+        if let Some(budgets) = &self.budgets {
+            let told = self.teller.about(format!("calls to {service}, such as {operation}"));
+            told.for_reason("they wait for their turn, to keep to the API's request rate");
+            told.during(budgets.acquire(service, operation)).await;
+        }
     }
 }
 
@@ -125,14 +147,14 @@ impl HttpConnector for MeteredConnector {
             let family = name.as_deref().and_then(|name| name.split_once(':'));
             if let Some((service, operation)) = family {
                 meter.calls.count(&format!("{service}:{operation}"));
-                if let Some(budgets) = &meter.budgets {
-                    budgets.acquire(service, operation).await;
-                }
+                meter.acquire(service, operation).await;
             }
             // Never closed, so there is always a permit in the end.
             let _permit = meter.under_way.acquire().await;
             let sent = Instant::now();
-            let mut answer = inner.call(request).await?;
+            let late =
+                |_| ConnectorError::timeout(format!("no answer within {} s", LONGEST.as_secs()).into());
+            let mut answer = timeout(LONGEST, inner.call(request)).await.map_err(late)??;
             if let (Some(budgets), Some((service, operation))) = (&meter.budgets, family) {
                 if throttled(&mut answer).await? {
                     budgets.throttled(service, operation, sent);

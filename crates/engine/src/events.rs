@@ -22,7 +22,16 @@ pub enum Doing {
     Leave,
 }
 
-/// Something that happened to one resource.
+/// Something of one resource that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    /// The resource.
+    pub address: Address,
+    /// What is done, or the cloud's own status.
+    pub what: String,
+}
+
+/// Something that happened, mostly to one resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 #[expect(missing_docs, reason = "fields repeat what the variant says")]
@@ -41,6 +50,11 @@ pub enum Event {
     Failed { address: Address, doing: Doing, error: String, elapsed: Duration },
     /// It was not tried, because this other resource failed.
     Skipped { address: Address, because: Address },
+    /// A call, a lock or another thing that is no resource takes longer than five seconds. `why` is the last
+    /// answer; none when there was none.
+    Slow { what: String, why: Option<String>, elapsed: Duration },
+    /// The run was asked to stop. Calls that are under way are waited for, states of the cloud are not.
+    Stopping { calls: Vec<Pending>, states: Vec<Pending> },
 }
 
 /// Who hears of events. Called from many tasks; must return quickly.

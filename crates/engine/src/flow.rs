@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::events::Listener;
 use crate::execute::kept;
 use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
-use crate::observe::{Look, Observed, made_twice, observe};
+use crate::observe::{AT_ONCE, Look, Observed, made_twice, observe};
 use crate::plan::{Action, Plan, Reason, Refusal};
 use crate::planner::{DataLoss, Wishes, apply_moves, plan, plan_destroy};
 use crate::retry::surely;
@@ -17,6 +17,7 @@ use crate::schedule::{Knot, Schedule};
 use crate::select::Selection;
 use crate::state::{Session, State};
 use crate::stop::Stop;
+use crate::tell::Teller;
 use crate::{Address, Catalog, Changes, CloudResult, SpecError};
 
 /// What the user wants of a stack.
@@ -51,6 +52,7 @@ pub struct Prepared {
 /// The first read that the cloud refuses for good.
 pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) -> CloudResult<Prepared> {
     let (moved, refusals) = apply_moves(&mut state, &request.moved);
+    let teller = request.look.teller.clone();
     let observed = observe(&state, request.graph.as_ref(), catalog, request.look).await?;
     let Request { data_loss, selection, .. } = request;
     let wishes = Wishes { moved: moved.clone(), data_loss, selection };
@@ -59,7 +61,7 @@ pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) 
         None => plan_destroy(&state, &observed, catalog, &wishes),
     };
     plan.refusals.extend(refusals);
-    plan.refusals.extend(vet(&plan, &observed, catalog).await?);
+    plan.refusals.extend(vet(&plan, &observed, catalog, &teller).await?);
     plan.refusals.extend(made_twice(&plan.steps, catalog));
     mark_kept(&mut plan, &state, &observed, catalog);
     Ok(Prepared { plan, graph: request.graph, state, observed, moved })
@@ -79,14 +81,20 @@ fn mark_kept(plan: &mut Plan, state: &State, observed: &Observed, catalog: &dyn 
 }
 
 /// What the cloud is known to refuse of the updates, asked of it now rather than met in the middle of a run.
-async fn vet(plan: &Plan, observed: &Observed, catalog: &dyn Catalog) -> CloudResult<Vec<Refusal>> {
+async fn vet(
+    plan: &Plan,
+    observed: &Observed,
+    catalog: &dyn Catalog,
+    teller: &Teller,
+) -> CloudResult<Vec<Refusal>> {
     let questions = plan.steps.iter().filter(|step| step.action == Action::Update).filter_map(|step| {
         let kind = catalog.bind(&step.kind, &step.scope)?;
         let live = observed.get(&step.kind, &step.scope, step.id.as_ref()?)?;
         let changes = Changes::new(step.changes.iter().map(|change| change.change.clone()).collect())?;
         let target = step.target.as_ref()?;
         Some(async move {
-            let faults = surely(|| kind.vet(live, target, &changes)).await?;
+            let faults =
+                surely(teller, "checking what would be updated", || kind.vet(live, target, &changes)).await?;
             let refusal = |fault: SpecError| Refusal::Invalid {
                 address: step.address.clone(),
                 kind: step.kind.clone(),
@@ -96,7 +104,9 @@ async fn vet(plan: &Plan, observed: &Observed, catalog: &dyn Catalog) -> CloudRe
             Ok(faults.into_iter().map(refusal).collect::<Vec<_>>())
         })
     });
-    Ok(try_join_all(questions).await?.concat())
+    let questions: Vec<_> = questions.collect();
+    let found: Vec<Vec<Refusal>> = stream::iter(questions).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.concat())
 }
 
 impl Prepared {

@@ -33,6 +33,7 @@ pub mod schedule;
 pub mod select;
 pub mod state;
 pub mod stop;
+pub mod tell;
 #[cfg(test)]
 mod testing;
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rand::Rng;
 use tokio::time::Instant;
 
+use crate::tell::{Teller, Told};
 use crate::{Class, CloudError, CloudResult};
 
 /// How often and how long a call is repeated.
@@ -61,15 +62,14 @@ pub const fn wait_may_go_on(class: Class) -> bool {
     read_may_recover(class) || matches!(class, Class::Unreachable)
 }
 
-/// Repeats a call while its error is one that `again` accepts and patience lasts. `told` hears of each
-/// failed try and the delay before the next.
+/// Repeats a call while its error is one that `again` accepts and patience lasts. `told` hears why.
 ///
 /// # Errors
 /// The first error that is not to be repeated, or the last one when patience ends.
 pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
     patience: Patience,
     again: impl Fn(&CloudError) -> bool,
-    mut told: impl FnMut(&CloudError, Duration),
+    told: &Told<'_>,
     mut call: impl FnMut() -> F,
 ) -> CloudResult<T> {
     let begun = Instant::now();
@@ -84,17 +84,23 @@ pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
         if !again(&error) || begun.elapsed() + delay > patience.limit {
             return Err(error);
         }
-        told(&error, delay);
+        told.because(&error);
         tokio::time::sleep(delay).await;
     }
 }
 
-/// Repeats a call that may be made twice without harm, as long as it fails in ways that pass.
+/// Repeats a call that may be made twice without harm, as long as it fails in ways that pass. `what` is said, with the
+/// reason, when that takes long.
 ///
 /// # Errors
 /// The first error that does not pass, or the last one when patience ends.
-pub async fn surely<T, F: Future<Output = CloudResult<T>>>(call: impl FnMut() -> F) -> CloudResult<T> {
-    retry(Patience::READ, |error| read_may_recover(error.class), |_, _| {}, call).await
+pub async fn surely<T, F: Future<Output = CloudResult<T>>>(
+    teller: &Teller,
+    what: impl Into<String>,
+    call: impl FnMut() -> F,
+) -> CloudResult<T> {
+    let told = teller.about(what);
+    told.during(retry(Patience::READ, |error| read_may_recover(error.class), &told, call)).await
 }
 
 #[cfg(test)]
@@ -109,10 +115,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn repeats_what_may_recover_until_it_does() {
         let tries = Cell::new(0);
+        let quiet = Teller::default();
+        let told = quiet.about("");
         let result = retry(
             Patience::READ,
             |e| read_may_recover(e.class),
-            |_, _| {},
+            &told,
             || {
                 tries.set(tries.get() + 1);
                 let n = tries.get();
@@ -125,10 +133,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn gives_up_at_once_on_what_will_not_change() {
         let tries = Cell::new(0);
+        let quiet = Teller::default();
+        let told = quiet.about("");
         let result: CloudResult<()> = retry(
             Patience::READ,
             |e| read_may_recover(e.class),
-            |_, _| {},
+            &told,
             || {
                 tries.set(tries.get() + 1);
                 async { Err(error(Class::Denied)) }
@@ -142,9 +152,26 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn gives_up_when_patience_ends() {
         let begun = Instant::now();
+        let quiet = Teller::default();
+        let told = quiet.about("");
         let result: CloudResult<()> =
-            retry(Patience::READ, |_| true, |_, _| {}, || async { Err(error(Class::Throttled)) }).await;
+            retry(Patience::READ, |_| true, &told, || async { Err(error(Class::Throttled)) }).await;
         assert!(result.is_err());
         assert!(begun.elapsed() <= Patience::READ.limit);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_repeated_for_long_says_what_and_why() {
+        let (teller, heard) = crate::tell::tests::ear();
+        let answer = || async {
+            Err::<(), _>(CloudError { code: Some("InternalFailure".into()), ..error(Class::Interrupted) })
+        };
+        surely(&teller, "reading a toy", answer).await.unwrap_err();
+        let heard = heard.lock().unwrap();
+        assert_eq!(
+            heard.first().map(String::as_str),
+            Some("reading a toy: toy:Call answered InternalFailure: no (5 s)")
+        );
+        assert_eq!(heard.len(), 3, "{heard:?}");
     }
 }

@@ -52,6 +52,8 @@ pub struct Schedule {
     remaining: Vec<Duration>,
     missing: Vec<usize>,
     status: Vec<Status>,
+    /// Operations whose waits have ended since the last start: each is looked at once, however many there are.
+    ready: Vec<OpId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,10 +108,12 @@ impl Schedule {
             let after = ops.neighbors(op).map(|next| remaining[next.index()]).max().unwrap_or_default();
             remaining[op.index()] = ops[op].usual + after;
         }
-        let missing =
+        let missing: Vec<usize> =
             ops.node_indices().map(|op| ops.edges_directed(op, Direction::Incoming).count()).collect();
         let status = vec![Status::Waiting; ops.node_count()];
-        Ok(Self { ops, remaining, missing, status })
+        let mut schedule = Self { ops, remaining, missing, status, ready: Vec::new() };
+        schedule.ready = schedule.ops.node_indices().filter(|op| schedule.missing[op.index()] == 0).collect();
+        Ok(schedule)
     }
 
     /// The operation of this number.
@@ -132,8 +136,8 @@ impl Schedule {
 
     /// Starts every operation whose waits are over, the longest remaining path first.
     pub fn start_ready(&mut self) -> Vec<OpId> {
-        let waiting = |op: &OpId| self.status[op.index()] == Status::Waiting && self.missing[op.index()] == 0;
-        let mut ready: Vec<OpId> = self.ops.node_indices().filter(waiting).collect();
+        let mut ready = std::mem::take(&mut self.ready);
+        ready.retain(|op| self.status[op.index()] == Status::Waiting);
         ready.sort_by_key(|op| (std::cmp::Reverse(self.remaining[op.index()]), op.index()));
         for op in &ready {
             self.status[op.index()] = Status::Started;
@@ -160,7 +164,11 @@ impl Schedule {
 
     fn release(&mut self, op: OpId, wait: Wait) {
         for edge in self.ops.edges(op).filter(|edge| *edge.weight() == wait) {
-            self.missing[edge.target().index()] -= 1;
+            let missing = &mut self.missing[edge.target().index()];
+            *missing -= 1;
+            if *missing == 0 {
+                self.ready.push(edge.target());
+            }
         }
     }
 

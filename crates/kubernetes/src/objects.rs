@@ -127,6 +127,7 @@ impl Kind for Objects {
     const HOLDS: &'static [&'static str] = &["/cluster_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const INSIDE: Option<&'static str> = Some("eks.Cluster");
     const PERMISSIONS: Permissions =
         Permissions { read: READ, create: CHANGE, update: CHANGE, delete: CHANGE };

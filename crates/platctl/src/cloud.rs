@@ -15,6 +15,7 @@ use platctl_stack::{Context, Overrides, Stack};
 use crate::cli::{ClusterAccess, Global};
 use crate::error::CliError;
 use crate::render::error_line;
+use crate::render::progress::teller;
 
 /// A stack with its state and the AWS that it lives in.
 pub(crate) struct Site {
@@ -89,7 +90,8 @@ impl Site {
     /// How closely to look at what there is. AWS's own guarantees of when a new object can be seen are weaker than
     /// those of its searches, so that what is known to have been made is looked for longer.
     pub(crate) fn look(&self, doubtful: bool) -> Look {
-        Look { grace: 10 * self.options.grace, thorough: doubtful, ..Look::default() }
+        let teller = self.aws.teller().clone();
+        Look { grace: 10 * self.options.grace, thorough: doubtful, teller, ..Look::default() }
     }
 
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
@@ -111,6 +113,7 @@ pub(crate) fn connection(
         budgets: true,
         reach: reach(global),
         emulator: false,
+        teller: teller(global),
     };
     if let Some(running) = emulator {
         options.endpoint_url = Some(running.endpoint.clone());

@@ -9,6 +9,7 @@ use platctl_stack::{Stack, StateUrl};
 use crate::cli::Global;
 use crate::cloud::{Site, connection, load, start_emulator};
 use crate::error::CliError;
+use crate::render::progress::teller;
 
 /// A stack, as far as its state is concerned.
 #[derive(Clone, Debug)]
@@ -47,7 +48,7 @@ impl Named {
             Some(text) => self.bucket(&text.parse::<StateUrl>().map_err(CliError::other)?, global).await,
             None => match (&global.state, &self.state) {
                 (None, Some(url)) => self.bucket(url, global).await,
-                (path, _) => Ok(folder(&self.name, path.as_deref(), global)),
+                (path, _) => Ok(folder(&self.name, path.as_deref(), global).telling(teller(global))),
             },
         }
     }
@@ -63,7 +64,7 @@ impl Named {
         };
         let opened = platctl_aws::state::open(place, &options).await;
         let bucket = opened.map_err(|error| CliError::StateBucket { url: url.to_string(), error })?;
-        Ok(Store::within(Arc::new(bucket), &self.name, global.lease))
+        Ok(Store::within(Arc::new(bucket), &self.name, global.lease).telling(teller(global)))
     }
 }
 

@@ -53,7 +53,8 @@ impl Signals {
 fn ask(stopper: &Stopper, seen: &AtomicU8, which: u8) {
     if seen.swap(which, Ordering::SeqCst) == NONE {
         error_line(
-            "Stopping: nothing new is started, calls in flight are recorded. Once more to leave at once.",
+            "Stopping: nothing new is started, calls under way are recorded. A second Ctrl-C leaves at once; the next run \
+             then finds out what became of them.",
         );
         stopper.stop();
     } else {

@@ -6,7 +6,6 @@ use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm, Tag,
     ValidationMethod,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -14,6 +13,7 @@ use platctl_engine::{
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::dns::not_delegated;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};

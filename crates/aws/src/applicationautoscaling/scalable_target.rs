@@ -163,7 +163,7 @@ impl Kind for ScalableTarget {
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = futures::future::try_join_all(ids.iter().map(|id| read(cloud, id))).await?;
+        let found = crate::bounded::try_join_all(ids.iter().map(|id| read(cloud, id))).await?;
         Ok(in_order(ids, found.into_iter().flatten()))
     }
 

@@ -3,7 +3,6 @@
 use aws_sdk_backup::types::{
     BackupPlanInput, BackupRule, BackupRuleInput, CopyAction, Lifecycle as SdkLifecycle,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{sync_tags, tags_of};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid, made};
 use crate::tags::{Tags, by_address, claimed, of_stack};
 use crate::types::Arn;

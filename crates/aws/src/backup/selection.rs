@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_backup::types::BackupSelection;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, Stage, Timing, Wanted,
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid, made};
 use crate::types::Arn;
 

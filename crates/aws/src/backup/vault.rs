@@ -1,6 +1,5 @@
 //! `backup.Vault`
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{sync_tags, tags_of};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed};
 use crate::types::Arn;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -16,6 +15,7 @@ use super::{
     read_tags, secrets, sync_tags, tag_list,
 };
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;

@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_secretsmanager::config::{Builder, Region};
-use futures::future::try_join_all;
 use platctl_engine::{Class, CloudError, CloudResult, Resolved};
 
 use super::{HeaderName, HeaderValue, Origin};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::Tags;
 

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use aws_sdk_cloudfront::types::{
     OriginProtocolPolicy, OriginSslProtocols, SslProtocol, VpcOriginEndpointConfig, VpcOriginSummary,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{built, listed, present, read_tags, sync_tags, tag_list, texts};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, edits, split};
@@ -262,8 +262,10 @@ impl Kind for MetricAlarm {
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let alarms = try_join_all(ids.chunks(AT_ONCE).map(|ids| read(cloud, ids))).await?.concat();
-        let found = try_join_all(alarms.iter().map(|alarm| live(cloud, alarm))).await?;
+        let chunks = ids.chunks(AT_ONCE);
+        let alarms = each(cloud, "reading CloudWatch alarms", chunks, |ids| read(cloud, ids)).await?.concat();
+        let what = "reading the tags of CloudWatch alarms";
+        let found = each(cloud, what, &alarms, |alarm| live(cloud, alarm)).await?;
         Ok(in_order(ids, found.into_iter().flatten()))
     }
 

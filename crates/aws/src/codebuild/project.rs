@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types::{Project as Described, Tag};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::project_parts as parts;
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, claimed, split};
@@ -286,7 +286,8 @@ impl Kind for Project {
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = try_join_all(ids.chunks(AT_ONCE).map(|ids| read(cloud, ids))).await?;
+        let chunks = ids.chunks(AT_ONCE);
+        let found = each(cloud, "reading CodeBuild projects", chunks, |ids| read(cloud, ids)).await?;
         Ok(in_order(ids, found.into_iter().flatten()))
     }
 

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::commits::{Branch, Edit, branch_off, commit, content, tip};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::tags::by_key;
 
 /// Files on a branch. What people changed since platctl wrote it is never overwritten: a file that both

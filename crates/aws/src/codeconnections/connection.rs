@@ -1,7 +1,6 @@
 //! `codeconnections.Connection`: usable only once a person has authorised it in the console.
 
 use aws_sdk_codeconnections::types::{ProviderType, Tag};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, Stage, Timing, Wanted,
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;

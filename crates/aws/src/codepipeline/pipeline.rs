@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_codepipeline::types::Tag;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::structure;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::Arn;

@@ -10,7 +10,6 @@ use aws_sdk_ec2::types::{
     ResponseLaunchTemplateData, Tag, VolumeType,
 };
 use aws_smithy_types::base64;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
+use crate::bounded::each;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, SecurityGroupId};
@@ -374,7 +374,8 @@ impl Kind for LaunchTemplate {
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         let found = templates(cloud, ids).await?;
-        let lives = try_join_all(found.into_iter().map(|template| read(cloud, template))).await?;
+        let what = "reading versions of launch templates";
+        let lives = each(cloud, what, found, |template| read(cloud, template)).await?;
         Ok(super::in_order(ids, lives.into_iter().flatten()))
     }
 

@@ -1,7 +1,6 @@
 //! `ec2.Vpc`
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tenancy, VpcAttributeName};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -11,6 +10,7 @@ use serde_json::json;
 
 use super::{id_filters, in_order, phase};
 use crate::Cloud;
+use crate::bounded::each;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, VpcId};
@@ -186,7 +186,7 @@ impl Kind for Vpc {
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         let found = read(cloud, id_filters("vpc-id", ids.iter().map(Id::as_str))).await?;
-        let lives = try_join_all(found.into_iter().map(|vpc| live(cloud, vpc))).await?;
+        let lives = each(cloud, "reading attributes of VPCs", found, |vpc| live(cloud, vpc)).await?;
         Ok(in_order(ids, lives.into_iter().flatten()))
     }
 

@@ -1,6 +1,5 @@
 //! `ecr.LifecyclePolicy`
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, Stage, Timing, Wanted,
@@ -8,6 +7,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::by_key;
 use crate::{Cloud, Document};

@@ -4,7 +4,6 @@ use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
     Repository as Described, Tag,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -12,6 +11,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::Arn;

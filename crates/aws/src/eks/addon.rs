@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eks::types::{self, AddonPodIdentityAssociations, ResolveConflicts};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -14,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{addon_versions, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
 use crate::types::Arn;

@@ -6,7 +6,6 @@ use aws_sdk_eks::types::{
     self, CreateAccessConfigRequest, EncryptionConfig, KubernetesNetworkConfigRequest, LogSetup, LogType,
     Logging, Provider, SupportType, UpdateAccessConfigRequest, UpgradePolicyRequest, VpcConfigRequest,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Resolved, SpecError, Stage, Timing, Wanted,
@@ -16,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{if_there, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId};

@@ -1,12 +1,12 @@
 //! The names of node groups. A group and its replacement stand side by side until the pods have moved, so from the
 //! second generation on a group's name says which one it is.
 
-use futures::future::try_join_all;
 use platctl_engine::{Candidate, Claim, CloudResult, Id, Kind, Live, Wanted};
 
 use super::node_group::NodeGroup;
 use super::{id_in, if_there};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 
 /// What stands between the declared name and the generation.

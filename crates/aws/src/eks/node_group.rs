@@ -6,7 +6,6 @@ use aws_sdk_eks::types::{
     AmiTypes, CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig,
     NodegroupUpdateConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -16,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{generations, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::Tags;
 use crate::types::{Arn, SubnetId};

@@ -1,7 +1,6 @@
 //! `eks.PodIdentityAssociation`: the role of a service account.
 
 use aws_sdk_eks::types;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
     Stage, Timing, Wanted,
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::Tags;
 use crate::types::Arn;

@@ -3,7 +3,6 @@
 use aws_sdk_elasticloadbalancingv2::types::{
     Certificate, Listener as AwsListener, ListenerAttribute, ProtocolEnum,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::action::{self, Action};
 use super::{Attributes, attribute_edits, gone, in_batches, sync_tags, tag_list, tags_of, with_tags};
 use crate::Cloud;
+use crate::bounded::{each, try_join_all};
 use crate::errors::{cloud_error, made};
 use crate::tags::Tags;
 use crate::types::Arn;
@@ -216,7 +216,8 @@ impl Kind for Listener {
         };
         let found = in_batches(ids.iter().map(Id::as_str), read).await?;
         let arns = || found.iter().filter_map(|one| one.listener_arn());
-        let all = try_join_all(arns().map(|arn| attributes_of(cloud, arn)));
+        let known: Vec<&str> = arns().collect();
+        let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
         let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
         let found = found.into_iter().zip(all).collect();
         let make = |(one, attributes): &(AwsListener, Option<Attributes>), tags, owner| {

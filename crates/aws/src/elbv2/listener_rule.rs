@@ -1,7 +1,6 @@
 //! `elbv2.ListenerRule`
 
 use aws_sdk_elasticloadbalancingv2::types::{Rule, RulePriorityPair};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -12,6 +11,7 @@ use super::action::{self, Action};
 use super::condition::Conditions;
 use super::{gone, in_batches, sync_tags, tag_list, tags_of, with_tags};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::Tags;
 use crate::types::Arn;

@@ -6,7 +6,6 @@ use aws_sdk_elasticloadbalancingv2::types::{
     IpAddressType, LoadBalancer as AwsLoadBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum,
     LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -17,6 +16,7 @@ use super::{
     Attributes, after, attribute_edits, gone, in_batches, is_name, sync_tags, tag_list, tags_of, with_tags,
 };
 use crate::Cloud;
+use crate::bounded::{each, try_join_all};
 use crate::errors::{cloud_error, made};
 use crate::tags::Tags;
 use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId};
@@ -251,7 +251,8 @@ impl Kind for LoadBalancer {
         };
         let found = in_batches(ids.iter().map(Id::as_str), read).await?;
         let arns = || found.iter().filter_map(|one| one.load_balancer_arn());
-        let all = try_join_all(arns().map(|arn| attributes_of(cloud, arn)));
+        let known: Vec<&str> = arns().collect();
+        let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
         let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
         let found = found.into_iter().zip(all).collect();
         let make = |(one, attributes): &(AwsLoadBalancer, Option<Attributes>), tags, owner| {

@@ -11,12 +11,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 
 use aws_sdk_elasticloadbalancingv2::types::Tag;
-use futures::future::try_join_all;
 use platctl_engine::{Changes, Class, CloudError, CloudResult, Id, Kind, Live, Owner};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::{RuleState, Tag};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -12,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::targets;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::Arn;

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::{if_there, tags_of, tags_with, to_iam};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, edits};
 use crate::types::Arn;

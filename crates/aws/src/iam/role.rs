@@ -1,13 +1,13 @@
 //! `iam.Role`
 
 use aws_sdk_iam::types::Tag;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, RoleName};

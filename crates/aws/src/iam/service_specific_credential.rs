@@ -1,6 +1,5 @@
 //! `iam.ServiceSpecificCredential`: a user's name and password for one service, such as Git over HTTPS.
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, Stage, Timing, Wanted,
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::if_there;
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::types::Arn;
 

@@ -1,6 +1,5 @@
 //! `iam.User`: for what cannot take on a role.
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, SpecError,
     Stage, Timing, Wanted,
@@ -10,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::{if_there, is_name, tags_of, tags_with, to_iam};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key, edits};
 use crate::types::Arn;

@@ -1,12 +1,12 @@
 //! `iam.UserPolicy`: a policy that is a part of one user.
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::{Cloud, Policy};
 

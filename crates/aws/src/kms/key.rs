@@ -1,13 +1,13 @@
 //! `kms.Key`
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, KeyId};

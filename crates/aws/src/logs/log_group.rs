@@ -1,7 +1,8 @@
 //! `logs.LogGroup`
 
+use std::collections::HashSet;
+
 use aws_sdk_cloudwatchlogs::types::LogGroupClass;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -9,6 +10,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, claimed, edits, split};
@@ -74,9 +76,10 @@ async fn read(cloud: &Cloud, names: &[&str]) -> CloudResult<Vec<Live<LogGroup>>>
         cloud.logs.describe_log_groups().set_log_group_name_prefix(prefix).into_paginator().items().send();
     let groups: Result<Vec<_>, _> = pages.collect().await;
     let groups = groups.map_err(|e| cloud_error("logs:DescribeLogGroups", e))?;
+    let names: HashSet<&str> = names.iter().copied().collect();
     let wanted =
-        groups.into_iter().filter(|group| group.log_group_name().is_some_and(|name| names.contains(&name)));
-    let lives = try_join_all(wanted.map(|group| live(cloud, group))).await?;
+        groups.into_iter().filter(|group| group.log_group_name().is_some_and(|name| names.contains(name)));
+    let lives = each(cloud, "reading the tags of log groups", wanted, |group| live(cloud, group)).await?;
     Ok(lives.into_iter().flatten().collect())
 }
 

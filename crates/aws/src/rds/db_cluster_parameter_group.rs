@@ -1,6 +1,5 @@
 //! `rds.DbClusterParameterGroup`
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 use super::parameters::{self, AT_ONCE, Parameters, is_dynamic, parameter, set_by_user};
 use super::{check_identifier, new_tags, sync_tags, tags_of};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
 use crate::types::Arn;

@@ -1,7 +1,6 @@
 //! `rds.DbClusterSnapshot`: a snapshot that stays until it is deleted.
 
 use aws_sdk_rds::types::DbClusterSnapshot as Described;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
     SpecError, Stage, Timing, Wanted,
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{Tags, by_key};
 use crate::types::Arn;

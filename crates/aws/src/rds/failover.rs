@@ -34,7 +34,7 @@ pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>
         let call = cloud.rds.describe_global_clusters().global_cluster_identifier(global).send().await;
         call.map_err(|e| cloud_error("rds:DescribeGlobalClusters", e))
     };
-    let found = match surely(look).await {
+    let found = match surely(&cloud.teller, format!("reading the global database {global}"), look).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -81,6 +81,12 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// # Errors
 /// What RDS answers, and when it takes longer than an hour.
 pub async fn until_writer(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
+    let told = cloud.teller.about(format!("waiting until {target} writes"));
+    told.for_reason("RDS changes the writer");
+    told.during(writes(cloud, global, target)).await
+}
+
+async fn writes(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
     let begun = tokio::time::Instant::now();
     let mut pause = Duration::from_millis(100);
     loop {

@@ -10,6 +10,7 @@ use aws_sdk_codebuild::types::{Build, EnvironmentVariable, StatusType};
 use aws_sdk_s3::primitives::ByteStream;
 use futures::future::BoxFuture;
 use platctl_engine::retry::surely;
+use platctl_engine::tell::Told;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use platctl_kubernetes::{JobOrder, Manifest, Order, Outcome, Server, SetState, Task};
 use serde::Serialize;
@@ -104,7 +105,7 @@ async fn get<T: DeserializeOwned>(cloud: &Cloud, bucket: &str, key: &str) -> Clo
         let bytes = found.body.collect().await;
         bytes.map_err(|e| CloudError::new(Class::Interrupted, "s3:GetObject", e.to_string()))
     };
-    let bytes = match surely(read).await {
+    let bytes = match surely(&cloud.teller, format!("reading s3://{bucket}/{key}"), read).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -124,7 +125,7 @@ async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudR
         let call = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes.clone()));
         call.send().await.map(drop).map_err(|e| cloud_error("s3:PutObject", e))
     };
-    surely(write).await
+    surely(&cloud.teller, format!("writing s3://{bucket}/{key}"), write).await
 }
 
 async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
@@ -132,7 +133,7 @@ async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
         let call = cloud.s3.delete_object().bucket(bucket).key(key).send().await;
         call.map(drop).map_err(|e| cloud_error("s3:DeleteObject", e))
     };
-    surely(erase).await
+    surely(&cloud.teller, format!("deleting s3://{bucket}/{key}"), erase).await
 }
 
 impl Runner {
@@ -174,7 +175,7 @@ impl Runner {
             let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key).send().await;
             call.map_err(|e| cloud_error("s3:HeadObject", e))
         };
-        match surely(look).await {
+        match surely(&self.cloud.teller, format!("reading s3://{}/{key}", self.bucket), look).await {
             Ok(_) => {}
             Err(error) if error.class == Class::NotFound => {
                 write(&self.cloud, &self.bucket, &key, bytes).await?;
@@ -218,7 +219,8 @@ impl Runner {
             call.send().await.map_err(|e| cloud_error("codebuild:ListBuildsForProject", e))
         };
         // The latest come first, and none runs for longer than half an hour: one page is enough.
-        let mut ids = surely(list).await?.ids.unwrap_or_default();
+        let mut ids =
+            surely(&self.cloud.teller, "listing the runner's builds", list).await?.ids.unwrap_or_default();
         ids.truncate(LOOKED_AT);
         if ids.is_empty() {
             return Ok(());
@@ -227,7 +229,7 @@ impl Runner {
             let call = self.cloud.codebuild.batch_get_builds().set_ids(Some(ids.clone()));
             call.send().await.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))
         };
-        let found = surely(look).await?;
+        let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
         let running = |build: &&Build| build.build_status() == Some(&StatusType::InProgress);
         for build in found.builds().iter().filter(running).filter(|build| is_about(build, subject)) {
             let Some(id) = build.id() else { continue };
@@ -236,7 +238,7 @@ impl Runner {
                 let call = self.cloud.codebuild.stop_build().id(id).send().await;
                 call.map(drop).map_err(|e| cloud_error("codebuild:StopBuild", e))
             };
-            surely(stop).await?;
+            surely(&self.cloud.teller, format!("stopping the build {id}"), stop).await?;
             self.until_done(id).await?;
         }
         Ok(())
@@ -256,6 +258,11 @@ impl Runner {
 
     /// Waits for the build, and passes its log on.
     async fn until_done(&self, id: &str) -> CloudResult<Build> {
+        let told = self.cloud.teller.about(format!("waiting for the build {id}"));
+        told.during(self.done(id, &told)).await
+    }
+
+    async fn done(&self, id: &str, why: &Told<'_>) -> CloudResult<Build> {
         let begun = tokio::time::Instant::now();
         let (mut told, mut pause) = (0, Duration::from_millis(100));
         loop {
@@ -263,10 +270,11 @@ impl Runner {
                 let call = self.cloud.codebuild.batch_get_builds().ids(id).send().await;
                 call.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))
             };
-            let found = surely(look).await?;
+            let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
             let build = found.builds().first().cloned().ok_or_else(|| {
                 CloudError::new(Class::Unknown, "codebuild:BatchGetBuilds", format!("build {id} is gone"))
             })?;
+            why.for_reason(format!("CodeBuild is at {}", build.current_phase().unwrap_or("its begin")));
             for line in self.log(&build).await.iter().skip(told) {
                 tracing::info!(build = id, "{line}");
                 told += 1;

@@ -1,6 +1,6 @@
 //! `route53.HealthCheck`
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
 use platctl_engine::{
@@ -263,7 +263,8 @@ impl Kind for HealthCheck {
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         let mut found = all(cloud).await?;
-        found.retain(|check| ids.iter().any(|id| id.as_str() == check.id()));
+        let wanted: HashSet<&str> = ids.iter().map(Id::as_str).collect();
+        found.retain(|check| wanted.contains(check.id()));
         let known: Vec<Id> = found.iter().map(|check| check.id().into()).collect();
         let mut tags = read_tags(cloud, kind(), &known).await?;
         let lives =

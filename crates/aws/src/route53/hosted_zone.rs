@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
 use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, TagResourceType, Vpc, VpcRegion};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -13,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{read_tags, records, sync_tags};
 use crate::Cloud;
+use crate::bounded::each;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, edits, of_stack, split};
 use crate::types::{Arn, DnsName, VpcId};
@@ -217,7 +217,7 @@ impl Kind for HostedZone {
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = try_join_all(ids.iter().map(|id| get(cloud, id))).await?;
+        let found = each(cloud, "reading Route 53 zones", ids, |id| get(cloud, id)).await?;
         let known = ids.iter().zip(&found).filter(|(_, zone)| zone.is_some()).map(|(id, _)| id.clone());
         let mut tags = read_tags(cloud, kind(), &known.collect::<Vec<_>>()).await?;
         let live = |(id, zone): (&Id, Option<GetHostedZoneOutput>)| {

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 
 use aws_sdk_route53::types::{Tag, TagResourceType};
 use aws_smithy_types::error::operation::BuildError;
-use futures::future::try_join_all;
 use platctl_engine::{Class, CloudError, CloudResult, Id};
 
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::{TagEdits, Tags};
 

@@ -6,7 +6,6 @@ use aws_sdk_route53::types::{
     ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion,
     RrType,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -17,6 +16,7 @@ use super::built;
 use super::records::{self, Key};
 use super::texts::{quoted, unquoted};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::tags::by_key;
 use crate::types::DnsName;
 

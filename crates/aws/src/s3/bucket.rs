@@ -1,7 +1,6 @@
 //! `s3.Bucket`, with its settings.
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -12,6 +11,7 @@ use serde_json::{Value, json};
 use super::extras::{self, CorsRule, Logging, ObjectLock};
 use super::lifecycle::{self, LifecycleRule};
 use super::settings;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::Tags;
 use crate::types::{Arn, BucketName};

@@ -1,7 +1,6 @@
 //! `secretsmanager.Secret`: its value is made by AWS, or written by somebody else; platctl never keeps it.
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;

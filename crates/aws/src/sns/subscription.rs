@@ -1,6 +1,5 @@
 //! `sns.Subscription`
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -8,6 +7,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::types::Arn;
 use crate::{Cloud, Document};

@@ -1,7 +1,8 @@
 //! `sns.Topic`
 
+use std::collections::HashSet;
+
 use aws_sdk_sns::types::Tag;
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -9,6 +10,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, invalid, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, KeyId};
@@ -96,6 +98,7 @@ impl Kind for Topic {
     const NAME: &'static str = "sns.Topic";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:ListTopics"],
         create: &["sns:CreateTopic", "sns:TagResource"],
@@ -145,12 +148,9 @@ impl Kind for Topic {
         let pages = cloud.sns.list_topics().into_paginator().items().send();
         let topics: Result<Vec<_>, _> = pages.collect().await;
         let topics = topics.map_err(|e| cloud_error("sns:ListTopics", e))?;
-        let named = |arn: &&str| {
-            let name = arn.rsplit(':').next();
-            wanted
-                .iter()
-                .any(|wanted| wanted.spec.as_ref().is_some_and(|spec| Some(spec.name.as_str()) == name))
-        };
+        let names: HashSet<&str> =
+            wanted.iter().filter_map(|wanted| wanted.spec.as_ref()).map(|spec| spec.name.as_str()).collect();
+        let named = |arn: &&str| arn.rsplit(':').next().is_some_and(|name| names.contains(name));
         let arns = topics.iter().filter_map(|topic| topic.topic_arn()).filter(named);
         let owners = arns.map(|arn| async move { Ok((Id::from(arn), tags_of(cloud, arn).await?.1)) });
         Ok(by_address(wanted, try_join_all(owners).await?))

@@ -1,7 +1,8 @@
 //! `ssm.Parameter`
 
+use std::collections::HashMap;
+
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
+use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{cloud_error, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
@@ -88,15 +90,20 @@ async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<aws_sdk_ssm::t
     Ok(pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default()).collect())
 }
 
-async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Live<Parameter>>> {
+/// A parameter, with what only a listing tells.
+type Found = (aws_sdk_ssm::types::Parameter, Option<aws_sdk_ssm::types::ParameterMetadata>);
+
+async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Found>> {
     let call = cloud.ssm.get_parameters().set_names(Some(names.iter().map(ToString::to_string).collect()));
     let values = async { call.send().await.map_err(|e| cloud_error("ssm:GetParameters", e)) };
     let (values, metadata) = futures::try_join!(values, metadata(cloud, names))?;
-    let live = values.parameters().iter().map(|parameter| {
-        let more = metadata.iter().find(|more| more.name() == parameter.name());
-        live(cloud, parameter, more)
+    let mut metadata: HashMap<String, _> =
+        metadata.into_iter().filter_map(|more| Some((more.name()?.to_owned(), more))).collect();
+    let found = values.parameters.unwrap_or_default().into_iter().map(|parameter| {
+        let more = parameter.name().and_then(|name| metadata.remove(name));
+        (parameter, more)
     });
-    Ok(try_join_all(live).await?.into_iter().flatten().collect())
+    Ok(found.collect())
 }
 
 async fn live(
@@ -199,8 +206,12 @@ impl Kind for Parameter {
     }
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = try_join_all(ids.chunks(AT_ONCE).map(|ids| read(cloud, ids))).await?;
-        Ok(in_order(ids, found.into_iter().flatten()))
+        let chunks = ids.chunks(AT_ONCE);
+        let found = each(cloud, "reading SSM parameters", chunks, |ids| read(cloud, ids)).await?.concat();
+        let what = "reading the tags of SSM parameters";
+        let lives =
+            each(cloud, what, &found, |(parameter, more)| live(cloud, parameter, more.as_ref())).await?;
+        Ok(in_order(ids, lives.into_iter().flatten()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

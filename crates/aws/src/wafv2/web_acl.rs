@@ -6,7 +6,6 @@ use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
 use aws_sdk_wafv2::types::{
     AllowAction, BlockAction, DefaultAction as AwsDefault, Rule as AwsRule, Scope, Tag, WebAcl as AwsWebAcl,
 };
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Resolved, SpecError, Stage, Timing, Wanted,
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::rules::{Rule, Rules, VisibilityConfig};
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::{cloud_error, made};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::Arn;
@@ -193,6 +193,7 @@ impl Kind for WebAcl {
     const REPLACE_ON: &'static [&'static str] = &["/name", "/scope"];
     const HOLDS: &'static [&'static str] = &["/rules"];
     const IDENTITY: Identity = Identity::Name;
+    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["wafv2:ListWebACLs", "wafv2:GetWebACL", "wafv2:ListTagsForResource"],
         create: &["wafv2:CreateWebACL", "wafv2:TagResource"],

@@ -1,6 +1,5 @@
 //! `wafv2.WebAclAssociation`
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -8,6 +7,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
+use crate::bounded::try_join_all;
 use crate::errors::cloud_error;
 use crate::tags::by_key;
 use crate::types::Arn;

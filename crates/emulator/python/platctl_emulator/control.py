@@ -48,6 +48,7 @@ class Control:
             "profile": self._app.profile,
             "calls": len(recording.calls),
             "mutations": recording.mutating,
+            "most": dict(recording.most),
             "faults": self._app.faults.left(),
             "struck": HOSTILE.counts,
         }

@@ -10,16 +10,18 @@ KEPT = 50_000
 
 
 class Recording:
-    """The calls since the last reset, and how many there were."""
+    """The calls since the last reset, how many there were, and how many of each operation at once."""
 
     def __init__(self):
         self._lock = threading.Lock()
+        self._now = {}
         self.clear()
 
     def clear(self):
         """Starts counting anew."""
         with self._lock:
             self.calls, self.mutating = [], 0
+            self.most = {}
 
     def begin(self, call):
         """Counts a call; answers its entry. Mutating ones are numbered from 1 in the order of arrival."""
@@ -31,12 +33,16 @@ class Recording:
             entry["number"] = len(self.calls) + 1
             if len(self.calls) < KEPT:
                 self.calls.append(entry)
+            name = entry["operation"]
+            self._now[name] = self._now.get(name, 0) + 1
+            self.most[name] = max(self.most.get(name, 0), self._now[name])
         entry["begun"] = time.time()
         return entry
 
-    @staticmethod
-    def end(entry, status, body):
+    def end(self, entry, status, body):
         """Notes how a call ended."""
+        with self._lock:
+            self._now[entry["operation"]] -= 1
         entry["status"] = status
         entry["seconds"] = round(time.time() - entry["begun"], 6)
         if status >= 400:

@@ -237,8 +237,7 @@ impl Run {
             if after > timing.limit {
                 return Err(StepError::TimedOut { id: id.clone(), status, after });
             }
-            let address = goal.address.clone();
-            (self.listener)(Event::Waiting { address, status, elapsed: after, usual });
+            self.tell_waiting(goal.address, status, after, usual);
             delay = cadence(after, usual);
         }
     }
@@ -293,6 +292,7 @@ impl Run {
                 }
                 _ => delay = cadence(elapsed, usual),
             }
+            self.tell_waiting(goal.address, "the change is not visible yet".to_owned(), elapsed, usual);
         }
     }
 

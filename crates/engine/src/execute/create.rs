@@ -152,6 +152,17 @@ impl Run {
         search: &Search<'_>,
         creating: &Creating,
     ) -> Result<Option<Candidate>, StepError> {
+        let told =
+            self.teller.about(format!("looking for what the creation of {} made", search.owner.address));
+        told.for_reason("its answer was lost, and nothing is visible yet");
+        told.during(self.searched(search, creating)).await
+    }
+
+    async fn searched(
+        &self,
+        search: &Search<'_>,
+        creating: &Creating,
+    ) -> Result<Option<Candidate>, StepError> {
         loop {
             match self.lookup(search, Some(creating.generation)).await? {
                 Choice::One(found) => return Ok(Some(found)),
@@ -169,7 +180,7 @@ impl Run {
     async fn lookup(&self, search: &Search<'_>, generation: Option<u32>) -> Result<Choice, StepError> {
         let Search { kind, spec, owner, record } = *search;
         let wanted = [AnyWanted { owner: owner.clone(), spec: Some(spec.clone()) }];
-        let found = find_awaited(kind, &wanted).await.map_err(StepError::Cloud)?;
+        let found = find_awaited(kind, &wanted, &self.teller).await.map_err(StepError::Cloud)?;
         let known = |id: &Id| record.object.iter().chain(&record.deposed).any(|object| object.id == *id);
         let candidates = found.into_iter().flatten().filter(|candidate| !known(&candidate.id)).collect();
         let heritage = Heritage::new(&self.session.state(), false);

@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::create::Search;
 use super::watch::cadence;
 use super::{Kept, Run, StepError};
-use crate::events::Event;
 use crate::schedule::Work;
 use crate::state::{Record, Verb};
 use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Phase};
@@ -120,12 +119,17 @@ impl Run {
         id: &Id,
     ) -> Result<Option<AnyLive>, StepError> {
         let (begun, mut delay) = (Instant::now(), Duration::ZERO);
-        loop {
-            match self.look(kind, scope, id, delay).await? {
-                None if begun.elapsed() < LAG => delay = LAG / 20,
-                found => return Ok(found),
+        let told = self.teller.about(format!("looking for {id}"));
+        told.for_reason("it is not visible yet");
+        let seen = async {
+            loop {
+                match self.look(kind, scope, id, delay).await? {
+                    None if begun.elapsed() < LAG => delay = LAG / 20,
+                    found => return Ok(found),
+                }
             }
-        }
+        };
+        told.during(seen).await
     }
 
     async fn delete_live(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {
@@ -205,7 +209,7 @@ impl Run {
             if elapsed > timing.limit {
                 return Err(StepError::TimedOut { id: id.clone(), status, after: elapsed });
             }
-            (self.listener)(Event::Waiting { address: address.clone(), status, elapsed, usual });
+            self.tell_waiting(address, status, elapsed, usual);
             delay = cadence(elapsed, usual);
         }
         Ok(())

@@ -7,6 +7,7 @@ mod delete;
 mod error;
 mod obstacle;
 mod ownership;
+mod pending;
 mod run;
 mod watch;
 
@@ -74,7 +75,7 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
     let mut tasks: JoinSet<Ended> = JoinSet::new();
     let (sender, mut accepted) = mpsc::unbounded_channel();
     let stop = run.stop.clone();
-    let mut halted = false;
+    let (mut halted, mut told) = (false, false);
     loop {
         let halts = |error: &StepError| error.is_hopeless() || !run.options.keep_going;
         halted |= outcome.failed.last().is_some_and(|(_, error)| halts(error)) || stop.is_stopping();
@@ -88,6 +89,12 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
             break;
         }
         tokio::select! {
+            biased;
+            () = stop.abandoned() => break,
+            () = stop.stopping(), if !told => {
+                told = true;
+                (run.listener)(run.pending.stopping());
+            }
             Some(op) = accepted.recv() => schedule.accepted(op),
             Some(ended) = tasks.join_next() => match ended {
                 Ok(ended) => record(&run, &mut schedule, &mut outcome, ended),
@@ -97,7 +104,6 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
                     outcome.interrupted = true;
                 }
             },
-            () = stop.abandoned() => break,
         }
     }
     outcome.unfinished += tasks.len();
@@ -131,7 +137,8 @@ async fn operate(
 ) -> Ended {
     let begun = Instant::now();
     let doing = doing(&run, &address, &work);
-    if !matches!(work, Work::Converge(Action::NoOp)) || doing == Doing::Wait {
+    run.pending.begin(&address, doing);
+    if !run.is_silent(&address, &work) {
         (run.listener)(Event::Started { address: address.clone(), kind: run.kind_name(&address), doing });
     }
     // The driver hears of it unless it has ended, and then nobody waits.
@@ -165,9 +172,10 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
             let left = run.left_alone(&address, id.as_ref());
             let doing = if left.is_some() { Doing::Leave } else { doing };
             outcome.left.extend(left);
-            let silent = matches!(work, Work::Converge(Action::NoOp)) && !run.settles(&address);
+            let silent = run.is_silent(&address, work);
             outcome.kept.extend(run.kept_by(&address, work, id.as_ref()));
             schedule.done(op);
+            run.pending.end(&address);
             if !silent {
                 (run.listener)(Event::Finished { address: address.clone(), doing, id: id.clone(), elapsed });
                 outcome.done.push(Done { address, doing, id, elapsed });
@@ -180,6 +188,7 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
             outcome.not_begun += behind.into_iter().filter(|op| changes(schedule.op(*op))).count();
         }
         Err(error) => {
+            run.pending.end(&address);
             let text = error.to_string();
             (run.listener)(Event::Failed { address: address.clone(), doing, error: text, elapsed });
             let mut skipped: HashMap<Address, ()> = HashMap::new();

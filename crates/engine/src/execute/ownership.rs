@@ -46,7 +46,7 @@ impl Run {
             return Ok(false);
         }
         let ids = std::slice::from_ref(&found.id);
-        let live = describe_all(goal.kind(), ids).await.map_err(StepError::Cloud)?;
+        let live = describe_all(goal.kind(), ids, &self.teller).await.map_err(StepError::Cloud)?;
         Ok(live.into_iter().flatten().any(|live| is_at_home(&live.spec, goal.desired, facts)))
     }
 

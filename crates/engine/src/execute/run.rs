@@ -10,15 +10,18 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::StepError;
+use super::pending::Pending;
 use super::watch::Watchers;
 use crate::events::{Event, Listener};
 use crate::graph::{Entry, Graph};
 use crate::observe::Observed;
-use crate::plan::Plan;
+use crate::plan::{Action, Plan};
 use crate::resolve::{Board, is_known, resolve, unknown};
 use crate::retry::Patience;
+use crate::schedule::Work;
 use crate::state::{Record, Session};
 use crate::stop::Stop;
+use crate::tell::Teller;
 use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, CloudResult, Id, Phase};
 
 /// How a run behaves.
@@ -57,6 +60,10 @@ pub struct Run {
     pub(super) doomed: HashSet<Address>,
     /// What is left alone instead of deleted, and why.
     pub(super) left: Mutex<Vec<(Address, Id, &'static str)>>,
+    /// What has begun and not ended.
+    pub(super) pending: Pending,
+    /// Says what takes long.
+    pub(super) teller: Teller,
     board: Mutex<Board>,
     watchers: Watchers,
     permits: Semaphore,
@@ -74,6 +81,7 @@ impl Run {
         catalog: Arc<dyn Catalog>,
         (listener, stop, options): (Listener, Stop, Options),
     ) -> Self {
+        let teller = Teller::new(listener.clone());
         let stays = |step: &&crate::plan::Step| step.action.converges();
         let place = |step: &crate::plan::Step| (step.kind.clone(), step.scope.clone());
         let doomed = plan.steps.iter().filter(|step| !stays(step)).map(|step| step.address.clone()).collect();
@@ -89,8 +97,10 @@ impl Run {
             listener,
             options,
             left: Mutex::default(),
+            pending: Pending::default(),
+            watchers: Watchers::new(teller.clone()),
+            teller,
             board: Mutex::default(),
-            watchers: Watchers::default(),
             permits: Semaphore::new(options.parallelism.max(1)),
         }
     }
@@ -105,12 +115,20 @@ impl Run {
         declared.or_else(|| self.session.record(address).map(|record| record.kind)).unwrap_or_default()
     }
 
+    /// Whether nothing is to be said of an operation: it changes nothing, and the object was seen to be ready.
+    pub(super) fn is_silent(&self, address: &Address, work: &Work) -> bool {
+        matches!(work, Work::Converge(Action::NoOp)) && !self.settles(address)
+    }
+
     /// Whether a no-op of this address still has to wait for the object to be ready.
-    pub(super) fn settles(&self, address: &Address) -> bool {
-        self.session.record(address).is_some_and(|record| {
-            let live = self.live_of(&record);
-            live.is_some_and(|live| matches!(live.phase, Phase::Settling(_)))
-        })
+    fn settles(&self, address: &Address) -> bool {
+        let found = self.observed.found.get(address).and_then(|candidate| {
+            let node = &self.entry(address).ok()?.node;
+            self.observed.get(&node.kind, &node.scope, &candidate.id)
+        });
+        let record = self.session.record(address);
+        let live = found.or_else(|| record.as_ref().and_then(|record| self.live_of(record)));
+        live.is_some_and(|live| matches!(live.phase, Phase::Settling(_)))
     }
 
     pub(super) fn live_of(&self, record: &Record) -> Option<&AnyLive> {
@@ -159,6 +177,12 @@ impl Run {
         }
     }
 
+    /// The cloud works on it.
+    pub(super) fn tell_waiting(&self, address: &Address, status: String, elapsed: Duration, usual: Duration) {
+        self.pending.waits(address, &status);
+        (self.listener)(Event::Waiting { address: address.clone(), status, elapsed, usual });
+    }
+
     pub(super) fn tell_retry(&self, address: &Address, error: &CloudError, delay: Duration) {
         let (address, message) = (address.clone(), error.to_string());
         (self.listener)(Event::Retrying { address, class: error.class, message, delay });
@@ -176,12 +200,16 @@ impl Run {
         let (patience, begun) = (Patience::until(limit), Instant::now());
         let mut tries = 0;
         loop {
-            let result = match self.permits.acquire().await {
+            let turn = self.teller.about("calls that wait for their turn");
+            turn.for_reason(format!("{} are under way (--parallelism)", self.options.parallelism.max(1)));
+            let result = match turn.during(self.permits.acquire()).await {
                 // Whoever waited for its turn while the run was asked to stop has not begun.
                 Ok(_permit) if !self.stop.is_stopping() => {
                     // Whoever has slept for too long must not go on beside the one who has taken over.
                     self.session.check().await.map_err(StepError::State)?;
-                    call().await
+                    let _under_way = self.pending.call(address);
+                    let told = self.teller.about(format!("{address}, {}", self.pending.what(address)));
+                    told.during(call()).await
                 }
                 _ => return Err(StepError::Interrupted),
             };

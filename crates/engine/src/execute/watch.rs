@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use crate::observe::describe_awaited;
+use crate::observe::{AT_ONCE, describe_awaited};
+use crate::tell::Teller;
 use crate::{AnyKind, AnyLive, Class, CloudError, CloudResult, Id};
 
 /// How long a request waits for others to share its describe.
@@ -27,10 +28,17 @@ struct Ask {
 }
 
 /// The watchers of a run, one for each kind and place.
-#[derive(Default)]
-pub(super) struct Watchers(Mutex<HashMap<(String, String), mpsc::UnboundedSender<Ask>>>);
+pub(super) struct Watchers {
+    open: Mutex<HashMap<(String, String), mpsc::UnboundedSender<Ask>>>,
+    teller: Teller,
+}
 
 impl Watchers {
+    /// Watchers that say what takes long.
+    pub(super) fn new(teller: Teller) -> Self {
+        Self { open: Mutex::default(), teller }
+    }
+
     /// Looks at an object after `delay`, sharing the call with whoever waits for the same kind. The
     /// answer may come from up to a quarter of the delay earlier.
     ///
@@ -53,13 +61,13 @@ impl Watchers {
     }
 
     fn watcher(&self, kind: &Arc<dyn AnyKind>, scope: &str) -> mpsc::UnboundedSender<Ask> {
-        let mut watchers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut watchers = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let place = (kind.facts().name.to_owned(), scope.to_owned());
         watchers
             .entry(place)
             .or_insert_with(|| {
                 let (sender, receiver) = mpsc::unbounded_channel();
-                tokio::spawn(serve(kind.clone(), receiver));
+                tokio::spawn(serve(kind.clone(), receiver, self.teller.clone()));
                 sender
             })
             .clone()
@@ -68,32 +76,47 @@ impl Watchers {
 
 /// Answers requests until nobody can ask any more. While one describe is under way, requests gather
 /// for the next.
-async fn serve(kind: Arc<dyn AnyKind>, mut requests: mpsc::UnboundedReceiver<Ask>) {
+async fn serve(kind: Arc<dyn AnyKind>, mut requests: mpsc::UnboundedReceiver<Ask>, teller: Teller) {
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut asks: Vec<Ask> = Vec::new();
+    // The earliest of what is due; kept, so that one more request costs no look at all the others.
+    let mut next: Option<Instant> = None;
     loop {
-        let Some(due) = asks.iter().map(|ask| ask.due).min() else {
+        let Some(due) = next else {
             match requests.recv().await {
-                Some(ask) => asks.push(ask),
+                Some(ask) => {
+                    next = Some(ask.due);
+                    asks.push(ask);
+                }
                 None => return,
             }
             continue;
         };
         tokio::select! {
             biased;
-            ask = requests.recv(), if !requests.is_closed() => asks.extend(ask),
+            ask = requests.recv(), if !requests.is_closed() => {
+                next = ask.iter().map(|ask| ask.due).chain(next).min();
+                asks.extend(ask);
+            }
             () = sleep_until(due) => {
                 let now = Instant::now();
                 let (batch, later) = asks.into_iter().partition(|ask| ask.earliest <= now);
                 asks = later;
-                answer(&kind, batch).await;
+                next = asks.iter().map(|ask| ask.due).min();
+                if kind.facts().one_by_one {
+                    answer_each(&kind, batch, &permits, &teller);
+                } else {
+                    answer(&kind, batch, &teller).await;
+                }
             }
         }
     }
 }
 
-async fn answer(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>) {
+/// One describe for all of them.
+async fn answer(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>, teller: &Teller) {
     let ids: Vec<Id> = batch.iter().map(|ask| ask.id.clone()).collect();
-    let result = describe_awaited(kind, &ids).await;
+    let result = describe_awaited(kind, &ids, teller).await;
     let answers: Vec<CloudResult<Option<AnyLive>>> = match result {
         Ok(found) => found.into_iter().map(Ok).collect(),
         Err(error) => ids.iter().map(|_| Err(error.clone())).collect(),
@@ -101,6 +124,26 @@ async fn answer(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>) {
     for (ask, answer) in batch.into_iter().zip(answers) {
         // Whoever asked may have stopped waiting.
         let _ = ask.reply.send(answer);
+    }
+}
+
+/// One describe for each: what fails is repeated alone, and nobody waits for another one's answer.
+fn answer_each(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>, permits: &Arc<Semaphore>, teller: &Teller) {
+    for Ask { id, mut reply, .. } in batch {
+        let (kind, permits, teller) = (kind.clone(), permits.clone(), teller.clone());
+        tokio::spawn(async move {
+            let look = async {
+                // Never closed, so there is always a permit in the end.
+                let _permit = permits.acquire().await;
+                let found = describe_awaited(&kind, std::slice::from_ref(&id), &teller).await;
+                found.map(|found| found.into_iter().next().flatten())
+            };
+            tokio::select! {
+                biased;
+                () = reply.closed() => {}
+                answer = look => drop(reply.send(answer)),
+            }
+        });
     }
 }
 

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::sleep;
 
 use self::nameless::look_for_nameless;
 use crate::graph::Graph;
 use crate::plan::Refusal;
-use crate::retry::{Patience, retry, surely, wait_may_go_on};
+use crate::retry::{Patience, read_may_recover, retry, wait_may_go_on};
 use crate::state::State;
+use crate::tell::{Teller, Told};
 use crate::{
     Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Class, CloudError, CloudResult, Id, Identity,
     Phase,
@@ -67,7 +69,7 @@ impl Observed {
 type Place = (String, String);
 
 /// How closely to look.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Look {
     /// For how long an object that was made may be invisible: until then it is looked for again, and never taken for
     /// deleted.
@@ -77,6 +79,8 @@ pub struct Look {
     pub thorough: bool,
     /// What counts as ours.
     pub claims: Claims,
+    /// Who hears of what takes long.
+    pub teller: Teller,
 }
 
 /// What counts as a stack's own.
@@ -94,6 +98,10 @@ pub enum Claims {
 /// How soon a young object that cannot be seen is looked for again, and the longest time between two looks.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// How many objects of a kind are read at once where each takes calls of its own. More would only wait for each other
+/// at the API's rate limit, signed and with their time running.
+pub const AT_ONCE: usize = 32;
 
 /// Reads the live side of a stack: calls per kind, not per resource. Writes nothing.
 ///
@@ -118,11 +126,11 @@ pub async fn observe(
         let place = (record.kind.clone(), record.scope.clone());
         ids.entry(place).or_default().extend(objects.map(|object| object.id.clone()));
     }
-    describe(ids, state, catalog, &mut observed).await?;
-    look_for_young(state, catalog, &mut observed, look.grace).await?;
+    describe(ids, state, catalog, &mut observed, &look.teller).await?;
+    look_for_young(state, catalog, &mut observed, &look).await?;
     let heritage = Heritage::new(state, look.claims != Claims::Proven);
     ownership::check_recorded(state, &heritage, catalog, &mut observed);
-    look_for_nameless(state, graph, catalog, &mut observed, look).await?;
+    look_for_nameless(state, graph, catalog, &mut observed, &look).await?;
     Ok(observed)
 }
 
@@ -131,8 +139,20 @@ async fn look_for_young(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    grace: Duration,
+    look: &Look,
 ) -> CloudResult<()> {
+    let told = look.teller.about("looking for what was created a moment ago");
+    told.during(until_seen(state, catalog, observed, look, &told)).await
+}
+
+async fn until_seen(
+    state: &State,
+    catalog: &dyn Catalog,
+    observed: &mut Observed,
+    look: &Look,
+    told: &Told<'_>,
+) -> CloudResult<()> {
+    let grace = look.grace;
     let mut pause = LOOK_AGAIN.min(grace);
     loop {
         let mut missing: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
@@ -147,15 +167,11 @@ async fn look_for_young(
         let Some((kind, id)) = missing.iter().find_map(|((kind, _), ids)| Some((kind, ids.first()?))) else {
             return Ok(());
         };
-        if pause <= LOOK_AGAIN {
-            let minutes = grace.as_secs().div_ceil(60);
-            tracing::warn!(
-                "{kind} {id} was made a moment ago and cannot be seen; looking again, for up to {minutes} min"
-            );
-        }
+        let minutes = grace.as_secs().div_ceil(60);
+        told.for_reason(format!("{kind} {id} is not visible yet; for up to {minutes} min"));
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        describe(missing, state, catalog, observed).await?;
+        describe(missing, state, catalog, observed, &look.teller).await?;
     }
 }
 
@@ -164,11 +180,12 @@ async fn describe(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
+    teller: &Teller,
 ) -> CloudResult<()> {
     let reads = ids.into_iter().filter(|(_, ids)| !ids.is_empty()).filter_map(|(place, ids)| {
         let kind = catalog.bind(&place.0, &place.1)?;
         Some(async move {
-            let found = match describe_all(&kind, &ids).await {
+            let found = match describe_all(&kind, &ids, teller).await {
                 Err(error) if is_out_of_reach(&kind, &error) => Err(error),
                 other => Ok((other?, kind.remark())),
             };
@@ -222,46 +239,97 @@ fn as_recorded(state: &State, kind: &str, error: &CloudError, observed: &mut Obs
     }
 }
 
-/// One describe, patient with throttling and lost answers.
+/// Reads objects, patient with throttling and lost answers.
 ///
 /// # Errors
 /// What the cloud answers in the end.
-pub async fn describe_all(kind: &Arc<dyn AnyKind>, ids: &[Id]) -> CloudResult<Vec<Option<AnyLive>>> {
-    if !kind.facts().one_by_one {
-        return surely(|| kind.describe(ids)).await;
-    }
-    Ok(try_join_all(ids.chunks(1).map(|id| surely(move || kind.describe(id)))).await?.concat())
+pub async fn describe_all(
+    kind: &Arc<dyn AnyKind>,
+    ids: &[Id],
+    teller: &Teller,
+) -> CloudResult<Vec<Option<AnyLive>>> {
+    let again = |error: &CloudError| read_may_recover(error.class);
+    read(kind, ids, teller, (Patience::READ, &again)).await
 }
 
-/// One describe for objects that a run waits for: patient with a network that is gone for a while, too.
+/// Reads objects that a run waits for: patient with a network that is gone for a while, too.
 ///
 /// # Errors
 /// What the cloud answers in the end.
-pub async fn describe_awaited(kind: &Arc<dyn AnyKind>, ids: &[Id]) -> CloudResult<Vec<Option<AnyLive>>> {
+pub async fn describe_awaited(
+    kind: &Arc<dyn AnyKind>,
+    ids: &[Id],
+    teller: &Teller,
+) -> CloudResult<Vec<Option<AnyLive>>> {
     // What is inside of something may be out of reach for good.
     let again = |error: &CloudError| wait_may_go_on(error.class) && !is_out_of_reach(kind, error);
-    retry(Patience::WAIT, again, |_, _| {}, || kind.describe(ids)).await
+    read(kind, ids, teller, (Patience::WAIT, &again)).await
+}
+
+fn several(count: usize, kind: &str) -> String {
+    if count == 1 { kind.to_owned() } else { format!("{count} {kind}") }
+}
+
+/// How a read is repeated: for how long, and after which errors.
+type Persistence<'a> = (Patience, &'a (dyn Fn(&CloudError) -> bool + Sync));
+
+/// One read for all objects, or one for each where the kind says so: then what fails is repeated alone.
+async fn read(
+    kind: &Arc<dyn AnyKind>,
+    ids: &[Id],
+    teller: &Teller,
+    (patience, again): Persistence<'_>,
+) -> CloudResult<Vec<Option<AnyLive>>> {
+    let facts = kind.facts();
+    let told = teller.about(format!("reading {}", several(ids.len(), facts.name)));
+    let read = |ids| retry(patience, again, &told, move || kind.describe(ids));
+    let size = if facts.one_by_one { 1 } else { ids.len().max(1) };
+    let reads: Vec<_> = ids.chunks(size).map(read).collect();
+    let found: Vec<_> = told.during(stream::iter(reads).buffered(AT_ONCE).try_collect()).await?;
+    Ok(found.concat())
 }
 
 /// One find for an object that a run waits for, with the same patience.
 ///
 /// # Errors
 /// What the cloud answers in the end.
-pub async fn find_awaited(kind: &Arc<dyn AnyKind>, wanted: &[AnyWanted]) -> CloudResult<Vec<Vec<Candidate>>> {
+pub async fn find_awaited(
+    kind: &Arc<dyn AnyKind>,
+    wanted: &[AnyWanted],
+    teller: &Teller,
+) -> CloudResult<Vec<Vec<Candidate>>> {
     let again = |error: &CloudError| wait_may_go_on(error.class) && !is_out_of_reach(kind, error);
-    retry(Patience::WAIT, again, |_, _| {}, || kind.find(wanted)).await
+    search(kind, wanted, teller, (Patience::WAIT, &again)).await
 }
 
-/// One find, patient with throttling and lost answers.
+/// Searches, patient with throttling and lost answers.
 ///
 /// # Errors
 /// What the cloud answers in the end.
-pub async fn find_all(kind: &Arc<dyn AnyKind>, wanted: &[AnyWanted]) -> CloudResult<Vec<Vec<Candidate>>> {
+pub async fn find_all(
+    kind: &Arc<dyn AnyKind>,
+    wanted: &[AnyWanted],
+    teller: &Teller,
+) -> CloudResult<Vec<Vec<Candidate>>> {
+    let again = |error: &CloudError| read_may_recover(error.class);
+    search(kind, wanted, teller, (Patience::READ, &again)).await
+}
+
+/// One search for all, or one for each name.
+async fn search(
+    kind: &Arc<dyn AnyKind>,
+    wanted: &[AnyWanted],
+    teller: &Teller,
+    (patience, again): Persistence<'_>,
+) -> CloudResult<Vec<Vec<Candidate>>> {
     let facts = kind.facts();
-    if !facts.one_by_one || facts.identity != Identity::Name {
-        return surely(|| kind.find(wanted)).await;
-    }
-    Ok(try_join_all(wanted.chunks(1).map(|one| surely(move || kind.find(one)))).await?.concat())
+    let told = teller.about(format!("looking for {}", several(wanted.len(), facts.name)));
+    let search = |wanted| retry(patience, again, &told, move || kind.find(wanted));
+    let alone = facts.one_by_one && facts.identity == Identity::Name;
+    let size = if alone { 1 } else { wanted.len().max(1) };
+    let searches: Vec<_> = wanted.chunks(size).map(search).collect();
+    let found: Vec<_> = told.during(stream::iter(searches).buffered(AT_ONCE).try_collect()).await?;
+    Ok(found.concat())
 }
 
 #[cfg(test)]
@@ -275,7 +343,7 @@ mod tests {
         let kind = lab.cloud.bind(kind, "").unwrap();
         lab.cloud.world.lock().unwrap().flaky = 3;
         let ids: Vec<Id> = (0..10).map(|number| Id::from(format!("id-{number}"))).collect();
-        assert_eq!(describe_all(&kind, &ids).await.unwrap().len(), 10);
+        assert_eq!(describe_all(&kind, &ids, &Teller::default()).await.unwrap().len(), 10);
         lab.cloud.world.lock().unwrap().reads
     }
 
@@ -283,5 +351,29 @@ mod tests {
     async fn what_fails_is_asked_again_and_nothing_else() {
         assert_eq!(reads("toy.Plain").await, 13, "ten reads, three of them twice");
         assert_eq!(reads("toy.Tags").await, 4, "one read for all, made four times");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_that_a_run_waits_for_is_repeated_alone_and_said() {
+        let lab = Lab::new();
+        let kind = lab.cloud.bind("toy.Plain", "").unwrap();
+        let (teller, heard) = crate::tell::tests::ear();
+        lab.cloud.world.lock().unwrap().away = 30;
+        let ids: Vec<Id> = (0..3).map(|number| Id::from(format!("id-{number}"))).collect();
+        describe_awaited(&kind, &ids, &teller).await.unwrap();
+        assert_eq!(lab.cloud.world.lock().unwrap().reads, 33, "three reads, thirty of them that failed");
+        let first = heard.lock().unwrap()[0].clone();
+        assert_eq!(first, "reading 3 toy.Plain: toy.Plain: no route to the cloud (5 s)");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_of_single_objects_are_bounded() {
+        let lab = Lab::new();
+        let kind = lab.cloud.bind("toy.Plain", "").unwrap();
+        lab.cloud.world.lock().unwrap().slow = Duration::from_millis(50);
+        let ids: Vec<Id> = (0..500).map(|number| Id::from(format!("id-{number}"))).collect();
+        assert_eq!(describe_all(&kind, &ids, &Teller::default()).await.unwrap().len(), 500);
+        let world = lab.cloud.world.lock().unwrap();
+        assert_eq!((world.reads, world.most_reading), (500, AT_ONCE));
     }
 }

@@ -15,6 +15,7 @@ use crate::partial::named;
 use crate::plan::Refusal;
 use crate::resolve::{Board, is_known, resolve};
 use crate::state::{Record, State};
+use crate::tell::Teller;
 use crate::{Address, AnyWanted, Candidate, Catalog, CloudResult, Facts, Id, Identity};
 
 /// For how long tags may tell of what cannot be described.
@@ -38,7 +39,7 @@ pub(super) async fn look_for_nameless(
     graph: Option<&Graph>,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    closely: Look,
+    closely: &Look,
 ) -> CloudResult<()> {
     let mut asked: HashSet<(Address, bool)> = HashSet::new();
     let mut last = false;
@@ -64,13 +65,15 @@ pub(super) async fn look_for_nameless(
             false => {}
         }
         let heritage = Heritage::new(state, closely.claims != Claims::Proven);
-        let finds = look(round, &heritage, state, catalog, observed).await?;
+        let finds = look(round, &heritage, state, catalog, observed, &closely.teller).await?;
         let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
         for find in &finds {
             let found = observed.found.get(&find.address).map(|candidate| candidate.id.clone());
             ids.entry(find.place.clone()).or_default().extend(found);
         }
-        see(ids, state, catalog, observed, closely.grace).await?;
+        let told = closely.teller.about("looking for what tags tell of");
+        told.for_reason("it is not visible yet");
+        told.during(see(ids, state, catalog, observed, closely)).await?;
         check_found(&finds, (state, graph), catalog, closely.claims == Claims::ByName, observed);
     }
 }
@@ -82,18 +85,18 @@ async fn see(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    grace: Duration,
+    closely: &Look,
 ) -> CloudResult<()> {
     let begun = Instant::now();
     loop {
-        describe(ids.clone(), state, catalog, observed).await?;
+        describe(ids.clone(), state, catalog, observed, &closely.teller).await?;
         for ((kind, scope), ids) in &mut ids {
             ids.retain(|id| observed.get(kind, scope, id).is_none());
         }
         if ids.values().all(Vec::is_empty) {
             return Ok(());
         }
-        if begun.elapsed() >= grace.min(TAGS_LAG) {
+        if begun.elapsed() >= closely.grace.min(TAGS_LAG) {
             let unseen: HashSet<&Id> = ids.values().flatten().collect();
             observed.found.retain(|_, candidate| !unseen.contains(&candidate.id));
             return Ok(());
@@ -108,12 +111,13 @@ async fn look(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
+    teller: &Teller,
 ) -> CloudResult<Vec<Find>> {
     let lookups = round.into_iter().filter_map(|(place, nameless)| {
         let kind = catalog.bind(&place.0, &place.1)?;
         Some(async move {
             let wanted: Vec<AnyWanted> = nameless.iter().map(|n| n.wanted.clone()).collect();
-            let found = match find_all(&kind, &wanted).await {
+            let found = match find_all(&kind, &wanted, teller).await {
                 Err(error) if is_out_of_reach(&kind, &error) => vec![Vec::new(); wanted.len()],
                 other => other?,
             };

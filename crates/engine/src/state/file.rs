@@ -14,8 +14,9 @@ use crate::{Address, Owner};
 /// The format that this platctl writes. It reads those before it, too: 2 added the stack's region, and what a record
 /// needs to tell whose an object is.
 const VERSION: u32 = 2;
-/// The largest state file that is read: a hundred times that of a large platform.
-pub(super) const LIMIT: u64 = 64 << 20;
+/// The largest state file or journal that is read: 1 GiB. Twenty thousand resources take some tens of MiB, and the
+/// journal of their creation three times as much.
+pub(super) const LIMIT: u64 = 1 << 30;
 
 /// Everything that platctl remembers of a stack.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -13,6 +13,7 @@ use super::journal::{self, Contents, Entry, Header, Journal};
 use super::keeper::Keeper;
 use super::store::{Grip, Loaded, Version, replayed};
 use super::{Holder, Lock, State, StateError};
+use crate::tell::Teller;
 
 /// How often files that do not fit each other are looked at again, and how soon.
 const LOOKS: usize = 5;
@@ -22,6 +23,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 pub(super) struct Folder {
     pub(super) stack: String,
     pub(super) file: PathBuf,
+    pub(super) teller: Teller,
 }
 
 impl Folder {
@@ -77,7 +79,8 @@ impl Folder {
         holder: &Holder,
         timeout: Duration,
     ) -> Result<(Loaded, Box<dyn Keeper>), StateError> {
-        let lock = Lock::acquire(&self.lock(), holder, timeout).await?;
+        let told = self.teller.about(format!("waiting for the lock of stack `{}`", self.stack));
+        let lock = told.during(Lock::acquire_telling(&self.lock(), holder, timeout, &told)).await?;
         let (loaded, sound) = self.load()?;
         let open = Open { journal: None, sound, fresh: loaded.fresh };
         let held = Held { folder: self.clone(), open: Mutex::new(open), lock: Mutex::new(Some(lock)) };
@@ -204,6 +207,7 @@ impl Keeper for Held {
     fn append<'a>(
         &'a self,
         entry: &'a Entry,
+        _account: Option<String>,
         now: &'a (dyn Fn() -> State + Sync),
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move { self.begun(now).await?.append(entry).await })

@@ -6,10 +6,12 @@ use super::{Entry, State, StateError};
 
 /// A locked state, open for writing.
 pub(super) trait Keeper: Send + Sync {
-    /// Makes an entry durable. `now` is the state that it is the first to change, should nothing be written yet.
+    /// Makes an entry durable. `account` is where the resources live; `now` is the state that it is the first to
+    /// change, should nothing be written yet: it copies everything, so it is asked for once.
     fn append<'a>(
         &'a self,
         entry: &'a Entry,
+        account: Option<String>,
         now: &'a (dyn Fn() -> State + Sync),
     ) -> BoxFuture<'a, Result<(), StateError>>;
 

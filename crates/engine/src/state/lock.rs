@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::StateError;
 use super::disk::create_folder_of;
+use crate::tell::{Teller, Told};
 
 /// As good as no limit to a wait, and still a time that a clock can tell.
 pub(super) const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -86,6 +87,17 @@ impl Lock {
     /// # Errors
     /// When it is held by another for all that time, saying by whom; when the file cannot be opened.
     pub async fn acquire(path: &Path, holder: &Holder, timeout: Duration) -> Result<Self, StateError> {
+        let silent = Teller::default();
+        Self::acquire_telling(path, holder, timeout, &silent.about("")).await
+    }
+
+    /// The same; `told` hears who holds it.
+    pub(super) async fn acquire_telling(
+        path: &Path,
+        holder: &Holder,
+        timeout: Duration,
+        told: &Told<'_>,
+    ) -> Result<Self, StateError> {
         let failed = |error| StateError::io("lock", path, error);
         create_folder_of(path).map_err(failed)?;
         let mut options = OpenOptions::new();
@@ -99,7 +111,10 @@ impl Lock {
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
                     return Err(StateError::Locked { path: path.to_owned(), holder: said(&file) });
                 }
-                Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(200)).await,
+                Err(TryLockError::WouldBlock) => {
+                    told.for_reason(said(&file).to_string());
+                    sleep(Duration::from_millis(200)).await;
+                }
             }
         }
         let mut lock = Self { file, path: path.to_owned() };

@@ -154,7 +154,8 @@ impl Session {
         error: Option<String>,
     ) -> Result<(), StateError> {
         let entry = Entry { at: super::now(), moment, verb, address: address.clone(), error, record };
-        self.keeper.append(&entry, &|| self.state()).await?;
+        let account = self.inner().state.account.clone();
+        self.keeper.append(&entry, account, &|| self.state()).await?;
         let mut inner = self.inner();
         inner.dirty = true;
         set(&mut inner.state.resources, entry.address, entry.record);

@@ -10,6 +10,7 @@ use super::folder::Folder;
 use super::journal::Entry;
 use super::{Blobs, Holder, Record, Session, State, StateError};
 use crate::Address;
+use crate::tell::Teller;
 
 /// Where the state of a stack lives.
 #[derive(Clone, Debug)]
@@ -76,14 +77,25 @@ impl Store {
     #[must_use]
     pub fn named(folder: &Path, stack: &str, name: &str) -> Self {
         let file = folder.join(format!("{name}.json"));
-        Self(Place::Folder(Folder { stack: stack.to_owned(), file }))
+        Self(Place::Folder(Folder { stack: stack.to_owned(), file, teller: Teller::default() }))
     }
 
     /// The store of a stack in a bucket: `NAME/journal`, `NAME/versions/…`, `NAME/lease`. A run that is not heard
     /// of for `patience` has lost its lease.
     #[must_use]
     pub fn within(blobs: Arc<dyn Blobs>, stack: &str, patience: Duration) -> Self {
-        Self(Place::Bucket(Bucket { blobs, stack: stack.to_owned(), patience }))
+        let teller = Teller::default();
+        Self(Place::Bucket(Bucket { blobs, stack: stack.to_owned(), patience, teller }))
+    }
+
+    /// The same store, which says what takes long.
+    #[must_use]
+    pub fn telling(mut self, teller: Teller) -> Self {
+        match &mut self.0 {
+            Place::Folder(folder) => folder.teller = teller,
+            Place::Bucket(bucket) => bucket.teller = teller,
+        }
+        self
     }
 
     /// Reads state and replays its journal, in memory: writes nothing and needs no lock.

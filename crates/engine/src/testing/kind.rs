@@ -103,6 +103,19 @@ impl FakeKind {
         Err(CloudError::new(Class::Interrupted, self.facts.name, "connection reset"))
     }
 
+    async fn be_slow(&self) {
+        let slow = {
+            let mut world = self.cloud.world.lock().unwrap();
+            world.reading += 1;
+            world.most_reading = world.most_reading.max(world.reading);
+            world.slow
+        };
+        if !slow.is_zero() {
+            tokio::time::sleep(slow).await;
+        }
+        self.cloud.world.lock().unwrap().reading -= 1;
+    }
+
     fn error(&self, class: Class, message: &str) -> CloudError {
         CloudError::new(class, self.facts.name, message)
     }
@@ -234,6 +247,7 @@ impl AnyKind for FakeKind {
 
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>> {
         Box::pin(async move {
+            self.be_slow().await;
             let mut world = self.cloud.world.lock().unwrap();
             world.reads += 1;
             if world.away > 0 {

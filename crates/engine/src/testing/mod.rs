@@ -5,6 +5,7 @@ mod stack;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -60,6 +61,11 @@ pub(crate) struct World {
     pub in_use: usize,
     /// How many describes do not reach the cloud.
     pub away: u32,
+    /// How long a describe takes.
+    pub slow: Duration,
+    /// How many describes are under way, and how many were at most.
+    pub reading: usize,
+    pub most_reading: usize,
 }
 
 /// The fake provider: every toy kind over one world.

@@ -65,7 +65,8 @@ impl Place {
             variables,
         };
         let server = Renewing::new(self.site.aws.clusters(&self.site.region), self.cluster.clone());
-        server.run_job(&job).await.map_err(CliError::Runner)
+        let told = self.site.aws.teller().about(format!("waiting for the job {}", job.name));
+        told.during(server.run_job(&job)).await.map_err(CliError::Runner)
     }
 }
 

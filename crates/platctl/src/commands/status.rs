@@ -22,7 +22,9 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
     }
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
-    let observed = observe(&state, None, &*site.aws, Look::default()).await?;
+    let observed =
+        observe(&state, None, &*site.aws, Look { teller: site.aws.teller().clone(), ..Look::default() })
+            .await?;
     render::status::show(&state, &observed, global);
     Ok(Exit::Done)
 }

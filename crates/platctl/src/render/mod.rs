@@ -39,7 +39,9 @@ pub(crate) fn raw(text: &str) {
 
 /// Writes a line to stderr.
 pub(crate) fn error_line(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", terminal::safe(text));
+    progress::above(|| {
+        let _ = writeln!(std::io::stderr().lock(), "{}", terminal::safe(text));
+    });
 }
 
 /// Prints one JSON object on a line; the first of a command is preceded by the format's version.

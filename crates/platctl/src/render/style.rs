@@ -21,6 +21,12 @@ impl Paint {
         Self(wanted(global) && std::io::stderr().is_terminal())
     }
 
+    /// Without colours, for tests.
+    #[cfg(test)]
+    pub(crate) const fn plain() -> Self {
+        Self(false)
+    }
+
     fn with(self, style: Style, text: &str) -> String {
         if self.0 { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

@@ -64,6 +64,14 @@ def filters():
         return self.id if name == "vpc-endpoint-id" else old(self, name, method)
 
 
+    @around(EC2Backend, "describe_nat_gateways")
+    def described(old, self, filters, nat_gateway_ids):
+        # moto looks at four filters and passes over all others, tags among them.
+        tags = {name: wanted for name, wanted in (filters or {}).items() if name.startswith("tag")}
+        found = old(self, filters, nat_gateway_ids)
+        return [nat for nat in found if all(utils.is_filter_matching(nat, *tag) for tag in tags.items())]
+
+
 def later(seconds, thing, state):
     """Gives a thing a state when its time has come, unless it has left the present one until then."""
     now = thing.state

@@ -32,7 +32,7 @@ impl Root {
         let failed = |error| StateError::io("write", place.as_ref(), error);
         let text = line(&self.header).map_err(failed)? + &self.lines;
         let condition = self.tag.clone().map_or(Condition::Absent, Condition::Is);
-        let put = surely::put(&*bucket.blobs, &key, text.as_bytes(), &condition).await;
+        let put = surely::put(bucket, &key, text.as_bytes(), &condition).await;
         match put.map_err(|e| bucket.failed("write", &key, e))? {
             Put::Done(tag) => {
                 self.tag = Some(tag);
@@ -105,7 +105,7 @@ async fn checkpoint(bucket: &Bucket, root: &mut Root, state: &State) -> Result<(
     let key = bucket.version_key(state.serial, root.header.epoch);
     let place = bucket.blobs.place(&key);
     let text = state.text().map_err(|error| StateError::io("write", place.as_ref(), error))?;
-    let put = surely::put(&*bucket.blobs, &key, &text, &Condition::Absent).await;
+    let put = surely::put(bucket, &key, &text, &Condition::Absent).await;
     if put.map_err(|e| bucket.failed("write", &key, e))? == Put::Refused {
         let why = "it is there already, and another one".to_owned();
         return Err(StateError::Corrupt { path: place.into(), why });

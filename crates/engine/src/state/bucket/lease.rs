@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{Bucket, surely};
 use crate::state::lock::FOR_EVER;
 use crate::state::{Condition, Holder, Put, StateError, now};
+use crate::tell::Told;
 
 /// How often a lease is renewed within the time that it is valid without.
 const BEATS: u32 = 6;
@@ -58,7 +59,7 @@ impl Lease {
 /// The lease that there is.
 pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
     let key = bucket.lease();
-    let found = surely::get(&*bucket.blobs, &key).await.map_err(|e| bucket.failed("read", &key, e))?;
+    let found = surely::get(bucket, &key).await.map_err(|e| bucket.failed("read", &key, e))?;
     Ok(found.map(|blob| {
         // One that cannot be read is respected for as long as this platctl's own would be.
         let unknown = || Lease {
@@ -75,6 +76,16 @@ pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
 
 /// Takes the lease, waiting for up to `limit` while another run holds it.
 pub(super) async fn acquire(bucket: &Bucket, holder: &Holder, limit: Duration) -> Result<Held, StateError> {
+    let told = bucket.teller.about(format!("waiting for the lease of stack `{}`", bucket.stack));
+    told.during(until_free(bucket, holder, limit, &told)).await
+}
+
+async fn until_free(
+    bucket: &Bucket,
+    holder: &Holder,
+    limit: Duration,
+    told: &Told<'_>,
+) -> Result<Held, StateError> {
     let deadline = Instant::now() + limit.min(FOR_EVER);
     loop {
         let found = find(bucket).await?;
@@ -89,6 +100,11 @@ pub(super) async fn acquire(bucket: &Bucket, holder: &Holder, limit: Duration) -
                     left: found.left().as_secs() + 1,
                 });
             }
+            let (heard, valid) = (found.age.as_secs(), found.left().as_secs() + 1);
+            told.for_reason(format!(
+                "{}; last heard of {heard} s ago, valid for {valid} s more",
+                found.lease.holder
+            ));
             sleep(left.min(found.left()).min(Duration::from_secs(1))).await;
             continue;
         }
@@ -114,7 +130,7 @@ pub(super) async fn take(
     let seconds = bucket.patience.as_secs().max(1);
     let lease = Lease { holder: holder.clone(), epoch, beat: 0, seconds, released: false };
     let key = bucket.lease();
-    let put = surely::put(&*bucket.blobs, &key, &lease.bytes(), &condition).await;
+    let put = surely::put(bucket, &key, &lease.bytes(), &condition).await;
     match put.map_err(|e| bucket.failed("lock", &key, e))? {
         Put::Done(tag) => Ok(Some(Held::new(Beat { bucket: bucket.clone(), key, lease, tag }))),
         Put::Refused => Ok(None),
@@ -186,7 +202,7 @@ impl Beat {
         let before = self.lease.clone();
         self.lease.beat = self.lease.beat.saturating_add(1);
         let condition = Condition::Is(self.tag.clone());
-        match surely::put(&*self.bucket.blobs, &self.key, &self.lease.bytes(), &condition).await {
+        match surely::put(&self.bucket, &self.key, &self.lease.bytes(), &condition).await {
             Ok(Put::Done(tag)) => {
                 self.tag = tag;
                 Renewed::Done

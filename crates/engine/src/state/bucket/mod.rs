@@ -24,6 +24,7 @@ use super::keeper::Keeper;
 use super::store::{Grip, Loaded, Version, replayed};
 use super::{Blobs, Holder, State, StateError};
 use crate::CloudError;
+use crate::tell::Teller;
 
 /// How often somebody may be faster at the journal before that is an error.
 const TRIES: usize = 20;
@@ -33,6 +34,7 @@ pub(super) struct Bucket {
     pub(super) blobs: Arc<dyn Blobs>,
     pub(super) stack: String,
     pub(super) patience: Duration,
+    pub(super) teller: Teller,
 }
 
 impl Bucket {
@@ -62,7 +64,7 @@ impl Bucket {
     }
 
     async fn get(&self, key: &str) -> Result<Option<super::Blob>, StateError> {
-        surely::get(&*self.blobs, key).await.map_err(|error| self.failed("read", key, error))
+        surely::get(self, key).await.map_err(|error| self.failed("read", key, error))
     }
 
     pub(super) async fn read(&self) -> Result<Loaded, StateError> {
@@ -193,7 +195,7 @@ impl Bucket {
         let mut moved = Vec::new();
         if let Some(old) = &old {
             let aside = format!("{}/damaged/journal-{epoch}", self.stack);
-            let put = surely::put(&*self.blobs, &aside, &old.bytes, &super::Condition::Absent).await;
+            let put = surely::put(self, &aside, &old.bytes, &super::Condition::Absent).await;
             put.map_err(|error| self.failed("write", &aside, error))?;
             moved.push(self.blobs.place(&aside));
         }
@@ -292,11 +294,12 @@ impl Keeper for Open {
     fn append<'a>(
         &'a self,
         entry: &'a Entry,
-        now: &'a (dyn Fn() -> State + Sync),
+        account: Option<String>,
+        _now: &'a (dyn Fn() -> State + Sync),
     ) -> BoxFuture<'a, Result<(), StateError>> {
         Box::pin(async move {
             let text = text_of(&self.bucket, entry)?;
-            self.ask(|done| Job::Append(text, now().account, done)).await
+            self.ask(|done| Job::Append(text, account, done)).await
         })
     }
 
