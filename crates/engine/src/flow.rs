@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::future::try_join_all;
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::events::Listener;
 use crate::execute::kept;
 use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
-use crate::observe::{Look, Observed, made_twice, observe};
+use crate::observe::{AT_ONCE, Look, Observed, made_twice, observe};
 use crate::plan::{Action, Plan, Reason, Refusal};
 use crate::planner::{DataLoss, Wishes, apply_moves, plan, plan_destroy};
 use crate::retry::surely;
@@ -105,7 +105,9 @@ async fn vet(
             Ok(faults.into_iter().map(refusal).collect::<Vec<_>>())
         })
     });
-    Ok(try_join_all(questions).await?.concat())
+    let questions: Vec<_> = questions.collect();
+    let found: Vec<Vec<Refusal>> = stream::iter(questions).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.concat())
 }
 
 impl Prepared {

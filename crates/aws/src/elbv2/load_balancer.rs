@@ -259,7 +259,8 @@ impl Kind for LoadBalancer {
         };
         let found = in_batches(ids.iter().map(Id::as_str), read).await?;
         let arns = || found.iter().filter_map(|one| one.load_balancer_arn());
-        let all = each(cloud, "reading attributes", arns(), |arn| attributes_of(cloud, arn));
+        let known: Vec<&str> = arns().collect();
+        let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
         let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
         let found = found.into_iter().zip(all).collect();
         let make = |(one, attributes): &(AwsLoadBalancer, Option<Attributes>), tags, owner| {

@@ -1,6 +1,5 @@
 //! `iam.ServiceLinkedRole`: the role that a service of AWS works with.
 
-use futures::future::try_join_all;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Resolved, SpecError, Stage, Timing, Wanted,

@@ -52,7 +52,7 @@ async fn claim(
     global: &Global,
 ) -> Result<Recovered, RecoverError> {
     let look = site.look(true);
-    let mut recovered = recover(graph, session, &*site.aws, look).await?;
+    let mut recovered = recover(graph, session, &*site.aws, look.clone()).await?;
     if recovered.by_name.is_empty() {
         return Ok(recovered);
     }
