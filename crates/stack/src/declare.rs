@@ -65,7 +65,7 @@ impl<'a> Declare<'a> {
         if self.tags.len() > MAX_TAGS {
             let message = format!("{} tags are too many: at most {MAX_TAGS} can be set", self.tags.len());
             return Err(vec![
-                Fault::new(message).at(self.place, "tagged here").help("AWS takes 50, of which 4 are taken"),
+                Fault::new(message).at(self.place, "tagged here").help("AWS takes 50, of which 6 are taken"),
             ]);
         }
         Ok(())

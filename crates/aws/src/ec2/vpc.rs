@@ -254,6 +254,8 @@ mod tests {
             .tags(tag("platctl:stack", "prod"))
             .tags(tag("platctl:address", "network.thing"))
             .tags(tag("platctl:generation", "1"))
+            .tags(tag("platctl:region", "eu-west-1"))
+            .tags(tag("platctl:lineage", "0123456789abcdef0123456789abcdef"))
             .build()
     }
 

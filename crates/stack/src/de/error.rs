@@ -9,7 +9,7 @@ use crate::source::Span;
 use crate::tree::Tree;
 
 /// Blocks of the design that this version cannot build yet.
-const LATER: [&str; 2] = ["ttl", "state"];
+const LATER: [&str; 4] = ["extends", "environments", "variables", "existing"];
 
 /// An error of reading. The first place that it passes on its way up is its place.
 #[derive(Debug)]

@@ -176,7 +176,8 @@ impl Zones {
 
 impl<'de> Deserialize<'de> for Zones {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ZonesVisitor)
+        // Not `any`: where a number belongs, the text of an environment variable is read as one.
+        deserializer.deserialize_u64(ZonesVisitor)
     }
 }
 
