@@ -33,14 +33,14 @@ fn unknown_keys_are_all_named_with_what_was_probably_meant() {
 #[test]
 fn blocks_of_later_versions_are_told_from_slips() {
     assert_snapshot!(wrong("stack: prod\nexisting: 8h\n"), @"
-     × unknown key `ttl`
+     × unknown key `existing`
       ╭─[stack.yaml:2:1]
     1 │ stack: prod
-    2 │ ttl: 8h
-      · ─┬─
-      ·  ╰── not known here
+    2 │ existing: 8h
+      · ────┬───
+      ·     ╰── not known here
       ╰────
-     help: this version of platctl does not know the block `ttl` yet
+     help: this version of platctl does not know the block `existing` yet
     ");
 }
 
@@ -94,7 +94,7 @@ fn wrong_types() {
      help: put it in quotes to make it a string
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: {availability_zones: three}"), @"
-     × expected a whole number, found the string `three`
+     × expected a number of zones, or a list of their names, found the string `three`
       ╭─[stack.yaml:2:31]
     1 │ stack: prod
     2 │ network: {availability_zones: three}
