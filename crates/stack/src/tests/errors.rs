@@ -102,13 +102,13 @@ fn wrong_types() {
       ·                                 ╰── this is the string `three`
       ╰────
     ");
-    assert_snapshot!(wrong("stack: prod\nnetwork:\n  availability_zones: [a, b]"), @"
-     × expected a whole number, found a list
+    assert_snapshot!(wrong("stack: prod\nnetwork:\n  availability_zones: {a: b}"), @"
+     × expected a number of zones, or a list of their names, found a map
       ╭─[stack.yaml:3:3]
     2 │ network:
-    3 │   availability_zones: [a, b]
+    3 │   availability_zones: {a: b}
       ·   ─────────┬────────
-      ·            ╰── this is a list
+      ·            ╰── this is a map
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: 3"), @"
