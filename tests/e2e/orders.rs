@@ -14,6 +14,7 @@ use platctl_engine::execute::Options;
 use platctl_engine::flow::{Request, prepare};
 use platctl_engine::graph::Graph;
 use platctl_engine::observe::Look;
+use platctl_engine::planner::DataLoss;
 use platctl_engine::schedule::OpId;
 use platctl_engine::state::{Holder, Store};
 use platctl_engine::stop;
@@ -75,7 +76,7 @@ async fn carry_out(world: &World, name: &str, graph: Option<Graph>, number: usiz
     let aws = aws(world).await;
     let store = Store::at(&world.path().join("state"), name);
     let session = Arc::new(store.open(&Holder::here("test"), Duration::ZERO).await.unwrap());
-    let request = Request { graph, allow_data_loss: true, look: Look::default(), ..Request::default() };
+    let request = Request { graph, data_loss: DataLoss::all(), look: Look::default(), ..Request::default() };
     let prepared = prepare(request, session.state(), &*aws).await.unwrap();
     assert!(prepared.plan.refusals.is_empty(), "{:?}", prepared.plan.refusals);
     let schedule = prepared.schedule(&*aws).unwrap();
