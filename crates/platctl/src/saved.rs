@@ -7,6 +7,7 @@ use std::path::Path;
 
 use platctl_engine::Address;
 use platctl_engine::plan::Plan;
+use platctl_engine::planner::DataLoss;
 use platctl_engine::select::Selection;
 use serde::{Deserialize, Serialize};
 
