@@ -186,7 +186,13 @@ async fn an_api_server_takes_all_of_the_platform() {
     bundle.extend(definitions(&client, &bundle).await);
     bundle.extend(namespaces(&bundle));
 
-    let owner = Owner { stack: "prod".into(), address: "test.bundle".into(), generation: 1 };
+    let owner = Owner {
+        stack: "prod".into(),
+        address: "test.bundle".into(),
+        generation: 1,
+        region: None,
+        lineage: None,
+    };
     let by_key = bundle.iter().map(|object| (key_of(object).unwrap(), object.clone()));
     let order = Order { owner: owner.clone(), manifest: None, objects: by_key.collect() };
     assert_eq!(order.objects.len(), bundle.len(), "no object is there twice");

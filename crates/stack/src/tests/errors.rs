@@ -94,7 +94,7 @@ fn wrong_types() {
      help: put it in quotes to make it a string
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: {availability_zones: three}"), @"
-     × expected a whole number, found the string `three`
+     × expected a number of zones, or a list of their names, found the string `three`
       ╭─[stack.yaml:2:31]
     1 │ stack: prod
     2 │ network: {availability_zones: three}
@@ -102,13 +102,13 @@ fn wrong_types() {
       ·                                 ╰── this is the string `three`
       ╰────
     ");
-    assert_snapshot!(wrong("stack: prod\nnetwork:\n  availability_zones: [a, b]"), @"
-     × expected a whole number, found a list
+    assert_snapshot!(wrong("stack: prod\nnetwork:\n  availability_zones: {a: 1}"), @"
+     × expected a number of zones, or a list of their names, found a map
       ╭─[stack.yaml:3:3]
     2 │ network:
-    3 │   availability_zones: [a, b]
+    3 │   availability_zones: {a: 1}
       ·   ─────────┬────────
-      ·            ╰── this is a list
+      ·            ╰── this is a map
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: 3"), @"
