@@ -102,11 +102,11 @@ fn wrong_types() {
       ·                                 ╰── this is the string `three`
       ╰────
     ");
-    assert_snapshot!(wrong("stack: prod\nnetwork:\n  availability_zones: {a: b}"), @"
+    assert_snapshot!(wrong("stack: prod\nnetwork:\n  availability_zones: {a: 1}"), @"
      × expected a number of zones, or a list of their names, found a map
       ╭─[stack.yaml:3:3]
     2 │ network:
-    3 │   availability_zones: {a: b}
+    3 │   availability_zones: {a: 1}
       ·   ─────────┬────────
       ·            ╰── this is a map
       ╰────
