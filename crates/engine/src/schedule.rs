@@ -386,9 +386,12 @@ impl<'a> Consumers<'a> {
     /// Whether this very object of the consumer depends on the producer, as far as anybody knows.
     fn depends(&self, consumer: &Address, object: Option<&Id>, producer: &Address) -> bool {
         let Some((record, id)) = self.state.resources.get(consumer).zip(object) else { return true };
-        let replaced = record.deposed.iter().any(|object| object.id == *id);
+        // What an object that is to go will be replaced by says nothing about the object. Of one that was taken over,
+        // and never applied, nothing else is known.
+        let object = record.object.iter().find(|object| object.id == *id);
+        let unknown = object.is_some_and(|object| object.spec.is_null());
         record.dependencies_of(id).contains(producer)
-            || !replaced && self.declared.contains(&(consumer, producer))
+            || unknown && self.declared.contains(&(consumer, producer))
     }
 }
 
