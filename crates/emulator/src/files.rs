@@ -92,6 +92,7 @@ const LAYER: &[(&str, &str)] = layer![
     "things.py",
     "timeline.py",
     "tokens.py",
+    "traffic.py",
     "unseen.py",
     "validation.py",
 ];

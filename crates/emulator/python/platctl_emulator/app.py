@@ -18,6 +18,7 @@ from .store import STORE
 from .throttle import Throttle
 from .timeline import TIMELINE
 from .tokens import Tokens
+from .traffic import Traffic
 from .unseen import UNSEEN
 from .validation import violations
 
@@ -48,7 +49,8 @@ class App:
     def __init__(self):
         self.moto = Moto()
         self.profile, self.recording, self.throttle = Profile(), Recording(), Throttle()
-        self.faults, self.hold, self.tokens = Faults(), Hold(), Tokens()
+        self.traffic = Traffic()
+        self.faults, self.hold, self.tokens = Faults(), Hold(self.traffic), Tokens()
         self.control = Control(self)
         self.stop = lambda: None
         # Of a thread: what it does when its answer has been sent, where that is the last one.
@@ -58,12 +60,13 @@ class App:
 
     def __call__(self, environ, start_response):
         if environ["PATH_INFO"].startswith("/_platctl/kubernetes/"):
-            with self.moto.lock:
+            with self.traffic.inside(), self.moto.lock:
                 status, headers, body = KUBERNETES.answer(environ)
         elif environ["PATH_INFO"].startswith("/_platctl/"):
             status, headers, body = self.control.answer(environ)
         else:
-            status, headers, body = self._aws(environ)
+            with self.traffic.inside():
+                status, headers, body = self._aws(environ)
         headers = [(str(name), str(value)) for name, value in headers.items() if name.lower() != "content-length"]
         # Who answers next is another one, where a copy begins or ends.
         last = [("Connection", "close")] if environ["PATH_INFO"] in LAST else []

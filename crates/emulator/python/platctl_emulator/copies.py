@@ -13,6 +13,7 @@ import time
 from . import builds
 from .faults import Hold
 from .timeline import TIMELINE
+from .traffic import Traffic
 
 # How a copy ends when everything is to end, the one that it was made from as well.
 ALL = 9
@@ -62,16 +63,19 @@ class Copies:
 
     def _copy(self, begin):
         """Forks. `begin` makes the copy's server."""
-        app, ready = self._app, os.pipe()
-        # Whoever holds one of these is in the middle of something, and has no thread in the copy.
-        with builds.GATE, app.moto.lock, app.recording.lock, app.faults.lock, app.throttle.lock:
+        app = self._app
+        # Whoever is in the middle of something has no thread in the copy.
+        with app.traffic.closed(), builds.GATE, app.moto.lock, app.recording.lock, app.faults.lock, app.throttle.lock:
             if begin == self._take_over:
                 self._instance.pause()
                 builds.pause()
+            # No other copy gets an end of it, which would keep it open.
+            ready = os.pipe()
             pid = os.fork()
+            if pid:
+                os.close(ready[1])
         if pid == 0:
             self._live(ready[1], begin)
-        os.close(ready[1])
         with os.fdopen(ready[0], encoding="utf-8") as pipe:
             said = pipe.read()
         if not said:
@@ -82,7 +86,8 @@ class Copies:
         """The copy's life. It never comes back from here."""
         status = 1
         try:
-            self._app.hold = Hold()
+            self._app.traffic = Traffic()
+            self._app.hold = Hold(self._app.traffic)
             self._instance.let_go()
             begin()
             builds.again(self._app.moto.lock)

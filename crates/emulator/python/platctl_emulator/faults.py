@@ -106,8 +106,8 @@ class Hold:
     """Stops mutating calls before or after their effect, one at a time, until each is let go: instants to be killed
     at."""
 
-    def __init__(self):
-        self._changed = threading.Condition()
+    def __init__(self, traffic):
+        self._traffic, self._changed = traffic, threading.Condition()
         self._instants, self._met, self._each, self._held = [], set(), None, None
 
     def set(self, instants, each=None):
@@ -125,6 +125,7 @@ class Hold:
         with self._changed:
             if not self._meant(call, entry, moment):
                 return
+        with self._traffic.aside(), self._changed:
             mine = {"operation": call.name, "mutation": entry["mutation"], "moment": moment}
             self._changed.wait_for(lambda: self._held is None)
             self._held = mine
