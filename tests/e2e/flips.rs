@@ -193,7 +193,8 @@ fn every_key_and_every_word_is_in_the_table() {
         }
         let said = |word: &String| {
             let end = format!("={word}");
-            flips.iter().any(|flip| flip.set.iter().any(|set| set.replace('"', "").ends_with(&end))) || in_a_file(key, word)
+            flips.iter().any(|flip| flip.set.iter().any(|set| set.replace('"', "").ends_with(&end)))
+                || in_a_file(key, word)
         };
         missing
             .extend(words.iter().filter(|word| !excused && !said(word)).map(|word| format!("{key}={word}")));

@@ -58,8 +58,14 @@ pub(crate) const EXCUSED: &[(&str, &str)] = &[
     ("moved", "it renames what is there: tests/e2e/upgrades.rs"),
     ("database.engine", "there is one engine only"),
     ("database.backup.restore.snapshot", "it says what a new cluster begins as: tests/e2e/platform.rs"),
-    ("database.backup.restore.point_in_time.cluster", "it says what a new cluster begins as: tests/e2e/platform.rs"),
-    ("database.backup.restore.point_in_time.time", "it says what a new cluster begins as: tests/e2e/platform.rs"),
+    (
+        "database.backup.restore.point_in_time.cluster",
+        "it says what a new cluster begins as: tests/e2e/platform.rs",
+    ),
+    (
+        "database.backup.restore.point_in_time.time",
+        "it says what a new cluster begins as: tests/e2e/platform.rs",
+    ),
     ("delivery.source.connection", "as `delivery.source`"),
     ("delivery.source.owner", "as `delivery.source`"),
     ("delivery.source.provider", "as `delivery.source`"),

@@ -279,3 +279,16 @@ async fn a_plan_without_changes_asks_once_for_each_kind() {
     ];
     assert_eq!(counts, wanted.map(|(name, count)| (name.to_owned(), count)).into());
 }
+
+/// What AWS says of a zone today is no reason to move out of it, also where the region has others.
+#[test]
+fn a_zone_that_is_impaired_moves_nothing() {
+    for region in ["eu-west-1", "us-east-1"] {
+        let world = World::new();
+        world.network(&[("region: eu-west-1", &format!("region: {region}"))]);
+        world.platctl("apply network.yaml --yes").expect(0);
+        let zone = format!("{region}b");
+        world.control().profile(&serde_json::json!({"zones": {(zone): "impaired"}})).unwrap();
+        world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    }
+}

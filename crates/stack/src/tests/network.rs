@@ -211,6 +211,45 @@ fn zones_are_those_of_the_context() {
     assert!(nodes.iter().all(|node| node.scope == "us-west-1"));
 }
 
+/// The zones of a stack that is in some zones already, in a region of which one zone is impaired.
+fn zones_in(wanted: &str, settled: &[&str]) -> Result<Vec<String>, crate::StackErrors> {
+    let stack = load(&format!("stack: prod\nnetwork: {{availability_zones: {wanted}}}"), &[]).unwrap();
+    let mut context = crate::Context::offline("eu-west-1");
+    context.zones.truncate(4);
+    for (number, zone) in context.zones.iter_mut().enumerate() {
+        zone.id = format!("euw1-az{}", 4 - number);
+        zone.available = zone.name != "eu-west-1b";
+    }
+    context.settled = settled.iter().map(|letter| format!("eu-west-1{letter}")).collect();
+    let nodes = stack.nodes(&context, &platctl_aws::Aws::offline("eu-west-1"))?;
+    let letter = |address: String| address.rsplit('.').next().unwrap().to_owned();
+    Ok(addresses(&nodes, "network.private.").into_iter().map(|address| letter(address.to_string())).collect())
+}
+
+#[test]
+fn a_network_stays_in_the_zones_that_it_is_in() {
+    // Nothing new is made in a zone that is impaired, and nothing that is there moves out of it.
+    assert_eq!(zones_in("3", &[]).unwrap(), ["a", "c", "d"]);
+    assert_eq!(zones_in("3", &["a", "b", "c"]).unwrap(), ["a", "b", "c"]);
+    assert_eq!(zones_in("2", &["c", "d"]).unwrap(), ["c", "d"]);
+    assert_eq!(zones_in("3", &["c", "d"]).unwrap(), ["a", "c", "d"]);
+    assert!(zones_in("4", &[]).is_err());
+}
+
+#[test]
+fn zones_can_be_named() {
+    assert_eq!(zones_in("[eu-west-1d, eu-west-1a]", &[]).unwrap(), ["a", "d"]);
+    assert_eq!(zones_in("[euw1-az4, eu-west-1c]", &[]).unwrap(), ["a", "c"]);
+    assert_eq!(zones_in("[eu-west-1a, eu-west-1b]", &["a", "b"]).unwrap(), ["a", "b"]);
+    for wrong in ["[eu-west-1a, eu-west-1b]", "[eu-west-1a, euw1-az4]", "[eu-west-1z]", "[]"] {
+        assert!(
+            load(&format!("stack: prod\nnetwork: {{availability_zones: {wrong}}}"), &[]).is_err()
+                || zones_in(wrong, &[]).is_err(),
+            "{wrong}"
+        );
+    }
+}
+
 proptest! {
     #[test]
     fn more_zones_change_nothing_of_those_that_are_there(
