@@ -40,8 +40,9 @@ impl Set {
         self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
     }
 
-    fn count(&self) -> u32 {
-        self.0.iter().map(|word| word.count_ones()).sum()
+    fn first(&self) -> Option<usize> {
+        let at = self.0.iter().position(|word| *word != 0)?;
+        Some(at * 64 + self.0[at].trailing_zeros() as usize)
     }
 }
 
@@ -57,8 +58,9 @@ impl Schedule {
 fn orders(ops: &DiGraph<Op, Wait>) -> Vec<Vec<OpId>> {
     let mut unseen = unordered(ops);
     let mut found = Vec::new();
-    while unseen.iter().any(|pairs| pairs.count() > 0) {
-        let order = order(ops, &unseen);
+    // Each order shows at least the pair that it is made for.
+    while let Some(pair) = unseen.iter().enumerate().find_map(|(op, pairs)| Some((op, pairs.first()?))) {
+        let order = order(ops, &unseen, Some(pair));
         let mut later = Set::new(ops.node_count());
         for op in order.iter().rev() {
             unseen[op.index()].without(&later);
@@ -67,7 +69,7 @@ fn orders(ops: &DiGraph<Op, Wait>) -> Vec<Vec<OpId>> {
         found.push(order);
     }
     if found.is_empty() {
-        found.push(order(ops, &unseen));
+        found.push(order(ops, &unseen, None));
     }
     found
 }
@@ -76,7 +78,7 @@ fn orders(ops: &DiGraph<Op, Wait>) -> Vec<Vec<OpId>> {
 fn unordered(ops: &DiGraph<Op, Wait>) -> Vec<Set> {
     let count = ops.node_count();
     let none = vec![Set::new(count); count];
-    let order = order(ops, &none);
+    let order = order(ops, &none, None);
     let mut related = none;
     for (way, order) in [
         (Direction::Incoming, order.clone()),
@@ -107,17 +109,20 @@ fn unordered(ops: &DiGraph<Op, Wait>) -> Vec<Set> {
 }
 
 /// An order that shows as many pairs as it can that have not been seen yet: each time the operation goes first that
-/// shows most with those that are still to come.
-fn order(ops: &DiGraph<Op, Wait>, unseen: &[Set]) -> Vec<OpId> {
+/// shows most with those that are still to come. Of `pair`, which do not wait for each other, the first one goes first.
+fn order(ops: &DiGraph<Op, Wait>, unseen: &[Set], pair: Option<(usize, usize)>) -> Vec<OpId> {
     let mut missing: Vec<usize> =
         ops.node_indices().map(|op| ops.neighbors_directed(op, Direction::Incoming).count()).collect();
     let mut left = Set::new(ops.node_count());
     ops.node_indices().for_each(|op| left.insert(op.index()));
     let mut free: Vec<OpId> = ops.node_indices().filter(|op| missing[op.index()] == 0).collect();
     let mut order = Vec::with_capacity(ops.node_count());
-    while let Some(at) =
-        (0..free.len()).max_by_key(|at| (unseen[free[*at].index()].common(&left), free[*at].index()))
+    let mut held = pair;
+    while let Some(at) = (0..free.len())
+        .filter(|at| held.is_none_or(|(_, second)| free[*at].index() != second))
+        .max_by_key(|at| (unseen[free[*at].index()].common(&left), free[*at].index()))
     {
+        held = held.filter(|(first, _)| free[at].index() != *first);
         let op = free.swap_remove(at);
         left.remove(op.index());
         order.push(op);
