@@ -146,6 +146,11 @@ pub trait AnyKind: Send + Sync {
     /// Whether this change forces a replacement.
     fn replaces(&self, change: &Change) -> bool;
 
+    /// See [`Kind::tolerates`].
+    fn tolerates(&self, _change: &Change) -> bool {
+        false
+    }
+
     /// The order of a replacement of `live` by `desired` (none while it is not fully known).
     fn replacement(&self, live: &Value, desired: Option<&Value>) -> Replace;
 
@@ -287,6 +292,10 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn replaces(&self, change: &Change) -> bool {
         K::replaces(change)
+    }
+
+    fn tolerates(&self, change: &Change) -> bool {
+        K::tolerates(change)
     }
 
     fn replacement(&self, live: &Value, desired: Option<&Value>) -> Replace {

@@ -315,6 +315,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Self::REPLACE_ON.iter().any(|path| crate::changes::is_under(&change.path, path))
     }
 
+    /// Whether this difference is left as it is, because the cloud moves the field by itself and never back: a minor
+    /// version that it upgraded to.
+    fn tolerates(_change: &Change) -> bool {
+        false
+    }
+
     /// The order of this very replacement. By default `REPLACE`.
     fn replacement(_live: &Self::Spec<Resolved>, _desired: &Self::Spec<Resolved>) -> Replace {
         Self::REPLACE

@@ -10,7 +10,7 @@ use platctl_aws::iam::role_policy::RolePolicy;
 use platctl_aws::kms::alias::Alias;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::logs::log_group::LogGroup;
-use platctl_engine::Handle;
+use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
 use crate::declare::{Checked, Declare};
@@ -24,6 +24,10 @@ pub(crate) struct Ground {
     pub(crate) public: Vec<Handle<Subnet>>,
     pub(crate) private: Vec<Handle<Subnet>>,
     pub(crate) database: Vec<Handle<Subnet>>,
+    /// The internet gateway, attached.
+    pub(crate) gateway: Address,
+    /// What the private subnets reach AWS and the internet by: routes, their tables' associations, endpoints.
+    pub(crate) ways_out: Vec<Address>,
 }
 
 /// References to the ids of subnets.

@@ -115,6 +115,15 @@ impl<'a> Declare<'a> {
         tags
     }
 
+    /// What the block has declared so far at this address or below it.
+    pub(crate) fn addresses(&self, below: &str) -> impl Iterator<Item = Address> {
+        let root = format!("{}.{below}", self.block);
+        let is_below = move |address: &&Address| {
+            address.as_str().strip_prefix(&root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.nodes.iter().map(|placed| &placed.node.address).filter(is_below).cloned()
+    }
+
     /// Declares a resource below the block's name.
     pub(crate) fn declare<K: Kind>(&mut self, address: &str, spec: &K::Spec<Declared>) -> Checked<Handle<K>> {
         self.declare_after(address, spec, &[])

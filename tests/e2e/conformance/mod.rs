@@ -9,6 +9,9 @@ use serde_json::{Map, Value, json};
 
 use crate::world::World;
 
+/// What AWS moves on by itself and never back: a later value is left as it is.
+const MOVES_ON: [(&str, &str); 1] = [("rds.DbCluster", "/engine_version")];
+
 const SUBJECT: &str = "subject";
 
 /// The kinds of a service, each in an AWS of its own.
@@ -170,7 +173,8 @@ impl Trial<'_> {
         self.write(example, false);
         if example.pointer(path).is_some() && !unseen && !replaces {
             let (action, step) = self.planned();
-            let seen = matches!(action.as_str(), "update" | "replace");
+            let seen =
+                matches!(action.as_str(), "update" | "replace") || MOVES_ON.contains(&(facts.name, path));
             assert!(seen, "{} does not see the drift of {path}: {action} {step:#}", facts.name);
         }
         self.apply();

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbCluster as Described, Filter};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
-    Permissions, Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live,
+    Owner, Permissions, Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::db_cluster_upgrade::is_ahead;
 use super::{check_identifier, check_window, phase, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
@@ -415,6 +416,12 @@ impl Kind for DbCluster {
         super::db_cluster_changes::mark(cloud, live, spec, changes).await?;
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await?;
         super::db_cluster_changes::modify(cloud, live, spec, changes).await
+    }
+
+    fn tolerates(change: &Change) -> bool {
+        let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(ToOwned::to_owned);
+        let versions = text(&change.before).zip(text(&change.after));
+        change.path == "/engine_version" && versions.is_some_and(|(live, stated)| is_ahead(&live, &stated))
     }
 
     async fn vet(

@@ -23,6 +23,13 @@ pub(super) fn is_major(from: &str, to: &str) -> bool {
 }
 
 /// What RDS would refuse of a change of version: it names the versions that each version can be upgraded to.
+/// Whether the first version is a later minor version of the same major one: AWS upgrades to those by itself, and takes
+/// none back.
+pub(super) fn is_ahead(live: &str, stated: &str) -> bool {
+    let minor = |version: &str| version.split_once('.').and_then(|(_, minor)| minor.parse::<u32>().ok());
+    !is_major(live, stated) && minor(live) > minor(stated)
+}
+
 pub(super) async fn vet(
     cloud: &Cloud,
     live: &Live<DbCluster>,

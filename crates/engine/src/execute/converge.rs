@@ -140,14 +140,16 @@ impl Run {
 
     fn changes(&self, goal: &Goal<'_>, record: &Record, live: &AnyLive) -> Vec<Change> {
         let object = record.object.as_ref().filter(|object| object.id == live.id);
-        diff(&Comparison {
+        let mut changes = diff(&Comparison {
             facts: goal.kind().facts(),
             desired: goal.desired,
             live,
             last: object.map_or(&Value::Null, |object| &object.spec),
             owner: &self.owner(goal.address, object),
             salt: &self.session.lineage(),
-        })
+        });
+        changes.retain(|change| !goal.kind().tolerates(change));
+        changes
     }
 
     fn owner(&self, address: &Address, object: Option<&Object>) -> Owner {

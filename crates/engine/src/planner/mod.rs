@@ -88,8 +88,8 @@ pub fn plan(
         }
     }
     let mut plan = planner.plan;
-    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
     data::keep(&mut plan, state, observed, catalog);
+    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
     plan.refusals.extend(orphaned(&plan, &picked, state));
     plan
 }
@@ -104,8 +104,8 @@ pub fn plan_destroy(state: &State, observed: &Observed, catalog: &dyn Catalog, w
     for (address, record) in state.resources.iter().rev().filter(|(address, _)| picked.contains(*address)) {
         plan.steps.push(deletion(address, record, observed, Reason::Destroyed));
     }
-    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
     data::keep(&mut plan, state, observed, catalog);
+    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
     plan
 }
 
@@ -255,6 +255,7 @@ impl Planner<'_> {
         let found = diff(&Comparison { facts, desired, live, last, owner: &owner, salt });
         found
             .into_iter()
+            .filter(|change| !entry.kind.tolerates(change))
             .map(|change| StepChange {
                 forces_replacement: entry.kind.replaces(&change),
                 sensitive: is_sensitive(facts, &change.path),

@@ -44,7 +44,8 @@ impl Cluster {
             plain_trust("ec2.amazonaws.com"),
             declare,
         )?;
-        let mut after: Vec<Address> = before.to_vec();
+        // Nodes that cannot reach EKS, ECR and S3 never join: EKS gives the group up after 20 minutes.
+        let mut after: Vec<Address> = before.iter().chain(&ground.ways_out).cloned().collect();
         for (address, policy) in POLICIES {
             after.push(attach(address, &role, policy, declare)?.address().clone());
         }

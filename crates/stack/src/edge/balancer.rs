@@ -36,7 +36,9 @@ impl Edge {
         let certificate = self.certificate("origin", &name, None, records, declare)?;
         let group = security_group("balancer", ground, "The load balancer", true, declare)?;
         self.openings(&group, declare)?;
-        let balancer: Handle<LoadBalancer> = declare.make(
+        // AWS takes an internet-facing load balancer only once the VPC has an internet gateway attached.
+        let after = if self.cdn { Vec::new() } else { vec![&ground.gateway] };
+        let balancer: Handle<LoadBalancer> = declare.make_after(
             "load_balancer",
             json!({
                 // A load balancer cannot change its scheme: the other one has a name of its own, so that it is there
@@ -52,6 +54,7 @@ impl Edge {
                     "idle_timeout.timeout_seconds": "60",
                 },
             }),
+            &after,
         )?;
         let arn = balancer.json(load_balancer::out::ARN);
         let nothing = json!([{"fixed_response": {

@@ -245,6 +245,9 @@ impl TryFrom<String> for Service {
     }
 }
 
+/// What has to be there before anything in a private subnet can reach AWS.
+const WAYS_OUT: [&str; 4] = ["route.public", "route.private", "association.private", "endpoint"];
+
 impl Network {
     /// The range of the VPC; 10.10.0.0/16 unless it is said.
     fn cidr(&self) -> Ipv4Net {
@@ -265,6 +268,8 @@ impl Network {
             public: tier(Tier::Public),
             private: tier(Tier::Private),
             database: tier(Tier::Database),
+            gateway: base.gateway.address().clone(),
+            ways_out: WAYS_OUT.iter().flat_map(|below| declare.addresses(below)).collect(),
         })
     }
 }

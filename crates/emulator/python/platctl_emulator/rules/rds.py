@@ -70,7 +70,7 @@ def last_snapshot_is_new(call):
     if not name and not call.params.get("SkipFinalSnapshot"):
         text = "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified."
         raise Refused("InvalidParameterCombination", text)
-    if name in rds.cluster_snapshots:
+    if name and name in rds.cluster_snapshots:
         text = f"Cannot create the cluster snapshot because one with the identifier {name} already exists."
         raise Refused("DBClusterSnapshotAlreadyExistsFault", text)
 
