@@ -63,15 +63,15 @@ struct Reader {
     found: BTreeMap<&'static str, Vec<String>>,
 }
 
-/// The address that a resource belongs to, and its other tags. The generation counts lost tries, so it may
-/// differ.
+/// The address that a resource belongs to, and its other tags. The generation counts lost tries, and each state has a
+/// lineage of its own, so both may differ.
 fn owned(tags: &[Tag]) -> (String, String) {
     let pairs: BTreeMap<&str, &str> =
         tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?))).collect();
     let address = pairs.get("platctl:address").copied().unwrap_or("(nobody's)").to_owned();
     let rest: Vec<String> = pairs
         .iter()
-        .filter(|(key, _)| !["platctl:address", "platctl:generation"].contains(*key))
+        .filter(|(key, _)| !["platctl:address", "platctl:generation", "platctl:lineage"].contains(*key))
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     (address, rest.join(","))

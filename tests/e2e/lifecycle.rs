@@ -239,7 +239,8 @@ async fn other_shapes_of_the_network_come_and_go() {
         "--set network.flow_logs.encrypt=true --set network.availability_zones=2",
         "--set network.cidr=10.20.0.0/16 --set network.endpoints=[]",
     ] {
-        world.platctl(&format!("apply network.yaml --yes {set}")).expect(0);
+        // One of them ends the bucket of the flow logs.
+        world.platctl(&format!("apply network.yaml --yes --allow-data-loss network {set}")).expect(0);
         world.platctl(&format!("plan network.yaml --detailed-exitcode {set}")).expect(0);
     }
     world.platctl("destroy network --yes").expect(0);

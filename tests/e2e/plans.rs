@@ -19,6 +19,10 @@ fn a_plan_of_changes_reads_well() {
     world.platctl("apply network.yaml --yes").expect(0);
     let set = "--set network.nat=single --set network.endpoints=[s3,sts,kms] --set \
                network.subnets.private.cidrs=[10.10.0.0/20,10.10.144.0/20]";
+    // A subnet within the old one's range cannot be there beside it, and an endpoint stands in that.
+    let refused = world.platctl(&format!("plan network.yaml {set}")).expect(1);
+    assert!(refused.stderr.contains("--replace network.endpoint.sts"), "{}", refused.stderr);
+    let set = format!("{set} --replace network.endpoint.sts");
     let ended = world.platctl(&format!("plan network.yaml {set}")).expect(0);
     insta::assert_snapshot!("plan_of_changes", plain(&ended.stdout));
     let ended = world.platctl("plan network.yaml --destroy").expect(0);

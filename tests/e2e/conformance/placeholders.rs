@@ -290,14 +290,17 @@ const PLACEHOLDERS: &[Placeholder] = &[
 
 /// What a resource of some kind needs beside it to become ready: its kind, another one, and that one's spec, in which
 /// `SELF` is the resource.
-const COMPANIONS: &[(&str, &str, &str)] = &[(
-    "acm.Certificate",
-    "route53.RecordSet",
-    r#"{
-        "hosted_zone_id": "Z0123456789FORCED", "type": "CNAME", "ttl": 60,
-        "name": "${SELF.validation_record_name}", "records": ["${SELF.validation_record_value}"]
-    }"#,
-)];
+const COMPANIONS: &[(&str, &str, &str)] = &[
+    (
+        "acm.Certificate",
+        "route53.RecordSet",
+        r#"{
+            "hosted_zone_id": "Z0123456789FORCED", "type": "CNAME", "ttl": 60,
+            "name": "${SELF.validation_record_name}", "records": ["${SELF.validation_record_value}"]
+        }"#,
+    ),
+    ("cloudfront.VpcOrigin", "ec2.InternetGateway", r#"{"vpc_id": "vpc-0123456789abcdef0"}"#),
+];
 
 /// Adds what a resource of this kind and name needs beside it.
 pub(super) fn accompany(name: &str, kind: &str, resources: &mut Map<String, Value>) {
@@ -307,7 +310,13 @@ pub(super) fn accompany(name: &str, kind: &str, resources: &mut Map<String, Valu
         let spec: Value = serde_json::from_str(&spec.replace("SELF", name)).expect("JSON");
         let mut spec = referring(&spec, &sample.facts, resources);
         spec["kind"] = (*companion).into();
-        resources.insert(format!("{name}_companion"), spec);
+        let address = format!("{name}_companion");
+        // One that takes nothing from the resource has to be there first.
+        let refers = spec.to_string().contains(&format!("${{{name}."));
+        if let Some(subject) = resources.get_mut(name).filter(|_| !refers) {
+            subject["depends_on"] = json!([address]);
+        }
+        resources.insert(address, spec);
     }
 }
 

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{RouteState, RouteTable};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ use super::{id_filters, route_tables};
 use crate::Cloud;
 use crate::errors::cloud_error;
 use crate::tags::by_key;
-use crate::types::{Cidr, InternetGatewayId, NatGatewayId, RouteTableId};
+use crate::types::{Cidr, InternetGatewayId, NatGatewayId, RouteTableId, unless_same};
 
 /// One route of a route table. Its id is our own, `rtb-…|0.0.0.0/0`: AWS gives it none.
 #[derive(Debug)]
@@ -96,6 +96,8 @@ impl Kind for Route {
     // A NAT gateway takes routes while it is pending.
     const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &["/nat_gateway_id"];
     const SHARED_MAPS: &'static [&'static str] = &[];
+    /// A table has one route for a destination, and another table another one.
+    const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/route_table_id"];
@@ -149,6 +151,11 @@ impl Kind for Route {
                 Err(SpecError::new("", format!("a route takes exactly one target, this one states {count}")))
             }
         }
+    }
+
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        let key = |spec: &Spec| id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block);
+        unless_same(&key(live), &key(desired))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

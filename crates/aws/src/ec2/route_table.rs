@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::ResourceType;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
+    Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,8 @@ impl Kind for RouteTable {
     const NAME: &'static str = "ec2.RouteTable";
     const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
+    /// It has no name: subnets move over to the new one before the old one goes.
+    const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeRouteTables"],
