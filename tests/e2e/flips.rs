@@ -68,7 +68,9 @@ impl Flip {
             let (name, code) = (self.name(), ended.code);
             Err(format!("{name}: `{line}` ended with {code:?}:\n{}{}", ended.stdout, ended.stderr))
         };
-        run(&format!("apply {stack}.yaml --yes{flags}"))?;
+        // Production is protected, and its data is asked about.
+        let consent = if self.stack == Stack::Prod { "" } else { " --allow-data-loss all" };
+        run(&format!("apply {stack}.yaml --yes{consent}{flags}"))?;
         let missing = names.missing(world);
         if !missing.is_empty() {
             return Err(format!(

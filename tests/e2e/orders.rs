@@ -119,7 +119,8 @@ async fn in_every_order(name: &str, set: &[&str]) {
 
 macro_rules! stacks {
     ($($test:ident: $number:literal),* $(,)?) => {
-        $(#[tokio::test]
+        $(#[ignore = "a long loop: cargo test --workspace --test e2e orders:: -- --ignored"]
+        #[tokio::test]
         async fn $test() {
             let (name, set) = STACKS[$number];
             in_every_order(name, set).await;

@@ -219,6 +219,8 @@ pub enum Refusal {
          but `{holder}`, which can be updated in place, still uses it"
     )]
     Held { address: Address, holder: Address },
+    #[error("`{address}` is {was}, as state knows it, and the stack file declares it as {is}")]
+    Another { address: Address, was: String, is: String },
     #[error("`{from}` cannot move to `{to}`: {why}")]
     Move { from: Address, to: Address, why: String },
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{Filter, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -80,6 +80,7 @@ async fn attach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
 impl Kind for InternetGateway {
     const NAME: &'static str = "ec2.InternetGateway";
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
+    const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
     const IDENTITY: Identity = Identity::Tags;
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeInternetGateways"],
@@ -106,6 +107,14 @@ impl Kind for InternetGateway {
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![("/tags/Name", json!("other"))]
+    }
+
+    /// One that is not attached yet is attached. One of another VPC stays with that until the VPC goes: detached, it
+    /// would cut off what still runs there.
+    fn replaces(change: &Change) -> bool {
+        let attached =
+            change.before.as_ref().and_then(serde_json::Value::as_str).is_some_and(|vpc| !vpc.is_empty());
+        change.path == "/vpc_id" && attached
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

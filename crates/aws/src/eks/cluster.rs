@@ -478,7 +478,11 @@ impl Kind for Cluster {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         if live.spec.deletion_protection {
             let call = cloud.eks.update_cluster_config().name(live.id.as_str()).deletion_protection(false);
-            call.send().await.map_err(|e| cloud_error("eks:UpdateClusterConfig", e))?;
+            match call.send().await.map_err(|e| cloud_error("eks:UpdateClusterConfig", e)) {
+                // An earlier call is lifting it already.
+                Err(error) if error.message.contains("No changes needed") => {}
+                other => drop(other?),
+            }
             let message = "its deletion protection is being lifted";
             return Err(CloudError::new(Class::Busy, "eks:DeleteCluster", message));
         }

@@ -242,8 +242,8 @@ pub(crate) fn made_twice(steps: &[Step], catalog: &dyn Catalog) -> Vec<Refusal> 
         else {
             continue;
         };
-        let paths = if facts.named_by.is_empty() { facts.replace_on } else { facts.named_by };
-        let names: Vec<Option<&Value>> = paths.iter().map(|path| desired.pointer(path)).collect();
+        // What replaces an object is less than what tells two apart: of two rules of one group it is the same.
+        let names: Vec<Option<&Value>> = facts.named_by.iter().map(|path| desired.pointer(path)).collect();
         if names.iter().all(Option::is_none) || !names.iter().flatten().all(|value| is_known(value)) {
             continue;
         }

@@ -160,6 +160,9 @@ impl Planner<'_> {
             Ok(desired) => desired,
             Err(refusal) => return self.plan.refusals.push(refusal),
         };
+        if let Some(refusal) = self.another(entry) {
+            return self.plan.refusals.push(refusal);
+        }
         let live = self.observed.live(self.state, &node.address, &node.kind, &node.scope);
         let mut step = match live {
             None => self.creation(entry, desired.clone()),
@@ -169,6 +172,17 @@ impl Planner<'_> {
         step.reasons.extend(step.deposed.iter().map(|id| Reason::Deposed { id: id.clone() }));
         self.publish(entry, &step, live);
         self.plan.steps.push(step);
+    }
+
+    /// One address cannot stand for objects of two kinds, or in two places, while one takes the other's place.
+    fn another(&self, entry: &Entry) -> Option<Refusal> {
+        let (node, record) = (&entry.node, self.state.resources.get(&entry.node.address)?);
+        let same = record.kind == node.kind && record.scope == node.scope;
+        (!same && !record.is_empty()).then(|| Refusal::Another {
+            address: node.address.clone(),
+            was: format!("{} in {}", record.kind, record.scope),
+            is: format!("{} in {}", node.kind, node.scope),
+        })
     }
 
     /// A spec that is fully known is checked and normalised now: a plan that passes must not fail later.

@@ -111,6 +111,7 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
         }
         Refusal::Invalid { .. } => "correct the stack file".into(),
         Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one".into(),
+        Refusal::Another { .. } => "give the new one another name in the stack file".into(),
         Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is".into(),
         Refusal::LeftBehind { .. } => "or leave the resource that it was built on out of this run too".into(),
         Refusal::Move { .. } => "correct `moved:` in the stack file".into(),

@@ -35,7 +35,8 @@ impl Edge {
         }
         let name = if scope == "CLOUDFRONT" { declare.global_name("edge") } else { declare.name("edge") };
         declare.make(
-            "web_acl",
+            // Another scope is another place, so it is another resource: both are there while the edge moves over.
+            if scope == "CLOUDFRONT" { "web_acl" } else { "regional_web_acl" },
             json!({
                 "name": name,
                 "scope": scope,
