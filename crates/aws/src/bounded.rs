@@ -72,7 +72,7 @@ mod tests {
         let read = |number: usize| {
             let turn = calls.fetch_add(1, Ordering::SeqCst);
             async move {
-                let fails = turn % 10 == 0;
+                let fails = turn.is_multiple_of(10);
                 if fails {
                     Err(CloudError::new(Class::Throttled, "toy:Read", "slow down"))
                 } else {

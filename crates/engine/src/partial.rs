@@ -24,7 +24,7 @@ pub(crate) fn normalised(kind: &dyn AnyKind, desired: &Value, live: &Value) -> V
 pub(crate) fn named(kind: &dyn AnyKind, desired: &Value) -> Option<Value> {
     let named_by = kind.facts().named_by;
     let known = |path: &&str| desired.pointer(path).is_some_and(is_known);
-    if named_by.is_empty() || !named_by.iter().all(|path| known(path)) {
+    if named_by.is_empty() || !named_by.iter().all(known) {
         return None;
     }
     let example = kind.example();

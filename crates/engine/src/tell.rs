@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -80,18 +79,21 @@ impl Told<'_> {
     }
 
     /// Does the work. If it takes longer than [`QUIET`], that is said, and again every half a minute.
-    pub async fn during<T>(&self, work: impl Future<Output = T>) -> T {
-        let begun = Instant::now();
-        let mut due = begun + QUIET;
-        let mut work = pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return done,
-                () = sleep_until(due) => {
-                    let why = self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    self.teller.say(&self.what, why, begun.elapsed());
-                    due += AGAIN;
+    pub fn during<T>(&self, work: impl Future<Output = T>) -> impl Future<Output = T> {
+        // On the heap, or every future around it would be as large.
+        let mut work = Box::pin(work);
+        async move {
+            let begun = Instant::now();
+            let mut due = begun + QUIET;
+            loop {
+                tokio::select! {
+                    biased;
+                    done = &mut work => return done,
+                    () = sleep_until(due) => {
+                        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                        self.teller.say(&self.what, why, begun.elapsed());
+                        due += AGAIN;
+                    }
                 }
             }
         }

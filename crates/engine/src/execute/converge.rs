@@ -126,6 +126,7 @@ impl Run {
                 (Action::Replace(order), why.clone())
             }
             (_, _, Phase::Deleting) => (Action::Replace(Replace::DeleteFirst), "its deletion".into()),
+            _ if self.asked.contains(goal.address) => (approved, "--replace".into()),
             (Some(change), ..) => {
                 let order = match approved {
                     Action::Replace(order) => order,

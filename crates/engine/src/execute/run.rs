@@ -56,6 +56,8 @@ pub struct Run {
     pub(super) keep: HashMap<Address, ()>,
     /// The kind and the place of every address of the plan.
     pub(super) places: HashMap<Address, (String, String)>,
+    /// What the user asked to have replaced, though nothing about it asks for that.
+    pub(super) asked: HashSet<Address>,
     /// What this run deletes for good.
     pub(super) doomed: HashSet<Address>,
     /// What is left alone instead of deleted, and why.
@@ -87,6 +89,12 @@ impl Run {
         let doomed = plan.steps.iter().filter(|step| !stays(step)).map(|step| step.address.clone()).collect();
         Self {
             doomed,
+            asked: plan
+                .steps
+                .iter()
+                .filter(|step| step.reasons.contains(&crate::plan::Reason::Asked))
+                .map(|step| step.address.clone())
+                .collect(),
             places: plan.steps.iter().map(|step| (step.address.clone(), place(step))).collect(),
             keep: plan.steps.iter().filter(stays).map(|step| (step.address.clone(), ())).collect(),
             session,

@@ -46,7 +46,8 @@ async fn edit(lab: &Lab, change: impl FnOnce(&mut crate::state::State)) {
 
 #[tokio::test(start_paused = true)]
 async fn an_id_of_somebody_elses_object_in_state_stops_everything() {
-    let others: [(fn(&mut Owner), &str); 4] = [
+    type Edit = fn(&mut Owner);
+    let others: [(Edit, &str); 4] = [
         (|owner| owner.stack = "others".into(), "belongs to `one` of stack `others`"),
         (|owner| owner.address = "two".into(), "belongs to `two` of stack `toys`"),
         (|owner| owner.region = Some("there".into()), "belongs to `one` of stack `toys` in there"),

@@ -64,11 +64,12 @@ async fn what_cannot_be_used_by_a_field_of_its_own_is_replaced_in_its_kinds_orde
     lab.run(Some(graph(&declared, &lab.cloud))).await;
     lab.calm();
     let failed = lab.cloud.things().into_keys().next().unwrap();
-    let mut world = lab.cloud.world.lock().unwrap();
-    let thing = world.things.get_mut(&failed).unwrap();
-    thing.phase = Some(Phase::Failed("not issued".into()));
-    thing.spec["color"] = json!("blue");
-    drop(world);
+    {
+        let mut world = lab.cloud.world.lock().unwrap();
+        let thing = world.things.get_mut(&failed).unwrap();
+        thing.phase = Some(Phase::Failed("not issued".into()));
+        thing.spec["color"] = json!("blue");
+    }
     let plan = lab.plan(Some(graph(&declared, &lab.cloud))).await;
     assert_eq!(plan.steps[0].action, Action::Replace(crate::Replace::CreateFirst), "{plan:#?}");
     lab.apply(graph(&declared, &lab.cloud)).await;

@@ -87,3 +87,15 @@ async fn a_failure_stops_its_dependants_only() {
     assert_eq!(outcome.skipped.len(), 1, "its dependant is not tried");
     assert_eq!(outcome.done.len(), 1, "everything else goes on");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_created_first_is_replaced_when_that_is_asked_for() {
+    let lab = Lab::new();
+    let declared: Declared = vec![("a", "toy.Token", json!({"size": 1}))];
+    lab.apply(graph(&declared, &lab.cloud)).await;
+    let before = lab.cloud.things();
+    lab.apply_replacing(graph(&declared, &lab.cloud), "a").await;
+    let after = lab.cloud.things();
+    assert_eq!(after.len(), 1);
+    assert_ne!(before.keys().next(), after.keys().next());
+}

@@ -223,11 +223,11 @@ pub(crate) fn is_at_home(live: &Value, desired: &Value, facts: &Facts) -> bool {
 pub(crate) fn names_ours(graph: &Graph, address: &str, facts: &Facts) -> bool {
     let Some(entry) = graph.get(address) else { return false };
     let references = references(&entry.node.spec);
-    let owned = |path: &&str| {
-        let mut there = references.iter().filter(|reference| reference.at == **path);
+    let owned = |path: &str| {
+        let mut there = references.iter().filter(|reference| reference.at == path);
         there.any(|reference| graph.get(&reference.address).is_some_and(|home| !home.kind.facts().shared))
     };
-    !facts.home.is_empty() && facts.home.iter().all(|path| owned(&path))
+    !facts.home.is_empty() && facts.home.iter().all(|path| owned(path))
 }
 
 /// Creations of one plan that would make the same object: kind, place and everything that tells it apart are the same.

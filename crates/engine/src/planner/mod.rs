@@ -349,7 +349,7 @@ fn foreseen(entry: &Entry, step: &Step) -> serde_json::Map<String, Value> {
     let stated =
         |name: &&str| step.desired.as_ref()?.get(name).filter(|value| is_known(value) && !value.is_null());
     let outputs = entry.kind.facts().outputs.iter();
-    outputs.filter_map(|name| Some(((*name).to_owned(), stated(&name)?.clone()))).collect()
+    outputs.filter_map(|name| Some(((*name).to_owned(), stated(name)?.clone()))).collect()
 }
 
 /// Whether the live value is no longer what was last applied, though that is still what is wanted.
