@@ -181,7 +181,10 @@ fn a_new_accounts_quotas_are_told_by_name_and_the_run_goes_on_once_they_are_rais
         "{said}"
     );
     assert!(said.contains("a quota is reached: have it raised, or ask for less"), "{said}");
-    // A new account may have five processors, the node group has six.
+    // A new account may have five processors, the node group has six. Nodes wait for their way out.
+    strict(json!({"L-0263D0A3": 5}));
+    let ended = world.platctl(APPLY).expect(2);
+    let said = &ended.stdout;
     assert!(said.contains("AsgInstanceLaunchFailures") && said.contains("VcpuLimitExceeded"), "{said}");
     assert!(said.contains("limit of 5"), "{said}");
     strict(json!({"L-1216C47A": 64}));

@@ -94,7 +94,8 @@ async fn what_is_created_first_is_replaced_when_that_is_asked_for() {
     let declared: Declared = vec![("a", "toy.Token", json!({"size": 1}))];
     lab.apply(graph(&declared, &lab.cloud)).await;
     let before = lab.cloud.things();
-    lab.apply_replacing(graph(&declared, &lab.cloud), "a").await;
+    let lab = Lab { replace: vec!["a".into()], ..lab };
+    lab.apply(graph(&declared, &lab.cloud)).await;
     let after = lab.cloud.things();
     assert_eq!(after.len(), 1);
     assert_ne!(before.keys().next(), after.keys().next());

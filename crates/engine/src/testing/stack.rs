@@ -46,6 +46,8 @@ pub(crate) struct Lab {
     /// For how long what was made may be invisible.
     pub grace: Duration,
     pub keep_going: bool,
+    /// What is asked to be replaced.
+    pub replace: Vec<String>,
     /// The region that the stack lives in.
     pub region: Option<&'static str>,
 }
@@ -57,6 +59,7 @@ impl Lab {
             folder: tempfile::tempdir().unwrap(),
             grace: Duration::ZERO,
             keep_going: true,
+            replace: Vec::new(),
             region: None,
         }
     }
@@ -79,6 +82,7 @@ impl Lab {
         let look = Look { grace: self.grace, thorough: session.is_doubtful(), ..Look::default() };
         let data_loss = DataLoss::all();
         let mut request = Request { graph, look, data_loss, ..Request::default() };
+        request.selection.replace.clone_from(&self.replace);
         loop {
             let prepared = prepare(request.clone(), session.state(), &self.cloud).await.unwrap();
             let before = request.selection.replace.len();

@@ -141,7 +141,7 @@ pub(crate) async fn converge(
 ) -> Result<Exit, CliError> {
     let schedule = prepared.schedule(&*site.aws).map_err(|knot| CliError::other(knot.to_string()))?;
     render::plan(&prepared.plan, &predict(schedule), site, global);
-    if !prepared.plan.refusals.is_empty() && !(!ask.consent.yes && consents(&mut prepared)) {
+    if !prepared.plan.refusals.is_empty() && (ask.consent.yes || !consents(&mut prepared)) {
         let stack = ask.stack.to_owned();
         return Err(CliError::Refused { refusals: prepared.plan.refusals, stack });
     }
