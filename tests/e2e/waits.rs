@@ -100,11 +100,13 @@ fn an_apply_killed_in_any_wait_goes_on() {
     APPLY.survives_in_waits(10);
 }
 
+#[ignore = "a long loop: cargo test --workspace --test e2e waits:: -- --ignored"]
 #[test]
 fn an_update_killed_in_any_wait_goes_on() {
     UPDATE.survives_in_waits(5);
 }
 
+#[ignore = "a long loop: cargo test --workspace --test e2e waits:: -- --ignored"]
 #[test]
 fn a_destroy_killed_in_any_wait_goes_on() {
     DESTROY.survives_in_waits(5);
