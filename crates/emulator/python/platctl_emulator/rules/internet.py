@@ -3,28 +3,12 @@
 from ..answers import Refused
 from ..backends import backend
 from .elbv2 import holders
-from .network import live_nats
 from .registry import before
 
 
 def attached(ec2, vpc):
     """Whether a VPC has an internet gateway."""
     return any(igw.vpc and igw.vpc.id == vpc for igw in ec2.internet_gateways.values())
-
-
-def leaves(ec2, subnet):
-    """Whether what is in a subnet without a public address gets out: by a NAT gateway that works."""
-    working = {nat.id for nat in live_nats(ec2) if nat.state == "available"}
-    found = ec2.subnets_by_id().get(subnet)
-    tables = [table for table in ec2.route_tables.values() if found and table.vpc_id == found.vpc_id]
-    own = [table for table in tables if subnet in table._associations.values()]
-    main = [table for table in tables if table.main_association_id]
-    return any(
-        route.nat_gateway is not None and route.nat_gateway.id in working
-        for table in (own or main)
-        for route in table.routes
-        if route.destination_cidr_block == "0.0.0.0/0"
-    )
 
 
 @before("ec2:DetachInternetGateway")
