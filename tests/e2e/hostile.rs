@@ -85,7 +85,7 @@ fn until_done(world: &World, line: &str, seed: usize) -> usize {
 }
 
 fn tail(text: &str) -> &str {
-    &text[text.char_indices().rev().nth(4000).map_or(0, |(at, _)| at)..]
+    &text[text.char_indices().rev().nth(40000).map_or(0, |(at, _)| at)..]
 }
 
 #[test]

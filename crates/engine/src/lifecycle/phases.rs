@@ -56,6 +56,32 @@ async fn what_was_never_ready_is_created_again() {
     assert_eq!(lab.cloud.things().len(), 2);
 }
 
+/// A name was led to a load balancer as soon as that was accepted; then the load balancer failed.
+#[tokio::test(start_paused = true)]
+async fn what_led_to_a_failed_creation_stays_until_there_is_another() {
+    let declared: Declared = vec![
+        ("first", "toy.Tags", json!({"size": 1})),
+        ("second", "toy.Name", json!({"name": "s", "uses": {"early": {"$ref": "first.early"}}})),
+    ];
+    let lab = Lab::new();
+    lab.cloud.world.lock().unwrap().settle = 4;
+    lab.fault(2, crate::testing::When::After, crate::testing::Fault::Hang);
+    lab.run(Some(graph(&declared, &lab.cloud))).await;
+    lab.calm();
+    {
+        let mut world = lab.cloud.world.lock().unwrap();
+        assert_eq!(world.things.len(), 2);
+        let first = world.things.values_mut().find(|thing| thing.kind == "toy.Tags").unwrap();
+        first.phase = Some(Phase::Failed("no capacity".into()));
+    }
+    let plan = lab.plan(Some(graph(&declared, &lab.cloud))).await;
+    assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
+    assert_eq!(plan.step("first").unwrap().action, Action::Replace(crate::Replace::DeleteFirst));
+    assert_eq!(plan.step("second").unwrap().action, Action::Update);
+    lab.apply(graph(&declared, &lab.cloud)).await;
+    assert!(lab.plan(Some(graph(&declared, &lab.cloud))).await.is_empty());
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_cannot_be_used_by_a_field_of_its_own_is_replaced_in_its_kinds_order() {
     let declared: Declared = vec![("first", "toy.Token", json!({"size": 1, "color": "red"}))];

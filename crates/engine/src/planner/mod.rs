@@ -4,7 +4,7 @@ mod data;
 mod order;
 mod phase;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -74,6 +74,7 @@ pub fn plan(
         wishes,
         board: Board::default(),
         replaced: HashMap::new(),
+        failed: HashSet::new(),
         plan: empty(state, graph.nodes()),
     };
     let picked = wishes.selection.picked(Some(graph), state);
@@ -149,6 +150,8 @@ struct Planner<'a> {
     wishes: &'a Wishes,
     board: Board,
     replaced: HashMap<Address, Replace>,
+    /// What is replaced because its creation failed.
+    failed: HashSet<Address>,
     plan: Plan,
 }
 
@@ -340,6 +343,9 @@ impl Planner<'_> {
         }
         if let Action::Replace(order) = step.action {
             self.replaced.insert(address.clone(), order);
+            if step.reasons.iter().any(|reason| matches!(reason, Reason::Failed { .. })) {
+                self.failed.insert(address.clone());
+            }
         }
     }
 }

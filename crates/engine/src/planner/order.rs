@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Planner;
 use crate::changes::is_under;
-use crate::graph::{Entry, references};
+use crate::graph::{Entry, Reference, references};
 use crate::plan::{Reason, Refusal};
 use crate::resolve::is_known;
 use crate::{Address, AnyLive, Phase, Replace};
@@ -21,11 +21,20 @@ impl Planner<'_> {
             return None;
         }
         let declared = references(&entry.node.spec).into_iter().find(|reference| {
-            holds.iter().any(|path| is_under(&reference.at, path)) && self.goes_first(&reference.address)
+            holds.iter().any(|path| is_under(&reference.at, path))
+                && self.goes_first(&reference.address)
+                && !self.led_nowhere(entry, reference)
         });
         let declared = declared.and_then(|reference| Address::new(reference.address).ok());
         let held = declared.or_else(|| self.held_back(entry))?;
         Some(Refusal::Held { address: held, holder: entry.node.address.clone() })
+    }
+
+    /// Whether this refers to something whose creation failed, and was created before that was ready: nothing was
+    /// ever reached by it, so that it can stay until there is something to refer to.
+    fn led_nowhere(&self, entry: &Entry, reference: &Reference) -> bool {
+        let early = entry.kind.facts().content_with_accepted.iter().any(|path| is_under(&reference.at, path));
+        early && self.failed.contains(reference.address.as_str())
     }
 
     fn goes_first(&self, address: &str) -> bool {

@@ -28,7 +28,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         replace_on: &["/color", "/parent", "/name"],
         write_only: &["/secret"],
         volatile: &[],
-        content_with_accepted: &["/hint"],
+        content_with_accepted: &["/hint", "/uses/early"],
         holds: &["/uses"],
         shared_maps: &["/tags"],
         create_only: &["/origin"],
