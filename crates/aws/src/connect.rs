@@ -20,7 +20,7 @@ use platctl_kubernetes::Clusters;
 
 use crate::budget::Budgets;
 use crate::dns::Dns;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::reach;
 use crate::registry;
 use crate::transport::{Calls, Meter, Metered};
@@ -160,9 +160,7 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
     let builder =
         aws_sdk_sts::config::Builder::from(config).interceptor(SharedInterceptor::new(meter.clone()));
     let sts = aws_sdk_sts::Client::from_conf(builder.build());
-    let ask = || async {
-        sts.get_caller_identity().send().await.map_err(|e| cloud_error("sts:GetCallerIdentity", e))
-    };
+    let ask = || async { sts.get_caller_identity().send().ask().await };
     let what = "asking AWS whose credentials these are";
     let answer =
         surely(&meter.teller, what, ask).await.map_err(|error| match (error.class, &error.code) {

@@ -8,7 +8,7 @@ use hickory_resolver::TokioResolver;
 use hickory_resolver::proto::rr::RecordType;
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 
 /// The answers of a name server: none when it could not be asked, an empty set when there is no such record.
 pub(crate) trait Lookup: Send + Sync + std::fmt::Debug {
@@ -91,14 +91,14 @@ async fn zone_of(cloud: &Cloud, record: &str) -> Option<(String, BTreeSet<String
     let record = plain(record);
     let pages = cloud.route53.list_hosted_zones().into_paginator().items().send();
     let zones: Result<Vec<_>, _> = pages.collect().await;
-    let zones = zones.map_err(|e| cloud_error("route53:ListHostedZones", e)).ok()?;
+    let zones = zones.asked().ok()?;
     let public = zones.iter().filter(|zone| {
         !zone.config().is_some_and(|config| config.private_zone())
             && record.ends_with(&format!(".{}", plain(zone.name())))
     });
     let zone = public.max_by_key(|zone| zone.name().len())?;
     let call = cloud.route53.get_hosted_zone().id(zone.id()).send().await;
-    let answer = call.map_err(|e| cloud_error("route53:GetHostedZone", e)).ok()?;
+    let answer = call.asked().ok()?;
     let servers = answer.delegation_set()?.name_servers().iter().map(|name| plain(name)).collect();
     Some((plain(zone.name()), servers))
 }

@@ -22,7 +22,7 @@ use platctl_engine::tell::Teller;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::connect::{self, Options};
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked, cloud_error};
 use crate::transport::Meter;
 
 /// No state is larger.
@@ -97,7 +97,7 @@ async fn whereabouts(s3: &Client, bucket: &str) -> CloudResult<Option<String>> {
             let region = answer.and_then(|answer| answer.headers().get("x-amz-bucket-region"));
             match region.map(ToOwned::to_owned).filter(|_| elsewhere) {
                 Some(region) => Ok(Some(region)),
-                None => Err(cloud_error("s3:HeadBucket", error)),
+                None => Err(cloud_error(error)),
             }
         }
     }
@@ -111,7 +111,7 @@ async fn make(s3: &Client, bucket: &str, options: &Options) -> CloudResult<()> {
         CreateBucketConfiguration::builder().location_constraint(there).build()
     });
     let call = s3.create_bucket().bucket(bucket).set_create_bucket_configuration(elsewhere);
-    match call.send().await.map_err(|e| cloud_error("s3:CreateBucket", e)) {
+    match call.send().ask().await {
         Err(error) if error.class != Class::AlreadyExists => Err(error),
         _ => Ok(()),
     }
@@ -136,7 +136,7 @@ impl Bucket {
         let answer = match self.s3.get_object().bucket(&self.place.bucket).key(self.key(key)).send().await {
             Ok(answer) => answer,
             Err(error) => {
-                let error = cloud_error(NAME, error);
+                let error = cloud_error(error);
                 return if error.class == Class::NotFound { Ok(None) } else { Err(error) };
             }
         };
@@ -167,7 +167,7 @@ impl Bucket {
             Ok(answer) => Ok(Put::Done(answer.e_tag().unwrap_or_default().to_owned())),
             Err(error) => {
                 let status = error.raw_response().map(|answer| answer.status().as_u16());
-                let mut error = cloud_error("s3:PutObject", error);
+                let mut error = cloud_error(error);
                 match (status, error.code.as_deref()) {
                     (Some(412), _) | (Some(404), Some("NoSuchKey")) => Ok(Put::Refused),
                     (Some(409), _) => {
@@ -188,7 +188,7 @@ impl Bucket {
             let page = || async {
                 let call = self.s3.list_objects_v2().bucket(&self.place.bucket).prefix(&prefix);
                 let answer = call.set_continuation_token(next.clone()).send().await;
-                answer.map_err(|e| cloud_error("s3:ListObjectsV2", e))
+                answer.asked()
             };
             let what = format!("listing s3://{}", self.place.bucket);
             let answer = surely(&self.teller, what, page).await?;

@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use platctl_engine::{Candidate, Changes, CloudResult, Id, Kind, Owner, Resolved, Wanted};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 
 /// A resource's tags.
 pub type Tags = BTreeMap<String, String>;
@@ -101,12 +101,12 @@ pub async fn sync_ec2(cloud: &Cloud, id: &Id, changes: &Changes, owner: &Owner) 
     if !edits.set.is_empty() {
         let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
         let call = cloud.ec2.create_tags().resources(id.as_str()).set_tags(Some(tags.collect()));
-        call.send().await.map_err(|e| cloud_error("ec2:CreateTags", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let tags = edits.remove.into_iter().map(|key| Tag::builder().key(key).build());
         let call = cloud.ec2.delete_tags().resources(id.as_str()).set_tags(Some(tags.collect()));
-        call.send().await.map_err(|e| cloud_error("ec2:DeleteTags", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }

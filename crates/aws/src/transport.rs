@@ -202,7 +202,7 @@ mod tests {
         let interceptor = aws_smithy_runtime_api::client::interceptors::SharedInterceptor::new(meter.clone());
         let iam = aws_sdk_iam::Client::from_conf(builder.interceptor(interceptor).build());
         let call = iam.create_role().role_name("r").assume_role_policy_document("{}");
-        let error = crate::errors::cloud_error("iam:CreateRole", call.send().await.unwrap_err());
+        let error = crate::errors::cloud_error(call.send().await.unwrap_err());
         // The body is still there for whoever reads it above.
         assert!(error.code.is_some(), "{error:?}");
         assert_eq!(meter.calls.total(), 1);

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::dns::not_delegated;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;
 
@@ -180,14 +180,14 @@ fn live(found: &CertificateDetail, tags: Tags, owner: Option<Owner>) -> Option<L
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.acm.list_tags_for_certificate().certificate_arn(arn);
-    let answer = call.send().await.map_err(|e| cloud_error("acm:ListTagsForCertificate", e))?;
+    let answer = call.send().ask().await?;
     Ok(split(answer.tags().iter().map(|tag| (tag.key().into(), tag.value().unwrap_or_default().into()))))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> {
     let detail = async {
         let call = cloud.acm.describe_certificate().certificate_arn(id.as_str());
-        call.send().await.map_err(|e| cloud_error("acm:DescribeCertificate", e))
+        call.send().ask().await
     };
     match futures::try_join!(detail, tags_of(cloud, id.as_str())) {
         Err(error) if error.class == Class::NotFound => Ok(None),
@@ -291,7 +291,7 @@ impl Kind for Certificate {
         let filters = Filters::builder().set_key_types(Some(keys)).build();
         let pages = cloud.acm.list_certificates().includes(filters).into_paginator().items().send();
         let all: Result<Vec<_>, _> = pages.collect().await;
-        let all = all.map_err(|e| cloud_error("acm:ListCertificates", e))?;
+        let all = all.asked()?;
         let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str());
         let reads = all.iter().filter_map(|one| one.certificate_arn()).map(|arn| async move {
             match tags_of(cloud, arn).await {
@@ -322,7 +322,7 @@ impl Kind for Certificate {
             .set_key_algorithm(spec.key_algorithm.as_deref().map(KeyAlgorithm::from))
             .idempotency_token(token(claim))
             .set_tags(Some(tags));
-        let answer = call.send().await.map_err(|e| cloud_error("acm:RequestCertificate", e))?;
+        let answer = call.send().ask().await?;
         made("acm:RequestCertificate", answer.certificate_arn())
     }
 
@@ -338,7 +338,7 @@ impl Kind for Certificate {
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
             let call = cloud.acm.add_tags_to_certificate().certificate_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("acm:AddTagsToCertificate", e))?;
+            call.send().ask().await?;
         }
         for key in edits.remove {
             // Without a value, the tag goes whatever its value is.
@@ -347,14 +347,14 @@ impl Kind for Certificate {
                 CloudError::new(Class::Invalid, "acm:RemoveTagsFromCertificate", error.to_string())
             })?;
             let call = cloud.acm.remove_tags_from_certificate().certificate_arn(arn).tags(tag);
-            call.send().await.map_err(|e| cloud_error("acm:RemoveTagsFromCertificate", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.acm.delete_certificate().certificate_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("acm:DeleteCertificate", e))
+        call.send().ask().await.map(drop)
     }
 }
 

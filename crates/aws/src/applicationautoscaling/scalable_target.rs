@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::Arn;
 
@@ -66,8 +66,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ScalableTarget>
         .service_namespace(ServiceNamespace::from(namespace))
         .scalable_dimension(ScalableDimension::from(dimension))
         .resource_ids(resource);
-    let answer =
-        call.send().await.map_err(|e| cloud_error("application-autoscaling:DescribeScalableTargets", e))?;
+    let answer = call.send().ask().await?;
     let Some(target) = answer.scalable_targets().first() else { return Ok(None) };
     let arn = target.scalable_target_arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
@@ -85,8 +84,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ScalableTarget>
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.autoscaling.list_tags_for_resource().resource_arn(arn);
-    let answer =
-        call.send().await.map_err(|e| cloud_error("application-autoscaling:ListTagsForResource", e))?;
+    let answer = call.send().ask().await?;
     Ok(split(answer.tags.unwrap_or_default()))
 }
 
@@ -100,7 +98,7 @@ async fn register(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult
         .min_capacity(spec.min_capacity)
         .max_capacity(spec.max_capacity)
         .set_tags(tags.map(|tags| tags.into_iter().collect()));
-    call.send().await.map(drop).map_err(|e| cloud_error("application-autoscaling:RegisterScalableTarget", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for ScalableTarget {
@@ -192,11 +190,11 @@ impl Kind for ScalableTarget {
                 .tag_resource()
                 .resource_arn(arn)
                 .set_tags(Some(edits.set.into_iter().collect()));
-            call.send().await.map_err(|e| cloud_error("application-autoscaling:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.autoscaling.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("application-autoscaling:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
@@ -208,9 +206,6 @@ impl Kind for ScalableTarget {
             .service_namespace(ServiceNamespace::from(live.spec.service_namespace.as_str()))
             .resource_id(&live.spec.resource_id)
             .scalable_dimension(ScalableDimension::from(live.spec.scalable_dimension.as_str()));
-        call.send()
-            .await
-            .map(drop)
-            .map_err(|e| cloud_error("application-autoscaling:DeregisterScalableTarget", e))
+        call.send().ask().await.map(drop)
     }
 }

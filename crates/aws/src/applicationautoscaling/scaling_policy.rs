@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::scalable_target::parts;
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::types::Arn;
 
@@ -81,8 +81,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ScalingPolicy>>
         .scalable_dimension(ScalableDimension::from(dimension))
         .resource_id(resource)
         .policy_names(name);
-    let answer =
-        call.send().await.map_err(|e| cloud_error("application-autoscaling:DescribeScalingPolicies", e))?;
+    let answer = call.send().ask().await?;
     let policy = answer.scaling_policies().iter().find(|policy| policy.policy_name() == name);
     let Some(policy) = policy else { return Ok(None) };
     let Some(tracking) = policy.target_tracking_scaling_policy_configuration() else { return Ok(None) };
@@ -130,7 +129,7 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
         .scalable_dimension(ScalableDimension::from(spec.scalable_dimension.as_str()))
         .policy_type(PolicyType::TargetTrackingScaling)
         .target_tracking_scaling_policy_configuration(tracking);
-    call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for ScalingPolicy {
@@ -220,6 +219,6 @@ impl Kind for ScalingPolicy {
             .service_namespace(ServiceNamespace::from(live.spec.service_namespace.as_str()))
             .resource_id(&live.spec.resource_id)
             .scalable_dimension(ScalableDimension::from(live.spec.scalable_dimension.as_str()));
-        call.send().await.map(drop).map_err(|e| cloud_error("application-autoscaling:DeleteScalingPolicy", e))
+        call.send().ask().await.map(drop)
     }
 }

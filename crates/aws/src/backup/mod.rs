@@ -7,12 +7,12 @@ pub mod vault;
 use platctl_engine::{Changes, CloudResult, Owner};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, edits, split};
 
 pub(crate) async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let answer = cloud.backup.list_tags().resource_arn(arn).send().await;
-    let answer = answer.map_err(|e| cloud_error("backup:ListTags", e))?;
+    let answer = answer.asked()?;
     Ok(split(answer.tags.unwrap_or_default()))
 }
 
@@ -21,11 +21,11 @@ pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
     if !edits.set.is_empty() {
         let call =
             cloud.backup.tag_resource().resource_arn(arn).set_tags(Some(edits.set.into_iter().collect()));
-        call.send().await.map_err(|e| cloud_error("backup:TagResource", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.backup.untag_resource().resource_arn(arn).set_tag_key_list(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("backup:UntagResource", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }

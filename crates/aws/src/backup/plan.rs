@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{sync_tags, tags_of};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, invalid, made};
+use crate::errors::{Ask, Asked, invalid, made};
 use crate::tags::{Tags, by_address, claimed, of_stack};
 use crate::types::Arn;
 
@@ -163,7 +163,7 @@ fn input(spec: &Spec, operation: &str) -> CloudResult<BackupPlanInput> {
 /// An update replaces the whole plan: what the spec has no words for keeps its value.
 async fn kept(cloud: &Cloud, id: &str, mut plan: BackupPlanInput) -> CloudResult<BackupPlanInput> {
     let call = cloud.backup.get_backup_plan().backup_plan_id(id);
-    let answer = call.send().await.map_err(|e| cloud_error("backup:GetBackupPlan", e))?;
+    let answer = call.send().ask().await?;
     let Some(now) = answer.backup_plan else { return Ok(plan) };
     plan.advanced_backup_settings = now.advanced_backup_settings;
     for rule in &mut plan.rules {
@@ -179,7 +179,7 @@ async fn kept(cloud: &Cloud, id: &str, mut plan: BackupPlanInput) -> CloudResult
 /// A deleted plan can still be read for a while, with the date of its end.
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
     let call = cloud.backup.get_backup_plan().backup_plan_id(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("backup:GetBackupPlan", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -254,7 +254,7 @@ impl Kind for Plan {
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let pages = cloud.backup.list_backup_plans().into_paginator().items().send();
         let plans: Result<Vec<_>, _> = pages.collect().await;
-        let plans = plans.map_err(|e| cloud_error("backup:ListBackupPlans", e))?;
+        let plans = plans.asked()?;
         let pairs = plans.iter().filter_map(|plan| Some((plan.backup_plan_id()?, plan.backup_plan_arn()?)));
         let owners = pairs.map(|(id, arn)| async move { Ok((Id::from(id), tags_of(cloud, arn).await?.1)) });
         Ok(by_address(wanted, of_stack(wanted, try_join_all(owners).await?)))
@@ -272,7 +272,7 @@ impl Kind for Plan {
             .backup_plan(input(spec, operation)?)
             .creator_request_id(&claim.token)
             .set_backup_plan_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.backup_plan_id())
     }
 
@@ -287,13 +287,13 @@ impl Kind for Plan {
             let operation = "backup:UpdateBackupPlan";
             let plan = kept(cloud, live.id.as_str(), input(spec, operation)?).await?;
             let call = cloud.backup.update_backup_plan().backup_plan_id(live.id.as_str()).backup_plan(plan);
-            call.send().await.map_err(|e| cloud_error(operation, e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.backup.delete_backup_plan().backup_plan_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("backup:DeleteBackupPlan", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, invalid, made};
+use crate::errors::{Ask, Asked, invalid, made};
 use crate::types::Arn;
 
 /// What a plan backs up.
@@ -48,7 +48,7 @@ fn id_of(plan: &str, selection: &str) -> Id {
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Selection>>> {
     let (plan, selection) = id.as_str().split_once('|').unwrap_or((id.as_str(), ""));
     let call = cloud.backup.get_backup_selection().backup_plan_id(plan).selection_id(selection);
-    let answer = match call.send().await.map_err(|e| cloud_error("backup:GetBackupSelection", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -67,7 +67,7 @@ async fn named(cloud: &Cloud, wanted: &Wanted<Selection>) -> CloudResult<Vec<Can
     let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
     let pages = cloud.backup.list_backup_selections().backup_plan_id(&spec.backup_plan_id).into_paginator();
     let found: Result<Vec<_>, _> = pages.items().send().collect().await;
-    let found = match found.map_err(|e| cloud_error("backup:ListBackupSelections", e)) {
+    let found = match found.asked() {
         Err(error) if error.class == Class::NotFound => Vec::new(),
         other => other?,
     };
@@ -132,7 +132,7 @@ impl Kind for Selection {
             .map_err(|e| invalid(operation, &e))?;
         let call = cloud.backup.create_backup_selection().backup_plan_id(&spec.backup_plan_id);
         let call = call.backup_selection(selection).creator_request_id(&claim.token);
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.selection_id().map(|id| id_of(&spec.backup_plan_id, id)))
     }
 
@@ -149,6 +149,6 @@ impl Kind for Selection {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.backup.delete_backup_selection().backup_plan_id(&live.spec.backup_plan_id);
         let call = call.selection_id(&live.outputs.selection_id);
-        call.send().await.map(drop).map_err(|e| cloud_error("backup:DeleteBackupSelection", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{sync_tags, tags_of};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key, claimed};
 use crate::types::{Arn, unless_same};
 
@@ -44,7 +44,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Vault>>> {
     let call = cloud.backup.describe_backup_vault().backup_vault_name(id.as_str());
-    let vault = match call.send().await.map_err(|e| cloud_error("backup:DescribeBackupVault", e)) {
+    let vault = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         // That is how AWS answers for a vault that is not there, too; the listing tells.
         Err(error) if error.class == Class::Denied && !is_listed(cloud, id).await? => return Ok(None),
@@ -64,7 +64,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Vault>>> {
 async fn is_listed(cloud: &Cloud, id: &Id) -> CloudResult<bool> {
     let pages = cloud.backup.list_backup_vaults().into_paginator().items().send();
     let vaults: Result<Vec<_>, _> = pages.collect().await;
-    let vaults = vaults.map_err(|e| cloud_error("backup:ListBackupVaults", e))?;
+    let vaults = vaults.asked()?;
     Ok(vaults.iter().any(|vault| vault.backup_vault_name() == Some(id.as_str())))
 }
 
@@ -140,7 +140,7 @@ impl Kind for Vault {
             .set_encryption_key_arn(spec.encryption_key_arn.as_ref().map(ToString::to_string))
             .creator_request_id(&claim.token)
             .set_backup_vault_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
-        call.send().await.map_err(|e| cloud_error("backup:CreateBackupVault", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.backup_vault_name.as_str()))
     }
 
@@ -156,6 +156,6 @@ impl Kind for Vault {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.backup.delete_backup_vault().backup_vault_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("backup:DeleteBackupVault", e))
+        call.send().ask().await.map(drop)
     }
 }

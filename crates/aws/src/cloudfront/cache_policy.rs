@@ -11,7 +11,7 @@ use super::cache_key::Parameters;
 use super::{built, present};
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, made};
 use crate::tags::by_name;
 
 /// What makes two requests the same to CloudFront's caches, and for how long an answer is kept.
@@ -57,7 +57,7 @@ async fn read(cloud: &Cloud) -> CloudResult<Vec<aws_sdk_cloudfront::types::Cache
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
         let call = cloud.cloudfront.list_cache_policies().r#type(CachePolicyType::Custom).set_marker(marker);
-        let answer = call.send().await.map_err(|e| cloud_error("cloudfront:ListCachePolicies", e))?;
+        let answer = call.send().ask().await?;
         let list = present("cloudfront:ListCachePolicies", answer.cache_policy_list)?;
         all.extend(list.items.unwrap_or_default().into_iter().filter_map(|summary| summary.cache_policy));
         marker = list.next_marker.filter(|marker| !marker.is_empty());
@@ -99,7 +99,7 @@ fn config(spec: &Spec, live: Option<&Spec>) -> CloudResult<CachePolicyConfig> {
 
 async fn etag(cloud: &Cloud, id: &Id) -> CloudResult<Option<String>> {
     let call = cloud.cloudfront.get_cache_policy().id(id.as_str());
-    Ok(call.send().await.map_err(|e| cloud_error("cloudfront:GetCachePolicy", e))?.e_tag)
+    Ok(call.send().ask().await?.e_tag)
 }
 
 impl Kind for CachePolicy {
@@ -216,7 +216,7 @@ impl Kind for CachePolicy {
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let operation = "cloudfront:CreateCachePolicy";
         let call = cloud.cloudfront.create_cache_policy().cache_policy_config(config(spec, None)?);
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.cache_policy().map(|policy| policy.id()))
     }
 
@@ -233,13 +233,13 @@ impl Kind for CachePolicy {
             .id(live.id.as_str())
             .set_if_match(etag(cloud, &live.id).await?)
             .cache_policy_config(config(spec, Some(&live.spec))?);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:UpdateCachePolicy", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.cloudfront.delete_cache_policy().id(live.id.as_str());
         let call = call.set_if_match(etag(cloud, &live.id).await?);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:DeleteCachePolicy", e))
+        call.send().ask().await.map(drop)
     }
 }
 

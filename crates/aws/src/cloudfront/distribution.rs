@@ -16,7 +16,7 @@ use super::{
 };
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;
 
@@ -103,7 +103,7 @@ async fn get(
     id: &str,
 ) -> CloudResult<Option<(aws_sdk_cloudfront::types::Distribution, Option<String>)>> {
     let call = cloud.cloudfront.get_distribution().id(id);
-    match call.send().await.map_err(|e| cloud_error("cloudfront:GetDistribution", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => other.map(|answer| Some((answer.distribution?, answer.e_tag))),
     }
@@ -123,7 +123,7 @@ async fn replace(
     etag: Option<String>,
 ) -> CloudResult<()> {
     let call = cloud.cloudfront.update_distribution().id(id).set_if_match(etag).distribution_config(config);
-    call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:UpdateDistribution", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for Distribution {
@@ -212,7 +212,7 @@ impl Kind for Distribution {
         let mut all: Vec<(Id, String)> = Vec::new();
         let mut pages = cloud.cloudfront.list_distributions().into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| cloud_error("cloudfront:ListDistributions", e))?;
+            let page = page.asked()?;
             let items = page.distribution_list.and_then(|list| list.items).unwrap_or_default();
             all.extend(items.into_iter().map(|one| (one.id.into(), one.arn)));
         }
@@ -240,7 +240,7 @@ impl Kind for Distribution {
             DistributionConfigWithTags::builder().distribution_config(config).tags(tag_list(tags)?);
         let call = cloud.cloudfront.create_distribution_with_tags();
         let call = call.distribution_config_with_tags(with_tags.build());
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.distribution().map(|found| found.id()))
     }
 
@@ -289,7 +289,7 @@ impl Kind for Distribution {
             return waiting("it is disabled, but not everywhere yet");
         }
         let call = cloud.cloudfront.delete_distribution().id(id).set_if_match(etag);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:DeleteDistribution", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -24,7 +24,7 @@ use platctl_engine::{Class, CloudError, CloudResult};
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{TagEdits, Tags};
 
 /// The name of an HTTP header. Case means nothing in it, so it is kept in lower case.
@@ -87,7 +87,7 @@ pub(crate) fn tag_list(tags: Tags) -> CloudResult<aws_sdk_cloudfront::types::Tag
 /// All tags of something; none when it is gone.
 pub(crate) async fn read_tags(cloud: &Cloud, arn: &str) -> CloudResult<Option<Tags>> {
     let call = cloud.cloudfront.list_tags_for_resource().resource(arn);
-    let answer = match call.send().await.map_err(|e| cloud_error("cloudfront:ListTagsForResource", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -99,12 +99,12 @@ pub(crate) async fn read_tags(cloud: &Cloud, arn: &str) -> CloudResult<Option<Ta
 pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, edits: TagEdits) -> CloudResult<()> {
     if !edits.set.is_empty() {
         let call = cloud.cloudfront.tag_resource().resource(arn).tags(tag_list(edits.set)?);
-        call.send().await.map_err(|e| cloud_error("cloudfront:TagResource", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let keys = TagKeys::builder().set_items(Some(edits.remove)).build();
         let call = cloud.cloudfront.untag_resource().resource(arn).tag_keys(keys);
-        call.send().await.map_err(|e| cloud_error("cloudfront:UntagResource", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::built;
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::by_name;
 
 /// How CloudFront signs its requests to an origin, so that only it may read there.
@@ -61,7 +61,7 @@ async fn read(cloud: &Cloud) -> CloudResult<Vec<OriginAccessControlSummary>> {
     let mut all = Vec::new();
     let mut pages = cloud.cloudfront.list_origin_access_controls().into_paginator().send();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| cloud_error("cloudfront:ListOriginAccessControls", e))?;
+        let page = page.asked()?;
         all.extend(page.origin_access_control_list.and_then(|list| list.items).unwrap_or_default());
     }
     Ok(all)
@@ -94,7 +94,7 @@ fn config(spec: &Spec, live: Option<&Spec>) -> CloudResult<OriginAccessControlCo
 
 async fn etag(cloud: &Cloud, id: &Id) -> CloudResult<Option<String>> {
     let call = cloud.cloudfront.get_origin_access_control().id(id.as_str());
-    Ok(call.send().await.map_err(|e| cloud_error("cloudfront:GetOriginAccessControl", e))?.e_tag)
+    Ok(call.send().ask().await?.e_tag)
 }
 
 impl Kind for OriginAccessControl {
@@ -164,7 +164,7 @@ impl Kind for OriginAccessControl {
         let operation = "cloudfront:CreateOriginAccessControl";
         let call = cloud.cloudfront.create_origin_access_control();
         let call = call.origin_access_control_config(config(spec, None)?);
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.origin_access_control().map(|control| control.id()))
     }
 
@@ -181,13 +181,13 @@ impl Kind for OriginAccessControl {
             .id(live.id.as_str())
             .set_if_match(etag(cloud, &live.id).await?)
             .origin_access_control_config(config(spec, Some(&live.spec))?);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:UpdateOriginAccessControl", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.cloudfront.delete_origin_access_control().id(live.id.as_str());
         let call = call.set_if_match(etag(cloud, &live.id).await?);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:DeleteOriginAccessControl", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -17,7 +17,7 @@ use super::headers::{ContentSecurityPolicy, Cors, FrameOptions, SecurityHeaders,
 use super::{HeaderName, built, headers, listed, present};
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, made};
 use crate::tags::by_name;
 
 /// Headers that CloudFront adds to answers, or takes out of them.
@@ -80,8 +80,7 @@ async fn read(cloud: &Cloud) -> CloudResult<Vec<Policy>> {
     loop {
         let call = cloud.cloudfront.list_response_headers_policies();
         let call = call.r#type(ResponseHeadersPolicyType::Custom).set_marker(marker);
-        let answer =
-            call.send().await.map_err(|e| cloud_error("cloudfront:ListResponseHeadersPolicies", e))?;
+        let answer = call.send().ask().await?;
         let list = present("cloudfront:ListResponseHeadersPolicies", answer.response_headers_policy_list)?;
         let summaries = list.items.unwrap_or_default();
         all.extend(summaries.into_iter().filter_map(|summary| summary.response_headers_policy));
@@ -162,7 +161,7 @@ fn config(spec: &Spec, live: Option<&Spec>) -> CloudResult<ResponseHeadersPolicy
 
 async fn etag(cloud: &Cloud, id: &Id) -> CloudResult<Option<String>> {
     let call = cloud.cloudfront.get_response_headers_policy().id(id.as_str());
-    Ok(call.send().await.map_err(|e| cloud_error("cloudfront:GetResponseHeadersPolicy", e))?.e_tag)
+    Ok(call.send().ask().await?.e_tag)
 }
 
 impl Kind for ResponseHeadersPolicy {
@@ -277,7 +276,7 @@ impl Kind for ResponseHeadersPolicy {
         let operation = "cloudfront:CreateResponseHeadersPolicy";
         let call = cloud.cloudfront.create_response_headers_policy();
         let call = call.response_headers_policy_config(config(spec, None)?);
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.response_headers_policy().map(|policy| policy.id()))
     }
 
@@ -294,13 +293,13 @@ impl Kind for ResponseHeadersPolicy {
             .id(live.id.as_str())
             .set_if_match(etag(cloud, &live.id).await?)
             .response_headers_policy_config(config(spec, Some(&live.spec))?);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:UpdateResponseHeadersPolicy", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.cloudfront.delete_response_headers_policy().id(live.id.as_str());
         let call = call.set_if_match(etag(cloud, &live.id).await?);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:DeleteResponseHeadersPolicy", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -13,7 +13,7 @@ use platctl_engine::{Class, CloudError, CloudResult, Resolved};
 use super::{HeaderName, HeaderValue, Origin};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 use crate::tags::Tags;
 
 /// The beginning of the tags: origin and header follow.
@@ -98,7 +98,6 @@ pub(super) async fn read<'a>(
 }
 
 async fn get(cloud: &Cloud, arn: &str) -> CloudResult<Option<String>> {
-    let operation = "secretsmanager:GetSecretValue";
     let call = cloud.secretsmanager.get_secret_value().secret_id(arn);
     // A secret of another region is read there.
     let region = arn.split(':').nth(3).filter(|region| !region.is_empty() && *region != cloud.region);
@@ -109,7 +108,7 @@ async fn get(cloud: &Cloud, arn: &str) -> CloudResult<Option<String>> {
         }
         None => call.send().await,
     };
-    match answer.map_err(|e| cloud_error(operation, e)) {
+    match answer.asked() {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.secret_string),
     }

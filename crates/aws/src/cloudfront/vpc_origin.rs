@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::{built, listed, present, read_tags, sync_tags, tag_list, texts};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;
 
@@ -79,7 +79,7 @@ async fn all(cloud: &Cloud) -> CloudResult<Vec<VpcOriginSummary>> {
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
         let call = cloud.cloudfront.list_vpc_origins().set_marker(marker);
-        let answer = call.send().await.map_err(|e| cloud_error("cloudfront:ListVpcOrigins", e))?;
+        let answer = call.send().ask().await?;
         let list = present("cloudfront:ListVpcOrigins", answer.vpc_origin_list)?;
         all.extend(list.items.unwrap_or_default());
         marker = list.next_marker.filter(|marker| !marker.is_empty());
@@ -94,7 +94,7 @@ async fn get(
     id: &Id,
 ) -> CloudResult<Option<(aws_sdk_cloudfront::types::VpcOrigin, Option<String>)>> {
     let call = cloud.cloudfront.get_vpc_origin().id(id.as_str());
-    match call.send().await.map_err(|e| cloud_error("cloudfront:GetVpcOrigin", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => other.map(|answer| Some((answer.vpc_origin?, answer.e_tag))),
     }
@@ -222,7 +222,7 @@ impl Kind for VpcOrigin {
         let operation = "cloudfront:CreateVpcOrigin";
         let call = cloud.cloudfront.create_vpc_origin().vpc_origin_endpoint_config(config(spec)?);
         let call = call.tags(tag_list(claimed(&spec.tags, &claim.owner))?);
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.vpc_origin().map(|origin| origin.id()))
     }
 
@@ -242,13 +242,13 @@ impl Kind for VpcOrigin {
         let etag = get(cloud, &live.id).await?.and_then(|(_, etag)| etag);
         let call = cloud.cloudfront.update_vpc_origin().id(live.id.as_str()).set_if_match(etag);
         let call = call.vpc_origin_endpoint_config(config(spec)?);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:UpdateVpcOrigin", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let Some((_, etag)) = get(cloud, &live.id).await? else { return Ok(()) };
         let call = cloud.cloudfront.delete_vpc_origin().id(live.id.as_str()).set_if_match(etag);
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudfront:DeleteVpcOrigin", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
@@ -37,7 +37,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Dashboard>>> {
     let call = cloud.cloudwatch.get_dashboard().dashboard_name(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("cloudwatch:GetDashboard", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -50,7 +50,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Dashboard>>> {
 async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
     let call = cloud.cloudwatch.put_dashboard().dashboard_name(&spec.dashboard_name);
     let call = call.dashboard_body(spec.dashboard_body.to_json());
-    call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:PutDashboard", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for Dashboard {
@@ -129,6 +129,6 @@ impl Kind for Dashboard {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.cloudwatch.delete_dashboards().dashboard_names(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:DeleteDashboards", e))
+        call.send().ask().await.map(drop)
     }
 }

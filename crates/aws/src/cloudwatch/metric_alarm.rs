@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
@@ -94,7 +94,7 @@ platctl_engine::outputs! {
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.cloudwatch.list_tags_for_resource().resource_arn(arn);
-    let answer = call.send().await.map_err(|e| cloud_error("cloudwatch:ListTagsForResource", e))?;
+    let answer = call.send().ask().await?;
     let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     Ok(split(answer.tags().iter().filter_map(pair)))
 }
@@ -102,7 +102,7 @@ async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)>
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Described>> {
     let call = cloud.cloudwatch.describe_alarms();
     let call = call.set_alarm_names(Some(names.iter().map(ToString::to_string).collect()));
-    let answer = call.send().await.map_err(|e| cloud_error("cloudwatch:DescribeAlarms", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.metric_alarms.unwrap_or_default())
 }
 
@@ -173,7 +173,7 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
         .set_actions_enabled(spec.actions_enabled)
         .set_unit(spec.unit.as_deref().map(StandardUnit::from))
         .set_tags(tags.map(|tags| tags.into_iter().map(tag).collect()));
-    call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:PutMetricAlarm", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for MetricAlarm {
@@ -295,17 +295,17 @@ impl Kind for MetricAlarm {
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
             let call = cloud.cloudwatch.tag_resource().resource_arn(arn).set_tags(Some(tags.collect()));
-            call.send().await.map_err(|e| cloud_error("cloudwatch:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.cloudwatch.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("cloudwatch:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.cloudwatch.delete_alarms().alarm_names(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("cloudwatch:DeleteAlarms", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -14,7 +14,7 @@ use super::project_parts as parts;
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key, claimed, split};
 use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
@@ -183,7 +183,7 @@ fn live(project: &Described) -> Option<Live<Project>> {
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Live<Project>>> {
     let call = cloud.codebuild.batch_get_projects();
     let call = call.set_names(Some(names.iter().map(ToString::to_string).collect()));
-    let answer = call.send().await.map_err(|e| cloud_error("codebuild:BatchGetProjects", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.projects().iter().filter_map(live).collect())
 }
 
@@ -311,7 +311,7 @@ impl Kind for Project {
             .set_vpc_config(parts::sdk_vpc(spec))
             .set_logs_config(parts::sdk_logs(spec)?)
             .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner))));
-        call.send().await.map_err(|e| cloud_error("codebuild:CreateProject", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.name.as_str()))
     }
 
@@ -341,11 +341,11 @@ impl Kind for Project {
             .set_vpc_config(parts::sdk_vpc(spec))
             .set_logs_config(parts::sdk_logs(spec)?)
             .set_tags(Some(new_tags(claimed(&tags, owner))));
-        call.send().await.map(drop).map_err(|e| cloud_error("codebuild:UpdateProject", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.codebuild.delete_project().name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("codebuild:DeleteProject", e))
+        call.send().ask().await.map(drop)
     }
 }

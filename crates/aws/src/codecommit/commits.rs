@@ -5,7 +5,7 @@ use aws_smithy_types::Blob;
 use platctl_engine::{Class, CloudResult};
 
 use crate::Cloud;
-use crate::errors::{cloud_error, invalid};
+use crate::errors::{Ask, invalid};
 
 /// One commit takes 100 files; one is ours.
 pub(super) const AT_ONCE: usize = 99;
@@ -27,7 +27,7 @@ pub(super) enum Edit {
 /// The commit that the branch is at; none without the branch, or the repository.
 pub(super) async fn tip(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<String>> {
     let call = cloud.codecommit.get_branch().repository_name(at.repository).branch_name(at.name);
-    match call.send().await.map_err(|e| cloud_error("codecommit:GetBranch", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.branch.and_then(|branch| branch.commit_id)),
     }
@@ -37,13 +37,13 @@ pub(super) async fn tip(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<Str
 /// repository without commits.
 pub(super) async fn branch_off(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<String>> {
     let call = cloud.codecommit.get_repository().repository_name(at.repository);
-    let answer = call.send().await.map_err(|e| cloud_error("codecommit:GetRepository", e))?;
+    let answer = call.send().ask().await?;
     let Some(default) = answer.repository_metadata.and_then(|repository| repository.default_branch) else {
         return Ok(None);
     };
     let Some(commit) = tip(cloud, Branch { name: &default, ..at }).await? else { return Ok(None) };
     let call = cloud.codecommit.create_branch().repository_name(at.repository).branch_name(at.name);
-    call.commit_id(&commit).send().await.map_err(|e| cloud_error("codecommit:CreateBranch", e))?;
+    call.commit_id(&commit).send().ask().await?;
     Ok(Some(commit))
 }
 
@@ -56,7 +56,7 @@ pub(super) async fn content(
 ) -> CloudResult<Option<String>> {
     let call =
         cloud.codecommit.get_file().repository_name(at.repository).commit_specifier(commit).file_path(path);
-    match call.send().await.map_err(|e| cloud_error("codecommit:GetFile", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(Some(String::from_utf8_lossy(other?.file_content().as_ref()).into_owned())),
     }
@@ -91,7 +91,7 @@ pub(super) async fn commit(
             }
         };
     }
-    match call.send().await.map_err(|e| cloud_error(operation, e)) {
+    match call.send().ask().await {
         // It is there already: an earlier try, whose answer was lost.
         Err(error) if error.code.as_deref() == Some("NoChangeException") => Ok(parent),
         other => Ok(other?.commit_id),

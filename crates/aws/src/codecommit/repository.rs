@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
@@ -48,13 +48,13 @@ platctl_engine::outputs! {
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let answer = cloud.codecommit.list_tags_for_resource().resource_arn(arn).send().await;
-    let answer = answer.map_err(|e| cloud_error("codecommit:ListTagsForResource", e))?;
+    let answer = answer.asked()?;
     Ok(split(answer.tags.unwrap_or_default()))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
     let call = cloud.codecommit.get_repository().repository_name(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("codecommit:GetRepository", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -159,7 +159,7 @@ impl Kind for Repository {
             .set_repository_description(spec.repository_description.clone())
             .set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string))
             .set_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
-        call.send().await.map_err(|e| cloud_error("codecommit:CreateRepository", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.repository_name.as_str()))
     }
 
@@ -174,28 +174,28 @@ impl Kind for Repository {
         if changes.touch("/repository_description") {
             let call = cloud.codecommit.update_repository_description().repository_name(name);
             let call = call.set_repository_description(spec.repository_description.clone());
-            call.send().await.map_err(|e| cloud_error("codecommit:UpdateRepositoryDescription", e))?;
+            call.send().ask().await?;
         }
         if let Some(key) = spec.kms_key_id.as_ref().filter(|_| changes.touch("/kms_key_id")) {
             let call = cloud.codecommit.update_repository_encryption_key().repository_name(name);
             let call = call.kms_key_id(key.as_str());
-            call.send().await.map_err(|e| cloud_error("codecommit:UpdateRepositoryEncryptionKey", e))?;
+            call.send().ask().await?;
         }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().collect();
             let call = cloud.codecommit.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("codecommit:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.codecommit.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("codecommit:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.codecommit.delete_repository().repository_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("codecommit:DeleteRepository", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, invalid, made};
+use crate::errors::{Ask, Asked, invalid, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;
 
@@ -51,13 +51,13 @@ fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let answer = cloud.codeconnections.list_tags_for_resource().resource_arn(arn).send().await;
-    let answer = answer.map_err(|e| cloud_error("codeconnections:ListTagsForResource", e))?;
+    let answer = answer.asked()?;
     Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
     let call = cloud.codeconnections.get_connection().connection_arn(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("codeconnections:GetConnection", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -125,7 +125,7 @@ impl Kind for Connection {
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let pages: Result<Vec<_>, _> =
             cloud.codeconnections.list_connections().into_paginator().send().collect().await;
-        let pages = pages.map_err(|e| cloud_error("codeconnections:ListConnections", e))?;
+        let pages = pages.asked()?;
         let all = pages.into_iter().flat_map(|page| page.connections.unwrap_or_default());
         let arns = all.filter_map(|connection| connection.connection_arn);
         let owners = arns.map(|arn| async move {
@@ -147,7 +147,7 @@ impl Kind for Connection {
             .connection_name(&spec.connection_name)
             .provider_type(ProviderType::from(spec.provider_type.as_str()))
             .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner), operation)?));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, Some(answer.connection_arn()))
     }
 
@@ -162,18 +162,18 @@ impl Kind for Connection {
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "codeconnections:TagResource")?;
             let call = cloud.codeconnections.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("codeconnections:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call =
                 cloud.codeconnections.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("codeconnections:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.codeconnections.delete_connection().connection_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("codeconnections:DeleteConnection", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::structure;
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, invalid};
+use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
@@ -165,13 +165,13 @@ fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let pages = cloud.codepipeline.list_tags_for_resource().resource_arn(arn).into_paginator().items().send();
     let tags: Result<Vec<_>, _> = pages.collect().await;
-    let tags = tags.map_err(|e| cloud_error("codepipeline:ListTagsForResource", e))?;
+    let tags = tags.asked()?;
     Ok(split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Pipeline>>> {
     let call = cloud.codepipeline.get_pipeline().name(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("codepipeline:GetPipeline", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -322,7 +322,7 @@ impl Kind for Pipeline {
             .create_pipeline()
             .pipeline(structure::declaration(spec)?)
             .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner), operation)?));
-        call.send().await.map_err(|e| cloud_error(operation, e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.name.as_str()))
     }
 
@@ -336,23 +336,23 @@ impl Kind for Pipeline {
         // Every update is a new version, so only a different structure is sent.
         if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
             let call = cloud.codepipeline.update_pipeline().pipeline(structure::declaration(spec)?);
-            call.send().await.map_err(|e| cloud_error("codepipeline:UpdatePipeline", e))?;
+            call.send().ask().await?;
         }
         let (arn, edits) = (live.outputs.arn.as_str(), edits(changes, owner));
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "codepipeline:TagResource")?;
             let call = cloud.codepipeline.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("codepipeline:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.codepipeline.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("codepipeline:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.codepipeline.delete_pipeline().name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("codepipeline:DeletePipeline", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::AllocationId;
 
@@ -44,9 +44,7 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<Address>> 
     for filter in filters {
         // DescribeAddresses has no pages.
         let answer = cloud.ec2.describe_addresses().filters(filter).send().await;
-        addresses.extend(
-            answer.map_err(|e| cloud_error("ec2:DescribeAddresses", e))?.addresses.unwrap_or_default(),
-        );
+        addresses.extend(answer.asked()?.addresses.unwrap_or_default());
     }
     Ok(addresses)
 }
@@ -99,7 +97,7 @@ impl Kind for ElasticIp {
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let tags = ec2_specification(ResourceType::ElasticIp, &spec.tags, &claim.owner);
         let call = cloud.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:AllocateAddress", e))?;
+        let answer = call.send().ask().await?;
         made("ec2:AllocateAddress", answer.allocation_id())
     }
 
@@ -115,7 +113,7 @@ impl Kind for ElasticIp {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.release_address().allocation_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:ReleaseAddress", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{each_succeeded, id_filters, in_order};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, FlowLogId, VpcId};
 
@@ -53,7 +53,7 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     for filter in filters {
         let pages = cloud.ec2.describe_flow_logs().filter(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        logs.extend(page.map_err(|e| cloud_error("ec2:DescribeFlowLogs", e))?);
+        logs.extend(page.asked()?);
     }
     Ok(logs)
 }
@@ -175,7 +175,7 @@ impl Kind for FlowLog {
             .set_max_aggregation_interval(spec.max_aggregation_interval)
             .client_token(&claim.token)
             .tag_specifications(ec2_specification(ResourceType::VpcFlowLog, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         each_succeeded(operation, answer.unsuccessful())?;
         made(operation, answer.flow_log_ids().first())
     }
@@ -193,7 +193,7 @@ impl Kind for FlowLog {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let operation = "ec2:DeleteFlowLogs";
         let call = cloud.ec2.delete_flow_logs().flow_log_ids(live.id.as_str());
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         each_succeeded(operation, answer.unsuccessful())
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{InternetGatewayId, VpcId};
 
@@ -41,7 +41,7 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     for filter in filters {
         let pages = cloud.ec2.describe_internet_gateways().filters(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        gateways.extend(page.map_err(|e| cloud_error("ec2:DescribeInternetGateways", e))?);
+        gateways.extend(page.asked()?);
     }
     Ok(gateways)
 }
@@ -62,7 +62,7 @@ fn live(gateway: &aws_sdk_ec2::types::InternetGateway) -> Option<Live<InternetGa
 
 async fn detach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
     let call = cloud.ec2.detach_internet_gateway().internet_gateway_id(id.as_str()).vpc_id(vpc.as_str());
-    match call.send().await.map_err(|e| cloud_error("ec2:DetachInternetGateway", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(()),
         other => other.map(drop),
     }
@@ -70,7 +70,7 @@ async fn detach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
 
 async fn attach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
     let call = cloud.ec2.attach_internet_gateway().internet_gateway_id(id.as_str()).vpc_id(vpc.as_str());
-    match call.send().await.map_err(|e| cloud_error("ec2:AttachInternetGateway", e)) {
+    match call.send().ask().await {
         // From an earlier try whose answer was lost; the engine looks whether it is to the right VPC.
         Err(error) if error.class == Class::AlreadyExists => Ok(()),
         other => other.map(drop),
@@ -134,7 +134,7 @@ impl Kind for InternetGateway {
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let tags = ec2_specification(ResourceType::InternetGateway, &spec.tags, &claim.owner);
         let call = cloud.ec2.create_internet_gateway().tag_specifications(tags);
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateInternetGateway", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.internet_gateway().and_then(|gateway| gateway.internet_gateway_id());
         made("ec2:CreateInternetGateway", id)
     }
@@ -160,7 +160,7 @@ impl Kind for InternetGateway {
             detach(cloud, &live.id, &live.spec.vpc_id).await?;
         }
         let call = cloud.ec2.delete_internet_gateway().internet_gateway_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteInternetGateway", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::bounded::each;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, SecurityGroupId, unless_same};
 
@@ -247,7 +247,7 @@ fn live(
 async fn templates(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<aws_sdk_ec2::types::LaunchTemplate>> {
     let ask = |ids: Vec<String>| async move {
         let call = cloud.ec2.describe_launch_templates().set_launch_template_ids(Some(ids));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeLaunchTemplates", e));
+        let answer = call.send().ask().await;
         answer.map(|answer| answer.launch_templates.unwrap_or_default())
     };
     let mut found = Vec::new();
@@ -274,7 +274,7 @@ async fn read(
 ) -> CloudResult<Option<Live<LaunchTemplate>>> {
     let call = cloud.ec2.describe_launch_template_versions().versions("$Default");
     let call = call.set_launch_template_id(template.launch_template_id().map(ToOwned::to_owned));
-    match call.send().await.map_err(|e| cloud_error("ec2:DescribeLaunchTemplateVersions", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.launch_template_versions().first().and_then(|version| live(&template, version))),
     }
@@ -371,7 +371,7 @@ impl Kind for LaunchTemplate {
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let pages = cloud.ec2.describe_launch_templates().filters(owned_by(wanted));
         let found: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
-        let found = found.map_err(|e| cloud_error("ec2:DescribeLaunchTemplates", e))?;
+        let found = found.asked()?;
         let id = |one: &aws_sdk_ec2::types::LaunchTemplate| one.launch_template_id().map(Id::from);
         Ok(by_address(wanted, found.iter().filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1)))))
     }
@@ -391,7 +391,7 @@ impl Kind for LaunchTemplate {
             .launch_template_data(data(spec))
             .client_token(&claim.token)
             .tag_specifications(ec2_specification(ResourceType::LaunchTemplate, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateLaunchTemplate", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.launch_template().and_then(|template| template.launch_template_id());
         made("ec2:CreateLaunchTemplate", id)
     }
@@ -412,19 +412,19 @@ impl Kind for LaunchTemplate {
                 .launch_template_id(live.id.as_str())
                 .source_version(&live.outputs.version_number)
                 .launch_template_data(data(spec));
-            let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateLaunchTemplateVersion", e))?;
+            let answer = call.send().ask().await?;
             let number = answer.launch_template_version().and_then(|version| version.version_number());
             let number = made("ec2:CreateLaunchTemplateVersion", number.map(|number| number.to_string()))?;
             let call = cloud.ec2.modify_launch_template().launch_template_id(live.id.as_str());
             let call = call.default_version(number.as_str());
-            call.send().await.map_err(|e| cloud_error("ec2:ModifyLaunchTemplate", e))?;
+            call.send().ask().await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.delete_launch_template().launch_template_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteLaunchTemplate", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -20,7 +20,7 @@ use aws_sdk_ec2::types::{Filter, RouteTable, UnsuccessfulItem};
 use platctl_engine::{CloudError, CloudResult, Id, Kind, Live, Phase};
 
 use crate::Cloud;
-use crate::errors::{classify, cloud_error};
+use crate::errors::{Ask, Asked, classify};
 use crate::tags::filter;
 
 /// How many values EC2 takes in one filter.
@@ -63,7 +63,7 @@ pub(crate) async fn route_tables(cloud: &Cloud, filters: Vec<Filter>) -> CloudRe
     for filter in filters {
         let pages = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        tables.extend(page.map_err(|e| cloud_error("ec2:DescribeRouteTables", e))?);
+        tables.extend(page.asked()?);
     }
     Ok(tables)
 }
@@ -71,12 +71,7 @@ pub(crate) async fn route_tables(cloud: &Cloud, filters: Vec<Filter>) -> CloudRe
 /// The names of the availability zones that are open to this account, in order. Local and wavelength zones
 /// are left out.
 pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<ZoneInfo>> {
-    let answer = cloud
-        .ec2
-        .describe_availability_zones()
-        .send()
-        .await
-        .map_err(|e| cloud_error("ec2:DescribeAvailabilityZones", e))?;
+    let answer = cloud.ec2.describe_availability_zones().send().ask().await?;
     let usual = answer.availability_zones().iter().filter(|zone| {
         let kind = zone.zone_type().unwrap_or("availability-zone");
         let opted = zone.opt_in_status().is_none_or(|status| status.as_str() != "not-opted-in");
@@ -109,7 +104,7 @@ pub struct ZoneInfo {
 /// The id of a list of addresses that AWS keeps, by its name.
 pub(crate) async fn prefix_list(cloud: &Cloud, name: &str) -> CloudResult<Option<String>> {
     let call = cloud.ec2.describe_managed_prefix_lists().filters(filter("prefix-list-name", [name]));
-    let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeManagedPrefixLists", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.prefix_lists().iter().find_map(|list| list.prefix_list_id()).map(ToOwned::to_owned))
 }
 

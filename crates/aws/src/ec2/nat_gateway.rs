@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{AllocationId, NatGatewayId, SubnetId};
 
@@ -51,7 +51,7 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     for filter in filters {
         let pages = cloud.ec2.describe_nat_gateways().filter(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        gateways.extend(page.map_err(|e| cloud_error("ec2:DescribeNatGateways", e))?);
+        gateways.extend(page.asked()?);
     }
     // Deleted ones stay visible for about an hour.
     gateways.retain(|gateway| gateway.state() != Some(&NatGatewayState::Deleted));
@@ -154,7 +154,7 @@ impl Kind for NatGateway {
             .connectivity_type(ConnectivityType::from(spec.connectivity_type.as_str()))
             .client_token(&claim.token)
             .tag_specifications(ec2_specification(ResourceType::Natgateway, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateNatGateway", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.nat_gateway().and_then(|gateway| gateway.nat_gateway_id());
         made("ec2:CreateNatGateway", id)
     }
@@ -171,7 +171,7 @@ impl Kind for NatGateway {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.delete_nat_gateway().nat_gateway_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteNatGateway", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, route_tables};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::types::{Cidr, InternetGatewayId, NatGatewayId, RouteTableId, unless_same};
 
@@ -177,7 +177,7 @@ impl Kind for Route {
             .set_transit_gateway_id(spec.transit_gateway_id.clone())
             .set_vpc_peering_connection_id(spec.vpc_peering_connection_id.clone())
             .set_vpc_endpoint_id(spec.vpc_endpoint_id.clone());
-        call.send().await.map_err(|e| cloud_error("ec2:CreateRoute", e))?;
+        call.send().ask().await?;
         Ok(id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block))
     }
 
@@ -198,7 +198,7 @@ impl Kind for Route {
             .set_transit_gateway_id(spec.transit_gateway_id.clone())
             .set_vpc_peering_connection_id(spec.vpc_peering_connection_id.clone())
             .set_vpc_endpoint_id(spec.vpc_endpoint_id.clone());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:ReplaceRoute", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
@@ -207,7 +207,7 @@ impl Kind for Route {
             .delete_route()
             .route_table_id(live.spec.route_table_id.as_str())
             .destination_cidr_block(live.spec.destination_cidr_block.to_string());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteRoute", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order, route_tables};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{RouteTableId, VpcId};
 
@@ -101,7 +101,7 @@ impl Kind for RouteTable {
             .vpc_id(spec.vpc_id.as_str())
             .client_token(&claim.token)
             .tag_specifications(ec2_specification(ResourceType::RouteTable, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateRouteTable", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.route_table().and_then(|table| table.route_table_id());
         made("ec2:CreateRouteTable", id)
     }
@@ -118,7 +118,7 @@ impl Kind for RouteTable {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.delete_route_table().route_table_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteRouteTable", e))
+        call.send().ask().await.map(drop)
     }
 }
 

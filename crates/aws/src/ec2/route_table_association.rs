@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order, route_tables};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::types::{RouteTableId, SubnetId};
 
@@ -99,7 +99,7 @@ impl Kind for RouteTableAssociation {
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let call = cloud.ec2.associate_route_table().subnet_id(spec.subnet_id.as_str());
         let call = call.route_table_id(spec.route_table_id.as_str());
-        call.send().await.map_err(|e| cloud_error("ec2:AssociateRouteTable", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.subnet_id.as_str()))
     }
 
@@ -112,12 +112,12 @@ impl Kind for RouteTableAssociation {
     ) -> CloudResult<()> {
         let call = cloud.ec2.replace_route_table_association().association_id(&live.outputs.association_id);
         let call = call.route_table_id(spec.route_table_id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:ReplaceRouteTableAssociation", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.disassociate_route_table().association_id(&live.outputs.association_id);
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DisassociateRouteTable", e))
+        call.send().ask().await.map(drop)
     }
 }
 

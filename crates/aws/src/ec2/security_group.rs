@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order, security_group_rule};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{SecurityGroupId, VpcId, unless_same};
 
@@ -48,7 +48,7 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     for filter in filters {
         let pages = cloud.ec2.describe_security_groups().filters(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        groups.extend(page.map_err(|e| cloud_error("ec2:DescribeSecurityGroups", e))?);
+        groups.extend(page.asked()?);
     }
     Ok(groups)
 }
@@ -87,7 +87,7 @@ async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResul
         let everything = IpPermission::builder().ip_protocol("-1").ip_ranges(range).build();
         let call =
             cloud.ec2.authorize_security_group_egress().group_id(id.as_str()).ip_permissions(everything);
-        return match call.send().await.map_err(|e| cloud_error("ec2:AuthorizeSecurityGroupEgress", e)) {
+        return match call.send().ask().await {
             Err(error) if error.class == Class::AlreadyExists => Ok(()),
             other => other.map(drop),
         };
@@ -100,7 +100,7 @@ async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResul
     }
     let call =
         cloud.ec2.revoke_security_group_egress().group_id(id.as_str()).set_security_group_rule_ids(Some(ids));
-    match call.send().await.map_err(|e| cloud_error("ec2:RevokeSecurityGroupEgress", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(()),
         other => other.map(drop),
     }
@@ -186,7 +186,7 @@ impl Kind for SecurityGroup {
             .group_name(&spec.group_name)
             .description(&spec.description)
             .tag_specifications(ec2_specification(ResourceType::SecurityGroup, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateSecurityGroup", e))?;
+        let answer = call.send().ask().await?;
         made("ec2:CreateSecurityGroup", answer.group_id())
     }
 
@@ -205,7 +205,7 @@ impl Kind for SecurityGroup {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.delete_security_group().group_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteSecurityGroup", e))
+        call.send().ask().await.map(drop)
     }
 }
 

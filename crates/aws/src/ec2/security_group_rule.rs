@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, SecurityGroupId, SecurityGroupRuleId};
 
@@ -99,7 +99,7 @@ pub(super) async fn read(
     for filter in filters {
         let pages = cloud.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        rules.extend(page.map_err(|e| cloud_error("ec2:DescribeSecurityGroupRules", e))?);
+        rules.extend(page.asked()?);
     }
     Ok(rules)
 }
@@ -250,7 +250,7 @@ impl Kind for SecurityGroupRule {
                 let operation = "ec2:AuthorizeSecurityGroupIngress";
                 let call = cloud.ec2.authorize_security_group_ingress().group_id(group);
                 let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
-                let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+                let answer = call.send().ask().await?;
                 made(
                     operation,
                     answer.security_group_rules().first().and_then(|rule| rule.security_group_rule_id()),
@@ -260,7 +260,7 @@ impl Kind for SecurityGroupRule {
                 let operation = "ec2:AuthorizeSecurityGroupEgress";
                 let call = cloud.ec2.authorize_security_group_egress().group_id(group);
                 let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
-                let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+                let answer = call.send().ask().await?;
                 made(
                     operation,
                     answer.security_group_rules().first().and_then(|rule| rule.security_group_rule_id()),
@@ -282,7 +282,7 @@ impl Kind for SecurityGroupRule {
             let update = update.security_group_rule(request(spec)).build();
             let call = cloud.ec2.modify_security_group_rules().group_id(spec.group_id.as_str());
             let call = call.security_group_rules(update);
-            call.send().await.map_err(|e| cloud_error("ec2:ModifySecurityGroupRules", e))?;
+            call.send().ask().await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
     }
@@ -293,12 +293,12 @@ impl Kind for SecurityGroupRule {
             Direction::Ingress => {
                 let call =
                     cloud.ec2.revoke_security_group_ingress().group_id(group).security_group_rule_ids(rule);
-                call.send().await.map(drop).map_err(|e| cloud_error("ec2:RevokeSecurityGroupIngress", e))
+                call.send().ask().await.map(drop)
             }
             Direction::Egress => {
                 let call =
                     cloud.ec2.revoke_security_group_egress().group_id(group).security_group_rule_ids(rule);
-                call.send().await.map(drop).map_err(|e| cloud_error("ec2:RevokeSecurityGroupEgress", e))
+                call.send().ask().await.map(drop)
             }
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order, phase};
 use crate::Cloud;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, SubnetId, VpcId};
 
@@ -50,7 +50,7 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     for filter in filters {
         let pages = cloud.ec2.describe_subnets().filters(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        subnets.extend(page.map_err(|e| cloud_error("ec2:DescribeSubnets", e))?);
+        subnets.extend(page.asked()?);
     }
     Ok(subnets)
 }
@@ -143,7 +143,7 @@ impl Kind for Subnet {
             .cidr_block(spec.cidr_block.to_string())
             .availability_zone(&spec.availability_zone)
             .tag_specifications(ec2_specification(ResourceType::Subnet, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateSubnet", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.subnet().and_then(|subnet| subnet.subnet_id());
         made("ec2:CreateSubnet", id)
     }
@@ -162,14 +162,14 @@ impl Kind for Subnet {
                 .modify_subnet_attribute()
                 .subnet_id(live.id.as_str())
                 .map_public_ip_on_launch(value);
-            call.send().await.map_err(|e| cloud_error("ec2:ModifySubnetAttribute", e))?;
+            call.send().ask().await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.delete_subnet().subnet_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteSubnet", e))
+        call.send().ask().await.map(drop)
     }
 }
 

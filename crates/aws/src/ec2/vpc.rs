@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{id_filters, in_order, phase};
 use crate::Cloud;
 use crate::bounded::each;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, VpcId};
 
@@ -57,14 +57,14 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     for filter in filters {
         let pages = cloud.ec2.describe_vpcs().filters(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        vpcs.extend(page.map_err(|e| cloud_error("ec2:DescribeVpcs", e))?);
+        vpcs.extend(page.asked()?);
     }
     Ok(vpcs)
 }
 
 async fn attribute(cloud: &Cloud, id: &str, name: VpcAttributeName) -> CloudResult<bool> {
     let call = cloud.ec2.describe_vpc_attribute().vpc_id(id).attribute(name.clone());
-    let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeVpcAttribute", e))?;
+    let answer = call.send().ask().await?;
     let value = match name {
         VpcAttributeName::EnableDnsHostnames => answer.enable_dns_hostnames(),
         _ => answer.enable_dns_support(),
@@ -114,7 +114,7 @@ async fn set_dns(cloud: &Cloud, id: &Id, support: Option<bool>, hostnames: Optio
         } else {
             call.enable_dns_hostnames(value(on))
         };
-        call.send().await.map_err(|e| cloud_error("ec2:ModifyVpcAttribute", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -198,7 +198,7 @@ impl Kind for Vpc {
             .cidr_block(spec.cidr_block.to_string())
             .set_instance_tenancy(tenancy)
             .tag_specifications(ec2_specification(ResourceType::Vpc, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateVpc", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.vpc().and_then(|vpc| vpc.vpc_id());
         made("ec2:CreateVpc", id)
     }
@@ -216,14 +216,14 @@ impl Kind for Vpc {
         if changes.touch("/instance_tenancy") {
             let call = cloud.ec2.modify_vpc_tenancy().vpc_id(live.id.as_str());
             let call = call.instance_tenancy(aws_sdk_ec2::types::VpcTenancy::Default);
-            call.send().await.map_err(|e| cloud_error("ec2:ModifyVpcTenancy", e))?;
+            call.send().ask().await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ec2.delete_vpc().vpc_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ec2:DeleteVpc", e))
+        call.send().ask().await.map(drop)
     }
 }
 

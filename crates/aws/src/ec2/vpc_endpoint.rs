@@ -10,7 +10,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::{each_succeeded, id_filters, in_order, phase};
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId, VpcId};
 use crate::{Cloud, Policy};
@@ -71,7 +71,7 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     for filter in filters {
         let pages = cloud.ec2.describe_vpc_endpoints().filters(filter).into_paginator().items().send();
         let page: Result<Vec<_>, _> = pages.collect().await;
-        endpoints.extend(page.map_err(|e| cloud_error("ec2:DescribeVpcEndpoints", e))?);
+        endpoints.extend(page.asked()?);
     }
     // The model writes states with capitals, the wire without.
     let deleted = |state: &State| state.as_str().eq_ignore_ascii_case("deleted");
@@ -130,7 +130,7 @@ async fn modify(cloud: &Cloud, live: &Live<VpcEndpoint>, spec: &Spec, changes: &
     if add_subnets.is_some() && drop_subnets.is_some() {
         let call = cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(live.id.as_str());
         let call = call.set_remove_subnet_ids(drop_subnets.take());
-        call.send().await.map_err(|e| cloud_error("ec2:ModifyVpcEndpoint", e))?;
+        call.send().ask().await?;
         // One modification at a time: the next look finds the rest still to be done.
         add_subnets = None;
     }
@@ -152,7 +152,7 @@ async fn modify(cloud: &Cloud, live: &Live<VpcEndpoint>, spec: &Spec, changes: &
         .set_remove_security_group_ids(some(drop_groups))
         .set_private_dns_enabled(dns)
         .set_policy_document(policy.map(Policy::to_json));
-    call.send().await.map(drop).map_err(|e| cloud_error("ec2:ModifyVpcEndpoint", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for VpcEndpoint {
@@ -243,7 +243,7 @@ impl Kind for VpcEndpoint {
             .set_policy_document(spec.policy_document.as_ref().map(Policy::to_json))
             .client_token(&claim.token)
             .tag_specifications(ec2_specification(ResourceType::VpcEndpoint, &spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("ec2:CreateVpcEndpoint", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id());
         made("ec2:CreateVpcEndpoint", id)
     }
@@ -262,7 +262,7 @@ impl Kind for VpcEndpoint {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let operation = "ec2:DeleteVpcEndpoints";
         let call = cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(live.id.as_str());
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         each_succeeded(operation, answer.unsuccessful())
     }
 }

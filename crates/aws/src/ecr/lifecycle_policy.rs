@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::{Cloud, Document};
 
@@ -36,7 +36,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<LifecyclePolicy>>> {
     let call = cloud.ecr.get_lifecycle_policy().repository_name(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("ecr:GetLifecyclePolicy", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -49,7 +49,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<LifecyclePolicy
 async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
     let call = cloud.ecr.put_lifecycle_policy().repository_name(&spec.repository_name);
     let call = call.lifecycle_policy_text(spec.policy.to_json());
-    call.send().await.map(drop).map_err(|e| cloud_error("ecr:PutLifecyclePolicy", e))
+    call.send().ask().await.map(drop)
 }
 
 fn rules(most: u32) -> Value {
@@ -114,6 +114,6 @@ impl Kind for LifecyclePolicy {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ecr.delete_lifecycle_policy().repository_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ecr:DeleteLifecyclePolicy", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, invalid};
+use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
@@ -77,13 +77,13 @@ fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<Tags> {
     let answer = cloud.ecr.list_tags_for_resource().resource_arn(arn).send().await;
-    let answer = answer.map_err(|e| cloud_error("ecr:ListTagsForResource", e))?;
+    let answer = answer.asked()?;
     Ok(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
 }
 
 async fn policy_of(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
     let answer = cloud.ecr.get_repository_policy().repository_name(name).send().await;
-    match answer.map_err(|e| cloud_error("ecr:GetRepositoryPolicy", e)) {
+    match answer.asked() {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.policy_text().and_then(Policy::parse)),
     }
@@ -91,7 +91,7 @@ async fn policy_of(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
     let call = cloud.ecr.describe_repositories().repository_names(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("ecr:DescribeRepositories", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -229,7 +229,7 @@ impl Kind for Repository {
             .image_scanning_configuration(scan)
             .set_encryption_configuration(encryption.transpose()?)
             .set_tags(Some(new_tags(tags, operation)?));
-        call.send().await.map_err(|e| cloud_error(operation, e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.repository_name.as_str()))
     }
 
@@ -245,17 +245,17 @@ impl Kind for Repository {
             let call = cloud.ecr.put_image_tag_mutability().repository_name(name);
             let call =
                 call.image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()));
-            call.send().await.map_err(|e| cloud_error("ecr:PutImageTagMutability", e))?;
+            call.send().ask().await?;
         }
         if changes.touch("/scan_on_push") {
             let scan = ImageScanningConfiguration::builder().scan_on_push(spec.scan_on_push).build();
             let call = cloud.ecr.put_image_scanning_configuration().repository_name(name);
             let call = call.image_scanning_configuration(scan);
-            call.send().await.map_err(|e| cloud_error("ecr:PutImageScanningConfiguration", e))?;
+            call.send().ask().await?;
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
             let call = cloud.ecr.set_repository_policy().repository_name(name).policy_text(policy.to_json());
-            call.send().await.map_err(|e| cloud_error("ecr:SetRepositoryPolicy", e))?;
+            call.send().ask().await?;
         }
         let mut edits = edits(changes, owner);
         if changes.touch("/force_delete") {
@@ -265,11 +265,11 @@ impl Kind for Repository {
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "ecr:TagResource")?;
             let call = cloud.ecr.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("ecr:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.ecr.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("ecr:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
@@ -277,6 +277,6 @@ impl Kind for Repository {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call =
             cloud.ecr.delete_repository().repository_name(live.id.as_str()).force(live.spec.force_delete);
-        call.send().await.map(drop).map_err(|e| cloud_error("ecr:DeleteRepository", e))
+        call.send().ask().await.map(drop)
     }
 }

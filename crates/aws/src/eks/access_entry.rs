@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
@@ -83,7 +83,7 @@ fn id_of(spec: &Spec) -> Id {
 async fn policies(cloud: &Cloud, cluster: &str, principal: &str) -> CloudResult<BTreeSet<AccessPolicy>> {
     let pages = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
     let found: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
-    let found = if_there(found.map_err(|e| cloud_error("eks:ListAssociatedAccessPolicies", e)))?;
+    let found = if_there(found.asked())?;
     let policy = |policy: &types::AssociatedAccessPolicy| {
         let namespaces = policy.access_scope().map(AccessScope::namespaces).unwrap_or_default();
         Some(AccessPolicy {
@@ -112,7 +112,7 @@ fn live(entry: &types::AccessEntry, access_policies: BTreeSet<AccessPolicy>) -> 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> {
     let Some((cluster, principal)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
-    let answer = if_there(call.send().await.map_err(|e| cloud_error("eks:DescribeAccessEntry", e)))?;
+    let answer = if_there(call.send().ask().await)?;
     let Some(entry) = answer.and_then(|answer| answer.access_entry) else { return Ok(None) };
     Ok(live(&entry, policies(cloud, cluster, principal).await?))
 }
@@ -127,12 +127,12 @@ async fn associate(cloud: &Cloud, live: &Live<AccessEntry>, spec: &Spec) -> Clou
     for arn in old.keys().filter(|arn| !new.contains_key(*arn)) {
         let call = cloud.eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal);
         let call = call.policy_arn(arn.as_str());
-        if_there(call.send().await.map_err(|e| cloud_error("eks:DisassociateAccessPolicy", e)))?;
+        if_there(call.send().ask().await)?;
     }
     for (arn, policy) in new.iter().filter(|(arn, policy)| old.get(*arn) != Some(*policy)) {
         let call = cloud.eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
         let call = call.policy_arn(arn.as_str()).access_scope(policy.scope());
-        call.send().await.map_err(|e| cloud_error("eks:AssociateAccessPolicy", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -239,7 +239,7 @@ impl Kind for AccessEntry {
             .set_username(spec.username.clone())
             .client_request_token(&claim.token)
             .set_tags(tags_with(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("eks:CreateAccessEntry", e))?;
+        call.send().ask().await?;
         Ok(id_of(spec))
     }
 
@@ -260,7 +260,7 @@ impl Kind for AccessEntry {
                 .principal_arn(live.spec.principal_arn.as_str())
                 .set_kubernetes_groups(groups.map(|groups| groups.iter().cloned().collect()))
                 .set_username(spec.username.clone().or_else(|| live.spec.username.clone()));
-            call.send().await.map_err(|e| cloud_error("eks:UpdateAccessEntry", e))?;
+            call.send().ask().await?;
         }
         if changes.touch("/access_policies") {
             associate(cloud, live, spec).await?;
@@ -271,7 +271,7 @@ impl Kind for AccessEntry {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.eks.delete_access_entry().cluster_name(&live.spec.cluster_name);
         let call = call.principal_arn(live.spec.principal_arn.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteAccessEntry", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::{addon_versions, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::Arn;
 
@@ -106,7 +106,7 @@ async fn associations(cloud: &Cloud, addon: &types::Addon) -> CloudResult<BTreeM
         let id = arn.rsplit('/').next().unwrap_or_default();
         let cluster = addon.cluster_name().unwrap_or_default();
         let call = cloud.eks.describe_pod_identity_association().cluster_name(cluster).association_id(id);
-        let answer = call.send().await.map_err(|e| cloud_error("eks:DescribePodIdentityAssociation", e));
+        let answer = call.send().ask().await;
         let found = if_there(answer)?.and_then(|answer| answer.association);
         Ok(found.and_then(|found| Some((found.service_account()?.to_owned(), Arn::from(found.role_arn()?)))))
     });
@@ -142,7 +142,7 @@ fn live(addon: &types::Addon, associations: BTreeMap<String, Arn>) -> Option<Liv
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Addon>>> {
     let Some((cluster, name)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_addon().cluster_name(cluster).addon_name(name);
-    let answer = if_there(call.send().await.map_err(|e| cloud_error("eks:DescribeAddon", e)))?;
+    let answer = if_there(call.send().ask().await)?;
     let Some(addon) = answer.and_then(|answer| answer.addon) else { return Ok(None) };
     Ok(live(&addon, associations(cloud, &addon).await?))
 }
@@ -187,7 +187,7 @@ async fn state_again(cloud: &Cloud, old: &Spec, new: &Spec, moves: Option<String
         .set_service_account_role_arn(role.map(ToString::to_string))
         .set_pod_identity_associations(owned(new.pod_identity_associations.as_ref())?)
         .resolve_conflicts(ResolveConflicts::Overwrite);
-    call.send().await.map(drop).map_err(|e| cloud_error("eks:UpdateAddon", e))
+    call.send().ask().await.map(drop)
 }
 
 /// Notes for which version of Kubernetes it was chosen: after the move itself, so that one that was cut off is made up.
@@ -197,7 +197,7 @@ async fn remember(cloud: &Cloud, live: &Live<Addon>, spec: &Spec, changes: &Chan
         return Ok(());
     };
     let call = cloud.eks.tag_resource().resource_arn(live.outputs.arn.as_str()).tags(CHOSEN_FOR, version);
-    call.send().await.map(drop).map_err(|e| cloud_error("eks:TagResource", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for Addon {
@@ -298,7 +298,7 @@ impl Kind for Addon {
             .resolve_conflicts(ResolveConflicts::Overwrite)
             .client_request_token(&claim.token)
             .set_tags(tags);
-        call.send().await.map_err(|e| cloud_error("eks:CreateAddon", e))?;
+        call.send().ask().await?;
         Ok(id_of(spec))
     }
 
@@ -326,7 +326,7 @@ impl Kind for Addon {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (cluster, name) = (&live.spec.cluster_name, &live.spec.addon_name);
         let call = cloud.eks.delete_addon().cluster_name(cluster).addon_name(name);
-        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteAddon", e))
+        call.send().ask().await.map(drop)
     }
 }
 

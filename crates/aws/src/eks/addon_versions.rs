@@ -4,13 +4,13 @@ use aws_sdk_eks::types::AddonVersionInfo;
 use platctl_engine::CloudResult;
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 
 /// What EKS takes by default for a version of Kubernetes; none where it has none of that name.
 pub(super) async fn default_for(cloud: &Cloud, addon: &str, kubernetes: &str) -> CloudResult<Option<String>> {
     let call = cloud.eks.describe_addon_versions().addon_name(addon).kubernetes_version(kubernetes);
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
-    let found = found.map_err(|e| cloud_error("eks:DescribeAddonVersions", e))?;
+    let found = found.asked()?;
     let is_default = |version: &&AddonVersionInfo| {
         version
             .compatibilities()

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{if_there, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId, unless_same};
 
@@ -226,7 +226,7 @@ fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Cluster>>> {
     let call = cloud.eks.describe_cluster().name(id.as_str());
-    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribeCluster", e));
+    let answer = call.send().ask().await;
     Ok(if_there(answer)?.and_then(|answer| answer.cluster().and_then(live)))
 }
 
@@ -261,7 +261,7 @@ async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Chan
     if let Some(key) = spec.encryption_key_arn.as_ref().filter(|_| changes.touch("/encryption_key_arn")) {
         let call =
             cloud.eks.associate_encryption_config().cluster_name(name).encryption_config(encryption(key));
-        call.send().await.map_err(|e| cloud_error("eks:AssociateEncryptionConfig", e))?;
+        call.send().ask().await?;
         return Ok(true);
     }
     let call = cloud.eks.update_cluster_config().name(name);
@@ -292,12 +292,12 @@ async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Chan
     } else if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
         super::insights::allow_upgrade(cloud, name, version).await?;
         let call = cloud.eks.update_cluster_version().name(name).version(version);
-        call.send().await.map_err(|e| cloud_error("eks:UpdateClusterVersion", e))?;
+        call.send().ask().await?;
         return Ok(true);
     } else {
         return Ok(false);
     };
-    call.send().await.map_err(|e| cloud_error("eks:UpdateClusterConfig", e))?;
+    call.send().ask().await?;
     Ok(true)
 }
 
@@ -459,7 +459,7 @@ impl Kind for Cluster {
             .deletion_protection(spec.deletion_protection)
             .client_request_token(&claim.token)
             .set_tags(tags_with(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("eks:CreateCluster", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.name.as_str()))
     }
 
@@ -478,7 +478,7 @@ impl Kind for Cluster {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         if live.spec.deletion_protection {
             let call = cloud.eks.update_cluster_config().name(live.id.as_str()).deletion_protection(false);
-            match call.send().await.map_err(|e| cloud_error("eks:UpdateClusterConfig", e)) {
+            match call.send().ask().await {
                 // An earlier call is lifting it already.
                 Err(error) if error.message.contains("No changes needed") => {}
                 other => drop(other?),
@@ -487,7 +487,7 @@ impl Kind for Cluster {
             return Err(CloudError::new(Class::Busy, "eks:DeleteCluster", message));
         }
         let call = cloud.eks.delete_cluster().name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteCluster", e))
+        call.send().ask().await.map(drop)
     }
 }
 

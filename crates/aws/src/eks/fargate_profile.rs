@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, SubnetId, unless_same};
 
@@ -88,7 +88,7 @@ fn live(profile: &types::FargateProfile) -> Option<Live<FargateProfile>> {
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<FargateProfile>>> {
     let Some((cluster, name)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_fargate_profile().cluster_name(cluster).fargate_profile_name(name);
-    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribeFargateProfile", e));
+    let answer = call.send().ask().await;
     Ok(if_there(answer)?.and_then(|answer| answer.fargate_profile().and_then(live)))
 }
 
@@ -181,7 +181,7 @@ impl Kind for FargateProfile {
             .set_selectors(Some(spec.selectors.iter().map(selector).collect()))
             .client_request_token(&claim.token)
             .set_tags(tags_with(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("eks:CreateFargateProfile", e))?;
+        call.send().ask().await?;
         Ok(id_of(spec))
     }
 
@@ -198,7 +198,7 @@ impl Kind for FargateProfile {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (cluster, name) = (&live.spec.cluster_name, &live.spec.fargate_profile_name);
         let call = cloud.eks.delete_fargate_profile().cluster_name(cluster).fargate_profile_name(name);
-        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteFargateProfile", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -7,7 +7,7 @@ use super::node_group::NodeGroup;
 use super::{id_in, if_there};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 
 /// What stands between the declared name and the generation.
 const MARK: &str = "-gen";
@@ -32,7 +32,7 @@ pub(super) fn declared(name: &str) -> &str {
 async fn all(cloud: &Cloud, cluster: &str, name: &str) -> CloudResult<Vec<Live<NodeGroup>>> {
     let pages = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
     let names: Result<Vec<String>, _> = pages.collect().await;
-    let names = if_there(names.map_err(|e| cloud_error("eks:ListNodegroups", e)))?.unwrap_or_default();
+    let names = if_there(names.asked())?.unwrap_or_default();
     let ids: Vec<Id> =
         names.iter().filter(|one| declared(one) == name).map(|name| id_in(cluster, name)).collect();
     Ok(NodeGroup::describe(cloud, &ids).await?.into_iter().flatten().collect())

@@ -4,7 +4,7 @@ use aws_sdk_eks::types::{Category, InsightStatusValue, InsightsFilter};
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 
 /// Refuses an upgrade against which something speaks.
 ///
@@ -17,7 +17,7 @@ pub(super) async fn allow_upgrade(cloud: &Cloud, cluster: &str, version: &str) -
         .statuses(InsightStatusValue::Error)
         .build();
     let call = cloud.eks.list_insights().cluster_name(cluster).filter(filter).send().await;
-    let found = call.map_err(|e| cloud_error("eks:ListInsights", e))?;
+    let found = call.asked()?;
     let against: Vec<String> = found
         .insights()
         .iter()

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use platctl_engine::{Changes, Class, CloudResult, Id, Owner, Phase};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
 
 /// What belongs to a cluster has an id of our own: `CLUSTER|NAME`.
@@ -75,11 +75,11 @@ pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
     if !edits.set.is_empty() {
         let call = cloud.eks.tag_resource().resource_arn(arn);
         let call = call.set_tags(Some(edits.set.into_iter().collect()));
-        call.send().await.map_err(|e| cloud_error("eks:TagResource", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.eks.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("eks:UntagResource", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use super::{generations, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::Tags;
 use crate::types::{Arn, SubnetId};
 
@@ -171,7 +171,7 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<NodeGroup>>> {
     let Some((cluster, name)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
-    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribeNodegroup", e));
+    let answer = call.send().ask().await;
     Ok(if_there(answer)?.and_then(|answer| answer.nodegroup().and_then(live)))
 }
 
@@ -243,7 +243,7 @@ async fn configure(
         .set_update_config(pace)
         .set_labels(labelled.then(|| labels.build()))
         .set_taints(tainted.then(|| payload.build()));
-    call.send().await.map_err(|e| cloud_error("eks:UpdateNodegroupConfig", e))?;
+    call.send().ask().await?;
     Ok(true)
 }
 
@@ -263,7 +263,7 @@ async fn roll(cloud: &Cloud, live: &Live<NodeGroup>, spec: &Spec, changes: &Chan
         .set_version(version)
         .set_release_version(release)
         .set_launch_template(template);
-    call.send().await.map(drop).map_err(|e| cloud_error("eks:UpdateNodegroupVersion", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for NodeGroup {
@@ -428,7 +428,7 @@ impl Kind for NodeGroup {
             .set_update_config(rollout(spec))
             .client_request_token(&claim.token)
             .set_tags(tags_with(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("eks:CreateNodegroup", e))?;
+        call.send().ask().await?;
         Ok(id_in(cluster, &name))
     }
 
@@ -456,7 +456,7 @@ impl Kind for NodeGroup {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (cluster, name) = (&live.spec.cluster_name, &live.outputs.nodegroup_name);
         let call = cloud.eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(name);
-        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeleteNodegroup", e))
+        call.send().ask().await.map(drop)
     }
 }
 

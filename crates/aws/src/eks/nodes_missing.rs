@@ -7,7 +7,7 @@ use aws_sdk_ec2::types::{Filter, Route, RouteState, RouteTable};
 use platctl_engine::CloudResult;
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 
 /// Everything of it that is to be seen.
 pub(super) async fn why(cloud: &Cloud, groups: &[&str], subnets: &[&str]) -> CloudResult<Option<String>> {
@@ -30,7 +30,7 @@ pub(super) async fn why(cloud: &Cloud, groups: &[&str], subnets: &[&str]) -> Clo
 /// What Auto Scaling says of its last try, if that was none.
 async fn last_failure(cloud: &Cloud, group: &str) -> CloudResult<Option<String>> {
     let call = cloud.asg.describe_scaling_activities().auto_scaling_group_name(group).max_records(5);
-    let answer = call.send().await.map_err(|e| cloud_error("autoscaling:DescribeScalingActivities", e))?;
+    let answer = call.send().ask().await?;
     let failed = |activity: &&Activity| activity.status_code() == Some(&ScalingActivityStatusCode::Failed);
     let last = answer.activities().iter().find(failed);
     Ok(last.and_then(Activity::status_message).map(|why| format!("EC2 Auto Scaling: {why}")))
@@ -41,7 +41,7 @@ async fn without_a_way(cloud: &Cloud, subnets: &[&str]) -> CloudResult<Vec<Strin
     let ids = subnets.iter().map(|subnet| (*subnet).to_owned()).collect();
     let filter = Filter::builder().name("association.subnet-id").set_values(Some(ids)).build();
     let call = cloud.ec2.describe_route_tables().filters(filter);
-    let answer = call.send().await.map_err(|e| cloud_error("ec2:DescribeRouteTables", e))?;
+    let answer = call.send().ask().await?;
     let serves = |table: &RouteTable, subnet: &str| {
         table.associations().iter().any(|association| association.subnet_id() == Some(subnet))
     };

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::Arn;
 
@@ -75,7 +75,7 @@ fn live(association: &types::PodIdentityAssociation) -> Option<Live<PodIdentityA
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<PodIdentityAssociation>>> {
     let Some((cluster, name)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_pod_identity_association().cluster_name(cluster).association_id(name);
-    let answer = call.send().await.map_err(|e| cloud_error("eks:DescribePodIdentityAssociation", e));
+    let answer = call.send().ask().await;
     Ok(if_there(answer)?.and_then(|answer| answer.association().and_then(live)))
 }
 
@@ -84,7 +84,7 @@ async fn of_account(cloud: &Cloud, spec: &Spec) -> CloudResult<Vec<Candidate>> {
     let call = cloud.eks.list_pod_identity_associations().cluster_name(&spec.cluster_name);
     let call = call.namespace(&spec.namespace).service_account(&spec.service_account);
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
-    let found = if_there(found.map_err(|e| cloud_error("eks:ListPodIdentityAssociations", e)))?;
+    let found = if_there(found.asked())?;
     let ids = found.unwrap_or_default();
     let ids = ids.iter().filter_map(|one| one.association_id()).map(|id| id_in(&spec.cluster_name, id));
     let reads = try_join_all(ids.map(|id| async move { read(cloud, &id).await })).await?;
@@ -165,7 +165,7 @@ impl Kind for PodIdentityAssociation {
             .disable_session_tags(spec.disable_session_tags)
             .client_request_token(&claim.token)
             .set_tags(tags_with(&spec.tags, &claim.owner));
-        let answer = call.send().await.map_err(|e| cloud_error("eks:CreatePodIdentityAssociation", e))?;
+        let answer = call.send().ask().await?;
         let id = answer.association().and_then(|association| association.association_id());
         made("eks:CreatePodIdentityAssociation", id.map(|id| id_in(&spec.cluster_name, id)))
     }
@@ -188,7 +188,7 @@ impl Kind for PodIdentityAssociation {
                 .role_arn(spec.role_arn.as_str())
                 .set_target_role_arn(target.map(ToString::to_string))
                 .disable_session_tags(spec.disable_session_tags);
-            call.send().await.map_err(|e| cloud_error("eks:UpdatePodIdentityAssociation", e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
@@ -196,7 +196,7 @@ impl Kind for PodIdentityAssociation {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.eks.delete_pod_identity_association().cluster_name(&live.spec.cluster_name);
         let call = call.association_id(&live.outputs.association_id);
-        call.send().await.map(drop).map_err(|e| cloud_error("eks:DeletePodIdentityAssociation", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -13,7 +13,7 @@ use super::action::{self, Action};
 use super::{Attributes, attribute_edits, gone, in_batches, sync_tags, tag_list, tags_of, with_tags};
 use crate::Cloud;
 use crate::bounded::{each, try_join_all};
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::Arn;
 
@@ -55,20 +55,18 @@ platctl_engine::outputs! {
     }
 }
 
-const DESCRIBE: &str = "elasticloadbalancing:DescribeListeners";
-
 /// The listener of a load balancer's port.
 async fn at(cloud: &Cloud, balancer: &Arn, port: i32) -> CloudResult<Option<String>> {
     let pages = cloud.elbv2.describe_listeners().load_balancer_arn(balancer.as_str()).into_paginator();
     let listeners: Result<Vec<AwsListener>, _> = pages.items().send().collect().await;
-    let listeners = listeners.map_err(|e| cloud_error(DESCRIBE, e))?;
+    let listeners = listeners.asked()?;
     let found = listeners.into_iter().find(|listener| listener.port() == Some(port));
     Ok(found.and_then(|found| found.listener_arn))
 }
 
 async fn attributes_of(cloud: &Cloud, arn: &str) -> CloudResult<Option<Attributes>> {
     let call = cloud.elbv2.describe_listener_attributes().listener_arn(arn).send().await;
-    let answer = call.map_err(|e| cloud_error("elasticloadbalancing:DescribeListenerAttributes", e));
+    let answer = call.asked();
     let pair =
         |one: &ListenerAttribute| Some((one.key()?.to_owned(), one.value().unwrap_or_default().to_owned()));
     gone(answer.map(|answer| Some(Attributes(answer.attributes().iter().filter_map(pair).collect()))))
@@ -212,7 +210,7 @@ impl Kind for Listener {
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         let read = async |arns: Vec<String>| {
             let call = cloud.elbv2.describe_listeners().set_listener_arns(Some(arns));
-            Ok(call.send().await.map_err(|e| cloud_error(DESCRIBE, e))?.listeners.unwrap_or_default())
+            Ok(call.send().ask().await?.listeners.unwrap_or_default())
         };
         let found = in_batches(ids.iter().map(Id::as_str), read).await?;
         let arns = || found.iter().filter_map(|one| one.listener_arn());
@@ -238,7 +236,7 @@ impl Kind for Listener {
             .set_certificates(certificates(spec))
             .set_default_actions(Some(action::to_aws(operation, &spec.default_actions)?))
             .set_tags(Some(tag_list(&spec.tags, &claim.owner)?));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.listeners().first().and_then(|made| made.listener_arn()))
     }
 
@@ -261,20 +259,20 @@ impl Kind for Listener {
                 .set_ssl_policy(spec.ssl_policy.clone())
                 .set_certificates(certificates(spec))
                 .set_default_actions(Some(action::to_aws(operation, &spec.default_actions)?));
-            call.send().await.map_err(|e| cloud_error(operation, e))?;
+            call.send().ask().await?;
         }
         if let Some(attributes) = attribute_edits(changes) {
             let one = |(key, value)| ListenerAttribute::builder().key(key).value(value).build();
             let call = cloud.elbv2.modify_listener_attributes().listener_arn(arn);
             let call = call.set_attributes(Some(attributes.into_iter().map(one).collect())).send().await;
-            call.map_err(|e| cloud_error("elasticloadbalancing:ModifyListenerAttributes", e))?;
+            call.asked()?;
         }
         sync_tags(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.elbv2.delete_listener().listener_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("elasticloadbalancing:DeleteListener", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -12,7 +12,7 @@ use super::condition::Conditions;
 use super::{gone, in_batches, sync_tags, tag_list, tags_of, with_tags};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::Arn;
 
@@ -45,8 +45,6 @@ platctl_engine::outputs! {
     }
 }
 
-const DESCRIBE: &str = "elasticloadbalancing:DescribeRules";
-
 /// A rule's ARN is its listener's with another word in it and an id behind it.
 fn listener_of(rule: &str) -> Option<Arn> {
     let (listener, _) = rule.rsplit_once('/')?;
@@ -57,7 +55,7 @@ fn listener_of(rule: &str) -> Option<Arn> {
 async fn at(cloud: &Cloud, listener: &Arn, priority: i32) -> CloudResult<Option<(String, Option<Owner>)>> {
     let pages = cloud.elbv2.describe_rules().listener_arn(listener.as_str()).into_paginator();
     let rules: Result<Vec<Rule>, _> = pages.items().send().collect().await;
-    let rules = rules.map_err(|e| cloud_error(DESCRIBE, e))?;
+    let rules = rules.asked()?;
     let wanted = priority.to_string();
     let found = rules.into_iter().find(|rule| rule.priority() == Some(wanted.as_str()));
     let Some(arn) = found.and_then(|rule| rule.rule_arn) else { return Ok(None) };
@@ -83,7 +81,7 @@ async fn set_priorities(cloud: &Cloud, list: &[(&str, i32)]) -> CloudResult<()> 
         RulePriorityPair::builder().rule_arn(*arn).priority(*priority).build()
     };
     let call = cloud.elbv2.set_rule_priorities().set_rule_priorities(Some(list.iter().map(pair).collect()));
-    call.send().await.map(drop).map_err(|e| cloud_error("elasticloadbalancing:SetRulePriorities", e))
+    call.send().ask().await.map(drop)
 }
 
 /// Gives the rule its priority. Where another rule of the same stack has it, the two change places: rules that are
@@ -184,7 +182,7 @@ impl Kind for ListenerRule {
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         let read = async |arns: Vec<String>| {
             let call = cloud.elbv2.describe_rules().set_rule_arns(Some(arns));
-            Ok(call.send().await.map_err(|e| cloud_error(DESCRIBE, e))?.rules.unwrap_or_default())
+            Ok(call.send().ask().await?.rules.unwrap_or_default())
         };
         let found = in_batches(ids.iter().map(Id::as_str), read).await?;
         let tags = tags_of(cloud, found.iter().filter_map(|rule| rule.rule_arn())).await?;
@@ -201,7 +199,7 @@ impl Kind for ListenerRule {
             .set_conditions(Some(spec.conditions.to_aws()))
             .set_actions(Some(action::to_aws(operation, &spec.actions)?))
             .set_tags(Some(tag_list(&spec.tags, &claim.owner)?));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.rules().first().and_then(|made| made.rule_arn()))
     }
 
@@ -219,14 +217,14 @@ impl Kind for ListenerRule {
         if changes.touch("/conditions") || changes.touch("/actions") {
             let call = cloud.elbv2.modify_rule().rule_arn(arn).set_conditions(Some(spec.conditions.to_aws()));
             let call = call.set_actions(Some(action::to_aws(operation, &spec.actions)?));
-            call.send().await.map_err(|e| cloud_error(operation, e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.elbv2.delete_rule().rule_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("elasticloadbalancing:DeleteRule", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::Cloud;
 use crate::bounded::{each, try_join_all};
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
@@ -79,17 +79,15 @@ platctl_engine::outputs! {
     }
 }
 
-const DESCRIBE: &str = "elasticloadbalancing:DescribeLoadBalancers";
-
 async fn named(cloud: &Cloud, name: &str) -> CloudResult<Option<String>> {
     let answer = cloud.elbv2.describe_load_balancers().names(name).send().await;
-    let answer = answer.map_err(|e| cloud_error(DESCRIBE, e))?;
+    let answer = answer.asked()?;
     Ok(answer.load_balancers().first().and_then(|found| found.load_balancer_arn()).map(ToOwned::to_owned))
 }
 
 async fn attributes_of(cloud: &Cloud, arn: &str) -> CloudResult<Option<Attributes>> {
     let call = cloud.elbv2.describe_load_balancer_attributes().load_balancer_arn(arn).send().await;
-    let answer = call.map_err(|e| cloud_error("elasticloadbalancing:DescribeLoadBalancerAttributes", e));
+    let answer = call.asked();
     let pair = |one: &LoadBalancerAttribute| {
         Some((one.key()?.to_owned(), one.value().unwrap_or_default().to_owned()))
     };
@@ -100,7 +98,7 @@ async fn set_attributes(cloud: &Cloud, arn: &str, attributes: Vec<(String, Strin
     let one = |(key, value)| LoadBalancerAttribute::builder().key(key).value(value).build();
     let call = cloud.elbv2.modify_load_balancer_attributes().load_balancer_arn(arn);
     let call = call.set_attributes(Some(attributes.into_iter().map(one).collect())).send().await;
-    call.map(drop).map_err(|e| cloud_error("elasticloadbalancing:ModifyLoadBalancerAttributes", e))
+    call.map(drop).asked()
 }
 
 fn phase(found: &AwsLoadBalancer) -> Phase {
@@ -254,7 +252,7 @@ impl Kind for LoadBalancer {
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         let read = async |arns: Vec<String>| {
             let call = cloud.elbv2.describe_load_balancers().set_load_balancer_arns(Some(arns));
-            let answer = call.send().await.map_err(|e| cloud_error(DESCRIBE, e))?;
+            let answer = call.send().ask().await?;
             Ok(answer.load_balancers.unwrap_or_default())
         };
         let found = in_batches(ids.iter().map(Id::as_str), read).await?;
@@ -282,7 +280,7 @@ impl Kind for LoadBalancer {
             .set_security_groups(groups.map(|ids| ids.iter().map(ToString::to_string).collect()))
             .set_ip_address_type(spec.ip_address_type.as_deref().map(IpAddressType::from))
             .set_tags(Some(tag_list(&spec.tags, &claim.owner)?));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.load_balancers().first().and_then(|made| made.load_balancer_arn()))
     }
 
@@ -297,7 +295,7 @@ impl Kind for LoadBalancer {
         if changes.touch("/subnet_ids") {
             let subnets = spec.subnet_ids.iter().map(ToString::to_string).collect();
             let call = cloud.elbv2.set_subnets().load_balancer_arn(arn).set_subnets(Some(subnets));
-            call.send().await.map_err(|e| cloud_error("elasticloadbalancing:SetSubnets", e))?;
+            call.send().ask().await?;
         }
         if let Some(groups) =
             spec.security_group_ids.as_ref().filter(|_| changes.touch("/security_group_ids"))
@@ -305,12 +303,12 @@ impl Kind for LoadBalancer {
             let groups = groups.iter().map(ToString::to_string).collect();
             let call =
                 cloud.elbv2.set_security_groups().load_balancer_arn(arn).set_security_groups(Some(groups));
-            call.send().await.map_err(|e| cloud_error("elasticloadbalancing:SetSecurityGroups", e))?;
+            call.send().ask().await?;
         }
         if let Some(kind) = spec.ip_address_type.as_deref().filter(|_| changes.touch("/ip_address_type")) {
             let call = cloud.elbv2.set_ip_address_type().load_balancer_arn(arn);
             let call = call.ip_address_type(IpAddressType::from(kind));
-            call.send().await.map_err(|e| cloud_error("elasticloadbalancing:SetIpAddressType", e))?;
+            call.send().ask().await?;
         }
         if let Some(attributes) = attribute_edits(changes) {
             set_attributes(cloud, arn, attributes).await?;
@@ -326,7 +324,7 @@ impl Kind for LoadBalancer {
             set_attributes(cloud, arn, vec![(PROTECTION.into(), "false".into())]).await?;
         }
         let call = cloud.elbv2.delete_load_balancer().load_balancer_arn(arn);
-        call.send().await.map(drop).map_err(|e| cloud_error("elasticloadbalancing:DeleteLoadBalancer", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
 
 /// How many ARNs one call takes.
@@ -73,7 +73,7 @@ pub(super) async fn tags_of(
 ) -> CloudResult<HashMap<String, (Tags, Option<Owner>)>> {
     let read = async |arns: Vec<String>| {
         let call = cloud.elbv2.describe_tags().set_resource_arns(Some(arns));
-        let answer = call.send().await.map_err(|e| cloud_error("elasticloadbalancing:DescribeTags", e))?;
+        let answer = call.send().ask().await?;
         Ok(answer.tag_descriptions.unwrap_or_default())
     };
     let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
@@ -99,11 +99,11 @@ pub(super) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
     if !edits.set.is_empty() {
         let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
         let call = cloud.elbv2.add_tags().resource_arns(arn).set_tags(Some(tags));
-        call.send().await.map_err(|e| cloud_error("elasticloadbalancing:AddTags", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.elbv2.remove_tags().resource_arns(arn).set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("elasticloadbalancing:RemoveTags", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }

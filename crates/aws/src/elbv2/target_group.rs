@@ -15,7 +15,7 @@ use super::{
 };
 use crate::Cloud;
 use crate::bounded::{each, try_join_all};
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::{Arn, VpcId, unless_same};
 
@@ -94,17 +94,15 @@ platctl_engine::outputs! {
     }
 }
 
-const DESCRIBE: &str = "elasticloadbalancing:DescribeTargetGroups";
-
 async fn named(cloud: &Cloud, name: &str) -> CloudResult<Option<String>> {
     let answer = cloud.elbv2.describe_target_groups().names(name).send().await;
-    let answer = answer.map_err(|e| cloud_error(DESCRIBE, e))?;
+    let answer = answer.asked()?;
     Ok(answer.target_groups().first().and_then(|found| found.target_group_arn()).map(ToOwned::to_owned))
 }
 
 async fn attributes_of(cloud: &Cloud, arn: &str) -> CloudResult<Option<Attributes>> {
     let call = cloud.elbv2.describe_target_group_attributes().target_group_arn(arn).send().await;
-    let answer = call.map_err(|e| cloud_error("elasticloadbalancing:DescribeTargetGroupAttributes", e));
+    let answer = call.asked();
     let pair = |one: &TargetGroupAttribute| {
         Some((one.key()?.to_owned(), one.value().unwrap_or_default().to_owned()))
     };
@@ -296,7 +294,7 @@ impl Kind for TargetGroup {
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         let read = async |arns: Vec<String>| {
             let call = cloud.elbv2.describe_target_groups().set_target_group_arns(Some(arns));
-            let answer = call.send().await.map_err(|e| cloud_error(DESCRIBE, e))?;
+            let answer = call.send().ask().await?;
             Ok(answer.target_groups.unwrap_or_default())
         };
         let found = in_batches(ids.iter().map(Id::as_str), read).await?;
@@ -332,7 +330,7 @@ impl Kind for TargetGroup {
             .set_unhealthy_threshold_count(spec.unhealthy_threshold_count)
             .set_matcher(matcher(spec))
             .set_tags(Some(tag_list(&spec.tags, &claim.owner)?));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.target_groups().first().and_then(|made| made.target_group_arn()))
     }
 
@@ -357,19 +355,19 @@ impl Kind for TargetGroup {
                 .set_healthy_threshold_count(spec.healthy_threshold_count)
                 .set_unhealthy_threshold_count(spec.unhealthy_threshold_count)
                 .set_matcher(matcher(spec));
-            call.send().await.map_err(|e| cloud_error("elasticloadbalancing:ModifyTargetGroup", e))?;
+            call.send().ask().await?;
         }
         if let Some(attributes) = attribute_edits(changes) {
             let one = |(key, value)| TargetGroupAttribute::builder().key(key).value(value).build();
             let call = cloud.elbv2.modify_target_group_attributes().target_group_arn(arn);
             let call = call.set_attributes(Some(attributes.into_iter().map(one).collect())).send().await;
-            call.map_err(|e| cloud_error("elasticloadbalancing:ModifyTargetGroupAttributes", e))?;
+            call.asked()?;
         }
         sync_tags(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.elbv2.delete_target_group().target_group_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("elasticloadbalancing:DeleteTargetGroup", e))
+        call.send().ask().await.map(drop)
     }
 }

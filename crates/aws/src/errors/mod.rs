@@ -1,5 +1,6 @@
 //! The one place where AWS's error codes become classes.
 
+mod ask;
 mod classify;
 mod codes;
 
@@ -9,6 +10,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use platctl_engine::{Class, CloudError, CloudResult, Id, chain};
 
+pub(crate) use ask::{Ask, Asked};
 pub use classify::classify;
 
 /// The id of what a creation made. An answer without one is as good as lost.
@@ -23,9 +25,9 @@ pub(crate) fn invalid(operation: &str, error: &impl ToString) -> CloudError {
 
 /// What an SDK call ended with, in the engine's terms.
 pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
-    operation: &'static str,
     error: SdkError<E, HttpResponse>,
 ) -> CloudError {
+    let operation = &ask::operation::<E>();
     match &error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
@@ -42,7 +44,7 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             }
             CloudError {
                 class: classify(operation, code, message, status),
-                operation: operation.to_owned(),
+                operation: operation.clone(),
                 code: code.map(ToOwned::to_owned),
                 message: if message.is_empty() {
                     format!("HTTP status {status}")

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::targets;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, invalid};
+use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
@@ -98,13 +98,13 @@ fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let answer = cloud.events.list_tags_for_resource().resource_arn(arn).send().await;
-    let answer = answer.map_err(|e| cloud_error("events:ListTagsForResource", e))?;
+    let answer = answer.asked()?;
     Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
     let call = cloud.events.describe_rule().name(id.as_str());
-    let found = match call.send().await.map_err(|e| cloud_error("events:DescribeRule", e)) {
+    let found = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -138,7 +138,7 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Vec<Tag>>) -> CloudResult<
         .set_schedule_expression(spec.schedule_expression.clone())
         .state(if spec.enabled { RuleState::Enabled } else { RuleState::Disabled })
         .set_tags(tags);
-    call.send().await.map(drop).map_err(|e| cloud_error("events:PutRule", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for Rule {
@@ -255,11 +255,11 @@ impl Kind for Rule {
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "events:TagResource")?;
             let call = cloud.events.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("events:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.events.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("events:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
@@ -269,6 +269,6 @@ impl Kind for Rule {
         let targets = targets::list(cloud, name).await?;
         targets::remove(cloud, name, targets.into_iter().map(|target| target.id).collect()).await?;
         let call = cloud.events.delete_rule().name(name);
-        call.send().await.map(drop).map_err(|e| cloud_error("events:DeleteRule", e))
+        call.send().ask().await.map(drop)
     }
 }

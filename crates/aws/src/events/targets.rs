@@ -5,7 +5,7 @@ use platctl_engine::{CloudError, CloudResult};
 
 use super::rule::{InputTransformer, Target};
 use crate::Cloud;
-use crate::errors::{classify, cloud_error, invalid};
+use crate::errors::{Ask, classify, invalid};
 
 fn sdk(target: &Target) -> CloudResult<SdkTarget> {
     let operation = "events:PutTargets";
@@ -39,7 +39,7 @@ pub(super) async fn put(cloud: &Cloud, rule: &str, targets: &[Target]) -> CloudR
     }
     let targets = targets.iter().map(sdk).collect::<CloudResult<Vec<_>>>()?;
     let call = cloud.events.put_targets().rule(rule).set_targets(Some(targets));
-    let answer = call.send().await.map_err(|e| cloud_error("events:PutTargets", e))?;
+    let answer = call.send().ask().await?;
     match answer.failed_entries().first() {
         Some(failed) => Err(refused("events:PutTargets", failed.error_code(), failed.error_message())),
         None => Ok(()),
@@ -51,7 +51,7 @@ pub(super) async fn remove(cloud: &Cloud, rule: &str, ids: Vec<String>) -> Cloud
         return Ok(());
     }
     let call = cloud.events.remove_targets().rule(rule).set_ids(Some(ids));
-    let answer = call.send().await.map_err(|e| cloud_error("events:RemoveTargets", e))?;
+    let answer = call.send().ask().await?;
     match answer.failed_entries().first() {
         Some(failed) => Err(refused("events:RemoveTargets", failed.error_code(), failed.error_message())),
         None => Ok(()),
@@ -62,7 +62,7 @@ pub(super) async fn list(cloud: &Cloud, rule: &str) -> CloudResult<Vec<Target>> 
     let (mut found, mut next) = (Vec::new(), None);
     loop {
         let call = cloud.events.list_targets_by_rule().rule(rule).set_next_token(next);
-        let answer = call.send().await.map_err(|e| cloud_error("events:ListTargetsByRule", e))?;
+        let answer = call.send().ask().await?;
         found.extend(answer.targets().iter().map(target));
         next = answer.next_token;
         if next.is_none() {

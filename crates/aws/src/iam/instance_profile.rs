@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{if_there, is_name, tags_of, tags_with, to_iam};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key, edits};
 use crate::types::{Arn, RoleName, unless_same};
 
@@ -59,7 +59,7 @@ fn live(profile: &aws_sdk_iam::types::InstanceProfile) -> Live<InstanceProfile> 
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<InstanceProfile>>> {
     let call = cloud.iam.get_instance_profile().instance_profile_name(id.as_str());
-    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetInstanceProfile", e)))?;
+    let answer = if_there(call.send().ask().await)?;
     Ok(answer.and_then(|answer| answer.instance_profile).as_ref().map(live))
 }
 
@@ -71,7 +71,7 @@ async fn take_out(cloud: &Cloud, live: &Live<InstanceProfile>) -> CloudResult<()
     }
     let call = cloud.iam.remove_role_from_instance_profile().instance_profile_name(live.id.as_str());
     let answer = call.role_name(role).send().await;
-    if_there(answer.map_err(|e| cloud_error("iam:RemoveRoleFromInstanceProfile", e))).map(drop)
+    if_there(answer.asked()).map(drop)
 }
 
 async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
@@ -79,12 +79,12 @@ async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) 
     if !edits.set.is_empty() {
         let call = cloud.iam.tag_instance_profile().instance_profile_name(name);
         let call = call.set_tags(Some(to_iam(edits.set)?));
-        call.send().await.map_err(|e| cloud_error("iam:TagInstanceProfile", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.iam.untag_instance_profile().instance_profile_name(name);
         let call = call.set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("iam:UntagInstanceProfile", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -166,7 +166,7 @@ impl Kind for InstanceProfile {
             .instance_profile_name(&spec.instance_profile_name)
             .set_path(spec.path.clone())
             .set_tags(tags_with(&spec.tags, &claim.owner)?);
-        call.send().await.map_err(|e| cloud_error("iam:CreateInstanceProfile", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.instance_profile_name.as_str()))
     }
 
@@ -181,7 +181,7 @@ impl Kind for InstanceProfile {
             take_out(cloud, live).await?;
             let call = cloud.iam.add_role_to_instance_profile().instance_profile_name(live.id.as_str());
             let answer = call.role_name(spec.role_name.as_str()).send().await;
-            answer.map_err(|e| cloud_error("iam:AddRoleToInstanceProfile", e))?;
+            answer.asked()?;
         }
         sync_tags(cloud, live.id.as_str(), changes, owner).await
     }
@@ -189,7 +189,7 @@ impl Kind for InstanceProfile {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         take_out(cloud, live).await?;
         let call = cloud.iam.delete_instance_profile().instance_profile_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteInstanceProfile", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{if_there, is_name, tags_of, tags_with, to_iam};
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, edits};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
@@ -67,11 +67,11 @@ fn live(policy: &aws_sdk_iam::types::Policy, document: &str) -> Option<Live<Mana
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>> {
     let arn = id.as_str();
     let call = cloud.iam.get_policy().policy_arn(arn);
-    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetPolicy", e)))?;
+    let answer = if_there(call.send().ask().await)?;
     let Some(policy) = answer.and_then(|answer| answer.policy) else { return Ok(None) };
     let version = policy.default_version_id().unwrap_or_default();
     let call = cloud.iam.get_policy_version().policy_arn(arn).version_id(version);
-    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetPolicyVersion", e)))?;
+    let answer = if_there(call.send().ask().await)?;
     let version = answer.and_then(|answer| answer.policy_version);
     Ok(version.and_then(|version| live(&policy, version.document()?)))
 }
@@ -80,7 +80,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>
 async fn idle_versions(cloud: &Cloud, arn: &str) -> CloudResult<Vec<String>> {
     let pages = cloud.iam.list_policy_versions().policy_arn(arn).into_paginator().items().send();
     let versions: Result<Vec<_>, _> = pages.collect().await;
-    let versions = versions.map_err(|e| cloud_error("iam:ListPolicyVersions", e))?;
+    let versions = versions.asked()?;
     let idle = versions.iter().filter(|version| !version.is_default_version());
     let mut idle: Vec<String> =
         idle.filter_map(|version| version.version_id().map(ToOwned::to_owned)).collect();
@@ -90,18 +90,18 @@ async fn idle_versions(cloud: &Cloud, arn: &str) -> CloudResult<Vec<String>> {
 
 async fn delete_version(cloud: &Cloud, arn: &str, version: &str) -> CloudResult<()> {
     let call = cloud.iam.delete_policy_version().policy_arn(arn).version_id(version);
-    if_there(call.send().await.map_err(|e| cloud_error("iam:DeletePolicyVersion", e))).map(drop)
+    if_there(call.send().ask().await).map(drop)
 }
 
 async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
         let call = cloud.iam.tag_policy().policy_arn(arn).set_tags(Some(to_iam(edits.set)?));
-        call.send().await.map_err(|e| cloud_error("iam:TagPolicy", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.iam.untag_policy().policy_arn(arn).set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("iam:UntagPolicy", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -191,7 +191,7 @@ impl Kind for ManagedPolicy {
             .set_path(spec.path.clone())
             .set_description(spec.description.clone())
             .set_tags(tags_with(&spec.tags, &claim.owner)?);
-        let answer = call.send().await.map_err(|e| cloud_error("iam:CreatePolicy", e))?;
+        let answer = call.send().ask().await?;
         made("iam:CreatePolicy", answer.policy().and_then(|policy| policy.arn()))
     }
 
@@ -211,7 +211,7 @@ impl Kind for ManagedPolicy {
             }
             let call = cloud.iam.create_policy_version().policy_arn(arn).set_as_default(true);
             let call = call.policy_document(spec.policy_document.to_json());
-            call.send().await.map_err(|e| cloud_error("iam:CreatePolicyVersion", e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, arn, changes, owner).await
     }
@@ -222,7 +222,7 @@ impl Kind for ManagedPolicy {
             delete_version(cloud, arn, &version).await?;
         }
         let call = cloud.iam.delete_policy().policy_arn(arn);
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeletePolicy", e))
+        call.send().ask().await.map(drop)
     }
 }
 

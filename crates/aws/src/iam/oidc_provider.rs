@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{if_there, tags_of, tags_with, to_iam};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, made};
 use crate::tags::{Tags, edits};
 use crate::types::{Arn, unless_same};
 
@@ -64,7 +64,7 @@ fn live(arn: &str, provider: &GetOpenIdConnectProviderOutput) -> Option<Live<Oid
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<OidcProvider>>> {
     let call = cloud.iam.get_open_id_connect_provider().open_id_connect_provider_arn(id.as_str());
-    let answer = call.send().await.map_err(|e| cloud_error("iam:GetOpenIDConnectProvider", e));
+    let answer = call.send().ask().await;
     Ok(if_there(answer)?.and_then(|answer| live(id.as_str(), &answer)))
 }
 
@@ -73,12 +73,12 @@ async fn set_clients(cloud: &Cloud, live: &Live<OidcProvider>, spec: &Spec) -> C
     for client in new.difference(old) {
         let call = cloud.iam.add_client_id_to_open_id_connect_provider();
         let call = call.open_id_connect_provider_arn(live.id.as_str()).client_id(client);
-        call.send().await.map_err(|e| cloud_error("iam:AddClientIDToOpenIDConnectProvider", e))?;
+        call.send().ask().await?;
     }
     for client in old.difference(new) {
         let call = cloud.iam.remove_client_id_from_open_id_connect_provider();
         let call = call.open_id_connect_provider_arn(live.id.as_str()).client_id(client);
-        call.send().await.map_err(|e| cloud_error("iam:RemoveClientIDFromOpenIDConnectProvider", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -88,12 +88,12 @@ async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -
     if !edits.set.is_empty() {
         let call = cloud.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
         let call = call.set_tags(Some(to_iam(edits.set)?));
-        call.send().await.map_err(|e| cloud_error("iam:TagOpenIDConnectProvider", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn);
         let call = call.set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("iam:UntagOpenIDConnectProvider", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -181,7 +181,7 @@ impl Kind for OidcProvider {
             .set_client_id_list(Some(spec.client_id_list.iter().cloned().collect()))
             .set_thumbprint_list(spec.thumbprint_list.as_ref().map(|list| list.iter().cloned().collect()))
             .set_tags(tags_with(&spec.tags, &claim.owner)?);
-        let answer = call.send().await.map_err(|e| cloud_error("iam:CreateOpenIDConnectProvider", e))?;
+        let answer = call.send().ask().await?;
         made("iam:CreateOpenIDConnectProvider", answer.open_id_connect_provider_arn())
     }
 
@@ -199,7 +199,7 @@ impl Kind for OidcProvider {
             let call = cloud.iam.update_open_id_connect_provider_thumbprint();
             let call = call.open_id_connect_provider_arn(live.id.as_str());
             let call = call.set_thumbprint_list(Some(list.iter().cloned().collect()));
-            call.send().await.map_err(|e| cloud_error("iam:UpdateOpenIDConnectProviderThumbprint", e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, live.id.as_str(), changes, owner).await
     }
@@ -207,7 +207,7 @@ impl Kind for OidcProvider {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.iam.delete_open_id_connect_provider();
         let call = call.open_id_connect_provider_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteOpenIDConnectProvider", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
@@ -45,7 +45,7 @@ async fn attached(cloud: &Cloud, roles: BTreeSet<&str>) -> CloudResult<BTreeMap<
     let reads = roles.into_iter().map(|role| async move {
         let pages = cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
         let all: Result<Vec<_>, _> = pages.collect().await;
-        let arns = match all.map_err(|e| cloud_error("iam:ListAttachedRolePolicies", e)) {
+        let arns = match all.asked() {
             Err(error) if error.class == Class::NotFound => BTreeSet::new(),
             other => other?.iter().filter_map(|policy| policy.policy_arn().map(ToOwned::to_owned)).collect(),
         };
@@ -113,7 +113,7 @@ impl Kind for PolicyAttachment {
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let call = cloud.iam.attach_role_policy().role_name(spec.role_name.as_str());
         let call = call.policy_arn(spec.policy_arn.as_str());
-        call.send().await.map_err(|e| cloud_error("iam:AttachRolePolicy", e))?;
+        call.send().ask().await?;
         Ok(id_of(spec))
     }
 
@@ -131,7 +131,7 @@ impl Kind for PolicyAttachment {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.iam.detach_role_policy().role_name(live.spec.role_name.as_str());
         let call = call.policy_arn(live.spec.policy_arn.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DetachRolePolicy", e))
+        call.send().ask().await.map(drop)
     }
 }
 

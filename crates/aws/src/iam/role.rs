@@ -8,7 +8,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
@@ -55,7 +55,7 @@ platctl_engine::outputs! {
 }
 
 async fn get(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Role>>> {
-    let answer = cloud.iam.get_role().role_name(name).send().await.map_err(|e| cloud_error("iam:GetRole", e));
+    let answer = cloud.iam.get_role().role_name(name).send().ask().await;
     match answer {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.role().and_then(live)),
@@ -93,11 +93,11 @@ async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) 
     if !edits.set.is_empty() {
         let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
         let call = cloud.iam.tag_role().role_name(name).set_tags(Some(tags));
-        call.send().await.map_err(|e| cloud_error("iam:TagRole", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.iam.untag_role().role_name(name).set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("iam:UntagRole", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -200,7 +200,7 @@ impl Kind for Role {
             .set_max_session_duration(spec.max_session_duration)
             .set_permissions_boundary(spec.permissions_boundary.as_ref().map(ToString::to_string))
             .set_tags(Some(tags));
-        call.send().await.map_err(|e| cloud_error("iam:CreateRole", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.role_name.as_str()))
     }
 
@@ -215,7 +215,7 @@ impl Kind for Role {
         if changes.touch("/assume_role_policy_document") {
             let document = spec.assume_role_policy_document.to_json();
             let call = cloud.iam.update_assume_role_policy().role_name(name).policy_document(document);
-            call.send().await.map_err(|e| cloud_error("iam:UpdateAssumeRolePolicy", e))?;
+            call.send().ask().await?;
         }
         if changes.touch("/description") || changes.touch("/max_session_duration") {
             // Both are always sent: leaving one out may reset it.
@@ -223,7 +223,7 @@ impl Kind for Role {
             let duration = spec.max_session_duration.or(live.spec.max_session_duration);
             let call = cloud.iam.update_role().role_name(name).set_description(description);
             let call = call.set_max_session_duration(duration);
-            call.send().await.map_err(|e| cloud_error("iam:UpdateRole", e))?;
+            call.send().ask().await?;
         }
         if let Some(boundary) =
             spec.permissions_boundary.as_ref().filter(|_| changes.touch("/permissions_boundary"))
@@ -233,14 +233,14 @@ impl Kind for Role {
                 .put_role_permissions_boundary()
                 .role_name(name)
                 .permissions_boundary(boundary.as_str());
-            call.send().await.map_err(|e| cloud_error("iam:PutRolePermissionsBoundary", e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, name, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.iam.delete_role().role_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteRole", e))
+        call.send().ask().await.map(drop)
     }
 }
 

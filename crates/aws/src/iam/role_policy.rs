@@ -7,7 +7,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::types::RoleName;
 use crate::{Cloud, Policy};
 
@@ -42,7 +42,7 @@ fn id_of(spec: &Spec) -> Id {
 async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<RolePolicy>>> {
     let Some((role, name)) = id.as_str().split_once('|') else { return Ok(None) };
     let call = cloud.iam.get_role_policy().role_name(role).policy_name(name);
-    let answer = match call.send().await.map_err(|e| cloud_error("iam:GetRolePolicy", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -59,7 +59,7 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
         .role_name(spec.role_name.as_str())
         .policy_name(&spec.policy_name)
         .policy_document(spec.policy_document.to_json());
-    call.send().await.map(drop).map_err(|e| cloud_error("iam:PutRolePolicy", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for RolePolicy {
@@ -139,7 +139,7 @@ impl Kind for RolePolicy {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (role, name) = (live.spec.role_name.as_str(), &live.spec.policy_name);
         let call = cloud.iam.delete_role_policy().role_name(role).policy_name(name);
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteRolePolicy", e))
+        call.send().ask().await.map(drop)
     }
 }
 

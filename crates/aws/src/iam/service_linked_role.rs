@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
@@ -58,7 +58,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceLinkedRo
     let path = format!("/aws-service-role/{service}/");
     let pages = cloud.iam.list_roles().path_prefix(&path).into_paginator().items().send();
     let roles: Result<Vec<_>, _> = pages.collect().await;
-    let mut roles = roles.map_err(|e| cloud_error("iam:ListRoles", e))?;
+    let mut roles = roles.asked()?;
     let ending = suffix.map(|suffix| format!("_{suffix}"));
     roles.retain(|role| role.path() == path);
     roles.retain(|role| ending.as_ref().is_none_or(|ending| role.role_name().ends_with(ending.as_str())));
@@ -135,7 +135,7 @@ impl Kind for ServiceLinkedRole {
             .aws_service_name(&spec.aws_service_name)
             .set_custom_suffix(spec.custom_suffix.clone())
             .set_description(spec.description.clone());
-        match call.send().await.map_err(|e| cloud_error("iam:CreateServiceLinkedRole", e)) {
+        match call.send().ask().await {
             // The service, or another stack, was faster: the role is the account's.
             Err(error) if error.class == Class::AlreadyExists => Ok(id_of(spec)),
             other => other.map(|_| id_of(spec)),
@@ -151,7 +151,7 @@ impl Kind for ServiceLinkedRole {
     ) -> CloudResult<()> {
         if let Some(text) = spec.description.as_ref().filter(|_| changes.touch("/description")) {
             let call = cloud.iam.update_role().role_name(live.outputs.role_name.as_str()).description(text);
-            call.send().await.map_err(|e| cloud_error("iam:UpdateRole", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }

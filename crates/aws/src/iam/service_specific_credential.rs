@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::if_there;
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::types::Arn;
 
 /// The one credential that a user has for a service. IAM tells its password once, and it goes from there straight
@@ -59,7 +59,7 @@ fn version(credential: &str) -> String {
 
 async fn list(cloud: &Cloud, user: &str, service: &str) -> CloudResult<Vec<String>> {
     let call = cloud.iam.list_service_specific_credentials().user_name(user).service_name(service);
-    let answer = call.send().await.map_err(|e| cloud_error("iam:ListServiceSpecificCredentials", e));
+    let answer = call.send().ask().await;
     let found = if_there(answer)?.and_then(|answer| answer.service_specific_credentials).unwrap_or_default();
     Ok(found.into_iter().map(|one| one.service_specific_credential_id).collect())
 }
@@ -67,7 +67,7 @@ async fn list(cloud: &Cloud, user: &str, service: &str) -> CloudResult<Vec<Strin
 /// Whether the secret's current version is the one that holds the credential.
 async fn holds(cloud: &Cloud, secret: &str, credential: &str) -> CloudResult<bool> {
     let call = cloud.secretsmanager.describe_secret().secret_id(secret).send().await;
-    let answer = if_there(call.map_err(|e| cloud_error("secretsmanager:DescribeSecret", e)))?;
+    let answer = if_there(call.asked())?;
     let versions = answer.and_then(|answer| answer.version_ids_to_stages).unwrap_or_default();
     let stages = versions.get(&version(credential));
     Ok(stages.is_some_and(|stages| stages.iter().any(|stage| stage == "AWSCURRENT")))
@@ -87,7 +87,7 @@ async fn delete_all(cloud: &Cloud, user: &str, service: &str) -> CloudResult<()>
     for credential in list(cloud, user, service).await? {
         let call = cloud.iam.delete_service_specific_credential().user_name(user);
         let answer = call.service_specific_credential_id(credential).send().await;
-        if_there(answer.map_err(|e| cloud_error("iam:DeleteServiceSpecificCredential", e)))?;
+        if_there(answer.asked())?;
     }
     Ok(())
 }
@@ -97,7 +97,7 @@ async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
     let (user, service) = (&spec.user_name, &spec.service_name);
     delete_all(cloud, user, service).await?;
     let call = cloud.iam.create_service_specific_credential().user_name(user).service_name(service);
-    let made = call.send().await.map_err(|e| cloud_error("iam:CreateServiceSpecificCredential", e))?;
+    let made = call.send().ask().await?;
     let Some(credential) = made.service_specific_credential else { return Ok(()) };
     let content = json!({
         "ServiceUserName": credential.service_user_name, "ServicePassword": credential.service_password,
@@ -108,7 +108,7 @@ async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
         .secret_id(spec.secret_id.as_str())
         .client_request_token(version(credential.service_specific_credential_id()))
         .secret_string(content.to_string());
-    call.send().await.map(drop).map_err(|e| cloud_error("secretsmanager:PutSecretValue", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for ServiceSpecificCredential {

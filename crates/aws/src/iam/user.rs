@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{if_there, is_name, tags_of, tags_with, to_iam};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key, edits};
 use crate::types::{Arn, unless_same};
 
@@ -44,7 +44,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<User>>> {
     let call = cloud.iam.get_user().user_name(id.as_str());
-    let answer = if_there(call.send().await.map_err(|e| cloud_error("iam:GetUser", e)))?;
+    let answer = if_there(call.send().ask().await)?;
     Ok(answer.and_then(|answer| answer.user).map(|user| {
         let (tags, owner) = tags_of(user.tags());
         let name = user.user_name().to_owned();
@@ -110,7 +110,7 @@ impl Kind for User {
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let call = cloud.iam.create_user().user_name(&spec.user_name).set_path(spec.path.clone());
         let call = call.set_tags(tags_with(&spec.tags, &claim.owner)?);
-        call.send().await.map_err(|e| cloud_error("iam:CreateUser", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.user_name.as_str()))
     }
 
@@ -124,17 +124,17 @@ impl Kind for User {
         let (name, edits) = (live.id.as_str(), edits(changes, owner));
         if !edits.set.is_empty() {
             let call = cloud.iam.tag_user().user_name(name).set_tags(Some(to_iam(edits.set)?));
-            call.send().await.map_err(|e| cloud_error("iam:TagUser", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.iam.untag_user().user_name(name).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("iam:UntagUser", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.iam.delete_user().user_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteUser", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -7,7 +7,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::{Cloud, Policy};
 
 /// An inline policy of a user. Its id is our own, `USER|NAME`.
@@ -41,7 +41,7 @@ fn id_of(spec: &Spec) -> Id {
 async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<UserPolicy>>> {
     let Some((user, name)) = id.as_str().split_once('|') else { return Ok(None) };
     let call = cloud.iam.get_user_policy().user_name(user).policy_name(name);
-    let answer = match call.send().await.map_err(|e| cloud_error("iam:GetUserPolicy", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -58,7 +58,7 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
         .user_name(spec.user_name.as_str())
         .policy_name(&spec.policy_name)
         .policy_document(spec.policy_document.to_json());
-    call.send().await.map(drop).map_err(|e| cloud_error("iam:PutUserPolicy", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for UserPolicy {
@@ -138,7 +138,7 @@ impl Kind for UserPolicy {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (user, name) = (live.spec.user_name.as_str(), &live.spec.policy_name);
         let call = cloud.iam.delete_user_policy().user_name(user).policy_name(name);
-        call.send().await.map(drop).map_err(|e| cloud_error("iam:DeleteUserPolicy", e))
+        call.send().ask().await.map(drop)
     }
 }
 

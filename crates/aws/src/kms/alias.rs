@@ -8,7 +8,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::types::{KeyId, unless_same};
 
 /// The name of a key.
@@ -36,7 +36,7 @@ platctl_engine::outputs! {
 async fn read(cloud: &Cloud) -> CloudResult<Vec<AliasListEntry>> {
     let pages = cloud.kms.list_aliases().into_paginator().items().send();
     let all: Result<Vec<_>, _> = pages.collect().await;
-    all.map_err(|e| cloud_error("kms:ListAliases", e))
+    all.asked()
 }
 
 fn live(alias: &AliasListEntry) -> Option<Live<Alias>> {
@@ -112,7 +112,7 @@ impl Kind for Alias {
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let call = cloud.kms.create_alias().alias_name(&spec.alias_name);
         let call = call.target_key_id(spec.target_key_id.as_str());
-        call.send().await.map_err(|e| cloud_error("kms:CreateAlias", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.alias_name.as_str()))
     }
 
@@ -125,12 +125,12 @@ impl Kind for Alias {
     ) -> CloudResult<()> {
         let call = cloud.kms.update_alias().alias_name(&spec.alias_name);
         let call = call.target_key_id(spec.target_key_id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("kms:UpdateAlias", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.kms.delete_alias().alias_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("kms:DeleteAlias", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -8,7 +8,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, KeyId, day};
 use crate::{Cloud, Policy};
@@ -59,24 +59,23 @@ platctl_engine::outputs! {
 async fn tags_of(cloud: &Cloud, id: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let pages = cloud.kms.list_resource_tags().key_id(id).into_paginator().items().send();
     let tags: Result<Vec<Tag>, _> = pages.collect().await;
-    let tags = tags.map_err(|e| cloud_error("kms:ListResourceTags", e))?;
+    let tags = tags.asked()?;
     Ok(split(tags.iter().map(|tag| (tag.tag_key().to_owned(), tag.tag_value().to_owned()))))
 }
 
 async fn policy_of(cloud: &Cloud, id: &str) -> CloudResult<Option<Policy>> {
     let call = cloud.kms.get_key_policy().key_id(id).policy_name("default");
-    let answer = call.send().await.map_err(|e| cloud_error("kms:GetKeyPolicy", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.policy().and_then(Policy::parse))
 }
 
 async fn rotates(cloud: &Cloud, id: &str) -> CloudResult<bool> {
     let call = cloud.kms.get_key_rotation_status().key_id(id);
-    Ok(call.send().await.map_err(|e| cloud_error("kms:GetKeyRotationStatus", e))?.key_rotation_enabled())
+    Ok(call.send().ask().await?.key_rotation_enabled())
 }
 
 async fn metadata(cloud: &Cloud, id: &str) -> CloudResult<Option<KeyMetadata>> {
-    let answer =
-        cloud.kms.describe_key().key_id(id).send().await.map_err(|e| cloud_error("kms:DescribeKey", e));
+    let answer = cloud.kms.describe_key().key_id(id).send().ask().await;
     match answer {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.key_metadata),
@@ -139,37 +138,30 @@ async fn sync_tags(cloud: &Cloud, id: &str, changes: &Changes, owner: &Owner) ->
     if !edits.set.is_empty() {
         let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
         let call = cloud.kms.tag_resource().key_id(id).set_tags(Some(tags));
-        call.send().await.map_err(|e| cloud_error("kms:TagResource", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.kms.untag_resource().key_id(id).set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("kms:UntagResource", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
 
 async fn enable(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
     if on {
-        cloud.kms.enable_key().key_id(id).send().await.map(drop).map_err(|e| cloud_error("kms:EnableKey", e))
+        cloud.kms.enable_key().key_id(id).send().ask().await.map(drop)
     } else {
-        cloud
-            .kms
-            .disable_key()
-            .key_id(id)
-            .send()
-            .await
-            .map(drop)
-            .map_err(|e| cloud_error("kms:DisableKey", e))
+        cloud.kms.disable_key().key_id(id).send().ask().await.map(drop)
     }
 }
 
 async fn rotate(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
     if on {
         let call = cloud.kms.enable_key_rotation().key_id(id);
-        call.send().await.map(drop).map_err(|e| cloud_error("kms:EnableKeyRotation", e))
+        call.send().ask().await.map(drop)
     } else {
         let call = cloud.kms.disable_key_rotation().key_id(id);
-        call.send().await.map(drop).map_err(|e| cloud_error("kms:DisableKeyRotation", e))
+        call.send().ask().await.map(drop)
     }
 }
 
@@ -241,7 +233,7 @@ impl Kind for Key {
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let pages = cloud.kms.list_keys().into_paginator().items().send();
         let keys: Result<Vec<_>, _> = pages.collect().await;
-        let keys = keys.map_err(|e| cloud_error("kms:ListKeys", e))?;
+        let keys = keys.asked()?;
         let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str());
         let reads = keys.iter().filter_map(|key| key.key_id()).map(|id| async move {
             let owner = match tags_of(cloud, id).await {
@@ -269,7 +261,7 @@ impl Kind for Key {
             .set_description(spec.description.clone())
             .set_policy(spec.policy.as_ref().map(Policy::to_json))
             .set_tags(Some(tags));
-        let answer = call.send().await.map_err(|e| cloud_error("kms:CreateKey", e))?;
+        let answer = call.send().ask().await?;
         made("kms:CreateKey", answer.key_metadata().map(|key| key.key_id()))
     }
 
@@ -285,7 +277,7 @@ impl Kind for Key {
         let id = live.id.as_str();
         if changes.touch(Changes::RESTORE) {
             let call = cloud.kms.cancel_key_deletion().key_id(id).send().await;
-            call.map_err(|e| cloud_error("kms:CancelKeyDeletion", e))?;
+            call.asked()?;
             // What else differs, the next look tells.
             return if spec.enabled { enable(cloud, id, true).await } else { Ok(()) };
         }
@@ -297,11 +289,11 @@ impl Kind for Key {
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
             let call = cloud.kms.put_key_policy().key_id(id).policy_name("default").policy(policy.to_json());
-            call.send().await.map_err(|e| cloud_error("kms:PutKeyPolicy", e))?;
+            call.send().ask().await?;
         }
         if let Some(text) = spec.description.as_ref().filter(|_| changes.touch("/description")) {
             let call = cloud.kms.update_key_description().key_id(id).description(text);
-            call.send().await.map_err(|e| cloud_error("kms:UpdateKeyDescription", e))?;
+            call.send().ask().await?;
         }
         if !spec.enabled && changes.touch("/enabled") {
             enable(cloud, id, false).await?;
@@ -312,7 +304,7 @@ impl Kind for Key {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.kms.schedule_key_deletion().key_id(live.id.as_str());
         let call = call.pending_window_in_days(PENDING_WINDOW_IN_DAYS);
-        call.send().await.map(drop).map_err(|e| cloud_error("kms:ScheduleKeyDeletion", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, LogGroupName, unless_same};
 
@@ -75,7 +75,7 @@ async fn read(cloud: &Cloud, names: &[&str]) -> CloudResult<Vec<Live<LogGroup>>>
     let pages =
         cloud.logs.describe_log_groups().set_log_group_name_prefix(prefix).into_paginator().items().send();
     let groups: Result<Vec<_>, _> = pages.collect().await;
-    let groups = groups.map_err(|e| cloud_error("logs:DescribeLogGroups", e))?;
+    let groups = groups.asked()?;
     let names: HashSet<&str> = names.iter().copied().collect();
     let wanted =
         groups.into_iter().filter(|group| group.log_group_name().is_some_and(|name| names.contains(name)));
@@ -90,7 +90,7 @@ async fn live(
     let (Some(name), Some(arn)) = (group.log_group_name(), group.arn()) else { return Ok(None) };
     let arn = arn.trim_end_matches(":*");
     let call = cloud.logs.list_tags_for_resource().resource_arn(arn);
-    let tags = match call.send().await.map_err(|e| cloud_error("logs:ListTagsForResource", e)) {
+    let tags = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?.tags.unwrap_or_default(),
     };
@@ -111,11 +111,11 @@ async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -
     if !edits.set.is_empty() {
         let tags = edits.set.into_iter().collect();
         let call = cloud.logs.tag_resource().resource_arn(arn).set_tags(Some(tags));
-        call.send().await.map_err(|e| cloud_error("logs:TagResource", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.logs.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("logs:UntagResource", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -208,7 +208,7 @@ impl Kind for LogGroup {
             .set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string))
             .set_log_group_class(spec.log_group_class.as_deref().map(LogGroupClass::from))
             .set_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
-        call.send().await.map_err(|e| cloud_error("logs:CreateLogGroup", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.log_group_name.as_str()))
     }
 
@@ -222,18 +222,18 @@ impl Kind for LogGroup {
         let name = live.id.as_str();
         if let Some(days) = spec.retention_in_days.filter(|_| changes.touch("/retention_in_days")) {
             let call = cloud.logs.put_retention_policy().log_group_name(name).retention_in_days(days);
-            call.send().await.map_err(|e| cloud_error("logs:PutRetentionPolicy", e))?;
+            call.send().ask().await?;
         }
         if let Some(key) = spec.kms_key_id.as_ref().filter(|_| changes.touch("/kms_key_id")) {
             let call = cloud.logs.associate_kms_key().log_group_name(name).kms_key_id(key.as_str());
-            call.send().await.map_err(|e| cloud_error("logs:AssociateKmsKey", e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.logs.delete_log_group().log_group_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("logs:DeleteLogGroup", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -14,7 +14,7 @@ use super::db_cluster_upgrade::is_ahead;
 use super::{check_identifier, check_window, phase, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, SecurityGroupId, unless_same};
 
@@ -168,7 +168,7 @@ pub(super) async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described
     let filter = Filter::builder().name("db-cluster-id").set_values(Some(values)).build();
     let call = cloud.rds.describe_db_clusters().filters(filter);
     let clusters: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
-    clusters.map_err(|e| cloud_error("rds:DescribeDBClusters", e))
+    clusters.asked()
 }
 
 fn live(cluster: &Described) -> Option<Live<DbCluster>> {
@@ -453,7 +453,7 @@ impl Kind for DbCluster {
             super::failover::spare_the_writer(cloud, global, live.outputs.arn.as_str()).await?;
             let call = cloud.rds.remove_from_global_cluster().global_cluster_identifier(global);
             let call = call.db_cluster_identifier(live.outputs.arn.as_str());
-            match call.send().await.map_err(|e| cloud_error("rds:RemoveFromGlobalCluster", e)) {
+            match call.send().ask().await {
                 // It has left since, or the global cluster is gone.
                 Err(error) if error.class == Class::NotFound => {}
                 other => {
@@ -465,7 +465,7 @@ impl Kind for DbCluster {
         }
         if live.spec.deletion_protection {
             let call = cloud.rds.modify_db_cluster().db_cluster_identifier(id).deletion_protection(false);
-            call.apply_immediately(true).send().await.map_err(|e| cloud_error("rds:ModifyDBCluster", e))?;
+            call.apply_immediately(true).send().ask().await?;
         }
         let call = cloud.rds.delete_db_cluster().db_cluster_identifier(id);
         let call = if live.spec.skip_final_snapshot {
@@ -473,7 +473,7 @@ impl Kind for DbCluster {
         } else {
             call.skip_final_snapshot(false).final_db_snapshot_identifier(snapshot_name(live))
         };
-        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBCluster", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -10,7 +10,7 @@ use super::db_cluster_origin::capacity;
 use super::db_cluster_upgrade::{Prepared, is_major, prepare};
 use super::rds_tags;
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 
 /// Writes down what is to become of the data.
 pub(super) async fn mark(
@@ -24,7 +24,7 @@ pub(super) async fn mark(
     }
     let tags = rds_tags([(FINAL_SNAPSHOT.to_owned(), final_snapshot(spec))]);
     let call = cloud.rds.add_tags_to_resource().resource_name(live.outputs.arn.as_str()).set_tags(Some(tags));
-    call.send().await.map(drop).map_err(|e| cloud_error("rds:AddTagsToResource", e))
+    call.send().ask().await.map(drop)
 }
 
 const MODIFIED: [&str; 13] = [
@@ -103,7 +103,7 @@ pub(super) async fn modify(
         .set_serverless_v2_scaling_configuration(
             capacity(spec.serverless_v2_scaling_configuration).filter(|_| scaling),
         );
-    call.send().await.map(drop).map_err(|e| cloud_error("rds:ModifyDBCluster", e))
+    call.send().ask().await.map(drop)
 }
 
 fn exports(

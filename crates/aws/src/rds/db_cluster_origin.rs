@@ -8,7 +8,7 @@ use platctl_engine::{Claim, Class, CloudError, CloudResult};
 use super::db_cluster::{Capacity, FINAL_SNAPSHOT, Spec, final_snapshot};
 use super::rds_tags;
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::claimed;
 
 fn tags(spec: &Spec, claim: &Claim) -> Option<Vec<Tag>> {
@@ -71,7 +71,7 @@ async fn from_nothing(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<
         .deletion_protection(spec.deletion_protection)
         .set_serverless_v2_scaling_configuration(capacity(spec.serverless_v2_scaling_configuration))
         .set_tags(tags(spec, claim));
-    call.send().await.map(drop).map_err(|e| cloud_error("rds:CreateDBCluster", e))
+    call.send().ask().await.map(drop)
 }
 
 async fn from_snapshot(cloud: &Cloud, spec: &Spec, snapshot: &str, claim: &Claim) -> CloudResult<()> {
@@ -93,7 +93,7 @@ async fn from_snapshot(cloud: &Cloud, spec: &Spec, snapshot: &str, claim: &Claim
         .deletion_protection(spec.deletion_protection)
         .set_serverless_v2_scaling_configuration(capacity(spec.serverless_v2_scaling_configuration))
         .set_tags(tags(spec, claim));
-    call.send().await.map(drop).map_err(|e| cloud_error("rds:RestoreDBClusterFromSnapshot", e))
+    call.send().ask().await.map(drop)
 }
 
 async fn from_cluster(cloud: &Cloud, spec: &Spec, source: &str, claim: &Claim) -> CloudResult<()> {
@@ -120,5 +120,5 @@ async fn from_cluster(cloud: &Cloud, spec: &Spec, source: &str, claim: &Claim) -
         .deletion_protection(spec.deletion_protection)
         .set_serverless_v2_scaling_configuration(capacity(spec.serverless_v2_scaling_configuration))
         .set_tags(tags(spec, claim));
-    call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+    call.send().ask().await.map(drop)
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
@@ -57,7 +57,7 @@ fn live(snapshot: &Described) -> Option<Live<DbClusterSnapshot>> {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbClusterSnapshot>>> {
     let call = cloud.rds.describe_db_cluster_snapshots().db_cluster_snapshot_identifier(id.as_str());
-    match call.send().await.map_err(|e| cloud_error("rds:DescribeDBClusterSnapshots", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.db_cluster_snapshots().first().and_then(live)),
     }
@@ -118,7 +118,7 @@ impl Kind for DbClusterSnapshot {
             .db_cluster_snapshot_identifier(&spec.db_cluster_snapshot_identifier)
             .db_cluster_identifier(&spec.db_cluster_identifier)
             .set_tags(new_tags(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("rds:CreateDBClusterSnapshot", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.db_cluster_snapshot_identifier.as_str()))
     }
 
@@ -134,6 +134,6 @@ impl Kind for DbClusterSnapshot {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.rds.delete_db_cluster_snapshot().db_cluster_snapshot_identifier(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBClusterSnapshot", e))
+        call.send().ask().await.map(drop)
     }
 }

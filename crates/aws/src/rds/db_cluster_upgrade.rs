@@ -8,7 +8,7 @@ use platctl_engine::{Changes, Class, CloudError, CloudResult, Live, SpecError};
 use super::db_cluster::{DbCluster, Spec, read};
 use super::rds_tags;
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 
 /// The tag of a snapshot before an upgrade: the version that it is of.
 const BEFORE: &str = "platctl:pre-upgrade";
@@ -54,7 +54,7 @@ pub(super) async fn vet(
         .engine_version(from)
         // Those that no new cluster can be made of any more, too.
         .include_all(true);
-    let answer = call.send().await.map_err(|e| cloud_error("rds:DescribeDBEngineVersions", e))?;
+    let answer = call.send().ask().await?;
     let Some(version) = answer.db_engine_versions().first() else { return Ok(Vec::new()) };
     let targets: Vec<&str> =
         version.valid_upgrade_target().iter().filter_map(|target| target.engine_version()).collect();
@@ -104,7 +104,7 @@ pub(super) async fn prepare(cloud: &Cloud, live: &Live<DbCluster>, spec: &Spec) 
                 .db_cluster_snapshot_identifier(&name)
                 .db_cluster_identifier(live.id.as_str())
                 .set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("rds:CreateDBClusterSnapshot", e))?;
+            call.send().ask().await?;
             busy(&name)
         }
     }
@@ -127,7 +127,7 @@ async fn snapshots(
 ) -> CloudResult<Vec<DbClusterSnapshot>> {
     let call = cloud.rds.describe_db_cluster_snapshots().db_cluster_identifier(live.id.as_str());
     let all: Result<Vec<_>, _> = call.snapshot_type("manual").into_paginator().items().send().collect().await;
-    let mut all = all.map_err(|e| cloud_error("rds:DescribeDBClusterSnapshots", e))?;
+    let mut all = all.asked()?;
     let prefix = prefix(live, spec);
     all.retain(|one| one.db_cluster_snapshot_identifier().is_some_and(|name| name.starts_with(&prefix)));
     Ok(all)

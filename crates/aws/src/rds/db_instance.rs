@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{check_identifier, instance_phase, is_stopped, new_tags, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
@@ -91,7 +91,7 @@ async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described>> {
     let filter = Filter::builder().name("db-instance-id").set_values(Some(values)).build();
     let call = cloud.rds.describe_db_instances().filters(filter);
     let instances: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
-    instances.map_err(|e| cloud_error("rds:DescribeDBInstances", e))
+    instances.asked()
 }
 
 fn live(instance: &Described) -> Option<Live<DbInstance>> {
@@ -188,7 +188,7 @@ async fn modify(cloud: &Cloud, id: &str, spec: &Spec, changes: &Changes) -> Clou
         .set_ca_certificate_identifier(
             spec.ca_certificate_identifier.clone().filter(|_| touch("/ca_certificate_identifier")),
         );
-    call.send().await.map(drop).map_err(|e| cloud_error("rds:ModifyDBInstance", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for DbInstance {
@@ -318,7 +318,7 @@ impl Kind for DbInstance {
             .set_performance_insights_retention_period(spec.performance_insights_retention_period)
             .set_ca_certificate_identifier(spec.ca_certificate_identifier.clone())
             .set_tags(new_tags(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("rds:CreateDBInstance", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.db_instance_identifier.as_str()))
     }
 
@@ -346,7 +346,7 @@ impl Kind for DbInstance {
         }
         let call =
             cloud.rds.delete_db_instance().db_instance_identifier(live.id.as_str()).skip_final_snapshot(true);
-        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBInstance", e))
+        call.send().ask().await.map(drop)
     }
 }
 

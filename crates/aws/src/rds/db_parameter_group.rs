@@ -11,7 +11,7 @@ use super::parameters::{self, AT_ONCE, Parameters, is_dynamic, parameter, set_by
 use super::{check_identifier, new_tags, sync_tags, tags_of};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
@@ -54,12 +54,12 @@ async fn values(cloud: &Cloud, name: &str) -> CloudResult<Parameters> {
     let pages =
         cloud.rds.describe_db_parameters().db_parameter_group_name(name).source("user").into_paginator();
     let parameters: Result<Vec<_>, _> = pages.items().send().collect().await;
-    Ok(set_by_user(&parameters.map_err(|e| cloud_error("rds:DescribeDBParameters", e))?))
+    Ok(set_by_user(&parameters.asked()?))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbParameterGroup>>> {
     let call = cloud.rds.describe_db_parameter_groups().db_parameter_group_name(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("rds:DescribeDBParameterGroups", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -87,7 +87,7 @@ async fn set(cloud: &Cloud, name: &str, values: Parameters) -> CloudResult<()> {
             .modify_db_parameter_group()
             .db_parameter_group_name(name)
             .set_parameters(Some(values.to_vec()));
-        call.send().await.map_err(|e| cloud_error("rds:ModifyDBParameterGroup", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -100,7 +100,7 @@ async fn reset(cloud: &Cloud, name: &str, names: Vec<String>) -> CloudResult<()>
             .reset_db_parameter_group()
             .db_parameter_group_name(name)
             .set_parameters(Some(values.to_vec()));
-        call.send().await.map_err(|e| cloud_error("rds:ResetDBParameterGroup", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -174,7 +174,7 @@ impl Kind for DbParameterGroup {
             .db_parameter_group_family(&spec.db_parameter_group_family)
             .description(&spec.description)
             .set_tags(new_tags(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("rds:CreateDBParameterGroup", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.db_parameter_group_name.as_str()))
     }
 
@@ -193,6 +193,6 @@ impl Kind for DbParameterGroup {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.rds.delete_db_parameter_group().db_parameter_group_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBParameterGroup", e))
+        call.send().ask().await.map(drop)
     }
 }

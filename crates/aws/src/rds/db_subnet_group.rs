@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{new_tags, sync_tags, tags_of};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, SubnetId, unless_same};
 
@@ -47,7 +47,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbSubnetGroup>>> {
     let call = cloud.rds.describe_db_subnet_groups().db_subnet_group_name(id.as_str());
-    let answer = match call.send().await.map_err(|e| cloud_error("rds:DescribeDBSubnetGroups", e)) {
+    let answer = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -139,7 +139,7 @@ impl Kind for DbSubnetGroup {
             .db_subnet_group_description(&spec.db_subnet_group_description)
             .set_subnet_ids(Some(spec.subnet_ids.iter().map(ToString::to_string).collect()))
             .set_tags(new_tags(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("rds:CreateDBSubnetGroup", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.db_subnet_group_name.as_str()))
     }
 
@@ -157,13 +157,13 @@ impl Kind for DbSubnetGroup {
                 .db_subnet_group_name(live.id.as_str())
                 .db_subnet_group_description(&spec.db_subnet_group_description)
                 .set_subnet_ids(Some(spec.subnet_ids.iter().map(ToString::to_string).collect()));
-            call.send().await.map_err(|e| cloud_error("rds:ModifyDBSubnetGroup", e))?;
+            call.send().ask().await?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.rds.delete_db_subnet_group().db_subnet_group_name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteDBSubnetGroup", e))
+        call.send().ask().await.map(drop)
     }
 }

@@ -6,7 +6,7 @@ use platctl_engine::retry::surely;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 
 /// The members of a global database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub fn region_of(arn: &str) -> &str {
 pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>> {
     let look = || async {
         let call = cloud.rds.describe_global_clusters().global_cluster_identifier(global).send().await;
-        call.map_err(|e| cloud_error("rds:DescribeGlobalClusters", e))
+        call.asked()
     };
     let found = match surely(&cloud.teller, format!("reading the global database {global}"), look).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
@@ -58,7 +58,7 @@ pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>
 pub async fn switch_over(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
     let call = cloud.rds.switchover_global_cluster().global_cluster_identifier(global);
     let call = call.target_db_cluster_identifier(target).send().await;
-    call.map(drop).map_err(|e| cloud_error("rds:SwitchoverGlobalCluster", e))
+    call.map(drop).asked()
 }
 
 /// Takes the writer's role for another region, whose last seconds of changes may be missing. Asked of that region:
@@ -69,7 +69,7 @@ pub async fn switch_over(cloud: &Cloud, global: &str, target: &str) -> CloudResu
 pub async fn fail_over(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
     let call = cloud.rds.failover_global_cluster().global_cluster_identifier(global);
     let call = call.target_db_cluster_identifier(target).allow_data_loss(true).send().await;
-    call.map(drop).map_err(|e| cloud_error("rds:FailoverGlobalCluster", e))
+    call.map(drop).asked()
 }
 
 /// How often the change is looked at, and for how long.

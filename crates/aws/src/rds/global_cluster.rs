@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::Arn;
 
@@ -47,7 +47,7 @@ platctl_engine::outputs! {
 
 async fn described(cloud: &Cloud, id: &Id) -> CloudResult<Option<Described>> {
     let call = cloud.rds.describe_global_clusters().global_cluster_identifier(id.as_str());
-    match call.send().await.map_err(|e| cloud_error("rds:DescribeGlobalClusters", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.global_clusters.unwrap_or_default().into_iter().next()),
     }
@@ -123,7 +123,7 @@ impl Kind for GlobalCluster {
             .source_db_cluster_identifier(spec.source_db_cluster_identifier.as_str())
             .deletion_protection(spec.deletion_protection)
             .set_tags(new_tags(&spec.tags, &claim.owner));
-        call.send().await.map_err(|e| cloud_error("rds:CreateGlobalCluster", e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.global_cluster_identifier.as_str()))
     }
 
@@ -153,7 +153,7 @@ impl Kind for GlobalCluster {
                 .remove_from_global_cluster()
                 .global_cluster_identifier(id)
                 .db_cluster_identifier(member);
-            call.send().await.map_err(|e| cloud_error("rds:RemoveFromGlobalCluster", e))?;
+            call.send().ask().await?;
             return Err(CloudError::new(
                 Class::Busy,
                 "rds:DeleteGlobalCluster",
@@ -161,11 +161,11 @@ impl Kind for GlobalCluster {
             ));
         }
         let call = cloud.rds.delete_global_cluster().global_cluster_identifier(id);
-        call.send().await.map(drop).map_err(|e| cloud_error("rds:DeleteGlobalCluster", e))
+        call.send().ask().await.map(drop)
     }
 }
 
 async fn protect(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
     let call = cloud.rds.modify_global_cluster().global_cluster_identifier(id).deletion_protection(on);
-    call.send().await.map(drop).map_err(|e| cloud_error("rds:ModifyGlobalCluster", e))
+    call.send().ask().await.map(drop)
 }

@@ -19,7 +19,7 @@ use platctl_engine::{Changes, Class, CloudResult, Owner, SpecError};
 
 pub(crate) use self::phase::{instance_phase, is_stopped, phase};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
 
 /// Takes the tags of an RDS object apart.
@@ -41,7 +41,7 @@ pub(crate) fn new_tags(tags: &Tags, owner: &Owner) -> Option<Vec<Tag>> {
 /// The tags of an object that does not answer them together with itself.
 pub(crate) async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.rds.list_tags_for_resource().resource_name(arn);
-    let answer = call.send().await.map_err(|e| cloud_error("rds:ListTagsForResource", e))?;
+    let answer = call.send().ask().await?;
     Ok(split_tags(answer.tag_list()))
 }
 
@@ -50,11 +50,11 @@ pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
         let call = cloud.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(rds_tags(edits.set)));
-        call.send().await.map_err(|e| cloud_error("rds:AddTagsToResource", e))?;
+        call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let call = cloud.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(edits.remove));
-        call.send().await.map_err(|e| cloud_error("rds:RemoveTagsFromResource", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -62,7 +62,7 @@ pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
 /// Starts a stopped cluster with its instances. One that has been started meanwhile is fine.
 pub(crate) async fn start(cloud: &Cloud, cluster: &str) -> CloudResult<()> {
     let call = cloud.rds.start_db_cluster().db_cluster_identifier(cluster).send().await;
-    match call.map_err(|e| cloud_error("rds:StartDBCluster", e)) {
+    match call.asked() {
         Err(error) if error.class == Class::Busy => Ok(()),
         other => other.map(drop),
     }

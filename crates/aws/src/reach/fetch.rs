@@ -7,7 +7,7 @@ use platctl_engine::{Class, CloudError, CloudResult};
 use platctl_kubernetes::{Manifest, verify};
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 
 /// The largest manifest that there is, and some more.
 const MOST: u64 = 32 * 1024 * 1024;
@@ -52,7 +52,7 @@ async fn from_bucket(cloud: &Cloud, place: &str, manifest: &Manifest) -> CloudRe
     let (bucket, key) =
         place.split_once('/').ok_or_else(|| failed(Class::Invalid, manifest, "it names no object"))?;
     let found = cloud.s3.get_object().bucket(bucket).key(key).send().await;
-    let found = found.map_err(|e| cloud_error("s3:GetObject", e))?;
+    let found = found.asked()?;
     let bytes = found.body.collect().await.map_err(|error| failed(Class::Interrupted, manifest, error))?;
     Ok(bytes.to_vec())
 }

@@ -19,7 +19,7 @@ use platctl_kubernetes::{Access, Manifest, Provider, Way};
 use serde_json::Value;
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Asked;
 
 pub use runner::{Errand, bucket_name, project_name};
 
@@ -85,7 +85,7 @@ fn der(pem: &str) -> Option<Vec<u8>> {
 impl Reach {
     async fn find(&self, cluster: &str) -> CloudResult<Option<aws_sdk_eks::types::Cluster>> {
         let call = self.cloud.eks.describe_cluster().name(cluster).send().await;
-        match call.map_err(|e| cloud_error("eks:DescribeCluster", e)) {
+        match call.asked() {
             Err(error) if error.class == Class::NotFound => Ok(None),
             other => Ok(other?.cluster),
         }
@@ -136,7 +136,7 @@ impl Reach {
     async fn value(&self, arn: &str, key: &str) -> CloudResult<String> {
         let operation = "secretsmanager:GetSecretValue";
         let call = self.cloud.secretsmanager.get_secret_value().secret_id(arn).send().await;
-        let found = call.map_err(|e| cloud_error(operation, e))?;
+        let found = call.asked()?;
         let content: Value =
             found.secret_string().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         content.get(key).and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| {

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use super::Settings;
 use super::program::program;
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 
 /// The bucket of a cluster's runner.
 #[must_use]
@@ -101,7 +101,7 @@ pub(super) struct Runner {
 async fn get<T: DeserializeOwned>(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option<T>> {
     let read = || async {
         let call = cloud.s3.get_object().bucket(bucket).key(key).send().await;
-        let found = call.map_err(|e| cloud_error("s3:GetObject", e))?;
+        let found = call.asked()?;
         let bytes = found.body.collect().await;
         bytes.map_err(|e| CloudError::new(Class::Interrupted, "s3:GetObject", e.to_string()))
     };
@@ -123,7 +123,7 @@ async fn put(cloud: &Cloud, bucket: &str, key: &str, value: &(impl Serialize + S
 async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudResult<()> {
     let write = || async {
         let call = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes.clone()));
-        call.send().await.map(drop).map_err(|e| cloud_error("s3:PutObject", e))
+        call.send().ask().await.map(drop)
     };
     surely(&cloud.teller, format!("writing s3://{bucket}/{key}"), write).await
 }
@@ -131,7 +131,7 @@ async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudR
 async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
     let erase = || async {
         let call = cloud.s3.delete_object().bucket(bucket).key(key).send().await;
-        call.map(drop).map_err(|e| cloud_error("s3:DeleteObject", e))
+        call.map(drop).asked()
     };
     surely(&cloud.teller, format!("deleting s3://{bucket}/{key}"), erase).await
 }
@@ -173,7 +173,7 @@ impl Runner {
         let key = format!("platctl/{digest}");
         let look = || async {
             let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key).send().await;
-            call.map_err(|e| cloud_error("s3:HeadObject", e))
+            call.asked()
         };
         match surely(&self.cloud.teller, format!("reading s3://{}/{key}", self.bucket), look).await {
             Ok(_) => {}
@@ -216,7 +216,7 @@ impl Runner {
         let list = || async {
             let call =
                 self.cloud.codebuild.list_builds_for_project().project_name(project_name(&self.cluster));
-            call.send().await.map_err(|e| cloud_error("codebuild:ListBuildsForProject", e))
+            call.send().ask().await
         };
         // The latest come first, and none runs for longer than half an hour: one page is enough.
         let mut ids =
@@ -227,7 +227,7 @@ impl Runner {
         }
         let look = || async {
             let call = self.cloud.codebuild.batch_get_builds().set_ids(Some(ids.clone()));
-            call.send().await.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))
+            call.send().ask().await
         };
         let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
         let running = |build: &&Build| build.build_status() == Some(&StatusType::InProgress);
@@ -236,7 +236,7 @@ impl Runner {
             tracing::info!(build = id, "an earlier build about {subject} is still running and is stopped");
             let stop = || async {
                 let call = self.cloud.codebuild.stop_build().id(id).send().await;
-                call.map(drop).map_err(|e| cloud_error("codebuild:StopBuild", e))
+                call.map(drop).asked()
             };
             surely(&self.cloud.teller, format!("stopping the build {id}"), stop).await?;
             self.until_done(id).await?;
@@ -251,7 +251,7 @@ impl Runner {
             let variable = variable.map_err(|e| CloudError::new(Class::Invalid, OPERATION, e.to_string()))?;
             call = call.environment_variables_override(variable);
         }
-        let started = call.send().await.map_err(|e| cloud_error(OPERATION, e))?;
+        let started = call.send().ask().await?;
         let id = started.build_value().and_then(|build| build.id().map(ToOwned::to_owned));
         id.ok_or_else(|| CloudError::new(Class::Unknown, OPERATION, "the answer names no build"))
     }
@@ -268,7 +268,7 @@ impl Runner {
         loop {
             let look = || async {
                 let call = self.cloud.codebuild.batch_get_builds().ids(id).send().await;
-                call.map_err(|e| cloud_error("codebuild:BatchGetBuilds", e))
+                call.asked()
             };
             let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
             let build = found.builds().first().cloned().ok_or_else(|| {

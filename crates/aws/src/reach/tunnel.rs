@@ -11,7 +11,7 @@ use serde_json::json;
 use tokio::process::Command;
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 
 const DOCUMENT: &str = "AWS-StartPortForwardingSessionToRemoteHost";
 const PLUGIN: &str = "session-manager-plugin";
@@ -28,7 +28,7 @@ async fn node(cloud: &Cloud, cluster: &str) -> CloudResult<String> {
         .describe_instances()
         .filters(filter("tag:eks:cluster-name", cluster))
         .filters(filter("instance-state-name", "running"));
-    let found = call.send().await.map_err(|e| cloud_error("ec2:DescribeInstances", e))?;
+    let found = call.send().ask().await?;
     let mut instances = found.reservations().iter().flat_map(|reservation| reservation.instances());
     instances.find_map(|instance| instance.instance_id().map(ToOwned::to_owned)).ok_or_else(|| {
         failed(format!("cluster {cluster} has no running node that a tunnel could go over; use the runner"))
@@ -50,7 +50,7 @@ pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -
     for (name, value) in &parameters {
         call = call.parameters(*name, vec![value.clone()]);
     }
-    let session = call.send().await.map_err(|e| cloud_error("ssm:StartSession", e))?;
+    let session = call.send().ask().await?;
     let answer = json!({
         "SessionId": session.session_id(), "TokenValue": session.token_value(), "StreamUrl": session.stream_url(),
     });

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{built, read_tags, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, edits, of_stack, split};
 use crate::types::{Arn, DnsName};
 
@@ -97,7 +97,7 @@ type Check = aws_sdk_route53::types::HealthCheck;
 async fn all(cloud: &Cloud) -> CloudResult<Vec<Check>> {
     let pages = cloud.route53.list_health_checks().into_paginator().items().send();
     let checks: Result<Vec<_>, _> = pages.collect().await;
-    checks.map_err(|e| cloud_error("route53:ListHealthChecks", e))
+    checks.asked()
 }
 
 fn live(cloud: &Cloud, check: &Check, tags: Tags) -> Option<Live<HealthCheck>> {
@@ -277,7 +277,7 @@ impl Kind for HealthCheck {
         let operation = "route53:CreateHealthCheck";
         let call = cloud.route53.create_health_check().caller_reference(&claim.token);
         let call = call.health_check_config(config(spec)?);
-        match call.send().await.map_err(|e| cloud_error(operation, e)) {
+        match call.send().ask().await {
             // Ours, from a call whose answer was lost, with another configuration.
             Err(error) if error.class == Class::AlreadyExists => {
                 let mine = all(cloud).await?.into_iter().find(|check| check.caller_reference == claim.token);
@@ -301,7 +301,7 @@ impl Kind for HealthCheck {
             return Ok(());
         }
         let get = cloud.route53.get_health_check().health_check_id(live.id.as_str());
-        let found = get.send().await.map_err(|e| cloud_error("route53:GetHealthCheck", e))?;
+        let found = get.send().ask().await?;
         let calculated = spec.r#type == "CALCULATED";
         let call = cloud
             .route53
@@ -324,12 +324,12 @@ impl Kind for HealthCheck {
                 spec.child_health_checks.as_ref().map(|ids| ids.iter().cloned().collect()),
             )
             .set_health_threshold(spec.health_threshold);
-        call.send().await.map(drop).map_err(|e| cloud_error("route53:UpdateHealthCheck", e))
+        call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.route53.delete_health_check().health_check_id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("route53:DeleteHealthCheck", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{read_tags, records, sync_tags};
 use crate::Cloud;
 use crate::bounded::each;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, edits, of_stack, split};
 use crate::types::{Arn, DnsName, VpcId};
 
@@ -70,7 +70,7 @@ fn bare(id: &str) -> &str {
 
 async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<GetHostedZoneOutput>> {
     let call = cloud.route53.get_hosted_zone().id(id.as_str());
-    match call.send().await.map_err(|e| cloud_error("route53:GetHostedZone", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => other.map(Some),
     }
@@ -105,7 +105,7 @@ fn live(cloud: &Cloud, found: &GetHostedZoneOutput, tags: Tags) -> Option<Live<H
 async fn all(cloud: &Cloud) -> CloudResult<Vec<(Id, String)>> {
     let pages = cloud.route53.list_hosted_zones().into_paginator().items().send();
     let zones: Result<Vec<_>, _> = pages.collect().await;
-    let zones = zones.map_err(|e| cloud_error("route53:ListHostedZones", e))?;
+    let zones = zones.asked()?;
     Ok(zones.into_iter().map(|zone| (Id::from(bare(zone.id())), zone.caller_reference)).collect())
 }
 
@@ -120,12 +120,12 @@ async fn sync_vpcs(cloud: &Cloud, live: &Live<HostedZone>, desired: &BTreeSet<Vp
     for id in desired.difference(old) {
         let call = cloud.route53.associate_vpc_with_hosted_zone().hosted_zone_id(live.id.as_str());
         let call = call.vpc(vpc(cloud, id));
-        call.send().await.map_err(|e| cloud_error("route53:AssociateVPCWithHostedZone", e))?;
+        call.send().ask().await?;
     }
     for id in old.difference(desired) {
         let call = cloud.route53.disassociate_vpc_from_hosted_zone().hosted_zone_id(live.id.as_str());
         let call = call.vpc(vpc(cloud, id));
-        call.send().await.map_err(|e| cloud_error("route53:DisassociateVPCFromHostedZone", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }
@@ -241,7 +241,7 @@ impl Kind for HostedZone {
             .caller_reference(&claim.token)
             .set_vpc(first.map(|id| vpc(cloud, id)))
             .hosted_zone_config(config);
-        match call.send().await.map_err(|e| cloud_error(operation, e)) {
+        match call.send().ask().await {
             // Ours, from a call whose answer was lost.
             Err(error) if error.class == Class::AlreadyExists => {
                 let mine = all(cloud).await?.into_iter().find(|(_, reference)| *reference == claim.token);
@@ -267,7 +267,7 @@ impl Kind for HostedZone {
         sync_tags(cloud, kind(), &live.id, edits).await?;
         if let Some(comment) = spec.comment.as_ref().filter(|_| changes.touch("/comment")) {
             let call = cloud.route53.update_hosted_zone_comment().id(live.id.as_str()).comment(comment);
-            call.send().await.map_err(|e| cloud_error("route53:UpdateHostedZoneComment", e))?;
+            call.send().ask().await?;
         }
         match spec.vpc_ids.as_ref().filter(|_| changes.touch("/vpc_ids")) {
             Some(vpcs) => sync_vpcs(cloud, live, vpcs).await,
@@ -280,7 +280,7 @@ impl Kind for HostedZone {
             empty(cloud, live).await?;
         }
         let call = cloud.route53.delete_hosted_zone().id(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("route53:DeleteHostedZone", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -14,7 +14,7 @@ use platctl_engine::{Class, CloudError, CloudResult, Id};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{TagEdits, Tags};
 
 /// For how many resources the tags come in one call; how many tags one call sets or removes.
@@ -36,7 +36,7 @@ pub(crate) async fn read_tags(
         let call = cloud.route53.list_tags_for_resources().resource_type(kind.clone());
         call.set_resource_ids(Some(ids)).send()
     });
-    let answers = try_join_all(chunks).await.map_err(|e| cloud_error("route53:ListTagsForResources", e))?;
+    let answers = try_join_all(chunks).ask().await?;
     let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     let sets = answers.into_iter().flat_map(|answer| answer.resource_tag_sets);
     Ok(sets
@@ -57,11 +57,11 @@ pub(crate) async fn sync_tags(
         || cloud.route53.change_tags_for_resource().resource_type(kind.clone()).resource_id(id.as_str());
     for tags in set.chunks(TAGS_AT_ONCE) {
         let call = call().set_add_tags(Some(tags.to_vec()));
-        call.send().await.map_err(|e| cloud_error("route53:ChangeTagsForResource", e))?;
+        call.send().ask().await?;
     }
     for keys in edits.remove.chunks(TAGS_AT_ONCE) {
         let call = call().set_remove_tag_keys(Some(keys.to_vec()));
-        call.send().await.map_err(|e| cloud_error("route53:ChangeTagsForResource", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }

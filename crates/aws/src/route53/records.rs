@@ -5,7 +5,7 @@ use platctl_engine::{Class, CloudResult};
 
 use super::built;
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::types::DnsName;
 
 /// How many record sets one deletion takes: far below 1000 values.
@@ -35,7 +35,6 @@ pub(super) async fn read(
     zone: &str,
     only: Option<&Key>,
 ) -> CloudResult<Option<Vec<ResourceRecordSet>>> {
-    let operation = "route53:ListResourceRecordSets";
     let mut all = Vec::new();
     let mut call = cloud.route53.list_resource_record_sets().hosted_zone_id(zone);
     if let Some(key) = only {
@@ -43,7 +42,7 @@ pub(super) async fn read(
         call = call.set_start_record_identifier(key.set.clone()).max_items(1);
     }
     loop {
-        let page = match call.send().await.map_err(|e| cloud_error(operation, e)) {
+        let page = match call.send().ask().await {
             Err(error) if error.class == Class::NotFound => return Ok(None),
             other => other?,
         };
@@ -75,7 +74,7 @@ pub(super) async fn change(
         let changes = records.iter().map(change).collect::<CloudResult<_>>()?;
         let batch = built(ChangeBatch::builder().set_changes(Some(changes)).build())?;
         let call = cloud.route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
-        call.send().await.map_err(|e| cloud_error("route53:ChangeResourceRecordSets", e))?;
+        call.send().ask().await?;
     }
     Ok(())
 }

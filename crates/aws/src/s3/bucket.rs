@@ -12,7 +12,7 @@ use super::extras::{self, CorsRule, Logging, ObjectLock};
 use super::lifecycle::{self, LifecycleRule};
 use super::settings;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, cloud_error};
 use crate::tags::Tags;
 use crate::types::{Arn, BucketName, unless_same};
 use crate::{Cloud, Policy};
@@ -94,7 +94,7 @@ platctl_engine::outputs! {
 
 /// Whether the bucket is there and ours to see.
 async fn exists(cloud: &Cloud, name: &str) -> CloudResult<bool> {
-    match cloud.s3.head_bucket().bucket(name).send().await.map_err(|e| cloud_error("s3:HeadBucket", e)) {
+    match cloud.s3.head_bucket().bucket(name).send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(false),
         other => other.map(|_| true),
     }
@@ -301,7 +301,7 @@ impl Kind for Bucket {
             .build();
         let call = cloud.s3.create_bucket().bucket(&spec.bucket).create_bucket_configuration(configuration);
         let call = call.set_object_lock_enabled_for_bucket(spec.object_lock.is_some().then_some(true));
-        call.send().await.map_err(|e| cloud_error(operation, e))?;
+        call.send().ask().await?;
         Ok(Id::from(spec.bucket.as_str()))
     }
 
@@ -347,7 +347,7 @@ impl Kind for Bucket {
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
             let call = cloud.s3.put_bucket_policy().bucket(name).policy(policy.to_json());
-            call.send().await.map_err(|e| cloud_error("s3:PutBucketPolicy", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
@@ -358,7 +358,7 @@ impl Kind for Bucket {
         }
         let call = cloud.s3.delete_bucket().bucket(live.id.as_str());
         call.send().await.map(drop).map_err(|e| {
-            let mut error = cloud_error("s3:DeleteBucket", e);
+            let mut error = cloud_error(e);
             if error.code.as_deref() == Some("BucketNotEmpty") {
                 error.message =
                     "the bucket still holds objects; empty it if they may go, then run again".into();

@@ -4,7 +4,7 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
-use crate::errors::{cloud_error, invalid};
+use crate::errors::{Ask, Asked, invalid};
 
 const OPERATION: &str = "s3:DeleteObjects";
 
@@ -12,7 +12,7 @@ const OPERATION: &str = "s3:DeleteObjects";
 pub(super) async fn remove(cloud: &Cloud, bucket: &str) -> CloudResult<()> {
     loop {
         let call = cloud.s3.list_object_versions().bucket(bucket);
-        let page = call.send().await.map_err(|e| cloud_error("s3:ListObjectVersions", e))?;
+        let page = call.send().ask().await?;
         let versions = page.versions().iter().map(|one| (one.key(), one.version_id()));
         let markers = page.delete_markers().iter().map(|one| (one.key(), one.version_id()));
         let objects: Result<Vec<_>, _> = versions
@@ -30,7 +30,7 @@ pub(super) async fn remove(cloud: &Cloud, bucket: &str) -> CloudResult<()> {
         let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build();
         let delete = delete.map_err(|e| invalid(OPERATION, &e))?;
         let answer = cloud.s3.delete_objects().bucket(bucket).delete(delete).send().await;
-        let answer = answer.map_err(|e| cloud_error(OPERATION, e))?;
+        let answer = answer.asked()?;
         // The call succeeds whatever became of its items.
         if let Some(error) = answer.errors().first() {
             let message = error.message().unwrap_or("an object was not deleted");

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{built, optional};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::types::BucketName;
 
 /// Where accesses are logged to.
@@ -55,7 +55,7 @@ pub struct ObjectLock {
 
 pub(super) async fn ownership(cloud: &Cloud, name: &str) -> CloudResult<String> {
     let call = cloud.s3.get_bucket_ownership_controls().bucket(name);
-    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketOwnershipControls", e)))?;
+    let answer = optional(call.send().ask().await)?;
     let rule =
         answer.and_then(|answer| answer.ownership_controls).and_then(|all| all.rules.into_iter().next());
     // Buckets from before 2023 have none, which means that writers own what they write.
@@ -66,12 +66,12 @@ pub(super) async fn put_ownership(cloud: &Cloud, name: &str, ownership: &str) ->
     let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::from(ownership)).build();
     let controls = built(OwnershipControls::builder().rules(built(rule)?).build())?;
     let call = cloud.s3.put_bucket_ownership_controls().bucket(name).ownership_controls(controls);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketOwnershipControls", e))
+    call.send().ask().await.map(drop)
 }
 
 pub(super) async fn logging(cloud: &Cloud, name: &str) -> CloudResult<Option<Logging>> {
     let call = cloud.s3.get_bucket_logging().bucket(name);
-    let answer = call.send().await.map_err(|e| cloud_error("s3:GetBucketLogging", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.logging_enabled.map(|logging| Logging {
         target_bucket: logging.target_bucket.into(),
         target_prefix: logging.target_prefix,
@@ -85,12 +85,12 @@ pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) ->
         .build();
     let status = BucketLoggingStatus::builder().logging_enabled(built(enabled)?).build();
     let call = cloud.s3.put_bucket_logging().bucket(name).bucket_logging_status(status);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketLogging", e))
+    call.send().ask().await.map(drop)
 }
 
 pub(super) async fn cors(cloud: &Cloud, name: &str) -> CloudResult<Vec<CorsRule>> {
     let call = cloud.s3.get_bucket_cors().bucket(name);
-    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketCors", e)))?;
+    let answer = optional(call.send().ask().await)?;
     let rules = answer.and_then(|answer| answer.cors_rules).unwrap_or_default();
     Ok(rules
         .into_iter()
@@ -107,7 +107,7 @@ pub(super) async fn cors(cloud: &Cloud, name: &str) -> CloudResult<Vec<CorsRule>
 pub(super) async fn put_cors(cloud: &Cloud, name: &str, rules: &[CorsRule]) -> CloudResult<()> {
     if rules.is_empty() {
         let call = cloud.s3.delete_bucket_cors().bucket(name);
-        return call.send().await.map(drop).map_err(|e| cloud_error("s3:DeleteBucketCors", e));
+        return call.send().ask().await.map(drop);
     }
     let some = |list: &Vec<String>| Some(list.clone()).filter(|list| !list.is_empty());
     let rule = |rule: &CorsRule| {
@@ -122,19 +122,19 @@ pub(super) async fn put_cors(cloud: &Cloud, name: &str, rules: &[CorsRule]) -> C
     let rules = rules.iter().map(rule).collect::<CloudResult<Vec<_>>>()?;
     let configuration = built(CorsConfiguration::builder().set_cors_rules(Some(rules)).build())?;
     let call = cloud.s3.put_bucket_cors().bucket(name).cors_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketCors", e))
+    call.send().ask().await.map(drop)
 }
 
 pub(super) async fn event_bridge(cloud: &Cloud, name: &str) -> CloudResult<bool> {
     let call = cloud.s3.get_bucket_notification_configuration().bucket(name);
-    let answer = call.send().await.map_err(|e| cloud_error("s3:GetBucketNotificationConfiguration", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.event_bridge_configuration.is_some())
 }
 
 /// Notifications are written as one, so those to queues, topics and functions are written again.
 pub(super) async fn put_event_bridge(cloud: &Cloud, name: &str, on: bool) -> CloudResult<()> {
     let call = cloud.s3.get_bucket_notification_configuration().bucket(name);
-    let now = call.send().await.map_err(|e| cloud_error("s3:GetBucketNotificationConfiguration", e))?;
+    let now = call.send().ask().await?;
     let configuration = NotificationConfiguration::builder()
         .set_topic_configurations(now.topic_configurations)
         .set_queue_configurations(now.queue_configurations)
@@ -143,12 +143,12 @@ pub(super) async fn put_event_bridge(cloud: &Cloud, name: &str, on: bool) -> Clo
         .build();
     let call = cloud.s3.put_bucket_notification_configuration().bucket(name);
     let call = call.notification_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketNotificationConfiguration", e))
+    call.send().ask().await.map(drop)
 }
 
 pub(super) async fn object_lock(cloud: &Cloud, name: &str) -> CloudResult<Option<ObjectLock>> {
     let call = cloud.s3.get_object_lock_configuration().bucket(name);
-    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetObjectLockConfiguration", e)))?;
+    let answer = optional(call.send().ask().await)?;
     let rule = answer.and_then(|answer| answer.object_lock_configuration).and_then(|lock| lock.rule);
     Ok(rule.and_then(|rule| rule.default_retention).map(|retention| ObjectLock {
         mode: retention.mode.map(|mode| mode.as_str().to_owned()).unwrap_or_default(),
@@ -166,5 +166,5 @@ pub(super) async fn put_object_lock(cloud: &Cloud, name: &str, lock: &ObjectLock
         .rule(ObjectLockRule::builder().default_retention(retention).build())
         .build();
     let call = cloud.s3.put_object_lock_configuration().bucket(name).object_lock_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutObjectLockConfiguration", e))
+    call.send().ask().await.map(drop)
 }

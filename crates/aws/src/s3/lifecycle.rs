@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::{built, optional};
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 
 /// When objects go, or move, by themselves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,7 +78,7 @@ impl LifecycleRule {
 
 pub(super) async fn read(cloud: &Cloud, name: &str) -> CloudResult<Vec<LifecycleRule>> {
     let call = cloud.s3.get_bucket_lifecycle_configuration().bucket(name);
-    let answer = call.send().await.map_err(|e| cloud_error("s3:GetBucketLifecycleConfiguration", e));
+    let answer = call.send().ask().await;
     let rules = optional(answer)?.and_then(|answer| answer.rules).unwrap_or_default();
     Ok(rules.iter().map(rule).collect())
 }
@@ -128,13 +128,13 @@ fn rule(rule: &SdkRule) -> LifecycleRule {
 pub(super) async fn put(cloud: &Cloud, name: &str, rules: &[LifecycleRule]) -> CloudResult<()> {
     if rules.is_empty() {
         let call = cloud.s3.delete_bucket_lifecycle().bucket(name);
-        return call.send().await.map(drop).map_err(|e| cloud_error("s3:DeleteBucketLifecycle", e));
+        return call.send().ask().await.map(drop);
     }
     let rules = rules.iter().map(sdk_rule).collect::<CloudResult<Vec<_>>>()?;
     let configuration = built(BucketLifecycleConfiguration::builder().set_rules(Some(rules)).build())?;
     let call =
         cloud.s3.put_bucket_lifecycle_configuration().bucket(name).lifecycle_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketLifecycleConfiguration", e))
+    call.send().ask().await.map(drop)
 }
 
 fn sdk_rule(rule: &LifecycleRule) -> CloudResult<SdkRule> {

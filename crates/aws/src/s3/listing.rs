@@ -4,7 +4,7 @@ use platctl_engine::CloudResult;
 use platctl_engine::retry::surely;
 
 use crate::Cloud;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 
 /// The keys below a prefix, in order.
 ///
@@ -15,7 +15,7 @@ pub async fn keys(cloud: &Cloud, bucket: &str, prefix: &str) -> CloudResult<Vec<
     let mut next = None;
     loop {
         let call = cloud.s3.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(next);
-        let page = || async { call.clone().send().await.map_err(|e| cloud_error("s3:ListObjectsV2", e)) };
+        let page = || async { call.clone().send().ask().await };
         let answer = surely(&cloud.teller, format!("listing s3://{bucket}"), page).await?;
         keys.extend(answer.contents().iter().filter_map(|object| object.key().map(ToOwned::to_owned)));
         next = answer.next_continuation_token().map(ToOwned::to_owned);

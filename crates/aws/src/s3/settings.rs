@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
 use platctl_engine::{Changes, Class, CloudError, CloudResult, Owner};
 
 use super::bucket::Encryption;
-use crate::errors::cloud_error;
+use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::Arn;
 use crate::{Cloud, Policy};
@@ -29,7 +29,7 @@ pub(super) fn built<T>(result: Result<T, aws_smithy_types::error::operation::Bui
 
 pub(super) async fn versioning(cloud: &Cloud, name: &str) -> CloudResult<bool> {
     let call = cloud.s3.get_bucket_versioning().bucket(name);
-    let answer = call.send().await.map_err(|e| cloud_error("s3:GetBucketVersioning", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.status() == Some(&BucketVersioningStatus::Enabled))
 }
 
@@ -37,12 +37,12 @@ pub(super) async fn put_versioning(cloud: &Cloud, name: &str, on: bool) -> Cloud
     let status = if on { BucketVersioningStatus::Enabled } else { BucketVersioningStatus::Suspended };
     let configuration = VersioningConfiguration::builder().status(status).build();
     let call = cloud.s3.put_bucket_versioning().bucket(name).versioning_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketVersioning", e))
+    call.send().ask().await.map(drop)
 }
 
 pub(super) async fn encryption(cloud: &Cloud, name: &str) -> CloudResult<Encryption> {
     let call = cloud.s3.get_bucket_encryption().bucket(name);
-    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketEncryption", e)))?;
+    let answer = optional(call.send().ask().await)?;
     let configuration = answer.and_then(|answer| answer.server_side_encryption_configuration);
     let rule = configuration.and_then(|configuration| configuration.rules.into_iter().next());
     let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
@@ -64,12 +64,12 @@ pub(super) async fn put_encryption(cloud: &Cloud, name: &str, encryption: &Encry
     let configuration = built(ServerSideEncryptionConfiguration::builder().rules(rule.build()).build())?;
     let call =
         cloud.s3.put_bucket_encryption().bucket(name).server_side_encryption_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketEncryption", e))
+    call.send().ask().await.map(drop)
 }
 
 pub(super) async fn public_access_block(cloud: &Cloud, name: &str) -> CloudResult<bool> {
     let call = cloud.s3.get_public_access_block().bucket(name);
-    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetPublicAccessBlock", e)))?;
+    let answer = optional(call.send().ask().await)?;
     let block = answer.and_then(|answer| answer.public_access_block_configuration);
     let on = |value: Option<bool>| value == Some(true);
     Ok(block.is_some_and(|block| {
@@ -89,12 +89,12 @@ pub(super) async fn put_public_access_block(cloud: &Cloud, name: &str, on: bool)
         .build();
     let call =
         cloud.s3.put_public_access_block().bucket(name).public_access_block_configuration(configuration);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutPublicAccessBlock", e))
+    call.send().ask().await.map(drop)
 }
 
 pub(super) async fn policy(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
     let call = cloud.s3.get_bucket_policy().bucket(name);
-    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketPolicy", e)))?;
+    let answer = optional(call.send().ask().await)?;
     Ok(answer.and_then(|answer| answer.policy).and_then(|text| Policy::parse(&text)))
 }
 
@@ -104,7 +104,7 @@ const FORCE: &str = "platctl:force-destroy";
 /// The user's tags, whose it is, and whether its objects may go with it.
 pub(super) async fn tags(cloud: &Cloud, name: &str) -> CloudResult<(Tags, Option<Owner>, bool)> {
     let call = cloud.s3.get_bucket_tagging().bucket(name);
-    let answer = optional(call.send().await.map_err(|e| cloud_error("s3:GetBucketTagging", e)))?;
+    let answer = optional(call.send().ask().await)?;
     let tags = answer.map(|answer| answer.tag_set).unwrap_or_default();
     let force = tags.iter().any(|tag| tag.key == FORCE && tag.value == "true");
     let (tags, owner) = split(tags.into_iter().map(|tag| (tag.key, tag.value)));
@@ -138,5 +138,5 @@ pub(super) async fn put_tags(
     all.retain(|key, _| !edits.remove.contains(key));
     let tagging = built(Tagging::builder().set_tag_set(Some(tag_set(all)?)).build())?;
     let call = cloud.s3.put_bucket_tagging().bucket(name).tagging(tagging);
-    call.send().await.map(drop).map_err(|e| cloud_error("s3:PutBucketTagging", e))
+    call.send().ask().await.map(drop)
 }

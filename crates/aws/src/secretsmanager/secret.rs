@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, day, unless_same};
 
@@ -83,7 +83,7 @@ fn pairs(tags: &[Tag]) -> impl Iterator<Item = (String, String)> + '_ {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
     let call = cloud.secretsmanager.describe_secret().secret_id(id.as_str());
-    let secret = match call.send().await.map_err(|e| cloud_error("secretsmanager:DescribeSecret", e)) {
+    let secret = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -117,7 +117,7 @@ async fn value(cloud: &Cloud, generate: &Generate) -> CloudResult<Option<String>
         .password_length(generate.length)
         .exclude_punctuation(generate.exclude_punctuation)
         .set_exclude_characters(Some(generate.exclude_characters.clone()).filter(|text| !text.is_empty()));
-    let answer = call.send().await.map_err(|e| cloud_error("secretsmanager:GetRandomPassword", e))?;
+    let answer = call.send().ask().await?;
     Ok(answer.random_password)
 }
 
@@ -125,7 +125,7 @@ async fn listed(cloud: &Cloud, name: &str) -> CloudResult<Vec<SecretListEntry>> 
     let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
     let call = cloud.secretsmanager.list_secrets().filters(filter).include_planned_deletion(true);
     let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
-    let pages = pages.map_err(|e| cloud_error("secretsmanager:ListSecrets", e))?;
+    let pages = pages.asked()?;
     let mut found: Vec<_> = pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default()).collect();
     // The filter is for beginnings.
     found.retain(|secret| secret.name() == Some(name));
@@ -143,7 +143,7 @@ async fn restore(cloud: &Cloud, spec: &Spec, claim: &Claim, refused: CloudError)
     });
     let Some(arn) = ours.and_then(|secret| secret.arn()) else { return Err(refused) };
     let call = cloud.secretsmanager.restore_secret().secret_id(arn);
-    call.send().await.map_err(|e| cloud_error("secretsmanager:RestoreSecret", e))?;
+    call.send().ask().await?;
     Ok(Id::from(arn))
 }
 
@@ -246,7 +246,7 @@ impl Kind for Secret {
             .set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string))
             .set_secret_string(value)
             .set_tags(Some(new_tags(tags)));
-        match call.send().await.map_err(|e| cloud_error("secretsmanager:CreateSecret", e)) {
+        match call.send().ask().await {
             Err(error) if error.code.as_deref() == Some("InvalidRequestException") => {
                 restore(cloud, spec, claim, error).await
             }
@@ -265,13 +265,13 @@ impl Kind for Secret {
         if changes.touch(Changes::RESTORE) {
             // A secret that waits for its deletion takes no other change.
             let call = cloud.secretsmanager.restore_secret().secret_id(id).send().await;
-            return call.map(drop).map_err(|e| cloud_error("secretsmanager:RestoreSecret", e));
+            return call.map(drop).asked();
         }
         if changes.touch("/description") || changes.touch("/kms_key_id") {
             let call =
                 cloud.secretsmanager.update_secret().secret_id(id).set_description(spec.description.clone());
             let call = call.set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string));
-            call.send().await.map_err(|e| cloud_error("secretsmanager:UpdateSecret", e))?;
+            call.send().ask().await?;
         }
         let mut edits = edits(changes, owner);
         if changes.touch("/recovery_window_in_days") {
@@ -279,11 +279,11 @@ impl Kind for Secret {
         }
         if !edits.set.is_empty() {
             let call = cloud.secretsmanager.tag_resource().secret_id(id).set_tags(Some(new_tags(edits.set)));
-            call.send().await.map_err(|e| cloud_error("secretsmanager:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.secretsmanager.untag_resource().secret_id(id).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("secretsmanager:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
@@ -294,6 +294,6 @@ impl Kind for Secret {
             0 => call.force_delete_without_recovery(true),
             days => call.recovery_window_in_days(days),
         };
-        call.send().await.map(drop).map_err(|e| cloud_error("secretsmanager:DeleteSecret", e))
+        call.send().ask().await.map(drop)
     }
 }

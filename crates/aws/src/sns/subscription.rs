@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, Asked, made};
 use crate::types::Arn;
 use crate::{Cloud, Document};
 
@@ -45,7 +45,7 @@ async fn confirmed(cloud: &Cloud, wanted: &Wanted<Subscription>) -> CloudResult<
     let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
     let call = cloud.sns.list_subscriptions_by_topic().topic_arn(spec.topic_arn.as_str());
     let listed: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
-    let listed = match listed.map_err(|e| cloud_error("sns:ListSubscriptionsByTopic", e)) {
+    let listed = match listed.asked() {
         Err(error) if error.class == Class::NotFound => Vec::new(),
         other => other?,
     };
@@ -58,7 +58,7 @@ async fn confirmed(cloud: &Cloud, wanted: &Wanted<Subscription>) -> CloudResult<
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>> {
     let call = cloud.sns.get_subscription_attributes().subscription_arn(id.as_str());
-    let attributes = match call.send().await.map_err(|e| cloud_error("sns:GetSubscriptionAttributes", e)) {
+    let attributes = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?.attributes.unwrap_or_default(),
     };
@@ -141,7 +141,7 @@ impl Kind for Subscription {
         if let Some(policy) = &spec.filter_policy {
             call = call.attributes("FilterPolicy", policy.to_json());
         }
-        let answer = call.send().await.map_err(|e| cloud_error("sns:Subscribe", e))?;
+        let answer = call.send().ask().await?;
         made("sns:Subscribe", answer.subscription_arn())
     }
 
@@ -155,7 +155,7 @@ impl Kind for Subscription {
         if let Some(policy) = &spec.filter_policy {
             let call = cloud.sns.set_subscription_attributes().subscription_arn(live.id.as_str());
             let call = call.attribute_name("FilterPolicy").attribute_value(policy.to_json());
-            call.send().await.map_err(|e| cloud_error("sns:SetSubscriptionAttributes", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ impl Kind for Subscription {
             return Err(CloudError::new(Class::Lapsing, operation, message));
         }
         let call = cloud.sns.unsubscribe().subscription_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+        call.send().ask().await.map(drop)
     }
 }
 

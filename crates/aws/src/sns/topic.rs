@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, invalid, made};
+use crate::errors::{Ask, Asked, invalid, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, KeyId, unless_same};
 use crate::{Cloud, Policy};
@@ -57,13 +57,13 @@ fn tags_from(tags: impl IntoIterator<Item = (String, String)>, operation: &str) 
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.sns.list_tags_for_resource().resource_arn(arn);
-    let answer = call.send().await.map_err(|e| cloud_error("sns:ListTagsForResource", e))?;
+    let answer = call.send().ask().await?;
     Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Topic>>> {
     let call = cloud.sns.get_topic_attributes().topic_arn(id.as_str());
-    let attributes = match call.send().await.map_err(|e| cloud_error("sns:GetTopicAttributes", e)) {
+    let attributes = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?.attributes.unwrap_or_default(),
     };
@@ -91,7 +91,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Topic>>> {
 
 async fn set(cloud: &Cloud, arn: &str, name: &str, value: &str) -> CloudResult<()> {
     let call = cloud.sns.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value);
-    call.send().await.map(drop).map_err(|e| cloud_error("sns:SetTopicAttributes", e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for Topic {
@@ -152,7 +152,7 @@ impl Kind for Topic {
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let pages = cloud.sns.list_topics().into_paginator().items().send();
         let topics: Result<Vec<_>, _> = pages.collect().await;
-        let topics = topics.map_err(|e| cloud_error("sns:ListTopics", e))?;
+        let topics = topics.asked()?;
         let names: HashSet<&str> =
             wanted.iter().filter_map(|wanted| wanted.spec.as_ref()).map(|spec| spec.name.as_str()).collect();
         let named = |arn: &&str| arn.rsplit(':').next().is_some_and(|name| names.contains(name));
@@ -177,7 +177,7 @@ impl Kind for Topic {
                 call = call.attributes(name, value);
             }
         }
-        let answer = call.send().await.map_err(|e| cloud_error("sns:CreateTopic", e))?;
+        let answer = call.send().ask().await?;
         made("sns:CreateTopic", answer.topic_arn())
     }
 
@@ -202,17 +202,17 @@ impl Kind for Topic {
         if !edits.set.is_empty() {
             let tags = tags_from(edits.set, "sns:TagResource")?;
             let call = cloud.sns.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("sns:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.sns.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("sns:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.sns.delete_topic().topic_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("sns:DeleteTopic", e))
+        call.send().ask().await.map(drop)
     }
 }

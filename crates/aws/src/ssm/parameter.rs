@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
-use crate::errors::{cloud_error, invalid};
+use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
@@ -64,7 +64,7 @@ fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
 async fn tags_of(cloud: &Cloud, name: &str) -> CloudResult<Option<(Tags, Option<Owner>)>> {
     let call =
         cloud.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
-    match call.send().await.map_err(|e| cloud_error("ssm:ListTagsForResource", e)) {
+    match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => {
             let answer = other?;
@@ -86,7 +86,7 @@ async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<aws_sdk_ssm::t
         .map_err(|e| invalid("ssm:DescribeParameters", &e))?;
     let call = cloud.ssm.describe_parameters().parameter_filters(filter);
     let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
-    let pages = pages.map_err(|e| cloud_error("ssm:DescribeParameters", e))?;
+    let pages = pages.asked()?;
     Ok(pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default()).collect())
 }
 
@@ -95,7 +95,7 @@ type Found = (aws_sdk_ssm::types::Parameter, Option<aws_sdk_ssm::types::Paramete
 
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Found>> {
     let call = cloud.ssm.get_parameters().set_names(Some(names.iter().map(ToString::to_string).collect()));
-    let values = async { call.send().await.map_err(|e| cloud_error("ssm:GetParameters", e)) };
+    let values = async { call.send().ask().await };
     let (values, metadata) = futures::try_join!(values, metadata(cloud, names))?;
     let mut metadata: HashMap<String, _> =
         metadata.into_iter().filter_map(|more| Some((more.name()?.to_owned(), more))).collect();
@@ -142,7 +142,7 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
         // AWS takes no tags together with an overwrite.
         .set_overwrite(overwrite.then_some(true))
         .set_tags(tags);
-    call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for Parameter {
@@ -239,18 +239,18 @@ impl Kind for Parameter {
         if !edits.set.is_empty() {
             let call = cloud.ssm.add_tags_to_resource().resource_type(ResourceTypeForTagging::Parameter);
             let call = call.resource_id(name).set_tags(Some(new_tags(edits.set, "ssm:AddTagsToResource")?));
-            call.send().await.map_err(|e| cloud_error("ssm:AddTagsToResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.ssm.remove_tags_from_resource().resource_type(ResourceTypeForTagging::Parameter);
             let call = call.resource_id(name).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("ssm:RemoveTagsFromResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ssm.delete_parameter().name(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("ssm:DeleteParameter", e))
+        call.send().ask().await.map(drop)
     }
 }

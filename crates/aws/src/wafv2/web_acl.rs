@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::rules::{Rule, Rules, VisibilityConfig};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{cloud_error, made};
+use crate::errors::{Ask, made};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
@@ -94,12 +94,12 @@ fn scope_of(arn: &str) -> &'static str {
 
 async fn get(cloud: &Cloud, arn: &str) -> CloudResult<GetWebAclOutput> {
     let call = cloud.wafv2.get_web_acl().arn(arn);
-    call.send().await.map_err(|e| cloud_error("wafv2:GetWebACL", e))
+    call.send().ask().await
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.wafv2.list_tags_for_resource().resource_arn(arn);
-    let answer = call.send().await.map_err(|e| cloud_error("wafv2:ListTagsForResource", e))?;
+    let answer = call.send().ask().await?;
     let tags = answer.tag_info_for_resource().map(|info| info.tag_list()).unwrap_or_default();
     Ok(split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
 }
@@ -109,7 +109,7 @@ async fn names(cloud: &Cloud, scope: &str) -> CloudResult<HashMap<String, String
     let (mut all, mut marker) = (HashMap::new(), None);
     loop {
         let call = cloud.wafv2.list_web_acls().scope(Scope::from(scope)).set_next_marker(marker);
-        let answer = call.send().await.map_err(|e| cloud_error("wafv2:ListWebACLs", e))?;
+        let answer = call.send().ask().await?;
         let page = answer.web_acls();
         all.extend(page.iter().filter_map(|one| Some((one.name()?.to_owned(), one.arn()?.to_owned()))));
         // A last page may carry a marker all the same.
@@ -185,7 +185,7 @@ async fn replace(cloud: &Cloud, arn: &str, spec: &Spec) -> CloudResult<()> {
         .set_token_domains(now.token_domains.filter(|domains| !domains.is_empty()))
         .set_association_config(now.association_config)
         .set_on_source_d_do_s_protection_config(now.on_source_d_do_s_protection_config);
-    call.send().await.map(drop).map_err(|e| cloud_error(operation, e))
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for WebAcl {
@@ -321,7 +321,7 @@ impl Kind for WebAcl {
             .set_rules(spec.rules.as_ref().map(|stated| rules(operation, stated)).transpose()?)
             .visibility_config(visibility.to_aws().map_err(|error| invalid(operation, error))?)
             .set_tags(Some(tags));
-        let answer = call.send().await.map_err(|e| cloud_error(operation, e))?;
+        let answer = call.send().ask().await?;
         made(operation, answer.summary().and_then(|made| made.arn()))
     }
 
@@ -341,11 +341,11 @@ impl Kind for WebAcl {
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
             let call = cloud.wafv2.tag_resource().resource_arn(arn).set_tags(Some(tags));
-            call.send().await.map_err(|e| cloud_error("wafv2:TagResource", e))?;
+            call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
             let call = cloud.wafv2.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
-            call.send().await.map_err(|e| cloud_error("wafv2:UntagResource", e))?;
+            call.send().ask().await?;
         }
         Ok(())
     }
@@ -360,7 +360,7 @@ impl Kind for WebAcl {
             .scope(Scope::from(scope_of(arn)))
             .id(&live.outputs.id)
             .set_lock_token(token);
-        call.send().await.map(drop).map_err(|e| cloud_error("wafv2:DeleteWebACL", e))
+        call.send().ask().await.map(drop)
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::cloud_error;
+use crate::errors::{Ask, Asked};
 use crate::tags::by_key;
 use crate::types::Arn;
 
@@ -37,12 +37,12 @@ platctl_engine::outputs! {
 async fn associate(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
     let call = cloud.wafv2.associate_web_acl().web_acl_arn(spec.web_acl_arn.as_str());
     let call = call.resource_arn(spec.resource_arn.as_str()).send().await;
-    call.map(drop).map_err(|e| cloud_error("wafv2:AssociateWebACL", e))
+    call.map(drop).asked()
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAclAssociation>>> {
     let call = cloud.wafv2.get_web_acl_for_resource().resource_arn(id.as_str()).send().await;
-    let answer = match call.map_err(|e| cloud_error("wafv2:GetWebACLForResource", e)) {
+    let answer = match call.asked() {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
@@ -128,6 +128,6 @@ impl Kind for WebAclAssociation {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.wafv2.disassociate_web_acl().resource_arn(live.id.as_str());
-        call.send().await.map(drop).map_err(|e| cloud_error("wafv2:DisassociateWebACL", e))
+        call.send().ask().await.map(drop)
     }
 }
