@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// A JSON document. Read from an object, or from JSON in a string; keys are in order, so equal documents are
 /// equal as texts.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Document(Value);
 

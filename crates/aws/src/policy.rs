@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 /// A policy document in one normal form: the one to which all spellings that AWS treats alike are brought.
 ///
 /// Reads a JSON object, or JSON in a string, percent-encoded or not (IAM answers that way).
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Policy(Value);
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use platctl_engine::manual::Manual;
 use platctl_engine::{AnyKind, Bound, Facts, Kind};
 
 use platctl_kubernetes::{Clusters, Objects};
@@ -50,6 +51,12 @@ macro_rules! kinds {
         #[must_use]
         pub fn facts() -> Vec<Facts> {
             vec![$(Facts::of::<$kind>(),)* Facts::of::<Objects>()]
+        }
+
+        /// Of every kind what it takes and gives.
+        #[must_use]
+        pub fn manuals() -> Vec<Manual> {
+            vec![$(Manual::of::<$kind>(),)* Manual::of::<Objects>()]
         }
 
         /// Of every kind a typical spec, and other values that its fields can have.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! string_ids {
     ($($(#[$meta:meta])* $name:ident),* $(,)?) => {$(
         $(#[$meta])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
         #[serde(transparent)]
         pub struct $name(pub String);
 
@@ -79,7 +79,9 @@ string_ids! {
 
 /// A name of the DNS in the form that all spellings of it share: lower case, without the dot at its end, and
 /// with `*` as itself (Route 53 writes `\\052`).
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(from = "String")]
 pub struct DnsName(String);
 
@@ -139,7 +141,9 @@ pub(crate) fn unless_same<T: PartialEq>(live: &T, desired: &T) -> Replace {
 }
 
 /// An IPv4 network. AWS clears the host bits, so reading one does too: `10.0.1.7/16` is `10.0.0.0/16`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
 pub struct Cidr(pub Ipv4Net);
 

@@ -4,9 +4,11 @@
 //! an expression over outputs. Once *resolved* it is the plain value. A kind's verbs take resolved specs
 //! only, so none can ever see a reference.
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -14,18 +16,34 @@ use serde_json::{Map, Value, json};
 use crate::Address;
 
 /// What specs and outputs are made of.
-pub trait Data: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static {}
-impl<T: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + 'static> Data for T {}
+pub trait Data: Serialize + DeserializeOwned + JsonSchema + Clone + Debug + Send + Sync + 'static {}
+impl<T: Serialize + DeserializeOwned + JsonSchema + Clone + Debug + Send + Sync + 'static> Data for T {}
 
 /// The stage of a spec: declared or resolved.
-pub trait Stage: Clone + Debug + PartialEq + Send + Sync + 'static {
+pub trait Stage: Clone + Debug + PartialEq + JsonSchema + Send + Sync + 'static {
     /// A field of type `T` that may come from another resource.
     type In<T: Data>: Data;
+}
+
+/// A stage is never a value: its schema only names the types that it parts.
+macro_rules! stage_schema {
+    ($stage:ident) => {
+        impl JsonSchema for $stage {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($stage).into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                false.into()
+            }
+        }
+    };
 }
 
 /// A spec as a stack states it, with references.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Declared {}
+stage_schema!(Declared);
 impl Stage for Declared {
     type In<T: Data> = Input<T>;
 }
@@ -33,6 +51,7 @@ impl Stage for Declared {
 /// A spec as the cloud takes it, every reference replaced by its value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resolved {}
+stage_schema!(Resolved);
 impl Stage for Resolved {
     type In<T: Data> = T;
 }
@@ -45,6 +64,9 @@ pub enum Input<T> {
     /// JSON in which `{"$ref": "address.output"}` and `{"$join": [parts…]}` stand for values to come.
     Expr(Value),
 }
+
+/// What text with a reference in it looks like, in a stack file.
+pub const REFERENCE: &str = r"\$\{[^}]+\}";
 
 /// The key of a reference object.
 pub const REF: &str = "$ref";
@@ -81,6 +103,23 @@ impl<T> Input<T> {
 impl<T> From<T> for Input<T> {
     fn from(value: T) -> Self {
         Self::Value(value)
+    }
+}
+
+/// In a stack file a reference is text: `${network.vpc.vpc_id}`.
+impl<T: JsonSchema> JsonSchema for Input<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("Input_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<T>();
+        let reference = json_schema!({"type": "string", "pattern": REFERENCE});
+        json_schema!({"anyOf": [value, reference]})
     }
 }
 

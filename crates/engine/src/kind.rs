@@ -413,7 +413,7 @@ pub trait Kind: Sized + Send + Sync + 'static {
 macro_rules! outputs {
     ($(#[$meta:meta])* $kind:ident { $($(#[$field_meta:meta])* $constant:ident: $field:ident: $type:ty),* $(,)? }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize)]
+        #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize, ::schemars::JsonSchema)]
         pub struct Outputs {
             $($(#[$field_meta])* pub $field: $type,)*
         }

@@ -21,6 +21,7 @@ pub mod input;
 pub mod kind;
 #[cfg(test)]
 mod lifecycle;
+pub mod manual;
 pub mod observe;
 pub mod orders;
 mod partial;

@@ -273,13 +273,16 @@ impl Layout {
             let op = self.ops.add_node(Op { address: step.address.clone(), work, usual: time(|t| t.delete) });
             self.delete.entry(step.address.clone()).or_default().push(op);
         };
-        match step.action {
-            Action::Delete => delete(step.id.clone(), false),
-            Action::Replace(order) => delete(step.id.clone(), order == Replace::CreateFirst),
-            _ => {}
+        if let Action::Replace(order) = step.action {
+            delete(step.id.clone(), order == Replace::CreateFirst);
         }
         for id in &step.deposed {
             delete(Some(id.clone()), true);
+        }
+        // Where all of an address goes, what was replaced goes first: others may have moved on to its successor, and
+        // what it was built on may be built on the successor now.
+        if step.action == Action::Delete {
+            delete(step.id.clone(), false);
         }
     }
 

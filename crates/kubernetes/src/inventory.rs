@@ -18,7 +18,7 @@ const NAMESPACE: &str = "kube-system";
 const CONTENT: &str = "set.json";
 
 /// What is remembered of one object.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub(crate) struct Applied {
     /// The digest of what was applied.
@@ -40,7 +40,7 @@ pub(crate) struct Inventory {
     pub(crate) objects: BTreeMap<String, Applied>,
 }
 
-#[derive(Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize, schemars::JsonSchema)]
 struct Content {
     manifest: Option<Manifest>,
     objects: BTreeMap<String, Applied>,

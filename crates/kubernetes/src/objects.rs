@@ -21,7 +21,7 @@ use crate::server::{Order, SetState};
 pub struct Objects;
 
 /// Objects that are kept elsewhere.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
     /// Where: `https://…`, `s3://BUCKET/KEY`, or the path of a file.
@@ -33,8 +33,9 @@ pub struct Manifest {
     pub namespace: Option<String>,
 }
 
-/// What a set is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Objects that belong together. What others own of the same objects stays theirs; what platctl states and somebody
+/// changed is put back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The EKS cluster.

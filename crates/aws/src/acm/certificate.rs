@@ -25,7 +25,7 @@ use crate::types::Arn;
 pub struct Certificate;
 
 /// A domain name in small letters, without a dot at its end.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Domain(String);
 
@@ -41,8 +41,9 @@ impl<'de> Deserialize<'de> for Domain {
     }
 }
 
-/// What a certificate is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A public certificate. ACM issues it as soon as its validation records are in the DNS, and renews it for as long
+/// as they stay there. For CloudFront it has to be in us-east-1, for a load balancer in that one's region.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The name that it is for: `example.com`, `*.example.com`. At most 64 characters.
@@ -67,7 +68,7 @@ const fn on() -> bool {
 }
 
 /// A record that has to be in the DNS.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ValidationRecord {
     /// Its name.
     pub name: String,

@@ -18,8 +18,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct ScalableTarget;
 
-/// What is scaled, and how far.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Something whose number AWS changes by load.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The service: `rds`.

@@ -23,7 +23,7 @@ use crate::types::Arn;
 pub struct ScalingPolicy;
 
 /// A measure to be kept to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetTracking {
     /// `RDSReaderAverageCPUUtilization` or `RDSReaderAverageDatabaseConnections`.
@@ -42,8 +42,8 @@ const fn cooldown() -> i32 {
     300
 }
 
-/// What a policy is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// When AWS changes the number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique for the target.

@@ -22,7 +22,7 @@ use crate::types::Arn;
 pub struct Plan;
 
 /// For how long backups are kept, and where.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lifecycle {
     /// After how many days they go; never unless it is said.
@@ -34,7 +34,7 @@ pub struct Lifecycle {
 }
 
 /// A copy to another vault.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Copy<S: Stage = Resolved> {
     /// The other vault, perhaps of another region.
@@ -45,7 +45,7 @@ pub struct Copy<S: Stage = Resolved> {
 }
 
 /// One rule of a plan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Rule<S: Stage = Resolved> {
     /// Unique in the plan.
@@ -76,8 +76,8 @@ const fn completion_window() -> i64 {
     10080
 }
 
-/// What a plan is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// When backups are made, and how long they are kept.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Its name; several may have the same.

@@ -19,8 +19,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct Selection;
 
-/// What a selection is. Nothing of it can be changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a plan backs up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The plan.

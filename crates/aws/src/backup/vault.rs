@@ -18,8 +18,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct Vault;
 
-/// What a vault is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Where backups are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

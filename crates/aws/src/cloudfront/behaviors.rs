@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{built, listed, texts};
 
 /// What is done with requests.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Behavior<S: Stage = Resolved> {
     /// For which paths: `/images/*`. The default behaviour has none.

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{HeaderName, built, listed, texts};
 
 /// What belongs to the key of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
     /// Whether answers compressed with gzip are kept beside plain ones. By default not.
@@ -28,7 +28,7 @@ pub struct Parameters {
 }
 
 /// Which headers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Headers {
     /// `none` or `whitelist`.
@@ -39,7 +39,7 @@ pub struct Headers {
 }
 
 /// Which cookies.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cookies {
     /// `none`, `whitelist`, `allExcept` or `all`.
@@ -50,7 +50,7 @@ pub struct Cookies {
 }
 
 /// Which query strings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueryStrings {
     /// `none`, `whitelist`, `allExcept` or `all`.

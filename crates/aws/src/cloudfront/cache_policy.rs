@@ -18,8 +18,8 @@ use crate::tags::by_name;
 #[derive(Debug)]
 pub struct CachePolicy;
 
-/// What a cache policy is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What makes two requests the same to CloudFront's caches, and for how long an answer is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account.

@@ -24,8 +24,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct Distribution;
 
-/// What a distribution is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A CloudFront distribution. Deleting one disables it first and waits until that is known everywhere.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// What it is for; at most 128 characters.

@@ -20,7 +20,7 @@ pub(super) const fn yes() -> bool {
 }
 
 /// Headers that tell browsers to be careful.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecurityHeaders {
     /// `Strict-Transport-Security`: only over TLS from now on.
@@ -44,7 +44,7 @@ pub struct SecurityHeaders {
 }
 
 /// `Strict-Transport-Security`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StrictTransportSecurity {
     /// For how many seconds.
@@ -61,7 +61,7 @@ pub struct StrictTransportSecurity {
 }
 
 /// `X-Content-Type-Options`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentTypeOptions {
     /// Whether it stands in for the origin's own. By default it does.
@@ -70,7 +70,7 @@ pub struct ContentTypeOptions {
 }
 
 /// `X-Frame-Options`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameOptions {
     /// `DENY` or `SAMEORIGIN`.
@@ -81,7 +81,7 @@ pub struct FrameOptions {
 }
 
 /// `Referrer-Policy`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReferrerPolicy {
     /// Its value, such as `strict-origin-when-cross-origin`.
@@ -92,7 +92,7 @@ pub struct ReferrerPolicy {
 }
 
 /// `Content-Security-Policy`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentSecurityPolicy {
     /// Its value.
@@ -103,7 +103,7 @@ pub struct ContentSecurityPolicy {
 }
 
 /// `X-XSS-Protection`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct XssProtection {
     /// On or off.
@@ -120,7 +120,7 @@ pub struct XssProtection {
 }
 
 /// Which other sites may read answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cors {
     /// `https://…`, or `*` for all.

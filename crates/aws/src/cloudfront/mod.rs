@@ -28,7 +28,9 @@ use crate::errors::Ask;
 use crate::tags::{TagEdits, Tags};
 
 /// The name of an HTTP header. Case means nothing in it, so it is kept in lower case.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(from = "String")]
 pub struct HeaderName(String);
 

@@ -20,8 +20,8 @@ use crate::tags::by_name;
 #[derive(Debug)]
 pub struct OriginAccessControl;
 
-/// What an origin access control is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How CloudFront signs its requests to an origin, so that only it may read there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account; at most 64 characters.

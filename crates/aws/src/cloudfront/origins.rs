@@ -16,7 +16,7 @@ use crate::types::Arn;
 
 /// An origin. With `custom_origin_config` it is a web server, with `vpc_origin_config` one in private subnets,
 /// with neither a bucket.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Origin<S: Stage = Resolved> {
     /// The name under which it is reached. Of a bucket its regional one: `NAME.s3.REGION.amazonaws.com`.
@@ -45,7 +45,7 @@ pub struct Origin<S: Stage = Resolved> {
 }
 
 /// The value of a header: either the text itself, or the secret that it is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct HeaderValue<S: Stage = Resolved> {
     /// The text. Not for secrets: it is in the state and in plans.
@@ -67,7 +67,7 @@ impl Default for HeaderValue {
 }
 
 /// How a web server is reached.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CustomOrigin {
     /// `https-only`, `http-only` or `match-viewer`. By default `https-only`.
@@ -98,7 +98,7 @@ impl Default for CustomOrigin {
 }
 
 /// How a web server in private subnets is reached.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct VpcOriginConfig<S: Stage = Resolved> {
     /// The VPC origin.

@@ -24,8 +24,8 @@ use crate::tags::by_name;
 #[derive(Debug)]
 pub struct ResponseHeadersPolicy;
 
-/// What a response headers policy is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Headers that CloudFront adds to answers, or takes out of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account.
@@ -54,7 +54,7 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 /// A header to add.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomHeader {
     /// Its value; never a secret, as every viewer gets it.

@@ -13,7 +13,7 @@ use super::{built, listed, quantity, texts};
 use crate::types::Arn;
 
 /// The certificate that viewers see.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct ViewerCertificate<S: Stage = Resolved> {
     /// A certificate of ACM in us-east-1 that is for all aliases.
@@ -35,7 +35,7 @@ pub(super) fn sni() -> String {
 }
 
 /// What viewers get instead of an origin's error, and for how long the error is remembered.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomErrorResponse {
     /// The HTTP status of the origin's answer.
@@ -56,7 +56,7 @@ const fn ten() -> i64 {
 }
 
 /// Where requests are logged.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Logging<S: Stage = Resolved> {
     /// The bucket's name with its domain: `NAME.s3.amazonaws.com`. It has to take ACLs.
@@ -70,7 +70,7 @@ pub struct Logging<S: Stage = Resolved> {
 }
 
 /// From which countries there is an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeoRestriction {
     /// `none`, `whitelist` or `blacklist`.

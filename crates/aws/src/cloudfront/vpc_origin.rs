@@ -22,8 +22,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct VpcOrigin;
 
-/// What a VPC origin is. While a distribution uses it, only its tags can change.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// CloudFront's own way to a load balancer or an instance in private subnets. The VPC needs an internet gateway.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// At most 64 characters; need not be unique.

@@ -17,8 +17,8 @@ use crate::{Cloud, Document};
 #[derive(Debug)]
 pub struct Dashboard;
 
-/// What a dashboard is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Graphs on one page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account, in all regions.

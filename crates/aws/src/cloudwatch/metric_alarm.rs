@@ -26,8 +26,8 @@ const AT_ONCE: usize = 100;
 #[derive(Debug)]
 pub struct MetricAlarm;
 
-/// What an alarm is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An alarm on one metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 100;
 pub struct Project;
 
 /// Where the code comes from.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Source<S: Stage = Resolved> {
     /// `CODEPIPELINE`, `CODECOMMIT`, `GITHUB`, `NO_SOURCE`, …
@@ -44,7 +44,7 @@ pub struct Source<S: Stage = Resolved> {
 }
 
 /// Where the result goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Artifacts {
     /// `CODEPIPELINE` or `NO_ARTIFACTS`
@@ -53,7 +53,7 @@ pub struct Artifacts {
 }
 
 /// A variable of the build's environment.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Variable<S: Stage = Resolved> {
     /// Its name.
@@ -70,7 +70,7 @@ pub(super) fn plaintext() -> String {
 }
 
 /// What a build runs in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Environment<S: Stage = Resolved> {
     /// `LINUX_CONTAINER`, `ARM_CONTAINER`, …
@@ -89,7 +89,7 @@ pub struct Environment<S: Stage = Resolved> {
 }
 
 /// Where a build's log goes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Logs<S: Stage = Resolved> {
     /// The log group.
@@ -100,7 +100,7 @@ pub struct Logs<S: Stage = Resolved> {
 }
 
 /// The network that builds run in.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Vpc<S: Stage = Resolved> {
     /// The VPC.
@@ -111,8 +111,8 @@ pub struct Vpc<S: Stage = Resolved> {
     pub security_group_ids: S::In<BTreeSet<SecurityGroupId>>,
 }
 
-/// What a project is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// How something is built.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

@@ -21,9 +21,9 @@ use crate::tags::by_key;
 pub struct Files;
 
 /// The text of a file. A stack may state it as YAML documents, whose values may come from other resources.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub struct Text(String);
+pub struct Text(#[schemars(with = "Value")] String);
 
 impl Text {
     /// The text.
@@ -47,8 +47,9 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// What the files are.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Files on a branch. What people changed since platctl wrote it is never overwritten: a file that both
+/// changed stops the update, with its name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The repository.

@@ -17,8 +17,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct Repository;
 
-/// What a repository is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A Git repository.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

@@ -18,8 +18,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct Connection;
 
-/// What a connection is. Nothing of it but its tags can be changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A way to repositories elsewhere.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Its name; several may have the same.

@@ -22,7 +22,7 @@ use crate::types::{Arn, unless_same};
 pub struct Pipeline;
 
 /// Where artefacts are kept between stages.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct ArtifactStore<S: Stage = Resolved> {
     /// The bucket.
@@ -33,7 +33,7 @@ pub struct ArtifactStore<S: Stage = Resolved> {
 }
 
 /// One action of a stage.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Action<S: Stage = Resolved> {
     /// Unique in its stage.
@@ -70,7 +70,7 @@ const fn one() -> i32 {
 }
 
 /// One stage.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct StageSpec<S: Stage = Resolved> {
     /// Unique in the pipeline.
@@ -80,7 +80,7 @@ pub struct StageSpec<S: Stage = Resolved> {
 }
 
 /// Patterns of names.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
     /// These.
@@ -92,7 +92,7 @@ pub struct Filter {
 }
 
 /// Which pushes start it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
     /// To which branches.
@@ -104,7 +104,7 @@ pub struct Push {
 }
 
 /// What starts it, of a source outside of AWS.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
     /// The action that the source belongs to.
@@ -113,8 +113,8 @@ pub struct Trigger {
     pub push: Vec<Push>,
 }
 
-/// What a pipeline is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Stages that a commit goes through.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

@@ -17,8 +17,8 @@ use crate::types::AllocationId;
 #[derive(Debug)]
 pub struct ElasticIp;
 
-/// What an Elastic IP is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A public IPv4 address.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Tags.

@@ -17,8 +17,8 @@ use crate::types::{Arn, FlowLogId, VpcId};
 #[derive(Debug)]
 pub struct FlowLog;
 
-/// What a flow log is. Nothing of it but its tags can be changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The record of a VPC's traffic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The VPC whose traffic is recorded.

@@ -17,8 +17,8 @@ use crate::types::{InternetGatewayId, VpcId};
 #[derive(Debug)]
 pub struct InternetGateway;
 
-/// What an internet gateway is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The gateway of one VPC to the internet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The VPC that it is attached to; a VPC takes one.

@@ -29,7 +29,7 @@ use crate::types::{Arn, SecurityGroupId, unless_same};
 pub struct LaunchTemplate;
 
 /// How a machine gets at its own metadata and credentials.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetadataOptions {
     /// `required` (only with a session's token) or `optional`. Required unless stated.
@@ -63,7 +63,7 @@ impl Default for MetadataOptions {
 }
 
 /// A disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlockDevice {
     /// `/dev/xvda`
@@ -121,8 +121,9 @@ impl BlockDevice {
     }
 }
 
-/// What a launch template is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A template of virtual machines. Its default version is what the spec says; a change makes a new version of it and
+/// leaves the old ones.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region; 3 to 128 characters. Cannot be changed.

@@ -17,8 +17,8 @@ use crate::types::{AllocationId, NatGatewayId, SubnetId};
 #[derive(Debug)]
 pub struct NatGateway;
 
-/// What a NAT gateway is. Nothing of it but its tags can be changed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A NAT gateway in one subnet: the way out for private subnets of its zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The subnet that it stands in: a public one, unless it is private itself.

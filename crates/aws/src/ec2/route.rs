@@ -17,8 +17,8 @@ use crate::types::{Cidr, InternetGatewayId, NatGatewayId, RouteTableId, unless_s
 #[derive(Debug)]
 pub struct Route;
 
-/// What a route is. It takes exactly one target, which can be changed in place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One route of a route table. Its id is our own, `rtb-…|0.0.0.0/0`: AWS gives it none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The table that it is a part of.

@@ -18,8 +18,9 @@ use crate::types::{RouteTableId, VpcId};
 #[derive(Debug)]
 pub struct RouteTable;
 
-/// What a route table is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A route table. Its routes and its associations are kinds of their own; routes that AWS puts in (`local`,
+/// those of gateway endpoints, propagated ones) are nobody's to manage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The VPC whose traffic it routes.

@@ -18,8 +18,9 @@ use crate::types::{RouteTableId, SubnetId};
 #[derive(Debug)]
 pub struct RouteTableAssociation;
 
-/// What an association is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Which route table a subnet uses. Its id is the subnet's: a subnet has at most one, and AWS's own id of it
+/// (`rtbassoc-…`) changes with every change of the table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The subnet.

@@ -17,8 +17,8 @@ use crate::types::{SecurityGroupId, VpcId, unless_same};
 #[derive(Debug)]
 pub struct SecurityGroup;
 
-/// What a security group is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A security group. Its rules are a kind of their own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The VPC that it is for.

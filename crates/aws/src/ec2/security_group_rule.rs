@@ -21,7 +21,7 @@ use crate::types::{Cidr, SecurityGroupId, SecurityGroupRuleId};
 pub struct SecurityGroupRule;
 
 /// Whether a rule is for what comes in or for what goes out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Direction {
@@ -29,8 +29,8 @@ pub enum Direction {
     Egress,
 }
 
-/// What a rule is. It names exactly one place.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// One rule of a security group, from or to one place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The group that it is a part of.
@@ -66,7 +66,7 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 /// A protocol as AWS answers it: four have names, the others are numbers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(from = "String")]
 pub struct Protocol(String);
 

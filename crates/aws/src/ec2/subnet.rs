@@ -17,8 +17,8 @@ use crate::types::{Cidr, SubnetId, VpcId};
 #[derive(Debug)]
 pub struct Subnet;
 
-/// What a subnet is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A subnet of a VPC, in one availability zone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The VPC that it is a part of.

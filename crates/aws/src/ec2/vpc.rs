@@ -19,8 +19,8 @@ use crate::types::{Cidr, VpcId};
 #[derive(Debug)]
 pub struct Vpc;
 
-/// What a VPC is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A virtual private cloud.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The primary network, /16 to /28. Cannot be changed.

@@ -20,7 +20,7 @@ use crate::{Cloud, Policy};
 pub struct VpcEndpoint;
 
 /// Which kind of way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Type {
     /// Routes in route tables; for S3 and DynamoDB; free.
     Gateway,
@@ -28,8 +28,8 @@ pub enum Type {
     Interface,
 }
 
-/// What an endpoint is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A private way to an AWS service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The VPC that it is for.

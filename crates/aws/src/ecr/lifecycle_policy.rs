@@ -16,8 +16,8 @@ use crate::{Cloud, Document};
 #[derive(Debug)]
 pub struct LifecyclePolicy;
 
-/// What a lifecycle policy is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Which images of a repository go, and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The repository's name.

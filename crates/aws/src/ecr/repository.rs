@@ -21,8 +21,8 @@ use crate::{Cloud, Policy};
 #[derive(Debug)]
 pub struct Repository;
 
-/// What a repository is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A repository of images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region: `prod/backend`.

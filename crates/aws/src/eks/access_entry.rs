@@ -22,7 +22,7 @@ use crate::types::{Arn, unless_same};
 pub struct AccessEntry;
 
 /// One of EKS's policies, and where it counts.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessPolicy {
     /// `arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`, …
@@ -42,8 +42,8 @@ impl AccessPolicy {
     }
 }
 
-/// What an access entry is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A role's or user's access to a cluster. Its id is our own, `CLUSTER|PRINCIPAL`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The cluster; its authentication mode has to allow access entries.

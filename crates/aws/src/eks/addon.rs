@@ -24,7 +24,7 @@ use crate::types::Arn;
 pub struct Addon;
 
 /// The settings of an add-on: an object, or JSON in a string. Compared by what it says.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Configuration(Value);
 
@@ -52,8 +52,9 @@ impl<'de> Deserialize<'de> for Configuration {
     }
 }
 
-/// What an add-on is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Software that EKS installs into a cluster and keeps running. Its id is our own, `CLUSTER|NAME`. What somebody
+/// changed of it within the cluster is overwritten by every update.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The cluster.

@@ -25,7 +25,7 @@ use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId, unless_same};
 pub struct Cluster;
 
 /// Who decides who may do what in a cluster.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum AuthenticationMode {
     /// Access entries only.
     #[default]
@@ -49,8 +49,8 @@ impl AuthenticationMode {
     }
 }
 
-/// What a cluster is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A Kubernetes control plane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region; at most 100 characters.

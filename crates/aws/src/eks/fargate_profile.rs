@@ -22,7 +22,7 @@ use crate::types::{Arn, SubnetId, unless_same};
 pub struct FargateProfile;
 
 /// Which pods.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
     /// Pods of this namespace.
@@ -32,8 +32,8 @@ pub struct Selector {
     pub labels: BTreeMap<String, String>,
 }
 
-/// What a profile is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Which pods run without nodes of one's own. Its id is our own, `CLUSTER|NAME`. Nothing but its tags can be changed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The cluster.

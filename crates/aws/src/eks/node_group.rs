@@ -26,7 +26,7 @@ use crate::types::{Arn, SubnetId};
 pub struct NodeGroup;
 
 /// What keeps pods off nodes.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Taint {
     /// Its key.
@@ -45,8 +45,9 @@ impl Taint {
     }
 }
 
-/// What a node group is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Virtual machines that are nodes of a cluster. Its id is our own, `CLUSTER|NAME`. Where it has to be replaced, the new
+/// group (`NAME-gen2`, …) is there before the old one goes: EKS then drains the old one's nodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The cluster.

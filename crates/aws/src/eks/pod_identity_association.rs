@@ -20,8 +20,9 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct PodIdentityAssociation;
 
-/// What an association is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What pods of a service account may do in AWS. Its id is our own, `CLUSTER|a-…`. Namespace and service account
+/// need not exist.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The cluster.

@@ -11,7 +11,7 @@ use super::invalid;
 use crate::types::Arn;
 
 /// What is done with a request: one of three.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
     /// It goes to targets.
@@ -23,7 +23,7 @@ pub enum Action {
 }
 
 /// Where requests go.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
     /// The target groups, at least one.
@@ -34,7 +34,7 @@ pub struct Forward {
 }
 
 /// A target group and its share.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeightedTargetGroup {
     /// The target group.
@@ -49,7 +49,7 @@ const fn one() -> i32 {
 }
 
 /// An answer without targets.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FixedResponse {
     /// `200`, `404`, `503`: 2XX, 4XX or 5XX.
@@ -63,7 +63,7 @@ pub struct FixedResponse {
 }
 
 /// Another place. `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}` stand for those of the request.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
     /// `HTTP_301` (for good) or `HTTP_302` (for now).

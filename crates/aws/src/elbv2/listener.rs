@@ -21,8 +21,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct Listener;
 
-/// What a listener is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A port on which a load balancer listens.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The load balancer.

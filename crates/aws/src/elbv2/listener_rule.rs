@@ -20,8 +20,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct ListenerRule;
 
-/// What a rule is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What a listener of an application load balancer does with some of its requests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The listener.

@@ -27,8 +27,8 @@ const PROTECTION: &str = "deletion_protection.enabled";
 #[derive(Debug)]
 pub struct LoadBalancer;
 
-/// What a load balancer is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An application or network load balancer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the region: at most 32 letters, digits and hyphens.

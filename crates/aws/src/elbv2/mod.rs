@@ -24,9 +24,9 @@ use crate::tags::{Tags, claimed, edits, split};
 const ARNS: usize = 20;
 
 /// Attributes by AWS's keys: `idle_timeout.timeout_seconds`. Values may be written as text, numbers or booleans.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub struct Attributes(pub BTreeMap<String, String>);
+pub struct Attributes(#[schemars(with = "BTreeMap<String, Value>")] pub BTreeMap<String, String>);
 
 impl<'de> Deserialize<'de> for Attributes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

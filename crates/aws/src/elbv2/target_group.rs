@@ -23,8 +23,8 @@ use crate::types::{Arn, VpcId, unless_same};
 #[derive(Debug)]
 pub struct TargetGroup;
 
-/// What a target group is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Targets of one load balancer. Which targets it has is for those to say who run them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the region: at most 32 letters, digits and hyphens.

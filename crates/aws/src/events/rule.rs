@@ -22,7 +22,7 @@ use crate::{Cloud, Document};
 pub struct Rule;
 
 /// What a target gets, made from the event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputTransformer {
     /// Names for parts of the event: `{"commit": "$.detail.commitId"}`.
@@ -33,7 +33,7 @@ pub struct InputTransformer {
 }
 
 /// What is started.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Target<S: Stage = Resolved> {
     /// Unique in the rule.
@@ -51,8 +51,8 @@ pub struct Target<S: Stage = Resolved> {
     pub input_transformer: Option<InputTransformer>,
 }
 
-/// What a rule is. It is of the account's default bus.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What happens because something happened.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

@@ -18,8 +18,8 @@ use crate::types::{Arn, RoleName, unless_same};
 #[derive(Debug)]
 pub struct InstanceProfile;
 
-/// What an instance profile is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// How a virtual machine gets its role.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account, whatever the case; at most 128 characters.

@@ -21,8 +21,8 @@ const VERSIONS: usize = 5;
 #[derive(Debug)]
 pub struct ManagedPolicy;
 
-/// What a policy is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A policy of the account's own, to be attached to roles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account, whatever the case; at most 128 characters.

@@ -21,8 +21,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct OidcProvider;
 
-/// What a provider is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An issuer of tokens for which roles are given out, such as an EKS cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The issuer: `https://…`. Cannot be changed.

@@ -18,8 +18,8 @@ use crate::types::{Arn, RoleName};
 #[derive(Debug)]
 pub struct PolicyAttachment;
 
-/// What an attachment is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An attachment. Its id is our own, `ROLE|ARN`. Attachments that others made are left alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The role.

@@ -17,8 +17,8 @@ use crate::{Cloud, Policy};
 #[derive(Debug)]
 pub struct Role;
 
-/// What a role is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An IAM role. Its policies and attachments are kinds of their own; those of others are left alone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account, whatever the case; at most 64 characters.

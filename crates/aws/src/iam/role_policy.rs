@@ -15,8 +15,8 @@ use crate::{Cloud, Policy};
 #[derive(Debug)]
 pub struct RolePolicy;
 
-/// What an inline policy is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An inline policy of a role. Its id is our own, `ROLE|NAME`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The role that it is a part of.

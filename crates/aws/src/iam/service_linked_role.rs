@@ -18,8 +18,9 @@ use crate::types::{Arn, RoleName};
 #[derive(Debug)]
 pub struct ServiceLinkedRole;
 
-/// What a service-linked role is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A service's own role, of which an account has one: it is made where it is missing, used
+/// where it is there already, and never deleted. Its id is our own, `SERVICE` or `SERVICE|SUFFIX`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The service: `eks-nodegroup.amazonaws.com`, `spot.amazonaws.com`, …

@@ -18,8 +18,9 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct ServiceSpecificCredential;
 
-/// What a credential is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The one credential that a user has for a service. IAM tells its password once, and it goes from there straight
+/// into a secret: platctl neither shows nor keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The user. Other credentials that it has for the service are deleted.

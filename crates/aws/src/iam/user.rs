@@ -18,8 +18,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct User;
 
-/// What a user is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A user without a password and without keys, unless somebody gives it some.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     /// Unique in the account, whatever the case; at most 64 characters.

@@ -14,8 +14,8 @@ use crate::{Cloud, Policy};
 #[derive(Debug)]
 pub struct UserPolicy;
 
-/// What an inline policy is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An inline policy of a user. Its id is our own, `USER|NAME`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The user that it is a part of.

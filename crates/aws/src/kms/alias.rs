@@ -15,8 +15,8 @@ use crate::types::{KeyId, unless_same};
 #[derive(Debug)]
 pub struct Alias;
 
-/// What an alias is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The name of a key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// `alias/…`, unique in account and region.

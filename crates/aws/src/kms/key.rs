@@ -21,8 +21,8 @@ const PENDING_WINDOW_IN_DAYS: i32 = 30;
 #[derive(Debug)]
 pub struct Key;
 
-/// What a key is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A symmetric encryption key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// What it is for.

@@ -25,8 +25,8 @@ const RETENTION_DAYS: &[i32] = &[
 #[derive(Debug)]
 pub struct LogGroup;
 
-/// What a log group is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A log group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

@@ -23,7 +23,7 @@ use crate::types::{Arn, SecurityGroupId, unless_same};
 pub struct DbCluster;
 
 /// The least and the most capacity of serverless instances, in ACUs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
     /// The least; 0 lets instances pause.
@@ -32,8 +32,8 @@ pub struct Capacity {
     pub max_capacity: f64,
 }
 
-/// What a cluster is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A cluster of database instances over one volume.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region; lower case.

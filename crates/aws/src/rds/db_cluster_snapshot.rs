@@ -19,8 +19,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct DbClusterSnapshot;
 
-/// What a snapshot is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A snapshot of a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region; lower case.

@@ -19,8 +19,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct DbInstance;
 
-/// What an instance is. What belongs to the whole cluster is stated there.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// An instance of a cluster.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region; lower case.

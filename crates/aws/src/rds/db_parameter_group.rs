@@ -19,8 +19,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct DbParameterGroup;
 
-/// What a parameter group is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What one instance is configured with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region; lower case.

@@ -20,8 +20,8 @@ use crate::types::{Arn, SubnetId, unless_same};
 #[derive(Debug)]
 pub struct DbSubnetGroup;
 
-/// What a subnet group is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The subnets that a database may stand in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region; lower case.

@@ -19,8 +19,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct GlobalCluster;
 
-/// What a global cluster is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What holds a primary cluster and its secondaries together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the account; lower case.

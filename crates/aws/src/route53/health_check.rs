@@ -20,8 +20,8 @@ use crate::types::{Arn, DnsName};
 #[derive(Debug)]
 pub struct HealthCheck;
 
-/// What a health check is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A check from all over the world that something answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// `HTTPS`, `HTTP`, `HTTPS_STR_MATCH`, `HTTP_STR_MATCH`, `TCP` or `CALCULATED`. By default `HTTPS`.

@@ -21,8 +21,8 @@ use crate::types::{Arn, DnsName, VpcId};
 #[derive(Debug)]
 pub struct HostedZone;
 
-/// What a hosted zone is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A zone of the DNS: public, or private to VPCs. Its NS and SOA records come and go with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Its name: `example.com`. Need not be unique.

@@ -24,8 +24,8 @@ use crate::types::DnsName;
 #[derive(Debug)]
 pub struct RecordSet;
 
-/// What a record set is: values with a time to live, or the alias of another AWS resource's name.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The records of one name and type.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The zone.
@@ -61,7 +61,7 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 /// The name of an AWS resource.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct AliasTarget<S: Stage = Resolved> {
     /// The name: of a load balancer, a distribution, another record set.

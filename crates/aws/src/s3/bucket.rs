@@ -22,8 +22,9 @@ use crate::{Cloud, Policy};
 #[derive(Debug)]
 pub struct Bucket;
 
-/// What a bucket is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// A bucket. Deleting one that is not empty is refused unless `force_destroy` says otherwise: nobody loses data
+/// by a slip.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in the whole partition: 3 to 63 lower-case letters, digits and hyphens.
@@ -68,7 +69,7 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 /// How objects are encrypted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Encryption<S: Stage = Resolved> {
     /// `AES256` or `aws:kms`.

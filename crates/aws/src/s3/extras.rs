@@ -14,7 +14,7 @@ use crate::errors::Ask;
 use crate::types::BucketName;
 
 /// Where accesses are logged to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Logging<S: Stage = Resolved> {
     /// Another bucket of the region, whose policy lets `logging.s3.amazonaws.com` write.
@@ -25,7 +25,7 @@ pub struct Logging<S: Stage = Resolved> {
 }
 
 /// Which pages of which origins may use the bucket from a browser.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CorsRule {
     /// `https://www.example.com`
@@ -44,7 +44,7 @@ pub struct CorsRule {
 }
 
 /// For how long nobody can delete or overwrite a new object. Once on, it stays on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectLock {
     /// `GOVERNANCE` (whoever has the permission may lift it) or `COMPLIANCE` (nobody may, not even the account).

@@ -13,7 +13,7 @@ use crate::Cloud;
 use crate::errors::Ask;
 
 /// When objects go, or move, by themselves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleRule {
     /// Unique in the bucket.
@@ -45,7 +45,7 @@ pub struct LifecycleRule {
 }
 
 /// A move to another storage class.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
     /// After how many days.

@@ -19,7 +19,7 @@ use crate::types::{Arn, day, unless_same};
 pub struct Secret;
 
 /// How a secret's first value is made. It goes from AWS to AWS, and is kept nowhere else.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Generate {
     /// How many characters.
@@ -32,8 +32,8 @@ pub struct Generate {
     pub exclude_punctuation: bool,
 }
 
-/// What a secret is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region, those that wait for their deletion included.

@@ -16,8 +16,8 @@ use crate::{Cloud, Document};
 #[derive(Debug)]
 pub struct Subscription;
 
-/// What a subscription is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Somebody who gets what is published.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The topic.

@@ -20,8 +20,8 @@ use crate::{Cloud, Policy};
 #[derive(Debug)]
 pub struct Topic;
 
-/// What a topic is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A topic, to which others publish and subscribe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region.

@@ -24,8 +24,8 @@ const AT_ONCE: usize = 10;
 #[derive(Debug)]
 pub struct Parameter;
 
-/// What a parameter is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A named value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in account and region: `/prod/database/endpoint`.

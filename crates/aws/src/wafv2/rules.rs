@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::types::Arn;
 
 /// Rules in the order of their priorities.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Rules(Vec<Rule>);
 
@@ -43,7 +43,7 @@ impl Rules {
 }
 
 /// What is done with some requests.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
     /// Unique among the rules.
@@ -64,7 +64,7 @@ pub struct Rule {
 }
 
 /// What is done with a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It passes, and no further rule is asked.
@@ -80,7 +80,7 @@ pub enum Action {
 }
 
 /// What becomes of a rule group's own actions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OverrideAction {
     /// They stay.
@@ -90,7 +90,7 @@ pub enum OverrideAction {
 }
 
 /// Which requests a rule takes: one of these.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Statement {
     /// Those that a rule group of AWS or of a vendor takes.
@@ -104,7 +104,7 @@ pub enum Statement {
 }
 
 /// A rule group that somebody else maintains.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedRuleGroup {
     /// By default `AWS`.
@@ -125,7 +125,7 @@ fn aws() -> String {
 }
 
 /// A limit for each client.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateBased {
     /// Requests in one window: 10 to 2000000000.
@@ -147,7 +147,7 @@ fn by_ip() -> String {
 }
 
 /// Countries.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeoMatch {
     /// Two-letter codes: `DE`.
@@ -155,7 +155,7 @@ pub struct GeoMatch {
 }
 
 /// An IP set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IpSetReference {
     /// Its ARN.
@@ -163,7 +163,7 @@ pub struct IpSetReference {
 }
 
 /// What is measured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VisibilityConfig {
     /// The metric's name in CloudWatch.

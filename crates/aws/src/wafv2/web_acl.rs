@@ -23,8 +23,8 @@ use crate::types::{Arn, unless_same};
 #[derive(Debug)]
 pub struct WebAcl;
 
-/// What a web ACL is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// Rules about requests to a load balancer or a distribution.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// Unique in its scope: at most 128 letters, digits, `-` and `_`.
@@ -48,7 +48,7 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 /// What becomes of requests that no rule takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DefaultAction {
     /// They pass.

@@ -16,8 +16,8 @@ use crate::types::Arn;
 #[derive(Debug)]
 pub struct WebAclAssociation;
 
-/// What an association is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A web ACL of scope `REGIONAL` before a load balancer. A distribution names its web ACL itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The web ACL.

@@ -64,13 +64,16 @@ async fn what_led_to_a_failed_creation_stays_until_there_is_another() {
         ("second", "toy.Name", json!({"name": "s", "uses": {"early": {"$ref": "first.early"}}})),
     ];
     let lab = Lab::new();
-    lab.cloud.world.lock().unwrap().settle = 4;
+    // It is never ready, however long the second one's creation takes.
+    lab.cloud.world.lock().unwrap().settle = 1000;
     lab.fault(2, crate::testing::When::After, crate::testing::Fault::Hang);
     lab.run(Some(graph(&declared, &lab.cloud))).await;
     lab.calm();
     {
         let mut world = lab.cloud.world.lock().unwrap();
+        world.settle = 0;
         assert_eq!(world.things.len(), 2);
+        world.things.values_mut().for_each(|thing| thing.settling = 0);
         let first = world.things.values_mut().find(|thing| thing.kind == "toy.Tags").unwrap();
         first.phase = Some(Phase::Failed("no capacity".into()));
     }

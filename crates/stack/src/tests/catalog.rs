@@ -64,7 +64,7 @@ mod bucket {
 
     pub(crate) struct Bucket;
 
-    #[derive(Clone, Debug, Serialize, Deserialize)]
+    #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(deny_unknown_fields, bound = "")]
     pub(crate) struct Spec<S: Stage = Resolved> {
         bucket: S::In<String>,
@@ -101,7 +101,7 @@ mod note {
 
     pub(crate) struct Note;
 
-    #[derive(Clone, Debug, Serialize, Deserialize)]
+    #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(deny_unknown_fields, bound = "")]
     pub(crate) struct Spec<S: Stage = Resolved> {
         text: S::In<String>,
