@@ -83,10 +83,10 @@ def eks_cluster(aws, name="one", mode="API", **more):
     return network, subnets
 
 
-def node_group(aws, subnets, name="nodes", cluster="one", **more):
+def node_group(aws, within, name="nodes", cluster="one", **more):
     """A node group with a role of its own."""
     arn = role(aws, "ec2.amazonaws.com", f"{name}-role")
-    settings = {"scalingConfig": {"minSize": 1, "maxSize": 3, "desiredSize": 1}, "subnets": subnets, "nodeRole": arn}
+    settings = {"scalingConfig": {"minSize": 1, "maxSize": 3, "desiredSize": 1}, "subnets": within, "nodeRole": arn}
     return aws.eks.create_nodegroup(clusterName=cluster, nodegroupName=name, **{**settings, **more})["nodegroup"]
 
 
