@@ -164,7 +164,7 @@ def judge_certificate(call, config):
     arn = certificate.get("ACMCertificateArn")
     message = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, or isn't valid."
     if arn:
-        found = None if ":us-east-1:" not in arn else backend(call, "acm")._certificates.get(arn)
+        found = None if ":us-east-1:" not in arn else backend(call, "acm", "us-east-1")._certificates.get(arn)
         if found is None or found.status != "ISSUED":
             raise Refused("InvalidViewerCertificate", message)
         if not certificate.get("SSLSupportMethod"):
