@@ -18,9 +18,9 @@ def of(service, attribute):
     return lambda call: len(getattr(backend(call, service), attribute))
 
 
-def kept(kind):
-    """How many the layer keeps."""
-    return lambda call: len(STORE.of(call, kind))
+def kept(kind, region=None):
+    """How many the layer keeps, in the region of the call or another one."""
+    return lambda call: len(STORE.of(call, kind, region))
 
 
 def named(attribute, parameter):
@@ -119,7 +119,7 @@ def trust(call):
 def targets(call):
     """Targets that a rule would have, without the last one."""
     rule = backend(call).describe_rule(call.params["Rule"], None) if call.params.get("Rule") else None
-    known = {target.id for target in getattr(rule, "targets", ())}
+    known = {target["Id"] for target in getattr(rule, "targets", ())}
     return len(known | {target["Id"] for target in call.params.get("Targets") or []}) - 1
 
 
@@ -161,7 +161,7 @@ TABLE = (
     ("elasticloadbalancing:CreateListener", "L-B6DF7632", 50, listeners, "TooManyListeners", "The maximum number of listeners has been reached on the load balancer"),
     ("elasticloadbalancing:CreateTargetGroup", "L-B22855CB", 3000, of("elbv2", "target_groups"), "TooManyTargetGroups", "The maximum number of target groups has been reached"),
     ("route53:CreateHostedZone", "L-4EA4796A", 500, of("route53", "zones"), "TooManyHostedZones", "Limits Exceeded: MAX_HOSTED_ZONES_BY_OWNER"),
-    ("cloudfront:CreateDistributionWithTags", "L-24B04930", 500, kept("cloudfront.Distribution"), "TooManyDistributions", "Your request contains more distributions than are allowed per account."),
+    ("cloudfront:CreateDistributionWithTags", "L-24B04930", 500, kept("cloudfront.Distribution", "global"), "TooManyDistributions", "Your request contains more distributions than are allowed per account."),
     ("events:PutTargets", "targets", 5, targets, "LimitExceededException", "The requested resource exceeds the maximum number allowed."),
     ("wafv2:CreateWebACL", "webacls", 100, of("wafv2", "wacls"), "WAFLimitsExceededException", "AWS WAF couldn\u2019t perform the operation because you exceeded your resource limit."),
     ("backup:CreateBackupVault", "vaults", 100, kept("vaults"), "LimitExceededException", "The maximum number of backup vaults has been reached."),
