@@ -42,6 +42,8 @@ BEYOND_THE_MODEL = {
     ("eks", "DeleteFargateProfile"): {"ResourceInUseException"},
     # What hashicorp/terraform-provider-aws waits for while a certificate is new.
     ("elbv2", "CreateListener"): {"UnsupportedCertificate"},
+    # The list of error codes in S3's API reference.
+    ("s3", "CreateBucket"): {"TooManyBuckets"},
 }
 
 
