@@ -1,6 +1,7 @@
 """One local AWS for all tests, which is empty and calm at the beginning of each."""
 
 import pytest
+
 from harness import Aws
 
 

@@ -4,7 +4,7 @@ tests move."""
 import io
 import json
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from urllib.parse import unquote, urlsplit
 
 import boto3
@@ -116,7 +116,9 @@ class Aws:
     def _send(self, request, **_):
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else body.read()
-        headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}
+        headers = {
+            name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()
+        }
         status, sent, text, peer = self.raw(request.method, request.url, headers, body)
         if peer.broken:
             raise ConnectionClosedError(endpoint_url=request.url)
@@ -186,16 +188,18 @@ class Aws:
         service, model = self._last
         known = known_codes(service, model.name)
         allowed = COMMON | BEYOND_THE_MODEL.get((service, model.name), set())
-        assert not known or code in known | allowed, f"AWS's model of {service}:{model.name} has no {code}: {sorted(known)}"
+        assert not known or code in known | allowed, (
+            f"AWS's model of {service}:{model.name} has no {code}: {sorted(known)}"
+        )
 
 
-@lru_cache(maxsize=None)
+@cache
 def service_model(service):
     """botocore's model of a service."""
     return boto3.Session("test", "test").client(service, "us-east-1").meta.service_model
 
 
-@lru_cache(maxsize=None)
+@cache
 def known_codes(service, operation):
     """The error codes that AWS's model lists at an operation; none of services that list none."""
     return {shape.error_code for shape in service_model(service).operation_model(operation).error_shapes}

@@ -1,6 +1,7 @@
 """Certificates and web ACLs."""
 
 import pytest
+
 from things import acl, balancer, change, issued, listener, place, target_group, vpc, zone
 
 
@@ -108,7 +109,10 @@ def test_a_balancer_has_one_acl_and_holds_it(aws):
     with aws.refused("WAFUnavailableEntityException"):
         aws.wafv2.associate_web_acl(WebACLArn=first["ARN"], ResourceArn=arn)
     aws.pass_by(151)
-    for wrong in ({"WebACLArn": first["ARN"] + "x", "ResourceArn": arn}, {"WebACLArn": first["ARN"], "ResourceArn": arn + "x"}):
+    for wrong in (
+        {"WebACLArn": first["ARN"] + "x", "ResourceArn": arn},
+        {"WebACLArn": first["ARN"], "ResourceArn": arn + "x"},
+    ):
         with aws.refused("WAFNonexistentItemException"):
             aws.wafv2.associate_web_acl(**wrong)
     with aws.refused("WAFNonexistentItemException"):

@@ -1,11 +1,13 @@
-"""CloudFront: distributions, policies, and origins in VPCs."""
+"""CloudFront: distributions and policies."""
 
 import copy
 
 import pytest
-from things import acl, balancer, issued, place
+
+from things import acl, issued
 
 OPTIMIZED = "658327ea-f89d-4fab-a63d-7e88639e58f6"
+FORWARDED = {"QueryString": False, "Cookies": {"Forward": "none"}}
 
 
 def config(reference="first", **more):
@@ -76,7 +78,9 @@ def test_a_change_states_the_version_that_it_is_of(aws):
         aws.cloudfront.update_distribution(Id=name, IfMatch=tag, DistributionConfig=settings)
     tag = aws.cloudfront.get_distribution(Id=name)["ETag"]
     with aws.refused("IllegalUpdate"):
-        aws.cloudfront.update_distribution(Id=name, IfMatch=tag, DistributionConfig={**settings, "CallerReference": "x"})
+        aws.cloudfront.update_distribution(
+            Id=name, IfMatch=tag, DistributionConfig={**settings, "CallerReference": "x"}
+        )
 
 
 def test_a_reference_makes_one_distribution(aws):
@@ -97,7 +101,7 @@ def test_a_reference_makes_one_distribution(aws):
         ("NoSuchCachePolicy", {"DefaultCacheBehavior/CachePolicyId": "none"}),
         ("NoSuchOriginRequestPolicy", {"DefaultCacheBehavior/OriginRequestPolicyId": "none"}),
         ("NoSuchResponseHeadersPolicy", {"DefaultCacheBehavior/ResponseHeadersPolicyId": "none"}),
-        ("InvalidArgument", {"DefaultCacheBehavior/ForwardedValues": {"QueryString": False, "Cookies": {"Forward": "none"}}}),
+        ("InvalidArgument", {"DefaultCacheBehavior/ForwardedValues": FORWARDED}),
         ("InvalidViewerCertificate", {"Aliases": {"Quantity": 1, "Items": ["www.example.com"]}}),
         ("InvalidWebACLId", {"WebACLId": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/none/1"}),
     ],
@@ -219,7 +223,9 @@ def test_aws_own_policies_stay_as_they_are(aws):
 
 def test_a_cache_policy_is_in_order(aws):
     with aws.refused("InvalidArgument", "not in order"):
-        aws.cloudfront.create_cache_policy(CachePolicyConfig={"Name": "one", "MinTTL": 10, "DefaultTTL": 5, "MaxTTL": 20})
+        aws.cloudfront.create_cache_policy(
+            CachePolicyConfig={"Name": "one", "MinTTL": 10, "DefaultTTL": 5, "MaxTTL": 20}
+        )
     key = {
         "EnableAcceptEncodingGzip": True, "HeadersConfig": {"HeaderBehavior": "none"},
         "CookiesConfig": {"CookieBehavior": "none"}, "QueryStringsConfig": {"QueryStringBehavior": "none"},
@@ -251,63 +257,3 @@ def test_tags(aws):
     with aws.refused("NoSuchResource"):
         aws.cloudfront.list_tags_for_resource(Resource=arn + "X")
     aws.cloudfront.list_tags_for_resource(Resource=arn)
-
-
-def origin(arn, name="one"):
-    return {"Name": name, "Arn": arn, "HTTPPort": 80, "HTTPSPort": 443, "OriginProtocolPolicy": "https-only"}
-
-
-def test_an_origin_in_a_vpc(aws):
-    _, subnets = place(aws)
-    arn = balancer(aws, subnets, Scheme="internal")
-    aws.slow()
-    made = aws.cloudfront.create_vpc_origin(VpcOriginEndpointConfig=origin(arn))
-    name, tag = made["VpcOrigin"]["Id"], made["ETag"]
-    settings = config()
-    settings["Origins"]["Items"][0] = {"Id": "site", "DomainName": "x.internal", "VpcOriginConfig": {"VpcOriginId": name}}
-    with aws.refused("InvalidArgument", "not deployed"):
-        create(aws, settings)
-    for call, code in ((aws.cloudfront.delete_vpc_origin, "IllegalDelete"),):
-        with aws.refused(code):
-            call(Id=name, IfMatch=tag)
-    with aws.refused("IllegalUpdate"):
-        aws.cloudfront.update_vpc_origin(Id=name, IfMatch=tag, VpcOriginEndpointConfig=origin(arn, "two"))
-    aws.pass_by(301)
-    assert aws.cloudfront.get_vpc_origin(Id=name)["VpcOrigin"]["Status"] == "Deployed"
-    create(aws, settings)
-    with aws.refused("CannotDeleteEntityWhileInUse"):
-        aws.cloudfront.delete_vpc_origin(Id=name, IfMatch=tag)
-    with aws.refused("CannotUpdateEntityWhileInUse"):
-        aws.cloudfront.update_vpc_origin(Id=name, IfMatch=tag, VpcOriginEndpointConfig=origin(arn, "two"))
-
-
-def test_an_origin_in_a_vpc_that_goes(aws):
-    _, subnets = place(aws)
-    arn = balancer(aws, subnets, Scheme="internal")
-    made = aws.cloudfront.create_vpc_origin(VpcOriginEndpointConfig=origin(arn))
-    name = made["VpcOrigin"]["Id"]
-    tag = aws.cloudfront.update_vpc_origin(Id=name, IfMatch=made["ETag"], VpcOriginEndpointConfig=origin(arn, "two"))["ETag"]
-    listed = aws.cloudfront.list_vpc_origins()["VpcOriginList"]["Items"]
-    assert [one["Name"] for one in listed] == ["two"]
-    aws.slow()
-    aws.pass_by(1)
-    with aws.refused("PreconditionFailed"):
-        aws.cloudfront.delete_vpc_origin(Id=name, IfMatch=made["ETag"])
-    aws.cloudfront.delete_vpc_origin(Id=name, IfMatch=tag)
-    assert aws.cloudfront.get_vpc_origin(Id=name)["VpcOrigin"]["Status"] == "Deploying"
-    aws.pass_by(301)
-    with aws.refused("EntityNotFound"):
-        aws.cloudfront.get_vpc_origin(Id=name)
-    settings = config()
-    settings["Origins"]["Items"][0] = {"Id": "site", "DomainName": "x.internal", "VpcOriginConfig": {"VpcOriginId": name}}
-    with aws.refused("EntityNotFound"):
-        create(aws, settings)
-
-
-def test_an_origin_is_in_a_vpc_with_an_internet_gateway(aws):
-    _, subnets = place(aws, gateway=False)
-    arn = balancer(aws, subnets, Scheme="internal")
-    with aws.refused("InvalidArgument", "internet gateway"):
-        aws.cloudfront.create_vpc_origin(VpcOriginEndpointConfig=origin(arn))
-    with aws.refused("InvalidArgument", "not that of a load balancer"):
-        aws.cloudfront.create_vpc_origin(VpcOriginEndpointConfig=origin("arn:aws:s3:::bucket"))

@@ -1,6 +1,7 @@
 """CodeCommit, CodeBuild, CodePipeline, CodeConnections."""
 
 import pytest
+
 from things import NOWHERE, role
 
 
@@ -204,7 +205,10 @@ def test_a_pipeline(aws):
 def test_a_connection_waits_for_a_person(aws):
     client = aws.codeconnections
     tags = [{"Key": "a", "Value": "b"}]
-    arns = [client.create_connection(ConnectionName="one", ProviderType="GitHub", Tags=tags)["ConnectionArn"] for _ in range(2)]
+    arns = [
+        client.create_connection(ConnectionName="one", ProviderType="GitHub", Tags=tags)["ConnectionArn"]
+        for _ in range(2)
+    ]
     assert len(set(arns)) == 2
     about = {"ConnectionArn": arns[0]}
     assert client.get_connection(**about)["Connection"]["ConnectionStatus"] == "PENDING"

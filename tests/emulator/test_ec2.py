@@ -1,7 +1,8 @@
 """EC2: what holds what, and what does not fit together."""
 
 import pytest
-from things import ZONES, NOWHERE, address, group, internet_gateway, nat, nat_state, place, role, subnet, vpc
+
+from things import NOWHERE, ZONES, address, group, internet_gateway, nat, nat_state, place, role, subnet, vpc
 
 
 def test_a_vpc_stays_while_it_has_groups_gateways_or_endpoints(aws):
@@ -176,7 +177,11 @@ def test_a_group_may_refer_to_itself_and_go(aws):
 
 def flow_logs(aws, role_arn):
     return aws.ec2.create_flow_logs(
-        ResourceIds=[vpc(aws)], ResourceType="VPC", TrafficType="ALL", LogGroupName="logs", DeliverLogsPermissionArn=role_arn
+        ResourceIds=[vpc(aws)],
+        ResourceType="VPC",
+        TrafficType="ALL",
+        LogGroupName="logs",
+        DeliverLogsPermissionArn=role_arn,
     )
 
 
@@ -195,7 +200,9 @@ def test_flow_logs_need_a_role_that_is_known_by_now(aws):
 @pytest.mark.parametrize("given", [{"ImageId": "ami-1"}, {"MetadataOptions": {"HttpTokens": "required"}}])
 def test_a_launch_template_keeps_all_that_its_versions_say(aws, given):
     said = {"InstanceType": "m6i.large", **given}
-    name = aws.ec2.create_launch_template(LaunchTemplateName="one", LaunchTemplateData=said)["LaunchTemplate"]["LaunchTemplateId"]
+    name = aws.ec2.create_launch_template(LaunchTemplateName="one", LaunchTemplateData=said)["LaunchTemplate"][
+        "LaunchTemplateId"
+    ]
     more = {"InstanceType": "m6i.xlarge"}
     aws.ec2.create_launch_template_version(LaunchTemplateId=name, SourceVersion="1", LaunchTemplateData=more)
     versions = aws.ec2.describe_launch_template_versions(LaunchTemplateId=name)["LaunchTemplateVersions"]
@@ -213,7 +220,9 @@ def test_a_launch_template_that_is_not_there(aws):
 
 def test_a_launch_template_shows_the_tags_of_now(aws):
     tags = [{"ResourceType": "launch-template", "Tags": [{"Key": "a", "Value": "1"}]}]
-    made = aws.ec2.create_launch_template(LaunchTemplateName="one", LaunchTemplateData={"InstanceType": "m6i.large"}, TagSpecifications=tags)
+    made = aws.ec2.create_launch_template(
+        LaunchTemplateName="one", LaunchTemplateData={"InstanceType": "m6i.large"}, TagSpecifications=tags
+    )
     name = made["LaunchTemplate"]["LaunchTemplateId"]
     aws.ec2.create_tags(Resources=[name], Tags=[{"Key": "b", "Value": "2"}])
     seen = aws.ec2.describe_launch_templates(LaunchTemplateIds=[name])["LaunchTemplates"][0]["Tags"]

@@ -1,6 +1,7 @@
 """EKS: clusters, node groups and Fargate profiles."""
 
 import pytest
+
 from things import NOWHERE, eks_cluster, group, node_group, place, role, subnet
 
 CONFIG = {"endpointPrivateAccess": True, "endpointPublicAccess": False}
@@ -49,7 +50,9 @@ def test_what_a_cluster_needs(aws):
 
     def create(arn=arn, version=None, **network):
         more = {"version": version} if version else {}
-        return aws.eks.create_cluster(name="one", roleArn=arn, resourcesVpcConfig={"subnetIds": subnets, **network}, **more)
+        return aws.eks.create_cluster(
+            name="one", roleArn=arn, resourcesVpcConfig={"subnetIds": subnets, **network}, **more
+        )
 
     refusals = (
         ({"arn": NOWHERE}, "could not be assumed"),

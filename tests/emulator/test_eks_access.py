@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from things import NOWHERE, eks_cluster, role
 
 ABOUT = {"clusterName": "one"}
@@ -123,7 +124,9 @@ class Api:
     def __init__(self, aws):
         eks_cluster(aws)
         self.aws = aws
-        self.endpoint = "http://127.0.0.1:9" + aws.eks.describe_cluster(name="one")["cluster"]["endpoint"].rpartition(":9")[2]
+        self.endpoint = (
+            "http://127.0.0.1:9" + aws.eks.describe_cluster(name="one")["cluster"]["endpoint"].rpartition(":9")[2]
+        )
 
     def call(self, method, path, body=None, token="k8s-aws-v1.x"):
         """Status and answer."""

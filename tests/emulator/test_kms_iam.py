@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from things import policy, role, trust, vpc
 
 
@@ -89,7 +90,13 @@ def test_names_of_roles_differ_by_more_than_case(aws):
 
 
 @pytest.mark.parametrize(
-    "text", ["{", "[]", '{"Version": "2012-10-17"}', json.dumps({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})]
+    "text",
+    [
+        "{",
+        "[]",
+        '{"Version": "2012-10-17"}',
+        json.dumps({"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}),
+    ],
 )
 def test_a_trust_policy_is_a_policy(aws, text):
     with aws.refused("MalformedPolicyDocument"):
@@ -148,7 +155,9 @@ def test_a_service_has_one_linked_role(aws):
 
 
 def test_the_clients_of_a_provider(aws):
-    made = aws.iam.create_open_id_connect_provider(Url="https://example.com", ClientIDList=["a"], ThumbprintList=["0" * 40])
+    made = aws.iam.create_open_id_connect_provider(
+        Url="https://example.com", ClientIDList=["a"], ThumbprintList=["0" * 40]
+    )
     arn = made["OpenIDConnectProviderArn"]
 
     def clients():

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
+
 from things import NOWHERE, db_cluster, role
 
 PLAN = {"BackupPlanName": "daily", "Rules": [{"RuleName": "daily", "TargetBackupVaultName": "main"}]}
@@ -40,7 +41,10 @@ def test_a_plan(aws):
         with aws.refused("InvalidParameterValueException", "cannot be assumed"):
             aws.backup.create_backup_selection(**number, BackupSelection={**selection, "IamRoleArn": arn})
     selection["IamRoleArn"] = role(aws, "backup.amazonaws.com")
-    chosen = {**number, "SelectionId": aws.backup.create_backup_selection(**number, BackupSelection=selection)["SelectionId"]}
+    chosen = {
+        **number,
+        "SelectionId": aws.backup.create_backup_selection(**number, BackupSelection=selection)["SelectionId"],
+    }
     assert aws.backup.get_backup_selection(**chosen)["BackupSelection"] == selection
     assert len(aws.backup.list_backup_selections(**number)["BackupSelectionsList"]) == 1
     with aws.refused("InvalidRequestException"):
@@ -157,7 +161,17 @@ def test_what_is_refused_in_the_clear_is_allowed(aws, bucket):
         aws.s3.get_object(**bucket, Key="a")
 
 
-@pytest.mark.parametrize("more", [{}, {"QueueConfigurations": [{"QueueArn": "arn:aws:sqs:eu-west-1:123456789012:q", "Events": ["s3:ObjectCreated:*"]}]}])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {
+            "QueueConfigurations": [
+                {"QueueArn": "arn:aws:sqs:eu-west-1:123456789012:q", "Events": ["s3:ObjectCreated:*"]}
+            ]
+        },
+    ],
+)
 def test_the_flag_of_eventbridge_is_shown(aws, bucket, more):
     assert "EventBridgeConfiguration" not in aws.s3.get_bucket_notification_configuration(**bucket)
     if more:
@@ -171,7 +185,9 @@ def test_the_names_of_outermost_elements(aws, bucket):
     """Strict clients look at them, and boto3 does not."""
     aws.s3.put_object(**bucket, Key="a", Body=b"x")
     texts = []
-    aws.s3.meta.events.register("before-parse.s3", lambda response_dict, **_: texts.append(response_dict["body"]), "name")
+    aws.s3.meta.events.register(
+        "before-parse.s3", lambda response_dict, **_: texts.append(response_dict["body"]), "name"
+    )
     aws.s3.list_objects_v2(**bucket)
     aws.s3.get_bucket_versioning(**bucket)
     aws.s3.meta.events.unregister("before-parse.s3", unique_id="name")

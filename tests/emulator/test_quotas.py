@@ -4,9 +4,27 @@ import json
 
 import pytest
 from platctl_emulator.rules.quotas import TABLE
+
 from things import (
-    acl, address, balancer, db_cluster, db_instance, eks_cluster, group, internet_gateway, listener, nat,
-    node_group, place, policy, role, subnet, target_group, trust, vpc, zone,
+    acl,
+    address,
+    balancer,
+    db_cluster,
+    db_instance,
+    eks_cluster,
+    group,
+    internet_gateway,
+    listener,
+    nat,
+    node_group,
+    place,
+    policy,
+    role,
+    subnet,
+    target_group,
+    trust,
+    vpc,
+    zone,
 )  # fmt: skip
 
 VAULT = "ABCDEFGHIJ"
@@ -186,7 +204,14 @@ def found(aws, operation, code):
 @pytest.mark.parametrize(
     ("code", "usual"),
     # https://docs.aws.amazon.com/general/latest/gr/aws-service-information.html, and the contract, 1.13.
-    [("L-F678F1CE", 5), ("L-0263D0A3", 5), ("L-FE5A380F", 5), ("L-1194D53C", 100), ("L-6D54EA21", 30), ("L-33415657", 10)],
+    [
+        ("L-F678F1CE", 5),
+        ("L-0263D0A3", 5),
+        ("L-FE5A380F", 5),
+        ("L-1194D53C", 100),
+        ("L-6D54EA21", 30),
+        ("L-33415657", 10),
+    ],
 )
 def test_what_a_new_account_has(code, usual):
     assert [row[2] for row in TABLE if row[1] == code] == [usual]
@@ -252,4 +277,3 @@ def test_the_processors_of_nodes(aws, kind, capacity, size, ends):
     assert seen["status"] == ends
     codes = [issue["code"] for issue in seen["health"]["issues"]]
     assert codes == ([] if ends == "ACTIVE" else ["AsgInstanceLaunchFailures"])
-

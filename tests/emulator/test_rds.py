@@ -1,8 +1,19 @@
 """RDS: states, what is held, keys."""
 
 import pytest
+
 from things import (
-    NOWHERE, db_cluster, db_instance, db_state, db_subnets, group, instance_state, place, role, subnet, vpc,
+    NOWHERE,
+    db_cluster,
+    db_instance,
+    db_state,
+    db_subnets,
+    group,
+    instance_state,
+    place,
+    role,
+    subnet,
+    vpc,
 )  # fmt: skip
 
 
@@ -144,7 +155,9 @@ def test_it_is_said_what_becomes_of_the_data(aws):
     aws.rds.delete_db_cluster(DBClusterIdentifier="one", FinalDBSnapshotIdentifier="very-last")
     with aws.refused("DBClusterNotFoundFault"):
         db_state(aws)
-    names = [one["DBClusterSnapshotIdentifier"] for one in aws.rds.describe_db_cluster_snapshots()["DBClusterSnapshots"]]
+    names = [
+        one["DBClusterSnapshotIdentifier"] for one in aws.rds.describe_db_cluster_snapshots()["DBClusterSnapshots"]
+    ]
     assert sorted(names) == ["last", "very-last"]
 
 
@@ -164,7 +177,9 @@ def test_a_snapshot_takes_its_time_and_can_be_restored(aws):
     aws.rds.create_db_cluster_snapshot(DBClusterIdentifier="one", DBClusterSnapshotIdentifier="now")
 
     def state():
-        return aws.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier="now")["DBClusterSnapshots"][0]["Status"]
+        return aws.rds.describe_db_cluster_snapshots(DBClusterSnapshotIdentifier="now")["DBClusterSnapshots"][0][
+            "Status"
+        ]
 
     assert state() == "creating"
     aws.pass_by(151)

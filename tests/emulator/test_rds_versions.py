@@ -1,6 +1,7 @@
 """RDS: versions, upgrades, groups of parameters, and global clusters."""
 
 import pytest
+
 from things import db_cluster, db_instance, db_state, instance_state
 
 ARN = "arn:aws:rds:{}:123456789012:cluster:one"
@@ -128,7 +129,9 @@ def global_cluster(aws):
 
 
 def members(aws):
-    found = aws.rds.describe_global_clusters(GlobalClusterIdentifier="world")["GlobalClusters"][0]["GlobalClusterMembers"]
+    found = aws.rds.describe_global_clusters(GlobalClusterIdentifier="world")["GlobalClusters"][0][
+        "GlobalClusterMembers"
+    ]
     return [(one["DBClusterArn"].split(":")[3], one["IsWriter"]) for one in found]
 
 

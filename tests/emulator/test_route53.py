@@ -1,6 +1,7 @@
 """Route 53: zones, records and health checks."""
 
 import pytest
+
 from things import change, vpc, zone
 
 
@@ -16,7 +17,9 @@ def test_a_reference_makes_one_zone(aws):
     other = zone(aws, reference="second")
     answer = aws.route53.get_hosted_zone(Id=other)
     assert len(set(answer["DelegationSet"]["NameServers"])) == 4
-    assert records(aws, other)[("example.com.", "NS")] == [f"{name}." for name in answer["DelegationSet"]["NameServers"]]
+    assert records(aws, other)[("example.com.", "NS")] == [
+        f"{name}." for name in answer["DelegationSet"]["NameServers"]
+    ]
 
 
 @pytest.mark.parametrize("name", ["a..b", f"{'a' * 64}.com"])
@@ -121,8 +124,14 @@ VALUES = {"TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
 
 @pytest.mark.parametrize(
     "record",
-    [{}, {"TTL": 60}, {**VALUES, "SetIdentifier": "one"}, {**VALUES, "Weight": 1}, {**VALUES, "Weight": 1, "Failover": "PRIMARY", "SetIdentifier": "one"}],
-)  # fmt: skip
+    [
+        {},
+        {"TTL": 60},
+        {**VALUES, "SetIdentifier": "one"},
+        {**VALUES, "Weight": 1},
+        {**VALUES, "Weight": 1, "Failover": "PRIMARY", "SetIdentifier": "one"},
+    ],
+)
 def test_a_record_set_is_of_one_sort(aws, record):
     with aws.refused("InvalidInput"):
         put(aws, zone(aws), **record)
@@ -175,7 +184,12 @@ def test_a_health_check_is_of_a_reference(aws):
     with aws.refused("HealthCheckAlreadyExists"):
         check(aws, FailureThreshold=5)
     given = made["HealthCheckConfig"]
-    assert (given["Port"], given["RequestInterval"], given["FailureThreshold"], given["EnableSNI"]) == (443, 30, 3, True)
+    assert (given["Port"], given["RequestInterval"], given["FailureThreshold"], given["EnableSNI"]) == (
+        443,
+        30,
+        3,
+        True,
+    )
     aws.route53.delete_health_check(HealthCheckId=made["Id"])
     # It cannot be used again.
     with aws.refused("HealthCheckAlreadyExists"):

@@ -33,7 +33,9 @@ def address(aws):
 
 def nat(aws, place, allocation=None):
     """A public NAT gateway."""
-    return aws.ec2.create_nat_gateway(SubnetId=place, AllocationId=allocation or address(aws))["NatGateway"]["NatGatewayId"]
+    return aws.ec2.create_nat_gateway(SubnetId=place, AllocationId=allocation or address(aws))["NatGateway"][
+        "NatGatewayId"
+    ]
 
 
 def nat_state(aws, name):
@@ -174,5 +176,3 @@ def acl(aws, name="acl", scope="REGIONAL", region="eu-west-1"):
         Name=name, Scope=scope, DefaultAction={"Allow": {}}, VisibilityConfig=metrics
     )
     return made["Summary"]
-
-
