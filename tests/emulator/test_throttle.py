@@ -1,6 +1,7 @@
 """AWS's request budgets."""
 
 import pytest
+
 from things import vpc
 
 

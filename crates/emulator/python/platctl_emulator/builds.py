@@ -102,7 +102,9 @@ def run(lock, region, logs, project, build, variables):
                 if stream not in found.streams:
                     found.create_log_stream(stream)
                 stamp = int(time.time() * 1000)
-                found.streams[stream].put_log_events([{"timestamp": stamp, "message": line} for line in text.splitlines()])
+                found.streams[stream].put_log_events(
+                    [{"timestamp": stamp, "message": line} for line in text.splitlines()]
+                )
 
     def whole():
         status = "FAILED"

@@ -77,7 +77,11 @@ class Hostile:
         if call.mutating:
             names = set(made(call, answer)) - self._made
             self._made.update(names)
-            if names and setting.get("unseen") and chance(setting, "unseen", call.name, digest(call)) < setting["unseen"]:
+            if (
+                names
+                and setting.get("unseen")
+                and chance(setting, "unseen", call.name, digest(call)) < setting["unseen"]
+            ):
                 self.note("unseen")
                 UNSEEN.note(call, answer, setting.get("unseen_seconds", 0.3))
         if call.mutating or call.service in STRONG or not setting.get("stale"):

@@ -53,7 +53,12 @@ class Server:
                 spec = object["spec"]
                 for version in spec["versions"]:
                     names = spec["names"]
-                    yield f"{spec['group']}/{version['name']}", names["kind"], names["plural"], spec["scope"] == "Namespaced"
+                    yield (
+                        f"{spec['group']}/{version['name']}",
+                        names["kind"],
+                        names["plural"],
+                        spec["scope"] == "Namespaced",
+                    )
 
     def answer(self, method, path, query, body):
         """One request."""
@@ -73,7 +78,11 @@ class Server:
         if namespaced is None or name is not None and namespaced != (namespace is not None):
             raise Denied(404, "NotFound", "the server could not find the requested resource")
         if name is None:
-            items = [object for key, object in self.objects.items() if key[:2] == (version, plural) and namespace in (None, key[2])]
+            items = [
+                object
+                for key, object in self.objects.items()
+                if key[:2] == (version, plural) and namespace in (None, key[2])
+            ]
             return {"kind": "List", "apiVersion": version, "metadata": {}, "items": items}
         key = (version, plural, namespace, name)
         if method == "PATCH":
@@ -85,7 +94,13 @@ class Server:
     def discover(self, version):
         """The kinds of a version."""
         kinds = [
-            {"name": plural, "singularName": "", "kind": kind, "namespaced": namespaced, "verbs": ["get", "list", "patch", "delete"]}
+            {
+                "name": plural,
+                "singularName": "",
+                "kind": kind,
+                "namespaced": namespaced,
+                "verbs": ["get", "list", "patch", "delete"],
+            }
             for served, kind, plural, namespaced in self.served()
             if served == version
         ]
@@ -109,7 +124,13 @@ class Server:
         fields = fields_of({field: value for field, value in stated.items() if field not in ("apiVersion", "kind")})
         for header in ("f:name", "f:namespace"):
             fields.get("f:metadata", {}).pop(header, None)
-        entry = {"manager": manager, "operation": "Apply", "apiVersion": key[0], "fieldsType": "FieldsV1", "fieldsV1": fields}
+        entry = {
+            "manager": manager,
+            "operation": "Apply",
+            "apiVersion": key[0],
+            "fieldsType": "FieldsV1",
+            "fieldsV1": fields,
+        }
         object["metadata"]["managedFields"] = [other for other in account if other is not mine] + [entry]
         if json.dumps(object, sort_keys=True) != before:
             self.version += 1

@@ -14,7 +14,9 @@ def _items(ids):
 def _entries(ids):
     """EventBridge's."""
     message = "Rule is being modified by another request."
-    entries = [{"TargetId": name, "ErrorCode": "ConcurrentModificationException", "ErrorMessage": message} for name in ids]
+    entries = [
+        {"TargetId": name, "ErrorCode": "ConcurrentModificationException", "ErrorMessage": message} for name in ids
+    ]
     return {"FailedEntryCount": len(entries), "FailedEntries": entries}
 
 

@@ -27,7 +27,11 @@ TABLE = ("InvalidRouteTableID.NotFound", "The routeTable ID '{RouteTableId}' doe
 GROUP = ("InvalidGroup.NotFound", "The security group '{GroupId}' does not exist", 400, has("GroupId"))
 ROLE = ("NoSuchEntity", "The role with name {RoleName} cannot be found.", GONE)
 BUCKET = ("NoSuchBucket", "The specified bucket does not exist", GONE, of_new("Bucket"))
-ABORTED = ("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", CONFLICT)
+ABORTED = (
+    "OperationAborted",
+    "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+    CONFLICT,
+)
 PRINCIPAL = ("MalformedPolicyDocument", "Invalid principal in policy", 400)
 CERTIFICATE = (
     "InvalidViewerCertificate",
@@ -39,14 +43,22 @@ CODEBUILD = (
     "CodeBuild is not authorized to perform: sts:AssumeRole on service role. Please verify that: 1) The provided service role exists, 2) The role name is case-sensitive and matches exactly, and 3) The role has the necessary trust policy configured.",
     400,
 )
-CODEPIPELINE = ("InvalidStructureException", "CodePipeline is not authorized to perform AssumeRole on role {roleArn}", 400)
+CODEPIPELINE = (
+    "InvalidStructureException",
+    "CodePipeline is not authorized to perform AssumeRole on role {roleArn}",
+    400,
+)
 MONITORING = (
     "InvalidParameterValue",
     "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING",
     400,
     has("MonitoringRoleArn"),
 )
-KEY_POLICY = ("MalformedPolicyDocumentException", "Policy contains a statement with one or more invalid principals.", 400)
+KEY_POLICY = (
+    "MalformedPolicyDocumentException",
+    "Policy contains a statement with one or more invalid principals.",
+    400,
+)
 
 # Operation: what it may be refused with. Each call is refused so at most once for the same parameters.
 PASSING = {

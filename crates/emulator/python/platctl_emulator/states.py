@@ -47,6 +47,8 @@ def set_state(kind, name, state):
     for thing in found:
         if isinstance(thing, dict):
             thing["status"] = state
-            thing["health"] = {"issues": [{"code": "NodeCreationFailure", "message": "Unhealthy nodes", "resourceIds": []}]}
+            thing["health"] = {
+                "issues": [{"code": "NodeCreationFailure", "message": "Unhealthy nodes", "resourceIds": []}]
+            }
         else:
             thing.status = state

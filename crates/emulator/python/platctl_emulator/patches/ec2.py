@@ -39,9 +39,7 @@ def get_tags(self):
     """moto looks through all tags of all resources for those of one."""
     tags = self.ec2_backend.tags.get(self.id) or {} if self.id else {}
     kind = self.id.rpartition("-")[0] if self.id else ""
-    return [
-        {"resource_id": self.id, "resource_type": kind, "key": key, "value": value} for key, value in tags.items()
-    ]
+    return [{"resource_id": self.id, "resource_type": kind, "key": key, "value": value} for key, value in tags.items()]
 
 
 def route_state(self):
@@ -62,7 +60,6 @@ def filters():
     @around(VPCEndPoint, "get_filter_value")
     def value(old, self, name, method=None):
         return self.id if name == "vpc-endpoint-id" else old(self, name, method)
-
 
     @around(EC2Backend, "describe_nat_gateways")
     def described(old, self, filters, nat_gateway_ids):

@@ -149,9 +149,7 @@ def listeners():
                 if listener.asked == asked:
                     return listener
                 raise exceptions.DuplicateListenerError()
-        listener = old(
-            self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, *rest, **more
-        )
+        listener = old(self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, *rest, **more)
         listener.asked = asked
         if balancer.type == "application":
             listener.attributes = {"routing.http.response.server.enabled": "true"}

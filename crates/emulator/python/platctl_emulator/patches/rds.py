@@ -74,7 +74,9 @@ def clusters():
         if iam is not None:
             cluster.iam_auth = iam
         logs = [log for log in cluster.enabled_cloudwatch_logs_exports if log not in exports.get("DisableLogTypes", [])]
-        cluster.enabled_cloudwatch_logs_exports = logs + [log for log in exports.get("EnableLogTypes", []) if log not in logs]
+        cluster.enabled_cloudwatch_logs_exports = logs + [
+            log for log in exports.get("EnableLogTypes", []) if log not in logs
+        ]
         if version and version != cluster.engine_version:
             upgrade(self, cluster, version, group)
         else:
@@ -97,13 +99,19 @@ def clusters():
 
     @around(RDSBackend, "restore_db_cluster_from_snapshot")
     def restore(old, self, snapshot, overrides):
-        source = self.describe_db_cluster_snapshots(db_cluster_identifier=None, db_snapshot_identifier=snapshot)[0].cluster
+        source = self.describe_db_cluster_snapshots(db_cluster_identifier=None, db_snapshot_identifier=snapshot)[
+            0
+        ].cluster
         return self.create_db_cluster({**copied(source), **{key: value for key, value in overrides.items() if value}})
 
 
 def members(rds, cluster):
     """The instances of a cluster."""
-    return [one for one in rds.databases.values() if getattr(one, "db_cluster_identifier", None) == cluster.db_cluster_identifier]
+    return [
+        one
+        for one in rds.databases.values()
+        if getattr(one, "db_cluster_identifier", None) == cluster.db_cluster_identifier
+    ]
 
 
 def upgrade(rds, cluster, version, group):

@@ -111,7 +111,10 @@ def get_plan(call):
 def list_plans(call):
     """All of them."""
     shown = [
-        {"BackupPlanName": plan["BackupPlan"]["BackupPlanName"], **{key: plan[key] for key in ("BackupPlanId", "BackupPlanArn")}}
+        {
+            "BackupPlanName": plan["BackupPlan"]["BackupPlanName"],
+            **{key: plan[key] for key in ("BackupPlanId", "BackupPlanArn")},
+        }
         for plan in STORE.of(call, "plans").values()
     ]
     return result(call, {"BackupPlansList": shown})

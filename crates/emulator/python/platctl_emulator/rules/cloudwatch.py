@@ -70,7 +70,11 @@ def get_dashboard(call):
     """As it was put."""
     name = call.params["DashboardName"]
     body = found(STORE.of(call, "dashboards", ""), name, "ResourceNotFound", f"Dashboard {name} does not exist", 404)
-    shown = {"DashboardArn": arn(call, f"dashboard/{name}", "cloudwatch", ""), "DashboardBody": body, "DashboardName": name}
+    shown = {
+        "DashboardArn": arn(call, f"dashboard/{name}", "cloudwatch", ""),
+        "DashboardBody": body,
+        "DashboardName": name,
+    }
     return result(call, shown)
 
 

@@ -12,9 +12,7 @@ from .registry import before
 def repository_of(call, key="repositoryName"):
     """The repository that a call names."""
     name = call.params[key]
-    return found(
-        STORE.of(call, "codecommit"), name, "RepositoryDoesNotExistException", f"{name} does not exist"
-    )
+    return found(STORE.of(call, "codecommit"), name, "RepositoryDoesNotExistException", f"{name} does not exist")
 
 
 def shown(repository):
@@ -57,7 +55,9 @@ def get(call):
 def listing(call):
     """All of them."""
     things = STORE.of(call, "codecommit").values()
-    return result(call, {"repositories": [{key: one[key] for key in ("repositoryName", "repositoryId")} for one in things]})
+    return result(
+        call, {"repositories": [{key: one[key] for key in ("repositoryName", "repositoryId")} for one in things]}
+    )
 
 
 @before("codecommit:DeleteRepository")
@@ -152,7 +152,9 @@ def get_folder(call):
     if not names:
         raise Refused("FolderDoesNotExistException", f"{folder} does not exist")
     folders = sorted({name.partition("/")[0] for name in names if "/" in name})
-    files = [{"absolutePath": below + name, "relativePath": name, "fileMode": "NORMAL"} for name in names if "/" not in name]
+    files = [
+        {"absolutePath": below + name, "relativePath": name, "fileMode": "NORMAL"} for name in names if "/" not in name
+    ]
     subfolders = [{"absolutePath": below + name, "relativePath": name} for name in folders]
     return result(call, {"commitId": branch["commit"], "folderPath": folder, "subFolders": subfolders, "files": files})
 

@@ -96,7 +96,11 @@ def delete(call):
 def listing(call):
     """All of them."""
     shown = [
-        {"name": name, "version": known["pipeline"]["version"], **{key: known["metadata"][key] for key in ("created", "updated")}}
+        {
+            "name": name,
+            "version": known["pipeline"]["version"],
+            **{key: known["metadata"][key] for key in ("created", "updated")},
+        }
         for name, known in sorted(STORE.of(call, "pipelines").items())
     ]
     return result(call, {"pipelines": shown})

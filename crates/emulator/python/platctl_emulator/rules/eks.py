@@ -113,7 +113,14 @@ def later(seconds, thing, **changes):
 
 def update(call, thing, kind, seconds, apply, status="UPDATING", scope=""):
     """Notes an update, and makes it when its time has come."""
-    entry = {"id": str(uuid.uuid4()), "status": "InProgress", "type": kind, "params": [], "createdAt": now(), "errors": []}
+    entry = {
+        "id": str(uuid.uuid4()),
+        "status": "InProgress",
+        "type": kind,
+        "params": [],
+        "createdAt": now(),
+        "errors": [],
+    }
     STORE.of(call, "eks.updates")[entry["id"]] = (cluster_of(call)["name"], scope, entry)
     thing["status"] = status
 
@@ -170,7 +177,11 @@ def create_cluster(call):
             "endpointPrivateAccess": network.get("endpointPrivateAccess", False),
             "publicAccessCidrs": network.get("publicAccessCidrs") or ["0.0.0.0/0"],
         },
-        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4", **(params.get("kubernetesNetworkConfig") or {})},
+        "kubernetesNetworkConfig": {
+            "serviceIpv4Cidr": "172.20.0.0/16",
+            "ipFamily": "ipv4",
+            **(params.get("kubernetesNetworkConfig") or {}),
+        },
         "logging": logging((params.get("logging") or {}).get("clusterLogging") or [], set()),
         "status": "CREATING",
         "platformVersion": "eks.1",
@@ -246,7 +257,11 @@ def update_cluster_config(call):
     kind, value = kinds[0], params[kinds[0]]
     new, update_type = dict(cluster), "EndpointAccessUpdate"
     if kind == "resourcesVpcConfig":
-        if len({"subnetIds", "securityGroupIds"} & set(value)) + bool({"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"} & set(value)) != 1:
+        if (
+            len({"subnetIds", "securityGroupIds"} & set(value))
+            + bool({"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"} & set(value))
+            != 1
+        ):
             raise invalid("Only one kind of VPC configuration can be updated at a time.")
         subnets_of(backend(call, "ec2"), value.get("subnetIds") or [])
         groups_exist(backend(call, "ec2"), value)
@@ -289,7 +304,9 @@ def associate_encryption(call):
     if cluster["encryptionConfig"]:
         raise invalid("Encryption is already enabled for the cluster")
     config = call.params["encryptionConfig"]
-    return update(call, cluster, "AssociateEncryptionConfig", CLUSTER_UPDATE, lambda: cluster.update(encryptionConfig=config))
+    return update(
+        call, cluster, "AssociateEncryptionConfig", CLUSTER_UPDATE, lambda: cluster.update(encryptionConfig=config)
+    )
 
 
 @before("eks:DeleteCluster")
@@ -327,9 +344,13 @@ def cluster_versions(call):
     """The versions that EKS has."""
     wanted = call.params.get("clusterVersions") or VERSIONS
     versions = [
-        {"clusterVersion": version, "clusterType": "eks", "defaultVersion": version == DEFAULT_VERSION,
-         "status": "standard-support" if version >= "1.34" else "extended-support",
-         "versionStatus": "STANDARD_SUPPORT" if version >= "1.34" else "EXTENDED_SUPPORT"}
+        {
+            "clusterVersion": version,
+            "clusterType": "eks",
+            "defaultVersion": version == DEFAULT_VERSION,
+            "status": "standard-support" if version >= "1.34" else "extended-support",
+            "versionStatus": "STANDARD_SUPPORT" if version >= "1.34" else "EXTENDED_SUPPORT",
+        }
         for version in reversed(VERSIONS)
         if version in wanted
     ]
@@ -367,7 +388,13 @@ def tagged(call):
     wanted = call.params["resourceArn"]
     for kind in ("nodegroups", "addons", "access", "pods", "fargate"):
         for thing in STORE.of(call, f"eks.{kind}").values():
-            if wanted in (thing.get("nodegroupArn"), thing.get("addonArn"), thing.get("accessEntryArn"), thing.get("associationArn"), thing.get("fargateProfileArn")):
+            if wanted in (
+                thing.get("nodegroupArn"),
+                thing.get("addonArn"),
+                thing.get("accessEntryArn"),
+                thing.get("associationArn"),
+                thing.get("fargateProfileArn"),
+            ):
                 return thing["tags"]
     for cluster in clusters(call).values():
         if cluster["arn"] == wanted:

@@ -59,7 +59,15 @@ def own(call, addon, wanted):
     for key in [key for key, pod in pods.items() if pod.get("ownerArn") == addon["addonArn"]]:
         del pods[key]
     made = [
-        associate(call, addon["clusterName"], "kube-system", item["serviceAccount"], item["roleArn"], {}, ownerArn=addon["addonArn"])
+        associate(
+            call,
+            addon["clusterName"],
+            "kube-system",
+            item["serviceAccount"],
+            item["roleArn"],
+            {},
+            ownerArn=addon["addonArn"],
+        )
         for item in wanted
     ]
     addon["podIdentityAssociations"] = [pod["associationArn"] for pod in made]
@@ -158,8 +166,13 @@ def addon_versions(call):
         return {"addonVersion": number, "architecture": ["amd64", "arm64"], "compatibilities": fits}
 
     addons = [
-        {"addonName": name, "type": "networking", "publisher": "eks", "owner": "aws",
-         "addonVersions": [info(name, number) for number in numbers]}
+        {
+            "addonName": name,
+            "type": "networking",
+            "publisher": "eks",
+            "owner": "aws",
+            "addonVersions": [info(name, number) for number in numbers],
+        }
         for name, numbers in sorted(eks.ADDONS.items())
         if wanted in (None, name)
     ]
@@ -171,7 +184,9 @@ def entry_of(call):
     name = call.params["principalArn"]
     entries = eks.of_cluster(call, "access")
     if name not in entries:
-        raise eks.missing("The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.")
+        raise eks.missing(
+            "The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'."
+        )
     return entries[name]
 
 
@@ -243,9 +258,18 @@ def delete_entry(call):
 def associate_policy(call):
     """A policy and its scope."""
     entry, params = entry_of(call), call.params
-    policy = {"policyArn": params["policyArn"], "accessScope": params["accessScope"], "associatedAt": eks.now(), "modifiedAt": eks.now()}
+    policy = {
+        "policyArn": params["policyArn"],
+        "accessScope": params["accessScope"],
+        "associatedAt": eks.now(),
+        "modifiedAt": eks.now(),
+    }
     entry["policies"][params["policyArn"]] = policy
-    answer = {"clusterName": entry["clusterName"], "principalArn": entry["principalArn"], "associatedAccessPolicy": policy}
+    answer = {
+        "clusterName": entry["clusterName"],
+        "principalArn": entry["principalArn"],
+        "associatedAccessPolicy": policy,
+    }
     return result(call, answer)
 
 
@@ -262,7 +286,11 @@ def list_policies(call):
     """All policies of an entry."""
     entry = entry_of(call)
     policies = list(entry["policies"].values())
-    answer = {"clusterName": entry["clusterName"], "principalArn": entry["principalArn"], "associatedAccessPolicies": policies}
+    answer = {
+        "clusterName": entry["clusterName"],
+        "principalArn": entry["principalArn"],
+        "associatedAccessPolicies": policies,
+    }
     return result(call, answer)
 
 
@@ -304,7 +332,8 @@ def list_associations(call):
     fits = [
         pod
         for pod in pods
-        if params.get("namespace") in (None, pod["namespace"]) and params.get("serviceAccount") in (None, pod["serviceAccount"])
+        if params.get("namespace") in (None, pod["namespace"])
+        and params.get("serviceAccount") in (None, pod["serviceAccount"])
     ]
     return result(call, {"associations": fits})
 

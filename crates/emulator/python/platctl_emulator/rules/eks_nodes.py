@@ -75,7 +75,11 @@ def create(call):
     if words := too_many_vcpus(call, group):
         issue = {"code": "AsgInstanceLaunchFailures", "message": words, "resourceIds": [f"eks-{name}-{number}"]}
     elif fails(call.profile["chaos"], call.name, name):
-        issue = {"code": "NodeCreationFailure", "message": "Instances failed to join the kubernetes cluster", "resourceIds": ["i-0123456789abcdef0"]}
+        issue = {
+            "code": "NodeCreationFailure",
+            "message": "Instances failed to join the kubernetes cluster",
+            "resourceIds": ["i-0123456789abcdef0"],
+        }
     if issue:
         eks.later(eks.NODES, group, status="CREATE_FAILED", health={"issues": [issue]})
         return result(call, {"nodegroup": dict(group)})
@@ -147,7 +151,9 @@ def roll(call):
         changes["launchTemplate"] = resolved(call, params["launchTemplate"])
         if changes["launchTemplate"]["id"] != (group.get("launchTemplate") or {}).get("id"):
             raise eks.invalid("The launch template of a node group cannot be changed")
-    return eks.update(call, group, "VersionUpdate", eks.NODES_ROLL, lambda: group.update(changes), scope=group["nodegroupName"])
+    return eks.update(
+        call, group, "VersionUpdate", eks.NODES_ROLL, lambda: group.update(changes), scope=group["nodegroupName"]
+    )
 
 
 @before("eks:DeleteNodegroup")

@@ -137,7 +137,10 @@ def groups_have_one_balancer(call):
             rules = listener.rules.values()
             actions = [listener.default_actions, *(rule.actions for rule in rules)]
             for group in {name for one in actions for name in forwarded(map(raw, one))} & wanted:
-                raise Refused("TargetGroupAssociationLimit", f"The following target groups cannot be associated with more than one load balancer: {group}")
+                raise Refused(
+                    "TargetGroupAssociationLimit",
+                    f"The following target groups cannot be associated with more than one load balancer: {group}",
+                )
 
 
 def raw(action):

@@ -39,7 +39,9 @@ def private_dns_is_possible(call):
         return
     vpc = ec2.vpcs.get(params.get("VpcId"))
     if vpc and not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
-        message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true"
+        message = (
+            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true"
+        )
         raise Refused("InvalidParameter", message)
     for other in live_endpoints(ec2):
         same = (other.vpc_id, other.service_name) == (params.get("VpcId"), params.get("ServiceName"))

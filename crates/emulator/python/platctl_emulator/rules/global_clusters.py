@@ -32,7 +32,9 @@ def found(call):
 
 def shown(one):
     """As an answer shows it."""
-    members = [{"DBClusterArn": arn, "IsWriter": number == 0, "Readers": []} for number, arn in enumerate(one["members"])]
+    members = [
+        {"DBClusterArn": arn, "IsWriter": number == 0, "Readers": []} for number, arn in enumerate(one["members"])
+    ]
     rest = {key: value for key, value in one.items() if key not in ("members", "tags")}
     return {**rest, "GlobalClusterMembers": members, "TagList": pairs(one["tags"])}
 

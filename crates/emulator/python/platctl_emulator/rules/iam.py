@@ -56,7 +56,9 @@ def versions_are_deleted(call):
     """Only the default version goes with its policy."""
     policy = backend(call).managed_policies.get(call.params.get("PolicyArn"))
     if policy is not None and len(policy.versions) > 1:
-        message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions."
+        message = (
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions."
+        )
         raise Refused("DeleteConflict", message, 409)
 
 
@@ -114,7 +116,9 @@ def trust_is_a_policy(call):
         raise Refused("MalformedPolicyDocument", "This policy contains invalid Json") from error
     for statement in statements if isinstance(statements, list) else [statements]:
         if "Resource" in statement or not {"Effect", "Principal", "Action"} <= set(statement):
-            raise Refused("MalformedPolicyDocument", "Has prohibited field Resource, or lacks Effect, Principal or Action")
+            raise Refused(
+                "MalformedPolicyDocument", "Has prohibited field Resource, or lacks Effect, Principal or Action"
+            )
 
 
 @before("iam:UpdateAssumeRolePolicy")

@@ -17,7 +17,10 @@ def templates_exist(call):
     """A missing id is an error; moto leaves it out."""
     for name in call.params.get("LaunchTemplateIds") or []:
         if name not in backend(call).launch_templates:
-            raise Refused("InvalidLaunchTemplateId.NotFound", f"The specified launch template, with template ID {name}, does not exist.")
+            raise Refused(
+                "InvalidLaunchTemplateId.NotFound",
+                f"The specified launch template, with template ID {name}, does not exist.",
+            )
 
 
 @after("ec2:CreateLaunchTemplate")

@@ -86,7 +86,11 @@ def fits(groups, name, version):
     if name is None:
         return
     group = groups.get(name)
-    own = getattr(group, "db_parameter_group_family", None) or getattr(group, "family", None) or name.removeprefix("default.")
+    own = (
+        getattr(group, "db_parameter_group_family", None)
+        or getattr(group, "family", None)
+        or name.removeprefix("default.")
+    )
     if own != family(version):
         raise combination(
             f"The parameter group {name} with DBParameterGroupFamily {own} can't be used for this instance. "
@@ -141,10 +145,14 @@ def upgrade_is_possible(call):
         raise combination("The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
     if cluster.global_cluster_identifier:
         raise Refused("InvalidDBClusterStateFault", "A member of a global cluster cannot be upgraded on its own.")
-    custom = "is custom. You must explicitly specify a new {}, either default or custom, for the engine version upgrade."
+    custom = (
+        "is custom. You must explicitly specify a new {}, either default or custom, for the engine version upgrade."
+    )
     if is_custom(cluster.parameter_group) and not group:
         text = custom.format("DB cluster parameter group")
         raise combination(f"The current DB cluster parameter group {cluster.parameter_group} {text}")
     used = next(filter(is_custom, (one.db_parameter_group_name for one in members(rds, cluster))), None)
     if used and not instances:
-        raise combination(f"The current DB instance parameter group {used} {custom.format('DB instance parameter group')}")
+        raise combination(
+            f"The current DB instance parameter group {used} {custom.format('DB instance parameter group')}"
+        )

@@ -67,7 +67,9 @@ def check_vpc(call, name, but=None):
     for other in backend(call).zones.values():
         seen = any(one.get("vpc_id") == vpc.get("VPCId") for one in other.vpcs)
         if other.private_zone and other.name == name and other.resource_id != but and seen:
-            message = f"The VPC {vpc.get('VPCId')} has already been associated with a hosted zone with the same domain name."
+            message = (
+                f"The VPC {vpc.get('VPCId')} has already been associated with a hosted zone with the same domain name."
+            )
             raise Refused("ConflictingDomainExists", message)
 
 

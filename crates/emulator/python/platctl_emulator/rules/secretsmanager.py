@@ -16,7 +16,12 @@ def name_is_free(call):
         raise Refused("InvalidRequestException", text)
 
 
-@before("secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:PutSecretValue")
+@before(
+    "secretsmanager:UpdateSecret",
+    "secretsmanager:TagResource",
+    "secretsmanager:UntagResource",
+    "secretsmanager:PutSecretValue",
+)
 def secret_stays(call):
     """moto changes what waits for its end."""
     name = call.params.get("SecretId")
