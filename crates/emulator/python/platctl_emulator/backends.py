@@ -3,7 +3,7 @@
 import os
 import re
 import threading
-from functools import lru_cache
+from functools import cache, lru_cache
 
 # Without it AWS's managed policies do not exist.
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
@@ -66,7 +66,7 @@ class Moto:
         moto_api_backend.reset()
 
 
-@lru_cache(maxsize=None)
+@cache
 def routes(root):
     """The handlers behind a host, as pairs of pattern and function."""
     for service, pattern in backend_index.backend_url_patterns:

@@ -20,7 +20,8 @@ import http.client, os, sys, time, urllib.request
 arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
 if arguments[:2] != ["s3", "cp"] or len(arguments) != 4:
     sys.exit("the local AWS's builds know `aws s3 cp s3://BUCKET/KEY FILE` alone")
-key = "AWS4-HMAC-SHA256 Credential=emulator/20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request, SignedHeaders=host, Signature=0"
+scope = "20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request"
+key = "AWS4-HMAC-SHA256 Credential=emulator/" + scope + ", SignedHeaders=host, Signature=0"
 url = os.environ["AWS_ENDPOINT_URL"] + "/" + arguments[2].removeprefix("s3://")
 request = urllib.request.Request(url, headers={{"Authorization": key, "x-amz-date": "20260101T000000Z"}})
 for left in range(7, -1, -1):

@@ -1,7 +1,7 @@
 """What an HTTP request asks for: service, region, operation, parameters. From botocore's own models."""
 
 import re
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from urllib.parse import parse_qsl, unquote
 
 from moto.core.parse import PROTOCOL_PARSERS
@@ -115,7 +115,7 @@ class Call:
         return get_account_id_from(self.key)
 
 
-@lru_cache(maxsize=None)
+@cache
 def routes(service):
     """The REST operations of a service: method, path, wanted query, name; the most particular first."""
     model = get_service_model(service)

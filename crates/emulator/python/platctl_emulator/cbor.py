@@ -61,7 +61,7 @@ def _value(data, at):
         return _items(data, at, number)
     if major == 5:
         flat, at = _items(data, at, 2 * number)
-        return dict(zip(flat[::2], flat[1::2])), at
+        return dict(zip(flat[::2], flat[1::2], strict=False)), at
     return _value(data, at)
 
 
@@ -90,7 +90,7 @@ def _endless(data, at, major):
         return b"".join(items), at
     if major == 3:
         return "".join(items), at
-    return (items if major == 4 else dict(zip(items[::2], items[1::2]))), at
+    return (items if major == 4 else dict(zip(items[::2], items[1::2], strict=False))), at
 
 
 def _simple(data, at, low):

@@ -108,9 +108,11 @@ class Control:
     def post_hold(self, body):
         """Holds mutating calls, counted from now, before or after their effect."""
         instants = body.get("instants") or ([] if "each" in body else [body])
-        whichever = [str(one["operation"]) if "operation" in one else int(one["mutation"]) for one in instants]
+        held = [
+            (str(one["operation"]) if "operation" in one else int(one["mutation"]), one["moment"]) for one in instants
+        ]
         self._app.recording.clear()
-        self._app.hold.set([(which, one["moment"]) for which, one in zip(whichever, instants)], body.get("each"))
+        self._app.hold.set(held, body.get("each"))
         return {}
 
     def get_held(self, query):
@@ -128,7 +130,7 @@ class Control:
             return {"begun": TIMELINE.begun, "standing": TIMELINE.standing()}
 
     def post_time(self, body):
-        """Stops the time when one of some operations begins something that takes time; lets it go on; or runs it out."""
+        """Stops the time when one of some operations begins what takes time; lets it go on; or runs it out."""
         until = list(map(str, body.get("until") or []))
         with self._app.moto.lock:
             if body.get("run_out"):

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 
 class Traffic:
-    """Lets requests in, or keeps them out. A thread that is in the middle of one may hold any lock of any library, which
-    a copy of the process would never get back."""
+    """Lets requests in, or keeps them out. A thread that is in the middle of one may hold any lock of any library,
+    which a copy of the process would never get back."""
 
     def __init__(self):
         self._changed = threading.Condition()

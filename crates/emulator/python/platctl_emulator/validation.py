@@ -2,7 +2,7 @@
 
 import re
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
 
 TYPES = {
     "string": str,
@@ -96,7 +96,7 @@ def _text(shape, value, path, found):
         found.append(f"{path} is {value[:80]!r}, which is not like {shape.metadata['pattern']}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def expression(text):
     """A model's pattern for Python; nothing when it cannot be said there."""
     for unknown, known in CLASSES.items():

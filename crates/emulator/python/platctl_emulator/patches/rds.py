@@ -155,7 +155,8 @@ def change(owner, name, expected, seconds, state, end):
             raise DBClusterNotFoundError(cluster_identifier)
         if cluster.status not in expected:
             raise InvalidDBClusterStateFault(
-                f"DbCluster {cluster_identifier} is in {cluster.status} state but expected it to be one of {','.join(expected)}."
+                f"DbCluster {cluster_identifier} is in {cluster.status} state but expected it to be one of "
+                f"{','.join(expected)}."
             )
         for thing in (cluster, *members(self, cluster)):
             later(seconds, thing, state, end)

@@ -3,7 +3,7 @@ does, or once."""
 
 import copy
 import uuid
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from moto.acm import models as acm
 from moto.core import responses, utils
@@ -32,7 +32,7 @@ def apply():
     one_key_for_certificates()
 
 
-@lru_cache(maxsize=None)
+@cache
 def service_names():
     """Services by moto's names of them."""
     return {name.replace("-", ""): name for name in utils.create_loader().list_available_services("service-2")}
@@ -51,7 +51,7 @@ def aws_policies(self):
     return [copy.copy(policy) for policy in parsed_policies(self.account_id, self.region_name)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def parsed_policies(account, region):
     """AWS's managed policies."""
     from moto.iam import models

@@ -1,45 +1,13 @@
 """What AWS refuses and does beyond moto, by operation. A rule is a function of a call."""
 
+import pkgutil
+from importlib import import_module
+
 from .registry import AFTER, BEFORE, QUOTAS
-from . import (  # noqa: F401  (they register)
-    acm,
-    addresses,
-    autoscaling,
-    backup,
-    cloudfront,
-    cloudwatch,
-    codebuild,
-    codecommit,
-    codeconnections,
-    codepipeline,
-    distributions,
-    ecr,
-    eks,
-    eks_access,
-    eks_nodes,
-    elbv2,
-    endpoints,
-    git_credentials,
-    global_clusters,
-    health_checks,
-    iam,
-    internet,
-    kms,
-    launch_templates,
-    network,
-    quotas,
-    rds,
-    rds_keys,
-    rds_versions,
-    records,
-    route53,
-    s3,
-    secretsmanager,
-    security_groups,
-    sns,
-    vpc_origins,
-    wafv2,
-)
+
+# Every module here registers its rules. By name, so that the rules of an operation always come in the same order.
+for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    import_module(f"{__name__}.{_module}")
 
 
 def judge(call):

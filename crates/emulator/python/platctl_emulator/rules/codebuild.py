@@ -16,7 +16,8 @@ BUILD = 60
 
 KEPT = (
     "description", "source", "secondarySources", "sourceVersion", "artifacts", "cache", "environment", "serviceRole",
-    "timeoutInMinutes", "queuedTimeoutInMinutes", "encryptionKey", "tags", "vpcConfig", "logsConfig", "concurrentBuildLimit",
+    "timeoutInMinutes", "queuedTimeoutInMinutes", "encryptionKey", "tags", "vpcConfig", "logsConfig",
+    "concurrentBuildLimit",
 )  # fmt: skip
 
 

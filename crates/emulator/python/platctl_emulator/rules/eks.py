@@ -97,7 +97,10 @@ def assumable(call, role_arn, service):
     role = role_of(call, role_arn)
     trust = json.dumps(json.loads(role.assume_role_policy_document)) if role else ""
     if role is None or age(role.name) < call.profile["propagation"] or service not in trust:
-        message = f"The role with name {str(role_arn).rpartition('/')[2]} could not be assumed because it does not exist or the trusted entity is not correct"
+        message = (
+            f"The role with name {str(role_arn).rpartition('/')[2]} could not be assumed because it does not "
+            "exist or the trusted entity is not correct"
+        )
         raise invalid(message)
 
 

@@ -185,7 +185,8 @@ def entry_of(call):
     entries = eks.of_cluster(call, "access")
     if name not in entries:
         raise eks.missing(
-            "The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'."
+            "The specified principalArn could not be found. You can view your available access entries with "
+            "'list-access-entries'."
         )
     return entries[name]
 
@@ -201,7 +202,10 @@ def create_entry(call):
     cluster, params = eks.cluster_of(call), call.params
     principal = params["principalArn"]
     if cluster["accessConfig"]["authenticationMode"] == "CONFIG_MAP":
-        message = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation."
+        message = (
+            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this "
+            "operation."
+        )
         raise Refused("InvalidRequestException", message)
     if principal in eks.of_cluster(call, "access"):
         raise eks.taken("The specified access entry resource is already in use on this cluster.")

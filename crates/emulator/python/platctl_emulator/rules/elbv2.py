@@ -62,7 +62,10 @@ def certificate_is_issued(call):
         if certificate is None:
             raise Refused("CertificateNotFound", f"Certificate '{arn}' not found")
         if certificate.status != "ISSUED":
-            message = f"The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a supported key size."
+            message = (
+                f"The certificate '{arn}' must have a fully-qualified domain name, a supported signature, and a "
+                "supported key size."
+            )
             raise Refused("UnsupportedCertificate", message)
     if params.get("Protocol") in ("HTTPS", "TLS") and call.operation == "CreateListener":
         if not params.get("Certificates"):

@@ -16,7 +16,10 @@ def no_public_balancer_is_left(call):
     """A public load balancer keeps public addresses mapped, for as long as its interfaces are there."""
     vpc = call.params.get("VpcId")
     if any(balancer.scheme == "internet-facing" and balancer.vpc_id == vpc for balancer in holders(call)):
-        message = f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+        message = (
+            f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before "
+            "detaching the gateway."
+        )
         raise Refused("DependencyViolation", message)
 
 

@@ -51,7 +51,10 @@ def no_public_address_is_left(call):
     """NAT gateways keep public addresses mapped through the internet gateway."""
     vpc = call.params.get("VpcId")
     if any(nat.vpc_id == vpc and nat.connectivity_type != "private" for nat in live_nats(backend(call))):
-        message = f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before detaching the gateway."
+        message = (
+            f"Network {vpc} has some mapped public address(es). Please unmap those public address(es) before "
+            "detaching the gateway."
+        )
         raise Refused("DependencyViolation", message)
 
 

@@ -44,7 +44,10 @@ def key_works(call):
     """It starts with its key alone."""
     cluster = backend(call).clusters.get(call.params["DBClusterIdentifier"])
     if cluster is not None and not works(call, cluster):
-        text = f"The specified KMS key [{cluster.kms_key_id}] does not exist, is not enabled or you do not have permissions to access it."
+        text = (
+            f"The specified KMS key [{cluster.kms_key_id}] does not exist, is not enabled or you do not have "
+            "permissions to access it."
+        )
         raise Refused("KMSKeyNotAccessibleFault", text)
 
 
@@ -54,7 +57,10 @@ def new_key_works(call):
     name = call.params.get("KmsKeyId")
     key = key_of(call, name)
     if key is not None and not key.enabled:
-        text = f"The specified KMS key [{name}] does not exist, is not enabled or you do not have permissions to access it."
+        text = (
+            f"The specified KMS key [{name}] does not exist, is not enabled or you do not have permissions to "
+            "access it."
+        )
         raise Refused("KMSKeyNotAccessibleFault", text)
 
 

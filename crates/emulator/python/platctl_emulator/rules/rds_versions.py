@@ -43,13 +43,16 @@ def targets(version):
 
 def shown(version):
     """As an answer shows it."""
-    target = lambda one: {
-        "Engine": ENGINE,
-        "EngineVersion": one,
-        "Description": f"Aurora PostgreSQL {one}",
-        "AutoUpgrade": False,
-        "IsMajorVersionUpgrade": major(one) != major(version),
-    }
+
+    def target(one):
+        return {
+            "Engine": ENGINE,
+            "EngineVersion": one,
+            "Description": f"Aurora PostgreSQL {one}",
+            "AutoUpgrade": False,
+            "IsMajorVersionUpgrade": major(one) != major(version),
+        }
+
     return {
         "Engine": ENGINE,
         "EngineVersion": version,

@@ -29,7 +29,10 @@ def name_is_free(call):
     """moto has another code for it."""
     name = call.params.get("Name")
     if any(acl.name == name for acl in acls(call).values()):
-        message = "AWS WAF could not perform the operation because some resource in your request is a duplicate of an existing one."
+        message = (
+            "AWS WAF could not perform the operation because some resource in your request is a duplicate of an "
+            "existing one."
+        )
         raise Refused("WAFDuplicateItemException", message)
 
 
@@ -62,7 +65,10 @@ def acl_is_free(call):
     """An ACL stays for as long as something has it."""
     for acl in acls(call).values():
         if acl.id == call.params.get("Id") and (acl.associated_resources or distributions(call, acl.arn)):
-            message = "AWS WAF couldn’t perform the operation because your resource is being used by another resource or it’s associated with another resource."
+            message = (
+                "AWS WAF couldn’t perform the operation because your resource is being used by another resource or "
+                "it’s associated with another resource."
+            )
             raise Refused("WAFAssociatedItemException", message)
 
 
