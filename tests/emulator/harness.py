@@ -42,6 +42,7 @@ BEYOND_THE_MODEL = {
     ("eks", "DeleteFargateProfile"): {"ResourceInUseException"},
     # What hashicorp/terraform-provider-aws waits for while a certificate is new.
     ("elbv2", "CreateListener"): {"UnsupportedCertificate"},
+    ("elbv2", "ModifyListener"): {"UnsupportedCertificate"},
     # The list of error codes in S3's API reference.
     ("s3", "CreateBucket"): {"TooManyBuckets"},
 }

@@ -65,6 +65,8 @@ def test_a_listener_takes_and_holds_a_certificate_that_is_issued(aws):
         listener(aws, where, target, **about, Certificates=[{"CertificateArn": f"{pending[:-1]}x"}])
     arn = issued(aws)
     held = listener(aws, where, target, **about, Certificates=[{"CertificateArn": arn}])
+    with aws.refused("UnsupportedCertificate"):
+        aws.elbv2.modify_listener(ListenerArn=held, Certificates=[{"CertificateArn": pending}])
     assert certificate(aws, arn)["InUseBy"] == [where]
     with aws.refused("ResourceInUseException"):
         aws.acm.delete_certificate(CertificateArn=arn)
@@ -92,6 +94,18 @@ def test_what_is_for_cloudfront_lives_in_one_region(aws):
     with aws.refused("WAFInvalidParameterException"):
         acl(aws, scope="CLOUDFRONT")
     made = acl(aws, scope="CLOUDFRONT", region="us-east-1")
+    about = {"Scope": "CLOUDFRONT", "Name": made["Name"], "Id": made["Id"]}
+    metrics = {"SampledRequestsEnabled": False, "CloudWatchMetricsEnabled": False, "MetricName": "acl"}
+    change = {**about, "LockToken": made["LockToken"]}
+    elsewhere = (
+        lambda: aws.wafv2.list_web_acls(Scope="CLOUDFRONT"),
+        lambda: aws.wafv2.get_web_acl(**about),
+        lambda: aws.wafv2.update_web_acl(**change, DefaultAction={"Allow": {}}, VisibilityConfig=metrics),
+        lambda: aws.wafv2.delete_web_acl(**change),
+    )
+    for call in elsewhere:
+        with aws.refused("WAFInvalidParameterException"):
+            call()
     seen = aws.client("wafv2", "us-east-1").get_web_acl(ARN=made["ARN"])
     assert seen["WebACL"]["Id"] == made["Id"] and seen["LockToken"]
     with aws.refused("WAFNonexistentItemException"):
@@ -115,8 +129,9 @@ def test_a_balancer_has_one_acl_and_holds_it(aws):
     ):
         with aws.refused("WAFNonexistentItemException"):
             aws.wafv2.associate_web_acl(**wrong)
-    with aws.refused("WAFNonexistentItemException"):
-        aws.wafv2.get_web_acl_for_resource(ResourceArn=arn + "x")
+    for call in (aws.wafv2.get_web_acl_for_resource, aws.wafv2.disassociate_web_acl):
+        with aws.refused("WAFNonexistentItemException"):
+            call(ResourceArn=arn + "x")
     for one in (first, second):
         aws.wafv2.associate_web_acl(WebACLArn=one["ARN"], ResourceArn=arn)
     assert aws.wafv2.get_web_acl_for_resource(ResourceArn=arn)["WebACL"]["Name"] == "second"

@@ -186,6 +186,12 @@ def test_a_policy_is_of_a_name_a_version_and_held_by_its_distributions(aws, kind
     name, tag = made[noun]["Id"], made["ETag"]
     with aws.refused(f"{noun}AlreadyExists"):
         call("create", **{f"{noun}Config": settings})
+    assert call("get", Id=name)[noun]["Id"] == name
+    assert getattr(client, f"get_{kind}_config")(Id=name)["ETag"] == tag
+    plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
+    more = {} if noun == "OriginAccessControl" else {"Type": "custom"}
+    listed = getattr(client, f"list_{plural}")(**more)[f"{noun}List"]["Items"]
+    assert [one.get("Id") or one[noun]["Id"] for one in listed] == [name]
     new = call("update", Id=name, IfMatch=tag, **{f"{noun}Config": settings})["ETag"]
     with aws.refused("PreconditionFailed"):
         call("delete", Id=name, IfMatch=tag)

@@ -100,6 +100,7 @@ def test_a_project(aws):
     made = project(aws)
     with aws.refused("ResourceAlreadyExistsException"):
         project(aws, serviceRole=made["serviceRole"])
+    assert aws.codebuild.list_projects()["projects"] == ["one"]
     aws.codebuild.update_project(name="one", description="x")
     with aws.refused("InvalidInputException"):
         aws.codebuild.update_project(name="one", serviceRole=NOWHERE)
@@ -188,6 +189,7 @@ def test_a_pipeline(aws):
     with aws.refused("PipelineNameInUseException"):
         aws.codepipeline.create_pipeline(pipeline=right)
     assert aws.codepipeline.update_pipeline(pipeline=right)["pipeline"]["version"] == 2
+    assert [(one["name"], one["version"]) for one in aws.codepipeline.list_pipelines()["pipelines"]] == [("one", 2)]
     seen = aws.codepipeline.get_pipeline(name="one")
     assert seen["pipeline"]["pipelineType"] == "V1" and seen["pipeline"]["stages"][0]["actions"][0]["runOrder"] == 1
     state = aws.codepipeline.get_pipeline_state(name="one")

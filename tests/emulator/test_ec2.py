@@ -105,6 +105,10 @@ def test_a_route_to_a_nat_gateway(aws):
     with aws.refused("InvalidNatGatewayID.NotFound"):
         aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId="nat-0123456789abcdef0")
     aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=name)
+    with aws.refused("InvalidNatGatewayID.NotFound"):
+        aws.ec2.replace_route(
+            RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId="nat-0123456789abcdef0"
+        )
 
     def state():
         routes = aws.ec2.describe_route_tables(RouteTableIds=[table])["RouteTables"][0]["Routes"]
@@ -122,6 +126,8 @@ def test_a_route_leads_to_the_gateway_of_its_own_vpc(aws):
     with aws.refused("InvalidParameterValue"):
         aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=elsewhere)
     aws.ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=own)
+    with aws.refused("InvalidParameterValue"):
+        aws.ec2.replace_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", GatewayId=elsewhere)
 
 
 def test_a_subnet_has_one_route_table_and_takes_its_association_along(aws):

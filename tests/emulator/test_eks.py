@@ -267,8 +267,12 @@ def test_one_fargate_profile_at_a_time(aws):
         aws.eks.delete_cluster(name="one")
     about = {"clusterName": "one", "fargateProfileName": "pods"}
     assert aws.eks.describe_fargate_profile(**about)["fargateProfile"]["status"] == "ACTIVE"
+    fargate(aws, "other", arn)
+    with aws.refused("ResourceInUseException", "in progress"):
+        aws.eks.delete_fargate_profile(**about)
+    aws.pass_by(121)
     aws.eks.delete_fargate_profile(**about)
-    assert aws.eks.list_fargate_profiles(clusterName="one")["fargateProfileNames"] == ["pods"]
+    assert aws.eks.list_fargate_profiles(clusterName="one")["fargateProfileNames"] == ["other", "pods"]
     aws.pass_by(121)
     with aws.refused("ResourceNotFoundException"):
         aws.eks.describe_fargate_profile(**about)

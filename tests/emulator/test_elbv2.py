@@ -105,6 +105,10 @@ def test_a_target_group_has_one_balancer(aws):
         aws.elbv2.modify_listener(ListenerArn=other, DefaultActions=forward)
     with aws.refused("TargetGroupAssociationLimit"):
         aws.elbv2.create_rule(ListenerArn=other, Priority=1, Conditions=condition, Actions=forward)
+    own = [{"Type": "forward", "TargetGroupArn": target_group(aws, network, "third")}]
+    rule = aws.elbv2.create_rule(ListenerArn=other, Priority=1, Conditions=condition, Actions=own)["Rules"][0]
+    with aws.refused("TargetGroupAssociationLimit"):
+        aws.elbv2.modify_rule(RuleArn=rule["RuleArn"], Actions=forward)
     # The same balancer may have it several times.
     aws.elbv2.create_rule(ListenerArn=held, Priority=1, Conditions=condition, Actions=forward)
     listener(aws, first, target, port=81)

@@ -103,6 +103,7 @@ def test_what_scales_is_there_and_has_tags(aws):
     aws.autoscaling.register_scalable_target(**about, Tags={"a": "b"})
     target = aws.autoscaling.describe_scalable_targets(ServiceNamespace="rds")["ScalableTargets"][0]
     arn = target["ScalableTargetARN"]
+    assert aws.autoscaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "b"}
     aws.autoscaling.tag_resource(ResourceARN=arn, Tags={"c": "d"})
     aws.autoscaling.untag_resource(ResourceARN=arn, TagKeys=["a"])
     assert aws.autoscaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"c": "d"}
@@ -113,7 +114,7 @@ def test_what_is_left_out_of_a_repository_is_off(aws):
         found = aws.ecr.describe_repositories(repositoryNames=["one"])["repositories"]
         return found[0]["imageScanningConfiguration"]["scanOnPush"]
 
-    aws.ecr.create_repository(repositoryName="one")
+    aws.ecr.create_repository(repositoryName="one", imageScanningConfiguration={})
     assert scans() is False
     about = {"repositoryName": "one"}
     aws.ecr.put_image_scanning_configuration(**about, imageScanningConfiguration={"scanOnPush": True})

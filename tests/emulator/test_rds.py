@@ -1,4 +1,4 @@
-"""RDS: states, what is held, keys."""
+"""RDS: states, and what is held."""
 
 import pytest
 
@@ -143,6 +143,8 @@ def test_a_role_that_watches_is_one_of_rds(aws):
         with aws.refused("InvalidParameterValue", "ENHANCED_MONITORING"):
             db_instance(aws, MonitoringRoleArn=arn, **about)
     db_instance(aws, MonitoringRoleArn=role(aws, "monitoring.rds.amazonaws.com"), **about)
+    with aws.refused("InvalidParameterValue", "ENHANCED_MONITORING"):
+        aws.rds.modify_db_instance(DBInstanceIdentifier="one-0", MonitoringRoleArn=NOWHERE)
 
 
 def test_it_is_said_what_becomes_of_the_data(aws):
@@ -187,6 +189,17 @@ def test_a_snapshot_takes_its_time_and_can_be_restored(aws):
     about = {"SnapshotIdentifier": "now", "Engine": "aurora-postgresql"}
     with aws.refused("DBClusterAlreadyExistsFault"):
         aws.rds.restore_db_cluster_from_snapshot(DBClusterIdentifier="one", **about)
+    with aws.refused("DBClusterAlreadyExistsFault"):
+        aws.rds.restore_db_cluster_to_point_in_time(
+            DBClusterIdentifier="one", SourceDBClusterIdentifier="one", UseLatestRestorableTime=True
+        )
+    aws.rds.create_db_cluster_parameter_group(
+        DBClusterParameterGroupName="old", DBParameterGroupFamily="aurora-postgresql15", Description="x"
+    )
+    with aws.refused("InvalidParameterCombination"):
+        aws.rds.restore_db_cluster_from_snapshot(
+            DBClusterIdentifier="two", EngineVersion="16.6", DBClusterParameterGroupName="old", **about
+        )
     restored = aws.rds.restore_db_cluster_from_snapshot(DBClusterIdentifier="two", **about)["DBCluster"]
     assert (restored["DatabaseName"], restored["EngineVersion"]) == ("app", "16.6")
 
@@ -219,54 +232,6 @@ def test_what_is_stopped(aws):
     assert db_state(aws) == "starting"
     aws.pass_by(401)
     assert (db_state(aws), instance_state(aws)) == ("available", "available")
-
-
-def key(aws):
-    return aws.kms.create_key()["KeyMetadata"]
-
-
-@pytest.mark.parametrize("loss", ["disable_key", "schedule_key_deletion"])
-def test_a_cluster_without_its_key_is_shut_after_a_while_and_starts_with_it_again(aws, loss):
-    made = key(aws)
-    db_cluster(aws, KmsKeyId=made["Arn"], StorageEncrypted=True)
-    db_instance(aws)
-    assert db_state(aws) == "available"
-    aws.slow()
-    getattr(aws.kms, loss)(KeyId=made["KeyId"])
-    aws.pass_by(1799)
-    assert db_state(aws) == "available"
-    aws.pass_by(2)
-    shut = "inaccessible-encryption-credentials-recoverable"
-    assert (db_state(aws), instance_state(aws)) == (shut, shut)
-    with aws.refused("KMSKeyNotAccessibleFault"):
-        aws.rds.start_db_cluster(DBClusterIdentifier="one")
-    if loss == "schedule_key_deletion":
-        aws.kms.cancel_key_deletion(KeyId=made["KeyId"])
-    aws.kms.enable_key(KeyId=made["KeyId"])
-    aws.rds.start_db_cluster(DBClusterIdentifier="one")
-    aws.pass_by(401)
-    assert db_state(aws) == "available"
-
-
-def test_a_key_that_is_had_back_in_time_was_never_lost(aws):
-    made = key(aws)
-    db_cluster(aws, KmsKeyId=made["Arn"], StorageEncrypted=True)
-    assert db_state(aws) == "available"
-    aws.slow()
-    aws.kms.disable_key(KeyId=made["KeyId"])
-    aws.pass_by(1000)
-    aws.kms.enable_key(KeyId=made["KeyId"])
-    aws.pass_by(1000)
-    assert db_state(aws) == "available"
-
-
-def test_a_cluster_is_not_made_with_a_key_that_does_not_work(aws):
-    made = key(aws)
-    aws.kms.disable_key(KeyId=made["KeyId"])
-    with aws.refused("KMSKeyNotAccessibleFault"):
-        db_cluster(aws, KmsKeyId=made["Arn"], StorageEncrypted=True)
-    aws.kms.enable_key(KeyId=made["KeyId"])
-    assert db_cluster(aws, KmsKeyId=made["Arn"], StorageEncrypted=True)["KmsKeyId"] == made["Arn"]
 
 
 def test_what_moto_loses_of_an_instance(aws):

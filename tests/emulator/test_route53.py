@@ -184,6 +184,7 @@ def test_a_health_check_is_of_a_reference(aws):
     with aws.refused("HealthCheckAlreadyExists"):
         check(aws, FailureThreshold=5)
     given = made["HealthCheckConfig"]
+    assert aws.route53.get_health_check(HealthCheckId=made["Id"])["HealthCheck"]["HealthCheckConfig"] == given
     assert (given["Port"], given["RequestInterval"], given["FailureThreshold"], given["EnableSNI"]) == (
         443,
         30,
@@ -243,3 +244,5 @@ def test_tags(aws, kind, code):
     assert aws.route53.list_tags_for_resource(**about)["ResourceTagSet"]["Tags"] == [{"Key": "a", "Value": "b"}]
     with aws.refused(code):
         aws.route53.list_tags_for_resource(ResourceType=kind, ResourceId="none")
+    with aws.refused(code):
+        aws.route53.list_tags_for_resources(ResourceType=kind, ResourceIds=[name, "none"])

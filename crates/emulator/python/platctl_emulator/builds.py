@@ -1,5 +1,7 @@
 """Builds that really run: those of projects without a source, by the commands of their buildspec."""
 
+from __future__ import annotations
+
 import os
 import signal
 import stat
@@ -8,11 +10,16 @@ import sys
 import tempfile
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from .backends import backend
 from .kubernetes import KUBERNETES
+
+if TYPE_CHECKING:
+    from .calls import Call
+
 
 # What builds may call of the AWS command line: copying an object of S3 into a file.
 SHIM = """#!{python}
@@ -37,7 +44,7 @@ for left in range(7, -1, -1):
 """
 
 
-def runs(project):
+def runs(project: dict[str, Any]) -> bool:
     """Whether the builds of a project are run."""
     return project["source"]["type"] == "NO_SOURCE"
 
@@ -48,32 +55,32 @@ RUNNING, BEGUN, STOPPED = {}, {}, set()
 GATE = threading.Lock()
 
 
-def pause():
+def pause() -> None:
     """Stops all processes where they are. To be called with the gate closed."""
     tell_all(signal.SIGSTOP)
 
 
-def resume():
+def resume() -> None:
     """Lets them go on."""
     with GATE:
         tell_all(signal.SIGCONT)
 
 
-def tell_all(what):
+def tell_all(what: int) -> None:
     """A signal to every process, and to all that it started."""
     for process in list(RUNNING.values()):
         if process.poll() is None:
             os.killpg(process.pid, what)
 
 
-def again(lock):
+def again(lock: Any) -> None:
     """In a copy of this AWS: what the original runs is begun anew."""
     RUNNING.clear()
     for region, logs, project, build, variables in list(BEGUN.values()):
         run(lock, region, logs, project, build, variables)
 
 
-def stop(number):
+def stop(number: str) -> None:
     """Ends a build, and all that it started."""
     STOPPED.add(number)
     process = RUNNING.get(number)
@@ -81,7 +88,7 @@ def stop(number):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def begin(call, lock, project, build, variables):
+def begin(call: Call, lock: Any, project: dict[str, Any], build: dict[str, Any], variables: Any) -> None:
     """Starts a build in a thread of its own."""
     region, logs = call.region, backend(call, "logs")
     group = ((project.get("logsConfig") or {}).get("cloudWatchLogs") or {}).get("groupName")
@@ -91,12 +98,12 @@ def begin(call, lock, project, build, variables):
     run(lock, region, logs, project, build, variables)
 
 
-def run(lock, region, logs, project, build, variables):
+def run(lock: Any, region: str, logs: Any, project: dict[str, Any], build: dict[str, Any], variables: Any) -> None:
     """Runs a build's commands, in a thread of its own."""
     number, stream = build["id"], build["id"].rpartition(":")[2]
     group = (build.get("logs") or {}).get("groupName")
 
-    def tell(text):
+    def tell(text: str) -> None:
         with lock:
             if group in logs.groups:
                 found = logs.groups[group]
@@ -107,7 +114,7 @@ def run(lock, region, logs, project, build, variables):
                     [{"timestamp": stamp, "message": line} for line in text.splitlines()]
                 )
 
-    def whole():
+    def whole() -> None:
         status = "FAILED"
         try:
             if work(project, region, variables, tell, number):
@@ -123,7 +130,7 @@ def run(lock, region, logs, project, build, variables):
     threading.Thread(target=whole, daemon=True).start()
 
 
-def work(project, region, variables, tell, number):
+def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number: str) -> bool:
     """Runs all commands; answers whether they succeeded."""
     spec = yaml.safe_load(project["source"]["buildspec"])
     with tempfile.TemporaryDirectory() as folder:

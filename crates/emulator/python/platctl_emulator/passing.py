@@ -3,20 +3,29 @@
 Each is a code, a message, a status and, where it is not about every call of the operation, a condition. Names in
 braces are parameters of the call."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .calls import Call
+
+
 GONE, CONFLICT = 404, 409
 
 
-def has(name):
+def has(name: str) -> Callable[..., Any]:
     """Calls that have this parameter."""
     return lambda call, made: bool(call.params.get(name))
 
 
-def of_new(name):
+def of_new(name: str) -> Callable[..., Any]:
     """Calls about a thing that was made a moment ago."""
     return lambda call, made: call.params.get(name) in made
 
 
-def always(call, made):
+def always(call: Call, made: Any) -> bool:
     """All calls."""
     return True
 
@@ -210,11 +219,11 @@ PASSING = {
 class Said(dict):
     """Parameters for a message; what a call does not say is left out."""
 
-    def __missing__(self, _):
+    def __missing__(self, _: Any) -> str:
         return ""
 
 
-def refusals(call, made):
+def refusals(call: Call, made: Any) -> Any:
     """What a call may be refused with: code, message and status of each."""
     found = []
     for code, message, status, *when in PASSING.get(call.name, ()):

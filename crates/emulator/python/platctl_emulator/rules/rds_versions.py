@@ -1,9 +1,18 @@
 """RDS: Aurora PostgreSQL's versions, what each can be upgraded to, and which parameters a version takes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ..answers import Refused, result
 from ..backends import backend
 from ..patches.rds import members
 from .registry import before
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 ENGINE = "aurora-postgresql"
 
@@ -23,17 +32,17 @@ TOGETHER = (
 WHEN = {version: when for when, versions in enumerate(TOGETHER) for version in versions}
 
 
-def major(version):
+def major(version: Any) -> int:
     """The first number."""
     return int(version.partition(".")[0])
 
 
-def family(version):
+def family(version: Any) -> str:
     """The family of the parameter groups of a version."""
     return f"{ENGINE}{major(version)}"
 
 
-def targets(version):
+def targets(version: Any) -> list[Any]:
     """What a version can be upgraded to."""
     then = WHEN[version]
     later = [one for one in WHEN if WHEN[one] > then and major(one) == major(version)]
@@ -41,10 +50,10 @@ def targets(version):
     return [*later, *sorted(higher, key=lambda one: (major(one), WHEN[one]))]
 
 
-def shown(version):
+def shown(version: Any) -> dict[str, Any]:
     """As an answer shows it."""
 
-    def target(one):
+    def target(one: Any) -> dict[str, Any]:
         return {
             "Engine": ENGINE,
             "EngineVersion": one,
@@ -63,7 +72,7 @@ def shown(version):
 
 
 @before("rds:DescribeDBEngineVersions")
-def describe(call):
+def describe(call: Call) -> Answer:
     """moto does not know the call."""
     params = call.params
     wanted = params.get("EngineVersion")
@@ -72,19 +81,19 @@ def describe(call):
 
 
 @before("rds:CreateDBCluster")
-def version_is_offered(call):
+def version_is_offered(call: Call) -> None:
     """moto takes any."""
     version = call.params.get("EngineVersion")
     if call.params.get("Engine") == ENGINE and version and version not in WHEN:
         raise Refused("InvalidParameterCombination", f"Cannot find version {version} for {ENGINE}")
 
 
-def combination(text):
+def combination(text: str) -> Refused:
     """What does not go together."""
     return Refused("InvalidParameterCombination", text)
 
 
-def fits(groups, name, version):
+def fits(groups: Any, name: str | None, version: Any) -> None:
     """A group of parameters belongs to one major version; AWS's own ones are named after it."""
     if name is None:
         return
@@ -102,7 +111,7 @@ def fits(groups, name, version):
 
 
 @before("rds:CreateDBCluster", "rds:RestoreDBClusterFromSnapshot")
-def new_cluster_fits(call):
+def new_cluster_fits(call: Call) -> None:
     """moto takes parameters of any family."""
     version = call.params.get("EngineVersion")
     if version:
@@ -110,7 +119,7 @@ def new_cluster_fits(call):
 
 
 @before("rds:CreateDBInstance", "rds:ModifyDBInstance")
-def instance_fits(call):
+def instance_fits(call: Call) -> None:
     """Its cluster's version decides."""
     rds, params = backend(call), call.params
     known = rds.databases.get(params["DBInstanceIdentifier"])
@@ -120,13 +129,13 @@ def instance_fits(call):
         fits(rds.db_parameter_groups, params.get("DBParameterGroupName"), cluster.engine_version)
 
 
-def is_custom(name):
+def is_custom(name: str | None) -> bool:
     """Whether somebody made it."""
     return name is not None and not name.startswith("default.")
 
 
 @before("rds:ModifyDBCluster")
-def upgrade_is_possible(call):
+def upgrade_is_possible(call: Call) -> None:
     """To a version that is a valid target, with the groups of parameters that fit it."""
     rds, params = backend(call), call.params
     cluster = rds.clusters.get(params["DBClusterIdentifier"])
