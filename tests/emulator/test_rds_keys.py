@@ -1,6 +1,7 @@
 """RDS: clusters and the keys that they are encrypted with."""
 
 import pytest
+
 from things import db_cluster, db_instance, db_state, instance_state
 
 
