@@ -29,6 +29,9 @@ class Server(wsgi.Server):
     """Gives a new connection to a thread once it says something: clients open more than they use, and silent ones
     would each keep a thread from working."""
 
+    # cheroot's own.
+    _connections: Any
+
     def __init__(self, app: Any, listening: Any = None) -> None:
         super().__init__(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=1024, timeout=60)
         self.gateway, self.keep_alive_conn_limit = Gateway, 1024
@@ -61,8 +64,9 @@ class Instance:
         self._app, self._path, self._layer = app, path, layer
         # Whether it ends with the process that started it.
         self._owned = bool(os.environ.pop("PLATCTL_EMULATOR_OWNED", None))
-        self._server, self._former = None, []
-        self.about = {}
+        self._server: Any = None
+        self._former: list[Server] = []
+        self.about: dict[str, Any] = {}
 
     def listen(self, listening: Any = None) -> None:
         """Begins to listen, and says so."""

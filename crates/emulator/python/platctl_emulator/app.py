@@ -63,7 +63,7 @@ class App:
         self.stop = lambda: None
         # Of a thread: what it does when its answer has been sent, where that is the last one.
         self.last = threading.local()
-        self.copies = None
+        self.copies: Any = None
         patches.apply(self.profile)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:

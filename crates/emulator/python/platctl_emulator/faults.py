@@ -115,7 +115,10 @@ class Hold:
 
     def __init__(self, traffic: Any) -> None:
         self._traffic, self._changed = traffic, threading.Condition()
-        self._instants, self._met, self._each, self._held = [], set(), None, None
+        self._instants: list[tuple[Any, str]] = []
+        self._met: set[str] = set()
+        self._each: str | None = None
+        self._held: dict[str, Any] | None = None
 
     def set(self, instants: list[tuple[Any, str]], each: str | None = None) -> None:
         """Holds calls by their number, or the first one of an operation (ec2:CreateVpc), each as (which, moment);

@@ -70,7 +70,7 @@ KEY_POLICY = (
 )
 
 # Operation: what it may be refused with. Each call is refused so at most once for the same parameters.
-PASSING = {
+PASSING: dict[str, list[Any]] = {
     # Ids that other calls do not see yet.
     "ec2:CreateSubnet": [VPC],
     "ec2:CreateRouteTable": [VPC],

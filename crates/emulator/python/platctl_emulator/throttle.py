@@ -77,6 +77,8 @@ class Throttle:
 
     def take(self, call: Call, setting: Any) -> None:
         """Takes a token, or refuses as AWS does."""
+        name: Any
+        factor: float
         if isinstance(setting, dict):
             name, rate, factor = (call.name, call.region), setting.get(call.name), 1
         else:

@@ -16,14 +16,15 @@ class Timeline:
         self.scale = 0.0
         # The operation that is being answered: what begins a state.
         self.operation = ""
-        self._queue = []
+        self._queue: list[tuple[float, int, Callable[[], Any]]] = []
         self._order = itertools.count()
-        self._lost, self._stood = 0.0, None
-        self._stop_at = frozenset()
+        self._lost = 0.0
+        self._stood: float | None = None
+        self._stop_at: frozenset[str] = frozenset()
         # How often each operation has begun something that takes time; where the time stands, since it does.
-        self.begun = {}
+        self.begun: dict[str, int] = {}
 
-    def now(self) -> Any:
+    def now(self) -> float:
         """The time here: it can be stopped."""
         return (time.monotonic() if self._stood is None else self._stood) - self._lost
 

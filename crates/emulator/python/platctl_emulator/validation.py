@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .calls import Call
 
 
-TYPES = {
+TYPES: dict[str, Any] = {
     "string": str,
     "boolean": bool,
     "integer": int,

@@ -63,7 +63,7 @@ def record(certificate: Any, name: str) -> Any:
 def option(certificate: Any, name: str) -> Any:
     """How one name stands."""
     status = "SUCCESS" if base(name) in certificate.validated else "PENDING_VALIDATION"
-    shown = {
+    shown: dict[str, Any] = {
         "DomainName": name,
         "ValidationDomain": name,
         "ValidationStatus": status,

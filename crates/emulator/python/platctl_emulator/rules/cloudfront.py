@@ -145,7 +145,7 @@ def shown(noun: str, thing: Any) -> Any:
 
 def managed(noun: str, name: str) -> dict[str, Any]:
     """A policy of AWS itself; only its name is kept."""
-    config = {"Name": MANAGED[noun][name], "Comment": ""}
+    config: dict[str, Any] = {"Name": MANAGED[noun][name], "Comment": ""}
     if noun == "CachePolicy":
         config["MinTTL"] = 0
     if noun == "OriginRequestPolicy":

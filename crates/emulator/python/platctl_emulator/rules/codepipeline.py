@@ -68,7 +68,7 @@ def create(call: Call) -> Answer:
     if name in pipelines:
         raise Refused("PipelineNameInUseException", f"A pipeline with the name '{name}' already exists")
     judge(call, pipeline)
-    made = {"pipelineArn": arn(call, name), "created": now(), "updated": now()}
+    made: dict[str, Any] = {"pipelineArn": arn(call, name), "created": now(), "updated": now()}
     pipelines[name] = {"pipeline": completed(pipeline, 1), "metadata": made}
     tags_of(call, made["pipelineArn"]).update(mapped(call.params.get("tags"), "key", "value"))
     return result(call, {"pipeline": pipelines[name]["pipeline"], "tags": call.params.get("tags") or []})

@@ -187,6 +187,7 @@ def tag(call: Call) -> Answer | None:
     if tags is not None:
         tags.update({tag["Key"]: tag["Value"] for tag in call.params["Tags"]})
         return result(call, {})
+    return None
 
 
 @before("rds:RemoveTagsFromResource")
@@ -197,3 +198,4 @@ def untag(call: Call) -> Answer | None:
         for key in call.params["TagKeys"]:
             tags.pop(key, None)
         return result(call, {})
+    return None

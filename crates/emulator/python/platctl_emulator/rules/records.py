@@ -178,7 +178,7 @@ def judge(call: Call, zone: Any, record: Any, action: str) -> None:
             raise bad(f"Invalid Resource Record: 'FATAL problem: {problem} encountered with '{value}''")
         if record.type in ("A", "AAAA"):
             try:
-                version = ipaddress.ip_address(value).version
+                version: int = ipaddress.ip_address(value).version
             except ValueError:
                 version = 0
             if version != (4 if record.type == "A" else 6):

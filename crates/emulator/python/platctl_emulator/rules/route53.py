@@ -157,7 +157,7 @@ def shown(zone: Any) -> dict[str, Any]:
 def get_zone(call: Call) -> Answer:
     """With its name servers or its VPCs."""
     zone = zone_of(call)
-    answer = {"HostedZone": shown(zone)}
+    answer: dict[str, Any] = {"HostedZone": shown(zone)}
     if zone.private_zone:
         answer["VPCs"] = [{"VPCRegion": vpc.get("vpc_region"), "VPCId": vpc.get("vpc_id")} for vpc in zone.vpcs if vpc]
     else:
