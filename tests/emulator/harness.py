@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from platctl_emulator import app as application
 from platctl_emulator import faults, hostile, throttle, timeline, unseen
 
+# One for all: models take long to read. moto reads its own, because boto3 changes those that it has.
+SESSION = boto3.Session("test", "test")
 ENDPOINT = "http://127.0.0.1:9"
 CONFIG = Config(
     retries={"total_max_attempts": 1},
@@ -93,7 +95,6 @@ class Aws:
         for module in (application, faults, hostile, throttle, timeline, unseen):
             module.time = self.clock
         self.app = application.App()
-        self._session = boto3.Session("test", "test")
         self._clients = {}
         self._last = None
 
@@ -105,7 +106,7 @@ class Aws:
         service = {"autoscaling": "application-autoscaling"}.get(service, service)
         key = (service, region)
         if key not in self._clients:
-            client = self._session.client(service, region, endpoint_url=ENDPOINT, config=CONFIG)
+            client = SESSION.client(service, region, endpoint_url=ENDPOINT, config=CONFIG)
             client.meta.events.register("before-send", self._send)
             client.meta.events.register("before-call", lambda model, **_: self._note(service, model))
             self._clients[key] = client
@@ -197,7 +198,7 @@ class Aws:
 @cache
 def service_model(service):
     """botocore's model of a service."""
-    return boto3.Session("test", "test").client(service, "us-east-1").meta.service_model
+    return SESSION._session.get_service_model(service)
 
 
 @cache
