@@ -8,94 +8,8 @@ use sha2::{Digest, Sha256};
 use crate::EmulatorError;
 use crate::install::lock;
 
-macro_rules! layer {
-    ($($name:literal),* $(,)?) => {
-        &[$(($name, include_str!(concat!("../python/platctl_emulator/", $name)))),*]
-    };
-}
-
-const LAYER: &[(&str, &str)] = layer![
-    "__init__.py",
-    "__main__.py",
-    "answers.py",
-    "app.py",
-    "backends.py",
-    "builds.py",
-    "calls.py",
-    "cbor.py",
-    "control.py",
-    "copies.py",
-    "faults.py",
-    "hostile.py",
-    "inventory.py",
-    "kubernetes.py",
-    "partial.py",
-    "passing.py",
-    "patches/__init__.py",
-    "patches/acm.py",
-    "patches/ec2.py",
-    "patches/elbv2.py",
-    "patches/kms.py",
-    "patches/rds.py",
-    "patches/s3.py",
-    "patches/secretsmanager.py",
-    "patches/serializer.py",
-    "patches/sns.py",
-    "patches/speed.py",
-    "patches/wrap.py",
-    "profile.py",
-    "profiles.py",
-    "stand_in.yaml",
-    "recording.py",
-    "rules/__init__.py",
-    "rules/acm.py",
-    "rules/addresses.py",
-    "rules/autoscaling.py",
-    "rules/backup.py",
-    "rules/cloudfront.py",
-    "rules/cloudwatch.py",
-    "rules/codebuild.py",
-    "rules/codecommit.py",
-    "rules/codeconnections.py",
-    "rules/codepipeline.py",
-    "rules/distributions.py",
-    "rules/ecr.py",
-    "rules/elbv2.py",
-    "rules/eks.py",
-    "rules/eks_access.py",
-    "rules/eks_nodes.py",
-    "rules/endpoints.py",
-    "rules/git_credentials.py",
-    "rules/global_clusters.py",
-    "rules/health_checks.py",
-    "rules/iam.py",
-    "rules/internet.py",
-    "rules/kms.py",
-    "rules/launch_templates.py",
-    "rules/network.py",
-    "rules/quotas.py",
-    "rules/rds.py",
-    "rules/rds_keys.py",
-    "rules/rds_versions.py",
-    "rules/records.py",
-    "rules/registry.py",
-    "rules/route53.py",
-    "rules/s3.py",
-    "rules/secretsmanager.py",
-    "rules/security_groups.py",
-    "rules/sns.py",
-    "rules/vpc_origins.py",
-    "rules/wafv2.py",
-    "states.py",
-    "store.py",
-    "throttle.py",
-    "things.py",
-    "timeline.py",
-    "tokens.py",
-    "traffic.py",
-    "unseen.py",
-    "validation.py",
-];
+/// Names and texts of all files in `python/platctl_emulator`, which the build script finds there.
+const LAYER: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/layer.rs"));
 
 /// The packages, with their hashes.
 pub(crate) const PACKAGES: &str = include_str!("../python/requirements.lock");
@@ -147,21 +61,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_file_of_the_layer_is_carried() {
+    fn the_layer_is_what_is_in_its_folder() {
         let root = Path::new("python/platctl_emulator");
-        let mut found = Vec::new();
-        for folder in [root.to_owned(), root.join("rules"), root.join("patches")] {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.extension().is_some_and(|extension| extension == "py" || extension == "yaml") {
-                    found.push(path.strip_prefix(root).unwrap().to_string_lossy().into_owned());
-                }
-            }
+        let names: Vec<_> = LAYER.iter().map(|(name, _)| *name).collect();
+        assert!(names.is_sorted());
+        for name in
+            ["__main__.py", "patches/ec2.py", "rules/__init__.py", "rules/network.py", "stand_in.yaml"]
+        {
+            assert!(names.contains(&name), "{name}");
         }
-        found.sort();
-        let mut carried: Vec<_> = LAYER.iter().map(|(name, _)| (*name).to_owned()).collect();
-        carried.sort();
-        assert_eq!(carried, found);
+        for (name, text) in LAYER {
+            assert_eq!(&fs::read_to_string(root.join(name)).unwrap(), text);
+            assert!(!name.contains("__pycache__"));
+        }
     }
 
     #[test]

@@ -1,27 +1,36 @@
 """Answers in the words of each protocol."""
 
+from __future__ import annotations
+
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from moto.core.exceptions import ServiceException
 from moto.core.serialize import get_serializer_class
 
 from . import cbor
 
+if TYPE_CHECKING:
+    from .calls import Call
+
+# Status, headers and body.
+Answer = tuple[int, dict[str, str], bytes]
+
 
 class Refused(Exception):
     """AWS would answer with this error."""
 
-    def __init__(self, code, message, status=400):
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
         super().__init__(message)
         self.code, self.message, self.status = code, message, status
 
 
-def result(call, value):
+def result(call: Call, value: Any) -> Answer:
     """A successful answer."""
     return _cbor(200, value) if call.protocol == "rpc-v2-cbor" else _serialized(call, value)
 
 
-def error(call, refused):
+def error(call: Call, refused: Refused) -> Any:
     """An error."""
     if call.protocol == "rpc-v2-cbor":
         return _cbor(refused.status, {"__type": refused.code, "message": refused.message})
@@ -31,7 +40,7 @@ def error(call, refused):
     return refused.status or status, headers, body
 
 
-def _cbor(status, value):
+def _cbor(status: int, value: Any) -> Any:
     headers = {
         "x-amzn-requestid": str(uuid.uuid4()),
         "smithy-protocol": "rpc-v2-cbor",
@@ -40,7 +49,7 @@ def _cbor(status, value):
     return status, headers, cbor.encode(value)
 
 
-def _serialized(call, value):
+def _serialized(call: Call, value: Any) -> Any:
     model = call.model
     known = call.operation in model.operation_names
     operation = model.operation_model(call.operation if known else model.operation_names[0])

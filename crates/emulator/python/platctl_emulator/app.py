@@ -1,8 +1,12 @@
 """The way of a request: counted, throttled, struck by faults, held, judged, and answered by moto."""
 
+from __future__ import annotations
+
 import threading
 import time
 import traceback
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from . import answers, faults, partial, patches, rules
 from .answers import Refused
@@ -22,6 +26,10 @@ from .traffic import Traffic
 from .unseen import UNSEEN
 from .validation import violations
 
+if TYPE_CHECKING:
+    from .calls import Call
+
+
 UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the local AWS have to be signed, with any key."
 
 
@@ -31,13 +39,13 @@ LAST = {f"/_platctl/{path}" for path in ("fork", "branch", "back", "stop")}
 class Body:
     """An answer's body, with what comes when it has been sent."""
 
-    def __init__(self, body, then):
+    def __init__(self, body: bytes, then: Any) -> None:
         self._body, self._then = body, then
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         yield self._body
 
-    def close(self):
+    def close(self) -> None:
         """Called by the server at the end."""
         if self._then is not None:
             self._then()
@@ -46,7 +54,7 @@ class Body:
 class App:
     """The WSGI application."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.moto = Moto()
         self.profile, self.recording, self.throttle = Profile(), Recording(), Throttle()
         self.traffic = Traffic()
@@ -55,10 +63,10 @@ class App:
         self.stop = lambda: None
         # Of a thread: what it does when its answer has been sent, where that is the last one.
         self.last = threading.local()
-        self.copies = None
+        self.copies: Any = None
         patches.apply(self.profile)
 
-    def __call__(self, environ, start_response):
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         if environ["PATH_INFO"].startswith("/_platctl/kubernetes/"):
             with self.traffic.inside(), self.moto.lock:
                 status, headers, body = KUBERNETES.answer(environ)
@@ -73,7 +81,7 @@ class App:
         start_response(f"{status} -", [*headers, *last, ("Content-Length", str(len(body)))])
         return Body(b"" if environ["REQUEST_METHOD"] == "HEAD" else body, getattr(self.last, "then", None))
 
-    def _aws(self, environ):
+    def _aws(self, environ: dict[str, Any]) -> Any:
         try:
             call = Call(environ, self.profile)
         except Unsigned:
@@ -100,7 +108,7 @@ class App:
         self.recording.end(entry, answer[0], answer[2])
         return answer
 
-    def _serve(self, call, entry):
+    def _serve(self, call: Call, entry: dict[str, Any]) -> Any:
         if self.profile["latency"]:
             time.sleep(self.profile["latency"])
         if self.profile["throttle"]:
@@ -116,18 +124,18 @@ class App:
         return answer
 
     @staticmethod
-    def _instead(call, fault, chaos):
+    def _instead(call: Call, fault: dict[str, Any] | None, chaos: dict[str, Any]) -> Any:
         """What is answered without looking."""
         if fault and fault["kind"] == "partial":
             return partial.answer(call)
         return HOSTILE.stale(call, chaos) if chaos else None
 
-    def _moment(self, call, entry, fault, moment):
+    def _moment(self, call: Call, entry: dict[str, Any], fault: dict[str, Any] | None, moment: str) -> None:
         self.hold.reached(call, entry, moment)
         if fault:
             faults.strike(fault, moment)
 
-    def _effect(self, call):
+    def _effect(self, call: Call) -> Any:
         with self.moto.lock:
             TIMELINE.tick()
             TIMELINE.operation = call.name
@@ -145,7 +153,7 @@ class App:
             self.tokens.keep(call, answer)
             return UNSEEN.without(call, answer)
 
-    def reset(self):
+    def reset(self) -> None:
         """A new, empty, friendly AWS."""
         self.hold.release(drop=True)
         with self.moto.lock:

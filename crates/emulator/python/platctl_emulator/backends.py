@@ -1,9 +1,16 @@
 """moto's handlers, called directly. They are not safe to be called side by side, so one runs at a time."""
 
+from __future__ import annotations
+
 import os
 import re
 import threading
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .calls import Call
+
 
 # Without it AWS's managed policies do not exist.
 os.environ.setdefault("MOTO_IAM_LOAD_MANAGED_POLICIES", "true")
@@ -27,7 +34,7 @@ LOCK = threading.RLock()
 WARM = ("ec2", "iam", "kms", "logs", "s3", "sts")
 
 
-def account_of(key):
+def account_of(key: str) -> Any:
     """The account of an access key. moto makes an IAM of every partition of the world, to look into it."""
     for account, partitions in list(moto_iam.iam_backends.items()):
         if any(key in backend.access_keys for backend in dict.values(partitions)):
@@ -41,16 +48,16 @@ moto_iam.get_account_id_from = account_of
 class Moto:
     """All of moto's services."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = LOCK
 
-    def warm_up(self):
+    def warm_up(self) -> None:
         """The first call of a service loads it, which takes a second or two."""
         for service in WARM:
             with self.lock:
                 routes(f"https://{service}.us-east-1.amazonaws.com/")
 
-    def answer(self, request):
+    def answer(self, request: Any) -> Any:
         """Status, headers and body of moto's answer. To be called under the lock."""
         url = f"{request.url_root.rstrip('/')}{request.raw_path}"
         for pattern, handler in routes(request.url_root):
@@ -61,13 +68,13 @@ class Moto:
                     return plain((error.code, error.get_headers(), error.get_body()))
         return 501, {"Content-Type": "text/plain"}, b"The local AWS does not know this service."
 
-    def reset(self):
+    def reset(self) -> None:
         """Forgets every resource. To be called under the lock."""
         moto_api_backend.reset()
 
 
-@lru_cache(maxsize=None)
-def routes(root):
+@cache
+def routes(root: Any) -> list[Any]:
     """The handlers behind a host, as pairs of pattern and function."""
     for service, pattern in backend_index.backend_url_patterns:
         if pattern.match(root):
@@ -77,7 +84,7 @@ def routes(root):
     return []
 
 
-def plain(answer):
+def plain(answer: Any) -> Any:
     """An answer with a body of bytes."""
     status, headers, body = answer
     if hasattr(body, "read"):
@@ -85,7 +92,7 @@ def plain(answer):
     return int(status), dict(headers), body.encode() if isinstance(body, str) else bytes(body or b"")
 
 
-def backend(call, service=None, region=None):
+def backend(call: Call, service: str | None = None, region: str | None = None) -> Any:
     """moto's store of a service, in the account of a call, and in its region or another one."""
     accounts = get_backend(service or call.service)[call.account]
     region = region or call.region

@@ -1,5 +1,7 @@
 """Builds that really run: those of projects without a source, by the commands of their buildspec."""
 
+from __future__ import annotations
+
 import os
 import signal
 import stat
@@ -8,11 +10,16 @@ import sys
 import tempfile
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from .backends import backend
 from .kubernetes import KUBERNETES
+
+if TYPE_CHECKING:
+    from .calls import Call
+
 
 # What builds may call of the AWS command line: copying an object of S3 into a file.
 SHIM = """#!{python}
@@ -20,7 +27,8 @@ import http.client, os, sys, time, urllib.request
 arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
 if arguments[:2] != ["s3", "cp"] or len(arguments) != 4:
     sys.exit("the local AWS's builds know `aws s3 cp s3://BUCKET/KEY FILE` alone")
-key = "AWS4-HMAC-SHA256 Credential=emulator/20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request, SignedHeaders=host, Signature=0"
+scope = "20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request"
+key = "AWS4-HMAC-SHA256 Credential=emulator/" + scope + ", SignedHeaders=host, Signature=0"
 url = os.environ["AWS_ENDPOINT_URL"] + "/" + arguments[2].removeprefix("s3://")
 request = urllib.request.Request(url, headers={{"Authorization": key, "x-amz-date": "20260101T000000Z"}})
 for left in range(7, -1, -1):
@@ -36,7 +44,7 @@ for left in range(7, -1, -1):
 """
 
 
-def runs(project):
+def runs(project: dict[str, Any]) -> bool:
     """Whether the builds of a project are run."""
     return project["source"]["type"] == "NO_SOURCE"
 
@@ -47,32 +55,32 @@ RUNNING, BEGUN, STOPPED = {}, {}, set()
 GATE = threading.Lock()
 
 
-def pause():
+def pause() -> None:
     """Stops all processes where they are. To be called with the gate closed."""
     tell_all(signal.SIGSTOP)
 
 
-def resume():
+def resume() -> None:
     """Lets them go on."""
     with GATE:
         tell_all(signal.SIGCONT)
 
 
-def tell_all(what):
+def tell_all(what: int) -> None:
     """A signal to every process, and to all that it started."""
     for process in list(RUNNING.values()):
         if process.poll() is None:
             os.killpg(process.pid, what)
 
 
-def again(lock):
+def again(lock: Any) -> None:
     """In a copy of this AWS: what the original runs is begun anew."""
     RUNNING.clear()
     for region, logs, project, build, variables in list(BEGUN.values()):
         run(lock, region, logs, project, build, variables)
 
 
-def stop(number):
+def stop(number: str) -> None:
     """Ends a build, and all that it started."""
     STOPPED.add(number)
     process = RUNNING.get(number)
@@ -80,7 +88,7 @@ def stop(number):
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def begin(call, lock, project, build, variables):
+def begin(call: Call, lock: Any, project: dict[str, Any], build: dict[str, Any], variables: Any) -> None:
     """Starts a build in a thread of its own."""
     region, logs = call.region, backend(call, "logs")
     group = ((project.get("logsConfig") or {}).get("cloudWatchLogs") or {}).get("groupName")
@@ -90,21 +98,23 @@ def begin(call, lock, project, build, variables):
     run(lock, region, logs, project, build, variables)
 
 
-def run(lock, region, logs, project, build, variables):
+def run(lock: Any, region: str, logs: Any, project: dict[str, Any], build: dict[str, Any], variables: Any) -> None:
     """Runs a build's commands, in a thread of its own."""
     number, stream = build["id"], build["id"].rpartition(":")[2]
     group = (build.get("logs") or {}).get("groupName")
 
-    def tell(text):
+    def tell(text: str) -> None:
         with lock:
             if group in logs.groups:
                 found = logs.groups[group]
                 if stream not in found.streams:
                     found.create_log_stream(stream)
                 stamp = int(time.time() * 1000)
-                found.streams[stream].put_log_events([{"timestamp": stamp, "message": line} for line in text.splitlines()])
+                found.streams[stream].put_log_events(
+                    [{"timestamp": stamp, "message": line} for line in text.splitlines()]
+                )
 
-    def whole():
+    def whole() -> None:
         status = "FAILED"
         try:
             if work(project, region, variables, tell, number):
@@ -120,7 +130,7 @@ def run(lock, region, logs, project, build, variables):
     threading.Thread(target=whole, daemon=True).start()
 
 
-def work(project, region, variables, tell, number):
+def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number: str) -> bool:
     """Runs all commands; answers whether they succeeded."""
     spec = yaml.safe_load(project["source"]["buildspec"])
     with tempfile.TemporaryDirectory() as folder:

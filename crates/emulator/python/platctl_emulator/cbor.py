@@ -1,10 +1,13 @@
 """RFC 8949, as much of it as AWS's CBOR protocol uses."""
 
+from __future__ import annotations
+
 import struct
 from datetime import datetime, timezone
+from typing import Any
 
 
-def encode(value):
+def encode(value: Any) -> Any:
     """A value as bytes."""
     if value is None:
         return b"\xf6"
@@ -29,7 +32,7 @@ def encode(value):
     raise TypeError(f"CBOR has no {type(value).__name__}")
 
 
-def _head(major, number):
+def _head(major: Any, number: int) -> Any:
     if number < 24:
         return bytes([major << 5 | number])
     for size, (code, form) in {1: (24, ">B"), 2: (25, ">H"), 4: (26, ">I"), 8: (27, ">Q")}.items():
@@ -38,12 +41,12 @@ def _head(major, number):
     raise ValueError("the number is too large")
 
 
-def decode(data):
+def decode(data: bytes) -> Any:
     """The value of some bytes; an empty map of none."""
     return _value(memoryview(data), 0)[0] if data else {}
 
 
-def _value(data, at):
+def _value(data: Any, at: Any) -> Any:
     major, low = data[at] >> 5, data[at] & 31
     if major == 7:
         return _simple(data, at, low)
@@ -61,18 +64,18 @@ def _value(data, at):
         return _items(data, at, number)
     if major == 5:
         flat, at = _items(data, at, 2 * number)
-        return dict(zip(flat[::2], flat[1::2])), at
+        return dict(zip(flat[::2], flat[1::2], strict=False)), at
     return _value(data, at)
 
 
-def _number(data, at, low):
+def _number(data: Any, at: Any, low: Any) -> Any:
     if low < 24:
         return low, at + 1
     size = 1 << low - 24
     return int.from_bytes(data[at + 1 : at + 1 + size], "big"), at + 1 + size
 
 
-def _items(data, at, count):
+def _items(data: Any, at: Any, count: int) -> Any:
     items = []
     for _ in range(count):
         item, at = _value(data, at)
@@ -80,7 +83,7 @@ def _items(data, at, count):
     return items, at
 
 
-def _endless(data, at, major):
+def _endless(data: Any, at: Any, major: Any) -> Any:
     items = []
     while data[at] != 0xFF:
         item, at = _value(data, at)
@@ -90,10 +93,10 @@ def _endless(data, at, major):
         return b"".join(items), at
     if major == 3:
         return "".join(items), at
-    return (items if major == 4 else dict(zip(items[::2], items[1::2]))), at
+    return (items if major == 4 else dict(zip(items[::2], items[1::2], strict=False))), at
 
 
-def _simple(data, at, low):
+def _simple(data: Any, at: Any, low: Any) -> Any:
     if low in (20, 21):
         return low == 21, at + 1
     if low in (25, 26, 27):

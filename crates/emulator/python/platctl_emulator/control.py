@@ -1,8 +1,11 @@
 """The way to change this AWS, and to look at what it was asked: JSON under /_platctl/."""
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 from . import profiles
@@ -18,10 +21,10 @@ STAND_IN = Path(__file__).with_name("stand_in.yaml")
 class Control:
     """Answers the control requests."""
 
-    def __init__(self, app):
+    def __init__(self, app: Any) -> None:
         self._app = app
 
-    def answer(self, environ):
+    def answer(self, environ: dict[str, Any]) -> Any:
         """Status, headers and body."""
         path = environ["PATH_INFO"].removeprefix("/_platctl/")
         if path == "manifest":
@@ -38,10 +41,10 @@ class Control:
             return self._json(400, {"error": str(error)})
 
     @staticmethod
-    def _json(status, value):
+    def _json(status: int, value: Any) -> Any:
         return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
 
-    def get_status(self, _):
+    def get_status(self, _: Any) -> dict[str, Any]:
         """Whether it lives, and how it is set."""
         recording = self._app.recording
         return {
@@ -55,13 +58,13 @@ class Control:
             "struck": HOSTILE.counts,
         }
 
-    def get_inventory(self, _):
+    def get_inventory(self, _: Any) -> dict[str, Any]:
         """How many things there are of each kind."""
         with self._app.moto.lock:
             TIMELINE.tick()
             return {"inventory": inventory()}
 
-    def post_profile(self, changes):
+    def post_profile(self, changes: dict[str, Any]) -> Any:
         """Changes some settings, or takes on a profile by its name; answers all."""
         if "name" in changes:
             self._app.profile.restore()
@@ -76,19 +79,19 @@ class Control:
         HOSTILE.clear()
         return self._app.profile
 
-    def post_state(self, body):
+    def post_state(self, body: dict[str, Any]) -> dict[str, Any]:
         """Puts a thing into a state that no call leads to."""
         with self._app.moto.lock:
             TIMELINE.tick()
             set_state(str(body["kind"]), str(body["id"]), str(body["state"]))
         return {}
 
-    def post_reset(self, _):
+    def post_reset(self, _: Any) -> dict[str, Any]:
         """Forgets everything."""
         self._app.reset()
         return {}
 
-    def post_faults(self, body):
+    def post_faults(self, body: dict[str, Any]) -> dict[str, Any]:
         """Adds faults; an empty list removes all."""
         if not body["faults"]:
             self._app.faults.clear()
@@ -96,39 +99,41 @@ class Control:
             self._app.faults.add(fault)
         return {"faults": self._app.faults.left()}
 
-    def post_counters(self, _):
+    def post_counters(self, _: Any) -> dict[str, Any]:
         """Starts counting and recording anew."""
         self._app.recording.clear()
         return {}
 
-    def get_calls(self, query):
+    def get_calls(self, query: dict[str, str]) -> dict[str, Any]:
         """The recorded calls."""
         return {"calls": self._app.recording.since(int(query.get("since", 0)))}
 
-    def post_hold(self, body):
+    def post_hold(self, body: dict[str, Any]) -> dict[str, Any]:
         """Holds mutating calls, counted from now, before or after their effect."""
         instants = body.get("instants") or ([] if "each" in body else [body])
-        whichever = [str(one["operation"]) if "operation" in one else int(one["mutation"]) for one in instants]
+        held = [
+            (str(one["operation"]) if "operation" in one else int(one["mutation"]), one["moment"]) for one in instants
+        ]
         self._app.recording.clear()
-        self._app.hold.set([(which, one["moment"]) for which, one in zip(whichever, instants)], body.get("each"))
+        self._app.hold.set(held, body.get("each"))
         return {}
 
-    def get_held(self, query):
+    def get_held(self, query: dict[str, str]) -> dict[str, Any]:
         """The held call, waiting for it for some seconds."""
         return {"held": self._app.hold.held(float(query.get("seconds", 0)))}
 
-    def post_release(self, body):
+    def post_release(self, body: dict[str, Any]) -> dict[str, Any]:
         """Lets the held call go, or drops it."""
         self._app.hold.release(bool(body.get("drop")), bool(body.get("others")))
         return {}
 
-    def get_timed(self, _):
+    def get_timed(self, _: Any) -> dict[str, Any]:
         """How often each operation has begun something that takes time, and whether the time stands."""
         with self._app.moto.lock:
             return {"begun": TIMELINE.begun, "standing": TIMELINE.standing()}
 
-    def post_time(self, body):
-        """Stops the time when one of some operations begins something that takes time; lets it go on; or runs it out."""
+    def post_time(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Stops the time when one of some operations begins what takes time; lets it go on; or runs it out."""
         until = list(map(str, body.get("until") or []))
         with self._app.moto.lock:
             if body.get("run_out"):
@@ -139,21 +144,21 @@ class Control:
                 TIMELINE.stop_at(until)
         return {}
 
-    def post_fork(self, body):
+    def post_fork(self, body: dict[str, Any]) -> Any:
         """A copy of this AWS, at another address."""
         return self._app.copies.fork(str(body["instance"]))
 
-    def post_branch(self, _):
+    def post_branch(self, _: Any) -> Any:
         """A copy of this AWS in its place, until it is over."""
         return self._app.copies.branch()
 
-    def post_back(self, _):
+    def post_back(self, _: Any) -> dict[str, Any]:
         """Ends this copy, and all that was done in it."""
         if not self._app.copies.branch_is_over():
             raise ValueError("this AWS is no branch of another")
         return {}
 
-    def post_stop(self, _):
+    def post_stop(self, _: Any) -> dict[str, Any]:
         """Ends the process, and what it is a branch of."""
         if not self._app.copies.all_is_over():
             self._app.stop()

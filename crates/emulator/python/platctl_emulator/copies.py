@@ -4,11 +4,14 @@ A *fork* gets an address of its own and lives beside this one. A *branch* takes 
 for its end: what is done in a branch has never happened once it is over, and addresses that were given out, those of
 clusters, stay true."""
 
+from __future__ import annotations
+
 import json
 import os
 import stat
 import threading
 import time
+from typing import Any
 
 from . import builds
 from .faults import Hold
@@ -22,46 +25,46 @@ ALL = 9
 class Copies:
     """Makes copies of the process that an application runs in."""
 
-    def __init__(self, app, instance):
+    def __init__(self, app: Any, instance: Any) -> None:
         self._app, self._instance, self._branch = app, instance, False
 
-    def fork(self, path):
+    def fork(self, path: str) -> Any:
         """A copy at an address of its own, with an instance file of its own; answers what it says of itself."""
         pid, about = self._copy(lambda: self._instance.elsewhere(path))
         threading.Thread(target=os.waitpid, args=(pid, 0), daemon=True).start()
         return about
 
-    def branch(self):
+    def branch(self) -> Any:
         """A copy at this address. This one serves again when it has ended."""
         begun = time.monotonic()
         pid, about = self._copy(self._take_over)
         threading.Thread(target=self._wait, args=(pid, begun), daemon=True).start()
         return about
 
-    def branch_is_over(self):
+    def branch_is_over(self) -> Any:
         """Ends this branch, once that is answered; answers whether it is one."""
         return self._over(0)
 
-    def all_is_over(self):
+    def all_is_over(self) -> Any:
         """The same, and ends what it was made from as well."""
         return self._over(ALL)
 
-    def _over(self, status):
+    def _over(self, status: Any) -> Any:
         if self._branch:
             self._instance.pause()
             self._app.last.then = lambda: self._leave(status)
         return self._branch
 
-    def _leave(self, status):
+    def _leave(self, status: Any) -> None:
         if status == ALL:
             self._instance.remove()
         os._exit(status)
 
-    def _take_over(self):
+    def _take_over(self) -> None:
         self._branch = True
         self._instance.again()
 
-    def _copy(self, begin):
+    def _copy(self, begin: Any) -> Any:
         """Forks. `begin` makes the copy's server."""
         app = self._app
         # Whoever is in the middle of something has no thread in the copy.
@@ -82,7 +85,7 @@ class Copies:
             raise ValueError("the copy did not begin; its log says why")
         return pid, json.loads(said)
 
-    def _live(self, ready, begin):
+    def _live(self, ready: Any, begin: Any) -> None:
         """The copy's life. It never comes back from here."""
         status = 1
         try:
@@ -98,7 +101,7 @@ class Copies:
         finally:
             os._exit(status)
 
-    def _wait(self, pid, begun):
+    def _wait(self, pid: Any, begun: Any) -> None:
         """Goes on when a branch has ended; its time has not passed here."""
         _, status = os.waitpid(pid, 0)
         if os.waitstatus_to_exitcode(status) == ALL:
@@ -110,7 +113,7 @@ class Copies:
         self._instance.resume()
 
 
-def replace_sockets(kept):
+def replace_sockets(kept: Any) -> Any:
     """In a copy: connections belong to the one that it was made from. Their numbers stay taken, so that no object that
     remembers one closes what is not its own."""
     null = os.open(os.devnull, os.O_RDWR)

@@ -1,7 +1,10 @@
 """How many things there are of each kind, counted in this AWS itself, whatever anybody claims to have made."""
 
+from __future__ import annotations
+
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.base_backend import BackendDict, BaseBackend
@@ -30,7 +33,7 @@ TRACES = {
 }
 
 
-def inventory():
+def inventory() -> dict[str, Any]:
     """Counts by service and kind. To be called under moto's lock."""
     counts = Counter(KUBERNETES.kinds())
     for accounts in BackendDict._instances:
@@ -42,7 +45,7 @@ def inventory():
     return {name: count for name, count in sorted(counts.items()) if count and name not in TRACES}
 
 
-def of(service, backend):
+def of(service: str, backend: Any) -> Any:
     """Counts of one service in one region."""
     return Counter(f"{service}:{type(thing).__name__}" for thing in things(vars(backend)))
 
@@ -50,7 +53,7 @@ def of(service, backend):
 BROUGHT = {}
 
 
-def brought(accounts, backend):
+def brought(accounts: Any, backend: Any) -> Any:
     """What AWS itself has there before anybody makes anything: images, default networks, prefix lists. It comes
     into being when a region is first asked, so that it would tell which regions were asked."""
     looked = hasattr(backend, "images_loaded")
@@ -63,7 +66,7 @@ def brought(accounts, backend):
     return BROUGHT[key]
 
 
-def things(value, met=None):
+def things(value: Any, met: Any = None) -> Iterator[Any]:
     """moto's models within the attributes of a backend, and within each other, each once; what is gone for good
     left out."""
     met = set() if met is None else met
@@ -85,7 +88,7 @@ def things(value, met=None):
             yield from things(inner, met)
 
 
-def gone(thing):
+def gone(thing: Any) -> bool:
     """Whether AWS still shows it, though it is no more, or only waits for its end."""
     state = getattr(thing, "state", None) or getattr(thing, "key_state", None)
     return state in ("deleted", "terminated", "PendingDeletion") or getattr(thing, "deleted_date", None) is not None

@@ -1,8 +1,12 @@
 """API servers of clusters: objects applied by the server, with its account of whose fields are whose."""
 
+from __future__ import annotations
+
 import json
 import re
 import secrets
+from collections.abc import Iterator
+from typing import Any
 from urllib.parse import parse_qs
 
 # Version, kind, plural, and whether it stands in a namespace.
@@ -34,7 +38,7 @@ PATH = re.compile(r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?P<rest>/
 class Denied(Exception):
     """The server says no."""
 
-    def __init__(self, code, reason, message):
+    def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
         self.code, self.reason, self.message = code, reason, message
 
@@ -42,10 +46,10 @@ class Denied(Exception):
 class Server:
     """The API server of one cluster."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.objects, self.version = {}, 0
 
-    def served(self):
+    def served(self) -> Iterator[Any]:
         """All kinds that are served now."""
         yield from BUILT_IN
         for object in list(self.objects.values()):
@@ -53,9 +57,14 @@ class Server:
                 spec = object["spec"]
                 for version in spec["versions"]:
                     names = spec["names"]
-                    yield f"{spec['group']}/{version['name']}", names["kind"], names["plural"], spec["scope"] == "Namespaced"
+                    yield (
+                        f"{spec['group']}/{version['name']}",
+                        names["kind"],
+                        names["plural"],
+                        spec["scope"] == "Namespaced",
+                    )
 
-    def answer(self, method, path, query, body):
+    def answer(self, method: Any, path: str, query: dict[str, str], body: bytes) -> Any:
         """One request."""
         match = PATH.match(path)
         if not match:
@@ -73,7 +82,11 @@ class Server:
         if namespaced is None or name is not None and namespaced != (namespace is not None):
             raise Denied(404, "NotFound", "the server could not find the requested resource")
         if name is None:
-            items = [object for key, object in self.objects.items() if key[:2] == (version, plural) and namespace in (None, key[2])]
+            items = [
+                object
+                for key, object in self.objects.items()
+                if key[:2] == (version, plural) and namespace in (None, key[2])
+            ]
             return {"kind": "List", "apiVersion": version, "metadata": {}, "items": items}
         key = (version, plural, namespace, name)
         if method == "PATCH":
@@ -82,10 +95,16 @@ class Server:
             raise Denied(404, "NotFound", f'{plural} "{name}" not found')
         return self.delete(key) if method == "DELETE" else self.objects[key]
 
-    def discover(self, version):
+    def discover(self, version: Any) -> dict[str, Any]:
         """The kinds of a version."""
         kinds = [
-            {"name": plural, "singularName": "", "kind": kind, "namespaced": namespaced, "verbs": ["get", "list", "patch", "delete"]}
+            {
+                "name": plural,
+                "singularName": "",
+                "kind": kind,
+                "namespaced": namespaced,
+                "verbs": ["get", "list", "patch", "delete"],
+            }
             for served, kind, plural, namespaced in self.served()
             if served == version
         ]
@@ -93,7 +112,7 @@ class Server:
             raise Denied(404, "NotFound", "the server could not find the requested resource")
         return {"kind": "APIResourceList", "groupVersion": version, "resources": kinds}
 
-    def apply(self, key, query, stated):
+    def apply(self, key: tuple[Any, ...], query: dict[str, str], stated: Any) -> Any:
         """What a manager states becomes so; what it stated before and does not any more goes."""
         namespace = key[2]
         if namespace not in (None, "kube-system") and ("v1", "namespaces", None, namespace) not in self.objects:
@@ -109,7 +128,13 @@ class Server:
         fields = fields_of({field: value for field, value in stated.items() if field not in ("apiVersion", "kind")})
         for header in ("f:name", "f:namespace"):
             fields.get("f:metadata", {}).pop(header, None)
-        entry = {"manager": manager, "operation": "Apply", "apiVersion": key[0], "fieldsType": "FieldsV1", "fieldsV1": fields}
+        entry = {
+            "manager": manager,
+            "operation": "Apply",
+            "apiVersion": key[0],
+            "fieldsType": "FieldsV1",
+            "fieldsV1": fields,
+        }
         object["metadata"]["managedFields"] = [other for other in account if other is not mine] + [entry]
         if json.dumps(object, sort_keys=True) != before:
             self.version += 1
@@ -119,7 +144,7 @@ class Server:
         self.objects[key] = object
         return object
 
-    def delete(self, key):
+    def delete(self, key: tuple[Any, ...]) -> Any:
         """What a finalizer holds stays; what is in a namespace or of a definition's kind goes along."""
         object = self.objects[key]
         object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
@@ -136,12 +161,12 @@ class Server:
         return {"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}}
 
 
-def named(items):
+def named(items: Any) -> bool:
     """Whether a list is one of things with names."""
     return bool(items) and all(isinstance(item, dict) and "name" in item for item in items)
 
 
-def fields_of(value):
+def fields_of(value: Any) -> dict[str, Any]:
     """The account of what is stated."""
     if isinstance(value, dict):
         return {f"f:{key}": fields_of(below) for key, below in value.items()}
@@ -150,7 +175,7 @@ def fields_of(value):
     return {}
 
 
-def drop(object, before, stated):
+def drop(object: Any, before: Any, stated: Any) -> None:
     """Takes away what was stated and is not any more."""
     for field, below in before.items():
         name = field.removeprefix("f:")
@@ -161,7 +186,7 @@ def drop(object, before, stated):
                 drop(object[name], below, stated[name])
 
 
-def merge(into, stated):
+def merge(into: Any, stated: Any) -> None:
     """Puts what is stated into an object."""
     for key, value in stated.items():
         if isinstance(value, dict) and isinstance(into.get(key), dict):
@@ -170,7 +195,7 @@ def merge(into, stated):
             into[key] = json.loads(json.dumps(value))
 
 
-def settle(object):
+def settle(object: Any) -> None:
     """What controllers would do, at once."""
     replicas = (object.get("spec") or {}).get("replicas", 1)
     if object["kind"] == "CustomResourceDefinition":
@@ -187,30 +212,30 @@ def settle(object):
 class Kubernetes:
     """All API servers, by a name of their own."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.base, self._servers = "", {}
 
-    def begin(self):
+    def begin(self) -> str:
         """A new server; answers its address."""
         name = secrets.token_hex(16)
         self._servers[name] = Server()
         return f"{self.base}/_platctl/kubernetes/{name}"
 
-    def end(self, endpoint):
+    def end(self, endpoint: str | None) -> None:
         """A server is no more."""
         self._servers.pop((endpoint or "").rpartition("/")[2], None)
 
-    def kinds(self):
+    def kinds(self) -> Iterator[Any]:
         """How many objects there are of each kind."""
         for server in self._servers.values():
             for object in server.objects.values():
                 yield f"kubernetes:{object['kind']}"
 
-    def clear(self):
+    def clear(self) -> None:
         """None is any more."""
         self._servers.clear()
 
-    def answer(self, environ):
+    def answer(self, environ: dict[str, Any]) -> Any:
         """Status, headers and body."""
         name, _, rest = environ["PATH_INFO"].removeprefix("/_platctl/kubernetes/").partition("/")
         length = int(environ.get("CONTENT_LENGTH") or 0)

@@ -1,24 +1,35 @@
 """Calls that succeed, with HTTP status 200, and whose items failed: AWS says so within the answer."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from .answers import result
+
+if TYPE_CHECKING:
+    from .answers import Answer
+    from .calls import Call
+
 
 WORDS = "An internal error has occurred"
 
 
-def _items(ids):
+def _items(ids: list[str]) -> dict[str, Any]:
     """EC2's way: which ones were not done, and why."""
     items = [{"ResourceId": name, "Error": {"Code": "InternalError", "Message": WORDS}} for name in ids]
     return {"Unsuccessful": items}
 
 
-def _entries(ids):
+def _entries(ids: list[str]) -> dict[str, Any]:
     """EventBridge's."""
     message = "Rule is being modified by another request."
-    entries = [{"TargetId": name, "ErrorCode": "ConcurrentModificationException", "ErrorMessage": message} for name in ids]
+    entries = [
+        {"TargetId": name, "ErrorCode": "ConcurrentModificationException", "ErrorMessage": message} for name in ids
+    ]
     return {"FailedEntryCount": len(entries), "FailedEntries": entries}
 
 
-def _objects(params):
+def _objects(params: dict[str, Any]) -> dict[str, Any]:
     """S3's."""
     objects = (params.get("Delete") or {}).get("Objects") or []
     return {"Errors": [{"Key": one["Key"], "Code": "InternalError", "Message": WORDS} for one in objects]}
@@ -35,7 +46,7 @@ FAILED = {
 }
 
 
-def answer(call):
+def answer(call: Call) -> Answer | None:
     """The answer of a call of which nothing was done; nothing for a call without items."""
     failed = FAILED.get(call.name)
     return result(call, failed(call.params)) if failed else None

@@ -3,20 +3,29 @@
 Each is a code, a message, a status and, where it is not about every call of the operation, a condition. Names in
 braces are parameters of the call."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .calls import Call
+
+
 GONE, CONFLICT = 404, 409
 
 
-def has(name):
+def has(name: str) -> Callable[..., Any]:
     """Calls that have this parameter."""
     return lambda call, made: bool(call.params.get(name))
 
 
-def of_new(name):
+def of_new(name: str) -> Callable[..., Any]:
     """Calls about a thing that was made a moment ago."""
     return lambda call, made: call.params.get(name) in made
 
 
-def always(call, made):
+def always(call: Call, made: Any) -> bool:
     """All calls."""
     return True
 
@@ -27,7 +36,11 @@ TABLE = ("InvalidRouteTableID.NotFound", "The routeTable ID '{RouteTableId}' doe
 GROUP = ("InvalidGroup.NotFound", "The security group '{GroupId}' does not exist", 400, has("GroupId"))
 ROLE = ("NoSuchEntity", "The role with name {RoleName} cannot be found.", GONE)
 BUCKET = ("NoSuchBucket", "The specified bucket does not exist", GONE, of_new("Bucket"))
-ABORTED = ("OperationAborted", "A conflicting conditional operation is currently in progress against this resource. Please try again.", CONFLICT)
+ABORTED = (
+    "OperationAborted",
+    "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+    CONFLICT,
+)
 PRINCIPAL = ("MalformedPolicyDocument", "Invalid principal in policy", 400)
 CERTIFICATE = (
     "InvalidViewerCertificate",
@@ -39,17 +52,25 @@ CODEBUILD = (
     "CodeBuild is not authorized to perform: sts:AssumeRole on service role. Please verify that: 1) The provided service role exists, 2) The role name is case-sensitive and matches exactly, and 3) The role has the necessary trust policy configured.",
     400,
 )
-CODEPIPELINE = ("InvalidStructureException", "CodePipeline is not authorized to perform AssumeRole on role {roleArn}", 400)
+CODEPIPELINE = (
+    "InvalidStructureException",
+    "CodePipeline is not authorized to perform AssumeRole on role {roleArn}",
+    400,
+)
 MONITORING = (
     "InvalidParameterValue",
     "IAM role ARN value is invalid or does not include the required permissions for: ENHANCED_MONITORING",
     400,
     has("MonitoringRoleArn"),
 )
-KEY_POLICY = ("MalformedPolicyDocumentException", "Policy contains a statement with one or more invalid principals.", 400)
+KEY_POLICY = (
+    "MalformedPolicyDocumentException",
+    "Policy contains a statement with one or more invalid principals.",
+    400,
+)
 
 # Operation: what it may be refused with. Each call is refused so at most once for the same parameters.
-PASSING = {
+PASSING: dict[str, list[Any]] = {
     # Ids that other calls do not see yet.
     "ec2:CreateSubnet": [VPC],
     "ec2:CreateRouteTable": [VPC],
@@ -198,11 +219,11 @@ PASSING = {
 class Said(dict):
     """Parameters for a message; what a call does not say is left out."""
 
-    def __missing__(self, _):
+    def __missing__(self, _: Any) -> str:
         return ""
 
 
-def refusals(call, made):
+def refusals(call: Call, made: Any) -> Any:
     """What a call may be refused with: code, message and status of each."""
     found = []
     for code, message, status, *when in PASSING.get(call.name, ()):

@@ -1,5 +1,9 @@
 """How strict and how hostile this AWS is. Everything can be changed while it runs."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from .timeline import TIMELINE
 
 DEFAULTS = {
@@ -32,10 +36,10 @@ DEFAULTS = {
 class Profile(dict):
     """The present settings."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(DEFAULTS)
 
-    def change(self, changes):
+    def change(self, changes: dict[str, Any]) -> None:
         """Takes some settings over; those that nobody knows are an error."""
         unknown = sorted(set(changes) - set(DEFAULTS))
         if unknown:
@@ -43,6 +47,6 @@ class Profile(dict):
         self.update(changes)
         TIMELINE.scale = float(self["time_scale"])
 
-    def restore(self):
+    def restore(self) -> None:
         """Back to the defaults."""
         self.change(DEFAULTS)

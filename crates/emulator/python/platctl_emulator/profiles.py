@@ -1,9 +1,13 @@
 """Profiles by name: what users and tests say instead of single settings."""
 
+from __future__ import annotations
+
+from typing import Any
+
 NAMES = ("calm", "realistic", "strict", "hostile", "cut")
 
 
-def settings(name, params):
+def settings(name: str, params: dict[str, Any]) -> Any:
     """The settings of a profile, and the faults that come with it."""
     if name not in NAMES:
         raise ValueError(f"unknown profile {name!r}; known: {', '.join(NAMES)}")
@@ -26,7 +30,7 @@ def settings(name, params):
     return {}, []
 
 
-def hostile(seed):
+def hostile(seed: int) -> dict[str, Any]:
     """All that can go wrong, some of it, by a seed."""
     return {
         "seed": seed,

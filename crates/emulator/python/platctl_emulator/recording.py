@@ -1,8 +1,15 @@
 """What was asked, and what was answered."""
 
+from __future__ import annotations
+
 import json
 import threading
 import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .calls import Call
+
 
 # Members of requests whose values nobody may see.
 SECRET = ("password", "secret", "plaintext", "token", "privatekey", "certificate")
@@ -12,18 +19,18 @@ KEPT = 50_000
 class Recording:
     """The calls since the last reset, how many there were, and how many of each operation at once."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.Lock()
         self._now = {}
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         """Starts counting anew."""
         with self.lock:
             self.calls, self.mutating, self.reads = [], 0, 0
             self.most = {}
 
-    def begin(self, call):
+    def begin(self, call: Call) -> Any:
         """Counts a call; answers its entry. Mutating ones are numbered from 1 in the order of arrival."""
         entry = {"service": call.service, "region": call.region, "operation": call.operation, "mutation": None}
         with self.lock:
@@ -42,7 +49,7 @@ class Recording:
         entry["begun"] = time.time()
         return entry
 
-    def end(self, entry, status, body):
+    def end(self, entry: dict[str, Any], status: int, body: bytes) -> None:
         """Notes how a call ended."""
         with self.lock:
             self._now[entry["operation"]] -= 1
@@ -51,18 +58,18 @@ class Recording:
         if status >= 400:
             entry["answer"] = body[:600].decode("utf-8", "replace")
 
-    def since(self, number):
+    def since(self, number: int) -> list[Any]:
         """The calls after the numbered one."""
         with self.lock:
             return [dict(entry) for entry in self.calls[number:]]
 
 
-def open_params(params):
+def open_params(params: dict[str, Any]) -> Any:
     """Parameters that may be recorded: the values of secret ones are left out."""
     return json.loads(json.dumps(_hidden(params), default=str))
 
 
-def _hidden(value, name=""):
+def _hidden(value: Any, name: str = "") -> Any:
     if isinstance(value, dict):
         return {key: _hidden(inner, key) for key, inner in value.items()}
     if isinstance(value, list):

@@ -1,31 +1,35 @@
 """States that things get into by themselves: expired, failed, degraded."""
 
+from __future__ import annotations
+
+from typing import Any
+
 from moto.backends import get_backend
 
 from .store import STORE
 
 
-def everywhere(service):
+def everywhere(service: str) -> list[Any]:
     """moto's stores of a service, of all accounts and regions."""
     return [region for regions in dict(get_backend(service)).values() for region in dict(regions).values()]
 
 
-def certificates(name):
+def certificates(name: str) -> list[Any]:
     """By ARN."""
     return [region._certificates[name] for region in everywhere("acm") if name in region._certificates]
 
 
-def clusters(name):
+def clusters(name: str) -> list[Any]:
     """By name."""
     return [region.clusters[name] for region in everywhere("rds") if name in region.clusters]
 
 
-def instances(name):
+def instances(name: str) -> list[Any]:
     """By name."""
     return [region.databases[name] for region in everywhere("rds") if name in region.databases]
 
 
-def node_groups(name):
+def node_groups(name: str) -> list[Any]:
     """By name, in whatever cluster."""
     kept = [things for kind, things in STORE.kinds() if kind == "eks.nodegroups"]
     return [thing for things in kept for (_, known), thing in things.items() if known == name]
@@ -39,7 +43,7 @@ KINDS = {
 }
 
 
-def set_state(kind, name, state):
+def set_state(kind: str, name: str, state: str) -> None:
     """Of all things of that name."""
     found = KINDS[kind](name)
     if not found:
@@ -47,6 +51,8 @@ def set_state(kind, name, state):
     for thing in found:
         if isinstance(thing, dict):
             thing["status"] = state
-            thing["health"] = {"issues": [{"code": "NodeCreationFailure", "message": "Unhealthy nodes", "resourceIds": []}]}
+            thing["health"] = {
+                "issues": [{"code": "NodeCreationFailure", "message": "Unhealthy nodes", "resourceIds": []}]
+            }
         else:
             thing.status = state

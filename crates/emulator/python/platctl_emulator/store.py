@@ -1,21 +1,28 @@
 """What the layer itself keeps: things of services that moto does not know."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .calls import Call
+
 
 class Store:
     """Dictionaries by account, region and kind of thing; forgotten at a reset. To be used under moto's lock."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._things = {}
 
-    def of(self, call, kind, region=None):
+    def of(self, call: Call, kind: str, region: str | None = None) -> Any:
         """The things of a kind, in the account of a call, and in its region or another one."""
         return self._things.setdefault((call.account, region or call.region, kind), {})
 
-    def kinds(self):
+    def kinds(self) -> list[Any]:
         """Every kind, with its things, of all accounts and regions."""
         return [(kind, things) for (_, _, kind), things in self._things.items()]
 
-    def clear(self):
+    def clear(self) -> None:
         """Forgets everything."""
         self._things.clear()
 

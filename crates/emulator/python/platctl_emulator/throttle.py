@@ -1,9 +1,16 @@
 """AWS's request budgets: token buckets, for each action of EC2 and for families of calls elsewhere."""
 
+from __future__ import annotations
+
 import threading
 import time
+from typing import TYPE_CHECKING, Any
 
 from .answers import Refused
+
+if TYPE_CHECKING:
+    from .calls import Call
+
 
 # Burst, and how many more a second.
 EC2 = {
@@ -59,17 +66,19 @@ ONE, GLOBAL = ("route53", "sts"), ("route53", "iam", "cloudfront")
 class Throttle:
     """The state of all buckets."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.Lock()
         self._buckets = {}
 
-    def clear(self):
+    def clear(self) -> None:
         """Fills every bucket."""
         with self.lock:
             self._buckets.clear()
 
-    def take(self, call, setting):
+    def take(self, call: Call, setting: Any) -> None:
         """Takes a token, or refuses as AWS does."""
+        name: Any
+        factor: float
         if isinstance(setting, dict):
             name, rate, factor = (call.name, call.region), setting.get(call.name), 1
         else:
@@ -87,7 +96,7 @@ class Throttle:
             raise Refused(*exceeded(call))
 
 
-def bucket(call):
+def bucket(call: Call) -> Any:
     """The name of a call's bucket, and its rate; no rate where AWS has none to speak of."""
     if call.service == "ec2":
         usual = CHANGES if call.mutating else READS
@@ -100,7 +109,7 @@ def bucket(call):
     return (call.service, changes, region), rates and rates[changes]
 
 
-def exceeded(call):
+def exceeded(call: Call) -> Any:
     """Code, message and status of a refusal because of too many requests."""
     if call.service == "ec2":
         return "RequestLimitExceeded", "Request limit exceeded.", 503

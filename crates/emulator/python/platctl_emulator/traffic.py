@@ -1,19 +1,22 @@
 """Requests that are being answered, and the moment at which none is."""
 
+from __future__ import annotations
+
 import threading
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 
 class Traffic:
-    """Lets requests in, or keeps them out. A thread that is in the middle of one may hold any lock of any library, which
-    a copy of the process would never get back."""
+    """Lets requests in, or keeps them out. A thread that is in the middle of one may hold any lock of any library,
+    which a copy of the process would never get back."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._changed = threading.Condition()
         self._inside, self._closed = 0, False
 
     @contextmanager
-    def inside(self):
+    def inside(self) -> Iterator[None]:
         """While a request is answered."""
         self._enter()
         try:
@@ -22,7 +25,7 @@ class Traffic:
             self._leave()
 
     @contextmanager
-    def aside(self):
+    def aside(self) -> Iterator[None]:
         """While one that is being answered only waits."""
         self._leave()
         try:
@@ -31,7 +34,7 @@ class Traffic:
             self._enter()
 
     @contextmanager
-    def closed(self):
+    def closed(self) -> Iterator[None]:
         """While none is being answered: those that have begun come to their end before, others wait."""
         with self._changed:
             self._changed.wait_for(lambda: not self._closed)
@@ -44,12 +47,12 @@ class Traffic:
                 self._closed = False
                 self._changed.notify_all()
 
-    def _enter(self):
+    def _enter(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._closed)
             self._inside += 1
 
-    def _leave(self):
+    def _leave(self) -> None:
         with self._changed:
             self._inside -= 1
             self._changed.notify_all()

@@ -1,10 +1,18 @@
 """What was made a moment ago and cannot be seen everywhere yet: EC2's ids, IAM's names (contract, 1.4)."""
 
+from __future__ import annotations
+
 import re
 import time
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from .answers import Refused
+
+if TYPE_CHECKING:
+    from .answers import Answer
+    from .calls import Call
+
 
 NEW = re.compile(rb">((?:vpc|subnet|igw|eipalloc|nat|rtb|sg|sgr|vpce|fl|lt)-[0-9a-f]{17})<")
 MAKES = ("Create", "Allocate", "Authorize")
@@ -29,25 +37,25 @@ SHOWN = {
 class Unseen:
     """What some reads do not see yet."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.clear()
 
-    def clear(self):
+    def clear(self) -> None:
         """Everything can be seen."""
         self._until = {}
 
-    def note(self, call, answer, seconds):
+    def note(self, call: Call, answer: Answer, seconds: float) -> None:
         """Hides what a call has made, for some seconds."""
         for name in made(call, answer):
             self._until[name] = time.monotonic() + seconds
 
-    def hidden(self):
+    def hidden(self) -> Any:
         """The ids and names that cannot be seen at this moment."""
         now = time.monotonic()
         self._until = {name: until for name, until in self._until.items() if until > now}
         return self._until
 
-    def refuse(self, call):
+    def refuse(self, call: Call) -> bool:
         """Whether a read asks for something that it does not see, by its name."""
         if call.mutating or not (hidden := self.hidden()):
             return False
@@ -63,7 +71,7 @@ class Unseen:
                         raise Refused(code, message.format(name))
         return False
 
-    def without(self, call, answer):
+    def without(self, call: Call, answer: Answer) -> Any:
         """An answer without what cannot be seen yet; the same one when nothing is hidden."""
         if call.service != "ec2" or call.mutating or answer[0] != 200 or not (hidden := self.hidden()):
             return answer
@@ -84,7 +92,7 @@ class Unseen:
         return answer[0], answer[1], ElementTree.tostring(root, xml_declaration=True, encoding="utf-8")
 
 
-def made(call, answer):
+def made(call: Call, answer: Answer) -> list[Any]:
     """The ids and names of what a call has made."""
     if not call.mutating or answer[0] >= 300 or not call.operation.startswith(MAKES):
         return []

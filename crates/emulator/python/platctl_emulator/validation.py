@@ -1,10 +1,17 @@
 """Whether a request keeps to AWS's own model of its operation: required members, types, enums, lengths, patterns."""
 
+from __future__ import annotations
+
 import re
 from datetime import datetime
-from functools import lru_cache
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-TYPES = {
+if TYPE_CHECKING:
+    from .calls import Call
+
+
+TYPES: dict[str, Any] = {
     "string": str,
     "boolean": bool,
     "integer": int,
@@ -36,7 +43,7 @@ CLASSES = {
 }
 
 
-def violations(call):
+def violations(call: Call) -> Any:
     """What is wrong with a request, in words; nothing when it is valid."""
     if call.operation not in call.model.operation_names:
         return [f"{call.name} is no operation of the service"]
@@ -47,7 +54,7 @@ def violations(call):
     return found
 
 
-def _walk(shape, value, path, found):
+def _walk(shape: Any, value: Any, path: str, found: Any) -> None:
     kind = TYPES.get(shape.type_name)
     if kind and (not isinstance(value, kind) or (kind is int and isinstance(value, bool))):
         found.append(f"{path or '/'} is {type(value).__name__}, not {shape.type_name}")
@@ -69,7 +76,7 @@ def _walk(shape, value, path, found):
         _sized(shape, value, path, found)
 
 
-def _structure(shape, value, path, found):
+def _structure(shape: Any, value: Any, path: str, found: Any) -> None:
     for name in shape.required_members:
         if value.get(name) is None:
             found.append(f"{path}/{name} is missing")
@@ -81,13 +88,13 @@ def _structure(shape, value, path, found):
             _walk(member, item, f"{path}/{name}", found)
 
 
-def _sized(shape, size, path, found):
+def _sized(shape: Any, size: Any, path: str, found: Any) -> None:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if (low is not None and size < float(low)) or (high is not None and size > float(high)):
         found.append(f"{path} is {size}, not from {low} to {high}")
 
 
-def _text(shape, value, path, found):
+def _text(shape: Any, value: Any, path: str, found: Any) -> None:
     _sized(shape, len(value), path, found)
     if shape.enum and value not in shape.enum:
         found.append(f"{path} is {value!r}, none of {', '.join(shape.enum[:12])}")
@@ -96,8 +103,8 @@ def _text(shape, value, path, found):
         found.append(f"{path} is {value[:80]!r}, which is not like {shape.metadata['pattern']}")
 
 
-@lru_cache(maxsize=None)
-def expression(text):
+@cache
+def expression(text: str) -> Any:
     """A model's pattern for Python; nothing when it cannot be said there."""
     for unknown, known in CLASSES.items():
         # Within brackets a class stands for its characters; alone it needs brackets of its own.

@@ -1,6 +1,10 @@
 """ACM: certificates that are issued once their records are in the DNS."""
 
+from __future__ import annotations
+
 import hashlib
+from collections.abc import Callable
+from typing import Any
 
 from moto.acm.models import AWSCertificateManagerBackend, CertBundle
 from moto.backends import get_backend
@@ -9,19 +13,19 @@ from ..store import STORE
 from .wrap import around
 
 
-def issued_unless_validated(self):
+def issued_unless_validated(self: Any) -> None:
     """A certificate that no rule has looked at needs no validation."""
     if not hasattr(self, "names") and self.status == "PENDING_VALIDATION":
         self.status = "ISSUED"
 
 
-def apply():
+def apply() -> None:
     """Changes the ACM backend."""
     # moto issues what has waited for a minute. Here the DNS decides, where rules hold; elsewhere nothing does.
     CertBundle.check = issued_unless_validated
 
     @around(CertBundle, "describe")
-    def describe(old, self):
+    def describe(old: Callable[..., Any], self: Any) -> Any:
         answer = old(self)
         certificate = answer["Certificate"]
         if not hasattr(self, "names"):
@@ -36,7 +40,7 @@ def apply():
         return answer
 
     @around(AWSCertificateManagerBackend, "list_certificates")
-    def listed(old, self, statuses, includes):
+    def listed(old: Callable[..., Any], self: Any, statuses: Any, includes: Any) -> Any:
         # Requests and answers spell keys differently.
         kinds = (includes or {}).get("keyTypes")
         if kinds:
@@ -44,22 +48,22 @@ def apply():
         return old(self, statuses, includes)
 
 
-def base(name):
+def base(name: str) -> str:
     """A domain and its wildcard are validated by one record."""
     return name.removeprefix("*.")
 
 
-def record(certificate, name):
+def record(certificate: Any, name: str) -> Any:
     """The record of a domain: the same for every certificate of an account."""
     digest = hashlib.md5(f"{certificate.account}/{base(name)}".encode()).hexdigest()
     other = digest[::-1]
     return f"_{digest}.{base(name)}.", f"_{other}.{digest[:10]}.acm-validations.aws."
 
 
-def option(certificate, name):
+def option(certificate: Any, name: str) -> Any:
     """How one name stands."""
     status = "SUCCESS" if base(name) in certificate.validated else "PENDING_VALIDATION"
-    shown = {
+    shown: dict[str, Any] = {
         "DomainName": name,
         "ValidationDomain": name,
         "ValidationStatus": status,
@@ -71,7 +75,7 @@ def option(certificate, name):
     return shown
 
 
-def users(certificate):
+def users(certificate: Any) -> list[Any]:
     """The load balancers and distributions that have a certificate."""
     found = set()
     for region in dict(get_backend("elbv2")[certificate.account]).values():

@@ -1,5 +1,10 @@
 """EC2: gateways and endpoints that are pending and deleting for a while, and faster tags."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from moto.ec2 import utils
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.core import TaggedEC2Resource
@@ -16,7 +21,7 @@ from .wrap import around
 NAT_CREATE, NAT_DELETE, ENDPOINT_CREATE, ENDPOINT_DELETE = 105, 60, 60, 60
 
 
-def apply(profile):
+def apply(profile: Any) -> None:
     """Changes the EC2 backend."""
     EC2Backend.subnets_by_id = subnets_by_id
     TaggedEC2Resource.get_tags = get_tags
@@ -30,64 +35,61 @@ def apply(profile):
     endpoints()
 
 
-def subnets_by_id(self):
+def subnets_by_id(self: Any) -> dict[str, Any]:
     """moto keeps subnets by zone."""
     return {name: subnet for zone in self.subnets.values() for name, subnet in zone.items()}
 
 
-def get_tags(self):
+def get_tags(self: Any) -> list[Any]:
     """moto looks through all tags of all resources for those of one."""
     tags = self.ec2_backend.tags.get(self.id) or {} if self.id else {}
     kind = self.id.rpartition("-")[0] if self.id else ""
-    return [
-        {"resource_id": self.id, "resource_type": kind, "key": key, "value": value} for key, value in tags.items()
-    ]
+    return [{"resource_id": self.id, "resource_type": kind, "key": key, "value": value} for key, value in tags.items()]
 
 
-def route_state(self):
+def route_state(self: Any) -> str:
     """A route to a gateway that is gone stays, and leads nowhere."""
     return "blackhole" if self.nat_gateway is not None and self.nat_gateway.state == "deleted" else "active"
 
 
-def filters():
+def filters() -> None:
     """moto asks of a thing with several values that it has all that are asked for; AWS, that it has one."""
 
     @around(utils, "is_filter_matching")
-    def matching(old, thing, name, wanted):
+    def matching(old: Callable[..., Any], thing: Any, name: str, wanted: Any) -> Any:
         values = thing.get_filter_value(name)
         if isinstance(values, str) or not hasattr(values, "__iter__"):
             return old(thing, name, wanted)
         return any(value in wanted for value in values)
 
     @around(VPCEndPoint, "get_filter_value")
-    def value(old, self, name, method=None):
+    def value(old: Callable[..., Any], self: Any, name: str, method: Any = None) -> Any:
         return self.id if name == "vpc-endpoint-id" else old(self, name, method)
 
-
     @around(EC2Backend, "describe_nat_gateways")
-    def described(old, self, filters, nat_gateway_ids):
+    def described(old: Callable[..., Any], self: Any, filters: Any, nat_gateway_ids: Any) -> list[Any]:
         # moto looks at four filters and passes over all others, tags among them.
         tags = {name: wanted for name, wanted in (filters or {}).items() if name.startswith("tag")}
         found = old(self, filters, nat_gateway_ids)
         return [nat for nat in found if all(utils.is_filter_matching(nat, *tag) for tag in tags.items())]
 
 
-def later(seconds, thing, state):
+def later(seconds: float, thing: Any, state: str) -> None:
     """Gives a thing a state when its time has come, unless it has left the present one until then."""
     now = thing.state
 
-    def change():
+    def change() -> None:
         if thing.state == now:
             thing.state = state
 
     TIMELINE.after(seconds, change)
 
 
-def nat_gateways(profile):
+def nat_gateways(profile: Any) -> None:
     """A gateway without an internet gateway fails, as all of its failures do, after it was accepted."""
 
     @around(EC2Backend, "create_nat_gateway")
-    def create(old, self, *args, **kwargs):
+    def create(old: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
         nat = old(self, *args, **kwargs)
         nat.state = "pending"
         attached = any(igw.vpc and igw.vpc.id == nat.vpc_id for igw in self.internet_gateways.values())
@@ -103,11 +105,11 @@ def nat_gateways(profile):
         return nat
 
     @around(EC2Backend, "delete_nat_gateway")
-    def delete(old, self, name):
+    def delete(old: Callable[..., Any], self: Any, name: str) -> Any:
         nat = self.nat_gateways[name]
         nat.state = "deleting"
 
-        def gone():
+        def gone() -> None:
             old(self, name)
             for address in nat.address_set:
                 address = self.address_by_allocation([address["allocationId"]]) if "allocationId" in address else []
@@ -119,22 +121,22 @@ def nat_gateways(profile):
         return nat
 
 
-def networks():
+def networks() -> None:
     """A VPC goes with what came with it."""
 
     @around(EC2Backend, "delete_vpc")
-    def delete_vpc(old, self, vpc_id):
+    def delete_vpc(old: Callable[..., Any], self: Any, vpc_id: Any) -> Any:
         vpc = old(self, vpc_id)
         for name in [name for name, acl in self.network_acls.items() if acl.vpc_id == vpc_id]:
             del self.network_acls[name]
         return vpc
 
 
-def endpoints():
+def endpoints() -> None:
     """Interface endpoints take a minute either way; deleted ones are not to be seen any more."""
 
     @around(EC2Backend, "create_vpc_endpoint")
-    def create(old, self, *args, **kwargs):
+    def create(old: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
         endpoint = old(self, *args, **kwargs)
         endpoint.vpc_endpoint_type = endpoint.vpc_endpoint_type or "Gateway"
         if endpoint.vpc_endpoint_type == "Interface":
@@ -146,7 +148,7 @@ def endpoints():
         return endpoint
 
     @around(EC2Backend, "delete_vpc_endpoints")
-    def delete(old, self, vpce_ids=None):
+    def delete(old: Callable[..., Any], self: Any, vpce_ids: Any = None) -> None:
         for name in vpce_ids or []:
             endpoint = self.vpc_end_points[name]
             if endpoint.vpc_endpoint_type == "Interface":
@@ -156,7 +158,7 @@ def endpoints():
                 remove(self, name)
 
     @around(EC2Backend, "modify_vpc_endpoint")
-    def modify(old, self, vpc_id, **changes):
+    def modify(old: Callable[..., Any], self: Any, vpc_id: Any, **changes: Any) -> None:
         old(self, vpc_id=vpc_id, **changes)
         endpoint = self.vpc_end_points[vpc_id]
         if endpoint.vpc_endpoint_type == "Gateway" and endpoint.destination_prefix_list_id:
@@ -170,7 +172,7 @@ def endpoints():
                 )
 
 
-def remove(self, name):
+def remove(self: Any, name: str) -> None:
     """An endpoint is gone, with its routes and network interfaces."""
     endpoint = self.vpc_end_points.pop(name, None)
     if endpoint:
@@ -179,7 +181,7 @@ def remove(self, name):
             self.enis.pop(interface, None)
 
 
-def unroute(self, endpoint):
+def unroute(self: Any, endpoint: Any) -> None:
     """Takes the routes of a gateway endpoint out of all tables."""
     for table in self.route_tables.values():
         for key, route in list(table._routes.items()):

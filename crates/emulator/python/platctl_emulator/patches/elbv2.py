@@ -1,5 +1,10 @@
 """Load balancers: states, settings that make the same thing, and what moto keeps or checks wrongly."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from moto.elbv2 import exceptions
 from moto.elbv2.models import ELBv2Backend, FakeListener, FakeLoadBalancer
 
@@ -28,7 +33,7 @@ APPLICATION = {
 }
 
 
-def apply(profile):
+def apply(profile: Any) -> None:
     """Changes the backend."""
     # moto makes a balancer active as soon as somebody looks at it.
     FakeLoadBalancer.activate = lambda self: None
@@ -40,11 +45,13 @@ def apply(profile):
     listeners()
 
 
-def balancers(profile):
+def balancers(profile: Any) -> None:
     """Equal settings make the same balancer, others of its name are refused."""
 
     @around(ELBv2Backend, "create_load_balancer")
-    def create(old, self, name, security_groups, subnet_ids, **rest):
+    def create(
+        old: Callable[..., Any], self: Any, name: str, security_groups: Any, subnet_ids: Any, **rest: Any
+    ) -> Any:
         kind, scheme = rest.get("loadbalancer_type") or "application", rest.get("scheme") or "internet-facing"
         rest.update(loadbalancer_type=kind, scheme=scheme)
         mapped = [mapping["SubnetId"] for mapping in rest.get("subnet_mappings") or []]
@@ -71,28 +78,28 @@ def balancers(profile):
 
         ends = "failed" if fails(profile["chaos"], "elbv2:CreateLoadBalancer", name) else "active"
 
-        def provisioned():
+        def provisioned() -> None:
             balancer.state = ends
 
         TIMELINE.after(PROVISIONED, provisioned)
         return balancer
 
     @around(ELBv2Backend, "describe_load_balancers")
-    def describe(old, self, arns, names):
+    def describe(old: Callable[..., Any], self: Any, arns: Any, names: Any) -> Any:
         known = {balancer.name for balancer in self.load_balancers.values()}
         if any(arn not in self.load_balancers for arn in arns or []) or set(names or []) - known:
             raise exceptions.LoadBalancerNotFoundError()
         return old(self, arns, names)
 
     @around(ELBv2Backend, "set_subnets")
-    def set_subnets(old, self, arn, subnets, subnet_mappings):
+    def set_subnets(old: Callable[..., Any], self: Any, arn: str, subnets: Any, subnet_mappings: Any) -> Any:
         if arn in self.load_balancers:
             balancer = self.load_balancers[arn]
             check_subnets(self, balancer.type, balancer.scheme, subnets)
         return old(self, arn, subnets, subnet_mappings)
 
 
-def check_subnets(self, kind, scheme, names):
+def check_subnets(self: Any, kind: str, scheme: Any, names: Any) -> None:
     """One subnet for each zone; two zones for an application load balancer."""
     known = self.ec2_backend.subnets_by_id()
     for name in names:
@@ -111,7 +118,7 @@ def check_subnets(self, kind, scheme, names):
         raise Refused("InvalidSubnet", f"VPC {min(vpcs)} has no internet gateway")
 
 
-def rename(self, balancer):
+def rename(self: Any, balancer: Any) -> None:
     """A network load balancer has another ARN."""
     tags = self.tagging_service.list_tags_for_resource(balancer.arn)["Tags"]
     del self.load_balancers[balancer.arn]
@@ -121,11 +128,11 @@ def rename(self, balancer):
     self.tagging_service.tag_resource(balancer.arn, tags)
 
 
-def target_groups():
+def target_groups() -> None:
     """Equal settings make the same target group."""
 
     @around(ELBv2Backend, "create_target_group")
-    def create(old, self, name, **settings):
+    def create(old: Callable[..., Any], self: Any, name: str, **settings: Any) -> Any:
         asked = {key: value for key, value in settings.items() if key != "tags"}
         for group in self.target_groups.values():
             if group.name == name and getattr(group, "asked", None) == asked:
@@ -137,11 +144,22 @@ def target_groups():
         return group
 
 
-def listeners():
+def listeners() -> None:
     """A port has one listener; what is gone is an error for the whole call."""
 
     @around(ELBv2Backend, "create_listener")
-    def create(old, self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, *rest, **more):
+    def create(
+        old: Callable[..., Any],
+        self: Any,
+        load_balancer_arn: Any,
+        protocol: Any,
+        port: Any,
+        ssl_policy: Any,
+        certificate: Any,
+        actions: Any,
+        *rest: Any,
+        **more: Any,
+    ) -> Any:
         balancer = self.load_balancers.get(load_balancer_arn)
         asked = (protocol, ssl_policy, certificate, repr(actions))
         for listener in balancer.listeners.values() if balancer else ():
@@ -149,35 +167,33 @@ def listeners():
                 if listener.asked == asked:
                     return listener
                 raise exceptions.DuplicateListenerError()
-        listener = old(
-            self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, *rest, **more
-        )
+        listener = old(self, load_balancer_arn, protocol, port, ssl_policy, certificate, actions, *rest, **more)
         listener.asked = asked
         if balancer.type == "application":
             listener.attributes = {"routing.http.response.server.enabled": "true"}
         return listener
 
     @around(ELBv2Backend, "describe_listeners")
-    def describe(old, self, load_balancer_arn, listener_arns):
+    def describe(old: Callable[..., Any], self: Any, load_balancer_arn: Any, listener_arns: Any) -> Any:
         found = old(self, load_balancer_arn, listener_arns)
         if listener_arns and len(found) != len(set(listener_arns)):
             raise exceptions.ListenerNotFoundError()
         return found
 
     @around(FakeListener, "__init__")
-    def init(old, self, *args, **kwargs):
+    def init(old: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> None:
         self.asked = None
         old(self, *args, **kwargs)
 
 
-def describe_tags(self, resource_arns):
+def describe_tags(self: Any, resource_arns: Any) -> dict[str, Any]:
     """moto knows no tags of what is not there, AWS refuses."""
     for arn in resource_arns:
         self._get_resource_by_arn(arn)
     return {arn: self.tagging_service.get_tag_dict_for_resource(arn) for arn in resource_arns}
 
 
-def add_tags(self, resource_arns, tags):
+def add_tags(self: Any, resource_arns: Any, tags: dict[str, Any]) -> None:
     """moto takes ten tags, AWS fifty."""
     for arn in resource_arns:
         self._get_resource_by_arn(arn)
@@ -186,7 +202,7 @@ def add_tags(self, resource_arns, tags):
             raise exceptions.TooManyTagsError()
 
 
-def set_rule_priorities(self, rule_priorities):
+def set_rule_priorities(self: Any, rule_priorities: Any) -> Any:
     """Rules of one call may change places."""
     wanted = {pair["RuleArn"]: pair["Priority"] for pair in rule_priorities}
     rules = [self.describe_rules(listener_arn=None, rule_arns=[arn])[0] for arn in wanted]

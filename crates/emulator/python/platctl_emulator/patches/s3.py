@@ -1,5 +1,10 @@
 """S3: the names of the answers' outermost elements, which strict clients look at; policies that ask for TLS."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 from moto.core.serialize import S3Serializer
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
 from moto.s3.responses import S3Response
@@ -30,18 +35,18 @@ ROOTS = {
 }
 
 
-def apply():
+def apply() -> None:
     """Changes the serializer of S3's answers, and how moto reads a refusal of what comes in the clear."""
 
     @around(IAMPolicyStatement, "is_action_permitted")
-    def permitted(old, self, *args, **kwargs):
+    def permitted(old: Callable[..., Any], self: Any, *args: Any, **kwargs: Any) -> Any:
         # moto takes a condition that does not hold for a refusal. Here everything counts as TLS.
         if "aws:SecureTransport" in str(self._statement.get("Condition")) and self._statement["Effect"] == "Deny":
             return PermissionResult.NEUTRAL
         return old(self, *args, **kwargs)
 
     @around(S3Serializer, "_serialize_body")
-    def body(old, self, content):
+    def body(old: Callable[..., Any], self: Any, content: Any) -> Any:
         name = self.operation_model.name
         wrong = f"{name}Response"
         if wrong in content and name in ROOTS:
@@ -49,7 +54,7 @@ def apply():
         return old(self, content)
 
     @around(S3Response, "get_bucket_notification")
-    def notification(old, self):
+    def notification(old: Callable[..., Any], self: Any) -> Any:
         answer = old(self)
         configuration = self.backend.get_bucket_notification_configuration(self.bucket_name)
         if configuration is None or configuration.event_bridge is None:

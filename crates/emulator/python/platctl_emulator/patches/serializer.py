@@ -1,6 +1,10 @@
 """Serialisation: what takes most of moto's time, done once for each name instead of for each value."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from types import SimpleNamespace
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from moto.core import serialize
@@ -10,11 +14,11 @@ from .wrap import around
 _keys = {}
 
 
-def apply():
+def apply() -> None:
     """Changes the way to an attribute's possible names, and the writing of XML."""
 
     @around(serialize.XFormedAttributePicker, "get_possible_keys")
-    def possible_keys(old, self, context):
+    def possible_keys(old: Callable[..., Any], self: Any, context: Any) -> Any:
         # A model's shapes are made once.
         name = (type(context.obj), context.key, context.shape)
         if name not in _keys:
@@ -24,7 +28,7 @@ def apply():
     serialize.xmltodict = SimpleNamespace(unparse=unparse)
 
 
-def unparse(content, full_document=True, **_):
+def unparse(content: Any, full_document: bool = True, **_: Any) -> str:
     """XML of nested dictionaries: `@name` is an attribute, `#text` the text, a list a repeated element."""
     parts = ['<?xml version="1.0" encoding="utf-8"?>\n'] if full_document else []
     for name, value in content.items():
@@ -32,7 +36,7 @@ def unparse(content, full_document=True, **_):
     return "".join(parts)
 
 
-def _element(parts, name, value):
+def _element(parts: Any, name: str, value: Any) -> None:
     if isinstance(value, (list, tuple)):
         for item in value:
             _element(parts, name, item)
@@ -53,14 +57,14 @@ def _element(parts, name, value):
     parts.append(f"<{name}{attributes}>{body}</{name}>" if body else f"<{name}{attributes}/>")
 
 
-def _attribute(name, value):
+def _attribute(name: str, value: Any) -> str:
     # A namespace may come as a map of prefixes.
     if isinstance(value, dict):
         return "".join(_attribute(f"xmlns:{key}" if key else "xmlns", item) for key, item in value.items())
     return f" {name}={quoteattr(str(value))}"
 
 
-def _text(value):
+def _text(value: Any) -> Any:
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -1,9 +1,13 @@
 """What moto makes for every region, account, key and answer though hardly anybody looks at it: made when somebody
 does, or once."""
 
+from __future__ import annotations
+
 import copy
 import uuid
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
+from typing import Any
 
 from moto.acm import models as acm
 from moto.core import responses, utils
@@ -17,7 +21,7 @@ from .wrap import around
 LOAD_IMAGES = EC2Backend._load_amis
 
 
-def apply():
+def apply() -> None:
     """Changes the backends."""
     # Thousands of images, with a volume and a snapshot each, in every region, after every reset.
     EC2Backend._load_amis = lambda self: None
@@ -32,13 +36,13 @@ def apply():
     one_key_for_certificates()
 
 
-@lru_cache(maxsize=None)
-def service_names():
+@cache
+def service_names() -> dict[str, Any]:
     """Services by moto's names of them."""
     return {name.replace("-", ""): name for name in utils.create_loader().list_available_services("service-2")}
 
 
-def images(self):
+def images(self: Any) -> Any:
     """AWS's images, when they are asked for."""
     if not hasattr(self, "images_loaded"):
         self.images_loaded = True
@@ -46,13 +50,13 @@ def images(self):
     return self.known_images
 
 
-def aws_policies(self):
+def aws_policies(self: Any) -> list[Any]:
     """Copies: how often a policy is attached is noted in it."""
     return [copy.copy(policy) for policy in parsed_policies(self.account_id, self.region_name)]
 
 
-@lru_cache(maxsize=None)
-def parsed_policies(account, region):
+@cache
+def parsed_policies(account: str, region: str) -> list[Any]:
     """AWS's managed policies."""
     from moto.iam import models
 
@@ -60,12 +64,12 @@ def parsed_policies(account, region):
     return [AWSManagedPolicy.from_data(name, account, region, data) for name, data in documents.items()]
 
 
-def key_of(make):
+def key_of(make: Any) -> Callable[..., Any]:
     """Only keys that sign need a pair."""
     return lambda spec: None if spec in ("SYMMETRIC_DEFAULT", None) or spec.startswith("HMAC") else make(spec)
 
 
-def request_id(headers=None):
+def request_id(headers: Any = None) -> Any:
     """An answer's id."""
     number = str(uuid.uuid4())
     if isinstance(headers, dict):
@@ -73,12 +77,12 @@ def request_id(headers=None):
     return number
 
 
-def one_key_for_certificates():
+def one_key_for_certificates() -> None:
     """A pair of keys takes as long as fifty requests; whose certificate it is nobody checks here."""
     make = lru_cache(maxsize=None)(acm.cryptography.hazmat.primitives.asymmetric.rsa.generate_private_key)
 
     @around(acm.CertBundle, "generate_cert")
-    def generate(old, *args, **kwargs):
+    def generate(old: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         rsa = acm.cryptography.hazmat.primitives.asymmetric.rsa
         usual, rsa.generate_private_key = rsa.generate_private_key, make
         try:

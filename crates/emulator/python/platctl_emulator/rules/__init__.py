@@ -1,48 +1,24 @@
 """What AWS refuses and does beyond moto, by operation. A rule is a function of a call."""
 
+from __future__ import annotations
+
+import pkgutil
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from .registry import AFTER, BEFORE, QUOTAS
-from . import (  # noqa: F401  (they register)
-    acm,
-    addresses,
-    autoscaling,
-    backup,
-    cloudfront,
-    cloudwatch,
-    codebuild,
-    codecommit,
-    codeconnections,
-    codepipeline,
-    distributions,
-    ecr,
-    eks,
-    eks_access,
-    eks_nodes,
-    elbv2,
-    endpoints,
-    git_credentials,
-    global_clusters,
-    health_checks,
-    iam,
-    internet,
-    kms,
-    launch_templates,
-    network,
-    quotas,
-    rds,
-    rds_keys,
-    rds_versions,
-    records,
-    route53,
-    s3,
-    secretsmanager,
-    security_groups,
-    sns,
-    vpc_origins,
-    wafv2,
-)
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
 
-def judge(call):
+# Every module here registers its rules. By name, so that the rules of an operation always come in the same order.
+for _module in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    import_module(f"{__name__}.{_module}")
+
+
+def judge(call: Call) -> Any:
     """Lets the rules of an operation refuse it, or answer it; nothing when moto is to answer."""
     if call.profile["quotas"]:
         for rule in QUOTAS.get(call.name, ()):
@@ -55,7 +31,7 @@ def judge(call):
     return None
 
 
-def follow(call, answer):
+def follow(call: Call, answer: Answer) -> None:
     """What else a successful call has for effect."""
     if answer[0] < 300:
         for rule in AFTER.get(call.name, ()):

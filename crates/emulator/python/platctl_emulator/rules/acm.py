@@ -1,5 +1,9 @@
 """ACM."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from moto.backends import get_backend
 
 from ..answers import Refused, result
@@ -8,13 +12,18 @@ from ..patches.acm import base, record, users
 from ..timeline import TIMELINE
 from .registry import after, before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
+
 # AWS seconds until the records of a new certificate are made, and until they are seen in the DNS.
 RECORDED, ISSUED = 5, 60
 KEYS = ("RSA_2048", "EC_prime256v1", "EC_secp384r1")
 
 
 @before("acm:RequestCertificate")
-def request(call):
+def request(call: Call) -> Answer:
     """One token makes one certificate. Its records are known some seconds later."""
     params, known = call.params, backend(call)
     token, names = params.get("IdempotencyToken"), [params["DomainName"]]
@@ -36,7 +45,7 @@ def request(call):
     certificate.names, certificate.key_algorithm = [name.lower() for name in names], key
     certificate.recorded, certificate.validated = False, set()
 
-    def recorded():
+    def recorded() -> None:
         certificate.recorded = True
         TIMELINE.after(ISSUED, lambda: validate(certificate))
 
@@ -45,7 +54,7 @@ def request(call):
 
 
 @after("route53:ChangeResourceRecordSets")
-def records_are_seen(call):
+def records_are_seen(call: Call) -> None:
     """A change of the DNS is seen after a while."""
     for region in dict(get_backend("acm")[call.account]).values():
         for certificate in region._certificates.values():
@@ -53,7 +62,7 @@ def records_are_seen(call):
                 TIMELINE.after(ISSUED, lambda certificate=certificate: validate(certificate))
 
 
-def validate(certificate):
+def validate(certificate: Any) -> None:
     """A certificate is issued when the records of all of its names are in a public zone."""
     if certificate.status != "PENDING_VALIDATION" or not certificate.recorded:
         return
@@ -73,7 +82,7 @@ def validate(certificate):
 
 
 @before("acm:DeleteCertificate")
-def certificate_is_free(call):
+def certificate_is_free(call: Call) -> None:
     """A certificate stays for as long as something has it."""
     certificate = backend(call)._certificates.get(call.params.get("CertificateArn"))
     if certificate is not None and hasattr(certificate, "account") and users(certificate):

@@ -1,13 +1,21 @@
 """Application Auto Scaling: tags, which moto does not know."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..answers import Refused, result
 from ..backends import backend
 from ..things import tags_of
 from .registry import after, before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 @before("application-autoscaling:RegisterScalableTarget")
-def cluster_is_there(call):
+def cluster_is_there(call: Call) -> None:
     """A cluster of this name."""
     kind, _, name = call.params["ResourceId"].partition(":")
     if call.params["ServiceNamespace"] == "rds" and name not in backend(call, "rds").clusters:
@@ -15,7 +23,7 @@ def cluster_is_there(call):
 
 
 @after("application-autoscaling:RegisterScalableTarget")
-def tagged(call):
+def tagged(call: Call) -> None:
     """moto drops the tags."""
     params = call.params
     target = backend(call).targets[params["ScalableDimension"]][params["ResourceId"]]
@@ -23,20 +31,20 @@ def tagged(call):
 
 
 @before("application-autoscaling:ListTagsForResource")
-def list_tags(call):
+def list_tags(call: Call) -> Answer:
     """Tags."""
     return result(call, {"Tags": tags_of(call, call.params["ResourceARN"])})
 
 
 @before("application-autoscaling:TagResource")
-def tag(call):
+def tag(call: Call) -> Answer:
     """More tags."""
     tags_of(call, call.params["ResourceARN"]).update(call.params["Tags"])
     return result(call, {})
 
 
 @before("application-autoscaling:UntagResource")
-def untag(call):
+def untag(call: Call) -> Answer:
     """Fewer tags."""
     for key in call.params["TagKeys"]:
         tags_of(call, call.params["ResourceARN"]).pop(key, None)

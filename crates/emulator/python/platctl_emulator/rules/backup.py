@@ -1,6 +1,9 @@
 """AWS Backup: vaults, plans and selections. moto has no selections, and loses tags."""
 
+from __future__ import annotations
+
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..store import STORE
@@ -8,8 +11,12 @@ from ..things import arn, found, now, tags_of
 from .iam import role_of
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def vault_of(call):
+
+def vault_of(call: Call) -> Any:
     """The vault that a call names."""
     name = call.params["BackupVaultName"]
     text = f"Backup vault {name} cannot be found"
@@ -17,7 +24,7 @@ def vault_of(call):
 
 
 @before("backup:CreateBackupVault")
-def create_vault(call):
+def create_vault(call: Call) -> Answer:
     """An empty vault."""
     vaults, params = STORE.of(call, "vaults"), call.params
     name = params["BackupVaultName"]
@@ -36,19 +43,19 @@ def create_vault(call):
 
 
 @before("backup:DescribeBackupVault")
-def describe_vault(call):
+def describe_vault(call: Call) -> Answer:
     """As it is."""
     return result(call, vault_of(call))
 
 
 @before("backup:ListBackupVaults")
-def list_vaults(call):
+def list_vaults(call: Call) -> Answer:
     """All of them."""
     return result(call, {"BackupVaultList": list(STORE.of(call, "vaults").values())})
 
 
 @before("backup:DeleteBackupVault")
-def delete_vault(call):
+def delete_vault(call: Call) -> Answer:
     """Only an empty one."""
     vault = vault_of(call)
     if vault["NumberOfRecoveryPoints"]:
@@ -58,14 +65,14 @@ def delete_vault(call):
     return result(call, {})
 
 
-def plan_of(call):
+def plan_of(call: Call) -> Any:
     """The plan that a call names."""
     number = call.params["BackupPlanId"]
     text = f"Failed reading Backup plan with provided version: {number}"
     return found(STORE.of(call, "plans"), number, "ResourceNotFoundException", text)
 
 
-def completed(call, plan):
+def completed(call: Call, plan: dict[str, Any]) -> Any:
     """What AWS fills in, after a look at the vaults."""
     for rule in plan["Rules"]:
         name = rule["TargetBackupVaultName"]
@@ -80,7 +87,7 @@ def completed(call, plan):
 
 
 @before("backup:CreateBackupPlan")
-def create_plan(call):
+def create_plan(call: Call) -> Answer:
     """The same request twice is one plan."""
     plans, params = STORE.of(call, "plans"), call.params
     token = params.get("CreatorRequestId")
@@ -102,23 +109,26 @@ def create_plan(call):
 
 
 @before("backup:GetBackupPlan")
-def get_plan(call):
+def get_plan(call: Call) -> Answer:
     """As it is."""
     return result(call, {key: value for key, value in plan_of(call).items() if key != "token"})
 
 
 @before("backup:ListBackupPlans")
-def list_plans(call):
+def list_plans(call: Call) -> Answer:
     """All of them."""
     shown = [
-        {"BackupPlanName": plan["BackupPlan"]["BackupPlanName"], **{key: plan[key] for key in ("BackupPlanId", "BackupPlanArn")}}
+        {
+            "BackupPlanName": plan["BackupPlan"]["BackupPlanName"],
+            **{key: plan[key] for key in ("BackupPlanId", "BackupPlanArn")},
+        }
         for plan in STORE.of(call, "plans").values()
     ]
     return result(call, {"BackupPlansList": shown})
 
 
 @before("backup:UpdateBackupPlan")
-def update_plan(call):
+def update_plan(call: Call) -> Answer:
     """Another version."""
     plan = plan_of(call)
     plan["BackupPlan"] = completed(call, call.params["BackupPlan"])
@@ -127,7 +137,7 @@ def update_plan(call):
 
 
 @before("backup:DeleteBackupPlan")
-def delete_plan(call):
+def delete_plan(call: Call) -> Answer:
     """Only without selections."""
     plan = plan_of(call)
     number = plan["BackupPlanId"]
@@ -140,7 +150,7 @@ def delete_plan(call):
 
 
 @before("backup:CreateBackupSelection")
-def select(call):
+def select(call: Call) -> Answer:
     """With a role that AWS Backup may take on."""
     plan, selection = plan_of(call), call.params["BackupSelection"]
     role = role_of(call, selection["IamRoleArn"])
@@ -152,7 +162,7 @@ def select(call):
     return result(call, {"SelectionId": number, "BackupPlanId": plan["BackupPlanId"], "CreationDate": now()})
 
 
-def selection_of(call):
+def selection_of(call: Call) -> Any:
     """The key of the selection that a call names."""
     key = (call.params["BackupPlanId"], call.params["SelectionId"])
     found(STORE.of(call, "selections"), key, "ResourceNotFoundException", "Cannot find Backup selection")
@@ -160,14 +170,14 @@ def selection_of(call):
 
 
 @before("backup:GetBackupSelection")
-def get_selection(call):
+def get_selection(call: Call) -> Answer:
     """As it was made."""
     key = selection_of(call)
     return result(call, {"BackupPlanId": key[0], "SelectionId": key[1], **STORE.of(call, "selections")[key]})
 
 
 @before("backup:ListBackupSelections")
-def list_selections(call):
+def list_selections(call: Call) -> Answer:
     """Those of a plan."""
     number = plan_of(call)["BackupPlanId"]
     shown = [
@@ -179,27 +189,27 @@ def list_selections(call):
 
 
 @before("backup:DeleteBackupSelection")
-def deselect(call):
+def deselect(call: Call) -> Answer:
     """Gone."""
     del STORE.of(call, "selections")[selection_of(call)]
     return result(call, {})
 
 
 @before("backup:ListTags")
-def list_tags(call):
+def list_tags(call: Call) -> Answer:
     """Tags."""
     return result(call, {"Tags": tags_of(call, call.params["ResourceArn"])})
 
 
 @before("backup:TagResource")
-def tag(call):
+def tag(call: Call) -> Answer:
     """More tags."""
     tags_of(call, call.params["ResourceArn"]).update(call.params["Tags"])
     return result(call, {})
 
 
 @before("backup:UntagResource")
-def untag(call):
+def untag(call: Call) -> Answer:
     """Fewer tags."""
     for key in call.params["TagKeyList"]:
         tags_of(call, call.params["ResourceArn"]).pop(key, None)

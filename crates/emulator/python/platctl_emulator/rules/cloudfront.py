@@ -1,13 +1,22 @@
 """CloudFront's policies and origin access controls, and what all of its things share: versions, use, tags."""
 
+from __future__ import annotations
+
 import random
 import string
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..store import STORE
 from .registry import before
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 # Policies of AWS itself.
 MANAGED = {
@@ -46,22 +55,22 @@ PLURALS = {
 }
 
 
-def things(call, kind):
+def things(call: Call, kind: str) -> Any:
     """Everything of a kind. CloudFront is the same in all regions."""
     return STORE.of(call, f"cloudfront.{kind}", "global")
 
 
-def now():
+def now() -> Any:
     """The time, as answers carry it."""
     return datetime.now(timezone.utc)
 
 
-def name_of(prefix, length=13):
+def name_of(prefix: str, length: int = 13) -> Any:
     """A new id."""
     return prefix + "".join(random.choices(string.ascii_uppercase + string.digits, k=length))
 
 
-def version(thing, call):
+def version(thing: Any, call: Call) -> None:
     """Lets only the newest version be changed."""
     stated = call.params.get("IfMatch")
     if not stated:
@@ -70,7 +79,7 @@ def version(thing, call):
         raise Refused("PreconditionFailed", "The request failed because it didn't meet the preconditions.", 412)
 
 
-def counted(value, path=""):
+def counted(value: Any, path: str = "") -> None:
     """Every list says how long it is."""
     if isinstance(value, dict):
         if "Quantity" in value and value["Quantity"] != len(value.get("Items") or []):
@@ -82,7 +91,7 @@ def counted(value, path=""):
             counted(item, path)
 
 
-def page(call, items):
+def page(call: Call, items: Any) -> Any:
     """The part of a list that a call asks for."""
     marker, most = call.params.get("Marker"), int(call.params.get("MaxItems") or 100)
     names = [item.get("Id") for item in items]
@@ -95,24 +104,24 @@ def page(call, items):
     return answer
 
 
-def in_force(call):
+def in_force(call: Call) -> Iterator[Any]:
     """The configurations of all distributions, with those that an update has not replaced everywhere yet."""
     for distribution in things(call, "Distribution").values():
         yield distribution["Config"]
         yield from distribution["Before"]
 
 
-def behaviors(config):
+def behaviors(config: dict[str, Any]) -> list[Any]:
     """The default behaviour and all others."""
     return [config["DefaultCacheBehavior"], *(config.get("CacheBehaviors", {}).get("Items") or [])]
 
 
-def origins(config):
+def origins(config: dict[str, Any]) -> Any:
     """All origins."""
     return config["Origins"].get("Items") or []
 
 
-def used(call, noun, name):
+def used(call: Call, noun: str, name: str) -> bool:
     """Whether a distribution refers to it."""
     for config in in_force(call):
         if noun == "OriginAccessControl":
@@ -126,7 +135,7 @@ def used(call, noun, name):
     return False
 
 
-def shown(noun, thing):
+def shown(noun: str, thing: Any) -> Any:
     """One as an answer shows it."""
     answer = {"Id": thing["Id"], f"{noun}Config": thing["Config"]}
     if noun != "OriginAccessControl":
@@ -134,9 +143,9 @@ def shown(noun, thing):
     return answer
 
 
-def managed(noun, name):
+def managed(noun: str, name: str) -> dict[str, Any]:
     """A policy of AWS itself; only its name is kept."""
-    config = {"Name": MANAGED[noun][name], "Comment": ""}
+    config: dict[str, Any] = {"Name": MANAGED[noun][name], "Comment": ""}
     if noun == "CachePolicy":
         config["MinTTL"] = 0
     if noun == "OriginRequestPolicy":
@@ -146,14 +155,14 @@ def managed(noun, name):
     return {"Id": name, "Config": config, "ETag": "E23ZP02F085DFQ", "Time": datetime(2021, 1, 1, tzinfo=timezone.utc)}
 
 
-def named(call, noun, config, but=None):
+def named(call: Call, noun: str, config: dict[str, Any], but: Any = None) -> None:
     """Names are unique."""
     taken = [thing["Id"] for thing in things(call, noun).values() if thing["Config"]["Name"] == config["Name"]]
     if any(name != but for name in taken):
         raise Refused(f"{noun}AlreadyExists", f"The {noun} with the name {config['Name']} already exists.", 409)
 
 
-def found(call, noun, changing=False):
+def found(call: Call, noun: str, changing: bool = False) -> Any:
     """The one that a call is about."""
     name = call.params["Id"]
     if name in MANAGED.get(noun, {}):
@@ -165,7 +174,7 @@ def found(call, noun, changing=False):
     return things(call, noun)[name]
 
 
-def completed(noun, config):
+def completed(noun: str, config: dict[str, Any]) -> Any:
     """What AWS adds to what it gets."""
     counted(config)
     if noun == "CachePolicy":
@@ -192,11 +201,11 @@ def completed(noun, config):
     return config
 
 
-def register(noun):
+def register(noun: str) -> None:
     """The operations of policies and origin access controls are alike."""
 
     @before(f"cloudfront:Create{noun}")
-    def create(call):
+    def create(call: Call) -> Answer:
         config = completed(noun, call.params[f"{noun}Config"])
         named(call, noun, config)
         name = name_of("E") if noun == "OriginAccessControl" else str(uuid.uuid4())
@@ -206,14 +215,14 @@ def register(noun):
         return result(call, {noun: shown(noun, thing), "ETag": thing["ETag"], "Location": location})
 
     @before(f"cloudfront:Get{noun}", f"cloudfront:Get{noun}Config")
-    def get(call):
+    def get(call: Call) -> Answer:
         thing = found(call, noun)
         if call.operation.endswith("Config"):
             return result(call, {f"{noun}Config": thing["Config"], "ETag": thing["ETag"]})
         return result(call, {noun: shown(noun, thing), "ETag": thing["ETag"]})
 
     @before(f"cloudfront:Update{noun}")
-    def update(call):
+    def update(call: Call) -> Answer:
         thing = found(call, noun, changing=True)
         version(thing, call)
         config = completed(noun, call.params[f"{noun}Config"])
@@ -222,7 +231,7 @@ def register(noun):
         return result(call, {noun: shown(noun, thing), "ETag": thing["ETag"]})
 
     @before(f"cloudfront:Delete{noun}")
-    def delete(call):
+    def delete(call: Call) -> Answer:
         thing = found(call, noun, changing=True)
         version(thing, call)
         if used(call, noun, thing["Id"]):
@@ -231,7 +240,7 @@ def register(noun):
         return result(call, {})
 
     @before(f"cloudfront:{PLURALS[noun]}")
-    def listing(call):
+    def listing(call: Call) -> Answer:
         own = list(things(call, noun).values())
         if noun == "OriginAccessControl":
             return result(call, {f"{noun}List": page(call, [{"Id": one["Id"], **one["Config"]} for one in own])})
@@ -252,7 +261,7 @@ for one in PLURALS:
 
 
 @before("cloudfront:ListTagsForResource", "cloudfront:TagResource", "cloudfront:UntagResource")
-def tags(call):
+def tags(call: Call) -> Answer | None:
     """Tags of distributions and VPC origins; those of functions and stores are moto's."""
     arn = call.params["Resource"]
     if not any(f":{kind}/" in arn for kind in ("distribution", "vpcorigin")):

@@ -1,6 +1,9 @@
 """CodeBuild: projects as they were made, and builds that run for a while."""
 
+from __future__ import annotations
+
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..backends import LOCK
@@ -11,16 +14,22 @@ from ..timeline import TIMELINE
 from .iam import role_of
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
+
 # AWS seconds, as usually seen.
 BUILD = 60
 
 KEPT = (
     "description", "source", "secondarySources", "sourceVersion", "artifacts", "cache", "environment", "serviceRole",
-    "timeoutInMinutes", "queuedTimeoutInMinutes", "encryptionKey", "tags", "vpcConfig", "logsConfig", "concurrentBuildLimit",
+    "timeoutInMinutes", "queuedTimeoutInMinutes", "encryptionKey", "tags", "vpcConfig", "logsConfig",
+    "concurrentBuildLimit",
 )  # fmt: skip
 
 
-def judge(call, project):
+def judge(call: Call, project: dict[str, Any]) -> None:
     """What AWS refuses, always in the same words."""
     source, artifacts = project["source"]["type"], project["artifacts"]["type"]
     if (source == "CODEPIPELINE") != (artifacts == "CODEPIPELINE"):
@@ -36,7 +45,7 @@ def judge(call, project):
 
 
 @before("codebuild:CreateProject")
-def create(call):
+def create(call: Call) -> Answer:
     """A project, with what AWS fills in."""
     projects, params = STORE.of(call, "codebuild"), call.params
     name = params["name"]
@@ -61,7 +70,7 @@ def create(call):
 
 
 @before("codebuild:UpdateProject")
-def update(call):
+def update(call: Call) -> Answer:
     """What is left out stays."""
     projects, params = STORE.of(call, "codebuild"), call.params
     if params["name"] not in projects:
@@ -73,7 +82,7 @@ def update(call):
 
 
 @before("codebuild:BatchGetProjects")
-def read(call):
+def read(call: Call) -> Answer:
     """Those that are there."""
     projects = STORE.of(call, "codebuild")
     by_arn = {project["arn"]: name for name, project in projects.items()}
@@ -83,20 +92,20 @@ def read(call):
 
 
 @before("codebuild:ListProjects")
-def listing(call):
+def listing(call: Call) -> Answer:
     """All names."""
     return result(call, {"projects": sorted(STORE.of(call, "codebuild"))})
 
 
 @before("codebuild:DeleteProject")
-def delete(call):
+def delete(call: Call) -> Answer:
     """By name or ARN; one that is not there is no error."""
     STORE.of(call, "codebuild").pop(call.params["name"].rpartition("/")[2], None)
     return result(call, {})
 
 
 @before("codebuild:StartBuild")
-def start(call):
+def start(call: Call) -> Answer:
     """A build that succeeds, unless its environment says PLATCTL_FAIL."""
     project = STORE.of(call, "codebuild").get(call.params["projectName"])
     if project is None:
@@ -125,7 +134,7 @@ def start(call):
         return result(call, {"build": dict(build)})
     failed = any(variable["name"] == "PLATCTL_FAIL" for variable in variables)
 
-    def over():
+    def over() -> None:
         if not build["buildComplete"]:
             build.update(buildStatus="FAILED" if failed else "SUCCEEDED", currentPhase="COMPLETED", buildComplete=True)
 
@@ -134,7 +143,7 @@ def start(call):
 
 
 @before("codebuild:BatchGetBuilds")
-def builds(call):
+def builds(call: Call) -> Answer:
     """How they are doing."""
     known = STORE.of(call, "builds")
     ids = call.params["ids"]
@@ -143,7 +152,7 @@ def builds(call):
 
 
 @before("codebuild:ListBuildsForProject")
-def builds_of(call):
+def builds_of(call: Call) -> Answer:
     """The ids of a project's builds, the latest first."""
     name = call.params["projectName"]
     if name not in STORE.of(call, "codebuild"):
@@ -153,7 +162,7 @@ def builds_of(call):
 
 
 @before("codebuild:StopBuild")
-def stop_build(call):
+def stop_build(call: Call) -> Answer:
     """What it runs is ended; one that is over stays as it is."""
     build = STORE.of(call, "builds").get(call.params["id"])
     if build is None:

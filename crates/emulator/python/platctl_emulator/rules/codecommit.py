@@ -1,29 +1,34 @@
 """CodeCommit: repositories with what is in them. moto has neither keys nor tags nor commits."""
 
+from __future__ import annotations
+
 import hashlib
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..store import STORE
 from ..things import arn, found, now, tags_of
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def repository_of(call, key="repositoryName"):
+
+def repository_of(call: Call, key: str = "repositoryName") -> Any:
     """The repository that a call names."""
     name = call.params[key]
-    return found(
-        STORE.of(call, "codecommit"), name, "RepositoryDoesNotExistException", f"{name} does not exist"
-    )
+    return found(STORE.of(call, "codecommit"), name, "RepositoryDoesNotExistException", f"{name} does not exist")
 
 
-def shown(repository):
+def shown(repository: dict[str, Any]) -> dict[str, Any]:
     """A repository as an answer shows it."""
     return {key: value for key, value in repository.items() if key != "branches" and value is not None}
 
 
 @before("codecommit:CreateRepository")
-def create(call):
+def create(call: Call) -> Answer:
     """An empty repository."""
     things, params = STORE.of(call, "codecommit"), call.params
     name = params["repositoryName"]
@@ -48,20 +53,22 @@ def create(call):
 
 
 @before("codecommit:GetRepository")
-def get(call):
+def get(call: Call) -> Answer:
     """As it is now."""
     return result(call, {"repositoryMetadata": shown(repository_of(call))})
 
 
 @before("codecommit:ListRepositories")
-def listing(call):
+def listing(call: Call) -> Answer:
     """All of them."""
     things = STORE.of(call, "codecommit").values()
-    return result(call, {"repositories": [{key: one[key] for key in ("repositoryName", "repositoryId")} for one in things]})
+    return result(
+        call, {"repositories": [{key: one[key] for key in ("repositoryName", "repositoryId")} for one in things]}
+    )
 
 
 @before("codecommit:DeleteRepository")
-def delete(call):
+def delete(call: Call) -> Answer:
     """One that is not there is no error."""
     gone = STORE.of(call, "codecommit").pop(call.params["repositoryName"], None)
     if gone:
@@ -70,14 +77,14 @@ def delete(call):
 
 
 @before("codecommit:UpdateRepositoryDescription")
-def describe(call):
+def describe(call: Call) -> Answer:
     """Another description."""
     repository_of(call)["repositoryDescription"] = call.params.get("repositoryDescription")
     return result(call, {})
 
 
 @before("codecommit:UpdateRepositoryEncryptionKey")
-def encrypt(call):
+def encrypt(call: Call) -> Answer:
     """Another key."""
     repository = repository_of(call)
     old, repository["kmsKeyId"] = repository["kmsKeyId"], call.params["kmsKeyId"]
@@ -85,7 +92,7 @@ def encrypt(call):
 
 
 @before("codecommit:CreateCommit")
-def commit(call):
+def commit(call: Call) -> Answer:
     """Writes and deletes files on a branch, which the first commit makes."""
     repository, params = repository_of(call), call.params
     name = params["branchName"]
@@ -109,7 +116,7 @@ def commit(call):
 
 
 @before("codecommit:GetBranch")
-def get_branch(call):
+def get_branch(call: Call) -> Answer:
     """Where a branch is."""
     name = call.params["branchName"]
     branch = found(repository_of(call)["branches"], name, "BranchDoesNotExistException", f"{name} does not exist")
@@ -117,7 +124,7 @@ def get_branch(call):
 
 
 @before("codecommit:CreateBranch")
-def create_branch(call):
+def create_branch(call: Call) -> Answer:
     """A branch at a commit that another one is at."""
     branches = repository_of(call)["branches"]
     at = [branch for branch in branches.values() if branch["commit"] == call.params["commitId"]]
@@ -127,7 +134,7 @@ def create_branch(call):
     return result(call, {})
 
 
-def branch_at(call, repository):
+def branch_at(call: Call, repository: dict[str, Any]) -> Any:
     """The branch that a call reads: by its name or commit, or the default one."""
     at = call.params.get("commitSpecifier") or repository.get("defaultBranch")
     branches = repository["branches"].items()
@@ -135,7 +142,7 @@ def branch_at(call, repository):
 
 
 @before("codecommit:GetFile")
-def get_file(call):
+def get_file(call: Call) -> Answer:
     """A file of a branch, or of the default one."""
     path, branch = call.params["filePath"], branch_at(call, repository_of(call))
     content = found(branch["files"], path, "FileDoesNotExistException", f"{path} does not exist")
@@ -144,7 +151,7 @@ def get_file(call):
 
 
 @before("codecommit:GetFolder")
-def get_folder(call):
+def get_folder(call: Call) -> Answer:
     """What is in a folder of a branch, or of the default one."""
     folder, branch = call.params["folderPath"].strip("/"), branch_at(call, repository_of(call))
     below = f"{folder}/" if folder else ""
@@ -152,26 +159,28 @@ def get_folder(call):
     if not names:
         raise Refused("FolderDoesNotExistException", f"{folder} does not exist")
     folders = sorted({name.partition("/")[0] for name in names if "/" in name})
-    files = [{"absolutePath": below + name, "relativePath": name, "fileMode": "NORMAL"} for name in names if "/" not in name]
+    files = [
+        {"absolutePath": below + name, "relativePath": name, "fileMode": "NORMAL"} for name in names if "/" not in name
+    ]
     subfolders = [{"absolutePath": below + name, "relativePath": name} for name in folders]
     return result(call, {"commitId": branch["commit"], "folderPath": folder, "subFolders": subfolders, "files": files})
 
 
 @before("codecommit:ListTagsForResource")
-def list_tags(call):
+def list_tags(call: Call) -> Answer:
     """Tags."""
     return result(call, {"tags": tags_of(call, call.params["resourceArn"])})
 
 
 @before("codecommit:TagResource")
-def tag(call):
+def tag(call: Call) -> Answer:
     """More tags."""
     tags_of(call, call.params["resourceArn"]).update(call.params["tags"])
     return result(call, {})
 
 
 @before("codecommit:UntagResource")
-def untag(call):
+def untag(call: Call) -> Answer:
     """Fewer tags."""
     for key in call.params["tagKeys"]:
         tags_of(call, call.params["resourceArn"]).pop(key, None)

@@ -1,18 +1,26 @@
 """CodePipeline: structures as they were made, with the checks that AWS makes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ..answers import Refused, result
 from ..store import STORE
 from ..things import arn, found, mapped, now, pairs, tags_of
 from .iam import role_of
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def bad(message):
+
+def bad(message: str) -> Refused:
     """A structure that AWS refuses."""
     return Refused("InvalidStructureException", message)
 
 
-def judge(call, pipeline):
+def judge(call: Call, pipeline: dict[str, Any]) -> None:
     """First the sources and only there, names once, artifacts made before they are taken, a role to assume."""
     role = role_of(call, pipeline["roleArn"])
     if role is None or "codepipeline.amazonaws.com" not in role.assume_role_policy_document:
@@ -35,7 +43,7 @@ def judge(call, pipeline):
             made |= {artifact["name"] for artifact in action.get("outputArtifacts") or []}
 
 
-def completed(pipeline, version):
+def completed(pipeline: dict[str, Any], version: Any) -> Any:
     """What AWS fills in."""
     pipeline = {"pipelineType": "V1", "executionMode": "SUPERSEDED", **pipeline, "version": version}
     for stage in pipeline["stages"]:
@@ -46,34 +54,34 @@ def completed(pipeline, version):
     return pipeline
 
 
-def pipeline_of(call, name):
+def pipeline_of(call: Call, name: str) -> Any:
     """The pipeline of this name."""
     text = f"Account '{call.account}' does not have a pipeline with name '{name}'"
     return found(STORE.of(call, "pipelines"), name, "PipelineNotFoundException", text)
 
 
 @before("codepipeline:CreatePipeline")
-def create(call):
+def create(call: Call) -> Answer:
     """Its first version."""
     pipelines, pipeline = STORE.of(call, "pipelines"), call.params["pipeline"]
     name = pipeline["name"]
     if name in pipelines:
         raise Refused("PipelineNameInUseException", f"A pipeline with the name '{name}' already exists")
     judge(call, pipeline)
-    made = {"pipelineArn": arn(call, name), "created": now(), "updated": now()}
+    made: dict[str, Any] = {"pipelineArn": arn(call, name), "created": now(), "updated": now()}
     pipelines[name] = {"pipeline": completed(pipeline, 1), "metadata": made}
     tags_of(call, made["pipelineArn"]).update(mapped(call.params.get("tags"), "key", "value"))
     return result(call, {"pipeline": pipelines[name]["pipeline"], "tags": call.params.get("tags") or []})
 
 
 @before("codepipeline:GetPipeline")
-def get(call):
+def get(call: Call) -> Answer:
     """As it is now."""
     return result(call, pipeline_of(call, call.params["name"]))
 
 
 @before("codepipeline:UpdatePipeline")
-def update(call):
+def update(call: Call) -> Answer:
     """Its next version."""
     pipeline = call.params["pipeline"]
     known = pipeline_of(call, pipeline["name"])
@@ -84,7 +92,7 @@ def update(call):
 
 
 @before("codepipeline:DeletePipeline")
-def delete(call):
+def delete(call: Call) -> Answer:
     """One that is not there is no error."""
     gone = STORE.of(call, "pipelines").pop(call.params["name"], None)
     if gone:
@@ -93,17 +101,21 @@ def delete(call):
 
 
 @before("codepipeline:ListPipelines")
-def listing(call):
+def listing(call: Call) -> Answer:
     """All of them."""
     shown = [
-        {"name": name, "version": known["pipeline"]["version"], **{key: known["metadata"][key] for key in ("created", "updated")}}
+        {
+            "name": name,
+            "version": known["pipeline"]["version"],
+            **{key: known["metadata"][key] for key in ("created", "updated")},
+        }
         for name, known in sorted(STORE.of(call, "pipelines").items())
     ]
     return result(call, {"pipelines": shown})
 
 
 @before("codepipeline:GetPipelineState")
-def state(call):
+def state(call: Call) -> Answer:
     """Nothing has run yet."""
     name = call.params["name"]
     known = pipeline_of(call, name)
@@ -116,20 +128,20 @@ def state(call):
 
 
 @before("codepipeline:ListTagsForResource")
-def list_tags(call):
+def list_tags(call: Call) -> Answer:
     """Tags."""
     return result(call, {"tags": pairs(tags_of(call, call.params["resourceArn"]), "key", "value")})
 
 
 @before("codepipeline:TagResource")
-def tag(call):
+def tag(call: Call) -> Answer:
     """More tags."""
     tags_of(call, call.params["resourceArn"]).update(mapped(call.params["tags"], "key", "value"))
     return result(call, {})
 
 
 @before("codepipeline:UntagResource")
-def untag(call):
+def untag(call: Call) -> Answer:
     """Fewer tags."""
     for key in call.params["tagKeys"]:
         tags_of(call, call.params["resourceArn"]).pop(key, None)

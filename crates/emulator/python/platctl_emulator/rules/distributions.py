@@ -1,6 +1,9 @@
 """CloudFront's distributions, as they are sent, with what AWS fills in."""
 
+from __future__ import annotations
+
 import copy
+from typing import TYPE_CHECKING, Any
 
 from moto.backends import get_backend
 
@@ -19,6 +22,11 @@ from .cloudfront import (
     version,
 )
 from .registry import before
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 # AWS seconds, as usually seen.
 DEPLOYMENT = 240
@@ -71,14 +79,14 @@ DEFAULT_CERTIFICATE = {
 }
 
 
-def fill(thing, defaults):
+def fill(thing: Any, defaults: dict[str, Any]) -> None:
     """What is not stated."""
     for key, value in defaults.items():
         if thing.get(key) is None:
             thing[key] = copy.deepcopy(value)
 
 
-def completed(config):
+def completed(config: dict[str, Any]) -> Any:
     """A configuration as AWS gives it back."""
     fill(config, DEFAULTS)
     for origin in origins(config):
@@ -100,7 +108,7 @@ def completed(config):
     return config
 
 
-def judged(call, config, but=None):
+def judged(call: Call, config: dict[str, Any], but: Any = None) -> None:
     """What AWS refuses."""
     counted(config)
     listed = origins(config)
@@ -122,13 +130,13 @@ def judged(call, config, but=None):
         raise Refused("InvalidWebACLId", f"Web ACL is not accessible by the requester: {acl}")
 
 
-def web_acl(call, arn):
+def web_acl(call: Call, arn: str) -> bool:
     """Whether there is one of this ARN."""
     regions = get_backend("wafv2")[call.account]
     return any(arn in regions[region].wacls for region in ("global", "us-east-1") if region in regions)
 
 
-def judge_origin(call, origin):
+def judge_origin(call: Call, origin: dict[str, Any]) -> None:
     """An origin is of one sort, and what it refers to exists."""
     sorts = [sort for sort in ("S3OriginConfig", "CustomOriginConfig", "VpcOriginConfig") if origin.get(sort)]
     if len(sorts) != 1:
@@ -145,7 +153,7 @@ def judge_origin(call, origin):
             raise Refused("InvalidArgument", "The specified VPC origin is not deployed.")
 
 
-def judge_behavior(call, behavior, ids):
+def judge_behavior(call: Call, behavior: dict[str, Any], ids: list[str]) -> None:
     """A behaviour leads to an origin, by policies that exist."""
     if behavior["TargetOriginId"] not in ids:
         raise Refused("NoSuchOrigin", "No origin exists with the specified Origin Id.", 404)
@@ -157,14 +165,14 @@ def judge_behavior(call, behavior, ids):
             raise Refused(f"NoSuch{noun}", f"The {noun} does not exist.", 404)
 
 
-def judge_certificate(call, config):
+def judge_certificate(call: Call, config: dict[str, Any]) -> None:
     """Viewers' certificates live in us-east-1, are issued, and cover all aliases."""
     aliases = (config.get("Aliases") or {}).get("Items") or []
     certificate = config.get("ViewerCertificate") or {}
     arn = certificate.get("ACMCertificateArn")
     message = "The specified SSL certificate doesn't exist, isn't in us-east-1 region, or isn't valid."
     if arn:
-        found = None if ":us-east-1:" not in arn else backend(call, "acm")._certificates.get(arn)
+        found = None if ":us-east-1:" not in arn else backend(call, "acm", "us-east-1")._certificates.get(arn)
         if found is None or found.status != "ISSUED":
             raise Refused("InvalidViewerCertificate", message)
         if not certificate.get("SSLSupportMethod"):
@@ -179,7 +187,7 @@ def judge_certificate(call, config):
         raise Refused("InvalidViewerCertificate", message)
 
 
-def found(call):
+def found(call: Call) -> Any:
     """The distribution that a call is about."""
     thing = things(call, "Distribution").get(call.params["Id"])
     if thing is None:
@@ -187,19 +195,19 @@ def found(call):
     return thing
 
 
-def deploying(thing):
+def deploying(thing: Any) -> None:
     """It takes minutes until a change is everywhere; what it replaced is in use until then."""
     thing.update(Status="InProgress", ETag=name_of("E"), Time=now())
     changed = thing["ETag"]
 
-    def over():
+    def over() -> None:
         if thing["ETag"] == changed:
             thing.update(Status="Deployed", Before=[])
 
     TIMELINE.after(DEPLOYMENT, over)
 
 
-def shown(thing):
+def shown(thing: Any) -> dict[str, Any]:
     """A distribution as an answer shows it."""
     return {
         "Id": thing["Id"],
@@ -214,14 +222,14 @@ def shown(thing):
     }
 
 
-def answered(call, thing):
+def answered(call: Call, thing: Any) -> Answer:
     """The answer of a creation or change."""
     location = f"https://cloudfront.amazonaws.com/2020-05-31/distribution/{thing['Id']}"
     return result(call, {"Distribution": shown(thing), "ETag": thing["ETag"], "Location": location})
 
 
 @before("cloudfront:CreateDistribution", "cloudfront:CreateDistributionWithTags")
-def create(call):
+def create(call: Call) -> Answer:
     """The same reference with the same configuration is the same distribution."""
     params = call.params.get("DistributionConfigWithTags") or call.params
     sent = params["DistributionConfig"]
@@ -249,7 +257,7 @@ def create(call):
 
 
 @before("cloudfront:GetDistribution", "cloudfront:GetDistributionConfig")
-def get(call):
+def get(call: Call) -> Answer:
     """The distribution, or what it is configured to be."""
     thing = found(call)
     if call.operation == "GetDistributionConfig":
@@ -258,7 +266,7 @@ def get(call):
 
 
 @before("cloudfront:UpdateDistribution")
-def update(call):
+def update(call: Call) -> Answer:
     """Replaces the whole configuration."""
     thing, config = found(call), call.params["DistributionConfig"]
     version(thing, call)
@@ -272,7 +280,7 @@ def update(call):
 
 
 @before("cloudfront:DeleteDistribution")
-def delete(call):
+def delete(call: Call) -> Answer:
     """Only one that is disabled, and everywhere."""
     thing = found(call)
     version(thing, call)
@@ -285,7 +293,7 @@ def delete(call):
 
 
 @before("cloudfront:ListDistributions")
-def listing(call):
+def listing(call: Call) -> Answer:
     """A summary of each."""
     items = []
     for thing in things(call, "Distribution").values():

@@ -1,9 +1,12 @@
 """EKS, all of it: moto knows a part, without states, and answers some of that in other shapes."""
 
+from __future__ import annotations
+
 import json
 import secrets
 import uuid
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..backends import backend
@@ -13,6 +16,11 @@ from ..timeline import TIMELINE
 from .iam import age, role_of
 from .network import in_use
 from .registry import before
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 # AWS seconds, as usually seen.
 CLUSTER, CLUSTER_UPDATE, CLUSTER_UPGRADE, CLUSTER_DELETE = 600, 120, 540, 180
@@ -35,36 +43,36 @@ ADDONS = {
 }
 
 
-def addon_default(name, version):
+def addon_default(name: str, version: Any) -> Any:
     """What EKS takes by default for a version of Kubernetes: the newest from its own default on."""
     numbers = ADDONS.get(name, ("",))
     return numbers[0] if version >= DEFAULT_VERSION else numbers[-1]
 
 
-def now():
+def now() -> Any:
     """The present time."""
     return datetime.now(timezone.utc)
 
 
-def clusters(call):
+def clusters(call: Call) -> Any:
     """The clusters of the call's account and region."""
     return STORE.of(call, "eks.clusters")
 
 
-def of_cluster(call, kind):
+def of_cluster(call: Call, kind: str) -> dict[str, Any]:
     """What of a kind is in the cluster that the call names."""
     name = cluster_of(call)["name"]
     things = STORE.of(call, f"eks.{kind}")
     return {key[1]: thing for key, thing in things.items() if key[0] == name}
 
 
-def put(call, kind, cluster, name, thing):
+def put(call: Call, kind: str, cluster: Any, name: str, thing: Any) -> Any:
     """Keeps a thing of a cluster."""
     STORE.of(call, f"eks.{kind}")[(cluster, name)] = thing
     return thing
 
 
-def cluster_of(call):
+def cluster_of(call: Call) -> Any:
     """The cluster that the call names."""
     name = call.params.get("clusterName") or call.params.get("name")
     if name not in clusters(call):
@@ -72,52 +80,64 @@ def cluster_of(call):
     return clusters(call)[name]
 
 
-def missing(message):
+def missing(message: str) -> Refused:
     """AWS's answer for what is not there."""
     return Refused("ResourceNotFoundException", message, 404)
 
 
-def taken(message):
+def taken(message: str) -> Refused:
     """AWS's answer for a name that is taken, for what is under way, and for what is held."""
     return Refused("ResourceInUseException", message, 409)
 
 
-def invalid(message):
+def invalid(message: str) -> Refused:
     """AWS's answer for wrong parameters."""
     return Refused("InvalidParameterException", message)
 
 
-def arn(call, rest):
+def arn(call: Call, rest: Any) -> str:
     """An ARN of EKS."""
     return f"arn:aws:eks:{call.region}:{call.account}:{rest}"
 
 
-def assumable(call, role_arn, service):
+def assumable(call: Call, role_arn: str, service: str) -> None:
     """The role exists, is known by now, and trusts the service."""
     role = role_of(call, role_arn)
     trust = json.dumps(json.loads(role.assume_role_policy_document)) if role else ""
     if role is None or age(role.name) < call.profile["propagation"] or service not in trust:
-        message = f"The role with name {str(role_arn).rpartition('/')[2]} could not be assumed because it does not exist or the trusted entity is not correct"
+        message = (
+            f"The role with name {str(role_arn).rpartition('/')[2]} could not be assumed because it does not "
+            "exist or the trusted entity is not correct"
+        )
         raise invalid(message)
 
 
-def later(seconds, thing, **changes):
+def later(seconds: float, thing: Any, **changes: Any) -> None:
     """Changes a thing when its time has come, unless it is going by then."""
 
-    def change():
+    def change() -> None:
         if thing["status"] != "DELETING":
             thing.update(changes)
 
     TIMELINE.after(seconds, change)
 
 
-def update(call, thing, kind, seconds, apply, status="UPDATING", scope=""):
+def update(
+    call: Call, thing: Any, kind: str, seconds: float, apply: Any, status: str = "UPDATING", scope: str = ""
+) -> Answer:
     """Notes an update, and makes it when its time has come."""
-    entry = {"id": str(uuid.uuid4()), "status": "InProgress", "type": kind, "params": [], "createdAt": now(), "errors": []}
+    entry = {
+        "id": str(uuid.uuid4()),
+        "status": "InProgress",
+        "type": kind,
+        "params": [],
+        "createdAt": now(),
+        "errors": [],
+    }
     STORE.of(call, "eks.updates")[entry["id"]] = (cluster_of(call)["name"], scope, entry)
     thing["status"] = status
 
-    def done():
+    def done() -> None:
         if thing["status"] == status:
             apply()
             thing["status"] = "ACTIVE"
@@ -127,14 +147,14 @@ def update(call, thing, kind, seconds, apply, status="UPDATING", scope=""):
     return result(call, {"update": dict(entry)})
 
 
-def idle(thing, what):
+def idle(thing: Any, what: str) -> None:
     """One update at a time."""
     if thing["status"] != "ACTIVE":
         raise taken(f"{what} is not available for an update: one is in progress (status {thing['status']})")
 
 
 @before("eks:CreateCluster")
-def create_cluster(call):
+def create_cluster(call: Call) -> Answer:
     """The cluster, its OIDC issuer and its security group."""
     params, ec2 = call.params, backend(call, "ec2")
     name, network = params["name"], params["resourcesVpcConfig"]
@@ -170,7 +190,11 @@ def create_cluster(call):
             "endpointPrivateAccess": network.get("endpointPrivateAccess", False),
             "publicAccessCidrs": network.get("publicAccessCidrs") or ["0.0.0.0/0"],
         },
-        "kubernetesNetworkConfig": {"serviceIpv4Cidr": "172.20.0.0/16", "ipFamily": "ipv4", **(params.get("kubernetesNetworkConfig") or {})},
+        "kubernetesNetworkConfig": {
+            "serviceIpv4Cidr": "172.20.0.0/16",
+            "ipFamily": "ipv4",
+            **(params.get("kubernetesNetworkConfig") or {}),
+        },
         "logging": logging((params.get("logging") or {}).get("clusterLogging") or [], set()),
         "status": "CREATING",
         "platformVersion": "eks.1",
@@ -196,7 +220,7 @@ def create_cluster(call):
     return result(call, {"cluster": dict(cluster)})
 
 
-def subnets_of(ec2, wanted):
+def subnets_of(ec2: Any, wanted: Any) -> list[Any]:
     """The subnets of these ids."""
     known = ec2.subnets_by_id()
     for subnet in wanted:
@@ -205,14 +229,14 @@ def subnets_of(ec2, wanted):
     return [known[subnet] for subnet in wanted]
 
 
-def groups_exist(ec2, network):
+def groups_exist(ec2: Any, network: Any) -> None:
     """The security groups are there."""
     for group in network.get("securityGroupIds") or []:
         if ec2.get_security_group_from_id(group) is None:
             raise invalid(f"The security group '{group}' does not exist")
 
 
-def logging(setups, enabled):
+def logging(setups: Any, enabled: Any) -> dict[str, Any]:
     """Logging with some setups applied."""
     enabled = set(enabled)
     for setup in setups:
@@ -224,19 +248,19 @@ def logging(setups, enabled):
 
 
 @before("eks:DescribeCluster")
-def describe_cluster(call):
+def describe_cluster(call: Call) -> Answer:
     """As it is now."""
     return result(call, {"cluster": dict(cluster_of(call))})
 
 
 @before("eks:ListClusters")
-def list_clusters(call):
+def list_clusters(call: Call) -> Answer:
     """All names."""
     return result(call, {"clusters": sorted(clusters(call))})
 
 
 @before("eks:UpdateClusterConfig")
-def update_cluster_config(call):
+def update_cluster_config(call: Call) -> Answer:
     """One kind of change at a time."""
     cluster, params = cluster_of(call), call.params
     idle(cluster, "The cluster")
@@ -246,7 +270,11 @@ def update_cluster_config(call):
     kind, value = kinds[0], params[kinds[0]]
     new, update_type = dict(cluster), "EndpointAccessUpdate"
     if kind == "resourcesVpcConfig":
-        if len({"subnetIds", "securityGroupIds"} & set(value)) + bool({"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"} & set(value)) != 1:
+        if (
+            len({"subnetIds", "securityGroupIds"} & set(value))
+            + bool({"endpointPublicAccess", "endpointPrivateAccess", "publicAccessCidrs"} & set(value))
+            != 1
+        ):
             raise invalid("Only one kind of VPC configuration can be updated at a time.")
         subnets_of(backend(call, "ec2"), value.get("subnetIds") or [])
         groups_exist(backend(call, "ec2"), value)
@@ -271,7 +299,7 @@ def update_cluster_config(call):
 
 
 @before("eks:UpdateClusterVersion")
-def update_cluster_version(call):
+def update_cluster_version(call: Call) -> Answer:
     """One minor at a time."""
     cluster, version = cluster_of(call), call.params["version"]
     idle(cluster, "The cluster")
@@ -282,18 +310,20 @@ def update_cluster_version(call):
 
 
 @before("eks:AssociateEncryptionConfig")
-def associate_encryption(call):
+def associate_encryption(call: Call) -> Answer:
     """Once, and for good."""
     cluster = cluster_of(call)
     idle(cluster, "The cluster")
     if cluster["encryptionConfig"]:
         raise invalid("Encryption is already enabled for the cluster")
     config = call.params["encryptionConfig"]
-    return update(call, cluster, "AssociateEncryptionConfig", CLUSTER_UPDATE, lambda: cluster.update(encryptionConfig=config))
+    return update(
+        call, cluster, "AssociateEncryptionConfig", CLUSTER_UPDATE, lambda: cluster.update(encryptionConfig=config)
+    )
 
 
 @before("eks:DeleteCluster")
-def delete_cluster(call):
+def delete_cluster(call: Call) -> Answer:
     """Nodes and profiles first; the rest goes with it."""
     cluster = cluster_of(call)
     name = cluster["name"]
@@ -308,7 +338,7 @@ def delete_cluster(call):
     cluster["status"] = "DELETING"
     ec2 = backend(call, "ec2")
 
-    def gone():
+    def gone() -> None:
         clusters(call).pop(name, None)
         KUBERNETES.end(cluster.get("endpoint"))
         for kind in ("addons", "access", "pods"):
@@ -323,13 +353,17 @@ def delete_cluster(call):
 
 
 @before("eks:DescribeClusterVersions")
-def cluster_versions(call):
+def cluster_versions(call: Call) -> Answer:
     """The versions that EKS has."""
     wanted = call.params.get("clusterVersions") or VERSIONS
     versions = [
-        {"clusterVersion": version, "clusterType": "eks", "defaultVersion": version == DEFAULT_VERSION,
-         "status": "standard-support" if version >= "1.34" else "extended-support",
-         "versionStatus": "STANDARD_SUPPORT" if version >= "1.34" else "EXTENDED_SUPPORT"}
+        {
+            "clusterVersion": version,
+            "clusterType": "eks",
+            "defaultVersion": version == DEFAULT_VERSION,
+            "status": "standard-support" if version >= "1.34" else "extended-support",
+            "versionStatus": "STANDARD_SUPPORT" if version >= "1.34" else "EXTENDED_SUPPORT",
+        }
         for version in reversed(VERSIONS)
         if version in wanted
     ]
@@ -337,14 +371,14 @@ def cluster_versions(call):
 
 
 @before("eks:ListInsights")
-def insights(call):
+def insights(call: Call) -> Answer:
     """Nothing speaks against anything."""
     cluster_of(call)
     return result(call, {"insights": []})
 
 
 @before("eks:DescribeUpdate")
-def describe_update(call):
+def describe_update(call: Call) -> Answer:
     """An update, by its id."""
     cluster_of(call)
     found = STORE.of(call, "eks.updates").get(call.params["updateId"])
@@ -354,7 +388,7 @@ def describe_update(call):
 
 
 @before("eks:ListUpdates")
-def list_updates(call):
+def list_updates(call: Call) -> Answer:
     """The ids of all updates of a thing."""
     name = cluster_of(call)["name"]
     scope = call.params.get("nodegroupName") or call.params.get("addonName") or ""
@@ -362,12 +396,18 @@ def list_updates(call):
     return result(call, {"updateIds": ids})
 
 
-def tagged(call):
+def tagged(call: Call) -> Any:
     """The tags of what an ARN names."""
     wanted = call.params["resourceArn"]
     for kind in ("nodegroups", "addons", "access", "pods", "fargate"):
         for thing in STORE.of(call, f"eks.{kind}").values():
-            if wanted in (thing.get("nodegroupArn"), thing.get("addonArn"), thing.get("accessEntryArn"), thing.get("associationArn"), thing.get("fargateProfileArn")):
+            if wanted in (
+                thing.get("nodegroupArn"),
+                thing.get("addonArn"),
+                thing.get("accessEntryArn"),
+                thing.get("associationArn"),
+                thing.get("fargateProfileArn"),
+            ):
                 return thing["tags"]
     for cluster in clusters(call).values():
         if cluster["arn"] == wanted:
@@ -376,14 +416,14 @@ def tagged(call):
 
 
 @before("eks:TagResource")
-def tag(call):
+def tag(call: Call) -> Answer:
     """Sets tags."""
     tagged(call).update(call.params["tags"])
     return result(call, {})
 
 
 @before("eks:UntagResource")
-def untag(call):
+def untag(call: Call) -> Answer:
     """Removes tags."""
     tags = tagged(call)
     for key in call.params["tagKeys"]:
@@ -392,13 +432,13 @@ def untag(call):
 
 
 @before("eks:ListTagsForResource")
-def list_tags(call):
+def list_tags(call: Call) -> Answer:
     """All tags."""
     return result(call, {"tags": dict(tagged(call))})
 
 
 @before("ec2:DeleteSubnet")
-def subnet_is_free(call):
+def subnet_is_free(call: Call) -> None:
     """Clusters and nodes have network interfaces in subnets."""
     subnet = call.params.get("SubnetId")
     used = [cluster["resourcesVpcConfig"]["subnetIds"] for cluster in clusters(call).values()]
@@ -408,7 +448,7 @@ def subnet_is_free(call):
 
 
 @before("ec2:DeleteSecurityGroup")
-def group_is_free(call):
+def group_is_free(call: Call) -> None:
     """A cluster's network interfaces carry its groups."""
     group = call.params.get("GroupId")
     for cluster in clusters(call).values():

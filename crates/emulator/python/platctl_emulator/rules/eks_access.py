@@ -1,7 +1,10 @@
 """EKS: add-ons, access entries and pod identity."""
 
+from __future__ import annotations
+
 import secrets
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..hostile import fails
@@ -12,8 +15,12 @@ from .eks_nodes import ready
 from .iam import role_of
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def one(call, kind, name, what):
+
+def one(call: Call, kind: str, name: str, what: str) -> Any:
     """A thing of a cluster by its name."""
     things = eks.of_cluster(call, kind)
     if name not in things:
@@ -21,12 +28,12 @@ def one(call, kind, name, what):
     return things[name]
 
 
-def addon_of(call):
+def addon_of(call: Call) -> Any:
     """The add-on that the call names."""
     return one(call, "addons", call.params["addonName"], "addon")
 
 
-def version_of(call, name, wanted, otherwise):
+def version_of(call: Call, name: str, wanted: Any, otherwise: Any) -> Any:
     """A version that the add-on has."""
     if name not in eks.ADDONS:
         raise eks.invalid(f"Addon {name} specified is not supported")
@@ -35,7 +42,9 @@ def version_of(call, name, wanted, otherwise):
     return wanted or otherwise
 
 
-def associate(call, cluster, namespace, account, role, tags, **more):
+def associate(
+    call: Call, cluster: Any, namespace: str, account: str, role: Any, tags: dict[str, Any], **more: Any
+) -> Any:
     """Makes an association."""
     number = "a-" + secrets.token_hex(9)[:17]
     association = {
@@ -53,20 +62,28 @@ def associate(call, cluster, namespace, account, role, tags, **more):
     return eks.put(call, "pods", cluster, number, association)
 
 
-def own(call, addon, wanted):
+def own(call: Call, addon: dict[str, Any], wanted: Any) -> None:
     """Gives an add-on these associations and no others."""
     pods = STORE.of(call, "eks.pods")
     for key in [key for key, pod in pods.items() if pod.get("ownerArn") == addon["addonArn"]]:
         del pods[key]
     made = [
-        associate(call, addon["clusterName"], "kube-system", item["serviceAccount"], item["roleArn"], {}, ownerArn=addon["addonArn"])
+        associate(
+            call,
+            addon["clusterName"],
+            "kube-system",
+            item["serviceAccount"],
+            item["roleArn"],
+            {},
+            ownerArn=addon["addonArn"],
+        )
         for item in wanted
     ]
     addon["podIdentityAssociations"] = [pod["associationArn"] for pod in made]
 
 
 @before("eks:CreateAddon")
-def create_addon(call):
+def create_addon(call: Call) -> Answer:
     """An add-on."""
     cluster, params = eks.cluster_of(call), call.params
     name = params["addonName"]
@@ -99,25 +116,25 @@ def create_addon(call):
 
 
 @before("eks:DescribeAddon")
-def describe_addon(call):
+def describe_addon(call: Call) -> Answer:
     """As it is now."""
     return result(call, {"addon": dict(addon_of(call))})
 
 
 @before("eks:ListAddons")
-def list_addons(call):
+def list_addons(call: Call) -> Answer:
     """All names."""
     return result(call, {"addons": sorted(eks.of_cluster(call, "addons"))})
 
 
 @before("eks:UpdateAddon")
-def update_addon(call):
+def update_addon(call: Call) -> Answer:
     """Version, settings and roles."""
     addon, params = addon_of(call), call.params
     eks.idle(addon, "The addon")
     version = version_of(call, addon["addonName"], params.get("addonVersion"), addon["addonVersion"])
 
-    def apply():
+    def apply() -> None:
         addon["addonVersion"] = version
         for key in ("serviceAccountRoleArn", "configurationValues"):
             if key in params:
@@ -129,13 +146,13 @@ def update_addon(call):
 
 
 @before("eks:DeleteAddon")
-def delete_addon(call):
+def delete_addon(call: Call) -> Answer:
     """It goes, and its associations with it."""
     addon = addon_of(call)
     addon["status"] = "DELETING"
     key = (addon["clusterName"], addon["addonName"])
 
-    def gone():
+    def gone() -> None:
         own(call, addon, [])
         STORE.of(call, "eks.addons").pop(key, None)
 
@@ -144,13 +161,13 @@ def delete_addon(call):
 
 
 @before("eks:DescribeAddonVersions")
-def addon_versions(call):
+def addon_versions(call: Call) -> Answer:
     """What can be installed."""
     wanted = call.params.get("addonName")
     version = call.params.get("kubernetesVersion")
     kept = [version] if version else list(eks.VERSIONS)
 
-    def info(name, number):
+    def info(name: str, number: str) -> dict[str, Any]:
         fits = [
             {"clusterVersion": one, "platformVersions": ["*"], "defaultVersion": number == eks.addon_default(name, one)}
             for one in kept
@@ -158,35 +175,46 @@ def addon_versions(call):
         return {"addonVersion": number, "architecture": ["amd64", "arm64"], "compatibilities": fits}
 
     addons = [
-        {"addonName": name, "type": "networking", "publisher": "eks", "owner": "aws",
-         "addonVersions": [info(name, number) for number in numbers]}
+        {
+            "addonName": name,
+            "type": "networking",
+            "publisher": "eks",
+            "owner": "aws",
+            "addonVersions": [info(name, number) for number in numbers],
+        }
         for name, numbers in sorted(eks.ADDONS.items())
         if wanted in (None, name)
     ]
     return result(call, {"addons": addons})
 
 
-def entry_of(call):
+def entry_of(call: Call) -> Any:
     """The access entry that the call names."""
     name = call.params["principalArn"]
     entries = eks.of_cluster(call, "access")
     if name not in entries:
-        raise eks.missing("The specified principalArn could not be found. You can view your available access entries with 'list-access-entries'.")
+        raise eks.missing(
+            "The specified principalArn could not be found. You can view your available access entries with "
+            "'list-access-entries'."
+        )
     return entries[name]
 
 
-def shown(entry):
+def shown(entry: dict[str, Any]) -> dict[str, Any]:
     """An entry as AWS shows it."""
     return {key: value for key, value in entry.items() if key != "policies"}
 
 
 @before("eks:CreateAccessEntry")
-def create_entry(call):
+def create_entry(call: Call) -> Answer:
     """An access entry of a principal that exists."""
     cluster, params = eks.cluster_of(call), call.params
     principal = params["principalArn"]
     if cluster["accessConfig"]["authenticationMode"] == "CONFIG_MAP":
-        message = "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this operation."
+        message = (
+            "The cluster's authentication mode must be set to one of [API, API_AND_CONFIG_MAP] to perform this "
+            "operation."
+        )
         raise Refused("InvalidRequestException", message)
     if principal in eks.of_cluster(call, "access"):
         raise eks.taken("The specified access entry resource is already in use on this cluster.")
@@ -210,19 +238,19 @@ def create_entry(call):
 
 
 @before("eks:DescribeAccessEntry")
-def describe_entry(call):
+def describe_entry(call: Call) -> Answer:
     """As it is now."""
     return result(call, {"accessEntry": shown(entry_of(call))})
 
 
 @before("eks:ListAccessEntries")
-def list_entries(call):
+def list_entries(call: Call) -> Answer:
     """All principals."""
     return result(call, {"accessEntries": sorted(eks.of_cluster(call, "access"))})
 
 
 @before("eks:UpdateAccessEntry")
-def update_entry(call):
+def update_entry(call: Call) -> Answer:
     """Groups and name."""
     entry = entry_of(call)
     for key in ("kubernetesGroups", "username"):
@@ -232,7 +260,7 @@ def update_entry(call):
 
 
 @before("eks:DeleteAccessEntry")
-def delete_entry(call):
+def delete_entry(call: Call) -> Answer:
     """It goes at once."""
     entry = entry_of(call)
     del STORE.of(call, "eks.access")[(entry["clusterName"], entry["principalArn"])]
@@ -240,17 +268,26 @@ def delete_entry(call):
 
 
 @before("eks:AssociateAccessPolicy")
-def associate_policy(call):
+def associate_policy(call: Call) -> Answer:
     """A policy and its scope."""
     entry, params = entry_of(call), call.params
-    policy = {"policyArn": params["policyArn"], "accessScope": params["accessScope"], "associatedAt": eks.now(), "modifiedAt": eks.now()}
+    policy = {
+        "policyArn": params["policyArn"],
+        "accessScope": params["accessScope"],
+        "associatedAt": eks.now(),
+        "modifiedAt": eks.now(),
+    }
     entry["policies"][params["policyArn"]] = policy
-    answer = {"clusterName": entry["clusterName"], "principalArn": entry["principalArn"], "associatedAccessPolicy": policy}
+    answer = {
+        "clusterName": entry["clusterName"],
+        "principalArn": entry["principalArn"],
+        "associatedAccessPolicy": policy,
+    }
     return result(call, answer)
 
 
 @before("eks:DisassociateAccessPolicy")
-def disassociate_policy(call):
+def disassociate_policy(call: Call) -> Answer:
     """A policy goes."""
     if entry_of(call)["policies"].pop(call.params["policyArn"], None) is None:
         raise eks.missing("The specified policyArn is not associated")
@@ -258,21 +295,25 @@ def disassociate_policy(call):
 
 
 @before("eks:ListAssociatedAccessPolicies")
-def list_policies(call):
+def list_policies(call: Call) -> Answer:
     """All policies of an entry."""
     entry = entry_of(call)
     policies = list(entry["policies"].values())
-    answer = {"clusterName": entry["clusterName"], "principalArn": entry["principalArn"], "associatedAccessPolicies": policies}
+    answer = {
+        "clusterName": entry["clusterName"],
+        "principalArn": entry["principalArn"],
+        "associatedAccessPolicies": policies,
+    }
     return result(call, answer)
 
 
-def association_of(call):
+def association_of(call: Call) -> Any:
     """The association that the call names."""
     return one(call, "pods", call.params["associationId"], "association")
 
 
 @before("eks:CreatePodIdentityAssociation")
-def create_association(call):
+def create_association(call: Call) -> Answer:
     """One for each service account."""
     cluster, params = eks.cluster_of(call), call.params
     key = (params["namespace"], params["serviceAccount"])
@@ -292,25 +333,26 @@ def create_association(call):
 
 
 @before("eks:DescribePodIdentityAssociation")
-def describe_association(call):
+def describe_association(call: Call) -> Answer:
     """As it is now."""
     return result(call, {"association": dict(association_of(call))})
 
 
 @before("eks:ListPodIdentityAssociations")
-def list_associations(call):
+def list_associations(call: Call) -> Answer:
     """All of a cluster, a namespace, or a service account."""
     params, pods = call.params, eks.of_cluster(call, "pods").values()
     fits = [
         pod
         for pod in pods
-        if params.get("namespace") in (None, pod["namespace"]) and params.get("serviceAccount") in (None, pod["serviceAccount"])
+        if params.get("namespace") in (None, pod["namespace"])
+        and params.get("serviceAccount") in (None, pod["serviceAccount"])
     ]
     return result(call, {"associations": fits})
 
 
 @before("eks:UpdatePodIdentityAssociation")
-def update_association(call):
+def update_association(call: Call) -> Answer:
     """Other roles."""
     association = association_of(call)
     for key in ("roleArn", "targetRoleArn", "disableSessionTags"):
@@ -320,7 +362,7 @@ def update_association(call):
 
 
 @before("eks:DeletePodIdentityAssociation")
-def delete_association(call):
+def delete_association(call: Call) -> Answer:
     """It goes at once."""
     association = association_of(call)
     del STORE.of(call, "eks.pods")[(association["clusterName"], association["associationId"])]

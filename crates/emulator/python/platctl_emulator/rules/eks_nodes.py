@@ -1,6 +1,9 @@
 """EKS: node groups and Fargate profiles."""
 
+from __future__ import annotations
+
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..backends import backend
@@ -11,8 +14,12 @@ from . import eks
 from .quotas import too_many_vcpus
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def node_group(call):
+
+def node_group(call: Call) -> Any:
     """The node group that the call names."""
     name = call.params["nodegroupName"]
     groups = eks.of_cluster(call, "nodegroups")
@@ -21,14 +28,14 @@ def node_group(call):
     return groups[name]
 
 
-def ready(cluster):
+def ready(cluster: Any) -> None:
     """Nothing is made in a cluster that is not ready."""
     if cluster["status"] not in ("ACTIVE", "UPDATING"):
         raise Refused("InvalidRequestException", f"Cluster '{cluster['name']}' is not in ACTIVE status")
 
 
 @before("eks:CreateNodegroup")
-def create(call):
+def create(call: Call) -> Answer:
     """A node group and its auto scaling group."""
     cluster, params = eks.cluster_of(call), call.params
     name, template = params["nodegroupName"], params.get("launchTemplate")
@@ -75,7 +82,11 @@ def create(call):
     if words := too_many_vcpus(call, group):
         issue = {"code": "AsgInstanceLaunchFailures", "message": words, "resourceIds": [f"eks-{name}-{number}"]}
     elif fails(call.profile["chaos"], call.name, name):
-        issue = {"code": "NodeCreationFailure", "message": "Instances failed to join the kubernetes cluster", "resourceIds": ["i-0123456789abcdef0"]}
+        issue = {
+            "code": "NodeCreationFailure",
+            "message": "Instances failed to join the kubernetes cluster",
+            "resourceIds": ["i-0123456789abcdef0"],
+        }
     if issue:
         eks.later(eks.NODES, group, status="CREATE_FAILED", health={"issues": [issue]})
         return result(call, {"nodegroup": dict(group)})
@@ -83,7 +94,7 @@ def create(call):
     return result(call, {"nodegroup": dict(group)})
 
 
-def resolved(call, wanted):
+def resolved(call: Call, wanted: Any) -> dict[str, Any]:
     """A launch template with id, name and number."""
     ec2 = backend(call, "ec2")
     number = wanted.get("id") or ec2.launch_template_name_to_ids.get(wanted.get("name"))
@@ -97,19 +108,19 @@ def resolved(call, wanted):
 
 
 @before("eks:DescribeNodegroup")
-def describe(call):
+def describe(call: Call) -> Answer:
     """As it is now."""
     return result(call, {"nodegroup": dict(node_group(call))})
 
 
 @before("eks:ListNodegroups")
-def names(call):
+def names(call: Call) -> Answer:
     """All names."""
     return result(call, {"nodegroups": sorted(eks.of_cluster(call, "nodegroups"))})
 
 
 @before("eks:UpdateNodegroupConfig")
-def configure(call):
+def configure(call: Call) -> Answer:
     """Sizes, labels, taints and the pace of updates."""
     group, params = node_group(call), call.params
     eks.idle(group, "The node group")
@@ -118,10 +129,10 @@ def configure(call):
         raise eks.invalid("desired capacity is not between minimum and maximum")
     labels, taints = params.get("labels") or {}, params.get("taints") or {}
 
-    def same(one, other):
+    def same(one: Any, other: Any) -> bool:
         return (one["key"], one["effect"]) == (other["key"], other["effect"])
 
-    def apply():
+    def apply() -> None:
         group["scalingConfig"] = sizes
         group["updateConfig"] = params.get("updateConfig") or group["updateConfig"]
         kept = {key: value for key, value in group["labels"].items() if key not in (labels.get("removeLabels") or [])}
@@ -133,7 +144,7 @@ def configure(call):
 
 
 @before("eks:UpdateNodegroupVersion")
-def roll(call):
+def roll(call: Call) -> Answer:
     """New nodes in place of the old ones."""
     group, params, cluster = node_group(call), call.params, eks.cluster_of(call)
     eks.idle(group, "The node group")
@@ -147,11 +158,13 @@ def roll(call):
         changes["launchTemplate"] = resolved(call, params["launchTemplate"])
         if changes["launchTemplate"]["id"] != (group.get("launchTemplate") or {}).get("id"):
             raise eks.invalid("The launch template of a node group cannot be changed")
-    return eks.update(call, group, "VersionUpdate", eks.NODES_ROLL, lambda: group.update(changes), scope=group["nodegroupName"])
+    return eks.update(
+        call, group, "VersionUpdate", eks.NODES_ROLL, lambda: group.update(changes), scope=group["nodegroupName"]
+    )
 
 
 @before("eks:DeleteNodegroup")
-def delete(call):
+def delete(call: Call) -> Answer:
     """Nodes are drained, then they go."""
     group = node_group(call)
     group["status"] = "DELETING"
@@ -160,7 +173,7 @@ def delete(call):
     return result(call, {"nodegroup": dict(group)})
 
 
-def profile_of(call):
+def profile_of(call: Call) -> Any:
     """The profile that the call names."""
     name = call.params["fargateProfileName"]
     profiles = eks.of_cluster(call, "fargate")
@@ -170,7 +183,7 @@ def profile_of(call):
 
 
 @before("eks:CreateFargateProfile", "eks:DeleteFargateProfile")
-def one_at_a_time(call):
+def one_at_a_time(call: Call) -> None:
     """One profile of a cluster is made or deleted at a time."""
     for name, profile in eks.of_cluster(call, "fargate").items():
         if profile["status"] in ("CREATING", "DELETING"):
@@ -179,7 +192,7 @@ def one_at_a_time(call):
 
 
 @before("eks:CreateFargateProfile")
-def create_profile(call):
+def create_profile(call: Call) -> Answer:
     """A profile."""
     cluster, params = eks.cluster_of(call), call.params
     name = params["fargateProfileName"]
@@ -207,19 +220,19 @@ def create_profile(call):
 
 
 @before("eks:DescribeFargateProfile")
-def describe_profile(call):
+def describe_profile(call: Call) -> Answer:
     """As it is now."""
     return result(call, {"fargateProfile": dict(profile_of(call))})
 
 
 @before("eks:ListFargateProfiles")
-def profile_names(call):
+def profile_names(call: Call) -> Answer:
     """All names."""
     return result(call, {"fargateProfileNames": sorted(eks.of_cluster(call, "fargate"))})
 
 
 @before("eks:DeleteFargateProfile")
-def delete_profile(call):
+def delete_profile(call: Call) -> Answer:
     """Its pods go, then it goes."""
     profile = profile_of(call)
     profile["status"] = "DELETING"

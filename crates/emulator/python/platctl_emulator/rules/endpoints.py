@@ -1,13 +1,21 @@
 """VPC endpoints."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..answers import Refused, result
 from ..backends import backend
 from .network import live_endpoints
 from .registry import after, before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 @before("ec2:CreateVpcEndpoint", "ec2:ModifyVpcEndpoint")
-def one_subnet_a_zone(call):
+def one_subnet_a_zone(call: Call) -> None:
     """An endpoint has one network interface in a zone."""
     ec2, params = backend(call), call.params
     subnets = set(params.get("SubnetIds") or params.get("AddSubnetIds") or [])
@@ -21,7 +29,7 @@ def one_subnet_a_zone(call):
 
 
 @before("ec2:ModifyVpcEndpoint")
-def endpoint_is_settled(call):
+def endpoint_is_settled(call: Call) -> None:
     """One modification at a time, and none before the endpoint is available."""
     name = call.params.get("VpcEndpointId")
     endpoint = backend(call).vpc_end_points.get(name)
@@ -32,14 +40,16 @@ def endpoint_is_settled(call):
 
 
 @before("ec2:CreateVpcEndpoint")
-def private_dns_is_possible(call):
+def private_dns_is_possible(call: Call) -> None:
     """Private names need both DNS attributes of the VPC, and can be taken once."""
     params, ec2 = call.params, backend(call)
     if (params.get("VpcEndpointType") or "Gateway") != "Interface" or params.get("PrivateDnsEnabled") is False:
         return
     vpc = ec2.vpcs.get(params.get("VpcId"))
     if vpc and not (vpc.enable_dns_support and vpc.enable_dns_hostnames):
-        message = "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true"
+        message = (
+            "Enabling private DNS requires both enableDnsSupport and enableDnsHostnames VPC attributes set to true"
+        )
         raise Refused("InvalidParameter", message)
     for other in live_endpoints(ec2):
         same = (other.vpc_id, other.service_name) == (params.get("VpcId"), params.get("ServiceName"))
@@ -49,7 +59,7 @@ def private_dns_is_possible(call):
 
 
 @before("ec2:CreateVpcEndpoint")
-def prefix_list_is_routed_once(call):
+def prefix_list_is_routed_once(call: Call) -> None:
     """A gateway endpoint adds a route to each of its tables; there can be one for a service."""
     params = call.params
     if (params.get("VpcEndpointType") or "Gateway") != "Gateway":
@@ -62,7 +72,7 @@ def prefix_list_is_routed_once(call):
 
 
 @before("ec2:DeleteVpcEndpoints")
-def every_item_has_its_own_answer(call):
+def every_item_has_its_own_answer(call: Call) -> Answer:
     """The call succeeds; what it could not delete stands in its answer."""
     ec2 = backend(call)
     live = {endpoint.id for endpoint in live_endpoints(ec2)}
@@ -83,7 +93,7 @@ def every_item_has_its_own_answer(call):
 
 
 @after("ec2:ModifyVpcEndpoint")
-def private_dns_changes(call):
+def private_dns_changes(call: Call) -> None:
     """moto drops it."""
     wanted = call.params.get("PrivateDnsEnabled")
     if wanted is not None:

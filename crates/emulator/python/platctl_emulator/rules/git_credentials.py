@@ -1,6 +1,9 @@
 """IAM: user names and passwords for Git. moto has none."""
 
+from __future__ import annotations
+
 import secrets
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..backends import backend
@@ -8,10 +11,15 @@ from ..store import STORE
 from ..things import now
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
+
 MOST = 2
 
 
-def of_user(call):
+def of_user(call: Call) -> Any:
     """The credentials of the user that the call names."""
     name = call.params["UserName"]
     if name not in backend(call).users:
@@ -20,7 +28,7 @@ def of_user(call):
 
 
 @before("iam:CreateServiceSpecificCredential")
-def create(call):
+def create(call: Call) -> Answer:
     """At most two for a service; the password is told once."""
     known, service = of_user(call), call.params["ServiceName"]
     if sum(one["ServiceName"] == service for one in known.values()) >= MOST:
@@ -39,7 +47,7 @@ def create(call):
 
 
 @before("iam:ListServiceSpecificCredentials")
-def listing(call):
+def listing(call: Call) -> Answer:
     """Those of a service, or all; without passwords."""
     service = call.params.get("ServiceName")
     shown = [one for one in of_user(call).values() if service in (None, one["ServiceName"])]
@@ -47,7 +55,7 @@ def listing(call):
 
 
 @before("iam:DeleteServiceSpecificCredential")
-def delete(call):
+def delete(call: Call) -> Answer:
     """By its id."""
     if of_user(call).pop(call.params["ServiceSpecificCredentialId"], None) is None:
         raise Refused("NoSuchEntity", "The specified service specific credential does not exist.", 404)
@@ -55,7 +63,7 @@ def delete(call):
 
 
 @before("iam:DeleteUser")
-def user_has_none(call):
+def user_has_none(call: Call) -> None:
     """moto does not know that these hold a user."""
     if call.params["UserName"] in backend(call).users and of_user(call):
         raise Refused("DeleteConflict", "Cannot delete entity, must remove referenced objects first.", 409)

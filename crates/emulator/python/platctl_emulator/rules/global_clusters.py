@@ -1,5 +1,9 @@
 """RDS's global clusters: one for all regions of an account. moto looks for members in one region alone."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from moto.backends import get_backend
 
 from ..answers import Refused, result
@@ -7,13 +11,17 @@ from ..store import STORE
 from ..things import pairs
 from .registry import after, before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def globals_of(call):
+
+def globals_of(call: Call) -> Any:
     """All global clusters of the account."""
     return STORE.of(call, "rds.global", "global")
 
 
-def cluster_at(call, arn):
+def cluster_at(call: Call, arn: str) -> Any:
     """The cluster of an ARN, whatever its region."""
     region, name = arn.split(":")[3], arn.rpartition(":")[2]
     cluster = get_backend("rds")[call.account][region].clusters.get(name)
@@ -22,7 +30,7 @@ def cluster_at(call, arn):
     return cluster
 
 
-def found(call):
+def found(call: Call) -> Any:
     """The global cluster that a call names."""
     name = call.params["GlobalClusterIdentifier"]
     if name not in globals_of(call):
@@ -30,15 +38,17 @@ def found(call):
     return globals_of(call)[name]
 
 
-def shown(one):
+def shown(one: Any) -> dict[str, Any]:
     """As an answer shows it."""
-    members = [{"DBClusterArn": arn, "IsWriter": number == 0, "Readers": []} for number, arn in enumerate(one["members"])]
+    members = [
+        {"DBClusterArn": arn, "IsWriter": number == 0, "Readers": []} for number, arn in enumerate(one["members"])
+    ]
     rest = {key: value for key, value in one.items() if key not in ("members", "tags")}
     return {**rest, "GlobalClusterMembers": members, "TagList": pairs(one["tags"])}
 
 
 @before("rds:CreateGlobalCluster")
-def create(call):
+def create(call: Call) -> Answer:
     """Made of a cluster that is there and settled; that one writes."""
     params = call.params
     name, source = params["GlobalClusterIdentifier"], params["SourceDBClusterIdentifier"]
@@ -65,7 +75,7 @@ def create(call):
 
 
 @before("rds:DescribeGlobalClusters")
-def describe(call):
+def describe(call: Call) -> Answer:
     """The one that was asked for, or all."""
     named = call.params.get("GlobalClusterIdentifier")
     chosen = [found(call)] if named else globals_of(call).values()
@@ -73,7 +83,7 @@ def describe(call):
 
 
 @before("rds:ModifyGlobalCluster")
-def modify(call):
+def modify(call: Call) -> Answer:
     """Its protection."""
     one = found(call)
     if call.params.get("DeletionProtection") is not None:
@@ -82,7 +92,7 @@ def modify(call):
 
 
 @before("rds:DeleteGlobalCluster")
-def delete(call):
+def delete(call: Call) -> Answer:
     """Once nobody is in it."""
     one = found(call)
     if one["DeletionProtection"]:
@@ -93,7 +103,7 @@ def delete(call):
     return result(call, {"GlobalCluster": shown(one)})
 
 
-def promote(call):
+def promote(call: Call) -> Answer:
     """Another member writes from now on."""
     one, target = found(call), call.params["TargetDbClusterIdentifier"]
     if target not in one["members"][1:]:
@@ -104,7 +114,7 @@ def promote(call):
 
 
 @before("rds:SwitchoverGlobalCluster")
-def switch_over(call):
+def switch_over(call: Call) -> Answer:
     """Asked of the region that writes."""
     if call.region != found(call)["members"][0].split(":")[3]:
         raise Refused("InvalidGlobalClusterStateFault", "Switchover has to be asked of the primary's region")
@@ -112,7 +122,7 @@ def switch_over(call):
 
 
 @before("rds:FailoverGlobalCluster")
-def fail_over(call):
+def fail_over(call: Call) -> Answer:
     """Data may be lost, and that has to be said."""
     if not call.params.get("AllowDataLoss"):
         raise Refused("InvalidParameterCombination", "AllowDataLoss is required")
@@ -120,7 +130,7 @@ def fail_over(call):
 
 
 @before("rds:RemoveFromGlobalCluster")
-def remove(call):
+def remove(call: Call) -> Answer:
     """The writer leaves last."""
     one, member = found(call), call.params["DbClusterIdentifier"]
     if member not in one["members"]:
@@ -134,7 +144,7 @@ def remove(call):
 
 
 @before("rds:CreateDBCluster")
-def can_join(call):
+def can_join(call: Call) -> None:
     """One member for each region, and none that has a master user of its own."""
     if not call.params.get("GlobalClusterIdentifier"):
         return
@@ -147,7 +157,7 @@ def can_join(call):
 
 
 @after("rds:CreateDBCluster")
-def joins(call):
+def joins(call: Call) -> None:
     """A secondary."""
     if call.params.get("GlobalClusterIdentifier"):
         name = call.params["DBClusterIdentifier"]
@@ -155,7 +165,7 @@ def joins(call):
 
 
 @before("rds:DeleteDBCluster")
-def has_left(call):
+def has_left(call: Call) -> None:
     """A member has to leave first."""
     arn = f"arn:aws:rds:{call.region}:{call.account}:cluster:{call.params['DBClusterIdentifier']}"
     if any(arn in one["members"] for one in globals_of(call).values()):
@@ -163,7 +173,7 @@ def has_left(call):
         raise Refused("InvalidDBClusterStateFault", text)
 
 
-def tagged(call):
+def tagged(call: Call) -> Any:
     """The tags of the global cluster that a call names; none when it names something else."""
     name = call.params["ResourceName"].rpartition(":global-cluster:")[2]
     one = globals_of(call).get(name) if ":global-cluster:" in call.params["ResourceName"] else None
@@ -171,19 +181,21 @@ def tagged(call):
 
 
 @before("rds:AddTagsToResource")
-def tag(call):
+def tag(call: Call) -> Answer | None:
     """moto looks in its own list."""
     tags = tagged(call)
     if tags is not None:
         tags.update({tag["Key"]: tag["Value"] for tag in call.params["Tags"]})
         return result(call, {})
+    return None
 
 
 @before("rds:RemoveTagsFromResource")
-def untag(call):
+def untag(call: Call) -> Answer | None:
     """moto looks in its own list."""
     tags = tagged(call)
     if tags is not None:
         for key in call.params["TagKeys"]:
             tags.pop(key, None)
         return result(call, {})
+    return None

@@ -1,16 +1,23 @@
 """Route 53's health checks: references, versions and what AWS fills in."""
 
+from __future__ import annotations
+
 import copy
 import uuid
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..backends import backend
 from .registry import before
 from .route53 import health_check, things
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 @before("route53:CreateHealthCheck")
-def create_health_check(call):
+def create_health_check(call: Call) -> Answer:
     """A reference with the same settings is the same check; it cannot be used again, even after a deletion."""
     reference, sent = call.params["CallerReference"], call.params["HealthCheckConfig"]
     used = things(call, "HealthCheckReference")
@@ -43,13 +50,13 @@ def create_health_check(call):
     return answered(call, check)
 
 
-def answered(call, check):
+def answered(call: Call, check: Any) -> Answer:
     """The answer of a creation."""
     location = f"https://route53.amazonaws.com/2013-04-01/healthcheck/{check['Id']}"
     return result(call, {"HealthCheck": check, "Location": location})
 
 
-def judge_health_check(config):
+def judge_health_check(config: dict[str, Any]) -> None:
     """Ranges."""
     if not 1 <= config.get("FailureThreshold", 3) <= 10 or config.get("RequestInterval", 30) not in (10, 30):
         raise Refused("InvalidInput", "Invalid parameter: FailureThreshold or RequestInterval")
@@ -58,13 +65,13 @@ def judge_health_check(config):
 
 
 @before("route53:GetHealthCheck")
-def get_health_check(call):
+def get_health_check(call: Call) -> Answer:
     """The layer keeps them."""
     return result(call, {"HealthCheck": health_check(call)})
 
 
 @before("route53:ListHealthChecks")
-def list_health_checks(call):
+def list_health_checks(call: Call) -> Answer:
     """All, a page at a time."""
     marker, most = call.params.get("Marker"), int(call.params.get("MaxItems") or 100)
     checks = list(things(call, "HealthCheck").values())
@@ -78,7 +85,7 @@ def list_health_checks(call):
 
 
 @before("route53:UpdateHealthCheck")
-def update_health_check(call):
+def update_health_check(call: Call) -> Answer:
     """What is stated changes, if nobody else changed it before."""
     check, params = health_check(call), dict(call.params)
     version = params.pop("HealthCheckVersion", None)
@@ -95,7 +102,7 @@ def update_health_check(call):
 
 
 @before("route53:DeleteHealthCheck")
-def delete_health_check(call):
+def delete_health_check(call: Call) -> Answer:
     """Records that refer to it do not keep it."""
     check = health_check(call)
     del things(call, "HealthCheck")[check["Id"]]

@@ -1,22 +1,30 @@
 """IAM, and who may use a role."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..backends import backend
 from ..timeline import TIMELINE
 from .registry import after, before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
+
 _born = {}
 
 
-def role_of(call, arn):
+def role_of(call: Call, arn: str | None) -> Any:
     """The role of an ARN, if there is one."""
     return next((role for role in backend(call, "iam").roles.values() if role.arn == arn), None)
 
 
 @before("iam:DeletePolicy")
-def policy_is_detached(call):
+def policy_is_detached(call: Call) -> None:
     """moto deletes a policy that roles still have."""
     policy = backend(call).managed_policies.get(call.params.get("PolicyArn"))
     if policy is not None and policy.attachment_count > 0:
@@ -24,7 +32,7 @@ def policy_is_detached(call):
 
 
 @before("iam:CreateRole")
-def names_differ_by_more_than_case(call):
+def names_differ_by_more_than_case(call: Call) -> None:
     """Names of roles are unique whatever their case."""
     name = call.params.get("RoleName", "")
     if any(role.name.lower() == name.lower() for role in backend(call).roles.values()):
@@ -32,7 +40,7 @@ def names_differ_by_more_than_case(call):
 
 
 @before("ec2:CreateFlowLogs")
-def role_is_known(call):
+def role_is_known(call: Call) -> None:
     """Other services know a role some seconds after it was made."""
     arn = call.params.get("DeliverLogsPermissionArn")
     role = role_of(call, arn)
@@ -41,27 +49,29 @@ def role_is_known(call):
 
 
 @after("iam:CreateRole")
-def role_is_new(call):
+def role_is_new(call: Call) -> None:
     """Notes when a role was made."""
     _born[call.params["RoleName"]] = TIMELINE.now()
 
 
-def age(name):
+def age(name: str) -> Any:
     """For how many seconds a role has been there."""
     return TIMELINE.now() - _born.get(name, float("-inf"))
 
 
 @before("iam:DeletePolicy")
-def versions_are_deleted(call):
+def versions_are_deleted(call: Call) -> None:
     """Only the default version goes with its policy."""
     policy = backend(call).managed_policies.get(call.params.get("PolicyArn"))
     if policy is not None and len(policy.versions) > 1:
-        message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions."
+        message = (
+            "This policy has more than one version. Before you delete a policy, you must delete the policy's versions."
+        )
         raise Refused("DeleteConflict", message, 409)
 
 
 @before("iam:CreateServiceLinkedRole")
-def service_has_no_role(call):
+def service_has_no_role(call: Call) -> None:
     """One for each service and suffix."""
     params = call.params
     path, suffix = f"/aws-service-role/{params['AWSServiceName']}/", params.get("CustomSuffix")
@@ -71,7 +81,7 @@ def service_has_no_role(call):
             raise Refused("InvalidInput", message)
 
 
-def _provider(call):
+def _provider(call: Call) -> Any:
     arn = call.params.get("OpenIDConnectProviderArn")
     provider = backend(call).open_id_providers.get(arn)
     if provider is None:
@@ -80,7 +90,7 @@ def _provider(call):
 
 
 @before("iam:AddClientIDToOpenIDConnectProvider")
-def client_is_added(call):
+def client_is_added(call: Call) -> Answer:
     """moto does not know it."""
     provider, client = _provider(call), call.params["ClientID"]
     if client not in provider.client_id_list:
@@ -89,7 +99,7 @@ def client_is_added(call):
 
 
 @before("iam:RemoveClientIDFromOpenIDConnectProvider")
-def client_is_removed(call):
+def client_is_removed(call: Call) -> Answer:
     """moto does not know it."""
     provider, client = _provider(call), call.params["ClientID"]
     if client in provider.client_id_list:
@@ -98,14 +108,14 @@ def client_is_removed(call):
 
 
 @before("iam:SimulatePrincipalPolicy")
-def everything_is_allowed(call):
+def everything_is_allowed(call: Call) -> Answer:
     """The local AWS denies nobody anything."""
     names = call.params.get("ActionNames") or []
     return result(call, {"EvaluationResults": [{"EvalActionName": name, "EvalDecision": "allowed"} for name in names]})
 
 
 @before("iam:CreateRole", "iam:UpdateAssumeRolePolicy")
-def trust_is_a_policy(call):
+def trust_is_a_policy(call: Call) -> None:
     """moto takes any trust policy."""
     text = call.params.get("AssumeRolePolicyDocument") or call.params.get("PolicyDocument") or ""
     try:
@@ -114,11 +124,13 @@ def trust_is_a_policy(call):
         raise Refused("MalformedPolicyDocument", "This policy contains invalid Json") from error
     for statement in statements if isinstance(statements, list) else [statements]:
         if "Resource" in statement or not {"Effect", "Principal", "Action"} <= set(statement):
-            raise Refused("MalformedPolicyDocument", "Has prohibited field Resource, or lacks Effect, Principal or Action")
+            raise Refused(
+                "MalformedPolicyDocument", "Has prohibited field Resource, or lacks Effect, Principal or Action"
+            )
 
 
 @before("iam:UpdateAssumeRolePolicy")
-def actions_have_no_case(call):
+def actions_have_no_case(call: Call) -> Answer | None:
     """moto knows `sts:AssumeRole` in this spelling only."""
     role = next((role for role in backend(call).roles.values() if role.name == call.params["RoleName"]), None)
     if role is None:

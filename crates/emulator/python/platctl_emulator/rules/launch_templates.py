@@ -1,11 +1,19 @@
 """Launch templates: moto drops a part of what a version says."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ..answers import Refused, result
 from ..backends import backend
 from .registry import after, before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def template_of(call):
+
+def template_of(call: Call) -> Any:
     """The template that the call names."""
     ec2, params = backend(call), call.params
     name = params.get("LaunchTemplateId") or ec2.launch_template_name_to_ids.get(params.get("LaunchTemplateName"))
@@ -13,22 +21,25 @@ def template_of(call):
 
 
 @before("ec2:DescribeLaunchTemplates")
-def templates_exist(call):
+def templates_exist(call: Call) -> None:
     """A missing id is an error; moto leaves it out."""
     for name in call.params.get("LaunchTemplateIds") or []:
         if name not in backend(call).launch_templates:
-            raise Refused("InvalidLaunchTemplateId.NotFound", f"The specified launch template, with template ID {name}, does not exist.")
+            raise Refused(
+                "InvalidLaunchTemplateId.NotFound",
+                f"The specified launch template, with template ID {name}, does not exist.",
+            )
 
 
 @after("ec2:CreateLaunchTemplate")
-def first_version(call):
+def first_version(call: Call) -> None:
     """Keeps what the first version says."""
     template = template_of(call)
     template.versions[0].said = call.params.get("LaunchTemplateData") or {}
 
 
 @after("ec2:CreateLaunchTemplateVersion")
-def another_version(call):
+def another_version(call: Call) -> None:
     """Keeps what the version says, beside what its source said."""
     template, source = template_of(call), call.params.get("SourceVersion")
     said = getattr(template.get_version(source), "said", {}) if source else {}
@@ -36,7 +47,7 @@ def another_version(call):
 
 
 @before("ec2:DescribeLaunchTemplateVersions")
-def versions(call):
+def versions(call: Call) -> Answer | None:
     """What was said, all of it."""
     template, params = template_of(call), call.params
     if template is None:
@@ -46,7 +57,7 @@ def versions(call):
     wanted = params.get("Versions")
     kept = [template.get_version(one) for one in wanted] if wanted else list(reversed(template.versions))
 
-    def shown(version):
+    def shown(version: Any) -> dict[str, Any]:
         return {
             "LaunchTemplateId": template.id,
             "LaunchTemplateName": template.name,

@@ -1,7 +1,11 @@
 """The quotas that a new account begins with (contract, 1.13): by AWS's code where it has one, so that they can be
 raised."""
 
+from __future__ import annotations
+
 import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused
 from ..backends import backend
@@ -9,33 +13,37 @@ from ..store import STORE
 from .network import live_endpoints, live_nats
 from .registry import QUOTAS
 
+if TYPE_CHECKING:
+    from ..calls import Call
+
+
 VCPUS = "L-1216C47A"
 MULTIPLES = {"medium": 1, "large": 2, "xlarge": 4}
 
 
-def of(service, attribute):
+def of(service: str, attribute: str) -> Callable[..., Any]:
     """How many things of a kind moto keeps."""
     return lambda call: len(getattr(backend(call, service), attribute))
 
 
-def kept(kind):
-    """How many the layer keeps."""
-    return lambda call: len(STORE.of(call, kind))
+def kept(kind: str, region: str | None = None) -> Callable[..., Any]:
+    """How many the layer keeps, in the region of the call or another one."""
+    return lambda call: len(STORE.of(call, kind, region))
 
 
-def named(attribute, parameter):
+def named(attribute: str, parameter: Any) -> Callable[..., Any]:
     """How many things of EC2 belong to what a parameter names."""
     return lambda call: sum(
         1 for thing in getattr(backend(call), attribute).values() if thing.vpc_id == call.params.get(parameter)
     )
 
 
-def subnets(call):
+def subnets(call: Call) -> int:
     """Of one VPC."""
     return sum(1 for subnet in backend(call).subnets_by_id().values() if subnet.vpc_id == call.params.get("VpcId"))
 
 
-def gateways_of_zone(call):
+def gateways_of_zone(call: Call) -> Any:
     """NAT gateways of one zone."""
     ec2 = backend(call)
     by_id = ec2.subnets_by_id()
@@ -44,10 +52,10 @@ def gateways_of_zone(call):
     return zones.count(zone)
 
 
-def endpoints(kind):
+def endpoints(kind: str) -> Any:
     """Interface endpoints of one VPC, or gateway endpoints of the region; of other calls none."""
 
-    def count(call):
+    def count(call: Call) -> Any:
         wanted = call.params.get("VpcEndpointType") or "Gateway"
         if (wanted == "Gateway") != (kind == "Gateway"):
             return -1
@@ -57,15 +65,15 @@ def endpoints(kind):
     return count
 
 
-def groups(call):
+def groups(call: Call) -> int:
     """Security groups of the region."""
     return sum(len(of_vpc) for of_vpc in backend(call).groups.values())
 
 
-def rules(direction):
+def rules(direction: str) -> Any:
     """Rules of one group and direction, with those that the call adds."""
 
-    def count(call):
+    def count(call: Call) -> Any:
         group = backend(call).get_security_group_from_id(call.params.get("GroupId"))
         new = sum(
             len(one.get(key) or [])
@@ -77,36 +85,36 @@ def rules(direction):
     return count
 
 
-def routes(call):
+def routes(call: Call) -> int:
     """Of one table."""
     table = backend(call).route_tables.get(call.params.get("RouteTableId"))
     return len(table._routes) if table else 0
 
 
-def of_cluster(kind):
+def of_cluster(kind: str) -> Callable[..., Any]:
     """How many things of a kind a cluster of EKS has."""
     return lambda call: sum(1 for cluster, _ in STORE.of(call, f"eks.{kind}") if cluster == call.params["clusterName"])
 
 
-def listeners(call):
+def listeners(call: Call) -> int:
     """Of one load balancer."""
     balancer = backend(call, "elbv2").load_balancers.get(call.params.get("LoadBalancerArn"))
     return len(balancer.listeners) if balancer else 0
 
 
-def attached(call):
+def attached(call: Call) -> int:
     """Managed policies of one role."""
     role = next((role for role in backend(call).roles.values() if role.name == call.params.get("RoleName")), None)
     return len(role.managed_policies) if role and call.params.get("PolicyArn") not in role.managed_policies else 0
 
 
-def own_policies(call):
+def own_policies(call: Call) -> Any:
     """Managed policies that are not AWS's."""
     iam = backend(call)
     return len(iam.managed_policies) - len(iam.aws_managed_policies)
 
 
-def trust(call):
+def trust(call: Call) -> Any:
     """The length of a role's trust policy, without the character that makes it too long."""
     text = call.params.get("AssumeRolePolicyDocument") or call.params.get("PolicyDocument") or "{}"
     try:
@@ -116,14 +124,14 @@ def trust(call):
     return len(text) - 1
 
 
-def targets(call):
+def targets(call: Call) -> Any:
     """Targets that a rule would have, without the last one."""
     rule = backend(call).describe_rule(call.params["Rule"], None) if call.params.get("Rule") else None
-    known = {target.id for target in getattr(rule, "targets", ())}
+    known = {target["Id"] for target in getattr(rule, "targets", ())}
     return len(known | {target["Id"] for target in call.params.get("Targets") or []}) - 1
 
 
-def parameter_groups(attribute):
+def parameter_groups(attribute: str) -> Callable[..., Any]:
     """Those of one's own."""
     return lambda call: len([name for name in getattr(backend(call), attribute) if not name.startswith("default.")])
 
@@ -161,23 +169,23 @@ TABLE = (
     ("elasticloadbalancing:CreateListener", "L-B6DF7632", 50, listeners, "TooManyListeners", "The maximum number of listeners has been reached on the load balancer"),
     ("elasticloadbalancing:CreateTargetGroup", "L-B22855CB", 3000, of("elbv2", "target_groups"), "TooManyTargetGroups", "The maximum number of target groups has been reached"),
     ("route53:CreateHostedZone", "L-4EA4796A", 500, of("route53", "zones"), "TooManyHostedZones", "Limits Exceeded: MAX_HOSTED_ZONES_BY_OWNER"),
-    ("cloudfront:CreateDistributionWithTags", "L-24B04930", 500, kept("cloudfront.Distribution"), "TooManyDistributions", "Your request contains more distributions than are allowed per account."),
+    ("cloudfront:CreateDistributionWithTags", "L-24B04930", 500, kept("cloudfront.Distribution", "global"), "TooManyDistributions", "Your request contains more distributions than are allowed per account."),
     ("events:PutTargets", "targets", 5, targets, "LimitExceededException", "The requested resource exceeds the maximum number allowed."),
     ("wafv2:CreateWebACL", "webacls", 100, of("wafv2", "wacls"), "WAFLimitsExceededException", "AWS WAF couldn\u2019t perform the operation because you exceeded your resource limit."),
     ("backup:CreateBackupVault", "vaults", 100, kept("vaults"), "LimitExceededException", "The maximum number of backup vaults has been reached."),
 )  # fmt: skip
 
 
-def limit(call, code, usual):
+def limit(call: Call, code: str, usual: Any) -> Any:
     """A quota as it is: the profile may have raised it."""
     raised = call.profile["quotas"]
     return raised.get(code, usual) if isinstance(raised, dict) else usual
 
 
-def holds(code, usual, taken, error, words):
+def holds(code: str, usual: Any, taken: Any, error: Any, words: str) -> Any:
     """A rule that keeps to a quota."""
 
-    def rule(call):
+    def rule(call: Call) -> None:
         if taken(call) >= limit(call, code, usual):
             raise Refused(error, words)
 
@@ -188,7 +196,7 @@ for operation, *about in TABLE:
     QUOTAS[operation].append(holds(*about))
 
 
-def vcpus(group):
+def vcpus(group: Any) -> Any:
     """How many processors a node group's on-demand instances have, of the standard families."""
     kind, _, size = group["instanceTypes"][0].partition(".")
     if group["capacityType"] != "ON_DEMAND" or kind[0] not in "acdhimrtz":
@@ -198,7 +206,7 @@ def vcpus(group):
     return each * group["scalingConfig"]["desiredSize"]
 
 
-def too_many_vcpus(call, group):
+def too_many_vcpus(call: Call, group: Any) -> str | None:
     """The words in which a node group says that the account may not have so many processors; nothing if it may."""
     if not call.profile["quotas"]:
         return None

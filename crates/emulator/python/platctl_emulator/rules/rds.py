@@ -1,18 +1,26 @@
 """RDS: what may exist twice, what is in use, and who may do what in which state."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ..answers import Refused, result
 from ..backends import backend
 from .iam import role_of
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def instances(call):
+
+def instances(call: Call) -> Any:
     """All instances of the region."""
     return backend(call, "rds").databases.values()
 
 
 @before("rds:CreateDBCluster", "rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime")
-def cluster_is_new(call):
+def cluster_is_new(call: Call) -> None:
     """moto takes a second cluster of the same name."""
     rds, params = backend(call), call.params
     if params["DBClusterIdentifier"].lower() in rds.clusters:
@@ -26,7 +34,7 @@ def cluster_is_new(call):
 
 
 @before("rds:CreateDBSubnetGroup", "rds:ModifyDBSubnetGroup")
-def group_covers_two_zones(call):
+def group_covers_two_zones(call: Call) -> None:
     """In one VPC."""
     known = backend(call, "ec2").subnets_by_id()
     subnets = [known[name] for name in call.params["SubnetIds"] if name in known]
@@ -38,7 +46,7 @@ def group_covers_two_zones(call):
 
 
 @before("rds:CreateDBInstance", "rds:ModifyDBInstance")
-def monitoring_role(call):
+def monitoring_role(call: Call) -> None:
     """A role that is there and trusts RDS."""
     arn = call.params.get("MonitoringRoleArn")
     role = role_of(call, arn) if arn else None
@@ -48,7 +56,7 @@ def monitoring_role(call):
 
 
 @before("rds:CreateDBInstance")
-def cluster_is_there(call):
+def cluster_is_there(call: Call) -> None:
     """And not going."""
     cluster = backend(call).clusters.get(call.params.get("DBClusterIdentifier"))
     if cluster is not None and cluster.status in ("deleting", "creating"):
@@ -56,7 +64,7 @@ def cluster_is_there(call):
 
 
 @before("rds:ModifyDBCluster", "rds:DeleteDBCluster")
-def cluster_is_settled(call):
+def cluster_is_settled(call: Call) -> None:
     """One change at a time."""
     cluster = backend(call).clusters.get(call.params["DBClusterIdentifier"])
     if cluster is not None and cluster.status != "available":
@@ -64,7 +72,7 @@ def cluster_is_settled(call):
 
 
 @before("rds:DeleteDBCluster")
-def last_snapshot_is_new(call):
+def last_snapshot_is_new(call: Call) -> None:
     """It is said what becomes of the data, and a name of a snapshot is taken once."""
     rds, name = backend(call), call.params.get("FinalDBSnapshotIdentifier")
     if not name and not call.params.get("SkipFinalSnapshot"):
@@ -76,7 +84,7 @@ def last_snapshot_is_new(call):
 
 
 @before("rds:CreateDBClusterSnapshot")
-def cluster_is_available(call):
+def cluster_is_available(call: Call) -> None:
     """A snapshot is made of a cluster that is available."""
     cluster = backend(call).clusters.get(call.params["DBClusterIdentifier"])
     if cluster is not None and cluster.status != "available":
@@ -84,7 +92,7 @@ def cluster_is_available(call):
 
 
 @before("rds:ModifyDBInstance", "rds:DeleteDBInstance")
-def instance_is_settled(call):
+def instance_is_settled(call: Call) -> None:
     """One change at a time; a deletion may come at any time, once."""
     instance = backend(call).databases.get(call.params["DBInstanceIdentifier"])
     if instance is None:
@@ -97,7 +105,7 @@ def instance_is_settled(call):
 
 
 @before("rds:DeleteDBSubnetGroup")
-def subnet_group_is_free(call):
+def subnet_group_is_free(call: Call) -> None:
     """moto deletes it under a cluster."""
     name = call.params["DBSubnetGroupName"]
     if any(cluster.db_subnet_group == name for cluster in backend(call).clusters.values()):
@@ -106,7 +114,7 @@ def subnet_group_is_free(call):
 
 
 @before("rds:DeleteDBClusterParameterGroup")
-def cluster_parameters_are_free(call):
+def cluster_parameters_are_free(call: Call) -> None:
     """moto deletes it under a cluster."""
     name = call.params["DBClusterParameterGroupName"]
     if any(cluster.parameter_group == name for cluster in backend(call).clusters.values()):
@@ -114,7 +122,7 @@ def cluster_parameters_are_free(call):
 
 
 @before("rds:DeleteDBParameterGroup")
-def parameters_are_free(call):
+def parameters_are_free(call: Call) -> None:
     """moto deletes it under an instance, and cannot describe that any more."""
     name = call.params["DBParameterGroupName"]
     if any(instance.db_parameter_group_name == name for instance in instances(call)):
@@ -122,7 +130,7 @@ def parameters_are_free(call):
 
 
 @before("ec2:DeleteSecurityGroup")
-def group_is_free(call):
+def group_is_free(call: Call) -> None:
     """A database's interfaces hold its groups."""
     name = call.params.get("GroupId")
     for cluster in backend(call, "rds").clusters.values():
@@ -131,7 +139,7 @@ def group_is_free(call):
 
 
 @before("ec2:DeleteSubnet")
-def subnet_is_free(call):
+def subnet_is_free(call: Call) -> None:
     """A database's interfaces hold its subnets."""
     rds, name = backend(call, "rds"), call.params.get("SubnetId")
     used = {cluster.db_subnet_group for cluster in rds.clusters.values()}
@@ -140,7 +148,7 @@ def subnet_is_free(call):
             raise Refused("DependencyViolation", f"The subnet '{name}' has dependencies and cannot be deleted.")
 
 
-def reset(call, groups, key):
+def reset(call: Call, groups: Any, key: str) -> Answer:
     """Parameters go back to the values of their family: all, or those that are named."""
     name = call.params[key]
     group = groups.get(name)
@@ -153,12 +161,12 @@ def reset(call, groups, key):
 
 
 @before("rds:ResetDBClusterParameterGroup")
-def reset_cluster_parameters(call):
+def reset_cluster_parameters(call: Call) -> Answer:
     """moto does not know the call."""
     return reset(call, backend(call).db_cluster_parameter_groups, "DBClusterParameterGroupName")
 
 
 @before("rds:ResetDBParameterGroup")
-def reset_parameters(call):
+def reset_parameters(call: Call) -> Answer:
     """moto does not know the call."""
     return reset(call, backend(call).db_parameter_groups, "DBParameterGroupName")

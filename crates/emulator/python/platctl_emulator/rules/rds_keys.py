@@ -1,17 +1,25 @@
 """RDS: a cluster whose key is out of reach, and one that is stopped."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ..answers import Refused
 from ..backends import backend
 from ..patches.rds import stop_instances
 from ..timeline import TIMELINE
 from .registry import after, before
 
+if TYPE_CHECKING:
+    from ..calls import Call
+
+
 # AWS seconds until RDS notices that it cannot use a key any more.
 NOTICED = 1800
 OUT_OF_REACH = "inaccessible-encryption-credentials-recoverable"
 
 
-def key_of(call, name):
+def key_of(call: Call, name: str | None) -> Any:
     """The key of an id or an ARN; none where it is AWS's own."""
     if not name:
         return None
@@ -19,18 +27,18 @@ def key_of(call, name):
     return keys.get(name.rpartition("/")[2])
 
 
-def works(call, cluster):
+def works(call: Call, cluster: Any) -> Any:
     """Whether RDS can use a cluster's key."""
     key = key_of(call, cluster.kms_key_id)
     return key is None or key.enabled
 
 
 @after("kms:DisableKey", "kms:ScheduleKeyDeletion")
-def key_is_out_of_reach(call):
+def key_is_out_of_reach(call: Call) -> None:
     """The clusters that are encrypted with it are shut after a while."""
     rds = backend(call, "rds")
 
-    def notice():
+    def notice() -> None:
         for cluster in rds.clusters.values():
             if cluster.status == "available" and not works(call, cluster):
                 cluster.status = OUT_OF_REACH
@@ -40,26 +48,32 @@ def key_is_out_of_reach(call):
 
 
 @before("rds:StartDBCluster")
-def key_works(call):
+def key_works(call: Call) -> None:
     """It starts with its key alone."""
     cluster = backend(call).clusters.get(call.params["DBClusterIdentifier"])
     if cluster is not None and not works(call, cluster):
-        text = f"The specified KMS key [{cluster.kms_key_id}] does not exist, is not enabled or you do not have permissions to access it."
+        text = (
+            f"The specified KMS key [{cluster.kms_key_id}] does not exist, is not enabled or you do not have "
+            "permissions to access it."
+        )
         raise Refused("KMSKeyNotAccessibleFault", text)
 
 
 @before("rds:CreateDBCluster")
-def new_key_works(call):
+def new_key_works(call: Call) -> None:
     """A cluster is not made with a key that does not work."""
     name = call.params.get("KmsKeyId")
     key = key_of(call, name)
     if key is not None and not key.enabled:
-        text = f"The specified KMS key [{name}] does not exist, is not enabled or you do not have permissions to access it."
+        text = (
+            f"The specified KMS key [{name}] does not exist, is not enabled or you do not have permissions to "
+            "access it."
+        )
         raise Refused("KMSKeyNotAccessibleFault", text)
 
 
 @before("rds:DeleteDBInstance", "rds:CreateDBInstance")
-def cluster_is_not_stopped(call):
+def cluster_is_not_stopped(call: Call) -> None:
     """Nothing of a stopped cluster comes or goes."""
     rds, params = backend(call), call.params
     known = rds.databases.get(params["DBInstanceIdentifier"])

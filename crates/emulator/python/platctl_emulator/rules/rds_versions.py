@@ -1,9 +1,18 @@
 """RDS: Aurora PostgreSQL's versions, what each can be upgraded to, and which parameters a version takes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from ..answers import Refused, result
 from ..backends import backend
 from ..patches.rds import members
 from .registry import before
+
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
 
 ENGINE = "aurora-postgresql"
 
@@ -23,17 +32,17 @@ TOGETHER = (
 WHEN = {version: when for when, versions in enumerate(TOGETHER) for version in versions}
 
 
-def major(version):
+def major(version: Any) -> int:
     """The first number."""
     return int(version.partition(".")[0])
 
 
-def family(version):
+def family(version: Any) -> str:
     """The family of the parameter groups of a version."""
     return f"{ENGINE}{major(version)}"
 
 
-def targets(version):
+def targets(version: Any) -> list[Any]:
     """What a version can be upgraded to."""
     then = WHEN[version]
     later = [one for one in WHEN if WHEN[one] > then and major(one) == major(version)]
@@ -41,15 +50,18 @@ def targets(version):
     return [*later, *sorted(higher, key=lambda one: (major(one), WHEN[one]))]
 
 
-def shown(version):
+def shown(version: Any) -> dict[str, Any]:
     """As an answer shows it."""
-    target = lambda one: {
-        "Engine": ENGINE,
-        "EngineVersion": one,
-        "Description": f"Aurora PostgreSQL {one}",
-        "AutoUpgrade": False,
-        "IsMajorVersionUpgrade": major(one) != major(version),
-    }
+
+    def target(one: Any) -> dict[str, Any]:
+        return {
+            "Engine": ENGINE,
+            "EngineVersion": one,
+            "Description": f"Aurora PostgreSQL {one}",
+            "AutoUpgrade": False,
+            "IsMajorVersionUpgrade": major(one) != major(version),
+        }
+
     return {
         "Engine": ENGINE,
         "EngineVersion": version,
@@ -60,7 +72,7 @@ def shown(version):
 
 
 @before("rds:DescribeDBEngineVersions")
-def describe(call):
+def describe(call: Call) -> Answer:
     """moto does not know the call."""
     params = call.params
     wanted = params.get("EngineVersion")
@@ -69,24 +81,28 @@ def describe(call):
 
 
 @before("rds:CreateDBCluster")
-def version_is_offered(call):
+def version_is_offered(call: Call) -> None:
     """moto takes any."""
     version = call.params.get("EngineVersion")
     if call.params.get("Engine") == ENGINE and version and version not in WHEN:
         raise Refused("InvalidParameterCombination", f"Cannot find version {version} for {ENGINE}")
 
 
-def combination(text):
+def combination(text: str) -> Refused:
     """What does not go together."""
     return Refused("InvalidParameterCombination", text)
 
 
-def fits(groups, name, version):
+def fits(groups: Any, name: str | None, version: Any) -> None:
     """A group of parameters belongs to one major version; AWS's own ones are named after it."""
     if name is None:
         return
     group = groups.get(name)
-    own = getattr(group, "db_parameter_group_family", None) or getattr(group, "family", None) or name.removeprefix("default.")
+    own = (
+        getattr(group, "db_parameter_group_family", None)
+        or getattr(group, "family", None)
+        or name.removeprefix("default.")
+    )
     if own != family(version):
         raise combination(
             f"The parameter group {name} with DBParameterGroupFamily {own} can't be used for this instance. "
@@ -95,7 +111,7 @@ def fits(groups, name, version):
 
 
 @before("rds:CreateDBCluster", "rds:RestoreDBClusterFromSnapshot")
-def new_cluster_fits(call):
+def new_cluster_fits(call: Call) -> None:
     """moto takes parameters of any family."""
     version = call.params.get("EngineVersion")
     if version:
@@ -103,7 +119,7 @@ def new_cluster_fits(call):
 
 
 @before("rds:CreateDBInstance", "rds:ModifyDBInstance")
-def instance_fits(call):
+def instance_fits(call: Call) -> None:
     """Its cluster's version decides."""
     rds, params = backend(call), call.params
     known = rds.databases.get(params["DBInstanceIdentifier"])
@@ -113,13 +129,13 @@ def instance_fits(call):
         fits(rds.db_parameter_groups, params.get("DBParameterGroupName"), cluster.engine_version)
 
 
-def is_custom(name):
+def is_custom(name: str | None) -> bool:
     """Whether somebody made it."""
     return name is not None and not name.startswith("default.")
 
 
 @before("rds:ModifyDBCluster")
-def upgrade_is_possible(call):
+def upgrade_is_possible(call: Call) -> None:
     """To a version that is a valid target, with the groups of parameters that fit it."""
     rds, params = backend(call), call.params
     cluster = rds.clusters.get(params["DBClusterIdentifier"])
@@ -141,10 +157,14 @@ def upgrade_is_possible(call):
         raise combination("The AllowMajorVersionUpgrade flag must be present when upgrading to a new major version.")
     if cluster.global_cluster_identifier:
         raise Refused("InvalidDBClusterStateFault", "A member of a global cluster cannot be upgraded on its own.")
-    custom = "is custom. You must explicitly specify a new {}, either default or custom, for the engine version upgrade."
+    custom = (
+        "is custom. You must explicitly specify a new {}, either default or custom, for the engine version upgrade."
+    )
     if is_custom(cluster.parameter_group) and not group:
         text = custom.format("DB cluster parameter group")
         raise combination(f"The current DB cluster parameter group {cluster.parameter_group} {text}")
     used = next(filter(is_custom, (one.db_parameter_group_name for one in members(rds, cluster))), None)
     if used and not instances:
-        raise combination(f"The current DB instance parameter group {used} {custom.format('DB instance parameter group')}")
+        raise combination(
+            f"The current DB instance parameter group {used} {custom.format('DB instance parameter group')}"
+        )

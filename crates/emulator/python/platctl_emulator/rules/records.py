@@ -1,7 +1,10 @@
 """Route 53's records: batches that are done whole or not at all."""
 
+from __future__ import annotations
+
 import copy
 import ipaddress
+from typing import TYPE_CHECKING, Any
 
 from moto.route53.models import RecordSet
 
@@ -9,19 +12,23 @@ from ..answers import Refused, result
 from .registry import before
 from .route53 import changed, health_check, normal, zone_of
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
 
-def key_of(record):
+
+def key_of(record: Any) -> Any:
     """What tells record sets of a zone apart."""
     return normal(record.name), record.type, record.set_identifier
 
 
-def order(record):
+def order(record: Any) -> Any:
     """The order of a listing: by labels from the end of the name."""
     name, kind, set_identifier = key_of(record)
     return ".".join(reversed(name.rstrip(".").split("."))), kind, set_identifier or ""
 
 
-def record_shown(record):
+def record_shown(record: Any) -> Any:
     """A record set as an answer shows it."""
     answer = {"Name": normal(record.name).replace("*", "\\052"), "Type": record.type}
     optional = {
@@ -43,7 +50,7 @@ def record_shown(record):
 
 
 @before("route53:ListResourceRecordSets")
-def list_records(call):
+def list_records(call: Call) -> Answer:
     """From a record on; moto knows no set identifiers here."""
     zone, params = zone_of(call), call.params
     start = params.get("StartRecordName")
@@ -69,12 +76,12 @@ def list_records(call):
     return result(call, answer)
 
 
-def bad(message):
+def bad(message: str) -> Refused:
     """AWS's refusal of a batch."""
     return Refused("InvalidChangeBatch", f"[{message}]")
 
 
-def titled(action, record):
+def titled(action: str, record: Any) -> str:
     """How AWS names a record set in its messages."""
     name, kind, set_identifier = key_of(record)
     identified = f", set-identifier='{set_identifier}'" if set_identifier else ""
@@ -82,7 +89,7 @@ def titled(action, record):
 
 
 @before("route53:ChangeResourceRecordSets")
-def change_records(call):
+def change_records(call: Call) -> Answer:
     """All changes of a batch, or none."""
     zone = zone_of(call)
     batch = call.params["ChangeBatch"]
@@ -110,7 +117,7 @@ def change_records(call):
     return result(call, {"ChangeInfo": changed(call, batch.get("Comment"))})
 
 
-def one(call, zone, records, action, record):
+def one(call: Call, zone: Any, records: Any, action: str, record: Any) -> None:
     """One change of a batch."""
     judge(call, zone, record, action)
     key = key_of(record)
@@ -137,14 +144,14 @@ def one(call, zone, records, action, record):
     records[key] = record
 
 
-def comparable(record):
+def comparable(record: Any) -> Any:
     """All that a deletion has to state."""
     value = record_shown(record)
     value["ResourceRecords"] = sorted(entry["Value"] for entry in value.get("ResourceRecords") or [])
     return value
 
 
-def judge(call, zone, record, action):
+def judge(call: Call, zone: Any, record: Any, action: str) -> None:
     """What AWS refuses of a record set by itself."""
     name = normal(record.name)
     if name != zone.name and not name.endswith(f".{zone.name}"):
@@ -171,7 +178,7 @@ def judge(call, zone, record, action):
             raise bad(f"Invalid Resource Record: 'FATAL problem: {problem} encountered with '{value}''")
         if record.type in ("A", "AAAA"):
             try:
-                version = ipaddress.ip_address(value).version
+                version: int = ipaddress.ip_address(value).version
             except ValueError:
                 version = 0
             if version != (4 if record.type == "A" else 6):

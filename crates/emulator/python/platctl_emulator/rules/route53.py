@@ -1,8 +1,11 @@
 """Route 53: zones and changes, and what exists."""
 
+from __future__ import annotations
+
 import random
 import string
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 from moto.backends import get_backend
 
@@ -12,17 +15,22 @@ from ..store import STORE
 from ..timeline import TIMELINE
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
+
 # AWS seconds until a change is known to all name servers.
 IN_SYNC = 30
 SERVER_ENDS = ("com", "net", "org", "co.uk")
 
 
-def things(call, kind):
+def things(call: Call, kind: str) -> Any:
     """Everything of a kind. Route 53 is the same in all regions."""
     return STORE.of(call, f"route53.{kind}", "global")
 
 
-def changed(call, comment=None):
+def changed(call: Call, comment: str | None = None) -> dict[str, Any]:
     """A change, which takes a while to be known everywhere."""
     name = "C" + "".join(random.choices(string.ascii_uppercase + string.digits, k=20))
     info = {"Id": f"/change/{name}", "Status": "PENDING", "SubmittedAt": datetime.now(timezone.utc)}
@@ -35,7 +43,7 @@ def changed(call, comment=None):
 
 
 @before("route53:GetChange")
-def get_change(call):
+def get_change(call: Call) -> Answer:
     """moto knows no changes."""
     info = things(call, "Change").get(call.params["Id"].rpartition("/")[2])
     if info is None:
@@ -43,7 +51,7 @@ def get_change(call):
     return result(call, {"ChangeInfo": info})
 
 
-def zone_of(call, name=None):
+def zone_of(call: Call, name: str | None = None) -> Any:
     """The zone that a call is about."""
     name = (name or call.params.get("HostedZoneId") or call.params.get("Id") or "").rpartition("/")[2]
     zone = backend(call).zones.get(name)
@@ -52,12 +60,12 @@ def zone_of(call, name=None):
     return zone
 
 
-def normal(name):
+def normal(name: str) -> Any:
     """A name in the one form that all of its spellings share."""
     return name.replace("\\052", "*").lower().rstrip(".") + "."
 
 
-def check_vpc(call, name, but=None):
+def check_vpc(call: Call, name: str, but: Any = None) -> None:
     """A VPC exists, and sees one zone of a name."""
     vpc = call.params.get("VPC") or {}
     region = vpc.get("VPCRegion")
@@ -67,11 +75,13 @@ def check_vpc(call, name, but=None):
     for other in backend(call).zones.values():
         seen = any(one.get("vpc_id") == vpc.get("VPCId") for one in other.vpcs)
         if other.private_zone and other.name == name and other.resource_id != but and seen:
-            message = f"The VPC {vpc.get('VPCId')} has already been associated with a hosted zone with the same domain name."
+            message = (
+                f"The VPC {vpc.get('VPCId')} has already been associated with a hosted zone with the same domain name."
+            )
             raise Refused("ConflictingDomainExists", message)
 
 
-def health_check(call, name=None):
+def health_check(call: Call, name: str | None = None) -> Any:
     """The health check that a call is about."""
     name = name or call.params["HealthCheckId"]
     found = things(call, "HealthCheck").get(name)
@@ -81,7 +91,7 @@ def health_check(call, name=None):
 
 
 @before("route53:CreateHostedZone")
-def create_zone(call):
+def create_zone(call: Call) -> Answer:
     """A reference makes one zone; each has name servers of its own."""
     params, known = call.params, backend(call)
     reference = params["CallerReference"]
@@ -129,7 +139,7 @@ def create_zone(call):
     return result(call, answer)
 
 
-def shown(zone):
+def shown(zone: Any) -> dict[str, Any]:
     """A zone as an answer shows it."""
     config = {"PrivateZone": bool(zone.private_zone)}
     if zone.comment:
@@ -144,10 +154,10 @@ def shown(zone):
 
 
 @before("route53:GetHostedZone")
-def get_zone(call):
+def get_zone(call: Call) -> Answer:
     """With its name servers or its VPCs."""
     zone = zone_of(call)
-    answer = {"HostedZone": shown(zone)}
+    answer: dict[str, Any] = {"HostedZone": shown(zone)}
     if zone.private_zone:
         answer["VPCs"] = [{"VPCRegion": vpc.get("vpc_region"), "VPCId": vpc.get("vpc_id")} for vpc in zone.vpcs if vpc]
     else:
@@ -156,7 +166,7 @@ def get_zone(call):
 
 
 @before("route53:AssociateVPCWithHostedZone")
-def associate(call):
+def associate(call: Call) -> Answer:
     """The VPC has to exist, and the zone to be private."""
     zone = zone_of(call)
     if not zone.private_zone:
@@ -170,7 +180,7 @@ def associate(call):
 
 
 @before("route53:DisassociateVPCFromHostedZone")
-def disassociate(call):
+def disassociate(call: Call) -> Answer:
     """Only one that is there."""
     zone, vpc = zone_of(call), call.params["VPC"].get("VPCId")
     if not any(one.get("vpc_id") == vpc for one in zone.vpcs):
@@ -182,7 +192,7 @@ def disassociate(call):
 
 
 @before("route53:DeleteHostedZone")
-def zone_is_empty(call):
+def zone_is_empty(call: Call) -> Answer:
     """moto takes any NS record for one of the zone's own."""
     zone = zone_of(call)
     others = [one for one in zone.rrsets if normal(one.name) != zone.name or one.type not in ("NS", "SOA")]
@@ -195,7 +205,7 @@ def zone_is_empty(call):
 
 
 @before("route53:ChangeTagsForResource")
-def few_tags(call):
+def few_tags(call: Call) -> None:
     """Ten at once, on what exists."""
     params = call.params
     if len(params.get("AddTags") or []) > 10 or len(params.get("RemoveTagKeys") or []) > 10:
@@ -205,7 +215,7 @@ def few_tags(call):
 
 
 @before("route53:ListTagsForResource", "route53:ListTagsForResources")
-def tags_of_what_exists(call):
+def tags_of_what_exists(call: Call) -> None:
     """AWS refuses to list the tags of what is not there."""
     params = call.params
     for name in params.get("ResourceIds") or [params.get("ResourceId")]:

@@ -1,12 +1,19 @@
 """Secrets Manager: names stay taken until a secret is really gone."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..answers import Refused
 from ..backends import backend
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..calls import Call
+
 
 @before("secretsmanager:CreateSecret")
-def name_is_free(call):
+def name_is_free(call: Call) -> None:
     """moto says that it exists, AWS that it is waiting for its end."""
     secrets = backend(call).secrets
     name = call.params["Name"]
@@ -16,8 +23,13 @@ def name_is_free(call):
         raise Refused("InvalidRequestException", text)
 
 
-@before("secretsmanager:UpdateSecret", "secretsmanager:TagResource", "secretsmanager:UntagResource", "secretsmanager:PutSecretValue")
-def secret_stays(call):
+@before(
+    "secretsmanager:UpdateSecret",
+    "secretsmanager:TagResource",
+    "secretsmanager:UntagResource",
+    "secretsmanager:PutSecretValue",
+)
+def secret_stays(call: Call) -> None:
     """moto changes what waits for its end."""
     name = call.params.get("SecretId")
     for secret in backend(call).secrets.values():

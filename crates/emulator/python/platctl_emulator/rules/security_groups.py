@@ -1,13 +1,20 @@
 """Security groups."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..answers import Refused
 from ..backends import backend
 from .network import live_endpoints
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..calls import Call
+
 
 @before("ec2:DeleteSecurityGroup")
-def group_is_unused(call):
+def group_is_unused(call: Call) -> None:
     """Rules of other groups and endpoints keep a group."""
     ec2, name = backend(call), call.params.get("GroupId")
     for groups in ec2.groups.values():
@@ -19,5 +26,5 @@ def group_is_unused(call):
         raise _in_use(name)
 
 
-def _in_use(name):
+def _in_use(name: str) -> Refused:
     return Refused("DependencyViolation", f"resource {name} has a dependent object")

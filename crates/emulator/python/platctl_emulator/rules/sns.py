@@ -1,14 +1,22 @@
 """SNS: recipients have to agree. moto takes their agreement for granted."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from ..answers import Refused
 from ..backends import backend
 from .registry import after, before
+
+if TYPE_CHECKING:
+    from ..calls import Call
+
 
 ASKED = ("email", "email-json", "http", "https")
 
 
 @after("sns:Subscribe")
-def ask(call):
+def ask(call: Call) -> None:
     """Whoever is reached by mail or by a URL is asked first; nobody answers here."""
     params = call.params
     if params["Protocol"] not in ASKED:
@@ -20,7 +28,7 @@ def ask(call):
 
 
 @before("sns:Unsubscribe")
-def has_agreed(call):
+def has_agreed(call: Call) -> None:
     """What nobody has agreed to cannot be ended."""
     found = backend(call).subscriptions.get(call.params["SubscriptionArn"])
     if found is not None and found.attributes.get("PendingConfirmation") is True:

@@ -1,18 +1,26 @@
 """CloudFront's VPC origins, which moto does not know: states, and what may be done in each."""
 
+from __future__ import annotations
+
 import random
 import string
+from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..timeline import TIMELINE
 from .cloudfront import counted, name_of, now, page, things, used, version
 from .registry import before
 
+if TYPE_CHECKING:
+    from ..answers import Answer
+    from ..calls import Call
+
+
 # AWS seconds, as usually seen.
 VPC_ORIGIN = 300
 
 
-def vpc_origin(call):
+def vpc_origin(call: Call) -> Any:
     """The VPC origin that a call is about."""
     thing = things(call, "VpcOrigin").get(call.params["Id"])
     if thing is None:
@@ -20,7 +28,7 @@ def vpc_origin(call):
     return thing
 
 
-def vpc_origin_shown(thing):
+def vpc_origin_shown(thing: Any) -> dict[str, Any]:
     """A VPC origin as an answer shows it."""
     return {
         "Id": thing["Id"],
@@ -32,19 +40,19 @@ def vpc_origin_shown(thing):
     }
 
 
-def deploying(thing):
+def deploying(thing: Any) -> None:
     """It takes a while until a change is everywhere."""
     thing.update(Status="Deploying", ETag=name_of("E"), Time=now())
     changed = thing["ETag"]
 
-    def over():
+    def over() -> None:
         if thing["ETag"] == changed:
             thing["Status"] = "Deployed"
 
     TIMELINE.after(VPC_ORIGIN, over)
 
 
-def endpoint(call):
+def endpoint(call: Call) -> Any:
     """The endpoint of a VPC origin."""
     config = call.params["VpcOriginEndpointConfig"]
     counted(config)
@@ -57,7 +65,7 @@ def endpoint(call):
 
 
 @before("cloudfront:CreateVpcOrigin")
-def create_vpc_origin(call):
+def create_vpc_origin(call: Call) -> Answer:
     """moto has none."""
     name = "vo_" + "".join(random.choices(string.ascii_letters + string.digits, k=22))
     arn = f"arn:aws:cloudfront::{call.account}:vpcorigin/{name}"
@@ -71,14 +79,14 @@ def create_vpc_origin(call):
 
 
 @before("cloudfront:GetVpcOrigin")
-def get_vpc_origin(call):
+def get_vpc_origin(call: Call) -> Answer:
     """moto has none."""
     thing = vpc_origin(call)
     return result(call, {"VpcOrigin": vpc_origin_shown(thing), "ETag": thing["ETag"]})
 
 
 @before("cloudfront:UpdateVpcOrigin")
-def update_vpc_origin(call):
+def update_vpc_origin(call: Call) -> Answer:
     """Not while it is used or on its way."""
     thing = vpc_origin(call)
     version(thing, call)
@@ -92,7 +100,7 @@ def update_vpc_origin(call):
 
 
 @before("cloudfront:DeleteVpcOrigin")
-def delete_vpc_origin(call):
+def delete_vpc_origin(call: Call) -> Answer:
     """It is to be seen until it is gone."""
     thing = vpc_origin(call)
     version(thing, call)
@@ -102,7 +110,7 @@ def delete_vpc_origin(call):
         raise Refused("IllegalDelete", "The VPC origin is being deployed.")
     thing.update(Status="Deploying", ETag=name_of("E"), Time=now())
 
-    def gone():
+    def gone() -> None:
         things(call, "VpcOrigin").pop(thing["Id"], None)
         things(call, "Tags").pop(thing["Arn"], None)
 
@@ -111,7 +119,7 @@ def delete_vpc_origin(call):
 
 
 @before("cloudfront:ListVpcOrigins")
-def list_vpc_origins(call):
+def list_vpc_origins(call: Call) -> Answer:
     """A summary of each."""
     items = [
         {**vpc_origin_shown(thing), "Name": thing["Config"]["Name"], "OriginEndpointArn": thing["Config"]["Arn"]}

@@ -1,0 +1,289 @@
+"""EKS: clusters, node groups and Fargate profiles."""
+
+import pytest
+
+from things import NOWHERE, eks_cluster, group, node_group, place, role, subnet
+
+CONFIG = {"endpointPrivateAccess": True, "endpointPublicAccess": False}
+
+
+def cluster(aws, name="one"):
+    return aws.eks.describe_cluster(name=name)["cluster"]
+
+
+def nodes(aws, name="nodes"):
+    return aws.eks.describe_nodegroup(clusterName="one", nodegroupName=name)["nodegroup"]
+
+
+def test_the_states_of_a_cluster(aws):
+    aws.slow()
+    network, subnets = eks_cluster(aws)
+    assert cluster(aws)["status"] == "CREATING" and "endpoint" not in cluster(aws)
+    for call in (aws.eks.delete_cluster, lambda name: aws.eks.update_cluster_version(name=name, version="1.36")):
+        with aws.refused("ResourceInUseException"):
+            call(name="one")
+    with aws.refused("InvalidRequestException"):
+        aws.eks.create_addon(clusterName="one", addonName="coredns")
+    with aws.refused("InvalidRequestException"):
+        node_group(aws, subnets)
+    aws.pass_by(601)
+    made = cluster(aws)
+    assert made["status"] == "ACTIVE" and made["endpoint"] and made["identity"]["oidc"]["issuer"]
+    own = made["resourcesVpcConfig"]["clusterSecurityGroupId"]
+    with aws.refused("DependencyViolation"):
+        aws.ec2.delete_security_group(GroupId=own)
+    with aws.refused("DependencyViolation"):
+        aws.ec2.delete_subnet(SubnetId=subnets[0])
+    aws.eks.delete_cluster(name="one")
+    assert cluster(aws)["status"] == "DELETING"
+    aws.pass_by(181)
+    with aws.refused("ResourceNotFoundException"):
+        cluster(aws)
+    with aws.refused("InvalidGroup.NotFound"):
+        aws.ec2.describe_security_groups(GroupIds=[own])
+    aws.ec2.delete_subnet(SubnetId=subnets[0])
+
+
+def test_what_a_cluster_needs(aws):
+    network, subnets = place(aws)
+    arn = role(aws, "eks.amazonaws.com")
+
+    def create(arn=arn, version=None, **network):
+        more = {"version": version} if version else {}
+        return aws.eks.create_cluster(
+            name="one", roleArn=arn, resourcesVpcConfig={"subnetIds": subnets, **network}, **more
+        )
+
+    refusals = (
+        ({"arn": NOWHERE}, "could not be assumed"),
+        ({"arn": role(aws, "ec2.amazonaws.com")}, "could not be assumed"),
+        ({"version": "1.10"}, "unsupported"),
+        ({"subnetIds": [subnets[0], subnet(aws, network, 3)]}, "two different AZs"),
+        ({"subnetIds": [subnets[0], "subnet-0123456789abcdef0"]}, "does not exist"),
+        ({"securityGroupIds": ["sg-0123456789abcdef0"]}, "does not exist"),
+    )
+    for wrong, words in refusals:
+        with aws.refused("InvalidParameterException", words):
+            create(**wrong)
+    create()
+    with aws.refused("ResourceInUseException", "already exists"):
+        create()
+
+
+def test_a_new_role_is_not_known_everywhere(aws):
+    aws.profile(propagation=10)
+    with aws.refused("InvalidParameterException", "could not be assumed"):
+        eks_cluster(aws)
+
+
+def test_a_cluster_holds_its_groups_of_nodes(aws):
+    network, subnets = eks_cluster(aws)
+    node_group(aws, subnets)
+    with aws.refused("ResourceInUseException", "nodegroups"):
+        aws.eks.delete_cluster(name="one")
+    aws.eks.delete_nodegroup(clusterName="one", nodegroupName="nodes")
+    aws.eks.delete_cluster(name="one")
+
+
+def test_a_protected_cluster_stays(aws):
+    eks_cluster(aws, deletionProtection=True)
+    with aws.refused("InvalidRequestException"):
+        aws.eks.delete_cluster(name="one")
+    aws.eks.update_cluster_config(name="one", deletionProtection=False)
+    aws.eks.delete_cluster(name="one")
+
+
+def test_a_cluster_goes_up_one_minor_at_a_time(aws):
+    eks_cluster(aws, version="1.34")
+    for wrong in ("1.34", "1.36", "1.33", "2.0"):
+        with aws.refused("InvalidParameterException"):
+            aws.eks.update_cluster_version(name="one", version=wrong)
+    aws.slow()
+    update = aws.eks.update_cluster_version(name="one", version="1.35")["update"]
+    with aws.refused("ResourceInUseException"):
+        aws.eks.update_cluster_config(name="one", resourcesVpcConfig=CONFIG)
+
+    def status():
+        return aws.eks.describe_update(name="one", updateId=update["id"])["update"]["status"]
+
+    assert (cluster(aws)["status"], cluster(aws)["version"], status()) == ("UPDATING", "1.34", "InProgress")
+    aws.pass_by(541)
+    assert (cluster(aws)["status"], cluster(aws)["version"], status()) == ("ACTIVE", "1.35", "Successful")
+    assert aws.eks.list_updates(name="one")["updateIds"] == [update["id"]]
+    with aws.refused("ResourceNotFoundException"):
+        aws.eks.describe_update(name="one", updateId="none")
+
+
+def test_one_kind_of_change_at_a_time(aws):
+    network, subnets = eks_cluster(aws, mode="API_AND_CONFIG_MAP")
+    wrong = (
+        {"resourcesVpcConfig": CONFIG, "logging": {"clusterLogging": [{"types": ["api"], "enabled": True}]}},
+        {"resourcesVpcConfig": {**CONFIG, "subnetIds": subnets}},
+        {"resourcesVpcConfig": {"endpointPublicAccess": True}},
+        {"resourcesVpcConfig": {"subnetIds": ["subnet-0123456789abcdef0"]}},
+        {"resourcesVpcConfig": {"securityGroupIds": ["sg-0123456789abcdef0"]}},
+        {"accessConfig": {"authenticationMode": "CONFIG_MAP"}},
+    )
+    for change in wrong:
+        with aws.refused("InvalidParameterException"):
+            aws.eks.update_cluster_config(name="one", **change)
+    aws.eks.update_cluster_config(name="one", accessConfig={"authenticationMode": "API"})
+    aws.eks.update_cluster_config(name="one", resourcesVpcConfig=CONFIG)
+    logs = {"clusterLogging": [{"types": ["api", "audit"], "enabled": True}]}
+    aws.eks.update_cluster_config(name="one", logging=logs)
+    aws.eks.update_cluster_config(name="one", upgradePolicy={"supportType": "STANDARD"})
+    made = cluster(aws)
+    assert made["accessConfig"]["authenticationMode"] == "API"
+    assert made["resourcesVpcConfig"].items() >= CONFIG.items()
+    assert made["upgradePolicy"] == {"supportType": "STANDARD"}
+    on = [one["types"] for one in made["logging"]["clusterLogging"] if one["enabled"]]
+    assert on == [["api", "audit"]]
+
+
+def test_encryption_is_for_good(aws):
+    eks_cluster(aws)
+    config = [{"resources": ["secrets"], "provider": {"keyArn": "arn:aws:kms:eu-west-1:123456789012:key/one"}}]
+    aws.eks.associate_encryption_config(clusterName="one", encryptionConfig=config)
+    assert cluster(aws)["encryptionConfig"] == config
+    with aws.refused("InvalidParameterException"):
+        aws.eks.associate_encryption_config(clusterName="one", encryptionConfig=config)
+
+
+def test_the_versions_of_clusters(aws):
+    versions = aws.eks.describe_cluster_versions()["clusterVersions"]
+    assert [one["clusterVersion"] for one in versions if one["defaultVersion"]] == ["1.35"]
+    asked = aws.eks.describe_cluster_versions(clusterVersions=["1.34"])["clusterVersions"]
+    assert [one["clusterVersion"] for one in asked] == ["1.34"]
+    eks_cluster(aws)
+    assert aws.eks.list_clusters()["clusters"] == ["one"]
+    assert aws.eks.list_insights(clusterName="one")["insights"] == []
+
+
+def test_a_cluster_holds_its_security_groups(aws):
+    network, subnets = place(aws)
+    held = group(aws, network)
+    config = {"subnetIds": subnets, "securityGroupIds": [held]}
+    aws.eks.create_cluster(name="one", roleArn=role(aws, "eks.amazonaws.com"), resourcesVpcConfig=config)
+    with aws.refused("DependencyViolation"):
+        aws.ec2.delete_security_group(GroupId=held)
+
+
+def test_the_states_of_a_node_group(aws):
+    network, subnets = eks_cluster(aws)
+    aws.slow()
+    aws.pass_by(1)
+    node_group(aws, subnets)
+    assert nodes(aws)["status"] == "CREATING"
+    with aws.refused("ResourceInUseException"):
+        aws.eks.update_nodegroup_config(clusterName="one", nodegroupName="nodes", labels={"removeLabels": ["a"]})
+    aws.pass_by(181)
+    assert nodes(aws)["status"] == "ACTIVE"
+    aws.eks.delete_nodegroup(clusterName="one", nodegroupName="nodes")
+    assert nodes(aws)["status"] == "DELETING"
+    with aws.refused("DependencyViolation"):
+        aws.ec2.delete_subnet(SubnetId=subnets[1])
+    aws.pass_by(361)
+    with aws.refused("ResourceNotFoundException"):
+        nodes(aws)
+
+
+def test_what_a_node_group_needs(aws):
+    network, subnets = eks_cluster(aws)
+    template = {"name": "one", "version": "1"}
+    wrong = (
+        {"nodeRole": NOWHERE},
+        {"nodeRole": role(aws, "rds.amazonaws.com")},
+        {"subnets": ["subnet-0123456789abcdef0"]},
+        {"scalingConfig": {"minSize": 2, "maxSize": 3, "desiredSize": 1}},
+        {"launchTemplate": template},
+    )
+    for number, settings in enumerate(wrong):
+        with aws.refused("InvalidParameterException"):
+            node_group(aws, subnets, f"wrong-{number}", **settings)
+    aws.ec2.create_launch_template(LaunchTemplateName="one", LaunchTemplateData={"InstanceType": "m6i.large"})
+    with aws.refused("InvalidParameterException", "Disk size"):
+        node_group(aws, subnets, "disk", launchTemplate=template, diskSize=30)
+    with aws.refused("InvalidParameterException", "no version"):
+        node_group(aws, subnets, "version", launchTemplate={"name": "one", "version": "7"})
+    node_group(aws, subnets, launchTemplate=template)
+    again = {"scalingConfig": {"minSize": 1, "maxSize": 1, "desiredSize": 1}, "subnets": subnets, "nodeRole": NOWHERE}
+    with aws.refused("ResourceInUseException", "already exists"):
+        aws.eks.create_nodegroup(clusterName="one", nodegroupName="nodes", **again)
+    assert aws.eks.list_nodegroups(clusterName="one")["nodegroups"] == ["nodes"]
+
+
+def test_a_node_group_changes(aws):
+    network, subnets = eks_cluster(aws)
+    taint = {"key": "gpu", "effect": "NO_SCHEDULE", "value": "yes"}
+    node_group(aws, subnets, labels={"a": "1", "b": "2"}, taints=[taint])
+    about = {"clusterName": "one", "nodegroupName": "nodes"}
+    with aws.refused("InvalidParameterException"):
+        aws.eks.update_nodegroup_config(**about, scalingConfig={"minSize": 3, "maxSize": 2, "desiredSize": 1})
+    other = {**taint, "value": "no"}
+    aws.eks.update_nodegroup_config(
+        **about,
+        scalingConfig={"maxSize": 9},
+        labels={"addOrUpdateLabels": {"c": "3"}, "removeLabels": ["a"]},
+        taints={"addOrUpdateTaints": [other]},
+        updateConfig={"maxUnavailable": 2},
+    )
+    seen = nodes(aws)
+    assert seen["labels"] == {"b": "2", "c": "3"} and seen["taints"] == [other]
+    assert (seen["scalingConfig"]["maxSize"], seen["updateConfig"]) == (9, {"maxUnavailable": 2})
+
+
+def test_nodes_are_not_newer_than_their_cluster(aws):
+    network, subnets = eks_cluster(aws, version="1.35")
+    node_group(aws, subnets, version="1.34")
+    about = {"clusterName": "one", "nodegroupName": "nodes"}
+    with aws.refused("InvalidParameterException", "newer"):
+        aws.eks.update_nodegroup_version(**about, version="1.36")
+    aws.eks.update_nodegroup_version(**about, version="1.35")
+    assert nodes(aws)["version"] == "1.35" and nodes(aws)["releaseVersion"].startswith("1.35")
+    aws.ec2.create_launch_template(LaunchTemplateName="one", LaunchTemplateData={"InstanceType": "m6i.large"})
+    with aws.refused("InvalidParameterException", "cannot be changed"):
+        aws.eks.update_nodegroup_version(**about, launchTemplate={"name": "one"})
+
+
+def fargate(aws, name="pods", arn=None):
+    made = {"clusterName": "one", "fargateProfileName": name, "selectors": [{"namespace": "web"}]}
+    return aws.eks.create_fargate_profile(**made, podExecutionRoleArn=arn)["fargateProfile"]
+
+
+def test_one_fargate_profile_at_a_time(aws):
+    eks_cluster(aws)
+    arn = role(aws, "eks-fargate-pods.amazonaws.com")
+    aws.slow()
+    aws.pass_by(1)
+    with aws.refused("InvalidParameterException"):
+        fargate(aws, arn=NOWHERE)
+    fargate(aws, arn=arn)
+    with aws.refused("ResourceInUseException", "in progress"):
+        fargate(aws, "other", arn)
+    aws.pass_by(121)
+    with aws.refused("ResourceInUseException", "already exists"):
+        fargate(aws, arn=arn)
+    with aws.refused("ResourceInUseException", "Fargate"):
+        aws.eks.delete_cluster(name="one")
+    about = {"clusterName": "one", "fargateProfileName": "pods"}
+    assert aws.eks.describe_fargate_profile(**about)["fargateProfile"]["status"] == "ACTIVE"
+    fargate(aws, "other", arn)
+    with aws.refused("ResourceInUseException", "in progress"):
+        aws.eks.delete_fargate_profile(**about)
+    aws.pass_by(121)
+    aws.eks.delete_fargate_profile(**about)
+    assert aws.eks.list_fargate_profiles(clusterName="one")["fargateProfileNames"] == ["other", "pods"]
+    aws.pass_by(121)
+    with aws.refused("ResourceNotFoundException"):
+        aws.eks.describe_fargate_profile(**about)
+
+
+@pytest.mark.parametrize("what", ["cluster", "nodegroup"])
+def test_tags(aws, what):
+    network, subnets = eks_cluster(aws)
+    arn = cluster(aws)["arn"] if what == "cluster" else node_group(aws, subnets)["nodegroupArn"]
+    aws.eks.tag_resource(resourceArn=arn, tags={"a": "1", "b": "2"})
+    aws.eks.untag_resource(resourceArn=arn, tagKeys=["a"])
+    assert aws.eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
+    with aws.refused("NotFoundException"):
+        aws.eks.list_tags_for_resource(resourceArn=f"{arn}x")
