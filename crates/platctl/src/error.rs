@@ -21,7 +21,7 @@ pub(crate) enum CliError {
     State(#[from] StateError),
     #[error("cannot open {url}, where the state is: {error}")]
     StateBucket { url: String, error: CloudError },
-    #[error("cannot read what exists: {0}")]
+    #[error("cannot read existing resources: {0}")]
     Cloud(#[from] CloudError),
     #[error("the task failed: {0}")]
     Runner(CloudError),

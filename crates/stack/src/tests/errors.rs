@@ -273,7 +273,7 @@ fn what_the_graph_refuses_is_shown_in_the_file() {
         GraphError::UnknownKind { address: address("note"), kind: "test.Note".into() },
     ]);
     assert_snapshot!(render(&errors), @"
-     × `note` refers at `/text` to `gone`, which is not declared
+     × `note` references `gone` in `/text`, but it is not declared
       ╭─[stack.yaml:6:11]
     5 │     kind: test.Note
     6 │     text: x
@@ -288,7 +288,7 @@ fn what_the_graph_refuses_is_shown_in_the_file() {
       ·    ╰── declared here
     3 │ resources:
       ╰────
-     × `note` is of kind `test.Note`, which does not exist
+     × `note` has the unknown kind `test.Note`
       ╭─[stack.yaml:5:11]
     4 │   note:
     5 │     kind: test.Note

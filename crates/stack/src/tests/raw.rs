@@ -120,7 +120,7 @@ resources:
   three: {kind: test.Note, text: \"see ${one.id}\"}
 "
     ), @r#"
-     × these resources wait for each other, so none can ever start: `one` → `two` → `three` → `one`
+     × dependency cycle between resources: `one` → `two` → `three` → `one`
       ╭─[stack.yaml:3:33]
     2 │ resources:
     3 │   one: {kind: test.Note, text: "${two.id}"}
@@ -135,7 +135,7 @@ resources:
       ╰────
     "#);
     assert_snapshot!(wrong("stack: prod\nresources: {me: {kind: test.Note, text: \"${me.id}\"}}"), @r#"
-     × these resources wait for each other, so none can ever start: `me` → `me`
+     × dependency cycle between resources: `me` → `me`
       ╭─[stack.yaml:2:42]
     1 │ stack: prod
     2 │ resources: {me: {kind: test.Note, text: "${me.id}"}}
