@@ -17,7 +17,7 @@ pub struct Address(String);
 /// Why a text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not a valid address: use letters, digits, `_` and `-`, in parts separated by dots, at most \
+    "`{text}` is not a valid address: use letters, digits, `_` and `-`, in parts joined by dots, at most \
      200 characters"
 )]
 pub struct BadAddress {

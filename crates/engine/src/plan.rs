@@ -197,7 +197,9 @@ pub enum Refusal {
     },
     #[error("`{address}` ({kind}) would be created, but {id} already exists and {owner}")]
     Foreign { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
-    #[error("the state records {id} as `{address}` ({kind}), but it {owner}: it is neither updated nor deleted")]
+    #[error(
+        "the state records {id} as `{address}` ({kind}), but it {owner}: it is neither updated nor deleted"
+    )]
     NotOurs { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
     #[error("{id} ({kind}) would be used for both `{other}` and `{address}`")]
     Twice { address: Address, other: Address, kind: String, id: Id, twin: Twin },
@@ -205,7 +207,9 @@ pub enum Refusal {
     Ambiguous { address: Address, kind: String, ids: Vec<Id> },
     #[error("`{address}` ({kind}): `{path}` {message}")]
     Invalid { address: Address, kind: String, path: String, message: String },
-    #[error("the state contains `{address}` of kind `{kind}`, which this version of platctl does not support")]
+    #[error(
+        "the state contains `{address}` of kind `{kind}`, which this version of platctl does not support"
+    )]
     UnknownKind { address: Address, kind: String },
     #[error("{flag} {name}: no resource with this address in the stack file or in the state")]
     NoSuchAddress { flag: String, name: String },

@@ -19,7 +19,7 @@ pub(crate) enum CliError {
     Emulator(#[from] platctl_emulator::EmulatorError),
     #[error(transparent)]
     State(#[from] StateError),
-    #[error("cannot open {url}, where the state is: {error}")]
+    #[error("cannot open the state in {url}: {error}")]
     StateBucket { url: String, error: CloudError },
     #[error("cannot read existing resources: {0}")]
     Cloud(#[from] CloudError),
@@ -27,7 +27,7 @@ pub(crate) enum CliError {
     Runner(CloudError),
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
-    #[error("the plan is refused")]
+    #[error("the plan cannot be applied")]
     Refused { refusals: Vec<Refusal>, stack: PathBuf },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Graph(Vec<GraphError>),

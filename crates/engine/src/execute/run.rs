@@ -209,7 +209,10 @@ impl Run {
         let mut tries = 0;
         loop {
             let turn = self.teller.about("calls waiting for a free slot");
-            turn.for_reason(format!("{} calls are in progress (--parallelism)", self.options.parallelism.max(1)));
+            turn.for_reason(format!(
+                "{} calls are in progress (--parallelism)",
+                self.options.parallelism.max(1)
+            ));
             let result = match turn.during(self.permits.acquire()).await {
                 // Whoever waited for its turn while the run was asked to stop has not begun.
                 Ok(_permit) if !self.stop.is_stopping() => {

@@ -224,7 +224,7 @@ resources:
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nmoved: {a b: c}"), @"
-     × `a b` is not an address: it takes letters, digits, `_` and `-`, in parts joined by dots, at
+     × `a b` is not a valid address: use letters, digits, `_` and `-`, in parts joined by dots, at
      │ most 200 characters
       ╭─[stack.yaml:2:9]
     1 │ stack: prod
