@@ -22,7 +22,8 @@ impl FromStr for StateUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let form = || {
             format!(
-                "`{text}` is no place for state: it looks like s3://bucket/prefix, with ?region= and &kms_key= at will"
+                "`{text}` is not a valid location for the state: use s3://bucket/prefix, optionally with \
+                 ?region= and &kms_key="
             )
         };
         let rest = text.strip_prefix("s3://").ok_or_else(form)?;

@@ -171,8 +171,10 @@ impl Kind for LogGroup {
         match spec.retention_in_days {
             Some(days) if !RETENTION_DAYS.contains(&days) => {
                 let known: Vec<String> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
-                let message =
-                    format!("{days} is not a period that CloudWatch Logs knows: {}", known.join(", "));
+                let message = format!(
+                    "{days} is not a retention period that CloudWatch Logs supports: {}",
+                    known.join(", ")
+                );
                 Err(SpecError::new("/retention_in_days", message))
             }
             _ => Ok(()),

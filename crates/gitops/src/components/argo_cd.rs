@@ -85,8 +85,10 @@ pub(crate) const COMPONENT: Component = Component {
     missing: |inputs, _| {
         let minor = inputs.version.strip_prefix("1.").and_then(|minor| minor.parse::<u8>().ok());
         let tested = minor.is_none_or(|minor| ARGO_CD_TESTED.contains(&minor));
-        (!tested)
-            .then_some("is not tested with this version of Kubernetes by those who make it: 1.33 to 1.36 are")
+        (!tested).then_some(
+            "is not tested with this version of Kubernetes by its maintainers: supported are 1.33 \
+                to 1.36",
+        )
     },
     finalizers: &["resources-finalizer.argocd.argoproj.io"],
     health: &["StatefulSet argocd/argocd-application-controller", "Deployment argocd/argocd-server"],

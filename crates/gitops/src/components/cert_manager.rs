@@ -66,7 +66,7 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    missing: |inputs, _| inputs.zone.is_none().then_some("needs a DNS zone: `edge:` with a domain"),
+    missing: |inputs, _| inputs.zone.is_none().then_some("requires a DNS zone: `edge:` with a domain"),
     leftovers: &[Leftover {
         what: "DNS records of challenges",
         found_by: "TXT records _acme-challenge.* in the zone",

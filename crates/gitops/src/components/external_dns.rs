@@ -47,7 +47,7 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    missing: |inputs, _| inputs.zone.is_none().then_some("needs a DNS zone: `edge:` with a domain"),
+    missing: |inputs, _| inputs.zone.is_none().then_some("requires a DNS zone: `edge:` with a domain"),
     leftovers: &[Leftover {
         what: "DNS records",
         found_by: "TXT records with heritage=external-dns,external-dns/owner=CLUSTER name the records beside them",

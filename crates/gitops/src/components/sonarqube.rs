@@ -36,8 +36,8 @@ pub(crate) const COMPONENT: Component = Component {
     chart: Some(SONARQUBE),
     values,
     missing: |inputs, settings| match (&inputs.database, settings.sonarqube) {
-        (None, _) => Some("needs a database: `database:`"),
-        (Some(_), None) => Some("needs a database user, so it is off unless it is asked for"),
+        (None, _) => Some("requires a database: `database:`"),
+        (Some(_), None) => Some("requires a database user, so it is disabled by default"),
         (Some(_), Some(_)) => None,
     },
     leftovers: &[VOLUMES],

@@ -109,7 +109,7 @@ impl Alerts {
         };
         match all.iter().find(|address| !sound(address)) {
             Some(wrong) => {
-                let fault = Fault::new(format!("{} is no mail address", quoted(wrong)));
+                let fault = Fault::new(format!("{} is not a valid email address", quoted(wrong)));
                 Err(vec![fault.at(*span, "such as ops@example.com")])
             }
             None => Ok(all),

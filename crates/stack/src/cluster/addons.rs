@@ -138,7 +138,8 @@ impl Cluster {
         let known: Vec<&str> = KNOWN.iter().chain(&EARLY).chain(&LATE).copied().collect();
         for (name, wish) in &self.addons {
             if !known.contains(&name.as_str()) {
-                let fault = Fault::new(format!("EKS has no add-on `{name}`")).at(wish.span, "unknown add-on");
+                let fault =
+                    Fault::new(format!("EKS has no add-on named `{name}`")).at(wish.span, "unknown add-on");
                 faults.push(fault.maybe_help(suggest(name, &known)));
             }
         }

@@ -144,7 +144,7 @@ impl TryFrom<String> for Cidr {
             format!("{} is not an IPv4 range such as 10.10.0.0/16", crate::error::quoted(&text))
         })?;
         if net != net.trunc() {
-            return Err(format!("{net} has bits set behind its prefix: the range is {}", net.trunc()));
+            return Err(format!("{net} has host bits set: use {}", net.trunc()));
         }
         Ok(Self(net))
     }
@@ -170,7 +170,7 @@ impl Zones {
         if (1..=layout::MAX_ZONES).contains(&count) {
             return Ok(count);
         }
-        Err(E::custom(format!("a network has 1 to {} availability zones", layout::MAX_ZONES)))
+        Err(E::custom(format!("a network must have 1 to {} availability zones", layout::MAX_ZONES)))
     }
 }
 
@@ -240,7 +240,7 @@ impl TryFrom<String> for Service {
         if sound {
             Ok(Self(text))
         } else {
-            Err(format!("{} is not the name of a service such as ecr.api", crate::error::quoted(&text)))
+            Err(format!("{} is not a valid service name, such as ecr.api", crate::error::quoted(&text)))
         }
     }
 }
