@@ -10,9 +10,9 @@ pub struct StateUrl {
     pub bucket: String,
     /// What every key begins with, without slashes at its ends; may be empty.
     pub prefix: String,
-    /// The bucket's region; found out unless it is said.
+    /// The bucket's region. Default: detected automatically.
     pub region: Option<String>,
-    /// The KMS key, by id, ARN or alias; the bucket's own encryption unless it is said.
+    /// The KMS key, by ID, ARN or alias. Default: the encryption of the bucket.
     pub kms_key: Option<String>,
 }
 

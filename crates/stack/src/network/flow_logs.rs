@@ -31,7 +31,7 @@ impl Network {
 }
 
 impl FlowLogs {
-    /// For how many days records are kept; 30 unless it is said.
+    /// The retention period of flow log records, in days. Default: 30.
     fn days(&self) -> Checked<i32> {
         let Some(days) = &self.retention_days else { return Ok(30) };
         let fault = |message: String| vec![Fault::new(message).at(days.span, "not supported")];
