@@ -92,11 +92,11 @@ fn phase(key: &KeyMetadata) -> Phase {
     match key.key_state() {
         Some(KeyState::Creating | KeyState::Updating) => Phase::Settling("being created".into()),
         Some(KeyState::Unavailable) => Phase::Failed(
-            "Unavailable: its key store is not connected. Connect it: aws kms connect-custom-key-store"
+            "Unavailable: its key store is not connected. To connect it, run aws kms connect-custom-key-store"
                 .into(),
         ),
         Some(KeyState::PendingImport) => Phase::Failed(
-            "PendingImport: its material is missing. Import it: aws kms import-key-material".into(),
+            "PendingImport: its key material is missing. To import it, run aws kms import-key-material".into(),
         ),
         _ if is_scheduled(key) => Phase::Scheduled(match key.deletion_date().and_then(day) {
             Some(day) => format!("it is scheduled for deletion on {day}"),
