@@ -208,7 +208,7 @@ async fn argo_cds_configuration_is_backed_up_and_brought_back() {
     let world = world();
     world.platctl("apply prod.yaml --yes").expect(0);
     let ended = world.platctl("backup prod").expect(1);
-    assert!(ended.stderr.contains("has Argo CD brought it into the cluster yet?"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("Argo CD may not have synced it to the cluster yet"), "{}", ended.stderr);
 
     let jobs = "apis/batch/v1/namespaces/argocd";
     for name in ["argo-cd-backup", "argo-cd-restore"] {
