@@ -15,7 +15,7 @@ fn parameters(world: &World, value: &str) {
     world.file("many.yaml", &format!("stack: many\nregion: eu-west-1\nresources:\n{all}"));
 }
 
-/// How many calls of an operation the local AWS answered at once at most, since calls were last cleared.
+/// How many calls of an operation the local AWS failed with at once at most, since calls were last cleared.
 fn most(world: &World, operation: &str) -> u64 {
     world.control().status().unwrap()["most"][operation].as_u64().unwrap_or(0)
 }
@@ -104,6 +104,6 @@ fn a_read_that_fails_for_long_says_what_why_and_for_how_long() {
         "status": 500, "code": "InternalFailure", "message": "oh"}]);
     world.control().faults(&faults).unwrap();
     let ended = world.platctl("plan many.yaml").expect(0);
-    let said = "  checking the AWS credentials: sts:GetCallerIdentity answered InternalFailure: oh";
+    let said = "  checking the AWS credentials: sts:GetCallerIdentity failed with InternalFailure: oh";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }

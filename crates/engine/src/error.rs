@@ -95,8 +95,7 @@ impl Class {
             Self::NotYetConsistent => "a dependency has not propagated to all of AWS yet: run again",
             Self::Protected => "the resource is protected: disable its protection, then run again",
             Self::Lapsing => {
-                "it expires by itself, or is deleted with the resource it belongs to: run again \
-                later"
+                "it expires by itself, or is deleted with the resource it belongs to: run again later"
             }
             Self::Denied => "access denied: grant these credentials the missing permission, then run again",
             Self::Unauthenticated => {
@@ -130,7 +129,7 @@ impl fmt::Display for CloudError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.operation)?;
         if let Some(code) = &self.code {
-            write!(f, " answered {code}")?;
+            write!(f, " failed with {code}")?;
         }
         write!(f, ": {}", self.message)?;
         if let Some(id) = &self.request_id {

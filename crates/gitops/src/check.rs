@@ -89,15 +89,11 @@ fn alerts(alerts: &AlertReceivers) -> Vec<Unfit> {
         (Some(_), None) => say(
             "smtp_user",
             "requires `smtp_secret`",
-            "specify a Secret with the user's password in its key \
-                `password`",
+            "specify a Secret with the user's password in its key `password`",
         ),
-        (None, Some(_)) => say(
-            "smtp_secret",
-            "requires `smtp_user`",
-            "specify the user that the password \
-            belongs to",
-        ),
+        (None, Some(_)) => {
+            say("smtp_secret", "requires `smtp_user`", "specify the user that the password belongs to")
+        }
         _ => {}
     }
     match (&alerts.telegram_secret, alerts.telegram_chat) {
@@ -105,8 +101,7 @@ fn alerts(alerts: &AlertReceivers) -> Vec<Unfit> {
         (None, Some(_)) => say(
             "telegram_chat",
             "requires `telegram_secret`",
-            "specify a Secret with the bot token in its key \
-                `token`",
+            "specify a Secret with the bot token in its key `token`",
         ),
         _ => {}
     }

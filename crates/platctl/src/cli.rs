@@ -408,16 +408,12 @@ fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3600,
         _ => {
             return Err(format!(
-                "`{text}` is not a valid duration: use a number and a unit, such as 30s, 5m \
-            or 1h"
+                "`{text}` is not a valid duration: use a number and a unit, such as 30s, 5m or 1h"
             ));
         }
     };
     let number: u64 = number.parse().map_err(|_| {
-        format!(
-            "`{text}` is not a valid duration: use a number and \
-        a unit, such as 30s, 5m or 1h"
-        )
+        format!("`{text}` is not a valid duration: use a number and a unit, such as 30s, 5m or 1h")
     })?;
     Ok(Duration::from_secs(number.saturating_mul(factor)))
 }

@@ -64,10 +64,11 @@ impl<'a> Declare<'a> {
         self.tags.extend(plain(tags));
         if self.tags.len() > MAX_TAGS {
             let message = format!("too many tags ({}): at most {MAX_TAGS} can be set", self.tags.len());
-            return Err(vec![Fault::new(message).at(self.place, "tagged here").help(
-                "AWS allows 50 tags, of which platctl \
-                    uses 6",
-            )]);
+            return Err(vec![
+                Fault::new(message)
+                    .at(self.place, "tagged here")
+                    .help("AWS allows 50 tags, of which platctl uses 6"),
+            ]);
         }
         Ok(())
     }

@@ -22,11 +22,9 @@ pub(crate) fn interpolate(node: &mut Node, sources: &Sources, env: Env<'_>, faul
         Tree::Map(entries) => {
             for (key, value) in entries {
                 if key.text.contains("${") {
-                    faults.push(Fault::new("`${…}` is not allowed in keys").at(
-                        key.span,
-                        "only allowed in \
-                        values",
-                    ));
+                    faults.push(
+                        Fault::new("`${…}` is not allowed in keys").at(key.span, "only allowed in values"),
+                    );
                 }
                 interpolate(value, sources, env, faults);
             }

@@ -10,11 +10,8 @@ use crate::tree::{Key, Node, Tree};
 pub(crate) fn apply(root: &mut Node, flag: &str, sources: &mut Sources) -> Result<(), Fault> {
     let source = sources.add("--set", flag);
     let Some((end, keys)) = path(flag, source)? else {
-        return Err(Fault::new("`--set` must have the form KEY=VALUE").at(
-            Span::new(source, 0, flag.len()),
-            "`=` is \
-                missing",
-        ));
+        return Err(Fault::new("`--set` must have the form KEY=VALUE")
+            .at(Span::new(source, 0, flag.len()), "`=` is missing"));
     };
     // Blanks in place of the path keep the value's spans where they are in the flag.
     let value = format!("{}{}", " ".repeat(end), flag.get(end..).unwrap_or_default());

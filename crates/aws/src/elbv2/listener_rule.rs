@@ -167,7 +167,7 @@ impl Kind for ListenerRule {
             return Err(SpecError::new("/priority", "must be between 1 and 50000"));
         }
         if spec.conditions.is_empty() {
-            return Err(SpecError::new("/conditions", "states none"));
+            return Err(SpecError::new("/conditions", "must not be empty"));
         }
         action::check("/actions", &spec.actions)
     }

@@ -232,7 +232,9 @@ impl Kind for Key {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         match &spec.description {
-            Some(text) if text.len() > 8192 => Err(SpecError::new("/description", "takes 8192 characters")),
+            Some(text) if text.len() > 8192 => {
+                Err(SpecError::new("/description", "must have at most 8192 characters"))
+            }
             _ => Ok(()),
         }
     }

@@ -20,7 +20,7 @@ pub(super) async fn program(stated: Option<Program>) -> CloudResult<Vec<u8>> {
         Some(Program::File(file)) => (file.clone(), file.display().to_string()),
         None if cfg!(all(target_os = "linux", target_arch = "x86_64")) => {
             let file = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-            (file, "this platctl".to_owned())
+            (file, "this executable".to_owned())
         }
         None => {
             let message = format!(

@@ -278,7 +278,7 @@ impl Runner {
                     format!("build {id} no longer exists"),
                 )
             })?;
-            why.for_reason(format!("CodeBuild phase: {}", build.current_phase().unwrap_or("its begin")));
+            why.for_reason(format!("CodeBuild phase: {}", build.current_phase().unwrap_or("starting")));
             for line in self.log(&build).await.iter().skip(told) {
                 tracing::info!(build = id, "{line}");
                 told += 1;

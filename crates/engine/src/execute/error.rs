@@ -82,7 +82,7 @@ const fn infinitive(action: Action) -> &'static str {
 
 const fn participle(action: Action) -> &'static str {
     match action {
-        Action::NoOp => "left alone",
+        Action::NoOp => "unchanged",
         Action::Create => "created",
         Action::Update => "updated",
         Action::Replace(_) => "replaced",

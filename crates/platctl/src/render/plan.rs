@@ -161,10 +161,9 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::Restored { why } => format!("it is not usable ({why}): it is restored"),
         Reason::BeingDeleted => "it is being deleted".into(),
         Reason::NotDeclared => "not declared in the stack file".into(),
-        Reason::Kept { for_what } => format!(
-            "kept because {for_what} needs it; it is only removed from the \
-            state"
-        ),
+        Reason::Kept { for_what } => {
+            format!("kept because {for_what} needs it; it is only removed from the state")
+        }
         Reason::Deposed { id } => format!("{id} was left over from a replacement: it is deleted"),
         Reason::LeftAlone { why } => format!("not deleted, only removed from the state: {why}"),
         Reason::Asked => "requested with --replace".into(),

@@ -281,8 +281,8 @@ mod tests {
         let said = |why| text(&slow(why), paint).unwrap();
         assert_eq!(said(None), "  reading 12 ssm.Parameter: no response yet (for 35 s)");
         assert_eq!(
-            said(Some("ssm:GetParameters answered InternalServerError: oh")),
-            "  reading 12 ssm.Parameter: ssm:GetParameters answered InternalServerError: oh (for 35 s)"
+            said(Some("ssm:GetParameters failed with InternalServerError: oh")),
+            "  reading 12 ssm.Parameter: ssm:GetParameters failed with InternalServerError: oh (for 35 s)"
         );
     }
 

@@ -77,11 +77,10 @@ impl Cluster {
                 faults.push(fault.at(self.endpoint.span, "accessible from the whole internet").help(help));
             }
             Some(ranges) if !public => {
-                faults.push(Fault::new("`public_cidrs` cannot be used with a private endpoint").at(
-                    ranges.span,
-                    "not \
-                        used",
-                ));
+                faults.push(
+                    Fault::new("`public_cidrs` cannot be used with a private endpoint")
+                        .at(ranges.span, "not used"),
+                );
             }
             Some(ranges) => {
                 for range in &ranges.value {

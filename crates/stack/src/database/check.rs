@@ -122,10 +122,9 @@ impl Database {
                     "Performance Insights does not support a retention period of {} days",
                     days.value
                 ));
-                faults.push(fault.at(days.span, "not supported").help(
-                    "use 0, 7, 731, or a multiple of 31 up \
-                    to 713",
-                ));
+                faults.push(
+                    fault.at(days.span, "not supported").help("use 0, 7, 731, or a multiple of 31 up to 713"),
+                );
             }
         }
         faults

@@ -22,11 +22,10 @@ impl Delivery {
                     "{} is not a valid environment name (it is used as a branch name and in AWS names)",
                     quoted(name)
                 );
-                faults.push(Fault::new(message).at(
-                    gate.span,
-                    "use lower-case letters, digits and `-`, at most 20 \
-                        characters",
-                ));
+                faults.push(
+                    Fault::new(message)
+                        .at(gate.span, "use lower-case letters, digits and `-`, at most 20 characters"),
+                );
             }
         }
         if let Source::Elsewhere(source) = &self.source
@@ -43,8 +42,7 @@ fn wrong(source: &Elsewhere) -> Option<String> {
         (Some(arn), None) if arn.starts_with("arn:") => None,
         (Some(arn), None) => Some(format!("{} is not the ARN of a connection", quoted(arn))),
         (Some(_), Some(_)) => Some(
-            "`provider` cannot be used with `connection`: an existing connection \
-            already has a provider"
+            "`provider` cannot be used with `connection`: an existing connection already has a provider"
                 .into(),
         ),
         (None, Some(provider)) if PROVIDERS.contains(&provider.as_str()) => None,

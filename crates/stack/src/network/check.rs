@@ -120,8 +120,7 @@ impl Network {
                         Fault::new(format!("{name} subnets cannot be /{value}"))
                             .at(*span, format!("use /{} to /{SMALLEST}", slot.prefix_len()))
                             .help(format!(
-                                "the layout of {vpc} reserves space for six zones; to use other \
-                            ranges, set `cidrs`"
+                                "the layout of {vpc} reserves space for six zones; to use other ranges, set `cidrs`"
                             )),
                     ]
                 })?

@@ -37,11 +37,7 @@ impl FlowLogs {
         let fault = |message: String| vec![Fault::new(message).at(days.span, "not supported")];
         let count = i32::try_from(days.value).ok().filter(|count| *count >= 1);
         let count = count.ok_or_else(|| {
-            fault(format!(
-                "CloudWatch Logs does not support a retention period \
-            of {} days",
-                days.value
-            ))
+            fault(format!("CloudWatch Logs does not support a retention period of {} days", days.value))
         })?;
         if self.destination == Destination::Cloudwatch {
             // CloudWatch Logs knows certain periods only, and its kind knows which.

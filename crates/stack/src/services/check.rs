@@ -20,8 +20,7 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
         if !sound {
             let message = format!("{} is not a valid service name", quoted(name));
             let help = format!(
-                "use lower-case letters, digits and `-`, beginning with a letter, at most \
-                {room} characters"
+                "use lower-case letters, digits and `-`, beginning with a letter, at most {room} characters"
             );
             faults.push(Fault::new(message).at(service.span, "invalid name").help(help));
         }

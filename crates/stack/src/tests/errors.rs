@@ -54,7 +54,7 @@ fn unknown_keys_below_a_switch() {
       ·                       ────┬────
       ·                           ╰── unknown key
       ╰────
-     help: known here: retention_days, destination, traffic, encrypt
+     help: available: retention_days, destination, traffic, encrypt
     ");
 }
 

@@ -81,7 +81,7 @@ resources:
       ·                                     ╰── unknown output
     7 │     lines: ["${uploads}", "${nonsense}"]
       ╰────
-     help: known here: arn, bucket_name
+     help: available: arn, bucket_name
      × which output of `uploads`?
       ╭─[stack.yaml:7:14]
     6 │     text: ${upload.arn} and ${uploads.bucket}
