@@ -1,5 +1,5 @@
 //! Every key of the stack file, changed on a stack that is applied, and changed back: each change converges, leaves
-//! nothing of itself behind and takes no name away that failed with before, or is refused by the plan with the reason.
+//! nothing of itself behind and takes no name away that answered before, or is refused by the plan with the reason.
 //!
 //! By default those changes that are marked as telling, and a seeded sample of the others; `PLATCTL_TEST_FLIPS=all`
 //! takes them all, `PLATCTL_TEST_FLIP=network.` those of keys that begin so.
@@ -101,7 +101,7 @@ impl Names {
         }))
     }
 
-    /// Those that failed with before and do after, and did not all the time between.
+    /// Those that answered before and do after, and did not all the time between.
     fn missing(self, world: &World) -> Vec<String> {
         let after = Self::of(world);
         let (mut names, mut missing) = (self.0.clone(), BTreeSet::new());

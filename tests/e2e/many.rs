@@ -15,7 +15,7 @@ fn parameters(world: &World, value: &str) {
     world.file("many.yaml", &format!("stack: many\nregion: eu-west-1\nresources:\n{all}"));
 }
 
-/// How many calls of an operation the local AWS failed with at once at most, since calls were last cleared.
+/// How many calls of an operation the local AWS answered at once at most, since calls were last cleared.
 fn most(world: &World, operation: &str) -> u64 {
     world.control().status().unwrap()["most"][operation].as_u64().unwrap_or(0)
 }

@@ -93,7 +93,7 @@ fn unlock_says_what_it_breaks_and_stops_the_run() {
     let asked = run(&world, "unlock network").expect(1);
     assert!(
         asked.stdout.contains("has been running since")
-            && asked.stdout.contains("find their resources by their tags"),
+            && asked.stdout.contains("their resources by their tags"),
         "{asked:?}"
     );
     run(&world, "unlock network --yes").expect(0);

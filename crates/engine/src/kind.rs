@@ -274,7 +274,7 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// deleted, this is compared with what was last applied: what leads elsewhere now is somebody else's, and is left
     /// alone.
     const LEADS: &'static [&'static str] = &[];
-    /// Whether it is shared by the whole account (a service-linked role): it is made where it is missing, and never deleted.
+    /// Whether the whole account shares it (a service-linked role): it is made where it is missing, and never deleted.
     const SHARED: bool = false;
     /// Whether it holds data that is gone for good with it: never replaced or destroyed under `protect`.
     const HOLDS_DATA: bool = false;

@@ -43,7 +43,7 @@ impl Tokens {
         Self { provider, cluster, current: Mutex::default(), refused: std::sync::Mutex::default() }
     }
 
-    /// The header to send, and whether moved from sent.
+    /// The header to send, and whether it was sent before.
     async fn header(&self) -> CloudResult<(HeaderValue, bool)> {
         let mut current = self.current.lock().await;
         if let Some((since, header)) = current.as_ref()

@@ -196,9 +196,9 @@ async fn write(cloud: &Cloud, at: Branch<'_>, wanted: &Texts, keep: &BTreeSet<St
 
 fn conflict(at: Branch<'_>, paths: &[&str]) -> CloudError {
     let message = format!(
-        "conflict: {} was changed on {} of {} since platctl wrote it, and the stack file changes it too; \
-         nothing was written. To use platctl's version, delete the file there; to keep the other version, \
-         add the file to `keep`",
+        "conflict in {} (branch {} of {}): changed in the repository since platctl wrote it, and changed by the \
+         stack file too; nothing was written. To use platctl's version, delete the file in the repository; to \
+         keep the version in the repository, add the file to `keep`",
         paths.join(", "),
         at.name,
         at.repository

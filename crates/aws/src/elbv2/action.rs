@@ -16,7 +16,7 @@ use crate::types::Arn;
 pub enum Action {
     /// It goes to targets.
     Forward(Forward),
-    /// It is failed with with this.
+    /// It is answered with this.
     FixedResponse(FixedResponse),
     /// The client is sent elsewhere.
     Redirect(Redirect),

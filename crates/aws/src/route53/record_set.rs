@@ -68,7 +68,7 @@ pub struct AliasTarget<S: Stage = Resolved> {
     pub dns_name: S::In<DnsName>,
     /// The hosted zone of that name: the resource's own, not that of the record.
     pub hosted_zone_id: S::In<String>,
-    /// Whether it is not failed with while the target is unhealthy. By default it is; a distribution takes `false` only.
+    /// Whether it is not answered while the target is unhealthy. By default it is; a distribution takes `false` only.
     #[serde(default)]
     pub evaluate_target_health: bool,
 }

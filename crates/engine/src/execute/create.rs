@@ -36,7 +36,7 @@ impl Run {
     /// Creates the object and puts it into state; answers its id.
     pub(super) async fn create(&self, goal: &Goal<'_>, mut record: Record) -> Result<Id, StepError> {
         let begun = record.creating.take();
-        // Whether the call was made before, so that something may come of it whatever it is failed with now.
+        // Whether the call was made before, so that something may come of it whatever it is answered now.
         let mut repeats = begun.is_some();
         let mut creating = match begun {
             Some(begun) => match self.resume(goal, begun).await? {

@@ -135,7 +135,7 @@ fn whole(line: &[u8]) -> Option<&str> {
     (sum == digest(json)).then_some(json)
 }
 
-/// Reads a journal; none when there is none, or when moved from torn its header was whole.
+/// Reads a journal; none when there is none, or when it was torn before its header was whole.
 pub(super) fn read(path: &Path) -> Result<Option<Contents>, StateError> {
     disk::read(path, LIMIT)?.map_or(Ok(None), |bytes| parse(&bytes, path))
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 pub(crate) use provider::Provided;
 
-/// What goes wrong: the next so many requests whose line contains this are failed with so.
+/// What goes wrong: the next so many requests whose line contains this are answered so.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     pub(crate) line: &'static str,
