@@ -86,7 +86,7 @@ fn a_variable_cannot_bring_in_what_a_file_cannot() {
     1 │ stack: prod
     2 │ region: ${env:EVIL}
       ·         ─────┬─────
-      ·              ╰── in here
+      ·              ╰── found here
       ╰────
      help: remove it: AWS does not allow control characters in names, tags or text
     ");

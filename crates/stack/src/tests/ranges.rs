@@ -83,7 +83,7 @@ network:
     5 │     public: {cidrs: [10.10.224.0/24, 10.10.1.0/24, 10.11.2.0/24]}
     6 │     private: {prefix: 18}
       ·                       ─┬
-      ·                        ╰── /19 to /28 fit here
+      ·                        ╰── use /19 to /28
     7 │     database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
       ╰────
      help: the layout of 10.10.0.0/16 reserves space for six zones; to use other ranges, set `cidrs`

@@ -90,7 +90,7 @@ resources:
       ·                   ╰── missing output name
     8 │     depends_on: [uploadz]
       ╰────
-     help: it has: arn, bucket_name
+     help: available outputs: arn, bucket_name
      × `nonsense` is not a valid reference
       ╭─[stack.yaml:7:28]
     6 │     text: ${upload.arn} and ${uploads.bucket}

@@ -122,7 +122,7 @@ fn control_characters_never_reach_the_terminal() {
     1 │ stack: prod
     2 │ tags: {owner: "\e[31mred"}
       ·               ─────┬─────
-      ·                    ╰── in here
+      ·                    ╰── found here
       ╰────
      help: remove it: AWS does not allow control characters in names, tags or text
     "#);
@@ -141,7 +141,7 @@ fn control_characters_never_reach_the_terminal() {
     1 │ stack: prod
     2 │ "a\u202eb": 1
       · ─────┬────
-      ·      ╰── in here
+      ·      ╰── found here
       ╰────
      help: remove it: AWS does not allow control characters in names, tags or text
     "#);
