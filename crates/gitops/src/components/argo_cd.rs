@@ -78,7 +78,7 @@ pub(crate) fn gate() -> Value {
 
 pub(crate) const COMPONENT: Component = Component {
     name: NAME,
-    purpose: "Makes the cluster what this repository says; here are only its settings",
+    purpose: "Deploys this repository to the cluster; only its settings are here",
     namespace: "argocd",
     wave: -5,
     objects: |_, _| vec![settings()],

@@ -29,7 +29,7 @@ fn values(inputs: &Inputs, _: &Settings) -> Value {
 
 pub(crate) const COMPONENT: Component = Component {
     name: "sonarqube",
-    purpose: "Looks for defects in the code of services",
+    purpose: "Analyzes the code of services",
     namespace: "sonarqube",
     wave: 1,
     needs: &["storage"],
