@@ -69,8 +69,8 @@ pub enum StateError {
     )]
     Leased { place: String, stack: String, holder: Holder, heard: u64, left: u64 },
     #[error(
-        "the lease of this run expired, and another run now holds the state in {place}: {holder}. This run \
-         has stopped; its changes are recorded in the state, or the other run or the next one finds them by \
+        "the lease of this run expired or was ended, and another run now holds the state in {place}: \
+         {holder}. This run has stopped; its changes are recorded in the state, or the other run or the next one finds them by \
          their tags"
     )]
     Lost { place: String, holder: Holder },
