@@ -85,13 +85,13 @@ def main():
         ours = lambda *words: [PLATCTL, *words, STACK.name, "--emulator"]
         tools = {
             "Terraform": {
-                "plan, nothing there": ["terraform", "plan", "-no-color"],
+                "plan, no resources": ["terraform", "plan", "-no-color"],
                 "apply": ["terraform", "apply", "-no-color", "-auto-approve", "-parallelism=64"],
                 "plan, no change": ["terraform", "plan", "-no-color"],
                 "destroy": ["terraform", "destroy", "-no-color", "-auto-approve", "-parallelism=64"],
             },
             "platctl": {
-                "plan, nothing there": ours("plan"),
+                "plan, no resources": ours("plan"),
                 "apply": ours("apply", "--yes"),
                 "plan, no change": ours("plan"),
                 "destroy": ours("destroy", "--yes", "--allow-data-loss"),

@@ -208,7 +208,7 @@ async fn argo_cds_configuration_is_backed_up_and_brought_back() {
     let world = world();
     world.platctl("apply prod.yaml --yes").expect(0);
     let ended = world.platctl("backup prod").expect(1);
-    assert!(ended.stderr.contains("has Argo CD brought it into the cluster yet?"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("Argo CD may not have synced it to the cluster yet"), "{}", ended.stderr);
 
     let jobs = "apis/batch/v1/namespaces/argocd";
     for name in ["argo-cd-backup", "argo-cd-restore"] {
@@ -216,14 +216,14 @@ async fn argo_cds_configuration_is_backed_up_and_brought_back() {
     }
     world.platctl("backup prod").expect(0);
     let ended = world.platctl("restore prod").expect(0);
-    assert!(ended.stdout.contains("There is no backup"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("No backups found"), "{}", ended.stdout);
     let bucket = "prod-backups-123456789012-eu-west-1";
     let put = world.s3().put_object().bucket(bucket).key("argo-cd/2026-01-31T02-17-00Z.yaml");
     put.send().await.unwrap();
     let ended = world.platctl("restore prod").expect(0);
     assert_eq!(ended.stdout.trim(), "2026-01-31T02-17-00Z.yaml");
     let ended = world.platctl("restore prod --yes --from other.yaml").expect(1);
-    assert!(ended.stderr.contains("there is no backup `other.yaml`"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("backup `other.yaml` not found"), "{}", ended.stderr);
     world.platctl("restore prod --from 2026-01-31T02-17-00Z.yaml").expect(1);
     world.platctl("restore prod --yes --from 2026-01-31T02-17-00Z.yaml").expect(0);
 

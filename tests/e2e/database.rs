@@ -102,7 +102,8 @@ fn a_version_that_cannot_be_reached_is_refused_by_the_plan() {
     database(&world);
     for version in ["15.12", "17.3"] {
         let ended = world.platctl(&format!("plan db.yaml --set database.version='{version}'")).expect(1);
-        let said = format!("16.8 cannot become {version}; it can be upgraded to 16.9, 16.10, 16.11, 17.4");
+        let said =
+            format!("16.8 cannot be upgraded to {version}; it can be upgraded to 16.9, 16.10, 16.11, 17.4");
         assert!(ended.stderr.contains(&said), "{}", ended.stderr);
     }
     assert_eq!(world.mutations(), 0);

@@ -80,7 +80,7 @@ async fn one_failure_stops_only_what_depends_on_it() {
     let ended = world.platctl("apply network.yaml --yes").expect(2);
     assert!(ended.stdout.contains("✗ network.internet_gateway: "), "{}", ended.stdout);
     assert!(ended.stdout.contains("UnauthorizedOperation"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("Not tried, because of network.internet_gateway: "), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Skipped because network.internet_gateway failed: "), "{}", ended.stdout);
     let found = Inventory::of(&world).await;
     assert_eq!((found.of_kind("subnet").len(), found.of_kind("endpoint").len()), (9, 5));
     assert_eq!((found.of_kind("nat gateway").len(), found.of_kind("internet gateway").len()), (0, 0));
@@ -114,7 +114,7 @@ fn signalled(signal: Signal) -> i32 {
     control.release(false).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("Interrupted.") && text.contains(" not begun in "), "{text}");
+    assert!(text.contains("Interrupted.") && text.contains(" not started in "), "{text}");
     let made = control.inventory().unwrap();
     assert_eq!((made.get("ec2:VPC"), made.get("ec2:Subnet")), (Some(&1), None), "{made:?}");
     world.platctl("apply network.yaml --yes").expect(0);
@@ -180,7 +180,7 @@ fn a_new_accounts_quotas_are_told_by_name_and_the_run_goes_on_once_they_are_rais
         said.contains("AddressLimitExceeded: The maximum number of addresses has been reached"),
         "{said}"
     );
-    assert!(said.contains("a quota is reached: have it raised, or ask for less"), "{said}");
+    assert!(said.contains("a service quota is exceeded: request an increase, or reduce usage"), "{said}");
     // A new account may have five processors, the node group has six. Nodes wait for their way out.
     strict(json!({"L-0263D0A3": 5}));
     let ended = world.platctl(APPLY).expect(2);

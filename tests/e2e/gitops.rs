@@ -81,7 +81,7 @@ async fn the_repository_says_what_runs_and_people_are_not_overwritten() {
     let more = "--set services.backend.replicas.min=3 --set services.backend.replicas.max=20";
     let ended = world.platctl(&format!("apply prod.yaml --yes --set gitops.vault=false {more}"));
     assert_ne!(ended.code, Some(0));
-    assert!(ended.stdout.contains(FILE) && ended.stdout.contains("people changed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains(FILE) && ended.stdout.contains("conflict in "), "{}", ended.stdout);
     assert_eq!(tip(&world).await, before);
 
     // A file can be left to people for good.

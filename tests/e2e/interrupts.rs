@@ -81,11 +81,7 @@ fn expired_credentials_are_told_once_and_nothing_more_is_begun() {
         "code": "ExpiredToken", "message": "The security token included in the request is expired"}]);
     world.control().faults(&expired).unwrap();
     let ended = world.platctl(APPLY).expect(2);
-    assert!(
-        ended.stdout.contains("the credentials have expired or are not valid: renew them"),
-        "{}",
-        ended.stdout
-    );
+    assert!(ended.stdout.contains("the credentials are expired or invalid: renew them"), "{}", ended.stdout);
     assert!(ended.stdout.matches("ExpiredToken").count() <= 4, "it repeats itself:\n{}", ended.stdout);
     let refused = world.platctl(APPLY).expect(1);
     assert!(refused.stderr.contains("ExpiredToken"), "{}", refused.stderr);

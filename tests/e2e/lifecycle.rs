@@ -11,7 +11,7 @@ fn filter(name: &str, value: &str) -> Filter {
     Filter::builder().name(name).values(value).build()
 }
 
-const NO_CHANGES: &str = "No changes. AWS is what the stack file says";
+const NO_CHANGES: &str = "No changes. AWS matches the stack file";
 
 #[tokio::test]
 async fn the_whole_network_is_made_and_stays() {
@@ -220,10 +220,10 @@ async fn destroy_leaves_nothing_and_says_so_the_second_time() {
     assert!(Inventory::of(&world).await.count() > 40);
     // Only the name: the stack file may be gone.
     let ended = world.platctl("destroy network --yes").expect(0);
-    assert!(ended.stdout.contains("46 destroyed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("46 deleted"), "{}", ended.stdout);
     assert_eq!(Inventory::of(&world).await, Inventory::default());
     let ended = world.platctl("destroy network.yaml --yes").expect(0);
-    assert!(ended.stdout.contains("Nothing to do"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("Nothing to delete"), "{}", ended.stdout);
     // Tokens of the first life are still known to AWS.
     world.platctl("apply network.yaml --yes").expect(0);
     world.platctl("plan network.yaml --detailed-exitcode").expect(0);

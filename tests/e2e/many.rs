@@ -104,6 +104,6 @@ fn a_read_that_fails_for_long_says_what_why_and_for_how_long() {
         "status": 500, "code": "InternalFailure", "message": "oh"}]);
     world.control().faults(&faults).unwrap();
     let ended = world.platctl("plan many.yaml").expect(0);
-    let said = "  asking AWS whose credentials these are: sts:GetCallerIdentity answered InternalFailure: oh";
+    let said = "  checking the AWS credentials: sts:GetCallerIdentity failed with InternalFailure: oh";
     assert!(ended.stderr.contains(said), "{}", ended.stderr);
 }

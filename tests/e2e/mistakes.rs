@@ -71,7 +71,7 @@ fn bad_command_lines_change_nothing() {
         ("plan nowhere.yaml --emulator", "nowhere.yaml"),
         ("plan network.yaml --emulator --set network.nat=doubel", "per_az"),
         ("plan network.yaml --emulator --set nat", "KEY=VALUE"),
-        ("apply network.yaml --emulator", "not approved"),
+        ("apply network.yaml --emulator", "cancelled; nothing was changed"),
         ("apply network.yaml --yes --endpoint-url http://127.0.0.1:1 --region eu-west-1", "127.0.0.1:1"),
         ("state show network network.vcp --emulator", "network.vcp"),
     ] {

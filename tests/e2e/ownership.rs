@@ -81,7 +81,7 @@ fn somebody_elses_record_is_never_taken_over_by_its_name() {
     write(&world, &zone, ChangeAction::Upsert, "192.0.2.3");
     let ended = world.platctl("destroy mine --yes").expect(0);
     assert!(
-        ended.stdout.contains("Left alone") && ended.stdout.contains("leads elsewhere"),
+        ended.stdout.contains("Not deleted") && ended.stdout.contains("points elsewhere"),
         "{}",
         ended.stdout
     );
@@ -151,11 +151,11 @@ fn a_region_that_changes_is_refused_and_one_name_in_two_regions_is_two_stacks() 
     world.control().clear_calls().unwrap();
     for line in ["plan shop.yaml", "apply shop.yaml --yes"] {
         let ended = world.platctl(line).expect(1);
-        assert!(ended.stderr.contains("this stack lives in eu-west-1"), "{}", ended.stderr);
+        assert!(ended.stderr.contains("this stack is deployed in eu-west-1"), "{}", ended.stderr);
     }
     world.file("shop.yaml", &group("eu-west-1").replace("region: eu-west-1\n", ""));
     let ended = world.platctl("plan shop.yaml --region eu-central-1").expect(1);
-    assert!(ended.stderr.contains("this stack lives in eu-west-1"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("this stack is deployed in eu-west-1"), "{}", ended.stderr);
     assert_eq!(world.mutations(), 0);
     // An older platctl did not note the region.
     edit(&world, "shop", |state| state.region = None);
@@ -180,7 +180,7 @@ fn a_second_state_of_one_stack_touches_nothing_of_the_first() {
     world.control().clear_calls().unwrap();
     for line in ["plan network.yaml --state other", "apply network.yaml --yes --state other"] {
         let ended = world.platctl(line).expect(1);
-        assert!(ended.stderr.contains("of another state (lineage "), "{}", ended.stderr);
+        assert!(ended.stderr.contains("in another state (lineage "), "{}", ended.stderr);
         assert!(ended.stderr.contains("platctl state recover network.yaml"), "{}", ended.stderr);
     }
     assert_eq!(world.mutations(), 0);
@@ -188,7 +188,7 @@ fn a_second_state_of_one_stack_touches_nothing_of_the_first() {
     world.platctl("apply network.yaml --yes --state other").expect(0);
     assert!(world.platctl("plan network.yaml --state other").expect(0).stdout.contains("No changes."));
     let ended = world.platctl("destroy network --yes").expect(1);
-    assert!(ended.stderr.contains("of another state"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("in another state"), "{}", ended.stderr);
 }
 
 #[test]

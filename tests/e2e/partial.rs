@@ -53,7 +53,7 @@ async fn drift_is_told_and_put_right() {
     world.logs().delete_log_group().log_group_name("/platctl/network/flow-logs").send().await.unwrap();
     let ended = world.platctl("drift network --detailed-exitcode").expect(2);
     assert!(ended.stdout.contains("was \"network-vpc\", is \"mine\""), "{}", ended.stdout);
-    assert!(ended.stdout.contains("gone: it was deleted outside of platctl"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("does not exist: it was deleted outside of platctl"), "{}", ended.stdout);
     world.platctl("apply network.yaml --yes").expect(0);
     world.platctl("drift network --detailed-exitcode").expect(0);
 }
@@ -67,11 +67,11 @@ async fn what_somebody_else_made_is_taken_over() {
     );
     world.logs().create_log_group().log_group_name("/old").send().await.unwrap();
     let ended = world.platctl("apply mine.yaml --yes").expect(1);
-    assert!(ended.stderr.contains("exists already"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("already exists"), "{}", ended.stderr);
     world.platctl("import mine.yaml logs /none").expect(1);
     world.platctl("import mine.yaml logs /old").expect(0);
     world.platctl("import mine.yaml logs /old").expect(1);
     let ended = world.platctl("apply mine.yaml --yes").expect(0);
-    assert!(ended.stdout.contains("1 changed"), "{}", ended.stdout);
+    assert!(ended.stdout.contains("1 updated"), "{}", ended.stdout);
     world.platctl("plan mine.yaml --detailed-exitcode").expect(0);
 }

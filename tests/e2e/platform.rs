@@ -190,7 +190,7 @@ fn what_is_protected_is_neither_destroyed_nor_replaced() {
     world.platctl("apply prod.yaml --yes --target database").expect(0);
     world.control().clear_calls().unwrap();
     let ended = world.platctl("destroy prod --yes").expect(1);
-    assert!(ended.stderr.contains("holds data and is protected"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("contains data and is protected"), "{}", ended.stderr);
     let ended = world.platctl("apply prod.yaml --yes --target database --set database.name=other").expect(1);
     assert!(ended.stderr.contains("`database.cluster`"), "{}", ended.stderr);
     assert_eq!(world.mutations(), 0);

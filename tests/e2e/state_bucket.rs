@@ -92,7 +92,8 @@ fn unlock_says_what_it_breaks_and_stops_the_run() {
     let mut first = stalled(&world);
     let asked = run(&world, "unlock network").expect(1);
     assert!(
-        asked.stdout.contains("is at work on it") && asked.stdout.contains("found by its tags"),
+        asked.stdout.contains("has been running since")
+            && asked.stdout.contains("their resources by their tags"),
         "{asked:?}"
     );
     run(&world, "unlock network --yes").expect(0);
@@ -101,7 +102,7 @@ fn unlock_says_what_it_breaks_and_stops_the_run() {
     assert!(!first.wait().unwrap().success());
     run(&world, "plan network.yaml --detailed-exitcode").expect(0);
     let nothing = run(&world, "unlock network --yes").expect(0).stdout;
-    assert!(nothing.contains("Nobody holds"), "{nothing}");
+    assert!(nothing.contains("is not locked"), "{nothing}");
 }
 
 #[test]

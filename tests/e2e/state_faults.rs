@@ -71,7 +71,7 @@ fn a_full_disk_stops_the_run_and_the_next_one_goes_on() {
         let said =
             format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
         if !ended.status.success() {
-            assert!(said.contains("make room on that disk"), "{blocks}: {said}");
+            assert!(said.contains("free up disk space"), "{blocks}: {said}");
             stopped += 1;
         }
         goes_on(&world, &wanted, &format!("{blocks} blocks"));
@@ -294,7 +294,7 @@ fn a_disk_that_is_really_full_stops_the_run_and_the_next_one_goes_on() {
         let ended = world.platctl(&line);
         if ended.code != Some(0) {
             let said = format!("{}{}", ended.stdout, ended.stderr);
-            assert!(said.contains("make room on that disk"), "{kilobytes} KB: {said}");
+            assert!(said.contains("free up disk space"), "{kilobytes} KB: {said}");
             stopped += 1;
         }
         disk.again("size=8m");

@@ -68,7 +68,7 @@ async fn nodes_are_replaced_by_new_ones_that_are_there_first() {
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
     world.platctl(&format!("state recover up.yaml --yes {set}")).expect(0);
     let ended = world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
-    assert!(ended.stdout.contains(" changed in "), "only its lineage is written: {}", ended.stdout);
+    assert!(ended.stdout.contains(" updated in "), "only its lineage is written: {}", ended.stdout);
     world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
     world.platctl("destroy up --yes --allow-data-loss all").expect(0);
 }

@@ -62,23 +62,23 @@ pub struct Identity {
 #[derive(Clone, Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum ConnectError {
-    #[error("no AWS region is set: write `region:` into the stack file, or use --region or AWS_REGION")]
+    #[error("no AWS region is configured: set `region:` in the stack file, or use --region or AWS_REGION")]
     NoRegion,
     #[error(
-        "there are no AWS credentials: set AWS_PROFILE (or --profile), log in with `aws sso login`, or set \
+        "no AWS credentials found: set AWS_PROFILE (or --profile), log in with `aws sso login`, or set \
          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
     )]
     NoCredentials(String),
     #[error(
-        "the AWS credentials cannot be had: {0}. If their session has ended, log in again (`aws sso login`); else look \
-         at the profile that they come from (AWS_PROFILE or --profile)"
+        "cannot get AWS credentials: {0}. If the session has expired, log in again (`aws sso login`); \
+         otherwise check the profile (AWS_PROFILE or --profile)"
     )]
     LostCredentials(String),
-    #[error("AWS refuses these credentials: {0}. Renew them, then run again")]
+    #[error("AWS rejected the credentials: {0}. Renew them, then run again")]
     BadCredentials(CloudError),
-    #[error("{endpoint} does not answer: {error}. Is the address right, and the network up?")]
+    #[error("{endpoint} does not respond: {error}. Check the URL and the network connection")]
     Unreachable { endpoint: String, error: CloudError },
-    #[error("cannot find out which account this is: {0}")]
+    #[error("cannot determine the AWS account: {0}")]
     Other(CloudError),
 }
 
@@ -161,7 +161,7 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
         aws_sdk_sts::config::Builder::from(config).interceptor(SharedInterceptor::new(meter.clone()));
     let sts = aws_sdk_sts::Client::from_conf(builder.build());
     let ask = || async { sts.get_caller_identity().send().ask().await };
-    let what = "asking AWS whose credentials these are";
+    let what = "checking the AWS credentials";
     let answer =
         surely(&meter.teller, what, ask).await.map_err(|error| match (error.class, &error.code) {
             (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {

@@ -78,10 +78,10 @@ pub(crate) async fn not_delegated(cloud: &Cloud, record: &str) -> Option<String>
         return None;
     }
     let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let now = if theirs.is_empty() { "it has none".to_owned() } else { format!("it has {}", list(&theirs)) };
+    let now = if theirs.is_empty() { "none".to_owned() } else { list(&theirs) };
     Some(format!(
-        "the zone {zone} is not delegated to Route 53: give it the name servers {} at its registrar or in its \
-         parent zone ({now})",
+        "the zone {zone} is not delegated to Route 53: set its name servers to {} at its registrar or in its \
+         parent zone (currently: {now})",
         list(&ours)
     ))
 }
@@ -153,8 +153,8 @@ mod tests {
         let text = said(&[(RECORD, &[]), ("example.com", &["ns1.registrar.net"])]).await.unwrap();
         assert_eq!(
             text,
-            "the zone example.com is not delegated to Route 53: give it the name servers ns-1.awsdns-01.org at its \
-             registrar or in its parent zone (it has ns1.registrar.net)"
+            "the zone example.com is not delegated to Route 53: set its name servers to ns-1.awsdns-01.org \
+             at its registrar or in its parent zone (currently: ns1.registrar.net)"
         );
     }
 

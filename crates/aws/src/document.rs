@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for Document {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Self::parse(&text).ok_or_else(|| D::Error::custom("is not JSON")),
             value @ (Value::Object(_) | Value::Array(_)) => Ok(Self::new(&value)),
-            _ => Err(D::Error::custom("a document is an object, a list, or JSON in a string")),
+            _ => Err(D::Error::custom("a document must be an object, a list, or a JSON string")),
         }
     }
 }

@@ -39,10 +39,10 @@ impl<'de> Deserialize<'de> for Policy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
             Value::String(text) => {
-                Self::parse(&text).ok_or_else(|| D::Error::custom("is not a policy document"))
+                Self::parse(&text).ok_or_else(|| D::Error::custom("must be a policy document"))
             }
             document @ Value::Object(_) => Ok(Self::new(&document)),
-            _ => Err(D::Error::custom("a policy document is an object, or JSON in a string")),
+            _ => Err(D::Error::custom("a policy document must be an object or a JSON string")),
         }
     }
 }

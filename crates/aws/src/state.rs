@@ -73,7 +73,7 @@ pub async fn open(place: Place, options: &Options) -> CloudResult<Bucket> {
         }
         Err(error) if error.class == Class::NotFound => {
             let message = format!(
-                "there is no bucket {}: make it, with versions and all public access blocked, before state goes there",
+                "bucket {} does not exist: create it before you use it for state, with versioning enabled and all public access blocked",
                 place.bucket
             );
             return Err(CloudError { message, ..error });
@@ -141,7 +141,7 @@ impl Bucket {
             }
         };
         if answer.content_length().unwrap_or_default() > LIMIT {
-            let message = format!("{} is larger than any state should be", self.place(key));
+            let message = format!("{} is larger than the limit for a state file", self.place(key));
             return Err(CloudError::new(Class::Invalid, NAME, message));
         }
         let tag = answer.e_tag().unwrap_or_default().to_owned();

@@ -82,7 +82,7 @@ impl Meter {
     async fn acquire(&self, service: &str, operation: &str) {
         if let Some(budgets) = &self.budgets {
             let told = self.teller.about(format!("calls to {service}, such as {operation}"));
-            told.for_reason("they wait for their turn, to keep to the API's request rate");
+            told.for_reason("waiting to stay within the API's request rate");
             told.during(budgets.acquire(service, operation)).await;
         }
     }
@@ -153,7 +153,7 @@ impl HttpConnector for MeteredConnector {
             let _permit = meter.under_way.acquire().await;
             let sent = Instant::now();
             let late =
-                |_| ConnectorError::timeout(format!("no answer within {} s", LONGEST.as_secs()).into());
+                |_| ConnectorError::timeout(format!("no response within {} s", LONGEST.as_secs()).into());
             let mut answer = timeout(LONGEST, inner.call(request)).await.map_err(late)??;
             if let (Some(budgets), Some((service, operation))) = (&meter.budgets, family) {
                 if throttled(&mut answer).await? {

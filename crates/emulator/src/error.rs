@@ -6,35 +6,37 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum EmulatorError {
-    #[error("neither PLATCTL_CACHE_DIR, XDG_CACHE_HOME nor HOME is set: there is no place for the emulator")]
+    #[error(
+        "cannot determine the cache folder for the emulator: set PLATCTL_CACHE_DIR, XDG_CACHE_HOME or HOME"
+    )]
     NoHome,
     #[error(
-        "the emulator needs Python 3.10 or newer, and `{python}` cannot be run: {error}. Install python3, or \
-         name another one in PLATCTL_PYTHON"
+        "the emulator requires Python 3.10 or newer, but `{python}` cannot be run: {error}. Install python3, \
+         or set PLATCTL_PYTHON to another executable"
     )]
     NoPython { python: String, error: std::io::Error },
     #[error(
-        "the emulator needs Python 3.10 or newer, and `{python}` is {version}. Name a newer one in \
-         PLATCTL_PYTHON"
+        "the emulator requires Python 3.10 or newer, but `{python}` has version {version}. Set \
+         PLATCTL_PYTHON to a newer executable"
     )]
     OldPython { python: String, version: String },
     #[error(
-        "`{python}` cannot make a virtual environment. On Debian and Ubuntu, install python3-venv. It said:\n\
+        "`{python}` cannot create a virtual environment. On Debian and Ubuntu, install python3-venv. Output:\n\
          {said}"
     )]
     NoVenv { python: String, said: String },
     #[error(
-        "pip could not install the emulator's packages. Is the package index reached from here (PIP_INDEX_URL, \
-         proxies)? Run the command again to try again. It said:\n{said}"
+        "pip could not install the emulator's packages. Check the connection to the package index \
+         (PIP_INDEX_URL, proxies), then run the command again. Output:\n{said}"
     )]
     Pip { said: String },
     #[error("cannot {action} {path}: {error}", path = path.display())]
     File { action: &'static str, path: PathBuf, error: std::io::Error },
-    #[error("the emulator ended as soon as it was started; its log, {log}, ends with:\n{said}", log = log.display())]
+    #[error("the emulator exited immediately after it was started; its log, {log}, ends with:\n{said}", log = log.display())]
     Ended { log: PathBuf, said: String },
-    #[error("the emulator did not answer within {seconds} s; its log is {log}", log = log.display())]
+    #[error("the emulator did not respond within {seconds} s; its log is {log}", log = log.display())]
     Silent { seconds: u64, log: PathBuf },
-    #[error("the emulator refused {request}: {reason}")]
+    #[error("the emulator rejected {request}: {reason}")]
     Control { request: String, reason: String },
 }
 

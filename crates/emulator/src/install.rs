@@ -22,7 +22,7 @@ pub(crate) fn python(home: &Home, say: &mut dyn FnMut(&str)) -> Result<PathBuf, 
     }
     let _lock = lock(&home.cache.join("install.lock"))?;
     if !python.exists() {
-        say("Installing the emulator (moto) into the cache folder; this is done once …");
+        say("Installing the emulator (moto) in the cache folder; this happens only once …");
         make(home, &folder)?;
     }
     Ok(python)

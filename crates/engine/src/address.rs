@@ -17,7 +17,8 @@ pub struct Address(String);
 /// Why a text is no address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{text}` is not an address: it takes letters, digits, `_` and `-`, in parts joined by dots, at most 200 characters"
+    "`{text}` is not a valid address: use letters, digits, `_` and `-`, in parts joined by dots, at most \
+     200 characters"
 )]
 pub struct BadAddress {
     text: String,

@@ -84,30 +84,36 @@ impl Class {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::NotFound => "something that it needs is gone: run again, so that the plan is made anew",
+            Self::NotFound => "a resource it depends on no longer exists: run again to create a new plan",
             Self::AlreadyExists => {
-                "an object of that name is there: `platctl import` takes it over; else give this one another name"
+                "an object with that name already exists: import it with `platctl import`, or choose another \
+                 name for this resource"
             }
-            Self::Throttled => {
-                "the account makes more calls than the cloud allows: run again, with a lower --parallelism"
+            Self::Throttled => "the API request rate was exceeded: run again with a lower --parallelism",
+            Self::Busy => "another operation on this resource is in progress: run again when it has finished",
+            Self::InUse => "something outside this stack still uses it: remove that, then run again",
+            Self::NotYetConsistent => "a dependency has not propagated to all of AWS yet: run again",
+            Self::Protected => "the resource is protected: disable its protection, then run again",
+            Self::Lapsing => {
+                "it expires by itself, or is deleted with the resource it belongs to: run again later"
             }
-            Self::Busy => "something else is at work on it: run again when that has ended",
-            Self::InUse => "something outside of this stack still uses it: remove that, then run again",
-            Self::NotYetConsistent => "what it needs has not spread everywhere yet: run again",
-            Self::Protected => "lift its protection, then run again",
-            Self::Lapsing => "it ends by itself, or with what it belongs to: run again later",
-            Self::Denied => "these credentials may not do that: give them the permission, then run again",
+            Self::Denied => "access denied: grant these credentials the missing permission, then run again",
             Self::Unauthenticated => {
-                "the credentials have expired or are not valid: renew them (such as by `aws sso login`), then run again"
+                "the credentials are expired or invalid: renew them (for example with `aws sso login`), then \
+                 run again"
             }
-            Self::Invalid => "the cloud will not take it as it is: correct the stack file, then run again",
-            Self::Limit => "a quota is reached: have it raised, or ask for less, then run again",
-            Self::Capacity => "there is none to be had now: run again later, or choose another size or zone",
-            Self::Unreachable => "the cloud was not reached: is the network up? Then run again",
-            Self::Interrupted => "its effect is not known: the next run finds out, so run again",
-            Self::Unknown => {
-                "run again; if it stays so, the request id tells the cloud's support which call it was"
+            Self::Invalid => "AWS rejected the request as invalid: correct the stack file, then run again",
+            Self::Limit => {
+                "a service quota is exceeded: request an increase, or reduce usage, then run again"
             }
+            Self::Capacity => {
+                "AWS has insufficient capacity: run again later, or choose another size or zone"
+            }
+            Self::Unreachable => "AWS could not be reached: check the network connection, then run again",
+            Self::Interrupted => {
+                "it is not known whether the call succeeded: run again, the next run finds out"
+            }
+            Self::Unknown => "run again; if the error persists, give the request ID to AWS Support",
         }
     }
 }
@@ -123,7 +129,7 @@ impl fmt::Display for CloudError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.operation)?;
         if let Some(code) = &self.code {
-            write!(f, " answered {code}")?;
+            write!(f, " failed with {code}")?;
         }
         write!(f, ": {}", self.message)?;
         if let Some(id) = &self.request_id {

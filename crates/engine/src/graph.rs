@@ -63,13 +63,13 @@ pub struct Reference {
 pub enum GraphError {
     #[error("`{address}` is declared twice")]
     Duplicate { address: Address },
-    #[error("`{address}` is of kind `{kind}`, which does not exist")]
+    #[error("`{address}` has the unknown kind `{kind}`")]
     UnknownKind { address: Address, kind: String },
-    #[error("`{address}` refers at `{at}` to `{to}`, which is not declared")]
+    #[error("`{address}` references `{to}` in `{at}`, but it is not declared")]
     Dangling { address: Address, at: String, to: String },
-    #[error("`{address}` takes `{output}` from `{to}`, which has only: {}", known.join(", "))]
+    #[error("`{address}` uses the output `{output}` of `{to}`, which only has: {}", known.join(", "))]
     UnknownOutput { address: Address, at: String, to: Address, output: String, known: Vec<String> },
-    #[error("these resources wait for each other, so none can ever start: {}", cycle(path))]
+    #[error("dependency cycle between resources: {}", cycle(path))]
     Cycle { path: Vec<Address> },
 }
 

@@ -13,25 +13,26 @@ use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, Id, Owner, Phase};
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum ImportError {
-    #[error("there is no {kind} with id {id} in {scope}")]
+    #[error("no {kind} with ID {id} found in {scope}")]
     Nothing { kind: String, id: Id, scope: String },
     #[error("{id} is being deleted")]
     Leaving { id: Id },
     #[error(
-        "{id} {owner}, as its tags say: forget it there (`platctl state rm`), remove its tags that begin with `platctl:`, \
-         then import it"
+        "{id} {owner} according to its tags: remove it from that state (`platctl state rm`), remove its tags \
+         that begin with `platctl:`, then import it"
     )]
     Foreign { id: Id, owner: String },
     #[error(
-        "{id} has `{path}` {live}, but `{address}` declares {declared}, which cannot change in place: the next apply would \
-         replace it. Declare what is there, or import the object that is meant"
+        "{id} has `{path}` {live}, but `{address}` declares {declared}, which cannot be updated in place: \
+         the next apply would replace it. Change the stack file to match the object, or import the correct \
+         object"
     )]
     Contradiction { address: Address, id: Id, path: String, live: Value, declared: Value },
-    #[error("{id} is `{address}` of this stack already")]
+    #[error("{id} is already in this stack as `{address}`")]
     Known { id: Id, address: Address },
-    #[error("`{address}` stands for {id} already: `platctl state rm` makes room")]
+    #[error("`{address}` already refers to {id}: remove it from the state first with `platctl state rm`")]
     Taken { address: Address, id: Id },
-    #[error("this platctl does not know kind `{kind}`")]
+    #[error("this version of platctl does not support the kind `{kind}`")]
     UnknownKind { kind: String },
     #[error(transparent)]
     Cloud(#[from] CloudError),

@@ -182,9 +182,9 @@ impl Step {
 #[serde(rename_all = "snake_case", tag = "refusal")]
 pub enum Refusal {
     #[error(
-        "`{address}` ({kind}) holds data{}, and the plan would {verb} it{}",
+        "`{address}` ({kind}) contains data{}, and the plan would {verb} it{}",
         if *protected { " and is protected" } else { "" },
-        leaves.as_ref().map_or_else(String::new, |what| format!("; {what} is made first and kept"))
+        leaves.as_ref().map_or_else(String::new, |what| format!("; {what} is created first and kept"))
     )]
     DataLoss {
         address: Address,
@@ -195,31 +195,35 @@ pub enum Refusal {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         leaves: Option<String>,
     },
-    #[error("`{address}` ({kind}) would be created, but {id} exists already and {owner}")]
+    #[error("`{address}` ({kind}) would be created, but {id} already exists and {owner}")]
     Foreign { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
-    #[error("state has {id} as `{address}` ({kind}), but it {owner}: it is neither changed nor deleted")]
+    #[error(
+        "the state records {id} as `{address}` ({kind}), but it {owner}: it is neither updated nor deleted"
+    )]
     NotOurs { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
-    #[error("{id} ({kind}) would stand for both `{other}` and `{address}`")]
+    #[error("{id} ({kind}) would be used for both `{other}` and `{address}`")]
     Twice { address: Address, other: Address, kind: String, id: Id, twin: Twin },
-    #[error("`{address}` ({kind}) is found more than once: {}", list(ids))]
+    #[error("multiple objects match `{address}` ({kind}): {}", list(ids))]
     Ambiguous { address: Address, kind: String, ids: Vec<Id> },
     #[error("`{address}` ({kind}): `{path}` {message}")]
     Invalid { address: Address, kind: String, path: String, message: String },
-    #[error("state has `{address}` of kind `{kind}`, which this platctl does not know")]
+    #[error(
+        "the state contains `{address}` of kind `{kind}`, which this version of platctl does not support"
+    )]
     UnknownKind { address: Address, kind: String },
-    #[error("{flag} {name}: nothing of that address is declared, or known to state")]
+    #[error("{flag} {name}: no resource with this address in the stack file or in the state")]
     NoSuchAddress { flag: String, name: String },
     #[error(
-        "`{address}` would be deleted, but `{dependant}`, which this run is not about, was built on it: add \
+        "`{address}` would be deleted, but `{dependant}`, which is not part of this run, depends on it: add \
          --target {dependant}"
     )]
     LeftBehind { address: Address, dependant: Address },
     #[error(
-        "`{address}` has to be deleted before its replacement can be created, because both cannot exist at once; \
-         but `{holder}`, which can be updated in place, still uses it"
+        "`{address}` must be deleted before its replacement can be created, because both cannot exist at the \
+         same time; but `{holder}`, which can be updated in place, still uses it"
     )]
     Held { address: Address, holder: Address },
-    #[error("`{address}` is {was}, as state knows it, and the stack file declares it as {is}")]
+    #[error("`{address}` is {was} in the state, but the stack file declares it as {is}")]
     Another { address: Address, was: String, is: String },
     #[error("`{from}` cannot move to `{to}`: {why}")]
     Move { from: Address, to: Address, why: String },

@@ -27,7 +27,7 @@ pub struct Recovered {
 #[derive(Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum RecoverError {
-    #[error("cannot read what exists: {0}")]
+    #[error("cannot read existing resources: {0}")]
     Cloud(#[from] CloudError),
     #[error(transparent)]
     State(#[from] StateError),

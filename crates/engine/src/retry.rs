@@ -170,7 +170,7 @@ mod tests {
         let heard = heard.lock().unwrap();
         assert_eq!(
             heard.first().map(String::as_str),
-            Some("reading a toy: toy:Call answered InternalFailure: no (5 s)")
+            Some("reading a toy: toy:Call failed with InternalFailure: no (5 s)")
         );
         assert_eq!(heard.len(), 3, "{heard:?}");
     }

@@ -70,7 +70,7 @@ enum Status {
 /// Operations that wait for each other in a circle. A plan over a sound graph makes none; if it does, it
 /// is refused before anything is changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the plan cannot be put in an order: `{address}` would have to wait for itself")]
+#[error("the plan cannot be ordered: `{address}` would depend on itself")]
 pub struct Knot {
     /// One of the resources concerned.
     pub address: Address,

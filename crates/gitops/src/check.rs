@@ -20,23 +20,23 @@ pub fn check(inputs: &Inputs, settings: &Settings) -> Vec<Unfit> {
 
 fn no_rollouts(service: &Service) -> Unfit {
     let name = &service.name;
-    let why = "is rolled out blue-green, which needs `argo_rollouts`, which is switched off";
+    let why = "uses blue-green rollout, which requires `argo_rollouts`, but it is disabled";
     Unfit::new(name, why, &["services", name, "rollout"])
-        .help(format!("set services.{name}.rollout to rolling, or leave gitops.argo_rollouts on"))
+        .help(format!("set services.{name}.rollout to rolling, or enable gitops.argo_rollouts"))
 }
 
 fn no_controller(service: &Service) -> Unfit {
-    let why = "is reached through the load balancer, but without `load_balancer_controller` nothing registers its pods";
+    let why = "requires `load_balancer_controller` to register its pods, but it is disabled";
     Unfit::new(&service.name, why, &["gitops", "load_balancer_controller"])
-        .help("leave gitops.load_balancer_controller on, or leave out `edge`")
+        .help("enable gitops.load_balancer_controller, or remove `edge`")
 }
 
 fn numbers(settings: &Settings) -> Vec<Unfit> {
     let (vault, prometheus, elastic) = (settings.vault(), settings.prometheus(), settings.elastic());
     let mut wrong = Vec::new();
     if let Some(replicas) = vault.replicas.filter(|replicas| ![1, 3, 5].contains(replicas)) {
-        let why = format!("cannot have {replicas} servers: they decide by majority");
-        wrong.push(Unfit::new("vault", why, &["gitops", "vault", "replicas"]).help("1, 3 or 5"));
+        let why = format!("does not support {replicas} servers");
+        wrong.push(Unfit::new("vault", why, &["gitops", "vault", "replicas"]).help("use 1, 3 or 5"));
     }
     let counts = [
         (vault.disk_gib, "vault", "disk_gib"),
@@ -47,8 +47,8 @@ fn numbers(settings: &Settings) -> Vec<Unfit> {
         (elastic.disk_gib, "elastic", "disk_gib"),
     ];
     for (_, component, key) in counts.into_iter().filter(|(count, ..)| *count == Some(0)) {
-        let why = format!("cannot be with `{key}: 0`");
-        let help = format!("1 or more, or `{component}: false` for none at all");
+        let why = format!("does not allow `{key}: 0`");
+        let help = format!("use 1 or more, or `{component}: false` to disable it");
         wrong.push(Unfit::new(component, why, &["gitops", component, key]).help(help));
     }
     wrong
@@ -64,35 +64,45 @@ fn alerts(alerts: &AlertReceivers) -> Vec<Unfit> {
     let AlertReceivers { slack_secret, slack_channel, email, from, smtp, smtp_user, smtp_secret, .. } =
         alerts;
     if slack_channel.is_some() && slack_secret.is_none() {
-        say("slack_channel", "needs `slack_secret`", "name a Secret whose key `url` is Slack's webhook");
+        say(
+            "slack_channel",
+            "requires `slack_secret`",
+            "specify a Secret with the Slack webhook in its key `url`",
+        );
     }
     if email.is_some() && smtp.is_none() {
-        say("email", "needs a mail server: `smtp`", "smtp: smtp.example.com:587");
+        say("email", "requires `smtp`, the mail server", "smtp: smtp.example.com:587");
     }
     for (key, value) in [("email", email), ("from", from)] {
         if value.as_ref().is_some_and(|address| !is_address(address)) {
-            say(key, "is no mail address", "such as ops@example.com");
+            say(key, "is not a valid email address", "such as ops@example.com");
         }
     }
     let of_mail = [("from", from), ("smtp", smtp), ("smtp_user", smtp_user), ("smtp_secret", smtp_secret)];
     for (key, _) in of_mail.iter().filter(|(_, value)| value.is_some() && email.is_none()) {
-        say(key, "is of no use without `email`", "email: ops@example.com");
+        say(key, "requires `email`", "email: ops@example.com");
     }
     if smtp.as_ref().is_some_and(|server| !is_server(server)) {
-        say("smtp", "is no mail server with its port", "such as smtp.example.com:587");
+        say("smtp", "is not a mail server with a port", "such as smtp.example.com:587");
     }
     match (smtp_user, smtp_secret) {
-        (Some(_), None) => {
-            say("smtp_user", "needs `smtp_secret`", "a Secret whose key `password` is the user's")
+        (Some(_), None) => say(
+            "smtp_user",
+            "requires `smtp_secret`",
+            "specify a Secret with the user's password in its key `password`",
+        ),
+        (None, Some(_)) => {
+            say("smtp_secret", "requires `smtp_user`", "specify the user that the password belongs to")
         }
-        (None, Some(_)) => say("smtp_secret", "needs `smtp_user`", "the user whose password it is"),
         _ => {}
     }
     match (&alerts.telegram_secret, alerts.telegram_chat) {
-        (Some(_), None) => say("telegram_secret", "needs `telegram_chat`", "the number of the chat"),
-        (None, Some(_)) => {
-            say("telegram_chat", "needs `telegram_secret`", "a Secret whose key `token` is the bot's")
-        }
+        (Some(_), None) => say("telegram_secret", "requires `telegram_chat`", "specify the chat ID"),
+        (None, Some(_)) => say(
+            "telegram_chat",
+            "requires `telegram_secret`",
+            "specify a Secret with the bot token in its key `token`",
+        ),
         _ => {}
     }
     wrong

@@ -45,7 +45,7 @@ pub fn chosen(inputs: &Inputs, settings: &Settings) -> Result<Vec<&'static Compo
     for component in &chosen {
         let lacking = component.needs.iter().find(|need| !chosen.iter().any(|other| other.name == **need));
         if let Some(need) = lacking {
-            return Err(Unfit::component(component.name, format!("needs `{need}`, which is switched off")));
+            return Err(Unfit::component(component.name, format!("requires `{need}`, which is disabled")));
         }
     }
     chosen.sort_by_key(|component| (component.wave, component.name));

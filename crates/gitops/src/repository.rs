@@ -59,13 +59,32 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
 
 fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
     let mut text = format!(
-        "# What runs in {cluster}\n\nArgo CD makes the cluster what branch `{branch}` of this repository says. Nobody changes the cluster by hand: what differs is put back.\n\n\
-         | folder | |\n| --- | --- |\n| `bootstrap/` | projects and the root Application, which platctl applies |\n| `clusters/{stack}/` | one Application for each component and service |\n| `components/` | objects of components beside their charts |\n| `services/` | the services |\n\n\
-         platctl writes these files from the stack file `{stack}`, and never over a change of yours: where both changed a file, it stops and names it. `.platctl/` is its memory.\n\n\
-         ## How it begins\n\n`platctl apply` puts Argo CD into the cluster, with the Secret `{secret}` by which it reads this repository, and `bootstrap/{stack}.yaml`, which is its way in here. Argo CD keeps everything from then on, except itself: its version is platctl's, and `components/argo-cd/` holds only what is set beside it.\n\nApplications come in waves, and a wave waits until the one before it is well. `clusters/{stack}/settings-gate.yaml` keeps them back until Argo CD has been told when an Application is well.\n\n\
-         ## A new version of a service\n\nA commit on the service's branch is tested, built and pushed by its pipeline, tagged with the environment and the commit. Image Updater writes the tag into `services/NAME/.argocd-source-NAME.yaml`. A service with a `rollout.yaml` gets the new version beside the old one: look at it through the Service `NAME-preview`, then `kubectl argo rollouts promote NAME -n NAME`, or `abort`. One with a `deployment.yaml` changes pod by pod.\n\nTo go back, pin the commit in the stack file (`services.NAME.pin`) and apply: what is only reverted here, Image Updater writes again.\n\n\
-         ## A new service\n\nAdd it below `services:` in the stack file and run `platctl apply`: repository, pipeline, role, target group and these files come together.\n\n\
-         ## Components\n\n| component | namespace | wave | |\n| --- | --- | --- | --- |\n",
+        "# Contents of {cluster}\n\nArgo CD deploys branch `{branch}` of this repository to the cluster. Do \
+         not change the cluster by hand: Argo CD reverts such changes.\n\n\
+         | folder | contents |\n| --- | --- |\n| `bootstrap/` | the projects and the root Application, which \
+         platctl applies |\n| `clusters/{stack}/` | an Application for each component and service |\n| `components/` | objects \
+         of components in addition to their charts |\n| `services/` | the services |\n\n\
+         platctl generates these files from the stack file `{stack}`. It never overwrites your changes: if \
+         you and platctl have both changed a file, it stops with an error that lists the file. platctl \
+         stores its own data in `.platctl/`.\n\n\
+         ## Installation\n\n`platctl apply` installs Argo CD in the cluster, with the Secret `{secret}` that \
+         Argo CD uses to read this repository, and applies `bootstrap/{stack}.yaml`, which contains the root \
+         Application. From then on, Argo CD manages everything except itself: platctl manages the version of \
+         Argo CD, and `components/argo-cd/` contains only additional settings.\n\nApplications are deployed \
+         in sync waves. Each wave waits until the previous one is healthy. \
+         `clusters/{stack}/settings-gate.yaml` delays them until the health checks for Applications are \
+         configured.\n\n\
+         ## Deploying a new version of a service\n\nThe pipeline of the service tests and builds each commit \
+         on its branch, and pushes the image with a tag that contains the environment and the commit. Image \
+         Updater writes the tag to `services/NAME/.argocd-source-NAME.yaml`. If the service has a \
+         `rollout.yaml`, the new version is deployed beside the old one: check it through the Service \
+         `NAME-preview`, then run `kubectl argo rollouts promote NAME -n NAME`, or `abort`. If it has a \
+         `deployment.yaml`, pods are replaced one by one.\n\nTo go back to an older version, set \
+         `services.NAME.pin` to its commit in the stack file, and apply. It is not sufficient to revert the \
+         commit in this repository, because Image Updater writes it again.\n\n\
+         ## Adding a service\n\nAdd the service to `services:` in the stack file, and run `platctl apply`. \
+         It creates the repository, the pipeline, the role, the target group and these files.\n\n\
+         ## Components\n\n| component | namespace | wave | description |\n| --- | --- | --- | --- |\n",
         cluster = inputs.cluster,
         branch = inputs.branch,
         stack = inputs.stack,

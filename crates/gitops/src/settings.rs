@@ -14,41 +14,42 @@ use crate::components::argo_cd;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// The branch of the GitOps repository that the cluster follows; `main` unless it is said.
+    /// The branch of the GitOps repository that is deployed to the cluster. Default: `main`.
     pub branch: Option<String>,
-    /// The environment of `delivery:` whose images run here; the one that is called like the stack unless it is said,
-    /// else `prod`.
+    /// The environment in `delivery:` that images are deployed from. Default: the environment with the name
+    /// of the stack, otherwise `prod`.
     pub environment: Option<String>,
-    /// Files of the repository that belong to people from now on; platctl does not write them any more.
+    /// Files in the repository that are maintained by hand. platctl no longer writes them.
     pub keep: Vec<String>,
-    /// Whether platctl puts Argo CD into the cluster and shows it the repository. It does unless this is `false`.
+    /// Whether platctl installs Argo CD in the cluster and connects it to the repository. Enabled by
+    /// default.
     pub bootstrap: Option<bool>,
-    /// Argo CD's manifest, where the one at GitHub (the highly available one) cannot be had or is not wanted.
+    /// The manifest to install Argo CD from. Default: the high-availability manifest from GitHub.
     pub manifest: Option<ManifestSource>,
     /// Argo Rollouts: blue-green deployments.
     pub argo_rollouts: Option<bool>,
-    /// Argo CD Image Updater: new images come into the repository by themselves.
+    /// Argo CD Image Updater: writes new image tags to the repository automatically.
     pub image_updater: Option<bool>,
-    /// AWS Load Balancer Controller: pods become targets of the load balancer.
+    /// AWS Load Balancer Controller: registers pods as targets of the load balancer.
     pub load_balancer_controller: Option<bool>,
-    /// Cluster Autoscaler: nodes by need.
+    /// Cluster Autoscaler: adds and removes nodes on demand.
     pub cluster_autoscaler: Option<bool>,
-    /// metrics-server: what autoscaling of pods looks at.
+    /// metrics-server: provides the metrics for pod autoscaling.
     pub metrics_server: Option<bool>,
-    /// external-dns: DNS records of what runs in the cluster. Needs a zone.
+    /// external-dns: manages DNS records for workloads in the cluster. Requires a zone.
     pub external_dns: Option<bool>,
     /// cert-manager, with Let's Encrypt.
     pub cert_manager: Option<Switch<CertManager>>,
-    /// Vault: secrets of services.
+    /// Vault: secrets for the services.
     pub vault: Option<Switch<Vault>>,
     /// Prometheus, Alertmanager and Grafana.
     pub prometheus: Option<Switch<Prometheus>>,
-    /// Elasticsearch and Kibana, by their operator, and Fluent Bit on every node.
+    /// Elasticsearch and Kibana, managed by the ECK operator, and Fluent Bit on every node.
     pub elastic: Option<Switch<Elastic>>,
     /// OpenTelemetry collector and Jaeger.
     pub tracing: Option<bool>,
-    /// SonarQube, on the platform's database. Needs `database:`; off unless it is `true`, for it needs a database
-    /// user that somebody has to make.
+    /// SonarQube, on the platform's database. Requires `database:`. Disabled by default, because it
+    /// requires a database user that you must create.
     pub sonarqube: Option<bool>,
     /// The nightly backup of Argo CD's configuration.
     pub argo_cd_backup: Option<bool>,
@@ -58,9 +59,9 @@ pub struct Settings {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestSource {
-    /// Where: `https://…`, `s3://BUCKET/KEY`, or the path of a file.
+    /// The location: `https://…`, `s3://BUCKET/KEY`, or a file path.
     pub url: String,
-    /// The SHA-256 of what is there, in hexadecimal.
+    /// The SHA-256 checksum of the manifest, in hexadecimal.
     pub sha256: String,
 }
 
@@ -116,7 +117,7 @@ impl<T> Switch<T> {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CertManager {
-    /// Who is told when a certificate is about to end.
+    /// The email address for certificate expiry notices.
     pub email: Option<String>,
 }
 
@@ -124,9 +125,9 @@ pub struct CertManager {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Vault {
-    /// How many servers: 1, 3 or 5; 3 unless it is said.
+    /// The number of servers: 1, 3 or 5. Default: 3.
     pub replicas: Option<u8>,
-    /// The size of a server's disk, in GiB; 10 unless it is said.
+    /// The disk size of each server, in GiB. Default: 10.
     pub disk_gib: Option<u16>,
 }
 
@@ -134,11 +135,11 @@ pub struct Vault {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Prometheus {
-    /// For how many days metrics are kept; 15 unless it is said.
+    /// The retention period of metrics, in days. Default: 15.
     pub retention_days: Option<u16>,
-    /// The size of the disk for them, in GiB; 50 unless it is said.
+    /// The disk size for metrics, in GiB. Default: 50.
     pub disk_gib: Option<u16>,
-    /// Who is told of alerts. What is secret about it is in a Secret of the cluster, named here.
+    /// The receivers of alerts. Credentials are read from Kubernetes Secrets, referenced by name.
     pub alerts: AlertReceivers,
 }
 
@@ -146,23 +147,23 @@ pub struct Prometheus {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AlertReceivers {
-    /// A Secret of namespace `monitoring` whose key `url` is Slack's webhook.
+    /// The Secret in namespace `monitoring` that contains the Slack webhook URL in its key `url`.
     pub slack_secret: Option<String>,
-    /// The channel of Slack; `#alerts` unless it is said.
+    /// The Slack channel. Default: `#alerts`.
     pub slack_channel: Option<String>,
-    /// A mail address.
+    /// The email address to send alerts to.
     pub email: Option<String>,
-    /// Whom mails are from; the address that they go to unless it is said.
+    /// The sender address. Default: the recipient address.
     pub from: Option<String>,
-    /// The mail server, which `email` needs: `smtp.example.com:587`.
+    /// The mail server, such as `smtp.example.com:587`. Required for `email`.
     pub smtp: Option<String>,
-    /// The user that the mail server knows, where it wants one.
+    /// The user name for the mail server, if it requires authentication.
     pub smtp_user: Option<String>,
-    /// A Secret of namespace `monitoring` whose key `password` is that user's.
+    /// The Secret in namespace `monitoring` that contains the user's password in its key `password`.
     pub smtp_secret: Option<String>,
-    /// A Secret of namespace `monitoring` whose key `token` is a Telegram bot's.
+    /// The Secret in namespace `monitoring` that contains the Telegram bot token in its key `token`.
     pub telegram_secret: Option<String>,
-    /// The chat of Telegram, which `telegram_secret` needs.
+    /// The Telegram chat ID. Required for `telegram_secret`.
     pub telegram_chat: Option<i64>,
 }
 
@@ -170,11 +171,11 @@ pub struct AlertReceivers {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Elastic {
-    /// How many nodes Elasticsearch has; 3 unless it is said.
+    /// The number of Elasticsearch nodes. Default: 3.
     pub nodes: Option<u8>,
-    /// For how many days logs are kept; 14 unless it is said.
+    /// The retention period of the logs, in days. Default: 14.
     pub retention_days: Option<u16>,
-    /// The size of a node's disk, in GiB; 100 unless it is said.
+    /// The disk size of each node, in GiB. Default: 100.
     pub disk_gib: Option<u16>,
 }
 

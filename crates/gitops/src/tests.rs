@@ -135,7 +135,7 @@ fn a_component_without_what_it_needs_is_refused_when_it_is_asked_for() {
     let refused = chosen(&none, &settings("external_dns: true")).unwrap_err();
     assert_eq!(
         (refused.what.as_str(), refused.why.as_str()),
-        ("external-dns", "needs a DNS zone: `edge:` with a domain")
+        ("external-dns", "requires a DNS zone: `edge:` with a domain")
     );
     assert_eq!(refused.key, ["gitops", "external_dns"]);
     let all: Vec<&str> =

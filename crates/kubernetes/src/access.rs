@@ -140,7 +140,7 @@ impl Renewing {
 }
 
 pub(crate) fn no_cluster(cluster: &str) -> CloudError {
-    let message = format!("there is no cluster `{cluster}` that could be spoken to");
+    let message = format!("cluster `{cluster}` not found or not accessible");
     CloudError::new(Class::NotYetConsistent, "kubernetes:Connect", message)
 }
 
@@ -168,7 +168,8 @@ impl Server for Renewing {
 
 fn connect(access: &Access) -> CloudResult<Client> {
     let wrong = |why: String| CloudError::new(Class::Invalid, "kubernetes:Connect", why);
-    let url = access.server.parse().map_err(|_| wrong(format!("`{}` is no address", access.server)))?;
+    let url =
+        access.server.parse().map_err(|_| wrong(format!("`{}` is not a valid address", access.server)))?;
     let mut config = Config::new(url);
     config.connect_timeout = Some(Duration::from_secs(8));
     config.read_timeout = Some(Duration::from_secs(60));

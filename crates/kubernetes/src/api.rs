@@ -122,7 +122,7 @@ impl Api {
             for mut object in all {
                 self.put_in_namespace(&mut object, source, &defined).await?;
                 let key = Key::of(&object).ok_or_else(|| {
-                    let message = format!("{} has an object without a kind or a name", source.url);
+                    let message = format!("{} contains an object without a kind or a name", source.url);
                     CloudError::new(Class::Invalid, "kubernetes:Fetch", message)
                 })?;
                 objects.push((key, object));
@@ -254,7 +254,7 @@ impl Api {
     async fn do_delete(&self, set: &str) -> CloudResult<()> {
         let operation = format!("kubernetes:Delete set {set}");
         let Some(inventory) = inventory::read(&self.client, set).await? else {
-            return Err(CloudError::new(Class::NotFound, operation, "there is no such set"));
+            return Err(CloudError::new(Class::NotFound, operation, "the set does not exist"));
         };
         let mut keys: Vec<Key> =
             inventory.objects.keys().map(|key| parse(key)).collect::<CloudResult<_>>()?;
@@ -308,8 +308,8 @@ impl Api {
                 .collect();
             if let Some(first) = theirs.first() {
                 let message = format!(
-                    "{} of kind {} would go with their definition, {first} among them, and nobody asked for that. \
-                     Delete them first, and run again",
+                    "deleting the definition would also delete {} objects of kind {}, such as {first}. \
+                     Delete them first, then run again",
                     theirs.len(),
                     gvk.kind
                 );

@@ -16,8 +16,9 @@ pub(crate) fn cloud_error(operation: &str, error: &Error) -> CloudError {
             let class = class(status.code, &status.reason);
             let message = match class {
                 Class::NotYetConsistent => format!(
-                    "the API server does not take these credentials ({}). Access begins a little after its access \
-                     entry was made; if it stays so, the cluster has none for this role",
+                    "the API server rejected the credentials ({}). Access takes effect shortly after the \
+                     access entry is created; if the error persists, the cluster has no access entry for \
+                     this role",
                     status.message
                 ),
                 _ => status.message.clone(),

@@ -32,7 +32,7 @@ fn rolled_out(object: &Value, ready: &str) -> Option<String> {
     let (ready, updated) =
         (number(object, ready).unwrap_or(0), number(object, "/status/updatedReplicas").unwrap_or(0));
     if unseen(object) {
-        return Some("not seen by its controller yet".into());
+        return Some("not processed by its controller yet".into());
     }
     (ready < wanted || updated < wanted).then(|| format!("{} of {wanted} ready", ready.min(updated)))
 }
@@ -66,7 +66,7 @@ fn application(object: &Value) -> Option<String> {
     match wrong.and_then(|one| one["message"].as_str()) {
         Some(message) => Some(message.to_owned()),
         None => match object.pointer("/status/sync/status").and_then(Value::as_str) {
-            None | Some("Unknown" | "") => Some("not looked at by Argo CD yet".into()),
+            None | Some("Unknown" | "") => Some("not processed by Argo CD yet".into()),
             Some(_) => None,
         },
     }
@@ -87,7 +87,10 @@ mod tests {
             "metadata": {"generation": 2}, "spec": {"replicas": 3},
             "status": {"observedGeneration": 1, "availableReplicas": 3, "updatedReplicas": 3},
         });
-        assert_eq!(of("Deployment", &deployment).unwrap(), "Deployment n/a: not seen by its controller yet");
+        assert_eq!(
+            of("Deployment", &deployment).unwrap(),
+            "Deployment n/a: not processed by its controller yet"
+        );
         deployment["status"]["observedGeneration"] = 2.into();
         deployment["status"]["updatedReplicas"] = 1.into();
         assert_eq!(of("Deployment", &deployment).unwrap(), "Deployment n/a: 1 of 3 ready");

@@ -65,7 +65,10 @@ pub(crate) async fn read(client: &Client, set: &str) -> CloudResult<Option<Inven
         CloudError::new(
             Class::Invalid,
             operation,
-            format!("{NAMESPACE}/{} was damaged by somebody: {error}. Delete it, and apply again", name(set)),
+            format!(
+                "{NAMESPACE}/{} is corrupted: {error}. Delete it, then run platctl apply again",
+                name(set)
+            ),
         )
     })?;
     let annotations = found.metadata.annotations.unwrap_or_default();

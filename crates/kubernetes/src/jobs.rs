@@ -64,8 +64,10 @@ impl Api {
         let failed = |class: Class, message: String| Err(CloudError::new(class, operation.clone(), message));
         let description = key("CronJob", &order.namespace, &order.cron_job);
         let Some(cron_job) = self.get(&description).await? else {
-            let message =
-                format!("there is no {}: has Argo CD brought it into the cluster yet?", description.short());
+            let message = format!(
+                "{} not found: Argo CD may not have synced it to the cluster yet",
+                description.short()
+            );
             return failed(Class::NotFound, message);
         };
         let key = key("Job", &order.namespace, &order.name);
@@ -83,12 +85,13 @@ impl Api {
                 Some(Ok(())) => return Ok(()),
                 Some(Err(why)) => {
                     let (name, namespace) = (&order.name, &order.namespace);
-                    let message =
-                        format!("{why}. Its log: kubectl logs job/{name} -n {namespace} --all-containers");
+                    let message = format!(
+                        "{why}. To see its log, run kubectl logs job/{name} -n {namespace} --all-containers"
+                    );
                     return failed(Class::Unknown, message);
                 }
                 None if begun.elapsed() > LONGEST => {
-                    return failed(Class::Unknown, "is still running after 20 minutes".into());
+                    return failed(Class::Unknown, "it is still running after 20 minutes".into());
                 }
                 None => tokio::time::sleep(PAUSE).await,
             }

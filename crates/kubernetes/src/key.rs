@@ -81,7 +81,7 @@ pub fn key_of(object: &Value) -> Option<String> {
 
 pub(crate) fn parse(text: &str) -> CloudResult<Key> {
     Key::parse(text).ok_or_else(|| {
-        CloudError::new(Class::Invalid, "kubernetes:Apply", format!("`{text}` is no key of an object"))
+        CloudError::new(Class::Invalid, "kubernetes:Apply", format!("`{text}` is not a valid object key"))
     })
 }
 

@@ -22,19 +22,19 @@ pub fn verify(manifest: &Manifest, bytes: &[u8]) -> CloudResult<()> {
         return Ok(());
     }
     Err(wrong(format!(
-        "what is at {} has the SHA-256 {found}, not {}: nothing of it was applied. If it is meant to have changed, \
-         read it, and state its digest",
+        "the manifest at {} has the SHA-256 checksum {found}, expected {}: it was not applied. If the change \
+         is intended, review the manifest and update its checksum",
         manifest.url, manifest.sha256
     )))
 }
 
 /// The objects of a manifest. Numbers and words are read as Kubernetes does: `0644` is octal, `yes` a word.
 pub(crate) fn objects(bytes: &[u8]) -> CloudResult<Vec<Value>> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|error| wrong(format!("the manifest is no text: {error}")))?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|error| wrong(format!("the manifest is not valid text: {error}")))?;
     let options = serde_yaml::options! { strict_booleans: true, legacy_octal_numbers: true };
     let documents: Vec<Value> = serde_yaml::from_multiple_with_options(text, options)
-        .map_err(|error| wrong(format!("the manifest cannot be read: {error}")))?;
+        .map_err(|error| wrong(format!("cannot read the manifest: {error}")))?;
     let mut objects = Vec::new();
     for document in documents {
         match document {
@@ -45,7 +45,7 @@ pub(crate) fn objects(bytes: &[u8]) -> CloudResult<Vec<Value>> {
                 }
             }
             object @ Value::Object(_) => objects.push(object),
-            other => return Err(wrong(format!("the manifest has {other} where an object should be"))),
+            other => return Err(wrong(format!("the manifest contains {other} instead of an object"))),
         }
     }
     Ok(objects)

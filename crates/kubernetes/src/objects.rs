@@ -176,13 +176,13 @@ impl Kind for Objects {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let bad = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
         if spec.name.is_empty() || spec.name.contains(bad) {
-            return Err(SpecError::new("/name", "takes lower-case letters, digits, `-` and `.`"));
+            return Err(SpecError::new("/name", "can contain only lower-case letters, digits, `-` and `.`"));
         }
         for (key, object) in &spec.objects {
             // What somebody changed is shown as it is.
             let is = Key::of(object).map(|key| key.to_string());
             if is.as_ref().is_some_and(|is| is != key) || Key::parse(key).is_none() {
-                return Err(SpecError::new("/objects", format!("`{key}` is not the key of its object")));
+                return Err(SpecError::new("/objects", format!("`{key}` does not match its object")));
             }
         }
         Ok(())
@@ -233,7 +233,9 @@ impl Kind for Objects {
         let (cluster, set) = place(&live.id);
         match clusters.server(cluster).await? {
             Some(server) => server.delete(set).await,
-            None => Err(CloudError::new(Class::NotFound, "kubernetes:Connect", "its cluster is gone")),
+            None => {
+                Err(CloudError::new(Class::NotFound, "kubernetes:Connect", "its cluster no longer exists"))
+            }
         }
     }
 }

@@ -53,7 +53,7 @@ impl Tokens {
         }
         let token = self.provider.token(&self.cluster).await?;
         let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-            CloudError::new(Class::Unauthenticated, "kubernetes:Connect", "the token is no text")
+            CloudError::new(Class::Unauthenticated, "kubernetes:Connect", "the token is not valid text")
         })?;
         header.set_sensitive(true);
         *current = Some((Instant::now(), header.clone()));
@@ -94,8 +94,8 @@ impl Tokens {
             let body = response.into_body().collect_bytes().await?;
             let status: Value = serde_json::from_slice(&body).unwrap_or_default();
             let message = format!(
-                "the API server does not allow it ({}). An access policy counts a little after it was associated; if \
-                 it stays so, this role has none that allows it",
+                "the API server denied the request ({}). An access policy takes effect shortly after it is \
+                 associated; if the error persists, no access policy of this role allows it",
                 status["message"].as_str().unwrap_or("403 Forbidden")
             );
             return Err(CloudError::new(Class::NotYetConsistent, "kubernetes:Authorize", message).into());

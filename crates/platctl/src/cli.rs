@@ -19,19 +19,19 @@ pub(crate) struct Cli {
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Global {
-    /// Where state lives: a folder, the state file itself, or s3://bucket/prefix
+    /// Location of the state: a folder, a state file, or s3://bucket/prefix
     #[arg(long, global = true, env = "PLATCTL_STATE", value_name = "PATH")]
     pub(crate) state: Option<PathBuf>,
-    /// Override a value of the stack file, such as network.nat=single (repeatable)
+    /// Override a value in the stack file, such as network.nat=single (can be repeated)
     #[arg(long = "set", global = true, env = "PLATCTL_SET", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// The AWS region, where the stack file names none
+    /// The AWS region to use if the stack file does not specify one
     #[arg(long, global = true, env = "PLATCTL_REGION")]
     pub(crate) region: Option<String>,
-    /// The profile of the AWS configuration to use
+    /// The AWS profile to use
     #[arg(long, global = true, env = "PLATCTL_PROFILE")]
     pub(crate) profile: Option<String>,
-    /// Send every AWS call to this URL
+    /// Send all AWS API calls to this URL
     #[arg(
         long,
         global = true,
@@ -40,10 +40,10 @@ pub(crate) struct Global {
         conflicts_with = "emulator"
     )]
     pub(crate) endpoint_url: Option<String>,
-    /// Use a local AWS instead of the real one; it is installed and started when needed
+    /// Use the local AWS emulator instead of AWS; it is installed and started if needed
     #[arg(long, global = true, env = "PLATCTL_EMULATOR", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) emulator: bool,
-    /// The way to the cluster's API server
+    /// How to connect to the cluster's API server
     #[arg(
         long,
         global = true,
@@ -53,34 +53,34 @@ pub(crate) struct Global {
         default_value_t
     )]
     pub(crate) cluster_access: ClusterAccess,
-    /// What the runner runs: platctl for Linux on x86-64; this very program unless it is said
+    /// The platctl executable (Linux x86-64) that the runner uses. Default: this executable
     #[arg(long, global = true, env = "PLATCTL_RUNNER_PROGRAM", value_name = "FILE")]
     pub(crate) runner_program: Option<PathBuf>,
-    /// Whether sets of objects in a cluster are looked at, though it take a build.
+    /// Whether sets of objects in a cluster are read even if that takes a build.
     #[arg(skip)]
     pub(crate) look: bool,
-    /// How many changing calls may be under way at once
+    /// Maximum number of changing API calls in progress at the same time
     #[arg(long, global = true, env = "PLATCTL_PARALLELISM", value_name = "N", default_value_t = 64)]
     pub(crate) parallelism: usize,
-    /// Go on with what does not depend on a failure; the default
+    /// After a failure, continue with resources that do not depend on it (default)
     #[arg(long, global = true, conflicts_with = "fail_fast")]
     pub(crate) keep_going: bool,
-    /// Begin nothing more once something has failed
+    /// Start no further operations after a failure
     #[arg(long, global = true, env = "PLATCTL_FAIL_FAST", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) fail_fast: bool,
-    /// How long to wait for a lock that another run holds, such as 30s or 5m
+    /// How long to wait for a state lock held by another run, such as 30s or 5m
     #[arg(long, global = true, env = "PLATCTL_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration)]
     pub(crate) lock_timeout: Duration,
-    /// How long a run with state in S3 keeps its lease without being heard of
+    /// How long the lease on a state in S3 stays valid without a heartbeat
     #[arg(long = "lease", global = true, env = "PLATCTL_LEASE", value_name = "TIME", default_value = "90s", value_parser = duration)]
     pub(crate) lease: Duration,
-    /// Print one JSON object a line instead of text
+    /// Print output as JSON, one object per line
     #[arg(long, global = true, env = "PLATCTL_JSON", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) json: bool,
-    /// No colours (NO_COLOR is honoured too)
+    /// Disable colored output (or set NO_COLOR)
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
-    /// Say more on stderr; twice for the SDK's own log
+    /// Print more details to stderr; use -vv to include the AWS SDK log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -88,21 +88,21 @@ pub(crate) struct Global {
 /// The way to a cluster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ClusterAccess {
-    /// Straight where its endpoint is public, else by the runner
+    /// Directly if the endpoint is public, otherwise through the runner
     #[default]
     Auto,
-    /// Straight: from within the VPC, or through a VPN
+    /// Directly, from inside the VPC or through a VPN
     Direct,
-    /// Over one of its nodes, by AWS's Session Manager plugin
+    /// Through one of the nodes, with the AWS Session Manager plugin
     Tunnel,
-    /// By a build in its private subnets
+    /// Through a CodeBuild build in the private subnets
     Runner,
 }
 
 /// Consent in advance, and what it covers.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Consent {
-    /// Do not ask
+    /// Skip the confirmation prompt
     #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -112,7 +112,8 @@ pub(crate) struct Consent {
 /// Whose data may be lost.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Data {
-    /// Let the data of this resource, and of everything below it, be deleted; `all` for everything (repeatable)
+    /// Allow the data of this resource, and of all resources below this address, to be deleted; `all` for
+    /// all resources (can be repeated)
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) allow_data_loss: Vec<String>,
 }
@@ -126,40 +127,40 @@ impl Data {
 /// Which part of the stack.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Part {
-    /// Only this address, everything below it, and what it needs (repeatable)
+    /// Limit the run to this address, everything below it, and its dependencies (can be repeated)
     #[arg(long = "target", value_name = "ADDRESS")]
     pub(crate) targets: Vec<String>,
-    /// Not this address, nor what cannot be done without it (repeatable)
+    /// Exclude this address, and everything that cannot be done without it (can be repeated)
     #[arg(long = "exclude", value_name = "ADDRESS")]
     pub(crate) excludes: Vec<String>,
 }
 
-/// What to make anew.
+/// What to replace.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Anew {
-    /// Make this resource anew although nothing about it asks for that (repeatable)
+    /// Replace this resource even if nothing requires it (can be repeated)
     #[arg(long = "replace", value_name = "ADDRESS")]
     pub(crate) replace: Vec<String>,
 }
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a stack file; calls nothing
+    /// Check a stack file without calling AWS
     Validate {
         /// The stack file
         stack: PathBuf,
     },
-    /// Show what would change; changes nothing
+    /// Show the changes that apply would make
     Plan {
         /// The stack file
         stack: PathBuf,
-        /// Save the plan, to be applied as it is
+        /// Save the plan to this file, for `platctl apply FILE`
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
-        /// Exit with 2 when there are changes
+        /// Exit with code 2 if there are changes
         #[arg(long)]
         detailed_exitcode: bool,
-        /// Show how everything would be destroyed
+        /// Show a plan to delete all resources
         #[arg(long, conflicts_with = "replace")]
         destroy: bool,
         #[command(flatten)]
@@ -169,7 +170,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         data: Data,
     },
-    /// Make AWS what the stack file says
+    /// Create or update resources to match the stack file
     Apply {
         /// The stack file, or a saved plan
         stack: PathBuf,
@@ -180,32 +181,32 @@ pub(crate) enum Command {
         #[command(flatten)]
         anew: Anew,
     },
-    /// Delete everything that the stack owns
+    /// Delete all resources of a stack
     Destroy {
-        /// The stack file, or just the stack's name: state alone tells what there is
+        /// The stack file, or the stack's name: resources are read from the state
         stack: PathBuf,
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
         part: Part,
     },
-    /// Back Argo CD's configuration up to S3 now, beside the nightly backup
+    /// Back up the Argo CD configuration to S3 now, in addition to the nightly backup
     Backup {
         /// The stack file, or the stack's name
         stack: PathBuf,
     },
-    /// Bring a backup of Argo CD's configuration back; without one, list what there is
+    /// Restore a backup of the Argo CD configuration; without --from, list the backups
     Restore {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// The backup: 2026-01-31T02-17-00Z.yaml
+        /// The backup to restore, such as 2026-01-31T02-17-00Z.yaml
         #[arg(long, value_name = "FILE")]
         from: Option<String>,
-        /// Do not ask
+        /// Skip the confirmation prompt
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
     },
-    /// Let the database's copy in the other region write; the same again gives the role back
+    /// Fail over to the database replica in the other region; run again to switch back
     Failover {
         /// The stack file, or the stack's name
         stack: PathBuf,
@@ -222,138 +223,138 @@ pub(crate) enum Command {
         #[arg(long)]
         task: String,
     },
-    /// Show how live AWS differs from what was last applied; changes nothing
+    /// Show differences between AWS and the last apply
     Drift {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// Exit with 2 when something drifted
+        /// Exit with code 2 if there is drift
         #[arg(long)]
         detailed_exitcode: bool,
     },
-    /// Take over an existing AWS resource as one that the stack file declares
+    /// Import an existing AWS resource into the state
     Import {
         /// The stack file
         stack: PathBuf,
-        /// The address that it gets
+        /// The address of the resource in the stack file
         address: String,
-        /// Its id in AWS: vpc-0a1b…, a name, or an ARN, as its kind says
+        /// The ID of the object in AWS: vpc-0a1b…, a name, or an ARN, depending on its kind
         id: String,
     },
-    /// Show what exists, and its health
+    /// Show all resources and their health
     Status {
         /// The stack file, or the stack's name
         stack: PathBuf,
     },
-    /// Print outputs of resources
+    /// Print the outputs of resources
     Output {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// One output: ADDRESS.OUTPUT; all when left out
+        /// The output to print: ADDRESS.OUTPUT. Default: all outputs
         name: Option<String>,
     },
-    /// End the lease that a run holds on state in S3; says what that breaks
+    /// End the lease of another run on a state in S3, after showing the consequences
     Unlock {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// Do not ask
+        /// Skip the confirmation prompt
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
     },
-    /// Look at the state, or mend it
+    /// Inspect or repair the state
     #[command(subcommand)]
     State(StateCommand),
-    /// The local AWS
+    /// Manage the local AWS emulator
     #[command(subcommand)]
     Emulator(EmulatorCommand),
-    /// Print the JSON Schema of stack files, for editors
+    /// Print the JSON Schema of the stack file, for editors
     Schema {
-        /// Print a page for people instead
+        /// Print the reference as Markdown instead
         #[arg(long)]
         markdown: bool,
     },
-    /// Print a completion script
+    /// Print a shell completion script
     Completions {
-        /// The shell
+        /// The shell to generate the script for
         shell: clap_complete::Shell,
     },
 }
 
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum StateCommand {
-    /// List the resources that state knows
+    /// List the resources in the state
     List {
         /// The stack file, or the stack's name
         stack: PathBuf,
     },
-    /// Show one resource as state knows it
+    /// Show a resource in the state
     Show {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// The resource
+        /// The address of the resource
         address: String,
     },
-    /// Give a resource another address
+    /// Move a resource to another address
     Mv {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// The address it has
+        /// The current address
         from: String,
-        /// The address it gets
+        /// The new address
         to: String,
     },
-    /// Make a lost or damaged state anew from what AWS says; changes nothing in AWS
+    /// Rebuild a lost or corrupted state from AWS; changes nothing in AWS
     Recover {
         /// The stack file
         stack: PathBuf,
-        /// Do not ask before what only its name tells to be the stack's is taken over
+        /// Adopt resources that are identified only by their names without confirmation
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
     },
-    /// List the versions of the state that are still there
+    /// List the available versions of the state
     History {
         /// The stack file, or the stack's name
         stack: PathBuf,
     },
-    /// Make an earlier version the state again; changes nothing in AWS
+    /// Roll back the state to an earlier version; changes nothing in AWS
     Rollback {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// The version; the one before the present one unless it is said
+        /// The version to roll back to. Default: the previous version
         #[arg(long, value_name = "SERIAL")]
         to: Option<u64>,
     },
-    /// Forget a resource without deleting it
+    /// Remove a resource from the state without deleting it in AWS
     Rm {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// The resource
+        /// The address of the resource
         address: String,
     },
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum EmulatorCommand {
-    /// Start it, unless it runs
+    /// Start the emulator if it is not running
     Start,
-    /// Stop it; everything in it is gone
+    /// Stop the emulator and delete everything in it
     Stop,
-    /// Show whether it runs, and where
+    /// Show whether the emulator is running, and its endpoint
     Status,
-    /// Choose how it behaves
+    /// Set the behavior of the emulator
     Profile {
         /// The profile
         #[arg(value_enum)]
         name: ProfileName,
-        /// Which hostile day: the same seed brings the same faults
+        /// The seed of `hostile`: the same seed produces the same faults
         #[arg(long, value_name = "N", default_value_t = 0)]
         seed: u64,
-        /// Real seconds for each second of AWS; 0.01 for `realistic`, 0 for `hostile`
+        /// Real seconds per simulated second. Default: 0.01 for `realistic`, 0 for `hostile`
         #[arg(long, value_name = "FACTOR")]
         scale: Option<f64>,
-        /// The changing call, counted from now, whose connection is cut
+        /// For `cut`: the number of the changing call, counted from now, to disconnect
         #[arg(long, value_name = "N")]
         call: Option<usize>,
-        /// Whether it is cut before or after its effect
+        /// For `cut`: whether to disconnect before or after the call takes effect
         #[arg(long, value_enum, value_name = "MOMENT", default_value_t = Cut::After)]
         moment: Cut,
     },
@@ -362,15 +363,15 @@ pub(crate) enum EmulatorCommand {
 /// How the local AWS behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProfileName {
-    /// Nothing goes wrong, and nothing takes time
+    /// No faults and no delays
     Calm,
-    /// States last as long as on AWS, times a factor
+    /// Operations take as long as on AWS, multiplied by --scale
     Realistic,
-    /// The quotas of a new account
+    /// The service quotas of a new account
     Strict,
-    /// Throttling, errors, lost answers, stale reads, failed states, refusals that pass
+    /// Throttling, errors, lost responses, stale reads, failed states, temporary refusals
     Hostile,
-    /// One connection dies
+    /// One connection is cut
     Cut,
 }
 
@@ -389,9 +390,9 @@ impl ProfileName {
 /// Before or after the effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Cut {
-    /// It has none
+    /// The call has no effect
     Before,
-    /// It has, and nobody is told
+    /// The call takes effect, but its response is lost
     After,
 }
 
@@ -405,9 +406,15 @@ fn duration(text: &str) -> Result<Duration, String> {
         "s" => 1,
         "m" => 60,
         "h" => 3600,
-        _ => return Err(format!("`{text}` is not a time such as 30s, 5m or 1h")),
+        _ => {
+            return Err(format!(
+                "`{text}` is not a valid duration: use a number and a unit, such as 30s, 5m or 1h"
+            ));
+        }
     };
-    let number: u64 = number.parse().map_err(|_| format!("`{text}` is not a time such as 30s, 5m or 1h"))?;
+    let number: u64 = number.parse().map_err(|_| {
+        format!("`{text}` is not a valid duration: use a number and a unit, such as 30s, 5m or 1h")
+    })?;
     Ok(Duration::from_secs(number.saturating_mul(factor)))
 }
 

@@ -49,21 +49,22 @@ impl Site {
     /// stack lives in.
     pub(crate) fn guard(&self, wanted: Option<&str>, state: &State) -> Result<(), CliError> {
         let here = &self.aws.identity().account;
-        let said = [("the stack file is for", wanted), ("state was made in", state.account.as_deref())];
+        let said = [("the stack file is for", wanted), ("the state belongs to", state.account.as_deref())];
         for (who, account) in said {
             if let Some(account) = account.filter(|account| account != here) {
                 return Err(CliError::other(format!(
-                    "{who} account {account}, but these credentials are of account {here}; nothing was changed. \
-                     Use credentials of {account} (--profile), or correct `account:`"
+                    "{who} account {account}, but the credentials are for account {here}; nothing was \
+                     changed. Use credentials for {account} (--profile), or correct `account:` in the stack \
+                     file"
                 )));
             }
         }
         match state.home().filter(|_| !state.lives_in(&self.region)) {
             None => Ok(()),
             Some(home) => Err(CliError::other(format!(
-                "this stack lives in {home}, but this run is for {here}; nothing was changed. Write `region: {home}` into \
-                 the stack file, or use --region {home}. In {here} it would be a stack of its own, with a state of its own \
-                 (--state)",
+                "this stack is deployed in {home}, but this run uses {here}; nothing was changed. Set \
+                 `region: {home}` in the stack file, or use --region {home}. To deploy a separate stack in \
+                 {here}, use a separate state (--state)",
                 here = self.region
             ))),
         }
@@ -155,7 +156,8 @@ pub(crate) fn start_emulator() -> Result<platctl_emulator::Running, CliError> {
     let running = platctl_emulator::ensure(&home, &mut |text| error_line(text))?;
     if running.outdated {
         error_line(
-            "The running emulator is of another platctl; `platctl emulator stop` ends it, and all that is in it.",
+            "The running emulator was started by another version of platctl. To stop it and delete \
+             everything in it, run `platctl emulator stop`.",
         );
     }
     Ok(running)

@@ -19,15 +19,15 @@ pub(crate) enum CliError {
     Emulator(#[from] platctl_emulator::EmulatorError),
     #[error(transparent)]
     State(#[from] StateError),
-    #[error("cannot open {url}, where the state is: {error}")]
+    #[error("cannot open the state in {url}: {error}")]
     StateBucket { url: String, error: CloudError },
-    #[error("cannot read what exists: {0}")]
+    #[error("cannot read existing resources: {0}")]
     Cloud(#[from] CloudError),
     #[error("the task failed: {0}")]
     Runner(CloudError),
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
-    #[error("the plan is refused")]
+    #[error("the plan cannot be applied")]
     Refused { refusals: Vec<Refusal>, stack: PathBuf },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Graph(Vec<GraphError>),

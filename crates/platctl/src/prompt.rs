@@ -10,7 +10,7 @@ pub(crate) fn confirm(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {
         let _ = writeln!(
             std::io::stderr(),
-            "{question} There is no terminal to type the answer in. Add --yes to approve without being asked."
+            "{question} Not a terminal: pass --yes to continue without confirmation."
         );
         return false;
     }
@@ -26,7 +26,10 @@ pub(crate) fn data_to_lose<'a>(addresses: impl Iterator<Item = &'a Address>) -> 
     for address in addresses {
         question.push_str(&format!("  {address}\n"));
     }
-    question.push_str("To continue, type these addresses, or what they begin with (such as `database`), separated by spaces: ");
+    question.push_str(
+        "To continue, type these addresses, or their prefixes (such as `database`), separated \
+        by spaces: ",
+    );
     let answer = typed(&question)?;
     // `all` is for scripts: whoever is asked names what is deleted.
     let named = answer.split_whitespace().filter(|name| *name != DataLoss::ALL).map(ToOwned::to_owned);

@@ -84,16 +84,16 @@ impl SavedPlan {
         file.take(LIMIT).read_to_end(&mut text).map_err(failed)?;
         let broken = |why: String| {
             CliError::other(format!(
-                "{} is no plan that this platctl can read: {why}; plan again",
+                "{} is not a plan that this version of platctl can read: {why}; run `platctl plan` again",
                 path.display()
             ))
         };
         if text.len() as u64 >= LIMIT {
-            return Err(broken(format!("it is larger than {} MiB, which no plan is", LIMIT >> 20)));
+            return Err(broken(format!("it is larger than {} MiB, the limit for a plan", LIMIT >> 20)));
         }
         let saved: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
         if saved.platctl_plan != FORMAT {
-            return Err(broken(format!("its format is {}, not {FORMAT}", saved.platctl_plan)));
+            return Err(broken(format!("its format is {}, expected {FORMAT}", saved.platctl_plan)));
         }
         Ok(Some(saved))
     }

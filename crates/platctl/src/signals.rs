@@ -53,8 +53,8 @@ impl Signals {
 fn ask(stopper: &Stopper, seen: &AtomicU8, which: u8) {
     if seen.swap(which, Ordering::SeqCst) == NONE {
         error_line(
-            "Stopping: nothing new is started, calls under way are recorded. A second Ctrl-C leaves at once; the next run \
-             then finds out what became of them.",
+            "Interrupt received: nothing new is started, and API calls in progress are recorded. Press \
+             Ctrl-C again to exit immediately; the next run then checks the result of those calls.",
         );
         stopper.stop();
     } else {

@@ -63,9 +63,11 @@ impl<'a> Declare<'a> {
     pub(crate) fn tag(&mut self, tags: Option<&TagMap>) -> Checked<()> {
         self.tags.extend(plain(tags));
         if self.tags.len() > MAX_TAGS {
-            let message = format!("{} tags are too many: at most {MAX_TAGS} can be set", self.tags.len());
+            let message = format!("too many tags ({}): at most {MAX_TAGS} can be set", self.tags.len());
             return Err(vec![
-                Fault::new(message).at(self.place, "tagged here").help("AWS takes 50, of which 6 are taken"),
+                Fault::new(message)
+                    .at(self.place, "tagged here")
+                    .help("AWS allows 50 tags, of which platctl uses 6"),
             ]);
         }
         Ok(())
@@ -178,7 +180,7 @@ impl<'a> Declare<'a> {
         }
         let full = format!("{}.{address}", self.block);
         let typed: K::Spec<Declared> = serde_json::from_value(spec).map_err(|error| {
-            vec![Fault::new(format!("`{full}` cannot be: {error}")).at(self.place, "in this block")]
+            vec![Fault::new(format!("`{full}` is not allowed: {error}")).at(self.place, "in this block")]
         })?;
         self.declare_after(address, &typed, after)
     }

@@ -164,7 +164,7 @@ pub(crate) fn suggest(name: &str, known: &[&str]) -> Option<String> {
     if let Some(found) = nearest(name, known.iter().copied()) {
         return Some(format!("did you mean `{found}`?"));
     }
-    (!known.is_empty()).then(|| format!("known here: {}", known.join(", ")))
+    (!known.is_empty()).then(|| format!("available: {}", known.join(", ")))
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Stack {
             GraphError::Dangling { address, at, .. } | GraphError::UnknownOutput { address, at, .. } => {
                 let place =
                     self.raw(address.as_str()).map_or_else(|| self.place(address), |raw| raw.find(at).0);
-                fault.at(place, "refers from here")
+                fault.at(place, "referenced here")
             }
             GraphError::Cycle { path } => {
                 path.iter().fold(fault, |fault, address| self.link(fault, address, path))
@@ -44,7 +44,7 @@ impl Stack {
             raw.references.iter().filter_map(|reference| Some((reference.parts()?.0, reference.span)));
         let dependencies = raw.depends_on.iter().map(|wanted| (wanted.value.as_str(), wanted.span));
         let links = references.chain(dependencies).filter(|(to, _)| in_cycle(to));
-        links.fold(fault, |fault, (to, span)| fault.at(span, format!("`{address}` waits for `{to}`")))
+        links.fold(fault, |fault, (to, span)| fault.at(span, format!("`{address}` depends on `{to}`")))
     }
 
     /// The key in the file from which a resource comes: its own, or its block's.

@@ -26,29 +26,30 @@ use crate::services::Services;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct File {
-    /// The stack's name: the prefix of AWS names, and the value of the ownership tag.
+    /// The name of the stack, used as the prefix of AWS names and as the value of the ownership tag.
     pub(crate) stack: At<StackName>,
-    /// The region, such as eu-west-1; what the AWS SDK finds in the environment unless it is said.
+    /// The AWS region, such as eu-west-1. Default: the region of your AWS configuration.
     #[serde(default)]
     pub(crate) region: Option<At<Region>>,
-    /// The only account that the stack may be applied to, in quotes.
+    /// The only AWS account that the stack may be applied to, in quotes.
     #[serde(default)]
     pub(crate) account: Option<At<Account>>,
-    /// Where state lives: `s3://bucket/prefix`, with `?region=` and `&kms_key=` at will; the folder `state` unless it
-    /// is said.
+    /// The location of the state: `s3://bucket/prefix`, optionally with `?region=` and `&kms_key=`.
+    /// Default: the folder `state`.
     #[serde(default)]
     pub(crate) state: Option<At<StatePlace>>,
-    /// Tags of every resource.
+    /// Tags to add to all resources.
     #[serde(default)]
     pub(crate) tags: Option<At<TagMap>>,
-    /// Whether resources that hold data are never replaced or destroyed without being told to.
+    /// Whether resources that contain data are protected from replacement and deletion unless explicitly
+    /// allowed.
     #[serde(default)]
     pub(crate) protect: bool,
-    /// How long the environment is wanted, such as `8h`: it is made to be thrown away. Its data may be deleted without
-    /// being asked about, and databases leave no final snapshot.
+    /// The lifetime of a temporary environment, such as `8h`. Its data can be deleted without confirmation,
+    /// and no final snapshot of databases is created.
     #[serde(default)]
     pub(crate) ttl: Option<At<Ttl>>,
-    /// One VPC with public, private and database subnets, the ways out of it, and its endpoints.
+    /// A VPC with public, private and database subnets, NAT gateways and endpoints.
     #[serde(default, deserialize_with = "block")]
     pub(crate) network: Option<Network>,
     /// Aurora PostgreSQL.
@@ -57,26 +58,27 @@ pub(crate) struct File {
     /// EKS.
     #[serde(default, deserialize_with = "block")]
     pub(crate) cluster: Option<Cluster>,
-    /// Repositories, builds and pipelines of the services.
+    /// Repositories, builds and pipelines for the services.
     #[serde(default, deserialize_with = "block")]
     pub(crate) delivery: Option<Delivery>,
-    /// What runs in the cluster: components, and the repository that Argo CD follows.
+    /// The components in the cluster, and the repository that Argo CD deploys from.
     #[serde(default, deserialize_with = "block")]
     pub(crate) gitops: Option<Settings>,
-    /// What AWS has to have for each service, by the service's name.
+    /// The AWS resources for each service, by the name of the service.
     #[serde(default, deserialize_with = "block")]
     pub(crate) services: Option<Services>,
-    /// How the internet reaches the services.
+    /// Access to the services from the internet.
     #[serde(default, deserialize_with = "block")]
     pub(crate) edge: Option<Edge>,
-    /// Who is told when something is wrong.
+    /// Alarms and notifications.
     #[serde(default, deserialize_with = "block")]
     pub(crate) alerts: Option<Alerts>,
-    /// Any kind, declared raw: `NAME: {kind: s3.Bucket, …}`, with `${address.output}` for what others have made.
+    /// Additional resources of any kind: `NAME: {kind: s3.Bucket, …}`. Use `${address.output}` to reference
+    /// the outputs of other resources.
     #[serde(default, rename = "resources")]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     _resources: IgnoredAny,
-    /// Renames: old address to new address, so that nothing is made anew.
+    /// Renamed resources: a map of old to new addresses, so that the resources are not replaced.
     #[serde(default)]
     #[schemars(with = "Option<BTreeMap<String, String>>")]
     pub(crate) moved: Option<Entries<Address>>,

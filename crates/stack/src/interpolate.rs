@@ -22,7 +22,9 @@ pub(crate) fn interpolate(node: &mut Node, sources: &Sources, env: Env<'_>, faul
         Tree::Map(entries) => {
             for (key, value) in entries {
                 if key.text.contains("${") {
-                    faults.push(Fault::new("a key cannot be interpolated").at(key.span, "only values can"));
+                    faults.push(
+                        Fault::new("`${…}` is not allowed in keys").at(key.span, "only allowed in values"),
+                    );
                 }
                 interpolate(value, sources, env, faults);
             }
@@ -50,9 +52,7 @@ impl Scan<'_> {
                 after
             } else if let Some(inner) = from.strip_prefix("${") {
                 let Some((body, after)) = inner.split_once('}') else {
-                    return Err(
-                        Fault::new("an interpolation is not closed").at(self.place(from), "`}` is missing")
-                    );
+                    return Err(Fault::new("unclosed `${`").at(self.place(from), "missing `}`"));
                 };
                 self.expression(body)?;
                 after
@@ -91,15 +91,15 @@ impl Scan<'_> {
             None => (expression, None),
         };
         if !is_variable(name) {
-            return Err(Fault::new(format!("{} is not the name of an environment variable", quoted(name)))
-                .at(span, "letters, digits and `_`, not beginning with a digit"));
+            return Err(Fault::new(format!("{} is not a valid environment variable name", quoted(name)))
+                .at(span, "use letters, digits and `_`, and do not begin with a digit"));
         }
         // As in a shell, `:-` stands in for an empty variable as well.
         let value = (self.env)(name).filter(|value| default.is_none() || !value.is_empty());
         let value = value.or_else(|| default.map(ToOwned::to_owned)).ok_or_else(|| {
             Fault::new(format!("the environment variable `{name}` is not set"))
                 .at(span, "used here")
-                .help(format!("set it, or give a default: ${{env:{name}:-…}}"))
+                .help(format!("set the variable, or add a default: ${{env:{name}:-…}}"))
         })?;
         check(&value, span)?;
         Ok(value)

@@ -99,5 +99,5 @@ fn text(path: &Path) -> std::io::Result<String> {
     if bytes.len() > parse::MAX_BYTES {
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
-    String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not text in UTF-8"))
+    String::from_utf8(bytes).map_err(|_| std::io::Error::other("it is not valid UTF-8 text"))
 }

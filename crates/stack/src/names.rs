@@ -72,14 +72,15 @@ fn stack_name(text: &str) -> Result<(), String> {
         && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     demand(
         sound,
-        "a stack's name has 1 to 20 lower-case letters, digits and `-`, begins with a letter and does not end with `-`",
+        "a stack name must have 1 to 20 lower-case letters, digits and `-`, begin with a letter, and not end \
+         with `-`",
     )
 }
 
 fn ttl(text: &str) -> Result<(), String> {
     let number = text.strip_suffix(['m', 'h', 'd']).filter(|number| number.len() <= 5);
     let sound = number.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number > 0);
-    demand(sound, "a time to live is a number and `m`, `h` or `d`, such as 8h")
+    demand(sound, "`ttl` must be a number followed by `m`, `h` or `d`, such as 8h")
 }
 
 fn region(text: &str) -> Result<(), String> {
@@ -91,12 +92,12 @@ fn region(text: &str) -> Result<(), String> {
             && (1..=2).contains(&number.len())
             && number.bytes().all(|b| b.is_ascii_digit())
     });
-    demand(sound, "a region looks like eu-west-1; without the letter of a zone")
+    demand(sound, "invalid region: use a name such as eu-west-1, without the letter of a zone")
 }
 
 fn account(text: &str) -> Result<(), String> {
     let sound = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
-    demand(sound, "an account is 12 digits, in quotes: \"123456789012\"")
+    demand(sound, "an account ID must have 12 digits, in quotes: \"123456789012\"")
 }
 
 fn state_place(text: &str) -> Result<(), String> {
@@ -104,20 +105,23 @@ fn state_place(text: &str) -> Result<(), String> {
 }
 
 fn tag_key(text: &str) -> Result<(), String> {
-    demand((1..=128).contains(&text.chars().count()), "a tag's key has 1 to 128 characters")?;
+    demand((1..=128).contains(&text.chars().count()), "a tag key must have 1 to 128 characters")?;
     let lower = text.to_ascii_lowercase();
-    demand(!lower.starts_with("aws:"), "tags that begin with `aws:` are AWS's own")?;
-    demand(!lower.starts_with("platctl:"), "tags that begin with `platctl:` say which stack owns an object")?;
-    demand(text != "Name", "the tag `Name` is the stack's name and the resource's address")?;
+    demand(!lower.starts_with("aws:"), "tag keys that begin with `aws:` are reserved for AWS")?;
+    demand(
+        !lower.starts_with("platctl:"),
+        "tag keys that begin with `platctl:` are reserved for ownership tags",
+    )?;
+    demand(text != "Name", "the tag `Name` is set by platctl (stack name and address)")?;
     demand(has_tag_characters(text), TAG_CHARACTERS)
 }
 
 fn tag_value(text: &str) -> Result<(), String> {
-    demand(text.chars().count() <= 256, "a tag's value has at most 256 characters")?;
+    demand(text.chars().count() <= 256, "a tag value can have at most 256 characters")?;
     demand(has_tag_characters(text), TAG_CHARACTERS)
 }
 
-const TAG_CHARACTERS: &str = "a tag is made of letters, digits, spaces and _ . : / = + - @";
+const TAG_CHARACTERS: &str = "a tag can contain only letters, digits, spaces and _ . : / = + - @";
 
 /// What every service takes; some take more.
 fn has_tag_characters(text: &str) -> bool {

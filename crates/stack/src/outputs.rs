@@ -37,14 +37,14 @@ impl Outputs {
             let known = outputs.unwrap_or_default().join(", ");
             return Some(
                 fault(format!("which output of `{}`?", reference.path))
-                    .at(reference.span, "names no output")
-                    .help(format!("it has: {known}")),
+                    .at(reference.span, "missing output name")
+                    .help(format!("available outputs: {known}")),
             );
         }
         let Some((address, output)) = reference.parts() else {
             return Some(
-                fault(format!("{} is no reference", quoted(&reference.path)))
-                    .at(reference.span, "neither `address.output` nor `env:NAME`")
+                fault(format!("{} is not a valid reference", quoted(&reference.path)))
+                    .at(reference.span, "use `address.output` or `env:NAME`")
                     .maybe_help(self.hint(&reference.path)),
             );
         };
@@ -62,8 +62,8 @@ impl Outputs {
 
     /// The fault of an address that is not declared.
     pub(crate) fn nowhere(&self, address: &str, span: Span) -> Fault {
-        Fault::new(format!("nothing is declared at {}", quoted(address)))
-            .at(span, "leads nowhere")
+        Fault::new(format!("there is no resource {} in the stack file", quoted(address)))
+            .at(span, "unknown address")
             .maybe_help(self.hint(address))
     }
 

@@ -23,7 +23,7 @@ const MAX_ALIAS_EVENTS: usize = 10_000;
 /// Reads one YAML document; `source` is the number that its spans get.
 pub(crate) fn parse(text: &str, source: usize) -> Result<Node, Fault> {
     if text.len() > MAX_BYTES {
-        return Err(Fault::new(format!("a stack file has at most {MAX_BYTES} bytes; this one has more")));
+        return Err(Fault::new(format!("the stack file is larger than {MAX_BYTES} bytes")));
     }
     let raw: Spanned<Raw> =
         serde_yaml::from_str_with_options(text, options()).map_err(|error| fault(&error, text, source))?;
@@ -166,11 +166,11 @@ impl Place<'_> {
 pub(crate) fn check(text: &str, span: Span) -> Result<(), Fault> {
     match text.chars().find(|c| is_harmful(*c)) {
         Some(c) => Err(Fault::new(format!(
-            "the control character {} cannot stand in a stack file",
+            "the control character {} is not allowed in a stack file",
             c.escape_unicode()
         ))
-        .at(span, "in here")
-        .help("remove it: no name, tag or text in AWS can hold one")),
+        .at(span, "found here")
+        .help("remove it: AWS does not allow control characters in names, tags or text")),
         None => Ok(()),
     }
 }
@@ -200,25 +200,23 @@ fn fault(error: &serde_yaml::Error, text: &str, source: usize) -> Fault {
     let (message, label, help) = match error {
         E::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().map_or_else(|| "a key".to_owned(), quoted);
-            (format!("{key} stands twice in the same map"), "the second one", Some("remove one of the two"))
+            (format!("duplicate key {key}"), "second entry", Some("remove one of them"))
         }
         E::MultipleDocuments { .. } | E::Budget { breach: BudgetBreach::Documents { .. }, .. } => (
-            "a stack file is one YAML document".to_owned(),
-            "another one begins here",
-            Some("put the other stack into a file of its own"),
+            "a stack file must contain only one YAML document".to_owned(),
+            "a second document begins here",
+            Some("move the other stack to a separate file"),
         ),
         E::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            (format!("more than {MAX_DEPTH} levels within each other"), "here", None)
+            (format!("more than {MAX_DEPTH} levels of nesting"), "here", None)
         }
-        E::NullIntoString { .. } => {
-            ("a key has to be a string".to_owned(), "this is nothing", Some("quote it"))
-        }
+        E::NullIntoString { .. } => ("a key must be a string".to_owned(), "empty key", Some("quote it")),
         _ if is_bomb(error) => (
-            "aliases repeat too much: the document would become too large".to_owned(),
-            "one too many here",
-            Some("write out what is repeated, or declare fewer aliases"),
+            "too many YAML aliases: the expanded document would be too large".to_owned(),
+            "limit exceeded here",
+            Some("use fewer aliases"),
         ),
-        other => (format!("this is not YAML: {}", words(other)), "here", hint(text, place)),
+        other => (format!("invalid YAML: {}", words(other)), "here", hint(text, place)),
     };
     let fault = Fault::new(message).maybe_help(help.map(Into::into));
     match place {
@@ -249,8 +247,8 @@ fn hint(text: &str, place: Option<Span>) -> Option<&'static str> {
     let before = text.get(line..start)?;
     let braces = before.ends_with("${") || text.get(start..)?.starts_with('{') && before.ends_with('$');
     if braces || before.contains("${") {
-        return Some("within `{…}` or `[…]` an interpolation needs quotes: \"${env:NAME}\"");
+        return Some("inside `{…}` or `[…]`, put `${…}` in quotes: \"${env:NAME}\"");
     }
     let by_tab = |line: &str| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
-    text.lines().any(by_tab).then_some("indent with spaces: YAML does not allow tabs")
+    text.lines().any(by_tab).then_some("use spaces for indentation: YAML does not allow tabs")
 }

@@ -79,8 +79,7 @@ impl<'a> Platform<'a> {
         if self.file.network.is_some() {
             return Err(Vec::new());
         }
-        let fault =
-            Fault::new(format!("`{block}` needs a network to be in")).at(self.place(block), "has none");
+        let fault = Fault::new(format!("`{block}` requires a network")).at(self.place(block), "missing");
         Err(vec![fault.help("declare `network: {}`")])
     }
 
@@ -186,7 +185,7 @@ impl<'a> Platform<'a> {
         if said {
             return Vec::new();
         }
-        let fault = Fault::new(format!("`gitops` needs {what}")).at(self.place("gitops"), "has none");
+        let fault = Fault::new(format!("`gitops` requires {what}")).at(self.place("gitops"), "missing");
         vec![fault.help(format!("declare `{how}`"))]
     }
 

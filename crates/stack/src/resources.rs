@@ -50,7 +50,7 @@ pub(crate) fn resources(root: &Node) -> Checked<Vec<RawResource>> {
     let Some((key, block)) = root.get("resources") else { return Ok(Vec::new()) };
     if !matches!(block.tree, Tree::Map(_) | Tree::Null) {
         return Err(vec![
-            Fault::new("`resources` takes a map from names to resources").at(key.span, "not a map"),
+            Fault::new("`resources` must be a map of names to resources").at(key.span, "not a map"),
         ]);
     }
     let (mut resources, mut faults) = (Vec::new(), Vec::new());
@@ -66,9 +66,9 @@ pub(crate) fn resources(root: &Node) -> Checked<Vec<RawResource>> {
 fn resource(key: &Key, node: &Node) -> Checked<RawResource> {
     let address = name(key)?;
     let Some((kind_key, kind)) = node.get("kind") else {
-        let fault = Fault::new(format!("the resource {} has no kind", quoted(&key.text)))
-            .at(key.span, "needs `kind`")
-            .help("such as {kind: s3.Bucket}");
+        let fault = Fault::new(format!("resource {} has no kind", quoted(&key.text)))
+            .at(key.span, "missing `kind`")
+            .help("add a kind, such as {kind: s3.Bucket}");
         return Err(vec![fault]);
     };
     let kind = read(kind, kind_key.span)?;
@@ -96,16 +96,19 @@ fn resource(key: &Key, node: &Node) -> Checked<RawResource> {
 }
 
 fn name(key: &Key) -> Checked<Address> {
-    let fault = |message: String| vec![Fault::new(message).at(key.span, "not a name for a resource")];
+    let fault = |message: String| vec![Fault::new(message).at(key.span, "invalid resource name")];
     if BLOCKS.contains(&key.text.as_str()) {
-        return Err(fault(format!("{} is the name of a block", quoted(&key.text))));
+        return Err(fault(format!(
+            "{} is the name of a block, and cannot be used for a resource, and cannot be used for a resource",
+            quoted(&key.text)
+        )));
     }
     if key.text.contains('.')
         || key.text.len() > 60
         || !key.text.starts_with(|c: char| c.is_ascii_alphabetic())
     {
         return Err(fault(format!(
-            "{} is not a name: it takes up to 60 letters, digits, `_` and `-`, beginning with a letter",
+            "{} is not a valid resource name: use up to 60 letters, digits, `_` and `-`, beginning with a letter",
             quoted(&key.text)
         )));
     }
@@ -149,7 +152,7 @@ impl Json {
         let mut map = Map::new();
         for (key, value) in entries {
             if [REF, JOIN, UNKNOWN].contains(&key.text.as_str()) {
-                let fault = Fault::new(format!("{} cannot be a key", quoted(&key.text)));
+                let fault = Fault::new(format!("{} is not allowed as a key", quoted(&key.text)));
                 self.faults.push(
                     fault.at(key.span, "here").help("write a reference as a string: ${address.output}"),
                 );
@@ -190,7 +193,7 @@ impl RawResource {
                 |name| format!("did you mean `{name}`?"),
             );
             return Err(vec![
-                Fault::new(format!("there is no kind {}", quoted(&self.kind.value)))
+                Fault::new(format!("unknown kind {}", quoted(&self.kind.value)))
                     .at(self.kind.span, "unknown kind")
                     .help(help),
             ]);
@@ -206,14 +209,15 @@ impl RawResource {
         if message.starts_with("unknown field")
             && let Some(field) = words.next()
         {
-            return Fault::new(format!("{kind} knows no field {}", quoted(field)))
-                .at(self.key_of(pointer, field).unwrap_or(span), "not known here")
+            return Fault::new(format!("{kind} has no field {}", quoted(field)))
+                .at(self.key_of(pointer, field).unwrap_or(span), "unknown key")
                 .maybe_help(suggest(field, &words.collect::<Vec<_>>()));
         }
         if message.starts_with("missing field")
             && let Some(field) = words.next()
         {
-            return Fault::new(format!("`{field}` is missing")).at(span, format!("{kind} needs `{field}`"));
+            return Fault::new(format!("`{field}` is missing"))
+                .at(span, format!("{kind} requires `{field}`"));
         }
         if let Some((_, wanted)) =
             message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))

@@ -10,9 +10,8 @@ use crate::tree::{Key, Node, Tree};
 pub(crate) fn apply(root: &mut Node, flag: &str, sources: &mut Sources) -> Result<(), Fault> {
     let source = sources.add("--set", flag);
     let Some((end, keys)) = path(flag, source)? else {
-        return Err(
-            Fault::new("`--set` takes KEY=VALUE").at(Span::new(source, 0, flag.len()), "no `=` in here")
-        );
+        return Err(Fault::new("`--set` must have the form KEY=VALUE")
+            .at(Span::new(source, 0, flag.len()), "`=` is missing"));
     };
     // Blanks in place of the path keep the value's spans where they are in the flag.
     let value = format!("{}{}", " ".repeat(end), flag.get(end..).unwrap_or_default());
@@ -35,7 +34,7 @@ fn path(flag: &str, source: usize) -> Result<Option<(usize, Vec<Key>)>, Fault> {
         let span = Span::new(source, start, len);
         let text = flag.get(start..start + len).unwrap_or_default();
         if text.is_empty() {
-            return Err(Fault::new("`--set` takes KEY=VALUE").at(span, "a key is missing here"));
+            return Err(Fault::new("`--set` must have the form KEY=VALUE").at(span, "the key is missing"));
         }
         crate::parse::check(text, span)?;
         keys.push(Key { span, text: text.to_owned() });
@@ -57,12 +56,12 @@ fn put(node: &mut Node, keys: &[Key], value: Node) -> Result<(), Fault> {
     }
     let Tree::Map(entries) = &mut node.tree else {
         return Err(Fault::new(format!(
-            "{} cannot be set: what stands above it is not a map",
+            "{} cannot be set: the key above it is not a map",
             quoted(&key.text)
         ))
-        .at(key.span, "no such place")
+        .at(key.span, "no such key")
         .at(node.span, "not a map")
-        .help("a list is replaced as a whole: --set network.endpoints='[s3, sts]'"));
+        .help("to replace a whole list, use --set network.endpoints='[s3, sts]'"));
     };
     if let Some((_, child)) = entries.iter_mut().find(|(k, _)| k.text == key.text) {
         return put(child, rest, value);

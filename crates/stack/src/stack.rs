@@ -108,12 +108,9 @@ fn tree(text: &str, source: usize, flags: &[String], sources: &mut Sources) -> R
     match root.tree {
         Tree::Map(_) => Ok(root),
         Tree::Null => Err(Fault::new("the stack file is empty")
-            .at(Span::new(source, 0, 0), "nothing here")
-            .help("the smallest one is `stack: NAME` and a block such as `network: {}`")),
-        _ => {
-            Err(Fault::new("a stack file is a map of keys and values")
-                .at(root.span, "this is something else"))
-        }
+            .at(Span::new(source, 0, 0), "empty")
+            .help("add at least `stack: NAME` and a block such as `network: {}`")),
+        _ => Err(Fault::new("a stack file must be a map of keys and values").at(root.span, "not a map")),
     }
 }
 
@@ -137,8 +134,11 @@ fn typed(root: Node, sources: Sources) -> Result<Stack, StackErrors> {
 /// What is made to be thrown away cannot be protected.
 fn contradiction(file: &File) -> Option<Fault> {
     let ttl = file.ttl.as_ref().filter(|_| file.protect)?;
-    let fault = Fault::new("a stack with `ttl` is deleted with its data, so it cannot be protected");
-    Some(fault.at(ttl.span, "contradicts `protect: true`").help("remove `ttl`, or set `protect: false`"))
+    let fault = Fault::new(
+        "`ttl` and `protect: true` cannot be used together: a stack with `ttl` is deleted \
+        with its data",
+    );
+    Some(fault.at(ttl.span, "conflicts with `protect: true`").help("remove `ttl`, or set `protect: false`"))
 }
 
 fn moves(entries: Option<&Entries<Address>>) -> BTreeMap<Address, Address> {
@@ -302,10 +302,8 @@ impl Stack {
         let entries = self.file.moved.iter().flat_map(|entries| &entries.0);
         let wrong = entries.filter_map(|(from, to)| {
             if outputs.address(from.value.as_str()).is_some() {
-                let message = format!(
-                    "{} is said to have moved, but it is still declared",
-                    quoted(from.value.as_str())
-                );
+                let message =
+                    format!("{} is in `moved:`, but it is still declared", quoted(from.value.as_str()));
                 return Some(Fault::new(message).at(from.span, "the old address"));
             }
             outputs.address(to.value.as_str()).is_none().then(|| outputs.nowhere(to.value.as_str(), to.span))
@@ -319,7 +317,7 @@ fn complete(placed: &mut Placed, catalog: &dyn Catalog) -> Option<Fault> {
     let node = &mut placed.node;
     let Some(kind) = catalog.bind(&node.kind, &node.scope) else {
         return Some(
-            Fault::new(format!("there is no kind {}", quoted(&node.kind))).at(placed.place, "asked for here"),
+            Fault::new(format!("unknown kind {}", quoted(&node.kind))).at(placed.place, "configured here"),
         );
     };
     match kind.declare(std::mem::take(&mut node.spec)) {
@@ -328,7 +326,8 @@ fn complete(placed: &mut Placed, catalog: &dyn Catalog) -> Option<Fault> {
             None
         }
         Err(error) => Some(
-            Fault::new(format!("`{}` cannot be: {error}", node.address)).at(placed.place, "in this block"),
+            Fault::new(format!("`{}` is not allowed: {error}", node.address))
+                .at(placed.place, "in this block"),
         ),
     }
 }

@@ -10,9 +10,9 @@ pub struct StateUrl {
     pub bucket: String,
     /// What every key begins with, without slashes at its ends; may be empty.
     pub prefix: String,
-    /// The bucket's region; found out unless it is said.
+    /// The bucket's region. Default: detected automatically.
     pub region: Option<String>,
-    /// The KMS key, by id, ARN or alias; the bucket's own encryption unless it is said.
+    /// The KMS key, by ID, ARN or alias. Default: the encryption of the bucket.
     pub kms_key: Option<String>,
 }
 
@@ -22,7 +22,8 @@ impl FromStr for StateUrl {
     fn from_str(text: &str) -> Result<Self, String> {
         let form = || {
             format!(
-                "`{text}` is no place for state: it looks like s3://bucket/prefix, with ?region= and &kms_key= at will"
+                "`{text}` is not a valid location for the state: use s3://bucket/prefix, optionally with \
+                 ?region= and &kms_key="
             )
         };
         let rest = text.strip_prefix("s3://").ok_or_else(form)?;

@@ -109,14 +109,14 @@ fn phase(found: &CertificateDetail) -> Phase {
             let missing: BTreeSet<ValidationRecord> =
                 options.iter().filter(open).filter_map(record).collect();
             if missing.is_empty() {
-                return Phase::Settling("its validation records are being made".into());
+                return Phase::Settling("its validation records are being created".into());
             }
             let text = |one: ValidationRecord| format!("{} {} {}", one.name, one.r#type, one.value);
             let texts: Vec<String> = missing.into_iter().map(text).collect();
-            Phase::Settling(format!("waiting to see in the DNS: {}", texts.join(", ")))
+            Phase::Settling(format!("waiting for validation records in DNS: {}", texts.join(", ")))
         }
         Some(CertificateStatus::ValidationTimedOut) => Phase::Failed(
-            "VALIDATION_TIMED_OUT: its validation records were not in the DNS for 72 hours".into(),
+            "VALIDATION_TIMED_OUT: its validation records were not found in DNS within 72 hours".into(),
         ),
         // Not issued, for a reason that another request may not meet.
         Some(CertificateStatus::Failed) => {
@@ -142,7 +142,7 @@ fn renewal(found: &CertificateDetail) -> Option<String> {
             Some(format!("its renewal has failed{}", reason.unwrap_or_default()))
         }
         RenewalStatus::PendingValidation => {
-            Some("its renewal waits for its validation records, which are not in the DNS".into())
+            Some("its renewal is pending: its validation records were not found in DNS".into())
         }
         _ => None,
     }
@@ -267,18 +267,18 @@ impl Kind for Certificate {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = &spec.domain_name;
         if name.0.len() > 64 || !name.0.contains('.') {
-            return Err(SpecError::new("/domain_name", "is no domain name of at most 64 characters"));
+            return Err(SpecError::new("/domain_name", "must be a domain name of at most 64 characters"));
         }
         if !spec.usable {
-            return Err(SpecError::new("/usable", "can only be true"));
+            return Err(SpecError::new("/usable", "must be true"));
         }
         let others = spec.subject_alternative_names.iter().flatten();
         if others.clone().any(|other| other == name) {
-            let message = "names the certificate's `domain_name` again";
+            let message = "must not contain the certificate's `domain_name`";
             return Err(SpecError::new("/subject_alternative_names", message));
         }
         if others.into_iter().any(|name| name.0.len() > 253 || !name.0.contains('.')) {
-            return Err(SpecError::new("/subject_alternative_names", "has what is no domain name"));
+            return Err(SpecError::new("/subject_alternative_names", "contains an invalid domain name"));
         }
         Ok(())
     }
@@ -413,6 +413,9 @@ mod tests {
         let both = found([Some("_x.example.com."), Some("_x.example.com.")]);
         assert_eq!(both.outputs.validation_record_name.as_deref(), Some("_x.example.com."));
         assert_eq!(both.outputs.validation_records.map(|records| records.len()), Some(1));
-        assert_eq!(both.phase, Phase::Settling("waiting to see in the DNS: _x.example.com. CNAME to".into()));
+        assert_eq!(
+            both.phase,
+            Phase::Settling("waiting for validation records in DNS: _x.example.com. CNAME to".into())
+        );
     }
 }

@@ -150,7 +150,10 @@ impl Kind for ScalableTarget {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.min_capacity < 0 || spec.max_capacity < spec.min_capacity {
-            return Err(SpecError::new("/max_capacity", "is below min_capacity, or that below 0"));
+            return Err(SpecError::new(
+                "/max_capacity",
+                "must not be less than min_capacity, which must be at least 0",
+            ));
         }
         Ok(())
     }

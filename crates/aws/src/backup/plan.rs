@@ -245,7 +245,7 @@ impl Kind for Plan {
                 && end - cold < 90
             {
                 let path = format!("/rules/{number}/lifecycle");
-                return Err(SpecError::new(path, "keeps backups in cold storage for less than 90 days"));
+                return Err(SpecError::new(path, "must keep backups in cold storage for at least 90 days"));
             }
         }
         Ok(())

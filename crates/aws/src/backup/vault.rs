@@ -117,7 +117,10 @@ impl Kind for Vault {
         if sound && name != "Default" {
             return Ok(());
         }
-        Err(SpecError::new("/backup_vault_name", "takes 2 to 50 letters, digits, `-` and `_`, not `Default`"))
+        Err(SpecError::new(
+            "/backup_vault_name",
+            "must have 2 to 50 letters, digits, `-` and `_`, and must not be `Default`",
+        ))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

@@ -138,13 +138,19 @@ impl Behavior {
         let reading = set(&["GET", "HEAD", "OPTIONS"]);
         let all = set(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]);
         if ![&reads(), &reading, &all].contains(&&self.allowed_methods) {
-            return wrong("allowed_methods", "are GET and HEAD; these and OPTIONS; or all seven");
+            return wrong(
+                "allowed_methods",
+                "must be GET and HEAD; GET, HEAD and OPTIONS; or all seven methods",
+            );
         }
         if ![&reads(), &reading].contains(&&self.cached_methods) {
-            return wrong("cached_methods", "are GET and HEAD, or these and OPTIONS");
+            return wrong("cached_methods", "must be GET and HEAD, or GET, HEAD and OPTIONS");
         }
         if !["redirect-to-https", "https-only", "allow-all"].contains(&self.viewer_protocol_policy.as_str()) {
-            return wrong("viewer_protocol_policy", "is `redirect-to-https`, `https-only` or `allow-all`");
+            return wrong(
+                "viewer_protocol_policy",
+                "must be `redirect-to-https`, `https-only` or `allow-all`",
+            );
         }
         Ok(())
     }

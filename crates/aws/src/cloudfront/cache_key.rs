@@ -156,10 +156,10 @@ impl Parameters {
                 if field == "headers_config" { &["whitelist"] } else { &["whitelist", "allExcept"] };
             if !without.contains(&behavior.as_str()) && !with.contains(&behavior.as_str()) {
                 let known = [without, with].concat().join(", ");
-                return Err(SpecError::new(at, format!("`{behavior}` is none of {known}")));
+                return Err(SpecError::new(at, format!("`{behavior}` must be one of {known}")));
             }
             if with.contains(&behavior.as_str()) == empty {
-                return Err(SpecError::new(at, format!("`{behavior}` and its list do not go together")));
+                return Err(SpecError::new(at, format!("`{behavior}` cannot be combined with this list")));
             }
         }
         Ok(())

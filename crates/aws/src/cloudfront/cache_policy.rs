@@ -187,14 +187,14 @@ impl Kind for CachePolicy {
         let default = spec.default_ttl.unwrap_or(spec.min_ttl);
         let maximum = spec.max_ttl.unwrap_or(i64::MAX);
         if spec.min_ttl < 0 || default < spec.min_ttl {
-            return Err(SpecError::new("/min_ttl", "is not between 0 and `default_ttl`"));
+            return Err(SpecError::new("/min_ttl", "must be between 0 and `default_ttl`"));
         }
         if maximum < default {
-            return Err(SpecError::new("/max_ttl", "is less than `default_ttl` or `min_ttl`"));
+            return Err(SpecError::new("/max_ttl", "must not be less than `default_ttl` or `min_ttl`"));
         }
         let parameters = &spec.parameters_in_cache_key_and_forwarded_to_origin;
         if maximum == 0 && *parameters != Parameters::default() {
-            let message = "takes nothing where `max_ttl` is 0: without caching there is no key";
+            let message = "must be empty if `max_ttl` is 0: without caching there is no cache key";
             return Err(SpecError::new("/parameters_in_cache_key_and_forwarded_to_origin", message));
         }
         parameters.check("/parameters_in_cache_key_and_forwarded_to_origin")

@@ -176,7 +176,7 @@ impl Kind for Distribution {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.origins.is_empty() {
-            return Err(SpecError::new("/origins", "takes at least one origin"));
+            return Err(SpecError::new("/origins", "must have at least one origin"));
         }
         for (id, origin) in &spec.origins {
             origin.check(&format!("/origins/{id}"))?;
@@ -187,23 +187,26 @@ impl Kind for Distribution {
         for (path, behavior, with_pattern) in paths.chain([default]) {
             behavior.check(&path)?;
             if behavior.path_pattern.is_some() != with_pattern {
-                let message = "is for all behaviours but the default one";
+                let message = "must be set for all behaviors except the default one";
                 return Err(SpecError::new(format!("{path}/path_pattern"), message));
             }
             if !spec.origins.contains_key(&behavior.target_origin_id) {
-                let message = format!("`{}` is no id of an origin", behavior.target_origin_id);
+                let message = format!("`{}` is not the ID of an origin", behavior.target_origin_id);
                 return Err(SpecError::new(format!("{path}/target_origin_id"), message));
             }
         }
         let aliases = spec.aliases.iter().flatten();
         if let Some(alias) = aliases.clone().find(|alias| **alias != alias.to_ascii_lowercase()) {
-            return Err(SpecError::new("/aliases", format!("`{alias}` is not in lower case")));
+            return Err(SpecError::new("/aliases", format!("`{alias}` must be in lower case")));
         }
         if aliases.count() > 0 && spec.viewer_certificate.is_none() {
-            return Err(SpecError::new("/viewer_certificate", "is needed for aliases"));
+            return Err(SpecError::new("/viewer_certificate", "is required for aliases"));
         }
         if !["http1.1", "http2", "http3", "http2and3"].contains(&spec.http_version.as_str()) {
-            return Err(SpecError::new("/http_version", "is `http1.1`, `http2`, `http3` or `http2and3`"));
+            return Err(SpecError::new(
+                "/http_version",
+                "must be `http1.1`, `http2`, `http3` or `http2and3`",
+            ));
         }
         Ok(())
     }

@@ -155,10 +155,10 @@ impl SecurityHeaders {
             .as_ref()
             .is_some_and(|options| !["DENY", "SAMEORIGIN"].contains(&options.frame_option.as_str()))
         {
-            return Err(SpecError::new(path("frame_options/frame_option"), "is `DENY` or `SAMEORIGIN`"));
+            return Err(SpecError::new(path("frame_options/frame_option"), "must be `DENY` or `SAMEORIGIN`"));
         }
         if self.xss_protection.as_ref().is_some_and(|xss| xss.mode_block && xss.report_uri.is_some()) {
-            let message = "does not go together with `mode_block`";
+            let message = "cannot be used with `mode_block`";
             return Err(SpecError::new(path("xss_protection/report_uri"), message));
         }
         Ok(())

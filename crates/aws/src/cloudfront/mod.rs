@@ -77,7 +77,7 @@ pub(crate) fn built<T>(result: Result<T, BuildError>) -> CloudResult<T> {
 
 /// What the answer has to contain.
 pub(crate) fn present<T>(operation: &str, part: Option<T>) -> CloudResult<T> {
-    part.ok_or_else(|| CloudError::new(Class::Interrupted, operation, "a part of the answer is missing"))
+    part.ok_or_else(|| CloudError::new(Class::Interrupted, operation, "the response is incomplete"))
 }
 
 pub(crate) fn tag_list(tags: Tags) -> CloudResult<aws_sdk_cloudfront::types::Tags> {

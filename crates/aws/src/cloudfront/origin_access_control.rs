@@ -137,16 +137,16 @@ impl Kind for OriginAccessControl {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.name.is_empty() || spec.name.len() > 64 {
-            return Err(SpecError::new("/name", "takes 1 to 64 characters"));
+            return Err(SpecError::new("/name", "must have 1 to 64 characters"));
         }
         if !["s3", "lambda", "mediastore", "mediapackagev2"]
             .contains(&spec.origin_access_control_origin_type.as_str())
         {
-            let message = "is `s3`, `lambda`, `mediastore` or `mediapackagev2`";
+            let message = "must be `s3`, `lambda`, `mediastore` or `mediapackagev2`";
             return Err(SpecError::new("/origin_access_control_origin_type", message));
         }
         if !["always", "never", "no-override"].contains(&spec.signing_behavior.as_str()) {
-            return Err(SpecError::new("/signing_behavior", "is `always`, `never` or `no-override`"));
+            return Err(SpecError::new("/signing_behavior", "must be `always`, `never` or `no-override`"));
         }
         Ok(())
     }

@@ -134,41 +134,41 @@ impl Origin {
     pub(super) fn check(&self, path: &str) -> Result<(), SpecError> {
         let wrong = |field: &str, message: &str| Err(SpecError::new(format!("{path}/{field}"), message));
         if self.custom_origin_config.is_some() && self.vpc_origin_config.is_some() {
-            return wrong("vpc_origin_config", "does not go together with `custom_origin_config`");
+            return wrong("vpc_origin_config", "cannot be used with `custom_origin_config`");
         }
         if !(1..=3).contains(&self.connection_attempts) {
-            return wrong("connection_attempts", "is not between 1 and 3");
+            return wrong("connection_attempts", "must be between 1 and 3");
         }
         if !(1..=10).contains(&self.connection_timeout) {
-            return wrong("connection_timeout", "is not between 1 and 10 seconds");
+            return wrong("connection_timeout", "must be between 1 and 10 seconds");
         }
         let starts = self.origin_path.is_empty() || self.origin_path.starts_with('/');
         if !starts || self.origin_path.ends_with('/') {
-            return wrong("origin_path", "begins with a slash and does not end with one");
+            return wrong("origin_path", "must begin with a slash and must not end with one");
         }
         for (name, header) in &self.custom_headers {
             let field = format!("custom_headers/{}", name.as_str());
             if header.value.is_some() == header.value_from_secret_arn.is_some() {
-                return wrong(&field, "takes either `value` or `value_from_secret_arn`");
+                return wrong(&field, "must have either `value` or `value_from_secret_arn`");
             }
             let plain = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c));
             match &header.json_key {
                 Some(_) if header.value.is_some() => {
-                    return wrong(&field, "takes `json_key` with a secret only");
+                    return wrong(&field, "allows `json_key` only with a secret");
                 }
                 Some(key) if key.is_empty() || !plain(key) => {
-                    return wrong(&field, "takes a `json_key` of letters, digits and _.:/=+-@");
+                    return wrong(&field, "`json_key` can contain only letters, digits and _.:/=+-@");
                 }
                 _ => {}
             }
         }
         if let Some(custom) = &self.custom_origin_config {
             if !PROTOCOL_POLICIES.contains(&custom.origin_protocol_policy.as_str()) {
-                let message = format!("is one of {}", PROTOCOL_POLICIES.join(", "));
+                let message = format!("must be one of {}", PROTOCOL_POLICIES.join(", "));
                 return wrong("custom_origin_config/origin_protocol_policy", &message);
             }
             if custom.origin_ssl_protocols.is_empty() {
-                return wrong("custom_origin_config/origin_ssl_protocols", "takes at least one protocol");
+                return wrong("custom_origin_config/origin_ssl_protocols", "must have at least one protocol");
             }
         }
         let custom = self.custom_origin_config.as_ref();
@@ -178,7 +178,7 @@ impl Origin {
         for (field, timeouts) in [("custom_origin_config", custom), ("vpc_origin_config", vpc)] {
             let (read, keepalive) = timeouts.unwrap_or((READ_TIMEOUT, KEEPALIVE_TIMEOUT));
             if !(1..=120).contains(&read) || !(1..=120).contains(&keepalive) {
-                return wrong(field, "takes timeouts between 1 and 120 seconds");
+                return wrong(field, "must have timeouts between 1 and 120 seconds");
             }
         }
         Ok(())

@@ -254,7 +254,7 @@ impl Kind for ResponseHeadersPolicy {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !(0.0..=100.0).contains(&spec.server_timing_sampling_rate.unwrap_or_default()) {
-            return Err(SpecError::new("/server_timing_sampling_rate", "is not between 0 and 100 percent"));
+            return Err(SpecError::new("/server_timing_sampling_rate", "must be between 0 and 100 percent"));
         }
         spec.security_headers_config.as_ref().map_or(Ok(()), SecurityHeaders::check)
     }

@@ -125,7 +125,8 @@ impl Values {
     pub(super) fn resolve(&self, value: &HeaderValue<Resolved>) -> CloudResult<String> {
         let Some(place) = Place::of(value) else { return Ok(value.value.clone().unwrap_or_default()) };
         self.0.get(&place).cloned().flatten().ok_or_else(|| {
-            let what = place.key.as_ref().map_or_else(String::new, |key| format!(", with a text at `{key}`"));
+            let what =
+                place.key.as_ref().map_or_else(String::new, |key| format!(", with a string at `{key}`"));
             let message = format!("{} has no value{what}", place.arn);
             CloudError::new(Class::Invalid, "secretsmanager:GetSecretValue", message)
         })

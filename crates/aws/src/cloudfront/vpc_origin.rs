@@ -194,14 +194,14 @@ impl Kind for VpcOrigin {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.name.is_empty() || spec.name.len() > 64 {
-            return Err(SpecError::new("/name", "takes 1 to 64 characters"));
+            return Err(SpecError::new("/name", "must have 1 to 64 characters"));
         }
         if !PROTOCOL_POLICIES.contains(&spec.origin_protocol_policy.as_str()) {
-            let message = format!("is one of {}", PROTOCOL_POLICIES.join(", "));
+            let message = format!("must be one of {}", PROTOCOL_POLICIES.join(", "));
             return Err(SpecError::new("/origin_protocol_policy", message));
         }
         if spec.origin_ssl_protocols.is_empty() {
-            return Err(SpecError::new("/origin_ssl_protocols", "takes at least one protocol"));
+            return Err(SpecError::new("/origin_ssl_protocols", "must have at least one protocol"));
         }
         Ok(())
     }

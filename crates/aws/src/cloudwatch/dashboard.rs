@@ -91,7 +91,7 @@ impl Kind for Dashboard {
         if sound {
             return Ok(());
         }
-        Err(SpecError::new("/dashboard_name", "takes 1 to 255 letters, digits, `-` and `_`"))
+        Err(SpecError::new("/dashboard_name", "must have 1 to 255 letters, digits, `-` and `_`"))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -110,7 +110,7 @@ impl Kind for Dashboard {
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let id = Id::from(spec.dashboard_name.as_str());
         if read(cloud, &id).await?.is_some() {
-            let message = format!("there is a dashboard {id} already");
+            let message = format!("the dashboard {id} already exists");
             return Err(CloudError::new(Class::AlreadyExists, "cloudwatch:PutDashboard", message));
         }
         put(cloud, spec).await?;

@@ -242,17 +242,20 @@ impl Kind for MetricAlarm {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !matches!(spec.period, 10 | 20 | 30) && (spec.period < 60 || spec.period % 60 != 0) {
-            return Err(SpecError::new("/period", "is neither 10, 20 or 30 seconds nor whole minutes"));
+            return Err(SpecError::new(
+                "/period",
+                "must be 10, 20 or 30 seconds, or a multiple of 60 seconds",
+            ));
         }
         if spec.evaluation_periods < 1
             || spec.datapoints_to_alarm.is_some_and(|n| n < 1 || n > spec.evaluation_periods)
         {
-            return Err(SpecError::new("/datapoints_to_alarm", "is not from 1 to evaluation_periods"));
+            return Err(SpecError::new("/datapoints_to_alarm", "must be between 1 and evaluation_periods"));
         }
         if !["missing", "breaching", "notBreaching", "ignore"].contains(&spec.treat_missing_data.as_str()) {
             return Err(SpecError::new(
                 "/treat_missing_data",
-                "is none of missing, breaching, notBreaching, ignore",
+                "must be missing, breaching, notBreaching or ignore",
             ));
         }
         Ok(())

@@ -262,13 +262,16 @@ impl Kind for Project {
         let sound = (2..=150).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !sound {
-            return Err(SpecError::new("/name", "takes 2 to 150 letters, digits, `-` and `_`"));
+            return Err(SpecError::new("/name", "must have 2 to 150 letters, digits, `-` and `_`"));
         }
         if (spec.source.kind == "CODEPIPELINE") != (spec.artifacts.kind == "CODEPIPELINE") {
-            return Err(SpecError::new("/artifacts/type", "is CODEPIPELINE exactly when the source is"));
+            return Err(SpecError::new(
+                "/artifacts/type",
+                "must be CODEPIPELINE if and only if the source is CODEPIPELINE",
+            ));
         }
         if !(5..=2160).contains(&spec.timeout_in_minutes) {
-            return Err(SpecError::new("/timeout_in_minutes", "is not from 5 to 2160"));
+            return Err(SpecError::new("/timeout_in_minutes", "must be between 5 and 2160"));
         }
         let secret = |name: &str| {
             ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY"].iter().any(|word| name.contains(word))
@@ -276,7 +279,7 @@ impl Kind for Project {
         for (number, variable) in spec.environment.environment_variables.iter().enumerate() {
             if variable.kind == "PLAINTEXT" && secret(&variable.name.to_ascii_uppercase()) {
                 let path = format!("/environment/environment_variables/{number}/type");
-                return Err(SpecError::new(path, "would be readable by everybody: use SECRETS_MANAGER"));
+                return Err(SpecError::new(path, "would be stored in plain text: use SECRETS_MANAGER"));
             }
         }
         Ok(())

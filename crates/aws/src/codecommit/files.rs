@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for Text {
                 let written = written.map_err(D::Error::custom)?;
                 Ok(Self(written.join("---\n")))
             }
-            _ => Err(D::Error::custom("a file is a text, or a list of YAML documents")),
+            _ => Err(D::Error::custom("a file must be a string, or a list of YAML documents")),
         }
     }
 }
@@ -197,8 +197,9 @@ async fn write(cloud: &Cloud, at: Branch<'_>, wanted: &Texts, keep: &BTreeSet<St
 
 fn conflict(at: Branch<'_>, paths: &[&str]) -> CloudError {
     let message = format!(
-        "people changed {} on {} of {} since platctl wrote it, and the stack file wants it changed as well; nothing \
-         was written. Delete the file there to get platctl's version, or name it below `keep` to leave it to people",
+        "conflict in {} (branch {} of {}): changed in the repository since platctl wrote it, and changed by the \
+         stack file too; nothing was written. To use platctl's version, delete the file in the repository; to \
+         keep the version in the repository, add the file to `keep`",
         paths.join(", "),
         at.name,
         at.repository
@@ -258,9 +259,10 @@ impl Kind for Files {
             path.starts_with('/') || path.split('/').any(|part| matches!(part, "" | "." | ".."))
         };
         match spec.files.keys().find(bad) {
-            Some(path) => {
-                Err(SpecError::new("/files", format!("has `{path}`, which is no path in a repository")))
-            }
+            Some(path) => Err(SpecError::new(
+                "/files",
+                format!("contains `{path}`, which is not a valid path in a repository"),
+            )),
             None => Ok(()),
         }
     }

@@ -135,7 +135,7 @@ impl Kind for Repository {
         }
         Err(SpecError::new(
             "/repository_name",
-            "takes 1 to 100 letters, digits and . _ -, and does not end with .git",
+            "must have 1 to 100 letters, digits and . _ -, and must not end with .git",
         ))
     }
 

@@ -73,8 +73,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
     // Waiting for a person would be waiting for ever.
     let phase = match status {
         "ERROR" => Phase::Degraded(
-            "ERROR: AWS cannot reach the provider with it. Update the connection in the console of CodePipeline: \
-             Settings, Connections"
+            "ERROR: AWS cannot connect to the provider. Update the connection in the CodePipeline console, \
+             under Settings, Connections"
                 .into(),
         ),
         _ => Phase::Ready,

@@ -278,7 +278,7 @@ impl Kind for Pipeline {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.stages.len() < 2 {
-            return Err(SpecError::new("/stages", "are two at least"));
+            return Err(SpecError::new("/stages", "must have at least two entries"));
         }
         let mut made = BTreeSet::new();
         for (number, stage) in spec.stages.iter().enumerate() {
@@ -286,7 +286,7 @@ impl Kind for Pipeline {
             if (number == 0) != source {
                 return Err(SpecError::new(
                     format!("/stages/{number}"),
-                    "has sources exactly when it is the first one",
+                    "must contain sources if and only if it is the first stage",
                 ));
             }
             for (at, action) in stage.actions.iter().enumerate() {
@@ -294,7 +294,7 @@ impl Kind for Pipeline {
                     let path = format!("/stages/{number}/actions/{at}/input_artifacts");
                     return Err(SpecError::new(
                         path,
-                        format!("names `{missing}`, which nothing has made by then"),
+                        format!("uses the artifact `{missing}`, which no earlier action produces"),
                     ));
                 }
             }

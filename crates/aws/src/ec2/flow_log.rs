@@ -133,18 +133,18 @@ impl Kind for FlowLog {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !["ALL", "ACCEPT", "REJECT"].contains(&spec.traffic_type.as_str()) {
-            return Err(SpecError::new("/traffic_type", "is none of ALL, ACCEPT and REJECT"));
+            return Err(SpecError::new("/traffic_type", "must be ALL, ACCEPT or REJECT"));
         }
         match (spec.log_destination_type.as_str(), &spec.deliver_logs_permission_arn) {
             ("cloud-watch-logs", Some(_)) | ("s3", None) => Ok(()),
-            ("cloud-watch-logs", None) => Err(SpecError::new(
-                "/deliver_logs_permission_arn",
-                "a log group takes records only with a role",
-            )),
-            ("s3", Some(_)) => {
-                Err(SpecError::new("/deliver_logs_permission_arn", "a bucket takes records without a role"))
+            ("cloud-watch-logs", None) => {
+                Err(SpecError::new("/deliver_logs_permission_arn", "is required for a log group destination"))
             }
-            _ => Err(SpecError::new("/log_destination_type", "is neither `cloud-watch-logs` nor `s3`")),
+            ("s3", Some(_)) => Err(SpecError::new(
+                "/deliver_logs_permission_arn",
+                "must not be set for a bucket destination",
+            )),
+            _ => Err(SpecError::new("/log_destination_type", "must be `cloud-watch-logs` or `s3`")),
         }
     }
 

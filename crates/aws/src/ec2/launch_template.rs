@@ -352,15 +352,15 @@ impl Kind for LaunchTemplate {
         let sound = |c: char| c.is_ascii_alphanumeric() || "()./_-".contains(c);
         let name = &spec.launch_template_name;
         if !(3..=128).contains(&name.len()) || !name.chars().all(sound) {
-            let message = "takes 3 to 128 letters, digits and any of ()./_-";
+            let message = "must have 3 to 128 letters, digits and any of ()./_-";
             return Err(SpecError::new("/launch_template_name", message));
         }
         if !["required", "optional"].contains(&spec.metadata_options.http_tokens.as_str()) {
-            return Err(SpecError::new("/metadata_options/http_tokens", "is `required` or `optional`"));
+            return Err(SpecError::new("/metadata_options/http_tokens", "must be `required` or `optional`"));
         }
         if !(1..=64).contains(&spec.metadata_options.http_put_response_hop_limit) {
             let path = "/metadata_options/http_put_response_hop_limit";
-            return Err(SpecError::new(path, "is not between 1 and 64"));
+            return Err(SpecError::new(path, "must be between 1 and 64"));
         }
         Ok(())
     }

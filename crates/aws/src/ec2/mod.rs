@@ -51,7 +51,7 @@ pub(crate) fn phase(state: Option<&str>) -> Phase {
         Some(state @ ("failed" | "failed-insufficient-capacity" | "rejected" | "expired")) => {
             Phase::Failed(state.to_owned())
         }
-        Some("partial") => Phase::Degraded("partial: it is available in some of its zones only".into()),
+        Some("partial") => Phase::Degraded("partial: it is available in only some of its zones".into()),
         Some("deleting") => Phase::Deleting,
         Some(state) => Phase::Settling(state.to_owned()),
     }

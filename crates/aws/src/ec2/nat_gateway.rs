@@ -121,13 +121,13 @@ impl Kind for NatGateway {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         match (spec.connectivity_type.as_str(), &spec.allocation_id) {
             ("public", None) => {
-                Err(SpecError::new("/allocation_id", "a public NAT gateway needs an Elastic IP"))
+                Err(SpecError::new("/allocation_id", "a public NAT gateway requires an Elastic IP"))
             }
             ("private", Some(_)) => {
-                Err(SpecError::new("/allocation_id", "a private NAT gateway takes no Elastic IP"))
+                Err(SpecError::new("/allocation_id", "a private NAT gateway cannot have an Elastic IP"))
             }
             ("public" | "private", _) => Ok(()),
-            _ => Err(SpecError::new("/connectivity_type", "is neither `public` nor `private`")),
+            _ => Err(SpecError::new("/connectivity_type", "must be `public` or `private`")),
         }
     }
 

@@ -147,9 +147,10 @@ impl Kind for Route {
         ];
         match targets.iter().filter(|stated| **stated).count() {
             1 => Ok(()),
-            count => {
-                Err(SpecError::new("", format!("a route takes exactly one target, this one states {count}")))
-            }
+            count => Err(SpecError::new(
+                "",
+                format!("a route must have exactly one target, but this one has {count}"),
+            )),
         }
     }
 

@@ -152,11 +152,12 @@ impl Kind for SecurityGroup {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = spec.group_name.to_ascii_lowercase();
         if name.is_empty() || name.len() > 255 || name == "default" || name.starts_with("sg-") {
-            let message = "takes 1 to 255 characters, is not `default`, and does not begin with `sg-`";
+            let message =
+                "must have 1 to 255 characters, must not be `default`, and must not begin with `sg-`";
             return Err(SpecError::new("/group_name", message));
         }
         if spec.description.is_empty() || spec.description.len() > 255 {
-            return Err(SpecError::new("/description", "takes 1 to 255 characters"));
+            return Err(SpecError::new("/description", "must have 1 to 255 characters"));
         }
         Ok(())
     }

@@ -221,12 +221,11 @@ impl Kind for SecurityGroupRule {
             spec.referenced_group_id.is_some(),
         ];
         if places.iter().filter(|stated| **stated).count() != 1 {
-            let message =
-                "a rule names exactly one of cidr_ipv4, cidr_ipv6, prefix_list_id and referenced_group_id";
+            let message = "a rule must have exactly one of cidr_ipv4, cidr_ipv6, prefix_list_id and referenced_group_id";
             return Err(SpecError::new("", message));
         }
         if spec.from_port.is_some() != spec.to_port.is_some() {
-            return Err(SpecError::new("/to_port", "from_port and to_port go together"));
+            return Err(SpecError::new("/to_port", "from_port and to_port must be used together"));
         }
         Ok(())
     }

@@ -114,7 +114,7 @@ impl Kind for Subnet {
         if (16..=28).contains(&spec.cidr_block.0.prefix_len()) {
             return Ok(());
         }
-        Err(SpecError::new("/cidr_block", format!("{} is not between /16 and /28", spec.cidr_block)))
+        Err(SpecError::new("/cidr_block", format!("{} must be between /16 and /28", spec.cidr_block)))
     }
 
     /// Networks of one VPC must not overlap, so the old one has to go first if they do.

@@ -160,15 +160,15 @@ impl Kind for Vpc {
         if !(16..=28).contains(&spec.cidr_block.0.prefix_len()) {
             return Err(SpecError::new(
                 "/cidr_block",
-                format!("{} is not between /16 and /28", spec.cidr_block),
+                format!("{} must be between /16 and /28", spec.cidr_block),
             ));
         }
         if spec.enable_dns_hostnames == Some(true) && spec.enable_dns_support == Some(false) {
-            return Err(SpecError::new("/enable_dns_hostnames", "needs enable_dns_support"));
+            return Err(SpecError::new("/enable_dns_hostnames", "requires enable_dns_support"));
         }
         match spec.instance_tenancy.as_deref() {
             None | Some("default" | "dedicated") => Ok(()),
-            Some(_) => Err(SpecError::new("/instance_tenancy", "is neither `default` nor `dedicated`")),
+            Some(_) => Err(SpecError::new("/instance_tenancy", "must be `default` or `dedicated`")),
         }
     }
 

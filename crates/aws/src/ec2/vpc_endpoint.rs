@@ -205,7 +205,7 @@ impl Kind for VpcEndpoint {
             Type::Interface => ("/route_table_ids", spec.route_table_ids.is_some()),
         };
         if stated {
-            return Err(SpecError::new(path, "is not for this type of endpoint"));
+            return Err(SpecError::new(path, "cannot be used with this type of endpoint"));
         }
         Ok(())
     }

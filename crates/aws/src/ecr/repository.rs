@@ -191,13 +191,13 @@ impl Kind for Repository {
         if !sound {
             return Err(SpecError::new(
                 "/repository_name",
-                "takes 2 to 256 lower-case letters, digits and - _ . /",
+                "must have 2 to 256 lower-case letters, digits and - _ . /",
             ));
         }
         if ["IMMUTABLE", "MUTABLE"].contains(&spec.image_tag_mutability.as_str()) {
             return Ok(());
         }
-        Err(SpecError::new("/image_tag_mutability", "is neither `IMMUTABLE` nor `MUTABLE`"))
+        Err(SpecError::new("/image_tag_mutability", "must be `IMMUTABLE` or `MUTABLE`"))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

@@ -194,18 +194,18 @@ impl Kind for AccessEntry {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let standard = spec.kind.as_deref().unwrap_or("STANDARD") == "STANDARD";
         if !standard && spec.kubernetes_groups.is_some() {
-            return Err(SpecError::new("/kubernetes_groups", "is for STANDARD entries"));
+            return Err(SpecError::new("/kubernetes_groups", "can be used only with STANDARD entries"));
         }
         if !standard && !spec.access_policies.is_empty() {
-            return Err(SpecError::new("/access_policies", "is for STANDARD entries"));
+            return Err(SpecError::new("/access_policies", "can be used only with STANDARD entries"));
         }
         let names: BTreeSet<&Arn> = spec.access_policies.iter().map(|policy| &policy.policy_arn).collect();
         if names.len() < spec.access_policies.len() {
-            return Err(SpecError::new("/access_policies", "names a policy twice"));
+            return Err(SpecError::new("/access_policies", "contains a policy twice"));
         }
         match &spec.kubernetes_groups {
             Some(groups) if groups.iter().any(|group| group.starts_with("system:")) => {
-                Err(SpecError::new("/kubernetes_groups", "takes no names that begin with `system:`"))
+                Err(SpecError::new("/kubernetes_groups", "must not contain names that begin with `system:`"))
             }
             _ => Ok(()),
         }

@@ -47,7 +47,7 @@ impl<'de> Deserialize<'de> for Configuration {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self::parse(&text)),
             value @ Value::Object(_) => Ok(Self(value)),
-            _ => Err(D::Error::custom("settings are an object, or text")),
+            _ => Err(D::Error::custom("settings must be an object or a string")),
         }
     }
 }
@@ -265,10 +265,10 @@ impl Kind for Addon {
         let both = spec.service_account_role_arn.is_some()
             && spec.pod_identity_associations.as_ref().is_some_and(|map| !map.is_empty());
         if spec.addon_version.is_some() && spec.kubernetes_version.is_some() {
-            return Err(SpecError::new("/kubernetes_version", "is not taken together with a version"));
+            return Err(SpecError::new("/kubernetes_version", "cannot be used with a version"));
         }
         if both {
-            let message = "is not taken together with pod identity associations";
+            let message = "cannot be used with pod identity associations";
             return Err(SpecError::new("/service_account_role_arn", message));
         }
         Ok(())

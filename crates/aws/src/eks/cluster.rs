@@ -241,8 +241,9 @@ fn one_step(cluster: &str, live: &str, desired: &str) -> CloudResult<()> {
     match (minor(live), minor(desired)) {
         (Some((major, from)), Some((to_major, to))) if major == to_major && to > from + 1 => {
             let message = format!(
-                "Kubernetes is upgraded one minor at a time, and {cluster} is at {live}: nothing of it was changed. Set \
-                 the version to {major}.{} and apply, so that add-ons and nodes come along, and so on to {desired}",
+                "Kubernetes can be upgraded only one minor version at a time, and {cluster} has version \
+                 {live}: the cluster was not changed. Set the version to {major}.{} and apply, so that \
+                 add-ons and nodes are upgraded too; repeat up to {desired}",
                 from + 1
             );
             Err(CloudError::new(Class::Invalid, "eks:UpdateClusterVersion", message))
@@ -389,22 +390,25 @@ impl Kind for Cluster {
         if !starts || spec.name.len() > 100 || !spec.name.chars().all(sound) {
             return Err(SpecError::new(
                 "/name",
-                "takes 1 to 100 letters, digits, - and _, the first no sign",
+                "must have 1 to 100 letters, digits, - and _, beginning with a letter or digit",
             ));
         }
         if spec.subnet_ids.len() < 2 {
-            return Err(SpecError::new("/subnet_ids", "takes two subnets or more, in two zones or more"));
+            return Err(SpecError::new(
+                "/subnet_ids",
+                "must have at least two subnets, in at least two zones",
+            ));
         }
         if !spec.endpoint_private_access && !spec.endpoint_public_access {
-            let message = "has to be on where the public endpoint is off";
+            let message = "must be true if the public endpoint is disabled";
             return Err(SpecError::new("/endpoint_private_access", message));
         }
         if spec.public_access_cidrs.is_some() && !spec.endpoint_public_access {
-            return Err(SpecError::new("/public_access_cidrs", "needs the public endpoint"));
+            return Err(SpecError::new("/public_access_cidrs", "requires the public endpoint"));
         }
         let known = |kind: &&String| LogType::values().contains(&kind.as_str());
         if let Some(unknown) = spec.logging.iter().find(|kind| !known(kind)) {
-            let message = format!("`{unknown}` is none of {}", LogType::values().join(", "));
+            let message = format!("`{unknown}` must be one of {}", LogType::values().join(", "));
             return Err(SpecError::new("/logging", message));
         }
         Ok(())
@@ -483,7 +487,7 @@ impl Kind for Cluster {
                 Err(error) if error.message.contains("No changes needed") => {}
                 other => drop(other?),
             }
-            let message = "its deletion protection is being lifted";
+            let message = "its deletion protection is being disabled";
             return Err(CloudError::new(Class::Busy, "eks:DeleteCluster", message));
         }
         let call = cloud.eks.delete_cluster().name(live.id.as_str());

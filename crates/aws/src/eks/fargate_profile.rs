@@ -142,10 +142,10 @@ impl Kind for FargateProfile {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !(1..=5).contains(&spec.selectors.len()) {
-            return Err(SpecError::new("/selectors", "takes 1 to 5 of them"));
+            return Err(SpecError::new("/selectors", "must have 1 to 5 entries"));
         }
         match spec.selectors.iter().find(|selector| selector.labels.len() > 5) {
-            Some(_) => Err(SpecError::new("/selectors", "takes at most 5 labels each")),
+            Some(_) => Err(SpecError::new("/selectors", "must have at most 5 labels each")),
             None => Ok(()),
         }
     }

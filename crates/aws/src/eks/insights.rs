@@ -30,8 +30,9 @@ pub(super) async fn allow_upgrade(cloud: &Cloud, cluster: &str, version: &str) -
         return Ok(());
     }
     let message = format!(
-        "EKS finds that {cluster} is not ready for Kubernetes {version}; nothing was upgraded. {}. See `aws eks \
-         list-insights --cluster-name {cluster}`; what is put right there shows within a day",
+        "EKS upgrade insights report that {cluster} is not ready for Kubernetes {version}; nothing was \
+         upgraded. {}. For details, run `aws eks list-insights --cluster-name {cluster}`; EKS refreshes \
+         insights within a day after you fix an issue",
         against.join("; ")
     );
     Err(CloudError::new(Class::Protected, "eks:UpdateClusterVersion", message))

@@ -363,34 +363,36 @@ impl Kind for NodeGroup {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.nodegroup_name.is_empty() || spec.nodegroup_name.len() > generations::LONGEST {
-            let message = format!("takes 1 to {} characters", generations::LONGEST);
+            let message = format!("must have 1 to {} characters", generations::LONGEST);
             return Err(SpecError::new("/nodegroup_name", message));
         }
         if generations::declared(&spec.nodegroup_name) != spec.nodegroup_name {
-            let message = "must not end like the name of a replacement (-gen2, -gen3, …)";
+            let message = "must not end with a suffix reserved for replacements (-gen2, -gen3, …)";
             return Err(SpecError::new("/nodegroup_name", message));
         }
         if spec.min_size < 0 || spec.max_size < 1 || spec.min_size > spec.max_size {
-            return Err(SpecError::new("/min_size", "is not between 0 and max_size"));
+            return Err(SpecError::new("/min_size", "must be between 0 and max_size"));
         }
         if spec.desired_size.is_some_and(|size| !(spec.min_size..=spec.max_size).contains(&size)) {
-            return Err(SpecError::new("/desired_size", "is not between min_size and max_size"));
+            return Err(SpecError::new("/desired_size", "must be between min_size and max_size"));
         }
         if spec.disk_size.is_some() && spec.launch_template_id.is_some() {
-            return Err(SpecError::new("/disk_size", "has to be stated in the launch template"));
+            return Err(SpecError::new("/disk_size", "must be set in the launch template"));
         }
         if spec.launch_template_id.is_none() && spec.launch_template_version.is_some() {
-            return Err(SpecError::new("/launch_template_version", "needs a launch template"));
+            return Err(SpecError::new("/launch_template_version", "requires a launch template"));
         }
         if spec.launch_template_version.as_deref().is_some_and(|version| version.starts_with('$')) {
-            return Err(SpecError::new("/launch_template_version", "takes a number: EKS answers with one"));
+            return Err(SpecError::new("/launch_template_version", "must be a version number"));
         }
         if spec.max_unavailable.is_some() && spec.max_unavailable_percentage.is_some() {
-            return Err(SpecError::new("/max_unavailable", "is either a number or a percentage"));
+            return Err(SpecError::new("/max_unavailable", "must be either a number or a percentage"));
         }
         let effects = TaintEffect::values();
         match spec.taints.iter().find(|taint| !effects.contains(&taint.effect.as_str())) {
-            Some(_) => Err(SpecError::new("/taints", format!("takes the effects {}", effects.join(", ")))),
+            Some(_) => {
+                Err(SpecError::new("/taints", format!("allows only the effects {}", effects.join(", "))))
+            }
             None => Ok(()),
         }
     }

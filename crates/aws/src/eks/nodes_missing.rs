@@ -19,8 +19,8 @@ pub(super) async fn why(cloud: &Cloud, groups: &[&str], subnets: &[&str]) -> Clo
     if !shut.is_empty() {
         let verb = if shut.len() == 1 { "has" } else { "have" };
         said.push(format!(
-            "{} {verb} no working route to the internet (0.0.0.0/0), without which nodes reach neither the API server \
-             nor their images, unless there are endpoints for all of it",
+            "{} {verb} no working route to the internet (0.0.0.0/0): without it, nodes cannot reach the API \
+             server or pull images, unless VPC endpoints exist for all of these services",
             shut.join(", ")
         ));
     }

@@ -185,20 +185,22 @@ impl Action {
 
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Self::Forward(forward) if forward.target_groups.is_empty() => Err("names no target group"),
-            Self::Forward(forward) if forward.target_groups.len() > 5 => Err("takes five target groups"),
+            Self::Forward(forward) if forward.target_groups.is_empty() => Err("must have a target group"),
+            Self::Forward(forward) if forward.target_groups.len() > 5 => {
+                Err("can have at most five target groups")
+            }
             Self::Forward(forward)
                 if forward.target_groups.iter().any(|group| !(0..=999).contains(&group.weight)) =>
             {
-                Err("has a weight that is not between 0 and 999")
+                Err("must have weights between 0 and 999")
             }
             Self::FixedResponse(response)
                 if response.status_code.len() != 3 || !response.status_code.starts_with(['2', '4', '5']) =>
             {
-                Err("has a status code that is not 2XX, 4XX or 5XX")
+                Err("must have a status code of 2XX, 4XX or 5XX")
             }
             Self::Redirect(redirect) if !matches!(redirect.status_code.as_str(), "HTTP_301" | "HTTP_302") => {
-                Err("has a status code that is neither HTTP_301 nor HTTP_302")
+                Err("must have the status code HTTP_301 or HTTP_302")
             }
             _ => Ok(()),
         }
@@ -208,7 +210,7 @@ impl Action {
 /// The actions as AWS takes them.
 pub(super) fn to_aws(operation: &str, actions: &[Action]) -> CloudResult<Vec<AwsAction>> {
     if actions.is_empty() {
-        return Err(invalid(operation, "there is no action"));
+        return Err(invalid(operation, "no action is specified"));
     }
     actions.iter().map(Action::aws).collect()
 }
@@ -223,7 +225,7 @@ pub(super) fn from_aws(actions: &[AwsAction]) -> Vec<Action> {
 /// What AWS would refuse.
 pub(super) fn check(path: &str, actions: &[Action]) -> Result<(), SpecError> {
     if actions.len() != 1 {
-        return Err(SpecError::new(path, "takes one action"));
+        return Err(SpecError::new(path, "must have exactly one action"));
     }
     actions.iter().enumerate().try_for_each(|(position, action)| {
         action.check().map_err(|message| SpecError::new(format!("{path}/{position}"), message))

@@ -175,10 +175,10 @@ impl Kind for Listener {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !(1..=65535).contains(&spec.port) {
-            return Err(SpecError::new("/port", "is not between 1 and 65535"));
+            return Err(SpecError::new("/port", "must be between 1 and 65535"));
         }
         if !matches!(spec.protocol.as_str(), "HTTP" | "HTTPS" | "TCP" | "TLS" | "UDP" | "TCP_UDP") {
-            return Err(SpecError::new("/protocol", "is none of HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP"));
+            return Err(SpecError::new("/protocol", "must be HTTP, HTTPS, TCP, TLS, UDP or TCP_UDP"));
         }
         let secure = is_secure(&spec.protocol);
         let needed = [
@@ -187,8 +187,11 @@ impl Kind for Listener {
         ];
         for (path, stated) in needed {
             if stated != secure {
-                let message =
-                    if secure { "is needed for HTTPS and TLS" } else { "is for HTTPS and TLS only" };
+                let message = if secure {
+                    "is required for HTTPS and TLS"
+                } else {
+                    "can be used only with HTTPS and TLS"
+                };
                 return Err(SpecError::new(path, message));
             }
         }

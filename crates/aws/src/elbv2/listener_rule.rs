@@ -95,7 +95,7 @@ async fn move_to(cloud: &Cloud, live: &Live<ListenerRule>, priority: i32, owner:
         return Ok(());
     }
     if its.is_none_or(|its| its.stack != owner.stack) {
-        let message = format!("priority {priority} is taken by {other}");
+        let message = format!("priority {priority} is already used by {other}");
         return Err(CloudError::new(Class::AlreadyExists, "elasticloadbalancing:SetRulePriorities", message));
     }
     set_priorities(cloud, &[(arn, priority), (&other, live.spec.priority)]).await
@@ -162,10 +162,10 @@ impl Kind for ListenerRule {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !(1..=50000).contains(&spec.priority) {
-            return Err(SpecError::new("/priority", "is not between 1 and 50000"));
+            return Err(SpecError::new("/priority", "must be between 1 and 50000"));
         }
         if spec.conditions.is_empty() {
-            return Err(SpecError::new("/conditions", "states none"));
+            return Err(SpecError::new("/conditions", "must not be empty"));
         }
         action::check("/actions", &spec.actions)
     }

@@ -215,21 +215,21 @@ impl Kind for LoadBalancer {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !is_name(&spec.name) || spec.name.starts_with("internal-") {
-            let message = "takes 1 to 32 letters, digits and hyphens, not at either end, and not `internal-` at its start";
+            let message = "must have 1 to 32 letters, digits and hyphens, must not begin or end with a hyphen, and must not begin with `internal-`";
             return Err(SpecError::new("/name", message));
         }
         if !matches!(spec.r#type.as_str(), "application" | "network") {
-            return Err(SpecError::new("/type", "is neither `application` nor `network`"));
+            return Err(SpecError::new("/type", "must be `application` or `network`"));
         }
         if !matches!(spec.scheme.as_str(), "internal" | "internet-facing") {
-            return Err(SpecError::new("/scheme", "is neither `internal` nor `internet-facing`"));
+            return Err(SpecError::new("/scheme", "must be `internal` or `internet-facing`"));
         }
         if spec.subnet_ids.len() < if spec.r#type == "application" { 2 } else { 1 } {
-            return Err(SpecError::new("/subnet_ids", "needs subnets in two zones"));
+            return Err(SpecError::new("/subnet_ids", "requires subnets in at least two zones"));
         }
         let address_types = ["ipv4", "dualstack", "dualstack-without-public-ipv4"];
         if spec.ip_address_type.as_deref().is_some_and(|kind| !address_types.contains(&kind)) {
-            return Err(SpecError::new("/ip_address_type", "is neither `ipv4` nor `dualstack`"));
+            return Err(SpecError::new("/ip_address_type", "must be `ipv4` or `dualstack`"));
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl<'de> Deserialize<'de> for Attributes {
         let text = |value: Value| match value {
             Value::String(text) => Ok(text),
             Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-            _ => Err(serde::de::Error::custom("an attribute is a text, a number or a boolean")),
+            _ => Err(serde::de::Error::custom("an attribute must be a string, a number or a boolean")),
         };
         let map = BTreeMap::<String, Value>::deserialize(deserializer)?;
         map.into_iter().map(|(key, value)| Ok((key, text(value)?))).collect::<Result<_, _>>().map(Self)

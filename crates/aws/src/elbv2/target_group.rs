@@ -245,24 +245,25 @@ impl Kind for TargetGroup {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let within = |path: &str, value: Option<i32>, range: std::ops::RangeInclusive<i32>| match value {
             Some(value) if !range.contains(&value) => {
-                let message = format!("is not between {} and {}", range.start(), range.end());
+                let message = format!("must be between {} and {}", range.start(), range.end());
                 Err(SpecError::new(path, message))
             }
             _ => Ok(()),
         };
         if !is_name(&spec.name) {
-            let message = "takes 1 to 32 letters, digits and hyphens, not at either end";
+            let message =
+                "must have 1 to 32 letters, digits and hyphens, and must not begin or end with a hyphen";
             return Err(SpecError::new("/name", message));
         }
         if !matches!(spec.protocol.as_str(), "HTTP" | "HTTPS" | "TCP" | "TLS" | "UDP" | "TCP_UDP") {
-            return Err(SpecError::new("/protocol", "is none of HTTP, HTTPS, TCP, TLS, UDP, TCP_UDP"));
+            return Err(SpecError::new("/protocol", "must be HTTP, HTTPS, TCP, TLS, UDP or TCP_UDP"));
         }
         if !matches!(spec.target_type.as_str(), "ip" | "instance" | "alb") {
-            return Err(SpecError::new("/target_type", "is none of `ip`, `instance`, `alb`"));
+            return Err(SpecError::new("/target_type", "must be `ip`, `instance` or `alb`"));
         }
         within("/port", spec.port, 1..=65535)?;
         if spec.port.is_none() && spec.target_type != "ip" {
-            return Err(SpecError::new("/port", "is needed where targets are not of type `ip`"));
+            return Err(SpecError::new("/port", "is required if the target type is not `ip`"));
         }
         within("/health_check_interval_seconds", spec.health_check_interval_seconds, 5..=300)?;
         within("/health_check_timeout_seconds", spec.health_check_timeout_seconds, 2..=120)?;
@@ -270,7 +271,7 @@ impl Kind for TargetGroup {
         within("/unhealthy_threshold_count", spec.unhealthy_threshold_count, 2..=10)?;
         let pair = spec.health_check_timeout_seconds.zip(spec.health_check_interval_seconds);
         if pair.is_some_and(|(timeout, interval)| timeout >= interval) {
-            let message = "is not shorter than `health_check_interval_seconds`";
+            let message = "must be shorter than `health_check_interval_seconds`";
             return Err(SpecError::new("/health_check_timeout_seconds", message));
         }
         Ok(())

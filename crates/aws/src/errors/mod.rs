@@ -15,7 +15,7 @@ pub use classify::classify;
 
 /// The id of what a creation made. An answer without one is as good as lost.
 pub(crate) fn made(operation: &str, id: Option<impl Into<Id>>) -> CloudResult<Id> {
-    id.map(Into::into).ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no id in the answer"))
+    id.map(Into::into).ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no ID in the response"))
 }
 
 /// A request that the SDK itself would not build.
@@ -39,7 +39,7 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             let (code, message) = (metadata.code(), metadata.message().unwrap_or_default());
             if status < 300 {
                 // The call had its effect; only its answer is none that this version understands.
-                let message = format!("the answer could not be understood: {}", chain(&error));
+                let message = format!("cannot parse the response: {}", chain(&error));
                 return CloudError { request_id, ..CloudError::new(Class::Interrupted, operation, message) };
             }
             CloudError {
@@ -56,7 +56,7 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
         }
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
-            let message = format!("the answer could not be read (HTTP status {status}): {}", chain(&error));
+            let message = format!("cannot read the response (HTTP status {status}): {}", chain(&error));
             CloudError::new(Class::Interrupted, operation, message)
         }
         SdkError::DispatchFailure(failure) => {
@@ -74,7 +74,7 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             };
             CloudError::new(class, operation, text)
         }
-        SdkError::TimeoutError(_) => CloudError::new(Class::Interrupted, operation, "no answer in time"),
+        SdkError::TimeoutError(_) => CloudError::new(Class::Interrupted, operation, "the request timed out"),
         _ => {
             let class = without_identity(&error).unwrap_or(Class::Invalid);
             CloudError::new(class, operation, chain(&error))

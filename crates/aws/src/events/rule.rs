@@ -201,18 +201,18 @@ impl Kind for Rule {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.event_pattern.is_some() == spec.schedule_expression.is_some() {
-            return Err(SpecError::new("/event_pattern", "or schedule_expression, one of them"));
+            return Err(SpecError::new("/event_pattern", "or schedule_expression is required"));
         }
         if spec.targets.len() > 5 {
-            return Err(SpecError::new("/targets", "are five at most"));
+            return Err(SpecError::new("/targets", "must have at most five entries"));
         }
         if !spec.targets.is_sorted_by(|one, other| one.id < other.id) {
-            return Err(SpecError::new("/targets", "are in the order of their ids, each its own"));
+            return Err(SpecError::new("/targets", "must be sorted by ID, with unique IDs"));
         }
         if (1..=64).contains(&spec.name.len()) {
             return Ok(());
         }
-        Err(SpecError::new("/name", "takes 1 to 64 characters"))
+        Err(SpecError::new("/name", "must have 1 to 64 characters"))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

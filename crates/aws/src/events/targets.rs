@@ -27,7 +27,7 @@ fn sdk(target: &Target) -> CloudResult<SdkTarget> {
 }
 
 fn refused(operation: &str, code: Option<&str>, message: Option<&str>) -> CloudError {
-    let message = message.unwrap_or("a target was refused");
+    let message = message.unwrap_or("a target was rejected");
     let mut error = CloudError::new(classify(operation, code, message, 400), operation, message);
     error.code = code.map(ToOwned::to_owned);
     error

@@ -142,7 +142,7 @@ impl Kind for InstanceProfile {
         if is_name(&spec.instance_profile_name, 128) {
             return Ok(());
         }
-        let message = "takes 1 to 128 letters, digits and any of +=,.@_-";
+        let message = "must have 1 to 128 letters, digits and any of +=,.@_-";
         Err(SpecError::new("/instance_profile_name", message))
     }
 

@@ -154,11 +154,17 @@ impl Kind for ManagedPolicy {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !is_name(&spec.policy_name, 128) {
-            return Err(SpecError::new("/policy_name", "takes 1 to 128 letters, digits and any of +=,.@_-"));
+            return Err(SpecError::new(
+                "/policy_name",
+                "must have 1 to 128 letters, digits and any of +=,.@_-",
+            ));
         }
         match spec.policy_document.to_json().len() {
             0..=6144 => Ok(()),
-            length => Err(SpecError::new("/policy_document", format!("takes 6144 characters, not {length}"))),
+            length => Err(SpecError::new(
+                "/policy_document",
+                format!("must have at most 6144 characters, not {length}"),
+            )),
         }
     }
 

@@ -142,13 +142,14 @@ impl Kind for OidcProvider {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !spec.url.starts_with("https://") {
-            return Err(SpecError::new("/url", "has to begin with https://"));
+            return Err(SpecError::new("/url", "must begin with https://"));
         }
         let hex = |text: &String| text.len() == 40 && text.chars().all(|c| "0123456789abcdef".contains(c));
         match &spec.thumbprint_list {
-            Some(list) if list.len() > 5 || !list.iter().all(hex) => {
-                Err(SpecError::new("/thumbprint_list", "takes at most 5 of 40 small hexadecimal digits each"))
-            }
+            Some(list) if list.len() > 5 || !list.iter().all(hex) => Err(SpecError::new(
+                "/thumbprint_list",
+                "must have at most 5 entries of 40 lower-case hexadecimal digits each",
+            )),
             _ => Ok(()),
         }
     }

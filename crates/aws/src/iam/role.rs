@@ -163,10 +163,10 @@ impl Kind for Role {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
         if spec.role_name.is_empty() || spec.role_name.len() > 64 || !spec.role_name.chars().all(sound) {
-            return Err(SpecError::new("/role_name", "takes 1 to 64 letters, digits and any of +=,.@_-"));
+            return Err(SpecError::new("/role_name", "must have 1 to 64 letters, digits and any of +=,.@_-"));
         }
         if spec.max_session_duration.is_some_and(|seconds| !(3600..=43200).contains(&seconds)) {
-            return Err(SpecError::new("/max_session_duration", "is not between 3600 and 43200 seconds"));
+            return Err(SpecError::new("/max_session_duration", "must be between 3600 and 43200 seconds"));
         }
         Ok(())
     }

@@ -118,7 +118,7 @@ impl Kind for ServiceLinkedRole {
         if spec.aws_service_name.contains('.') && !spec.aws_service_name.contains(['/', '|']) {
             return Ok(());
         }
-        Err(SpecError::new("/aws_service_name", "is not a service such as spot.amazonaws.com"))
+        Err(SpecError::new("/aws_service_name", "must be a service such as spot.amazonaws.com"))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

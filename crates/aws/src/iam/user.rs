@@ -92,7 +92,7 @@ impl Kind for User {
         if is_name(&spec.user_name, 64) {
             return Ok(());
         }
-        Err(SpecError::new("/user_name", "takes 1 to 64 letters, digits and any of +=,.@_-"))
+        Err(SpecError::new("/user_name", "must have 1 to 64 letters, digits and any of +=,.@_-"))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

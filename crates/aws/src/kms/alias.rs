@@ -86,7 +86,7 @@ impl Kind for Alias {
         if spec.alias_name.starts_with("alias/") && !spec.alias_name.starts_with("alias/aws/") {
             return Ok(());
         }
-        Err(SpecError::new("/alias_name", "begins with `alias/`, and not with `alias/aws/`"))
+        Err(SpecError::new("/alias_name", "must begin with `alias/`, but not with `alias/aws/`"))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

@@ -91,11 +91,11 @@ fn phase(key: &KeyMetadata) -> Phase {
     match key.key_state() {
         Some(KeyState::Creating | KeyState::Updating) => Phase::Settling("being created".into()),
         Some(KeyState::Unavailable) => Phase::Failed(
-            "Unavailable: its key store is not connected. Connect it: aws kms connect-custom-key-store"
+            "Unavailable: its key store is not connected. To connect it, run aws kms connect-custom-key-store"
                 .into(),
         ),
         Some(KeyState::PendingImport) => Phase::Failed(
-            "PendingImport: its material is missing. Import it: aws kms import-key-material".into(),
+            "PendingImport: its key material is missing. To import it, run aws kms import-key-material".into(),
         ),
         _ if is_scheduled(key) => Phase::Scheduled(match key.deletion_date().and_then(day) {
             Some(day) => format!("it is scheduled for deletion on {day}"),
@@ -224,7 +224,9 @@ impl Kind for Key {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         match &spec.description {
-            Some(text) if text.len() > 8192 => Err(SpecError::new("/description", "takes 8192 characters")),
+            Some(text) if text.len() > 8192 => {
+                Err(SpecError::new("/description", "must have at most 8192 characters"))
+            }
             _ => Ok(()),
         }
     }

@@ -165,14 +165,17 @@ impl Kind for LogGroup {
         let sound = |c: char| c.is_ascii_alphanumeric() || "-_/.#".contains(c);
         let name = &spec.log_group_name;
         if name.is_empty() || name.len() > 512 || name.starts_with("aws/") || !name.chars().all(sound) {
-            let message = "takes 1 to 512 letters, digits and any of -_/.#, and does not begin with `aws/`";
+            let message =
+                "must have 1 to 512 letters, digits and any of -_/.#, and must not begin with `aws/`";
             return Err(SpecError::new("/log_group_name", message));
         }
         match spec.retention_in_days {
             Some(days) if !RETENTION_DAYS.contains(&days) => {
                 let known: Vec<String> = RETENTION_DAYS.iter().map(ToString::to_string).collect();
-                let message =
-                    format!("{days} is not a period that CloudWatch Logs knows: {}", known.join(", "));
+                let message = format!(
+                    "{days} is not a retention period that CloudWatch Logs supports: {}",
+                    known.join(", ")
+                );
                 Err(SpecError::new("/retention_in_days", message))
             }
             _ => Ok(()),
@@ -253,6 +256,6 @@ mod tests {
     fn retention_is_one_of_the_known_periods() {
         let with = |days| Spec { retention_in_days: Some(days), ..LogGroup::example() };
         assert!(LogGroup::check(&with(30)).is_ok());
-        assert!(LogGroup::check(&with(31)).unwrap_err().message.contains("not a period"));
+        assert!(LogGroup::check(&with(31)).unwrap_err().message.contains("not a retention period"));
     }
 }

@@ -363,23 +363,26 @@ impl Kind for DbCluster {
         check_window("/preferred_backup_window", spec.preferred_backup_window.as_ref(), false)?;
         check_window("/preferred_maintenance_window", spec.preferred_maintenance_window.as_ref(), true)?;
         if spec.engine != "aurora-postgresql" {
-            return Err(SpecError::new("/engine", "is not `aurora-postgresql`"));
+            return Err(SpecError::new("/engine", "must be `aurora-postgresql`"));
         }
         if spec.backup_retention_period.is_some_and(|days| !(1..=35).contains(&days)) {
-            return Err(SpecError::new("/backup_retention_period", "is not from 1 to 35 days"));
+            return Err(SpecError::new("/backup_retention_period", "must be between 1 and 35 days"));
         }
         if spec.skip_final_snapshot && spec.final_snapshot_identifier.is_some() {
             return Err(SpecError::new(
                 "/final_snapshot_identifier",
-                "is of no use with skip_final_snapshot",
+                "cannot be used with skip_final_snapshot",
             ));
         }
         if spec.snapshot_identifier.is_some() && spec.source_db_cluster_identifier.is_some() {
-            return Err(SpecError::new("/snapshot_identifier", "excludes source_db_cluster_identifier"));
+            return Err(SpecError::new(
+                "/snapshot_identifier",
+                "cannot be used with source_db_cluster_identifier",
+            ));
         }
         let version: Vec<&str> = spec.engine_version.split('.').collect();
         if version.len() < 2 || version.iter().any(|part| part.parse::<u16>().is_err()) {
-            let message = "names a major and a minor version: 16.8. AWS would choose the minor one, and it would differ";
+            let message = "must have a major and a minor version, such as 16.8. Otherwise AWS chooses the minor version, and it would show as a difference";
             return Err(SpecError::new("/engine_version", message));
         }
         Ok(())
@@ -445,8 +448,7 @@ impl Kind for DbCluster {
         let id = live.id.as_str();
         if let Phase::Stopped(why) = &live.phase {
             start(cloud, id).await?;
-            let message =
-                format!("{why}; it is being started, because only a started cluster can be deleted");
+            let message = format!("{why}; it is being started, because a stopped cluster cannot be deleted");
             return Err(CloudError::new(Class::Busy, "rds:DeleteDBCluster", message));
         }
         if let Some(global) = live.spec.global_cluster_identifier.as_deref() {

@@ -43,8 +43,9 @@ pub(super) async fn vet(
     let fault = |message: String| Ok(vec![SpecError::new("/engine_version", message)]);
     if let Some(global) = live.spec.global_cluster_identifier.as_ref().filter(|_| is_major(from, to)) {
         return fault(format!(
-            "cannot go from {from} to {to} while the cluster is a member of the global cluster {global}: AWS upgrades \
-             all members of a global cluster at once. Remove the replica, upgrade, and add it again"
+            "cannot be upgraded from {from} to {to} while the cluster is a member of the global cluster \
+             {global}: AWS upgrades all members of a global cluster together. Remove the replica, upgrade, \
+             and add it again"
         ));
     }
     let call = cloud
@@ -62,10 +63,10 @@ pub(super) async fn vet(
         return Ok(Vec::new());
     }
     let ways = match targets.as_slice() {
-        [] => "AWS offers no upgrade of it".to_owned(),
+        [] => "AWS offers no upgrade from this version".to_owned(),
         targets => format!("it can be upgraded to {}", targets.join(", ")),
     };
-    fault(format!("{from} cannot become {to}; {ways}"))
+    fault(format!("{from} cannot be upgraded to {to}; {ways}"))
 }
 
 /// How far the preparation of an upgrade is.
@@ -87,7 +88,7 @@ pub(super) async fn prepare(cloud: &Cloud, live: &Live<DbCluster>, spec: &Spec) 
     }
     let made = snapshots(cloud, live, spec).await?;
     let busy = |name: &str| {
-        let message = format!("the snapshot {name} is being made before the upgrade");
+        let message = format!("creating the snapshot {name} before the upgrade");
         Err(CloudError::new(Class::Busy, "rds:ModifyDBCluster", message))
     };
     let fresh = made.iter().find(|snapshot| is_fresh(snapshot));
@@ -256,7 +257,7 @@ mod tests {
     async fn only_versions_that_aws_names_can_be_reached() {
         assert_eq!(faults(live(), "17.4").await, []);
         let found = faults(live(), "15.12").await;
-        assert_eq!(found[0].message, "16.8 cannot become 15.12; it can be upgraded to 16.9, 17.4");
+        assert_eq!(found[0].message, "16.8 cannot be upgraded to 15.12; it can be upgraded to 16.9, 17.4");
     }
 
     #[tokio::test]

@@ -266,20 +266,17 @@ impl Kind for DbInstance {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         check_identifier("/db_instance_identifier", &spec.db_instance_identifier, 63)?;
         if !spec.db_instance_class.starts_with("db.") {
-            return Err(SpecError::new("/db_instance_class", "begins with `db.`"));
+            return Err(SpecError::new("/db_instance_class", "must begin with `db.`"));
         }
         if spec.promotion_tier.is_some_and(|tier| !(0..=15).contains(&tier)) {
-            return Err(SpecError::new("/promotion_tier", "is not from 0 to 15"));
+            return Err(SpecError::new("/promotion_tier", "must be between 0 and 15"));
         }
         let interval = spec.monitoring_interval.unwrap_or_default();
         if ![0, 1, 5, 10, 15, 30, 60].contains(&interval) {
-            return Err(SpecError::new(
-                "/monitoring_interval",
-                "is none of 0, 1, 5, 10, 15, 30 and 60 seconds",
-            ));
+            return Err(SpecError::new("/monitoring_interval", "must be 0, 1, 5, 10, 15, 30 or 60 seconds"));
         }
         if interval > 0 && spec.monitoring_role_arn.is_none() {
-            return Err(SpecError::new("/monitoring_role_arn", "is needed for enhanced monitoring"));
+            return Err(SpecError::new("/monitoring_role_arn", "is required for enhanced monitoring"));
         }
         Ok(())
     }
@@ -340,7 +337,7 @@ impl Kind for DbInstance {
             let cluster = &live.spec.db_cluster_identifier;
             start(cloud, cluster).await?;
             let message = format!(
-                "the cluster {cluster} is being started, because RDS deletes nothing of a stopped one"
+                "the cluster {cluster} is being started, because RDS cannot delete instances of a stopped cluster"
             );
             return Err(CloudError::new(Class::Busy, "rds:DeleteDBInstance", message));
         }

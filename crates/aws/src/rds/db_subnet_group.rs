@@ -110,11 +110,11 @@ impl Kind for DbSubnetGroup {
         {
             return Err(SpecError::new(
                 "/db_subnet_group_name",
-                "takes 1 to 255 lower-case characters, not `default`",
+                "must have 1 to 255 lower-case characters, and must not be `default`",
             ));
         }
         if spec.subnet_ids.len() < 2 {
-            return Err(SpecError::new("/subnet_ids", "needs subnets in at least two availability zones"));
+            return Err(SpecError::new("/subnet_ids", "requires subnets in at least two availability zones"));
         }
         Ok(())
     }

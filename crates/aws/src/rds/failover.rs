@@ -81,8 +81,8 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// # Errors
 /// What RDS answers, and when it takes longer than an hour.
 pub async fn until_writer(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
-    let told = cloud.teller.about(format!("waiting until {target} writes"));
-    told.for_reason("RDS changes the writer");
+    let told = cloud.teller.about(format!("waiting for {target} to become the writer"));
+    told.for_reason("RDS is switching the writer");
     told.during(writes(cloud, global, target)).await
 }
 
@@ -95,7 +95,8 @@ async fn writes(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
             return Ok(());
         }
         if begun.elapsed() > LONGEST {
-            let message = format!("{target} does not write yet after an hour; RDS goes on with it");
+            let message =
+                format!("{target} has not become the writer after an hour; RDS continues with the failover");
             return Err(CloudError::new(Class::Unknown, "rds:DescribeGlobalClusters", message));
         }
         tokio::time::sleep(pause).await;
@@ -108,8 +109,8 @@ pub(super) async fn spare_the_writer(cloud: &Cloud, global: &str, arn: &str) -> 
     match members(cloud, global).await? {
         Some(members) if members.writer == arn && !members.others.is_empty() => {
             let message = format!(
-                "it is the writer of the global database {global} since a failover: {} would be all that is left. \
-                 Hand its role back first: platctl failover",
+                "it has been the writer of the global database {global} since a failover: only {} would be \
+                 left. Switch back first: run platctl failover",
                 members.others.join(", ")
             );
             Err(CloudError::new(Class::Protected, "rds:DeleteDBCluster", message))

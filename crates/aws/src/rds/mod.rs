@@ -79,7 +79,7 @@ pub(crate) fn check_identifier(path: &'static str, text: &str, most: usize) -> R
         return Ok(());
     }
     let message = format!(
-        "takes 1 to {most} lower-case letters, digits and single hyphens, beginning with a letter, not ending with `-`"
+        "must have 1 to {most} lower-case letters, digits and single hyphens, begin with a letter, and not end with `-`"
     );
     Err(SpecError::new(path, message))
 }
@@ -104,7 +104,7 @@ pub(crate) fn check_window(path: &'static str, text: Option<&String>, weekly: bo
         return Ok(());
     }
     let such = if weekly { "sun:04:00-sun:05:00" } else { "02:00-03:00" };
-    Err(SpecError::new(path, format!("is not a window such as {such}, in UTC and lower case")))
+    Err(SpecError::new(path, format!("must be a window such as {such}, in UTC and lower case")))
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ pub(crate) fn check(parameters: &Parameters) -> Result<(), SpecError> {
             || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-".contains(&b))
     });
     match wrong {
-        Some(name) => Err(SpecError::new("/parameters", format!("{name} is not the name of a parameter"))),
+        Some(name) => Err(SpecError::new("/parameters", format!("{name} is not a valid parameter name"))),
         None => Ok(()),
     }
 }

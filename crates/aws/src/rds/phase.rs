@@ -6,37 +6,37 @@ use platctl_engine::Phase;
 const ADVICE: [(&str, &str); 11] = [
     (
         "inaccessible-encryption-credentials",
-        "RDS could not use its KMS key for seven days. The data cannot be had back from this cluster: enable the key, \
-         then restore a snapshot, or the cluster to a point in time",
+        "RDS could not use its KMS key for seven days. The data of this cluster cannot be recovered: enable \
+         the key, then restore a snapshot, or restore the cluster to a point in time",
     ),
     (
         "incompatible-parameters",
-        "its parameter group has values that the engine or the class cannot use. Correct them, or reset the group, \
-         then reboot the instance: aws rds reboot-db-instance",
+        "its parameter group has values that are not compatible with the engine or the instance class. \
+         Correct them, or reset the group, then reboot the instance: aws rds reboot-db-instance",
     ),
     (
         "incompatible-network",
-        "the subnets of its subnet group have no free addresses, or the VPC lacks DNS. Correct that, then start it: \
-         aws rds start-db-cluster",
+        "the subnets of its subnet group have no free IP addresses, or DNS is not enabled in the VPC. \
+         Correct that, then start the cluster: aws rds start-db-cluster",
     ),
-    ("incompatible-restore", "it cannot be restored as it was asked for. Restore it with other settings"),
+    ("incompatible-restore", "it cannot be restored with these settings. Restore it with other settings"),
     (
         "incompatible-option-group",
-        "its option group could not be applied. See its events: aws rds describe-events",
+        "its option group could not be applied. To see its events, run aws rds describe-events",
     ),
     (
         "incompatible-create",
-        "it could not be created with these settings. See its events: aws rds describe-events",
+        "it could not be created with these settings. To see its events, run aws rds describe-events",
     ),
     (
         "insufficient-capacity",
-        "AWS has no capacity for its class in this zone. Delete it, then create it with another class or in another \
-         zone",
+        "AWS has insufficient capacity for its instance class in this zone. Delete it, then create it with \
+         another class or in another zone",
     ),
     ("restore-error", "the snapshot could not be restored. Restore another one"),
-    ("cloning-failed", "the clone could not be made. Delete it, then clone again"),
+    ("cloning-failed", "the clone could not be created. Delete it, then clone again"),
     ("migration-failed", "the data could not be migrated. Delete it, then migrate again"),
-    ("failed", "RDS has given up on it. See its events: aws rds describe-events"),
+    ("failed", "it failed. To see its events, run aws rds describe-events"),
 ];
 
 const RECOVERABLE: &str = "inaccessible-encryption-credentials-recoverable";
@@ -61,8 +61,8 @@ pub(crate) fn phase(status: Option<&str>) -> Phase {
         "deleting" => Phase::Deleting,
         "stopped" => Phase::Stopped("it is stopped".into()),
         RECOVERABLE => Phase::Stopped(format!(
-            "{RECOVERABLE}: RDS cannot use its KMS key. It starts again once the key is enabled; after seven days \
-             without the key its data is lost, except for backups"
+            "{RECOVERABLE}: RDS cannot use its KMS key. The cluster can be started again when the key is \
+             enabled; after seven days without the key its data is lost, except for backups"
         )),
         other => failed(other).unwrap_or_else(|| Phase::Settling(other.to_owned())),
     }
@@ -77,7 +77,7 @@ pub(crate) fn is_stopped(status: &str) -> bool {
 /// is waited for.
 pub(crate) fn instance_phase(status: Option<&str>) -> Phase {
     match status {
-        Some("storage-full") => Phase::Degraded("storage-full: nothing can be written".into()),
+        Some("storage-full") => Phase::Degraded("storage-full: no storage space is left".into()),
         Some(status) if is_stopped(status) => Phase::Settling(status.to_owned()),
         other => phase(other),
     }

@@ -14,8 +14,8 @@ const MOST: u64 = 32 * 1024 * 1024;
 
 fn failed(class: Class, manifest: &Manifest, why: impl std::fmt::Display) -> CloudError {
     let message = format!(
-        "{} cannot be had: {why}. Where the web is out of reach, put the file into a bucket or a folder, and say so \
-         with `gitops.manifest`",
+        "cannot download {}: {why}. Without internet access, put the file in a bucket or a folder, and set \
+         `gitops.manifest`",
         manifest.url
     );
     CloudError::new(class, "kubernetes:Fetch", message)
@@ -49,8 +49,9 @@ pub(super) async fn fetch(
 }
 
 async fn from_bucket(cloud: &Cloud, place: &str, manifest: &Manifest) -> CloudResult<Vec<u8>> {
-    let (bucket, key) =
-        place.split_once('/').ok_or_else(|| failed(Class::Invalid, manifest, "it names no object"))?;
+    let (bucket, key) = place
+        .split_once('/')
+        .ok_or_else(|| failed(Class::Invalid, manifest, "it does not contain an object key"))?;
     let found = cloud.s3.get_object().bucket(bucket).key(key).send().await;
     let found = found.asked()?;
     let bytes = found.body.collect().await.map_err(|error| failed(Class::Interrupted, manifest, error))?;

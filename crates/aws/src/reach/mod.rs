@@ -104,7 +104,7 @@ impl Reach {
         if path == Path::Runner {
             let runner = runner::Runner::new(self.cloud.clone(), name, self.settings.clone());
             let remark = (!self.settings.look).then(|| {
-                format!("the API server of {name} can be reached from its VPC only, and a look at it takes a build (`platctl drift` takes that time)")
+                format!("the API server of {name} is accessible only from its VPC, and reading from it takes a build (to do so, run `platctl drift`)")
             });
             return Ok(Some(Way::Other { server: Arc::new(runner), remark }));
         }
@@ -125,7 +125,7 @@ impl Reach {
     }
 
     async fn new_token(&self, cluster: &str) -> CloudResult<String> {
-        let provider = self.credentials.as_ref().ok_or_else(|| unfit("there are no credentials"))?;
+        let provider = self.credentials.as_ref().ok_or_else(|| unfit("no credentials found"))?;
         let credentials = provider.provide_credentials().await.map_err(|error| {
             CloudError::new(Class::Unauthenticated, "sts:GetCallerIdentity", error.to_string())
         })?;
@@ -143,7 +143,7 @@ impl Reach {
             CloudError::new(
                 Class::NotYetConsistent,
                 operation,
-                format!("the secret {arn} has no `{key}` (yet)"),
+                format!("the secret {arn} does not have the key `{key}` (yet)"),
             )
         })
     }

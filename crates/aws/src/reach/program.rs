@@ -5,8 +5,8 @@ use platctl_engine::{Class, CloudError, CloudResult};
 use super::Program;
 
 const OPERATION: &str = "codebuild:StartBuild";
-const STATIC: &str = "a static build runs anywhere (`cargo build --release --target x86_64-unknown-linux-musl`): name it \
-                      with --runner-program, or reach the cluster with --cluster-access";
+const STATIC: &str = "use a static build (`cargo build --release --target x86_64-unknown-linux-musl`) with \
+                      --runner-program, or choose another --cluster-access";
 
 fn failed(message: impl Into<String>) -> CloudError {
     CloudError::new(Class::Invalid, OPERATION, message)
@@ -20,19 +20,19 @@ pub(super) async fn program(stated: Option<Program>) -> CloudResult<Vec<u8>> {
         Some(Program::File(file)) => (file.clone(), file.display().to_string()),
         None if cfg!(all(target_os = "linux", target_arch = "x86_64")) => {
             let file = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
-            (file, "this platctl".to_owned())
+            (file, "this executable".to_owned())
         }
         None => {
             let message = format!(
-                "the runner runs platctl for Linux on x86-64, and this one is for another system; {STATIC}"
+                "the runner requires platctl for Linux on x86-64, but this executable is for another system; {STATIC}"
             );
             return Err(failed(message));
         }
     };
     let bytes = tokio::fs::read(&file).await;
-    let bytes = bytes.map_err(|error| failed(format!("{} cannot be read: {error}", file.display())))?;
+    let bytes = bytes.map_err(|error| failed(format!("cannot read {}: {error}", file.display())))?;
     match fault(&bytes) {
-        Some(fault) => Err(failed(format!("the runner cannot run {whose}: it {fault}; {STATIC}"))),
+        Some(fault) => Err(failed(format!("the runner cannot use {whose}: it {fault}; {STATIC}"))),
         None => Ok(bytes),
     }
 }
@@ -49,10 +49,10 @@ fn fault(bytes: &[u8]) -> Option<&'static str> {
         return None;
     }
     if !bytes.starts_with(b"\x7fELF\x02\x01") {
-        return Some("is no 64-bit program for Linux");
+        return Some("is not a 64-bit executable for Linux");
     }
     if number(bytes, 0x12).map(u16::from_le_bytes) != Some(X86_64) {
-        return Some("is for another processor than x86-64");
+        return Some("is not for x86-64");
     }
     let headers = number(bytes, 0x20).map(u64::from_le_bytes).and_then(|at| usize::try_from(at).ok())?;
     let size = usize::from(u16::from_le_bytes(number(bytes, 0x36)?));
@@ -62,7 +62,7 @@ fn fault(bytes: &[u8]) -> Option<&'static str> {
         number(bytes, at).map(u32::from_le_bytes)
     };
     let linked = (0..count).any(|header| kind(header) == Some(INTERPRETER));
-    linked.then_some("is linked to libraries of this machine")
+    linked.then_some("is dynamically linked")
 }
 
 #[cfg(test)]
@@ -86,9 +86,9 @@ mod tests {
     #[test]
     fn what_needs_an_interpreter_or_another_processor_is_refused() {
         assert_eq!(fault(&elf(62, &[6, 1, 1])), None);
-        assert_eq!(fault(&elf(62, &[6, 3, 1])), Some("is linked to libraries of this machine"));
-        assert_eq!(fault(&elf(183, &[1])), Some("is for another processor than x86-64"));
-        assert_eq!(fault(b"MZ"), Some("is no 64-bit program for Linux"));
+        assert_eq!(fault(&elf(62, &[6, 3, 1])), Some("is dynamically linked"));
+        assert_eq!(fault(&elf(183, &[1])), Some("is not for x86-64"));
+        assert_eq!(fault(b"MZ"), Some("is not a 64-bit executable for Linux"));
         assert_eq!(fault(b"#!/bin/sh\n"), None);
         // Cut off anywhere, it is read to no harm.
         let whole = elf(62, &[6, 3, 1]);

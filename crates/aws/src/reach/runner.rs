@@ -62,7 +62,7 @@ impl Errand {
     /// What S3 answers.
     pub async fn read(&self, cloud: &Cloud) -> CloudResult<(String, Task)> {
         let found = get(cloud, &self.bucket, &self.task).await?;
-        found.ok_or_else(|| CloudError::new(Class::NotFound, "s3:GetObject", "there is no such task"))
+        found.ok_or_else(|| CloudError::new(Class::NotFound, "s3:GetObject", "the task does not exist"))
     }
 
     /// Writes down what came of it.
@@ -233,7 +233,7 @@ impl Runner {
         let running = |build: &&Build| build.build_status() == Some(&StatusType::InProgress);
         for build in found.builds().iter().filter(running).filter(|build| is_about(build, subject)) {
             let Some(id) = build.id() else { continue };
-            tracing::info!(build = id, "an earlier build about {subject} is still running and is stopped");
+            tracing::info!(build = id, "stopping an earlier build for {subject} that is still running");
             let stop = || async {
                 let call = self.cloud.codebuild.stop_build().id(id).send().await;
                 call.map(drop).asked()
@@ -253,7 +253,7 @@ impl Runner {
         }
         let started = call.send().ask().await?;
         let id = started.build_value().and_then(|build| build.id().map(ToOwned::to_owned));
-        id.ok_or_else(|| CloudError::new(Class::Unknown, OPERATION, "the answer names no build"))
+        id.ok_or_else(|| CloudError::new(Class::Unknown, OPERATION, "the response contains no build"))
     }
 
     /// Waits for the build, and passes its log on.
@@ -272,9 +272,13 @@ impl Runner {
             };
             let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
             let build = found.builds().first().cloned().ok_or_else(|| {
-                CloudError::new(Class::Unknown, "codebuild:BatchGetBuilds", format!("build {id} is gone"))
+                CloudError::new(
+                    Class::Unknown,
+                    "codebuild:BatchGetBuilds",
+                    format!("build {id} no longer exists"),
+                )
             })?;
-            why.for_reason(format!("CodeBuild is at {}", build.current_phase().unwrap_or("its begin")));
+            why.for_reason(format!("CodeBuild phase: {}", build.current_phase().unwrap_or("starting")));
             for line in self.log(&build).await.iter().skip(told) {
                 tracing::info!(build = id, "{line}");
                 told += 1;

@@ -31,7 +31,7 @@ async fn node(cloud: &Cloud, cluster: &str) -> CloudResult<String> {
     let found = call.send().ask().await?;
     let mut instances = found.reservations().iter().flat_map(|reservation| reservation.instances());
     instances.find_map(|instance| instance.instance_id().map(ToOwned::to_owned)).ok_or_else(|| {
-        failed(format!("cluster {cluster} has no running node that a tunnel could go over; use the runner"))
+        failed(format!("cluster {cluster} has no running node for a tunnel; use --cluster-access runner"))
     })
 }
 
@@ -75,11 +75,11 @@ pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| {
-            failed(format!("{PLUGIN} cannot be started ({error}): install AWS's Session Manager plugin"))
+            failed(format!("cannot start {PLUGIN} ({error}): install the AWS Session Manager plugin"))
         })?;
     for _ in 0..120 {
         if let Ok(Some(status)) = plugin.try_wait() {
-            return Err(failed(format!("{PLUGIN} ended with {status} before the tunnel stood")));
+            return Err(failed(format!("{PLUGIN} exited with {status} before the tunnel was established")));
         }
         if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
             access.server = format!("https://127.0.0.1:{port}");
@@ -89,5 +89,5 @@ pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -
         }
         tokio::time::sleep(Duration::from_millis(250)).await;
     }
-    Err(failed("the tunnel did not come to stand within 30 seconds"))
+    Err(failed("the tunnel was not established within 30 seconds"))
 }

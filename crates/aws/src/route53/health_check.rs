@@ -218,34 +218,37 @@ impl Kind for HealthCheck {
         let wrong = |path: &str, message: &str| Err(SpecError::new(path, message));
         let known = ["HTTPS", "HTTP", "HTTPS_STR_MATCH", "HTTP_STR_MATCH", "TCP", "CALCULATED"];
         if !known.contains(&spec.r#type.as_str()) {
-            return Err(SpecError::new("/type", format!("is one of {}", known.join(", "))));
+            return Err(SpecError::new("/type", format!("must be one of {}", known.join(", "))));
         }
         let calculated = spec.r#type == "CALCULATED";
         let target = spec.fully_qualified_domain_name.is_some() || spec.ip_address.is_some();
         if calculated == target {
             let path = "/fully_qualified_domain_name";
-            return wrong(path, "or `ip_address` is needed, except of a calculated check");
+            return wrong(path, "or `ip_address` is required, except for a calculated check");
         }
         if calculated != (spec.child_health_checks.is_some() && spec.health_threshold.is_some()) {
             return wrong(
                 "/child_health_checks",
-                "and `health_threshold` are for a calculated check, which needs both",
+                "and `health_threshold` are both required for a calculated check, and cannot be used with other types",
             );
         }
         if spec.r#type.ends_with("STR_MATCH") != spec.search_string.is_some() {
-            return wrong("/search_string", "is for the STR_MATCH types, which need it");
+            return wrong(
+                "/search_string",
+                "is required for the STR_MATCH types, and cannot be used with other types",
+            );
         }
         if spec.request_interval.is_some_and(|seconds| seconds != 10 && seconds != 30) {
-            return wrong("/request_interval", "is 10 or 30 seconds");
+            return wrong("/request_interval", "must be 10 or 30 seconds");
         }
         if spec.failure_threshold.is_some_and(|failures| !(1..=10).contains(&failures)) {
-            return wrong("/failure_threshold", "is not between 1 and 10");
+            return wrong("/failure_threshold", "must be between 1 and 10");
         }
         if spec.resource_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
-            return wrong("/resource_path", "begins with a slash");
+            return wrong("/resource_path", "must begin with a slash");
         }
         if spec.regions.as_ref().is_some_and(|regions| regions.len() < 3) {
-            return wrong("/regions", "takes at least three regions");
+            return wrong("/regions", "must have at least three regions");
         }
         Ok(())
     }

@@ -192,10 +192,10 @@ impl Kind for HostedZone {
         let labels = spec.name.as_str().split('.');
         if spec.name.as_str().len() > 253 || labels.clone().any(|label| label.is_empty() || label.len() > 63)
         {
-            return Err(SpecError::new("/name", "is no name of the DNS"));
+            return Err(SpecError::new("/name", "is not a valid DNS name"));
         }
         if spec.vpc_ids.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Err(SpecError::new("/vpc_ids", "takes at least one VPC; a public zone leaves it out"));
+            return Err(SpecError::new("/vpc_ids", "must have at least one VPC; omit it for a public zone"));
         }
         Ok(())
     }

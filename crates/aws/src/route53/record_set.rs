@@ -231,35 +231,35 @@ impl Kind for RecordSet {
         let wrong = |path: &str, message: &str| Err(SpecError::new(path, message));
         match (&spec.records, &spec.alias_target, spec.ttl) {
             (Some(_), Some(_), _) | (None, None, _) => {
-                return wrong("/records", "takes either values here or an `alias_target`");
+                return wrong("/records", "requires either values here or an `alias_target`");
             }
             (Some(records), None, _) if records.is_empty() => {
-                return wrong("/records", "takes at least one value");
+                return wrong("/records", "must have at least one value");
             }
-            (Some(_), None, None) => return wrong("/ttl", "is needed with `records`"),
-            (None, Some(_), Some(_)) => return wrong("/ttl", "is not for an alias"),
+            (Some(_), None, None) => return wrong("/ttl", "is required with `records`"),
+            (None, Some(_), Some(_)) => return wrong("/ttl", "cannot be used with an alias"),
             _ => {}
         }
         let in_quotes = |text: &&String| text.len() > 1 && text.starts_with('"') && text.ends_with('"');
         if is_text(&spec.r#type) && spec.records.iter().flatten().any(|text| in_quotes(&text)) {
-            return wrong("/records", "takes the bare text, without quotes");
+            return wrong("/records", "must be the plain text, without quotes");
         }
         let routings = [spec.weight.is_some(), spec.failover.is_some(), spec.region.is_some()];
         let routings = routings.iter().filter(|stated| **stated).count();
         if routings > 1 {
-            return wrong("/weight", "does not go together with `failover` or `region`");
+            return wrong("/weight", "cannot be used with `failover` or `region`");
         }
         if (routings == 1) != spec.set_identifier.is_some() {
-            return wrong("/set_identifier", "goes together with `weight`, `failover` or `region`");
+            return wrong("/set_identifier", "must be used with `weight`, `failover` or `region`");
         }
         if spec.weight.is_some_and(|weight| !(0..=255).contains(&weight)) {
-            return wrong("/weight", "is not between 0 and 255");
+            return wrong("/weight", "must be between 0 and 255");
         }
         if spec.failover.as_ref().is_some_and(|role| !["PRIMARY", "SECONDARY"].contains(&role.as_str())) {
-            return wrong("/failover", "is `PRIMARY` or `SECONDARY`");
+            return wrong("/failover", "must be `PRIMARY` or `SECONDARY`");
         }
         if spec.r#type != spec.r#type.to_ascii_uppercase() {
-            return wrong("/type", "is written in capital letters");
+            return wrong("/type", "must be in upper case");
         }
         Ok(())
     }
@@ -288,7 +288,7 @@ impl Kind for RecordSet {
             if records::read(cloud, zone, Some(&key(spec))).await?.is_none() {
                 let operation = "route53:ListResourceRecordSets";
                 let message = format!(
-                    "there is no hosted zone {zone} in this account: correct `edge.zone`, or the record's `hosted_zone_id`"
+                    "hosted zone {zone} not found in this account: correct `edge.zone`, or the record's `hosted_zone_id`"
                 );
                 return Err(CloudError::new(Class::Invalid, operation, message));
             }

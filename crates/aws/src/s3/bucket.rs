@@ -245,15 +245,15 @@ impl Kind for Bucket {
         let edges = [name.first(), name.last()].into_iter().flatten();
         let edges = edges.map(|byte| *byte == b'-' || *byte == b'.');
         if !(3..=63).contains(&name.len()) || !name.iter().all(sound) || edges.into_iter().any(|bad| bad) {
-            let message = "takes 3 to 63 lower-case letters, digits, hyphens and dots, and ends in neither of the last two";
+            let message = "must have 3 to 63 lower-case letters, digits, hyphens and dots, and must not end with a hyphen or dot";
             return Err(SpecError::new("/bucket", message));
         }
         if spec.object_lock.is_some() && spec.versioning == Some(false) {
-            return Err(SpecError::new("/object_lock", "needs the versions that `versioning` switches off"));
+            return Err(SpecError::new("/object_lock", "requires `versioning: true`"));
         }
         match spec.encryption.as_ref().map(|encryption| encryption.sse_algorithm.as_str()) {
             None | Some("AES256" | "aws:kms") => Ok(()),
-            Some(_) => Err(SpecError::new("/encryption/sse_algorithm", "is neither `AES256` nor `aws:kms`")),
+            Some(_) => Err(SpecError::new("/encryption/sse_algorithm", "must be `AES256` or `aws:kms`")),
         }
     }
 
@@ -291,7 +291,7 @@ impl Kind for Bucket {
             return Err(CloudError::new(
                 Class::AlreadyExists,
                 operation,
-                format!("{} is there already", spec.bucket),
+                format!("{} already exists", spec.bucket),
             ));
         }
         let elsewhere =
@@ -362,7 +362,8 @@ impl Kind for Bucket {
             let mut error = cloud_error(e);
             if error.code.as_deref() == Some("BucketNotEmpty") {
                 error.message =
-                    "the bucket still holds objects; empty it if they may go, then run again".into();
+                    "the bucket is not empty; delete its objects if they are not needed, then run again"
+                        .into();
             }
             error
         })
@@ -420,6 +421,6 @@ mod tests {
         let live =
             Live { id: "b".into(), spec: Bucket::example(), outputs, owner: None, phase: Phase::Ready };
         let error = Bucket::delete(&cloud, &live).await.unwrap_err();
-        assert!(error.message.contains("still holds objects"), "{}", error.message);
+        assert!(error.message.contains("is not empty"), "{}", error.message);
     }
 }

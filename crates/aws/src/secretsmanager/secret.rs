@@ -89,7 +89,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
     };
     let phase = match secret.deleted_date() {
         Some(date) => Phase::Scheduled(match day(date) {
-            Some(day) => format!("it is scheduled for deletion since {day}"),
+            Some(day) => format!("it has been scheduled for deletion since {day}"),
             None => "it is scheduled for deletion".into(),
         }),
         None => Phase::Ready,
@@ -207,10 +207,10 @@ impl Kind for Secret {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !matches!(spec.recovery_window_in_days, 0 | 7..=30) {
-            return Err(SpecError::new("/recovery_window_in_days", "is neither 0 nor from 7 to 30 days"));
+            return Err(SpecError::new("/recovery_window_in_days", "must be 0, or between 7 and 30 days"));
         }
         if spec.generate.as_ref().is_some_and(|generate| !(8..=4096).contains(&generate.length)) {
-            return Err(SpecError::new("/generate/length", "is not from 8 to 4096 characters"));
+            return Err(SpecError::new("/generate/length", "must be between 8 and 4096 characters"));
         }
         Ok(())
     }

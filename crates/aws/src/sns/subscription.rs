@@ -119,7 +119,7 @@ impl Kind for Subscription {
         if PROTOCOLS.contains(&spec.protocol.as_str()) {
             return Ok(());
         }
-        Err(SpecError::new("/protocol", format!("is none of {}", PROTOCOLS.join(", "))))
+        Err(SpecError::new("/protocol", format!("must be one of {}", PROTOCOLS.join(", "))))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
@@ -164,7 +164,7 @@ impl Kind for Subscription {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let operation = "sns:Unsubscribe";
         if !live.outputs.confirmed {
-            let message = "nobody has agreed to it yet, so it ends by itself";
+            let message = "the subscription is not confirmed yet, so it expires by itself";
             return Err(CloudError::new(Class::Lapsing, operation, message));
         }
         let call = cloud.sns.unsubscribe().subscription_arn(live.id.as_str());

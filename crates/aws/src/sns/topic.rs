@@ -141,7 +141,7 @@ impl Kind for Topic {
         if sound {
             Ok(())
         } else {
-            Err(SpecError::new("/name", "takes 1 to 256 letters, digits, `-` and `_`"))
+            Err(SpecError::new("/name", "must have 1 to 256 letters, digits, `-` and `_`"))
         }
     }
 

@@ -194,11 +194,10 @@ impl Kind for Parameter {
         match spec.kind.as_str() {
             "String" | "StringList" => Ok(()),
             "SecureString" => {
-                let message =
-                    "would have its secret in the stack file and in state: declare a secretsmanager.Secret";
+                let message = "must not be `SecureString`, because the value would be stored in the stack file and in the state: use secretsmanager.Secret";
                 Err(SpecError::new("/type", message))
             }
-            _ => Err(SpecError::new("/type", "is neither `String` nor `StringList`")),
+            _ => Err(SpecError::new("/type", "must be `String` or `StringList`")),
         }
     }
 

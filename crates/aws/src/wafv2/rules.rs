@@ -333,21 +333,23 @@ impl Rule {
     pub(super) fn check(&self) -> Result<(), &'static str> {
         let group = matches!(self.statement, Statement::ManagedRuleGroupStatement(_));
         if group && (self.action.is_some() || self.override_action.is_none()) {
-            return Err("is a rule group, which takes an `override_action` instead of an `action`");
+            return Err("is a rule group: use `override_action` instead of `action`");
         }
         if !group && (self.action.is_none() || self.override_action.is_some()) {
-            return Err("takes an `action`, and no `override_action`");
+            return Err("must have an `action`, and no `override_action`");
         }
         match &self.statement {
             Statement::RateBasedStatement(rate) if !(10..=2_000_000_000).contains(&rate.limit) => {
-                Err("has a limit that is not between 10 and 2000000000")
+                Err("must have a limit between 10 and 2000000000")
             }
             Statement::RateBasedStatement(rate)
                 if ![60, 120, 300, 600].contains(&rate.evaluation_window_sec) =>
             {
-                Err("has a window that is none of 60, 120, 300 and 600 seconds")
+                Err("must have a window of 60, 120, 300 or 600 seconds")
             }
-            Statement::GeoMatchStatement(geo) if geo.country_codes.is_empty() => Err("names no country"),
+            Statement::GeoMatchStatement(geo) if geo.country_codes.is_empty() => {
+                Err("must have at least one country")
+            }
             _ => Ok(()),
         }
     }

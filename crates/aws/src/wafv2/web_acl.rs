@@ -83,7 +83,7 @@ fn invalid(operation: &str, error: impl ToString) -> CloudError {
 /// What is for CloudFront is spoken to in us-east-1.
 fn in_region(cloud: &Cloud, operation: &str, scope: &str) -> CloudResult<()> {
     if scope == "CLOUDFRONT" && cloud.partition == "aws" && cloud.region != "us-east-1" {
-        return Err(invalid(operation, "a web ACL of scope CLOUDFRONT has to be in us-east-1"));
+        return Err(invalid(operation, "a web ACL with scope CLOUDFRONT must be in us-east-1"));
     }
     Ok(())
 }
@@ -158,7 +158,7 @@ async fn replace(cloud: &Cloud, arn: &str, spec: &Spec) -> CloudResult<()> {
     let operation = "wafv2:UpdateWebACL";
     let answer = get(cloud, arn).await?;
     let token = answer.lock_token;
-    let Some(now) = answer.web_acl else { return Err(invalid(operation, "no web ACL in the answer")) };
+    let Some(now) = answer.web_acl else { return Err(invalid(operation, "no web ACL in the response")) };
     let visibility = match &spec.visibility_config {
         Some(config) => Some(config.to_aws().map_err(|error| invalid(operation, error))?),
         None => now.visibility_config,
@@ -259,19 +259,19 @@ impl Kind for WebAcl {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if spec.name.is_empty() || spec.name.len() > 128 || !spec.name.chars().all(sound) {
-            return Err(SpecError::new("/name", "takes 1 to 128 letters, digits, `-` and `_`"));
+            return Err(SpecError::new("/name", "must have 1 to 128 letters, digits, `-` and `_`"));
         }
         if !matches!(spec.scope.as_str(), "REGIONAL" | "CLOUDFRONT") {
-            return Err(SpecError::new("/scope", "is neither `REGIONAL` nor `CLOUDFRONT`"));
+            return Err(SpecError::new("/scope", "must be `REGIONAL` or `CLOUDFRONT`"));
         }
         if spec.description.as_deref() == Some("") {
-            return Err(SpecError::new("/description", "is empty: leave it out"));
+            return Err(SpecError::new("/description", "must not be empty: omit it"));
         }
         let (mut names, mut priorities) = (BTreeSet::new(), BTreeSet::new());
         for (position, rule) in spec.rules.iter().flat_map(Rules::iter).enumerate() {
             let path = format!("/rules/{position}");
             if !names.insert(&rule.name) || !priorities.insert(rule.priority) {
-                return Err(SpecError::new(path, "has the name or the priority of another rule"));
+                return Err(SpecError::new(path, "must not have the name or the priority of another rule"));
             }
             rule.check().map_err(|message| SpecError::new(path, message))?;
         }

@@ -103,7 +103,7 @@ impl Kind for WebAclAssociation {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.web_acl_arn.as_str().contains(":global/") {
-            let message = "is for CloudFront: state it in the distribution instead";
+            let message = "cannot be used with CloudFront: set it in the distribution instead";
             return Err(SpecError::new("/web_acl_arn", message));
         }
         Ok(())

@@ -152,9 +152,8 @@ impl Run {
         search: &Search<'_>,
         creating: &Creating,
     ) -> Result<Option<Candidate>, StepError> {
-        let told =
-            self.teller.about(format!("looking for what the creation of {} made", search.owner.address));
-        told.for_reason("its answer was lost, and nothing is visible yet");
+        let told = self.teller.about(format!("looking for the object created for {}", search.owner.address));
+        told.for_reason("the response was lost, and no object is visible yet");
         told.during(self.searched(search, creating)).await
     }
 

@@ -13,39 +13,40 @@ use crate::{Address, Class, CloudError, Id, SpecError};
 pub enum StepError {
     #[error("{0}")]
     Cloud(CloudError),
-    #[error("{error} (tried again for {} s)", tried.as_secs())]
+    #[error("{error} (gave up after retrying for {} s)", tried.as_secs())]
     GaveUp { error: CloudError, tried: Duration },
-    #[error("its spec is not valid now that every value is known: {0}")]
+    #[error("the configuration is invalid now that all values are known: {0}")]
     Spec(SpecError),
-    #[error("a value that it takes never became known: {0}")]
+    #[error("an input value never became known: {0}")]
     Unknown(String),
     #[error(
-        "the plan was to {} it, but now that every value is known it would have to be {}, because {because} differs; \
-         plan again",
+        "the plan was to {} it, but now that all values are known it would have to be {}, because {because} \
+         differs; run `platctl plan` again",
         infinitive(*approved), participle(*now)
     )]
     Worse { approved: Action, now: Action, because: String },
-    #[error("{id} exists already and {owner}")]
+    #[error("{id} already exists and {owner}")]
     Foreign { id: Id, owner: String, stranger: Stranger },
-    #[error("{id} stands for `{other}` already: two resources of the stack file name one object")]
+    #[error("{id} already belongs to `{other}`: two resources in the stack file refer to the same object")]
     Twice { id: Id, other: Address },
-    #[error("found more than once: {}; delete all but one, then run again", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))]
+    #[error("multiple matching objects found: {}; delete all but one, then run again", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))]
     Ambiguous { ids: Vec<Id> },
-    #[error("the creation of {id} failed: {why}; the next run deletes it and creates it again")]
+    #[error("creating {id} failed: {why}; the next run deletes it and creates it again")]
     FailedState { id: Id, why: String },
     #[error(
-        "{id} is in a failed state: {why}. It was ready before, so it was left as it is: put that right, then run again"
+        "{id} is in a failed state: {why}. It was ready before, so it was not replaced: fix the problem, \
+         then run again"
     )]
     Broken { id: Id, why: String },
-    #[error("{id} is {status} after {} s; run again to go on waiting", after.as_secs())]
+    #[error("{id} is still {status} after {} s; run again to keep waiting", after.as_secs())]
     TimedOut { id: Id, status: String, after: Duration },
-    #[error("{id} could not be found {} s after it was created", after.as_secs())]
+    #[error("{id} could not be found within {} s of its creation", after.as_secs())]
     Vanished { id: Id, after: Duration },
-    #[error("the cloud answered success, but {} did not take effect", paths.join(", "))]
+    #[error("AWS reported success, but the change to {} did not take effect", paths.join(", "))]
     NotTaken { paths: Vec<String> },
     #[error("{0}")]
     State(#[from] StateError),
-    #[error("kind `{0}` is not known")]
+    #[error("unknown kind `{0}`")]
     UnknownKind(String),
     #[error("interrupted")]
     Interrupted,
@@ -81,7 +82,7 @@ const fn infinitive(action: Action) -> &'static str {
 
 const fn participle(action: Action) -> &'static str {
     match action {
-        Action::NoOp => "left alone",
+        Action::NoOp => "unchanged",
         Action::Create => "created",
         Action::Update => "updated",
         Action::Replace(_) => "replaced",

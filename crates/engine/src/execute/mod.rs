@@ -100,7 +100,7 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
                 Ok(ended) => record(&run, &mut schedule, &mut outcome, ended),
                 Err(broken) => {
                     // Its dependants never start, and the next run settles its intent.
-                    tracing::error!("a task of the run broke: {broken}");
+                    tracing::error!("internal error: a task of the run failed: {broken}");
                     outcome.interrupted = true;
                 }
             },

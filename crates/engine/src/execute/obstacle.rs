@@ -29,7 +29,7 @@ impl Obstacle {
         self.asked = Some(Instant::now());
         match kind.obstacle(live).await {
             Ok(found) => self.found = found,
-            Err(error) => tracing::debug!(%error, "cannot see what keeps it"),
+            Err(error) => tracing::debug!(%error, "cannot determine what is blocking it"),
         }
     }
 

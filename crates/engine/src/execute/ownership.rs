@@ -35,7 +35,7 @@ impl Run {
         if facts.tagged || repeats || self.lives_in_ours(goal, found).await? {
             return Ok(None);
         }
-        let owner = "nothing but its name says that it is this stack's".to_owned();
+        let owner = "only its name indicates that it belongs to this stack".to_owned();
         Ok(Some(StepError::Foreign { id: found.id.clone(), owner, stranger: Stranger::Unowned }))
     }
 
@@ -95,10 +95,10 @@ impl Run {
 /// See [`Run::kept`].
 pub(crate) fn kept(record: &Record, live: &AnyLive, facts: &crate::Facts) -> Option<&'static str> {
     if facts.shared {
-        return Some("the whole account shares it");
+        return Some("it is shared by the whole account");
     }
     let mut objects = record.object.iter().chain(&record.deposed);
     let object = objects.find(|object| object.id == live.id)?;
     leads_elsewhere(live, &object.spec, &object.intended, facts)
-        .then_some("it leads elsewhere now, so it is not this stack's any more")
+        .then_some("it points elsewhere now, so it no longer belongs to this stack")
 }

@@ -34,7 +34,7 @@ impl Pending {
 
     /// What is done to an address: "being created".
     pub(super) fn what(&self, address: &Address) -> &'static str {
-        self.open().get(address).map_or("in work", |open| participle(open.doing))
+        self.open().get(address).map_or("in progress", |open| participle(open.doing))
     }
 
     /// The cloud works on it.
@@ -88,9 +88,9 @@ const fn participle(doing: Doing) -> &'static str {
         Doing::Update => "being updated",
         Doing::Delete => "being deleted",
         Doing::Adopt => "being adopted",
-        Doing::Wait => "waited for",
+        Doing::Wait => "waiting",
         Doing::Keep => "kept",
-        Doing::Leave => "left alone",
+        Doing::Leave => "being removed from the state",
     }
 }
 

@@ -208,8 +208,11 @@ impl Run {
         let (patience, begun) = (Patience::until(limit), Instant::now());
         let mut tries = 0;
         loop {
-            let turn = self.teller.about("calls that wait for their turn");
-            turn.for_reason(format!("{} are under way (--parallelism)", self.options.parallelism.max(1)));
+            let turn = self.teller.about("calls waiting for a free slot");
+            turn.for_reason(format!(
+                "{} calls are in progress (--parallelism)",
+                self.options.parallelism.max(1)
+            ));
             let result = match turn.during(self.permits.acquire()).await {
                 // Whoever waited for its turn while the run was asked to stop has not begun.
                 Ok(_permit) if !self.stop.is_stopping() => {

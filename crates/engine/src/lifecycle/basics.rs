@@ -123,9 +123,7 @@ async fn a_name_that_somebody_else_took_is_refused_before_anything_is_changed() 
     let said: Vec<String> = plan.refusals.iter().map(ToString::to_string).collect();
     assert_eq!(
         said,
-        [
-            "`name` (toy.Name) would be created, but theirs exists already and carries no ownership tags of platctl"
-        ]
+        ["`name` (toy.Name) would be created, but theirs already exists and has no platctl ownership tags"]
     );
 }
 

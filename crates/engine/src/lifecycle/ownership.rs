@@ -53,7 +53,7 @@ async fn an_id_of_somebody_elses_object_in_state_stops_everything() {
         (|owner| owner.region = Some("there".into()), "belongs to `one` of stack `toys` in there"),
         (
             |owner| owner.lineage = Some("feed".into()),
-            "belongs to `one` of stack `toys`, of another state (lineage feed)",
+            "belongs to `one` of stack `toys`, in another state (lineage feed)",
         ),
     ];
     for (change, said) in others {
@@ -68,7 +68,7 @@ async fn an_id_of_somebody_elses_object_in_state_stops_everything() {
             let refused = refusals(&lab, declared).await;
             assert!(matches!(refused[..], [Refusal::NotOurs { .. }]), "{refused:?}");
             let text = refused[0].to_string();
-            assert!(text.contains(said) && text.contains("state has theirs as `one`"), "{text}");
+            assert!(text.contains(said) && text.contains("the state records theirs as `one`"), "{text}");
         }
         assert_eq!(format!("{before:?}"), format!("{:?}", lab.cloud.things()));
     }

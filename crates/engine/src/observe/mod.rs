@@ -141,7 +141,7 @@ async fn look_for_young(
     observed: &mut Observed,
     look: &Look,
 ) -> CloudResult<()> {
-    let told = look.teller.about("looking for what was created a moment ago");
+    let told = look.teller.about("looking for recently created objects");
     told.during(until_seen(state, catalog, observed, look, &told)).await
 }
 
@@ -168,7 +168,7 @@ async fn until_seen(
             return Ok(());
         };
         let minutes = grace.as_secs().div_ceil(60);
-        told.for_reason(format!("{kind} {id} is not visible yet; for up to {minutes} min"));
+        told.for_reason(format!("{kind} {id} is not visible yet; retrying for up to {minutes} min"));
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
         describe(missing, state, catalog, observed, &look.teller).await?;

@@ -71,7 +71,7 @@ pub(super) async fn look_for_nameless(
             let found = observed.found.get(&find.address).map(|candidate| candidate.id.clone());
             ids.entry(find.place.clone()).or_default().extend(found);
         }
-        let told = closely.teller.about("looking for what tags tell of");
+        let told = closely.teller.about("looking for tagged objects");
         told.for_reason("it is not visible yet");
         told.during(see(ids, state, catalog, observed, closely)).await?;
         check_found(&finds, (state, graph), catalog, closely.claims == Claims::ByName, observed);

@@ -68,12 +68,12 @@ impl Heritage {
 #[must_use]
 pub fn describe_owner(owner: Option<&Owner>, stranger: &Stranger) -> String {
     let Some(Owner { stack, address, region, lineage, .. }) = owner else {
-        return "carries no ownership tags of platctl".to_owned();
+        return "has no platctl ownership tags".to_owned();
     };
     let whose = format!("belongs to `{address}` of stack `{stack}`");
     match (stranger, region, lineage) {
         (Stranger::OtherRegion, Some(region), _) => format!("{whose} in {region}"),
-        (Stranger::OtherState, _, Some(lineage)) => format!("{whose}, of another state (lineage {lineage})"),
+        (Stranger::OtherState, _, Some(lineage)) => format!("{whose}, in another state (lineage {lineage})"),
         _ => whose,
     }
 }
@@ -191,7 +191,7 @@ pub(super) fn check_found(
                 address: find.address.clone(),
                 kind: find.place.0.clone(),
                 id: candidate.id,
-                owner: "is not known to be this stack's: nothing but its name says so".to_owned(),
+                owner: "cannot be verified as part of this stack: only its name matches".to_owned(),
                 stranger: Stranger::Unowned,
             });
         }

@@ -42,7 +42,7 @@ pub fn apply_moves(
             continue;
         }
         if state.resources.contains_key(to) {
-            let why = "both are in state".to_owned();
+            let why = "both are in the state".to_owned();
             refusals.push(Refusal::Move { from: from.clone(), to: to.clone(), why });
         } else if let Some(mut record) = state.resources.remove(from) {
             record.moved_from(from);

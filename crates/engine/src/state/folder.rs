@@ -79,7 +79,7 @@ impl Folder {
         holder: &Holder,
         timeout: Duration,
     ) -> Result<(Loaded, Box<dyn Keeper>), StateError> {
-        let told = self.teller.about(format!("waiting for the lock of stack `{}`", self.stack));
+        let told = self.teller.about(format!("waiting for the state lock of stack `{}`", self.stack));
         let lock = told.during(Lock::acquire_telling(&self.lock(), holder, timeout, &told)).await?;
         let (loaded, sound) = self.load()?;
         let open = Open { journal: None, sound, fresh: loaded.fresh };

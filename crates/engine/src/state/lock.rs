@@ -65,11 +65,11 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { command, pid, host, user, since, .. } = self;
         if command.is_empty() {
-            return f.write_str("another platctl is at work on it");
+            return f.write_str("another platctl process is running");
         }
         // It comes from a file, and goes to a terminal.
         let text =
-            format!("`platctl {command}` of {user} on {host} (pid {pid}) is at work on it since {since}");
+            format!("`platctl {command}` by {user} on {host} (pid {pid}) has been running since {since}");
         f.write_str(&text.replace(char::is_control, "\u{fffd}"))
     }
 }

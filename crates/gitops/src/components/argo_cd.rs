@@ -78,15 +78,17 @@ pub(crate) fn gate() -> Value {
 
 pub(crate) const COMPONENT: Component = Component {
     name: NAME,
-    purpose: "Makes the cluster what this repository says; here are only its settings",
+    purpose: "Deploys this repository to the cluster; only its settings are here",
     namespace: "argocd",
     wave: -5,
     objects: |_, _| vec![settings()],
     missing: |inputs, _| {
         let minor = inputs.version.strip_prefix("1.").and_then(|minor| minor.parse::<u8>().ok());
         let tested = minor.is_none_or(|minor| ARGO_CD_TESTED.contains(&minor));
-        (!tested)
-            .then_some("is not tested with this version of Kubernetes by those who make it: 1.33 to 1.36 are")
+        (!tested).then_some(
+            "is not tested with this version of Kubernetes by its maintainers: supported are 1.33 \
+                to 1.36",
+        )
     },
     finalizers: &["resources-finalizer.argocd.argoproj.io"],
     health: &["StatefulSet argocd/argocd-application-controller", "Deployment argocd/argocd-server"],

@@ -122,7 +122,7 @@ fn workload(inputs: &Inputs, service_account: &'static str, s3: &[&str], kms: &[
 
 pub(crate) const COMPONENT: Component = Component {
     name: "argo-cd-backup",
-    purpose: "Takes Argo CD's configuration to S3 every night, and back when `platctl restore` says so",
+    purpose: "Backs up the Argo CD configuration to S3 every night; restored with `platctl restore`",
     namespace: "argocd",
     wave: 1,
     objects,

@@ -7,7 +7,7 @@ use crate::versions::ARGO_ROLLOUTS;
 
 pub(crate) const COMPONENT: Component = Component {
     name: "argo-rollouts",
-    purpose: "Puts a new version beside the old one, and switches when it is promoted",
+    purpose: "Deploys new versions beside the old ones, and switches when they are promoted",
     namespace: "argo-rollouts",
     wave: 0,
     chart: Some(ARGO_ROLLOUTS),

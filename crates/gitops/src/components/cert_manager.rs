@@ -28,7 +28,7 @@ fn issuer(name: &str, server: &str, inputs: &Inputs, settings: &Settings) -> Val
 
 pub(crate) const COMPONENT: Component = Component {
     name: "cert-manager",
-    purpose: "Certificates for what runs in the cluster, from Let's Encrypt",
+    purpose: "Certificates from Let's Encrypt for workloads in the cluster",
     namespace: "cert-manager",
     wave: -2,
     chart: Some(CERT_MANAGER),
@@ -66,9 +66,9 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    missing: |inputs, _| inputs.zone.is_none().then_some("needs a DNS zone: `edge:` with a domain"),
+    missing: |inputs, _| inputs.zone.is_none().then_some("requires a DNS zone: `edge:` with a domain"),
     leftovers: &[Leftover {
-        what: "DNS records of challenges",
+        what: "DNS records for ACME challenges",
         found_by: "TXT records _acme-challenge.* in the zone",
     }],
     health: &["Deployment cert-manager/cert-manager", "Deployment cert-manager/cert-manager-webhook"],

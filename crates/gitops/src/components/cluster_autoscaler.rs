@@ -9,7 +9,7 @@ const ACCOUNT: &str = "cluster-autoscaler";
 
 pub(crate) const COMPONENT: Component = Component {
     name: "cluster-autoscaler",
-    purpose: "Adds nodes when pods wait for room, and takes idle ones away",
+    purpose: "Adds nodes for pending pods, and removes unused nodes",
     namespace: "kube-system",
     wave: -2,
     chart: Some(CLUSTER_AUTOSCALER),

@@ -110,7 +110,7 @@ fn retention(days: u16) -> Value {
 
 pub(crate) const COMPONENT: Component = Component {
     name: "elasticsearch",
-    purpose: "Keeps logs, and shows them in Kibana",
+    purpose: "Stores logs, with Kibana to search them",
     namespace: "logging",
     wave: 1,
     needs: &["storage", "eck-operator"],

@@ -9,7 +9,7 @@ const ACCOUNT: &str = "external-dns";
 
 pub(crate) const COMPONENT: Component = Component {
     name: "external-dns",
-    purpose: "Writes DNS records for what runs in the cluster",
+    purpose: "Manages DNS records for workloads in the cluster",
     namespace: "external-dns",
     wave: 1,
     chart: Some(EXTERNAL_DNS),
@@ -47,10 +47,10 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    missing: |inputs, _| inputs.zone.is_none().then_some("needs a DNS zone: `edge:` with a domain"),
+    missing: |inputs, _| inputs.zone.is_none().then_some("requires a DNS zone: `edge:` with a domain"),
     leftovers: &[Leftover {
         what: "DNS records",
-        found_by: "TXT records with heritage=external-dns,external-dns/owner=CLUSTER name the records beside them",
+        found_by: "TXT records with heritage=external-dns,external-dns/owner=CLUSTER identify the records",
     }],
     health: &["Deployment external-dns/external-dns"],
     ..PLAIN

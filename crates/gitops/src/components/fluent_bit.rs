@@ -10,7 +10,7 @@ const OUTPUTS: &str = "[OUTPUT]\n    Name es\n    Match kube.*\n    Host logs-es
 
 pub(crate) const COMPONENT: Component = Component {
     name: "fluent-bit",
-    purpose: "Takes the logs of all pods to Elasticsearch",
+    purpose: "Sends the logs of all pods to Elasticsearch",
     namespace: "logging",
     wave: 1,
     needs: &["elasticsearch"],

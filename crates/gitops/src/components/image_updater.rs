@@ -34,7 +34,7 @@ fn application(service: &Service, inputs: &Inputs) -> Value {
 
 pub(crate) const COMPONENT: Component = Component {
     name: "image-updater",
-    purpose: "Writes the newest image of each service into this repository",
+    purpose: "Writes the newest image tag of each service to this repository",
     namespace: "argocd",
     wave: 1,
     chart: Some(IMAGE_UPDATER),

@@ -7,7 +7,7 @@ use crate::versions::JAEGER;
 
 pub(crate) const COMPONENT: Component = Component {
     name: "jaeger",
-    purpose: "Shows traces; keeps them in memory, so that those of the last hours are there",
+    purpose: "Shows traces of the last hours, stored in memory",
     namespace: "tracing",
     wave: 1,
     chart: Some(JAEGER),

@@ -7,7 +7,7 @@ use crate::versions::METRICS_SERVER;
 
 pub(crate) const COMPONENT: Component = Component {
     name: "metrics-server",
-    purpose: "Tells the load of pods, for autoscaling and `kubectl top`",
+    purpose: "Provides resource metrics of pods for autoscaling and `kubectl top`",
     namespace: "kube-system",
     wave: -2,
     chart: Some(METRICS_SERVER),

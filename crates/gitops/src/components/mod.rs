@@ -51,6 +51,6 @@ pub(crate) const STORAGE: &str = "gp3";
 
 /// What volumes of claims leave behind.
 pub(crate) const VOLUMES: crate::Leftover = crate::Leftover {
-    what: "EBS volumes of claims that were not deleted",
+    what: "EBS volumes of PersistentVolumeClaims that were not deleted",
     found_by: "ebs.csi.aws.com/cluster=true and kubernetes.io/cluster/CLUSTER=owned, or ebs.csi.aws.com/cluster-name=CLUSTER",
 };

@@ -7,7 +7,7 @@ use crate::versions::OPENTELEMETRY;
 
 pub(crate) const COMPONENT: Component = Component {
     name: "opentelemetry-collector",
-    purpose: "Takes the traces of services (OTLP at opentelemetry-collector.tracing:4317)",
+    purpose: "Receives the traces of services (OTLP at opentelemetry-collector.tracing:4317)",
     namespace: "tracing",
     wave: 1,
     needs: &["jaeger"],

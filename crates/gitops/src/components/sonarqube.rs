@@ -29,15 +29,15 @@ fn values(inputs: &Inputs, _: &Settings) -> Value {
 
 pub(crate) const COMPONENT: Component = Component {
     name: "sonarqube",
-    purpose: "Looks for defects in the code of services",
+    purpose: "Analyzes the code of services",
     namespace: "sonarqube",
     wave: 1,
     needs: &["storage"],
     chart: Some(SONARQUBE),
     values,
     missing: |inputs, settings| match (&inputs.database, settings.sonarqube) {
-        (None, _) => Some("needs a database: `database:`"),
-        (Some(_), None) => Some("needs a database user, so it is off unless it is asked for"),
+        (None, _) => Some("requires a database: `database:`"),
+        (Some(_), None) => Some("requires a database user, so it is disabled by default"),
         (Some(_), Some(_)) => None,
     },
     leftovers: &[VOLUMES],

@@ -7,7 +7,7 @@ use crate::component::{Component, PLAIN};
 
 pub(crate) const COMPONENT: Component = Component {
     name: "storage",
-    purpose: "Encrypted gp3 disks, made in the zone of the pod that needs one",
+    purpose: "Encrypted gp3 volumes, created in the zone of the pod",
     namespace: "kube-system",
     wave: -3,
     objects: |_, _| {

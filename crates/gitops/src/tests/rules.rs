@@ -173,7 +173,10 @@ fn a_service_that_needs_what_is_off_is_refused() {
     let rollouts = wrong("argo_rollouts: false", &inputs());
     assert!(rollouts.len() == 1 && rollouts[0].ends_with("at services.backend.rollout"), "{rollouts:?}");
     let balancer = wrong("load_balancer_controller: false", &inputs());
-    assert!(balancer.len() == 2 && balancer[0].contains("nothing registers its pods"), "{balancer:?}");
+    assert!(
+        balancer.len() == 2 && balancer[0].contains("to register its pods, but it is disabled"),
+        "{balancer:?}"
+    );
     let inside = crate::Service { target_group: None, ..service("backend", false) };
     let inside = Inputs { services: vec![inside], ..inputs() };
     assert_eq!(

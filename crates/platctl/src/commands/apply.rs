@@ -33,7 +33,8 @@ pub(crate) async fn run(
 ) -> Result<Exit, CliError> {
     match SavedPlan::load(path)? {
         Some(_) if selection != Selection::default() => Err(CliError::other(
-            "a saved plan is applied as it is: --target, --exclude and --replace belong to `platctl plan`",
+            "--target, --exclude and --replace cannot be used with a saved plan: pass them to `platctl plan` \
+             instead",
         )),
         Some(saved) => apply_saved(saved, consent, global).await,
         None => apply_stack(path, consent, selection, global).await,
@@ -63,7 +64,7 @@ async fn apply_stack(
             look: site.look(session.is_doubtful()),
         };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
-        let question = "Apply these changes?";
+        let question = "Do you want to apply these changes?";
         converge(&site, session, prepared, Ask { consent, question, destroys: false, stack: path }, global)
             .await
     })
@@ -80,7 +81,7 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
         prepared.consent(&consent.data.consent());
         let ask = Ask {
             consent,
-            question: "Apply this saved plan?",
+            question: "Do you want to apply this saved plan?",
             destroys: saved.destroy,
             stack: Path::new(&name),
         };
@@ -96,7 +97,7 @@ async fn prepare_saved(saved: &SavedPlan, site: &Site, session: &Session) -> Res
     if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(saved, &state)
     {
         return Err(stale(format!(
-            "state has gone on (serial {} then, {} now)",
+            "the state has changed since (serial {} then, {} now)",
             saved.plan.serial, state.serial
         )));
     }
@@ -108,7 +109,7 @@ async fn prepare_saved(saved: &SavedPlan, site: &Site, session: &Session) -> Res
     let request = Request { graph, moved, data_loss: saved.data_loss.clone(), selection, look };
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
-        return Err(stale("AWS is not what it was when the plan was made".to_owned()));
+        return Err(stale("resources in AWS have changed since the plan was created".to_owned()));
     }
     Ok(prepared)
 }
@@ -119,7 +120,7 @@ fn is_first(saved: &SavedPlan, state: &State) -> bool {
 }
 
 fn stale(why: String) -> CliError {
-    CliError::other(format!("the saved plan is stale: {why}; nothing was changed. Plan again"))
+    CliError::other(format!("the saved plan is stale: {why}; nothing was changed. Run `platctl plan` again"))
 }
 
 /// How to ask before anything is changed.
@@ -147,7 +148,7 @@ pub(crate) async fn converge(
     }
     let idle = prepared.plan.is_empty() && !prepared.plan.steps.iter().any(|step| step.settling);
     if !idle && !ask.consent.yes && !confirm(ask.question) {
-        return Err(CliError::other("not approved; nothing was changed"));
+        return Err(CliError::other("cancelled; nothing was changed"));
     }
     let signals =
         Signals::listen().map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;

@@ -32,7 +32,8 @@ async fn place(path: &Path, global: &Global) -> Result<Place, CliError> {
     let name = named.name;
     let none = || {
         CliError::other(format!(
-            "stack `{name}` has no Argo CD that is backed up: it needs `gitops:`, and an apply. Nothing was changed"
+            "stack `{name}` has no Argo CD backups: add `gitops:` to the stack file and run `platctl apply` \
+             first. Nothing was changed"
         ))
     };
     let cluster = id_of(&state, "gitops.argo_cd")
@@ -75,7 +76,7 @@ pub(crate) async fn backup(path: &Path, global: &Global) -> Result<Exit, CliErro
     let place = place(path, global).await?;
     place.run("argo-cd-backup", BTreeMap::new()).await?;
     let newest = place.backups().await?.pop();
-    let what = newest.map_or_else(|| "Argo CD's configuration".to_owned(), |file| format!("`{file}`"));
+    let what = newest.map_or_else(|| "the Argo CD configuration".to_owned(), |file| format!("`{file}`"));
     render::line(&format!("Backed up: {what} in s3://{}/{PREFIX}", place.bucket), global);
     Ok(Exit::Done)
 }
@@ -90,21 +91,27 @@ pub(crate) async fn restore(
     let place = place(path, global).await?;
     let backups = place.backups().await?;
     let Some(file) = from else {
-        let none = || format!("There is no backup in s3://{}/{PREFIX}", place.bucket);
+        let none = || format!("No backups found in s3://{}/{PREFIX}", place.bucket);
         render::line(&if backups.is_empty() { none() } else { backups.join("\n") }, global);
         return Ok(Exit::Done);
     };
     if !backups.iter().any(|backup| backup == file) {
         return Err(CliError::other(format!(
-            "there is no backup `{file}` in s3://{}/{PREFIX}; `platctl restore {}` lists them. Nothing was changed",
+            "backup `{file}` not found in s3://{}/{PREFIX}; to list the backups, run `platctl restore {}`. \
+             Nothing was changed",
             place.bucket,
             path.display()
         )));
     }
-    if !yes && !confirm(&format!("Bring Argo CD's configuration in {} back to {file}?", place.cluster)) {
-        return Err(CliError::other("not confirmed; nothing was changed"));
+    if !yes
+        && !confirm(&format!(
+            "Do you want to restore the Argo CD configuration in {} from {file}?",
+            place.cluster
+        ))
+    {
+        return Err(CliError::other("cancelled; nothing was changed"));
     }
     place.run("argo-cd-restore", BTreeMap::from([("FILE".to_owned(), file.to_owned())])).await?;
-    render::line(&format!("Restored from {file}. Argo CD syncs what follows from it."), global);
+    render::line(&format!("Restored from {file}. Argo CD now syncs the restored configuration."), global);
     Ok(Exit::Done)
 }

@@ -35,7 +35,7 @@ pub(crate) async fn run(
         let look = site.look(session.is_doubtful());
         let request = Request { graph: None, moved: BTreeMap::new(), data_loss, selection, look };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
-        let question = "Destroy all of this? There is no undo.";
+        let question = "Do you want to delete all of these resources? This cannot be undone.";
         converge(&site, session, prepared, Ask { consent, question, destroys: true, stack: path }, global)
             .await
     })

@@ -17,12 +17,14 @@ pub(crate) fn run(command: EmulatorCommand, global: &Global) -> Result<Exit, Cli
         EmulatorCommand::Status => render::emulator(status(&home)?.as_ref(), global),
         EmulatorCommand::Stop => {
             let text =
-                if stop(&home)? { "The emulator is stopped." } else { "The emulator was not running." };
+                if stop(&home)? { "The emulator has stopped." } else { "The emulator was not running." };
             render::line(text, global);
         }
         EmulatorCommand::Profile { name, seed, scale, call, moment } => {
             if name == ProfileName::Cut && call.is_none() {
-                return Err(CliError::other("`cut` needs --call: which changing call loses its connection"));
+                return Err(CliError::other(
+                    "`cut` requires --call, the number of the changing call to interrupt",
+                ));
             }
             let moment = if moment == Cut::Before { "before" } else { "after" };
             let mut said = json!({"name": name.text(), "seed": seed, "call": call, "moment": moment});
@@ -30,7 +32,7 @@ pub(crate) fn run(command: EmulatorCommand, global: &Global) -> Result<Exit, Cli
                 said["scale"] = json!(scale);
             }
             start_emulator()?.control().profile(&said)?;
-            render::line(&format!("The emulator is {} now.", name.text()), global);
+            render::line(&format!("The emulator now uses the profile `{}`.", name.text()), global);
         }
     }
     Ok(Exit::Done)

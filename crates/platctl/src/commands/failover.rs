@@ -22,7 +22,7 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
     let found = found.and_then(|(address, record)| Some((address, record.object.as_ref()?.id.to_string())));
     let (address, id) = found.ok_or_else(|| {
         CliError::other(format!(
-            "stack `{name}` has no copy of its database in another region (`database.replica`). Nothing was changed"
+            "stack `{name}` has no database replica in another region (`database.replica`). Nothing was changed"
         ))
     })?;
     let site = Site::connect(state.home(), global).await?;
@@ -31,15 +31,18 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
         state.resources.values().filter(|record| record.kind == "rds.DbCluster").map(|record| &record.scope);
     // The stack's own region may be the one that is down: any other one can tell.
     let elsewhere = replica.into_iter().find(|scope| **scope != site.region).unwrap_or(&site.region);
-    let gone = || CliError::other(format!("the global database {id} is gone. Nothing was changed"));
+    let gone = || CliError::other(format!("the global database {id} no longer exists. Nothing was changed"));
     let before = members(&site.aws.cloud(elsewhere), &id).await?.ok_or_else(gone)?;
     let target = before.others.first().ok_or_else(|| {
-        CliError::other(format!("{} is the only member of {id}: nobody could take over", before.writer))
+        CliError::other(format!(
+            "{} is the only member of {id}: there is no replica to fail over to",
+            before.writer
+        ))
     })?;
     let loses = consent.data.consent().covers(address);
-    let how = if loses { "take over, though its last changes may be missing" } else { "take over" };
-    if !consent.yes && !confirm(&format!("Let {target} {how} from {}?", before.writer)) {
-        return Err(CliError::other("not confirmed; nothing was changed"));
+    let how = if loses { "take over, with possible loss of the latest changes" } else { "take over" };
+    if !consent.yes && !confirm(&format!("Do you want {target} to {how} from {}?", before.writer)) {
+        return Err(CliError::other("cancelled; nothing was changed"));
     }
     if loses {
         fail_over(&site.aws.cloud(region_of_arn(target)), &id, target).await?;
@@ -49,8 +52,8 @@ pub(crate) async fn run(path: &Path, consent: &Consent, global: &Global) -> Resu
     until_writer(&site.aws.cloud(region_of_arn(target)), &id, target).await?;
     render::line(
         &format!(
-            "{target} writes now. Its endpoint is another one: services there connect to it. The same command gives \
-             the role back; until then leave `database.replica` in the stack file."
+            "{target} is now the writer. It has a different endpoint: connect the services there to it. Run \
+             the same command again to switch back; until then, keep `database.replica` in the stack file."
         ),
         global,
     );

@@ -20,7 +20,7 @@ pub(crate) async fn run(path: &Path, address: &str, id: &str, global: &Global) -
     let graph = site.graph(&stack, Some(&store.read().await?.state)).await?;
     let entry = graph.get(address).ok_or_else(|| {
         CliError::other(format!(
-            "{} declares no `{address}`: declare it first, then import what it stands for",
+            "{} does not declare `{address}`: declare the resource first, then import it",
             path.display()
         ))
     })?;
@@ -33,7 +33,7 @@ pub(crate) async fn run(path: &Path, address: &str, id: &str, global: &Global) -
     .await?;
     render::line(
         &format!(
-            "{address} stands for {id} now. `platctl plan {}` shows what the next apply changes.",
+            "{address}: imported {id}. To see what the next apply would change, run `platctl plan {}`.",
             path.display()
         ),
         global,

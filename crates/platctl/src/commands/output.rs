@@ -28,7 +28,7 @@ pub(crate) async fn run(path: &Path, wanted: Option<&str>, global: &Global) -> R
         Some((_, value)) => render::output(value, global),
         None => {
             return Err(CliError::other(format!(
-                "stack `{stack}` has no output `{wanted}`; `platctl output {}` lists them",
+                "stack `{stack}` has no output `{wanted}`; to list all outputs, run `platctl output {}`",
                 path.display()
             )));
         }

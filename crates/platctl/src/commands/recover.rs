@@ -31,7 +31,7 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
     }
     let graph = site.graph(&stack, known.as_ref()).await?;
     for place in store.set_aside().await? {
-        render::line(&format!("Damaged, and set aside: {place}"), global);
+        render::line(&format!("Corrupted, moved aside: {place}"), global);
     }
     let recovered = locked(&store, Some(&site), "state recover", global, async |session| {
         site.guard(stack.account(), &session.state())?;
@@ -57,7 +57,12 @@ async fn claim(
         return Ok(recovered);
     }
     render::by_name(&recovered.by_name, global);
-    if yes || confirm("Take these over, though nothing but their names says that they are this stack's?") {
+    if yes
+        || confirm(
+            "Do you want to adopt these resources, although only their names indicate that they \
+        belong to this stack?",
+        )
+    {
         let claims = Claims::ByName;
         let more = recover(graph, session, &*site.aws, Look { claims, ..look }).await?;
         let known = recovered.known;
@@ -94,24 +99,28 @@ pub(crate) async fn rollback(path: &Path, to: Option<u64>, global: &Global) -> R
     locked(&store, None, "state rollback", global, async |session| {
         let now = session.state().serial;
         let Some(serial) = to.or_else(|| now.checked_sub(1)) else {
-            return Err(CliError::other("there is no earlier version; nothing was changed"));
+            return Err(CliError::other("no earlier version exists; nothing was changed"));
         };
         let earlier = store.version(serial).await?.ok_or_else(|| {
             CliError::other(format!(
-                "version {serial} is not there; `platctl state history {}` lists those that are. Nothing was changed",
+                "version {serial} does not exist; to list the versions, run `platctl state history {}`. \
+                 Nothing was changed",
                 path.display()
             ))
         })?;
         if earlier.lineage != session.state().lineage {
-            return Err(CliError::other(format!("version {serial} is of another state; nothing was changed")));
+            return Err(CliError::other(format!(
+                "version {serial} belongs to another state; nothing was changed"
+            )));
         }
         let count = earlier.resources.len();
         let new = session.bring_back(earlier).await?;
         render::line(
             &format!(
-                "State is version {serial} again, as version {new}: {count} resources. Nothing in AWS was changed; \
-                 `platctl state recover` with the stack file finds by its tags what was made since; then `platctl plan` \
-                 shows how AWS differs."
+                "The state was rolled back to version {serial}, as the new version {new}: {count} resources. \
+                 Nothing was changed in AWS. To find resources that were created since by their tags, run \
+                 `platctl state recover` with the stack file; then run `platctl plan` to see how AWS \
+                 differs."
             ),
             global,
         );

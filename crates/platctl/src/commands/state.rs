@@ -44,14 +44,14 @@ async fn rename(named: &Named, from: &Address, to: &Address, global: &Global) ->
             return Err(unknown(&named.name, from.as_str()));
         }
         if state.resources.contains_key(to) {
-            return Err(CliError::other(format!("`{to}` is taken; nothing was changed")));
+            return Err(CliError::other(format!("`{to}` already exists in the state; nothing was changed")));
         }
         session.rename(from, to).await?;
         session.finish().await?;
         Ok(())
     })
     .await?;
-    render::line(&format!("{from} is {to} now; the next apply writes that into its tags."), global);
+    render::line(&format!("Moved {from} to {to}. The next apply updates its tags."), global);
     Ok(())
 }
 
@@ -66,7 +66,7 @@ async fn forget(named: &Named, address: &Address, global: &Global) -> Result<(),
         Ok(())
     })
     .await?;
-    render::line(&format!("{address} is forgotten; what exists of it in AWS stays."), global);
+    render::line(&format!("Removed {address} from the state. The object in AWS was not deleted."), global);
     Ok(())
 }
 
@@ -76,6 +76,7 @@ fn parse(address: &str) -> Result<Address, CliError> {
 
 fn unknown(stack: &str, address: &str) -> CliError {
     CliError::other(format!(
-        "state of `{stack}` has no `{address}`; `platctl state list {stack}` lists what it has"
+        "the state of stack `{stack}` has no resource `{address}`; to list all resources, run `platctl state \
+         list {stack}`"
     ))
 }

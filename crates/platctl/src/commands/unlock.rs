@@ -18,14 +18,14 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
     match store.grip().await? {
         Grip::Free => {
             render::line(
-                &format!("Nobody holds the state of `{}`; nothing was changed.", named.name),
+                &format!("The state of `{}` is not locked; nothing was changed.", named.name),
                 global,
             );
         }
         Grip::Process(holder) => {
             return Err(CliError::other(format!(
-                "{holder}. Its lock ends with that process, so there is nothing to break: wait for it, or stop it with \
-                 `kill {}`; it records what it has under way",
+                "{holder}. Its lock is released when that process ends: wait for it, or stop it with `kill \
+                 {}`; it records the operations in progress before it stops",
                 holder.pid
             )));
         }
@@ -33,17 +33,19 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
             let (heard, left) = (heard.as_secs(), left.as_secs());
             render::line(
                 &format!(
-                    "{holder}.\nIt was heard of {heard} s ago; not heard of again, it loses the lease by itself in {left} s.\n\
-                     If it lives, it is stopped at its next step: what it has under way then is not recorded, and is \
-                     found by its tags by the next run. It can change nothing in the state any more."
+                    "{holder}.\nIts last heartbeat was {heard} s ago; without another one, its lease expires \
+                     in {left} s.\n\
+                     If it is still running, it stops at its next step: operations that are in progress then \
+                     are not recorded, and the next run finds their resources by their tags. It can no \
+                     longer change the state."
                 ),
                 global,
             );
-            if !yes && !confirm("End its lease?") {
-                return Err(CliError::other("not confirmed; nothing was changed"));
+            if !yes && !confirm("Do you want to end its lease?") {
+                return Err(CliError::other("cancelled; nothing was changed"));
             }
             store.unlock(&Holder::here("unlock")).await?;
-            render::line("The lease has ended. The next run takes the state over.", global);
+            render::line("The lease was ended. The next run can use the state.", global);
         }
     }
     Ok(Exit::Done)

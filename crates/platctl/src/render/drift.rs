@@ -40,7 +40,7 @@ fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> 
         let address = paint.bold(drift.address.as_str());
         let _ = writeln!(text, "  {symbol} {address}  {}  {}", drift.kind, clean(drift.id.as_str()));
         match &drift.what {
-            What::Gone => text.push_str("      gone: it was deleted outside of platctl\n"),
+            What::Gone => text.push_str("      does not exist: it was deleted outside of platctl\n"),
             What::Failed { why } => {
                 let _ = writeln!(text, "      it is in a failed state: {}", clean(why));
             }
@@ -52,13 +52,14 @@ fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> 
         text.push('\n');
     }
     for address in unsettled {
-        let _ = writeln!(text, "  {address}: an interrupted run left it open; the next apply settles it\n");
+        let _ =
+            writeln!(text, "  {address}: an operation on it was interrupted; the next apply completes it\n");
     }
     let verdict = match drifts.len() {
-        0 => format!("{} AWS is what was last applied ({size} resources).", paint.bold("No drift.")),
+        0 => format!("{} AWS matches the last apply ({size} resources).", paint.bold("No drift.")),
         count => format!(
-            "{} {count} of {size} resources. `platctl apply` puts them right; to keep what is there, write it into \
-             the stack file.",
+            "{} {count} of {size} resources. To revert the changes, run `platctl apply`; to keep them, \
+             update the stack file.",
             paint.bold("Drift:")
         ),
     };
@@ -67,7 +68,7 @@ fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> 
 
 fn line(field: &Field) -> String {
     if field.path == Changes::OWNER {
-        return "      its ownership tags are not what they were\n".to_owned();
+        return "      its ownership tags were changed\n".to_owned();
     }
     if field.path == Changes::RESTORE {
         let why = field.live.as_ref().and_then(Value::as_str).unwrap_or_default();

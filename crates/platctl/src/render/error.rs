@@ -53,7 +53,8 @@ fn diagnostic(error: &dyn Diagnostic, paint: Paint) -> String {
 const TOLD: usize = 3;
 
 fn refused(refusals: &[Refusal], stack: &Path, paint: Paint) -> String {
-    let mut lines = vec![format!("{} the plan is refused, nothing was changed:", paint.remove("Error:"))];
+    let mut lines =
+        vec![format!("{} the plan cannot be applied; nothing was changed:", paint.remove("Error:"))];
     let (lost, others): (Vec<&Refusal>, Vec<&Refusal>) =
         refusals.iter().partition(|refusal| is_lost(refusal));
     for refusal in others.into_iter().chain(lost.iter().copied().take(TOLD)) {
@@ -61,7 +62,7 @@ fn refused(refusals: &[Refusal], stack: &Path, paint: Paint) -> String {
         lines.push(format!("    {}", paint.dim(&next(refusal, stack))));
     }
     if lost.len() > TOLD {
-        lines.push(format!("  - and {} more of that other state", lost.len() - TOLD));
+        lines.push(format!("  - and {} more resources of that other state", lost.len() - TOLD));
     }
     lines.join("\n")
 }
@@ -80,40 +81,48 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
     let at = stack.display();
     match refusal {
         Refusal::DataLoss { address, .. } => {
-            format!("if its data may be deleted, add --allow-data-loss {address}")
+            format!("to allow its data to be deleted, add --allow-data-loss {address}")
         }
         Refusal::Foreign { address, id, stranger, .. } => {
             about_stranger(stranger, address.as_str(), id, stack)
         }
         Refusal::NotOurs { address, stranger: Stranger::OtherState, .. } => format!(
-            "if that state is lost, `platctl state recover {at}` takes it over; if somebody else works with it, use theirs, \
-             or `platctl state rm {at} {address}` forgets it here"
+            "if that state is lost, run `platctl state recover {at}` to take it over; if somebody else uses \
+             it, use their state, or remove the resource from this one with `platctl state rm {at} \
+             {address}`"
         ),
         Refusal::NotOurs { address, .. } => {
-            format!("`platctl state rm {at} {address}` forgets it here; what exists of it stays")
+            format!(
+                "to remove it from this state without deleting the object, run `platctl state rm {at} \
+                {address}`"
+            )
         }
         Refusal::Twice { address, other, twin, .. } => match twin {
-            Twin::Found => format!("if it was renamed, `platctl state mv {at} {other} {address}`"),
-            Twin::Known => {
-                format!("`platctl state rm {at} {address}` (or {other}) forgets the one that is wrong")
+            Twin::Found => {
+                format!("if the resource was renamed, run `platctl state mv {at} {other} {address}`")
             }
-            Twin::Both => "leave one of them out of the stack file, or give it another name".into(),
+            Twin::Known => {
+                format!("remove the wrong one from the state: `platctl state rm {at} {address}` (or {other})")
+            }
+            Twin::Both => "remove one of them from the stack file, or give it another name".into(),
         },
         Refusal::Held { address, holder } => format!(
-            "give the new `{address}` another name, so that both can exist for a while; or have both replaced: \
-             --replace {holder}"
+            "give the new `{address}` another name, so that both can exist at the same time; or replace \
+             both: add --replace {holder}"
         ),
         Refusal::Ambiguous { .. } => {
             format!(
-                "`platctl state recover {at}` goes on from the last of several generations; two of one generation nobody \
-                 can tell apart: delete the one that nothing uses"
+                "run `platctl state recover {at}`: it keeps the newest generation; if two objects have the \
+                 same generation, delete the one that is not in use"
             )
         }
         Refusal::Invalid { .. } => "correct the stack file".into(),
-        Refusal::UnknownKind { .. } => "use the platctl that wrote this state, or a newer one".into(),
-        Refusal::Another { .. } => "give the new one another name in the stack file".into(),
-        Refusal::NoSuchAddress { .. } => "`platctl state list` shows what there is".into(),
-        Refusal::LeftBehind { .. } => "or leave the resource that it was built on out of this run too".into(),
+        Refusal::UnknownKind { .. } => {
+            "use the version of platctl that wrote this state, or a newer one".into()
+        }
+        Refusal::Another { .. } => "give the new resource another name in the stack file".into(),
+        Refusal::NoSuchAddress { .. } => "to list all addresses, run `platctl state list`".into(),
+        Refusal::LeftBehind { .. } => "or exclude the resource that it depends on from this run too".into(),
         Refusal::Move { .. } => "correct `moved:` in the stack file".into(),
     }
 }
@@ -123,17 +132,19 @@ pub(super) fn about_stranger(stranger: &Stranger, address: &str, id: &Id, stack:
     let (at, id) = (stack.display(), super::value::clean(id.as_str()));
     match stranger {
         Stranger::Unowned => format!(
-            "if it is meant to be this stack's from here on: `platctl import {at} {address} {id}`; else give the resource \
-             another name"
+            "to bring it into this stack, run `platctl import {at} {address} {id}`; otherwise give the \
+             resource another name"
         ),
         Stranger::OtherAddress(old) => format!(
-            "if it was renamed, say so in the stack file: `moved: {{{old}: {address}}}`; else give the resource another name"
+            "if the resource was renamed, add `moved: {{{old}: {address}}}` to the stack file; otherwise \
+             give the resource another name"
         ),
         Stranger::OtherState => format!(
-            "if that state is lost, `platctl state recover {at}` takes it over; if somebody else works with it, use theirs"
+            "if that state is lost, run `platctl state recover {at}` to take it over; if somebody else uses \
+             it, use their state"
         ),
         Stranger::OtherRegion | Stranger::OtherStack => {
-            "it stays as it is: give the resource another name in the stack file".to_owned()
+            "it will not be changed: give the resource another name in the stack file".to_owned()
         }
     }
 }

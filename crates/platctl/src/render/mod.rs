@@ -72,7 +72,7 @@ pub(crate) fn unseen<'a>(what: impl Iterator<Item = (&'a Address, &'a String)>) 
         by_reason.entry(why).or_default().push(address.as_str());
     }
     let line = |(why, addresses): (&String, Vec<&str>)| {
-        format!("As last applied, without a look: {} ({}).\n\n", addresses.join(", "), value::clean(why))
+        format!("Not refreshed, shown as last applied: {} ({}).\n\n", addresses.join(", "), value::clean(why))
     };
     by_reason.into_iter().map(line).collect()
 }
@@ -106,7 +106,10 @@ pub(crate) fn plan(plan: &Plan, prediction: &Prediction, site: &Site, global: &G
 }
 
 pub(crate) fn saved(path: &Path, global: &Global) {
-    line(&format!("Saved: `platctl apply {}` does exactly this, or nothing.", path.display()), global);
+    line(
+        &format!("Saved the plan. To perform exactly these actions, run `platctl apply {}`.", path.display()),
+        global,
+    );
 }
 
 pub(crate) fn outcome(
@@ -131,13 +134,15 @@ pub(crate) fn outcome(
 }
 
 pub(crate) fn nothing_to_destroy(name: &str, global: &Global) {
-    line(&format!("Nothing to do: state knows no resources of stack `{name}`."), global);
+    line(&format!("Nothing to delete: the state of stack `{name}` has no resources."), global);
 }
 
 /// What a state that is being recovered would claim by name alone.
 pub(crate) fn by_name(claims: &[(Address, Id)], global: &Global) {
     if !global.json {
-        raw("These cannot carry tags; only their names say that they are this stack's:\n");
+        raw(
+            "These resources do not support tags; only their names indicate that they belong to this stack:\n",
+        );
         claims.iter().for_each(|(address, id)| raw(&format!("  ? {address}  {id}\n")));
     }
 }
@@ -157,15 +162,19 @@ pub(crate) fn recovered(recovered: &Recovered, path: &Path, global: &Global) {
         raw(&format!("  = {address}  {id}\n"));
     }
     for (address, id) in &recovered.by_name {
-        raw(&format!("  ! {address}  {id}  not taken: `platctl import {} {address} {id}`\n", path.display()));
+        raw(&format!(
+            "  ! {address}  {id}  not adopted: to import it, run `platctl import {} {address} {id}`\n",
+            path.display()
+        ));
     }
     for refusal in &recovered.refusals {
         raw(&format!("  ! {refusal}\n"));
     }
     let (found, known, missing) = (recovered.found.len(), recovered.known, recovered.missing.len());
     raw(&format!(
-        "\nState recovered: {found} found in AWS, {known} known before, {missing} declared and not there. Nothing in AWS \
-         was changed. What this file does not declare was not looked for. `platctl plan {}` shows what the next apply would do.\n",
+        "\nState recovered: {found} found in AWS, {known} already in the state, {missing} declared but not \
+         found. Nothing was changed in AWS. Only resources that are declared in this file were searched for. \
+         To see what the next apply would do, run `platctl plan {}`.\n",
         path.display()
     ));
 }

@@ -27,7 +27,9 @@ pub(crate) fn text(
     let (done, head) = (counts(outcome), headline(outcome, destroys));
     let _ = writeln!(text, "\n{} {done} in {}, {calls} API calls.", paint.bold(head), time(elapsed));
     if !outcome.is_complete() {
-        text.push_str("Everything that was done is recorded. Run the same command again to go on.\n");
+        text.push_str(
+            "All completed work is recorded in the state. To continue, run the same command again.\n",
+        );
     } else if destroys {
         text.push_str(&receipt(outcome));
     } else {
@@ -82,18 +84,18 @@ fn counts(outcome: &Outcome) -> String {
     let said = [
         (count(Doing::Create), "created"),
         (count(Doing::Adopt), "adopted"),
-        (count(Doing::Update), "changed"),
-        (count(Doing::Delete), "destroyed"),
+        (count(Doing::Update), "updated"),
+        (count(Doing::Delete), "deleted"),
         (count(Doing::Keep), "kept"),
-        (outcome.left.len(), "left alone"),
+        (outcome.left.len(), "not deleted"),
         (outcome.failed.len(), "failed"),
-        (outcome.skipped.len(), "not tried"),
+        (outcome.skipped.len(), "skipped"),
         (outcome.unfinished, "unfinished"),
-        (outcome.not_begun, "not begun"),
+        (outcome.not_begun, "not started"),
     ];
     let said: Vec<String> =
         said.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if said.is_empty() { "Nothing was changed".to_owned() } else { said.join(", ") }
+    if said.is_empty() { "No changes made".to_owned() } else { said.join(", ") }
 }
 
 fn skipped(outcome: &Outcome) -> String {
@@ -102,17 +104,17 @@ fn skipped(outcome: &Outcome) -> String {
         causes.entry(because.as_str()).or_default().push(address.as_str());
     }
     causes.iter().fold(String::new(), |mut text, (cause, addresses)| {
-        let _ = writeln!(text, "\nNot tried, because of {cause}: {}", addresses.join(", "));
+        let _ = writeln!(text, "\nSkipped because {cause} failed: {}", addresses.join(", "));
         text
     })
 }
 
 /// What was deleted, each seen to be gone.
 fn receipt(outcome: &Outcome) -> String {
-    let mut text = String::from("\nDeleted, and seen to be gone:\n");
+    let mut text = String::from("\nDeleted, and confirmed to be gone:\n");
     let gone = |done: &&Done| !matches!(done.doing, Doing::Keep | Doing::Leave);
     for done in outcome.done.iter().filter(gone) {
-        let id = done.id.as_ref().map_or("(was not there any more)", |id| id.as_str());
+        let id = done.id.as_ref().map_or("(did not exist)", |id| id.as_str());
         let _ = writeln!(text, "  {}  {}", done.address, super::value::clean(id));
     }
     text.push_str(&kept(outcome));
@@ -133,7 +135,7 @@ fn left_alone(outcome: &Outcome) -> String {
     if outcome.left.is_empty() {
         return String::new();
     }
-    let mut text = String::from("\nLeft alone, and forgotten by state:\n");
+    let mut text = String::from("\nNot deleted, only removed from the state:\n");
     for (address, id, why) in &outcome.left {
         let _ = writeln!(text, "  {address}  {}  # {why}", super::value::clean(id.as_str()));
     }

@@ -27,13 +27,10 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
     if plan.is_empty() {
         let size = plan.steps.len();
-        let _ = writeln!(
-            text,
-            "{} AWS is what the stack file says ({size} resources).",
-            paint.bold("No changes.")
-        );
+        let _ =
+            writeln!(text, "{} AWS matches the stack file ({size} resources).", paint.bold("No changes."));
         if waiting > 0 {
-            let _ = writeln!(text, "{waiting} of them are not ready yet; apply waits for them.");
+            let _ = writeln!(text, "{waiting} of them are not ready yet; `platctl apply` waits for them.");
         }
         return text;
     }
@@ -58,7 +55,7 @@ fn data(plan: &Plan) -> String {
     if text.is_empty() {
         return text;
     }
-    format!("\nData is deleted. Applying this takes --allow-data-loss ADDRESS for each of:\n{text}")
+    format!("\nThis plan deletes data. To apply it, add --allow-data-loss ADDRESS for each of:\n{text}")
 }
 
 /// What AWS reports about resources that are usable all the same.
@@ -79,7 +76,7 @@ fn prediction_text(prediction: &Prediction) -> String {
         let left_out = links.len() - LINKS;
         links.splice(LINKS / 2..LINKS / 2 + left_out, [format!("{left_out} more")]);
     }
-    format!("Takes about {}. Critical path: {}\n", time(prediction.makespan), links.join(" → "))
+    format!("Estimated duration: {}. Critical path: {}\n", time(prediction.makespan), links.join(" → "))
 }
 
 fn symbol(step: &Step, paint: Paint) -> String {
@@ -130,7 +127,7 @@ fn change_text(step_change: &StepChange, width: usize, paint: Paint) -> String {
         Some(value) => inline(value),
     };
     if change.path == Changes::OWNER {
-        return "      ownership tags are written\n".to_owned();
+        return "      ownership tags are updated\n".to_owned();
     }
     // Its reason says it.
     if change.path == Changes::RESTORE {
@@ -154,23 +151,23 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::New | Reason::Changed | Reason::Drifted | Reason::Destroyed | Reason::Immutable { .. } => {
             return None;
         }
-        Reason::NeverArrived => {
-            "an earlier run was cut off while it created this, and nothing came of it".into()
-        }
-        Reason::DeletedOutside { id } => format!("{id} is gone: it was deleted outside of platctl"),
+        Reason::NeverArrived => "an earlier run was interrupted before this was created".into(),
+        Reason::DeletedOutside { id } => format!("{id} no longer exists: it was deleted outside of platctl"),
         Reason::Adopted { id } => {
-            format!("{id} is this stack's, but state does not know it: it is taken over")
+            format!("{id} belongs to this stack but is not in the state: it is adopted")
         }
-        Reason::Failed { why } => format!("its creation failed ({why}): it is created again"),
-        Reason::Broken { why } => format!("it is in a failed state, and platctl leaves it as it is: {why}"),
-        Reason::Restored { why } => format!("it is not usable ({why}): it is made usable again"),
-        Reason::BeingDeleted => "its deletion is under way".into(),
-        Reason::NotDeclared => "the stack file does not declare it any more".into(),
-        Reason::Kept { for_what } => format!("it is kept, because {for_what} needs it; state forgets it"),
-        Reason::Deposed { id } => format!("a replacement left {id} behind: it is deleted"),
-        Reason::LeftAlone { why } => format!("left alone, and only forgotten by state: {why}"),
-        Reason::Asked => "--replace asks for it".into(),
-        Reason::Moved { from } => format!("it was {from} before"),
+        Reason::Failed { why } => format!("creation failed ({why}): it is created again"),
+        Reason::Broken { why } => format!("it is in a failed state, and platctl does not change it: {why}"),
+        Reason::Restored { why } => format!("it is not usable ({why}): it is restored"),
+        Reason::BeingDeleted => "it is being deleted".into(),
+        Reason::NotDeclared => "not declared in the stack file".into(),
+        Reason::Kept { for_what } => {
+            format!("kept because {for_what} needs it; it is only removed from the state")
+        }
+        Reason::Deposed { id } => format!("{id} was left over from a replacement: it is deleted"),
+        Reason::LeftAlone { why } => format!("not deleted, only removed from the state: {why}"),
+        Reason::Asked => "requested with --replace".into(),
+        Reason::Moved { from } => format!("moved from {from}"),
     })
 }
 

@@ -122,7 +122,7 @@ impl View {
             }
             said.insert(address.clone(), *elapsed);
             let (elapsed, usual) = (time(*elapsed), time(*usual));
-            return Some(format!("  {address}: {}, {elapsed} of usually {usual}", clean(status)));
+            return Some(format!("  {address}: {}, {elapsed} elapsed, usually {usual}", clean(status)));
         }
         text(event, self.paint)
     }
@@ -158,7 +158,7 @@ impl Live {
             }
             Event::Waiting { address, status, elapsed, usual } => {
                 let (elapsed, usual) = (time(*elapsed), time(*usual));
-                let text = format!("{address}: {}, {elapsed} of usually {usual}", clean(status));
+                let text = format!("{address}: {}, {elapsed} elapsed, usually {usual}", clean(status));
                 self.show(&mut bars, address, text);
             }
             Event::Finished { address, .. } | Event::Failed { address, .. } => {
@@ -180,10 +180,10 @@ const fn doing_text(doing: Doing) -> &'static str {
         Doing::Create => "creating",
         Doing::Update => "updating",
         Doing::Delete => "deleting",
-        Doing::Adopt => "taking over",
+        Doing::Adopt => "adopting",
         Doing::Wait => "waiting",
         Doing::Keep => "keeping",
-        Doing::Leave => "leaving alone",
+        Doing::Leave => "removing from the state",
     }
 }
 
@@ -197,10 +197,10 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
                 Doing::Create => (paint.add("+"), "created"),
                 Doing::Update => (paint.change("~"), "updated"),
                 Doing::Delete => (paint.remove("-"), "deleted"),
-                Doing::Adopt => (paint.add("+"), "taken over"),
+                Doing::Adopt => (paint.add("+"), "adopted"),
                 Doing::Wait => (paint.add("+"), "ready"),
                 Doing::Keep => (paint.dim("."), "kept"),
-                Doing::Leave => (" ".to_owned(), "left alone: it is not this stack's to delete"),
+                Doing::Leave => (" ".to_owned(), "not deleted: it does not belong to this stack"),
             };
             format!("{mark} {address}: {what}{id} ({})", time(*elapsed))
         }
@@ -208,10 +208,10 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
             format!("{} {address}: {} ({})", paint.remove("✗"), clean(error), time(*elapsed))
         }
         Event::Retrying { address, message, delay, .. } => {
-            format!("  {address}: {}; again in {}", clean(message), time(*delay))
+            format!("  {address}: {}; retrying in {}", clean(message), time(*delay))
         }
         Event::Slow { what, why, elapsed } => {
-            let why = why.as_deref().unwrap_or("no answer yet");
+            let why = why.as_deref().unwrap_or("no response yet");
             format!("  {}: {} (for {})", clean(what), clean(why), time(*elapsed))
         }
         Event::Stopping { calls, states } => stopping(calls, states),
@@ -223,12 +223,13 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
 fn stopping(calls: &[Pending], states: &[Pending]) -> String {
     let mut lines = Vec::new();
     lines.push(match calls {
-        [] => "  No call is under way.".to_owned(),
-        calls => format!("  Waiting for the calls under way: {}.", named(calls)),
+        [] => "  No API calls are in progress.".to_owned(),
+        calls => format!("  Waiting for API calls in progress: {}.", named(calls)),
     });
     if !states.is_empty() {
         let states = named(states);
-        lines.push(format!("  Not waited for, the next run goes on from there: {states}."));
+        lines
+            .push(format!("  Not waiting for these operations, the next run continues with them: {states}."));
     }
     lines.join("\n")
 }
@@ -257,13 +258,16 @@ mod tests {
         let states = pending(&["cluster", "database.cluster"], "CREATING");
         assert_eq!(
             stopping(&calls, &states),
-            "  Waiting for the calls under way: gitops.argo_cd (being updated).\n  \
-             Not waited for, the next run goes on from there: cluster (CREATING), database.cluster (CREATING)."
+            "  Waiting for API calls in progress: gitops.argo_cd (being updated).\n  \
+             Not waiting for these operations, the next run continues with them: cluster (CREATING), database.cluster (CREATING)."
         );
         let many: Vec<String> = (0..10).map(|number| format!("a{number}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let text = stopping(&[], &pending(&many, "CREATING"));
-        assert!(text.starts_with("  No call is under way.\n") && text.ends_with("and 2 more."), "{text}");
+        assert!(
+            text.starts_with("  No API calls are in progress.\n") && text.ends_with("and 2 more."),
+            "{text}"
+        );
     }
 
     #[test]
@@ -275,10 +279,10 @@ mod tests {
             elapsed: Duration::from_secs(35),
         };
         let said = |why| text(&slow(why), paint).unwrap();
-        assert_eq!(said(None), "  reading 12 ssm.Parameter: no answer yet (for 35 s)");
+        assert_eq!(said(None), "  reading 12 ssm.Parameter: no response yet (for 35 s)");
         assert_eq!(
-            said(Some("ssm:GetParameters answered InternalServerError: oh")),
-            "  reading 12 ssm.Parameter: ssm:GetParameters answered InternalServerError: oh (for 35 s)"
+            said(Some("ssm:GetParameters failed with InternalServerError: oh")),
+            "  reading 12 ssm.Parameter: ssm:GetParameters failed with InternalServerError: oh (for 35 s)"
         );
     }
 

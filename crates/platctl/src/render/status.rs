@@ -29,7 +29,7 @@ pub(crate) fn show(state: &State, observed: &Observed, global: &Global) {
 
 fn health(record: &Record, observed: &Observed) -> (String, String, bool) {
     let Some(object) = &record.object else {
-        return ("-".into(), "its creation was cut off; the next apply settles it".into(), false);
+        return ("-".into(), "its creation was interrupted; the next apply completes it".into(), false);
     };
     let live = observed.get(&record.kind, &record.scope, &object.id);
     let (health, fine) = match live.map(|live| &live.phase) {

@@ -22,13 +22,13 @@ use crate::{database, edge, services};
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Alerts {
-    /// Who gets a mail; AWS asks once whether it is wanted.
+    /// The email addresses to notify. AWS sends each one a confirmation request.
     email: Option<At<Recipients>>,
-    /// Whether there is a dashboard. On unless switched off.
+    /// Whether to create a dashboard. Enabled by default.
     dashboard: Option<bool>,
-    /// When alarms go off.
+    /// The thresholds of the alarms.
     thresholds: Thresholds,
-    /// Tags of the block's resources.
+    /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
 }
 
@@ -44,15 +44,15 @@ pub(crate) enum Recipients {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Thresholds {
-    /// CPU load of the database, in percent; 80 unless it is said.
+    /// CPU utilization of the database, in percent. Default: 80.
     database_cpu: Option<f64>,
-    /// Connections to the database; 800 unless it is said.
+    /// Connections to the database. Default: 800.
     database_connections: Option<f64>,
-    /// Free memory of the database, in MiB; 1024 unless it is said.
+    /// Free memory of the database, in MiB. Default: 1024.
     database_memory_mib: Option<f64>,
-    /// How far readers lag behind the writer, in milliseconds; 1000 unless it is said.
+    /// Replication lag of the readers, in milliseconds. Default: 1000.
     replica_lag_ms: Option<f64>,
-    /// Failed requests (5xx) in 5 minutes; 25 unless it is said.
+    /// Failed requests (5xx) in 5 minutes. Default: 25.
     failed_requests: Option<f64>,
 }
 
@@ -109,7 +109,7 @@ impl Alerts {
         };
         match all.iter().find(|address| !sound(address)) {
             Some(wrong) => {
-                let fault = Fault::new(format!("{} is no mail address", quoted(wrong)));
+                let fault = Fault::new(format!("{} is not a valid email address", quoted(wrong)));
                 Err(vec![fault.at(*span, "such as ops@example.com")])
             }
             None => Ok(all),

@@ -37,9 +37,9 @@ pub(crate) enum Wish {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Tuned {
-    /// Such as v1.20.1-eksbuild.1; what EKS takes by default unless it is said.
+    /// The version, such as v1.20.1-eksbuild.1. Default: the default version of EKS.
     version: Option<String>,
-    /// Its settings, as its schema says.
+    /// The configuration values, according to the schema of the add-on.
     configuration: Option<BTreeMap<String, Value>>,
 }
 
@@ -138,7 +138,8 @@ impl Cluster {
         let known: Vec<&str> = KNOWN.iter().chain(&EARLY).chain(&LATE).copied().collect();
         for (name, wish) in &self.addons {
             if !known.contains(&name.as_str()) {
-                let fault = Fault::new(format!("EKS has no add-on `{name}`")).at(wish.span, "unknown add-on");
+                let fault =
+                    Fault::new(format!("EKS has no add-on named `{name}`")).at(wish.span, "unknown add-on");
                 faults.push(fault.maybe_help(suggest(name, &known)));
             }
         }

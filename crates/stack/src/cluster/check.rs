@@ -14,18 +14,20 @@ impl Cluster {
         let mut faults = Vec::new();
         if ground.zones.len() < 2 {
             let fault = Fault::new(format!(
-                "EKS needs two availability zones, this network has {}",
+                "EKS requires at least two availability zones, but this network has {}",
                 ground.zones.len()
             ));
             faults.push(
-                fault.at(declare.place(), "cannot be").help("set network.availability_zones to 2 or more"),
+                fault
+                    .at(declare.place(), "too few availability zones")
+                    .help("set network.availability_zones to 2 or more"),
             );
         }
         if let Some(version) =
             self.version.as_ref().filter(|version| !VERSIONS.contains(&version.value.as_str()))
         {
-            let fault = Fault::new(format!("EKS does not run Kubernetes {}", quoted(&version.value)));
-            let help = format!("it runs {} (in quotes)", VERSIONS.join(", "));
+            let fault = Fault::new(format!("EKS does not support Kubernetes {}", quoted(&version.value)));
+            let help = format!("supported versions: {} (in quotes)", VERSIONS.join(", "));
             faults.push(fault.at(version.span, "not supported").help(help));
         }
         faults.extend(self.check_endpoint());
@@ -33,30 +35,30 @@ impl Cluster {
             let (min, max) = self.sizes(&group.value, ground);
             if min > max || max == 0 {
                 let message =
-                    format!("the node group {} has at least {min} and at most {max} nodes", quoted(name));
-                faults.push(Fault::new(message).at(group.span, "`min` is above `max`"));
+                    format!("node group {}: `min` ({min}) is greater than `max` ({max})", quoted(name));
+                faults.push(Fault::new(message).at(group.span, "`min` is greater than `max`"));
             }
             let sound = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             if !sound {
                 let message = format!(
-                    "{} is no name of a node group: letters, digits and `-`, at most 40",
+                    "{} is not a valid node group name: use letters, digits and `-`, at most 40 characters",
                     quoted(name)
                 );
-                faults.push(Fault::new(message).at(group.span, "named so"));
+                faults.push(Fault::new(message).at(group.span, "invalid name"));
             }
             for wanted in group.value.instance_types.iter().flatten() {
                 let known = wanted.value.split_once('.').is_some_and(|(family, size)| {
                     family.starts_with(|c: char| c.is_ascii_lowercase()) && !size.is_empty()
                 });
                 if !known {
-                    let message = format!("{} is no type of instances", quoted(&wanted.value));
+                    let message = format!("{} is not a valid instance type", quoted(&wanted.value));
                     faults.push(Fault::new(message).at(wanted.span, "such as m6i.large"));
                 }
             }
         }
         for person in self.admins.iter().chain(&self.viewers) {
             if !person.value.starts_with("arn:") || !person.value.contains(":iam::") {
-                let message = format!("{} is no ARN of an IAM role or user", quoted(&person.value));
+                let message = format!("{} is not the ARN of an IAM role or user", quoted(&person.value));
                 faults.push(
                     Fault::new(message).at(person.span, "such as arn:aws:iam::123456789012:role/admin"),
                 );
@@ -70,21 +72,23 @@ impl Cluster {
         let public = self.endpoint.value != Endpoint::Private;
         match &self.public_cidrs {
             None if public => {
-                let fault = Fault::new("a public endpoint has to say who may reach it");
+                let fault = Fault::new("a public endpoint requires `public_cidrs`");
                 let help = "public_cidrs: [203.0.113.0/24]";
-                faults.push(fault.at(self.endpoint.span, "reachable from everywhere").help(help));
+                faults.push(fault.at(self.endpoint.span, "accessible from the whole internet").help(help));
             }
             Some(ranges) if !public => {
-                faults
-                    .push(Fault::new("a private endpoint has no public ranges").at(ranges.span, "of no use"));
+                faults.push(
+                    Fault::new("`public_cidrs` cannot be used with a private endpoint")
+                        .at(ranges.span, "not used"),
+                );
             }
             Some(ranges) => {
                 for range in &ranges.value {
                     match range.value.parse::<ipnet::Ipv4Net>() {
                         Ok(net) if net.prefix_len() > 0 => {}
                         Ok(_) => faults.push(
-                            Fault::new("the whole internet may not reach the API server")
-                                .at(range.span, "everyone"),
+                            Fault::new("the API server must not be accessible from the whole internet")
+                                .at(range.span, "allows everyone"),
                         ),
                         Err(_) => {
                             let message = format!("{} is not an IPv4 range", quoted(&range.value));

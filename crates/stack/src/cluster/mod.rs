@@ -31,38 +31,38 @@ use room::fewest;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Cluster {
-    /// The version of Kubernetes: "1.34". Upgrades go one minor version at a time.
+    /// The Kubernetes version, such as "1.34". It can be upgraded by one minor version at a time.
     version: Option<At<String>>,
-    /// Where the API server can be reached from.
+    /// The access to the API server endpoint.
     endpoint: At<Endpoint>,
-    /// Of a public endpoint: the ranges that may reach it.
+    /// The CIDR blocks that may access a public endpoint.
     public_cidrs: Option<At<Vec<At<String>>>>,
-    /// For how many days the control plane's logs are kept; 90 unless it is said.
+    /// The retention period of the control plane logs, in days. Default: 90.
     log_days: Option<At<u16>>,
-    /// Groups of nodes; one called `general` unless it is said.
+    /// The node groups. Default: one node group named `general`.
     node_groups: Option<BTreeMap<String, At<NodeGroup>>>,
-    /// Namespaces whose pods run without nodes.
+    /// Fargate profiles: namespaces with pods that run on Fargate.
     fargate: BTreeMap<String, Fargate>,
-    /// Add-ons of EKS: `false` leaves one out, a version pins it.
+    /// The EKS add-ons. Set an add-on to `false` to disable it, or to a version to pin it.
     addons: BTreeMap<String, At<addons::Wish>>,
-    /// IAM roles and users that administer the cluster.
+    /// The IAM roles and users with administrator access to the cluster.
     admins: Vec<At<String>>,
-    /// IAM roles and users that may look, but not touch.
+    /// The IAM roles and users with read-only access to the cluster.
     viewers: Vec<At<String>>,
-    /// Tags of the block's resources.
+    /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
 }
 
-/// Where the API server can be reached from.
+/// The access to the API server endpoint.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Endpoint {
-    /// From within the VPC only.
+    /// Accessible only from inside the VPC.
     #[default]
     Private,
-    /// From the internet only.
+    /// Accessible only from the internet.
     Public,
-    /// From both.
+    /// Accessible from the VPC and from the internet.
     Both,
 }
 
@@ -70,19 +70,20 @@ pub(crate) enum Endpoint {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NodeGroup {
-    /// The types of its instances; m6i.large unless it is said.
+    /// The instance types. Default: m6i.large.
     instance_types: Option<Vec<At<String>>>,
-    /// The fewest nodes; one for each zone, and at least 3, unless it is said.
+    /// The minimum number of nodes. Default: one for each zone, but at least 3.
     min: Option<u16>,
-    /// The most nodes; three times the fewest unless it is said.
+    /// The maximum number of nodes. Default: three times the minimum.
     max: Option<u16>,
-    /// Whether instances are paid by use, or are AWS's spare ones, cheaper and taken back at any time.
+    /// The capacity type: On-Demand or Spot Instances. Spot Instances are cheaper, but AWS can interrupt
+    /// them at any time.
     capacity: Capacity,
-    /// The size of a node's disk, in GiB; 100 unless it is said.
+    /// The disk size of each node, in GiB. Default: 100.
     disk_gib: Option<u16>,
-    /// Labels of its nodes.
+    /// The Kubernetes labels of the nodes.
     labels: BTreeMap<String, String>,
-    /// Taints of its nodes: `key=value:NoSchedule`.
+    /// The Kubernetes taints of the nodes, such as `key=value:NoSchedule`.
     taints: Vec<At<String>>,
 }
 
@@ -90,10 +91,10 @@ pub(crate) struct NodeGroup {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Capacity {
-    /// By use.
+    /// On-Demand Instances.
     #[default]
     OnDemand,
-    /// AWS's spare ones.
+    /// Spot Instances.
     Spot,
 }
 
@@ -103,7 +104,7 @@ pub(crate) enum Capacity {
 pub(crate) struct Fargate {
     /// The namespace.
     namespace: String,
-    /// Labels that a pod has to have.
+    /// The labels that a pod must have.
     #[serde(default)]
     labels: BTreeMap<String, String>,
 }

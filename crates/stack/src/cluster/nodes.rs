@@ -161,7 +161,7 @@ impl NodeGroup {
                 Some(json!({"key": key, "value": value, "effect": effect}))
             });
             let Some(parts) = parts else {
-                let fault = Fault::new(format!("{} is no taint", quoted(&taint.value)));
+                let fault = Fault::new(format!("{} is not a valid taint", quoted(&taint.value)));
                 return Err(vec![fault.at(taint.span, "such as dedicated=batch:NoSchedule")]);
             };
             taints.push(parts);

@@ -29,15 +29,15 @@ impl Cluster {
         let mut faults = Vec::new();
         // From outside of the VPC it is whoever runs platctl who speaks to the API server.
         if self.endpoint.value != Endpoint::Private && self.admins.is_empty() {
-            let fault =
-                Fault::new("nobody may put Argo CD into the cluster: it lets in nobody but its `admins`");
+            let fault = Fault::new(
+                "platctl cannot install Argo CD: only `admins` have access to the cluster, and \
+                    there are none",
+            );
             let help = format!(
-                "name the role that runs platctl: cluster.admins: [\"{}\"]",
+                "add the role that platctl runs as: cluster.admins: [\"{}\"]",
                 declare.global_arn("iam", "role/NAME")
             );
-            faults.push(
-                fault.at(self.endpoint.span, "reached from outside, by whoever runs platctl").help(help),
-            );
+            faults.push(fault.at(self.endpoint.span, "platctl connects from outside the VPC").help(help));
         }
         // Nobody knows what another manifest needs.
         if settings.manifest.is_none() {
@@ -54,13 +54,13 @@ impl Cluster {
             return None;
         }
         let message =
-            format!("Argo CD needs {NODES} nodes that take any pod, and this cluster may have {nodes}");
+            format!("Argo CD requires {NODES} untainted nodes, but this cluster may have only {nodes}");
         let fault = groups.values().fold(Fault::new(message), |fault, group| {
             let label = if group.value.is_tainted() { "tainted" } else { "too few" };
             fault.at(group.span, label)
         });
         Some(fault.help(format!(
-            "raise `min` to {NODES}, or name a manifest of a smaller Argo CD: gitops.manifest"
+            "set `min` to {NODES}, or set gitops.manifest to the manifest of a smaller Argo CD installation"
         )))
     }
 }

@@ -20,9 +20,9 @@ use crate::file::Switch;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Vault {
-    /// For how many days it keeps what it made; 35 unless it is said.
+    /// How long the backups are kept, in days. Default: 35.
     keep_days: Option<u16>,
-    /// When, as AWS writes times that come again: `cron(0 3 * * ? *)`.
+    /// The schedule, as an AWS cron expression: `cron(0 3 * * ? *)`.
     schedule: Option<String>,
 }
 

@@ -35,11 +35,13 @@ impl Database {
         let mut faults = Vec::new();
         if ground.zones.len() < 2 {
             let fault = Fault::new(format!(
-                "Aurora needs two availability zones, this network has {}",
+                "Aurora requires at least two availability zones, but this network has {}",
                 ground.zones.len()
             ));
             faults.push(
-                fault.at(declare.place(), "cannot be").help("set network.availability_zones to 2 or more"),
+                fault
+                    .at(declare.place(), "too few availability zones")
+                    .help("set network.availability_zones to 2 or more"),
             );
         }
         faults.extend(self.check_version());
@@ -60,9 +62,9 @@ impl Database {
         if sound && major.is_some_and(|major: u16| MAJORS.contains(&major)) {
             return None;
         }
-        let fault = Fault::new(format!("there is no Aurora PostgreSQL {}", quoted(&version.value)));
+        let fault = Fault::new(format!("Aurora PostgreSQL has no version {}", quoted(&version.value)));
         let help = format!(
-            "name a major and a minor version of {} to {}, such as \"16.8\"",
+            "specify a major and a minor version, from {} to {}, such as \"16.8\"",
             MAJORS.start(),
             MAJORS.end()
         );
@@ -73,20 +75,23 @@ impl Database {
         let mut faults = Vec::new();
         let readers = self.reader_count();
         if let Some(count) = self.readers.count.as_ref().filter(|count| count.value > 15) {
-            faults.push(Fault::new("an Aurora cluster has at most 15 readers").at(count.span, "too many"));
+            faults
+                .push(Fault::new("an Aurora cluster can have at most 15 readers").at(count.span, "too many"));
         }
         if let Some(At { value, span }) = &self.readers.autoscale {
             if value.max > 15 || value.max < readers {
-                let message =
-                    format!("readers scale from their count ({readers}) to at most 15, not to {}", value.max);
+                let message = format!(
+                    "`autoscale.max` must be between readers.count ({readers}) and 15, not {}",
+                    value.max
+                );
                 faults.push(Fault::new(message).at(*span, "`max` is out of range"));
             }
             if readers == 0 {
-                let fault = Fault::new("readers scale only when there is one to copy");
-                faults.push(fault.at(*span, "needs readers.count of 1 or more"));
+                let fault = Fault::new("autoscaling of readers requires at least one reader");
+                faults.push(fault.at(*span, "requires readers.count of 1 or more"));
             }
             if !(1..=100).contains(&value.cpu) {
-                faults.push(Fault::new("a load is 1 to 100 percent").at(*span, "`cpu` is none"));
+                faults.push(Fault::new("`cpu` must be between 1 and 100 percent").at(*span, "out of range"));
             }
         }
         faults
@@ -96,22 +101,30 @@ impl Database {
         let mut faults = Vec::new();
         if let Some(days) = self.backup.retention_days.as_ref().filter(|days| !(1..=35).contains(&days.value))
         {
-            let message = format!("Aurora keeps backups for 1 to 35 days, not {}", days.value);
-            faults.push(Fault::new(message).at(days.span, "this many days"));
+            let message =
+                format!("the backup retention period must be between 1 and 35 days, not {}", days.value);
+            faults.push(Fault::new(message).at(days.span, "not supported"));
         }
         if let Some(every) =
             self.monitoring.interval_seconds.as_ref().filter(|every| !INTERVALS.contains(&every.value))
         {
-            let fault = Fault::new(format!("monitoring cannot measure every {} seconds", every.value));
-            faults.push(fault.at(every.span, "not offered").help("0, 1, 5, 10, 15, 30 or 60"));
+            let fault = Fault::new(format!(
+                "enhanced monitoring does not support an interval of {} seconds",
+                every.value
+            ));
+            faults.push(fault.at(every.span, "not supported").help("use 0, 1, 5, 10, 15, 30 or 60"));
         }
         if let Some(days) = &self.monitoring.insights_days {
             let offered =
                 matches!(days.value, 0 | 7 | 731) || (days.value % 31 == 0 && days.value / 31 <= 23);
             if !offered {
-                let fault =
-                    Fault::new(format!("Performance Insights does not keep data for {} days", days.value));
-                faults.push(fault.at(days.span, "not offered").help("0, 7, 731, or 31 times 1 to 23"));
+                let fault = Fault::new(format!(
+                    "Performance Insights does not support a retention period of {} days",
+                    days.value
+                ));
+                faults.push(
+                    fault.at(days.span, "not supported").help("use 0, 7, 731, or a multiple of 31 up to 713"),
+                );
             }
         }
         faults
@@ -124,12 +137,14 @@ impl Database {
                 let steps = |acus: f64| (acus * 2.0).fract() == 0.0 && (0.0..=256.0).contains(&acus);
                 let sound =
                     steps(value.min) && steps(value.max) && value.min <= value.max && value.max >= 1.0;
-                let message = "capacity is 0 to 256 ACUs in steps of a half, at most 1 or more, the least not above the most";
-                (!sound).then(|| Fault::new(message).at(*span, "cannot be"))
+                let message = "capacity must be 0 to 256 ACUs in steps of 0.5, with `max` at least 1 and not \
+                    less than `min`";
+                (!sound).then(|| Fault::new(message).at(*span, "invalid capacity"))
             }
             None if serverless => {
-                let fault = Fault::new("db.serverless needs to know how much capacity it may take");
-                Some(fault.at(declare.place(), "say it here").help("serverless: {min: 0.5, max: 8}"))
+                let fault =
+                    Fault::new("db.serverless requires `serverless`, the minimum and maximum capacity");
+                Some(fault.at(declare.place(), "required here").help("serverless: {min: 0.5, max: 8}"))
             }
             None => None,
         }
@@ -139,8 +154,8 @@ impl Database {
         let replica = self.replica.as_ref()?;
         let same = replica.region.value.as_str() == declare.context().region;
         same.then(|| {
-            Fault::new("a replica for disasters lives in another region")
-                .at(replica.region.span, "the stack's own region")
+            Fault::new("the database replica must be in another region")
+                .at(replica.region.span, "same region as the stack")
         })
     }
 
@@ -199,7 +214,7 @@ pub(super) fn unknown_class(class: &At<String>) -> Option<Fault> {
         |found| format!("did you mean `{found}`?"),
     );
     Some(
-        Fault::new(format!("{} is no class of Aurora instances", quoted(text)))
+        Fault::new(format!("{} is not an Aurora instance class", quoted(text)))
             .at(class.span, "unknown class")
             .help(help),
     )

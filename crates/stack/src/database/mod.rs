@@ -28,35 +28,35 @@ use crate::names::{Region, TagMap};
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Database {
-    /// The engine; `aurora-postgresql` is the only one so far.
+    /// The database engine. Only `aurora-postgresql` is supported.
     engine: At<Engine>,
-    /// The engine's version, major and minor: `16.8`.
+    /// The engine version, major and minor, such as `16.8`.
     version: Option<At<String>>,
-    /// The name of the first database in it; `app` unless it is said.
+    /// The name of the initial database. Default: `app`.
     name: Option<At<String>>,
-    /// The name of the master user, whose password AWS makes and keeps; `platform` unless it is said.
+    /// The name of the master user. Its password is managed by AWS. Default: `platform`.
     user: Option<At<String>>,
-    /// The port; 5432 unless it is said.
+    /// The port. Default: 5432.
     port: u16,
-    /// The instance that writes.
+    /// The writer instance.
     writer: Writer,
-    /// The instances that only read, each in another zone than the one before.
+    /// The reader instances, distributed over the zones.
     readers: Readers,
-    /// Of `db.serverless` instances: the least and the most capacity, in ACUs.
+    /// The minimum and maximum capacity of `db.serverless` instances, in ACUs.
     serverless: Option<At<Serverless>>,
-    /// How data survives.
+    /// Backups of the database.
     backup: Backup,
-    /// What is watched from within.
+    /// Enhanced monitoring, Performance Insights and logs.
     monitoring: Monitoring,
-    /// Weekly, UTC: `sun:04:00-sun:05:00`.
+    /// The weekly maintenance window, in UTC, such as `sun:04:00-sun:05:00`.
     maintenance_window: Option<At<String>>,
-    /// Parameters of the cluster, beyond the TLS that is always enforced.
+    /// Additional parameters of the cluster. TLS is always enforced.
     parameters: BTreeMap<String, At<Scalar>>,
-    /// A copy in another region, to be promoted when this one is lost.
+    /// A replica in another region for disaster recovery.
     replica: Option<Replica>,
-    /// Security groups that may connect, beside the cluster's nodes.
+    /// Additional security groups that may connect. The cluster's nodes always may.
     allow: Vec<At<String>>,
-    /// Tags of the block's resources.
+    /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
 }
 
@@ -100,11 +100,11 @@ pub(crate) enum Scalar {
     Text(String),
 }
 
-/// The instance that writes.
+/// The writer instance.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Writer {
-    /// Its class: `db.r6g.large` unless it is said, `db.serverless` to pay by use.
+    /// The instance class; `db.serverless` for Aurora Serverless v2. Default: `db.r6g.large`.
     class: Option<At<String>>,
 }
 
@@ -112,11 +112,11 @@ pub(crate) struct Writer {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Readers {
-    /// How many; 1 unless it is said, so that the loss of a zone is a failover and no outage.
+    /// The number of readers. Default: 1, so that the database fails over if a zone is lost.
     count: Option<At<u8>>,
-    /// Their class; the writer's unless it is said.
+    /// The instance class. Default: the class of the writer.
     class: Option<At<String>>,
-    /// Adds and removes readers by load.
+    /// Adds and removes readers automatically, depending on the load.
     autoscale: Option<At<Autoscale>>,
 }
 
@@ -124,9 +124,9 @@ pub(crate) struct Readers {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Autoscale {
-    /// The most readers.
+    /// The maximum number of readers.
     max: u8,
-    /// The average CPU load of the readers to keep to, in percent.
+    /// The target for the average CPU utilization of the readers, in percent.
     #[serde(default = "cpu_target")]
     cpu: u8,
 }
@@ -139,25 +139,26 @@ const fn cpu_target() -> u8 {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Serverless {
-    /// The least, from 0.5 on (from 0 on in versions that pause).
+    /// The minimum capacity: 0.5 or more (0 or more for versions that support pausing).
     min: f64,
-    /// The most, up to 256.
+    /// The maximum capacity: up to 256.
     max: f64,
 }
 
-/// How data survives.
+/// Backups of the database.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Backup {
-    /// For how many days the cluster can be restored to any point in time: 1 to 35; 7 unless it is said.
+    /// The backup retention period for point-in-time recovery, in days: 1 to 35. Default: 7.
     retention_days: Option<At<u8>>,
-    /// Daily, UTC: `02:00-03:00`.
+    /// The daily backup window, in UTC, such as `02:00-03:00`.
     window: Option<At<String>>,
-    /// Whether a snapshot is made before the cluster is deleted. On, except in a stack with `ttl`.
+    /// Whether to create a final snapshot before the cluster is deleted. Enabled by default, except in a
+    /// stack with `ttl`.
     final_snapshot: Option<bool>,
-    /// A plan of AWS Backup beside it, with a vault of its own.
+    /// An additional AWS Backup plan with a separate backup vault.
     vault: Switch<backup::Vault>,
-    /// What a new cluster is made from, instead of nothing.
+    /// The source to restore a new cluster from.
     restore: Option<Restore>,
 }
 
@@ -165,9 +166,9 @@ pub(crate) struct Backup {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub(crate) enum Restore {
-    /// A snapshot's id or ARN.
+    /// The ID or ARN of a snapshot.
     Snapshot(String),
-    /// Another cluster, as it was at a time.
+    /// Another cluster at a point in time.
     PointInTime(PointInTime),
 }
 
@@ -175,22 +176,22 @@ pub(crate) enum Restore {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PointInTime {
-    /// The other cluster's id.
+    /// The ID of the other cluster.
     cluster: String,
-    /// The time, as `2026-11-23T08:00:00Z`; the latest possible unless it is said.
+    /// The time, such as `2026-11-23T08:00:00Z`. Default: the latest restorable time.
     #[serde(default)]
     time: Option<String>,
 }
 
-/// What is watched from within.
+/// Enhanced monitoring, Performance Insights and logs.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Monitoring {
-    /// How often enhanced monitoring measures: 0 (off), 1, 5, 10, 15, 30 or 60 seconds; 60 unless it is said.
+    /// The interval of enhanced monitoring, in seconds: 0 (disabled), 1, 5, 10, 15, 30 or 60. Default: 60.
     interval_seconds: Option<At<u16>>,
-    /// For how many days Performance Insights keeps what it saw: 0 (off), 7 (free), or 31 times the months.
+    /// The retention period of Performance Insights, in days: 0 (disabled), 7 (free), or a multiple of 31.
     insights_days: Option<At<u16>>,
-    /// For how many days logs are kept; 30 unless it is said.
+    /// The retention period of the logs, in days. Default: 30.
     log_days: Option<At<u16>>,
 }
 
@@ -198,12 +199,12 @@ pub(crate) struct Monitoring {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Replica {
-    /// The other region.
+    /// The region of the replica.
     region: At<Region>,
-    /// The range of the VPC that is made there.
+    /// The CIDR block of the VPC that is created in that region.
     #[serde(default)]
     cidr: Option<At<crate::network::Cidr>>,
-    /// The class of its one instance; the writer's unless it is said.
+    /// The instance class of the replica. Default: the class of the writer.
     #[serde(default)]
     class: Option<At<String>>,
 }

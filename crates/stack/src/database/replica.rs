@@ -92,7 +92,7 @@ impl Database {
                 "cidr_block": cidr, "enable_dns_support": true, "enable_dns_hostnames": true,
             }),
         )?;
-        let range: ipnet::Ipv4Net = cidr.parse().map_err(|_| declare.fault("no range"))?;
+        let range: ipnet::Ipv4Net = cidr.parse().map_err(|_| declare.fault("not a valid range"))?;
         let prefix = (range.prefix_len() + 8).min(28);
         let ranges = range.subnets(prefix).map_err(|error| declare.fault(error.to_string()))?;
         let mut ids = Vec::new();

@@ -90,7 +90,7 @@ impl<'de> VariantAccess<'de> for Alternative<'_> {
     type Error = ReadError;
 
     fn unit_variant(self) -> Result<(), ReadError> {
-        Err(ReadError::message(format!("`{}` takes no value: write the word alone", self.key.text)))
+        Err(ReadError::message(format!("`{}` does not take a value: write only the word", self.key.text)))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {

@@ -61,11 +61,11 @@ impl ReadError {
     pub(super) fn field(field: &str, known: &[&str]) -> Self {
         let later = known.contains(&"stack") && LATER.contains(&field);
         let help = if later {
-            Some(format!("this version of platctl does not know the block `{field}` yet"))
+            Some(format!("this version of platctl does not support the block `{field}` yet"))
         } else {
             suggest(field, known)
         };
-        Self::new(format!("unknown key {}", quoted(field)), "not known here").maybe_help(help)
+        Self::new(format!("unknown key {}", quoted(field)), "unknown key").maybe_help(help)
     }
 
     /// Something other than a word where one of a few words belongs.
@@ -128,7 +128,7 @@ impl Error for ReadError {
         let wanted = expected(wanted);
         let quote = match unexpected {
             Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) | Unexpected::Bool(_) => {
-                wanted.contains("string").then(|| "put it in quotes to make it a string".to_owned())
+                wanted.contains("string").then(|| "put the value in quotes to make it a string".to_owned())
             }
             _ => None,
         };
@@ -151,10 +151,10 @@ impl Error for ReadError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("`{field}` is missing"), format!("needs `{field}`"))
+        Self::new(format!("`{field}` is missing"), format!("requires `{field}`"))
     }
 
     fn duplicate_field(field: &'static str) -> Self {
-        Self::message(format!("`{field}` stands twice"))
+        Self::message(format!("duplicate key `{field}`"))
     }
 }

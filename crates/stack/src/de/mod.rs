@@ -58,8 +58,9 @@ impl<'a> Reader<'a> {
             Tree::Uint(value) => visitor.visit_u64(*value),
             Tree::Float(value) => visitor.visit_f64(*value),
             Tree::Text(text) => visitor.visit_str(&text.text),
-            Tree::Template(_) => Err(ReadError::message("a reference cannot stand here")
-                .help("references to resources are for `resources:`; `$${` stands for a plain `${`")),
+            Tree::Template(_) => Err(ReadError::message("a reference is not allowed here").help(
+                "references to resources are only allowed in `resources:`; write `$${` for a literal `${`",
+            )),
             Tree::List(items) => visitor.visit_seq(access::List::new(items, self)),
             Tree::Map(entries) => visitor.visit_map(access::Map::new(entries, self)),
         }

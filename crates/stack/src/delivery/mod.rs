@@ -29,17 +29,18 @@ use crate::services;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Delivery {
-    /// Where the code is: `codecommit` makes repositories there; a connection leads to GitHub and others.
+    /// The source of the code: `codecommit` creates CodeCommit repositories; use a connection for GitHub
+    /// and other providers.
     source: Source,
-    /// The environments, each with the branch of its name, in the order of promotion by name of the branch.
+    /// The environments. Each one is deployed from the branch with its name.
     environments: Option<BTreeMap<String, At<Gate>>>,
-    /// The image that builds run in.
+    /// The image for the builds.
     build_image: Option<String>,
-    /// The size of the machine that builds run on: `small`, `medium` or `large`.
+    /// The compute size for the builds: `small`, `medium` or `large`.
     build_size: Size,
-    /// For how many days artefacts and logs of builds are kept; 30 unless it is said.
+    /// The retention period of build artifacts and logs, in days. Default: 30.
     keep_days: Option<At<u16>>,
-    /// Tags of the block's resources.
+    /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
 }
 
@@ -66,13 +67,14 @@ pub(crate) enum Named {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Elsewhere {
-    /// The ARN of a connection; one is made unless it is said, to be authorised by a person, once.
+    /// The ARN of an existing connection. Default: a connection is created, which must be authorized once
+    /// in the console.
     #[serde(default)]
     connection: Option<String>,
-    /// Of a connection that is made: `GitHub`, `GitLab` or `Bitbucket`.
+    /// The provider of a new connection: `GitHub`, `GitLab` or `Bitbucket`.
     #[serde(default)]
     provider: Option<String>,
-    /// The organisation that the repositories belong to; each is called after its service.
+    /// The organization that owns the repositories. Each repository has the name of its service.
     owner: String,
 }
 
@@ -80,9 +82,9 @@ pub(crate) struct Elsewhere {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Gate {
-    /// By itself.
+    /// Releases automatically.
     Auto,
-    /// When a person approves.
+    /// Requires manual approval.
     Approval,
 }
 
@@ -90,12 +92,12 @@ pub(crate) enum Gate {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Size {
-    /// 2 processors, 4 GiB.
+    /// 2 vCPUs, 4 GiB.
     Small,
-    /// 4 processors, 8 GiB.
+    /// 4 vCPUs, 8 GiB.
     #[default]
     Medium,
-    /// 8 processors, 16 GiB.
+    /// 8 vCPUs, 16 GiB.
     Large,
 }
 

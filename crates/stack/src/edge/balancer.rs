@@ -99,7 +99,7 @@ impl Edge {
         };
         if self.cdn {
             let list = declare.context().cloudfront_prefix_list.clone();
-            let list = list.ok_or_else(|| declare.fault("the region has no prefix list of CloudFront"))?;
+            let list = list.ok_or_else(|| declare.fault("this region has no prefix list for CloudFront"))?;
             let peer = Peer::PrefixList(&list);
             rule(group, &opening("ingress.cloudfront", 443, peer, "HTTPS from CloudFront"), declare)?;
         } else {

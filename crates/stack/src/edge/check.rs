@@ -19,15 +19,14 @@ impl Edge {
         let mut faults = Vec::new();
         let domain = &self.domain;
         if !is_domain(&domain.value) {
-            let fault = Fault::new(format!("{} is no domain", quoted(&domain.value)));
-            faults
-                .push(fault.at(domain.span, "such as example.com, in lower case, without a dot at its end"));
+            let fault = Fault::new(format!("{} is not a valid domain name", quoted(&domain.value)));
+            faults.push(fault.at(domain.span, "such as example.com, in lower case, without a trailing dot"));
         }
         if let Some(zone) = &self.zone_domain {
             let below = domain.value == zone.value || domain.value.ends_with(&format!(".{}", zone.value));
             if !below {
                 let message = format!(
-                    "the domain {} is not inside the zone {}",
+                    "the domain {} is not in the zone {}",
                     quoted(&domain.value),
                     quoted(&zone.value)
                 );
@@ -39,14 +38,14 @@ impl Edge {
                 && id.len() <= 32
                 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
         {
-            let fault = Fault::new(format!("{} is no Route 53 zone", quoted(id)));
-            faults.push(fault.at(self.zone.span, "neither `create` nor an id such as Z0123456789ABC"));
+            let fault = Fault::new(format!("{} is not a Route 53 zone ID", quoted(id)));
+            faults.push(fault.at(self.zone.span, "use `create`, or an ID such as Z0123456789ABC"));
         }
         for name in &self.names {
             let full = format!("{}.{}", name.value, domain.value);
             if !is_domain(&full) || name.value == "origin" {
                 let fault =
-                    Fault::new(format!("{} cannot be a name in {}", quoted(&name.value), domain.value));
+                    Fault::new(format!("{} is not a valid name in {}", quoted(&name.value), domain.value));
                 faults.push(fault.at(name.span, "such as www"));
             }
         }
@@ -54,7 +53,8 @@ impl Edge {
             self.rate_limit.as_ref().filter(|limit| !(10..=2_000_000_000).contains(&limit.value))
         {
             faults.push(
-                Fault::new("a rate limit is at least 10 requests in 5 minutes").at(limit.span, "too low"),
+                Fault::new("the rate limit must be at least 10 requests per 5 minutes")
+                    .at(limit.span, "too low"),
             );
         }
         if faults.is_empty() { Ok(()) } else { Err(faults) }

@@ -25,31 +25,32 @@ use crate::names::TagMap;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Edge {
-    /// The domain that the services answer under.
+    /// The domain name of the services.
     domain: At<String>,
-    /// The Route 53 zone that it is in: `create` makes one for it, an id (`Z…`) uses that one.
+    /// The Route 53 zone of the domain: `create` to create a zone, or the ID of an existing zone (`Z…`).
     #[serde(default)]
     #[schemars(with = "String")]
     zone: At<Zone>,
-    /// The domain of the zone, where the services' domain is below it; the same unless it is said.
+    /// The domain name of the zone, if the services' domain is a subdomain. Default: the services' domain.
     #[serde(default)]
     zone_domain: Option<At<String>>,
-    /// Further names within the domain: `www` for www.example.com.
+    /// Additional names in the domain: `www` for www.example.com.
     #[serde(default)]
     names: Vec<At<String>>,
-    /// Whether CloudFront stands in front. On unless switched off; without it, the load balancer is public.
+    /// Whether to use CloudFront. Enabled by default. If disabled, the load balancer is public.
     #[serde(default = "on")]
     cdn: bool,
-    /// Whether a web ACL looks at every request. On unless switched off.
+    /// Whether to use an AWS WAF web ACL. Enabled by default.
     #[serde(default = "on")]
     waf: bool,
-    /// Of the web ACL: how many requests of one address in 5 minutes are let through; 2000 unless it is said.
+    /// The rate limit of the web ACL: the maximum number of requests from one IP address in 5 minutes.
+    /// Default: 2000.
     #[serde(default)]
     rate_limit: Option<At<u32>>,
-    /// Where CloudFront answers from: `100` (Europe and North America, the cheapest), `200` or `all`.
+    /// The CloudFront price class: `100` (Europe and North America, the cheapest), `200` or `all`.
     #[serde(default)]
     price_class: PriceClass,
-    /// Tags of the block's resources.
+    /// Tags to add to the resources of this block.
     #[serde(default)]
     tags: Option<At<TagMap>>,
 }
@@ -160,7 +161,7 @@ impl Edge {
         }
     }
 
-    /// The domain that the services answer under.
+    /// The domain name of the services.
     pub(crate) fn domain(&self) -> &str {
         &self.domain.value
     }

@@ -62,8 +62,10 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
     }
     let theirs = |name: &str| chosen.iter().any(|one| one.namespace == name || one.name == name);
     if let Some(service) = inputs.services.iter().find(|service| theirs(&service.name)) {
-        let message =
-            format!("the service `{0}` would be in the way of the platform's own `{0}`", service.name);
+        let message = format!(
+            "the service name `{0}` is reserved: the platform has a component with this name",
+            service.name
+        );
         return Err(declare.fault(message));
     }
     let files = platctl_gitops::files(&inputs, settings);
@@ -105,7 +107,7 @@ fn unfit(unfit: &platctl_gitops::Unfit, root: &Node, declare: &Declare<'_>) -> F
         let Some((key, below)) = node.get(part) else { break };
         (node, place, found) = (below, key.span, found + 1);
     }
-    let label = if found > 1 { "asked for here" } else { "in this block" };
+    let label = if found > 1 { "configured here" } else { "in this block" };
     let fault = Fault::new(format!("`{}` {}", unfit.what, unfit.why)).at(place, label);
     fault.maybe_help(unfit.help.clone())
 }
@@ -173,7 +175,7 @@ fn environment(settings: &Settings, base: &Base<'_>, declare: &Declare<'_>) -> C
             return Ok(wanted.clone());
         }
         return Err(
-            declare.fault(format!("there is no environment `{wanted}`: delivery has {}", known.join(", ")))
+            declare.fault(format!("unknown environment `{wanted}`: `delivery` has {}", known.join(", ")))
         );
     }
     let found = [declare.stack(), "prod"].into_iter().find(|name| known.iter().any(|one| one == name));

@@ -56,13 +56,14 @@ impl Network {
     fn check_cidr(&self) -> Checked<()> {
         let Some(At { value: Cidr(net), span }) = &self.cidr else { return Ok(()) };
         if !(LARGEST..=SMALLEST).contains(&net.prefix_len()) {
-            let message = format!("a VPC cannot have the range {net}");
-            return Err(vec![Fault::new(message).at(*span, format!("AWS takes /{LARGEST} to /{SMALLEST}"))]);
+            let message = format!("{net} is not a valid range for a VPC");
+            return Err(vec![Fault::new(message).at(*span, format!("AWS allows /{LARGEST} to /{SMALLEST}"))]);
         }
         let first = net.network();
         if first.is_loopback() || first.is_link_local() || first.is_multicast() || first.octets()[0] == 0 {
             return Err(vec![
-                Fault::new(format!("a VPC cannot have the range {net}")).at(*span, "not for networks"),
+                Fault::new(format!("{net} is not a valid range for a VPC"))
+                    .at(*span, "not usable for a network"),
             ]);
         }
         Ok(())
@@ -83,9 +84,12 @@ impl Network {
         let shape = self.subnets.of(tier);
         match shape {
             Shape { cidrs: Some(cidrs), prefix: Some(prefix) } => Err(vec![
-                Fault::new(format!("the {} subnets have both `cidrs` and `prefix`", tier.name()))
-                    .at(cidrs.span, "these are the ranges")
-                    .at(prefix.span, "so their size is said already"),
+                Fault::new(format!(
+                    "`cidrs` and `prefix` cannot be used together (the {} subnets)",
+                    tier.name()
+                ))
+                .at(cidrs.span, "these ranges")
+                .at(prefix.span, "already set the size"),
             ]),
             Shape { cidrs: Some(cidrs), .. } => explicit(tier, zones, cidrs),
             Shape { prefix, .. } => zones
@@ -101,24 +105,26 @@ impl Network {
         let Some(slot) = layout::slot(vpc, tier, zone.slot) else {
             let place = self.cidr.as_ref().map_or(place, |cidr| cidr.span);
             return Err(vec![
-                Fault::new(format!(
-                    "{vpc} is too small to be laid out: {name} subnets would be smaller than /{SMALLEST}"
-                ))
-                .at(place, "/21 is the smallest that can be")
-                .help(format!(
-                    "take a larger range, or say the ranges yourself: subnets: {{{name}: {{cidrs: […]}}}}"
-                )),
+                Fault::new(format!("{vpc} is too small: {name} subnets would be smaller than /{SMALLEST}"))
+                    .at(place, "the smallest possible range is /21")
+                    .help(format!(
+                        "use a larger range, or specify the ranges: subnets: {{{name}: {{cidrs: […]}}}}"
+                    )),
             ]);
         };
         let cidr = match prefix {
             None => slot,
-            Some(At { value, span }) => layout::resize(slot, *value).filter(|net| net.prefix_len() <= SMALLEST).ok_or_else(|| {
-                vec![
-                    Fault::new(format!("{name} subnets cannot be /{value}"))
-                        .at(*span, format!("/{} to /{SMALLEST} fit here", slot.prefix_len()))
-                        .help(format!("the layout of {vpc} has room for six zones; with `cidrs` any ranges are possible")),
-                ]
-            })?,
+            Some(At { value, span }) => {
+                layout::resize(slot, *value).filter(|net| net.prefix_len() <= SMALLEST).ok_or_else(|| {
+                    vec![
+                        Fault::new(format!("{name} subnets cannot be /{value}"))
+                            .at(*span, format!("use /{} to /{SMALLEST}", slot.prefix_len()))
+                            .help(format!(
+                                "the layout of {vpc} reserves space for six zones; to use other ranges, set `cidrs`"
+                            )),
+                    ]
+                })?
+            }
         };
         Ok(Subnet { tier, zone: zone.clone(), cidr, span: None })
     }
@@ -156,7 +162,7 @@ fn some_zones(wanted: usize, context: &Context, place: Span) -> Checked<Vec<Zone
             help.push_str(&format!("; impaired: {}", names(&impaired)));
         }
         let (region, count) = (&context.region, usable.len());
-        let message = format!("{wanted} availability zones are wanted, but {region} has {count}");
+        let message = format!("{wanted} availability zones requested, but {region} has {count}");
         return Err(vec![Fault::new(message).at(place, "too many").help(help)]);
     }
     Ok(usable.into_iter().take(wanted).map(|(zone, _)| zone).collect())
@@ -173,16 +179,15 @@ fn these_zones(names: &[At<String>], context: &Context) -> Checked<Vec<Zone>> {
             let message =
                 format!("{} has no availability zone {}", context.region, crate::error::quoted(value));
             let help = format!("available: {}", all.join(", "));
-            faults.push(Fault::new(message).at(*span, "not a zone of the region").help(help));
+            faults.push(Fault::new(message).at(*span, "not a zone in this region").help(help));
             continue;
         };
         if zones.contains(&zone) {
             let message = format!("the zone {} is listed twice", zone.name);
-            faults.push(Fault::new(message).at(*span, "for the second time"));
+            faults.push(Fault::new(message).at(*span, "duplicate"));
         } else if !known.available && !context.settled.contains(&known.name) {
-            let message =
-                format!("the zone {} is impaired, so that nothing new can be made in it", zone.name);
-            faults.push(Fault::new(message).at(*span, "AWS says so"));
+            let message = format!("the zone {} is impaired, so no resources can be created in it", zone.name);
+            faults.push(Fault::new(message).at(*span, "reported by AWS"));
         } else {
             zones.push(zone);
         }
@@ -199,7 +204,7 @@ fn explicit(tier: Tier, zones: &[Zone], cidrs: &At<Vec<At<Cidr>>>) -> Checked<Ve
     if cidrs.value.len() != zones.len() {
         let message =
             format!("{} ranges for {} subnets in {} zones", cidrs.value.len(), tier.name(), zones.len());
-        return Err(vec![Fault::new(message).at(cidrs.span, "one range for each zone")]);
+        return Err(vec![Fault::new(message).at(cidrs.span, "specify one range for each zone")]);
     }
     let pairs = zones.iter().zip(&cidrs.value);
     Ok(pairs
@@ -215,11 +220,11 @@ fn explicit(tier: Tier, zones: &[Zone], cidrs: &At<Vec<At<Cidr>>>) -> Checked<Ve
 fn misfit(subnet: &Subnet, span: Span, vpc: Ipv4Net, vpc_place: Span) -> Option<Fault> {
     let cidr = subnet.cidr;
     if !(LARGEST..=SMALLEST).contains(&cidr.prefix_len()) {
-        let message = format!("a subnet cannot have the range {cidr}");
-        return Some(Fault::new(message).at(span, format!("AWS takes /{LARGEST} to /{SMALLEST}")));
+        let message = format!("{cidr} is not a valid range for a subnet");
+        return Some(Fault::new(message).at(span, format!("AWS allows /{LARGEST} to /{SMALLEST}")));
     }
     (!vpc.contains(&cidr)).then(|| {
-        Fault::new(format!("{} is not within the VPC's range {vpc}", subnet.title()))
+        Fault::new(format!("{} is outside the VPC's range {vpc}", subnet.title()))
             .at(span, "outside")
             .at(vpc_place, "the VPC's range")
     })
@@ -232,8 +237,8 @@ fn clash(one: &Subnet, other: &Subnet, vpc_place: Span) -> Fault {
         (Some(first), Some(second)) => fault.at(second, "this one").at(first, "and this one"),
         (Some(span), None) | (None, Some(span)) => fault
             .at(span, "this one")
-            .at(vpc_place, "the other one is laid out within this")
-            .help("where one tier's ranges are said, it is safest to say all three tiers'"),
-        (None, None) => fault.at(vpc_place, "both are laid out within this"),
+            .at(vpc_place, "the other one is allocated from this range")
+            .help("if you specify the ranges of one tier, specify those of all three"),
+        (None, None) => fault.at(vpc_place, "both are allocated from this range"),
     }
 }

@@ -59,8 +59,8 @@ impl Network {
         for (number, service) in wanted.iter().enumerate() {
             if let Some(first) = wanted.iter().take(number).find(|other| other.value == service.value) {
                 let Service(name) = &service.value;
-                let fault = Fault::new(format!("the endpoint of `{name}` is asked for twice"));
-                faults.push(fault.at(service.span, "the second time").at(first.span, "the first time"));
+                let fault = Fault::new(format!("duplicate endpoint `{name}`"));
+                faults.push(fault.at(service.span, "second entry").at(first.span, "first entry"));
             }
         }
         if !faults.is_empty() {

@@ -31,12 +31,14 @@ impl Network {
 }
 
 impl FlowLogs {
-    /// For how many days records are kept; 30 unless it is said.
+    /// The retention period of flow log records, in days. Default: 30.
     fn days(&self) -> Checked<i32> {
         let Some(days) = &self.retention_days else { return Ok(30) };
-        let fault = |message: String| vec![Fault::new(message).at(days.span, "this many days")];
+        let fault = |message: String| vec![Fault::new(message).at(days.span, "not supported")];
         let count = i32::try_from(days.value).ok().filter(|count| *count >= 1);
-        let count = count.ok_or_else(|| fault(format!("records cannot be kept for {} days", days.value)))?;
+        let count = count.ok_or_else(|| {
+            fault(format!("CloudWatch Logs does not support a retention period of {} days", days.value))
+        })?;
         if self.destination == Destination::Cloudwatch {
             // CloudWatch Logs knows certain periods only, and its kind knows which.
             let group = log_group::Spec { retention_in_days: Some(count), ..LogGroup::example() };

@@ -11,7 +11,7 @@ use ipnet::Ipv4Net;
 
 /// The zones that a layout has room for. No region has more.
 pub(super) const MAX_ZONES: usize = 6;
-/// What a VPC gets unless it is said.
+/// The default range of a VPC.
 pub(super) const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 10, 0, 0), 16);
 /// Every address: the destination of a default route.
 pub(super) const ANYWHERE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);

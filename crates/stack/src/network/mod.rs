@@ -30,32 +30,33 @@ use layout::Tier;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Network {
-    /// The range of the VPC, /16 to /28; 10.10.0.0/16 unless it is said.
+    /// The CIDR block of the VPC, /16 to /28. Default: 10.10.0.0/16.
     cidr: Option<At<Cidr>>,
-    /// How many zones, 1 to 6, or which ones, by name (eu-west-1a) or id (euw1-az1). Default: 3.
+    /// The number of availability zones, 1 to 6, or a list of their names (eu-west-1a) or IDs (euw1-az1).
+    /// Default: 3.
     availability_zones: Option<At<Zones>>,
-    /// Where private subnets get their way out from.
+    /// The NAT gateways that private subnets use for outbound traffic.
     nat: Nat,
-    /// Services with an endpoint in the VPC, such as ecr.api; s3, ecr.api, ecr.dkr, logs and sts unless it is said.
+    /// The AWS services with an endpoint in the VPC. Default: s3, ecr.api, ecr.dkr, logs and sts.
     endpoints: Option<Vec<At<Service>>>,
-    /// The log of the VPC's traffic. On unless switched off.
+    /// VPC Flow Logs. Enabled by default.
     flow_logs: Switch<FlowLogs>,
-    /// The sizes or ranges of subnets; laid out by platctl unless it is said.
+    /// The sizes or CIDR blocks of the subnets. Default: allocated by platctl.
     subnets: Subnets,
-    /// Tags of the network's resources.
+    /// Tags to add to the network's resources.
     tags: Option<At<TagMap>>,
 }
 
-/// Where private subnets get their way out from.
+/// The NAT gateways that private subnets use for outbound traffic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Nat {
-    /// A NAT gateway in every zone: the loss of one leaves the others their way out.
+    /// One NAT gateway in each zone: the loss of a zone does not affect the others.
     #[default]
     PerAz,
-    /// One for all zones: cheaper, and gone with its zone.
+    /// One NAT gateway for all zones: cheaper, but a single point of failure.
     Single,
-    /// No way out.
+    /// No outbound traffic to the internet.
     None,
 }
 
@@ -63,13 +64,13 @@ pub(crate) enum Nat {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FlowLogs {
-    /// For how many days records are kept; 30 unless it is said.
+    /// The retention period of flow log records, in days. Default: 30.
     retention_days: Option<At<u32>>,
-    /// Where they go: `cloudwatch` or `s3`.
+    /// The destination of the flow logs: `cloudwatch` or `s3`.
     destination: Destination,
-    /// What is recorded.
+    /// The type of traffic to record.
     traffic: Traffic,
-    /// Whether they are encrypted with a key of the stack's own.
+    /// Whether the flow logs are encrypted with a separate KMS key.
     encrypt: bool,
 }
 
@@ -77,10 +78,10 @@ pub(crate) struct FlowLogs {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Destination {
-    /// A log group.
+    /// A CloudWatch Logs log group.
     #[default]
     Cloudwatch,
-    /// A bucket.
+    /// An S3 bucket.
     S3,
 }
 
@@ -88,12 +89,12 @@ pub(crate) enum Destination {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Traffic {
-    /// All of it.
+    /// All traffic.
     #[default]
     All,
-    /// What was let through.
+    /// Accepted traffic.
     Accept,
-    /// What was not.
+    /// Rejected traffic.
     Reject,
 }
 
@@ -101,11 +102,11 @@ pub(crate) enum Traffic {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Subnets {
-    /// Load balancers and NAT gateways.
+    /// The subnets for load balancers and NAT gateways.
     public: Shape,
-    /// Nodes and pods.
+    /// The subnets for nodes and pods.
     private: Shape,
-    /// Databases.
+    /// The subnets for databases.
     database: Shape,
 }
 
@@ -123,9 +124,9 @@ impl Subnets {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Shape {
-    /// The length of the prefix: 24 for 256 addresses.
+    /// The prefix length: 24 for 256 addresses.
     prefix: Option<At<u8>>,
-    /// One range a zone, in the order of the zones.
+    /// One CIDR block for each zone, in the order of the zones.
     cidrs: Option<At<Vec<At<Cidr>>>>,
 }
 
@@ -144,7 +145,7 @@ impl TryFrom<String> for Cidr {
             format!("{} is not an IPv4 range such as 10.10.0.0/16", crate::error::quoted(&text))
         })?;
         if net != net.trunc() {
-            return Err(format!("{net} has bits set behind its prefix: the range is {}", net.trunc()));
+            return Err(format!("{net} has host bits set: use {}", net.trunc()));
         }
         Ok(Self(net))
     }
@@ -159,9 +160,9 @@ impl fmt::Display for Cidr {
 /// Which zones.
 #[derive(Clone, Debug)]
 pub(crate) enum Zones {
-    /// So many: those that the stack is in, then the first ones of the region.
+    /// The number of zones: the zones that the stack already uses, then the first zones of the region.
     Count(usize),
-    /// These, by name or id.
+    /// The zones, by name or ID.
     These(Vec<At<String>>),
 }
 
@@ -170,7 +171,7 @@ impl Zones {
         if (1..=layout::MAX_ZONES).contains(&count) {
             return Ok(count);
         }
-        Err(E::custom(format!("a network has 1 to {} availability zones", layout::MAX_ZONES)))
+        Err(E::custom(format!("a network must have 1 to {} availability zones", layout::MAX_ZONES)))
     }
 }
 
@@ -240,7 +241,7 @@ impl TryFrom<String> for Service {
         if sound {
             Ok(Self(text))
         } else {
-            Err(format!("{} is not the name of a service such as ecr.api", crate::error::quoted(&text)))
+            Err(format!("{} is not a valid service name, such as ecr.api", crate::error::quoted(&text)))
         }
     }
 }
@@ -249,7 +250,7 @@ impl TryFrom<String> for Service {
 const WAYS_OUT: [&str; 4] = ["route.public", "route.private", "association.private", "endpoint"];
 
 impl Network {
-    /// The range of the VPC; 10.10.0.0/16 unless it is said.
+    /// The range of the VPC. Default: 10.10.0.0/16.
     fn cidr(&self) -> Ipv4Net {
         self.cidr.as_ref().map_or(layout::DEFAULT_CIDR, |cidr| cidr.value.0)
     }

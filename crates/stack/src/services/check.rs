@@ -18,19 +18,22 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
             && !name.ends_with('-')
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         if !sound {
-            let message = format!("{} is no name of a service", quoted(name));
-            let help = format!("lower-case letters, digits and `-`, beginning with a letter, at most {room}");
-            faults.push(Fault::new(message).at(service.span, "named so").help(help));
+            let message = format!("{} is not a valid service name", quoted(name));
+            let help = format!(
+                "use lower-case letters, digits and `-`, beginning with a letter, at most {room} characters"
+            );
+            faults.push(Fault::new(message).at(service.span, "invalid name").help(help));
         }
         let paths = [&service.value.path, &service.value.health_path];
         for path in paths.into_iter().flatten().filter(|path| !path.value.starts_with('/')) {
             faults.push(
-                Fault::new(format!("{} is no path", quoted(&path.value))).at(path.span, "such as /api/*"),
+                Fault::new(format!("{} is not a valid path", quoted(&path.value)))
+                    .at(path.span, "such as /api/*"),
             );
         }
         if let Some(pin) = service.value.pin.as_ref().filter(|pin| !is_commit(&pin.value)) {
-            let fault = Fault::new(format!("{} is no commit", quoted(&pin.value)));
-            faults.push(fault.at(pin.span, "7 to 40 of 0-9 and a-f, in quotes"));
+            let fault = Fault::new(format!("{} is not a commit ID", quoted(&pin.value)));
+            faults.push(fault.at(pin.span, "use 7 to 40 hexadecimal digits, in quotes"));
         }
         for wanted in &service.value.permissions {
             let all = |list: &[String]| list.iter().any(|item| item == "*");
@@ -39,8 +42,8 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
                     && wanted.value.actions.iter().any(|action| action.ends_with(":*")))
             {
                 faults.push(
-                    Fault::new("a service may not be allowed everything")
-                        .at(wanted.span, "name actions and resources"),
+                    Fault::new("a service must not have permission for all actions on all resources")
+                        .at(wanted.span, "specify actions and resources"),
                 );
             }
         }
@@ -55,7 +58,7 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
             |other: &str, of: &super::Service| of.priority(other) == service.value.priority(name);
         let other = others
             .find(|(other, of)| way(&of.value) == way(&service.value) || same_place(other, &of.value))?;
-        let message = format!("{} and {} answer the same paths", quoted(other.0), quoted(name));
+        let message = format!("{} and {} have the same host and path", quoted(other.0), quoted(name));
         Some(Fault::new(message).at(service.span, "this one").at(other.1.span, "and this one"))
     };
     faults.extend(services.iter().enumerate().filter_map(clash));

@@ -36,31 +36,32 @@ const UNPRIVILEGED: u16 = 1024;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Service {
-    /// The port that its pods listen on.
+    /// The port that the pods listen on.
     port: u16,
-    /// The paths that it answers: `/api/*`; everything unless it is said.
+    /// The path pattern of the service, such as `/api/*`. Default: all paths.
     #[serde(default)]
     path: Option<At<String>>,
-    /// The host that it answers under, within the domain: `api` for api.example.com; all unless it is said.
+    /// The host name of the service in the domain: `api` for api.example.com. Default: all hosts.
     #[serde(default)]
     host: Option<At<String>>,
-    /// Where its health is asked for; `/healthz` unless it is said.
+    /// The path of the health check. Default: `/healthz`.
     #[serde(default)]
     health_path: Option<At<String>>,
-    /// How many pods.
+    /// The number of pods.
     #[serde(default)]
     replicas: Replicas,
-    /// How a new version takes over.
+    /// The deployment strategy for new versions.
     #[serde(default)]
     rollout: Rollout,
-    /// What its role may do, beyond nothing: IAM actions on resources.
+    /// The permissions of the service's IAM role: actions on resources. Default: none.
     #[serde(default)]
     permissions: Vec<At<Permission>>,
-    /// How many images are kept for each environment, and of those that none has got; 30 unless it is said.
+    /// The number of images to keep for each environment, and of images that are not released to any
+    /// environment. Default: 30.
     #[serde(default)]
     images: Option<u16>,
-    /// The commit whose image runs, whatever is newer: the way back to an older version. The newest one that was
-    /// released unless it is said.
+    /// The commit ID of the image to run, to go back to an older version. Default: the newest released
+    /// image.
     #[serde(default)]
     pin: Option<At<String>>,
 }
@@ -69,11 +70,11 @@ pub(crate) struct Service {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Replicas {
-    /// The fewest pods.
+    /// The minimum number of pods.
     min: u16,
-    /// The most pods.
+    /// The maximum number of pods.
     max: u16,
-    /// The average CPU load to keep to, in percent of what the pods ask for.
+    /// The target for the average CPU utilization, in percent of the pods' CPU requests.
     #[serde(default = "load")]
     cpu: u8,
 }
@@ -94,11 +95,11 @@ impl Default for Replicas {
     }
 }
 
-/// How a new version takes over.
+/// The deployment strategy for new versions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Rollout {
-    /// The new version stands beside the old one until it is promoted.
+    /// The new version runs beside the old version until it is promoted.
     #[default]
     BlueGreen,
     /// Pod by pod.
@@ -109,9 +110,9 @@ pub(crate) enum Rollout {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Permission {
-    /// What it may do: `s3:GetObject`.
+    /// The IAM actions, such as `s3:GetObject`.
     actions: Vec<String>,
-    /// On what: ARNs.
+    /// The ARNs of the resources.
     resources: Vec<String>,
 }
 

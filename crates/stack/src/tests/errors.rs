@@ -15,7 +15,7 @@ fn unknown_keys_are_all_named_with_what_was_probably_meant() {
     1 │ stack: prod
     2 │ netwrok: {}
       · ───┬───
-      ·    ╰── not known here
+      ·    ╰── unknown key
     3 │ network:
       ╰────
      help: did you mean `network`?
@@ -24,7 +24,7 @@ fn unknown_keys_are_all_named_with_what_was_probably_meant() {
     3 │ network:
     4 │   natt: single
       ·   ──┬─
-      ·     ╰── not known here
+      ·     ╰── unknown key
       ╰────
      help: did you mean `nat`?
     ");
@@ -38,9 +38,9 @@ fn blocks_of_later_versions_are_told_from_slips() {
     1 │ stack: prod
     2 │ existing: 8h
       · ────┬───
-      ·     ╰── not known here
+      ·     ╰── unknown key
       ╰────
-     help: this version of platctl does not know the block `existing` yet
+     help: this version of platctl does not support the block `existing` yet
     ");
 }
 
@@ -52,9 +52,9 @@ fn unknown_keys_below_a_switch() {
     1 │ stack: prod
     2 │ network: {flow_logs: {retention: 3}}
       ·                       ────┬────
-      ·                           ╰── not known here
+      ·                           ╰── unknown key
       ╰────
-     help: known here: retention_days, destination, traffic, encrypt
+     help: available: retention_days, destination, traffic, encrypt
     ");
 }
 
@@ -91,7 +91,7 @@ fn wrong_types() {
       ·          ──────┬─────
       ·                ╰── this is the number 123456789012
       ╰────
-     help: put it in quotes to make it a string
+     help: put the value in quotes to make it a string
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: {availability_zones: three}"), @"
      × expected a number of zones, or a list of their names, found the string `three`
@@ -137,14 +137,14 @@ fn wrong_types() {
       ·              ─┬
       ·               ╰── this is the number 12
       ╰────
-     help: put it in quotes to make it a string
+     help: put the value in quotes to make it a string
     ");
 }
 
 #[test]
 fn names_of_the_wrong_form() {
     assert_snapshot!(wrong("stack: Prod"), @"
-     × a stack's name has 1 to 20 lower-case letters, digits and `-`, begins with a letter and does
+     × a stack name must have 1 to 20 lower-case letters, digits and `-`, begin with a letter, and
      │ not end with `-`
       ╭─[stack.yaml:1:8]
     1 │ stack: Prod
@@ -153,7 +153,7 @@ fn names_of_the_wrong_form() {
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\naccount: \"1234\""), @r#"
-     × an account is 12 digits, in quotes: "123456789012"
+     × an account ID must have 12 digits, in quotes: "123456789012"
       ╭─[stack.yaml:2:10]
     1 │ stack: prod
     2 │ account: "1234"
@@ -162,7 +162,7 @@ fn names_of_the_wrong_form() {
       ╰────
     "#);
     assert_snapshot!(wrong("stack: prod\nregion: eu-west-1a"), @"
-     × a region looks like eu-west-1; without the letter of a zone
+     × invalid region: use a name such as eu-west-1, without the letter of a zone
       ╭─[stack.yaml:2:9]
     1 │ stack: prod
     2 │ region: eu-west-1a
@@ -171,7 +171,7 @@ fn names_of_the_wrong_form() {
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\ntags: {aws:x: y}"), @"
-     × tags that begin with `aws:` are AWS's own
+     × tag keys that begin with `aws:` are reserved for AWS
       ╭─[stack.yaml:2:8]
     1 │ stack: prod
     2 │ tags: {aws:x: y}
@@ -205,16 +205,16 @@ resources:
         &[],
         &Kinds
     ), @"
-     × nothing is declared at `uplaods`
+     × there is no resource `uplaods` in the stack file
       ╭─[stack.yaml:2:14]
     1 │ stack: prod
     2 │ moved: {old: uplaods, uploads: notes}
       ·              ───┬───
-      ·                 ╰── leads nowhere
+      ·                 ╰── unknown address
     3 │ resources:
       ╰────
      help: did you mean `uploads`?
-     × `uploads` is said to have moved, but it is still declared
+     × `uploads` is in `moved:`, but it is still declared
       ╭─[stack.yaml:2:23]
     1 │ stack: prod
     2 │ moved: {old: uplaods, uploads: notes}
@@ -224,7 +224,7 @@ resources:
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nmoved: {a b: c}"), @"
-     × `a b` is not an address: it takes letters, digits, `_` and `-`, in parts joined by dots, at
+     × `a b` is not a valid address: use letters, digits, `_` and `-`, in parts joined by dots, at
      │ most 200 characters
       ╭─[stack.yaml:2:9]
     1 │ stack: prod
@@ -251,7 +251,7 @@ fn moves_are_read() {
 fn tags_beyond_what_aws_takes() {
     let tags: String = (0..47).map(|number| format!("  t{number}: x\n")).collect();
     let errors = load(&format!("stack: prod\nnetwork:\ntags:\n{tags}"), &[]).and_then(|stack| nodes(&stack));
-    assert_eq!(errors.unwrap_err().to_string(), "47 tags are too many: at most 44 can be set");
+    assert_eq!(errors.unwrap_err().to_string(), "too many tags (47): at most 44 can be set");
 }
 
 #[test]
@@ -273,12 +273,12 @@ fn what_the_graph_refuses_is_shown_in_the_file() {
         GraphError::UnknownKind { address: address("note"), kind: "test.Note".into() },
     ]);
     assert_snapshot!(render(&errors), @"
-     × `note` refers at `/text` to `gone`, which is not declared
+     × `note` references `gone` in `/text`, but it is not declared
       ╭─[stack.yaml:6:11]
     5 │     kind: test.Note
     6 │     text: x
       ·           ┬
-      ·           ╰── refers from here
+      ·           ╰── referenced here
       ╰────
      × `network.vpc` is declared twice
       ╭─[stack.yaml:2:1]
@@ -288,7 +288,7 @@ fn what_the_graph_refuses_is_shown_in_the_file() {
       ·    ╰── declared here
     3 │ resources:
       ╰────
-     × `note` is of kind `test.Note`, which does not exist
+     × `note` has the unknown kind `test.Note`
       ╭─[stack.yaml:5:11]
     4 │   note:
     5 │     kind: test.Note

@@ -33,62 +33,62 @@ fn an_unset_variable() {
       ·               ─────┬─────
       ·                    ╰── used here
       ╰────
-     help: set it, or give a default: ${env:TEAM:-…}
+     help: set the variable, or add a default: ${env:TEAM:-…}
     ");
 }
 
 #[test]
 fn interpolations_that_are_none() {
     assert_snapshot!(wrong("stack: prod\nregion: ${env:REGION"), @"
-     × an interpolation is not closed
+     × unclosed `${`
       ╭─[stack.yaml:2:9]
     1 │ stack: prod
     2 │ region: ${env:REGION
       ·         ──────┬─────
-      ·               ╰── `}` is missing
+      ·               ╰── missing `}`
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nregion: ${env:2X}"), @"
-     × `2X` is not the name of an environment variable
+     × `2X` is not a valid environment variable name
       ╭─[stack.yaml:2:9]
     1 │ stack: prod
     2 │ region: ${env:2X}
       ·         ────┬────
-      ·             ╰── letters, digits and `_`, not beginning with a digit
+      ·             ╰── use letters, digits and `_`, and do not begin with a digit
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\ntags: {\"${env:REGION}\": x}"), @r#"
-     × a key cannot be interpolated
+     × `${…}` is not allowed in keys
       ╭─[stack.yaml:2:8]
     1 │ stack: prod
     2 │ tags: {"${env:REGION}": x}
       ·        ───────┬───────
-      ·               ╰── only values can
+      ·               ╰── only allowed in values
       ╰────
     "#);
     assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: ${env:REGION}}"), @r#"
-     × this is not YAML: while parsing a flow mapping, did not find expected ',' or '}'
+     × invalid YAML: while parsing a flow mapping, did not find expected ',' or '}'
       ╭─[stack.yaml:2:18]
     1 │ stack: prod
     2 │ network: {cidr: ${env:REGION}}
       ·                  ┬
       ·                  ╰── here
       ╰────
-     help: within `{…}` or `[…]` an interpolation needs quotes: "${env:NAME}"
+     help: inside `{…}` or `[…]`, put `${…}` in quotes: "${env:NAME}"
     "#);
 }
 
 #[test]
 fn a_variable_cannot_bring_in_what_a_file_cannot() {
     assert_snapshot!(wrong("stack: prod\nregion: ${env:EVIL}"), @r"
-     × the control character \u{1b} cannot stand in a stack file
+     × the control character \u{1b} is not allowed in a stack file
       ╭─[stack.yaml:2:9]
     1 │ stack: prod
     2 │ region: ${env:EVIL}
       ·         ─────┬─────
-      ·              ╰── in here
+      ·              ╰── found here
       ╰────
-     help: remove it: no name, tag or text in AWS can hold one
+     help: remove it: AWS does not allow control characters in names, tags or text
     ");
 }
 
@@ -126,7 +126,7 @@ fn flags_that_lead_nowhere_are_shown_themselves() {
       ╭─[--set:1:9]
     1 │ network.natt=single
       ·         ──┬─
-      ·           ╰── not known here
+      ·           ╰── unknown key
       ╰────
      help: did you mean `nat`?
     ");
@@ -140,32 +140,32 @@ fn flags_that_lead_nowhere_are_shown_themselves() {
      help: did you mean `single`?
     ");
     assert_snapshot!(wrong_with("stack: prod\nnetwork: {}", &["stack.name=x"]), @"
-     × `name` cannot be set: what stands above it is not a map (not a map: stack.yaml:1)
+     × `name` cannot be set: the key above it is not a map (not a map: stack.yaml:1)
       ╭─[--set:1:7]
     1 │ stack.name=x
       ·       ──┬─
-      ·         ╰── no such place
+      ·         ╰── no such key
       ╰────
-     help: a list is replaced as a whole: --set network.endpoints='[s3, sts]'
+     help: to replace a whole list, use --set network.endpoints='[s3, sts]'
     ");
     assert_snapshot!(wrong_with("stack: prod", &["region"]), @"
-     × `--set` takes KEY=VALUE
+     × `--set` must have the form KEY=VALUE
       ╭─[--set:1:1]
     1 │ region
       · ───┬──
-      ·    ╰── no `=` in here
+      ·    ╰── `=` is missing
       ╰────
     ");
     assert_snapshot!(wrong_with("stack: prod", &["=x"]), @"
-     × `--set` takes KEY=VALUE
+     × `--set` must have the form KEY=VALUE
       ╭─[--set:1:1]
     1 │ =x
       · ▲
-      · ╰── a key is missing here
+      · ╰── the key is missing
       ╰────
     ");
     assert_snapshot!(wrong_with("stack: prod", &["tags={a: "]), @"
-     × this is not YAML: unclosed bracket '{'
+     × invalid YAML: unclosed bracket '{'
       ╭─[--set:1:6]
     1 │ tags={a:
       ·      ┬
@@ -173,7 +173,7 @@ fn flags_that_lead_nowhere_are_shown_themselves() {
       ╰────
     ");
     assert_snapshot!(wrong_with("stack: prod", &["tags.a=\u{1b}[31m"]), @r"
-     × this is not YAML: unexpected character: `\u{1b}'
+     × invalid YAML: unexpected character: `\u{1b}'
       ╭─[--set:1:8]
     1 │ tags.a=?[31m
       ·        ┬
@@ -188,7 +188,7 @@ fn two_places_in_two_texts() {
         "stack: prod\nnetwork:\n  cidr: 10.0.0.0/16\n  availability_zones: 1",
         &["network.subnets.public.cidrs=[10.1.0.0/24]"]
     ), @"
-     × the public subnet of eu-west-1a (10.1.0.0/24) is not within the VPC's range 10.0.0.0/16 (the
+     × the public subnet of eu-west-1a (10.1.0.0/24) is outside the VPC's range 10.0.0.0/16 (the
      │ VPC's range: stack.yaml:3)
       ╭─[--set:1:31]
     1 │ network.subnets.public.cidrs=[10.1.0.0/24]

@@ -7,7 +7,7 @@ use super::{load, wrong};
 #[test]
 fn ranges_that_are_none() {
     assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 10.10.0.1/16}"), @"
-     × 10.10.0.1/16 has bits set behind its prefix: the range is 10.10.0.0/16
+     × 10.10.0.1/16 has host bits set: use 10.10.0.0/16
       ╭─[stack.yaml:2:17]
     1 │ stack: prod
     2 │ network: {cidr: 10.10.0.1/16}
@@ -25,7 +25,7 @@ fn ranges_that_are_none() {
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 10.0.0.0/8}"), @"
-     × a VPC cannot have the range 10.0.0.0/8
+     × 10.0.0.0/8 is not a valid range for a VPC
       ╭─[stack.yaml:2:17]
     1 │ stack: prod
     2 │ network: {cidr: 10.0.0.0/8}
@@ -34,12 +34,12 @@ fn ranges_that_are_none() {
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 127.0.0.0/16}"), @"
-     × a VPC cannot have the range 127.0.0.0/16
+     × 127.0.0.0/16 is not a valid range for a VPC
       ╭─[stack.yaml:2:17]
     1 │ stack: prod
     2 │ network: {cidr: 127.0.0.0/16}
       ·                 ──────┬─────
-      ·                       ╰── not for networks
+      ·                       ╰── not usable for a network
       ╰────
     ");
 }
@@ -47,22 +47,22 @@ fn ranges_that_are_none() {
 #[test]
 fn a_vpc_too_small_to_be_laid_out() {
     assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 10.0.0.0/22}"), @"
-     × 10.0.0.0/22 is too small to be laid out: public subnets would be smaller than /28
+     × 10.0.0.0/22 is too small: public subnets would be smaller than /28
       ╭─[stack.yaml:2:17]
     1 │ stack: prod
     2 │ network: {cidr: 10.0.0.0/22}
       ·                 ─────┬─────
-      ·                      ╰── /21 is the smallest that can be
+      ·                      ╰── the smallest possible range is /21
       ╰────
-     help: take a larger range, or say the ranges yourself: subnets: {public: {cidrs: […]}}
-     × 10.0.0.0/22 is too small to be laid out: database subnets would be smaller than /28
+     help: use a larger range, or specify the ranges: subnets: {public: {cidrs: […]}}
+     × 10.0.0.0/22 is too small: database subnets would be smaller than /28
       ╭─[stack.yaml:2:17]
     1 │ stack: prod
     2 │ network: {cidr: 10.0.0.0/22}
       ·                 ─────┬─────
-      ·                      ╰── /21 is the smallest that can be
+      ·                      ╰── the smallest possible range is /21
       ╰────
-     help: take a larger range, or say the ranges yourself: subnets: {database: {cidrs: […]}}
+     help: use a larger range, or specify the ranges: subnets: {database: {cidrs: […]}}
     ");
 }
 
@@ -83,11 +83,11 @@ network:
     5 │     public: {cidrs: [10.10.224.0/24, 10.10.1.0/24, 10.11.2.0/24]}
     6 │     private: {prefix: 18}
       ·                       ─┬
-      ·                        ╰── /19 to /28 fit here
+      ·                        ╰── use /19 to /28
     7 │     database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
       ╰────
-     help: the layout of 10.10.0.0/16 has room for six zones; with `cidrs` any ranges are possible
-     × the public subnet of eu-west-1c (10.11.2.0/24) is not within the VPC's range 10.10.0.0/16
+     help: the layout of 10.10.0.0/16 reserves space for six zones; to use other ranges, set `cidrs`
+     × the public subnet of eu-west-1c (10.11.2.0/24) is outside the VPC's range 10.10.0.0/16
       ╭─[stack.yaml:3:9]
     2 │ network:
     3 │   cidr: 10.10.0.0/16
@@ -108,7 +108,7 @@ network:
       ·                               │                ╰── this one
       ·                               ╰── and this one
       ╰────
-     × a subnet cannot have the range 10.10.252.0/29
+     × 10.10.252.0/29 is not a valid range for a subnet
       ╭─[stack.yaml:7:58]
     6 │     private: {prefix: 18}
     7 │     database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
@@ -129,13 +129,13 @@ fn a_said_range_in_the_place_of_a_laid_out_one() {
     1 │ stack: prod
     2 │ network:
       · ───┬───
-      ·    ╰── the other one is laid out within this
+      ·    ╰── the other one is allocated from this range
     3 │   availability_zones: 1
     4 │   subnets: {public: {cidrs: [10.10.1.0/24]}}
       ·                              ──────┬─────
       ·                                    ╰── this one
       ╰────
-     help: where one tier's ranges are said, it is safest to say all three tiers'
+     help: if you specify the ranges of one tier, specify those of all three
     ");
 }
 
@@ -147,7 +147,7 @@ fn one_range_for_each_zone() {
     2 │ network:
     3 │   subnets: {public: {cidrs: [10.10.224.0/24]}}
       ·                      ──┬──
-      ·                        ╰── one range for each zone
+      ·                        ╰── specify one range for each zone
       ╰────
     ");
 }
@@ -155,7 +155,7 @@ fn one_range_for_each_zone() {
 #[test]
 fn more_zones_than_there_are() {
     assert_snapshot!(wrong("stack: prod\nnetwork: {availability_zones: 7}"), @"
-     × a network has 1 to 6 availability zones
+     × a network must have 1 to 6 availability zones
       ╭─[stack.yaml:2:31]
     1 │ stack: prod
     2 │ network: {availability_zones: 7}
@@ -168,7 +168,7 @@ fn more_zones_than_there_are() {
     context.zones = vec![crate::Zone::of("us-west-1a"), crate::Zone::of("us-west-1c")];
     let errors = stack.nodes(&context, &platctl_aws::Aws::offline("us-west-1")).unwrap_err();
     assert_snapshot!(super::render(&errors), @"
-     × 3 availability zones are wanted, but us-west-1 has 2
+     × 3 availability zones requested, but us-west-1 has 2
       ╭─[stack.yaml:3:23]
     2 │ network:
     3 │   availability_zones: 3
@@ -182,13 +182,13 @@ fn more_zones_than_there_are() {
 #[test]
 fn flow_logs_kept_for_a_time_that_cloudwatch_does_not_know() {
     assert_snapshot!(wrong("stack: prod\nnetwork: {flow_logs: {retention_days: 31}}"), @"
-     × 31 is not a period that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365,
-     │ 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+     × 31 is not a retention period that CloudWatch Logs supports: 1, 3, 5, 7, 14, 30, 60, 90, 120,
+     │ 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
       ╭─[stack.yaml:2:39]
     1 │ stack: prod
     2 │ network: {flow_logs: {retention_days: 31}}
       ·                                       ─┬
-      ·                                        ╰── this many days
+      ·                                        ╰── not supported
       ╰────
     ");
 }
@@ -196,17 +196,17 @@ fn flow_logs_kept_for_a_time_that_cloudwatch_does_not_know() {
 #[test]
 fn an_endpoint_twice() {
     assert_snapshot!(wrong("stack: prod\nnetwork: {endpoints: [s3, sts, s3]}"), @"
-     × the endpoint of `s3` is asked for twice
+     × duplicate endpoint `s3`
       ╭─[stack.yaml:2:23]
     1 │ stack: prod
     2 │ network: {endpoints: [s3, sts, s3]}
       ·                       ─┬       ─┬
-      ·                        │        ╰── the second time
-      ·                        ╰── the first time
+      ·                        │        ╰── second entry
+      ·                        ╰── first entry
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: {endpoints: [S3]}"), @"
-     × `S3` is not the name of a service such as ecr.api
+     × `S3` is not a valid service name, such as ecr.api
       ╭─[stack.yaml:2:23]
     1 │ stack: prod
     2 │ network: {endpoints: [S3]}

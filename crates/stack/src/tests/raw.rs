@@ -64,12 +64,12 @@ resources:
     depends_on: [uploadz]
 "
     ), @r#"
-     × nothing is declared at `upload`
+     × there is no resource `upload` in the stack file
       ╭─[stack.yaml:6:11]
     5 │     kind: test.Note
     6 │     text: ${upload.arn} and ${uploads.bucket}
       ·           ──────┬──────
-      ·                 ╰── leads nowhere
+      ·                 ╰── unknown address
     7 │     lines: ["${uploads}", "${nonsense}"]
       ╰────
      help: did you mean `uploads`?
@@ -81,30 +81,30 @@ resources:
       ·                                     ╰── unknown output
     7 │     lines: ["${uploads}", "${nonsense}"]
       ╰────
-     help: known here: arn, bucket_name
+     help: available: arn, bucket_name
      × which output of `uploads`?
       ╭─[stack.yaml:7:14]
     6 │     text: ${upload.arn} and ${uploads.bucket}
     7 │     lines: ["${uploads}", "${nonsense}"]
       ·              ─────┬────
-      ·                   ╰── names no output
+      ·                   ╰── missing output name
     8 │     depends_on: [uploadz]
       ╰────
-     help: it has: arn, bucket_name
-     × `nonsense` is no reference
+     help: available outputs: arn, bucket_name
+     × `nonsense` is not a valid reference
       ╭─[stack.yaml:7:28]
     6 │     text: ${upload.arn} and ${uploads.bucket}
     7 │     lines: ["${uploads}", "${nonsense}"]
       ·                            ─────┬─────
-      ·                                 ╰── neither `address.output` nor `env:NAME`
+      ·                                 ╰── use `address.output` or `env:NAME`
     8 │     depends_on: [uploadz]
       ╰────
-     × nothing is declared at `uploadz`
+     × there is no resource `uploadz` in the stack file
       ╭─[stack.yaml:8:18]
     7 │     lines: ["${uploads}", "${nonsense}"]
     8 │     depends_on: [uploadz]
       ·                  ───┬───
-      ·                     ╰── leads nowhere
+      ·                     ╰── unknown address
       ╰────
      help: did you mean `uploads`?
     "#);
@@ -120,27 +120,27 @@ resources:
   three: {kind: test.Note, text: \"see ${one.id}\"}
 "
     ), @r#"
-     × these resources wait for each other, so none can ever start: `one` → `two` → `three` → `one`
+     × dependency cycle between resources: `one` → `two` → `three` → `one`
       ╭─[stack.yaml:3:33]
     2 │ resources:
     3 │   one: {kind: test.Note, text: "${two.id}"}
       ·                                 ────┬────
-      ·                                     ╰── `one` waits for `two`
+      ·                                     ╰── `one` depends on `two`
     4 │   two: {kind: test.Note, text: x, depends_on: [three]}
       ·                                                ──┬──
-      ·                                                  ╰── `two` waits for `three`
+      ·                                                  ╰── `two` depends on `three`
     5 │   three: {kind: test.Note, text: "see ${one.id}"}
       ·                                       ────┬────
-      ·                                           ╰── `three` waits for `one`
+      ·                                           ╰── `three` depends on `one`
       ╰────
     "#);
     assert_snapshot!(wrong("stack: prod\nresources: {me: {kind: test.Note, text: \"${me.id}\"}}"), @r#"
-     × these resources wait for each other, so none can ever start: `me` → `me`
+     × dependency cycle between resources: `me` → `me`
       ╭─[stack.yaml:2:42]
     1 │ stack: prod
     2 │ resources: {me: {kind: test.Note, text: "${me.id}"}}
       ·                                          ────┬───
-      ·                                              ╰── `me` waits for `me`
+      ·                                              ╰── `me` depends on `me`
       ╰────
     "#);
 }
@@ -148,7 +148,7 @@ resources:
 #[test]
 fn kinds_that_do_not_exist() {
     assert_snapshot!(wrong("stack: prod\nresources: {uploads: {kind: s3.Bukcet}}"), @"
-     × there is no kind `s3.Bukcet`
+     × unknown kind `s3.Bukcet`
       ╭─[stack.yaml:2:29]
     1 │ stack: prod
     2 │ resources: {uploads: {kind: s3.Bukcet}}
@@ -158,36 +158,36 @@ fn kinds_that_do_not_exist() {
      help: did you mean `s3.Bucket`?
     ");
     assert_snapshot!(wrong("stack: prod\nresources: {uploads: {bucket: b}}"), @"
-     × the resource `uploads` has no kind
+     × resource `uploads` has no kind
       ╭─[stack.yaml:2:13]
     1 │ stack: prod
     2 │ resources: {uploads: {bucket: b}}
       ·             ───┬───
-      ·                ╰── needs `kind`
+      ·                ╰── missing `kind`
       ╰────
-     help: such as {kind: s3.Bucket}
+     help: add a kind, such as {kind: s3.Bucket}
     ");
     assert_snapshot!(wrong("stack: prod\nresources: {uploads: }"), @"
-     × the resource `uploads` has no kind
+     × resource `uploads` has no kind
       ╭─[stack.yaml:2:13]
     1 │ stack: prod
     2 │ resources: {uploads: }
       ·             ───┬───
-      ·                ╰── needs `kind`
+      ·                ╰── missing `kind`
       ╰────
-     help: such as {kind: s3.Bucket}
+     help: add a kind, such as {kind: s3.Bucket}
     ");
 }
 
 #[test]
 fn fields_that_the_kind_does_not_have() {
     assert_snapshot!(wrong("stack: prod\nresources:\n  uploads:\n    kind: s3.Bucket\n    bukcet: prod-uploads"), @"
-     × s3.Bucket knows no field `bukcet`
+     × s3.Bucket has no field `bukcet`
       ╭─[stack.yaml:5:5]
     4 │     kind: s3.Bucket
     5 │     bukcet: prod-uploads
       ·     ───┬──
-      ·        ╰── not known here
+      ·        ╰── unknown key
       ╰────
      help: did you mean `bucket`?
     ");
@@ -236,21 +236,22 @@ fn fields_of_the_wrong_type_or_value() {
 #[test]
 fn names_that_blocks_need() {
     assert_snapshot!(wrong("stack: prod\nresources: {network: {kind: test.Note, text: x}}"), @"
-     × `network` is the name of a block
+     × `network` is the name of a block, and cannot be used for a resource
       ╭─[stack.yaml:2:13]
     1 │ stack: prod
     2 │ resources: {network: {kind: test.Note, text: x}}
       ·             ───┬───
-      ·                ╰── not a name for a resource
+      ·                ╰── invalid resource name
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nresources: {a.b: {kind: test.Note, text: x}}"), @"
-     × `a.b` is not a name: it takes up to 60 letters, digits, `_` and `-`, beginning with a letter
+     × `a.b` is not a valid resource name: use up to 60 letters, digits, `_` and `-`, beginning with
+     │ a letter
       ╭─[stack.yaml:2:13]
     1 │ stack: prod
     2 │ resources: {a.b: {kind: test.Note, text: x}}
       ·             ─┬─
-      ·              ╰── not a name for a resource
+      ·              ╰── invalid resource name
       ╰────
     ");
 }
@@ -258,7 +259,7 @@ fn names_that_blocks_need() {
 #[test]
 fn references_have_one_spelling() {
     assert_snapshot!(wrong("stack: prod\nresources: {n: {kind: test.Note, text: {$ref: a.b}}}"), @"
-     × `$ref` cannot be a key
+     × `$ref` is not allowed as a key
       ╭─[stack.yaml:2:41]
     1 │ stack: prod
     2 │ resources: {n: {kind: test.Note, text: {$ref: a.b}}}
@@ -272,13 +273,13 @@ fn references_have_one_spelling() {
 #[test]
 fn references_are_for_resources() {
     assert_snapshot!(wrong("stack: prod\nregion: ${uploads.region}"), @"
-     × a reference cannot stand here
+     × a reference is not allowed here
       ╭─[stack.yaml:2:9]
     1 │ stack: prod
     2 │ region: ${uploads.region}
       ·         ────────┬────────
       ·                 ╰── here
       ╰────
-     help: references to resources are for `resources:`; `$${` stands for a plain `${`
+     help: references to resources are only allowed in `resources:`; write `$${` for a literal `${`
     ");
 }

@@ -10,34 +10,34 @@ fn files_that_are_no_stack() {
     × the stack file is empty
      ╭─[stack.yaml:1:1]
      ╰────
-    help: the smallest one is `stack: NAME` and a block such as `network: {}`
+    help: add at least `stack: NAME` and a block such as `network: {}`
     ");
     assert_snapshot!(wrong("- a\n- b"), @"
-     × a stack file is a map of keys and values
+     × a stack file must be a map of keys and values
       ╭─[stack.yaml:1:1]
     1 │ - a
       · ▲
-      · ╰── this is something else
+      · ╰── not a map
     2 │ - b
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\n---\nstack: staging"), @"
-     × a stack file is one YAML document
+     × a stack file must contain only one YAML document
       ╭─[stack.yaml:2:1]
     1 │ stack: prod
     2 │ ---
       · ─┬─
-      ·  ╰── another one begins here
+      ·  ╰── a second document begins here
     3 │ stack: staging
       ╰────
-     help: put the other stack into a file of its own
+     help: move the other stack to a separate file
     ");
 }
 
 #[test]
 fn broken_syntax() {
     assert_snapshot!(wrong("stack: prod\ntags: {owner: platform-team"), @"
-     × this is not YAML: unclosed bracket '{'
+     × invalid YAML: unclosed bracket '{'
       ╭─[stack.yaml:2:7]
     1 │ stack: prod
     2 │ tags: {owner: platform-team
@@ -46,17 +46,17 @@ fn broken_syntax() {
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\n\tregion: x"), @"
-     × this is not YAML: while scanning a plain scalar, found a tab
+     × invalid YAML: while scanning a plain scalar, found a tab
       ╭─[stack.yaml:1:8]
     1 │ stack: prod
       ·        ┬
       ·        ╰── here
     2 │     region: x
       ╰────
-     help: indent with spaces: YAML does not allow tabs
+     help: use spaces for indentation: YAML does not allow tabs
     ");
     assert_snapshot!(wrong("stack: prod\ntags: *shared"), @"
-     × this is not YAML: alias references unknown anchor
+     × invalid YAML: alias references unknown anchor
       ╭─[stack.yaml:2:7]
     1 │ stack: prod
     2 │ tags: *shared
@@ -69,14 +69,14 @@ fn broken_syntax() {
 #[test]
 fn a_key_twice() {
     assert_snapshot!(wrong("stack: prod\nstack: staging"), @"
-     × `stack` stands twice in the same map
+     × duplicate key `stack`
       ╭─[stack.yaml:2:1]
     1 │ stack: prod
     2 │ stack: staging
       · ──┬──
-      ·   ╰── the second one
+      ·   ╰── second entry
       ╰────
-     help: remove one of the two
+     help: remove one of them
     ");
 }
 
@@ -87,22 +87,22 @@ fn a_bomb_of_aliases_does_not_go_off() {
         bomb.push_str(&format!("{next}: &{next} [{}]\n", vec![format!("*{last}"); 10].join(", ")));
     }
     assert_snapshot!(wrong(&bomb), @"
-     × aliases repeat too much: the document would become too large
+     × too many YAML aliases: the expanded document would be too large
       ╭─[stack.yaml:4:36]
     3 │ c: &c [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]
     4 │ d: &d [*c, *c, *c, *c, *c, *c, *c, *c, *c, *c]
       ·                                    ─┬
-      ·                                     ╰── one too many here
+      ·                                     ╰── limit exceeded here
     5 │ e: &e [*d, *d, *d, *d, *d, *d, *d, *d, *d, *d]
       ╰────
-     help: write out what is repeated, or declare fewer aliases
+     help: use fewer aliases
     ");
 }
 
 #[test]
 fn too_deep_and_too_large() {
     assert_snapshot!(wrong(&format!("stack: prod\ntags: {}{}", "[".repeat(30), "]".repeat(30))), @"
-     × more than 24 levels within each other
+     × more than 24 levels of nesting
       ╭─[stack.yaml:2:30]
     1 │ stack: prod
     2 │ tags: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]
@@ -111,23 +111,23 @@ fn too_deep_and_too_large() {
       ╰────
     ");
     let large = wrong(&"#".repeat(2_000_000));
-    assert_eq!(large.trim(), "× a stack file has at most 1048576 bytes; this one has more");
+    assert_eq!(large.trim(), "× the stack file is larger than 1048576 bytes");
 }
 
 #[test]
 fn control_characters_never_reach_the_terminal() {
     assert_snapshot!(wrong("stack: prod\ntags: {owner: \"\\e[31mred\"}"), @r#"
-     × the control character \u{1b} cannot stand in a stack file
+     × the control character \u{1b} is not allowed in a stack file
       ╭─[stack.yaml:2:15]
     1 │ stack: prod
     2 │ tags: {owner: "\e[31mred"}
       ·               ─────┬─────
-      ·                    ╰── in here
+      ·                    ╰── found here
       ╰────
-     help: remove it: no name, tag or text in AWS can hold one
+     help: remove it: AWS does not allow control characters in names, tags or text
     "#);
     assert_snapshot!(wrong("stack: prod\ntags: {owner: \u{1b}[31mred}"), @r"
-     × this is not YAML: unexpected character: `\u{1b}'
+     × invalid YAML: unexpected character: `\u{1b}'
       ╭─[stack.yaml:2:15]
     1 │ stack: prod
     2 │ tags: {owner: ?[31mred}
@@ -136,14 +136,14 @@ fn control_characters_never_reach_the_terminal() {
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\n\"a\\u202eb\": 1"), @r#"
-     × the control character \u{202e} cannot stand in a stack file
+     × the control character \u{202e} is not allowed in a stack file
       ╭─[stack.yaml:2:1]
     1 │ stack: prod
     2 │ "a\u202eb": 1
       · ─────┬────
-      ·      ╰── in here
+      ·      ╰── found here
       ╰────
-     help: remove it: no name, tag or text in AWS can hold one
+     help: remove it: AWS does not allow control characters in names, tags or text
     "#);
     // A sound file whose name is not: it is shown, but never raw.
     let errors =
@@ -155,6 +155,6 @@ fn control_characters_never_reach_the_terminal() {
       ·        ┬
       ·        ╰── this is the number 3
       ╰────
-     help: put it in quotes to make it a string
+     help: put the value in quotes to make it a string
     ");
 }

@@ -107,7 +107,7 @@ async fn checkpoint(bucket: &Bucket, root: &mut Root, state: &State) -> Result<(
     let text = state.text().map_err(|error| StateError::io("write", place.as_ref(), error))?;
     let put = surely::put(bucket, &key, &text, &Condition::Absent).await;
     if put.map_err(|e| bucket.failed("write", &key, e))? == Put::Refused {
-        let why = "it is there already, and another one".to_owned();
+        let why = "it already exists, with different contents".to_owned();
         return Err(StateError::Corrupt { path: place.into(), why });
     }
     let (epoch, claim) = (root.header.epoch, root.header.claim.take());

@@ -76,7 +76,7 @@ pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
 
 /// Takes the lease, waiting for up to `limit` while another run holds it.
 pub(super) async fn acquire(bucket: &Bucket, holder: &Holder, limit: Duration) -> Result<Held, StateError> {
-    let told = bucket.teller.about(format!("waiting for the lease of stack `{}`", bucket.stack));
+    let told = bucket.teller.about(format!("waiting for the state lease of stack `{}`", bucket.stack));
     told.during(until_free(bucket, holder, limit, &told)).await
 }
 
@@ -102,7 +102,7 @@ async fn until_free(
             }
             let (heard, valid) = (found.age.as_secs(), found.left().as_secs() + 1);
             told.for_reason(format!(
-                "{}; last heard of {heard} s ago, valid for {valid} s more",
+                "{}; last heartbeat {heard} s ago, valid for {valid} s more",
                 found.lease.holder
             ));
             sleep(left.min(found.left()).min(Duration::from_secs(1))).await;

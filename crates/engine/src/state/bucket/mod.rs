@@ -86,10 +86,10 @@ impl Bucket {
         let damaged =
             |line, why: &str| StateError::Journal { path: place.clone().into(), line, why: why.into() };
         let Some(Contents { header, entries, sound }) = parse(&blob.bytes, place.as_ref())? else {
-            return Err(damaged(1, "it has no header"));
+            return Err(damaged(1, "the header is missing"));
         };
         if sound != blob.bytes.len() as u64 {
-            return Err(damaged(entries.len() + 2, "it is not whole"));
+            return Err(damaged(entries.len() + 2, "it is incomplete"));
         }
         if header.stack != self.stack {
             let wanted = self.stack.clone();

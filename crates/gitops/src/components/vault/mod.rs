@@ -105,7 +105,7 @@ fn values(inputs: &Inputs, settings: &Settings) -> Value {
 
 pub(crate) const COMPONENT: Component = Component {
     name: "vault",
-    purpose: "Keeps the secrets of services, and puts them into their pods",
+    purpose: "Stores the secrets of services, and injects them into their pods",
     namespace: "vault",
     wave: -1,
     needs: &["storage"],
