@@ -29,7 +29,7 @@ pub struct Field {
     pub name: String,
     /// What it is.
     pub about: String,
-    /// What it takes, in words: `text`, `list of maps`, `one of "a", "b"`.
+    /// What it takes: `string`, `list(object)`, `one of "a", "b"`.
     pub takes: String,
     /// Whether it has to be there.
     pub required: bool,
@@ -225,32 +225,13 @@ fn in_words(schema: &Value) -> String {
     };
     let inner = || takes(entries(schema).0);
     if is("array") {
-        return format!("list of {}", plural(&inner()));
+        return format!("list({})", inner());
     }
-    if is("object") && schema["properties"].is_object() {
-        return "map".into();
+    if is("object") && schema["additionalProperties"].is_object() && !schema["properties"].is_object() {
+        return format!("map({})", inner());
     }
-    if is("object") && schema["additionalProperties"].is_object() {
-        return format!("map of names to {}", plural(&inner()));
-    }
-    let names = [
-        ("string", "text"),
-        ("integer", "whole number"),
-        ("number", "number"),
-        ("boolean", "true or false"),
-        ("object", "map"),
-    ];
-    names.iter().find(|(kind, _)| is(kind)).map_or("any value", |(_, word)| word).into()
-}
-
-fn plural(words: &str) -> String {
-    match words {
-        "text" => "texts".into(),
-        "map" => "maps".into(),
-        "whole number" => "whole numbers".into(),
-        "number" => "numbers".into(),
-        other => other.to_owned(),
-    }
+    let names = ["string", "integer", "number", "boolean", "object"];
+    names.into_iter().find(|name| is(name)).unwrap_or("any").into()
 }
 
 #[cfg(test)]
@@ -311,13 +292,13 @@ mod tests {
         assert_eq!(manual.about(), "A thing.");
         let fields = manual.fields();
         let takes = |name: &str| of(&fields, name).takes.clone();
-        assert_eq!(takes("name"), "text");
+        assert_eq!(takes("name"), "string");
         assert_eq!(of(&fields, "name").about, "Its name, in full.");
-        assert_eq!(takes("parent"), "text");
-        assert_eq!(takes("parts"), "list of maps");
-        assert_eq!(takes("by_name"), "map of names to maps");
+        assert_eq!(takes("parent"), "string");
+        assert_eq!(takes("parts"), "list(object)");
+        assert_eq!(takes("by_name"), "map(object)");
         assert_eq!(takes("colour"), r#"one of "red", "dark-blue""#);
-        assert_eq!(takes("links"), "list of texts");
+        assert_eq!(takes("links"), "list(string)");
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
         assert_eq!(names, ["name", "parent", "by_name", "colour", "links", "parts"], "required first");
         let references: Vec<&str> =

@@ -266,6 +266,17 @@ pub(crate) enum Command {
     /// Manage the local AWS emulator
     #[command(subcommand)]
     Emulator(EmulatorCommand),
+    /// List the kinds of resources that `resources:` accepts
+    Kinds {
+        /// Only kinds with this word in their name or description
+        word: Option<String>,
+    },
+    /// Explain a kind or one of its fields
+    Explain {
+        /// The kind, or a field of it: s3.Bucket, s3.Bucket.lifecycle_rules
+        #[arg(value_name = "KIND[.FIELD]")]
+        what: String,
+    },
     /// Print the JSON Schema of the stack file, for editors
     Schema {
         /// Print the reference as Markdown instead

@@ -148,7 +148,8 @@ pub(crate) fn quoted(text: &str) -> String {
 }
 
 /// The known name that was probably meant.
-pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // More than a third of the letters wrong is no slip any more; two letters may always be.
     let limit = (name.chars().count() / 3).max(2);
     known

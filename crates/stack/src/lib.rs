@@ -55,7 +55,7 @@ mod tree;
 use std::io::Read;
 use std::path::Path;
 
-pub use error::{StackError, StackErrors};
+pub use error::{StackError, StackErrors, nearest};
 pub use stack::{Context, Stack, Zone};
 pub use state_url::StateUrl;
 

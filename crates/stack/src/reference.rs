@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
+use platctl_engine::manual::Manual;
 use schemars::schema_for;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::file::File;
 
@@ -14,6 +15,54 @@ pub fn schema() -> Value {
     let mut schema = schema_for!(File);
     schema.insert("title".into(), "A stack file of platctl".into());
     schema.to_value()
+}
+
+/// The JSON Schema of stack files in which `resources:` takes the fields of each kind, so that editors know them.
+#[must_use]
+pub fn schema_with(kinds: &[Manual]) -> Value {
+    let mut schema = schema();
+    let names: Vec<&str> = kinds.iter().map(|manual| manual.facts.name).collect();
+    let by_kind: Vec<Value> = kinds
+        .iter()
+        .map(|manual| {
+            let name = manual.facts.name;
+            let is = json!({"properties": {"kind": {"const": name}}, "required": ["kind"]});
+            json!({"if": is, "then": {"$ref": format!("#/$defs/{name}")}})
+        })
+        .collect();
+    let resource = json!({
+        "type": "object",
+        "properties": {"kind": {"enum": names, "description": "The kind of the resource"}},
+        "required": ["kind"],
+        "allOf": by_kind,
+    });
+    schema["properties"]["resources"]["additionalProperties"] = json!({"$ref": "#/$defs/resource"});
+    if let Some(definitions) = schema["$defs"].as_object_mut() {
+        definitions.insert("resource".into(), resource);
+        definitions.extend(kinds.iter().map(|manual| (manual.facts.name.to_owned(), raw(manual))));
+    }
+    schema
+}
+
+/// The schema of a raw resource of this kind: its spec, beside what every raw resource takes.
+fn raw(manual: &Manual) -> Value {
+    let mut schema = manual.spec.clone();
+    let own = json!({
+        "kind": {"const": manual.facts.name},
+        "region": {"type": "string", "description": "The region of the resource. Default: the region of the stack"},
+        "depends_on": {
+            "type": "array", "items": {"type": "string"},
+            "description": "Addresses of resources that must exist first, without a reference to them",
+        },
+        "protect": {
+            "type": "boolean",
+            "description": "Whether the resource is protected from replacement and deletion if it holds data",
+        },
+    });
+    if let (Some(fields), Some(own)) = (schema["properties"].as_object_mut(), own.as_object()) {
+        fields.extend(own.clone());
+    }
+    schema
 }
 
 /// The reference of stack files, in Markdown.

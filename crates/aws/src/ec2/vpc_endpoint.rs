@@ -200,9 +200,13 @@ impl Kind for VpcEndpoint {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
+        // AWS answers an empty list for what the type does not have.
+        fn any<T>(list: &Option<BTreeSet<T>>) -> bool {
+            list.as_ref().is_some_and(|list| !list.is_empty())
+        }
         let (path, stated) = match spec.vpc_endpoint_type {
-            Type::Gateway => ("/subnet_ids", spec.subnet_ids.is_some() || spec.security_group_ids.is_some()),
-            Type::Interface => ("/route_table_ids", spec.route_table_ids.is_some()),
+            Type::Gateway => ("/subnet_ids", any(&spec.subnet_ids) || any(&spec.security_group_ids)),
+            Type::Interface => ("/route_table_ids", any(&spec.route_table_ids)),
         };
         if stated {
             return Err(SpecError::new(path, "cannot be used with this type of endpoint"));

@@ -300,6 +300,7 @@ pub(super) const SPECIAL: &[(Class, &str, &str, &str)] = &[
     (Class::Protected, "ecr:DeleteRepository", "RepositoryNotEmptyException", ""),
     (Class::InUse, "events:DeleteRule", "ValidationException", "since it has targets"),
     (Class::Busy, "secretsmanager:CreateSecret", "InvalidRequestException", "being deleted"),
+    (Class::Busy, "secretsmanager:CreateSecret", "InvalidRequestException", "scheduled for deletion"),
     // IAM's changes take seconds to minutes to reach other services, which answer like this until then.
     (Class::NotYetConsistent, "ec2:CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role"),
     (Class::NotYetConsistent, "kms:", "MalformedPolicyDocumentException", "invalid principals"),

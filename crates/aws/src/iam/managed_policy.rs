@@ -66,6 +66,10 @@ fn live(policy: &aws_sdk_iam::types::Policy, document: &str) -> Option<Live<Mana
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>> {
     let arn = id.as_str();
+    // The policies that AWS manages belong to no stack.
+    if arn.contains(":iam::aws:policy/") {
+        return Ok(None);
+    }
     let call = cloud.iam.get_policy().policy_arn(arn);
     let answer = if_there(call.send().ask().await)?;
     let Some(policy) = answer.and_then(|answer| answer.policy) else { return Ok(None) };

@@ -69,9 +69,13 @@ async fn policy_of(cloud: &Cloud, id: &str) -> CloudResult<Option<Policy>> {
     Ok(answer.policy().and_then(Policy::parse))
 }
 
+/// A key whose material does not come from KMS is never rotated, and asking is refused.
 async fn rotates(cloud: &Cloud, id: &str) -> CloudResult<bool> {
     let call = cloud.kms.get_key_rotation_status().key_id(id);
-    Ok(call.send().ask().await?.key_rotation_enabled())
+    match call.send().ask().await {
+        Err(error) if error.code.as_deref() == Some("UnsupportedOperationException") => Ok(false),
+        other => Ok(other?.key_rotation_enabled()),
+    }
 }
 
 async fn metadata(cloud: &Cloud, id: &str) -> CloudResult<Option<KeyMetadata>> {

@@ -265,6 +265,11 @@ impl Kind for DbInstance {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         check_identifier("/db_instance_identifier", &spec.db_instance_identifier, 63)?;
+        // An instance without a cluster holds its own data, which this kind would delete without a snapshot.
+        if spec.db_cluster_identifier.is_empty() {
+            let message = "is empty: platctl manages only instances that belong to an Aurora cluster";
+            return Err(SpecError::new("/db_cluster_identifier", message));
+        }
         if !spec.db_instance_class.starts_with("db.") {
             return Err(SpecError::new("/db_instance_class", "must begin with `db.`"));
         }

@@ -8,6 +8,7 @@ mod drift;
 mod emulator;
 mod failover;
 mod import;
+mod kinds;
 mod output;
 mod plan;
 mod recover;
@@ -51,6 +52,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Unlock { stack, yes } => unlock::run(&stack, yes, global).await,
         Command::State(command) => state::run(command, global).await,
         Command::Emulator(command) => emulator::run(command, global),
+        Command::Kinds { word } => kinds::list(word.as_deref(), global),
+        Command::Explain { what } => kinds::explain(&what, global),
         Command::Schema { markdown } => Ok(schema::run(markdown)),
         Command::Completions { shell } => completions::run(shell),
     }

@@ -10,7 +10,7 @@ pub(crate) fn run(markdown: bool) -> Exit {
     if markdown {
         render::raw(&reference::markdown());
     } else {
-        render::raw(&format!("{:#}\n", reference::schema()));
+        render::raw(&format!("{:#}\n", reference::schema_with(&platctl_aws::registry::manuals())));
     }
     Exit::Done
 }

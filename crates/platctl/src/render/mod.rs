@@ -2,6 +2,7 @@
 
 pub(crate) mod drift;
 pub(crate) mod error;
+pub(crate) mod kinds;
 mod outcome;
 pub(crate) mod plan;
 pub(crate) mod progress;
