@@ -37,7 +37,6 @@ class Recording:
             if call.mutating:
                 self.mutating += 1
                 entry["mutation"] = self.mutating
-                self.reads = 0
             else:
                 self.reads += 1
             entry["number"] = len(self.calls) + 1
@@ -50,9 +49,11 @@ class Recording:
         return entry
 
     def end(self, entry: dict[str, Any], status: int, body: bytes) -> None:
-        """Notes how a call ended."""
+        """Notes how a call ended. One that was refused changed nothing: who repeats it is waiting."""
         with self.lock:
             self._now[entry["operation"]] -= 1
+            if entry["mutation"]:
+                self.reads = 0 if status < 400 else self.reads + 1
         entry["status"] = status
         entry["seconds"] = round(time.time() - entry["begun"], 6)
         if status >= 400:
