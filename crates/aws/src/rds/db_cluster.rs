@@ -104,8 +104,9 @@ pub struct Spec<S: Stage = Resolved> {
     /// cluster can be deleted without a stack file.
     #[serde(default)]
     pub skip_final_snapshot: bool,
-    /// The prefix of the final snapshot's identifier, to which a part of the resource ID of the DB cluster is
-    /// appended. Cannot be used with `skip_final_snapshot`.
+    /// The prefix of the final snapshot's identifier, to which a part of the DB cluster's resource ID is
+    /// appended. Cannot be used with `skip_final_snapshot`. Default: the DB cluster identifier, followed by
+    /// `-final`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_snapshot_identifier: Option<String>,
     /// The identifier of the global cluster of which this DB cluster is a secondary cluster.

@@ -18,8 +18,8 @@ use crate::types::{Arn, day, unless_same};
 #[derive(Debug)]
 pub struct Secret;
 
-/// How the first value of a secret is generated. The value passes from one AWS service to another and is not
-/// stored elsewhere.
+/// How the first value of a secret is generated. AWS generates the value and platctl writes it to the
+/// secret. It is not stored anywhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Generate {
