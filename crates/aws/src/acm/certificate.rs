@@ -95,8 +95,7 @@ platctl_engine::outputs! {
         VALIDATION_RECORD_TYPE: validation_record_type: Option<String>,
         /// The value of the DNS record that validates `domain_name`.
         VALIDATION_RECORD_VALUE: validation_record_value: Option<String>,
-        /// The validation records of all domain names, without duplicates: a domain and its wildcard share
-        /// one record.
+        /// The validation records of all domain names. A domain and its wildcard share one record.
         VALIDATION_RECORDS: validation_records: Option<Vec<ValidationRecord>>,
     }
 }

@@ -174,8 +174,7 @@ platctl_engine::outputs! {
         LAUNCH_TEMPLATE_ID: launch_template_id: String,
         /// The name of the launch template.
         LAUNCH_TEMPLATE_NAME: launch_template_name: String,
-        /// The number of the version that matches the configuration. It is both the latest and the default
-        /// version.
+        /// The number of the version that matches the configuration: the latest and default version.
         VERSION_NUMBER: version_number: String,
     }
 }

@@ -76,7 +76,7 @@ platctl_engine::outputs! {
         DNS_NAME: dns_name: String,
         /// The ID of the hosted zone of the DNS name, for alias records.
         CANONICAL_HOSTED_ZONE_ID: canonical_hosted_zone_id: String,
-        /// The suffix of the ARN, `app/name/id`, for the `LoadBalancer` dimension of CloudWatch metrics.
+        /// The suffix of the ARN, `app/name/id`: the `LoadBalancer` dimension of CloudWatch metrics.
         ARN_SUFFIX: arn_suffix: String,
         /// The ID of the VPC of the load balancer.
         VPC_ID: vpc_id: VpcId,

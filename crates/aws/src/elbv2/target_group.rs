@@ -99,8 +99,7 @@ platctl_engine::outputs! {
         ARN: arn: Arn,
         /// The name of the target group.
         NAME: name: String,
-        /// The suffix of the ARN, `targetgroup/name/id`, for the `TargetGroup` dimension of CloudWatch
-        /// metrics.
+        /// The suffix of the ARN, `targetgroup/name/id`: the `TargetGroup` dimension of CloudWatch metrics.
         ARN_SUFFIX: arn_suffix: String,
     }
 }

@@ -80,8 +80,7 @@ platctl_engine::outputs! {
         DB_INSTANCE_IDENTIFIER: db_instance_identifier: String,
         /// The Amazon Resource Name (ARN) of the DB instance.
         ARN: arn: Arn,
-        /// The endpoint of this DB instance. Use the endpoints of the DB cluster instead, because they follow
-        /// failovers.
+        /// The endpoint of the DB instance. Use the endpoints of the DB cluster, which follow failovers.
         ENDPOINT: endpoint: String,
         /// The availability zone of the DB instance.
         AVAILABILITY_ZONE: availability_zone: String,
