@@ -15,48 +15,49 @@ use crate::access::{Clusters, no_cluster};
 use crate::key::Key;
 use crate::server::{Order, SetState};
 
-/// Objects that belong together. What others own of the same objects stays theirs; what platctl states and somebody
-/// changed is put back.
+/// A set of Kubernetes objects in an EKS cluster. Fields that other tools own in the same objects are left
+/// unchanged. Fields that are specified here are restored if they are changed.
 #[derive(Debug)]
 pub struct Objects;
 
-/// Objects that are kept elsewhere.
+/// A manifest with Kubernetes objects that is stored elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Where: `https://…`, `s3://BUCKET/KEY`, or the path of a file.
+    /// The location of the manifest: `https://…`, `s3://BUCKET/KEY`, or the path of a file.
     pub url: String,
-    /// The SHA-256 of what is there, in hexadecimal.
+    /// The SHA-256 checksum of the manifest, in hexadecimal.
     pub sha256: String,
-    /// The namespace of objects that stand in one and name none.
+    /// The namespace for namespaced objects that specify none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
 }
 
-/// Objects that belong together. What others own of the same objects stays theirs; what platctl states and somebody
-/// changed is put back.
+/// A set of Kubernetes objects in an EKS cluster. Fields that other tools own in the same objects are left
+/// unchanged. Fields that are specified here are restored if they are changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The EKS cluster.
+    /// The name of the EKS cluster.
     pub cluster_name: S::In<String>,
-    /// The set's name in the cluster: lower-case letters, digits, `-` and `.`.
+    /// The name of the set in the cluster. Lower-case letters, digits, `-` and `.`.
     pub name: String,
-    /// Objects from elsewhere.
+    /// A manifest with more objects that is stored elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,
-    /// Objects in full, by their keys: `v1 Namespace argocd`, `apps/v1 Deployment NAMESPACE/NAME`. A text in them can
-    /// be `{"$secret": {"arn": …, "key": …}}`: it is taken from Secrets Manager while the set is applied.
+    /// The complete objects, by key: `v1 Namespace argocd`, `apps/v1 Deployment NAMESPACE/NAME`. Any string
+    /// in an object can be `{"$secret": {"arn": …, "key": …}}`, whose value is read from Secrets Manager when
+    /// the set is applied.
     pub objects: S::In<BTreeMap<String, Value>>,
-    /// Objects of the manifest that somebody changed or deleted. Only what is live has any.
+    /// The objects of the manifest that were changed or deleted by others. Present in the live state only.
     #[serde(default)]
     pub drifted: Vec<String>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a set.
+    /// Attributes of the set that other resources can reference.
     Objects {
-        /// The set's name.
+        /// The name of the set.
         NAME: name: String,
     }
 }

@@ -19,12 +19,13 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;
 
-/// A public certificate. ACM issues it as soon as its validation records are in the DNS, and renews it for as long
-/// as they stay there. For CloudFront it has to be in us-east-1, for a load balancer in that one's region.
+/// A public certificate in AWS Certificate Manager (ACM). ACM issues the certificate once its validation
+/// records are in DNS, and renews it as long as they remain there. A certificate for CloudFront must be in
+/// us-east-1. A certificate for a load balancer must be in the load balancer's region.
 #[derive(Debug)]
 pub struct Certificate;
 
-/// A domain name in small letters, without a dot at its end.
+/// A domain name in lower case, without a trailing dot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Domain(String);
@@ -41,24 +42,28 @@ impl<'de> Deserialize<'de> for Domain {
     }
 }
 
-/// A public certificate. ACM issues it as soon as its validation records are in the DNS, and renews it for as long
-/// as they stay there. For CloudFront it has to be in us-east-1, for a load balancer in that one's region.
+/// A public certificate in AWS Certificate Manager (ACM). ACM issues the certificate once its validation
+/// records are in DNS, and renews it as long as they remain there. A certificate for CloudFront must be in
+/// us-east-1. A certificate for a load balancer must be in the load balancer's region.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The name that it is for: `example.com`, `*.example.com`. At most 64 characters.
+    /// The fully qualified domain name to secure, such as `example.com` or `*.example.com`. Up to 64
+    /// characters.
     pub domain_name: S::In<Domain>,
-    /// More names that it is for, without `domain_name`. At most 9, unless the account's quota is higher.
+    /// Additional domain names to include in the certificate, without `domain_name`. Up to 9, unless the
+    /// account has a higher quota.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject_alternative_names: Option<S::In<BTreeSet<Domain>>>,
-    /// `RSA_2048`, `EC_prime256v1` or `EC_secp384r1`. AWS's default is `RSA_2048`.
+    /// The algorithm of the key pair: `RSA_2048`, `EC_prime256v1` or `EC_secp384r1`. AWS default: `RSA_2048`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_algorithm: Option<String>,
-    /// Whether it can be used. Default: true, and there is nothing else to ask for. One that has expired, was revoked or
-    /// was never issued is replaced: the new one is issued first, and takes its place.
+    /// Whether the certificate can be used. Must be `true`. Default: `true`. A certificate that has expired,
+    /// was revoked or could not be issued is replaced: the new certificate is issued first and then takes its
+    /// place.
     #[serde(default = "on")]
     pub usable: bool,
-    /// Tags.
+    /// Tags to assign to the certificate.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -67,29 +72,30 @@ const fn on() -> bool {
     true
 }
 
-/// A record that has to be in the DNS.
+/// A DNS record that validates a domain name of the certificate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ValidationRecord {
-    /// Its name.
+    /// The name of the record.
     pub name: String,
-    /// Its type: `CNAME`.
+    /// The type of the record: `CNAME`.
     pub r#type: String,
-    /// Its value.
+    /// The value of the record.
     pub value: String,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a certificate. The records are known while it is still pending.
+    /// Attributes of the certificate that other resources can reference. The validation records are available
+    /// while the certificate is still pending.
     Certificate {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the certificate.
         ARN: arn: Arn,
-        /// The name of the record that validates `domain_name`.
+        /// The name of the DNS record that validates `domain_name`.
         VALIDATION_RECORD_NAME: validation_record_name: Option<String>,
-        /// The type of that record: `CNAME`.
+        /// The type of the DNS record that validates `domain_name`: `CNAME`.
         VALIDATION_RECORD_TYPE: validation_record_type: Option<String>,
-        /// The value of that record.
+        /// The value of the DNS record that validates `domain_name`.
         VALIDATION_RECORD_VALUE: validation_record_value: Option<String>,
-        /// The records of all names, each once: a domain and its wildcard share one.
+        /// The validation records of all domain names. A domain and its wildcard share one record.
         VALIDATION_RECORDS: validation_records: Option<Vec<ValidationRecord>>,
     }
 }

@@ -14,35 +14,35 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::Arn;
 
-/// Something whose number AWS changes by load.
+/// A target that Application Auto Scaling can scale.
 #[derive(Debug)]
 pub struct ScalableTarget;
 
-/// Something whose number AWS changes by load.
+/// A target that Application Auto Scaling can scale.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The service: `rds`.
+    /// The namespace of the AWS service that provides the resource: `rds`.
     pub service_namespace: String,
-    /// What is scaled: `cluster:NAME`.
+    /// The identifier of the resource to scale, such as `cluster:NAME`.
     pub resource_id: S::In<String>,
-    /// What of it: `rds:cluster:ReadReplicaCount`.
+    /// The dimension of the resource to scale, such as `rds:cluster:ReadReplicaCount`.
     pub scalable_dimension: String,
-    /// The fewest.
+    /// The minimum capacity. At least 0.
     pub min_capacity: i32,
-    /// The most.
+    /// The maximum capacity. Must not be less than `min_capacity`.
     pub max_capacity: i32,
-    /// Tags.
+    /// Tags to assign to the scalable target.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a target.
+    /// Attributes of the scalable target that other resources can reference.
     ScalableTarget {
-        /// What is scaled.
+        /// The identifier of the resource to scale.
         RESOURCE_ID: resource_id: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the scalable target.
         ARN: arn: Arn,
     }
 }

@@ -18,22 +18,23 @@ use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::types::Arn;
 
-/// When AWS changes the number.
+/// A target tracking scaling policy of Application Auto Scaling.
 #[derive(Debug)]
 pub struct ScalingPolicy;
 
-/// A measure to be kept to.
+/// A target tracking scaling policy, which keeps a metric at a target value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetTracking {
-    /// `RDSReaderAverageCPUUtilization` or `RDSReaderAverageDatabaseConnections`.
+    /// The predefined metric to track: `RDSReaderAverageCPUUtilization` or
+    /// `RDSReaderAverageDatabaseConnections`.
     pub predefined_metric_type: String,
-    /// Its value to keep to.
+    /// The target value of the metric.
     pub target_value: f64,
-    /// How long to wait after adding, in seconds; 300 unless it is said.
+    /// The cooldown after a scale-out activity, in seconds. Default: 300.
     #[serde(default = "cooldown")]
     pub scale_out_cooldown: i32,
-    /// How long to wait after removing, in seconds; 300 unless it is said.
+    /// The cooldown after a scale-in activity, in seconds. Default: 300.
     #[serde(default = "cooldown")]
     pub scale_in_cooldown: i32,
 }
@@ -42,26 +43,26 @@ const fn cooldown() -> i32 {
     300
 }
 
-/// When AWS changes the number.
+/// A target tracking scaling policy of Application Auto Scaling.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique for the target.
+    /// The name of the scaling policy. Must be unique for the scalable target.
     pub policy_name: String,
-    /// The target's service: `rds`.
+    /// The namespace of the AWS service of the scalable target: `rds`.
     pub service_namespace: String,
-    /// What is scaled.
+    /// The identifier of the resource to scale, such as `cluster:NAME`.
     pub resource_id: S::In<String>,
-    /// What of it.
+    /// The dimension of the resource to scale, such as `rds:cluster:ReadReplicaCount`.
     pub scalable_dimension: String,
-    /// What to keep to.
+    /// The metric to track and its target value.
     pub target_tracking: TargetTracking,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a policy.
+    /// Attributes of the scaling policy that other resources can reference.
     ScalingPolicy {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the scaling policy.
         ARN: arn: Arn,
     }
 }

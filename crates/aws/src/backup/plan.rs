@@ -17,53 +17,54 @@ use crate::errors::{Ask, Asked, invalid, made};
 use crate::tags::{Tags, by_address, claimed, of_stack};
 use crate::types::Arn;
 
-/// When backups are made, and how long they are kept.
+/// An AWS Backup plan: when backups are created and how long they are kept.
 #[derive(Debug)]
 pub struct Plan;
 
-/// For how long backups are kept, and where.
+/// The lifecycle of a backup: when it is moved to cold storage and when it is deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Lifecycle {
-    /// After how many days they go; never unless it is said.
+    /// The number of days after creation when a backup is deleted. Default: backups are never deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delete_after_days: Option<i64>,
-    /// After how many days they go to cold storage, where they stay 90 days at least.
+    /// The number of days after creation when a backup is moved to cold storage. Backups must stay in cold
+    /// storage for at least 90 days.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub move_to_cold_storage_after_days: Option<i64>,
 }
 
-/// A copy to another vault.
+/// A copy action of a backup rule, which copies backups to another vault.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Copy<S: Stage = Resolved> {
-    /// The other vault, perhaps of another region.
+    /// The ARN of the destination vault, which can be in another region.
     pub destination_backup_vault_arn: S::In<Arn>,
-    /// For how long the copy is kept.
+    /// The lifecycle of the copy.
     #[serde(default)]
     pub lifecycle: Lifecycle,
 }
 
-/// One rule of a plan.
+/// A rule of a backup plan.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Rule<S: Stage = Resolved> {
-    /// Unique in the plan.
+    /// The name of the rule. Must be unique within the plan.
     pub rule_name: String,
-    /// Where backups are kept.
+    /// The name of the vault in which backups are stored.
     pub target_backup_vault_name: S::In<String>,
-    /// When: `cron(0 3 * * ? *)`, UTC.
+    /// The schedule, as a cron expression in UTC, such as `cron(0 3 * * ? *)`.
     pub schedule_expression: String,
-    /// Within how many minutes a backup has to begin; 480 unless it is said.
+    /// The number of minutes within which a backup must start. Default: 480.
     #[serde(default = "start_window")]
     pub start_window_minutes: i64,
-    /// Within how many minutes it has to end; 10080 unless it is said.
+    /// The number of minutes within which a backup must be completed. Default: 10080.
     #[serde(default = "completion_window")]
     pub completion_window_minutes: i64,
-    /// For how long backups are kept.
+    /// The lifecycle of the backups.
     #[serde(default)]
     pub lifecycle: Lifecycle,
-    /// Copies to other vaults.
+    /// The vaults to which backups are copied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub copy_actions: Vec<Copy<S>>,
 }
@@ -76,25 +77,25 @@ const fn completion_window() -> i64 {
     10080
 }
 
-/// When backups are made, and how long they are kept.
+/// An AWS Backup plan: when backups are created and how long they are kept.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Its name; several may have the same.
+    /// The name of the backup plan. Need not be unique.
     pub backup_plan_name: String,
-    /// Its rules.
+    /// The rules of the backup plan.
     pub rules: Vec<Rule<S>>,
-    /// Tags.
+    /// Tags to assign to the backup plan.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a plan.
+    /// Attributes of the backup plan that other resources can reference.
     Plan {
-        /// Its id.
+        /// The ID of the backup plan.
         BACKUP_PLAN_ID: backup_plan_id: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the backup plan.
         ARN: arn: Arn,
     }
 }

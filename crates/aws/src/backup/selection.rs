@@ -15,28 +15,28 @@ use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, invalid, made};
 use crate::types::Arn;
 
-/// What a plan backs up.
+/// A resource selection of an AWS Backup plan: the resources that the plan backs up.
 #[derive(Debug)]
 pub struct Selection;
 
-/// What a plan backs up.
+/// A resource selection of an AWS Backup plan: the resources that the plan backs up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The plan.
+    /// The ID of the backup plan.
     pub backup_plan_id: S::In<String>,
-    /// Unique in the plan.
+    /// The name of the selection. Must be unique within the plan.
     pub selection_name: String,
-    /// The role that backups are made with.
+    /// The ARN of the IAM role that AWS Backup uses to create backups.
     pub iam_role_arn: S::In<Arn>,
-    /// What is backed up: ARNs, `*` for several.
+    /// The ARNs of the resources to back up. `*` is allowed as a wildcard.
     pub resources: S::In<BTreeSet<Arn>>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a selection.
+    /// Attributes of the backup selection that other resources can reference.
     Selection {
-        /// Its id within its plan.
+        /// The ID of the selection within its backup plan.
         SELECTION_ID: selection_id: String,
     }
 }

@@ -14,30 +14,31 @@ use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key, claimed};
 use crate::types::{Arn, unless_same};
 
-/// Where backups are kept.
+/// An AWS Backup vault, in which backups are stored.
 #[derive(Debug)]
 pub struct Vault;
 
-/// Where backups are kept.
+/// An AWS Backup vault, in which backups are stored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the vault. Must be unique within the account and region. 2 to 50 letters, digits, `-` and
+    /// `_`; must not be `Default`.
     pub backup_vault_name: String,
-    /// The key of what is in it. Cannot be changed.
+    /// The ARN of the KMS key that encrypts the backups in the vault. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_key_arn: Option<S::In<Arn>>,
-    /// Tags.
+    /// Tags to assign to the backup vault.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a vault.
+    /// Attributes of the backup vault that other resources can reference.
     Vault {
-        /// Its name.
+        /// The name of the backup vault.
         BACKUP_VAULT_NAME: backup_vault_name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the backup vault.
         ARN: arn: Arn,
     }
 }

@@ -10,33 +10,38 @@ use serde::{Deserialize, Serialize};
 
 use super::{built, listed, texts};
 
-/// What is done with requests.
+/// A cache behavior of a CloudFront distribution.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Behavior<S: Stage = Resolved> {
-    /// For which paths: `/images/*`. The default behaviour has none.
+    /// The path pattern of the requests to which the cache behavior applies, such as `/images/*`. Must be
+    /// omitted for the default cache behavior.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_pattern: Option<String>,
-    /// The id of the origin that they go to.
+    /// The ID of the origin to which CloudFront routes requests.
     pub target_origin_id: String,
-    /// `redirect-to-https`, `https-only` or `allow-all`. By default `redirect-to-https`.
+    /// The protocols that viewers can use: `redirect-to-https`, `https-only` or `allow-all`. Default:
+    /// `redirect-to-https`.
     #[serde(default = "redirect")]
     pub viewer_protocol_policy: String,
-    /// `GET` and `HEAD`; these and `OPTIONS`; or all seven. By default the first.
+    /// The HTTP methods that CloudFront forwards to the origin: `GET` and `HEAD`; `GET`, `HEAD` and
+    /// `OPTIONS`; or all seven methods. Default: `GET` and `HEAD`.
     #[serde(default = "reads")]
     pub allowed_methods: BTreeSet<String>,
-    /// Whose answers are kept: `GET` and `HEAD`, or these and `OPTIONS`. By default the first.
+    /// The HTTP methods for which CloudFront caches responses: `GET` and `HEAD`, or `GET`, `HEAD` and
+    /// `OPTIONS`. Default: `GET` and `HEAD`.
     #[serde(default = "reads")]
     pub cached_methods: BTreeSet<String>,
-    /// Whether answers are compressed where viewers take it. By default they are.
+    /// Whether CloudFront compresses responses for viewers that accept it. Default: `true`.
     #[serde(default = "yes")]
     pub compress: bool,
-    /// The cache policy.
+    /// The ID of the cache policy.
     pub cache_policy_id: S::In<String>,
-    /// What of a request reaches the origin beyond the cache policy's key: the id of an origin request policy.
+    /// The ID of the origin request policy, which determines the values that CloudFront sends to the origin
+    /// in addition to those in the cache key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin_request_policy_id: Option<S::In<String>>,
-    /// The response headers policy.
+    /// The ID of the response headers policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_headers_policy_id: Option<S::In<String>>,
 }

@@ -11,51 +11,53 @@ use serde::{Deserialize, Serialize};
 
 use super::{HeaderName, built, listed, texts};
 
-/// What belongs to the key of an answer.
+/// The values in the cache key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Parameters {
-    /// Whether answers compressed with gzip are kept beside plain ones. By default not.
+    /// Whether CloudFront caches responses compressed with Gzip. Default: `false`.
     pub enable_accept_encoding_gzip: bool,
-    /// Whether answers compressed with Brotli are kept beside plain ones. By default not.
+    /// Whether CloudFront caches responses compressed with Brotli. Default: `false`.
     pub enable_accept_encoding_brotli: bool,
-    /// Headers of the request.
+    /// The HTTP headers in the cache key.
     pub headers_config: Headers,
-    /// Cookies of the request.
+    /// The cookies in the cache key.
     pub cookies_config: Cookies,
-    /// Query strings of the request.
+    /// The URL query strings in the cache key.
     pub query_strings_config: QueryStrings,
 }
 
-/// Which headers.
+/// The HTTP headers in the cache key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Headers {
-    /// `none` or `whitelist`.
+    /// Whether headers are included in the cache key: `none` or `whitelist`. Default: `none`.
     pub header_behavior: String,
-    /// The headers of the whitelist.
+    /// The names of the headers. Required for `whitelist`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub headers: BTreeSet<HeaderName>,
 }
 
-/// Which cookies.
+/// The cookies in the cache key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cookies {
-    /// `none`, `whitelist`, `allExcept` or `all`.
+    /// Which cookies are included in the cache key: `none`, `whitelist`, `allExcept` or `all`. Default:
+    /// `none`.
     pub cookie_behavior: String,
-    /// Names of cookies, for `whitelist` and `allExcept`.
+    /// The names of the cookies. Required for `whitelist` and `allExcept`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub cookies: BTreeSet<String>,
 }
 
-/// Which query strings.
+/// The URL query strings in the cache key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueryStrings {
-    /// `none`, `whitelist`, `allExcept` or `all`.
+    /// Which query strings are included in the cache key: `none`, `whitelist`, `allExcept` or `all`. Default:
+    /// `none`.
     pub query_string_behavior: String,
-    /// Names of query strings, for `whitelist` and `allExcept`.
+    /// The names of the query strings. Required for `whitelist` and `allExcept`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub query_strings: BTreeSet<String>,
 }

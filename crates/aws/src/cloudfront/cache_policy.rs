@@ -14,29 +14,31 @@ use crate::ec2::in_order;
 use crate::errors::{Ask, made};
 use crate::tags::by_name;
 
-/// What makes two requests the same to CloudFront's caches, and for how long an answer is kept.
+/// A CloudFront cache policy: the values in the cache key, and how long responses are cached.
 #[derive(Debug)]
 pub struct CachePolicy;
 
-/// What makes two requests the same to CloudFront's caches, and for how long an answer is kept.
+/// A CloudFront cache policy: the values in the cache key, and how long responses are cached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account.
+    /// The name of the cache policy. Must be unique within the account.
     pub name: String,
-    /// What it is for; at most 128 characters.
+    /// A comment that describes the cache policy. Up to 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// Seconds that an answer is kept at least, whatever its origin says. By default 0.
+    /// The minimum time that a response stays in the cache, in seconds. Default: 0.
     #[serde(default)]
     pub min_ttl: i64,
-    /// Seconds that an answer is kept when its origin says nothing. By default 86400, or `min_ttl` where that is more.
+    /// The time that a response stays in the cache if the origin does not specify one, in seconds. Default:
+    /// 86400, or `min_ttl` if that is longer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_ttl: Option<i64>,
-    /// Seconds that an answer is kept at most. By default 31536000. 0 switches caching off.
+    /// The maximum time that a response stays in the cache, in seconds. 0 disables caching. Default:
+    /// 31536000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_ttl: Option<i64>,
-    /// What belongs to the key of an answer, and so reaches the origin. By default nothing but the path.
+    /// The values that are included in the cache key and sent to the origin. Default: none besides the path.
     #[serde(default)]
     pub parameters_in_cache_key_and_forwarded_to_origin: Parameters,
     #[doc(hidden)]
@@ -45,9 +47,9 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a cache policy.
+    /// Attributes of the cache policy that other resources can reference.
     CachePolicy {
-        /// Its id.
+        /// The ID of the cache policy.
         CACHE_POLICY_ID: cache_policy_id: String,
     }
 }

@@ -20,58 +20,66 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;
 
-/// A CloudFront distribution. Deleting one disables it first and waits until that is known everywhere.
+/// A CloudFront distribution. Before a distribution is deleted, it is disabled, and platctl waits until the
+/// change is deployed to all edge locations.
 #[derive(Debug)]
 pub struct Distribution;
 
-/// A CloudFront distribution. Deleting one disables it first and waits until that is known everywhere.
+/// A CloudFront distribution. Before a distribution is deleted, it is disabled, and platctl waits until the
+/// change is deployed to all edge locations.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// What it is for; at most 128 characters.
+    /// A comment that describes the distribution. Up to 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// The names that it answers to beside its own, in lower case. The certificate has to be for them.
+    /// The alternate domain names (CNAMEs) of the distribution, in lower case. The viewer certificate must
+    /// cover them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aliases: Option<S::In<BTreeSet<String>>>,
-    /// Where content comes from, by an id of your choice.
+    /// The origins, keyed by an ID of your choice.
     pub origins: BTreeMap<String, Origin<S>>,
-    /// What is done with requests that no other behaviour is for.
+    /// The cache behavior for requests that match no other cache behavior.
     pub default_cache_behavior: Behavior<S>,
-    /// What is done with requests for particular paths. The first one that matches counts.
+    /// The cache behaviors for specific path patterns, in order. The first one that matches a request is
+    /// used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_behaviors: Option<Vec<Behavior<S>>>,
-    /// The certificate that viewers see; without one CloudFront's own, which is not for aliases.
+    /// The SSL/TLS certificate for viewers. Required if `aliases` is set. Default: the certificate of
+    /// CloudFront, which does not cover aliases.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub viewer_certificate: Option<ViewerCertificate<S>>,
-    /// The web ACL that filters requests: the ARN of one of scope `CLOUDFRONT`; empty for none.
+    /// The ARN of the AWS WAF web ACL, which must have the scope `CLOUDFRONT`. An empty string means no web
+    /// ACL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web_acl_id: Option<S::In<Arn>>,
-    /// The object that stands for `/`: `index.html`.
+    /// The object that CloudFront returns for requests for the root URL, such as `index.html`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_root_object: Option<String>,
-    /// What viewers get instead of errors.
+    /// The custom responses to HTTP errors of the origin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_error_responses: Option<BTreeSet<CustomErrorResponse>>,
-    /// Where requests are logged.
+    /// The access log settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging<S>>,
-    /// From which countries there is an answer. By default from all.
+    /// The countries from which content can be requested. Default: no restriction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub geo_restriction: Option<GeoRestriction>,
-    /// In which parts of the world it is served: `PriceClass_100`, `PriceClass_200` or `PriceClass_All`.
+    /// The price class, which determines the edge locations that serve the distribution: `PriceClass_100`,
+    /// `PriceClass_200` or `PriceClass_All`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_class: Option<String>,
-    /// `http1.1`, `http2`, `http3` or `http2and3`. By default `http2and3`.
+    /// The highest HTTP version that viewers can use: `http1.1`, `http2`, `http3` or `http2and3`. Default:
+    /// `http2and3`.
     #[serde(default = "http2and3")]
     pub http_version: String,
-    /// Whether over IPv6, too. By default it is.
+    /// Whether IPv6 is enabled. Default: `true`.
     #[serde(default = "yes")]
     pub is_ipv6_enabled: bool,
-    /// Whether it answers at all. By default it does.
+    /// Whether the distribution is enabled and accepts requests. Default: `true`.
     #[serde(default = "yes")]
     pub enabled: bool,
-    /// Tags.
+    /// Tags to assign to the distribution.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -85,15 +93,15 @@ const fn yes() -> bool {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a distribution.
+    /// Attributes of the distribution that other resources can reference.
     Distribution {
-        /// `E…`
+        /// The ID of the distribution, such as `E…`.
         DISTRIBUTION_ID: distribution_id: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the distribution.
         ARN: arn: Arn,
-        /// Its own name: `d….cloudfront.net`.
+        /// The domain name of the distribution, such as `d….cloudfront.net`.
         DOMAIN_NAME: domain_name: String,
-        /// The hosted zone of its name, for alias records: the same for all distributions.
+        /// The hosted zone ID of the domain name, for alias records. It is the same for all distributions.
         HOSTED_ZONE_ID: hosted_zone_id: String,
     }
 }

@@ -19,126 +19,127 @@ pub(super) const fn yes() -> bool {
     true
 }
 
-/// Headers that tell browsers to be careful.
+/// The security headers that CloudFront adds to responses.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecurityHeaders {
-    /// `Strict-Transport-Security`: only over TLS from now on.
+    /// The `Strict-Transport-Security` header, which tells browsers to use HTTPS only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub strict_transport_security: Option<StrictTransportSecurity>,
-    /// `X-Content-Type-Options: nosniff`
+    /// The `X-Content-Type-Options` header, with the value `nosniff`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_type_options: Option<ContentTypeOptions>,
-    /// `X-Frame-Options`
+    /// The `X-Frame-Options` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_options: Option<FrameOptions>,
-    /// `Referrer-Policy`
+    /// The `Referrer-Policy` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub referrer_policy: Option<ReferrerPolicy>,
-    /// `Content-Security-Policy`
+    /// The `Content-Security-Policy` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content_security_policy: Option<ContentSecurityPolicy>,
-    /// `X-XSS-Protection`
+    /// The `X-XSS-Protection` header.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub xss_protection: Option<XssProtection>,
 }
 
-/// `Strict-Transport-Security`
+/// The `Strict-Transport-Security` header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StrictTransportSecurity {
-    /// For how many seconds.
+    /// The value of the `max-age` directive, in seconds.
     pub access_control_max_age_sec: i32,
-    /// Whether for all names below it, too. By default not.
+    /// Whether the header includes the `includeSubDomains` directive. Default: `false`.
     #[serde(default)]
     pub include_subdomains: bool,
-    /// Whether browsers may know it before the first visit. By default not.
+    /// Whether the header includes the `preload` directive. Default: `false`.
     #[serde(default)]
     pub preload: bool,
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether this header overrides the one received from the origin. Default: `true`.
     #[serde(default = "yes")]
     pub r#override: bool,
 }
 
-/// `X-Content-Type-Options`
+/// The `X-Content-Type-Options` header, with the value `nosniff`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentTypeOptions {
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether this header overrides the one received from the origin. Default: `true`.
     #[serde(default = "yes")]
     pub r#override: bool,
 }
 
-/// `X-Frame-Options`
+/// The `X-Frame-Options` header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrameOptions {
-    /// `DENY` or `SAMEORIGIN`.
+    /// The value of the header: `DENY` or `SAMEORIGIN`.
     pub frame_option: String,
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether this header overrides the one received from the origin. Default: `true`.
     #[serde(default = "yes")]
     pub r#override: bool,
 }
 
-/// `Referrer-Policy`
+/// The `Referrer-Policy` header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReferrerPolicy {
-    /// Its value, such as `strict-origin-when-cross-origin`.
+    /// The value of the header, such as `strict-origin-when-cross-origin`.
     pub referrer_policy: String,
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether this header overrides the one received from the origin. Default: `true`.
     #[serde(default = "yes")]
     pub r#override: bool,
 }
 
-/// `Content-Security-Policy`
+/// The `Content-Security-Policy` header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ContentSecurityPolicy {
-    /// Its value.
+    /// The value of the header.
     pub content_security_policy: String,
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether this header overrides the one received from the origin. Default: `true`.
     #[serde(default = "yes")]
     pub r#override: bool,
 }
 
-/// `X-XSS-Protection`
+/// The `X-XSS-Protection` header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct XssProtection {
-    /// On or off.
+    /// Whether the XSS protection of browsers is enabled.
     pub protection: bool,
-    /// Whether a page is not shown at all. By default not.
+    /// Whether the header includes the `mode=block` directive, which stops the page from loading. Default:
+    /// `false`.
     #[serde(default)]
     pub mode_block: bool,
-    /// Where it is reported to. Not together with `mode_block`.
+    /// The URI to which violations are reported. Cannot be used with `mode_block`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report_uri: Option<String>,
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether this header overrides the one received from the origin. Default: `true`.
     #[serde(default = "yes")]
     pub r#override: bool,
 }
 
-/// Which other sites may read answers.
+/// The CORS headers that CloudFront adds to responses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cors {
-    /// `https://…`, or `*` for all.
+    /// The origins that can access responses, such as `https://…`, or `*` for all origins.
     pub access_control_allow_origins: BTreeSet<String>,
-    /// Methods, or `ALL`.
+    /// The allowed HTTP methods, or `ALL` for all methods.
     pub access_control_allow_methods: BTreeSet<String>,
-    /// Headers of requests, or `*` for all.
+    /// The allowed request headers, or `*` for all headers.
     pub access_control_allow_headers: BTreeSet<HeaderName>,
-    /// Headers of answers that a site's scripts may see.
+    /// The response headers that scripts of the requesting site can read.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub access_control_expose_headers: BTreeSet<HeaderName>,
-    /// Whether with cookies. By default not.
+    /// Whether requests can include credentials such as cookies. Default: `false`.
     #[serde(default)]
     pub access_control_allow_credentials: bool,
-    /// For how many seconds a browser remembers it. By default 600.
+    /// The number of seconds for which a browser can cache the response to a preflight request. Default: 600.
     #[serde(default = "ten_minutes")]
     pub access_control_max_age_sec: i32,
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether these headers override those received from the origin. Default: `true`.
     #[serde(default = "yes")]
     pub origin_override: bool,
 }

@@ -27,7 +27,7 @@ use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::{TagEdits, Tags};
 
-/// The name of an HTTP header. Case means nothing in it, so it is kept in lower case.
+/// The name of an HTTP header. Names are not case-sensitive and are stored in lower case.
 #[derive(
     Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
 )]

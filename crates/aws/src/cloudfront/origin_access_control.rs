@@ -16,23 +16,26 @@ use crate::ec2::in_order;
 use crate::errors::{Ask, Asked, made};
 use crate::tags::by_name;
 
-/// How CloudFront signs its requests to an origin, so that only it may read there.
+/// A CloudFront origin access control: how CloudFront signs its requests to an origin, so that only
+/// CloudFront can read from it.
 #[derive(Debug)]
 pub struct OriginAccessControl;
 
-/// How CloudFront signs its requests to an origin, so that only it may read there.
+/// A CloudFront origin access control: how CloudFront signs its requests to an origin, so that only
+/// CloudFront can read from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account; at most 64 characters.
+    /// The name of the origin access control. Must be unique within the account. Up to 64 characters.
     pub name: String,
-    /// What it is for; at most 256 characters.
+    /// A description of the origin access control. Up to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// `s3`, `lambda`, `mediastore` or `mediapackagev2`. By default `s3`.
+    /// The type of origin: `s3`, `lambda`, `mediastore` or `mediapackagev2`. Default: `s3`.
     #[serde(default = "s3")]
     pub origin_access_control_origin_type: String,
-    /// `always`, `never`, or `no-override` to leave a viewer's own signature in place. By default `always`.
+    /// Which requests CloudFront signs: `always`, `never`, or `no-override` to keep the signature of the
+    /// viewer's request. Default: `always`.
     #[serde(default = "always")]
     pub signing_behavior: String,
     #[doc(hidden)]
@@ -49,9 +52,9 @@ fn always() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from an origin access control.
+    /// Attributes of the origin access control that other resources can reference.
     OriginAccessControl {
-        /// Its id.
+        /// The ID of the origin access control.
         ORIGIN_ACCESS_CONTROL_ID: origin_access_control_id: String,
     }
 }

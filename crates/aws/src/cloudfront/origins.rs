@@ -14,48 +14,53 @@ use super::vpc_origin::{PROTOCOL_POLICIES, http, https, https_only, tls_1_2};
 use super::{HeaderName, built, listed, texts};
 use crate::types::Arn;
 
-/// An origin. With `custom_origin_config` it is a web server, with `vpc_origin_config` one in private subnets,
-/// with neither a bucket.
+/// An origin of a CloudFront distribution: a web server if `custom_origin_config` is set, a server in private
+/// subnets if `vpc_origin_config` is set, otherwise an S3 bucket.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Origin<S: Stage = Resolved> {
-    /// The name under which it is reached. Of a bucket its regional one: `NAME.s3.REGION.amazonaws.com`.
+    /// The domain name of the origin. For an S3 bucket, its regional domain name:
+    /// `NAME.s3.REGION.amazonaws.com`.
     pub domain_name: S::In<String>,
-    /// What is put before each path: `/…`. By default nothing.
+    /// A path that CloudFront prepends to the path of each request, such as `/…`. Must not end with a slash.
+    /// Default: none.
     #[serde(default)]
     pub origin_path: String,
-    /// Headers that CloudFront adds to its requests, by name.
+    /// The HTTP headers that CloudFront adds to requests to the origin, by name.
     #[serde(default)]
     pub custom_headers: BTreeMap<HeaderName, HeaderValue<S>>,
-    /// Of a web server.
+    /// The settings of a custom origin, which is a web server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_origin_config: Option<CustomOrigin>,
-    /// Of a web server in private subnets.
+    /// The settings of a VPC origin, which is a server in private subnets. Cannot be used with
+    /// `custom_origin_config`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_origin_config: Option<VpcOriginConfig<S>>,
-    /// How requests are signed: the id of an origin access control. Of a bucket, what lets CloudFront read there.
+    /// The ID of the origin access control, which determines how requests are signed. For an S3 bucket, it
+    /// allows CloudFront to read from the bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin_access_control_id: Option<S::In<String>>,
-    /// How often CloudFront tries to connect, 1 to 3. By default 3.
+    /// The number of times that CloudFront attempts to connect to the origin, 1 to 3. Default: 3.
     #[serde(default = "three")]
     pub connection_attempts: i32,
-    /// Seconds to wait for a connection, 1 to 10. By default 10.
+    /// The number of seconds that CloudFront waits for a connection to the origin, 1 to 10. Default: 10.
     #[serde(default = "ten")]
     pub connection_timeout: i32,
 }
 
-/// The value of a header: either the text itself, or the secret that it is.
+/// The value of a header: either plain text or a reference to a secret.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct HeaderValue<S: Stage = Resolved> {
-    /// The text. Not for secrets: it is in the state and in plans.
+    /// The value as plain text. Not for secrets: it is stored in the state and in plans.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<S::In<String>>,
-    /// The secret of Secrets Manager that holds the value. It is read whenever the distribution is read or
-    /// changed and kept nowhere; a rotated secret shows as a change of the header.
+    /// The ARN of the AWS Secrets Manager secret that contains the value. The secret is read whenever the
+    /// distribution is read or changed, and its value is not stored. After the secret is rotated, the header
+    /// is shown as changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value_from_secret_arn: Option<S::In<Arn>>,
-    /// Where the secret is a JSON object: the key of the value.
+    /// The key of the value, if the secret is a JSON object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json_key: Option<String>,
 }
@@ -66,21 +71,22 @@ impl Default for HeaderValue {
     }
 }
 
-/// How a web server is reached.
+/// The settings of a custom origin, which is a web server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CustomOrigin {
-    /// `https-only`, `http-only` or `match-viewer`. By default `https-only`.
+    /// The protocol that CloudFront uses to connect to the origin: `https-only`, `http-only` or
+    /// `match-viewer`. Default: `https-only`.
     pub origin_protocol_policy: String,
-    /// By default 80.
+    /// The HTTP port of the origin. Default: 80.
     pub http_port: i32,
-    /// By default 443.
+    /// The HTTPS port of the origin. Default: 443.
     pub https_port: i32,
-    /// By default `TLSv1.2`.
+    /// The SSL/TLS protocols that CloudFront can use with the origin. Default: `TLSv1.2`.
     pub origin_ssl_protocols: BTreeSet<String>,
-    /// Seconds to wait for an answer, 1 to 120. By default 30.
+    /// The number of seconds that CloudFront waits for a response from the origin, 1 to 120. Default: 30.
     pub origin_read_timeout: i32,
-    /// Seconds that an idle connection is kept, 1 to 120. By default 5.
+    /// The number of seconds that CloudFront keeps an idle connection to the origin, 1 to 120. Default: 5.
     pub origin_keepalive_timeout: i32,
 }
 
@@ -97,16 +103,16 @@ impl Default for CustomOrigin {
     }
 }
 
-/// How a web server in private subnets is reached.
+/// The settings of a VPC origin, which is a server in private subnets.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct VpcOriginConfig<S: Stage = Resolved> {
-    /// The VPC origin.
+    /// The ID of the VPC origin.
     pub vpc_origin_id: S::In<String>,
-    /// Seconds to wait for an answer, 1 to 120. By default 30.
+    /// The number of seconds that CloudFront waits for a response from the origin, 1 to 120. Default: 30.
     #[serde(default = "thirty")]
     pub origin_read_timeout: i32,
-    /// Seconds that an idle connection is kept, 1 to 120. By default 5.
+    /// The number of seconds that CloudFront keeps an idle connection to the origin, 1 to 120. Default: 5.
     #[serde(default = "five")]
     pub origin_keepalive_timeout: i32,
 }

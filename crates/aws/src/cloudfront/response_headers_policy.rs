@@ -20,32 +20,33 @@ use crate::ec2::in_order;
 use crate::errors::{Ask, made};
 use crate::tags::by_name;
 
-/// Headers that CloudFront adds to answers, or takes out of them.
+/// A CloudFront response headers policy: the headers that CloudFront adds to responses or removes from them.
 #[derive(Debug)]
 pub struct ResponseHeadersPolicy;
 
-/// Headers that CloudFront adds to answers, or takes out of them.
+/// A CloudFront response headers policy: the headers that CloudFront adds to responses or removes from them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account.
+    /// The name of the response headers policy. Must be unique within the account.
     pub name: String,
-    /// What it is for; at most 128 characters.
+    /// A comment that describes the response headers policy. Up to 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// Headers that tell browsers to be careful. Those left out are not added.
+    /// The security headers. Headers that are omitted are not added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_headers_config: Option<SecurityHeaders>,
-    /// Which other sites may read answers.
+    /// The CORS headers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors_config: Option<Cors>,
-    /// Further headers, by name.
+    /// The custom headers, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_headers_config: Option<BTreeMap<HeaderName, CustomHeader>>,
-    /// Headers of the origin that viewers do not get.
+    /// The headers of the origin's response that CloudFront removes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub remove_headers_config: Option<BTreeSet<HeaderName>>,
-    /// In how many answers, in percent, the `Server-Timing` header tells how CloudFront served them; 0 for none.
+    /// The percentage of responses to which CloudFront adds the `Server-Timing` header, 0 to 100. 0 disables
+    /// the header.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server_timing_sampling_rate: Option<f64>,
     #[doc(hidden)]
@@ -53,21 +54,21 @@ pub struct Spec<S: Stage = Resolved> {
     pub stage: std::marker::PhantomData<S>,
 }
 
-/// A header to add.
+/// A custom header.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomHeader {
-    /// Its value; never a secret, as every viewer gets it.
+    /// The value of the header. Must not be a secret, because every viewer receives it.
     pub value: String,
-    /// Whether it stands in for the origin's own. By default it does.
+    /// Whether this header overrides the one received from the origin. Default: `true`.
     #[serde(default = "headers::yes")]
     pub r#override: bool,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a response headers policy.
+    /// Attributes of the response headers policy that other resources can reference.
     ResponseHeadersPolicy {
-        /// Its id.
+        /// The ID of the response headers policy.
         RESPONSE_HEADERS_POLICY_ID: response_headers_policy_id: String,
     }
 }

@@ -12,16 +12,16 @@ use serde::{Deserialize, Serialize};
 use super::{built, listed, quantity, texts};
 use crate::types::Arn;
 
-/// The certificate that viewers see.
+/// The SSL/TLS certificate for viewers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct ViewerCertificate<S: Stage = Resolved> {
-    /// A certificate of ACM in us-east-1 that is for all aliases.
+    /// The ARN of an ACM certificate in us-east-1 that covers all aliases.
     pub acm_certificate_arn: S::In<Arn>,
-    /// The oldest TLS that viewers may use. By default `TLSv1.2_2021`.
+    /// The security policy, which determines the minimum TLS version for viewers. Default: `TLSv1.2_2021`.
     #[serde(default = "tls")]
     pub minimum_protocol_version: String,
-    /// `sni-only`, or `vip`, which costs extra. By default `sni-only`.
+    /// How CloudFront serves HTTPS requests: `sni-only`, or `vip`, which costs extra. Default: `sni-only`.
     #[serde(default = "sni")]
     pub ssl_support_method: String,
 }
@@ -34,19 +34,19 @@ pub(super) fn sni() -> String {
     "sni-only".into()
 }
 
-/// What viewers get instead of an origin's error, and for how long the error is remembered.
+/// A custom response to an HTTP error of the origin, and how long the error is cached.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomErrorResponse {
-    /// The HTTP status of the origin's answer.
+    /// The HTTP status code of the origin's response.
     pub error_code: i32,
-    /// The page that viewers get: `/errors/404.html`.
+    /// The path of the custom error page, such as `/errors/404.html`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_page_path: Option<String>,
-    /// The HTTP status that they get with it.
+    /// The HTTP status code that CloudFront returns with the error page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_code: Option<i32>,
-    /// Seconds that the error is remembered. By default 10.
+    /// The minimum number of seconds that CloudFront caches the error. Default: 10.
     #[serde(default = "ten")]
     pub error_caching_min_ttl: i64,
 }
@@ -55,27 +55,28 @@ const fn ten() -> i64 {
     10
 }
 
-/// Where requests are logged.
+/// The access log settings of a distribution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Logging<S: Stage = Resolved> {
-    /// The bucket's name with its domain: `NAME.s3.amazonaws.com`. It has to take ACLs.
+    /// The domain name of the S3 bucket for the logs: `NAME.s3.amazonaws.com`. ACLs must be enabled on the
+    /// bucket.
     pub bucket: S::In<String>,
-    /// The beginning of the objects' names. By default nothing.
+    /// The prefix of the log file names. Default: none.
     #[serde(default)]
     pub prefix: String,
-    /// Whether with cookies. By default not.
+    /// Whether cookies are included in the logs. Default: `false`.
     #[serde(default)]
     pub include_cookies: bool,
 }
 
-/// From which countries there is an answer.
+/// A restriction of the countries from which content can be requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeoRestriction {
-    /// `none`, `whitelist` or `blacklist`.
+    /// The type of restriction: `none`, `whitelist` or `blacklist`.
     pub restriction_type: String,
-    /// Countries, two capital letters each.
+    /// The countries, as two-letter codes in upper case.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub locations: BTreeSet<String>,
 }

@@ -18,31 +18,34 @@ use crate::errors::{Ask, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::Arn;
 
-/// CloudFront's own way to a load balancer or an instance in private subnets. The VPC needs an internet gateway.
+/// A CloudFront VPC origin, which gives CloudFront access to a load balancer or an instance in private
+/// subnets. The VPC must have an internet gateway.
 #[derive(Debug)]
 pub struct VpcOrigin;
 
-/// CloudFront's own way to a load balancer or an instance in private subnets. The VPC needs an internet gateway.
+/// A CloudFront VPC origin, which gives CloudFront access to a load balancer or an instance in private
+/// subnets. The VPC must have an internet gateway.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// At most 64 characters; need not be unique.
+    /// The name of the VPC origin. Up to 64 characters. Need not be unique.
     pub name: String,
-    /// The load balancer or instance.
+    /// The ARN of the load balancer or instance.
     pub arn: S::In<Arn>,
-    /// By default 80.
+    /// The HTTP port. Default: 80.
     #[serde(default = "http")]
     pub http_port: i32,
-    /// By default 443.
+    /// The HTTPS port. Default: 443.
     #[serde(default = "https")]
     pub https_port: i32,
-    /// `https-only`, `http-only` or `match-viewer`. By default `https-only`.
+    /// The protocol that CloudFront uses to connect to the origin: `https-only`, `http-only` or
+    /// `match-viewer`. Default: `https-only`.
     #[serde(default = "https_only")]
     pub origin_protocol_policy: String,
-    /// By default `TLSv1.2`.
+    /// The SSL/TLS protocols that CloudFront can use with the origin. Default: `TLSv1.2`.
     #[serde(default = "tls_1_2")]
     pub origin_ssl_protocols: BTreeSet<String>,
-    /// Tags.
+    /// Tags to assign to the VPC origin.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -66,11 +69,11 @@ pub(super) fn tls_1_2() -> BTreeSet<String> {
 pub(super) const PROTOCOL_POLICIES: &[&str] = &["https-only", "http-only", "match-viewer"];
 
 platctl_engine::outputs! {
-    /// What others take from a VPC origin.
+    /// Attributes of the VPC origin that other resources can reference.
     VpcOrigin {
-        /// Its id.
+        /// The ID of the VPC origin.
         VPC_ORIGIN_ID: vpc_origin_id: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the VPC origin.
         ARN: arn: Arn,
     }
 }

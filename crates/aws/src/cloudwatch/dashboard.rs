@@ -13,24 +13,25 @@ use crate::tags::by_key;
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
 
-/// Graphs on one page.
+/// A CloudWatch dashboard.
 #[derive(Debug)]
 pub struct Dashboard;
 
-/// Graphs on one page.
+/// A CloudWatch dashboard.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account, in all regions.
+    /// The name of the dashboard. Must be unique within the account, across all regions. 1 to 255 letters,
+    /// digits, `-` and `_`.
     pub dashboard_name: String,
-    /// Its widgets, as CloudWatch's documentation describes them.
+    /// The body of the dashboard: its widgets, in the structure that the CloudWatch documentation defines.
     pub dashboard_body: S::In<Document>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a dashboard.
+    /// Attributes of the dashboard that other resources can reference.
     Dashboard {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the dashboard.
         ARN: arn: Arn,
     }
 }

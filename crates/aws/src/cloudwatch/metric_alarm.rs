@@ -22,58 +22,63 @@ use crate::types::{Arn, unless_same};
 /// DescribeAlarms takes this many names.
 const AT_ONCE: usize = 100;
 
-/// An alarm on one metric.
+/// A CloudWatch alarm on a single metric.
 #[derive(Debug)]
 pub struct MetricAlarm;
 
-/// An alarm on one metric.
+/// A CloudWatch alarm on a single metric.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the alarm. Must be unique within the account and region.
     pub alarm_name: String,
-    /// What it means, for whoever is woken by it.
+    /// A description of the alarm, for the people whom it alerts.
     #[serde(default)]
     pub alarm_description: String,
-    /// Whose metric: `AWS/RDS`.
+    /// The namespace of the metric, such as `AWS/RDS`.
     pub namespace: String,
-    /// Which metric.
+    /// The name of the metric.
     pub metric_name: String,
-    /// Of which things.
+    /// The dimensions of the metric, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dimensions: Option<S::In<BTreeMap<String, String>>>,
-    /// `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile: `p99`.
+    /// The statistic of the metric: `Average`, `Sum`, `Minimum`, `Maximum`, `SampleCount`, or a percentile
+    /// such as `p99`.
     pub statistic: String,
-    /// Over how many seconds each point is taken.
+    /// The length of the period over which the statistic is applied, in seconds: 10, 20, 30, or a multiple of
+    /// 60.
     pub period: i32,
-    /// How many points are looked at.
+    /// The number of periods over which data is compared with the threshold.
     pub evaluation_periods: i32,
-    /// How many of them have to be out of bounds; all unless it is said.
+    /// The number of data points that must be breaching to trigger the alarm. Default: all of
+    /// `evaluation_periods`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub datapoints_to_alarm: Option<i32>,
-    /// `GreaterThanThreshold`, `GreaterThanOrEqualToThreshold`, `LessThanThreshold`, `LessThanOrEqualToThreshold`
+    /// How the statistic is compared with the threshold: `GreaterThanThreshold`,
+    /// `GreaterThanOrEqualToThreshold`, `LessThanThreshold` or `LessThanOrEqualToThreshold`.
     pub comparison_operator: String,
-    /// The bound.
+    /// The value with which the statistic is compared.
     pub threshold: f64,
-    /// What a missing point counts as: `missing`, `breaching`, `notBreaching` or `ignore`.
+    /// How the alarm treats missing data points: `missing`, `breaching`, `notBreaching` or `ignore`. Default:
+    /// `missing`.
     #[serde(default = "missing")]
     pub treat_missing_data: String,
-    /// Who is told when it goes off.
+    /// The ARNs of the actions to run when the alarm changes to the state `ALARM`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alarm_actions: Option<S::In<BTreeSet<Arn>>>,
-    /// Who is told when all is well again.
+    /// The ARNs of the actions to run when the alarm changes to the state `OK`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ok_actions: Option<S::In<BTreeSet<Arn>>>,
-    /// Who is told when there is not enough data to tell.
+    /// The ARNs of the actions to run when the alarm changes to the state `INSUFFICIENT_DATA`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insufficient_data_actions: Option<S::In<BTreeSet<Arn>>>,
-    /// Whether anybody is told at all.
+    /// Whether actions are run when the state of the alarm changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actions_enabled: Option<bool>,
-    /// Only points in this unit count; all unless it is said.
+    /// The unit of the metric. Only data points in this unit are used. Default: data points in all units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<String>,
-    /// Tags.
+    /// Tags to assign to the alarm.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -83,11 +88,11 @@ fn missing() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from an alarm.
+    /// Attributes of the alarm that other resources can reference.
     MetricAlarm {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the alarm.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the alarm.
         ALARM_NAME: alarm_name: String,
     }
 }

@@ -21,46 +21,48 @@ use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 /// BatchGetProjects takes this many names.
 const AT_ONCE: usize = 100;
 
-/// How something is built.
+/// A CodeBuild build project.
 #[derive(Debug)]
 pub struct Project;
 
-/// Where the code comes from.
+/// The source code of a build project.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Source<S: Stage = Resolved> {
-    /// `CODEPIPELINE`, `CODECOMMIT`, `GITHUB`, `NO_SOURCE`, …
+    /// The type of source: `CODEPIPELINE`, `CODECOMMIT`, `GITHUB`, `NO_SOURCE`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// Of a repository: its URL.
+    /// The URL of the repository, if the source is a repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<S::In<String>>,
-    /// How many commits of the history come along; 0 for all.
+    /// The depth of history to download. 0 downloads the full history.
     #[serde(default)]
     pub git_clone_depth: i32,
-    /// The buildspec itself, or the path of one in the source.
+    /// The buildspec, either inline or as the path of a file in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buildspec: Option<String>,
 }
 
-/// Where the result goes.
+/// The build output artifacts of a build project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Artifacts {
-    /// `CODEPIPELINE` or `NO_ARTIFACTS`
+    /// The type of artifacts: `CODEPIPELINE` or `NO_ARTIFACTS`. Must be `CODEPIPELINE` if and only if the
+    /// source is `CODEPIPELINE`.
     #[serde(rename = "type")]
     pub kind: String,
 }
 
-/// A variable of the build's environment.
+/// An environment variable of a build.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Variable<S: Stage = Resolved> {
-    /// Its name.
+    /// The name of the variable.
     pub name: String,
-    /// Its value; of another type than `PLAINTEXT`, where the value is found.
+    /// The value of the variable. If the type is not `PLAINTEXT`, the parameter or secret that contains the
+    /// value.
     pub value: S::In<String>,
-    /// `PLAINTEXT`, unless it is said; `PARAMETER_STORE` or `SECRETS_MANAGER`.
+    /// The type of the variable: `PLAINTEXT`, `PARAMETER_STORE` or `SECRETS_MANAGER`. Default: `PLAINTEXT`.
     #[serde(rename = "type", default = "plaintext")]
     pub kind: String,
 }
@@ -69,78 +71,79 @@ pub(super) fn plaintext() -> String {
     "PLAINTEXT".to_owned()
 }
 
-/// What a build runs in.
+/// The build environment of a build project.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Environment<S: Stage = Resolved> {
-    /// `LINUX_CONTAINER`, `ARM_CONTAINER`, …
+    /// The type of build environment: `LINUX_CONTAINER`, `ARM_CONTAINER`, …
     #[serde(rename = "type")]
     pub kind: String,
-    /// The image.
+    /// The Docker image of the build environment.
     pub image: String,
-    /// `BUILD_GENERAL1_SMALL`, `BUILD_GENERAL1_MEDIUM`, …
+    /// The compute type: `BUILD_GENERAL1_SMALL`, `BUILD_GENERAL1_MEDIUM`, …
     pub compute_type: String,
-    /// Whether it may run Docker.
+    /// Whether builds can run the Docker daemon.
     #[serde(default)]
     pub privileged_mode: bool,
-    /// Variables.
+    /// The environment variables.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environment_variables: Vec<Variable<S>>,
 }
 
-/// Where a build's log goes.
+/// The CloudWatch Logs settings of a build project.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Logs<S: Stage = Resolved> {
-    /// The log group.
+    /// The name of the log group.
     pub group_name: S::In<String>,
-    /// How its streams' names begin.
+    /// The prefix of the log stream names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stream_name: Option<String>,
 }
 
-/// The network that builds run in.
+/// The VPC configuration of a build project.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Vpc<S: Stage = Resolved> {
-    /// The VPC.
+    /// The ID of the VPC.
     pub vpc_id: S::In<VpcId>,
-    /// Private subnets that lead to the internet by a NAT gateway.
+    /// The IDs of the subnets. They must be private subnets that reach the internet through a NAT gateway.
     pub subnets: S::In<BTreeSet<SubnetId>>,
-    /// Security groups.
+    /// The IDs of the security groups.
     pub security_group_ids: S::In<BTreeSet<SecurityGroupId>>,
 }
 
-/// How something is built.
+/// A CodeBuild build project.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the build project. Must be unique within the account and region. 2 to 150 letters, digits,
+    /// `-` and `_`.
     pub name: String,
-    /// What it builds.
+    /// A description of the build project.
     #[serde(default)]
     pub description: String,
-    /// Where the code comes from.
+    /// The source code to build.
     pub source: Source<S>,
-    /// Where the result goes.
+    /// The build output artifacts.
     pub artifacts: Artifacts,
-    /// What a build runs in.
+    /// The build environment.
     pub environment: Environment<S>,
-    /// The role that builds take on.
+    /// The ARN of the IAM role that builds assume.
     pub service_role: S::In<Arn>,
-    /// The key of artefacts; AWS's own of S3 unless it is said.
+    /// The ARN of the KMS key that encrypts the artifacts. Default: the AWS managed key for Amazon S3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_key: Option<S::In<Arn>>,
-    /// When a build is given up, in minutes; 60 unless it is said.
+    /// The build timeout, in minutes, 5 to 2160. Default: 60.
     #[serde(default = "hour")]
     pub timeout_in_minutes: i32,
-    /// The network that builds run in; CodeBuild's own unless it is said.
+    /// The VPC in which builds run. Default: the network of CodeBuild.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc: Option<Vpc<S>>,
-    /// Where logs go; to a group of the project's own name unless it is said.
+    /// The CloudWatch Logs settings. Default: a log group named after the build project.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logs: Option<Logs<S>>,
-    /// Tags.
+    /// Tags to assign to the build project.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -150,11 +153,11 @@ const fn hour() -> i32 {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a project.
+    /// Attributes of the build project that other resources can reference.
     Project {
-        /// Its name.
+        /// The name of the build project.
         NAME: name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the build project.
         ARN: arn: Arn,
     }
 }

@@ -15,12 +15,13 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::tags::by_key;
 
-/// Files on a branch. What people changed since platctl wrote it is never overwritten: a file that both
-/// changed stops the update, with its name.
+/// Files on a branch of a CodeCommit repository. Changes that people make after platctl has written a file
+/// are never overwritten: if both sides changed a file, the update stops and names the file.
 #[derive(Debug)]
 pub struct Files;
 
-/// The text of a file. A stack may state it as YAML documents, whose values may come from other resources.
+/// The content of a file. In a stack file, it can also be written as YAML documents, whose values can
+/// reference other resources.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Text(#[schemars(with = "Value")] String);
@@ -47,26 +48,26 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Files on a branch. What people changed since platctl wrote it is never overwritten: a file that both
-/// changed stops the update, with its name.
+/// Files on a branch of a CodeCommit repository. Changes that people make after platctl has written a file
+/// are never overwritten: if both sides changed a file, the update stops and names the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The repository.
+    /// The name of the repository.
     pub repository_name: S::In<String>,
-    /// The branch; the first commit of an empty repository makes it.
+    /// The name of the branch. In an empty repository, the first commit creates it.
     pub branch_name: String,
     /// The files, by path.
     pub files: S::In<BTreeMap<String, Text>>,
-    /// Files that belong to people from now on: platctl does not look at them any more.
+    /// The paths of files that platctl no longer manages and leaves to people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep: Option<BTreeSet<String>>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from the files.
+    /// Attributes of the files that other resources can reference.
     Files {
-        /// The commit that the branch is at.
+        /// The ID of the latest commit on the branch.
         COMMIT_ID: commit_id: String,
     }
 }

@@ -13,35 +13,36 @@ use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
-/// A Git repository.
+/// A CodeCommit Git repository.
 #[derive(Debug)]
 pub struct Repository;
 
-/// A Git repository.
+/// A CodeCommit Git repository.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the repository. Must be unique within the account and region. 1 to 100 letters, digits,
+    /// `.`, `_` and `-`; must not end with `.git`.
     pub repository_name: String,
-    /// What is in it.
+    /// A description of the repository.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository_description: Option<String>,
-    /// The key that encrypts it; AWS's own unless it is said.
+    /// The ARN of the KMS key that encrypts the repository. Default: the AWS managed key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<S::In<Arn>>,
-    /// Tags.
+    /// Tags to assign to the repository.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a repository.
+    /// Attributes of the repository that other resources can reference.
     Repository {
-        /// Its name.
+        /// The name of the repository.
         REPOSITORY_NAME: repository_name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the repository.
         ARN: arn: Arn,
-        /// Where to clone it from by HTTPS.
+        /// The URL for cloning the repository over HTTPS.
         CLONE_URL_HTTP: clone_url_http: String,
     }
 }

@@ -14,19 +14,19 @@ use crate::errors::{Ask, Asked, invalid, made};
 use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
 use crate::types::Arn;
 
-/// A way to repositories elsewhere.
+/// A CodeConnections connection to a third-party Git provider.
 #[derive(Debug)]
 pub struct Connection;
 
-/// A way to repositories elsewhere.
+/// A CodeConnections connection to a third-party Git provider.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Its name; several may have the same.
+    /// The name of the connection. Need not be unique.
     pub connection_name: String,
-    /// `GitHub`, `GitLab`, `Bitbucket`, …
+    /// The Git provider: `GitHub`, `GitLab`, `Bitbucket`, …
     pub provider_type: String,
-    /// Tags.
+    /// Tags to assign to the connection.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     #[serde(skip)]
@@ -35,11 +35,11 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a connection.
+    /// Attributes of the connection that other resources can reference.
     Connection {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the connection.
         ARN: arn: Arn,
-        /// `PENDING` until a person has authorised it, `AVAILABLE` then.
+        /// The status of the connection: `PENDING` until a person has authorized it, then `AVAILABLE`.
         CONNECTION_STATUS: connection_status: String,
     }
 }

@@ -17,50 +17,51 @@ use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
-/// Stages that a commit goes through.
+/// A CodePipeline pipeline.
 #[derive(Debug)]
 pub struct Pipeline;
 
-/// Where artefacts are kept between stages.
+/// The S3 bucket in which the artifacts of a pipeline are stored.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct ArtifactStore<S: Stage = Resolved> {
-    /// The bucket.
+    /// The name of the S3 bucket.
     pub location: S::In<String>,
-    /// The key that encrypts them.
+    /// The ARN of the KMS key that encrypts the artifacts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_key: Option<S::In<Arn>>,
 }
 
-/// One action of a stage.
+/// An action of a pipeline stage.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Action<S: Stage = Resolved> {
-    /// Unique in its stage.
+    /// The name of the action. Must be unique within the stage.
     pub name: String,
-    /// `Source`, `Build`, `Test`, `Deploy`, `Approval` or `Invoke`
+    /// The category of the action: `Source`, `Build`, `Test`, `Deploy`, `Approval` or `Invoke`.
     pub category: String,
-    /// `AWS`, `ThirdParty` or `Custom`
+    /// The creator of the action type: `AWS`, `ThirdParty` or `Custom`.
     pub owner: String,
-    /// `CodeCommit`, `CodeBuild`, `Manual`, …
+    /// The provider of the action type: `CodeCommit`, `CodeBuild`, `Manual`, …
     pub provider: String,
-    /// The version of the action's type: `1`.
+    /// The version of the action type, such as `1`.
     pub version: String,
-    /// Actions of equal numbers run side by side; 1 unless it is said.
+    /// The order in which actions run. Actions with the same number run in parallel. Default: 1.
     #[serde(default = "one")]
     pub run_order: i32,
-    /// Under which its output variables are found: `#{NAMESPACE.NAME}`.
+    /// The namespace of the action's output variables, which are referenced as `#{NAMESPACE.NAME}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace: Option<String>,
-    /// A role of its own.
+    /// The ARN of the IAM role that the action uses instead of the pipeline's role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<S::In<Arn>>,
-    /// What it does, as its type's documentation describes it. No secrets: AWS would show them to everybody.
+    /// The configuration of the action, as the documentation of its action type defines it. Must not contain
+    /// secrets, because AWS shows it in plain text.
     pub configuration: S::In<BTreeMap<String, String>>,
-    /// What it takes.
+    /// The names of the input artifacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub input_artifacts: Vec<String>,
-    /// What it makes.
+    /// The names of the output artifacts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub output_artifacts: Vec<String>,
 }
@@ -69,72 +70,74 @@ const fn one() -> i32 {
     1
 }
 
-/// One stage.
+/// A stage of a pipeline.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct StageSpec<S: Stage = Resolved> {
-    /// Unique in the pipeline.
+    /// The name of the stage. Must be unique within the pipeline.
     pub name: String,
-    /// What happens in it.
+    /// The actions of the stage.
     pub actions: Vec<Action<S>>,
 }
 
-/// Patterns of names.
+/// Patterns that include and exclude names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Filter {
-    /// These.
+    /// The patterns to include.
     #[serde(default)]
     pub includes: Vec<String>,
-    /// Not these.
+    /// The patterns to exclude.
     #[serde(default)]
     pub excludes: Vec<String>,
 }
 
-/// Which pushes start it.
+/// A filter for the Git pushes that start the pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Push {
-    /// To which branches.
+    /// The branches of the pushes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub branches: Option<Filter>,
-    /// Of changes below which paths.
+    /// The file paths that the pushes change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_paths: Option<Filter>,
 }
 
-/// What starts it, of a source outside of AWS.
+/// A trigger, which starts the pipeline on changes in a source outside AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Trigger {
-    /// The action that the source belongs to.
+    /// The name of the source action to which the trigger applies.
     pub source_action_name: String,
-    /// Which pushes.
+    /// The filters for Git pushes.
     pub push: Vec<Push>,
 }
 
-/// Stages that a commit goes through.
+/// A CodePipeline pipeline.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the pipeline. Must be unique within the account and region.
     pub name: String,
-    /// `V2` unless it is said.
+    /// The pipeline type. Default: `V2`.
     #[serde(default = "v2")]
     pub pipeline_type: String,
-    /// What happens to a commit that comes while another is on its way: `SUPERSEDED`, `QUEUED` or `PARALLEL`.
+    /// How new executions are handled while another one is in progress: `SUPERSEDED`, `QUEUED` or `PARALLEL`.
+    /// Default: `SUPERSEDED`.
     #[serde(default = "superseded")]
     pub execution_mode: String,
-    /// The role that it acts with.
+    /// The ARN of the IAM role that CodePipeline uses.
     pub role_arn: S::In<Arn>,
-    /// Where artefacts are kept.
+    /// The S3 bucket in which artifacts are stored.
     pub artifact_store: ArtifactStore<S>,
-    /// Its stages, in their order.
+    /// The stages of the pipeline, in order. At least two; the first one contains the source actions, and
+    /// only source actions.
     pub stages: Vec<StageSpec<S>>,
-    /// What starts it, of a source outside of AWS.
+    /// The triggers for sources outside AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Trigger>,
-    /// Tags.
+    /// Tags to assign to the pipeline.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -148,11 +151,11 @@ fn superseded() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a pipeline.
+    /// Attributes of the pipeline that other resources can reference.
     Pipeline {
-        /// Its name.
+        /// The name of the pipeline.
         NAME: name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the pipeline.
         ARN: arn: Arn,
     }
 }

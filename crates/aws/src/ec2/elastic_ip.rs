@@ -13,15 +13,15 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::AllocationId;
 
-/// A public IPv4 address.
+/// An Elastic IP address.
 #[derive(Debug)]
 pub struct ElasticIp;
 
-/// A public IPv4 address.
+/// An Elastic IP address.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Tags.
+    /// Tags to assign to the Elastic IP address.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     #[doc(hidden)]
@@ -30,11 +30,11 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 platctl_engine::outputs! {
-    /// What others take from an Elastic IP.
+    /// Attributes of the Elastic IP address that other resources can reference.
     ElasticIp {
-        /// `eipalloc-…`
+        /// The allocation ID of the Elastic IP address, such as `eipalloc-…`.
         ALLOCATION_ID: allocation_id: AllocationId,
-        /// The address, as AWS chose it.
+        /// The public IPv4 address, which AWS chooses.
         PUBLIC_IP: public_ip: String,
     }
 }

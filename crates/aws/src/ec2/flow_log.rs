@@ -13,37 +13,38 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, FlowLogId, VpcId};
 
-/// The record of a VPC's traffic.
+/// A flow log, which records the IP traffic of a VPC.
 #[derive(Debug)]
 pub struct FlowLog;
 
-/// The record of a VPC's traffic.
+/// A flow log, which records the IP traffic of a VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The VPC whose traffic is recorded.
+    /// The ID of the VPC.
     pub vpc_id: S::In<VpcId>,
-    /// `ALL`, `ACCEPT` or `REJECT`.
+    /// The type of traffic to record: `ALL`, `ACCEPT` or `REJECT`.
     pub traffic_type: String,
-    /// `cloud-watch-logs` or `s3`.
+    /// The type of destination: `cloud-watch-logs` or `s3`.
     pub log_destination_type: String,
-    /// The log group or the bucket.
+    /// The ARN of the log group or S3 bucket.
     pub log_destination: S::In<Arn>,
-    /// The role with which records are written to a log group.
+    /// The ARN of the IAM role that publishes flow logs to a log group. Required for `cloud-watch-logs`, not
+    /// allowed for `s3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deliver_logs_permission_arn: Option<S::In<Arn>>,
-    /// 60 or 600 seconds; AWS's default is 600.
+    /// The maximum aggregation interval, in seconds: 60 or 600. AWS default: 600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_aggregation_interval: Option<i32>,
-    /// Tags.
+    /// Tags to assign to the flow log.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a flow log.
+    /// Attributes of the flow log that other resources can reference.
     FlowLog {
-        /// `fl-…`
+        /// The ID of the flow log, such as `fl-…`.
         FLOW_LOG_ID: flow_log_id: FlowLogId,
     }
 }

@@ -13,25 +13,25 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{InternetGatewayId, VpcId};
 
-/// The gateway of one VPC to the internet.
+/// An internet gateway that is attached to a VPC.
 #[derive(Debug)]
 pub struct InternetGateway;
 
-/// The gateway of one VPC to the internet.
+/// An internet gateway that is attached to a VPC.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The VPC that it is attached to; a VPC takes one.
+    /// The ID of the VPC to which the internet gateway is attached. A VPC can have only one.
     pub vpc_id: S::In<VpcId>,
-    /// Tags.
+    /// Tags to assign to the internet gateway.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an internet gateway.
+    /// Attributes of the internet gateway that other resources can reference.
     InternetGateway {
-        /// `igw-…`
+        /// The ID of the internet gateway, such as `igw-…`.
         INTERNET_GATEWAY_ID: internet_gateway_id: InternetGatewayId,
     }
 }

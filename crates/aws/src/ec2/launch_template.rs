@@ -23,19 +23,21 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, SecurityGroupId, unless_same};
 
-/// A template of virtual machines. Its default version is what the spec says; a change makes a new version of it and
-/// leaves the old ones.
+/// An EC2 launch template. The default version always matches the configuration: a change creates a new
+/// version and keeps the old ones.
 #[derive(Debug)]
 pub struct LaunchTemplate;
 
-/// How a machine gets at its own metadata and credentials.
+/// The instance metadata options.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MetadataOptions {
-    /// `required` (only with a session's token) or `optional`. Required unless stated.
+    /// Whether session tokens (IMDSv2) are `required` or `optional` for metadata requests. Default:
+    /// `required`.
     #[serde(default = "required")]
     pub http_tokens: String,
-    /// How many hops away the answers go: 1 keeps them from containers. 1 unless stated.
+    /// The hop limit of metadata responses, 1 to 64. With 1, containers cannot reach the metadata. Default:
+    /// 1.
     #[serde(default = "one")]
     pub http_put_response_hop_limit: i32,
 }
@@ -62,30 +64,31 @@ impl Default for MetadataOptions {
     }
 }
 
-/// A disk.
+/// A block device mapping, which defines an EBS volume.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlockDevice {
-    /// `/dev/xvda`
+    /// The device name, such as `/dev/xvda`.
     pub device_name: String,
-    /// GiB.
+    /// The size of the volume, in GiB.
     pub volume_size: i32,
-    /// `gp3` unless stated.
+    /// The volume type. Default: `gp3`.
     #[serde(default = "gp3")]
     pub volume_type: String,
-    /// Whether it is encrypted. It is unless this is switched off.
+    /// Whether the volume is encrypted. Default: `true`.
     #[serde(default = "on")]
     pub encrypted: bool,
-    /// The key that encrypts it. Without it, the account's default key.
+    /// The ARN of the KMS key that encrypts the volume. Default: the default EBS encryption key of the
+    /// account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<Arn>,
-    /// Operations a second.
+    /// The number of I/O operations per second (IOPS).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iops: Option<i32>,
-    /// MiB a second.
+    /// The throughput of the volume, in MiB/s.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throughput: Option<i32>,
-    /// Whether it goes with its machine. It does unless this is switched off.
+    /// Whether the volume is deleted when the instance is terminated. Default: `true`.
     #[serde(default = "on")]
     pub delete_on_termination: bool,
 }
@@ -121,53 +124,57 @@ impl BlockDevice {
     }
 }
 
-/// A template of virtual machines. Its default version is what the spec says; a change makes a new version of it and
-/// leaves the old ones.
+/// An EC2 launch template. The default version always matches the configuration: a change creates a new
+/// version and keeps the old ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region; 3 to 128 characters. Cannot be changed.
+    /// The name of the launch template. Must be unique within the account and region. 3 to 128 characters.
+    /// Cannot be changed.
     pub launch_template_name: String,
-    /// The image. EKS's node groups bring their own.
+    /// The ID of the AMI. EKS node groups provide their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_id: Option<S::In<String>>,
     /// The instance type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_type: Option<String>,
-    /// The key pair for SSH.
+    /// The name of the key pair for SSH.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_name: Option<String>,
-    /// Security groups. For EKS's nodes, the cluster's own has to be among them.
+    /// The IDs of the security groups. For EKS nodes, they must include the cluster security group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_group_ids: Option<S::In<BTreeSet<SecurityGroupId>>>,
-    /// How a machine gets at its own metadata: by default only with a token, and not from containers.
+    /// The instance metadata options. Default: session tokens are required, and containers cannot reach the
+    /// metadata.
     #[serde(default)]
     pub metadata_options: MetadataOptions,
-    /// Disks.
+    /// The block device mappings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_device_mappings: Option<S::In<Vec<BlockDevice>>>,
-    /// Whether metrics come every minute, for a charge, instead of every five.
+    /// Whether detailed monitoring is enabled. It provides metrics every minute instead of every five
+    /// minutes, for an additional charge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitoring: Option<bool>,
-    /// What runs at the first start, as plain text.
+    /// The user data that runs at the first boot, in plain text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_data: Option<S::In<String>>,
-    /// Tags of what is made from it, by the type of resource: `instance`, `volume`, `network-interface`.
+    /// The tags of the resources that are created from the launch template, by resource type: `instance`,
+    /// `volume` or `network-interface`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tag_specifications: Option<BTreeMap<String, Tags>>,
-    /// Tags of the template itself.
+    /// Tags to assign to the launch template itself.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a launch template.
+    /// Attributes of the launch template that other resources can reference.
     LaunchTemplate {
-        /// `lt-…`
+        /// The ID of the launch template, such as `lt-…`.
         LAUNCH_TEMPLATE_ID: launch_template_id: String,
-        /// Its name.
+        /// The name of the launch template.
         LAUNCH_TEMPLATE_NAME: launch_template_name: String,
-        /// The number of the version that the spec is: the latest, and the default.
+        /// The number of the version that matches the configuration: the latest and default version.
         VERSION_NUMBER: version_number: String,
     }
 }

@@ -13,23 +13,24 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{AllocationId, NatGatewayId, SubnetId};
 
-/// A NAT gateway in one subnet: the way out for private subnets of its zone.
+/// A NAT gateway, which gives the private subnets of an availability zone outbound access.
 #[derive(Debug)]
 pub struct NatGateway;
 
-/// A NAT gateway in one subnet: the way out for private subnets of its zone.
+/// A NAT gateway, which gives the private subnets of an availability zone outbound access.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The subnet that it stands in: a public one, unless it is private itself.
+    /// The ID of the subnet of the NAT gateway. For a public NAT gateway, it must be a public subnet.
     pub subnet_id: S::In<SubnetId>,
-    /// Its Elastic IP; a public one needs it.
+    /// The allocation ID of the Elastic IP address. Required for a public NAT gateway, not allowed for a
+    /// private one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allocation_id: Option<S::In<AllocationId>>,
-    /// `public` or `private`. AWS's default is `public`.
+    /// The connectivity type: `public` or `private`. Default: `public`.
     #[serde(default = "public")]
     pub connectivity_type: String,
-    /// Tags.
+    /// Tags to assign to the NAT gateway.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -39,9 +40,9 @@ fn public() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a NAT gateway.
+    /// Attributes of the NAT gateway that other resources can reference.
     NatGateway {
-        /// `nat-…`
+        /// The ID of the NAT gateway, such as `nat-…`.
         NAT_GATEWAY_ID: nat_gateway_id: NatGatewayId,
     }
 }

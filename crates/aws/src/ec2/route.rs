@@ -13,31 +13,31 @@ use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::types::{Cidr, InternetGatewayId, NatGatewayId, RouteTableId, unless_same};
 
-/// One route of a route table. Its id is our own, `rtb-…|0.0.0.0/0`: AWS gives it none.
+/// A route in a route table. AWS assigns no ID to routes; platctl uses `rtb-…|0.0.0.0/0`.
 #[derive(Debug)]
 pub struct Route;
 
-/// One route of a route table. Its id is our own, `rtb-…|0.0.0.0/0`: AWS gives it none.
+/// A route in a route table. AWS assigns no ID to routes; platctl uses `rtb-…|0.0.0.0/0`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The table that it is a part of.
+    /// The ID of the route table.
     pub route_table_id: S::In<RouteTableId>,
-    /// The IPv4 network that it is for.
+    /// The IPv4 CIDR block of the destination.
     pub destination_cidr_block: Cidr,
-    /// To an internet gateway.
+    /// The ID of an internet gateway as the target. A route must have exactly one target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway_id: Option<S::In<InternetGatewayId>>,
-    /// To a NAT gateway.
+    /// The ID of a NAT gateway as the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nat_gateway_id: Option<S::In<NatGatewayId>>,
-    /// To a transit gateway: `tgw-…`.
+    /// The ID of a transit gateway as the target, such as `tgw-…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transit_gateway_id: Option<S::In<String>>,
-    /// To a peered VPC: `pcx-…`.
+    /// The ID of a VPC peering connection as the target, such as `pcx-…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_peering_connection_id: Option<S::In<String>>,
-    /// To a Gateway Load Balancer endpoint: `vpce-…`.
+    /// The ID of a Gateway Load Balancer endpoint as the target, such as `vpce-…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_endpoint_id: Option<S::In<String>>,
 }

@@ -13,27 +13,27 @@ use crate::errors::{Ask, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{RouteTableId, VpcId};
 
-/// A route table. Its routes and its associations are kinds of their own; routes that AWS puts in (`local`,
-/// those of gateway endpoints, propagated ones) are nobody's to manage.
+/// A VPC route table. Routes and subnet associations are separate kinds. Routes that AWS adds (`local`, those
+/// of gateway endpoints, and propagated ones) are not managed.
 #[derive(Debug)]
 pub struct RouteTable;
 
-/// A route table. Its routes and its associations are kinds of their own; routes that AWS puts in (`local`,
-/// those of gateway endpoints, propagated ones) are nobody's to manage.
+/// A VPC route table. Routes and subnet associations are separate kinds. Routes that AWS adds (`local`, those
+/// of gateway endpoints, and propagated ones) are not managed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The VPC whose traffic it routes.
+    /// The ID of the VPC.
     pub vpc_id: S::In<VpcId>,
-    /// Tags.
+    /// Tags to assign to the route table.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a route table.
+    /// Attributes of the route table that other resources can reference.
     RouteTable {
-        /// `rtb-…`
+        /// The ID of the route table, such as `rtb-…`.
         ROUTE_TABLE_ID: route_table_id: RouteTableId,
     }
 }

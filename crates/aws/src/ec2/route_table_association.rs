@@ -13,26 +13,27 @@ use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::types::{RouteTableId, SubnetId};
 
-/// Which route table a subnet uses. Its id is the subnet's: a subnet has at most one, and AWS's own id of it
-/// (`rtbassoc-…`) changes with every change of the table.
+/// An association between a subnet and a route table. platctl uses the subnet ID as its ID: a subnet has at
+/// most one association, and the ID that AWS assigns (`rtbassoc-…`) changes whenever the route table changes.
 #[derive(Debug)]
 pub struct RouteTableAssociation;
 
-/// Which route table a subnet uses. Its id is the subnet's: a subnet has at most one, and AWS's own id of it
-/// (`rtbassoc-…`) changes with every change of the table.
+/// An association between a subnet and a route table. platctl uses the subnet ID as its ID: a subnet has at
+/// most one association, and the ID that AWS assigns (`rtbassoc-…`) changes whenever the route table changes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The subnet.
+    /// The ID of the subnet.
     pub subnet_id: S::In<SubnetId>,
-    /// The table that it uses. Can be changed in place, without a moment in which it has none.
+    /// The ID of the route table. Can be changed in place, and the subnet always has a route table during the
+    /// change.
     pub route_table_id: S::In<RouteTableId>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an association.
+    /// Attributes of the association that other resources can reference.
     RouteTableAssociation {
-        /// `rtbassoc-…`
+        /// The association ID that AWS assigns, such as `rtbassoc-…`.
         ASSOCIATION_ID: association_id: String,
     }
 }

@@ -13,32 +13,35 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{SecurityGroupId, VpcId, unless_same};
 
-/// A security group. Its rules are a kind of their own.
+/// An EC2 security group. Its rules are a separate kind.
 #[derive(Debug)]
 pub struct SecurityGroup;
 
-/// A security group. Its rules are a kind of their own.
+/// An EC2 security group. Its rules are a separate kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The VPC that it is for.
+    /// The ID of the VPC.
     pub vpc_id: S::In<VpcId>,
-    /// Unique in the VPC, whatever the case; at most 255 characters.
+    /// The name of the security group. Must be unique within the VPC and is not case-sensitive. Up to 255
+    /// characters; must not be `default` or begin with `sg-`.
     pub group_name: String,
-    /// Cannot be changed, so keep changing facts out of it.
+    /// A description of the security group. 1 to 255 characters. Cannot be changed, so do not include facts
+    /// that can change.
     pub description: String,
-    /// Whether the rule that AWS puts into every new group, "everything may go out", stays in it.
+    /// Whether to keep the default rule that AWS adds to each new security group, which allows all outbound
+    /// traffic. Default: `false`.
     #[serde(default)]
     pub allow_all_egress: bool,
-    /// Tags.
+    /// Tags to assign to the security group.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a security group.
+    /// Attributes of the security group that other resources can reference.
     SecurityGroup {
-        /// `sg-…`
+        /// The ID of the security group, such as `sg-…`.
         GROUP_ID: group_id: SecurityGroupId,
     }
 }

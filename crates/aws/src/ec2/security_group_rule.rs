@@ -16,11 +16,11 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, SecurityGroupId, SecurityGroupRuleId};
 
-/// One rule of a security group, from or to one place.
+/// An inbound or outbound rule of a security group, with a single source or destination.
 #[derive(Debug)]
 pub struct SecurityGroupRule;
 
-/// Whether a rule is for what comes in or for what goes out.
+/// The direction of the traffic to which a rule applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the names say it")]
@@ -29,43 +29,43 @@ pub enum Direction {
     Egress,
 }
 
-/// One rule of a security group, from or to one place.
+/// An inbound or outbound rule of a security group, with a single source or destination.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The group that it is a part of.
+    /// The ID of the security group.
     pub group_id: S::In<SecurityGroupId>,
-    /// In or out.
+    /// The direction of the traffic.
     pub direction: Direction,
-    /// `tcp`, `udp`, `icmp`, `icmpv6`, a protocol's number, or `-1` for all.
+    /// The IP protocol: `tcp`, `udp`, `icmp`, `icmpv6`, a protocol number, or `-1` for all protocols.
     pub ip_protocol: Protocol,
-    /// The first port, or the ICMP type; none for all.
+    /// The first port of the range, or the ICMP type. If omitted, all. Must be used together with `to_port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub from_port: Option<i32>,
-    /// The last port, or the ICMP code; none for all.
+    /// The last port of the range, or the ICMP code. If omitted, all. Must be used together with `from_port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to_port: Option<i32>,
-    /// An IPv4 network.
+    /// The IPv4 CIDR block of the source or destination. A rule must have exactly one source or destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_ipv4: Option<Cidr>,
-    /// An IPv6 network.
+    /// The IPv6 CIDR block of the source or destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_ipv6: Option<String>,
-    /// A list of networks: `pl-…`.
+    /// The ID of the prefix list of the source or destination, such as `pl-…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_list_id: Option<String>,
-    /// Everything in another group.
+    /// The ID of the security group whose members are the source or destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referenced_group_id: Option<S::In<SecurityGroupId>>,
-    /// What it is for.
+    /// A description of the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Tags.
+    /// Tags to assign to the security group rule.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
-/// A protocol as AWS answers it: four have names, the others are numbers.
+/// An IP protocol as AWS reports it: four protocols have names, all others have numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(from = "String")]
 pub struct Protocol(String);
@@ -84,9 +84,9 @@ impl From<String> for Protocol {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a rule.
+    /// Attributes of the security group rule that other resources can reference.
     SecurityGroupRule {
-        /// `sgr-…`
+        /// The ID of the security group rule, such as `sgr-…`.
         SECURITY_GROUP_RULE_ID: security_group_rule_id: SecurityGroupRuleId,
     }
 }

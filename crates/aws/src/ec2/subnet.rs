@@ -13,34 +13,35 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, SubnetId, VpcId};
 
-/// A subnet of a VPC, in one availability zone.
+/// A subnet in a VPC, in a single availability zone.
 #[derive(Debug)]
 pub struct Subnet;
 
-/// A subnet of a VPC, in one availability zone.
+/// A subnet in a VPC, in a single availability zone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The VPC that it is a part of.
+    /// The ID of the VPC.
     pub vpc_id: S::In<VpcId>,
-    /// Its network, /16 to /28, within the VPC's. AWS keeps five addresses of it for itself.
+    /// The IPv4 CIDR block of the subnet, /16 to /28, within that of the VPC. AWS reserves five of its
+    /// addresses.
     pub cidr_block: Cidr,
-    /// The zone's name: `eu-west-1a`.
+    /// The name of the availability zone, such as `eu-west-1a`.
     pub availability_zone: String,
-    /// Whether what starts in it gets a public address. AWS's default is false.
+    /// Whether instances launched in the subnet receive a public IPv4 address. AWS default: `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map_public_ip_on_launch: Option<bool>,
-    /// Tags. Load balancer controllers add their own, which are left alone.
+    /// Tags to assign to the subnet. Tags that load balancer controllers add are left unchanged.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a subnet.
+    /// Attributes of the subnet that other resources can reference.
     Subnet {
-        /// `subnet-…`
+        /// The ID of the subnet, such as `subnet-…`.
         SUBNET_ID: subnet_id: SubnetId,
-        /// Its zone's name.
+        /// The name of the availability zone.
         AVAILABILITY_ZONE: availability_zone: String,
     }
 }

@@ -15,26 +15,26 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Cidr, VpcId};
 
-/// A virtual private cloud.
+/// A virtual private cloud (VPC).
 #[derive(Debug)]
 pub struct Vpc;
 
-/// A virtual private cloud.
+/// A virtual private cloud (VPC).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The primary network, /16 to /28. Cannot be changed.
+    /// The primary IPv4 CIDR block of the VPC, /16 to /28. Cannot be changed.
     pub cidr_block: Cidr,
-    /// Whether Amazon's DNS resolver serves the VPC. AWS's default is true.
+    /// Whether DNS resolution through the Amazon DNS server is enabled. AWS default: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_dns_support: Option<bool>,
-    /// Whether instances get public DNS names; needs DNS support. AWS's default is false.
+    /// Whether instances receive public DNS hostnames. Requires `enable_dns_support`. AWS default: `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_dns_hostnames: Option<bool>,
-    /// `default` or `dedicated`. Only `dedicated` can be changed.
+    /// The tenancy of instances: `default` or `dedicated`. Only `dedicated` can be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_tenancy: Option<String>,
-    /// Tags.
+    /// Tags to assign to the VPC.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     #[doc(hidden)]
@@ -43,11 +43,11 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a VPC.
+    /// Attributes of the VPC that other resources can reference.
     Vpc {
-        /// `vpc-…`
+        /// The ID of the VPC, such as `vpc-…`.
         VPC_ID: vpc_id: VpcId,
-        /// Its primary network.
+        /// The primary IPv4 CIDR block of the VPC.
         CIDR_BLOCK: cidr_block: Cidr,
     }
 }

@@ -15,53 +15,56 @@ use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync
 use crate::types::{RouteTableId, SecurityGroupId, SubnetId, VpcEndpointId, VpcId};
 use crate::{Cloud, Policy};
 
-/// A private way to an AWS service.
+/// A VPC endpoint, which provides a private connection to an AWS service.
 #[derive(Debug)]
 pub struct VpcEndpoint;
 
-/// Which kind of way.
+/// The type of a VPC endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum Type {
-    /// Routes in route tables; for S3 and DynamoDB; free.
+    /// A gateway endpoint, which uses routes in route tables. For S3 and DynamoDB, free of charge.
     Gateway,
-    /// Network interfaces in subnets.
+    /// An interface endpoint, which uses network interfaces in subnets.
     Interface,
 }
 
-/// A private way to an AWS service.
+/// A VPC endpoint, which provides a private connection to an AWS service.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The VPC that it is for.
+    /// The ID of the VPC.
     pub vpc_id: S::In<VpcId>,
-    /// `com.amazonaws.REGION.SERVICE`
+    /// The name of the service: `com.amazonaws.REGION.SERVICE`.
     pub service_name: String,
-    /// `Gateway` or `Interface`.
+    /// The type of the endpoint: `Gateway` or `Interface`.
     pub vpc_endpoint_type: Type,
-    /// Of a gateway endpoint: the route tables that get its routes.
+    /// The IDs of the route tables that receive the routes of a gateway endpoint. Gateway endpoints only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub route_table_ids: Option<S::In<BTreeSet<RouteTableId>>>,
-    /// Of an interface endpoint: where its network interfaces are, one subnet for each zone.
+    /// The IDs of the subnets for the network interfaces, one for each availability zone. Interface endpoints
+    /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnet_ids: Option<S::In<BTreeSet<SubnetId>>>,
-    /// Of an interface endpoint: who may reach it.
+    /// The IDs of the security groups that control access to the endpoint. Interface endpoints only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_group_ids: Option<S::In<BTreeSet<SecurityGroupId>>>,
-    /// Of an interface endpoint: whether the service's usual name leads to it. Needs both DNS attributes of the VPC.
+    /// Whether the default DNS name of the service resolves to the endpoint. Requires both DNS attributes of
+    /// the VPC. Interface endpoints only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub private_dns_enabled: Option<bool>,
-    /// What may be done through it; AWS's default is everything.
+    /// The endpoint policy, which controls access to the service through the endpoint. AWS default: full
+    /// access.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy_document: Option<S::In<Policy>>,
-    /// Tags.
+    /// Tags to assign to the VPC endpoint.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an endpoint.
+    /// Attributes of the VPC endpoint that other resources can reference.
     VpcEndpoint {
-        /// `vpce-…`
+        /// The ID of the VPC endpoint, such as `vpce-…`.
         VPC_ENDPOINT_ID: vpc_endpoint_id: VpcEndpointId,
     }
 }

@@ -12,24 +12,24 @@ use crate::errors::Ask;
 use crate::tags::by_key;
 use crate::{Cloud, Document};
 
-/// Which images of a repository go, and when.
+/// An ECR lifecycle policy, which determines when images in a repository expire.
 #[derive(Debug)]
 pub struct LifecyclePolicy;
 
-/// Which images of a repository go, and when.
+/// An ECR lifecycle policy, which determines when images in a repository expire.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The repository's name.
+    /// The name of the repository.
     pub repository_name: S::In<String>,
-    /// The rules, as ECR's documentation describes them.
+    /// The lifecycle policy rules, in the structure that the ECR documentation defines.
     pub policy: Document,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a lifecycle policy.
+    /// Attributes of the lifecycle policy that other resources can reference.
     LifecyclePolicy {
-        /// The repository's name.
+        /// The name of the repository.
         REPOSITORY_NAME: repository_name: String,
     }
 }

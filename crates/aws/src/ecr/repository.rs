@@ -17,32 +17,36 @@ use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
 
-/// A repository of images.
+/// An ECR repository for container images.
 #[derive(Debug)]
 pub struct Repository;
 
-/// A repository of images.
+/// An ECR repository for container images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region: `prod/backend`.
+    /// The name of the repository, such as `prod/backend`. Must be unique within the account and region. 2 to
+    /// 256 lower-case letters, digits, `-`, `_`, `.` and `/`.
     pub repository_name: String,
-    /// `IMMUTABLE`, unless it is said: a tag means the same image for ever. Or `MUTABLE`.
+    /// Whether image tags can be overwritten: `MUTABLE`, or `IMMUTABLE` if a tag must always refer to the
+    /// same image. Default: `IMMUTABLE`.
     #[serde(default = "immutable")]
     pub image_tag_mutability: String,
-    /// Whether images are scanned when they are pushed. On unless switched off.
+    /// Whether images are scanned for vulnerabilities when they are pushed. Default: `true`.
     #[serde(default = "on")]
     pub scan_on_push: bool,
-    /// The key of the images; AES-256 with AWS's own unless it is said. Cannot be changed.
+    /// The ARN of the KMS key that encrypts the images. Default: AES-256 encryption with a key that AWS
+    /// manages. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key: Option<S::In<Arn>>,
-    /// Who else may pull or push.
+    /// The repository policy, which allows others to pull or push images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<S::In<Policy>>,
-    /// Whether a deletion takes the images along. Kept in a tag, so that a deletion needs no stack file.
+    /// Whether the images are deleted together with the repository. Stored in a tag, so that the repository
+    /// can be deleted without a stack file.
     #[serde(default)]
     pub force_delete: bool,
-    /// Tags.
+    /// Tags to assign to the repository.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -56,13 +60,13 @@ fn immutable() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a repository.
+    /// Attributes of the repository that other resources can reference.
     Repository {
-        /// Its name.
+        /// The name of the repository.
         REPOSITORY_NAME: repository_name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the repository.
         ARN: arn: Arn,
-        /// What `docker pull` takes.
+        /// The URI of the repository, for `docker pull`.
         REPOSITORY_URI: repository_uri: String,
     }
 }

@@ -17,17 +17,19 @@ use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
-/// A role's or user's access to a cluster. Its id is our own, `CLUSTER|PRINCIPAL`.
+/// An EKS access entry, which gives an IAM role or user access to a cluster. Its ID in platctl is
+/// `CLUSTER|PRINCIPAL`.
 #[derive(Debug)]
 pub struct AccessEntry;
 
-/// One of EKS's policies, and where it counts.
+/// An EKS access policy and its scope.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AccessPolicy {
-    /// `arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`, …
+    /// The ARN of the access policy, such as
+    /// `arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy`.
     pub policy_arn: Arn,
-    /// The namespaces in which it counts; without any, in the whole cluster.
+    /// The Kubernetes namespaces to which the access policy applies. If omitted, the whole cluster.
     #[serde(default)]
     pub namespaces: BTreeSet<String>,
 }
@@ -42,36 +44,38 @@ impl AccessPolicy {
     }
 }
 
-/// A role's or user's access to a cluster. Its id is our own, `CLUSTER|PRINCIPAL`.
+/// An EKS access entry, which gives an IAM role or user access to a cluster. Its ID in platctl is
+/// `CLUSTER|PRINCIPAL`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The cluster; its authentication mode has to allow access entries.
+    /// The name of the cluster. Its authentication mode must allow access entries.
     pub cluster_name: S::In<String>,
-    /// The role or user.
+    /// The ARN of the IAM role or user.
     pub principal_arn: S::In<Arn>,
-    /// `STANDARD` (for people and programs, AWS's default), `EC2_LINUX`, `EC2_WINDOWS`, `FARGATE_LINUX`, `EC2` or
-    /// `HYBRID_LINUX` (for nodes). Cannot be changed.
+    /// The type of the access entry: `STANDARD` for people and programs, or `EC2_LINUX`, `EC2_WINDOWS`,
+    /// `FARGATE_LINUX`, `EC2` or `HYBRID_LINUX` for nodes. AWS default: `STANDARD`. Cannot be changed.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The Kubernetes groups that it is in. Only of `STANDARD` entries.
+    /// The Kubernetes groups of the principal. Names must not begin with `system:`. `STANDARD` entries only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_groups: Option<BTreeSet<String>>,
-    /// Its name in Kubernetes; AWS makes one from the principal.
+    /// The username of the principal in Kubernetes. AWS default: a name generated from the principal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// EKS's policies that it has; those that are not stated are taken away.
+    /// The access policies to associate. Other associated access policies are removed. `STANDARD` entries
+    /// only.
     #[serde(default)]
     pub access_policies: BTreeSet<AccessPolicy>,
-    /// Tags.
+    /// Tags to assign to the access entry.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an access entry.
+    /// Attributes of the access entry that other resources can reference.
     AccessEntry {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the access entry.
         ARN: arn: Arn,
     }
 }

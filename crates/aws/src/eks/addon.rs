@@ -18,12 +18,12 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::Arn;
 
-/// Software that EKS installs into a cluster and keeps running. Its id is our own, `CLUSTER|NAME`. What somebody
-/// changed of it within the cluster is overwritten by every update.
+/// An EKS add-on, which EKS installs in a cluster and keeps running. Its ID in platctl is `CLUSTER|NAME`.
+/// Every update overwrites changes that were made to the add-on within the cluster.
 #[derive(Debug)]
 pub struct Addon;
 
-/// The settings of an add-on: an object, or JSON in a string. Compared by what it says.
+/// The configuration of an add-on, as an object or as a JSON string. Compared by content.
 #[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Configuration(Value);
@@ -52,44 +52,49 @@ impl<'de> Deserialize<'de> for Configuration {
     }
 }
 
-/// Software that EKS installs into a cluster and keeps running. Its id is our own, `CLUSTER|NAME`. What somebody
-/// changed of it within the cluster is overwritten by every update.
+/// An EKS add-on, which EKS installs in a cluster and keeps running. Its ID in platctl is `CLUSTER|NAME`.
+/// Every update overwrites changes that were made to the add-on within the cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The cluster.
+    /// The name of the cluster.
     pub cluster_name: S::In<String>,
-    /// `vpc-cni`, `coredns`, `kube-proxy`, `eks-pod-identity-agent`, `aws-ebs-csi-driver`, …
+    /// The name of the add-on: `vpc-cni`, `coredns`, `kube-proxy`, `eks-pod-identity-agent`,
+    /// `aws-ebs-csi-driver`, …
     pub addon_name: String,
-    /// `v1.20.4-eksbuild.1`. Left out, a new add-on gets EKS's default for the cluster's version.
+    /// The version of the add-on, such as `v1.20.4-eksbuild.1`. If omitted, a new add-on gets the default
+    /// version of EKS for the cluster's Kubernetes version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub addon_version: Option<String>,
-    /// The cluster's version, where none of the add-on is stated: with another one the add-on moves to what EKS takes by
-    /// default there, unless it is newer. Remembered in a tag.
+    /// The Kubernetes version of the cluster. Cannot be used with `addon_version`. When it changes, the
+    /// add-on is updated to the default version of EKS for that Kubernetes version, unless the installed
+    /// version is newer. Stored in a tag.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kubernetes_version: Option<S::In<String>>,
-    /// Its settings; each version has a schema of its own.
+    /// The configuration of the add-on. Each version has its own schema.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub configuration_values: Option<S::In<Configuration>>,
-    /// The role of its service account, through the cluster's OIDC provider.
+    /// The ARN of the IAM role for the add-on's service account, through the OIDC provider of the cluster.
+    /// Cannot be used with `pod_identity_associations`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_account_role_arn: Option<S::In<Arn>>,
-    /// Roles of its service accounts, by their names, through pod identity. The add-on owns these associations.
+    /// The ARNs of the IAM roles for the add-on's service accounts, by service account name, through EKS Pod
+    /// Identity. The add-on owns these associations.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_identity_associations: Option<S::In<BTreeMap<String, Arn>>>,
-    /// Tags.
+    /// Tags to assign to the add-on.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an add-on.
+    /// Attributes of the add-on that other resources can reference.
     Addon {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the add-on.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the add-on.
         ADDON_NAME: addon_name: String,
-        /// The version that is installed.
+        /// The version of the add-on that is installed.
         ADDON_VERSION: addon_version: String,
     }
 }

@@ -20,21 +20,21 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId, unless_same};
 
-/// A Kubernetes control plane.
+/// An EKS cluster, which provides a Kubernetes control plane.
 #[derive(Debug)]
 pub struct Cluster;
 
-/// Who decides who may do what in a cluster.
+/// The authentication mode of a cluster: how IAM principals are granted access to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum AuthenticationMode {
     /// Access entries only.
     #[default]
     #[serde(rename = "API")]
     Api,
-    /// Access entries, and the `aws-auth` config map.
+    /// Access entries and the `aws-auth` ConfigMap.
     #[serde(rename = "API_AND_CONFIG_MAP")]
     ApiAndConfigMap,
-    /// The `aws-auth` config map only.
+    /// The `aws-auth` ConfigMap only.
     #[serde(rename = "CONFIG_MAP")]
     ConfigMap,
 }
@@ -49,61 +49,71 @@ impl AuthenticationMode {
     }
 }
 
-/// A Kubernetes control plane.
+/// An EKS cluster, which provides a Kubernetes control plane.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region; at most 100 characters.
+    /// The name of the cluster. Must be unique within the account and region. 1 to 100 letters, digits, `-`
+    /// and `_`, beginning with a letter or digit.
     pub name: String,
-    /// The Kubernetes version: `1.35`. A later one is reached minor by minor, each of which takes a while. Left
-    /// out, a new cluster gets EKS's default.
+    /// The Kubernetes version, such as `1.35`. Clusters are upgraded one minor version at a time, and each
+    /// upgrade takes a while. If omitted, a new cluster gets the default version of EKS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// The role that EKS works with; trusts `eks.amazonaws.com` and has `AmazonEKSClusterPolicy`. Cannot be changed.
+    /// The ARN of the IAM role of the cluster. It must trust `eks.amazonaws.com` and have
+    /// `AmazonEKSClusterPolicy`. Cannot be changed.
     pub role_arn: S::In<Arn>,
-    /// Where the control plane's network interfaces are: two subnets or more, in two zones or more.
+    /// The IDs of the subnets for the network interfaces of the control plane. At least two subnets, in at
+    /// least two availability zones.
     pub subnet_ids: S::In<BTreeSet<SubnetId>>,
-    /// Security groups of those interfaces, beside the one that EKS makes.
+    /// The IDs of additional security groups for the network interfaces of the control plane. EKS always adds
+    /// the cluster security group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_group_ids: Option<S::In<BTreeSet<SecurityGroupId>>>,
-    /// Whether the API server is reached from within the VPC. On unless switched off.
+    /// Whether the API server endpoint is accessible from within the VPC. Must be `true` if the public
+    /// endpoint is disabled. Default: `true`.
     #[serde(default = "on")]
     pub endpoint_private_access: bool,
-    /// Whether the API server is reached from the internet. Off unless switched on; AWS's default is on.
+    /// Whether the API server endpoint is accessible from the internet. Default: `false`, unlike the default
+    /// of AWS, which is `true`.
     #[serde(default)]
     pub endpoint_public_access: bool,
-    /// From where the public endpoint is reached. AWS's default is everywhere.
+    /// The CIDR blocks that can access the public endpoint. Requires the public endpoint. AWS default: all
+    /// addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub public_access_cidrs: Option<BTreeSet<Cidr>>,
-    /// Logs of the control plane that go to CloudWatch Logs: any of `api`, `audit`, `authenticator`,
-    /// `controllerManager`, `scheduler`.
+    /// The control plane logs to send to CloudWatch Logs: any of `api`, `audit`, `authenticator`,
+    /// `controllerManager` and `scheduler`.
     #[serde(default)]
     pub logging: BTreeSet<String>,
-    /// The key that encrypts Kubernetes secrets. Can be added, but neither taken away nor changed.
+    /// The ARN of the KMS key that encrypts Kubernetes secrets. Can be added later, but cannot be changed or
+    /// removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption_key_arn: Option<S::In<Arn>>,
-    /// `API` unless stated; there is no way back from it.
+    /// The authentication mode: `API`, `API_AND_CONFIG_MAP` or `CONFIG_MAP`. Default: `API`, which cannot be
+    /// changed to another mode later.
     #[serde(default)]
     pub authentication_mode: AuthenticationMode,
-    /// Whether whoever creates the cluster is its administrator. Off unless switched on: access entries say who is.
-    /// Counts at creation only.
+    /// Whether the IAM principal that creates the cluster becomes its administrator. Used at creation only.
+    /// Default: `false`, because access entries grant access.
     #[serde(default)]
     pub bootstrap_cluster_creator_admin_permissions: bool,
-    /// Whether a new cluster gets unmanaged network add-ons. Off unless switched on: `eks.Addon` installs managed
-    /// ones. Counts at creation only.
+    /// Whether a new cluster gets self-managed networking add-ons. Used at creation only. Default: `false`,
+    /// because `eks.Addon` installs managed add-ons.
     #[serde(default)]
     pub bootstrap_self_managed_addons: bool,
-    /// The addresses of Kubernetes services. Cannot be changed.
+    /// The IPv4 CIDR block for Kubernetes service addresses. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_ipv4_cidr: Option<Cidr>,
-    /// `STANDARD` or `EXTENDED` support: whether a version is upgraded by force after 14 months, or kept for 12 more
-    /// at six times the price.
+    /// The support type: `STANDARD` or `EXTENDED`. With `STANDARD`, EKS upgrades the cluster automatically
+    /// after 14 months of standard support for a version. With `EXTENDED`, the version is supported for 12
+    /// more months at six times the price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub support_type: Option<String>,
-    /// Whether EKS refuses to delete it. Off unless switched on.
+    /// Whether EKS refuses to delete the cluster. Default: `false`.
     #[serde(default)]
     pub deletion_protection: bool,
-    /// Tags.
+    /// Tags to assign to the cluster.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -113,25 +123,25 @@ const fn on() -> bool {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a cluster.
+    /// Attributes of the cluster that other resources can reference.
     Cluster {
-        /// Its name.
+        /// The name of the cluster.
         NAME: name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the cluster.
         ARN: arn: Arn,
-        /// The API server's URL.
+        /// The URL of the Kubernetes API server.
         ENDPOINT: endpoint: String,
-        /// The certificate that the API server is known by, in base64.
+        /// The base64-encoded certificate data of the API server's certificate authority.
         CERTIFICATE_AUTHORITY_DATA: certificate_authority_data: String,
-        /// The URL that its service accounts' tokens come from: `https://…`
+        /// The URL of the OIDC issuer for service account tokens, such as `https://…`.
         OIDC_ISSUER: oidc_issuer: String,
-        /// The same without `https://`, as trust policies name it.
+        /// The URL of the OIDC issuer without `https://`, for use in trust policies.
         OIDC_ISSUER_HOST: oidc_issuer_host: String,
-        /// The group that EKS makes for control plane and nodes.
+        /// The ID of the cluster security group, which EKS creates for the control plane and nodes.
         CLUSTER_SECURITY_GROUP_ID: cluster_security_group_id: SecurityGroupId,
-        /// The Kubernetes version that it runs.
+        /// The Kubernetes version of the cluster.
         VERSION: version: String,
-        /// The addresses of Kubernetes services.
+        /// The IPv4 CIDR block for Kubernetes service addresses.
         SERVICE_IPV4_CIDR: service_ipv4_cidr: String,
     }
 }

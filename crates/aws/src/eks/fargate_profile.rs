@@ -17,45 +17,48 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, SubnetId, unless_same};
 
-/// Which pods run without nodes of one's own. Its id is our own, `CLUSTER|NAME`. Nothing but its tags can be changed.
+/// An EKS Fargate profile, which determines the pods that run on Fargate instead of on nodes. Its ID in
+/// platctl is `CLUSTER|NAME`. Only its tags can be changed.
 #[derive(Debug)]
 pub struct FargateProfile;
 
-/// Which pods.
+/// A selector for the pods that run on Fargate.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
-    /// Pods of this namespace.
+    /// The Kubernetes namespace of the pods.
     pub namespace: String,
-    /// Of them, those with these labels; at most five.
+    /// The Kubernetes labels that the pods must have. Up to five.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
 
-/// Which pods run without nodes of one's own. Its id is our own, `CLUSTER|NAME`. Nothing but its tags can be changed.
+/// An EKS Fargate profile, which determines the pods that run on Fargate instead of on nodes. Its ID in
+/// platctl is `CLUSTER|NAME`. Only its tags can be changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The cluster.
+    /// The name of the cluster.
     pub cluster_name: S::In<String>,
-    /// Unique in the cluster.
+    /// The name of the Fargate profile. Must be unique within the cluster.
     pub fargate_profile_name: String,
-    /// The role that pulls images and writes logs; trusts `eks-fargate-pods.amazonaws.com`.
+    /// The ARN of the IAM role that pulls images and writes logs. It must trust
+    /// `eks-fargate-pods.amazonaws.com`.
     pub pod_execution_role_arn: S::In<Arn>,
-    /// Where the pods are: private subnets. All private ones of the cluster where left out.
+    /// The IDs of the private subnets for the pods. If omitted, all private subnets of the cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subnets: Option<S::In<BTreeSet<SubnetId>>>,
-    /// Which pods; at most five.
+    /// The selectors for the pods. 1 to 5.
     pub selectors: BTreeSet<Selector>,
-    /// Tags.
+    /// Tags to assign to the Fargate profile.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a profile.
+    /// Attributes of the Fargate profile that other resources can reference.
     FargateProfile {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the Fargate profile.
         ARN: arn: Arn,
     }
 }

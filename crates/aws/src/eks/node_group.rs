@@ -20,21 +20,22 @@ use crate::errors::Ask;
 use crate::tags::Tags;
 use crate::types::{Arn, SubnetId};
 
-/// Virtual machines that are nodes of a cluster. Its id is our own, `CLUSTER|NAME`. Where it has to be replaced, the new
-/// group (`NAME-gen2`, …) is there before the old one goes: EKS then drains the old one's nodes.
+/// An EKS managed node group. Its ID in platctl is `CLUSTER|NAME`. If a change requires replacement, the new
+/// node group (`NAME-gen2`, …) is created before the old one is deleted, and EKS then drains the nodes of the
+/// old one.
 #[derive(Debug)]
 pub struct NodeGroup;
 
-/// What keeps pods off nodes.
+/// A Kubernetes taint of nodes, which keeps pods off them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Taint {
-    /// Its key.
+    /// The key of the taint.
     pub key: String,
-    /// Its value.
+    /// The value of the taint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
-    /// `NO_SCHEDULE`, `NO_EXECUTE` or `PREFER_NO_SCHEDULE`.
+    /// The effect of the taint: `NO_SCHEDULE`, `NO_EXECUTE` or `PREFER_NO_SCHEDULE`.
     pub effect: String,
 }
 
@@ -45,78 +46,82 @@ impl Taint {
     }
 }
 
-/// Virtual machines that are nodes of a cluster. Its id is our own, `CLUSTER|NAME`. Where it has to be replaced, the new
-/// group (`NAME-gen2`, …) is there before the old one goes: EKS then drains the old one's nodes.
+/// An EKS managed node group. Its ID in platctl is `CLUSTER|NAME`. If a change requires replacement, the new
+/// node group (`NAME-gen2`, …) is created before the old one is deleted, and EKS then drains the nodes of the
+/// old one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The cluster.
+    /// The name of the cluster.
     pub cluster_name: S::In<String>,
-    /// Unique in the cluster; at most 56 characters, for a replacement has its generation at the end of its name.
+    /// The name of the node group. Must be unique within the cluster. Up to 56 characters, because a
+    /// replacement adds its generation to the name. Must not end with `-gen2`, `-gen3`, …
     pub nodegroup_name: String,
-    /// The role of the nodes; trusts `ec2.amazonaws.com`.
+    /// The ARN of the IAM role of the nodes. It must trust `ec2.amazonaws.com`.
     pub node_role: S::In<Arn>,
-    /// Where the nodes are.
+    /// The IDs of the subnets for the nodes.
     pub subnets: S::In<BTreeSet<SubnetId>>,
-    /// How few nodes there may be.
+    /// The minimum number of nodes.
     pub min_size: i32,
-    /// How many nodes there may be.
+    /// The maximum number of nodes.
     pub max_size: i32,
-    /// How many nodes there are. Left out, a new group has its least number, and from then on it is left to whatever
-    /// scales it.
+    /// The number of nodes. If omitted, a new node group starts with `min_size` nodes, and the number is then
+    /// left to whatever scales the node group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired_size: Option<i32>,
-    /// Instance types, the most wanted first. AWS's default is `t3.medium`; not together with a launch template that
-    /// states one.
+    /// The instance types, in order of preference. AWS default: `t3.medium`. Cannot be used with a launch
+    /// template that specifies an instance type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_types: Option<Vec<String>>,
-    /// What the nodes start from: `AL2023_x86_64_STANDARD` (AWS's default), `AL2023_ARM_64_STANDARD`,
-    /// `BOTTLEROCKET_x86_64`, … Not together with a launch template that states an image.
+    /// The AMI type: `AL2023_x86_64_STANDARD`, `AL2023_ARM_64_STANDARD`, `BOTTLEROCKET_x86_64`, … AWS
+    /// default: `AL2023_x86_64_STANDARD`. Cannot be used with a launch template that specifies an AMI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami_type: Option<String>,
-    /// `ON_DEMAND` (AWS's default) or `SPOT`.
+    /// The capacity type: `ON_DEMAND` or `SPOT`. AWS default: `ON_DEMAND`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_type: Option<String>,
-    /// GiB of each node's disk; AWS's default is 20. Not together with a launch template.
+    /// The disk size of each node, in GiB. AWS default: 20. Cannot be used with a launch template.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disk_size: Option<i32>,
-    /// The launch template that nodes are made from.
+    /// The ID of the launch template for the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_template_id: Option<S::In<String>>,
-    /// The number of its version; another one replaces the nodes in turn.
+    /// The version number of the launch template. A change replaces the nodes one after another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch_template_version: Option<S::In<String>>,
-    /// The Kubernetes version of the nodes; the cluster's where left out. Another one replaces the nodes in turn.
+    /// The Kubernetes version of the nodes. If omitted, the version of the cluster. A change replaces the
+    /// nodes one after another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<S::In<String>>,
-    /// The release of EKS's image; the latest where left out.
+    /// The release version of the EKS AMI. If omitted, the latest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_version: Option<String>,
-    /// Kubernetes labels of the nodes.
+    /// The Kubernetes labels of the nodes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-    /// Kubernetes taints of the nodes.
+    /// The Kubernetes taints of the nodes.
     #[serde(default)]
     pub taints: BTreeSet<Taint>,
-    /// How many nodes are replaced at a time. AWS's default is 1.
+    /// The maximum number of nodes that are unavailable at once during an update. AWS default: 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<i32>,
-    /// The same in percent of all nodes; not together with the number.
+    /// The maximum percentage of nodes that are unavailable at once during an update. Cannot be used with
+    /// `max_unavailable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable_percentage: Option<i32>,
-    /// Tags.
+    /// Tags to assign to the node group.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a node group.
+    /// Attributes of the node group that other resources can reference.
     NodeGroup {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the node group.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the node group.
         NODEGROUP_NAME: nodegroup_name: String,
-        /// The auto scaling groups that EKS made for it.
+        /// The names of the Auto Scaling groups that EKS created for the node group.
         AUTO_SCALING_GROUP_NAMES: auto_scaling_group_names: Vec<String>,
     }
 }

@@ -15,41 +15,42 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::Arn;
 
-/// What pods of a service account may do in AWS. Its id is our own, `CLUSTER|a-…`. Namespace and service account
-/// need not exist.
+/// An EKS Pod Identity association, which gives the pods of a Kubernetes service account the permissions of
+/// an IAM role. Its ID in platctl is `CLUSTER|a-…`. The namespace and service account need not exist.
 #[derive(Debug)]
 pub struct PodIdentityAssociation;
 
-/// What pods of a service account may do in AWS. Its id is our own, `CLUSTER|a-…`. Namespace and service account
-/// need not exist.
+/// An EKS Pod Identity association, which gives the pods of a Kubernetes service account the permissions of
+/// an IAM role. Its ID in platctl is `CLUSTER|a-…`. The namespace and service account need not exist.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The cluster.
+    /// The name of the cluster.
     pub cluster_name: S::In<String>,
-    /// The namespace of the service account.
+    /// The Kubernetes namespace of the service account.
     pub namespace: String,
-    /// The service account; it can have one association.
+    /// The name of the Kubernetes service account. It can have only one association.
     pub service_account: String,
-    /// The role; trusts `pods.eks.amazonaws.com` with `sts:AssumeRole` and `sts:TagSession`.
+    /// The ARN of the IAM role. It must trust `pods.eks.amazonaws.com` for `sts:AssumeRole` and
+    /// `sts:TagSession`.
     pub role_arn: S::In<Arn>,
-    /// A role, often of another account, that the first one takes on for the pods.
+    /// The ARN of a second IAM role, often in another account, that the first role assumes for the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target_role_arn: Option<S::In<Arn>>,
-    /// Whether sessions carry no tags of cluster, namespace and pod. They do unless this is switched on.
+    /// Whether to omit the session tags for cluster, namespace and pod. Default: `false`.
     #[serde(default)]
     pub disable_session_tags: bool,
-    /// Tags.
+    /// Tags to assign to the association.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an association.
+    /// Attributes of the association that other resources can reference.
     PodIdentityAssociation {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the association.
         ARN: arn: Arn,
-        /// `a-…`
+        /// The ID of the association, such as `a-…`.
         ASSOCIATION_ID: association_id: String,
     }
 }

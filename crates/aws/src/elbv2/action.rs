@@ -10,36 +10,37 @@ use serde::{Deserialize, Serialize};
 use super::invalid;
 use crate::types::Arn;
 
-/// What is done with a request: one of three.
+/// What a load balancer does with a request. Exactly one of `forward`, `fixed_response` and `redirect`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Action {
-    /// It goes to targets.
+    /// Forwards the request to target groups.
     Forward(Forward),
-    /// It is answered with this.
+    /// Returns a fixed response.
     FixedResponse(FixedResponse),
-    /// The client is sent elsewhere.
+    /// Redirects the client to another URL.
     Redirect(Redirect),
 }
 
-/// Where requests go.
+/// A forward action, which distributes requests among target groups.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Forward {
-    /// The target groups, at least one.
+    /// The target groups, 1 to 5.
     pub target_groups: Vec<WeightedTargetGroup>,
-    /// For how many seconds a client stays with one target group: 1 to 604800. Left out, it does not.
+    /// The number of seconds for which a client is routed to the same target group, 1 to 604800. If omitted,
+    /// target group stickiness is disabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stickiness_seconds: Option<i32>,
 }
 
-/// A target group and its share.
+/// A target group and its weight.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeightedTargetGroup {
-    /// The target group.
+    /// The ARN of the target group.
     pub target_group_arn: Arn,
-    /// Its share of the requests: 0 to 999, by default 1.
+    /// The weight of the target group, 0 to 999. Default: 1.
     #[serde(default = "one")]
     pub weight: i32,
 }
@@ -48,39 +49,41 @@ const fn one() -> i32 {
     1
 }
 
-/// An answer without targets.
+/// A fixed-response action, which returns a response without a target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FixedResponse {
-    /// `200`, `404`, `503`: 2XX, 4XX or 5XX.
+    /// The HTTP status code, 2XX, 4XX or 5XX, such as `200`, `404` or `503`.
     pub status_code: String,
-    /// `text/plain`, `text/css`, `text/html`, `application/javascript` or `application/json`.
+    /// The content type: `text/plain`, `text/css`, `text/html`, `application/javascript` or
+    /// `application/json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_type: Option<String>,
-    /// The body, at most 1024 bytes.
+    /// The response body. Up to 1024 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_body: Option<String>,
 }
 
-/// Another place. `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}` stand for those of the request.
+/// A redirect action. `#{protocol}`, `#{host}`, `#{port}`, `#{path}` and `#{query}` stand for the values of
+/// the request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Redirect {
-    /// `HTTP_301` (for good) or `HTTP_302` (for now).
+    /// The HTTP status code: `HTTP_301` (permanent) or `HTTP_302` (temporary).
     pub status_code: String,
-    /// `HTTP`, `HTTPS`; by default the request's.
+    /// The protocol: `HTTP` or `HTTPS`. Default: the protocol of the request.
     #[serde(default = "protocol")]
     pub protocol: String,
-    /// The port; by default the request's.
+    /// The port. Default: the port of the request.
     #[serde(default = "port")]
     pub port: String,
-    /// The host; by default the request's.
+    /// The host name. Default: the host name of the request.
     #[serde(default = "host")]
     pub host: String,
-    /// The path, from its `/` on; by default the request's.
+    /// The absolute path, with its leading `/`. Default: the path of the request.
     #[serde(default = "path")]
     pub path: String,
-    /// The query, without its `?`; by default the request's.
+    /// The query parameters, without the leading `?`. Default: the query parameters of the request.
     #[serde(default = "query")]
     pub query: String,
 }

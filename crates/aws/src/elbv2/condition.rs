@@ -9,48 +9,49 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Which requests a rule takes: all that is stated has to hold, of each list one value.
+/// The conditions of a listener rule. A request must meet all conditions. A condition with several values is
+/// met if one of them matches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Conditions {
-    /// Paths; `*` and `?` stand for any characters.
+    /// The path patterns. `*` and `?` are wildcards.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub path_pattern: BTreeSet<String>,
-    /// Hosts, in small letters; `*` and `?` stand for any characters.
+    /// The host names, in lower case. `*` and `?` are wildcards.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub host_header: BTreeSet<String>,
-    /// A header.
+    /// An HTTP header and its values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http_header: Option<HttpHeader>,
-    /// Methods: `GET`, `POST`.
+    /// The HTTP request methods, such as `GET` and `POST`.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub http_request_method: BTreeSet<String>,
-    /// Parts of the query.
+    /// The query string parameters.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub query_string: BTreeSet<QueryString>,
-    /// Networks of the clients.
+    /// The source IP addresses, as CIDR blocks.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub source_ip: BTreeSet<String>,
 }
 
-/// A header and its values.
+/// A condition on an HTTP header.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpHeader {
-    /// Its name.
+    /// The name of the header.
     pub name: String,
-    /// Its values; `*` and `?` stand for any characters.
+    /// The values of the header. `*` and `?` are wildcards.
     pub values: BTreeSet<String>,
 }
 
-/// A part of a query.
+/// A condition on a query string parameter.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QueryString {
-    /// The key; left out, any.
+    /// The key of the parameter. If omitted, any key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// The value; `*` and `?` stand for any characters.
+    /// The value of the parameter. `*` and `?` are wildcards.
     pub value: String,
 }
 

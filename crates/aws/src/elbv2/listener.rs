@@ -17,40 +17,44 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::Arn;
 
-/// A port on which a load balancer listens.
+/// A listener of an Elastic Load Balancing load balancer.
 #[derive(Debug)]
 pub struct Listener;
 
-/// A port on which a load balancer listens.
+/// A listener of an Elastic Load Balancing load balancer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The load balancer.
+    /// The ARN of the load balancer.
     pub load_balancer_arn: S::In<Arn>,
-    /// The port.
+    /// The port on which the load balancer listens, 1 to 65535.
     pub port: i32,
-    /// `HTTP`, `HTTPS`; of a network load balancer `TCP`, `TLS`, `UDP`, `TCP_UDP`.
+    /// The protocol: `HTTP` or `HTTPS` for an Application Load Balancer; `TCP`, `TLS`, `UDP` or `TCP_UDP` for
+    /// a Network Load Balancer.
     pub protocol: String,
-    /// Of `HTTPS` and `TLS`: which versions and ciphers are spoken. Has to be stated, because AWS's default is an old one.
+    /// The security policy, which defines the TLS versions and ciphers. Required for `HTTPS` and `TLS`,
+    /// because the default of AWS is an old policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ssl_policy: Option<String>,
-    /// Of `HTTPS` and `TLS`: the certificate, of the load balancer's region.
+    /// The ARN of the certificate, which must be in the region of the load balancer. Required for `HTTPS` and
+    /// `TLS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_arn: Option<S::In<Arn>>,
-    /// What is done with requests that no rule takes: one action.
+    /// The action for requests that match no rule. Exactly one.
     pub default_actions: S::In<Vec<Action>>,
-    /// Attributes by AWS's keys, such as `routing.http.response.server.enabled`. Those that are left out are not managed.
+    /// The listener attributes, by their AWS keys, such as `routing.http.response.server.enabled`. Attributes
+    /// that are omitted are not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attributes: Option<S::In<Attributes>>,
-    /// Tags.
+    /// Tags to assign to the listener.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a listener.
+    /// Attributes of the listener that other resources can reference.
     Listener {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the listener.
         ARN: arn: Arn,
     }
 }

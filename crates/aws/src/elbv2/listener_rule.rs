@@ -16,31 +16,33 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::Arn;
 
-/// What a listener of an application load balancer does with some of its requests.
+/// A listener rule, which determines how a listener of an Application Load Balancer routes some of its
+/// requests.
 #[derive(Debug)]
 pub struct ListenerRule;
 
-/// What a listener of an application load balancer does with some of its requests.
+/// A listener rule, which determines how a listener of an Application Load Balancer routes some of its
+/// requests.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The listener.
+    /// The ARN of the listener.
     pub listener_arn: S::In<Arn>,
-    /// Its place among the listener's rules: 1 to 50000, the smallest first.
+    /// The priority of the rule, 1 to 50000. Rules are evaluated from the lowest to the highest value.
     pub priority: i32,
-    /// Which requests it takes.
+    /// The conditions that a request must meet.
     pub conditions: S::In<Conditions>,
-    /// What it does with them: one action.
+    /// The action for requests that meet the conditions. Exactly one.
     pub actions: S::In<Vec<Action>>,
-    /// Tags.
+    /// Tags to assign to the listener rule.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a rule.
+    /// Attributes of the listener rule that other resources can reference.
     ListenerRule {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the listener rule.
         ARN: arn: Arn,
     }
 }

@@ -23,34 +23,38 @@ use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
 const PROTECTION: &str = "deletion_protection.enabled";
 
-/// An application or network load balancer.
+/// An Application Load Balancer or Network Load Balancer.
 #[derive(Debug)]
 pub struct LoadBalancer;
 
-/// An application or network load balancer.
+/// An Application Load Balancer or Network Load Balancer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the region: at most 32 letters, digits and hyphens.
+    /// The name of the load balancer. Must be unique within the region. Up to 32 letters, digits and hyphens;
+    /// must not begin or end with a hyphen, or begin with `internal-`.
     pub name: String,
-    /// `application` (HTTP; the default) or `network` (TCP, UDP).
+    /// The type of load balancer: `application` (HTTP) or `network` (TCP and UDP). Default: `application`.
     #[serde(default = "application")]
     pub r#type: String,
-    /// `internal` (the default) or `internet-facing`.
+    /// The scheme: `internal` or `internet-facing`. Default: `internal`.
     #[serde(default = "internal")]
     pub scheme: String,
-    /// Where it is: one subnet for each zone. An application load balancer needs two zones.
+    /// The IDs of the subnets, one for each availability zone. An Application Load Balancer requires at least
+    /// two availability zones.
     pub subnet_ids: S::In<BTreeSet<SubnetId>>,
-    /// Who may reach it. A network load balancer made without any can never have one.
+    /// The IDs of the security groups. A Network Load Balancer that is created without security groups can
+    /// never have any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub security_group_ids: Option<S::In<BTreeSet<SecurityGroupId>>>,
-    /// `ipv4` or `dualstack`. AWS's default is `ipv4`.
+    /// The IP address type: `ipv4` or `dualstack`. AWS default: `ipv4`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_address_type: Option<String>,
-    /// Attributes by AWS's keys, such as `idle_timeout.timeout_seconds`. Those that are left out are not managed.
+    /// The load balancer attributes, by their AWS keys, such as `idle_timeout.timeout_seconds`. Attributes
+    /// that are omitted are not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attributes: Option<S::In<Attributes>>,
-    /// Tags.
+    /// Tags to assign to the load balancer.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -64,17 +68,17 @@ fn internal() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a load balancer.
+    /// Attributes of the load balancer that other resources can reference.
     LoadBalancer {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the load balancer.
         ARN: arn: Arn,
-        /// Its name in the DNS.
+        /// The DNS name of the load balancer.
         DNS_NAME: dns_name: String,
-        /// The hosted zone of that name: what an alias record needs.
+        /// The ID of the hosted zone of the DNS name, for alias records.
         CANONICAL_HOSTED_ZONE_ID: canonical_hosted_zone_id: String,
-        /// The end of its ARN, `app/name/id`: the dimension `LoadBalancer` of its metrics.
+        /// The suffix of the ARN, `app/name/id`: the `LoadBalancer` dimension of CloudWatch metrics.
         ARN_SUFFIX: arn_suffix: String,
-        /// The VPC that it is in.
+        /// The ID of the VPC of the load balancer.
         VPC_ID: vpc_id: VpcId,
     }
 }

@@ -23,7 +23,8 @@ use crate::tags::{Tags, claimed, edits, split};
 /// How many ARNs one call takes.
 const ARNS: usize = 20;
 
-/// Attributes by AWS's keys: `idle_timeout.timeout_seconds`. Values may be written as text, numbers or booleans.
+/// Attributes by their AWS keys, such as `idle_timeout.timeout_seconds`. Values can be strings, numbers or
+/// booleans.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Attributes(#[schemars(with = "BTreeMap<String, Value>")] pub BTreeMap<String, String>);

@@ -19,61 +19,71 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::Tags;
 use crate::types::{Arn, VpcId, unless_same};
 
-/// Targets of one load balancer. Which targets it has is for those to say who run them.
+/// A target group of an Elastic Load Balancing load balancer. The targets are registered by whatever runs
+/// them, not by platctl.
 #[derive(Debug)]
 pub struct TargetGroup;
 
-/// Targets of one load balancer. Which targets it has is for those to say who run them.
+/// A target group of an Elastic Load Balancing load balancer. The targets are registered by whatever runs
+/// them, not by platctl.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the region: at most 32 letters, digits and hyphens.
+    /// The name of the target group. Must be unique within the region. Up to 32 letters, digits and hyphens;
+    /// must not begin or end with a hyphen.
     pub name: String,
-    /// `HTTP`, `HTTPS`; of a network load balancer `TCP`, `TLS`, `UDP`, `TCP_UDP`.
+    /// The protocol: `HTTP` or `HTTPS` for an Application Load Balancer; `TCP`, `TLS`, `UDP` or `TCP_UDP` for
+    /// a Network Load Balancer.
     pub protocol: String,
-    /// The targets' port, where a target does not have its own. Targets of type `ip` can all have their own, and then
-    /// it does not matter. Default: 443 with `HTTPS` and `TLS`, else 80.
+    /// The port of targets that are registered without their own port. Required unless the target type is
+    /// `ip`. Has no effect if all targets are registered with a port. Default: 443 for `HTTPS` and `TLS`,
+    /// otherwise 80.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
-    /// The VPC of the targets.
+    /// The ID of the VPC of the targets.
     pub vpc_id: S::In<VpcId>,
-    /// `ip` (the default), `instance` or `alb`.
+    /// The type of target: `ip`, `instance` or `alb`. Default: `ip`.
     #[serde(default = "ip")]
     pub target_type: String,
-    /// Of HTTP: `HTTP1`, `HTTP2` or `GRPC`. AWS's default is `HTTP1`.
+    /// The protocol version: `HTTP1`, `HTTP2` or `GRPC`. For `HTTP` and `HTTPS` only. AWS default: `HTTP1`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<String>,
-    /// `ipv4` or `ipv6`. AWS's default is `ipv4`.
+    /// The IP address type of the targets: `ipv4` or `ipv6`. AWS default: `ipv4`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_address_type: Option<String>,
-    /// What is asked of a target's health. AWS's default is `HTTP`, or `TCP` of a network load balancer.
+    /// The protocol of health checks. AWS default: `HTTP`, or `TCP` for a Network Load Balancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_protocol: Option<String>,
-    /// The port that is asked: a number, or `traffic-port`, which is the default.
+    /// The port of health checks: a port number or `traffic-port`. AWS default: `traffic-port`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_port: Option<String>,
-    /// The path that is asked. AWS's default is `/`.
+    /// The path of health checks. AWS default: `/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_path: Option<String>,
-    /// Seconds between two checks: 5 to 300. AWS's default is 30.
+    /// The interval between health checks, in seconds, 5 to 300. AWS default: 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_interval_seconds: Option<i32>,
-    /// Seconds until a check has failed: 2 to 120.
+    /// The number of seconds after which a health check without a response has failed, 2 to 120. Must be less
+    /// than the interval.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_timeout_seconds: Option<i32>,
-    /// After how many successes a target is healthy: 2 to 10. AWS's default is 5.
+    /// The number of consecutive successful health checks before a target is considered healthy, 2 to 10. AWS
+    /// default: 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy_threshold_count: Option<i32>,
-    /// After how many failures a target is unhealthy: 2 to 10. AWS's default is 2.
+    /// The number of consecutive failed health checks before a target is considered unhealthy, 2 to 10. AWS
+    /// default: 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unhealthy_threshold_count: Option<i32>,
-    /// The answers of a healthy target: `200`, `200-299`; of `GRPC` its codes, `0` or `0-99`.
+    /// The response codes of a healthy target, such as `200` or `200-299`. For `GRPC`, gRPC codes such as `0`
+    /// or `0-99`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub matcher: Option<String>,
-    /// Attributes by AWS's keys, such as `deregistration_delay.timeout_seconds`. Those that are left out are not managed.
+    /// The target group attributes, by their AWS keys, such as `deregistration_delay.timeout_seconds`.
+    /// Attributes that are omitted are not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attributes: Option<S::In<Attributes>>,
-    /// Tags.
+    /// Tags to assign to the target group.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -83,13 +93,13 @@ fn ip() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a target group.
+    /// Attributes of the target group that other resources can reference.
     TargetGroup {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the target group.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the target group.
         NAME: name: String,
-        /// The end of its ARN, `targetgroup/name/id`: the dimension `TargetGroup` of its metrics.
+        /// The suffix of the ARN, `targetgroup/name/id`: the `TargetGroup` dimension of CloudWatch metrics.
         ARN_SUFFIX: arn_suffix: String,
     }
 }

@@ -17,62 +17,63 @@ use crate::tags::{Tags, by_key, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
 
-/// What happens because something happened.
+/// An EventBridge rule.
 #[derive(Debug)]
 pub struct Rule;
 
-/// What a target gets, made from the event.
+/// An input transformer, which builds the input of a target from the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InputTransformer {
-    /// Names for parts of the event: `{"commit": "$.detail.commitId"}`.
+    /// The variables, by name, and the JSON paths of their values in the event, such as
+    /// `{"commit": "$.detail.commitId"}`.
     #[serde(default)]
     pub input_paths_map: BTreeMap<String, String>,
-    /// The text, with `<commit>` where a part goes.
+    /// The input template, in which `<commit>` stands for the value of a variable.
     pub input_template: String,
 }
 
-/// What is started.
+/// A target of an EventBridge rule.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Target<S: Stage = Resolved> {
-    /// Unique in the rule.
+    /// The ID of the target. Must be unique within the rule.
     pub id: String,
-    /// What is started: a pipeline, a build, a topic, …
+    /// The ARN of the target: a pipeline, a build project, a topic, …
     pub arn: S::In<Arn>,
-    /// The role that it is started with.
+    /// The ARN of the IAM role that EventBridge uses to invoke the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role_arn: Option<S::In<Arn>>,
-    /// What it gets instead of the event: JSON.
+    /// The JSON text that is passed to the target instead of the event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// What it gets, made from the event.
+    /// The input that is built from the event and passed to the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input_transformer: Option<InputTransformer>,
 }
 
-/// What happens because something happened.
+/// An EventBridge rule.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the rule. Must be unique within the account and region. 1 to 64 characters.
     pub name: String,
-    /// What it is for.
+    /// A description of the rule.
     #[serde(default)]
     pub description: String,
-    /// Which events.
+    /// The event pattern. Either this or `schedule_expression` is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_pattern: Option<S::In<Document>>,
-    /// Or when: `rate(5 minutes)`, `cron(0 3 * * ? *)`.
+    /// The schedule, such as `rate(5 minutes)` or `cron(0 3 * * ? *)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule_expression: Option<String>,
-    /// Whether it is on. On unless switched off.
+    /// Whether the rule is enabled. Default: `true`.
     #[serde(default = "on")]
     pub enabled: bool,
-    /// What is started, at most five, in the order of their ids.
+    /// The targets, up to five, sorted by ID.
     #[serde(default)]
     pub targets: Vec<Target<S>>,
-    /// Tags.
+    /// Tags to assign to the rule.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -82,11 +83,11 @@ const fn on() -> bool {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a rule.
+    /// Attributes of the rule that other resources can reference.
     Rule {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the rule.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the rule.
         NAME: name: String,
     }
 }

@@ -14,32 +14,33 @@ use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key, edits};
 use crate::types::{Arn, RoleName, unless_same};
 
-/// How a virtual machine gets its role.
+/// An IAM instance profile, which passes an IAM role to an EC2 instance.
 #[derive(Debug)]
 pub struct InstanceProfile;
 
-/// How a virtual machine gets its role.
+/// An IAM instance profile, which passes an IAM role to an EC2 instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account, whatever the case; at most 128 characters.
+    /// The name of the instance profile. Must be unique within the account and is not case-sensitive. Up to
+    /// 128 characters.
     pub instance_profile_name: String,
-    /// The role; trusts `ec2.amazonaws.com`.
+    /// The name of the IAM role. It must trust `ec2.amazonaws.com`.
     pub role_name: S::In<RoleName>,
-    /// `/`, or a path between slashes. Cannot be changed.
+    /// The path: `/`, or a path that begins and ends with a slash. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Tags.
+    /// Tags to assign to the instance profile.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an instance profile.
+    /// Attributes of the instance profile that other resources can reference.
     InstanceProfile {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the instance profile.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the instance profile.
         INSTANCE_PROFILE_NAME: instance_profile_name: String,
     }
 }

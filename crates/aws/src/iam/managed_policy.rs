@@ -17,35 +17,36 @@ use crate::{Cloud, Policy};
 /// How many versions of a policy IAM keeps.
 const VERSIONS: usize = 5;
 
-/// A policy of the account's own, to be attached to roles.
+/// A customer managed IAM policy, which can be attached to roles.
 #[derive(Debug)]
 pub struct ManagedPolicy;
 
-/// A policy of the account's own, to be attached to roles.
+/// A customer managed IAM policy, which can be attached to roles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account, whatever the case; at most 128 characters.
+    /// The name of the policy. Must be unique within the account and is not case-sensitive. Up to 128
+    /// characters.
     pub policy_name: String,
-    /// What it allows and denies; at most 6144 characters without white space.
+    /// The policy document. Up to 6144 characters, not counting white space.
     pub policy_document: S::In<Policy>,
-    /// `/`, or a path between slashes. Cannot be changed.
+    /// The path: `/`, or a path that begins and ends with a slash. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// What it is for. Cannot be changed.
+    /// A description of the policy. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Tags.
+    /// Tags to assign to the policy.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a policy.
+    /// Attributes of the policy that other resources can reference.
     ManagedPolicy {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the policy.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the policy.
         POLICY_NAME: policy_name: String,
     }
 }

@@ -17,23 +17,27 @@ use crate::errors::{Ask, made};
 use crate::tags::{Tags, edits};
 use crate::types::{Arn, unless_same};
 
-/// An issuer of tokens for which roles are given out, such as an EKS cluster.
+/// An IAM OpenID Connect (OIDC) identity provider, such as an EKS cluster, whose tokens can be exchanged for
+/// roles.
 #[derive(Debug)]
 pub struct OidcProvider;
 
-/// An issuer of tokens for which roles are given out, such as an EKS cluster.
+/// An IAM OpenID Connect (OIDC) identity provider, such as an EKS cluster, whose tokens can be exchanged for
+/// roles.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The issuer: `https://…`. Cannot be changed.
+    /// The URL of the identity provider, beginning with `https://`. Cannot be changed.
     pub url: S::In<String>,
-    /// For whom the tokens are. `sts.amazonaws.com` unless stated, as EKS's are.
+    /// The client IDs (audiences) of the tokens. Default: `sts.amazonaws.com`, which is the audience of EKS
+    /// tokens.
     #[serde(default = "sts")]
     pub client_id_list: BTreeSet<String>,
-    /// Fingerprints of the issuer's certificate authority. IAM knows the usual ones by itself.
+    /// The thumbprints of the identity provider's certificate authorities. Up to 5. Can be omitted for common
+    /// authorities, which IAM already trusts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbprint_list: Option<BTreeSet<String>>,
-    /// Tags.
+    /// Tags to assign to the OIDC provider.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -43,9 +47,9 @@ fn sts() -> BTreeSet<String> {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a provider.
+    /// Attributes of the OIDC provider that other resources can reference.
     OidcProvider {
-        /// Its ARN, which trust policies name.
+        /// The ARN of the OIDC provider, for use in trust policies.
         ARN: arn: Arn,
     }
 }

@@ -14,24 +14,26 @@ use crate::errors::{Ask, Asked};
 use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
-/// An attachment. Its id is our own, `ROLE|ARN`. Attachments that others made are left alone.
+/// An attachment of a managed policy to an IAM role. Its ID in platctl is `ROLE|ARN`. Attachments created
+/// outside platctl are left unchanged.
 #[derive(Debug)]
 pub struct PolicyAttachment;
 
-/// An attachment. Its id is our own, `ROLE|ARN`. Attachments that others made are left alone.
+/// An attachment of a managed policy to an IAM role. Its ID in platctl is `ROLE|ARN`. Attachments created
+/// outside platctl are left unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The role.
+    /// The name of the role.
     pub role_name: S::In<RoleName>,
-    /// The managed policy, AWS's or the account's own.
+    /// The ARN of the managed policy, either an AWS managed or a customer managed policy.
     pub policy_arn: S::In<Arn>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an attachment.
+    /// Attributes of the attachment that other resources can reference.
     PolicyAttachment {
-        /// The policy's ARN.
+        /// The ARN of the managed policy.
         POLICY_ARN: policy_arn: Arn,
     }
 }

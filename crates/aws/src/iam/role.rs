@@ -13,43 +13,46 @@ use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
 
-/// An IAM role. Its policies and attachments are kinds of their own; those of others are left alone.
+/// An IAM role. Its inline policies and policy attachments are separate kinds. Those created outside platctl
+/// are left unchanged.
 #[derive(Debug)]
 pub struct Role;
 
-/// An IAM role. Its policies and attachments are kinds of their own; those of others are left alone.
+/// An IAM role. Its inline policies and policy attachments are separate kinds. Those created outside platctl
+/// are left unchanged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account, whatever the case; at most 64 characters.
+    /// The name of the role. Must be unique within the account and is not case-sensitive. Up to 64
+    /// characters.
     pub role_name: String,
-    /// Who may take the role on.
+    /// The trust policy, which determines who can assume the role.
     pub assume_role_policy_document: S::In<Policy>,
-    /// `/`, or a path between slashes. Cannot be changed.
+    /// The path: `/`, or a path that begins and ends with a slash. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// What it is for.
+    /// A description of the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Seconds, 3600 to 43200. AWS's default is 3600.
+    /// The maximum session duration, in seconds, 3600 to 43200. AWS default: 3600.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_session_duration: Option<i32>,
-    /// The policy that bounds what it can ever be allowed.
+    /// The ARN of the policy that sets the permissions boundary of the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions_boundary: Option<S::In<Arn>>,
-    /// Tags.
+    /// Tags to assign to the role.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a role.
+    /// Attributes of the role that other resources can reference.
     Role {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the role.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the role.
         ROLE_NAME: role_name: RoleName,
-        /// Its unique id: `AROA…`.
+        /// The unique ID of the role, such as `AROA…`.
         ROLE_ID: role_id: String,
     }
 }

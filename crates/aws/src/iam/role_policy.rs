@@ -11,26 +11,26 @@ use crate::errors::Ask;
 use crate::types::RoleName;
 use crate::{Cloud, Policy};
 
-/// An inline policy of a role. Its id is our own, `ROLE|NAME`.
+/// An inline policy of an IAM role. Its ID in platctl is `ROLE|NAME`.
 #[derive(Debug)]
 pub struct RolePolicy;
 
-/// An inline policy of a role. Its id is our own, `ROLE|NAME`.
+/// An inline policy of an IAM role. Its ID in platctl is `ROLE|NAME`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The role that it is a part of.
+    /// The name of the role.
     pub role_name: S::In<RoleName>,
-    /// Unique in the role.
+    /// The name of the policy. Must be unique within the role.
     pub policy_name: String,
-    /// What it allows. All inline policies of a role together take 10,240 characters.
+    /// The policy document. All inline policies of a role together can have up to 10,240 characters.
     pub policy_document: S::In<Policy>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an inline policy.
+    /// Attributes of the inline policy that other resources can reference.
     RolePolicy {
-        /// Its name.
+        /// The name of the inline policy.
         POLICY_NAME: policy_name: String,
     }
 }

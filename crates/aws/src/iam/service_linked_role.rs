@@ -13,22 +13,22 @@ use crate::errors::{Ask, Asked};
 use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
-/// A service's own role, of which an account has one: it is made where it is missing, used
-/// where it is there already, and never deleted. Its id is our own, `SERVICE` or `SERVICE|SUFFIX`.
+/// A service-linked role, of which an account has only one per service. It is created if it does not exist,
+/// used if it already exists, and never deleted. Its ID in platctl is `SERVICE` or `SERVICE|SUFFIX`.
 #[derive(Debug)]
 pub struct ServiceLinkedRole;
 
-/// A service's own role, of which an account has one: it is made where it is missing, used
-/// where it is there already, and never deleted. Its id is our own, `SERVICE` or `SERVICE|SUFFIX`.
+/// A service-linked role, of which an account has only one per service. It is created if it does not exist,
+/// used if it already exists, and never deleted. Its ID in platctl is `SERVICE` or `SERVICE|SUFFIX`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The service: `eks-nodegroup.amazonaws.com`, `spot.amazonaws.com`, …
+    /// The name of the AWS service: `eks-nodegroup.amazonaws.com`, `spot.amazonaws.com`, …
     pub aws_service_name: String,
-    /// The end of the role's name, for services that have several.
+    /// A suffix of the role name, for services that support several roles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custom_suffix: Option<String>,
-    /// What it is for.
+    /// A description of the role.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     #[serde(skip)]
@@ -37,11 +37,11 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a service-linked role.
+    /// Attributes of the service-linked role that other resources can reference.
     ServiceLinkedRole {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the service-linked role.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the service-linked role.
         ROLE_NAME: role_name: RoleName,
     }
 }

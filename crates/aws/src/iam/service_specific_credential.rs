@@ -13,31 +13,32 @@ use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
 use crate::types::Arn;
 
-/// The one credential that a user has for a service. IAM tells its password once, and it goes from there straight
-/// into a secret: platctl neither shows nor keeps it.
+/// The service-specific credential of an IAM user. IAM returns the password only once, and platctl writes it
+/// directly to a secret: it is neither shown nor stored elsewhere.
 #[derive(Debug)]
 pub struct ServiceSpecificCredential;
 
-/// The one credential that a user has for a service. IAM tells its password once, and it goes from there straight
-/// into a secret: platctl neither shows nor keeps it.
+/// The service-specific credential of an IAM user. IAM returns the password only once, and platctl writes it
+/// directly to a secret: it is neither shown nor stored elsewhere.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The user. Other credentials that it has for the service are deleted.
+    /// The name of the user. All other credentials of the user for the service are deleted.
     pub user_name: S::In<String>,
-    /// The service: `codecommit.amazonaws.com`.
+    /// The name of the service: `codecommit.amazonaws.com`.
     pub service_name: String,
-    /// The secret that gets it, as JSON with `ServiceUserName` and `ServicePassword`. Empty where the secret does
-    /// not hold this credential: it is then made anew.
+    /// The ARN of the secret that receives the credential, as a JSON object with `ServiceUserName` and
+    /// `ServicePassword`. It is read as empty if the secret does not contain this credential, which is then
+    /// created anew.
     pub secret_id: S::In<Arn>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a credential.
+    /// Attributes of the credential that other resources can reference.
     ServiceSpecificCredential {
-        /// Which one it is: another one has another password.
+        /// The ID of the credential. A new credential has a new ID and a new password.
         CREDENTIAL_ID: credential_id: String,
-        /// The secret that holds it.
+        /// The ARN of the secret that contains the credential.
         SECRET_ID: secret_id: Arn,
     }
 }

@@ -14,30 +14,31 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key, edits};
 use crate::types::{Arn, unless_same};
 
-/// A user without a password and without keys, unless somebody gives it some.
+/// An IAM user, created without a password and without access keys.
 #[derive(Debug)]
 pub struct User;
 
-/// A user without a password and without keys, unless somebody gives it some.
+/// An IAM user, created without a password and without access keys.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Spec {
-    /// Unique in the account, whatever the case; at most 64 characters.
+    /// The name of the user. Must be unique within the account and is not case-sensitive. Up to 64
+    /// characters.
     pub user_name: String,
-    /// `/`, or a path between slashes.
+    /// The path: `/`, or a path that begins and ends with a slash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Tags.
+    /// Tags to assign to the user.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a user.
+    /// Attributes of the user that other resources can reference.
     User {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the user.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the user.
         USER_NAME: user_name: String,
     }
 }

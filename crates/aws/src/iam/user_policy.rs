@@ -10,26 +10,26 @@ use crate::bounded::try_join_all;
 use crate::errors::Ask;
 use crate::{Cloud, Policy};
 
-/// An inline policy of a user. Its id is our own, `USER|NAME`.
+/// An inline policy of an IAM user. Its ID in platctl is `USER|NAME`.
 #[derive(Debug)]
 pub struct UserPolicy;
 
-/// An inline policy of a user. Its id is our own, `USER|NAME`.
+/// An inline policy of an IAM user. Its ID in platctl is `USER|NAME`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The user that it is a part of.
+    /// The name of the user.
     pub user_name: S::In<String>,
-    /// Unique in the user.
+    /// The name of the policy. Must be unique within the user.
     pub policy_name: String,
-    /// What it allows. All inline policies of a user together take 2,048 characters.
+    /// The policy document. All inline policies of a user together can have up to 2,048 characters.
     pub policy_document: S::In<Policy>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an inline policy.
+    /// Attributes of the inline policy that other resources can reference.
     UserPolicy {
-        /// Its name.
+        /// The name of the inline policy.
         POLICY_NAME: policy_name: String,
     }
 }

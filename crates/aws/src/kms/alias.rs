@@ -11,24 +11,25 @@ use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::types::{KeyId, unless_same};
 
-/// The name of a key.
+/// An alias of a KMS key.
 #[derive(Debug)]
 pub struct Alias;
 
-/// The name of a key.
+/// An alias of a KMS key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// `alias/…`, unique in account and region.
+    /// The name of the alias, beginning with `alias/` but not with `alias/aws/`. Must be unique within the
+    /// account and region.
     pub alias_name: String,
-    /// The key that it names. Can be changed in place.
+    /// The ID of the key to which the alias refers. Can be changed in place.
     pub target_key_id: S::In<KeyId>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an alias.
+    /// Attributes of the alias that other resources can reference.
     Alias {
-        /// `alias/…`
+        /// The name of the alias, such as `alias/…`.
         ALIAS_NAME: alias_name: String,
     }
 }

@@ -17,27 +17,29 @@ use crate::{Cloud, Policy};
 /// is unreadable for good after that. A key waiting for its deletion costs nothing.
 const PENDING_WINDOW_IN_DAYS: i32 = 30;
 
-/// A symmetric encryption key.
+/// A symmetric encryption key in AWS KMS.
 #[derive(Debug)]
 pub struct Key;
 
-/// A symmetric encryption key.
+/// A symmetric encryption key in AWS KMS.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// What it is for.
+    /// A description of the key. Up to 8192 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Who may do what with it. AWS's default leaves that to IAM. A policy that would lock everybody out is refused.
+    /// The key policy. A policy that would lock everyone out of the key is rejected. AWS default: access is
+    /// controlled by IAM policies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<S::In<Policy>>,
-    /// Whether its material is renewed every year. On unless switched off; AWS's default is off.
+    /// Whether the key material is rotated every year. Default: `true`, unlike the default of AWS, which is
+    /// `false`.
     #[serde(default = "on")]
     pub enable_key_rotation: bool,
-    /// Whether it works. On unless switched off.
+    /// Whether the key is enabled. Default: `true`.
     #[serde(default = "on")]
     pub enabled: bool,
-    /// Tags.
+    /// Tags to assign to the key.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -47,11 +49,11 @@ const fn on() -> bool {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a key.
+    /// Attributes of the key that other resources can reference.
     Key {
-        /// Its id.
+        /// The ID of the key.
         KEY_ID: key_id: KeyId,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the key.
         ARN: arn: Arn,
     }
 }

@@ -21,36 +21,39 @@ const RETENTION_DAYS: &[i32] = &[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ];
 
-/// A log group.
+/// A CloudWatch Logs log group.
 #[derive(Debug)]
 pub struct LogGroup;
 
-/// A log group.
+/// A CloudWatch Logs log group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the log group. Must be unique within the account and region. 1 to 512 letters, digits,
+    /// `-`, `_`, `/`, `.` and `#`; must not begin with `aws/`.
     pub log_group_name: String,
-    /// For how many days records are kept: one of the periods that CloudWatch Logs knows. Without it, for good.
+    /// The number of days for which log events are kept: one of the periods that CloudWatch Logs supports. If
+    /// omitted, they never expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_in_days: Option<i32>,
-    /// The key that encrypts the records; its policy has to let CloudWatch Logs use it. Without it, AWS's own.
+    /// The ARN of the KMS key that encrypts the log events. Its key policy must allow CloudWatch Logs to use
+    /// it. Default: encryption with a key that AWS manages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<S::In<Arn>>,
-    /// `STANDARD` or `INFREQUENT_ACCESS`. Cannot be changed.
+    /// The log group class: `STANDARD` or `INFREQUENT_ACCESS`. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_group_class: Option<String>,
-    /// Tags.
+    /// Tags to assign to the log group.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a log group.
+    /// Attributes of the log group that other resources can reference.
     LogGroup {
-        /// Its ARN, without the `:*` that stands for its streams.
+        /// The ARN of the log group, without the trailing `:*` that stands for its log streams.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the log group.
         LOG_GROUP_NAME: log_group_name: LogGroupName,
     }
 }

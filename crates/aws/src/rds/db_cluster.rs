@@ -18,107 +18,113 @@ use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, SecurityGroupId, unless_same};
 
-/// A cluster of database instances over one volume.
+/// An Amazon Aurora DB cluster.
 #[derive(Debug)]
 pub struct DbCluster;
 
-/// The least and the most capacity of serverless instances, in ACUs.
+/// The minimum and maximum capacity of Aurora Serverless v2 instances, in Aurora capacity units (ACUs).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Capacity {
-    /// The least; 0 lets instances pause.
+    /// The minimum capacity, in ACUs. With 0, instances can pause automatically.
     pub min_capacity: f64,
-    /// The most.
+    /// The maximum capacity, in ACUs.
     pub max_capacity: f64,
 }
 
-/// A cluster of database instances over one volume.
+/// An Amazon Aurora DB cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region; lower case.
+    /// The identifier of the DB cluster, in lower case. Must be unique within the account and region.
     pub db_cluster_identifier: String,
-    /// `aurora-postgresql`
+    /// The database engine: `aurora-postgresql`.
     pub engine: String,
-    /// Major and minor version: `16.8`. Newer ones are taken over in place.
+    /// The engine version, with major and minor version, such as `16.8`. A newer version is applied in place.
     pub engine_version: String,
-    /// The first database; of a new cluster only.
+    /// The name of the initial database. Used at creation only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_name: Option<String>,
-    /// The master user, whose password AWS makes, keeps in Secrets Manager, and renews.
+    /// The name of the master user. AWS generates its password, stores it in Secrets Manager and rotates it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_username: Option<String>,
-    /// Whether AWS keeps the master user's password. On unless switched off, which only secondaries of a global
-    /// cluster need: platctl never handles a password.
+    /// Whether AWS manages the password of the master user in Secrets Manager. platctl never handles
+    /// passwords. Default: `true`; only secondary clusters of a global cluster need `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manage_master_user_password: Option<bool>,
-    /// The key of that secret.
+    /// The ARN of the KMS key that encrypts the secret of the master user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_user_secret_kms_key_id: Option<S::In<Arn>>,
-    /// The port.
+    /// The port on which the instances accept connections.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
-    /// The subnets that it may stand in.
+    /// The name of the DB subnet group.
     pub db_subnet_group_name: S::In<String>,
-    /// What it is configured with.
+    /// The name of the DB cluster parameter group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_cluster_parameter_group_name: Option<S::In<String>>,
-    /// What its instances are configured with after a major upgrade, which gives all of them one group. Used for that
-    /// alone: otherwise each instance states its own.
+    /// The name of the DB parameter group that all instances of the cluster get in a major version upgrade.
+    /// Used for such upgrades only; otherwise, each instance specifies its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_instance_parameter_group_name: Option<S::In<String>>,
-    /// Who may connect.
+    /// The IDs of the VPC security groups.
     pub vpc_security_group_ids: S::In<BTreeSet<SecurityGroupId>>,
-    /// Whether its volume is encrypted. On unless switched off.
+    /// Whether the storage is encrypted. Default: `true`.
     #[serde(default = "on")]
     pub storage_encrypted: bool,
-    /// The key of its volume.
+    /// The ARN of the KMS key that encrypts the storage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<S::In<Arn>>,
-    /// The logs that go to CloudWatch Logs: `postgresql`.
+    /// The log types to export to CloudWatch Logs, such as `postgresql`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled_cloudwatch_logs_exports: Option<BTreeSet<String>>,
-    /// For how many days it can be restored to any point in time: 1 to 35.
+    /// The number of days for which automated backups are kept for point-in-time recovery, 1 to 35.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_retention_period: Option<i32>,
-    /// Daily, UTC: `02:00-03:00`.
+    /// The daily time range for automated backups, in UTC, such as `02:00-03:00`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_backup_window: Option<String>,
-    /// Weekly, UTC: `sun:04:00-sun:05:00`.
+    /// The weekly time range for maintenance, in UTC, such as `sun:04:00-sun:05:00`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_maintenance_window: Option<String>,
-    /// Whether snapshots carry the cluster's tags. On unless switched off.
+    /// Whether the tags of the DB cluster are copied to its snapshots. Default: `true`.
     #[serde(default = "on")]
     pub copy_tags_to_snapshot: bool,
-    /// Whether IAM users may log in with tokens.
+    /// Whether IAM users and roles can log in with authentication tokens.
     #[serde(default)]
     pub iam_database_authentication_enabled: bool,
-    /// Whether AWS refuses to delete it. A deletion that platctl was asked for, and that `protect` does not
-    /// forbid, lifts it.
+    /// Whether AWS refuses to delete the DB cluster. platctl turns this off for a deletion that is requested
+    /// and that `protect` does not forbid.
     #[serde(default)]
     pub deletion_protection: bool,
-    /// Of serverless instances.
+    /// The scaling configuration of Aurora Serverless v2 instances.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub serverless_v2_scaling_configuration: Option<Capacity>,
-    /// Whether no snapshot is made before it is deleted. Kept in a tag, so that a deletion needs no stack file.
+    /// Whether to skip the final snapshot when the DB cluster is deleted. Stored in a tag, so that the DB
+    /// cluster can be deleted without a stack file.
     #[serde(default)]
     pub skip_final_snapshot: bool,
-    /// How the name of that snapshot begins; a part of the cluster's own id follows.
+    /// The prefix of the final snapshot's identifier, to which a part of the DB cluster's resource ID is
+    /// appended. Cannot be used with `skip_final_snapshot`. Default: the DB cluster identifier, followed by
+    /// `-final`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub final_snapshot_identifier: Option<String>,
-    /// The global cluster that this is a secondary of.
+    /// The identifier of the global cluster of which this DB cluster is a secondary cluster.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub global_cluster_identifier: Option<S::In<String>>,
-    /// The snapshot that it is made from: id or ARN. Only when it is created.
+    /// The identifier or ARN of the snapshot from which the DB cluster is restored. Used at creation only.
+    /// Cannot be used with `source_db_cluster_identifier`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshot_identifier: Option<S::In<String>>,
-    /// The cluster that it is made from. Only when it is created.
+    /// The identifier of the DB cluster from which this one is restored to a point in time. Used at creation
+    /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_db_cluster_identifier: Option<S::In<String>>,
-    /// As that cluster was at this time, `2026-11-23T08:00:00Z`; as late as possible unless it is said.
+    /// The time to which the source DB cluster is restored, such as `2026-11-23T08:00:00Z`. Default: the
+    /// latest restorable time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_to_time: Option<String>,
-    /// Tags.
+    /// Tags to assign to the DB cluster.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -128,21 +134,21 @@ const fn on() -> bool {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a cluster.
+    /// Attributes of the DB cluster that other resources can reference.
     DbCluster {
-        /// Its identifier.
+        /// The identifier of the DB cluster.
         DB_CLUSTER_IDENTIFIER: db_cluster_identifier: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the DB cluster.
         ARN: arn: Arn,
-        /// Where it takes writes.
+        /// The cluster endpoint, for writes.
         ENDPOINT: endpoint: String,
-        /// Where it takes reads.
+        /// The reader endpoint, for reads.
         READER_ENDPOINT: reader_endpoint: String,
-        /// The port.
+        /// The port of the endpoints.
         PORT: port: i32,
-        /// The secret with the master user's name and password; empty for secondaries.
+        /// The ARN of the secret with the name and password of the master user. Empty for secondary clusters.
         MASTER_USER_SECRET_ARN: master_user_secret_arn: String,
-        /// The id that stays when it is renamed.
+        /// The resource ID of the DB cluster, which does not change when the DB cluster is renamed.
         CLUSTER_RESOURCE_ID: cluster_resource_id: String,
     }
 }

@@ -15,29 +15,29 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
-/// A snapshot of a cluster.
+/// A manual snapshot of an Aurora DB cluster.
 #[derive(Debug)]
 pub struct DbClusterSnapshot;
 
-/// A snapshot of a cluster.
+/// A manual snapshot of an Aurora DB cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region; lower case.
+    /// The identifier of the snapshot, in lower case. Must be unique within the account and region.
     pub db_cluster_snapshot_identifier: String,
-    /// The cluster that it is of.
+    /// The identifier of the DB cluster.
     pub db_cluster_identifier: S::In<String>,
-    /// Tags.
+    /// Tags to assign to the snapshot.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a snapshot.
+    /// Attributes of the snapshot that other resources can reference.
     DbClusterSnapshot {
-        /// Its identifier.
+        /// The identifier of the snapshot.
         DB_CLUSTER_SNAPSHOT_IDENTIFIER: db_cluster_snapshot_identifier: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the snapshot.
         ARN: arn: Arn,
     }
 }

@@ -15,70 +15,74 @@ use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
-/// An instance of a cluster.
+/// A DB instance in an Aurora DB cluster.
 #[derive(Debug)]
 pub struct DbInstance;
 
-/// An instance of a cluster.
+/// A DB instance in an Aurora DB cluster.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region; lower case.
+    /// The identifier of the DB instance, in lower case. Must be unique within the account and region.
     pub db_instance_identifier: String,
-    /// The cluster that it belongs to.
+    /// The identifier of the DB cluster to which the instance belongs.
     pub db_cluster_identifier: S::In<String>,
-    /// `db.r6g.large`, `db.serverless`, …
+    /// The DB instance class: `db.r6g.large`, `db.serverless`, …
     pub db_instance_class: String,
-    /// The cluster's engine.
+    /// The database engine, which is that of the DB cluster.
     pub engine: String,
-    /// The zone that it stands in; AWS chooses one unless it is said.
+    /// The availability zone of the DB instance. Default: AWS chooses one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub availability_zone: Option<String>,
-    /// Who becomes the writer first when the present one is lost: 0 before 15.
+    /// The order in which instances are promoted to writer after a failure of the current writer, from 0
+    /// (first) to 15 (last).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion_tier: Option<i32>,
-    /// What it is configured with.
+    /// The name of the DB parameter group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub db_parameter_group_name: Option<S::In<String>>,
-    /// Whether it can be reached from the internet. Off unless switched on.
+    /// Whether the DB instance is accessible from the internet. Default: `false`.
     #[serde(default)]
     pub publicly_accessible: bool,
-    /// Whether AWS takes new minor versions over by itself. Off unless switched on: the cluster's version is stated.
+    /// Whether AWS applies minor version upgrades automatically. Default: `false`, because the version is set
+    /// by the DB cluster.
     #[serde(default)]
     pub auto_minor_version_upgrade: bool,
-    /// How often enhanced monitoring measures: 0 (off), 1, 5, 10, 15, 30 or 60 seconds.
+    /// The interval of Enhanced Monitoring, in seconds: 0 (disabled), 1, 5, 10, 15, 30 or 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitoring_interval: Option<i32>,
-    /// The role that enhanced monitoring writes with.
+    /// The ARN of the IAM role with which RDS sends Enhanced Monitoring metrics to CloudWatch Logs. Required
+    /// for Enhanced Monitoring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitoring_role_arn: Option<S::In<Arn>>,
-    /// Whether Performance Insights is on.
+    /// Whether Performance Insights is enabled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub performance_insights_enabled: Option<bool>,
-    /// The key of what it keeps. Can be set once.
+    /// The ARN of the KMS key that encrypts Performance Insights data. Once set, it cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub performance_insights_kms_key_id: Option<S::In<Arn>>,
-    /// For how many days it keeps it: 7, 731, or 31 times 1 to 23.
+    /// The number of days for which Performance Insights data is kept: 7, 731, or a multiple of 31 from 31 (1
+    /// month) to 713 (23 months).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub performance_insights_retention_period: Option<i32>,
-    /// The authority of its TLS certificate.
+    /// The identifier of the certificate authority for the TLS certificate of the DB instance.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_certificate_identifier: Option<String>,
-    /// Tags.
+    /// Tags to assign to the DB instance.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an instance.
+    /// Attributes of the DB instance that other resources can reference.
     DbInstance {
-        /// Its identifier.
+        /// The identifier of the DB instance.
         DB_INSTANCE_IDENTIFIER: db_instance_identifier: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the DB instance.
         ARN: arn: Arn,
-        /// Its own address; use the cluster's, which follow failovers.
+        /// The endpoint of the DB instance. Use the endpoints of the DB cluster, which follow failovers.
         ENDPOINT: endpoint: String,
-        /// The zone that it stands in.
+        /// The availability zone of the DB instance.
         AVAILABILITY_ZONE: availability_zone: String,
     }
 }

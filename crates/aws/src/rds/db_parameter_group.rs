@@ -15,24 +15,25 @@ use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, unless_same};
 
-/// What one instance is configured with.
+/// A DB parameter group, which configures a single DB instance.
 #[derive(Debug)]
 pub struct DbParameterGroup;
 
-/// What one instance is configured with.
+/// A DB parameter group, which configures a single DB instance.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region; lower case.
+    /// The name of the DB parameter group, in lower case. Must be unique within the account and region.
     pub db_parameter_group_name: String,
-    /// The engine and its major version: `aurora-postgresql16`.
+    /// The DB parameter group family, which is the engine and its major version, such as
+    /// `aurora-postgresql16`.
     pub db_parameter_group_family: String,
-    /// What it is for. Cannot be changed.
+    /// A description of the DB parameter group. Cannot be changed.
     pub description: String,
-    /// Parameters that differ from the engine's defaults, all values as text.
+    /// The parameters whose values differ from the defaults of the engine. All values are strings.
     #[serde(default)]
     pub parameters: Parameters,
-    /// Tags.
+    /// Tags to assign to the DB parameter group.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
     #[serde(skip)]
@@ -41,11 +42,11 @@ pub struct Spec<S: Stage = Resolved> {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a parameter group.
+    /// Attributes of the DB parameter group that other resources can reference.
     DbParameterGroup {
-        /// Its name.
+        /// The name of the DB parameter group.
         DB_PARAMETER_GROUP_NAME: db_parameter_group_name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the DB parameter group.
         ARN: arn: Arn,
     }
 }

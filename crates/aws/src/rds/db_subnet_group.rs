@@ -16,31 +16,32 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::{Arn, SubnetId, unless_same};
 
-/// The subnets that a database may stand in.
+/// A DB subnet group, which contains the subnets that a database can use.
 #[derive(Debug)]
 pub struct DbSubnetGroup;
 
-/// The subnets that a database may stand in.
+/// A DB subnet group, which contains the subnets that a database can use.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region; lower case.
+    /// The name of the DB subnet group, in lower case. Must be unique within the account and region. Up to
+    /// 255 characters; must not be `default`.
     pub db_subnet_group_name: String,
-    /// What it is for.
+    /// A description of the DB subnet group.
     pub db_subnet_group_description: String,
-    /// Subnets of one VPC, in two zones at least.
+    /// The IDs of the subnets. They must belong to one VPC and be in at least two availability zones.
     pub subnet_ids: S::In<BTreeSet<SubnetId>>,
-    /// Tags.
+    /// Tags to assign to the DB subnet group.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a subnet group.
+    /// Attributes of the DB subnet group that other resources can reference.
     DbSubnetGroup {
-        /// Its name.
+        /// The name of the DB subnet group.
         DB_SUBNET_GROUP_NAME: db_subnet_group_name: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the DB subnet group.
         ARN: arn: Arn,
     }
 }

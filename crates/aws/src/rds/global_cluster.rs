@@ -15,32 +15,33 @@ use crate::errors::Ask;
 use crate::tags::{Tags, by_key};
 use crate::types::Arn;
 
-/// What holds a primary cluster and its secondaries together.
+/// An Aurora global cluster, which connects a primary DB cluster and its secondary DB clusters.
 #[derive(Debug)]
 pub struct GlobalCluster;
 
-/// What holds a primary cluster and its secondaries together.
+/// An Aurora global cluster, which connects a primary DB cluster and its secondary DB clusters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the account; lower case.
+    /// The identifier of the global cluster, in lower case. Must be unique within the account.
     pub global_cluster_identifier: String,
-    /// The ARN of the cluster that becomes its primary. Only when it is created: the role may move later.
+    /// The ARN of the DB cluster that becomes the primary cluster. Used at creation only, because another
+    /// cluster can become the primary cluster later.
     pub source_db_cluster_identifier: S::In<Arn>,
-    /// Whether AWS refuses to delete it.
+    /// Whether AWS refuses to delete the global cluster.
     #[serde(default)]
     pub deletion_protection: bool,
-    /// Tags.
+    /// Tags to assign to the global cluster.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a global cluster.
+    /// Attributes of the global cluster that other resources can reference.
     GlobalCluster {
-        /// Its identifier.
+        /// The identifier of the global cluster.
         GLOBAL_CLUSTER_IDENTIFIER: global_cluster_identifier: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the global cluster.
         ARN: arn: Arn,
     }
 }

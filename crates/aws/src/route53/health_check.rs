@@ -16,60 +16,66 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, edits, of_stack, split};
 use crate::types::{Arn, DnsName};
 
-/// A check from all over the world that something answers.
+/// A Route 53 health check, which monitors an endpoint from locations around the world.
 #[derive(Debug)]
 pub struct HealthCheck;
 
-/// A check from all over the world that something answers.
+/// A Route 53 health check, which monitors an endpoint from locations around the world.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// `HTTPS`, `HTTP`, `HTTPS_STR_MATCH`, `HTTP_STR_MATCH`, `TCP` or `CALCULATED`. By default `HTTPS`.
+    /// The type of health check: `HTTPS`, `HTTP`, `HTTPS_STR_MATCH`, `HTTP_STR_MATCH`, `TCP` or `CALCULATED`.
+    /// Default: `HTTPS`.
     #[serde(default = "https")]
     pub r#type: String,
-    /// The name of what is checked; with `ip_address`, the name that it is asked for.
+    /// The domain name of the endpoint. If `ip_address` is set, the host name that is sent with requests.
+    /// This or `ip_address` is required, except for `CALCULATED`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fully_qualified_domain_name: Option<S::In<DnsName>>,
-    /// The address of what is checked.
+    /// The IP address of the endpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ip_address: Option<S::In<String>>,
-    /// By default 443 or 80, by type.
+    /// The port of the endpoint. Default: 443 or 80, depending on the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
-    /// The path that is asked for: `/healthz`.
+    /// The path to request, such as `/healthz`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource_path: Option<String>,
-    /// Of the `STR_MATCH` types: the text that the answer has to contain.
+    /// The string that the response must contain. Required for the `STR_MATCH` types, not allowed for other
+    /// types.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub search_string: Option<String>,
-    /// Seconds between two checks of one place: 30, or 10, which costs extra. By default 30. Cannot be changed.
+    /// The interval between health checks from each location, in seconds: 30, or 10, which costs extra.
+    /// Default: 30. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_interval: Option<i32>,
-    /// After how many failures in a row it is unhealthy, 1 to 10. By default 3.
+    /// The number of consecutive failed checks before the endpoint is considered unhealthy, 1 to 10. Default:
+    /// 3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_threshold: Option<i32>,
-    /// Whether latencies are measured. By default not. Cannot be changed.
+    /// Whether latency is measured. Default: `false`. Cannot be changed.
     #[serde(default)]
     pub measure_latency: bool,
-    /// Whether healthy means unhealthy. By default not.
+    /// Whether the status is inverted, so that a healthy endpoint is considered unhealthy. Default: `false`.
     #[serde(default)]
     pub inverted: bool,
-    /// Whether it stops checking and counts as healthy. By default not.
+    /// Whether the health check is disabled. A disabled health check performs no checks and is considered
+    /// healthy. Default: `false`.
     #[serde(default)]
     pub disabled: bool,
-    /// Whether the name is sent in the TLS handshake. By default it is with `HTTPS`.
+    /// Whether the domain name is sent in the TLS handshake (SNI). Default: `true` for `HTTPS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_sni: Option<bool>,
-    /// From where it is checked: at least three regions. By default from all.
+    /// The regions from which the endpoint is checked. At least three. Default: all regions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regions: Option<BTreeSet<String>>,
-    /// Of a calculated check: the checks that it counts.
+    /// The IDs of the child health checks. For `CALCULATED` only, where it is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub child_health_checks: Option<S::In<BTreeSet<String>>>,
-    /// Of a calculated check: how many of them have to be healthy.
+    /// The number of child health checks that must be healthy. For `CALCULATED` only, where it is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_threshold: Option<i32>,
-    /// Tags.
+    /// Tags to assign to the health check.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -79,11 +85,11 @@ fn https() -> String {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a health check.
+    /// Attributes of the health check that other resources can reference.
     HealthCheck {
-        /// Its id: a UUID.
+        /// The ID of the health check, which is a UUID.
         HEALTH_CHECK_ID: health_check_id: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the health check.
         ARN: arn: Arn,
     }
 }

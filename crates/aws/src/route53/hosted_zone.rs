@@ -17,42 +17,45 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, edits, of_stack, split};
 use crate::types::{Arn, DnsName, VpcId};
 
-/// A zone of the DNS: public, or private to VPCs. Its NS and SOA records come and go with it.
+/// A Route 53 hosted zone, either public or private to VPCs. Its NS and SOA records are created and deleted
+/// together with it.
 #[derive(Debug)]
 pub struct HostedZone;
 
-/// A zone of the DNS: public, or private to VPCs. Its NS and SOA records come and go with it.
+/// A Route 53 hosted zone, either public or private to VPCs. Its NS and SOA records are created and deleted
+/// together with it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Its name: `example.com`. Need not be unique.
+    /// The domain name of the hosted zone, such as `example.com`. Need not be unique.
     pub name: S::In<DnsName>,
-    /// What it is for; at most 256 characters.
+    /// A comment that describes the hosted zone. Up to 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
-    /// Makes it a private zone: the VPCs of this region that see it. VPCs of other regions are left alone. A
-    /// public zone has none, and neither kind can become the other one.
+    /// The IDs of the VPCs in this region that can use the hosted zone, which makes it a private hosted zone.
+    /// Omit for a public hosted zone. VPCs of other regions are left unchanged. A public hosted zone cannot
+    /// become private, or vice versa.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vpc_ids: Option<S::In<BTreeSet<VpcId>>>,
-    /// Whether deleting the zone deletes the records, too, that others have put there. By default not: AWS
-    /// refuses to delete a zone that has any.
+    /// Whether records created outside platctl are deleted together with the hosted zone. Default: `false`;
+    /// AWS refuses to delete a hosted zone that contains such records.
     #[serde(default)]
     pub force_destroy: bool,
-    /// Tags.
+    /// Tags to assign to the hosted zone.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a hosted zone.
+    /// Attributes of the hosted zone that other resources can reference.
     HostedZone {
-        /// `Z…`
+        /// The ID of the hosted zone, such as `Z…`.
         ZONE_ID: zone_id: String,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the hosted zone.
         ARN: arn: Arn,
-        /// Its name, without a dot at the end.
+        /// The domain name of the hosted zone, without a trailing dot.
         NAME: name: DnsName,
-        /// Of a public zone: the name servers that its parent has to delegate to.
+        /// The name servers to which the parent zone must delegate. Public hosted zones only.
         NAME_SERVERS: name_servers: BTreeSet<String>,
     }
 }

@@ -20,63 +20,67 @@ use crate::bounded::try_join_all;
 use crate::tags::by_key;
 use crate::types::DnsName;
 
-/// The records of one name and type.
+/// A Route 53 record set: the records of one name and type.
 #[derive(Debug)]
 pub struct RecordSet;
 
-/// The records of one name and type.
+/// A Route 53 record set: the records of one name and type.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The zone.
+    /// The ID of the hosted zone.
     pub hosted_zone_id: S::In<String>,
-    /// The whole name, with that of the zone: `www.example.com`, `*.example.com`.
+    /// The fully qualified name of the record set, such as `www.example.com` or `*.example.com`.
     pub name: S::In<DnsName>,
-    /// `A`, `AAAA`, `CNAME`, `MX`, `NS`, `TXT` and so on.
+    /// The record type: `A`, `AAAA`, `CNAME`, `MX`, `NS`, `TXT`, …
     pub r#type: S::In<String>,
-    /// For how many seconds others may remember the values. Not of an alias.
+    /// The time to live (TTL), in seconds. Required with `records`, not allowed for an alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl: Option<i64>,
-    /// The values. Those of `TXT` are the bare text, of any length: quotes are added where they are needed.
+    /// The values of the records. For `TXT`, the plain text of any length, without quotes; platctl adds the
+    /// quotes. Either this or `alias_target` is required.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub records: Option<S::In<BTreeSet<String>>>,
-    /// The name of an AWS resource, whose addresses are the answer.
+    /// The AWS resource whose addresses an alias record returns.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias_target: Option<AliasTarget<S>>,
-    /// Tells record sets of one name and type apart, where one is chosen by weight, failover or region.
+    /// An identifier that distinguishes record sets with the same name and type. Must be used with `weight`,
+    /// `failover` or `region`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_identifier: Option<String>,
-    /// How often it is chosen, in proportion to the others: 0 to 255.
+    /// The weight, 0 to 255, which determines the share of queries relative to the other record sets with the
+    /// same name and type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<i64>,
-    /// `PRIMARY` or `SECONDARY`.
+    /// The failover role: `PRIMARY` or `SECONDARY`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failover: Option<String>,
-    /// The region for which it is: chosen by the shortest way.
+    /// The region of the resource, for latency-based routing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
-    /// The health check without whose success it is not chosen.
+    /// The ID of the health check. The record set is returned only while the health check is healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_id: Option<S::In<String>>,
 }
 
-/// The name of an AWS resource.
+/// The AWS resource to which an alias record refers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct AliasTarget<S: Stage = Resolved> {
-    /// The name: of a load balancer, a distribution, another record set.
+    /// The DNS name of the resource: a load balancer, a distribution or another record set.
     pub dns_name: S::In<DnsName>,
-    /// The hosted zone of that name: the resource's own, not that of the record.
+    /// The ID of the hosted zone of the resource's DNS name, not of the hosted zone of the record set.
     pub hosted_zone_id: S::In<String>,
-    /// Whether it is not answered while the target is unhealthy. By default it is; a distribution takes `false` only.
+    /// Whether the record set is returned only while the target is healthy. Must be `false` for a
+    /// distribution. Default: `false`.
     #[serde(default)]
     pub evaluate_target_health: bool,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a record set.
+    /// Attributes of the record set that other resources can reference.
     RecordSet {
-        /// Its name, without a dot at the end.
+        /// The name of the record set, without a trailing dot.
         NAME: name: DnsName,
     }
 }

@@ -17,64 +17,66 @@ use crate::tags::Tags;
 use crate::types::{Arn, BucketName, unless_same};
 use crate::{Cloud, Policy};
 
-/// A bucket. Deleting one that is not empty is refused unless `force_destroy` says otherwise: nobody loses data
-/// by a slip.
+/// An Amazon S3 bucket. A bucket that is not empty is deleted only if `force_destroy` is `true`, to prevent
+/// accidental loss of data.
 #[derive(Debug)]
 pub struct Bucket;
 
-/// A bucket. Deleting one that is not empty is refused unless `force_destroy` says otherwise: nobody loses data
-/// by a slip.
+/// An Amazon S3 bucket. A bucket that is not empty is deleted only if `force_destroy` is `true`, to prevent
+/// accidental loss of data.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in the whole partition: 3 to 63 lower-case letters, digits and hyphens.
+    /// The name of the bucket. Must be unique across all accounts of the AWS partition. 3 to 63 lower-case
+    /// letters, digits, hyphens and dots.
     pub bucket: String,
-    /// Whether old versions of objects are kept. Once on, it can only be suspended.
+    /// Whether versioning is enabled. Once enabled, it can only be suspended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub versioning: Option<bool>,
-    /// How objects are encrypted; AWS's default is `AES256`.
+    /// The default encryption of objects. AWS default: `AES256`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encryption: Option<Encryption<S>>,
-    /// Whether every way to make the bucket public is shut. On unless switched off.
+    /// Whether all four Block Public Access settings are enabled. Default: `true`.
     #[serde(default = "on")]
     pub block_public_access: bool,
-    /// When objects go by themselves.
+    /// The lifecycle rules, which expire objects or move them to other storage classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifecycle_rules: Option<Vec<LifecycleRule>>,
-    /// Who may do what with it.
+    /// The bucket policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<S::In<Policy>>,
-    /// Who owns objects: `BucketOwnerEnforced` (AWS's default; no ACLs), `BucketOwnerPreferred` or `ObjectWriter`.
+    /// The object ownership setting: `BucketOwnerEnforced` (ACLs are disabled), `BucketOwnerPreferred` or
+    /// `ObjectWriter`. AWS default: `BucketOwnerEnforced`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_ownership: Option<String>,
-    /// Where accesses are logged to.
+    /// The server access logging settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub logging: Option<Logging<S>>,
-    /// Which pages may use the bucket from a browser.
+    /// The cross-origin resource sharing (CORS) rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cors_rules: Option<Vec<CorsRule>>,
-    /// Whether what happens in the bucket is told to EventBridge.
+    /// Whether the bucket sends event notifications to Amazon EventBridge.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_bridge: Option<bool>,
-    /// For how long nobody can delete or overwrite a new object.
+    /// The default Object Lock retention for new objects. Requires versioning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object_lock: Option<ObjectLock>,
-    /// Whether a deletion takes the objects along, old versions included. Kept in a tag, so that a deletion needs
-    /// no stack file.
+    /// Whether all objects, including old versions, are deleted together with the bucket. Stored in a tag, so
+    /// that the bucket can be deleted without a stack file.
     #[serde(default)]
     pub force_destroy: bool,
-    /// Tags.
+    /// Tags to assign to the bucket.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
-/// How objects are encrypted.
+/// The default encryption of the objects in a bucket.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Encryption<S: Stage = Resolved> {
-    /// `AES256` or `aws:kms`.
+    /// The server-side encryption algorithm: `AES256` or `aws:kms`.
     pub sse_algorithm: String,
-    /// The key, for `aws:kms`.
+    /// The ARN of the KMS key, for `aws:kms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_master_key_id: Option<S::In<Arn>>,
 }
@@ -84,11 +86,11 @@ const fn on() -> bool {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a bucket.
+    /// Attributes of the bucket that other resources can reference.
     Bucket {
-        /// Its name.
+        /// The name of the bucket.
         BUCKET: bucket: BucketName,
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the bucket.
         ARN: arn: Arn,
     }
 }

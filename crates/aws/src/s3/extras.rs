@@ -13,43 +13,46 @@ use crate::Cloud;
 use crate::errors::Ask;
 use crate::types::BucketName;
 
-/// Where accesses are logged to.
+/// The server access logging settings of a bucket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Logging<S: Stage = Resolved> {
-    /// Another bucket of the region, whose policy lets `logging.s3.amazonaws.com` write.
+    /// The name of the bucket that receives the logs. Must be another bucket in the same region, with a
+    /// bucket policy that allows `logging.s3.amazonaws.com` to write.
     pub target_bucket: S::In<BucketName>,
-    /// What the names of the logs begin with.
+    /// The prefix of the log object keys.
     #[serde(default)]
     pub target_prefix: String,
 }
 
-/// Which pages of which origins may use the bucket from a browser.
+/// A cross-origin resource sharing (CORS) rule of a bucket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CorsRule {
-    /// `https://www.example.com`
+    /// The origins that can access the bucket, such as `https://www.example.com`.
     pub allowed_origins: Vec<String>,
-    /// `GET`, `PUT`, `POST`, `DELETE` or `HEAD`
+    /// The allowed HTTP methods: `GET`, `PUT`, `POST`, `DELETE` or `HEAD`.
     pub allowed_methods: Vec<String>,
-    /// Headers that a request may have.
+    /// The allowed request headers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_headers: Vec<String>,
-    /// Headers of the answer that the page may see.
+    /// The response headers that browsers make available to the page.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub expose_headers: Vec<String>,
-    /// For how many seconds a browser may remember this.
+    /// The number of seconds for which a browser can cache the response to a preflight request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_age_seconds: Option<i32>,
 }
 
-/// For how long nobody can delete or overwrite a new object. Once on, it stays on.
+/// The default Object Lock retention for new objects, during which they cannot be deleted or overwritten.
+/// Once enabled, Object Lock cannot be disabled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ObjectLock {
-    /// `GOVERNANCE` (whoever has the permission may lift it) or `COMPLIANCE` (nobody may, not even the account).
+    /// The retention mode: `GOVERNANCE`, which principals with the required permission can bypass, or
+    /// `COMPLIANCE`, which nobody can bypass, not even the root user of the account.
     pub mode: String,
-    /// For how many days.
+    /// The retention period, in days.
     pub days: i32,
 }
 

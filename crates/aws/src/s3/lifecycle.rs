@@ -12,45 +12,47 @@ use super::settings::{built, optional};
 use crate::Cloud;
 use crate::errors::Ask;
 
-/// When objects go, or move, by themselves.
+/// A lifecycle rule, which expires objects or moves them to other storage classes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LifecycleRule {
-    /// Unique in the bucket.
+    /// The ID of the rule. Must be unique within the bucket.
     pub id: String,
-    /// Whether it counts.
+    /// Whether the rule is enabled. Default: `true`.
     #[serde(default = "on")]
     pub enabled: bool,
-    /// Which objects: those whose names begin with it; all by default.
+    /// The key prefix of the objects to which the rule applies. Default: all objects.
     #[serde(default)]
     pub prefix: String,
-    /// Days after which an object goes.
+    /// The number of days after creation when objects expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expiration_days: Option<i32>,
-    /// Where objects move to, and when.
+    /// The transitions of objects to other storage classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub transitions: Vec<Transition>,
-    /// Days after which an old version goes.
+    /// The number of days after which noncurrent object versions expire.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noncurrent_version_expiration_days: Option<i32>,
-    /// Where old versions move to, and when.
+    /// The transitions of noncurrent object versions to other storage classes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noncurrent_version_transitions: Vec<Transition>,
-    /// Days after which an upload that was never finished goes.
+    /// The number of days after which incomplete multipart uploads are aborted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abort_incomplete_multipart_upload_days: Option<i32>,
-    /// That somebody else made it with a filter beyond a prefix, which only replacing it could change.
+    /// Whether the rule was created outside platctl with a filter other than a prefix. platctl can change
+    /// such a filter only by replacing the rule.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign_filter: bool,
 }
 
-/// A move to another storage class.
+/// A transition to another storage class.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Transition {
-    /// After how many days.
+    /// The number of days after which objects are moved.
     pub days: i32,
-    /// `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`, `GLACIER` or `DEEP_ARCHIVE`
+    /// The storage class: `STANDARD_IA`, `ONEZONE_IA`, `INTELLIGENT_TIERING`, `GLACIER_IR`, `GLACIER` or
+    /// `DEEP_ARCHIVE`.
     pub storage_class: String,
 }
 

@@ -14,44 +14,47 @@ use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, day, unless_same};
 
-/// A secret.
+/// A secret in AWS Secrets Manager.
 #[derive(Debug)]
 pub struct Secret;
 
-/// How a secret's first value is made. It goes from AWS to AWS, and is kept nowhere else.
+/// How the first value of a secret is generated. AWS generates the value and platctl writes it to the
+/// secret. It is not stored anywhere else.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Generate {
-    /// How many characters.
+    /// The length of the value, in characters, 8 to 4096.
     pub length: i64,
-    /// Characters that it must not have.
+    /// The characters to exclude from the value.
     #[serde(default)]
     pub exclude_characters: String,
-    /// Whether it is of letters and digits only.
+    /// Whether to exclude punctuation, so that the value has only letters and digits.
     #[serde(default)]
     pub exclude_punctuation: bool,
 }
 
-/// A secret.
+/// A secret in AWS Secrets Manager.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region, those that wait for their deletion included.
+    /// The name of the secret. Must be unique within the account and region, including secrets that are
+    /// scheduled for deletion.
     pub name: String,
-    /// What it is for.
+    /// A description of the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The key of its value; AWS's own unless it is said.
+    /// The ARN of the KMS key that encrypts the value. Default: the AWS managed key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_key_id: Option<S::In<Arn>>,
-    /// How its first value is made; without it, it has none until somebody writes one. A later change makes no
-    /// new value: whoever uses the secret would have to know.
+    /// How the first value is generated. If omitted, the secret has no value until one is written to it. A
+    /// later change does not generate a new value, because the users of the secret would have to be updated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<Generate>,
-    /// For how many days it can be called back after its deletion: 7 to 30, or 0. Kept in a tag.
+    /// The number of days for which the secret can be restored after its deletion: 7 to 30, or 0 to delete it
+    /// without a recovery window. Stored in a tag. Default: 30.
     #[serde(default = "thirty")]
     pub recovery_window_in_days: i64,
-    /// Tags.
+    /// Tags to assign to the secret.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
@@ -61,11 +64,11 @@ const fn thirty() -> i64 {
 }
 
 platctl_engine::outputs! {
-    /// What others take from a secret.
+    /// Attributes of the secret that other resources can reference.
     Secret {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the secret.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the secret.
         NAME: name: String,
     }
 }

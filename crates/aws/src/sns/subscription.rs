@@ -12,29 +12,29 @@ use crate::errors::{Ask, Asked, made};
 use crate::types::Arn;
 use crate::{Cloud, Document};
 
-/// Somebody who gets what is published.
+/// An SNS subscription, which delivers the messages of a topic to an endpoint.
 #[derive(Debug)]
 pub struct Subscription;
 
-/// Somebody who gets what is published.
+/// An SNS subscription, which delivers the messages of a topic to an endpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The topic.
+    /// The ARN of the topic.
     pub topic_arn: S::In<Arn>,
-    /// How: `email`, `https`, `sqs`, `lambda`, …
+    /// The protocol: `email`, `https`, `sqs`, `lambda`, …
     pub protocol: String,
-    /// Where to: an address, a URL, an ARN.
+    /// The endpoint that receives messages: an email address, a URL or an ARN.
     pub endpoint: S::In<String>,
-    /// Which messages; all unless it is said.
+    /// The filter policy, which determines the messages that are delivered. Default: all messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filter_policy: Option<Document>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a subscription.
+    /// Attributes of the subscription that other resources can reference.
     Subscription {
-        /// Whether the recipient has agreed.
+        /// Whether the recipient has confirmed the subscription.
         CONFIRMED: confirmed: bool,
     }
 }

@@ -16,36 +16,39 @@ use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::types::{Arn, KeyId, unless_same};
 use crate::{Cloud, Policy};
 
-/// A topic, to which others publish and subscribe.
+/// An Amazon SNS topic.
 #[derive(Debug)]
 pub struct Topic;
 
-/// A topic, to which others publish and subscribe.
+/// An Amazon SNS topic.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region.
+    /// The name of the topic. Must be unique within the account and region. 1 to 256 letters, digits, `-` and
+    /// `_`.
     pub name: String,
-    /// How it is called in mails and text messages.
+    /// The display name, which appears as the sender in emails and text messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub display_name: Option<String>,
-    /// The key that encrypts messages: its id. AWS's own key of SNS cannot be used by alarms.
+    /// The ID of the KMS key that encrypts messages. CloudWatch alarms cannot publish to a topic that is
+    /// encrypted with the AWS managed key for SNS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kms_master_key_id: Option<S::In<KeyId>>,
-    /// Who may publish and subscribe; the account alone unless it is said.
+    /// The access policy, which determines who can publish and subscribe. Default: only the account of the
+    /// topic.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<S::In<Policy>>,
-    /// Tags.
+    /// Tags to assign to the topic.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a topic.
+    /// Attributes of the topic that other resources can reference.
     Topic {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the topic.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the topic.
         NAME: name: String,
     }
 }

@@ -20,38 +20,40 @@ use crate::types::{Arn, unless_same};
 /// GetParameters takes this many names.
 const AT_ONCE: usize = 10;
 
-/// A named value.
+/// A parameter in AWS Systems Manager Parameter Store.
 #[derive(Debug)]
 pub struct Parameter;
 
-/// A named value.
+/// A parameter in AWS Systems Manager Parameter Store.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in account and region: `/prod/database/endpoint`.
+    /// The name of the parameter, such as `/prod/database/endpoint`. Must be unique within the account and
+    /// region.
     pub name: String,
-    /// `String` or `StringList`. Secrets belong into Secrets Manager.
+    /// The type of parameter: `String` or `StringList`. Use `secretsmanager.Secret` for secrets.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The value; no secret.
+    /// The value of the parameter. Must not be a secret.
     pub value: S::In<String>,
-    /// What it is for.
+    /// A description of the parameter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// `Standard` (4 KiB, free) or `Advanced` (8 KiB). There is no way back.
+    /// The parameter tier: `Standard` (up to 4 KiB, free) or `Advanced` (up to 8 KiB). An advanced parameter
+    /// cannot be changed to a standard one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
-    /// Tags.
+    /// Tags to assign to the parameter.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a parameter.
+    /// Attributes of the parameter that other resources can reference.
     Parameter {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the parameter.
         ARN: arn: Arn,
-        /// Its name.
+        /// The name of the parameter.
         NAME: name: String,
     }
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::types::Arn;
 
-/// Rules in the order of their priorities.
+/// The rules of a web ACL, in order of priority.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Rules(Vec<Rule>);
@@ -42,80 +42,82 @@ impl Rules {
     }
 }
 
-/// What is done with some requests.
+/// A rule of a web ACL.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Unique among the rules.
+    /// The name of the rule. Must be unique within the web ACL.
     pub name: String,
-    /// Its place, the smallest first; unique among the rules.
+    /// The priority of the rule. Must be unique within the web ACL. Rules are evaluated from the lowest to
+    /// the highest value.
     pub priority: i32,
-    /// What is done with the requests: not of a managed rule group.
+    /// The action for matching requests. Required, except for managed rule groups, where it is not allowed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<Action>,
-    /// Of a managed rule group: `none` leaves its own actions, `count` only counts.
+    /// The override action for a managed rule group: `none` uses the actions of its rules, `count` only
+    /// counts matching requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_action: Option<OverrideAction>,
-    /// Which requests it takes.
+    /// The statement, which determines the requests that match the rule.
     pub statement: Statement,
-    /// What is measured; by default everything, under the rule's name.
+    /// The visibility settings. Default: metrics and samples are enabled, under the name of the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility_config: Option<VisibilityConfig>,
 }
 
-/// What is done with a request.
+/// The action for matching requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// It passes, and no further rule is asked.
+    /// Allows the request and evaluates no further rules.
     Allow,
-    /// It is refused.
+    /// Blocks the request.
     Block,
-    /// It is counted, and the next rule is asked.
+    /// Counts the request and continues with the next rule.
     Count,
-    /// A human has to solve a puzzle.
+    /// Requires that a person solves a CAPTCHA puzzle.
     Captcha,
-    /// The client has to prove that it is a browser.
+    /// Requires that the client passes a silent challenge to prove that it is a browser.
     Challenge,
 }
 
-/// What becomes of a rule group's own actions.
+/// The override of the actions of a rule group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OverrideAction {
-    /// They stay.
+    /// Uses the actions of the rule group.
     None,
-    /// Everything is only counted.
+    /// Only counts matching requests.
     Count,
 }
 
-/// Which requests a rule takes: one of these.
+/// A rule statement, which determines the requests that match. Exactly one of the following.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Statement {
-    /// Those that a rule group of AWS or of a vendor takes.
+    /// Matches the requests that a managed rule group of AWS or of another vendor matches.
     ManagedRuleGroupStatement(ManagedRuleGroup),
-    /// Those of a client that sends too many.
+    /// Matches the requests of clients that exceed a rate limit.
     RateBasedStatement(RateBased),
-    /// Those from some countries.
+    /// Matches requests from specific countries.
     GeoMatchStatement(GeoMatch),
-    /// Those from the addresses of an IP set.
+    /// Matches requests from the addresses of an IP set.
     IpSetReferenceStatement(IpSetReference),
 }
 
-/// A rule group that somebody else maintains.
+/// A managed rule group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ManagedRuleGroup {
-    /// By default `AWS`.
+    /// The vendor of the rule group. Default: `AWS`.
     #[serde(default = "aws")]
     pub vendor_name: String,
-    /// `AWSManagedRulesCommonRuleSet`, `AWSManagedRulesKnownBadInputsRuleSet`, …
+    /// The name of the rule group: `AWSManagedRulesCommonRuleSet`, `AWSManagedRulesKnownBadInputsRuleSet`, …
     pub name: String,
-    /// A version to stay at; left out, the vendor's default one.
+    /// The version of the rule group. If omitted, the default version of the vendor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
-    /// Other actions for some of its rules, by their names.
+    /// Actions that override those of individual rules, by rule name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub rule_action_overrides: BTreeMap<String, Action>,
 }
@@ -124,16 +126,17 @@ fn aws() -> String {
     "AWS".into()
 }
 
-/// A limit for each client.
+/// A rate limit for each client.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RateBased {
-    /// Requests in one window: 10 to 2000000000.
+    /// The maximum number of requests in an evaluation window, 10 to 2000000000.
     pub limit: i64,
-    /// The window in seconds: 60, 120, 300 (the default) or 600.
+    /// The evaluation window, in seconds: 60, 120, 300 or 600. Default: 300.
     #[serde(default = "five_minutes")]
     pub evaluation_window_sec: i64,
-    /// What tells clients apart: `IP` (the default) or `CONSTANT` (all are one).
+    /// How requests are aggregated: `IP` by client IP address, or `CONSTANT` for all requests together.
+    /// Default: `IP`.
     #[serde(default = "by_ip")]
     pub aggregate_key_type: String,
 }
@@ -146,32 +149,32 @@ fn by_ip() -> String {
     "IP".into()
 }
 
-/// Countries.
+/// A match on the country of a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GeoMatch {
-    /// Two-letter codes: `DE`.
+    /// The two-letter country codes, such as `DE`.
     pub country_codes: BTreeSet<String>,
 }
 
-/// An IP set.
+/// A reference to an IP set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IpSetReference {
-    /// Its ARN.
+    /// The ARN of the IP set.
     pub arn: Arn,
 }
 
-/// What is measured.
+/// The visibility settings of a web ACL or rule.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct VisibilityConfig {
-    /// The metric's name in CloudWatch.
+    /// The name of the CloudWatch metric.
     pub metric_name: String,
-    /// Whether some requests are kept to be looked at for three hours. On unless switched off.
+    /// Whether samples of matching requests are kept for three hours. Default: `true`.
     #[serde(default = "on")]
     pub sampled_requests_enabled: bool,
-    /// Whether metrics are sent. On unless switched off.
+    /// Whether metrics are sent to CloudWatch. Default: `true`.
     #[serde(default = "on")]
     pub cloud_watch_metrics_enabled: bool,
 }

@@ -19,50 +19,51 @@ use crate::errors::{Ask, made};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
-/// Rules about requests to a load balancer or a distribution.
+/// An AWS WAF web ACL, which controls the requests to a load balancer or a CloudFront distribution.
 #[derive(Debug)]
 pub struct WebAcl;
 
-/// Rules about requests to a load balancer or a distribution.
+/// An AWS WAF web ACL, which controls the requests to a load balancer or a CloudFront distribution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// Unique in its scope: at most 128 letters, digits, `-` and `_`.
+    /// The name of the web ACL. Must be unique within its scope. Up to 128 letters, digits, `-` and `_`.
     pub name: String,
-    /// `REGIONAL` (load balancers of its region) or `CLOUDFRONT` (distributions), which lives in us-east-1 only.
+    /// The scope: `REGIONAL` for load balancers in the region, or `CLOUDFRONT` for distributions.
+    /// `CLOUDFRONT` is available in us-east-1 only.
     pub scope: String,
-    /// What becomes of requests that no rule takes: `allow` or `block`.
+    /// The action for requests that match no rule: `allow` or `block`.
     pub default_action: DefaultAction,
-    /// What it is for.
+    /// A description of the web ACL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The rules. Left out, they are not managed.
+    /// The rules of the web ACL. If omitted, the rules are not managed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<S::In<Rules>>,
-    /// What is measured; a new web ACL measures everything, under its name.
+    /// The visibility settings. Default for a new web ACL: metrics and samples are enabled, under its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility_config: Option<VisibilityConfig>,
-    /// Tags.
+    /// Tags to assign to the web ACL.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
 }
 
-/// What becomes of requests that no rule takes.
+/// The action for requests that match no rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DefaultAction {
-    /// They pass.
+    /// Allows the requests.
     Allow,
-    /// They are refused.
+    /// Blocks the requests.
     Block,
 }
 
 platctl_engine::outputs! {
-    /// What others take from a web ACL.
+    /// Attributes of the web ACL that other resources can reference.
     WebAcl {
-        /// Its ARN.
+        /// The Amazon Resource Name (ARN) of the web ACL.
         ARN: arn: Arn,
-        /// Its id.
+        /// The ID of the web ACL.
         ID: id: String,
     }
 }

@@ -12,24 +12,26 @@ use crate::errors::{Ask, Asked};
 use crate::tags::by_key;
 use crate::types::Arn;
 
-/// A web ACL of scope `REGIONAL` before a load balancer. A distribution names its web ACL itself.
+/// An association between a regional web ACL and a load balancer. A CloudFront distribution references its
+/// web ACL itself.
 #[derive(Debug)]
 pub struct WebAclAssociation;
 
-/// A web ACL of scope `REGIONAL` before a load balancer. A distribution names its web ACL itself.
+/// An association between a regional web ACL and a load balancer. A CloudFront distribution references its
+/// web ACL itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The web ACL.
+    /// The ARN of the web ACL.
     pub web_acl_arn: S::In<Arn>,
-    /// What it is before: an application load balancer. It has one web ACL at most.
+    /// The ARN of the Application Load Balancer to protect. It can have only one web ACL.
     pub resource_arn: S::In<Arn>,
 }
 
 platctl_engine::outputs! {
-    /// What others take from an association.
+    /// Attributes of the association that other resources can reference.
     WebAclAssociation {
-        /// What the web ACL is before.
+        /// The ARN of the load balancer that the web ACL protects.
         RESOURCE_ARN: resource_arn: Arn,
     }
 }
