@@ -6,6 +6,7 @@ use std::time::Duration;
 use platctl_emulator::Moment;
 use serde_json::Value;
 
+use crate::recovery::setting;
 use crate::world::World;
 
 const STACK: &str = "
@@ -183,8 +184,10 @@ async fn killed_at_any_call_the_next_run_goes_on() {
     world.platctl(bootstrap).expect(0);
     let calls = world.mutations();
     assert!(calls >= 8, "only {calls} calls change something");
-    for moment in [Moment::Before, Moment::After] {
-        for call in 1..=calls {
+    // Every other call before it happens and every other one after it did; or all, both ways.
+    let all = setting("PLATCTL_TEST_POINTS", 0) == usize::MAX;
+    for (moment, first) in [(Moment::Before, 1), (Moment::After, 2)] {
+        for call in (1..=calls).filter(|call| all || call % 2 == first % 2) {
             world.platctl(away).expect(0);
             world.control().hold(call, moment).unwrap();
             let mut child = world.spawn(bootstrap);
@@ -248,7 +251,7 @@ async fn a_manifest_of_ones_own_is_handed_to_the_build_and_another_one_is_refuse
     };
     with(&"0".repeat(64));
     let ended = world.platctl("apply prod.yaml --yes").expect(2);
-    let (_, rest) = ended.stdout.split_once("install.yaml has the SHA-256 ").unwrap();
+    let (_, rest) = ended.stdout.split_once("install.yaml has the SHA-256 checksum ").unwrap();
     with(rest.split(',').next().unwrap());
     // The root Application's kind is not in this manifest.
     world.platctl("apply prod.yaml --yes --exclude gitops.root").expect(0);

@@ -114,3 +114,29 @@ fn damaged_state_is_not_overwritten() {
     assert_eq!(world.mutations(), 0);
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text[..text.len() / 2]);
 }
+
+#[test]
+fn a_name_without_a_state_is_a_mistake() {
+    let world = World::new();
+    for line in
+        ["status nosuch", "drift nosuch", "output nosuch", "plan nosuch --destroy", "destroy nosuch --yes"]
+    {
+        let ended = world.platctl(line).expect(1);
+        assert!(
+            ended.stderr.contains("no state found for a stack named `nosuch`"),
+            "{line}: {}",
+            ended.stderr
+        );
+    }
+}
+
+#[test]
+fn a_refused_plan_shows_the_reason_and_nothing_else() {
+    let world = World::new();
+    world.network(&[]);
+    let ended = world.platctl("plan network.yaml --target network.natt").expect(1);
+    assert!(ended.stderr.contains("network.natt"), "{}", ended.stderr);
+    assert_eq!(ended.stdout, "");
+    let ended = world.platctl("plan network.yaml --target network.natt -v").expect(1);
+    assert!(ended.stdout.contains("No changes."), "{}", ended.stdout);
+}

@@ -1,109 +1,210 @@
-//! The clients of one region.
+//! The clients of one region: one row for each service.
 
-/// The clients through which the kinds of one region speak.
+use std::fmt;
+use std::ops::Deref;
+use std::sync::{Arc, LazyLock};
+
+use aws_config::{Region, SdkConfig};
+use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
+
+/// A client that is made when it is first used: most commands speak to a few services only.
+pub struct Lazy<C>(Arc<LazyLock<C, Box<dyn FnOnce() -> C + Send>>>);
+
+impl<C> Lazy<C> {
+    pub(crate) fn new(make: impl FnOnce() -> C + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(make))))
+    }
+}
+
+impl<C: Send + 'static> From<C> for Lazy<C> {
+    fn from(client: C) -> Self {
+        Self::new(move || client)
+    }
+}
+
+impl<C> Deref for Lazy<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        &self.0
+    }
+}
+
+impl<C> Clone for Lazy<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C> fmt::Debug for Lazy<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lazy")
+    }
+}
+
+/// Where an account's objects of a region are.
 #[derive(Clone, Debug)]
-pub struct Cloud {
-    /// The region: `eu-west-1`.
-    pub region: String,
-    /// The account's number: 12 digits.
-    pub account: String,
-    /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
-    pub partition: String,
-    /// Says what takes long.
-    pub teller: platctl_engine::tell::Teller,
+pub(crate) struct Place {
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) partition: String,
+}
+
+/// The endpoint of the region itself.
+fn here(place: &Place) -> Region {
+    Region::new(place.region.clone())
+}
+
+/// The endpoint that serves what the whole partition shares.
+fn global(place: &Place) -> Region {
+    Region::from_static(match place.partition.as_str() {
+        "aws-cn" => "cn-north-1",
+        "aws-us-gov" => "us-gov-west-1",
+        _ => "us-east-1",
+    })
+}
+
+macro_rules! clients {
+    ($($(#[$doc:meta])* $field:ident: $sdk:ident in $home:ident),* $(,)?) => {
+        /// The clients through which the kinds of one region speak.
+        #[derive(Clone, Debug)]
+        pub struct Cloud {
+            /// The region: `eu-west-1`.
+            pub region: String,
+            /// The account's number: 12 digits.
+            pub account: String,
+            /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
+            pub partition: String,
+            /// Says what takes long.
+            pub teller: platctl_engine::tell::Teller,
+            /// The public DNS.
+            pub dns: crate::dns::Dns,
+            $($(#[$doc])* pub $field: Lazy<$sdk::Client>,)*
+        }
+
+        impl Cloud {
+            fn connect(
+                place: Place,
+                config: &SdkConfig,
+                meter: &SharedInterceptor,
+                teller: platctl_engine::tell::Teller,
+                dns: crate::dns::Dns,
+            ) -> Self {
+                Self {
+                    $($field: {
+                        let (config, meter, region) = (config.clone(), meter.clone(), $home(&place));
+                        Lazy::new(move || {
+                            let builder = $sdk::config::Builder::from(&config).region(region);
+                            $sdk::Client::from_conf(builder.interceptor(meter).build())
+                        })
+                    },)*
+                    region: place.region,
+                    account: place.account,
+                    partition: place.partition,
+                    teller,
+                    dns,
+                }
+            }
+
+            /// A cloud whose clients refuse every call; a test replaces the one that it needs.
+            #[cfg(test)]
+            fn mocked() -> Self {
+                Self {
+                    $($field: aws_smithy_mocks::mock_client!($sdk, aws_smithy_mocks::RuleMode::Sequential, &[]).into(),)*
+                    region: "eu-west-1".into(),
+                    account: "123456789012".into(),
+                    partition: "aws".into(),
+                    teller: platctl_engine::tell::Teller::default(),
+                    dns: crate::dns::Dns::none(),
+                }
+            }
+        }
+    };
+}
+
+// A new service is one row: its field, the SDK's crate, and whether its endpoint is `here`, in the region, or `global`.
+clients! {
     /// EC2 of this region.
-    pub ec2: aws_sdk_ec2::Client,
+    ec2: aws_sdk_ec2 in here,
     /// IAM, which is global: its client signs for the partition's IAM region.
-    pub iam: aws_sdk_iam::Client,
+    iam: aws_sdk_iam in global,
     /// KMS of this region.
-    pub kms: aws_sdk_kms::Client,
+    kms: aws_sdk_kms in here,
     /// S3, for buckets of this region.
-    pub s3: aws_sdk_s3::Client,
+    s3: aws_sdk_s3 in here,
     /// CloudWatch Logs of this region.
-    pub logs: aws_sdk_cloudwatchlogs::Client,
+    logs: aws_sdk_cloudwatchlogs in here,
     /// ACM of this region.
-    pub acm: aws_sdk_acm::Client,
+    acm: aws_sdk_acm in here,
     /// Application Auto Scaling of this region.
-    pub autoscaling: aws_sdk_applicationautoscaling::Client,
+    autoscaling: aws_sdk_applicationautoscaling in here,
     /// EC2 Auto Scaling of this region.
-    pub asg: aws_sdk_autoscaling::Client,
+    asg: aws_sdk_autoscaling in here,
     /// AWS Backup of this region.
-    pub backup: aws_sdk_backup::Client,
+    backup: aws_sdk_backup in here,
     /// CloudFront, which is global.
-    pub cloudfront: aws_sdk_cloudfront::Client,
+    cloudfront: aws_sdk_cloudfront in global,
     /// CloudWatch of this region.
-    pub cloudwatch: aws_sdk_cloudwatch::Client,
+    cloudwatch: aws_sdk_cloudwatch in here,
     /// CodeBuild of this region.
-    pub codebuild: aws_sdk_codebuild::Client,
+    codebuild: aws_sdk_codebuild in here,
     /// CodeCommit of this region.
-    pub codecommit: aws_sdk_codecommit::Client,
+    codecommit: aws_sdk_codecommit in here,
     /// CodeConnections of this region.
-    pub codeconnections: aws_sdk_codeconnections::Client,
+    codeconnections: aws_sdk_codeconnections in here,
     /// CodePipeline of this region.
-    pub codepipeline: aws_sdk_codepipeline::Client,
+    codepipeline: aws_sdk_codepipeline in here,
     /// ECR of this region.
-    pub ecr: aws_sdk_ecr::Client,
+    ecr: aws_sdk_ecr in here,
     /// EKS of this region.
-    pub eks: aws_sdk_eks::Client,
+    eks: aws_sdk_eks in here,
     /// Elastic Load Balancing of this region.
-    pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
+    elbv2: aws_sdk_elasticloadbalancingv2 in here,
     /// EventBridge of this region.
-    pub events: aws_sdk_eventbridge::Client,
+    events: aws_sdk_eventbridge in here,
     /// RDS of this region.
-    pub rds: aws_sdk_rds::Client,
+    rds: aws_sdk_rds in here,
     /// Route 53, which is global.
-    pub route53: aws_sdk_route53::Client,
+    route53: aws_sdk_route53 in global,
     /// Secrets Manager of this region.
-    pub secretsmanager: aws_sdk_secretsmanager::Client,
+    secretsmanager: aws_sdk_secretsmanager in here,
     /// SNS of this region.
-    pub sns: aws_sdk_sns::Client,
+    sns: aws_sdk_sns in here,
     /// Systems Manager of this region.
-    pub ssm: aws_sdk_ssm::Client,
-    /// The public DNS.
-    pub dns: crate::dns::Dns,
+    ssm: aws_sdk_ssm in here,
     /// WAF of this region; what is for CloudFront lives in us-east-1.
-    pub wafv2: aws_sdk_wafv2::Client,
+    wafv2: aws_sdk_wafv2 in here,
+}
+
+impl Cloud {
+    /// The clients of a place. An emulator has no host of its own for each bucket, so that buckets are part of the path
+    /// there.
+    pub(crate) fn new(
+        place: Place,
+        config: &SdkConfig,
+        meter: &SharedInterceptor,
+        teller: platctl_engine::tell::Teller,
+        dns: crate::dns::Dns,
+    ) -> Self {
+        let s3 = {
+            let (config, meter, region) = (config.clone(), meter.clone(), here(&place));
+            Lazy::new(move || {
+                let path_style = config.endpoint_url().is_some();
+                let builder = aws_sdk_s3::config::Builder::from(&config).region(region).interceptor(meter);
+                aws_sdk_s3::Client::from_conf(builder.force_path_style(path_style).build())
+            })
+        };
+        Self { s3, ..Self::connect(place, config, meter, teller, dns) }
+    }
 }
 
 #[cfg(test)]
 pub(crate) mod tests {
     use super::Cloud;
-    use aws_smithy_mocks::{RuleMode, mock_client};
 
     /// A cloud whose clients refuse every call; a test replaces the one that it needs.
     pub(crate) fn cloud() -> Cloud {
-        Cloud {
-            region: "eu-west-1".into(),
-            account: "123456789012".into(),
-            partition: "aws".into(),
-            teller: platctl_engine::tell::Teller::default(),
-            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[]),
-            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[]),
-            kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[]),
-            s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[]),
-            logs: mock_client!(aws_sdk_cloudwatchlogs, RuleMode::Sequential, &[]),
-            acm: mock_client!(aws_sdk_acm, RuleMode::Sequential, &[]),
-            autoscaling: mock_client!(aws_sdk_applicationautoscaling, RuleMode::Sequential, &[]),
-            asg: mock_client!(aws_sdk_autoscaling, RuleMode::Sequential, &[]),
-            backup: mock_client!(aws_sdk_backup, RuleMode::Sequential, &[]),
-            cloudfront: mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, &[]),
-            cloudwatch: mock_client!(aws_sdk_cloudwatch, RuleMode::Sequential, &[]),
-            codebuild: mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[]),
-            codecommit: mock_client!(aws_sdk_codecommit, RuleMode::Sequential, &[]),
-            codeconnections: mock_client!(aws_sdk_codeconnections, RuleMode::Sequential, &[]),
-            codepipeline: mock_client!(aws_sdk_codepipeline, RuleMode::Sequential, &[]),
-            ecr: mock_client!(aws_sdk_ecr, RuleMode::Sequential, &[]),
-            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[]),
-            elbv2: mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, &[]),
-            events: mock_client!(aws_sdk_eventbridge, RuleMode::Sequential, &[]),
-            rds: mock_client!(aws_sdk_rds, RuleMode::Sequential, &[]),
-            route53: mock_client!(aws_sdk_route53, RuleMode::Sequential, &[]),
-            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[]),
-            sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[]),
-            ssm: mock_client!(aws_sdk_ssm, RuleMode::Sequential, &[]),
-            dns: crate::dns::Dns::none(),
-            wafv2: mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[]),
-        }
+        Cloud::mocked()
     }
 
     /// The owner that tests write and expect.

@@ -19,6 +19,7 @@ use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
 use platctl_kubernetes::Clusters;
 
 use crate::budget::Budgets;
+use crate::cloud::Place;
 use crate::dns::Dns;
 use crate::errors::Ask;
 use crate::reach;
@@ -275,62 +276,13 @@ impl Aws {
     }
 
     fn clients(&self, region: &str) -> Cloud {
-        let here = Region::new(region.to_owned());
-        let global = Region::new(match self.identity.partition.as_str() {
-            "aws-cn" => "cn-north-1",
-            "aws-us-gov" => "us-gov-west-1",
-            _ => "us-east-1",
-        });
-        let meter = || SharedInterceptor::new(self.meter.clone());
-        macro_rules! client {
-            ($sdk:ident, $region:expr) => {
-                $sdk::Client::from_conf(
-                    $sdk::config::Builder::from(&self.config)
-                        .region($region.clone())
-                        .interceptor(meter())
-                        .build(),
-                )
-            };
-        }
-        // An emulator has no host of its own for each bucket.
-        let path_style = self.config.endpoint_url().is_some();
-        let s3 = aws_sdk_s3::config::Builder::from(&self.config)
-            .region(here.clone())
-            .interceptor(meter())
-            .force_path_style(path_style)
-            .build();
-        Cloud {
+        let place = Place {
             region: region.to_owned(),
             account: self.identity.account.clone(),
             partition: self.identity.partition.clone(),
-            teller: self.teller.clone(),
-            ec2: client!(aws_sdk_ec2, here),
-            iam: client!(aws_sdk_iam, global),
-            kms: client!(aws_sdk_kms, here),
-            s3: aws_sdk_s3::Client::from_conf(s3),
-            logs: client!(aws_sdk_cloudwatchlogs, here),
-            acm: client!(aws_sdk_acm, here),
-            autoscaling: client!(aws_sdk_applicationautoscaling, here),
-            asg: client!(aws_sdk_autoscaling, here),
-            backup: client!(aws_sdk_backup, here),
-            cloudfront: client!(aws_sdk_cloudfront, global),
-            cloudwatch: client!(aws_sdk_cloudwatch, here),
-            codebuild: client!(aws_sdk_codebuild, here),
-            codecommit: client!(aws_sdk_codecommit, here),
-            codeconnections: client!(aws_sdk_codeconnections, here),
-            codepipeline: client!(aws_sdk_codepipeline, here),
-            ecr: client!(aws_sdk_ecr, here),
-            eks: client!(aws_sdk_eks, here),
-            elbv2: client!(aws_sdk_elasticloadbalancingv2, here),
-            events: client!(aws_sdk_eventbridge, here),
-            rds: client!(aws_sdk_rds, here),
-            route53: client!(aws_sdk_route53, global),
-            secretsmanager: client!(aws_sdk_secretsmanager, here),
-            sns: client!(aws_sdk_sns, here),
-            ssm: client!(aws_sdk_ssm, here),
-            dns: self.dns.clone(),
-            wafv2: client!(aws_sdk_wafv2, here),
-        }
+        };
+        let meter = SharedInterceptor::new(self.meter.clone());
+        Cloud::new(place, &self.config, &meter, self.teller.clone(), self.dns.clone())
     }
 }
 

@@ -141,7 +141,7 @@ mod tests {
                 GetHostedZoneOutput::builder().hosted_zone(zone("example.com.")).delegation_set(set).build()
             });
         let cloud = Cloud {
-            route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, &[&list, &get]),
+            route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, &[&list, &get]).into(),
             dns: Dns(Some(Arc::new(Fixed(answers)))),
             ..cloud()
         };

@@ -88,7 +88,6 @@ impl Manual {
     #[must_use]
     pub fn outputs(&self) -> Vec<(String, String)> {
         let properties = self.outputs["properties"].as_object();
-        let about = |schema: &Value| schema["description"].as_str().unwrap_or_default().to_owned();
         properties.into_iter().flatten().map(|(name, schema)| (name.clone(), about(schema))).collect()
     }
 

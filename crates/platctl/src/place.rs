@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use platctl_engine::state::{Holder, Session, Store};
+use platctl_engine::state::{Holder, Session, State, Store};
 use platctl_stack::{Stack, StateUrl};
 
 use crate::cli::Global;
@@ -18,6 +18,8 @@ pub(crate) struct Named {
     /// Where the stack file has its state.
     pub(crate) state: Option<StateUrl>,
     region: Option<String>,
+    /// Whether the command names the stack only, so that its state is all that says that there is such a stack.
+    by_name: bool,
 }
 
 impl Named {
@@ -26,19 +28,32 @@ impl Named {
         let text = stack.to_string_lossy();
         let is_name = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if is_name && !stack.is_file() {
-            return Ok(Self { name: text.into_owned(), state: None, region: None });
+            return Ok(Self { name: text.into_owned(), state: None, region: None, by_name: true });
         }
         Ok(Self::of(&load(stack, global)?))
     }
 
     pub(crate) fn of(stack: &Stack) -> Self {
         let region = stack.region().map(ToOwned::to_owned);
-        Self { name: stack.name().to_owned(), state: stack.state(), region }
+        Self { name: stack.name().to_owned(), state: stack.state(), region, by_name: false }
     }
 
     /// A stack of which a saved plan says all that is known.
     pub(crate) fn saved(name: &str, state: Option<StateUrl>, region: &str) -> Self {
-        Self { name: name.to_owned(), state, region: Some(region.to_owned()) }
+        Self { name: name.to_owned(), state, region: Some(region.to_owned()), by_name: false }
+    }
+
+    /// Refuses a name that no state was ever written for: it is most likely misspelled, and "nothing to delete" would
+    /// be taken for the truth.
+    pub(crate) fn exists(&self, state: &State) -> Result<(), CliError> {
+        if !self.by_name || state.serial > 0 || !state.resources.is_empty() {
+            return Ok(());
+        }
+        let name = &self.name;
+        Err(CliError::other(format!(
+            "no state found for a stack named `{name}`; check the name, use the stack file, or specify the location \
+             of the state with --state"
+        )))
     }
 
     /// Where its state lives: as the command line says, else as the stack file does, else in a folder.

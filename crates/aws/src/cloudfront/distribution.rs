@@ -338,8 +338,8 @@ mod tests {
 
     fn mocked(cloudfront: &[&Rule], secrets: &[&Rule]) -> Cloud {
         Cloud {
-            cloudfront: mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, cloudfront),
-            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets),
+            cloudfront: mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, cloudfront).into(),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets).into(),
             ..cloud()
         }
     }

@@ -215,7 +215,7 @@ mod tests {
             })
             .then_output(|| UpdateOriginAccessControlOutput::builder().build());
         let client = mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, &[&get, &update]);
-        let cloud = Cloud { cloudfront: client, ..cloud() };
+        let cloud = Cloud { cloudfront: client.into(), ..cloud() };
         let old = Live {
             id: "E1".into(),
             spec: OriginAccessControl::example(),

@@ -166,7 +166,7 @@ mod tests {
             .match_requests(|request| request.secret_id() == Some(ARN))
             .then_output(|| GetSecretValueOutput::builder().secret_string(r#"{"token":"s3cr3t"}"#).build());
         let client = mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&get]);
-        let cloud = Cloud { secretsmanager: client, ..cloud() };
+        let cloud = Cloud { secretsmanager: client.into(), ..cloud() };
         let (token, other) = (place(Some("token")), place(Some("other")));
         let values = read(&cloud, [&token, &other]).await.unwrap();
         let shown = values.show("s3cr3t", Some(&token), true);

@@ -142,7 +142,8 @@ mod tests {
                     && has("Name", "prod-nat-a")
             })
             .then_output(|| AllocateAddressOutput::builder().allocation_id("eipalloc-1").build());
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(), ..cloud() };
         let id = ElasticIp::create(&cloud, &ElasticIp::example(), &claim()).await.unwrap();
         assert_eq!(id, Id::from("eipalloc-1"));
     }
@@ -153,7 +154,8 @@ mod tests {
             let refuse = mock!(aws_sdk_ec2::Client::release_address).then_error(move || {
                 ReleaseAddressError::generic(ErrorMetadata::builder().code(code).build())
             });
-            let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&refuse]), ..cloud() };
+            let cloud =
+                Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&refuse]).into(), ..cloud() };
             let address = live(&Address::builder().allocation_id("eipalloc-1").build()).unwrap();
             let error = ElasticIp::delete(&cloud, &address).await.unwrap_err();
             assert!(matches!(error.class, Class::InUse | Class::Busy), "{code}: {:?}", error.class);

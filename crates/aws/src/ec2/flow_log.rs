@@ -234,7 +234,8 @@ mod tests {
             let item = UnsuccessfulItem::builder().resource_id("vpc-1").error(error).build();
             CreateFlowLogsOutput::builder().unsuccessful(item).build()
         });
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(), ..cloud() };
         let error = FlowLog::create(&cloud, &FlowLog::example(), &claim()).await.unwrap_err();
         assert_eq!(error.class, Class::NotYetConsistent);
     }

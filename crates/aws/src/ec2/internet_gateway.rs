@@ -202,7 +202,7 @@ mod tests {
             .match_requests(|request| request.vpc_id() == Some("vpc-new"))
             .then_output(|| AttachInternetGatewayOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&detach, &attach]);
-        let cloud = Cloud { ec2, ..cloud() };
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let desired = Spec { vpc_id: "vpc-new".into(), ..InternetGateway::example() };
         let asked = changes(&[("/vpc_id", json!("vpc-old"), json!("vpc-new"))]);
         let old = gateway(Some("vpc-old"), "available");
@@ -218,7 +218,7 @@ mod tests {
         let delete = mock!(aws_sdk_ec2::Client::delete_internet_gateway)
             .then_output(|| DeleteInternetGatewayOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&detached, &delete]);
-        let cloud = Cloud { ec2, ..cloud() };
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         InternetGateway::delete(&cloud, &gateway(Some("vpc-1"), "available")).await.unwrap();
         assert_eq!(delete.num_calls(), 1);
     }

@@ -470,7 +470,7 @@ mod tests {
             .match_requests(|request| request.default_version() == Some("5"))
             .then_output(|| ModifyLaunchTemplateOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&create, &modify]);
-        let cloud = Cloud { ec2, ..cloud() };
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let asked = changes(&[("/monitoring", json!(false), json!(true))]);
         LaunchTemplate::update(&cloud, &template(), &LaunchTemplate::example(), &asked, &owner())
             .await

@@ -198,7 +198,8 @@ mod tests {
                 .nat_gateways(gateway("nat-3", NatGatewayState::Pending))
                 .build()
         });
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(), ..cloud() };
         let ids = ["nat-1", "nat-2", "nat-3"].map(Id::from);
         let found = NatGateway::describe(&cloud, &ids).await.unwrap();
         let phases: Vec<_> = found.into_iter().map(|live| live.map(|live| live.phase)).collect();

@@ -233,7 +233,8 @@ mod tests {
                 .build();
             DescribeRouteTablesOutput::builder().route_tables(table).build()
         });
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(), ..cloud() };
         let ids = ["rtb-1|0.0.0.0/0", "rtb-1|10.9.0.0/16", "rtb-1|10.8.0.0/16"].map(Id::from);
         let found = Route::describe(&cloud, &ids).await.unwrap();
         let targets: Vec<_> =

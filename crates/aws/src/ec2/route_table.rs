@@ -139,7 +139,7 @@ mod tests {
                 let table = aws_sdk_ec2::types::RouteTable::builder().route_table_id("rtb-1").build();
                 CreateRouteTableOutput::builder().route_table(table).build()
             });
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&make]), ..cloud() };
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&make]).into(), ..cloud() };
         for _ in 0..2 {
             let id = RouteTable::create(&cloud, &RouteTable::example(), &claim()).await.unwrap();
             assert_eq!(id, Id::from("rtb-1"));
@@ -151,7 +151,8 @@ mod tests {
     async fn an_answer_without_an_id_is_a_lost_answer() {
         let make = mock!(aws_sdk_ec2::Client::create_route_table)
             .then_output(|| CreateRouteTableOutput::builder().build());
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(), ..cloud() };
         let error = RouteTable::create(&cloud, &RouteTable::example(), &claim()).await.unwrap_err();
         assert_eq!(error.class, Class::Interrupted);
     }

@@ -149,7 +149,8 @@ mod tests {
                 .build();
             DescribeRouteTablesOutput::builder().route_tables(table).build()
         });
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(), ..cloud() };
         let ids = ["subnet-1", "subnet-2"].map(Id::from);
         let found = RouteTableAssociation::describe(&cloud, &ids).await.unwrap();
         assert_eq!(found[0].as_ref().unwrap().spec.route_table_id.as_str(), "rtb-1");
@@ -163,7 +164,8 @@ mod tests {
                 request.association_id() == Some("rtbassoc-1") && request.route_table_id() == Some("rtb-2")
             })
             .then_output(|| ReplaceRouteTableAssociationOutput::builder().build());
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&replace]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&replace]).into(), ..cloud() };
         let table = RouteTable::builder()
             .associations(association(Some("subnet-1"), RouteTableAssociationStateCode::Associated))
             .build();

@@ -250,7 +250,7 @@ mod tests {
             .match_requests(|request| request.security_group_rule_ids() == ["sgr-default"])
             .then_output(|| RevokeSecurityGroupEgressOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list, &revoke]);
-        let cloud = Cloud { ec2, ..cloud() };
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let desired = Spec { allow_all_egress: false, ..SecurityGroup::example() };
         let asked = changes(&[("/allow_all_egress", json!(true), json!(false))]);
         SecurityGroup::update(&cloud, &group(&[]), &desired, &asked, &owner()).await.unwrap();

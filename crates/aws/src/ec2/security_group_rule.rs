@@ -331,7 +331,7 @@ mod tests {
         let tag = mock!(aws_sdk_ec2::Client::create_tags)
             .match_requests(|request| request.resources() == ["sgr-1"] && request.tags().len() == 1)
             .then_output(|| CreateTagsOutput::builder().build());
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&tag]), ..cloud() };
+        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&tag]).into(), ..cloud() };
         let (found, desired) = (live(&rule()).unwrap(), SecurityGroupRule::example());
         let asked = changes(&[("/tags/Name", json!("a"), json!("b"))]);
         SecurityGroupRule::update(&cloud, &found, &desired, &asked, &owner()).await.unwrap();

@@ -270,7 +270,7 @@ mod tests {
                 DescribeVpcAttributeOutput::builder().enable_dns_hostnames(on.clone()).build()
             });
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list, &hostnames]);
-        let cloud = Cloud { ec2, ..cloud() };
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let ids = [Id::from("vpc-gone"), Id::from("vpc-1")];
         let found = Vpc::describe(&cloud, &ids).await.unwrap();
         assert!(found[0].is_none());
@@ -289,7 +289,8 @@ mod tests {
                     && tags.contains(&tag("platctl:address", "network.thing"))
             })
             .then_output(|| CreateVpcOutput::builder().vpc(answer()).build());
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&create]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&create]).into(), ..cloud() };
         assert_eq!(Vpc::create(&cloud, &Vpc::example(), &claim()).await, Ok(Id::from("vpc-1")));
     }
 
@@ -302,7 +303,7 @@ mod tests {
             .match_requests(|r| r.enable_dns_support().is_some())
             .then_output(|| ModifyVpcAttributeOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&hostnames, &support]);
-        let cloud = Cloud { ec2, ..cloud() };
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let spec =
             Spec { enable_dns_support: Some(false), enable_dns_hostnames: Some(false), ..Vpc::example() };
         let live = Live {

@@ -307,7 +307,8 @@ mod tests {
                 request.remove_subnet_ids() == ["subnet-2"] && request.add_subnet_ids().is_empty()
             })
             .then_output(|| ModifyVpcEndpointOutput::builder().build());
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&modify]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&modify]).into(), ..cloud() };
         let old = endpoint("available");
         let subnets = ["subnet-1", "subnet-3"].map(SubnetId::from);
         let desired = Spec { subnet_ids: Some(subnets.into()), ..old.spec.clone() };
@@ -323,7 +324,8 @@ mod tests {
             let item = UnsuccessfulItem::builder().resource_id("vpce-1").error(error.build()).build();
             DeleteVpcEndpointsOutput::builder().unsuccessful(item).build()
         });
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&delete]), ..cloud() };
+        let cloud =
+            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&delete]).into(), ..cloud() };
         let error = VpcEndpoint::delete(&cloud, &endpoint("available")).await.unwrap_err();
         assert_eq!(
             (error.class, error.code.as_deref()),

@@ -302,8 +302,10 @@ mod tests {
                 request.policy_arn() == Some("moves") && scope.namespaces() == ["b"]
             })
             .then_output(|| AssociateAccessPolicyOutput::builder().build());
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&leave, &enter]), ..cloud() };
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&leave, &enter]).into(),
+            ..cloud()
+        };
         let entry = types::AccessEntry::builder().cluster_name("prod").principal_arn("arn:role").build();
         let old = [policy("stays", &[]), policy("goes", &[]), policy("moves", &["a"])];
         let old = live(&entry, old.into()).unwrap();

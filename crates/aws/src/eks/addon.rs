@@ -359,7 +359,8 @@ mod tests {
                     && request.resolve_conflicts() == Some(&ResolveConflicts::Overwrite)
             })
             .then_output(|| UpdateAddonOutput::builder().build());
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&update]), ..cloud() };
+        let cloud =
+            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&update]).into(), ..cloud() };
         let builder = types::Addon::builder().cluster_name("prod").addon_name("coredns");
         let old = live(&builder.configuration_values(r#"{ "a": 1 }"#).build(), BTreeMap::new()).unwrap();
         let desired =
@@ -398,7 +399,7 @@ mod tests {
             .then_output(|| TagResourceOutput::builder().build());
         let rules = [Some(&versions), to.and(Some(&update)), Some(&tag)];
         let rules: Vec<_> = rules.into_iter().flatten().collect();
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &rules), ..cloud() };
+        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &rules).into(), ..cloud() };
         let builder =
             types::Addon::builder().cluster_name("prod").addon_name("vpc-cni").addon_version(version);
         let builder = builder.addon_arn("arn:aws:eks:eu-west-1:123456789012:addon/prod/vpc-cni/1");

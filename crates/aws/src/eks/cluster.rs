@@ -528,7 +528,8 @@ mod tests {
                     .cluster(found)
                     .build()
             });
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&described]), ..cloud() };
+        let cloud =
+            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&described]).into(), ..cloud() };
         let spec = serde_json::to_value(Cluster::example()).unwrap();
         let journaled = platctl_engine::state::conceal(&spec, Cluster::WRITE_ONLY, "salt");
         let wanted = [AnyWanted { owner: owner(), spec: Some(journaled) }];
@@ -563,7 +564,8 @@ mod tests {
                 request.logging().is_none() && vpc.endpoint_public_access() == Some(true)
             })
             .then_output(|| UpdateClusterConfigOutput::builder().build());
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]), ..cloud() };
+        let cloud =
+            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]).into(), ..cloud() };
         let desired =
             Spec { endpoint_public_access: true, version: Some("1.34".into()), ..Cluster::example() };
         let asked = changes(&[
@@ -582,8 +584,10 @@ mod tests {
         let upgrade = mock!(aws_sdk_eks::Client::update_cluster_version)
             .match_requests(|request| request.version() == Some("1.34"))
             .then_output(|| UpdateClusterVersionOutput::builder().build());
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&ready, &upgrade]), ..cloud() };
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&ready, &upgrade]).into(),
+            ..cloud()
+        };
         let desired = Spec { version: Some("1.34".into()), ..Cluster::example() };
         let asked = changes(&[("/version", json!("1.33"), json!("1.34"))]);
         Cluster::update(&cloud, &cluster(), &desired, &asked, &owner()).await.unwrap();

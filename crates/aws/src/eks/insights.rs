@@ -60,8 +60,10 @@ mod tests {
             });
         let none =
             mock!(aws_sdk_eks::Client::list_insights).then_output(|| ListInsightsOutput::builder().build());
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&found, &none]), ..cloud() };
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&found, &none]).into(),
+            ..cloud()
+        };
         let error = allow_upgrade(&cloud, "prod", "1.35").await.unwrap_err();
         assert_eq!(error.class, Class::Protected);
         assert!(error.message.contains("Deprecated APIs: flowcontrol v1beta3 is called"), "{error}");

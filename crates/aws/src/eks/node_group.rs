@@ -517,7 +517,7 @@ mod tests {
             })
             .then_output(|| CreateNodegroupOutput::builder().build());
         let eks = mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&list, &describe, &create]);
-        let cloud = Cloud { eks, ..cloud() };
+        let cloud = Cloud { eks: eks.into(), ..cloud() };
         let claim = Claim { owner: Owner { generation: 2, ..owner() }, token: "token".into() };
         let id = NodeGroup::create(&cloud, &NodeGroup::example(), &claim).await.unwrap();
         assert_eq!(id, Id::from("example-cluster|general-gen2"));
@@ -539,7 +539,8 @@ mod tests {
                 sizes.max_size() == Some(4) && sizes.desired_size() == Some(4)
             })
             .then_output(|| UpdateNodegroupConfigOutput::builder().build());
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]), ..cloud() };
+        let cloud =
+            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]).into(), ..cloud() };
         let desired = Spec { max_size: 4, launch_template_version: Some("2".into()), ..NodeGroup::example() };
         let asked = changes(&[
             ("/max_size", json!(6), json!(4)),

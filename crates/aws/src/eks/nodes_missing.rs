@@ -91,8 +91,8 @@ mod tests {
                 });
                 DescribeScalingActivitiesOutput::builder().set_activities(activity.map(|a| vec![a])).build()
             });
-        cloud.ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&routes]);
-        cloud.asg = mock_client!(aws_sdk_autoscaling, RuleMode::Sequential, &[&activities]);
+        cloud.ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&routes]).into();
+        cloud.asg = mock_client!(aws_sdk_autoscaling, RuleMode::Sequential, &[&activities]).into();
         why(&cloud, &["eks-general"], &["subnet-1", "subnet-2"]).await.unwrap()
     }
 

@@ -218,7 +218,8 @@ mod tests {
             let error = ResourceNotFoundException::builder().meta(meta).build();
             ListPodIdentityAssociationsError::ResourceNotFoundException(error)
         });
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&gone]), ..cloud() };
+        let cloud =
+            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&gone]).into(), ..cloud() };
         let wanted = Wanted { owner: owner(), spec: Some(PodIdentityAssociation::example()) };
         let found = PodIdentityAssociation::find(&cloud, &[wanted]).await.unwrap();
         assert_eq!(found, [vec![]]);

@@ -277,7 +277,9 @@ mod tests {
         let live = live(&rule(ARN, "10"), Tags::new(), Some(owner())).unwrap();
         let desired = Spec { priority: 20, ..ListenerRule::example() };
         let asked = changes(&[("/priority", json!(10), json!(20))]);
-        ListenerRule::update(&Cloud { elbv2, ..cloud() }, &live, &desired, &asked, &owner()).await.unwrap();
+        ListenerRule::update(&Cloud { elbv2: elbv2.into(), ..cloud() }, &live, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(set.num_calls(), 1);
     }
 }

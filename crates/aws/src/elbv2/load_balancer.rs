@@ -368,7 +368,7 @@ mod tests {
         let elbv2 = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, &[&lift, &delete]);
         let attributes = Attributes([(PROTECTION.to_owned(), "true".to_owned())].into());
         let live = live(&found(LoadBalancerStateEnum::Active), Some(attributes), Tags::new(), None).unwrap();
-        LoadBalancer::delete(&Cloud { elbv2, ..cloud() }, &live).await.unwrap();
+        LoadBalancer::delete(&Cloud { elbv2: elbv2.into(), ..cloud() }, &live).await.unwrap();
         assert_eq!((lift.num_calls(), delete.num_calls()), (1, 1));
     }
 }

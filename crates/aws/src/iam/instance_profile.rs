@@ -206,7 +206,7 @@ mod tests {
         let add = mock!(aws_sdk_iam::Client::add_role_to_instance_profile)
             .match_requests(|request| request.role_name() == Some("example-role"))
             .then_output(|| AddRoleToInstanceProfileOutput::builder().build());
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&add]), ..cloud() };
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&add]).into(), ..cloud() };
         let outputs = Outputs { arn: "arn:p".into(), instance_profile_name: "p".into() };
         let spec = Spec { role_name: "".into(), ..InstanceProfile::example() };
         let empty = Live { id: "p".into(), spec, outputs, owner: None, phase: Phase::Ready };

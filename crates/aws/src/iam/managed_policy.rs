@@ -265,7 +265,7 @@ mod tests {
         let builder = aws_sdk_iam::types::Policy::builder().policy_name("p").arn("arn:p");
         let old = live(&builder.build(), "{}").unwrap();
         let asked = changes(&[("/policy_document", json!({}), json!({"Statement": []}))]);
-        let cloud = Cloud { iam, ..cloud() };
+        let cloud = Cloud { iam: iam.into(), ..cloud() };
         ManagedPolicy::update(&cloud, &old, &ManagedPolicy::example(), &asked, &owner()).await.unwrap();
         assert_eq!((delete.num_calls(), create.num_calls()), (1, 1));
     }

@@ -155,7 +155,8 @@ mod tests {
             let policy = AttachedPolicy::builder().policy_arn("arn:aws:iam::aws:policy/A").build();
             ListAttachedRolePoliciesOutput::builder().attached_policies(policy).build()
         });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]), ..cloud() };
+        let cloud =
+            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(), ..cloud() };
         let ids = ["nodes|arn:aws:iam::aws:policy/A", "nodes|arn:aws:iam::aws:policy/B"].map(Id::from);
         let found = PolicyAttachment::describe(&cloud, &ids).await.unwrap();
         assert_eq!((found[0].is_some(), found[1].is_some(), list.num_calls()), (true, false, 1));
@@ -168,7 +169,8 @@ mod tests {
             let error = NoSuchEntityException::builder().meta(meta).build();
             ListAttachedRolePoliciesError::NoSuchEntityException(error)
         });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]), ..cloud() };
+        let cloud =
+            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]).into(), ..cloud() };
         let id = Id::from("nodes|arn:aws:iam::aws:policy/A");
         assert!(PolicyAttachment::describe(&cloud, &[id]).await.unwrap()[0].is_none());
     }

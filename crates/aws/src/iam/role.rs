@@ -285,7 +285,8 @@ mod tests {
                 request.description() == Some("new") && request.max_session_duration() == Some(7200)
             })
             .then_output(|| UpdateRoleOutput::builder().build());
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&update]), ..cloud() };
+        let cloud =
+            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&update]).into(), ..cloud() };
         let desired = Spec { description: Some("new".into()), max_session_duration: None, ..Role::example() };
         let asked = changes(&[("/description", json!("old"), json!("new"))]);
         Role::update(&cloud, &live(&role()).unwrap(), &desired, &asked, &owner()).await.unwrap();
@@ -298,7 +299,8 @@ mod tests {
             let meta = ErrorMetadata::builder().code("NoSuchEntity").build();
             GetRoleError::NoSuchEntityException(NoSuchEntityException::builder().meta(meta).build())
         });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]), ..cloud() };
+        let cloud =
+            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]).into(), ..cloud() };
         assert!(Role::describe(&cloud, &[Id::from("nodes")]).await.unwrap()[0].is_none());
     }
 }

@@ -161,7 +161,7 @@ mod tests {
                 let builder = GetRolePolicyOutput::builder().role_name("example-role").policy_name("write");
                 builder.policy_document(document).build().unwrap()
             });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]), ..cloud() };
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]).into(), ..cloud() };
         let ids = [id_of(&RolePolicy::example()), Id::from("no-separator")];
         let found = RolePolicy::describe(&cloud, &ids).await.unwrap();
         // A list of one is the same as the one.

@@ -186,7 +186,8 @@ mod tests {
             let roles = ["AWSServiceRoleForEC2Spot_Other", "AWSServiceRoleForEC2Spot"].map(role).to_vec();
             ListRolesOutput::builder().set_roles(Some(roles)).build().unwrap()
         });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]), ..cloud() };
+        let cloud =
+            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(), ..cloud() };
         let live = read(&cloud, &Id::from("spot.amazonaws.com")).await.unwrap().unwrap();
         assert_eq!(live.outputs.role_name.as_str(), "AWSServiceRoleForEC2Spot");
     }
@@ -199,7 +200,8 @@ mod tests {
             let error = InvalidInputException::builder().message(message).meta(meta).build();
             CreateServiceLinkedRoleError::InvalidInputException(error)
         });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&create]), ..cloud() };
+        let cloud =
+            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&create]).into(), ..cloud() };
         let id = ServiceLinkedRole::create(&cloud, &ServiceLinkedRole::example(), &claim()).await.unwrap();
         assert_eq!(id.as_str(), "spot.amazonaws.com");
     }

@@ -240,8 +240,8 @@ mod tests {
             })
             .then_output(|| PutSecretValueOutput::builder().build());
         let cloud = Cloud {
-            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&none, &create]),
-            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&put]),
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&none, &create]).into(),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&put]).into(),
             ..cloud()
         };
         let spec = ServiceSpecificCredential::example();
@@ -258,8 +258,8 @@ mod tests {
             DescribeSecretOutput::builder().version_ids_to_stages("other", vec!["AWSCURRENT".into()]).build()
         });
         let cloud = Cloud {
-            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]),
-            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&other]),
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&other]).into(),
             ..cloud()
         };
         let spec = ServiceSpecificCredential::example();

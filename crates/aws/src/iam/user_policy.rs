@@ -160,7 +160,7 @@ mod tests {
                 let builder = GetUserPolicyOutput::builder().user_name("example-user").policy_name("write");
                 builder.policy_document(document).build().unwrap()
             });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]), ..cloud() };
+        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]).into(), ..cloud() };
         let ids = [id_of(&UserPolicy::example()), Id::from("no-separator")];
         let found = UserPolicy::describe(&cloud, &ids).await.unwrap();
         // A list of one is the same as the one.

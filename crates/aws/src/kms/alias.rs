@@ -150,7 +150,8 @@ mod tests {
                 .aliases(AliasListEntry::builder().alias_name("alias/b").build())
                 .build()
         });
-        let cloud = Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&list]), ..cloud() };
+        let cloud =
+            Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&list]).into(), ..cloud() };
         let found = Alias::describe(&cloud, &["alias/a", "alias/b"].map(Id::from)).await.unwrap();
         assert_eq!(found[0].as_ref().unwrap().spec.target_key_id.as_str(), "key-1");
         assert!(found[1].is_none());

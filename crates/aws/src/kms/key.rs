@@ -346,7 +346,9 @@ mod tests {
         let live = Live { id: "key-1".into(), spec: Key::example(), outputs, owner: None, phase };
         let change = platctl_engine::Change { path: Changes::RESTORE.into(), before: None, after: None };
         let changes = Changes::new(vec![change]).unwrap();
-        Key::update(&Cloud { kms, ..cloud() }, &live, &Key::example(), &changes, &owner()).await.unwrap();
+        Key::update(&Cloud { kms: kms.into(), ..cloud() }, &live, &Key::example(), &changes, &owner())
+            .await
+            .unwrap();
         assert_eq!((cancel.num_calls(), enable.num_calls()), (1, 1));
     }
 
@@ -355,7 +357,8 @@ mod tests {
         let delete = mock!(aws_sdk_kms::Client::schedule_key_deletion)
             .match_requests(|request| request.pending_window_in_days() == Some(30))
             .then_output(|| ScheduleKeyDeletionOutput::builder().build());
-        let cloud = Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&delete]), ..cloud() };
+        let cloud =
+            Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&delete]).into(), ..cloud() };
         let outputs = Outputs { key_id: "key-1".into(), arn: "arn:aws:kms:…".into() };
         let live =
             Live { id: "key-1".into(), spec: Key::example(), outputs, owner: None, phase: Phase::Ready };

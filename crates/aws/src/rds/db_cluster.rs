@@ -533,7 +533,7 @@ mod tests {
             .then_output(|| DeleteDbClusterOutput::builder().build());
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&lift, &delete]);
         let live = live(&cluster().deletion_protection(true).build()).unwrap();
-        DbCluster::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap();
+        DbCluster::delete(&Cloud { rds: rds.into(), ..cloud() }, &live).await.unwrap();
         assert_eq!((lift.num_calls(), delete.num_calls()), (1, 1));
     }
 
@@ -549,7 +549,7 @@ mod tests {
             .then_output(|| DeleteDbClusterOutput::builder().build());
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&read, &leave, &delete]);
         let live = live(&cluster().global_cluster_identifier("dr").build()).unwrap();
-        DbCluster::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap();
+        DbCluster::delete(&Cloud { rds: rds.into(), ..cloud() }, &live).await.unwrap();
         assert_eq!(delete.num_calls(), 1);
     }
 

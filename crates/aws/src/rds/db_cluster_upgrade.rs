@@ -203,7 +203,7 @@ mod tests {
             })
             .then_output(|| CreateDbClusterSnapshotOutput::builder().build());
         let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, &[&clusters, &list, &create]);
-        let done = prepare(&Cloud { rds, ..cloud() }, &live(), &to("17.4")).await;
+        let done = prepare(&Cloud { rds: rds.into(), ..cloud() }, &live(), &to("17.4")).await;
         (done, create.num_calls())
     }
 
@@ -250,7 +250,7 @@ mod tests {
         let change =
             Change { path: "/engine_version".into(), before: None, after: Some(version.to_owned().into()) };
         let changes = Changes::new(vec![change]).unwrap();
-        vet(&Cloud { rds, ..cloud() }, &live, &to(version), &changes).await.unwrap()
+        vet(&Cloud { rds: rds.into(), ..cloud() }, &live, &to(version), &changes).await.unwrap()
     }
 
     #[tokio::test]

@@ -372,7 +372,7 @@ mod tests {
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&started]);
         let instance = Described::builder().db_instance_identifier("x").db_cluster_identifier("prod");
         let live = live(&instance.db_instance_status("stopped").build()).unwrap();
-        let refused = DbInstance::delete(&Cloud { rds, ..cloud() }, &live).await.unwrap_err();
+        let refused = DbInstance::delete(&Cloud { rds: rds.into(), ..cloud() }, &live).await.unwrap_err();
         assert_eq!((refused.class, started.num_calls()), (Class::Busy, 1));
     }
 

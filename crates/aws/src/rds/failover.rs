@@ -142,7 +142,7 @@ mod tests {
     async fn the_writer_is_not_taken_away_from_under_its_copies() {
         let read = mock!(aws_sdk_rds::Client::describe_global_clusters).then_output(described);
         let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, &[&read]);
-        let cloud = Cloud { rds, ..cloud() };
+        let cloud = Cloud { rds: rds.into(), ..cloud() };
         let found = members(&cloud, "dr").await.unwrap().unwrap();
         assert_eq!((region_of(&found.writer), found.others.len(), found.settled), ("eu-central-1", 1, true));
         let error = spare_the_writer(&cloud, "dr", &found.writer).await.unwrap_err();

@@ -422,7 +422,11 @@ mod tests {
             });
         let codebuild =
             mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[&list, &builds, &stop, &stopped]);
-        let runner = Runner::new(Arc::new(Cloud { codebuild, ..cloud() }), "prod", Settings::default());
+        let runner = Runner::new(
+            Arc::new(Cloud { codebuild: codebuild.into(), ..cloud() }),
+            "prod",
+            Settings::default(),
+        );
         runner.stop_others("argo-cd").await.unwrap();
         assert_eq!((stop.num_calls(), stopped.num_calls()), (1, 1));
     }

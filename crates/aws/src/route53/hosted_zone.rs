@@ -337,7 +337,7 @@ mod tests {
             builder.max_items(100).build().unwrap()
         });
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&taken, &list]);
-        let cloud = Cloud { route53: client, ..cloud() };
+        let cloud = Cloud { route53: client.into(), ..cloud() };
         assert_eq!(HostedZone::create(&cloud, &HostedZone::example(), &claim()).await, Ok("Z1".into()));
     }
 
@@ -350,7 +350,7 @@ mod tests {
             .match_requests(|request| request.vpc().and_then(Vpc::vpc_id) == Some("vpc-1"))
             .then_output(|| DisassociateVpcFromHostedZoneOutput::builder().build());
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&come, &go]);
-        let cloud = Cloud { route53: client, ..cloud() };
+        let cloud = Cloud { route53: client.into(), ..cloud() };
         let desired = Spec { vpc_ids: Some(BTreeSet::from(["vpc-2".into()])), ..private().spec };
         let asked = changes(&[("/vpc_ids", json!(["vpc-1"]), json!(["vpc-2"]))]);
         HostedZone::update(&cloud, &private(), &desired, &asked, &owner()).await.unwrap();

@@ -407,7 +407,7 @@ mod tests {
             })
             .then_output(|| ChangeResourceRecordSetsOutput::builder().build());
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&list, &change]);
-        let cloud = Cloud { route53: client, ..cloud() };
+        let cloud = Cloud { route53: client.into(), ..cloud() };
         let object = live("Z1", &build(&RecordSet::example(), None).unwrap());
         RecordSet::delete(&cloud, &object).await.unwrap();
         assert_eq!(change.num_calls(), 1);

@@ -387,7 +387,7 @@ mod tests {
     async fn a_bucket_that_is_there_is_never_created_over() {
         let there =
             mock!(aws_sdk_s3::Client::head_bucket).then_output(|| HeadBucketOutput::builder().build());
-        let cloud = Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&there]), ..cloud() };
+        let cloud = Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&there]).into(), ..cloud() };
         let error = Bucket::create(&cloud, &Bucket::example(), &claim()).await.unwrap_err();
         assert_eq!(error.class, Class::AlreadyExists);
     }
@@ -407,8 +407,10 @@ mod tests {
                 place == Some("eu-west-1") && configuration.tags().iter().any(ours)
             })
             .then_output(|| CreateBucketOutput::builder().build());
-        let cloud =
-            Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&missing, &make]), ..cloud() };
+        let cloud = Cloud {
+            s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&missing, &make]).into(),
+            ..cloud()
+        };
         Bucket::create(&cloud, &Bucket::example(), &claim()).await.unwrap();
         assert_eq!(make.num_calls(), 1);
     }
@@ -418,7 +420,8 @@ mod tests {
         let refuse = mock!(aws_sdk_s3::Client::delete_bucket).then_error(|| {
             DeleteBucketError::generic(ErrorMetadata::builder().code("BucketNotEmpty").build())
         });
-        let cloud = Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]), ..cloud() };
+        let cloud =
+            Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]).into(), ..cloud() };
         let outputs = Outputs { bucket: "b".into(), arn: "arn:aws:s3:::b".into() };
         let live =
             Live { id: "b".into(), spec: Bucket::example(), outputs, owner: None, phase: Phase::Ready };

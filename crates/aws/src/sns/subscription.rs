@@ -186,7 +186,8 @@ mod tests {
             let build = GetSubscriptionAttributesOutput::builder();
             attributes.into_iter().fold(build, |build, (key, value)| build.attributes(key, value)).build()
         });
-        let cloud = Cloud { sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[&read]), ..cloud() };
+        let cloud =
+            Cloud { sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[&read]).into(), ..cloud() };
         let id = Id::from("arn:aws:sns:eu-west-1:123456789012:example:1");
         let live = Subscription::describe(&cloud, &[id]).await.unwrap().remove(0).unwrap();
         assert!(!live.outputs.confirmed && live.spec.filter_policy.is_some());

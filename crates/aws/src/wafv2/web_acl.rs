@@ -393,7 +393,7 @@ mod tests {
         let wafv2 = mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[&get, &update]);
         let asked = changes(&[("/default_action", json!("allow"), json!("block"))]);
         let live = live(&acl(), Tags::new(), None);
-        let cloud = Cloud { wafv2, ..cloud() };
+        let cloud = Cloud { wafv2: wafv2.into(), ..cloud() };
         WebAcl::update(&cloud, &live, &WebAcl::example(), &asked, &owner()).await.unwrap();
         assert_eq!(update.num_calls(), 1);
     }

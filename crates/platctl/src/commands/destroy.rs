@@ -24,6 +24,7 @@ pub(crate) async fn run(
     let named = Named::find(path, global)?;
     let store = named.store(global).await?;
     let loaded = store.read().await?;
+    named.exists(&loaded.state)?;
     if loaded.state.resources.is_empty() {
         render::nothing_to_destroy(&named.name, global);
         return Ok(Exit::Done);

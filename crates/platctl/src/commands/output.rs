@@ -14,6 +14,7 @@ use crate::render;
 pub(crate) async fn run(path: &Path, wanted: Option<&str>, global: &Global) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let state = named.store(global).await?.read().await?.state;
+    named.exists(&state)?;
     let stack = named.name;
     let all = state.resources.iter().flat_map(|(address, record)| {
         let outputs = record.object.as_ref().and_then(|object| object.outputs.as_object());

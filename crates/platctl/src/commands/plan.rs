@@ -91,6 +91,7 @@ async fn plan_destroy(
     let named = Named::find(path, global)?;
     let loaded = named.store(global).await?.read().await?;
     let mut state = loaded.state;
+    named.exists(&state)?;
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     state.settle_in(&site.region);

@@ -15,6 +15,7 @@ use crate::render;
 pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let state = named.store(global).await?.read().await?.state;
+    named.exists(&state)?;
     let name = named.name;
     if state.resources.is_empty() {
         render::nothing_there(&name, global);

@@ -93,9 +93,11 @@ fn first_sentence(text: &str) -> String {
 
 /// What is to know about a field beside what it is.
 fn notes(field: &Field) -> Vec<String> {
+    // Where the text says it in words, the value is not repeated.
+    let default = field.default.as_ref().filter(|_| !field.about.contains("Default: "));
     let notes = [
         field.required.then(|| "required".to_owned()),
-        field.default.as_ref().map(|default| format!("default: {default}")),
+        default.map(|default| format!("default: {default}")),
         field.replaces.then(|| "a change replaces the resource".to_owned()),
         field.create_only.then(|| "used at creation only".to_owned()),
         field.write_only.then(|| "never stored in state".to_owned()),

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use platctl_emulator::Running;
 use platctl_engine::execute::Outcome;
-use platctl_engine::plan::Plan;
+use platctl_engine::plan::{Plan, Refusal};
 use platctl_engine::predict::Prediction;
 use platctl_engine::recover::Recovered;
 use platctl_engine::state::Record;
@@ -96,10 +96,13 @@ pub(crate) fn validated(name: &str, resources: usize, global: &Global) {
     }
 }
 
+/// Shows a plan. Where it is refused for another reason than the data that it would delete, the reason alone is what
+/// somebody has to read: the plan itself is shown with `-v`.
 pub(crate) fn plan(plan: &Plan, prediction: &Prediction, site: &Site, global: &Global) {
+    let about_data = |refusal: &Refusal| matches!(refusal, Refusal::DataLoss { .. });
     if global.json {
         plan::json(plan, prediction);
-    } else {
+    } else if plan.refusals.iter().all(about_data) || global.verbose > 0 {
         let identity = site.aws.identity();
         let place = format!("account {}, {}", identity.account, site.region);
         raw(&plan::text(plan, prediction, &place, Paint::stdout(global)));
