@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn an_old_python_is_refused() {
-        assert!(refusal("echo 3 8").contains("is 3.8"));
+        assert!(refusal("echo 3 8").contains("has version 3.8"));
     }
 
     #[test]

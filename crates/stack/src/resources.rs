@@ -99,7 +99,7 @@ fn name(key: &Key) -> Checked<Address> {
     let fault = |message: String| vec![Fault::new(message).at(key.span, "invalid resource name")];
     if BLOCKS.contains(&key.text.as_str()) {
         return Err(fault(format!(
-            "{} is the name of a block, and cannot be used for a resource, and cannot be used for a resource",
+            "{} is the name of a block, and cannot be used for a resource",
             quoted(&key.text)
         )));
     }

@@ -188,7 +188,7 @@ fn a_stack_without_a_name() {
       ╭─[stack.yaml:1:1]
     1 │ region: eu-west-1
       · ▲
-      · ╰── needs `stack`
+      · ╰── requires `stack`
       ╰────
     ");
 }

@@ -30,7 +30,7 @@ fn ranges_that_are_none() {
     1 │ stack: prod
     2 │ network: {cidr: 10.0.0.0/8}
       ·                 ─────┬────
-      ·                      ╰── AWS takes /16 to /28
+      ·                      ╰── AWS allows /16 to /28
       ╰────
     ");
     assert_snapshot!(wrong("stack: prod\nnetwork: {cidr: 127.0.0.0/16}"), @"
@@ -113,7 +113,7 @@ network:
     6 │     private: {prefix: 18}
     7 │     database: {cidrs: [10.10.250.0/24, 10.10.250.128/25, 10.10.252.0/29]}
       ·                                                          ───────┬──────
-      ·                                                                 ╰── AWS takes /16 to /28
+      ·                                                                 ╰── AWS allows /16 to /28
       ╰────
     ");
 }

@@ -228,7 +228,7 @@ fn fields_of_the_wrong_type_or_value() {
     1 │ stack: prod
     2 │ resources: {n: {kind: test.Note}}
       ·             ┬
-      ·             ╰── test.Note needs `text`
+      ·             ╰── test.Note requires `text`
       ╰────
     ");
 }
