@@ -103,7 +103,7 @@ fn a_replica_in_another_region_comes_and_goes() {
     world.platctl("failover dr").expect(1);
     let over = world.platctl("failover dr --yes").expect(0);
     assert!(
-        over.stdout.contains("eu-central-1:123456789012:cluster:dr-database-replica writes now"),
+        over.stdout.contains("eu-central-1:123456789012:cluster:dr-database-replica is now the writer"),
         "{}",
         over.stdout
     );
@@ -117,7 +117,7 @@ fn a_replica_in_another_region_comes_and_goes() {
     );
     world.platctl("apply dr.yaml --yes").expect(0);
     let back = world.platctl("failover dr --yes --allow-data-loss all").expect(0);
-    assert!(back.stdout.contains("eu-west-1:123456789012:cluster:dr-database writes now"), "{}", back.stdout);
+    assert!(back.stdout.contains("eu-west-1:123456789012:cluster:dr-database is now the writer"), "{}", back.stdout);
     world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
 
     world.platctl("destroy dr.yaml --yes --allow-data-loss all").expect(0);

@@ -494,7 +494,7 @@ impl Kind for Cluster {
             let call = cloud.eks.update_cluster_config().name(live.id.as_str()).deletion_protection(false);
             match call.send().ask().await {
                 // An earlier call is lifting it already.
-                Err(error) if error.message.contains("No changes needed") => {}
+                Err(error) if error.class == Class::AlreadyExists => {}
                 other => drop(other?),
             }
             let message = "its deletion protection is being disabled";

@@ -360,6 +360,8 @@ pub(super) const SPECIAL: &[(Class, &str, &str, &str)] = &[
     // EKS has one code for names that are taken, for updates under way, and for what others hold.
     (Class::NotFound, "eks:Describe", "ClientException", "No cluster found"),
     (Class::Busy, "eks:", "ResourceInUseException", "in progress"),
+    // What is asked for is so already: an earlier call, whose answer was lost, has begun it.
+    (Class::AlreadyExists, "eks:UpdateClusterConfig", "InvalidParameterException", "No changes needed"),
     (Class::AlreadyExists, "eks:Create", "ResourceInUseException", "already"),
     (Class::Protected, "eks:DeleteCluster", "InvalidRequestException", "eletion protection"),
     (Class::Busy, "eks:", "InvalidRequestException", "not in ACTIVE"),
