@@ -117,7 +117,11 @@ fn a_replica_in_another_region_comes_and_goes() {
     );
     world.platctl("apply dr.yaml --yes").expect(0);
     let back = world.platctl("failover dr --yes --allow-data-loss all").expect(0);
-    assert!(back.stdout.contains("eu-west-1:123456789012:cluster:dr-database is now the writer"), "{}", back.stdout);
+    assert!(
+        back.stdout.contains("eu-west-1:123456789012:cluster:dr-database is now the writer"),
+        "{}",
+        back.stdout
+    );
     world.platctl("plan dr.yaml --detailed-exitcode").expect(0);
 
     world.platctl("destroy dr.yaml --yes --allow-data-loss all").expect(0);
