@@ -29,6 +29,8 @@ class Recording:
         with self.lock:
             self.calls, self.mutating, self.reads = [], 0, 0
             self.most = {}
+            # What had been read when a call that is under way began.
+            self._before: dict[int, int] = {}
 
     def begin(self, call: Call) -> Any:
         """Counts a call; answers its entry. Mutating ones are numbered from 1 in the order of arrival."""
@@ -37,7 +39,9 @@ class Recording:
             if call.mutating:
                 self.mutating += 1
                 entry["mutation"] = self.mutating
+                before, self.reads = self.reads, 0
             else:
+                before = 0
                 self.reads += 1
             entry["number"] = len(self.calls) + 1
             if len(self.calls) < KEPT:
@@ -45,6 +49,7 @@ class Recording:
             name = entry["operation"]
             self._now[name] = self._now.get(name, 0) + 1
             self.most[name] = max(self.most.get(name, 0), self._now[name])
+            self._before[id(entry)] = before
         entry["begun"] = time.time()
         return entry
 
@@ -52,8 +57,9 @@ class Recording:
         """Notes how a call ended. One that was refused changed nothing: who repeats it is waiting."""
         with self.lock:
             self._now[entry["operation"]] -= 1
-            if entry["mutation"]:
-                self.reads = 0 if status < 400 else self.reads + 1
+            before = self._before.pop(id(entry), 0)
+            if entry["mutation"] and status >= 400:
+                self.reads += before + 1
         entry["status"] = status
         entry["seconds"] = round(time.time() - entry["begun"], 6)
         if status >= 400:

@@ -122,7 +122,9 @@ impl Planner<'_> {
             .map(|(producer, _)| producer)
             .chain(then)
             .any(|producer| self.replaced.get(producer) == Some(&Replace::DeleteFirst));
-        if must_go || behind {
+        // So does what was built, by way of something that goes, on an object that is deleted before a part of the new
+        // one can be created.
+        if must_go || behind || self.held_back(entry).is_some() {
             return Replace::DeleteFirst;
         }
         entry.kind.replacement(&live.spec, is_known(desired).then_some(desired))
