@@ -64,8 +64,13 @@ fn global(place: &Place) -> Region {
     })
 }
 
+/// An emulator has no host of its own for each bucket, so that buckets are part of the path there.
+fn path_style(builder: aws_sdk_s3::config::Builder, config: &SdkConfig) -> aws_sdk_s3::config::Builder {
+    builder.force_path_style(config.endpoint_url().is_some())
+}
+
 macro_rules! clients {
-    ($($(#[$doc:meta])* $field:ident: $sdk:ident in $home:ident),* $(,)?) => {
+    ($($(#[$doc:meta])* $field:ident: $sdk:ident in $home:ident $(with $tune:ident)?),* $(,)?) => {
         /// The clients through which the kinds of one region speak.
         #[derive(Clone, Debug)]
         pub struct Cloud {
@@ -83,7 +88,8 @@ macro_rules! clients {
         }
 
         impl Cloud {
-            fn connect(
+            /// The clients of a place.
+            pub(crate) fn new(
                 place: Place,
                 config: &SdkConfig,
                 meter: &SharedInterceptor,
@@ -95,6 +101,7 @@ macro_rules! clients {
                         let (config, meter, region) = (config.clone(), meter.clone(), $home(&place));
                         Lazy::new(move || {
                             let builder = $sdk::config::Builder::from(&config).region(region);
+                            $(let builder = $tune(builder, &config);)?
                             $sdk::Client::from_conf(builder.interceptor(meter).build())
                         })
                     },)*
@@ -122,7 +129,8 @@ macro_rules! clients {
     };
 }
 
-// A new service is one row: its field, the SDK's crate, and whether its endpoint is `here`, in the region, or `global`.
+// A new service is one row: its field, the SDK's crate, and whether its endpoint is `here`, in the region, or `global`;
+// `with` a function, where its client is set up in another way than the others.
 clients! {
     /// EC2 of this region.
     ec2: aws_sdk_ec2 in here,
@@ -131,7 +139,7 @@ clients! {
     /// KMS of this region.
     kms: aws_sdk_kms in here,
     /// S3, for buckets of this region.
-    s3: aws_sdk_s3 in here,
+    s3: aws_sdk_s3 in here with path_style,
     /// CloudWatch Logs of this region.
     logs: aws_sdk_cloudwatchlogs in here,
     /// ACM of this region.
@@ -174,28 +182,6 @@ clients! {
     ssm: aws_sdk_ssm in here,
     /// WAF of this region; what is for CloudFront lives in us-east-1.
     wafv2: aws_sdk_wafv2 in here,
-}
-
-impl Cloud {
-    /// The clients of a place. An emulator has no host of its own for each bucket, so that buckets are part of the path
-    /// there.
-    pub(crate) fn new(
-        place: Place,
-        config: &SdkConfig,
-        meter: &SharedInterceptor,
-        teller: platctl_engine::tell::Teller,
-        dns: crate::dns::Dns,
-    ) -> Self {
-        let s3 = {
-            let (config, meter, region) = (config.clone(), meter.clone(), here(&place));
-            Lazy::new(move || {
-                let path_style = config.endpoint_url().is_some();
-                let builder = aws_sdk_s3::config::Builder::from(&config).region(region).interceptor(meter);
-                aws_sdk_s3::Client::from_conf(builder.force_path_style(path_style).build())
-            })
-        };
-        Self { s3, ..Self::connect(place, config, meter, teller, dns) }
-    }
 }
 
 #[cfg(test)]
