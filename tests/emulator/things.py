@@ -39,7 +39,7 @@ def nat(aws, place, allocation=None):
 
 
 def nat_state(aws, name):
-    """As a look at it says."""
+    """The state that AWS reports."""
     return aws.ec2.describe_nat_gateways(NatGatewayIds=[name])["NatGateways"][0]["State"]
 
 
