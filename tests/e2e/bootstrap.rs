@@ -6,7 +6,7 @@ use std::time::Duration;
 use platctl_emulator::Moment;
 use serde_json::Value;
 
-use crate::recovery::setting;
+use crate::recovery::alternating;
 use crate::world::World;
 
 const STACK: &str = "
@@ -184,10 +184,8 @@ async fn killed_at_any_call_the_next_run_goes_on() {
     world.platctl(bootstrap).expect(0);
     let calls = world.mutations();
     assert!(calls >= 8, "only {calls} calls change something");
-    // Every other call before it happens and every other one after it did; or all, both ways.
-    let all = setting("PLATCTL_TEST_POINTS", 0) == usize::MAX;
-    for (moment, first) in [(Moment::Before, 1), (Moment::After, 2)] {
-        for call in (1..=calls).filter(|call| all || call % 2 == first % 2) {
+    for moment in [Moment::Before, Moment::After] {
+        for call in alternating(moment, calls) {
             world.platctl(away).expect(0);
             world.control().hold(call, moment).unwrap();
             let mut child = world.spawn(bootstrap);

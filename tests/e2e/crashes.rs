@@ -6,7 +6,7 @@ use std::time::Duration;
 use platctl_emulator::Moment;
 
 use crate::inventory::Inventory;
-use crate::recovery::setting;
+use crate::recovery::alternating;
 use crate::world::World;
 
 /// What is run, what has been run before it, and what has to be there at its end.
@@ -25,14 +25,6 @@ const CHANGE: Scenario = Scenario {
 };
 
 const DESTROY: Scenario = Scenario { before: &["apply network.yaml --yes"], run: "destroy network --yes" };
-
-/// Every call, or, unless `PLATCTL_TEST_POINTS=all` asks for them all, every other one: those before which a run is
-/// killed are not those after which it is.
-fn instants(moment: Moment, calls: usize) -> impl Iterator<Item = usize> {
-    let all = setting("PLATCTL_TEST_POINTS", 0) == usize::MAX;
-    let first = usize::from(moment == Moment::After) + 1;
-    if all { (1..=calls).step_by(1) } else { (first..=calls).step_by(2) }
-}
 
 impl Scenario {
     fn prepare(&self, world: &World) {
@@ -73,7 +65,7 @@ impl Scenario {
         world.network(&[("availability_zones: 3", "availability_zones: 2")]);
         let (mutations, wanted) = self.undisturbed(&world).await;
         assert!(mutations >= at_least, "only {mutations} calls change something");
-        for mutation in instants(moment, mutations) {
+        for mutation in alternating(moment, mutations) {
             let (operation, found) = self.killed_at(&world, mutation, moment).await;
             let differences = found.differences(&wanted);
             assert!(

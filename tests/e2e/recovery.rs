@@ -195,6 +195,14 @@ pub(crate) fn setting(name: &str, default: usize) -> usize {
     }
 }
 
+/// Every call, or, unless `PLATCTL_TEST_POINTS=all` asks for them all, every other one: those before which a run is
+/// killed are not those after which it is.
+pub(crate) fn alternating(moment: Moment, calls: usize) -> impl Iterator<Item = usize> {
+    let all = setting("PLATCTL_TEST_POINTS", 0) == usize::MAX;
+    let first = usize::from(moment == Moment::After) + 1;
+    if all { (1..=calls).step_by(1) } else { (first..=calls).step_by(2) }
+}
+
 /// The first call of each operation, and a sample of all instants; or all of them.
 fn instants(calls: &[String]) -> Vec<HoldAt> {
     let mut all: Vec<HoldAt> = (1..=calls.len())

@@ -87,6 +87,14 @@ pub struct Entry {
     pub kind: Arc<dyn AnyKind>,
 }
 
+impl Entry {
+    /// What this waits for before it is created: some fields are content with a producer that is only accepted.
+    pub(crate) fn waits_for(&self, reference: &Reference) -> Wait {
+        let early = self.kind.facts().content_with_accepted;
+        if early.iter().any(|path| is_under(&reference.at, path)) { Wait::Accepted } else { Wait::Ready }
+    }
+}
+
 /// Declared nodes whose references are sound and which can be put in an order.
 #[derive(Clone, Debug)]
 pub struct Graph {
@@ -216,8 +224,7 @@ fn edges_of(
             });
             continue;
         }
-        let early = entry.kind.facts().content_with_accepted.iter().any(|path| is_under(&reference.at, path));
-        edge(producer, if early { Wait::Accepted } else { Wait::Ready });
+        edge(producer, entry.waits_for(&reference));
     }
     for to in &node.after {
         match index.get(to) {

@@ -59,8 +59,8 @@ impl Manual {
 
     /// What the kind is, in a sentence.
     #[must_use]
-    pub fn about(&self) -> &str {
-        self.spec["description"].as_str().unwrap_or_default()
+    pub fn about(&self) -> String {
+        about(&self.spec)
     }
 
     /// The fields of its spec: those that must be stated first, then by name.

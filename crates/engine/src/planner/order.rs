@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::Planner;
 use crate::changes::is_under;
-use crate::graph::{Entry, Reference, references};
+use crate::graph::{Entry, Reference, Wait, references};
 use crate::plan::{Reason, Refusal};
 use crate::resolve::is_known;
 use crate::{Address, AnyLive, Phase, Replace};
@@ -33,8 +33,7 @@ impl Planner<'_> {
     /// Whether this refers to something whose creation failed, and was created before that was ready: nothing was
     /// ever reached by it, so that it can stay until there is something to refer to.
     fn led_nowhere(&self, entry: &Entry, reference: &Reference) -> bool {
-        let early = entry.kind.facts().content_with_accepted.iter().any(|path| is_under(&reference.at, path));
-        early && self.failed.contains(reference.address.as_str())
+        entry.waits_for(reference) == Wait::Accepted && self.failed.contains(reference.address.as_str())
     }
 
     fn goes_first(&self, address: &str) -> bool {

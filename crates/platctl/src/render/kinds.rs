@@ -16,7 +16,7 @@ pub(crate) fn list(kinds: &[Manual], global: &Global) {
     }
     let width = kinds.iter().map(|manual| manual.facts.name.len()).max().unwrap_or_default();
     for manual in kinds {
-        raw(&format!("{:width$}  {}\n", manual.facts.name, first_sentence(manual.about())));
+        raw(&format!("{:width$}  {}\n", manual.facts.name, first_sentence(&manual.about())));
     }
 }
 
@@ -86,9 +86,8 @@ fn of_field(field: &Field) -> Value {
     })
 }
 
-fn first_sentence(text: &str) -> String {
-    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    text.split_once(". ").map_or(text.as_str(), |(first, _)| first).trim_end_matches('.').to_owned()
+fn first_sentence(text: &str) -> &str {
+    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
 }
 
 /// What is to know about a field beside what it is.
@@ -140,7 +139,7 @@ fn example(manual: &Manual) -> String {
 
 fn text(manual: &Manual, paint: Paint) -> String {
     let facts = &manual.facts;
-    let mut text = format!("{}\n{}\n", paint.bold(facts.name), about(manual));
+    let mut text = format!("{}\n{}\n", paint.bold(facts.name), manual.about());
     let _ = writeln!(text, "\n{}", paint.bold("Fields"));
     fields(&mut text, &manual.fields(), paint);
     let _ = writeln!(text, "\n{}", paint.bold("Outputs"));
@@ -160,10 +159,6 @@ fn text(manual: &Manual, paint: Paint) -> String {
         let _ = writeln!(text, "  {line}");
     }
     text
-}
-
-fn about(manual: &Manual) -> String {
-    manual.about().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn verbs(manual: &Manual) -> [(&'static str, &'static [&'static str]); 4] {
@@ -206,7 +201,7 @@ fn page(service: &str, kinds: &[&Manual]) -> String {
             text,
             "\n## {}\n\n{}\n\n| field | takes | |\n| --- | --- | --- |\n",
             manual.facts.name,
-            about(manual)
+            manual.about()
         );
         let mut rows: Vec<Field> = Vec::new();
         for field in manual.fields() {
@@ -279,7 +274,7 @@ mod tests {
         for (service, kinds) in &services {
             let _ = write!(index, "\n## [{service}]({service}.md)\n\n");
             for manual in kinds {
-                let _ = writeln!(index, "- `{}`: {}", manual.facts.name, first_sentence(manual.about()));
+                let _ = writeln!(index, "- `{}`: {}", manual.facts.name, first_sentence(&manual.about()));
             }
             pages.push((format!("{service}.md"), page(service, kinds)));
         }
