@@ -47,12 +47,15 @@ impl Scenario {
                 self.goes_on(&world, &whence);
                 self.is_as(&world, &undisturbed, &whence);
             }
+            // Also what was on its way when the run was stopped.
             left.retain(|operation| !settling.contains(operation));
-            control().let_time_go_on(&left).unwrap();
+            let late = control().let_time_go_on(&left).unwrap();
+            left.retain(|operation| !late.contains_key(operation));
             signal(&child, Signal::CONT);
         }
         self.is_as(&world, &undisturbed, &format!("{} not killed", self.name));
-        assert!(left.len() <= 1, "these never took time: {left:?}");
+        // Who reads six times may still have something to do, so that now and then an operation is over too early.
+        assert!(all - left.len() >= at_least, "never killed while one of these took time: {left:?}");
         tell(&format!(
             "{}: killed in {kills} waits for {all} operations, 0 duplicates, 0 orphans",
             self.name

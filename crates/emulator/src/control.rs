@@ -255,10 +255,7 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn timed(&self) -> Result<BTreeMap<String, usize>, EmulatorError> {
-        let answer = self.get("timed")?;
-        serde_json::from_value(answer.get("begun").cloned().unwrap_or_default()).map_err(|error| {
-            EmulatorError::Control { request: "GET timed".into(), reason: error.to_string() }
-        })
+        begun(&self.get("timed")?)
     }
 
     /// Whether the time stands.
@@ -279,16 +276,17 @@ impl Control {
         self.post("time", &json!({"until": until})).map(drop)
     }
 
-    /// Lets the time go on where it stood, until one of these operations begins something that takes time.
+    /// Lets the time go on where it stood, until one of these operations begins something that takes time. Answers
+    /// which operations had begun something, and how often, while it stood.
     ///
     /// # Errors
     /// When it does not answer.
     pub fn let_time_go_on<'a>(
         &self,
         until: impl IntoIterator<Item = &'a String>,
-    ) -> Result<(), EmulatorError> {
+    ) -> Result<BTreeMap<String, usize>, EmulatorError> {
         let until: Vec<&String> = until.into_iter().collect();
-        self.post("time", &json!({"go_on": true, "until": until})).map(drop)
+        begun(&self.post("time", &json!({"go_on": true, "until": until}))?)
     }
 
     /// Lets everything that is under way come to its end at once.
@@ -335,6 +333,12 @@ impl Control {
     pub(crate) fn stop(&self) -> Result<(), EmulatorError> {
         self.post("stop", &json!({})).map(drop)
     }
+}
+
+fn begun(answer: &Value) -> Result<BTreeMap<String, usize>, EmulatorError> {
+    let begun = answer.get("begun").cloned().unwrap_or_default();
+    serde_json::from_value(begun)
+        .map_err(|error| EmulatorError::Control { request: "time".into(), reason: error.to_string() })
 }
 
 fn read(

@@ -133,16 +133,20 @@ class Control:
             return {"begun": TIMELINE.begun, "standing": TIMELINE.standing()}
 
     def post_time(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Stops the time when one of some operations begins what takes time; lets it go on; or runs it out."""
+        """Stops the time when one of some operations begins what takes time; lets it go on; or runs it out.
+
+        Answers what had begun until then.
+        """
         until = list(map(str, body.get("until") or []))
         with self._app.moto.lock:
+            begun = TIMELINE.begun
             if body.get("run_out"):
                 TIMELINE.run_out()
             elif body.get("go_on"):
                 TIMELINE.go_on(until)
             else:
                 TIMELINE.stop_at(until)
-        return {}
+        return {"begun": begun}
 
     def post_fork(self, body: dict[str, Any]) -> Any:
         """A copy of this AWS, at another address."""
