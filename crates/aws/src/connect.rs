@@ -123,9 +123,20 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     })
 }
 
+/// What sends requests. Where nothing is encrypted, as with the emulator, the system's certificates are not read:
+/// that takes longer than many a plan.
+fn sender(options: &Options) -> SharedHttpClient {
+    let builder = aws_smithy_http_client::Builder::new();
+    let unencrypted = options.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http:"));
+    // The SDK's chain of providers may have to ask a service of AWS.
+    if unencrypted && options.credentials.is_some() {
+        return builder.build_http();
+    }
+    builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
 pub(crate) async fn load(options: &Options, meter: &Meter) -> SdkConfig {
-    let plain =
-        aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let plain = sender(options);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .read_timeout(Duration::from_secs(60));
