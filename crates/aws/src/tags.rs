@@ -118,29 +118,6 @@ pub fn owned_by<K: Kind>(wanted: &[Wanted<K>]) -> Filter {
     filter(&format!("tag:{STACK}"), [stack])
 }
 
-/// Candidates of a kind whose id is a natural key: what of it is there, with whom its tags name.
-///
-/// # Errors
-/// What AWS answers.
-pub async fn by_key<K: Kind<Cloud = Cloud>>(
-    cloud: &Cloud,
-    wanted: &[Wanted<K>],
-    key: fn(&K::Spec<Resolved>) -> Id,
-) -> CloudResult<Vec<Vec<Candidate>>> {
-    let ids: Vec<Option<Id>> = wanted.iter().map(|wanted| wanted.spec.as_ref().map(key)).collect();
-    let known: Vec<Id> = ids.iter().flatten().cloned().collect();
-    if known.is_empty() {
-        return Ok(ids.into_iter().map(|_| Vec::new()).collect());
-    }
-    let found: HashMap<Id, Option<Owner>> =
-        K::describe(cloud, &known).await?.into_iter().flatten().map(|live| (live.id, live.owner)).collect();
-    let candidate = |id: Option<Id>| {
-        let found = id.and_then(|id| found.get_key_value(&id));
-        found.map(|(id, owner)| Candidate { id: id.clone(), owner: owner.clone() }).into_iter().collect()
-    };
-    Ok(ids.into_iter().map(candidate).collect())
-}
-
 /// Of objects that a listing found whoever owns them, those of the stack that is looked for.
 pub fn of_stack<K: Kind>(
     wanted: &[Wanted<K>],

@@ -13,6 +13,7 @@ use crate::kind::{
     Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing,
     Wanted,
 };
+use crate::read::Read;
 use crate::state::legible;
 use crate::{Change, Changes, Class, CloudError, CloudResult, Declared, Resolved};
 
@@ -77,7 +78,7 @@ impl Facts {
             outputs: K::Outputs::NAMES,
             identity: K::IDENTITY,
             named_by: K::NAMED_BY,
-            one_by_one: K::ONE_BY_ONE,
+            one_by_one: matches!(K::READ, Read::Each(_)),
             tagged: K::TAGGED,
             home: K::HOME,
             leads: K::LEADS,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::erased::SpecError;
+use crate::read::{Read, find_by_id, read_all};
 use crate::{Change, Changes, CloudResult, Data, Resolved, Stage};
 
 /// A cloud's own identifier of an object: `vpc-0a1b…`, or a natural key such as `rtb-1_0.0.0.0/0`.
@@ -261,9 +262,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// The paths that its natural name consists of, where none of them is usually taken from another resource: the
     /// plan looks for an object of that name although other fields are still unknown.
     const NAMED_BY: &'static [&'static str] = &[];
-    /// Whether `describe` makes calls for every id of its own, and `find` for every name. What fails of them is then
-    /// asked again alone: where one in twenty calls fails, thirty hardly ever succeed at once.
-    const ONE_BY_ONE: bool = false;
+    /// How its objects are read: one at a time or many at once.
+    const READ: Read<Self>;
     /// Whether objects of this kind carry ownership tags.
     const TAGGED: bool = true;
     /// Of a kind that carries no tags, the inputs that name what its objects live in (a route's table, an inline
@@ -331,19 +331,30 @@ pub trait Kind: Sized + Send + Sync + 'static {
         None
     }
 
-    /// Looks for objects that a lost state or a lost answer left nameless: by ownership tag (one call
-    /// for all of a stack), else by natural name. Answers one list for each wanted object.
+    /// The identifier that an object of this spec has, where it follows from the spec: a name, an ARN. None where the
+    /// cloud gives out identifiers; such a kind states [`Kind::find`].
+    fn natural_id(_cloud: &Self::Cloud, _spec: &Self::Spec<Resolved>) -> Option<Id> {
+        None
+    }
+
+    /// Looks for objects that a lost state or a lost answer left nameless. Answers one list for each wanted object. By
+    /// default, what has the natural identifier; a kind without one looks by ownership tag (one call for all of a
+    /// stack) or by name.
     fn find(
         cloud: &Self::Cloud,
         wanted: &[Wanted<Self>],
-    ) -> impl Future<Output = CloudResult<Vec<Vec<Candidate>>>> + Send;
+    ) -> impl Future<Output = CloudResult<Vec<Vec<Candidate>>>> + Send {
+        find_by_id::<Self>(cloud, wanted)
+    }
 
-    /// Reads many objects at once, in the order asked; none for what is gone (or is a tombstone).
-    /// Refresh, waiting and verification all call this.
+    /// Reads objects as [`Kind::READ`] says, in the order asked; none for what is gone (or is a tombstone). Refresh,
+    /// waiting and verification all call this.
     fn describe(
         cloud: &Self::Cloud,
         ids: &[Id],
-    ) -> impl Future<Output = CloudResult<Vec<Option<Live<Self>>>>> + Send;
+    ) -> impl Future<Output = CloudResult<Vec<Option<Live<Self>>>>> + Send {
+        read_all::<Self>(cloud, ids)
+    }
 
     /// What may keep an object from getting ready, asked once it takes longer than usual, or has failed. None when
     /// nothing is to be seen.

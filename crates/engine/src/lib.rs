@@ -28,6 +28,7 @@ mod partial;
 pub mod plan;
 pub mod planner;
 pub mod predict;
+pub mod read;
 pub mod recover;
 pub mod resolve;
 pub mod retry;
@@ -48,3 +49,4 @@ pub use kind::{
     Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing,
     Wanted,
 };
+pub use read::{Read, find_by_id};

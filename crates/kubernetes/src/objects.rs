@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::try_join_all;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -115,12 +114,10 @@ fn live(id: &Id, state: SetState) -> Live<Objects> {
     Live { id: id.clone(), spec, outputs: Outputs { name: set.to_owned() }, owner: state.owner, phase }
 }
 
-async fn read(clusters: &Clusters, id: &Id) -> CloudResult<Option<SetState>> {
+async fn read(clusters: &Clusters, id: &Id) -> CloudResult<Option<Live<Objects>>> {
     let (cluster, set) = place(id);
-    match clusters.server(cluster).await? {
-        Some(server) => server.read(set).await,
-        None => Ok(None),
-    }
+    let Some(server) = clusters.server(cluster).await? else { return Ok(None) };
+    Ok(server.read(set).await?.map(|state| live(id, state)))
 }
 
 impl Kind for Objects {
@@ -129,7 +126,7 @@ impl Kind for Objects {
     const HOLDS: &'static [&'static str] = &["/cluster_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|clusters, id| Box::pin(read(clusters, id)));
     const INSIDE: Option<&'static str> = Some("eks.Cluster");
     const PERMISSIONS: Permissions =
         Permissions { read: READ, create: CHANGE, update: CHANGE, delete: CHANGE };
@@ -193,20 +190,8 @@ impl Kind for Objects {
         clusters.remark()
     }
 
-    async fn find(clusters: &Clusters, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let looks = wanted.iter().map(|wanted| async move {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-            let id = id_of(spec);
-            let found = read(clusters, &id).await?;
-            Ok(found.map(|state| Candidate { id, owner: state.owner }).into_iter().collect())
-        });
-        try_join_all(looks).await
-    }
-
-    async fn describe(clusters: &Clusters, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let reads =
-            ids.iter().map(|id| async move { Ok(read(clusters, id).await?.map(|state| live(id, state))) });
-        try_join_all(reads).await
+    fn natural_id(_clusters: &Clusters, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(clusters: &Clusters, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

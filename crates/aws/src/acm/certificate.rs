@@ -8,7 +8,7 @@ use aws_sdk_acm::types::{
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -231,7 +231,7 @@ impl Kind for Certificate {
         &["/domain_name", "/subject_alternative_names", "/key_algorithm", "/usable"];
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "acm:ListCertificates",
@@ -310,10 +310,6 @@ impl Kind for Certificate {
             }
         });
         Ok(by_address(wanted, try_join_all(reads).await?))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

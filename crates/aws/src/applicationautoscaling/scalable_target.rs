@@ -2,16 +2,15 @@
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
-use crate::ec2::in_order;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::Arn;
 
 /// A target that Application Auto Scaling can scale.
@@ -108,7 +107,7 @@ impl Kind for ScalableTarget {
     // All of them together are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "application-autoscaling:DescribeScalableTargets",
@@ -158,16 +157,8 @@ impl Kind for ScalableTarget {
         Ok(())
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| {
-            id_of(&spec.service_namespace, &spec.scalable_dimension, &spec.resource_id)
-        })
-        .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = crate::bounded::try_join_all(ids.iter().map(|id| read(cloud, id))).await?;
-        Ok(in_order(ids, found.into_iter().flatten()))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(&spec.service_namespace, &spec.scalable_dimension, &spec.resource_id))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

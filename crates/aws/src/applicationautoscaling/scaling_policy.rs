@@ -5,17 +5,15 @@ use aws_sdk_applicationautoscaling::types::{
     TargetTrackingScalingPolicyConfiguration,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::scalable_target::parts;
 use crate::Cloud;
-use crate::ec2::in_order;
 use crate::errors::Ask;
-use crate::tags::by_key;
 use crate::types::Arn;
 
 /// A target tracking scaling policy of Application Auto Scaling.
@@ -141,7 +139,7 @@ impl Kind for ScalingPolicy {
     const REPLACE: Replace = Replace::CreateFirst;
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/resource_id"];
     const PERMISSIONS: Permissions = Permissions {
@@ -188,13 +186,8 @@ impl Kind for ScalingPolicy {
         ]
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, id_of).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = crate::bounded::try_join_all(ids.iter().map(|id| read(cloud, id))).await?;
-        Ok(in_order(ids, found.into_iter().flatten()))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

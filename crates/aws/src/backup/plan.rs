@@ -4,7 +4,7 @@ use aws_sdk_backup::types::{
     BackupPlanInput, BackupRule, BackupRuleInput, CopyAction, Lifecycle as SdkLifecycle,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -180,10 +180,7 @@ async fn kept(cloud: &Cloud, id: &str, mut plan: BackupPlanInput) -> CloudResult
 /// A deleted plan can still be read for a while, with the date of its end.
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
     let call = cloud.backup.get_backup_plan().backup_plan_id(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let (Some(plan), None) = (answer.backup_plan(), answer.deletion_date()) else { return Ok(None) };
     let arn = answer.backup_plan_arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
@@ -199,11 +196,11 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
 impl Kind for Plan {
     const NAME: &'static str = "backup.Plan";
     const IDENTITY: Identity = Identity::Token;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:GetBackupPlan", "backup:ListBackupPlans", "backup:ListTags"],
-        create: &["backup:CreateBackupPlan", "backup:TagResource"],
-        update: &["backup:UpdateBackupPlan", "backup:TagResource", "backup:UntagResource"],
+        create: &["backup:CreateBackupPlan", "backup:TagResource", "iam:PassRole"],
+        update: &["backup:UpdateBackupPlan", "backup:TagResource", "backup:UntagResource", "iam:PassRole"],
         delete: &["backup:DeleteBackupPlan"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -259,10 +256,6 @@ impl Kind for Plan {
         let pairs = plans.iter().filter_map(|plan| Some((plan.backup_plan_id()?, plan.backup_plan_arn()?)));
         let owners = pairs.map(|(id, arn)| async move { Ok((Id::from(id), tags_of(cloud, arn).await?.1)) });
         Ok(by_address(wanted, of_stack(wanted, try_join_all(owners).await?)))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_backup::types::BackupSelection;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -48,10 +48,7 @@ fn id_of(plan: &str, selection: &str) -> Id {
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Selection>>> {
     let (plan, selection) = id.as_str().split_once('|').unwrap_or((id.as_str(), ""));
     let call = cloud.backup.get_backup_selection().backup_plan_id(plan).selection_id(selection);
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(found) = answer.backup_selection() else { return Ok(None) };
     let spec = Spec {
         backup_plan_id: plan.to_owned(),
@@ -83,12 +80,18 @@ impl Kind for Selection {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const HOLDS: &'static [&'static str] = &["/backup_plan_id"];
     const IDENTITY: Identity = Identity::Token;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/backup_plan_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:GetBackupSelection", "backup:ListBackupSelections"],
-        create: &["backup:CreateBackupSelection", "iam:PassRole", "iam:GetRole"],
+        // The first selection of an account creates the service-linked role of AWS Backup.
+        create: &[
+            "backup:CreateBackupSelection",
+            "iam:CreateServiceLinkedRole",
+            "iam:GetRole",
+            "iam:PassRole",
+        ],
         update: &["backup:CreateBackupSelection"],
         delete: &["backup:DeleteBackupSelection"],
     };
@@ -116,10 +119,6 @@ impl Kind for Selection {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         try_join_all(wanted.iter().map(|wanted| named(cloud, wanted))).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

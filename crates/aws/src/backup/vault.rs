@@ -1,17 +1,17 @@
 //! `backup.Vault`
 
+use aws_sdk_backup::types::VaultState;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{sync_tags, tags_of};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, by_key, claimed};
+use crate::tags::{Tags, claimed};
 use crate::types::{Arn, unless_same};
 
 /// An AWS Backup vault, in which backups are stored.
@@ -59,7 +59,12 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Vault>>> {
         tags,
     };
     let outputs = Outputs { backup_vault_name: id.to_string(), arn: arn.into() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    let phase = match vault.vault_state() {
+        Some(VaultState::Creating) => Phase::Settling("CREATING".into()),
+        Some(VaultState::Failed) => Phase::Failed("FAILED".into()),
+        _ => Phase::Ready,
+    };
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
 }
 
 async fn is_listed(cloud: &Cloud, id: &Id) -> CloudResult<bool> {
@@ -73,8 +78,8 @@ impl Kind for Vault {
     const NAME: &'static str = "backup.Vault";
     const REPLACE_ON: &'static [&'static str] = &["/backup_vault_name", "/encryption_key_arn"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/backup_vault_name"];
-    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:DescribeBackupVault", "backup:ListBackupVaults", "backup:ListTags"],
@@ -128,12 +133,8 @@ impl Kind for Vault {
         unless_same(&live.backup_vault_name, &desired.backup_vault_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.backup_vault_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.backup_vault_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

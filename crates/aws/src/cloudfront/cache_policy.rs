@@ -2,8 +2,8 @@
 
 use aws_sdk_cloudfront::types::{CachePolicyConfig, CachePolicyType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,10 +104,15 @@ async fn etag(cloud: &Cloud, id: &Id) -> CloudResult<Option<String>> {
     Ok(call.send().ask().await?.e_tag)
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<CachePolicy>>>> {
+    Ok(in_order(ids, read(cloud).await?.iter().filter_map(live)))
+}
+
 impl Kind for CachePolicy {
     const NAME: &'static str = "cloudfront.CachePolicy";
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
@@ -209,10 +214,6 @@ impl Kind for CachePolicy {
         };
         let pairs: Vec<(String, String)> = all.iter().filter_map(pair).collect();
         Ok(by_name(wanted, |spec| &spec.name, pairs.iter().map(|(id, name)| (id.as_str(), name.as_str()))))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        Ok(in_order(ids, read(cloud).await?.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -145,7 +145,7 @@ impl Kind for Distribution {
         "/logging",
     ];
     const IDENTITY: Identity = Identity::Token;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id.as_str())));
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "cloudfront:GetDistribution",
@@ -232,10 +232,6 @@ impl Kind for Distribution {
             Ok((id, split(tags).1))
         }));
         Ok(by_address(wanted, of_stack(wanted, found.await?)))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id.as_str()))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -5,8 +5,8 @@ use aws_sdk_cloudfront::types::{
     OriginAccessControlSigningProtocols, OriginAccessControlSummary,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -100,10 +100,15 @@ async fn etag(cloud: &Cloud, id: &Id) -> CloudResult<Option<String>> {
     Ok(call.send().ask().await?.e_tag)
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<OriginAccessControl>>>> {
+    Ok(in_order(ids, read(cloud).await?.iter().map(live)))
+}
+
 impl Kind for OriginAccessControl {
     const NAME: &'static str = "cloudfront.OriginAccessControl";
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
@@ -157,10 +162,6 @@ impl Kind for OriginAccessControl {
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let all = read(cloud).await?;
         Ok(by_name(wanted, |spec| &spec.name, all.iter().map(|one| (one.id.as_str(), one.name.as_str()))))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        Ok(in_order(ids, read(cloud).await?.iter().map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

@@ -6,7 +6,7 @@ use aws_sdk_cloudfront::types::{
     OriginProtocolPolicy, OriginSslProtocols, SslProtocol, VpcOriginEndpointConfig, VpcOriginSummary,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -150,7 +150,7 @@ impl Kind for VpcOrigin {
     const NAME: &'static str = "cloudfront.VpcOrigin";
     const HOLDS: &'static [&'static str] = &["/arn"];
     const IDENTITY: Identity = Identity::Tags;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudfront:GetVpcOrigin", "cloudfront:ListVpcOrigins", "cloudfront:ListTagsForResource"],
         create: &[
@@ -215,10 +215,6 @@ impl Kind for VpcOrigin {
             Ok((Id::from(origin.id()), split(tags).1))
         }));
         Ok(by_address(wanted, crate::tags::of_stack(wanted, found.await?)))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

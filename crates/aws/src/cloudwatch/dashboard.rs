@@ -1,15 +1,13 @@
 //! `cloudwatch.Dashboard`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::by_key;
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
 
@@ -59,8 +57,8 @@ impl Kind for Dashboard {
     const REPLACE_ON: &'static [&'static str] = &["/dashboard_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/dashboard_name"];
-    const ONE_BY_ONE: bool = true;
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudwatch:GetDashboard"],
@@ -99,12 +97,8 @@ impl Kind for Dashboard {
         unless_same(&live.dashboard_name, &desired.dashboard_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.dashboard_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.dashboard_name.as_str()))
     }
 
     /// Writing a dashboard replaces whatever has its name, so whether there is one is asked first.

@@ -6,8 +6,8 @@ use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
 /// DescribeAlarms takes this many names.
@@ -181,10 +181,19 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
     call.send().ask().await.map(drop)
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<MetricAlarm>>>> {
+    let chunks = ids.chunks(AT_ONCE);
+    let alarms = each(cloud, "reading CloudWatch alarms", chunks, |ids| read(cloud, ids)).await?.concat();
+    let what = "reading the tags of CloudWatch alarms";
+    let found = each(cloud, what, &alarms, |alarm| live(cloud, alarm)).await?;
+    Ok(in_order(ids, found.into_iter().flatten()))
+}
+
 impl Kind for MetricAlarm {
     const NAME: &'static str = "cloudwatch.MetricAlarm";
     const REPLACE_ON: &'static [&'static str] = &["/alarm_name"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/alarm_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
@@ -270,16 +279,8 @@ impl Kind for MetricAlarm {
         unless_same(&live.alarm_name, &desired.alarm_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.alarm_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let chunks = ids.chunks(AT_ONCE);
-        let alarms = each(cloud, "reading CloudWatch alarms", chunks, |ids| read(cloud, ids)).await?.concat();
-        let what = "reading the tags of CloudWatch alarms";
-        let found = each(cloud, what, &alarms, |alarm| live(cloud, alarm)).await?;
-        Ok(in_order(ids, found.into_iter().flatten()))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.alarm_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types::{Project as Described, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key, claimed, split};
+use crate::tags::{Tags, claimed, split};
 use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
 /// BatchGetProjects takes this many names.
@@ -194,10 +194,17 @@ fn new_tags(tags: Tags) -> Vec<Tag> {
     tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Project>>>> {
+    let chunks = ids.chunks(AT_ONCE);
+    let found = each(cloud, "reading CodeBuild projects", chunks, |ids| read(cloud, ids)).await?;
+    Ok(in_order(ids, found.into_iter().flatten()))
+}
+
 impl Kind for Project {
     const NAME: &'static str = "codebuild.Project";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["codebuild:BatchGetProjects"],
@@ -292,14 +299,8 @@ impl Kind for Project {
         unless_same(&live.name, &desired.name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let chunks = ids.chunks(AT_ONCE);
-        let found = each(cloud, "reading CodeBuild projects", chunks, |ids| read(cloud, ids)).await?;
-        Ok(in_order(ids, found.into_iter().flatten()))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -1,16 +1,15 @@
 //! `codecommit.Repository`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
 /// A CodeCommit Git repository.
@@ -55,10 +54,7 @@ async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)>
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
     let call = cloud.codecommit.get_repository().repository_name(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(found) = answer.repository_metadata() else { return Ok(None) };
     let arn = found.arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
@@ -81,8 +77,8 @@ impl Kind for Repository {
     // AWS could rename it; but other resources name it, and would have to move over at the same moment.
     const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/repository_name"];
-    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetRepository", "codecommit:ListTagsForResource"],
@@ -144,12 +140,8 @@ impl Kind for Repository {
         unless_same(&live.repository_name, &desired.repository_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.repository_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.repository_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -2,7 +2,7 @@
 
 use aws_sdk_codeconnections::types::{ProviderType, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -57,10 +57,7 @@ async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)>
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
     let call = cloud.codeconnections.get_connection().connection_arn(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(found) = answer.connection() else { return Ok(None) };
     let (tags, owner) = tags_of(cloud, id.as_str()).await?;
     let spec = Spec {
@@ -88,7 +85,7 @@ impl Kind for Connection {
     const REPLACE_ON: &'static [&'static str] = &["/connection_name", "/provider_type"];
     const VOLATILE: &'static [&'static str] = &["connection_status"];
     const IDENTITY: Identity = Identity::Tags;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "codeconnections:GetConnection",
@@ -133,10 +130,6 @@ impl Kind for Connection {
             Ok((Id::from(arn), owner))
         });
         Ok(by_address(wanted, of_stack(wanted, try_join_all(owners).await?)))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

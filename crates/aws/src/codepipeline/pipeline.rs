@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_codepipeline::types::Tag;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::structure;
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
 /// A CodePipeline pipeline.
@@ -174,10 +173,7 @@ async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)>
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Pipeline>>> {
     let call = cloud.codepipeline.get_pipeline().name(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(found) = answer.pipeline() else { return Ok(None) };
     let arn = answer.metadata().and_then(|metadata| metadata.pipeline_arn()).unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
@@ -199,15 +195,24 @@ impl Kind for Pipeline {
     const NAME: &'static str = "codepipeline.Pipeline";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codepipeline:GetPipeline", "codepipeline:ListTagsForResource"],
-        create: &["codepipeline:CreatePipeline", "codepipeline:TagResource", "iam:PassRole"],
+        // A connection created before 2024 has the earlier prefix in its ARN, and needs the permission of that name.
+        create: &[
+            "codepipeline:CreatePipeline",
+            "codepipeline:TagResource",
+            "codeconnections:PassConnection",
+            "codestar-connections:PassConnection",
+            "iam:PassRole",
+        ],
         update: &[
             "codepipeline:UpdatePipeline",
             "codepipeline:TagResource",
             "codepipeline:UntagResource",
+            "codeconnections:PassConnection",
+            "codestar-connections:PassConnection",
             "iam:PassRole",
         ],
         delete: &["codepipeline:DeletePipeline"],
@@ -310,12 +315,8 @@ impl Kind for Pipeline {
         unless_same(&live.name, &desired.name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

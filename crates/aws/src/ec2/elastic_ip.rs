@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{Address, DomainType, Filter, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,9 +58,15 @@ fn live(address: &Address) -> Option<Live<ElasticIp>> {
     Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<ElasticIp>>>> {
+    let found = read(cloud, id_filters("allocation-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(live)))
+}
+
 impl Kind for ElasticIp {
     const NAME: &'static str = "ec2.ElasticIp";
     const IDENTITY: Identity = Identity::Tags;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeAddresses"],
         create: &["ec2:AllocateAddress", "ec2:CreateTags"],
@@ -87,11 +93,6 @@ impl Kind for ElasticIp {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
         let pair = |address: &Address| Some((address.allocation_id()?.into(), split_ec2(address.tags()).1));
         Ok(by_address(wanted, found.iter().filter_map(pair)))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("allocation-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

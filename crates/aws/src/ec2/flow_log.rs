@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{Filter, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,15 @@ fn destination(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Arn {
     Arn(arn.or_else(|| log.log_group_name().map(of_group)).unwrap_or_default())
 }
 
+/// Whether what is logged arrives. AWS goes on trying after a delivery that failed.
+fn delivery(log: &aws_sdk_ec2::types::FlowLog) -> Phase {
+    if log.deliver_logs_status() != Some("FAILED") {
+        return Phase::Ready;
+    }
+    let why = log.deliver_logs_error_message().unwrap_or("AWS gives no reason");
+    Phase::Degraded(format!("logs are not delivered: {why}"))
+}
+
 fn live(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Option<Live<FlowLog>> {
     let (tags, owner) = split_ec2(log.tags());
     let kind = log.log_destination_type().map_or("cloud-watch-logs", LogDestinationType::as_str);
@@ -87,8 +96,13 @@ fn live(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Option<Live<FlowLog
         spec,
         outputs: Outputs { flow_log_id: id.into() },
         owner,
-        phase: Phase::Ready,
+        phase: delivery(log),
     })
+}
+
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<FlowLog>>>> {
+    let found = read(cloud, id_filters("flow-log-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(|log| live(cloud, log))))
 }
 
 impl Kind for FlowLog {
@@ -103,9 +117,19 @@ impl Kind for FlowLog {
     ];
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeFlowLogs"],
-        create: &["ec2:CreateFlowLogs", "ec2:CreateTags", "iam:PassRole", "logs:CreateLogDelivery"],
+        // EC2 writes a statement for the delivery into the policy of a bucket.
+        create: &[
+            "ec2:CreateFlowLogs",
+            "ec2:CreateTags",
+            "iam:CreateServiceLinkedRole",
+            "iam:PassRole",
+            "logs:CreateLogDelivery",
+            "s3:GetBucketPolicy",
+            "s3:PutBucketPolicy",
+        ],
         update: &["ec2:CreateTags", "ec2:DeleteTags"],
         delete: &["ec2:DeleteFlowLogs", "logs:DeleteLogDelivery"],
     };
@@ -153,11 +177,6 @@ impl Kind for FlowLog {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
         let found = found.iter().filter_map(|log| Some((log.flow_log_id()?.into(), split_ec2(log.tags()).1)));
         Ok(by_address(wanted, found))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("flow-log-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(|log| live(cloud, log))))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -224,6 +243,17 @@ mod tests {
         for answer in answers {
             assert_eq!(live(&cloud(), &answer).unwrap().spec.log_destination.as_str(), arn);
         }
+    }
+
+    #[test]
+    fn a_delivery_that_fails_is_shown_with_its_reason() {
+        assert_eq!(
+            live(&cloud(), &log().deliver_logs_status("SUCCESS").build()).unwrap().phase,
+            Phase::Ready
+        );
+        let failed = log().deliver_logs_status("FAILED").deliver_logs_error_message("Access error").build();
+        let why = "logs are not delivered: Access error".to_owned();
+        assert_eq!(live(&cloud(), &failed).unwrap().phase, Phase::Degraded(why));
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{Filter, ResourceType};
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, Stage, Timing, Wanted,
+    Phase, Read, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,11 +77,17 @@ async fn attach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
     }
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<InternetGateway>>>> {
+    let found = read(cloud, id_filters("internet-gateway-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(live)))
+}
+
 impl Kind for InternetGateway {
     const NAME: &'static str = "ec2.InternetGateway";
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
     const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
     const IDENTITY: Identity = Identity::Tags;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeInternetGateways"],
         create: &["ec2:CreateInternetGateway", "ec2:CreateTags"],
@@ -124,11 +130,6 @@ impl Kind for InternetGateway {
             wanted,
             found.iter().filter_map(|gateway| Some((id(gateway)?, split_ec2(gateway.tags()).1))),
         ))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("internet-gateway-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -11,7 +11,7 @@ use aws_sdk_ec2::types::{
 };
 use aws_smithy_types::base64;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -288,11 +288,19 @@ async fn read(
     }
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<LaunchTemplate>>>> {
+    let found = templates(cloud, ids).await?;
+    let what = "reading versions of launch templates";
+    let lives = each(cloud, what, found, |template| read(cloud, template)).await?;
+    Ok(super::in_order(ids, lives.into_iter().flatten()))
+}
+
 impl Kind for LaunchTemplate {
     const NAME: &'static str = "ec2.LaunchTemplate";
     const REPLACE_ON: &'static [&'static str] = &["/launch_template_name"];
     const VOLATILE: &'static [&'static str] = &["version_number"];
     const IDENTITY: Identity = Identity::Token;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"],
         create: &["ec2:CreateLaunchTemplate", "ec2:CreateTags"],
@@ -382,13 +390,6 @@ impl Kind for LaunchTemplate {
         let found = found.asked()?;
         let id = |one: &aws_sdk_ec2::types::LaunchTemplate| one.launch_template_id().map(Id::from);
         Ok(by_address(wanted, found.iter().filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1)))))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = templates(cloud, ids).await?;
-        let what = "reading versions of launch templates";
-        let lives = each(cloud, what, found, |template| read(cloud, template)).await?;
-        Ok(super::in_order(ids, lives.into_iter().flatten()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -52,6 +52,8 @@ pub(crate) fn phase(state: Option<&str>) -> Phase {
             Phase::Failed(state.to_owned())
         }
         Some("partial") => Phase::Degraded("partial: it is available in only some of its zones".into()),
+        // A subnet whose zone is not available: it neither ends by itself nor is there anything to do about it here.
+        Some("unavailable") => Phase::Degraded("unavailable: AWS reports that it cannot be used".into()),
         Some("deleting") => Phase::Deleting,
         Some(state) => Phase::Settling(state.to_owned()),
     }

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{ConnectivityType, Filter, NatGatewayState, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -87,12 +87,18 @@ fn live(gateway: &aws_sdk_ec2::types::NatGateway) -> Option<Live<NatGateway>> {
     Some(Live { id: id.into(), spec, outputs, owner, phase: phase(gateway) })
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<NatGateway>>>> {
+    let found = read(cloud, id_filters("nat-gateway-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(live)))
+}
+
 impl Kind for NatGateway {
     const NAME: &'static str = "ec2.NatGateway";
     // Delete first: its address cannot serve two.
     const REPLACE_ON: &'static [&'static str] = &["/subnet_id", "/allocation_id", "/connectivity_type"];
     const HOLDS: &'static [&'static str] = &["/subnet_id", "/allocation_id"];
     const IDENTITY: Identity = Identity::Token;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeNatGateways"],
         create: &["ec2:CreateNatGateway", "ec2:CreateTags"],
@@ -139,11 +145,6 @@ impl Kind for NatGateway {
             wanted,
             found.iter().filter_map(|gateway| Some((id(gateway)?, split_ec2(gateway.tags()).1))),
         ))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("nat-gateway-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

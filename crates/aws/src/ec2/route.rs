@@ -2,15 +2,14 @@
 
 use aws_sdk_ec2::types::{RouteState, RouteTable};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, route_tables};
 use crate::Cloud;
 use crate::errors::Ask;
-use crate::tags::by_key;
 use crate::types::{Cidr, InternetGatewayId, NatGatewayId, RouteTableId, unless_same};
 
 /// A route in a route table. AWS assigns no ID to routes; platctl uses `rtb-…|0.0.0.0/0`.
@@ -90,6 +89,10 @@ async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Route>>>
     Ok(ids.iter().map(find).collect())
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Route>>>> {
+    read(cloud, ids).await
+}
+
 impl Kind for Route {
     const NAME: &'static str = "ec2.Route";
     const REPLACE_ON: &'static [&'static str] = &["/route_table_id", "/destination_cidr_block"];
@@ -99,6 +102,7 @@ impl Kind for Route {
     /// A table has one route for a destination, and another table another one.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/route_table_id"];
     const LEADS: &'static [&'static str] = &[
@@ -159,12 +163,8 @@ impl Kind for Route {
         unless_same(&key(live), &key(desired))
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block)).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        read(cloud, ids).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

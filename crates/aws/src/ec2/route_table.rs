@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::ResourceType;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +51,11 @@ fn live(table: &aws_sdk_ec2::types::RouteTable) -> Option<Live<RouteTable>> {
     })
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RouteTable>>>> {
+    let found = route_tables(cloud, id_filters("route-table-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(live)))
+}
+
 impl Kind for RouteTable {
     const NAME: &'static str = "ec2.RouteTable";
     const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
@@ -58,6 +63,7 @@ impl Kind for RouteTable {
     /// It has no name: subnets move over to the new one before the old one goes.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeRouteTables"],
         create: &["ec2:CreateRouteTable", "ec2:CreateTags"],
@@ -88,11 +94,6 @@ impl Kind for RouteTable {
             .iter()
             .filter_map(|table| Some((table.route_table_id()?.into(), split_ec2(table.tags()).1)));
         Ok(by_address(wanted, found))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = route_tables(cloud, id_filters("route-table-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -2,15 +2,14 @@
 
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociationStateCode};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Resolved, Stage,
+    Timing,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{id_filters, in_order, route_tables};
 use crate::Cloud;
 use crate::errors::Ask;
-use crate::tags::by_key;
 use crate::types::{RouteTableId, SubnetId};
 
 /// An association between a subnet and a route table. platctl uses the subnet ID as its ID: a subnet has at
@@ -64,6 +63,10 @@ async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RouteTab
     Ok(in_order(ids, tables.iter().flat_map(lives)))
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RouteTableAssociation>>>> {
+    read(cloud, ids).await
+}
+
 impl Kind for RouteTableAssociation {
     const NAME: &'static str = "ec2.RouteTableAssociation";
     const REPLACE_ON: &'static [&'static str] = &["/subnet_id"];
@@ -71,6 +74,7 @@ impl Kind for RouteTableAssociation {
     const HOLDS: &'static [&'static str] = &["/route_table_id"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/subnet_id"];
     const LEADS: &'static [&'static str] = &["/route_table_id"];
@@ -90,12 +94,8 @@ impl Kind for RouteTableAssociation {
         Spec { subnet_id: "subnet-0123456789abcdef0".into(), route_table_id: "rtb-0123456789abcdef0".into() }
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.subnet_id.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        read(cloud, ids).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.subnet_id.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

@@ -2,7 +2,7 @@
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -109,11 +109,18 @@ async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResul
     }
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<SecurityGroup>>>> {
+    let groups = read(cloud, id_filters("group-id", ids.iter().map(Id::as_str)));
+    let (groups, rules) = futures::try_join!(groups, default_rules(cloud, ids))?;
+    Ok(in_order(ids, groups.iter().filter_map(|group| live(group, &rules))))
+}
+
 impl Kind for SecurityGroup {
     const NAME: &'static str = "ec2.SecurityGroup";
     const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/group_name", "/description"];
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules"],
         create: &["ec2:CreateSecurityGroup", "ec2:CreateTags"],
@@ -174,12 +181,6 @@ impl Kind for SecurityGroup {
         let found =
             found.iter().filter_map(|group| Some((group.group_id()?.into(), split_ec2(group.tags()).1)));
         Ok(by_address(wanted, found))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let groups = read(cloud, id_filters("group-id", ids.iter().map(Id::as_str)));
-        let (groups, rules) = futures::try_join!(groups, default_rules(cloud, ids))?;
-        Ok(in_order(ids, groups.iter().filter_map(|group| live(group, &rules))))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

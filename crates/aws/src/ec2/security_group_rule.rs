@@ -5,8 +5,8 @@ use aws_sdk_ec2::types::{
     SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -166,6 +166,11 @@ fn request(spec: &Spec) -> SecurityGroupRuleRequest {
         .build()
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<SecurityGroupRule>>>> {
+    let found = read(cloud, id_filters("security-group-rule-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(live)))
+}
+
 impl Kind for SecurityGroupRule {
     const NAME: &'static str = "ec2.SecurityGroupRule";
     const REPLACE_ON: &'static [&'static str] = &["/group_id", "/direction"];
@@ -174,6 +179,7 @@ impl Kind for SecurityGroupRule {
     const HOLDS: &'static [&'static str] = &["/referenced_group_id"];
     // The same rule cannot exist twice in a group.
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeSecurityGroupRules"],
         create: &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateTags"],
@@ -234,11 +240,6 @@ impl Kind for SecurityGroupRule {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
         let id = |rule: &aws_sdk_ec2::types::SecurityGroupRule| rule.security_group_rule_id().map(Id::from);
         Ok(by_address(wanted, found.iter().filter_map(|rule| Some((id(rule)?, split_ec2(rule.tags()).1)))))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("security-group-rule-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -71,6 +71,11 @@ fn live(subnet: &aws_sdk_ec2::types::Subnet) -> Option<Live<Subnet>> {
     Some(Live { id: id.into(), spec, outputs, owner, phase: phase(subnet.state().map(SubnetState::as_str)) })
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Subnet>>>> {
+    let found = read(cloud, id_filters("subnet-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(live)))
+}
+
 impl Kind for Subnet {
     const NAME: &'static str = "ec2.Subnet";
     const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/cidr_block", "/availability_zone"];
@@ -78,6 +83,7 @@ impl Kind for Subnet {
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
     // The same network cannot exist twice in a VPC.
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeSubnets"],
         create: &["ec2:CreateSubnet", "ec2:CreateTags"],
@@ -129,11 +135,6 @@ impl Kind for Subnet {
         let found =
             found.iter().filter_map(|subnet| Some((subnet.subnet_id()?.into(), split_ec2(subnet.tags()).1)));
         Ok(by_address(wanted, found))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("subnet-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

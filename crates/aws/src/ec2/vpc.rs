@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tenancy, VpcAttributeName};
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -119,10 +119,17 @@ async fn set_dns(cloud: &Cloud, id: &Id, support: Option<bool>, hostnames: Optio
     Ok(())
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Vpc>>>> {
+    let found = read(cloud, id_filters("vpc-id", ids.iter().map(Id::as_str))).await?;
+    let lives = each(cloud, "reading attributes of VPCs", found, |vpc| live(cloud, vpc)).await?;
+    Ok(in_order(ids, lives.into_iter().flatten()))
+}
+
 impl Kind for Vpc {
     const NAME: &'static str = "ec2.Vpc";
     const REPLACE_ON: &'static [&'static str] = &["/cidr_block", "/instance_tenancy"];
     const IDENTITY: Identity = Identity::Tags;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"],
         create: &["ec2:CreateVpc", "ec2:CreateTags"],
@@ -182,12 +189,6 @@ impl Kind for Vpc {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
         let found = found.iter().filter_map(|vpc| Some((vpc.vpc_id()?.into(), split_ec2(vpc.tags()).1)));
         Ok(by_address(wanted, found))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("vpc-id", ids.iter().map(Id::as_str))).await?;
-        let lives = each(cloud, "reading attributes of VPCs", found, |vpc| live(cloud, vpc)).await?;
-        Ok(in_order(ids, lives.into_iter().flatten()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, State, VpcEndpointType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Resolved,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Resolved,
     SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -158,14 +158,27 @@ async fn modify(cloud: &Cloud, live: &Live<VpcEndpoint>, spec: &Spec, changes: &
     call.send().ask().await.map(drop)
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<VpcEndpoint>>>> {
+    let found = read(cloud, id_filters("vpc-endpoint-id", ids.iter().map(Id::as_str))).await?;
+    Ok(in_order(ids, found.iter().filter_map(live)))
+}
+
 impl Kind for VpcEndpoint {
     const NAME: &'static str = "ec2.VpcEndpoint";
     const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/service_name", "/vpc_endpoint_type"];
     const HOLDS: &'static [&'static str] = &["/vpc_id", "/subnet_ids", "/security_group_ids"];
     const IDENTITY: Identity = Identity::Token;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeVpcEndpoints"],
-        create: &["ec2:CreateVpcEndpoint", "ec2:CreateTags"],
+        create: &[
+            "ec2:CreateVpcEndpoint",
+            "ec2:CreateTags",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
+            "route53:AssociateVPCWithHostedZone",
+        ],
         update: &["ec2:ModifyVpcEndpoint", "ec2:CreateTags", "ec2:DeleteTags"],
         delete: &["ec2:DeleteVpcEndpoints"],
     };
@@ -221,11 +234,6 @@ impl Kind for VpcEndpoint {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
         let id = |endpoint: &aws_sdk_ec2::types::VpcEndpoint| endpoint.vpc_endpoint_id().map(Id::from);
         Ok(by_address(wanted, found.iter().filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1)))))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = read(cloud, id_filters("vpc-endpoint-id", ids.iter().map(Id::as_str))).await?;
-        Ok(in_order(ids, found.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

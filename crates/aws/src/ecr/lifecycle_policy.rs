@@ -1,15 +1,13 @@
 //! `ecr.LifecyclePolicy`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::by_key;
 use crate::{Cloud, Document};
 
 /// An ECR lifecycle policy, which determines when images in a repository expire.
@@ -36,10 +34,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<LifecyclePolicy>>> {
     let call = cloud.ecr.get_lifecycle_policy().repository_name(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(policy) = answer.lifecycle_policy_text().and_then(Document::parse) else { return Ok(None) };
     let spec = Spec { repository_name: id.to_string(), policy };
     let outputs = Outputs { repository_name: id.to_string() };
@@ -66,7 +61,7 @@ impl Kind for LifecyclePolicy {
     const REPLACE: Replace = Replace::CreateFirst;
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/repository_name"];
     const PERMISSIONS: Permissions = Permissions {
@@ -89,12 +84,8 @@ impl Kind for LifecyclePolicy {
         vec![("/policy", rules(10))]
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.repository_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.repository_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

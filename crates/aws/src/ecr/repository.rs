@@ -5,15 +5,14 @@ use aws_sdk_ecr::types::{
     Repository as Described, Tag,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
 
@@ -95,10 +94,7 @@ async fn policy_of(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
     let call = cloud.ecr.describe_repositories().repository_names(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(found) = answer.repositories().first() else { return Ok(None) };
     let arn = found.repository_arn().unwrap_or_default();
     let (all, policy) = futures::try_join!(tags_of(cloud, arn), policy_of(cloud, id.as_str()))?;
@@ -132,8 +128,8 @@ impl Kind for Repository {
     const NAME: &'static str = "ecr.Repository";
     const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/kms_key"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/repository_name"];
-    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"],
@@ -208,12 +204,8 @@ impl Kind for Repository {
         unless_same(&live.repository_name, &desired.repository_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.repository_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.repository_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

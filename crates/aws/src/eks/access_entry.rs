@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{self, AccessScope, AccessScopeType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, unless_same};
 
 /// An EKS access entry, which gives an IAM role or user access to a cluster. Its ID in platctl is
@@ -116,8 +115,8 @@ fn live(entry: &types::AccessEntry, access_policies: BTreeSet<AccessPolicy>) -> 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> {
     let Some((cluster, principal)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
-    let answer = if_there(call.send().ask().await)?;
-    let Some(entry) = answer.and_then(|answer| answer.access_entry) else { return Ok(None) };
+    let answer = call.send().ask().await?;
+    let Some(entry) = answer.access_entry else { return Ok(None) };
     Ok(live(&entry, policies(cloud, cluster, principal).await?))
 }
 
@@ -145,7 +144,7 @@ impl Kind for AccessEntry {
     const NAME: &'static str = "eks.AccessEntry";
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/principal_arn", "/type"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
         create: &["eks:CreateAccessEntry", "eks:AssociateAccessPolicy", "eks:TagResource"],
@@ -222,12 +221,8 @@ impl Kind for AccessEntry {
         )
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, id_of).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     /// The policies follow by `update`.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_eks::types::{self, AddonPodIdentityAssociations, ResolveConflicts};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -15,7 +15,7 @@ use super::{addon_versions, id_in, if_there, parts, phase, sync_tags, tags_of, t
 use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::Arn;
 
 /// An EKS add-on, which EKS installs in a cluster and keeps running. Its ID in platctl is `CLUSTER|NAME`.
@@ -148,8 +148,8 @@ fn live(addon: &types::Addon, associations: BTreeMap<String, Arn>) -> Option<Liv
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Addon>>> {
     let Some((cluster, name)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_addon().cluster_name(cluster).addon_name(name);
-    let answer = if_there(call.send().ask().await)?;
-    let Some(addon) = answer.and_then(|answer| answer.addon) else { return Ok(None) };
+    let answer = call.send().ask().await?;
+    let Some(addon) = answer.addon else { return Ok(None) };
     Ok(live(&addon, associations(cloud, &addon).await?))
 }
 
@@ -213,7 +213,7 @@ impl Kind for Addon {
     const REPLACE: Replace = Replace::CreateFirst;
     const VOLATILE: &'static [&'static str] = &["addon_version"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeAddon", "eks:DescribePodIdentityAssociation"],
         create: &[
@@ -279,12 +279,8 @@ impl Kind for Addon {
         Ok(())
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, id_of).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -7,17 +7,16 @@ use aws_sdk_eks::types::{
     Logging, Provider, SupportType, UpdateAccessConfigRequest, UpgradePolicyRequest, VpcConfigRequest,
 };
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{if_there, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId, unless_same};
 
 /// An EKS cluster, which provides a Kubernetes control plane.
@@ -328,15 +327,19 @@ impl Kind for Cluster {
     const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
     const HOLDS_DATA: bool = true;
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeCluster"],
         create: &[
             "eks:CreateCluster",
             "eks:TagResource",
-            "iam:PassRole",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcs",
             "iam:CreateServiceLinkedRole",
+            "iam:GetRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:PassRole",
             "kms:CreateGrant",
             "kms:DescribeKey",
         ],
@@ -434,12 +437,8 @@ impl Kind for Cluster {
         unless_same(&live.name, &desired.name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{self, FargateProfileSelector};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace, Resolved,
+    SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, SubnetId, unless_same};
 
 /// An EKS Fargate profile, which determines the pods that run on Fargate instead of on nodes. Its ID in
@@ -101,7 +100,7 @@ impl Kind for FargateProfile {
         &["/cluster_name", "/fargate_profile_name", "/pod_execution_role_arn", "/subnets", "/selectors"];
     const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["eks:DescribeFargateProfile"],
         create: &[
@@ -160,12 +159,8 @@ impl Kind for FargateProfile {
         )
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, id_of).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -7,15 +7,14 @@ use aws_sdk_eks::types::{
     NodegroupUpdateConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{generations, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
 use crate::tags::Tags;
 use crate::types::{Arn, SubnetId};
@@ -289,7 +288,7 @@ impl Kind for NodeGroup {
     const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets", "/launch_template_id"];
     const SHARED_MAPS: &'static [&'static str] = &["/tags", "/labels"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "eks:DescribeNodegroup",
@@ -404,10 +403,6 @@ impl Kind for NodeGroup {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         generations::find(cloud, wanted).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -4,8 +4,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Certificate, Listener as AwsListener, ListenerAttribute, ProtocolEnum,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -107,12 +107,30 @@ fn certificates(spec: &Spec) -> Option<Vec<Certificate>> {
     Some(vec![Certificate::builder().certificate_arn(arn.as_str()).build()])
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Listener>>>> {
+    let read = async |arns: Vec<String>| {
+        let call = cloud.elbv2.describe_listeners().set_listener_arns(Some(arns));
+        Ok(call.send().ask().await?.listeners.unwrap_or_default())
+    };
+    let found = in_batches(ids.iter().map(Id::as_str), read).await?;
+    let arns = || found.iter().filter_map(|one| one.listener_arn());
+    let known: Vec<&str> = arns().collect();
+    let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
+    let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
+    let found = found.into_iter().zip(all).collect();
+    let make = |(one, attributes): &(AwsListener, Option<Attributes>), tags, owner| {
+        live(one, attributes.clone(), tags, owner)
+    };
+    Ok(with_tags(ids, found, &tags, |(one, _)| one.listener_arn(), make))
+}
+
 impl Kind for Listener {
     const NAME: &'static str = "elbv2.Listener";
     const REPLACE_ON: &'static [&'static str] = &["/load_balancer_arn"];
     const HOLDS: &'static [&'static str] = &["/certificate_arn", "/default_actions"];
     const STATED_MAPS: &'static [&'static str] = &["/attributes"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "elasticloadbalancing:DescribeListeners",
@@ -212,23 +230,6 @@ impl Kind for Listener {
             Ok(vec![Candidate { id: arn.into(), owner }])
         }))
         .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let read = async |arns: Vec<String>| {
-            let call = cloud.elbv2.describe_listeners().set_listener_arns(Some(arns));
-            Ok(call.send().ask().await?.listeners.unwrap_or_default())
-        };
-        let found = in_batches(ids.iter().map(Id::as_str), read).await?;
-        let arns = || found.iter().filter_map(|one| one.listener_arn());
-        let known: Vec<&str> = arns().collect();
-        let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
-        let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
-        let found = found.into_iter().zip(all).collect();
-        let make = |(one, attributes): &(AwsListener, Option<Attributes>), tags, owner| {
-            live(one, attributes.clone(), tags, owner)
-        };
-        Ok(with_tags(ids, found, &tags, |(one, _)| one.listener_arn(), make))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

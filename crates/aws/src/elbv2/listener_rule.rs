@@ -3,7 +3,7 @@
 use aws_sdk_elasticloadbalancingv2::types::{Rule, RulePriorityPair};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +103,16 @@ async fn move_to(cloud: &Cloud, live: &Live<ListenerRule>, priority: i32, owner:
     set_priorities(cloud, &[(arn, priority), (&other, live.spec.priority)]).await
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<ListenerRule>>>> {
+    let read = async |arns: Vec<String>| {
+        let call = cloud.elbv2.describe_rules().set_rule_arns(Some(arns));
+        Ok(call.send().ask().await?.rules.unwrap_or_default())
+    };
+    let found = in_batches(ids.iter().map(Id::as_str), read).await?;
+    let tags = tags_of(cloud, found.iter().filter_map(|rule| rule.rule_arn())).await?;
+    Ok(with_tags(ids, found, &tags, Rule::rule_arn, live))
+}
+
 impl Kind for ListenerRule {
     const NAME: &'static str = "elbv2.ListenerRule";
     const REPLACE_ON: &'static [&'static str] = &["/listener_arn"];
@@ -110,6 +120,7 @@ impl Kind for ListenerRule {
     const REPLACE: Replace = Replace::DeleteFirst;
     const HOLDS: &'static [&'static str] = &["/actions"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"],
         create: &["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"],
@@ -179,16 +190,6 @@ impl Kind for ListenerRule {
             Ok(found.map(|(arn, owner)| Candidate { id: arn.into(), owner }).into_iter().collect())
         }))
         .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let read = async |arns: Vec<String>| {
-            let call = cloud.elbv2.describe_rules().set_rule_arns(Some(arns));
-            Ok(call.send().ask().await?.rules.unwrap_or_default())
-        };
-        let found = in_batches(ids.iter().map(Id::as_str), read).await?;
-        let tags = tags_of(cloud, found.iter().filter_map(|rule| rule.rule_arn())).await?;
-        Ok(with_tags(ids, found, &tags, Rule::rule_arn, live))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

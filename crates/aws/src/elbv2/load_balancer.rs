@@ -7,8 +7,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -147,12 +147,31 @@ fn live(
     Some(Live { id: arn.into(), spec, outputs, owner, phase: phase(found) })
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<LoadBalancer>>>> {
+    let read = async |arns: Vec<String>| {
+        let call = cloud.elbv2.describe_load_balancers().set_load_balancer_arns(Some(arns));
+        let answer = call.send().ask().await?;
+        Ok(answer.load_balancers.unwrap_or_default())
+    };
+    let found = in_batches(ids.iter().map(Id::as_str), read).await?;
+    let arns = || found.iter().filter_map(|one| one.load_balancer_arn());
+    let known: Vec<&str> = arns().collect();
+    let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
+    let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
+    let found = found.into_iter().zip(all).collect();
+    let make = |(one, attributes): &(AwsLoadBalancer, Option<Attributes>), tags, owner| {
+        live(one, attributes.clone(), tags, owner)
+    };
+    Ok(with_tags(ids, found, &tags, |(one, _)| one.load_balancer_arn(), make))
+}
+
 impl Kind for LoadBalancer {
     const NAME: &'static str = "elbv2.LoadBalancer";
     const REPLACE_ON: &'static [&'static str] = &["/name", "/type", "/scheme"];
     const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
     const STATED_MAPS: &'static [&'static str] = &["/attributes"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
@@ -251,24 +270,6 @@ impl Kind for LoadBalancer {
             Ok(vec![Candidate { id: arn.into(), owner }])
         }))
         .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let read = async |arns: Vec<String>| {
-            let call = cloud.elbv2.describe_load_balancers().set_load_balancer_arns(Some(arns));
-            let answer = call.send().ask().await?;
-            Ok(answer.load_balancers.unwrap_or_default())
-        };
-        let found = in_batches(ids.iter().map(Id::as_str), read).await?;
-        let arns = || found.iter().filter_map(|one| one.load_balancer_arn());
-        let known: Vec<&str> = arns().collect();
-        let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
-        let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
-        let found = found.into_iter().zip(all).collect();
-        let make = |(one, attributes): &(AwsLoadBalancer, Option<Attributes>), tags, owner| {
-            live(one, attributes.clone(), tags, owner)
-        };
-        Ok(with_tags(ids, found, &tags, |(one, _)| one.load_balancer_arn(), make))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -5,8 +5,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     TargetTypeEnum,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -176,6 +176,24 @@ const HEALTH: [&str; 8] = [
     "/matcher",
 ];
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<TargetGroup>>>> {
+    let read = async |arns: Vec<String>| {
+        let call = cloud.elbv2.describe_target_groups().set_target_group_arns(Some(arns));
+        let answer = call.send().ask().await?;
+        Ok(answer.target_groups.unwrap_or_default())
+    };
+    let found = in_batches(ids.iter().map(Id::as_str), read).await?;
+    let arns = || found.iter().filter_map(|one| one.target_group_arn());
+    let known: Vec<&str> = arns().collect();
+    let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
+    let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
+    let found = found.into_iter().zip(all).collect();
+    let make = |(one, attributes): &(AwsTargetGroup, Option<Attributes>), tags, owner| {
+        live(one, attributes.clone(), tags, owner)
+    };
+    Ok(with_tags(ids, found, &tags, |(one, _)| one.target_group_arn(), make))
+}
+
 impl Kind for TargetGroup {
     const NAME: &'static str = "elbv2.TargetGroup";
     const REPLACE_ON: &'static [&'static str] =
@@ -183,6 +201,7 @@ impl Kind for TargetGroup {
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
     const STATED_MAPS: &'static [&'static str] = &["/attributes"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
@@ -190,7 +209,11 @@ impl Kind for TargetGroup {
             "elasticloadbalancing:DescribeTargetGroupAttributes",
             "elasticloadbalancing:DescribeTags",
         ],
-        create: &["elasticloadbalancing:CreateTargetGroup", "elasticloadbalancing:AddTags"],
+        create: &[
+            "elasticloadbalancing:CreateTargetGroup",
+            "elasticloadbalancing:AddTags",
+            "ec2:DescribeVpcs",
+        ],
         update: &[
             "elasticloadbalancing:ModifyTargetGroup",
             "elasticloadbalancing:ModifyTargetGroupAttributes",
@@ -300,24 +323,6 @@ impl Kind for TargetGroup {
             Ok(vec![Candidate { id: arn.into(), owner }])
         }))
         .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let read = async |arns: Vec<String>| {
-            let call = cloud.elbv2.describe_target_groups().set_target_group_arns(Some(arns));
-            let answer = call.send().ask().await?;
-            Ok(answer.target_groups.unwrap_or_default())
-        };
-        let found = in_batches(ids.iter().map(Id::as_str), read).await?;
-        let arns = || found.iter().filter_map(|one| one.target_group_arn());
-        let known: Vec<&str> = arns().collect();
-        let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
-        let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
-        let found = found.into_iter().zip(all).collect();
-        let make = |(one, attributes): &(AwsTargetGroup, Option<Attributes>), tags, owner| {
-            live(one, attributes.clone(), tags, owner)
-        };
-        Ok(with_tags(ids, found, &tags, |(one, _)| one.target_group_arn(), make))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

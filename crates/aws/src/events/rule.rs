@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::{RuleState, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::targets;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
 
@@ -105,10 +104,7 @@ async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)>
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
     let call = cloud.events.describe_rule().name(id.as_str());
-    let found = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let found = call.send().ask().await?;
     let arn = found.arn().unwrap_or_default();
     let ((tags, owner), targets) =
         futures::try_join!(tags_of(cloud, arn), targets::list(cloud, id.as_str()))?;
@@ -146,8 +142,8 @@ impl Kind for Rule {
     const NAME: &'static str = "events.Rule";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["events:DescribeRule", "events:ListTargetsByRule", "events:ListTagsForResource"],
         create: &["events:PutRule", "events:TagResource"],
@@ -220,12 +216,8 @@ impl Kind for Rule {
         unless_same(&live.name, &desired.name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

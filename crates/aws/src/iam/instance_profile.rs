@@ -1,17 +1,16 @@
 //! `iam.InstanceProfile`, with its role.
 
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{if_there, is_name, tags_of, tags_with, to_iam};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, by_key, edits};
+use crate::tags::{Tags, edits};
 use crate::types::{Arn, RoleName, unless_same};
 
 /// An IAM instance profile, which passes an IAM role to an EC2 instance.
@@ -96,8 +95,8 @@ impl Kind for InstanceProfile {
     // A role in a profile cannot be deleted.
     const HOLDS: &'static [&'static str] = &["/role_name"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/instance_profile_name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetInstanceProfile"],
         create: &[
@@ -151,12 +150,8 @@ impl Kind for InstanceProfile {
         unless_same(&live.instance_profile_name, &desired.instance_profile_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.instance_profile_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.instance_profile_name.as_str()))
     }
 
     /// The role follows by `update`.

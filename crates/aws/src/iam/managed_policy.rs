@@ -1,14 +1,13 @@
 //! `iam.ManagedPolicy`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{if_there, is_name, tags_of, tags_with, to_iam};
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, edits};
 use crate::types::{Arn, unless_same};
@@ -72,8 +71,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>
         return Ok(None);
     }
     let call = cloud.iam.get_policy().policy_arn(arn);
-    let answer = if_there(call.send().ask().await)?;
-    let Some(policy) = answer.and_then(|answer| answer.policy) else { return Ok(None) };
+    let answer = call.send().ask().await?;
+    let Some(policy) = answer.policy else { return Ok(None) };
     let version = policy.default_version_id().unwrap_or_default();
     let call = cloud.iam.get_policy_version().policy_arn(arn).version_id(version);
     let answer = if_there(call.send().ask().await)?;
@@ -115,8 +114,8 @@ impl Kind for ManagedPolicy {
     const NAME: &'static str = "iam.ManagedPolicy";
     const REPLACE_ON: &'static [&'static str] = &["/policy_name", "/path", "/description"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/policy_name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetPolicy", "iam:GetPolicyVersion"],
         create: &["iam:CreatePolicy", "iam:TagPolicy"],
@@ -177,20 +176,10 @@ impl Kind for ManagedPolicy {
         unless_same(&live.policy_name, &desired.policy_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        try_join_all(wanted.iter().map(|wanted| async {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-            let path = spec.path.as_deref().unwrap_or("/");
-            let (partition, account) = (&cloud.partition, &cloud.account);
-            let arn = format!("arn:{partition}:iam::{account}:policy{path}{}", spec.policy_name);
-            let found = read(cloud, &Id::from(arn)).await?;
-            Ok(found.map(|live| Candidate { id: live.id, owner: live.owner }).into_iter().collect())
-        }))
-        .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        let path = spec.path.as_deref().unwrap_or("/");
+        let (partition, account) = (&cloud.partition, &cloud.account);
+        Some(format!("arn:{partition}:iam::{account}:policy{path}{}", spec.policy_name).into())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

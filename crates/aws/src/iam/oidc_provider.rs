@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{if_there, tags_of, tags_with, to_iam};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, made};
 use crate::tags::{Tags, edits};
 use crate::types::{Arn, unless_same};
@@ -106,7 +105,7 @@ impl Kind for OidcProvider {
     const NAME: &'static str = "iam.OidcProvider";
     const REPLACE_ON: &'static [&'static str] = &["/url"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetOpenIDConnectProvider"],
         create: &["iam:CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"],
@@ -162,20 +161,10 @@ impl Kind for OidcProvider {
         unless_same(&live.url, &desired.url)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        try_join_all(wanted.iter().map(|wanted| async {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-            let (partition, account) = (&cloud.partition, &cloud.account);
-            let host = spec.url.trim_start_matches("https://");
-            let arn = format!("arn:{partition}:iam::{account}:oidc-provider/{host}");
-            let found = read(cloud, &Id::from(arn)).await?;
-            Ok(found.map(|live| Candidate { id: live.id, owner: live.owner }).into_iter().collect())
-        }))
-        .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        let (partition, account) = (&cloud.partition, &cloud.account);
+        let host = spec.url.trim_start_matches("https://");
+        Some(format!("arn:{partition}:iam::{account}:oidc-provider/{host}").into())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

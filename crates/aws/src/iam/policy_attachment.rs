@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
 /// An attachment of a managed policy to an IAM role. Its ID in platctl is `ROLE|ARN`. Attachments created
@@ -69,6 +68,10 @@ async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<PolicyAt
     Ok(ids.iter().zip(&pairs).map(live).collect())
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<PolicyAttachment>>>> {
+    read(cloud, ids).await
+}
+
 impl Kind for PolicyAttachment {
     const NAME: &'static str = "iam.PolicyAttachment";
     const REPLACE_ON: &'static [&'static str] = &["/role_name", "/policy_arn"];
@@ -78,6 +81,7 @@ impl Kind for PolicyAttachment {
     const HOLDS: &'static [&'static str] = &["/role_name", "/policy_arn"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
@@ -104,12 +108,8 @@ impl Kind for PolicyAttachment {
         vec![("/policy_arn", json!("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"))]
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, id_of).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        read(cloud, ids).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

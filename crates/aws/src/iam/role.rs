@@ -2,12 +2,11 @@
 
 use aws_sdk_iam::types::Tag;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, RoleName, unless_same};
@@ -57,12 +56,9 @@ platctl_engine::outputs! {
     }
 }
 
-async fn get(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Role>>> {
-    let answer = cloud.iam.get_role().role_name(name).send().ask().await;
-    match answer {
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        other => Ok(other?.role().and_then(live)),
-    }
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Role>>> {
+    let answer = cloud.iam.get_role().role_name(id.as_str()).send().ask().await?;
+    Ok(answer.role().and_then(live))
 }
 
 fn live(role: &aws_sdk_iam::types::Role) -> Option<Live<Role>> {
@@ -109,8 +105,8 @@ impl Kind for Role {
     const NAME: &'static str = "iam.Role";
     const REPLACE_ON: &'static [&'static str] = &["/role_name", "/path"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/role_name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetRole"],
         create: &["iam:CreateRole", "iam:TagRole"],
@@ -178,17 +174,8 @@ impl Kind for Role {
         unless_same(&live.role_name, &desired.role_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        try_join_all(wanted.iter().map(|wanted| async {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-            let found = get(cloud, &spec.role_name).await?;
-            Ok(found.map(|live| Candidate { id: live.id, owner: live.owner }).into_iter().collect())
-        }))
-        .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| get(cloud, id.as_str()))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.role_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -1,12 +1,11 @@
 //! `iam.RolePolicy`: a policy that is a part of one role.
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
 use crate::types::RoleName;
 use crate::{Cloud, Policy};
@@ -42,10 +41,7 @@ fn id_of(spec: &Spec) -> Id {
 async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<RolePolicy>>> {
     let Some((role, name)) = id.as_str().split_once('|') else { return Ok(None) };
     let call = cloud.iam.get_role_policy().role_name(role).policy_name(name);
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(policy_document) = Policy::parse(answer.policy_document()) else { return Ok(None) };
     let spec = Spec { role_name: role.into(), policy_name: name.to_owned(), policy_document };
     let outputs = Outputs { policy_name: name.to_owned() };
@@ -71,7 +67,7 @@ impl Kind for RolePolicy {
     const HOLDS: &'static [&'static str] = &["/role_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(get(cloud, id)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
@@ -108,17 +104,8 @@ impl Kind for RolePolicy {
         ]
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        try_join_all(wanted.iter().map(|wanted| async {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-            let found = get(cloud, &id_of(spec)).await?;
-            Ok(found.map(|live| Candidate { id: live.id, owner: None }).into_iter().collect())
-        }))
-        .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| get(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

@@ -1,16 +1,14 @@
 //! `iam.ServiceLinkedRole`: the role that a service of AWS works with.
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Resolved,
+    SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::by_key;
 use crate::types::{Arn, RoleName};
 
 /// A service-linked role, of which an account has only one per service. It is created if it does not exist,
@@ -82,7 +80,7 @@ impl Kind for ServiceLinkedRole {
     const REPLACE_ON: &'static [&'static str] = &["/aws_service_name", "/custom_suffix"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     // It belongs to the account, not to a stack.
     const TAGGED: bool = false;
     const SHARED: bool = true;
@@ -121,12 +119,8 @@ impl Kind for ServiceLinkedRole {
         Err(SpecError::new("/aws_service_name", "must be a service such as spot.amazonaws.com"))
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, id_of).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

@@ -1,15 +1,15 @@
 //! `iam.ServiceSpecificCredential`: a user's name and password for one service, such as Git over HTTPS.
 
+use aws_sdk_iam::types::{ServiceSpecificCredentialMetadata, StatusType};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Resolved, Stage, Timing, Wanted,
+    Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Resolved,
+    Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::if_there;
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
 use crate::types::Arn;
 
@@ -59,11 +59,22 @@ fn version(credential: &str) -> String {
     format!("platctl-credential-{credential:-<13}")
 }
 
-async fn list(cloud: &Cloud, user: &str, service: &str) -> CloudResult<Vec<String>> {
+async fn list(
+    cloud: &Cloud,
+    user: &str,
+    service: &str,
+) -> CloudResult<Vec<ServiceSpecificCredentialMetadata>> {
     let call = cloud.iam.list_service_specific_credentials().user_name(user).service_name(service);
     let answer = call.send().ask().await;
-    let found = if_there(answer)?.and_then(|answer| answer.service_specific_credentials).unwrap_or_default();
-    Ok(found.into_iter().map(|one| one.service_specific_credential_id).collect())
+    Ok(if_there(answer)?.and_then(|answer| answer.service_specific_credentials).unwrap_or_default())
+}
+
+/// Whoever uses a credential that is not active is refused. Somebody made it so; it is shown, and left as it is.
+fn phase(found: &ServiceSpecificCredentialMetadata) -> Phase {
+    match &found.status {
+        StatusType::Active => Phase::Ready,
+        status => Phase::Degraded(format!("{status}: AWS refuses it")),
+    }
 }
 
 /// Whether the secret's current version is the one that holds the credential.
@@ -77,18 +88,21 @@ async fn holds(cloud: &Cloud, secret: &str, credential: &str) -> CloudResult<boo
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceSpecificCredential>>> {
     let (user, service, secret) = place(id);
-    let Some(credential_id) = list(cloud, user, service).await?.into_iter().next() else { return Ok(None) };
+    let Some(found) = list(cloud, user, service).await?.into_iter().next() else { return Ok(None) };
+    let phase = phase(&found);
+    let credential_id = found.service_specific_credential_id;
     let kept = if holds(cloud, secret, &credential_id).await? { secret } else { "" };
     let spec =
         Spec { user_name: user.to_owned(), service_name: service.to_owned(), secret_id: Arn::from(kept) };
     let outputs = Outputs { credential_id, secret_id: Arn::from(secret) };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase }))
 }
 
 async fn delete_all(cloud: &Cloud, user: &str, service: &str) -> CloudResult<()> {
     for credential in list(cloud, user, service).await? {
         let call = cloud.iam.delete_service_specific_credential().user_name(user);
-        let answer = call.service_specific_credential_id(credential).send().await;
+        let answer =
+            call.service_specific_credential_id(credential.service_specific_credential_id).send().await;
         if_there(answer.asked())?;
     }
     Ok(())
@@ -121,7 +135,7 @@ impl Kind for ServiceSpecificCredential {
     const HOLDS: &'static [&'static str] = &["/user_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/user_name"];
     const PERMISSIONS: Permissions = Permissions {
@@ -154,12 +168,8 @@ impl Kind for ServiceSpecificCredential {
         !lost && Self::REPLACE_ON.contains(&change.path.as_str())
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        crate::tags::by_key(cloud, wanted, id_of).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
@@ -189,9 +199,7 @@ mod tests {
     use crate::cloud::tests::{changes, cloud, owner};
     use aws_sdk_iam::operation::create_service_specific_credential::CreateServiceSpecificCredentialOutput;
     use aws_sdk_iam::operation::list_service_specific_credentials::ListServiceSpecificCredentialsOutput;
-    use aws_sdk_iam::types::{
-        ServiceSpecificCredential as Made, ServiceSpecificCredentialMetadata, StatusType,
-    };
+    use aws_sdk_iam::types::ServiceSpecificCredential as Made;
     use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
     use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
@@ -213,6 +221,13 @@ mod tests {
             .service_name("codecommit.amazonaws.com")
             .build()
             .unwrap()
+    }
+
+    #[test]
+    fn one_that_somebody_deactivated_is_shown() {
+        assert_eq!(phase(&metadata()), Phase::Ready);
+        let inactive = ServiceSpecificCredentialMetadata { status: StatusType::Inactive, ..metadata() };
+        assert_eq!(phase(&inactive), Phase::Degraded("Inactive: AWS refuses it".into()));
     }
 
     #[tokio::test]

@@ -1,17 +1,16 @@
 //! `iam.User`: for what cannot take on a role.
 
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{if_there, is_name, tags_of, tags_with, to_iam};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key, edits};
+use crate::tags::{Tags, edits};
 use crate::types::{Arn, unless_same};
 
 /// An IAM user, created without a password and without access keys.
@@ -57,14 +56,15 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<User>>> {
 
 impl Kind for User {
     const NAME: &'static str = "iam.User";
-    const REPLACE_ON: &'static [&'static str] = &["/user_name", "/path"];
+    const REPLACE_ON: &'static [&'static str] = &["/user_name"];
+    const VOLATILE: &'static [&'static str] = &["arn"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/user_name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetUser"],
         create: &["iam:CreateUser", "iam:TagUser"],
-        update: &["iam:TagUser", "iam:UntagUser"],
+        update: &["iam:UpdateUser", "iam:TagUser", "iam:UntagUser"],
         delete: &["iam:DeleteUser"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -100,12 +100,8 @@ impl Kind for User {
         unless_same(&live.user_name, &desired.user_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.user_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.user_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -118,11 +114,15 @@ impl Kind for User {
     async fn update(
         cloud: &Cloud,
         live: &Live<Self>,
-        _spec: &Spec,
+        spec: &Spec,
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
         let (name, edits) = (live.id.as_str(), edits(changes, owner));
+        // The path is part of the user's ARN. The user keeps its credentials and its policies.
+        if let Some(path) = spec.path.as_ref().filter(|_| changes.touch("/path")) {
+            cloud.iam.update_user().user_name(name).new_path(path).send().ask().await?;
+        }
         if !edits.set.is_empty() {
             let call = cloud.iam.tag_user().user_name(name).set_tags(Some(to_iam(edits.set)?));
             call.send().ask().await?;

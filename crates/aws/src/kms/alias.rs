@@ -2,8 +2,8 @@
 
 use aws_sdk_kms::types::AliasListEntry;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,11 +49,17 @@ fn live(alias: &AliasListEntry) -> Option<Live<Alias>> {
     Some(Live { id: name.into(), spec, outputs, owner: None, phase: Phase::Ready })
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Alias>>>> {
+    let all = read(cloud).await?;
+    Ok(crate::ec2::in_order(ids, all.iter().filter_map(live)))
+}
+
 impl Kind for Alias {
     const NAME: &'static str = "kms.Alias";
     const REPLACE_ON: &'static [&'static str] = &["/alias_name"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/alias_name"];
     const TAGGED: bool = false;
     // An alias of a key of ours is ours; one of another key is somebody else's.
@@ -103,11 +109,6 @@ impl Kind for Alias {
             mine.map(|live| Candidate { id: live.id, owner: None }).collect()
         };
         Ok(wanted.iter().map(find).collect())
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let all = read(cloud).await?;
-        Ok(crate::ec2::in_order(ids, all.iter().filter_map(live)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

@@ -3,7 +3,7 @@
 use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -174,7 +174,7 @@ async fn rotate(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
 impl Kind for Key {
     const NAME: &'static str = "kms.Key";
     const IDENTITY: Identity = Identity::Tags;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
@@ -255,10 +255,6 @@ impl Kind for Key {
             Ok((Id::from(id), owner.filter(|_| ours)))
         });
         Ok(by_address(wanted, try_join_all(reads).await?))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

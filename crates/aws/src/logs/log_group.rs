@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use aws_sdk_cloudwatchlogs::types::LogGroupClass;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -123,10 +123,16 @@ async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -
     Ok(())
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<LogGroup>>>> {
+    let names: Vec<&str> = ids.iter().map(Id::as_str).collect();
+    Ok(in_order(ids, read(cloud, &names).await?))
+}
+
 impl Kind for LogGroup {
     const NAME: &'static str = "logs.LogGroup";
     const REPLACE_ON: &'static [&'static str] = &["/log_group_name", "/log_group_class"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/log_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["logs:DescribeLogGroups", "logs:ListTagsForResource"],
@@ -189,21 +195,8 @@ impl Kind for LogGroup {
         unless_same(&live.log_group_name, &desired.log_group_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let name = |wanted: &Wanted<Self>| wanted.spec.as_ref().map(|spec| spec.log_group_name.clone());
-        let names: Vec<Option<String>> = wanted.iter().map(name).collect();
-        let known: Vec<&str> = names.iter().flatten().map(String::as_str).collect();
-        let found = read(cloud, &known).await?;
-        let candidates = |name: &Option<String>| {
-            let mine = found.iter().filter(|live| Some(live.id.as_str()) == name.as_deref());
-            mine.map(|live| Candidate { id: live.id.clone(), owner: live.owner.clone() }).collect()
-        };
-        Ok(names.iter().map(candidates).collect())
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let names: Vec<&str> = ids.iter().map(Id::as_str).collect();
-        Ok(in_order(ids, read(cloud, &names).await?))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.log_group_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbCluster as Described, Filter};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live,
-    Owner, Permissions, Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use super::{check_identifier, check_window, phase, split_tags, start, sync_tags}
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, SecurityGroupId, unless_same};
 
 /// An Amazon Aurora DB cluster.
@@ -235,11 +235,21 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         cluster_resource_id: cluster.db_cluster_resource_id().unwrap_or_default().to_owned(),
     };
     let waits = pending.is_some_and(|pending| pending.engine_version().is_some());
+    // The password cannot be used then: RDS could not reach the secret or its key.
+    let impaired = secret.is_some_and(|secret| secret.secret_status() == Some("impaired"));
     let phase = match phase(cluster.status()) {
         Phase::Ready if waits => Phase::Settling("changes are pending".into()),
+        Phase::Ready if impaired => Phase::Degraded(IMPAIRED.into()),
         phase => phase,
     };
     Some(Live { id: id.into(), spec, outputs, owner, phase })
+}
+
+const IMPAIRED: &str = "the managed password cannot be used to connect (its secret is `impaired`): make sure that the \
+                        secret and its KMS key are enabled, then rotate the secret";
+
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<DbCluster>>>> {
+    Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
 }
 
 impl Kind for DbCluster {
@@ -269,10 +279,11 @@ impl Kind for DbCluster {
         "/global_cluster_identifier",
     ];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/db_cluster_identifier"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["rds:DescribeDBClusters", "rds:ListTagsForResource", "rds:DescribeDBEngineVersions"],
+        read: &["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"],
         create: &[
             "rds:CreateDBCluster",
             "rds:RestoreDBClusterFromSnapshot",
@@ -398,12 +409,8 @@ impl Kind for DbCluster {
         unless_same(&live.db_cluster_identifier, &desired.db_cluster_identifier)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.db_cluster_identifier.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.db_cluster_identifier.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -518,6 +525,15 @@ mod tests {
             .db_cluster_identifier("prod-database")
             .db_cluster_resource_id("cluster-ABCDEFGHIJKLMNOP")
             .status("available")
+    }
+
+    #[test]
+    fn a_managed_password_that_cannot_be_used_is_shown() {
+        use aws_sdk_rds::types::MasterUserSecret;
+        let secret = |status: &str| MasterUserSecret::builder().secret_status(status).build();
+        let phase = |status: &str| live(&cluster().master_user_secret(secret(status)).build()).unwrap().phase;
+        assert_eq!(phase("active"), Phase::Ready);
+        assert_eq!(phase("impaired"), Phase::Degraded(IMPAIRED.into()));
     }
 
     #[tokio::test]

@@ -2,17 +2,16 @@
 
 use aws_sdk_rds::types::DbClusterSnapshot as Described;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, unless_same};
 
 /// A manual snapshot of an Aurora DB cluster.
@@ -68,11 +67,11 @@ impl Kind for DbClusterSnapshot {
     const REPLACE_ON: &'static [&'static str] =
         &["/db_cluster_snapshot_identifier", "/db_cluster_identifier"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/db_cluster_snapshot_identifier"];
-    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["rds:DescribeDBClusterSnapshots", "rds:ListTagsForResource"],
+        read: &["rds:DescribeDBClusterSnapshots"],
         create: &["rds:CreateDBClusterSnapshot", "rds:AddTagsToResource"],
         update: &["rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
         delete: &["rds:DeleteDBClusterSnapshot"],
@@ -103,12 +102,8 @@ impl Kind for DbClusterSnapshot {
         unless_same(&live.db_cluster_snapshot_identifier, &desired.db_cluster_snapshot_identifier)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.db_cluster_snapshot_identifier.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.db_cluster_snapshot_identifier.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -2,8 +2,8 @@
 
 use aws_sdk_rds::types::{DbInstance as Described, Filter};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::{check_identifier, instance_phase, is_stopped, new_tags, split_tags, 
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, unless_same};
 
 /// A DB instance in an Aurora DB cluster.
@@ -125,12 +125,18 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
         ca_certificate_identifier: text(instance.ca_certificate_identifier()),
         tags,
     };
-    let applying =
-        instance.db_parameter_groups().iter().any(|group| group.parameter_apply_status() == Some("applying"));
+    let groups = instance.db_parameter_groups();
+    let parameters = |status: &str| groups.iter().any(|group| group.parameter_apply_status() == Some(status));
     let waits = pending.is_some_and(|pending| pending.db_instance_class().is_some());
     let phase = match instance_phase(instance.db_instance_status()) {
         Phase::Ready if waits => Phase::Settling("changes are pending".into()),
-        Phase::Ready if applying => Phase::Settling("parameters are being applied".into()),
+        Phase::Ready if parameters("applying") => Phase::Settling("parameters are being applied".into()),
+        Phase::Ready if parameters("failed-to-apply") => Phase::Degraded(
+            "failed-to-apply: RDS could not apply the parameter group; its events have the reason".into(),
+        ),
+        Phase::Ready if parameters("pending-reboot") => {
+            Phase::Degraded("pending-reboot: changed parameters take effect with the next reboot".into())
+        }
         phase => phase,
     };
     let outputs = Outputs {
@@ -195,6 +201,10 @@ async fn modify(cloud: &Cloud, id: &str, spec: &Spec, changes: &Changes) -> Clou
     call.send().ask().await.map(drop)
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<DbInstance>>>> {
+    Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
+}
+
 impl Kind for DbInstance {
     const NAME: &'static str = "rds.DbInstance";
     const REPLACE_ON: &'static [&'static str] = &[
@@ -206,9 +216,10 @@ impl Kind for DbInstance {
     ];
     const HOLDS: &'static [&'static str] = &["/db_cluster_identifier", "/db_parameter_group_name"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/db_instance_identifier"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["rds:DescribeDBInstances", "rds:ListTagsForResource"],
+        read: &["rds:DescribeDBInstances"],
         create: &[
             "rds:CreateDBInstance",
             "rds:AddTagsToResource",
@@ -294,12 +305,8 @@ impl Kind for DbInstance {
         unless_same(&live.db_instance_identifier, &desired.db_instance_identifier)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.db_instance_identifier.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.db_instance_identifier.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -389,5 +396,10 @@ mod tests {
         let group = DbParameterGroupStatus::builder().parameter_apply_status("applying").build();
         let applying = live(&instance().db_parameter_groups(group).build()).unwrap();
         assert!(matches!(applying.phase, Phase::Settling(_)));
+        for status in ["pending-reboot", "failed-to-apply"] {
+            let group = DbParameterGroupStatus::builder().parameter_apply_status(status).build();
+            let shown = live(&instance().db_parameter_groups(group).build()).unwrap().phase;
+            assert!(matches!(&shown, Phase::Degraded(why) if why.starts_with(status)), "{shown:?}");
+        }
     }
 }

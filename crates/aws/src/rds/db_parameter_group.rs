@@ -1,8 +1,8 @@
 //! `rds.DbParameterGroup`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use super::parameters::{self, AT_ONCE, Parameters, is_dynamic, parameter, set_by_user};
 use super::{check_identifier, new_tags, sync_tags, tags_of};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, unless_same};
 
 /// A DB parameter group, which configures a single DB instance.
@@ -60,10 +59,7 @@ async fn values(cloud: &Cloud, name: &str) -> CloudResult<Parameters> {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbParameterGroup>>> {
     let call = cloud.rds.describe_db_parameter_groups().db_parameter_group_name(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(group) = answer.db_parameter_groups().first() else { return Ok(None) };
     let arn = group.db_parameter_group_arn().unwrap_or_default();
     let ((tags, owner), parameters) = futures::try_join!(tags_of(cloud, arn), values(cloud, id.as_str()))?;
@@ -111,8 +107,8 @@ impl Kind for DbParameterGroup {
     const REPLACE_ON: &'static [&'static str] =
         &["/db_parameter_group_name", "/db_parameter_group_family", "/description"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/db_parameter_group_name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters", "rds:ListTagsForResource"],
         create: &["rds:CreateDBParameterGroup", "rds:AddTagsToResource"],
@@ -159,12 +155,8 @@ impl Kind for DbParameterGroup {
         unless_same(&live.db_parameter_group_name, &desired.db_parameter_group_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.db_parameter_group_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.db_parameter_group_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

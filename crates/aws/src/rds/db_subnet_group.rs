@@ -3,17 +3,16 @@
 use std::collections::BTreeSet;
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{new_tags, sync_tags, tags_of};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::{Arn, SubnetId, unless_same};
 
 /// A DB subnet group, which contains the subnets that a database can use.
@@ -48,10 +47,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbSubnetGroup>>> {
     let call = cloud.rds.describe_db_subnet_groups().db_subnet_group_name(id.as_str());
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let answer = call.send().ask().await?;
     let Some(group) = answer.db_subnet_groups().first() else { return Ok(None) };
     let arn = group.db_subnet_group_arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
@@ -71,8 +67,8 @@ impl Kind for DbSubnetGroup {
     const REPLACE_ON: &'static [&'static str] = &["/db_subnet_group_name"];
     const HOLDS: &'static [&'static str] = &["/subnet_ids"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/db_subnet_group_name"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
         create: &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource", "iam:CreateServiceLinkedRole"],
@@ -124,12 +120,8 @@ impl Kind for DbSubnetGroup {
         unless_same(&live.db_subnet_group_name, &desired.db_subnet_group_name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.db_subnet_group_name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.db_subnet_group_name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -2,17 +2,16 @@
 
 use aws_sdk_rds::types::GlobalCluster as Described;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{check_identifier, new_tags, phase, split_tags, sync_tags};
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::Ask;
-use crate::tags::{Tags, by_key};
+use crate::tags::Tags;
 use crate::types::Arn;
 
 /// An Aurora global cluster, which connects a primary DB cluster and its secondary DB clusters.
@@ -77,8 +76,8 @@ impl Kind for GlobalCluster {
     const REPLACE_ON: &'static [&'static str] = &["/global_cluster_identifier"];
     const CREATE_ONLY: &'static [&'static str] = &["/source_db_cluster_identifier"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/global_cluster_identifier"];
-    const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeGlobalClusters"],
         create: &["rds:CreateGlobalCluster", "rds:AddTagsToResource"],
@@ -108,12 +107,8 @@ impl Kind for GlobalCluster {
         check_identifier("/global_cluster_identifier", &spec.global_cluster_identifier, 63)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.global_cluster_identifier.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.global_cluster_identifier.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -162,6 +162,17 @@ fn config(spec: &Spec) -> CloudResult<HealthCheckConfig> {
     built(builder.build())
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<HealthCheck>>>> {
+    let mut found = all(cloud).await?;
+    let wanted: HashSet<&str> = ids.iter().map(Id::as_str).collect();
+    found.retain(|check| wanted.contains(check.id()));
+    let known: Vec<Id> = found.iter().map(|check| check.id().into()).collect();
+    let mut tags = read_tags(cloud, kind(), &known).await?;
+    let lives =
+        found.iter().filter_map(|check| live(cloud, check, tags.remove(check.id()).unwrap_or_default()));
+    Ok(in_order(ids, lives))
+}
+
 impl Kind for HealthCheck {
     const NAME: &'static str = "route53.HealthCheck";
     const REPLACE_ON: &'static [&'static str] = &["/type", "/request_interval", "/measure_latency"];
@@ -169,6 +180,7 @@ impl Kind for HealthCheck {
     const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/child_health_checks"];
     const IDENTITY: Identity = Identity::Token;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:ListHealthChecks", "route53:ListTagsForResources"],
         create: &["route53:CreateHealthCheck"],
@@ -268,17 +280,6 @@ impl Kind for HealthCheck {
         };
         let found: Vec<_> = ids.into_iter().map(owner).collect();
         Ok(by_address(wanted, of_stack(wanted, found)))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let mut found = all(cloud).await?;
-        let wanted: HashSet<&str> = ids.iter().map(Id::as_str).collect();
-        found.retain(|check| wanted.contains(check.id()));
-        let known: Vec<Id> = found.iter().map(|check| check.id().into()).collect();
-        let mut tags = read_tags(cloud, kind(), &known).await?;
-        let lives =
-            found.iter().filter_map(|check| live(cloud, check, tags.remove(check.id()).unwrap_or_default()));
-        Ok(in_order(ids, lives))
     }
 
     /// Tags cannot be a part of it: the engine sees that they are missing, and has `update` write them.

@@ -6,7 +6,7 @@ use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
 use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, TagResourceType, Vpc, VpcRegion};
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -143,12 +143,23 @@ async fn empty(cloud: &Cloud, live: &Live<HostedZone>) -> CloudResult<()> {
     records::change(cloud, live.id.as_str(), ChangeAction::Delete, others).await
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<HostedZone>>>> {
+    let found = each(cloud, "reading Route 53 zones", ids, |id| get(cloud, id)).await?;
+    let known = ids.iter().zip(&found).filter(|(_, zone)| zone.is_some()).map(|(id, _)| id.clone());
+    let mut tags = read_tags(cloud, kind(), &known.collect::<Vec<_>>()).await?;
+    let live = |(id, zone): (&Id, Option<GetHostedZoneOutput>)| {
+        live(cloud, &zone?, tags.remove(id.as_str()).unwrap_or_default())
+    };
+    Ok(ids.iter().zip(found).map(live).collect())
+}
+
 impl Kind for HostedZone {
     const NAME: &'static str = "route53.HostedZone";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/vpc_ids"];
     const IDENTITY: Identity = Identity::Token;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:GetHostedZone", "route53:ListHostedZones", "route53:ListTagsForResources"],
         create: &["route53:CreateHostedZone", "ec2:DescribeVpcs"],
@@ -217,16 +228,6 @@ impl Kind for HostedZone {
         };
         let found: Vec<_> = ids.into_iter().map(owner).collect();
         Ok(by_address(wanted, of_stack(wanted, found)))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let found = each(cloud, "reading Route 53 zones", ids, |id| get(cloud, id)).await?;
-        let known = ids.iter().zip(&found).filter(|(_, zone)| zone.is_some()).map(|(id, _)| id.clone());
-        let mut tags = read_tags(cloud, kind(), &known.collect::<Vec<_>>()).await?;
-        let live = |(id, zone): (&Id, Option<GetHostedZoneOutput>)| {
-            live(cloud, &zone?, tags.remove(id.as_str()).unwrap_or_default())
-        };
-        Ok(ids.iter().zip(found).map(live).collect())
     }
 
     /// Tags cannot be a part of it: the engine sees that they are missing, and has `update` write them.

@@ -8,7 +8,7 @@ use aws_sdk_route53::types::{
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted, find_by_id,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +17,7 @@ use super::records::{self, Key};
 use super::texts::{quoted, unquoted};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::tags::by_key;
+
 use crate::types::DnsName;
 
 /// A Route 53 record set: the records of one name and type.
@@ -177,6 +177,17 @@ fn build(spec: &Spec, live: Option<&Spec>) -> CloudResult<ResourceRecordSet> {
     built(builder.build())
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RecordSet>>>> {
+    let zones: BTreeSet<&str> = ids.iter().map(zone_of).collect();
+    let found = try_join_all(zones.into_iter().map(|zone| async move {
+        let records = records::read(cloud, zone, None).await?.unwrap_or_default();
+        Ok::<_, CloudError>(records.iter().map(|record| live(zone, record)).collect::<Vec<_>>())
+    }));
+    let mut found: HashMap<Id, Live<RecordSet>> =
+        found.await?.into_iter().flatten().map(|live| (live.id.clone(), live)).collect();
+    Ok(ids.iter().map(|id| found.remove(id)).collect())
+}
+
 impl Kind for RecordSet {
     const NAME: &'static str = "route53.RecordSet";
     const REPLACE_ON: &'static [&'static str] = &["/hosted_zone_id", "/name", "/type", "/set_identifier"];
@@ -186,6 +197,7 @@ impl Kind for RecordSet {
     const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &["/alias_target", "/records", "/name", "/type"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
     // A zone is shared: that it is ours does not make every record in it so.
     const LEADS: &'static [&'static str] = &["/records", "/alias_target/dns_name"];
@@ -278,8 +290,12 @@ impl Kind for RecordSet {
 
     /// A zone whose id is known and that is not there is the stack file's mistake; that of a creation which was begun
     /// may have gone since.
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(natural(spec))
+    }
+
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let found = by_key(cloud, wanted, natural).await?;
+        let found = find_by_id::<Self>(cloud, wanted).await?;
         let nothing = wanted
             .iter()
             .zip(&found)
@@ -301,17 +317,6 @@ impl Kind for RecordSet {
     }
 
     /// One listing of each zone serves all of its records.
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let zones: BTreeSet<&str> = ids.iter().map(zone_of).collect();
-        let found = try_join_all(zones.into_iter().map(|zone| async move {
-            let records = records::read(cloud, zone, None).await?.unwrap_or_default();
-            Ok::<_, CloudError>(records.iter().map(|record| live(zone, record)).collect::<Vec<_>>())
-        }));
-        let mut found: HashMap<Id, Live<Self>> =
-            found.await?.into_iter().flatten().map(|live| (live.id.clone(), live)).collect();
-        Ok(ids.iter().map(|id| found.remove(id)).collect())
-    }
-
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let record = build(spec, None)?;
         records::change(cloud, &spec.hosted_zone_id, ChangeAction::Create, vec![record]).await?;

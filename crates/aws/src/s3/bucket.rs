@@ -3,7 +3,7 @@
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -151,8 +151,8 @@ impl Kind for Bucket {
     const NAME: &'static str = "s3.Bucket";
     const REPLACE_ON: &'static [&'static str] = &["/bucket"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id.as_str())));
     const NAMED_BY: &'static [&'static str] = &["/bucket"];
-    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
@@ -280,10 +280,6 @@ impl Kind for Bucket {
             Ok(vec![Candidate { id: Id::from(spec.bucket.as_str()), owner }])
         }))
         .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id.as_str()))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

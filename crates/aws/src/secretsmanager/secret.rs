@@ -2,8 +2,8 @@
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -86,10 +86,7 @@ fn pairs(tags: &[Tag]) -> impl Iterator<Item = (String, String)> + '_ {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
     let call = cloud.secretsmanager.describe_secret().secret_id(id.as_str());
-    let secret = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let secret = call.send().ask().await?;
     let phase = match secret.deleted_date() {
         Some(date) => Phase::Scheduled(match day(date) {
             Some(day) => format!("it has been scheduled for deletion since {day}"),
@@ -155,8 +152,8 @@ impl Kind for Secret {
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const CREATE_ONLY: &'static [&'static str] = &["/generate"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
-    const ONE_BY_ONE: bool = true;
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["secretsmanager:DescribeSecret", "secretsmanager:ListSecrets"],
@@ -227,10 +224,6 @@ impl Kind for Secret {
         let found = try_join_all(names.map(|name| listed(cloud, name))).await?.concat();
         let alive = found.iter().filter(|secret| secret.deleted_date().is_none());
         Ok(by_address(wanted, alive.filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1)))))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -2,7 +2,7 @@
 
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -58,10 +58,7 @@ async fn confirmed(cloud: &Cloud, wanted: &Wanted<Subscription>) -> CloudResult<
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>> {
     let call = cloud.sns.get_subscription_attributes().subscription_arn(id.as_str());
-    let attributes = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?.attributes.unwrap_or_default(),
-    };
+    let attributes = call.send().ask().await?.attributes.unwrap_or_default();
     let text = |key: &str| attributes.get(key).map(String::as_str);
     let owned = |key: &str| text(key).unwrap_or_default().to_owned();
     let spec = Spec {
@@ -82,7 +79,7 @@ impl Kind for Subscription {
     const SHARED_MAPS: &'static [&'static str] = &[];
     const VOLATILE: &'static [&'static str] = &["confirmed"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/topic_arn"];
     const PERMISSIONS: Permissions = Permissions {
@@ -124,10 +121,6 @@ impl Kind for Subscription {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         try_join_all(wanted.iter().map(|wanted| confirmed(cloud, wanted))).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use aws_sdk_sns::types::Tag;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
@@ -66,14 +66,8 @@ async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)>
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Topic>>> {
     let call = cloud.sns.get_topic_attributes().topic_arn(id.as_str());
-    let attributes = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?.attributes.unwrap_or_default(),
-    };
-    let (tags, owner) = match tags_of(cloud, id.as_str()).await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
+    let attributes = call.send().ask().await?.attributes.unwrap_or_default();
+    let (tags, owner) = tags_of(cloud, id.as_str()).await?;
     let name = id.as_str().rsplit(':').next().unwrap_or_default().to_owned();
     let text = |key: &str| attributes.get(key).cloned();
     let spec = Spec {
@@ -101,7 +95,7 @@ impl Kind for Topic {
     const NAME: &'static str = "sns.Topic";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:ListTopics"],
@@ -162,10 +156,6 @@ impl Kind for Topic {
         let arns = topics.iter().filter_map(|topic| topic.topic_arn()).filter(named);
         let owners = arns.map(|arn| async move { Ok((Id::from(arn), tags_of(cloud, arn).await?.1)) });
         Ok(by_address(wanted, try_join_all(owners).await?))
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

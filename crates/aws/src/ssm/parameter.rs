@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, by_key, claimed, edits, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
 
 /// GetParameters takes this many names.
@@ -147,10 +147,19 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
     call.send().ask().await.map(drop)
 }
 
+async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Parameter>>>> {
+    let chunks = ids.chunks(AT_ONCE);
+    let found = each(cloud, "reading SSM parameters", chunks, |ids| read(cloud, ids)).await?.concat();
+    let what = "reading the tags of SSM parameters";
+    let lives = each(cloud, what, &found, |(parameter, more)| live(cloud, parameter, more.as_ref())).await?;
+    Ok(in_order(ids, lives.into_iter().flatten()))
+}
+
 impl Kind for Parameter {
     const NAME: &'static str = "ssm.Parameter";
     const REPLACE_ON: &'static [&'static str] = &["/name", "/type"];
     const IDENTITY: Identity = Identity::Name;
+    const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ssm:GetParameters", "ssm:DescribeParameters", "ssm:ListTagsForResource"],
@@ -207,17 +216,8 @@ impl Kind for Parameter {
         unless_same(&live.name, &desired.name)
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.name.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        let chunks = ids.chunks(AT_ONCE);
-        let found = each(cloud, "reading SSM parameters", chunks, |ids| read(cloud, ids)).await?.concat();
-        let what = "reading the tags of SSM parameters";
-        let lives =
-            each(cloud, what, &found, |(parameter, more)| live(cloud, parameter, more.as_ref())).await?;
-        Ok(in_order(ids, lives.into_iter().flatten()))
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.name.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -8,7 +8,7 @@ use aws_sdk_wafv2::types::{
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -194,7 +194,7 @@ impl Kind for WebAcl {
     const REPLACE_ON: &'static [&'static str] = &["/name", "/scope"];
     const HOLDS: &'static [&'static str] = &["/rules"];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name", "/scope"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["wafv2:ListWebACLs", "wafv2:GetWebACL", "wafv2:ListTagsForResource"],
@@ -300,10 +300,6 @@ impl Kind for WebAcl {
             }
         }))
         .await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

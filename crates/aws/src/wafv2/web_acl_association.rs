@@ -1,15 +1,13 @@
 //! `wafv2.WebAclAssociation`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::Cloud;
-use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
-use crate::tags::by_key;
 use crate::types::Arn;
 
 /// An association between a regional web ACL and a load balancer. A CloudFront distribution references its
@@ -57,6 +55,13 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAclAssociati
     }))
 }
 
+/// Elastic Load Balancing authorises what AWS WAF does to a load balancer on behalf of the caller.
+const ASSOCIATE: &[&str] = &[
+    "wafv2:AssociateWebACL",
+    "elasticloadbalancing:CreateWebACLAssociation",
+    "elasticloadbalancing:SetWebAcl",
+];
+
 impl Kind for WebAclAssociation {
     const NAME: &'static str = "wafv2.WebAclAssociation";
     const REPLACE_ON: &'static [&'static str] = &["/resource_arn"];
@@ -65,15 +70,23 @@ impl Kind for WebAclAssociation {
     const HOLDS: &'static [&'static str] = &["/web_acl_arn"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const ONE_BY_ONE: bool = true;
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/resource_arn"];
     const LEADS: &'static [&'static str] = &["/web_acl_arn"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["wafv2:GetWebACLForResource", "wafv2:GetWebACL"],
-        create: &["wafv2:AssociateWebACL", "elasticloadbalancing:SetWebACL"],
-        update: &["wafv2:AssociateWebACL", "elasticloadbalancing:SetWebACL"],
-        delete: &["wafv2:DisassociateWebACL", "elasticloadbalancing:SetWebACL"],
+        read: &[
+            "wafv2:GetWebACLForResource",
+            "wafv2:GetWebACL",
+            "elasticloadbalancing:GetLoadBalancerWebACL",
+        ],
+        create: ASSOCIATE,
+        update: ASSOCIATE,
+        delete: &[
+            "wafv2:DisassociateWebACL",
+            "elasticloadbalancing:DeleteWebACLAssociation",
+            "elasticloadbalancing:SetWebAcl",
+        ],
     };
     const TIMING: Timing = Timing::seconds(5, 5, 5, 600);
 
@@ -111,12 +124,8 @@ impl Kind for WebAclAssociation {
         Ok(())
     }
 
-    async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        by_key(cloud, wanted, |spec| Id::from(spec.resource_arn.as_str())).await
-    }
-
-    async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-        try_join_all(ids.iter().map(|id| read(cloud, id))).await
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(Id::from(spec.resource_arn.as_str()))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _: &Claim) -> CloudResult<Id> {

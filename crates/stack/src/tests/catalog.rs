@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use platctl_engine::{
-    AnyKind, Bound, Candidate, Catalog, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Resolved, SpecError, Stage, Timing, Wanted,
+    AnyKind, Bound, Catalog, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,15 +32,10 @@ macro_rules! idle {
         const PERMISSIONS: Permissions = Permissions { read: &[], create: &[], update: &[], delete: &[] };
         const TIMING: Timing = Timing::SYNCHRONOUS;
         const IDENTITY: Identity = Identity::Name;
+        const READ: Read<Self> = Read::Each(|(), _| Box::pin(async { Ok(None) }));
         type Cloud = ();
         type Outputs = Outputs;
 
-        async fn find((): &(), wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-            Ok(wanted.iter().map(|_| Vec::new()).collect())
-        }
-        async fn describe((): &(), ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
-            Ok(ids.iter().map(|_| None).collect())
-        }
         async fn create((): &(), _: &Self::Spec<Resolved>, _: &Claim) -> CloudResult<Id> {
             Ok(Id::from("none"))
         }
