@@ -16,11 +16,12 @@ from packages import folder, plain, read
 # The names of the services, where they are others than the first part of a kind's name or the client in `Cloud`.
 SERVICES = {"applicationautoscaling": "application-autoscaling", "autoscaling": "application-autoscaling"}
 SERVICES |= {"asg": "autoscaling"}
-# The types of the states of the kinds' objects.
+# The types of the states of the kinds' objects; `Shape.Member` where the states stand in its documentation alone.
 STATES = {
     "acm.Certificate": "CertificateStatus",
     "backup.Vault": "VaultState",
     "codeconnections.Connection": "ConnectionStatus",
+    "ec2.FlowLog": "FlowLog.DeliverLogsStatus",
     "ec2.InternetGateway": "AttachmentStatus",
     "ec2.NatGateway": "NatGatewayState",
     "ec2.Route": "RouteState",
@@ -35,6 +36,9 @@ STATES = {
     "elbv2.LoadBalancer": "LoadBalancerStateEnum",
     "iam.ServiceSpecificCredential": "statusType",
     "kms.Key": "KeyState",
+    "rds.DbCluster": "MasterUserSecret.SecretStatus",
+    "rds.DbClusterSnapshot": "DBClusterSnapshot.Status",
+    "rds.DbInstance": "DBParameterGroupStatus.ParameterApplyStatus",
 }
 Shape = dict[str, Any]
 
@@ -82,6 +86,12 @@ class Service:
     def within(self, name: str, path: list[str]) -> set[str]:
         """The shapes at a path of members that starts in a member of the shape."""
         return {shape for _, inner in self.members(name) for shape in self.at(inner, path)}
+
+    def documented(self, name: str, member: str) -> set[str]:
+        """The values that the documentation of a member names: `(SUCCESS | FAILED)` or `<code>active</code>`."""
+        text = self.shape(name)["members"][member]["documentation"]
+        alternatives = re.search(r"\((\w+(?: \| \w+)+)\)", text)
+        return set(alternatives[1].split(" | ") if alternatives else re.findall(r"<code>([\w-]+)</code>", text))
 
     def values(self, name: str) -> set[str]:
         """The values of a shape, or of the items of a list."""
@@ -145,8 +155,8 @@ def called(kind: Kind) -> dict[str, set[str]]:
 
 
 def is_passing(state: str) -> bool:
-    """Whether a state ends by itself."""
-    return bool(re.search(r"ing$|in[-_]progress$|^pending|^resetting", state, re.I))
+    """Whether a state ends by itself. What waits for a reboot does not."""
+    return bool(re.search(r"ing$|in[-_]progress$|^pending(?!-reboot)|^resetting", state, re.I))
 
 
 @cache
@@ -164,8 +174,10 @@ def final_states(kind: Kind) -> dict[str, set[str]]:
             states = {end["expected"] for end in ends if isinstance(end["expected"], str)}
             # Whoever waits for a deletion is told by all other states that it did not begin.
             found[name] = {state for state in states if not (name.endswith("Deleted") and is_passing(state))}
-    if kind.name in STATES:
-        found[STATES[kind.name]] = {s for s in model.values(STATES[kind.name]) if not is_passing(s)}
+    if type := STATES.get(kind.name):
+        shape, _, member = type.partition(".")
+        states = model.documented(shape, member) if member else model.values(shape)
+        found[type] = {state for state in states if not is_passing(state)}
     return {name: states for name, states in found.items() if states}
 
 

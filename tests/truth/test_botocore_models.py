@@ -40,6 +40,16 @@ def test_the_states_of_waiters_and_of_types_are_found() -> None:
     assert "DEGRADED" in states["NodegroupStatus"] and "CREATING" not in states["NodegroupStatus"]
 
 
+def test_states_that_stand_in_the_documentation_alone_are_found() -> None:
+    assert botocore_models.final_states(named("ec2.FlowLog")) == {"FlowLog.DeliverLogsStatus": {"SUCCESS", "FAILED"}}
+    assert "impaired" in botocore_models.final_states(named("rds.DbCluster"))["MasterUserSecret.SecretStatus"]
+
+
+def test_what_waits_for_a_reboot_does_not_end_by_itself() -> None:
+    states = ("creating", "IN_PROGRESS", "pending-acceptance", "pending-reboot", "failed")
+    assert [botocore_models.is_passing(state) for state in states] == [True, True, True, False, False]
+
+
 def test_a_value_that_aws_does_not_know_is_found() -> None:
     kind = named("eks.NodeGroup")
     fields = [replace(f, about="`NO_SCHEDULE` or `NEVER`.") if f.path == "taints.effect" else f for f in kind.fields]
