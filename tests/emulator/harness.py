@@ -49,6 +49,7 @@ BEYOND_THE_MODEL = {
     ("elbv2", "ModifyListener"): {"UnsupportedCertificate"},
     # The list of error codes in S3's API reference.
     ("s3", "CreateBucket"): {"TooManyBuckets"},
+    ("s3", "PutObject"): {"BadDigest"},
 }
 
 

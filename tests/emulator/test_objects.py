@@ -74,3 +74,19 @@ def test_parts_and_deletions_are_told_apart(aws, bucket):
     operations = [call["operation"] for call in aws.control("GET calls")["calls"]]
     parts = ["CreateMultipartUpload", "UploadPart", "ListParts", "AbortMultipartUpload"]
     assert operations == [*parts, "PutObject", "GetObject", "DeleteObject"]
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [
+        ("ContentMD5", "XUFAKrxLKna5cZ2REBfFkg==", "1B2M2Y8AsgTpgAmY7PhCfg=="),
+        ("ChecksumCRC32", "NhCmhg==", "AAAAAA=="),
+        ("ChecksumSHA1", "qvTGHdzF6KLavt4PO0gs2a6pQ00=", "AAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("ChecksumSHA256", "LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=", "A" * 43 + "="),
+    ],
+)
+def test_a_body_that_is_not_what_was_sent(aws, bucket, name, right, wrong):
+    aws.s3.put_object(Bucket=bucket, Key="key", Body=b"hello", **{name: right})
+    with aws.refused("BadDigest"):
+        aws.s3.put_object(Bucket=bucket, Key="key", Body=b"other", **{name: wrong})
+    assert aws.s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"hello"
