@@ -31,7 +31,9 @@ COMMON = {
     "InternalError",
     "InvalidParameterCombination",
     "InvalidParameterValue",
+    "InvalidSignatureException",
     "NotImplemented",
+    "SignatureDoesNotMatch",
     "Throttling",
     "ThrottlingException",
     "ValidationError",
@@ -47,6 +49,7 @@ BEYOND_THE_MODEL = {
     ("elbv2", "ModifyListener"): {"UnsupportedCertificate"},
     # The list of error codes in S3's API reference.
     ("s3", "CreateBucket"): {"TooManyBuckets"},
+    ("s3", "PutObject"): {"BadDigest"},
 }
 
 
@@ -183,7 +186,7 @@ class Aws:
     def refused(self, code, words=""):
         """What is called within is refused with this code, which AWS's own model has to know at that operation."""
         with pytest.raises(ClientError) as caught:
-            yield
+            yield caught
         said = caught.value.response["Error"]
         assert said["Code"] == code, caught.value
         assert words in said["Message"]

@@ -276,3 +276,21 @@ def test_the_inventory_is_of_what_was_made(aws):
     aws.ec2.delete_vpc(VpcId=network)
     there = inventory()
     assert "kms:Key" not in there and there["ec2:VPC"] == 1
+
+
+def test_a_profile_with_settings_of_its_own(aws):
+    chosen = aws.profile(name="realistic", scale=0.5, quotas=True, latency=0.0, record_params=True)
+    assert (chosen["time_scale"], chosen["quotas"], chosen["record_params"]) == (0.5, True, True)
+    # What is said itself is meant more than what the profile brings.
+    assert aws.profile(name="realistic", time_scale=0)["time_scale"] == 0
+    assert aws.profile(name="hostile", seed=7, throttle=False)["throttle"] is False
+    assert aws.profile(name="calm")["record_params"] is False
+
+
+def test_a_profile_with_unknown_settings_changes_nothing(aws):
+    aws.profile(name="strict")
+    with pytest.raises(ValueError, match="unknown setting: strictness"):
+        aws.profile(name="calm", strictness=1)
+    with pytest.raises(ValueError, match="unknown setting: speed"):
+        aws.profile(speed=1)
+    assert aws.control("GET status")["profile"]["quotas"] is True

@@ -1,5 +1,7 @@
 """The process as platctl starts it: its instance file, copies of it, builds that run, its end."""
 
+import http.client
+import io
 import json
 import os
 import subprocess
@@ -156,3 +158,38 @@ def test_a_build_ends_at_the_first_command_that_fails(aws):
 
 def test_a_build_that_is_stopped(aws):
     assert build(aws, "exec sleep 100", stop=True)[0] == "STOPPED"
+
+
+def objects(real):
+    """An S3 client as boto3 makes it, with its own defaults, and a bucket."""
+    session = boto3.Session("test", "test")
+    client = session.client("s3", "eu-west-1", endpoint_url=real.endpoint)
+    client.create_bucket(Bucket="objects", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    return client
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "SHA256"])
+def test_objects_of_boto3_with_its_own_defaults(real, algorithm):
+    client, data = objects(real), bytes(range(256)) * 40_000
+    client.put_object(Bucket="objects", Key="one", Body=data, ChecksumAlgorithm=algorithm)
+    # In parts, of more than 8 MB.
+    client.upload_fileobj(io.BytesIO(data), "objects", "parts", ExtraArgs={"ChecksumAlgorithm": algorithm})
+    for key in ("one", "parts"):
+        assert client.get_object(Bucket="objects", Key=key, ChecksumMode="ENABLED")["Body"].read() == data
+
+
+def test_an_object_whose_length_is_not_said(real):
+    client = objects(real)
+    headers = {
+        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/s3/aws4_request",
+        "Content-Encoding": "aws-chunked",
+        "Transfer-Encoding": "chunked",
+        "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
+        "x-amz-decoded-content-length": "5",
+        "x-amz-trailer": "x-amz-checksum-crc32",
+    }
+    connection = http.client.HTTPConnection(real.endpoint.removeprefix("http://"), timeout=60)
+    pieces = [b"5\r\nhel", b"lo\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n"]
+    connection.request("PUT", "/objects/key", iter(pieces), headers, encode_chunked=True)
+    assert connection.getresponse().status == 200
+    assert client.get_object(Bucket="objects", Key="key")["Body"].read() == b"hello"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from moto.core.exceptions import ServiceException
 from moto.core.serialize import get_serializer_class
@@ -28,6 +30,23 @@ class Refused(Exception):
 def result(call: Call, value: Any) -> Answer:
     """A successful answer."""
     return _cbor(200, value) if call.protocol == "rpc-v2-cbor" else _serialized(call, value)
+
+
+def not_implemented(what: str) -> Refused:
+    """For what the local AWS has no simulation of."""
+    return Refused("NotImplemented", f"The local AWS does not know {what}.")
+
+
+def of_no_service(environ: dict[str, Any]) -> Answer:
+    """To a request that is signed for a service without a model, so that its protocol can only be guessed."""
+    service = environ["HTTP_AUTHORIZATION"].partition("/aws4_request")[0].rpartition("/")[2]
+    refused = not_implemented(f"the service {service}")
+    headers = {"x-amzn-requestid": str(uuid.uuid4())}
+    if "json" in environ.get("CONTENT_TYPE", ""):
+        body = json.dumps({"__type": refused.code, "message": refused.message})
+        return refused.status, headers | {"Content-Type": "application/json"}, body.encode()
+    body = f"<Error><Code>{refused.code}</Code><Message>{escape(refused.message)}</Message></Error>"
+    return refused.status, headers | {"Content-Type": "text/xml"}, f"<ErrorResponse>{body}</ErrorResponse>".encode()
 
 
 def error(call: Call, refused: Refused) -> Any:

@@ -8,7 +8,9 @@ import traceback
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from . import answers, faults, partial, patches, rules
+from botocore.exceptions import UnknownServiceError
+
+from . import answers, faults, partial, patches, regions, rules
 from .answers import Refused
 from .backends import Moto
 from .calls import Call, Unsigned
@@ -86,6 +88,8 @@ class App:
             call = Call(environ, self.profile)
         except Unsigned:
             return UNSIGNED
+        except UnknownServiceError:
+            return answers.of_no_service(environ)
         entry = self.recording.begin(call)
         if self.profile["record_params"]:
             entry["params"] = open_params(call.params)
@@ -98,9 +102,10 @@ class App:
         except Broken:
             faults.break_connection(call.socket)
             answer = 500, {}, b""
-        except NotImplementedError:
-            # Not a server's error, which would be worth another try.
-            answer = answers.error(call, Refused("NotImplemented", f"The local AWS does not know {call.name}."))
+        except (NotImplementedError, ModuleNotFoundError):
+            # moto, or a package that moto needs for this service and that is not installed. Not a server's error,
+            # which would be worth another try.
+            answer = answers.error(call, answers.not_implemented(call.name))
         except Exception as error:
             traceback.print_exc()
             message = f"The local AWS failed at {call.name}: {error!r}"
@@ -109,6 +114,7 @@ class App:
         return answer
 
     def _serve(self, call: Call, entry: dict[str, Any]) -> Any:
+        regions.refuse(call)
         if self.profile["latency"]:
             time.sleep(self.profile["latency"])
         if self.profile["throttle"]:

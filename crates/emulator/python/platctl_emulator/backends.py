@@ -66,7 +66,7 @@ class Moto:
                     return plain(handler(request, request.raw_url, request.headers))
                 except HTTPException as error:
                     return plain((error.code, error.get_headers(), error.get_body()))
-        return 501, {"Content-Type": "text/plain"}, b"The local AWS does not know this service."
+        raise NotImplementedError
 
     def reset(self) -> None:
         """Forgets every resource. To be called under the lock."""

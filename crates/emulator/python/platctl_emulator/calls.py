@@ -28,6 +28,8 @@ COPIES = ("CopyObject", "UploadPartCopy")
 
 # A protocol that moto does not speak.
 CBOR = "rpc-v2-cbor"
+# Those whose requests are forms. An object of S3 may be one, too.
+FORMS = ("ec2", "query")
 
 READS = ("Describe", "Get", "List", "Search", "Head", "Lookup", "BatchGet", "Simulate", "Select", "Filter")
 SIGNATURE = re.compile(r"Credential=([^/]+)/[^/]+/([^/]+)/([^/]+)/aws4_request")
@@ -81,14 +83,14 @@ class Call:
         target = self.request.headers.get("X-Amz-Target")
         if target:
             return target.rpartition(".")[2]
-        if "x-www-form-urlencoded" in (self.request.content_type or ""):
-            return self.request.form.get("Action", "")
+        if self.protocol in FORMS:
+            return self.request.values.get("Action", "")
         return routed(self.backend, self.request)
 
     @cached_property
     def protocol(self) -> Any:
         """The protocol that the client speaks."""
-        if self.request.content_type == "application/cbor" or self.request.headers.get("smithy-protocol") == CBOR:
+        if self.request.headers.get("smithy-protocol") == CBOR:
             return CBOR
         return determine_request_protocol(self.model, self.request.content_type)
 
@@ -132,10 +134,19 @@ def routes(service: str) -> Any:
         # A model's path may end with a slash that not every SDK sends.
         pattern = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(path.rstrip("/")))
         pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", pattern)
-        wanted = dict(parse_qsl(query, keep_blank_values=True))
+        # S3's parts of an upload look like whole objects, but for what they have to say in the query.
+        wanted = dict.fromkeys(required_query(model.operation_model(name)), "")
+        wanted |= dict(parse_qsl(query, keep_blank_values=True))
         table.append((http.get("method", "POST"), re.compile(f"{pattern}/?$"), wanted, name))
     table.sort(key=lambda row: (-len(row[2]), row[1].pattern.count("(?P<"), len(row[1].pattern)))
     return table
+
+
+def required_query(operation: Any) -> list[str]:
+    """The names of an operation's required parameters that are in the query."""
+    shape = operation.input_shape
+    members = [shape.members[name] for name in shape.required_members] if shape else []
+    return [one.serialization["name"] for one in members if one.serialization.get("location") == "querystring"]
 
 
 def routed(service: str, request: Any) -> Any:

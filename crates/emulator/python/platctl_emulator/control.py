@@ -65,11 +65,15 @@ class Control:
             return {"inventory": inventory()}
 
     def post_profile(self, changes: dict[str, Any]) -> Any:
-        """Changes some settings, or takes on a profile by its name; answers all."""
+        """Changes some settings, or takes on a profile by its name, with some of them changed; answers all."""
         if "name" in changes:
+            # What is said beside the name is meant more than what the name brings.
+            own = {key: value for key, value in changes.items() if key not in profiles.PARAMETERS}
+            self._app.profile.check(own)
+            changes, faults = profiles.settings(changes["name"], changes)
+            changes |= own
             self._app.profile.restore()
             self._app.faults.clear()
-            changes, faults = profiles.settings(changes["name"], changes)
             for fault in faults:
                 self._app.recording.clear()
                 self._app.faults.add(fault)

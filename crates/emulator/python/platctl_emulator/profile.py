@@ -39,11 +39,16 @@ class Profile(dict):
     def __init__(self) -> None:
         super().__init__(DEFAULTS)
 
-    def change(self, changes: dict[str, Any]) -> None:
-        """Takes some settings over; those that nobody knows are an error."""
+    @staticmethod
+    def check(changes: dict[str, Any]) -> None:
+        """Settings that nobody knows are an error."""
         unknown = sorted(set(changes) - set(DEFAULTS))
         if unknown:
             raise ValueError(f"unknown setting: {', '.join(unknown)}; known: {', '.join(sorted(DEFAULTS))}")
+
+    def change(self, changes: dict[str, Any]) -> None:
+        """Takes some settings over, if all of them are known."""
+        self.check(changes)
         self.update(changes)
         TIMELINE.scale = float(self["time_scale"])
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 NAMES = ("calm", "realistic", "strict", "hostile", "cut")
+# What may be said of a profile, of whichever it is: no settings, but what these are made from.
+PARAMETERS = ("name", "scale", "seed", "unseen", "buckets", "call", "moment")
 
 
 def settings(name: str, params: dict[str, Any]) -> Any:

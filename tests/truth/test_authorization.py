@@ -1,0 +1,51 @@
+"""The kinds against AWS's service authorization reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+import authorization
+from conftest import Check
+from kinds import Kind, kinds
+
+CHECKS: dict[str, Check] = {
+    "permission": authorization.unknown,
+    "implied": authorization.not_asked,
+    "operation": authorization.not_stated,
+    "uncalled": authorization.not_called,
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_kinds_agree(name: str, hold: Callable[[str, Check], None]) -> None:
+    hold(name, CHECKS[name])
+
+
+def stating(name: str, **permissions: list[str]) -> Kind:
+    """A kind that states other permissions than it does."""
+    kind = next(kind for kind in kinds() if kind.name == name)
+    return replace(kind, permissions=kind.permissions | permissions)
+
+
+def test_a_permission_that_does_not_exist_is_found() -> None:
+    kind = stating("ec2.Vpc", delete=["ec2:DropVpc", "ec2:deleteVpc"])
+    found = {finding.what: finding.aws for finding in authorization.unknown(kind)}
+    assert found == {"ec2:DropVpc": "there is none", "ec2:deleteVpc": "ec2:DeleteVpc"}
+
+
+def test_what_a_call_depends_on_is_found() -> None:
+    kind = stating("backup.Selection", create=["backup:CreateBackupSelection"])
+    assert "iam:PassRole" in {finding.what for finding in authorization.not_asked(kind)}
+
+
+def test_what_the_source_calls_without_a_permission_is_found() -> None:
+    kind = stating("ec2.Vpc", delete=[])
+    assert {finding.what for finding in authorization.not_stated(kind)} == {"ec2:DeleteVpc"}
+
+
+def test_what_nothing_calls_is_found() -> None:
+    kind = stating("ec2.Vpc", delete=["ec2:DeleteVpc", "ec2:RunInstances"])
+    assert {finding.what for finding in authorization.not_called(kind)} == {"ec2:RunInstances"}
