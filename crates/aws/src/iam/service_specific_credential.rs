@@ -226,7 +226,8 @@ mod tests {
     #[test]
     fn one_that_somebody_deactivated_is_shown() {
         assert_eq!(phase(&metadata()), Phase::Ready);
-        let inactive = ServiceSpecificCredentialMetadata { status: StatusType::Inactive, ..metadata() };
+        let mut inactive = metadata();
+        inactive.status = StatusType::Inactive;
         assert_eq!(phase(&inactive), Phase::Degraded("Inactive: AWS refuses it".into()));
     }
 
