@@ -2,13 +2,15 @@
 
 use aws_sdk_iam::types::Tag;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Attached, Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
+use super::policy_attachment::PolicyAttachment;
+use super::role_policy::RolePolicy;
 use crate::bounded::try_join_all;
-use crate::errors::Ask;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
@@ -112,7 +114,7 @@ impl Kind for Role {
     const NAMED_BY: &'static [&'static str] = &["/role_name"];
     const ONE_BY_ONE: bool = true;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["iam:GetRole"],
+        read: &["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
         create: &["iam:CreateRole", "iam:TagRole"],
         update: &[
             "iam:UpdateRole",
@@ -189,6 +191,26 @@ impl Kind for Role {
 
     async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Self>>>> {
         try_join_all(ids.iter().map(|id| get(cloud, id.as_str()))).await
+    }
+
+    async fn attached(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        let role = live.id.as_str();
+        let managed = cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+        let inline = cloud.iam.list_role_policies().role_name(role).into_paginator().items().send();
+        let (managed, inline): (Result<Vec<_>, _>, Result<Vec<_>, _>) =
+            futures::join!(managed.collect(), inline.collect());
+        let (managed, inline) = (managed.asked()?, inline.asked()?);
+        let managed = managed.into_iter().filter_map(|policy| policy.policy_arn).map(|arn| Attached {
+            kind: PolicyAttachment::NAME,
+            id: Id::from(format!("{role}|{arn}")),
+            what: format!("policy {arn}"),
+        });
+        let inline = inline.into_iter().map(|name| Attached {
+            kind: RolePolicy::NAME,
+            id: Id::from(format!("{role}|{name}")),
+            what: format!("inline policy {name}"),
+        });
+        Ok(managed.chain(inline).collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
