@@ -30,6 +30,7 @@ mod recovery;
 mod secrets;
 mod state_bucket;
 mod state_faults;
+mod unmanaged;
 mod upgrades;
 mod waits;
 mod world;

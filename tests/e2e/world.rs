@@ -332,6 +332,10 @@ impl World {
         client!(self, aws_sdk_elasticloadbalancingv2)
     }
 
+    pub(crate) fn wafv2(&self) -> aws_sdk_wafv2::Client {
+        client!(self, aws_sdk_wafv2)
+    }
+
     pub(crate) fn cloudfront(&self) -> aws_sdk_cloudfront::Client {
         client!(self, aws_sdk_cloudfront)
     }

@@ -216,6 +216,18 @@ def test_a_launch_template_keeps_all_that_its_versions_say(aws, given):
     assert {one["VersionNumber"]: one["DefaultVersion"] for one in versions} == {1: True, 2: False}
 
 
+def test_a_version_does_not_take_over_the_snapshots_of_its_source(aws):
+    ebs = {"SnapshotId": "snap-0123456789abcdef0", "VolumeSize": 50}
+    said = {"BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": ebs}]}
+    made = aws.ec2.create_launch_template(LaunchTemplateName="one", LaunchTemplateData=said)["LaunchTemplate"]
+    name = made["LaunchTemplateId"]
+    for more in ({"EbsOptimized": True}, said):
+        aws.ec2.create_launch_template_version(LaunchTemplateId=name, SourceVersion="1", LaunchTemplateData=more)
+    versions = aws.ec2.describe_launch_template_versions(LaunchTemplateId=name)["LaunchTemplateVersions"]
+    disks = [version["LaunchTemplateData"]["BlockDeviceMappings"][0]["Ebs"] for version in versions]
+    assert disks == [ebs, {"VolumeSize": 50}, ebs]
+
+
 def test_a_launch_template_that_is_not_there(aws):
     missing = "lt-0123456789abcdef0"
     with aws.refused("InvalidLaunchTemplateId.NotFound"):

@@ -42,6 +42,7 @@ pub mod state;
 pub mod tags;
 mod transport;
 pub mod types;
+mod unmanaged;
 pub mod wafv2;
 mod wire;
 

@@ -151,6 +151,7 @@ mod tests {
             outputs: json!({}),
             owner: Some(owner()),
             phase: Phase::Ready,
+            unmanaged: Vec::new(),
         };
         let comparison = Comparison {
             facts: &facts,
@@ -221,6 +222,7 @@ mod tests {
             outputs: json!({}),
             owner: None,
             phase: Phase::Ready,
+            unmanaged: Vec::new(),
         };
         let comparison = Comparison {
             facts: &facts,

@@ -1,12 +1,17 @@
 //! Live objects against what was last applied: who moved away from what.
 
+use std::collections::{BTreeMap, HashSet};
+
+use futures::stream::{self, StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::diff::{Comparison, diff, is_sensitive};
-use crate::observe::Observed;
+use crate::observe::{AT_ONCE, Observed};
+use crate::retry::surely;
 use crate::state::{Object, Record, State};
-use crate::{Address, AnyLive, Catalog, Changes, Facts, Id, Phase};
+use crate::tell::Teller;
+use crate::{Address, AnyLive, Catalog, Changes, CloudResult, Facts, Id, Phase};
 
 /// A resource that is no longer what platctl left.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -85,6 +90,54 @@ pub fn drift(state: &State, observed: &Observed, catalog: &dyn Catalog) -> Vec<D
 pub fn unsettled(state: &State) -> Vec<&Address> {
     let open = |record: &Record| record.object.is_none() || !record.deposed.is_empty();
     state.resources.iter().filter(|(_, record)| open(record)).map(|(address, _)| address).collect()
+}
+
+/// What is set on live objects and cannot be said in a spec: nobody can tell whether it moved, and an apply leaves it.
+#[must_use]
+pub fn unmanaged(state: &State, observed: &Observed) -> BTreeMap<Address, Vec<String>> {
+    let beyond = state.resources.iter().filter_map(|(address, record)| {
+        let object = record.object.as_ref()?;
+        let live = observed.get(&record.kind, &record.scope, &object.id)?;
+        Some((address.clone(), live.unmanaged.clone()))
+    });
+    beyond.filter(|(_, settings)| !settings.is_empty()).collect()
+}
+
+/// What is attached to live objects, beside what state knows: policies of roles, routes of tables.
+///
+/// # Errors
+/// The first read that the cloud refuses for good.
+pub async fn attached(
+    state: &State,
+    observed: &Observed,
+    catalog: &dyn Catalog,
+    teller: &Teller,
+) -> CloudResult<BTreeMap<Address, Vec<String>>> {
+    let ids = |record: &'_ Record| {
+        let objects = record.object.iter().chain(&record.deposed);
+        objects.map(|object| (record.kind.clone(), object.id.clone())).collect::<Vec<_>>()
+    };
+    let known: HashSet<(String, Id)> = state.resources.values().flat_map(ids).collect();
+    let reads: Vec<_> = state
+        .resources
+        .iter()
+        .filter_map(|(address, record)| {
+            let live = observed.get(&record.kind, &record.scope, &record.object.as_ref()?.id)?;
+            let kind = catalog.bind(&record.kind, &record.scope)?;
+            let what = format!("reading what is attached to {address}");
+            Some(async move {
+                let found = surely(teller, what, || kind.attached(live)).await?;
+                Ok::<_, crate::CloudError>((address.clone(), found))
+            })
+        })
+        .collect();
+    let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
+    let foreign = found.into_iter().map(|(address, attached)| {
+        let others =
+            attached.into_iter().filter(|one| !known.contains(&(one.kind.to_owned(), one.id.clone())));
+        (address, others.map(|one| one.what).collect::<Vec<_>>())
+    });
+    Ok(foreign.filter(|(_, others)| !others.is_empty()).collect())
 }
 
 fn what(
@@ -166,5 +219,47 @@ mod tests {
             Field { path: "/size".into(), applied: Some(json!(1)), live: Some(json!(9)), sensitive: false };
         assert_eq!(found[0].what, What::Changed { fields: vec![field] });
         assert_eq!(found[1].what, What::Gone);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_cannot_be_said_in_a_spec_is_no_drift_and_is_listed() {
+        let lab = Lab::new();
+        let declared = vec![("one", "toy.Tags", json!({"size": 1})), ("two", "toy.Tags", json!({"size": 2}))];
+        lab.apply(graph(&declared, &lab.cloud)).await;
+        let state = lab.store().read().await.unwrap().state;
+        let one = state.resources["one"].object.as_ref().unwrap().id.clone();
+        lab.cloud.world.lock().unwrap().things.get_mut(&one).unwrap().spec["beyond"] = json!(["rule theirs"]);
+        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
+        assert_eq!(drift(&state, &observed, &lab.cloud), []);
+        let seen = unmanaged(&state, &observed);
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen["one"], ["rule theirs"]);
+        let graph = graph(&declared, &lab.cloud);
+        let plan =
+            crate::planner::plan(&graph, &state, &observed, &lab.cloud, &crate::planner::Wishes::default());
+        assert!(plan.is_empty());
+        assert_eq!(plan.step("one").unwrap().unmanaged, ["rule theirs"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_attached_and_not_known_is_listed() {
+        let lab = Lab::new();
+        let declared = vec![
+            ("home", "toy.Tags", json!({"size": 1})),
+            ("ours", "toy.Plain", json!({"name": "ours", "parent": {"$ref": "home.id"}})),
+        ];
+        lab.apply(graph(&declared, &lab.cloud)).await;
+        let state = lab.store().read().await.unwrap().state;
+        let ours = state.resources["ours"].object.as_ref().unwrap().id.clone();
+        {
+            let mut world = lab.cloud.world.lock().unwrap();
+            let mut theirs = world.things[&ours].clone();
+            theirs.spec["name"] = json!("theirs");
+            world.things.insert(Id::from("by-hand"), theirs);
+        }
+        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
+        let seen = attached(&state, &observed, &lab.cloud, &Teller::default()).await.unwrap();
+        assert_eq!(seen.len(), 1);
+        assert_eq!(seen["home"], ["toy theirs"]);
     }
 }

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::kind::{
-    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing,
-    Wanted,
+    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase,
+    Replace, Timing, Wanted,
 };
 use crate::read::Read;
 use crate::state::legible;
@@ -100,6 +100,8 @@ pub struct AnyLive {
     pub outputs: Value,
     pub owner: Option<Owner>,
     pub phase: Phase,
+    /// See [`Outputs::unmanaged`].
+    pub unmanaged: Vec<String>,
 }
 
 impl AnyLive {
@@ -166,6 +168,10 @@ pub trait AnyKind: Send + Sync {
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>>;
     /// See [`Kind::obstacle`].
     fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>>;
+    /// See [`Kind::attached`].
+    fn attached<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
     /// See [`Kind::create`].
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>>;
     /// See [`Kind::update`].
@@ -226,6 +232,7 @@ impl<K: Kind> Bound<K> {
         Ok(AnyLive {
             id: live.id,
             spec: encode::<K>(&live.spec)?,
+            unmanaged: live.outputs.unmanaged().to_vec(),
             outputs: encode::<K>(&live.outputs)?,
             owner: live.owner,
             phase: live.phase,
@@ -334,6 +341,10 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
         Box::pin(async move { K::obstacle(&self.cloud, &Self::lower(live)?).await })
+    }
+
+    fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
+        Box::pin(async move { K::attached(&self.cloud, &Self::lower(live)?).await })
     }
 
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {

@@ -136,6 +136,17 @@ pub struct Leaves {
     pub needs: Vec<String>,
 }
 
+/// Something of its own kind that is attached to an object: a policy to a role, a route to a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// The kind of which it would be a resource.
+    pub kind: &'static str,
+    /// Its id there.
+    pub id: Id,
+    /// What it is, in a few words: `policy arn:aws:iam::aws:policy/AdministratorAccess`.
+    pub what: String,
+}
+
 /// An object to look for: by its owner's tags, or by its natural name.
 #[derive(Clone, Debug)]
 pub struct Wanted<K: Kind> {
@@ -225,6 +236,13 @@ impl Timing {
 pub trait Outputs: Data {
     /// The names of all outputs.
     const NAMES: &'static [&'static str];
+
+    /// What is set on the live object and cannot be said in a spec of its kind, each in a few words:
+    /// `rule emergency-block`. No change of ours touches it; `plan`, `drift` and `status` show it. A kind that can
+    /// have such settings declares its outputs with `and unmanaged`.
+    fn unmanaged(&self) -> &[String] {
+        &[]
+    }
 }
 
 /// A resource kind. One implementation states everything about it.
@@ -365,6 +383,15 @@ pub trait Kind: Sized + Send + Sync + 'static {
         std::future::ready(Ok(None))
     }
 
+    /// What is attached to an object of this kind, be it ours or not. It takes calls of its own, so only `drift` asks,
+    /// and shows what state does not know: an apply leaves that as it is.
+    fn attached(
+        _cloud: &Self::Cloud,
+        _live: &Live<Self>,
+    ) -> impl Future<Output = CloudResult<Vec<Attached>>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
     /// Makes the one call that gives the object its identity, ownership tags within it, and returns at
     /// once. What that call cannot set, the engine sees as a difference and has `update` set.
     fn create(
@@ -420,17 +447,35 @@ pub trait Kind: Sized + Send + Sync + 'static {
 /// }
 /// assert_eq!(vpc::out::VPC_ID.name(), "vpc_id");
 /// ```
+///
+/// With `and unmanaged` behind the braces the struct has a field of that name, too: what [`Outputs::unmanaged`]
+/// answers. It is read with the object, and is part of no output and no state.
 #[macro_export]
 macro_rules! outputs {
-    ($(#[$meta:meta])* $kind:ident { $($(#[$field_meta:meta])* $constant:ident: $field:ident: $type:ty),* $(,)? }) => {
+    (
+        $(#[$meta:meta])*
+        $kind:ident { $($(#[$field_meta:meta])* $constant:ident: $field:ident: $type:ty),* $(,)? }
+        $(and $unmanaged:ident)?
+    ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, ::serde::Serialize, ::serde::Deserialize, ::schemars::JsonSchema)]
         pub struct Outputs {
             $($(#[$field_meta])* pub $field: $type,)*
+            $(
+                /// What is set on the live object and cannot be said in a spec.
+                #[serde(skip)]
+                pub $unmanaged: Vec<String>,
+            )?
         }
 
         impl $crate::Outputs for Outputs {
             const NAMES: &'static [&'static str] = &[$(stringify!($field)),*];
+
+            $(
+                fn unmanaged(&self) -> &[String] {
+                    &self.$unmanaged
+                }
+            )?
         }
 
         /// Typed references to the outputs.

@@ -46,7 +46,7 @@ pub use erased::{AnyKind, AnyLive, AnyWanted, Bound, Catalog, Facts, SpecError};
 pub use error::{Class, CloudError, CloudResult, chain};
 pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
 pub use kind::{
-    Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase, Replace, Timing,
-    Wanted,
+    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase,
+    Replace, Timing, Wanted,
 };
 pub use read::{Read, find_by_id};

@@ -151,6 +151,9 @@ pub struct Step {
     /// Why it could not be looked at: it counts as it was last applied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
+    /// What is set on the live object and cannot be said in a spec: it stays as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unmanaged: Vec<String>,
 }
 
 impl Step {

@@ -88,7 +88,7 @@ mod tests {
     use crate::Phase;
 
     fn live(outputs: Value, phase: Phase) -> AnyLive {
-        AnyLive { id: "x".into(), spec: json!({}), outputs, owner: None, phase }
+        AnyLive { id: "x".into(), spec: json!({}), outputs, owner: None, phase, unmanaged: Vec::new() }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use platctl_engine::Address;
-use platctl_engine::plan::Plan;
+use platctl_engine::plan::{Plan, Step};
 use platctl_engine::planner::DataLoss;
 use platctl_engine::select::Selection;
 use serde::{Deserialize, Serialize};
@@ -100,8 +100,11 @@ impl SavedPlan {
 
     /// Whether a fresh plan would do exactly what this one says.
     pub(crate) fn still_holds(&self, now: &Plan) -> bool {
-        let acts =
-            |plan: &Plan| -> Vec<_> { plan.steps.iter().filter(|step| step.acts()).cloned().collect() };
+        // What is not managed changes nothing of what is done.
+        let managed = |step: Step| Step { unmanaged: Vec::new(), ..step };
+        let acts = |plan: &Plan| -> Vec<_> {
+            plan.steps.iter().filter(|step| step.acts()).cloned().map(managed).collect()
+        };
         acts(&self.plan) == acts(now)
     }
 }
@@ -129,8 +132,7 @@ mod tests {
             "changes": [{"path": "/cidr_block", "before": "10.0.0.0/8", "after": "10.0.0.0/16"}],
             "id": "vpc-1", "deposed": ["vpc-0"], "settling": true,
         }));
-        let (node, step): (platctl_engine::graph::Node, platctl_engine::plan::Step) =
-            (node.unwrap(), step.unwrap());
+        let (node, step): (platctl_engine::graph::Node, Step) = (node.unwrap(), step.unwrap());
         let plan = Plan {
             stack: "toys".into(),
             lineage: "lineage".into(),
@@ -141,6 +143,16 @@ mod tests {
         };
         let saved = SavedPlan::new(plan, "digest".into(), "123456789012".into(), "eu-west-1".into());
         serde_json::to_vec_pretty(&saved).unwrap()
+    }
+
+    #[test]
+    fn a_plan_holds_while_only_what_is_not_managed_changes() {
+        let saved = load_text(&text()).unwrap().unwrap();
+        let mut now = saved.plan.clone();
+        now.steps[0].unmanaged = vec!["rule emergency-block".into()];
+        assert!(saved.still_holds(&now));
+        now.steps[0].changes.clear();
+        assert!(!saved.still_holds(&now));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `backup.Plan`
 
 use aws_sdk_backup::types::{
-    BackupPlanInput, BackupRule, BackupRuleInput, CopyAction, Lifecycle as SdkLifecycle,
+    BackupPlan, BackupPlanInput, BackupRule, BackupRuleInput, CopyAction, Lifecycle as SdkLifecycle,
 };
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
@@ -16,6 +16,7 @@ use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, invalid, made};
 use crate::tags::{Tags, by_address, claimed, of_stack};
 use crate::types::Arn;
+use crate::unmanaged::{part, settings, some};
 
 /// An AWS Backup plan: when backups are created and how long they are kept.
 #[derive(Debug)]
@@ -98,6 +99,7 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the backup plan.
         ARN: arn: Arn,
     }
+    and unmanaged
 }
 
 fn lifecycle(lifecycle: Option<&SdkLifecycle>) -> Lifecycle {
@@ -162,19 +164,67 @@ fn input(spec: &Spec, operation: &str) -> CloudResult<BackupPlanInput> {
 }
 
 /// An update replaces the whole plan: what the spec has no words for keeps its value.
-async fn kept(cloud: &Cloud, id: &str, mut plan: BackupPlanInput) -> CloudResult<BackupPlanInput> {
+async fn kept(cloud: &Cloud, id: &str, plan: BackupPlanInput) -> CloudResult<BackupPlanInput> {
     let call = cloud.backup.get_backup_plan().backup_plan_id(id);
-    let answer = call.send().ask().await?;
-    let Some(now) = answer.backup_plan else { return Ok(plan) };
+    Ok(match call.send().ask().await?.backup_plan {
+        Some(now) => over(now, plan),
+        None => plan,
+    })
+}
+
+/// What is stated, over the plan as it is. AWS answers a rule in another form than it takes one, so each of its parts
+/// is named here.
+fn over(now: BackupPlan, mut plan: BackupPlanInput) -> BackupPlanInput {
     plan.advanced_backup_settings = now.advanced_backup_settings;
+    plan.scan_settings = now.scan_settings;
     for rule in &mut plan.rules {
         let Some(now) = now.rules.iter().find(|now| now.rule_name == rule.rule_name) else { continue };
+        rule.target_logically_air_gapped_backup_vault_arn
+            .clone_from(&now.target_logically_air_gapped_backup_vault_arn);
         rule.schedule_expression_timezone.clone_from(&now.schedule_expression_timezone);
         rule.enable_continuous_backup = now.enable_continuous_backup;
         rule.recovery_point_tags.clone_from(&now.recovery_point_tags);
         rule.index_actions.clone_from(&now.index_actions);
+        rule.scan_actions.clone_from(&now.scan_actions);
+        rule.lifecycle = lived(now.lifecycle.clone(), rule.lifecycle.take());
+        for copy in rule.copy_actions.iter_mut().flatten() {
+            let vault = &copy.destination_backup_vault_arn;
+            let now = now.copy_actions().iter().find(|now| now.destination_backup_vault_arn == *vault);
+            copy.lifecycle = lived(now.and_then(|now| now.lifecycle.clone()), copy.lifecycle.take());
+        }
     }
-    Ok(plan)
+    plan
+}
+
+/// A lifecycle with the stated days.
+fn lived(now: Option<SdkLifecycle>, new: Option<SdkLifecycle>) -> Option<SdkLifecycle> {
+    let (Some(mut sent), Some(new)) = (now, new.clone()) else { return new };
+    sent.delete_after_days = new.delete_after_days;
+    sent.move_to_cold_storage_after_days = new.move_to_cold_storage_after_days;
+    Some(sent)
+}
+
+/// What is set on a plan and cannot be said in a spec.
+fn unmanaged(plan: &BackupPlan) -> Vec<String> {
+    let of_rule = |rule: &BackupRule| {
+        let archive = rule.lifecycle().and_then(SdkLifecycle::opt_in_to_archive_for_supported_resources);
+        let own = settings([
+            ("time zone", rule.schedule_expression_timezone().is_some_and(|zone| zone != "Etc/UTC")),
+            ("continuous backup", rule.enable_continuous_backup() == Some(true)),
+            ("tags of recovery points", rule.recovery_point_tags().is_some_and(|tags| !tags.is_empty())),
+            ("index", some(rule.index_actions())),
+            ("malware scan", some(rule.scan_actions())),
+            ("archive", archive == Some(true)),
+            ("air-gapped vault", rule.target_logically_air_gapped_backup_vault_arn().is_some()),
+        ]);
+        part(&format!("rule {}", rule.rule_name()), &own)
+    };
+    let mut all: Vec<String> = plan.rules().iter().filter_map(of_rule).collect();
+    all.extend(settings([
+        ("advanced settings", some(plan.advanced_backup_settings())),
+        ("scan settings", some(plan.scan_settings())),
+    ]));
+    all
 }
 
 /// A deleted plan can still be read for a while, with the date of its end.
@@ -189,7 +239,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
         rules: plan.rules().iter().map(rule).collect(),
         tags,
     };
-    let outputs = Outputs { backup_plan_id: id.to_string(), arn: arn.into() };
+    let outputs = Outputs { backup_plan_id: id.to_string(), arn: arn.into(), unmanaged: unmanaged(plan) };
     Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
 }
 
@@ -289,5 +339,40 @@ impl Kind for Plan {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.backup.delete_backup_plan().backup_plan_id(live.id.as_str());
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_keeps_what_a_spec_cannot_say() {
+        let spec = Plan::example();
+        let wanted = input(&spec, "").unwrap();
+        let (stated, days) = (&wanted.rules[0], 20_000);
+        let lifecycle = SdkLifecycle::builder()
+            .delete_after_days(days)
+            .opt_in_to_archive_for_supported_resources(true)
+            .build();
+        let rule = BackupRule::builder()
+            .rule_name(&stated.rule_name)
+            .target_backup_vault_name("other")
+            .schedule_expression_timezone("Europe/Berlin")
+            .enable_continuous_backup(true)
+            .lifecycle(lifecycle);
+        let now = BackupPlan::builder().backup_plan_name("old").rules(rule.build().unwrap()).build().unwrap();
+        assert_eq!(
+            unmanaged(&now),
+            [format!("rule {}: time zone, continuous backup, archive", stated.rule_name)]
+        );
+        let sent = over(now, wanted.clone());
+        let rule = &sent.rules[0];
+        assert_eq!(rule.target_backup_vault_name, stated.target_backup_vault_name);
+        assert_eq!(rule.schedule_expression_timezone(), Some("Europe/Berlin"));
+        assert_eq!(rule.enable_continuous_backup(), Some(true));
+        let (kept, new) = (rule.lifecycle().unwrap(), stated.lifecycle().unwrap());
+        assert_eq!(kept.delete_after_days(), new.delete_after_days());
+        assert_eq!(kept.opt_in_to_archive_for_supported_resources(), Some(true));
     }
 }

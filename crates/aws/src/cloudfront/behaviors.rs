@@ -83,8 +83,8 @@ macro_rules! read {
 /// Everything that has no field here stays as it is.
 macro_rules! build {
     ($self:expr, $builder:expr, $live:expr) => {{
-        let (behavior, live) = ($self, $live);
-        let builder = $builder
+        let behavior = $self;
+        let new = $builder
             .target_origin_id(&behavior.target_origin_id)
             .viewer_protocol_policy(ViewerProtocolPolicy::from(behavior.viewer_protocol_policy.as_str()))
             .allowed_methods(behavior.methods()?)
@@ -92,17 +92,23 @@ macro_rules! build {
             .cache_policy_id(&behavior.cache_policy_id)
             .set_origin_request_policy_id(behavior.origin_request_policy_id.clone())
             .set_response_headers_policy_id(behavior.response_headers_policy_id.clone())
-            .set_trusted_signers(live.and_then(|live| live.trusted_signers.clone()))
-            .set_trusted_key_groups(live.and_then(|live| live.trusted_key_groups.clone()))
-            .smooth_streaming(live.and_then(|live| live.smooth_streaming).unwrap_or_default())
-            .set_lambda_function_associations(live.and_then(|live| live.lambda_function_associations.clone()))
-            .set_function_associations(live.and_then(|live| live.function_associations.clone()))
-            .field_level_encryption_id(
-                live.and_then(|live| live.field_level_encryption_id.clone()).unwrap_or_default(),
-            )
-            .set_realtime_log_config_arn(live.and_then(|live| live.realtime_log_config_arn.clone()))
-            .set_grpc_config(live.and_then(|live| live.grpc_config.clone()));
-        built(builder.build())
+            .smooth_streaming(false)
+            .field_level_encryption_id("");
+        let new = built(new.build())?;
+        let Some(mut sent) = $live.cloned() else { return Ok(new) };
+        sent.target_origin_id = new.target_origin_id;
+        sent.viewer_protocol_policy = new.viewer_protocol_policy;
+        sent.allowed_methods = new.allowed_methods;
+        sent.compress = new.compress;
+        sent.origin_request_policy_id = new.origin_request_policy_id;
+        sent.response_headers_policy_id = new.response_headers_policy_id;
+        // One that still has the settings of old times keeps them until it gets a policy in their place.
+        if !behavior.cache_policy_id.is_empty() {
+            sent.cache_policy_id = new.cache_policy_id;
+            sent.forwarded_values = None;
+            (sent.min_ttl, sent.default_ttl, sent.max_ttl) = (None, None, None);
+        }
+        Ok(sent)
     }};
 }
 
@@ -115,6 +121,7 @@ impl Behavior {
         read!(behavior, Some(behavior.path_pattern().to_owned()))
     }
 
+    #[expect(deprecated, reason = "a behavior may have the settings of old times")]
     pub(super) fn build_default(
         &self,
         live: Option<&DefaultCacheBehavior>,
@@ -122,6 +129,7 @@ impl Behavior {
         build!(self, DefaultCacheBehavior::builder(), live)
     }
 
+    #[expect(deprecated, reason = "a behavior may have the settings of old times")]
     pub(super) fn build(&self, live: &[CacheBehavior]) -> CloudResult<CacheBehavior> {
         let pattern = self.path_pattern.as_deref().unwrap_or_default();
         let live = live.iter().find(|behavior| behavior.path_pattern() == pattern);

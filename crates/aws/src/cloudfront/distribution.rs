@@ -104,6 +104,7 @@ platctl_engine::outputs! {
         /// The hosted zone ID of the domain name, for alias records. It is the same for all distributions.
         HOSTED_ZONE_ID: hosted_zone_id: String,
     }
+    and unmanaged
 }
 
 async fn get(

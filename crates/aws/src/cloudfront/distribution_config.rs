@@ -7,7 +7,7 @@ use platctl_engine::{CloudResult, Live, Phase};
 
 use super::distribution::{Distribution, Outputs, Spec};
 use super::{
-    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, listed, secrets,
+    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, kept, listed, secrets,
 };
 use crate::tags::{Tags, split};
 
@@ -52,6 +52,7 @@ pub(super) fn live(
         arn: found.arn().into(),
         domain_name: found.domain_name().to_owned(),
         hosted_zone_id: HOSTED_ZONE_ID.to_owned(),
+        unmanaged: kept::unmanaged(config),
     };
     let phase = match found.status() {
         "Deployed" => Phase::Ready,

@@ -7,6 +7,7 @@ pub mod distribution;
 mod distribution_config;
 mod distribution_example;
 pub mod headers;
+mod kept;
 pub mod origin_access_control;
 mod origins;
 pub mod response_headers_policy;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
 };
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -18,6 +19,7 @@ use crate::ec2::in_order;
 use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
+use crate::unmanaged::{settings, some};
 
 /// DescribeAlarms takes this many names.
 const AT_ONCE: usize = 100;
@@ -95,6 +97,7 @@ platctl_engine::outputs! {
         /// The name of the alarm.
         ALARM_NAME: alarm_name: String,
     }
+    and unmanaged
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
@@ -145,18 +148,59 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
         unit: alarm.unit().map(|unit| unit.as_str().to_owned()),
         tags,
     };
-    let outputs = Outputs { arn: arn.into(), alarm_name: name.to_owned() };
+    let outputs = Outputs { arn: arn.into(), alarm_name: name.to_owned(), unmanaged: unmanaged(alarm) };
     Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
 }
 
-/// Replaces the whole alarm, whatever of it changed: what is not said has to be what it is.
-async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> {
+/// What is set on an alarm and cannot be said in a spec.
+fn unmanaged(alarm: &Described) -> Vec<String> {
+    settings([
+        ("metric math", some(alarm.metrics())),
+        ("anomaly detection", alarm.threshold_metric_id().is_some()),
+        ("low sample counts", alarm.evaluate_low_sample_count_percentile().is_some()),
+        ("evaluation window", alarm.evaluation_window().is_some()),
+        ("evaluation criteria", alarm.evaluation_criteria().is_some()),
+        ("evaluation interval", alarm.evaluation_interval().is_some()),
+    ])
+}
+
+/// Replaces the whole alarm: what does not change has to be what it is. An alarm on an expression keeps the expression
+/// for as long as nothing is said of a metric of its own.
+async fn change(cloud: &Cloud, live: &Live<MetricAlarm>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let (operation, name) = ("cloudwatch:PutMetricAlarm", live.id.as_str());
+    let now = read(cloud, std::slice::from_ref(&live.id)).await?.into_iter().next();
+    let now = now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{name} is gone")))?;
+    let mut call = put(cloud, &crate::merge::over(&live.spec, spec)?)
+        .set_evaluate_low_sample_count_percentile(now.evaluate_low_sample_count_percentile)
+        .set_evaluation_window(now.evaluation_window)
+        .set_evaluation_criteria(now.evaluation_criteria)
+        .set_evaluation_interval(now.evaluation_interval);
+    let own = ["/namespace", "/metric_name", "/dimensions", "/statistic", "/period"];
+    let queries = now.metrics.filter(|queries| !queries.is_empty());
+    if queries.is_some() && !own.iter().any(|path| changes.touch(path)) {
+        call = call
+            .set_namespace(None)
+            .set_metric_name(None)
+            .set_dimensions(None)
+            .set_statistic(None)
+            .set_extended_statistic(None)
+            .set_period(None)
+            .set_unit(None)
+            .set_metrics(queries);
+        if now.threshold_metric_id.is_some() {
+            call = call.set_threshold(None).set_threshold_metric_id(now.threshold_metric_id);
+        }
+    }
+    call.send().ask().await.map(drop)
+}
+
+/// The alarm that a spec describes.
+fn put(cloud: &Cloud, spec: &Spec) -> PutMetricAlarmFluentBuilder {
     let dimensions = spec.dimensions.iter().flatten();
     let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
-    let tag = |(key, value)| Tag::builder().key(key).value(value).build();
     let arns = |arns: &Option<BTreeSet<Arn>>| arns.iter().flatten().map(ToString::to_string).collect();
     let percentile = spec.statistic.starts_with(|first: char| first.is_ascii_lowercase());
-    let call = cloud
+    cloud
         .cloudwatch
         .put_metric_alarm()
         .alarm_name(&spec.alarm_name)
@@ -177,8 +221,6 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
         .set_insufficient_data_actions(Some(arns(&spec.insufficient_data_actions)))
         .set_actions_enabled(spec.actions_enabled)
         .set_unit(spec.unit.as_deref().map(StandardUnit::from))
-        .set_tags(tags.map(|tags| tags.into_iter().map(tag).collect()));
-    call.send().ask().await.map(drop)
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<MetricAlarm>>>> {
@@ -198,7 +240,12 @@ impl Kind for MetricAlarm {
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
         create: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
-        update: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource", "cloudwatch:UntagResource"],
+        update: &[
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:PutMetricAlarm",
+            "cloudwatch:TagResource",
+            "cloudwatch:UntagResource",
+        ],
         delete: &["cloudwatch:DeleteAlarms"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -284,7 +331,9 @@ impl Kind for MetricAlarm {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        put(cloud, spec, Some(claimed(&spec.tags, &claim.owner))).await?;
+        let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect();
+        put(cloud, spec).set_tags(Some(tags)).send().ask().await?;
         Ok(Id::from(spec.alarm_name.as_str()))
     }
 
@@ -299,7 +348,7 @@ impl Kind for MetricAlarm {
         let edits = edits(changes, owner);
         let arn = live.outputs.arn.as_str();
         if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
-            put(cloud, &crate::merge::over(&live.spec, spec)?, None).await?;
+            change(cloud, live, spec, changes).await?;
         }
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
@@ -316,5 +365,46 @@ impl Kind for MetricAlarm {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.cloudwatch.delete_alarms().alarm_names(live.id.as_str());
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_cloudwatch::operation::describe_alarms::DescribeAlarmsOutput;
+    use aws_sdk_cloudwatch::operation::put_metric_alarm::PutMetricAlarmOutput;
+    use aws_sdk_cloudwatch::types::MetricDataQuery;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn an_alarm_on_an_expression_keeps_it() {
+        let queries = || vec![MetricDataQuery::builder().id("e1").expression("m1/m2").build()];
+        let alarm = Described::builder()
+            .alarm_name("example")
+            .set_metrics(Some(queries()))
+            .evaluate_low_sample_count_percentile("ignore")
+            .build();
+        assert_eq!(unmanaged(&alarm), ["metric math", "low sample counts"]);
+        let read = mock!(aws_sdk_cloudwatch::Client::describe_alarms)
+            .then_output(move || DescribeAlarmsOutput::builder().metric_alarms(alarm.clone()).build());
+        let put = mock!(aws_sdk_cloudwatch::Client::put_metric_alarm)
+            .match_requests(move |request| {
+                request.metrics() == queries()
+                    && request.evaluate_low_sample_count_percentile() == Some("ignore")
+                    && (request.namespace(), request.metric_name()) == (None, None)
+                    && request.alarm_description() == Some("new")
+            })
+            .then_output(|| PutMetricAlarmOutput::builder().build());
+        let client = mock_client!(aws_sdk_cloudwatch, RuleMode::Sequential, &[&read, &put]);
+        let spec = Spec { alarm_description: "new".into(), ..MetricAlarm::example() };
+        let outputs =
+            Outputs { arn: "arn:alarm".into(), alarm_name: "example".into(), unmanaged: Vec::new() };
+        let live =
+            Live { id: "example".into(), spec: spec.clone(), outputs, owner: None, phase: Phase::Ready };
+        let asked = changes(&[("/alarm_description", json!("old"), json!("new"))]);
+        let cloud = Cloud { cloudwatch: client.into(), ..cloud() };
+        MetricAlarm::update(&cloud, &live, &spec, &asked, &owner()).await.unwrap();
+        assert_eq!(put.num_calls(), 1);
     }
 }

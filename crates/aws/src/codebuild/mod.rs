@@ -1,4 +1,5 @@
 //! CodeBuild: builds.
 
+mod kept;
 pub mod project;
 mod project_parts;

@@ -4,18 +4,18 @@ use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types::{Project as Described, Tag};
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::project_parts as parts;
+use super::{kept, project_parts as parts};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::Ask;
-use crate::tags::{Tags, claimed, split};
+use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
 /// BatchGetProjects takes this many names.
@@ -160,6 +160,7 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the build project.
         ARN: arn: Arn,
     }
+    and unmanaged
 }
 
 fn live(project: &Described) -> Option<Live<Project>> {
@@ -179,7 +180,8 @@ fn live(project: &Described) -> Option<Live<Project>> {
         logs: parts::logs(project),
         tags,
     };
-    let outputs = Outputs { name: name.to_owned(), arn: project.arn().unwrap_or_default().into() };
+    let arn = project.arn().unwrap_or_default().into();
+    let outputs = Outputs { name: name.to_owned(), arn, unmanaged: kept::unmanaged(project) };
     Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready })
 }
 
@@ -200,6 +202,19 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Proj
     Ok(in_order(ids, found.into_iter().flatten()))
 }
 
+/// The tags to send, all of them; none where they stay as they are.
+fn tags(now: &Described, changes: &Changes, owner: &Owner) -> Option<Vec<Tag>> {
+    if !changes.touch("/tags") && !changes.touch(Changes::OWNER) {
+        return None;
+    }
+    let edits = edits(changes, owner);
+    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let mut tags: Tags = now.tags().iter().filter_map(pair).collect();
+    tags.retain(|key, _| !edits.remove.contains(key));
+    tags.extend(edits.set);
+    Some(new_tags(tags))
+}
+
 impl Kind for Project {
     const NAME: &'static str = "codebuild.Project";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
@@ -209,7 +224,7 @@ impl Kind for Project {
     const PERMISSIONS: Permissions = Permissions {
         read: &["codebuild:BatchGetProjects"],
         create: &["codebuild:CreateProject", "iam:PassRole"],
-        update: &["codebuild:UpdateProject", "iam:PassRole"],
+        update: &["codebuild:BatchGetProjects", "codebuild:UpdateProject", "iam:PassRole"],
         delete: &["codebuild:DeleteProject"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -322,7 +337,8 @@ impl Kind for Project {
         Ok(Id::from(spec.name.as_str()))
     }
 
-    /// Everything is sent: AWS has no calls for tags alone, and takes their list as a whole.
+    /// AWS keeps what is not sent, and takes each part whole: a part that changes is sent as it is now, but for what
+    /// is stated of it. So are the tags, which have no calls of their own.
     async fn update(
         cloud: &Cloud,
         live: &Live<Self>,
@@ -330,29 +346,135 @@ impl Kind for Project {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let (set, remove) = changes.map_edits("/tags");
-        let mut tags = live.spec.tags.clone();
-        tags.retain(|key, _| !remove.contains(key));
-        tags.extend(set);
+        let (operation, name) = ("codebuild:UpdateProject", live.id.as_str());
+        let now = cloud.codebuild.batch_get_projects().names(name).send().ask().await?.projects;
+        let now = now.and_then(|all| all.into_iter().next());
+        let now =
+            now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{name} is gone")))?;
+        let touched = |path: &str| changes.touch(path).then_some(());
+        let key = spec.encryption_key.as_ref().map(ToString::to_string);
         let call = cloud
             .codebuild
             .update_project()
-            .name(live.id.as_str())
-            .description(&spec.description)
-            .source(parts::sdk_source(&spec.source)?)
-            .artifacts(parts::sdk_artifacts(&spec.artifacts)?)
-            .environment(parts::sdk_environment(&spec.environment)?)
-            .service_role(spec.service_role.as_str())
-            .set_encryption_key(spec.encryption_key.as_ref().map(ToString::to_string))
-            .timeout_in_minutes(spec.timeout_in_minutes)
-            .set_vpc_config(parts::sdk_vpc(spec))
-            .set_logs_config(parts::sdk_logs(spec)?)
-            .set_tags(Some(new_tags(claimed(&tags, owner))));
-        call.send().ask().await.map(drop)
+            .name(name)
+            .set_description(touched("/description").map(|()| spec.description.clone()))
+            .set_service_role(touched("/service_role").map(|()| spec.service_role.to_string()))
+            .set_encryption_key(key.filter(|_| changes.touch("/encryption_key")))
+            .set_timeout_in_minutes(touched("/timeout_in_minutes").map(|()| spec.timeout_in_minutes))
+            .set_vpc_config(parts::sdk_vpc(spec).filter(|_| changes.touch("/vpc")))
+            .set_tags(tags(&now, changes, owner));
+        kept::parts(call, now, spec, changes)?.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.codebuild.delete_project().name(live.id.as_str());
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_codebuild::operation::batch_get_projects::BatchGetProjectsOutput;
+    use aws_sdk_codebuild::operation::update_project::UpdateProjectOutput;
+    use aws_sdk_codebuild::types::{
+        CredentialProviderType, GitSubmodulesConfig, LogsConfig, LogsConfigStatusType, ProjectArtifacts,
+        ProjectSource, RegistryCredential, S3LogsConfig, SourceAuth, SourceAuthType, SourceType,
+    };
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn spec() -> Spec {
+        let source = Source { kind: "GITHUB".into(), ..Project::example().source };
+        Spec { source, artifacts: Artifacts { kind: "S3".into() }, ..Project::example() }
+    }
+
+    /// The project, with all that people set by hand.
+    fn by_hand() -> Described {
+        let spec = spec();
+        let mut source: ProjectSource = parts::sdk_source(&spec.source).unwrap();
+        source.auth = Some(SourceAuth::builder().r#type(SourceAuthType::Codeconnections).build().unwrap());
+        source.git_submodules_config =
+            Some(GitSubmodulesConfig::builder().fetch_submodules(true).build().unwrap());
+        let mut artifacts: ProjectArtifacts = parts::sdk_artifacts(&spec.artifacts).unwrap();
+        artifacts.location = Some("releases".into());
+        let mut environment = parts::sdk_environment(&spec.environment).unwrap();
+        let credential = RegistryCredential::builder().credential("arn:secret");
+        let credential = credential.credential_provider(CredentialProviderType::SecretsManager);
+        environment.registry_credential = Some(credential.build().unwrap());
+        let mut logs: LogsConfig = parts::sdk_logs(&spec).unwrap().unwrap();
+        let s3 =
+            S3LogsConfig::builder().status(LogsConfigStatusType::Enabled).location("logs/").build().unwrap();
+        logs.s3_logs = Some(s3);
+        Described::builder()
+            .name("example")
+            .source(source)
+            .artifacts(artifacts)
+            .environment(environment)
+            .logs_config(logs)
+            .tags(Tag::builder().key("theirs").value("x").build())
+            .build()
+    }
+
+    type Request = aws_sdk_codebuild::operation::update_project::UpdateProjectInput;
+
+    async fn update(asked: Changes, spec: Spec, expected: fn(&Request) -> bool) {
+        let get = mock!(aws_sdk_codebuild::Client::batch_get_projects)
+            .then_output(|| BatchGetProjectsOutput::builder().projects(by_hand()).build());
+        let update = mock!(aws_sdk_codebuild::Client::update_project)
+            .match_requests(expected)
+            .then_output(|| UpdateProjectOutput::builder().build());
+        let codebuild = mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[&get, &update]);
+        let cloud = Cloud { codebuild: codebuild.into(), ..cloud() };
+        let live = live(&by_hand()).unwrap();
+        Project::update(&cloud, &live, &spec, &asked, &owner()).await.unwrap();
+        assert_eq!(update.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn tags_alone_change_nothing_else() {
+        update(changes(&[("/tags/team", Value::Null, json!("web"))]), spec(), |request| {
+            let keys: Vec<_> = request.tags().iter().filter_map(Tag::key).collect();
+            keys == ["team", "theirs"]
+                && request.source.is_none()
+                && request.artifacts.is_none()
+                && request.environment.is_none()
+                && request.logs_config.is_none()
+                && request.description.is_none()
+                && request.service_role.is_none()
+        })
+        .await;
+    }
+
+    #[tokio::test]
+    async fn each_part_keeps_what_a_spec_cannot_say() {
+        let mut spec = spec();
+        spec.source.buildspec = Some("ci.yml".into());
+        spec.environment.image = "other".into();
+        spec.logs = Some(Logs { group_name: "/other".into(), stream_name: None });
+        let all = ["/source/buildspec", "/environment/image", "/logs/group_name"];
+        let asked = all.map(|path| (path, Value::Null, json!("new")));
+        update(changes(&asked), spec, |request| {
+            let (source, logs) = (request.source().unwrap(), request.logs_config().unwrap());
+            let (environment, was) = (request.environment().unwrap(), by_hand());
+            source.auth == was.source().unwrap().auth
+                && source.git_submodules_config == was.source().unwrap().git_submodules_config
+                && (source.buildspec(), source.r#type()) == (Some("ci.yml"), &SourceType::Github)
+                && environment.image() == "other"
+                && environment.registry_credential == was.environment().unwrap().registry_credential
+                && logs.s3_logs == was.logs_config().unwrap().s3_logs
+                && logs.cloud_watch_logs().unwrap().group_name() == Some("/other")
+                && request.artifacts.is_none()
+                && request.tags.is_none()
+        })
+        .await;
+    }
+
+    #[test]
+    fn what_stays_is_said() {
+        assert_eq!(
+            live(&by_hand()).unwrap().outputs.unmanaged,
+            ["source credentials", "Git submodules", "image credentials", "S3 artifacts", "S3 logs"]
+        );
     }
 }

@@ -117,6 +117,7 @@ pub(super) fn environment(project: &Described) -> Environment {
 
 pub(super) fn logs(project: &Described) -> Option<Logs> {
     let found = project.logs_config()?.cloud_watch_logs()?;
+    let found = Some(found).filter(|logs| *logs.status() == LogsConfigStatusType::Enabled)?;
     let group_name = found.group_name()?.to_owned();
     Some(Logs { group_name, stream_name: found.stream_name().map(ToOwned::to_owned) })
 }

@@ -1,4 +1,5 @@
 //! CodePipeline: the way of a commit to production.
 
+mod kept;
 pub mod pipeline;
 mod structure;

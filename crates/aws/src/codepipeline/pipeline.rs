@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_codepipeline::types::Tag;
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::structure;
+use super::{kept, structure};
 use crate::Cloud;
 use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, claimed, edits, split};
@@ -133,7 +133,8 @@ pub struct Spec<S: Stage = Resolved> {
     /// The stages of the pipeline, in order. At least two; the first one contains the source actions, and
     /// only source actions.
     pub stages: Vec<StageSpec<S>>,
-    /// The triggers for sources outside AWS.
+    /// The triggers for sources outside AWS. If omitted, they are not managed. Triggers for tags and pull requests
+    /// are not managed and stay as they are.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub triggers: Vec<Trigger>,
     /// Tags to assign to the pipeline.
@@ -157,6 +158,7 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the pipeline.
         ARN: arn: Arn,
     }
+    and unmanaged
 }
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
@@ -182,13 +184,30 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Pipeline>>> {
         pipeline_type: found.pipeline_type().map_or_else(|| "V1".to_owned(), |kind| kind.as_str().to_owned()),
         execution_mode: found.execution_mode().map_or_else(superseded, |mode| mode.as_str().to_owned()),
         role_arn: found.role_arn().into(),
-        artifact_store: structure::store_of(found),
+        artifact_store: structure::store_of(found, &cloud.region),
         stages: found.stages().iter().map(structure::stage_of).collect(),
         triggers: found.triggers().iter().filter_map(structure::trigger_of).collect(),
         tags,
     };
-    let outputs = Outputs { name: id.to_string(), arn: arn.into() };
+    let unmanaged = kept::unmanaged(found, &cloud.region);
+    let outputs = Outputs { name: id.to_string(), arn: arn.into(), unmanaged };
     Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+}
+
+/// AWS takes the structure as a whole: it is sent as it is now, but for what changes.
+async fn restructure(
+    cloud: &Cloud,
+    live: &Live<Pipeline>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<()> {
+    let operation = "codepipeline:UpdatePipeline";
+    let now = cloud.codepipeline.get_pipeline().name(live.id.as_str()).send().ask().await?.pipeline;
+    let now =
+        now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{} is gone", live.id)))?;
+    let call = cloud.codepipeline.update_pipeline();
+    let call = call.pipeline(kept::over(now, spec, changes, &cloud.region)?);
+    call.send().ask().await.map(drop)
 }
 
 impl Kind for Pipeline {
@@ -208,6 +227,7 @@ impl Kind for Pipeline {
             "iam:PassRole",
         ],
         update: &[
+            "codepipeline:GetPipeline",
             "codepipeline:UpdatePipeline",
             "codepipeline:TagResource",
             "codepipeline:UntagResource",
@@ -339,8 +359,7 @@ impl Kind for Pipeline {
     ) -> CloudResult<()> {
         // Every update is a new version, so only a different structure is sent.
         if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
-            let call = cloud.codepipeline.update_pipeline().pipeline(structure::declaration(spec)?);
-            call.send().ask().await?;
+            restructure(cloud, live, spec, changes).await?;
         }
         let (arn, edits) = (live.outputs.arn.as_str(), edits(changes, owner));
         if !edits.set.is_empty() {

@@ -100,8 +100,9 @@ fn trigger(trigger: &Trigger) -> CloudResult<PipelineTriggerDeclaration> {
         .map_err(|e| invalid(OPERATION, &e))
 }
 
-pub(super) fn store_of(found: &PipelineDeclaration) -> ArtifactStore {
-    let store = found.artifact_store();
+/// The artifact store; where there is one for each region, that of the pipeline's own.
+pub(super) fn store_of(found: &PipelineDeclaration, region: &str) -> ArtifactStore {
+    let store = found.artifact_store().or_else(|| found.artifact_stores()?.get(region));
     ArtifactStore {
         location: store.map(|store| store.location()).unwrap_or_default().to_owned(),
         encryption_key: store.and_then(|store| store.encryption_key()).map(|key| key.id().into()),
@@ -133,9 +134,15 @@ fn action_of(found: &ActionDeclaration) -> Action {
     }
 }
 
+/// Whether a filter for pushes has a form of ours: those for tags have none.
+pub(super) const fn is_push(push: &GitPushFilter) -> bool {
+    push.tags.is_none()
+}
+
+/// None for a trigger that has no form of ours, such as one for pull requests only.
 pub(super) fn trigger_of(found: &PipelineTriggerDeclaration) -> Option<Trigger> {
     let git = found.git_configuration()?;
-    let push = git.push().iter().map(|push| Push {
+    let push = git.push().iter().filter(|push| is_push(push)).map(|push| Push {
         branches: push
             .branches()
             .map(|found| Filter { includes: found.includes().to_vec(), excludes: found.excludes().to_vec() }),
@@ -143,5 +150,7 @@ pub(super) fn trigger_of(found: &PipelineTriggerDeclaration) -> Option<Trigger> 
             .file_paths()
             .map(|found| Filter { includes: found.includes().to_vec(), excludes: found.excludes().to_vec() }),
     });
-    Some(Trigger { source_action_name: git.source_action_name().to_owned(), push: push.collect() })
+    let push: Vec<Push> = push.collect();
+    let source_action_name = git.source_action_name().to_owned();
+    (!push.is_empty()).then_some(Trigger { source_action_name, push })
 }

@@ -11,12 +11,13 @@ use aws_sdk_ec2::types::{
 };
 use aws_smithy_types::base64;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::launch_template_kept as kept;
 use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{Ask, Asked, made};
@@ -94,7 +95,7 @@ pub struct BlockDevice {
 }
 
 impl BlockDevice {
-    fn to_aws(&self) -> LaunchTemplateBlockDeviceMappingRequest {
+    pub(super) fn to_aws(&self) -> LaunchTemplateBlockDeviceMappingRequest {
         let ebs = LaunchTemplateEbsBlockDeviceRequest::builder()
             .volume_size(self.volume_size)
             .volume_type(VolumeType::from(self.volume_type.as_str()))
@@ -109,7 +110,7 @@ impl BlockDevice {
             .build()
     }
 
-    fn from_aws(mapping: &LaunchTemplateBlockDeviceMapping) -> Option<Self> {
+    pub(super) fn from_aws(mapping: &LaunchTemplateBlockDeviceMapping) -> Option<Self> {
         let ebs = mapping.ebs()?;
         Some(Self {
             device_name: mapping.device_name()?.to_owned(),
@@ -177,9 +178,10 @@ platctl_engine::outputs! {
         /// The number of the version that matches the configuration: the latest and default version.
         VERSION_NUMBER: version_number: String,
     }
+    and unmanaged
 }
 
-fn data(spec: &Spec) -> RequestLaunchTemplateData {
+pub(super) fn data(spec: &Spec) -> RequestLaunchTemplateData {
     let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
         .http_tokens(LaunchTemplateHttpTokensState::from(spec.metadata_options.http_tokens.as_str()))
         .http_put_response_hop_limit(spec.metadata_options.http_put_response_hop_limit);
@@ -241,12 +243,14 @@ fn live(
 ) -> Option<Live<LaunchTemplate>> {
     let (tags, owner) = split_ec2(template.tags());
     let (id, name) = (template.launch_template_id()?, template.launch_template_name()?);
+    let data = version.launch_template_data()?;
     let outputs = Outputs {
         launch_template_id: id.to_owned(),
         launch_template_name: name.to_owned(),
         version_number: version.version_number()?.to_string(),
+        unmanaged: kept::unmanaged(data),
     };
-    let spec = spec_of(name, version.launch_template_data()?, tags);
+    let spec = spec_of(name, data, tags);
     Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
 }
 
@@ -295,6 +299,18 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Laun
     Ok(super::in_order(ids, lives.into_iter().flatten()))
 }
 
+/// What a version says.
+async fn said(cloud: &Cloud, id: &Id, version: &str) -> CloudResult<ResponseLaunchTemplateData> {
+    let call =
+        cloud.ec2.describe_launch_template_versions().launch_template_id(id.as_str()).versions(version);
+    let found = call.send().ask().await?.launch_template_versions.unwrap_or_default();
+    let data = found.into_iter().next().and_then(|version| version.launch_template_data);
+    let operation = "ec2:DescribeLaunchTemplateVersions";
+    data.ok_or_else(|| {
+        CloudError::new(Class::NotFound, operation, format!("version {version} of {id} is gone"))
+    })
+}
+
 impl Kind for LaunchTemplate {
     const NAME: &'static str = "ec2.LaunchTemplate";
     const REPLACE_ON: &'static [&'static str] = &["/launch_template_name"];
@@ -305,6 +321,7 @@ impl Kind for LaunchTemplate {
         read: &["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"],
         create: &["ec2:CreateLaunchTemplate", "ec2:CreateTags"],
         update: &[
+            "ec2:DescribeLaunchTemplateVersions",
             "ec2:CreateLaunchTemplateVersion",
             "ec2:ModifyLaunchTemplate",
             "ec2:CreateTags",
@@ -405,7 +422,7 @@ impl Kind for LaunchTemplate {
         made("ec2:CreateLaunchTemplate", id)
     }
 
-    /// A version cannot be changed: a new one takes over what the spec does not state from the present one.
+    /// A version cannot be changed: a new one takes over what does not change from the one that the plan saw.
     async fn update(
         cloud: &Cloud,
         live: &Live<Self>,
@@ -415,12 +432,13 @@ impl Kind for LaunchTemplate {
     ) -> CloudResult<()> {
         let tags = |path: &str| path == Changes::OWNER || path == "/tags" || path.starts_with("/tags/");
         if changes.iter().any(|change| !tags(&change.path)) {
+            let source = live.outputs.version_number.as_str();
             let call = cloud
                 .ec2
                 .create_launch_template_version()
                 .launch_template_id(live.id.as_str())
-                .source_version(&live.outputs.version_number)
-                .launch_template_data(data(spec));
+                .source_version(source)
+                .launch_template_data(kept::version(&said(cloud, &live.id, source).await?, spec, changes));
             let answer = call.send().ask().await?;
             let number = answer.launch_template_version().and_then(|version| version.version_number());
             let number = made("ec2:CreateLaunchTemplateVersion", number.map(|number| number.to_string()))?;
@@ -442,6 +460,7 @@ mod tests {
     use super::*;
     use crate::cloud::tests::{changes, cloud, owner};
     use aws_sdk_ec2::operation::create_launch_template_version::CreateLaunchTemplateVersionOutput;
+    use aws_sdk_ec2::operation::describe_launch_template_versions::DescribeLaunchTemplateVersionsOutput;
     use aws_sdk_ec2::operation::modify_launch_template::ModifyLaunchTemplateOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
@@ -461,8 +480,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_change_is_a_new_default_version() {
+        let said = mock!(aws_sdk_ec2::Client::describe_launch_template_versions)
+            .match_requests(|request| request.versions() == ["3"])
+            .then_output(|| {
+                let data = ResponseLaunchTemplateData::builder().user_data("aGVsbG8=").build();
+                let version = LaunchTemplateVersion::builder().version_number(3).launch_template_data(data);
+                DescribeLaunchTemplateVersionsOutput::builder()
+                    .launch_template_versions(version.build())
+                    .build()
+            });
         let create = mock!(aws_sdk_ec2::Client::create_launch_template_version)
-            .match_requests(|request| request.source_version() == Some("3"))
+            .match_requests(|request| {
+                let data = request.launch_template_data();
+                let data = data.is_some_and(|data| data.monitoring.is_some() && data.user_data.is_none());
+                request.source_version() == Some("3") && data
+            })
             .then_output(|| {
                 let version = LaunchTemplateVersion::builder().version_number(5).build();
                 CreateLaunchTemplateVersionOutput::builder().launch_template_version(version).build()
@@ -470,7 +502,7 @@ mod tests {
         let modify = mock!(aws_sdk_ec2::Client::modify_launch_template)
             .match_requests(|request| request.default_version() == Some("5"))
             .then_output(|| ModifyLaunchTemplateOutput::builder().build());
-        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&create, &modify]);
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&said, &create, &modify]);
         let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let asked = changes(&[("/monitoring", json!(false), json!(true))]);
         LaunchTemplate::update(&cloud, &template(), &LaunchTemplate::example(), &asked, &owner())

@@ -4,6 +4,7 @@ pub mod elastic_ip;
 pub mod flow_log;
 pub mod internet_gateway;
 pub mod launch_template;
+mod launch_template_kept;
 pub mod nat_gateway;
 pub mod route;
 pub mod route_table;

@@ -1,9 +1,9 @@
 //! `ec2.RouteTable`
 
-use aws_sdk_ec2::types::ResourceType;
+use aws_sdk_ec2::types::{ResourceType, Route, RouteOrigin};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, Stage, Timing, Wanted,
+    Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,15 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Rout
     Ok(in_order(ids, found.iter().filter_map(live)))
 }
 
+fn attached(table: &str, route: &Route) -> Option<Attached> {
+    let to = route.destination_cidr_block().or(route.destination_ipv6_cidr_block())?;
+    Some(Attached {
+        kind: super::route::Route::NAME,
+        id: format!("{table}|{to}").into(),
+        what: format!("route {to}"),
+    })
+}
+
 impl Kind for RouteTable {
     const NAME: &'static str = "ec2.RouteTable";
     const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
@@ -94,6 +103,14 @@ impl Kind for RouteTable {
             .iter()
             .filter_map(|table| Some((table.route_table_id()?.into(), split_ec2(table.tags()).1)));
         Ok(by_address(wanted, found))
+    }
+
+    async fn attached(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        let tables = route_tables(cloud, id_filters("route-table-id", [live.id.as_str()])).await?;
+        // Routes that AWS makes by itself, for the network and for endpoints, are nobody's.
+        let made = |route: &&Route| route.origin() == Some(&RouteOrigin::CreateRoute);
+        let routes = tables.iter().flat_map(|table| table.routes()).filter(made);
+        Ok(routes.filter_map(|route| attached(live.id.as_str(), route)).collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

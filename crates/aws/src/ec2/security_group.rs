@@ -44,6 +44,7 @@ platctl_engine::outputs! {
         /// The ID of the security group, such as `sg-…`.
         GROUP_ID: group_id: SecurityGroupId,
     }
+    and unmanaged
 }
 
 async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::SecurityGroup>> {
@@ -56,16 +57,34 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
     Ok(groups)
 }
 
-/// The rules that AWS put in by itself: everything may go out, and nobody's tags on them.
-async fn default_rules(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<SecurityGroupRule>> {
-    let mut rules =
-        security_group_rule::read(cloud, id_filters("group-id", ids.iter().map(Id::as_str))).await?;
-    rules.retain(|rule| {
-        let everywhere = rule.cidr_ipv4() == Some("0.0.0.0/0") || rule.cidr_ipv6() == Some("::/0");
-        let everything = rule.is_egress() == Some(true) && rule.ip_protocol() == Some("-1");
-        everywhere && everything && split_ec2(rule.tags()).1.is_none()
-    });
-    Ok(rules)
+async fn rules_of(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<SecurityGroupRule>> {
+    security_group_rule::read(cloud, id_filters("group-id", ids.iter().map(Id::as_str))).await
+}
+
+/// Whether AWS put the rule in by itself: everything may go out, and nobody's tags on it.
+fn is_default(rule: &SecurityGroupRule) -> bool {
+    let everywhere = rule.cidr_ipv4() == Some("0.0.0.0/0") || rule.cidr_ipv6() == Some("::/0");
+    let everything = rule.is_egress() == Some(true) && rule.ip_protocol() == Some("-1");
+    everywhere && everything && split_ec2(rule.tags()).1.is_none()
+}
+
+/// A rule that has no owner: somebody added it by hand.
+fn by_hand(rule: &SecurityGroupRule) -> Option<String> {
+    if is_default(rule) || split_ec2(rule.tags()).1.is_some() {
+        return None;
+    }
+    let (direction, word) =
+        if rule.is_egress() == Some(true) { ("egress", "to") } else { ("ingress", "from") };
+    let group = rule.referenced_group_info().and_then(|info| info.group_id());
+    let peer = rule.cidr_ipv4().or(rule.cidr_ipv6()).or(rule.prefix_list_id()).or(group).unwrap_or_default();
+    let protocol = rule.ip_protocol().filter(|protocol| *protocol != "-1").unwrap_or("all");
+    let ports = match (rule.from_port().filter(|port| *port >= 0), rule.to_port()) {
+        (Some(from), Some(to)) if from != to => format!(" {from}-{to}"),
+        (Some(port), _) => format!(" {port}"),
+        (None, _) => String::new(),
+    };
+    let id = rule.security_group_rule_id().unwrap_or_default();
+    Some(format!("{direction} {protocol}{ports} {word} {peer} ({id})"))
 }
 
 fn live(
@@ -74,14 +93,16 @@ fn live(
 ) -> Option<Live<SecurityGroup>> {
     let (tags, owner) = split_ec2(group.tags());
     let id = group.group_id()?;
+    let mine = || rules.iter().filter(|rule| rule.group_id() == Some(id));
     let spec = Spec {
         vpc_id: group.vpc_id()?.into(),
         group_name: group.group_name()?.to_owned(),
         description: group.description().unwrap_or_default().to_owned(),
-        allow_all_egress: rules.iter().any(|rule| rule.group_id() == Some(id)),
+        allow_all_egress: mine().any(is_default),
         tags,
     };
-    Some(Live { id: id.into(), spec, outputs: Outputs { group_id: id.into() }, owner, phase: Phase::Ready })
+    let outputs = Outputs { group_id: id.into(), unmanaged: mine().filter_map(by_hand).collect() };
+    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
 }
 
 async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResult<()> {
@@ -95,9 +116,9 @@ async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResul
             other => other.map(drop),
         };
     }
-    let rules = default_rules(cloud, std::slice::from_ref(id)).await?;
-    let ids: Vec<String> =
-        rules.iter().filter_map(|rule| rule.security_group_rule_id().map(ToOwned::to_owned)).collect();
+    let rules = rules_of(cloud, std::slice::from_ref(id)).await?;
+    let rules = rules.into_iter().filter(is_default);
+    let ids: Vec<String> = rules.filter_map(|rule| rule.security_group_rule_id).collect();
     if ids.is_empty() {
         return Ok(());
     }
@@ -111,7 +132,7 @@ async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResul
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<SecurityGroup>>>> {
     let groups = read(cloud, id_filters("group-id", ids.iter().map(Id::as_str)));
-    let (groups, rules) = futures::try_join!(groups, default_rules(cloud, ids))?;
+    let (groups, rules) = futures::try_join!(groups, rules_of(cloud, ids))?;
     Ok(in_order(ids, groups.iter().filter_map(|group| live(group, &rules))))
 }
 
@@ -237,6 +258,18 @@ mod tests {
     fn the_rule_that_aws_puts_in_is_part_of_the_group() {
         assert!(group(&[rule("sgr-1", "0.0.0.0/0")]).spec.allow_all_egress);
         assert!(!group(&[]).spec.allow_all_egress);
+    }
+
+    #[test]
+    fn a_rule_that_nobody_owns_is_said() {
+        let ssh =
+            SecurityGroupRule::builder().security_group_rule_id("sgr-2").group_id("sg-1").is_egress(false);
+        let ssh = ssh.ip_protocol("tcp").from_port(22).to_port(22).cidr_ipv4("0.0.0.0/0").build();
+        let tag = |key: &str| aws_sdk_ec2::types::Tag::builder().key(key).value("x").build();
+        let ours = SecurityGroupRule::builder().group_id("sg-1").ip_protocol("tcp").from_port(443);
+        let ours = ours.tags(tag("platctl:stack")).tags(tag("platctl:address")).build();
+        let found = group(&[rule("sgr-1", "0.0.0.0/0"), ssh, ours]);
+        assert_eq!(found.outputs.unmanaged, ["ingress tcp 22 from 0.0.0.0/0 (sgr-2)"]);
     }
 
     #[tokio::test]

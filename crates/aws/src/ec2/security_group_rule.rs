@@ -279,7 +279,10 @@ impl Kind for SecurityGroupRule {
         let only_tags = changes.iter().all(|c| c.path == Changes::OWNER || c.path.starts_with("/tags"));
         if !only_tags {
             let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(live.id.as_str());
-            let update = update.security_group_rule(request(spec)).build();
+            // The rule is replaced whole, and a description that is not stated stays.
+            let description = spec.description.clone().or_else(|| live.spec.description.clone());
+            let stated = request(&Spec { description, ..spec.clone() });
+            let update = update.security_group_rule(stated).build();
             let call = cloud.ec2.modify_security_group_rules().group_id(spec.group_id.as_str());
             let call = call.security_group_rules(update);
             call.send().ask().await?;

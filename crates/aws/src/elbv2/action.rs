@@ -218,11 +218,40 @@ pub(super) fn to_aws(operation: &str, actions: &[Action]) -> CloudResult<Vec<Aws
     actions.iter().map(Action::aws).collect()
 }
 
-/// The actions as AWS answers them. What has no form of ours is left out, so that it shows as a difference.
+/// The actions as AWS answers them, in order. What has no form of ours is left out: it is not managed.
 pub(super) fn from_aws(actions: &[AwsAction]) -> Vec<Action> {
     let mut actions: Vec<&AwsAction> = actions.iter().collect();
     actions.sort_by_key(|action| action.order());
     actions.into_iter().filter_map(Action::live).collect()
+}
+
+/// The stated actions in the place of the live ones. Those that have no form of ours, which check requests before
+/// they are forwarded (`authenticate-oidc`, `jwt-validation`), stay in their order.
+pub(super) fn over(operation: &str, now: &[AwsAction], stated: &[Action]) -> CloudResult<Vec<AwsAction>> {
+    let (ours, mut sent): (Vec<AwsAction>, Vec<AwsAction>) =
+        now.iter().cloned().partition(|action| Action::live(action).is_some());
+    for oidc in sent.iter_mut().filter_map(|action| action.authenticate_oidc_config.as_mut()) {
+        // AWS never answers the secret, and keeps it only if it is told to.
+        oidc.use_existing_client_secret = Some(true);
+        oidc.client_secret = None;
+    }
+    let last = sent.iter().filter_map(AwsAction::order).max();
+    let order = ours.first().and_then(AwsAction::order).or(last.map(|last| last + 1));
+    let mut actions = to_aws(operation, stated)?;
+    for action in &mut actions {
+        action.order = order;
+    }
+    sent.extend(actions);
+    sent.sort_by_key(AwsAction::order);
+    Ok(sent)
+}
+
+/// The actions that have no form of ours, in words.
+pub(super) fn unmanaged(actions: &[AwsAction]) -> impl Iterator<Item = String> {
+    let others = actions.iter().filter(|action| Action::live(action).is_none());
+    others.map(|action| {
+        format!("action {}", action.r#type().map_or("of an unknown type", ActionTypeEnum::as_str))
+    })
 }
 
 /// What AWS would refuse.
@@ -255,5 +284,26 @@ mod tests {
     fn a_single_target_group_may_come_in_the_old_place() {
         let action = AwsAction::builder().r#type(ActionTypeEnum::Forward).target_group_arn("arn:a").build();
         assert_eq!(from_aws(&[action]), [Action::to("arn:a")]);
+    }
+
+    #[test]
+    fn what_checks_a_request_first_stays_with_its_secret() {
+        use aws_sdk_elasticloadbalancingv2::types::AuthenticateOidcActionConfig;
+        let oidc = AuthenticateOidcActionConfig::builder().issuer("https://id.example.com").client_id("x");
+        let oidc = AwsAction::builder()
+            .r#type(ActionTypeEnum::AuthenticateOidc)
+            .order(1)
+            .authenticate_oidc_config(oidc.build())
+            .build();
+        let mut ours = Action::to("arn:a").aws().unwrap();
+        ours.order = Some(2);
+        let now = [oidc, ours];
+        assert_eq!(from_aws(&now), [Action::to("arn:a")]);
+        assert_eq!(unmanaged(&now).collect::<Vec<_>>(), ["action authenticate-oidc"]);
+        let sent = over("", &now, &[Action::to("arn:b")]).unwrap();
+        let kept = sent[0].authenticate_oidc_config().unwrap();
+        assert_eq!(kept.issuer(), Some("https://id.example.com"));
+        assert_eq!((kept.client_secret(), kept.use_existing_client_secret()), (None, Some(true)));
+        assert_eq!((sent[1].order(), from_aws(&sent)), (Some(2), vec![Action::to("arn:b")]));
     }
 }

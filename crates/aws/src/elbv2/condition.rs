@@ -104,49 +104,109 @@ impl Conditions {
         all
     }
 
-    /// A single value of a path or host may stand in the old place.
+    /// The first condition of each field that has a form of ours; the others are not managed.
     pub(super) fn from_aws(conditions: &[RuleCondition]) -> Self {
-        let mut all = Self::default();
-        let set = |values: &[String]| -> BTreeSet<String> { values.iter().cloned().collect() };
-        for one in conditions {
-            match one.field().unwrap_or_default() {
-                "path-pattern" => {
-                    let config = one.path_pattern_config().map(|config| config.values());
-                    all.path_pattern = set(config.filter(|all| !all.is_empty()).unwrap_or(one.values()));
-                }
-                "host-header" => {
-                    let config = one.host_header_config().map(|config| config.values());
-                    all.host_header = set(config.filter(|all| !all.is_empty()).unwrap_or(one.values()));
-                }
-                "http-header" => {
-                    all.http_header = one.http_header_config().map(|config| HttpHeader {
-                        name: config.http_header_name().unwrap_or_default().to_owned(),
-                        values: set(config.values()),
-                    });
-                }
-                "http-request-method" => {
-                    all.http_request_method = one
-                        .http_request_method_config()
-                        .map(|config| set(config.values()))
-                        .unwrap_or_default();
-                }
-                "query-string" => {
-                    let values = one.query_string_config().map(|config| config.values()).unwrap_or_default();
-                    let pair = |pair: &QueryStringKeyValuePair| QueryString {
-                        key: pair.key().map(ToOwned::to_owned),
-                        value: pair.value().unwrap_or_default().to_owned(),
-                    };
-                    all.query_string = values.iter().map(pair).collect();
-                }
-                "source-ip" => {
-                    all.source_ip =
-                        one.source_ip_config().map(|config| set(config.values())).unwrap_or_default();
-                }
-                _ => {}
-            }
-        }
-        all
+        split(conditions).0
     }
+
+    /// The stated conditions, and those live ones that have no form of ours. A field that a rule can have only one
+    /// condition of is taken over where it is stated.
+    pub(super) fn over(&self, now: &[RuleCondition]) -> Vec<RuleCondition> {
+        let mut sent = self.to_aws();
+        let (_, mut others) = split(now);
+        others.retain(|other| {
+            let field = other.field();
+            let several = matches!(field, Some("http-header" | "query-string"));
+            several || sent.iter().all(|stated| stated.field() != field)
+        });
+        sent.extend(others);
+        sent
+    }
+}
+
+/// The live conditions that have no form of ours, in words.
+pub(super) fn unmanaged(conditions: &[RuleCondition]) -> impl Iterator<Item = String> {
+    let regular = |one: &RuleCondition| {
+        let parts = [
+            one.regex_values(),
+            one.path_pattern_config().map(|config| config.regex_values()).unwrap_or_default(),
+            one.host_header_config().map(|config| config.regex_values()).unwrap_or_default(),
+            one.http_header_config().map(|config| config.regex_values()).unwrap_or_default(),
+        ];
+        parts.concat()
+    };
+    split(conditions).1.into_iter().map(move |one| {
+        let patterns = regular(&one);
+        let field = one.field().unwrap_or("of an unknown field");
+        if patterns.is_empty() {
+            format!("another condition {field}")
+        } else {
+            format!("condition {field} with regular expressions: {}", patterns.join(", "))
+        }
+    })
+}
+
+/// What has a form of ours, and the rest.
+fn split(conditions: &[RuleCondition]) -> (Conditions, Vec<RuleCondition>) {
+    let (mut all, mut others) = (Conditions::default(), Vec::new());
+    for one in conditions {
+        if !all.take(one) {
+            others.push(one.clone());
+        }
+    }
+    (all, others)
+}
+
+impl Conditions {
+    /// Reads a condition in; false where there is no place for it. A single value of a path or host may stand in
+    /// the old place.
+    fn take(&mut self, one: &RuleCondition) -> bool {
+        match one.field().unwrap_or_default() {
+            "path-pattern" => {
+                let config = one.path_pattern_config().map(|config| config.values());
+                fill(&mut self.path_pattern, config.filter(|all| !all.is_empty()).unwrap_or(one.values()))
+            }
+            "host-header" => {
+                let config = one.host_header_config().map(|config| config.values());
+                fill(&mut self.host_header, config.filter(|all| !all.is_empty()).unwrap_or(one.values()))
+            }
+            "http-request-method" => {
+                let values = one.http_request_method_config().map(|config| config.values());
+                fill(&mut self.http_request_method, values.unwrap_or_default())
+            }
+            "source-ip" => {
+                let values = one.source_ip_config().map(|config| config.values());
+                fill(&mut self.source_ip, values.unwrap_or_default())
+            }
+            "http-header" => {
+                let config = one.http_header_config().filter(|config| !config.values().is_empty());
+                let Some(config) = config.filter(|_| self.http_header.is_none()) else { return false };
+                self.http_header = Some(HttpHeader {
+                    name: config.http_header_name().unwrap_or_default().to_owned(),
+                    values: config.values().iter().cloned().collect(),
+                });
+                true
+            }
+            "query-string" => {
+                let values = one.query_string_config().map(|config| config.values()).unwrap_or_default();
+                let pair = |pair: &QueryStringKeyValuePair| QueryString {
+                    key: pair.key().map(ToOwned::to_owned),
+                    value: pair.value().unwrap_or_default().to_owned(),
+                };
+                fill(&mut self.query_string, &values.iter().map(pair).collect::<Vec<_>>())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Fills what is still empty; false where there is nothing to fill it with, or something in it.
+fn fill<T: Ord + Clone>(place: &mut BTreeSet<T>, values: &[T]) -> bool {
+    if values.is_empty() || !place.is_empty() {
+        return false;
+    }
+    place.extend(values.iter().cloned());
+    true
 }
 
 #[cfg(test)]
@@ -169,5 +229,30 @@ mod tests {
     fn values_may_stand_in_the_old_place() {
         let old = condition("path-pattern").values("/a").build();
         assert_eq!(Conditions::from_aws(&[old]).path_pattern, BTreeSet::from(["/a".to_owned()]));
+    }
+
+    #[test]
+    fn regular_expressions_and_further_conditions_stay() {
+        let regex = PathPatternConditionConfig::builder().regex_values("^/v[0-9]+/").build();
+        let regex = condition("path-pattern").path_pattern_config(regex).build();
+        let query = |value: &str| {
+            let pair = QueryStringKeyValuePair::builder().value(value).build();
+            let config = QueryStringConditionConfig::builder().values(pair).build();
+            condition("query-string").query_string_config(config).build()
+        };
+        let now = [regex.clone(), query("a"), query("b")];
+        let live = Conditions::from_aws(&now);
+        assert_eq!(live.query_string.first().map(|one| one.value.as_str()), Some("a"));
+        assert!(live.path_pattern.is_empty());
+        let said: Vec<String> = unmanaged(&now).collect();
+        assert_eq!(
+            said,
+            ["condition path-pattern with regular expressions: ^/v[0-9]+/", "another condition query-string"]
+        );
+        let methods: Conditions = serde_json::from_value(json!({"http_request_method": ["GET"]})).unwrap();
+        let sent = methods.over(&now);
+        assert_eq!(sent[1..], [regex, query("b")]);
+        let paths: Conditions = serde_json::from_value(json!({"path_pattern": ["/api/*"]})).unwrap();
+        assert_eq!(paths.over(&now)[1..], [query("b")]);
     }
 }

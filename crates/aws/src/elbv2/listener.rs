@@ -1,7 +1,7 @@
 //! `elbv2.Listener`
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Certificate, Listener as AwsListener, ListenerAttribute, ProtocolEnum,
+    Action as AwsAction, Certificate, Listener as AwsListener, ListenerAttribute, ProtocolEnum,
 };
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
@@ -40,7 +40,8 @@ pub struct Spec<S: Stage = Resolved> {
     /// `TLS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate_arn: Option<S::In<Arn>>,
-    /// The action for requests that match no rule. Exactly one.
+    /// The action for requests that match no rule. Exactly one. Actions before it, such as `authenticate-oidc`, are
+    /// not managed and stay as they are.
     pub default_actions: S::In<Vec<Action>>,
     /// The listener attributes, by their AWS keys, such as `routing.http.response.server.enabled`. Attributes
     /// that are omitted are not managed.
@@ -57,6 +58,7 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the listener.
         ARN: arn: Arn,
     }
+    and unmanaged
 }
 
 /// The listener of a load balancer's port.
@@ -95,7 +97,45 @@ fn live(
         attributes,
         tags,
     };
-    Some(Live { id: arn.into(), spec, outputs: Outputs { arn: arn.into() }, owner, phase: Phase::Ready })
+    let outputs = Outputs { arn: arn.into(), unmanaged: unmanaged(found) };
+    Some(Live { id: arn.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+fn unmanaged(found: &AwsListener) -> Vec<String> {
+    let mutual = found.mutual_authentication().and_then(|one| one.mode()).filter(|mode| *mode != "off");
+    let mutual = mutual.map(|mode| format!("mutual authentication {mode}"));
+    let alpn = found.alpn_policy().iter().filter(|policy| *policy != "None");
+    let alpn = alpn.map(|policy| format!("ALPN policy {policy}"));
+    action::unmanaged(found.default_actions()).chain(mutual).chain(alpn).collect()
+}
+
+/// The default actions to send: what of them has no form of ours goes back as it is now.
+async fn default_actions(cloud: &Cloud, arn: &str, stated: &[Action]) -> CloudResult<Vec<AwsAction>> {
+    let answer = cloud.elbv2.describe_listeners().listener_arns(arn).send().ask().await?;
+    let now = answer.listeners().first().map(|listener| listener.default_actions()).unwrap_or_default();
+    action::over("elasticloadbalancing:ModifyListener", now, stated)
+}
+
+/// Changes the fields that differ. What is not sent, AWS keeps; but with another protocol the certificate and the
+/// security policy are sent again.
+async fn modify(cloud: &Cloud, arn: &str, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let other = changes.touch("/protocol");
+    let policy = spec.ssl_policy.clone().filter(|_| other || changes.touch("/ssl_policy"));
+    let certificates = certificates(spec).filter(|_| other || changes.touch("/certificate_arn"));
+    let actions = match changes.touch("/default_actions") {
+        true => Some(default_actions(cloud, arn, &spec.default_actions).await?),
+        false => None,
+    };
+    let call = cloud
+        .elbv2
+        .modify_listener()
+        .listener_arn(arn)
+        .set_port(changes.touch("/port").then_some(spec.port))
+        .set_protocol(other.then(|| ProtocolEnum::from(spec.protocol.as_str())))
+        .set_ssl_policy(policy)
+        .set_certificates(certificates)
+        .set_default_actions(actions);
+    call.send().ask().await.map(drop)
 }
 
 fn is_secure(protocol: &str) -> bool {
@@ -139,6 +179,7 @@ impl Kind for Listener {
         ],
         create: &["elasticloadbalancing:CreateListener", "elasticloadbalancing:AddTags"],
         update: &[
+            "elasticloadbalancing:DescribeListeners",
             "elasticloadbalancing:ModifyListener",
             "elasticloadbalancing:ModifyListenerAttributes",
             "elasticloadbalancing:AddTags",
@@ -255,19 +296,10 @@ impl Kind for Listener {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let (arn, operation) = (live.id.as_str(), "elasticloadbalancing:ModifyListener");
+        let arn = live.id.as_str();
         let paths = ["/port", "/protocol", "/ssl_policy", "/certificate_arn", "/default_actions"];
         if paths.iter().any(|path| changes.touch(path)) {
-            let call = cloud
-                .elbv2
-                .modify_listener()
-                .listener_arn(arn)
-                .port(spec.port)
-                .protocol(ProtocolEnum::from(spec.protocol.as_str()))
-                .set_ssl_policy(spec.ssl_policy.clone())
-                .set_certificates(certificates(spec))
-                .set_default_actions(Some(action::to_aws(operation, &spec.default_actions)?));
-            call.send().ask().await?;
+            modify(cloud, arn, spec, changes).await?;
         }
         if let Some(attributes) = attribute_edits(changes) {
             let one = |(key, value)| ListenerAttribute::builder().key(key).value(value).build();
@@ -296,5 +328,45 @@ mod tests {
         assert_eq!(Listener::check(&without).unwrap_err().path, "/certificate_arn");
         let plain = Spec { protocol: "HTTP".into(), ..example };
         assert_eq!(Listener::check(&plain).unwrap_err().path, "/certificate_arn");
+    }
+
+    #[tokio::test]
+    async fn only_what_differs_is_sent_and_a_login_stays() {
+        use crate::cloud::tests::{changes, cloud, owner};
+        use aws_sdk_elasticloadbalancingv2::operation::describe_listeners::DescribeListenersOutput;
+        use aws_sdk_elasticloadbalancingv2::operation::modify_listener::ModifyListenerOutput;
+        use aws_sdk_elasticloadbalancingv2::types::{ActionTypeEnum, MutualAuthenticationAttributes};
+        use aws_smithy_mocks::{RuleMode, mock, mock_client};
+        use serde_json::json;
+        let login = AwsAction::builder().r#type(ActionTypeEnum::AuthenticateCognito).order(1).build();
+        let mut forward = action::to_aws("", &[Action::to("arn:old")]).unwrap();
+        forward[0].order = Some(2);
+        let now = AwsListener::builder()
+            .listener_arn("arn:l")
+            .load_balancer_arn("arn:b")
+            .port(443)
+            .protocol(ProtocolEnum::Https)
+            .set_default_actions(Some([vec![login], forward].concat()))
+            .mutual_authentication(MutualAuthenticationAttributes::builder().mode("verify").build())
+            .alpn_policy("None")
+            .build();
+        let live = live(&now, None, Tags::new(), None).unwrap();
+        assert_eq!(live.outputs.unmanaged, ["action authenticate-cognito", "mutual authentication verify"]);
+        let found = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_listeners)
+            .then_output(move || DescribeListenersOutput::builder().listeners(now.clone()).build());
+        let modify = mock!(aws_sdk_elasticloadbalancingv2::Client::modify_listener)
+            .match_requests(|request| {
+                let kinds: Vec<_> = request.default_actions().iter().map(|action| action.r#type()).collect();
+                kinds == [Some(&ActionTypeEnum::AuthenticateCognito), Some(&ActionTypeEnum::Forward)]
+                    && (request.port, request.ssl_policy.as_ref()) == (None, None)
+                    && request.certificates.is_none()
+                    && request.mutual_authentication.is_none()
+            })
+            .then_output(|| ModifyListenerOutput::builder().build());
+        let elbv2 = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, &[&found, &modify]);
+        let asked = changes(&[("/default_actions", json!([]), json!([]))]);
+        let cloud = Cloud { elbv2: elbv2.into(), ..cloud() };
+        Listener::update(&cloud, &live, &Listener::example(), &asked, &owner()).await.unwrap();
+        assert_eq!(modify.num_calls(), 1);
     }
 }

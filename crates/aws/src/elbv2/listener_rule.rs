@@ -8,7 +8,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::action::{self, Action};
-use super::condition::Conditions;
+use super::condition::{self, Conditions};
 use super::{gone, in_batches, sync_tags, tag_list, tags_of, with_tags};
 use crate::Cloud;
 use crate::bounded::try_join_all;
@@ -32,7 +32,9 @@ pub struct Spec<S: Stage = Resolved> {
     pub priority: i32,
     /// The conditions that a request must meet.
     pub conditions: S::In<Conditions>,
-    /// The action for requests that meet the conditions. Exactly one.
+    /// The action for requests that meet the conditions. Exactly one. Actions before it, such as
+    /// `authenticate-oidc`, conditions with regular expressions, and transforms are not managed and stay as they
+    /// are.
     pub actions: S::In<Vec<Action>>,
     /// Tags to assign to the listener rule.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
@@ -45,6 +47,7 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the listener rule.
         ARN: arn: Arn,
     }
+    and unmanaged
 }
 
 /// A rule's ARN is its listener's with another word in it and an id behind it.
@@ -75,7 +78,32 @@ fn live(found: &Rule, tags: Tags, owner: Option<Owner>) -> Option<Live<ListenerR
         actions: action::from_aws(found.actions()),
         tags,
     };
-    Some(Live { id: arn.into(), spec, outputs: Outputs { arn: arn.into() }, owner, phase: Phase::Ready })
+    let outputs = Outputs { arn: arn.into(), unmanaged: unmanaged(found) };
+    Some(Live { id: arn.into(), spec, outputs, owner, phase: Phase::Ready })
+}
+
+fn unmanaged(found: &Rule) -> Vec<String> {
+    let transforms = found.transforms().iter().filter_map(|one| one.r#type());
+    let transforms = transforms.map(|kind| format!("transform {}", kind.as_str()));
+    let others = action::unmanaged(found.actions()).chain(condition::unmanaged(found.conditions()));
+    others.chain(transforms).collect()
+}
+
+/// Gives the rule its conditions and actions. What of them has no form of ours goes back as it is now, and what is
+/// not sent, AWS keeps.
+async fn modify(cloud: &Cloud, arn: &str, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let answer = cloud.elbv2.describe_rules().rule_arns(arn).send().ask().await?;
+    let operation = "elasticloadbalancing:ModifyRule";
+    let now = answer.rules().first();
+    let now = now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{arn} is gone")))?;
+    let mut call = cloud.elbv2.modify_rule().rule_arn(arn);
+    if changes.touch("/conditions") {
+        call = call.set_conditions(Some(spec.conditions.over(now.conditions())));
+    }
+    if changes.touch("/actions") {
+        call = call.set_actions(Some(action::over(operation, now.actions(), &spec.actions)?));
+    }
+    call.send().ask().await.map(drop)
 }
 
 async fn set_priorities(cloud: &Cloud, list: &[(&str, i32)]) -> CloudResult<()> {
@@ -125,6 +153,7 @@ impl Kind for ListenerRule {
         read: &["elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"],
         create: &["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"],
         update: &[
+            "elasticloadbalancing:DescribeRules",
             "elasticloadbalancing:ModifyRule",
             "elasticloadbalancing:SetRulePriorities",
             "elasticloadbalancing:AddTags",
@@ -213,14 +242,12 @@ impl Kind for ListenerRule {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let (arn, operation) = (live.id.as_str(), "elasticloadbalancing:ModifyRule");
+        let arn = live.id.as_str();
         if changes.touch("/priority") {
             move_to(cloud, live, spec.priority, owner).await?;
         }
         if changes.touch("/conditions") || changes.touch("/actions") {
-            let call = cloud.elbv2.modify_rule().rule_arn(arn).set_conditions(Some(spec.conditions.to_aws()));
-            let call = call.set_actions(Some(action::to_aws(operation, &spec.actions)?));
-            call.send().ask().await?;
+            modify(cloud, arn, spec, changes).await?;
         }
         sync_tags(cloud, arn, changes, owner).await
     }
@@ -282,5 +309,42 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(set.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_change_of_the_target_keeps_logins_and_conditions() {
+        use aws_sdk_elasticloadbalancingv2::operation::modify_rule::ModifyRuleOutput;
+        use aws_sdk_elasticloadbalancingv2::types::{
+            Action as AwsAction, ActionTypeEnum, AuthenticateOidcActionConfig, RuleTransform,
+            TransformTypeEnum,
+        };
+        let oidc = AuthenticateOidcActionConfig::builder().issuer("https://id.example.com").build();
+        let login = AwsAction::builder().r#type(ActionTypeEnum::AuthenticateOidc).order(1);
+        let login = login.authenticate_oidc_config(oidc).build();
+        let mut forward = action::to_aws("", &[Action::to("arn:old")]).unwrap();
+        forward[0].order = Some(2);
+        let transform = RuleTransform::builder().r#type(TransformTypeEnum::UrlRewrite).build();
+        let mut now = rule(ARN, "10");
+        now.actions = Some([vec![login], forward].concat());
+        now.transforms = Some(vec![transform]);
+        let live = live(&now, Tags::new(), Some(owner())).unwrap();
+        assert_eq!(live.outputs.unmanaged, ["action authenticate-oidc", "transform url-rewrite"]);
+        let rules = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules)
+            .then_output(move || DescribeRulesOutput::builder().rules(now.clone()).build());
+        let modify = mock!(aws_sdk_elasticloadbalancingv2::Client::modify_rule)
+            .match_requests(|request| {
+                let kinds: Vec<_> = request.actions().iter().map(|action| action.r#type()).collect();
+                let whole =
+                    kinds == [Some(&ActionTypeEnum::AuthenticateOidc), Some(&ActionTypeEnum::Forward)];
+                whole && request.conditions.is_none() && request.reset_transforms.is_none()
+            })
+            .then_output(|| ModifyRuleOutput::builder().build());
+        let elbv2 = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, &[&rules, &modify]);
+        let desired = Spec { actions: vec![Action::to("arn:new")], ..ListenerRule::example() };
+        let asked = changes(&[("/actions", json!([]), json!([]))]);
+        ListenerRule::update(&Cloud { elbv2: elbv2.into(), ..cloud() }, &live, &desired, &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!(modify.num_calls(), 1);
     }
 }

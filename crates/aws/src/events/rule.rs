@@ -89,6 +89,7 @@ platctl_engine::outputs! {
         /// The name of the rule.
         NAME: name: String,
     }
+    and unmanaged
 }
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
@@ -106,8 +107,9 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
     let call = cloud.events.describe_rule().name(id.as_str());
     let found = call.send().ask().await?;
     let arn = found.arn().unwrap_or_default();
-    let ((tags, owner), targets) =
-        futures::try_join!(tags_of(cloud, arn), targets::list(cloud, id.as_str()))?;
+    let ((tags, owner), found_targets) =
+        futures::try_join!(tags_of(cloud, arn), targets::read(cloud, id.as_str()))?;
+    let role = found.role_arn().map(|_| "role of the rule".to_owned());
     let spec = Spec {
         name: id.to_string(),
         description: found.description().unwrap_or_default().to_owned(),
@@ -117,15 +119,21 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
             .filter(|text| !text.is_empty())
             .map(ToOwned::to_owned),
         enabled: found.state() != Some(&RuleState::Disabled),
-        targets,
+        targets: found_targets.iter().map(targets::target).collect(),
         tags,
     };
-    let outputs = Outputs { arn: arn.into(), name: id.to_string() };
+    let unmanaged = found_targets.iter().filter_map(targets::unmanaged).chain(role).collect();
+    let outputs = Outputs { arn: arn.into(), name: id.to_string(), unmanaged };
     Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
 }
 
 /// Replaces the whole rule: what is left out is reset by AWS. Tags count at the creation only.
-async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Vec<Tag>>) -> CloudResult<()> {
+async fn put(
+    cloud: &Cloud,
+    spec: &Spec,
+    (state, role): (RuleState, Option<String>),
+    tags: Option<Vec<Tag>>,
+) -> CloudResult<()> {
     let call = cloud
         .events
         .put_rule()
@@ -133,9 +141,28 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Vec<Tag>>) -> CloudResult<
         .description(&spec.description)
         .set_event_pattern(spec.event_pattern.as_ref().map(Document::to_json))
         .set_schedule_expression(spec.schedule_expression.clone())
-        .state(if spec.enabled { RuleState::Enabled } else { RuleState::Disabled })
+        .state(state)
+        .set_role_arn(role)
         .set_tags(tags);
     call.send().ask().await.map(drop)
+}
+
+/// Changes the rule: what is not stated goes back as it is now. A rule can have a pattern and a schedule; where the
+/// stated one is new, it takes the place of the other.
+async fn change(cloud: &Cloud, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let now = cloud.events.describe_rule().name(&spec.name).send().ask().await?;
+    let mut sent = spec.clone();
+    let (pattern, schedule) = (now.event_pattern, now.schedule_expression.filter(|text| !text.is_empty()));
+    if let (Some(pattern), Some(schedule)) = (pattern, schedule) {
+        sent.event_pattern = sent.event_pattern.or_else(|| Document::parse(&pattern));
+        sent.schedule_expression = sent.schedule_expression.or(Some(schedule));
+    }
+    let state = now.state.filter(|_| !changes.touch("/enabled")).unwrap_or_else(|| state(spec));
+    put(cloud, &sent, (state, now.role_arn), None).await
+}
+
+const fn state(spec: &Spec) -> RuleState {
+    if spec.enabled { RuleState::Enabled } else { RuleState::Disabled }
 }
 
 impl Kind for Rule {
@@ -148,6 +175,8 @@ impl Kind for Rule {
         read: &["events:DescribeRule", "events:ListTargetsByRule", "events:ListTagsForResource"],
         create: &["events:PutRule", "events:TagResource"],
         update: &[
+            "events:DescribeRule",
+            "events:ListTargetsByRule",
             "events:PutRule",
             "events:PutTargets",
             "events:RemoveTargets",
@@ -222,7 +251,7 @@ impl Kind for Rule {
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let tags = new_tags(claimed(&spec.tags, &claim.owner), "events:PutRule")?;
-        put(cloud, spec, Some(tags)).await?;
+        put(cloud, spec, (state(spec), None), Some(tags)).await?;
         Ok(Id::from(spec.name.as_str()))
     }
 
@@ -236,7 +265,7 @@ impl Kind for Rule {
         let (name, arn) = (live.id.as_str(), live.outputs.arn.as_str());
         let own = ["/description", "/event_pattern", "/schedule_expression", "/enabled"];
         if own.iter().any(|path| changes.touch(path)) {
-            put(cloud, spec, None).await?;
+            change(cloud, spec, changes).await?;
         }
         if changes.touch("/targets") {
             let gone =
@@ -259,9 +288,42 @@ impl Kind for Rule {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let name = live.id.as_str();
-        let targets = targets::list(cloud, name).await?;
+        let targets = targets::read(cloud, name).await?;
         targets::remove(cloud, name, targets.into_iter().map(|target| target.id).collect()).await?;
         let call = cloud.events.delete_rule().name(name);
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_eventbridge::operation::describe_rule::DescribeRuleOutput;
+    use aws_sdk_eventbridge::operation::put_rule::PutRuleOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_rule_keeps_its_role_and_its_state() {
+        let all = || RuleState::EnabledWithAllCloudtrailManagementEvents;
+        let now = mock!(aws_sdk_eventbridge::Client::describe_rule).then_output(move || {
+            DescribeRuleOutput::builder().event_pattern("{}").role_arn("arn:role").state(all()).build()
+        });
+        let put = mock!(aws_sdk_eventbridge::Client::put_rule)
+            .match_requests(move |request| {
+                request.role_arn() == Some("arn:role")
+                    && request.state() == Some(&all())
+                    && request.description() == Some("new")
+            })
+            .then_output(|| PutRuleOutput::builder().build());
+        let events = mock_client!(aws_sdk_eventbridge, RuleMode::Sequential, &[&now, &put]);
+        let outputs = Outputs { arn: "arn:rule".into(), name: "example".into(), unmanaged: Vec::new() };
+        let live =
+            Live { id: "example".into(), spec: Rule::example(), outputs, owner: None, phase: Phase::Ready };
+        let desired = Spec { description: "new".into(), ..Rule::example() };
+        let asked = changes(&[("/description", json!("old"), json!("new"))]);
+        let cloud = Cloud { events: events.into(), ..cloud() };
+        Rule::update(&cloud, &live, &desired, &asked, &owner()).await.unwrap();
+        assert_eq!(put.num_calls(), 1);
     }
 }

@@ -2,12 +2,14 @@
 
 use aws_sdk_iam::types::Tag;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Attached, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::errors::Ask;
+use super::policy_attachment::PolicyAttachment;
+use super::role_policy::RolePolicy;
+use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
@@ -108,7 +110,7 @@ impl Kind for Role {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["iam:GetRole"],
+        read: &["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
         create: &["iam:CreateRole", "iam:TagRole"],
         update: &[
             "iam:UpdateRole",
@@ -176,6 +178,26 @@ impl Kind for Role {
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
         Some(Id::from(spec.role_name.as_str()))
+    }
+
+    async fn attached(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        let role = live.id.as_str();
+        let managed = cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+        let inline = cloud.iam.list_role_policies().role_name(role).into_paginator().items().send();
+        let (managed, inline): (Result<Vec<_>, _>, Result<Vec<_>, _>) =
+            futures::join!(managed.collect(), inline.collect());
+        let (managed, inline) = (managed.asked()?, inline.asked()?);
+        let managed = managed.into_iter().filter_map(|policy| policy.policy_arn).map(|arn| Attached {
+            kind: PolicyAttachment::NAME,
+            id: Id::from(format!("{role}|{arn}")),
+            what: format!("policy {arn}"),
+        });
+        let inline = inline.into_iter().map(|name| Attached {
+            kind: RolePolicy::NAME,
+            id: Id::from(format!("{role}|{name}")),
+            what: format!("inline policy {name}"),
+        });
+        Ok(managed.chain(inline).collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

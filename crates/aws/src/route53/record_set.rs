@@ -17,8 +17,8 @@ use super::records::{self, Key};
 use super::texts::{quoted, unquoted};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-
 use crate::types::DnsName;
+use crate::unmanaged::settings;
 
 /// A Route 53 record set: the records of one name and type.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ pub struct Spec<S: Stage = Resolved> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alias_target: Option<AliasTarget<S>>,
     /// An identifier that distinguishes record sets with the same name and type. Must be used with `weight`,
-    /// `failover` or `region`.
+    /// `failover`, `region` or `multi_value_answer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_identifier: Option<String>,
     /// The weight, 0 to 255, which determines the share of queries relative to the other record sets with the
@@ -58,6 +58,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// The region of the resource, for latency-based routing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
+    /// Whether Route 53 answers each query with up to eight healthy record sets of the same name and type. Only
+    /// `true` is allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multi_value_answer: Option<bool>,
     /// The ID of the health check. The record set is returned only while the health check is healthy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_check_id: Option<S::In<String>>,
@@ -83,6 +87,7 @@ platctl_engine::outputs! {
         /// The name of the record set, without a trailing dot.
         NAME: name: DnsName,
     }
+    and unmanaged
 }
 
 /// The id: zone, name, type and, where there is one, set identifier. Names are lower case, types are not.
@@ -130,53 +135,53 @@ fn live(zone: &str, record: &ResourceRecordSet) -> Live<RecordSet> {
         weight: record.weight(),
         failover: record.failover().map(ToString::to_string),
         region: record.region().map(ToString::to_string),
+        multi_value_answer: record.multi_value_answer().filter(|answer| *answer),
         health_check_id: record.health_check_id().map(ToOwned::to_owned),
     };
-    let outputs = Outputs { name: key.name.clone() };
+    let outputs = Outputs { name: key.name.clone(), unmanaged: unmanaged(record) };
     Live { id: id_of(zone, &key), spec, outputs, owner: None, phase: Phase::Ready }
 }
 
-/// The whole record set: a change replaces it, so what is not stated is sent as it is.
-fn build(spec: &Spec, live: Option<&Spec>) -> CloudResult<ResourceRecordSet> {
-    let by_weight = spec.failover.is_none() && spec.region.is_none();
-    let by_failover = spec.weight.is_none() && spec.region.is_none();
-    let by_region = spec.weight.is_none() && spec.failover.is_none();
-    let kept = |kept: bool| live.filter(|_| kept);
-    let mut builder = ResourceRecordSet::builder()
-        .name(spec.name.as_str())
-        .r#type(RrType::from(spec.r#type.as_str()))
-        .set_set_identifier(spec.set_identifier.clone().or_else(|| live?.set_identifier.clone()))
-        .set_weight(spec.weight.or_else(|| kept(by_weight)?.weight))
-        .set_failover(
-            spec.failover
-                .as_ref()
-                .or_else(|| kept(by_failover)?.failover.as_ref())
-                .map(|text| ResourceRecordSetFailover::from(text.as_str())),
-        )
-        .set_region(
-            spec.region
-                .as_ref()
-                .or_else(|| kept(by_region)?.region.as_ref())
-                .map(|text| ResourceRecordSetRegion::from(text.as_str())),
-        )
-        .set_health_check_id(spec.health_check_id.clone().or_else(|| live?.health_check_id.clone()));
-    if let Some(alias) = &spec.alias_target {
+/// What is set on a record set and cannot be said in a spec.
+fn unmanaged(record: &ResourceRecordSet) -> Vec<String> {
+    settings([
+        ("geolocation", record.geo_location().is_some()),
+        ("geoproximity", record.geo_proximity_location().is_some()),
+        ("CIDR routing", record.cidr_routing_config().is_some()),
+        ("traffic policy", record.traffic_policy_instance_id().is_some()),
+    ])
+}
+
+/// What a spec says, as a record set.
+fn build(spec: &Spec) -> CloudResult<ResourceRecordSet> {
+    let value = |text: &String| {
+        let value = if is_text(&spec.r#type) { quoted(text) } else { text.clone() };
+        built(ResourceRecord::builder().value(value).build())
+    };
+    let alias = |alias: &AliasTarget| {
         let target = aws_sdk_route53::types::AliasTarget::builder()
             .dns_name(alias.dns_name.as_str())
             .hosted_zone_id(&alias.hosted_zone_id)
             .evaluate_target_health(alias.evaluate_target_health);
-        builder = builder.alias_target(built(target.build())?);
-    } else {
-        let value = |text: &String| {
-            let value = if is_text(&spec.r#type) { quoted(text) } else { text.clone() };
-            built(ResourceRecord::builder().value(value).build())
-        };
-        let values = spec.records.iter().flatten().map(value).collect::<CloudResult<_>>()?;
-        builder = builder.set_ttl(spec.ttl.or_else(|| live?.ttl)).set_resource_records(Some(values));
-    }
+        built(target.build())
+    };
+    let values = spec.records.as_ref().map(|all| all.iter().map(value).collect::<CloudResult<_>>());
+    let builder = ResourceRecordSet::builder()
+        .name(spec.name.as_str())
+        .r#type(RrType::from(spec.r#type.as_str()))
+        .set_set_identifier(spec.set_identifier.clone())
+        .set_weight(spec.weight)
+        .set_failover(spec.failover.as_deref().map(ResourceRecordSetFailover::from))
+        .set_region(spec.region.as_deref().map(ResourceRecordSetRegion::from))
+        .set_multi_value_answer(spec.multi_value_answer)
+        .set_health_check_id(spec.health_check_id.clone())
+        .set_ttl(spec.ttl)
+        .set_resource_records(values.transpose()?)
+        .set_alias_target(spec.alias_target.as_ref().map(alias).transpose()?);
     built(builder.build())
 }
 
+/// One listing of each zone serves all of its records.
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RecordSet>>>> {
     let zones: BTreeSet<&str> = ids.iter().map(zone_of).collect();
     let found = try_join_all(zones.into_iter().map(|zone| async move {
@@ -186,6 +191,34 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Reco
     let mut found: HashMap<Id, Live<RecordSet>> =
         found.await?.into_iter().flatten().map(|live| (live.id.clone(), live)).collect();
     Ok(ids.iter().map(|id| found.remove(id)).collect())
+}
+
+/// A record set as it is, with what is stated of it: a change replaces it whole.
+fn over(mut now: ResourceRecordSet, new: ResourceRecordSet) -> ResourceRecordSet {
+    let routing = new.weight.is_some() || new.failover.is_some() || new.region.is_some();
+    if routing || new.multi_value_answer.is_some() {
+        // A record set is chosen in one way.
+        now.weight = new.weight;
+        now.failover = new.failover;
+        now.region = new.region;
+        now.multi_value_answer = new.multi_value_answer;
+        now.geo_location = None;
+        now.geo_proximity_location = None;
+        now.cidr_routing_config = None;
+    }
+    now.set_identifier = new.set_identifier.or(now.set_identifier);
+    now.health_check_id = new.health_check_id.or(now.health_check_id);
+    // An alias has neither values nor a TTL.
+    now.ttl = new.ttl.or(now.ttl).filter(|_| new.alias_target.is_none());
+    now.resource_records = new.resource_records;
+    now.alias_target = new.alias_target;
+    now
+}
+
+/// The record set of this name as Route 53 has it.
+async fn get(cloud: &Cloud, zone: &str, key: &Key) -> CloudResult<Option<ResourceRecordSet>> {
+    let found = records::read(cloud, zone, Some(key)).await?.unwrap_or_default();
+    Ok(found.into_iter().find(|record| Key::of(record) == *key))
 }
 
 impl Kind for RecordSet {
@@ -204,7 +237,7 @@ impl Kind for RecordSet {
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:ListResourceRecordSets"],
         create: &["route53:ChangeResourceRecordSets"],
-        update: &["route53:ChangeResourceRecordSets"],
+        update: &["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
         delete: &["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
     };
     // Five calls a second are what an account has, for all of its zones.
@@ -226,6 +259,7 @@ impl Kind for RecordSet {
             weight: Some(10),
             failover: None,
             region: None,
+            multi_value_answer: None,
             health_check_id: None,
         }
     }
@@ -260,13 +294,21 @@ impl Kind for RecordSet {
         if is_text(&spec.r#type) && spec.records.iter().flatten().any(|text| in_quotes(&text)) {
             return wrong("/records", "must be the plain text, without quotes");
         }
-        let routings = [spec.weight.is_some(), spec.failover.is_some(), spec.region.is_some()];
+        if spec.multi_value_answer == Some(false) {
+            return wrong("/multi_value_answer", "must be `true`, or omitted");
+        }
+        if spec.multi_value_answer.is_some() && spec.alias_target.is_some() {
+            return wrong("/multi_value_answer", "cannot be used with an alias");
+        }
+        let multi = spec.multi_value_answer.is_some();
+        let routings = [spec.weight.is_some(), spec.failover.is_some(), spec.region.is_some(), multi];
         let routings = routings.iter().filter(|stated| **stated).count();
         if routings > 1 {
-            return wrong("/weight", "cannot be used with `failover` or `region`");
+            return wrong("/weight", "cannot be used with `failover`, `region` or `multi_value_answer`");
         }
         if (routings == 1) != spec.set_identifier.is_some() {
-            return wrong("/set_identifier", "must be used with `weight`, `failover` or `region`");
+            let message = "must be used with `weight`, `failover`, `region` or `multi_value_answer`";
+            return wrong("/set_identifier", message);
         }
         if spec.weight.is_some_and(|weight| !(0..=255).contains(&weight)) {
             return wrong("/weight", "must be between 0 and 255");
@@ -316,9 +358,8 @@ impl Kind for RecordSet {
         Ok(found)
     }
 
-    /// One listing of each zone serves all of its records.
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
-        let record = build(spec, None)?;
+        let record = build(spec)?;
         records::change(cloud, &spec.hosted_zone_id, ChangeAction::Create, vec![record]).await?;
         Ok(natural(spec))
     }
@@ -330,7 +371,11 @@ impl Kind for RecordSet {
         _changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        let record = build(spec, Some(&live.spec))?;
+        let now = get(cloud, &live.spec.hosted_zone_id, &key(&live.spec)).await?;
+        let operation = "route53:ChangeResourceRecordSets";
+        let now =
+            now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{} is gone", live.id)))?;
+        let record = over(now, build(spec)?);
         records::change(cloud, &spec.hosted_zone_id, ChangeAction::Upsert, vec![record]).await
     }
 
@@ -338,12 +383,8 @@ impl Kind for RecordSet {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let zone = live.spec.hosted_zone_id.as_str();
         let key = key(&live.spec);
-        let found = records::read(cloud, zone, Some(&key)).await?.unwrap_or_default();
-        let mine: Vec<_> = found.into_iter().filter(|record| Key::of(record) == key).collect();
-        if mine.is_empty() {
-            return Ok(());
-        }
-        let result = records::change(cloud, zone, ChangeAction::Delete, mine).await;
+        let Some(mine) = get(cloud, zone, &key).await? else { return Ok(()) };
+        let result = records::change(cloud, zone, ChangeAction::Delete, vec![mine]).await;
         // The zone may have gone with its records.
         let gone = |error: &CloudError| error.code.as_deref() == Some("NoSuchHostedZone");
         result.or_else(|error| if gone(&error) { Ok(()) } else { Err(error) })
@@ -372,14 +413,15 @@ mod tests {
         };
         let simple = Spec { set_identifier: None, weight: None, ..RecordSet::example() };
         let alias = Spec { ttl: None, records: None, alias_target: Some(alias), ..simple.clone() };
+        let multi = Spec { weight: None, multi_value_answer: Some(true), ..RecordSet::example() };
         let text = Spec {
             r#type: "TXT".into(),
             records: Some(BTreeSet::from(["v=spf1 -all".into()])),
             ..simple.clone()
         };
-        for spec in [RecordSet::example(), simple, alias, text] {
+        for spec in [RecordSet::example(), simple, alias, text, multi] {
             assert!(RecordSet::check(&spec).is_ok());
-            let read = live(&spec.hosted_zone_id, &build(&spec, None).unwrap());
+            let read = live(&spec.hosted_zone_id, &build(&spec).unwrap());
             assert_eq!((read.id, read.spec.clone()), (natural(&spec), spec));
         }
     }
@@ -393,13 +435,43 @@ mod tests {
             evaluate_target_health: true,
         };
         let desired = Spec { ttl: None, records: None, alias_target: Some(target), ..old.clone() };
-        let record = build(&desired, Some(&old)).unwrap();
+        let record = over(build(&old).unwrap(), build(&desired).unwrap());
         assert!(record.ttl().is_none() && record.resource_records().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_stated_of_a_record_goes_back_as_it_is() {
+        use aws_sdk_route53::types::GeoLocation;
+        let mut now = build(&RecordSet::example()).unwrap();
+        now.weight = None;
+        now.geo_location = Some(GeoLocation::builder().country_code("DE").build());
+        now.health_check_id = Some("check".into());
+        assert_eq!(unmanaged(&now), ["geolocation"]);
+        let simple = Spec { weight: None, set_identifier: None, ttl: Some(60), ..RecordSet::example() };
+        let mut wanted = now.clone();
+        wanted.ttl = Some(60);
+        assert_eq!(over(now.clone(), build(&simple).unwrap()), wanted);
+        let weighted = over(now, build(&RecordSet::example()).unwrap());
+        assert_eq!((weighted.weight(), weighted.geo_location()), (Some(10), None));
+        assert_eq!(weighted.health_check_id(), Some("check"));
+    }
+
+    #[test]
+    fn a_multi_value_answer_is_one_way_to_be_chosen() {
+        let multi = Spec { weight: None, multi_value_answer: Some(true), ..RecordSet::example() };
+        assert!(RecordSet::check(&multi).is_ok());
+        let now = build(&multi).unwrap();
+        let longer = Spec { ttl: Some(600), ..multi.clone() };
+        assert_eq!(over(now, build(&longer).unwrap()).multi_value_answer(), Some(true));
+        let both = Spec { weight: Some(1), ..multi.clone() };
+        assert_eq!(RecordSet::check(&both).unwrap_err().path, "/weight");
+        let off = Spec { multi_value_answer: Some(false), ..multi };
+        assert_eq!(RecordSet::check(&off).unwrap_err().path, "/multi_value_answer");
     }
 
     #[tokio::test]
     async fn a_deletion_names_the_record_as_it_is() {
-        let record = build(&RecordSet::example(), None).unwrap();
+        let record = build(&RecordSet::example()).unwrap();
         let listed = record.clone();
         let list = mock!(aws_sdk_route53::Client::list_resource_record_sets)
             .then_output(move || page(vec![listed.clone()]));
@@ -413,7 +485,7 @@ mod tests {
             .then_output(|| ChangeResourceRecordSetsOutput::builder().build());
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&list, &change]);
         let cloud = Cloud { route53: client.into(), ..cloud() };
-        let object = live("Z1", &build(&RecordSet::example(), None).unwrap());
+        let object = live("Z1", &build(&RecordSet::example()).unwrap());
         RecordSet::delete(&cloud, &object).await.unwrap();
         assert_eq!(change.num_calls(), 1);
     }

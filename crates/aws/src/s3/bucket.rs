@@ -93,6 +93,7 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the bucket.
         ARN: arn: Arn,
     }
+    and unmanaged
 }
 
 /// Whether the bucket is there and ours to see.
@@ -115,11 +116,12 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         settings::policy(cloud, name),
         settings::tags(cloud, name),
     );
-    let (versioning, encryption, block_public_access, lifecycle_rules, policy, (tags, owner, force_destroy)) =
+    let (versioning, encryption, block_public_access, lifecycle, policy, (tags, owner, force_destroy)) =
         match settings {
             Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
             other => other?,
         };
+    let (lifecycle_rules, unmanaged) = lifecycle;
     let more = futures::try_join!(
         extras::ownership(cloud, name),
         extras::logging(cloud, name),
@@ -143,7 +145,8 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         force_destroy,
         tags,
     };
-    let outputs = Outputs { bucket: name.into(), arn: format!("arn:{}:s3:::{name}", cloud.partition).into() };
+    let arn = format!("arn:{}:s3:::{name}", cloud.partition).into();
+    let outputs = Outputs { bucket: name.into(), arn, unmanaged };
     Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
 }
 
@@ -418,7 +421,7 @@ mod tests {
         });
         let cloud =
             Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]).into(), ..cloud() };
-        let outputs = Outputs { bucket: "b".into(), arn: "arn:aws:s3:::b".into() };
+        let outputs = Outputs { bucket: "b".into(), arn: "arn:aws:s3:::b".into(), unmanaged: Vec::new() };
         let live =
             Live { id: "b".into(), spec: Bucket::example(), outputs, owner: None, phase: Phase::Ready };
         let error = Bucket::delete(&cloud, &live).await.unwrap_err();

@@ -81,12 +81,18 @@ pub(super) async fn logging(cloud: &Cloud, name: &str) -> CloudResult<Option<Log
     }))
 }
 
+/// Written whole: the format of the keys and the grants go back as they are now.
 pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<()> {
     let enabled = LoggingEnabled::builder()
         .target_bucket(logging.target_bucket.as_str())
         .target_prefix(&logging.target_prefix)
         .build();
-    let status = BucketLoggingStatus::builder().logging_enabled(built(enabled)?).build();
+    let mut enabled = built(enabled)?;
+    if let Some(now) = cloud.s3.get_bucket_logging().bucket(name).send().ask().await?.logging_enabled {
+        enabled.target_object_key_format = now.target_object_key_format;
+        enabled.target_grants = now.target_grants.filter(|grants| !grants.is_empty());
+    }
+    let status = BucketLoggingStatus::builder().logging_enabled(enabled).build();
     let call = cloud.s3.put_bucket_logging().bucket(name).bucket_logging_status(status);
     call.send().ask().await.map(drop)
 }

@@ -40,11 +40,15 @@ pub(super) async fn put_versioning(cloud: &Cloud, name: &str, on: bool) -> Cloud
     call.send().ask().await.map(drop)
 }
 
-pub(super) async fn encryption(cloud: &Cloud, name: &str) -> CloudResult<Encryption> {
+async fn encryption_rule(cloud: &Cloud, name: &str) -> CloudResult<Option<ServerSideEncryptionRule>> {
     let call = cloud.s3.get_bucket_encryption().bucket(name);
     let answer = optional(call.send().ask().await)?;
     let configuration = answer.and_then(|answer| answer.server_side_encryption_configuration);
-    let rule = configuration.and_then(|configuration| configuration.rules.into_iter().next());
+    Ok(configuration.and_then(|configuration| configuration.rules.into_iter().next()))
+}
+
+pub(super) async fn encryption(cloud: &Cloud, name: &str) -> CloudResult<Encryption> {
+    let rule = encryption_rule(cloud, name).await?;
     let default = rule.and_then(|rule| rule.apply_server_side_encryption_by_default);
     // Every bucket is encrypted with S3's own keys where nothing else is said.
     let aes = || Encryption { sse_algorithm: "AES256".to_owned(), kms_master_key_id: None };
@@ -54,14 +58,20 @@ pub(super) async fn encryption(cloud: &Cloud, name: &str) -> CloudResult<Encrypt
     }))
 }
 
+/// The rule is written whole: what it says beside the algorithm and the key goes back as it is now. A bucket that was
+/// not encrypted with KMS before gets a bucket key, which makes requests to KMS fewer.
 pub(super) async fn put_encryption(cloud: &Cloud, name: &str, encryption: &Encryption) -> CloudResult<()> {
+    let now = encryption_rule(cloud, name).await?;
     let default = ServerSideEncryptionByDefault::builder()
         .sse_algorithm(ServerSideEncryption::from(encryption.sse_algorithm.as_str()))
         .set_kms_master_key_id(encryption.kms_master_key_id.as_ref().map(ToString::to_string));
-    let rule = ServerSideEncryptionRule::builder()
-        .apply_server_side_encryption_by_default(built(default.build())?)
-        .bucket_key_enabled(encryption.sse_algorithm == "aws:kms");
-    let configuration = built(ServerSideEncryptionConfiguration::builder().rules(rule.build()).build())?;
+    let mut rule = now.unwrap_or_else(|| ServerSideEncryptionRule::builder().build());
+    let before = rule.apply_server_side_encryption_by_default.replace(built(default.build())?);
+    let before = before.map(|default| default.sse_algorithm.as_str().to_owned());
+    if before.as_ref() != Some(&encryption.sse_algorithm) {
+        rule.bucket_key_enabled = Some(encryption.sse_algorithm == "aws:kms");
+    }
+    let configuration = built(ServerSideEncryptionConfiguration::builder().rules(rule).build())?;
     let call =
         cloud.s3.put_bucket_encryption().bucket(name).server_side_encryption_configuration(configuration);
     call.send().ask().await.map(drop)

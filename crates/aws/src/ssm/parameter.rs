@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_ssm::types::{ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
+use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
+use aws_sdk_ssm::types::{ParameterMetadata, ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
 use platctl_engine::{
     Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -16,6 +17,7 @@ use crate::ec2::in_order;
 use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::types::{Arn, unless_same};
+use crate::unmanaged::{settings, some};
 
 /// GetParameters takes this many names.
 const AT_ONCE: usize = 10;
@@ -56,6 +58,7 @@ platctl_engine::outputs! {
         /// The name of the parameter.
         NAME: name: String,
     }
+    and unmanaged
 }
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
@@ -78,7 +81,7 @@ async fn tags_of(cloud: &Cloud, name: &str) -> CloudResult<Option<(Tags, Option<
 }
 
 /// What only a listing tells: description and tier.
-async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<aws_sdk_ssm::types::ParameterMetadata>> {
+async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<ParameterMetadata>> {
     let values = names.iter().map(ToString::to_string).collect();
     let filter = aws_sdk_ssm::types::ParameterStringFilter::builder()
         .key("Name")
@@ -93,7 +96,7 @@ async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<aws_sdk_ssm::t
 }
 
 /// A parameter, with what only a listing tells.
-type Found = (aws_sdk_ssm::types::Parameter, Option<aws_sdk_ssm::types::ParameterMetadata>);
+type Found = (aws_sdk_ssm::types::Parameter, Option<ParameterMetadata>);
 
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Found>> {
     let call = cloud.ssm.get_parameters().set_names(Some(names.iter().map(ToString::to_string).collect()));
@@ -111,7 +114,7 @@ async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Found>> {
 async fn live(
     cloud: &Cloud,
     parameter: &aws_sdk_ssm::types::Parameter,
-    more: Option<&aws_sdk_ssm::types::ParameterMetadata>,
+    more: Option<&ParameterMetadata>,
 ) -> CloudResult<Option<Live<Parameter>>> {
     let kind = parameter.r#type().map(ParameterType::as_str).unwrap_or_default();
     // A secret's value must not get any further than here.
@@ -125,15 +128,24 @@ async fn live(
         tier: more.and_then(|more| more.tier()).map(|tier| tier.as_str().to_owned()),
         tags,
     };
-    let outputs = Outputs { arn: parameter.arn().unwrap_or_default().into(), name: name.to_owned() };
+    let unmanaged = more.map(unmanaged).unwrap_or_default();
+    let arn = parameter.arn().unwrap_or_default().into();
+    let outputs = Outputs { arn, name: name.to_owned(), unmanaged };
     Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
 }
 
-async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> {
-    let operation = "ssm:PutParameter";
-    let overwrite = tags.is_none();
-    let tags = tags.map(|tags| new_tags(tags, operation)).transpose()?;
-    let call = cloud
+/// What is set on a parameter and cannot be said in a spec.
+fn unmanaged(more: &ParameterMetadata) -> Vec<String> {
+    settings([
+        ("allowed pattern", more.allowed_pattern().is_some_and(|pattern| !pattern.is_empty())),
+        ("policies", some(more.policies())),
+        ("data type", more.data_type().is_some_and(|kind| kind != "text")),
+    ])
+}
+
+/// The parameter that a spec describes.
+fn put(cloud: &Cloud, spec: &Spec) -> PutParameterFluentBuilder {
+    cloud
         .ssm
         .put_parameter()
         .name(&spec.name)
@@ -141,9 +153,20 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
         .value(&spec.value)
         .set_description(spec.description.clone())
         .set_tier(spec.tier.as_deref().map(ParameterTier::from))
-        // AWS takes no tags together with an overwrite.
-        .set_overwrite(overwrite.then_some(true))
-        .set_tags(tags);
+}
+
+/// Writes the parameter over: what a spec cannot say goes back as it is now. AWS takes no tags with it.
+async fn change(cloud: &Cloud, live: &Live<Parameter>, spec: &Spec) -> CloudResult<()> {
+    let more = metadata(cloud, std::slice::from_ref(&live.id)).await?.into_iter().next();
+    let mut call = put(cloud, &crate::merge::over(&live.spec, spec)?).overwrite(true);
+    if let Some(more) = more {
+        let pattern = more.allowed_pattern.filter(|pattern| !pattern.is_empty());
+        let policies = more.policies.unwrap_or_default();
+        let policies: Vec<String> = policies.into_iter().filter_map(|policy| policy.policy_text).collect();
+        // They are answered one by one, and taken as one list.
+        let policies = (!policies.is_empty()).then(|| format!("[{}]", policies.join(",")));
+        call = call.set_allowed_pattern(pattern).set_policies(policies).set_data_type(more.data_type);
+    }
     call.send().ask().await.map(drop)
 }
 
@@ -164,7 +187,12 @@ impl Kind for Parameter {
     const PERMISSIONS: Permissions = Permissions {
         read: &["ssm:GetParameters", "ssm:DescribeParameters", "ssm:ListTagsForResource"],
         create: &["ssm:PutParameter", "ssm:AddTagsToResource"],
-        update: &["ssm:PutParameter", "ssm:AddTagsToResource", "ssm:RemoveTagsFromResource"],
+        update: &[
+            "ssm:DescribeParameters",
+            "ssm:PutParameter",
+            "ssm:AddTagsToResource",
+            "ssm:RemoveTagsFromResource",
+        ],
         delete: &["ssm:DeleteParameter"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -221,7 +249,8 @@ impl Kind for Parameter {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        put(cloud, spec, Some(claimed(&spec.tags, &claim.owner))).await?;
+        let tags = new_tags(claimed(&spec.tags, &claim.owner), "ssm:PutParameter")?;
+        put(cloud, spec).set_tags(Some(tags)).send().ask().await?;
         Ok(Id::from(spec.name.as_str()))
     }
 
@@ -234,7 +263,7 @@ impl Kind for Parameter {
     ) -> CloudResult<()> {
         let name = live.id.as_str();
         if ["/value", "/description", "/tier"].iter().any(|path| changes.touch(path)) {
-            put(cloud, spec, None).await?;
+            change(cloud, live, spec).await?;
         }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
@@ -253,5 +282,46 @@ impl Kind for Parameter {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.ssm.delete_parameter().name(live.id.as_str());
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_ssm::operation::describe_parameters::DescribeParametersOutput;
+    use aws_sdk_ssm::operation::put_parameter::PutParameterOutput;
+    use aws_sdk_ssm::types::ParameterInlinePolicy;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_parameter_keeps_its_pattern_and_its_policies() {
+        let policy =
+            |kind: &str| ParameterInlinePolicy::builder().policy_text(format!("{{\"Type\":\"{kind}\"}}"));
+        let more = ParameterMetadata::builder()
+            .allowed_pattern("^[a-z]+$")
+            .policies(policy("Expiration").build())
+            .policies(policy("NoChangeNotification").build())
+            .data_type("text")
+            .build();
+        assert_eq!(unmanaged(&more), ["allowed pattern", "policies"]);
+        let read = mock!(aws_sdk_ssm::Client::describe_parameters)
+            .then_output(move || DescribeParametersOutput::builder().parameters(more.clone()).build());
+        let put = mock!(aws_sdk_ssm::Client::put_parameter)
+            .match_requests(|request| {
+                let policies = "[{\"Type\":\"Expiration\"},{\"Type\":\"NoChangeNotification\"}]";
+                request.allowed_pattern() == Some("^[a-z]+$")
+                    && request.policies() == Some(policies)
+                    && request.overwrite() == Some(true)
+            })
+            .then_output(|| PutParameterOutput::builder().build());
+        let ssm = mock_client!(aws_sdk_ssm, RuleMode::Sequential, &[&read, &put]);
+        let outputs = Outputs { arn: "arn:p".into(), name: "p".into(), unmanaged: Vec::new() };
+        let live =
+            Live { id: "p".into(), spec: Parameter::example(), outputs, owner: None, phase: Phase::Ready };
+        let asked = changes(&[("/value", json!("old"), json!("new"))]);
+        let cloud = Cloud { ssm: ssm.into(), ..cloud() };
+        Parameter::update(&cloud, &live, &Parameter::example(), &asked, &owner()).await.unwrap();
+        assert_eq!(put.num_calls(), 1);
     }
 }

@@ -1,5 +1,6 @@
 //! WAF: what requests are let through.
 
+mod kept;
 pub mod rules;
 pub mod web_acl;
 pub mod web_acl_association;

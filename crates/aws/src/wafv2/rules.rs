@@ -219,7 +219,7 @@ impl Action {
         .build()
     }
 
-    fn from_aws(action: &RuleAction) -> Option<Self> {
+    pub(super) fn from_aws(action: &RuleAction) -> Option<Self> {
         let all = [
             (action.allow().is_some(), Self::Allow),
             (action.block().is_some(), Self::Block),
@@ -299,6 +299,13 @@ impl Statement {
     }
 }
 
+pub(super) fn override_of(rule: &AwsRule) -> Option<OverrideAction> {
+    rule.override_action().map(|other| match other.count() {
+        Some(_) => OverrideAction::Count,
+        None => OverrideAction::None,
+    })
+}
+
 impl Rule {
     pub(super) fn to_aws(&self) -> Result<AwsRule, BuildError> {
         let visibility = self.visibility_config.clone();
@@ -317,17 +324,13 @@ impl Rule {
             .build()
     }
 
-    /// None for a rule that has no form of ours, which then shows as a difference.
+    /// None for a rule that has no form of ours: an update keeps it as it is.
     pub(super) fn from_aws(rule: &AwsRule) -> Option<Self> {
-        let other = rule.override_action().map(|other| match other.count() {
-            Some(_) => OverrideAction::Count,
-            None => OverrideAction::None,
-        });
         Some(Self {
             name: rule.name().to_owned(),
             priority: rule.priority(),
             action: rule.action().and_then(Action::from_aws),
-            override_action: other,
+            override_action: override_of(rule),
             statement: Statement::from_aws(rule.statement()?)?,
             visibility_config: rule.visibility_config().map(VisibilityConfig::from_aws),
         })

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use aws_sdk_wafv2::error::BuildError;
 use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
 use aws_sdk_wafv2::types::{
-    AllowAction, BlockAction, DefaultAction as AwsDefault, Rule as AwsRule, Scope, Tag, WebAcl as AwsWebAcl,
+    AllowAction, BlockAction, DefaultAction as AwsDefault, Rule as AwsRule, Scope, Tag,
+    VisibilityConfig as AwsVisibility, WebAcl as AwsWebAcl,
 };
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
@@ -12,6 +14,7 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::kept;
 use super::rules::{Rule, Rules, VisibilityConfig};
 use crate::Cloud;
 use crate::bounded::try_join_all;
@@ -37,7 +40,8 @@ pub struct Spec<S: Stage = Resolved> {
     /// A description of the web ACL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The rules of the web ACL. If omitted, the rules are not managed.
+    /// The rules of the web ACL. If omitted, the rules are not managed. Settings of a rule that cannot be specified
+    /// here, and rules with other types of statements, are not managed and stay as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<S::In<Rules>>,
     /// The visibility settings. Default for a new web ACL: metrics and samples are enabled, under its name.
@@ -66,6 +70,7 @@ platctl_engine::outputs! {
         /// The ID of the web ACL.
         ID: id: String,
     }
+    and unmanaged
 }
 
 impl DefaultAction {
@@ -132,7 +137,8 @@ fn live(found: &AwsWebAcl, tags: Tags, owner: Option<Owner>) -> Live<WebAcl> {
         visibility_config: found.visibility_config().map(VisibilityConfig::from_aws),
         tags,
     };
-    let outputs = Outputs { arn: found.arn().into(), id: found.id().to_owned() };
+    let outputs =
+        Outputs { arn: found.arn().into(), id: found.id().to_owned(), unmanaged: kept::unmanaged(found) };
     Live { id: found.arn().into(), spec, outputs, owner, phase: Phase::Ready }
 }
 
@@ -154,17 +160,36 @@ fn tag((key, value): (String, String)) -> CloudResult<Tag> {
     Tag::builder().key(key).value(value).build().map_err(|error| invalid("wafv2:TagResource", error))
 }
 
-/// An update replaces everything, so that what is not ours is sent back as it is.
-async fn replace(cloud: &Cloud, arn: &str, spec: &Spec) -> CloudResult<()> {
-    let operation = "wafv2:UpdateWebACL";
+/// The description and the visibility settings to send: as they are, but for what changes.
+fn texts(
+    now: &AwsWebAcl,
+    spec: &Spec,
+    changes: &Changes,
+) -> Result<(Option<String>, Option<AwsVisibility>), BuildError> {
+    let description = spec.description.clone().filter(|_| changes.touch("/description"));
+    let description = description.or_else(|| now.description.clone()).filter(|text| !text.is_empty());
+    let stated = spec.visibility_config.as_ref().filter(|_| changes.touch("/visibility_config"));
+    let visibility = stated.map(VisibilityConfig::to_aws).transpose()?;
+    Ok((description, visibility.or_else(|| now.visibility_config.clone())))
+}
+
+/// An update replaces everything: what does not change is sent back as it is now.
+async fn replace(cloud: &Cloud, live: &Live<WebAcl>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+    let (operation, arn) = ("wafv2:UpdateWebACL", live.id.as_str());
     let answer = get(cloud, arn).await?;
     let token = answer.lock_token;
     let Some(now) = answer.web_acl else { return Err(invalid(operation, "no web ACL in the response")) };
-    let visibility = match &spec.visibility_config {
-        Some(config) => Some(config.to_aws().map_err(|error| invalid(operation, error))?),
-        None => now.visibility_config,
+    let (description, visibility) = texts(&now, spec, changes).map_err(|error| invalid(operation, error))?;
+    let rules = match spec.rules.as_ref().filter(|_| changes.touch("/rules")) {
+        Some(stated) => kept::rules(now.rules.unwrap_or_default(), stated, live.spec.rules.as_ref())
+            .map(Some)
+            .map_err(|message| invalid(operation, message))?,
+        None => now.rules,
     };
-    let description = spec.description.clone().or(now.description).filter(|text| !text.is_empty());
+    let action = match now.default_action {
+        Some(action) if !changes.touch("/default_action") => action,
+        action => kept::default_action(action, spec.default_action.to_aws()),
+    };
     let call = cloud
         .wafv2
         .update_web_acl()
@@ -172,12 +197,9 @@ async fn replace(cloud: &Cloud, arn: &str, spec: &Spec) -> CloudResult<()> {
         .scope(Scope::from(scope_of(arn)))
         .id(now.id)
         .set_lock_token(token)
-        .default_action(spec.default_action.to_aws())
+        .default_action(action)
         .set_description(description)
-        .set_rules(match &spec.rules {
-            Some(stated) => Some(rules(operation, stated)?),
-            None => now.rules,
-        })
+        .set_rules(rules)
         .set_visibility_config(visibility)
         .set_data_protection_config(now.data_protection_config)
         .set_custom_response_bodies(now.custom_response_bodies)
@@ -185,7 +207,9 @@ async fn replace(cloud: &Cloud, arn: &str, spec: &Spec) -> CloudResult<()> {
         .set_challenge_config(now.challenge_config)
         .set_token_domains(now.token_domains.filter(|domains| !domains.is_empty()))
         .set_association_config(now.association_config)
-        .set_on_source_d_do_s_protection_config(now.on_source_d_do_s_protection_config);
+        .set_on_source_d_do_s_protection_config(now.on_source_d_do_s_protection_config)
+        .set_application_config(now.application_config)
+        .set_monetization_config(now.monetization_config);
     call.send().ask().await.map(drop)
 }
 
@@ -199,7 +223,7 @@ impl Kind for WebAcl {
     const PERMISSIONS: Permissions = Permissions {
         read: &["wafv2:ListWebACLs", "wafv2:GetWebACL", "wafv2:ListTagsForResource"],
         create: &["wafv2:CreateWebACL", "wafv2:TagResource"],
-        update: &["wafv2:UpdateWebACL", "wafv2:TagResource", "wafv2:UntagResource"],
+        update: &["wafv2:UpdateWebACL", "wafv2:GetWebACL", "wafv2:TagResource", "wafv2:UntagResource"],
         delete: &["wafv2:DeleteWebACL", "wafv2:GetWebACL"],
     };
     const TIMING: Timing = Timing::seconds(2, 2, 2, 600);
@@ -332,7 +356,7 @@ impl Kind for WebAcl {
         let arn = live.id.as_str();
         let paths = ["/default_action", "/description", "/rules", "/visibility_config"];
         if paths.iter().any(|path| changes.touch(path)) {
-            replace(cloud, arn, spec).await?;
+            replace(cloud, live, spec, changes).await?;
         }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
@@ -392,6 +416,43 @@ mod tests {
         let cloud = Cloud { wafv2: wafv2.into(), ..cloud() };
         WebAcl::update(&cloud, &live, &WebAcl::example(), &asked, &owner()).await.unwrap();
         assert_eq!(update.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_rule_that_somebody_added_survives_every_change_and_is_said() {
+        use crate::wafv2::kept::tests::{emergency, stated};
+        let rule = |limit: u32| {
+            stated(json!([{"name": "flood", "priority": 20, "action": "block",
+                "statement": {"rate_based_statement": {"limit": limit}}}]))
+        };
+        let mut now = acl();
+        let before = kept::rules(Vec::new(), &rule(2000), None).unwrap();
+        now.rules = Some([vec![emergency()], before].concat());
+        let live = live(&now, Tags::new(), None);
+        assert_eq!(live.outputs.unmanaged, ["rule emergency-block", "token domains"]);
+        assert_eq!(live.spec.rules, Some(rule(2000)), "it is no drift");
+        for (spec, asked) in [
+            (
+                Spec { rules: Some(rule(2000)), description: Some("new".into()), ..WebAcl::example() },
+                changes(&[("/description", json!(""), json!("new"))]),
+            ),
+            (
+                Spec { rules: Some(rule(500)), ..WebAcl::example() },
+                changes(&[("/rules", json!([]), json!([]))]),
+            ),
+        ] {
+            let found = now.clone();
+            let get = mock!(aws_sdk_wafv2::Client::get_web_acl).then_output(move || {
+                GetWebAclOutput::builder().web_acl(found.clone()).lock_token("t").build()
+            });
+            let update = mock!(aws_sdk_wafv2::Client::update_web_acl)
+                .match_requests(|request| request.rules()[0] == emergency() && request.rules().len() == 2)
+                .then_output(|| UpdateWebAclOutput::builder().build());
+            let wafv2 = mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[&get, &update]);
+            let cloud = Cloud { wafv2: wafv2.into(), ..cloud() };
+            WebAcl::update(&cloud, &live, &spec, &asked, &owner()).await.unwrap();
+            assert_eq!(update.num_calls(), 1);
+        }
     }
 
     #[test]

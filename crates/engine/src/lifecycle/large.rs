@@ -92,6 +92,7 @@ impl AnyKind for Shelf {
                 outputs: json!({"id": id}),
                 owner: Some(owner),
                 phase: Phase::Ready,
+                unmanaged: Vec::new(),
             })
         };
         let found = ids.iter().map(live).collect();

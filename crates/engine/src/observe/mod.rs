@@ -232,6 +232,7 @@ fn as_recorded(state: &State, kind: &str, error: &CloudError, observed: &mut Obs
                 outputs: object.outputs.clone(),
                 owner: Some(owner),
                 phase: Phase::Ready,
+                unmanaged: Vec::new(),
             };
             let place = (record.kind.clone(), record.scope.clone(), object.id.clone());
             observed.objects.insert(place, live);

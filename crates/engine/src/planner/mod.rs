@@ -140,6 +140,7 @@ fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Rea
         settling: false,
         health: None,
         unseen: observed.unseen.get(address).cloned(),
+        unmanaged: Vec::new(),
     }
 }
 
@@ -216,6 +217,7 @@ impl Planner<'_> {
             settling: false,
             health: None,
             unseen: self.observed.unseen.get(&entry.node.address).cloned(),
+            unmanaged: Vec::new(),
         }
     }
 
@@ -254,6 +256,7 @@ impl Planner<'_> {
             _ => None,
         };
         step.id = Some(live.id.clone());
+        step.unmanaged.clone_from(&live.unmanaged);
         step.changes = changes;
         match action {
             Action::Replace(_) => step.desired = Some(desired),

@@ -7,13 +7,14 @@ use serde_json::{Value, json};
 
 use super::{Cloud, Fault, Thing, When};
 use crate::{
-    AnyKind, AnyLive, AnyWanted, Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Facts,
-    Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError, Timing,
+    AnyKind, AnyLive, AnyWanted, Attached, Candidate, Change, Changes, Claim, Class, CloudError, CloudResult,
+    Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError, Timing,
 };
 
 const PERMISSIONS: Permissions = Permissions { read: &[], create: &[], update: &[], delete: &[] };
 
-/// The facts of a toy kind. `/color` and `/parent` are immutable, `/size` and `/uses` are not.
+/// The facts of a toy kind. `/color` and `/parent` are immutable, `/size` and `/uses` are not. `/beyond` is what a
+/// spec cannot say.
 pub(crate) fn facts(name: &str) -> Option<Facts> {
     let (name, identity) = match name {
         "toy.Tags" => ("toy.Tags", Identity::Tags),
@@ -272,14 +273,29 @@ impl AnyKind for FakeKind {
                 };
                 thing.settling = thing.settling.saturating_sub(1);
                 let mut spec = thing.spec.clone();
-                spec.as_object_mut().unwrap().remove("secret");
+                let fields = spec.as_object_mut().unwrap();
+                fields.remove("secret");
+                let beyond = fields.remove("beyond").unwrap_or_default();
+                let unmanaged = serde_json::from_value(beyond).unwrap_or_default();
                 let known = !late || thing.settling < 2;
                 let early = known.then(|| format!("early-{id}"));
                 let outputs = json!({"id": id, "early": early, "name": thing.spec.get("name")});
-                Some(AnyLive { id: id.clone(), spec, outputs, owner: thing.owner.clone(), phase })
+                Some(AnyLive { id: id.clone(), spec, outputs, owner: thing.owner.clone(), phase, unmanaged })
             };
             Ok(ids.iter().map(&mut see).collect())
         })
+    }
+
+    /// Untaggable things are attached to their parent.
+    fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
+        let things = self.cloud.things();
+        let here = |thing: &Thing| thing.spec.get("parent").is_some_and(|parent| *parent == live.id.as_str());
+        let attached = things.into_iter().filter(|(_, thing)| thing.kind == "toy.Plain" && here(thing));
+        let attached = attached.map(|(id, thing)| {
+            let what = format!("toy {}", thing.spec["name"].as_str().unwrap_or_default());
+            Attached { kind: thing.kind, id, what }
+        });
+        Box::pin(std::future::ready(Ok(attached.collect())))
     }
 
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use platctl_engine::drift::{drift, unsettled};
+use platctl_engine::drift::{attached, drift, unmanaged, unsettled};
 use platctl_engine::observe::observe;
 
 use crate::cli::Global;
@@ -28,6 +28,11 @@ pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -
     state.settle_in(&site.region);
     let observed = observe(&state, None, &*site.aws, site.look(false)).await?;
     let drifts = drift(&state, &observed, &*site.aws);
-    render::drift::show(&drifts, &unsettled(&state), &state, &observed.unseen, global);
+    let mut beyond = unmanaged(&state, &observed);
+    for (address, others) in attached(&state, &observed, &*site.aws, site.aws.teller()).await? {
+        beyond.entry(address).or_default().extend(others);
+    }
+    let beside = (&observed.unseen, &beyond);
+    render::drift::show(&drifts, &unsettled(&state), &state, beside, global);
     Ok(if detailed_exitcode && !drifts.is_empty() { Exit::Changes } else { Exit::Done })
 }

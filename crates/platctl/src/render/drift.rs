@@ -17,7 +17,7 @@ pub(crate) fn show(
     drifts: &[Drift],
     unsettled: &[&Address],
     state: &State,
-    unseen: &BTreeMap<Address, String>,
+    (unseen, unmanaged): (&BTreeMap<Address, String>, &BTreeMap<Address, Vec<String>>),
     global: &Global,
 ) {
     let size = state.resources.len();
@@ -25,15 +25,16 @@ pub(crate) fn show(
         drifts.iter().for_each(|drift| json_line(&json!({"type": "drift", "resource": drift})));
         json_line(&json!({
             "type": "drifts", "stack": state.stack, "resources": size, "drifted": drifts.len(), "unsettled": unsettled,
-            "unseen": unseen,
+            "unseen": unseen, "unmanaged": unmanaged,
         }));
         return;
     }
     raw(&super::unseen(unseen.iter()));
-    raw(&text(drifts, unsettled, size, Paint::stdout(global)));
+    raw(&super::unmanaged(unmanaged.iter()));
+    raw(&text(drifts, unsettled, (size, unmanaged.len()), Paint::stdout(global)));
 }
 
-fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> String {
+fn text(drifts: &[Drift], unsettled: &[&Address], (size, beyond): (usize, usize), paint: Paint) -> String {
     let mut text = String::new();
     for drift in drifts {
         let symbol = if drift.what == What::Gone { paint.remove("-") } else { paint.change("~") };
@@ -56,7 +57,14 @@ fn text(drifts: &[Drift], unsettled: &[&Address], size: usize, paint: Paint) -> 
             writeln!(text, "  {address}: an operation on it was interrupted; the next apply completes it\n");
     }
     let verdict = match drifts.len() {
-        0 => format!("{} AWS matches the last apply ({size} resources).", paint.bold("No drift.")),
+        0 if beyond == 0 => {
+            format!("{} AWS matches the last apply ({size} resources).", paint.bold("No drift."))
+        }
+        0 => format!(
+            "{} What platctl manages matches the last apply ({size} resources); {beyond} of them have other \
+             settings, too.",
+            paint.bold("No drift.")
+        ),
         count => format!(
             "{} {count} of {size} resources. To revert the changes, run `platctl apply`; to keep them, \
              update the stack file.",

@@ -78,6 +78,18 @@ pub(crate) fn unseen<'a>(what: impl Iterator<Item = (&'a Address, &'a String)>) 
     by_reason.into_iter().map(line).collect()
 }
 
+/// What is set on live objects and platctl does not manage. Empty when there is nothing.
+pub(crate) fn unmanaged<'a>(what: impl Iterator<Item = (&'a Address, &'a Vec<String>)>) -> String {
+    let lines: String =
+        what.map(|(address, settings)| format!("  {address}: {}\n", beyond(settings))).collect();
+    if lines.is_empty() { lines } else { format!("Also set, not managed:\n{lines}\n") }
+}
+
+/// Settings that are not managed, in one line.
+pub(crate) fn beyond(settings: &[String]) -> String {
+    settings.iter().map(|text| value::clean(text)).collect::<Vec<_>>().join("; ")
+}
+
 /// A duration as people say it.
 pub(crate) fn time(duration: Duration) -> String {
     match duration.as_secs() {

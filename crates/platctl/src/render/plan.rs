@@ -1,10 +1,11 @@
 //! A plan, as text and as JSON.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use platctl_engine::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use platctl_engine::predict::Prediction;
-use platctl_engine::{Changes, Replace};
+use platctl_engine::{Address, Changes, Replace};
 use serde_json::{Value, json};
 
 use super::value::{inline, path};
@@ -24,6 +25,7 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
         plan.steps.iter().filter_map(|step| Some((&step.address, step.unseen.as_ref()?))),
     ));
     text.push_str(&unhealthy(plan));
+    text.push_str(&super::unmanaged(unmanaged(plan)));
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
     if plan.is_empty() {
         let size = plan.steps.len();
@@ -64,6 +66,12 @@ fn unhealthy(plan: &Plan) -> String {
     let lines: String =
         reported.map(|(address, why)| format!("  {address}: {}\n", super::value::clean(why))).collect();
     if lines.is_empty() { lines } else { format!("Usable, but AWS reports a problem:\n{lines}\n") }
+}
+
+/// What is set beside what the plan is about, and stays.
+fn unmanaged(plan: &Plan) -> impl Iterator<Item = (&Address, &Vec<String>)> {
+    let kept = plan.steps.iter().filter(|step| matches!(step.action, Action::NoOp | Action::Update));
+    kept.map(|step| (&step.address, &step.unmanaged)).filter(|(_, settings)| !settings.is_empty())
 }
 
 fn prediction_text(prediction: &Prediction) -> String {
@@ -188,5 +196,6 @@ pub(crate) fn json(plan: &Plan, prediction: &Prediction) {
         "seconds": prediction.makespan.as_secs_f64(),
         "critical_path": prediction.critical_path.iter().map(|(address, _)| address).collect::<Vec<_>>(),
         "refusals": plan.refusals,
+        "unmanaged": unmanaged(plan).collect::<BTreeMap<_, _>>(),
     }));
 }

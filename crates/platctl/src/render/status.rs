@@ -15,14 +15,20 @@ pub(crate) fn show(state: &State, observed: &Observed, global: &Global) {
     let width = state.resources.keys().map(|address| address.as_str().len()).max().unwrap_or(0);
     for (address, record) in &state.resources {
         let (id, health, fine) = health(record, observed);
+        let live = record.object.as_ref();
+        let live = live.and_then(|object| observed.get(&record.kind, &record.scope, &object.id));
+        let unmanaged = live.map(|live| live.unmanaged.as_slice()).unwrap_or_default();
         if global.json {
             json_line(&json!({
                 "type": "resource", "address": address, "kind": record.kind, "scope": record.scope, "id": id,
-                "health": health,
+                "health": health, "unmanaged": unmanaged,
             }));
         } else {
             let health = if fine { paint.add(&health) } else { paint.remove(&health) };
             raw(&format!("{address:width$}  {:24}  {}  {health}\n", record.kind, clean(&id)));
+            if !unmanaged.is_empty() {
+                raw(&format!("{:width$}  also set, not managed: {}\n", "", super::beyond(unmanaged)));
+            }
         }
     }
 }

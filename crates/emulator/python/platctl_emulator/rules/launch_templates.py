@@ -38,11 +38,24 @@ def first_version(call: Call) -> None:
     template.versions[0].said = call.params.get("LaunchTemplateData") or {}
 
 
+def without_snapshots(said: dict[str, Any]) -> dict[str, Any]:
+    """A version takes over everything from its source but the snapshots of its block devices."""
+    devices = said.get("BlockDeviceMappings")
+    if not devices:
+        return said
+
+    def plain(device: dict[str, Any]) -> dict[str, Any]:
+        ebs = {key: value for key, value in device.get("Ebs", {}).items() if key != "SnapshotId"}
+        return {**device, "Ebs": ebs} if "Ebs" in device else device
+
+    return {**said, "BlockDeviceMappings": [plain(device) for device in devices]}
+
+
 @after("ec2:CreateLaunchTemplateVersion")
 def another_version(call: Call) -> None:
     """Keeps what the version says, beside what its source said."""
     template, source = template_of(call), call.params.get("SourceVersion")
-    said = getattr(template.get_version(source), "said", {}) if source else {}
+    said = without_snapshots(getattr(template.get_version(source), "said", {})) if source else {}
     template.versions[-1].said = {**said, **(call.params.get("LaunchTemplateData") or {})}
 
 
