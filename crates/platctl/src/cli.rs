@@ -350,7 +350,11 @@ pub(crate) enum EmulatorCommand {
     /// Stop the emulator and delete everything in it
     Stop,
     /// Show whether the emulator is running, and its endpoint
-    Status,
+    Status {
+        /// Print the environment variables with which the AWS CLI and the AWS SDKs use it. They contain its secret
+        #[arg(long)]
+        env: bool,
+    },
     /// Set the behavior of the emulator
     Profile {
         /// The profile

@@ -216,6 +216,20 @@ pub(crate) fn record(address: &str, record: &Record, global: &Global) {
     }
 }
 
+/// Lines for a shell: `eval "$(platctl emulator status --env)"`.
+pub(crate) fn emulator_environment(variables: &[(&str, String)], global: &Global) {
+    if global.json {
+        let variables: BTreeMap<_, _> = variables.iter().map(|(name, value)| (*name, value)).collect();
+        json_line(&json!({"type": "emulator_environment", "variables": variables}));
+        return;
+    }
+    for (name, value) in variables {
+        raw(&format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
+    }
+    // The token of another session does not belong to this key.
+    raw("unset AWS_SESSION_TOKEN\n");
+}
+
 pub(crate) fn emulator(running: Option<&Running>, global: &Global) {
     match running {
         Some(running) if global.json => {
