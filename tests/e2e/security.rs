@@ -5,6 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use platctl_emulator::{Home, KEY_HEADER, status};
+use sha2::{Digest as _, Sha256};
 use ureq::http::StatusCode;
 
 use crate::world::World;
@@ -146,6 +147,60 @@ fn an_instance_file_that_others_can_write_is_not_believed() {
         ended.stderr
     );
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_plan_that_somebody_edited_is_not_applied() {
+    let world = World::new();
+    world.network(&[]);
+    let printed = world.platctl("plan network.yaml --out network.plan").expect(0).stdout;
+    let sha256 = printed.lines().find_map(|line| line.strip_prefix("SHA-256: ")).unwrap().to_owned();
+    let path = world.path().join("network.plan");
+    let whole = fs::read_to_string(&path).unwrap();
+    world.control().clear_calls().unwrap();
+
+    let refused = |plan: &str, more: &str, said: &str| {
+        world.file("network.plan", plan);
+        let ended = world.platctl(&format!("apply network.plan --yes {more}")).expect(1);
+        assert!(ended.stderr.contains(said), "{}", ended.stderr);
+        assert_eq!(world.mutations(), 0);
+        assert!(!world.path().join("escaped.json").exists());
+    };
+    for (old, new) in [
+        ("10.10.0.0/16", "10.99.0.0/16"),
+        ("\"stack\": \"network\"", "\"stack\": \"../../escaped\""),
+        ("\"destroy\": false", "\"destroy\": true"),
+    ] {
+        assert!(whole.contains(old), "{old}");
+        let edited = whole.replace(old, new);
+        refused(&edited, "", "its digest does not match");
+        // Whoever edits it may as well put its digest right: that it is another plan is still told.
+        refused(&sealed(&edited), &format!("--plan-sha256 {sha256}"), "is not the plan that was approved");
+    }
+    let escaped = whole.replace("\"stack\": \"network\"", "\"stack\": \"../../escaped\"");
+    refused(&sealed(&escaped), "", "stack name");
+
+    // Derived from the stack file, the plan does what that says, or nothing.
+    let edited = sealed(&whole.replace("10.10.0.0/16", "10.99.0.0/16"));
+    refused(&edited, "--stack network.yaml", "stale");
+    world.network(&[("availability_zones: 3", "availability_zones: 2")]);
+    refused(&whole, "--stack network.yaml", "was not created from network.yaml");
+    world.network(&[]);
+    world.file("network.plan", &whole);
+    world.platctl(&format!("apply network.plan --yes --stack network.yaml --plan-sha256 {sha256}")).expect(0);
+    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    let ended = world.platctl("apply network.yaml --yes --plan-sha256 abc").expect(1);
+    assert!(ended.stderr.contains("require a saved plan"), "{}", ended.stderr);
+}
+
+/// The plan with the digest that its text has now.
+fn sealed(plan: &str) -> String {
+    const MARK: &str = "\"sha256\": \"";
+    let start = plan.find(MARK).unwrap() + MARK.len();
+    let (before, after) = (&plan[..start], &plan[start + 64..]);
+    let digest = Sha256::digest(format!("{before}{after}"));
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{before}{digest}{after}")
 }
 
 #[test]

@@ -35,8 +35,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             let wish = plan::Wish { out, detailed_exitcode, destroy, data_loss: data.consent(), selection };
             plan::run(&stack, &wish, global).await
         }
-        Command::Apply { stack, consent, part, anew } => {
-            apply::run(&stack, &consent, selection(part, anew), global).await
+        Command::Apply { stack, approved, consent, part, anew } => {
+            apply::run(&stack, &approved, &consent, selection(part, anew), global).await
         }
         Command::Destroy { stack, consent, part } => {
             destroy::run(&stack, &consent, selection(part, Anew::default()), global).await

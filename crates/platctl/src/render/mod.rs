@@ -109,11 +109,16 @@ pub(crate) fn plan(plan: &Plan, prediction: &Prediction, site: &Site, global: &G
     }
 }
 
-pub(crate) fn saved(path: &Path, global: &Global) {
-    line(
-        &format!("Saved the plan. To perform exactly these actions, run `platctl apply {}`.", path.display()),
-        global,
+pub(crate) fn saved(path: &Path, sha256: &str, global: &Global) {
+    if global.json {
+        json_line(&json!({"type": "saved_plan", "path": path, "sha256": sha256}));
+        return;
+    }
+    let text = format!(
+        "Saved the plan. To perform exactly these actions, run `platctl apply {}`.\nSHA-256: {sha256}",
+        path.display()
     );
+    line(&text, global);
 }
 
 pub(crate) fn outcome(
