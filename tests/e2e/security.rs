@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
-use platctl_emulator::{Home, KEY_HEADER, status};
+use aws_sdk_s3::primitives::ByteStream;
+use platctl_emulator::{Home, KEY_HEADER, Moment, status};
 use sha2::{Digest as _, Sha256};
 use ureq::http::StatusCode;
 
@@ -147,6 +148,69 @@ fn an_instance_file_that_others_can_write_is_not_believed() {
         ended.stderr
     );
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// A cluster that is reached by the runner's builds alone, with as little as that takes.
+const CLUSTER: &str = "
+stack: prod
+region: eu-west-1
+network: {availability_zones: 2, nat: none, endpoints: [], flow_logs: false}
+cluster: {endpoint: private}
+delivery: {environments: {develop: auto}}
+services: {backend: {port: 8080}}
+gitops: {vault: false, elastic: false, prometheus: false, tracing: false}
+";
+
+const RUNNERS_BUCKET: &str = "prod-cluster-runner-123456789012-eu-west-1";
+
+/// The keys of the runner's bucket that begin so.
+#[tokio::main(flavor = "current_thread")]
+async fn keys(world: &World, prefix: &str) -> Vec<String> {
+    let found = world.s3().list_objects_v2().bucket(RUNNERS_BUCKET).prefix(prefix).send().await.unwrap();
+    found.contents().iter().filter_map(|one| one.key().map(ToOwned::to_owned)).collect()
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn put(world: &World, key: &str, text: &str) {
+    let body = ByteStream::from(text.as_bytes().to_vec());
+    world.s3().put_object().bucket(RUNNERS_BUCKET).key(key).body(body).send().await.unwrap();
+}
+
+/// Somebody who can write objects, and nothing more, does so right before a build is started; answers what became of
+/// the run.
+fn overwritten(world: &World, prefix: &str, text: &str) -> String {
+    world.control().hold_first("codebuild:StartBuild", Moment::Before).unwrap();
+    let child = world.spawn("drift prod");
+    assert!(world.control().held(std::time::Duration::from_secs(20)).unwrap().is_some());
+    let keys = keys(world, prefix);
+    assert!(!keys.is_empty(), "nothing is below {prefix}");
+    for key in keys {
+        put(world, &key, text);
+    }
+    world.control().release(false).unwrap();
+    let output = child.wait_with_output().unwrap();
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+#[test]
+fn the_runner_runs_no_program_and_carries_out_no_task_that_lies_in_its_bucket() {
+    let world = World::new();
+    world.file("prod.yaml", CLUSTER);
+    world.platctl("apply prod.yaml --yes").expect(0);
+
+    let taken = world.path().join("taken");
+    let evil = format!("#!/bin/sh\ntouch '{}'\n", taken.display());
+    let said = overwritten(&world, "platctl/", &evil);
+    assert!(!taken.exists(), "somebody else's program was run:\n{said}");
+    assert!(said.contains("FAILED"), "{said}");
+    // What lies there is not what it is called by, and is written anew.
+    world.platctl("drift prod --detailed-exitcode").expect(0);
+    assert!(!taken.exists());
+
+    let task = r#"["prod-cluster",{"Delete":{"set":"gitops.argo_cd"}}]"#;
+    let said = overwritten(&world, "tasks/", task);
+    assert!(said.contains("is not the task that this build was started for"), "{said}");
+    world.platctl("drift prod --detailed-exitcode").expect(0);
 }
 
 #[test]

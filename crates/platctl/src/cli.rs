@@ -236,6 +236,9 @@ pub(crate) enum Command {
         /// The key of the task
         #[arg(long)]
         task: String,
+        /// The SHA-256 of the task
+        #[arg(long)]
+        sha256: String,
     },
     /// Show differences between AWS and the last apply
     Drift {
