@@ -50,18 +50,18 @@ async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
     let call = world.eks().describe_cluster().name("prod-cluster").send().await.unwrap();
     let endpoint = call.cluster().and_then(|cluster| cluster.endpoint()).unwrap().to_owned();
     let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let token = "Bearer k8s-aws-v1.test";
+    let token = format!("Bearer {}", world.token());
     let url = format!("{endpoint}/{path}");
     let answer = match method {
         "PATCH" => {
             let url = format!("{url}?fieldManager=argocd&force=true");
             agent
                 .patch(&url)
-                .header("Authorization", token)
+                .header("Authorization", &token)
                 .send(CRON_JOB.replace("NAME", path.rsplit('/').next().unwrap()))
         }
-        "DELETE" => agent.delete(&url).header("Authorization", token).call(),
-        _ => agent.get(&url).header("Authorization", token).call(),
+        "DELETE" => agent.delete(&url).header("Authorization", &token).call(),
+        _ => agent.get(&url).header("Authorization", &token).call(),
     };
     let mut answer = answer.unwrap();
     (answer.status() == 200)

@@ -71,7 +71,7 @@ async fn client(world: &World) -> Client {
     let call = world.eks().describe_cluster().name("prod-cluster").send().await.unwrap();
     let endpoint = call.cluster().and_then(|cluster| cluster.endpoint()).unwrap();
     let mut config = Config::new(endpoint.parse().unwrap());
-    config.auth_info = AuthInfo { token: Some("k8s-aws-v1.test".to_owned().into()), ..AuthInfo::default() };
+    config.auth_info = AuthInfo { token: Some(world.token().into()), ..AuthInfo::default() };
     Client::try_from(config).unwrap()
 }
 

@@ -28,6 +28,7 @@ mod plans;
 mod platform;
 mod recovery;
 mod secrets;
+mod security;
 mod state_bucket;
 mod state_faults;
 mod unmanaged;

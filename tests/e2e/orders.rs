@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use platctl_aws::reach::{Path, Program, Settings};
 use platctl_aws::{Aws, connect};
+use platctl_emulator::SECRET_KEY;
 use platctl_engine::execute::Options;
 use platctl_engine::flow::{Request, prepare};
 use platctl_engine::graph::Graph;
@@ -48,7 +49,7 @@ async fn aws(world: &World) -> Arc<Aws> {
     let options = platctl_aws::Options {
         region: Some(REGION.into()),
         endpoint_url: Some(world.endpoint().into()),
-        credentials: Some(("emulator".into(), "emulator".into())),
+        credentials: Some((world.key().into(), SECRET_KEY.into())),
         emulator: true,
         reach: Settings { path: Path::Auto, program: Some(Program::Bytes(script.into_bytes())), look: false },
         ..platctl_aws::Options::default()

@@ -90,7 +90,7 @@ fn ones_own_credentials_are_not_written_or_said() {
     for line in ["apply network.yaml --yes -vv", "plan network.yaml -vv", "destroy network --yes -vv"] {
         let mut command = world.command(&format!("{line} --endpoint-url {endpoint}"));
         command
-            .env("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
+            .env("AWS_ACCESS_KEY_ID", world.key())
             .env("AWS_SECRET_ACCESS_KEY", "canary-key")
             .env("AWS_SESSION_TOKEN", "canary-token")
             .env("AWS_EC2_METADATA_DISABLED", "true")

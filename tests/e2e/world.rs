@@ -10,7 +10,9 @@ use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use aws_sdk_ec2::config::{BehaviorVersion, Region};
-use platctl_emulator::{Control, Held, HoldAt, Home, Running, ensure, fork, stop};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use platctl_emulator::{Control, Held, HoldAt, Home, Running, SECRET_KEY, ensure, fork, stop};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use tempfile::TempDir;
 
@@ -27,7 +29,7 @@ macro_rules! client {
                 .behavior_version(BehaviorVersion::latest())
                 .region(Region::new(REGION))
                 .endpoint_url(&$world.running.endpoint)
-                .credentials_provider(Self::credentials())
+                .credentials_provider($world.credentials())
                 .http_client(aws_smithy_http_client::Builder::new().build_http())
                 .build(),
         )
@@ -304,8 +306,22 @@ impl World {
         calls.iter().filter(|call| call.mutation.is_some()).count()
     }
 
-    fn credentials() -> Credentials {
-        Credentials::new("test", "test", None, None, "test")
+    /// The access key, which the emulator knows its owner by.
+    pub(crate) fn key(&self) -> &str {
+        &self.running.key
+    }
+
+    fn credentials(&self) -> Credentials {
+        Credentials::new(self.key(), SECRET_KEY, None, None, "test")
+    }
+
+    /// A token for the API servers of this world, as `aws eks get-token` makes one.
+    pub(crate) fn token(&self) -> String {
+        let url = format!(
+            "https://sts.{REGION}.amazonaws.com/?Action=GetCallerIdentity&X-Amz-Credential={}%2F20260101",
+            self.key()
+        );
+        format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(url))
     }
 
     pub(crate) fn ec2(&self) -> aws_sdk_ec2::Client {

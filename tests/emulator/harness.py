@@ -14,9 +14,11 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from platctl_emulator import app as application
 from platctl_emulator import faults, hostile, throttle, timeline, unseen
+from platctl_emulator.guard import GUARD
 
 # One for all: models take long to read. moto reads its own, because boto3 changes those that it has.
-SESSION = boto3.Session("test", "test")
+GUARD.open(9)
+SESSION = boto3.Session(GUARD.key, "emulator")
 ENDPOINT = "http://127.0.0.1:9"
 CONFIG = Config(
     retries={"total_max_attempts": 1},
@@ -146,7 +148,7 @@ class Aws:
             "wsgi.url_scheme": "http",
             "platctl.socket": peer,
         }
-        for name, value in (headers or {}).items():
+        for name, value in {"Host": parts.netloc, **(headers or {})}.items():
             name = name.upper().replace("-", "_")
             environ[name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"] = value
         chunks = self.app(environ, lambda status, headers: said.update(status=int(status.split()[0]), headers=headers))
@@ -155,7 +157,8 @@ class Aws:
     def control(self, request, body=None):
         """A control request, such as `POST profile`; its answer."""
         method, _, path = request.partition(" ")
-        status, _, text, _ = self.raw(method, f"{ENDPOINT}/_platctl/{path}", {}, json.dumps(body or {}).encode())
+        headers = {"X-Platctl-Key": GUARD.key}
+        status, _, text, _ = self.raw(method, f"{ENDPOINT}/_platctl/{path}", headers, json.dumps(body or {}).encode())
         answer = json.loads(text)
         if status != 200:
             raise ValueError(answer["error"])

@@ -4,6 +4,7 @@ import threading
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
+from platctl_emulator.guard import GUARD
 
 from things import (
     db_cluster,
@@ -239,7 +240,7 @@ def test_what_is_against_the_model_is_noted(aws):
     network = vpc(aws)
     text = b"Action=CreateSubnet&CidrBlock=10.0.0.0%2F24&Nonsense=1"
     headers = {
-        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/ec2/aws4_request",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={GUARD.key}/20260101/eu-west-1/ec2/aws4_request",
         "Content-Type": "application/x-www-form-urlencoded",
     }
     aws.raw("POST", "http://127.0.0.1:9/", headers, text)

@@ -1,8 +1,10 @@
 """EKS: add-ons, access entries, pod identity, and the API servers of clusters."""
 
+import base64
 import json
 
 import pytest
+from platctl_emulator.guard import GUARD
 
 from things import NOWHERE, eks_cluster, role
 
@@ -118,6 +120,12 @@ def test_a_service_account_has_one_association(aws):
         aws.eks.describe_pod_identity_association(**number)
 
 
+def token_of(key):
+    """What `aws eks get-token` makes of an access key."""
+    url = f"https://sts.eu-west-1.amazonaws.com/?Action=GetCallerIdentity&X-Amz-Credential={key}%2F20260101%2Feu-west-1"
+    return "k8s-aws-v1." + base64.urlsafe_b64encode(url.encode()).decode().rstrip("=")
+
+
 class Api:
     """The API server of a cluster."""
 
@@ -128,9 +136,9 @@ class Api:
             "http://127.0.0.1:9" + aws.eks.describe_cluster(name="one")["cluster"]["endpoint"].rpartition(":9")[2]
         )
 
-    def call(self, method, path, body=None, token="k8s-aws-v1.x"):
+    def call(self, method, path, body=None, token=None):
         """Status and answer."""
-        headers = {"Authorization": f"Bearer {token}"}
+        headers = {"Authorization": f"Bearer {token or token_of(GUARD.key)}"}
         status, _, text, _ = self.aws.raw(method, self.endpoint + path, headers, json.dumps(body or {}).encode())
         return status, json.loads(text)
 
@@ -153,7 +161,8 @@ def api(aws):
 
 def test_a_cluster_answers_with_a_token_alone(api):
     assert api.call("GET", "/api/v1/namespaces")[0] == 200
-    assert api.call("GET", "/api/v1/namespaces", token="another")[0] == 401
+    for token in ("another", "k8s-aws-v1.x", "k8s-aws-v1.!", token_of("test"), token_of(GUARD.key[:-1])):
+        assert api.call("GET", "/api/v1/namespaces", token=token)[0] == 401
     api.endpoint += "x"
     assert api.call("GET", "/api/v1/namespaces")[0] == 503
 

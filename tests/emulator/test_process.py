@@ -14,7 +14,10 @@ from pathlib import Path
 
 import boto3
 import pytest
-from botocore.exceptions import ConnectionClosedError
+from botocore.exceptions import ClientError, ConnectionClosedError
+from platctl_emulator import builds
+from platctl_emulator.__main__ import announce
+from platctl_emulator.guard import GUARD
 
 from harness import CONFIG
 from things import role
@@ -26,21 +29,23 @@ class Process:
     """One that listens."""
 
     def __init__(self, about):
-        self.endpoint, self.pid = about["endpoint"], about["pid"]
+        self.endpoint, self.pid, self.key = about["endpoint"], about["pid"], about["key"]
 
     def control(self, request, body=None):
         """A control request; its answer."""
         method, _, path = request.partition(" ")
         data = json.dumps(body or {}).encode() if method == "POST" else None
         with urllib.request.urlopen(
-            urllib.request.Request(f"{self.endpoint}/_platctl/{path}", data, method=method)
+            urllib.request.Request(
+                f"{self.endpoint}/_platctl/{path}", data, {"X-Platctl-Key": self.key}, method=method
+            )
         ) as answer:
             return json.load(answer)
 
     @property
     def ec2(self):
         """Its EC2."""
-        session = boto3.Session("test", "test")
+        session = boto3.Session(self.key, "emulator")
         return session.client("ec2", "eu-west-1", endpoint_url=self.endpoint, config=CONFIG)
 
     def vpcs(self):
@@ -49,10 +54,15 @@ class Process:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server_path(tmp_path_factory):
+    """Where its instance file is."""
+    return tmp_path_factory.mktemp("emulator") / "instance.json"
+
+
+@pytest.fixture(scope="module")
+def server(server_path):
     """One for all tests here."""
-    folder = tmp_path_factory.mktemp("emulator")
-    path = folder / "instance.json"
+    path, folder = server_path, server_path.parent
     environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "PLATCTL_EMULATOR_OWNED": "1"}
     with open(folder / "log", "w", encoding="utf-8") as log:
         started = subprocess.Popen(
@@ -84,6 +94,8 @@ def test_a_fork_knows_what_was_and_lives_on_its_own(real, tmp_path):
     path = tmp_path / "copy.json"
     copy = Process(real.control("POST fork", {"instance": str(path)}))
     assert json.loads(path.read_text())["endpoint"] == copy.endpoint != real.endpoint
+    # The secret of one opens no other.
+    assert copy.key != real.key
     assert copy.vpcs() == before + 1
     copy.ec2.create_vpc(CidrBlock="10.1.0.0/16")
     real.control("POST reset")
@@ -94,7 +106,7 @@ def test_a_fork_knows_what_was_and_lives_on_its_own(real, tmp_path):
 def test_what_was_done_in_a_branch_has_never_happened(real):
     before = real.vpcs()
     branch = Process(real.control("POST branch"))
-    assert branch.endpoint == real.endpoint and branch.pid != real.pid
+    assert (branch.endpoint, branch.key) == (real.endpoint, real.key) and branch.pid != real.pid
     real.ec2.create_vpc(CidrBlock="10.0.0.0/16")
     assert real.vpcs() == before + 1
     # One of a branch.
@@ -117,6 +129,77 @@ def test_a_connection_that_breaks(real):
     with pytest.raises(ConnectionClosedError):
         real.ec2.create_vpc(CidrBlock="10.0.0.0/16")
     assert real.vpcs() == before + 1
+
+
+def as_nobody(work):
+    """What some work answers in a process of another user."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+            os.write(writing, work().encode())
+        except BaseException as error:
+            os.write(writing, repr(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.waitpid(pid, 0)
+    with os.fdopen(reading, encoding="utf-8") as pipe:
+        return pipe.read()
+
+
+def start_build(endpoint, key):
+    """Asks for a build, as whoever runs this; answers the status and what was said."""
+    scope = f"Credential={key}/20260101/eu-west-1/codebuild/aws4_request"
+    headers = {
+        "Authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0",
+        "X-Amz-Target": "CodeBuild_20161006.StartBuild",
+        "Content-Type": "application/x-amz-json-1.1",
+    }
+    request = urllib.request.Request(endpoint, b'{"projectName": "one"}', headers)
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return f"{answer.status} {answer.read().decode()}"
+    except urllib.error.HTTPError as error:
+        return f"{error.code} {error.read().decode()}"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_another_user_reads_no_secret_and_starts_no_build(real, server_path):
+    path = str(server_path)
+    assert "PermissionError" in as_nobody(lambda: Path(path).read_text())
+    said = as_nobody(lambda: start_build(real.endpoint, "test"))
+    assert said.startswith("403") and "UnrecognizedClientException" in said
+    # The project is not there, which is told to those alone who know the secret.
+    assert "ResourceNotFoundException" in as_nobody(lambda: start_build(real.endpoint, real.key))
+
+
+def test_the_secret_is_never_written_into_a_file_that_was_there(tmp_path):
+    waiting = tmp_path / "instance.json.new"
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    waiting.symlink_to(victim)
+    announce(str(tmp_path / "instance.json"), {"key": "secret"})
+    assert victim.read_text() == "precious"
+    assert (tmp_path / "instance.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_that_this_aws_gives_out_are_known_and_no_others(real):
+    session = boto3.Session(real.key, "emulator")
+    sts = session.client("sts", "eu-west-1", endpoint_url=real.endpoint, config=CONFIG)
+    arn = "arn:aws:iam::123456789012:role/some"
+    given = sts.assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]
+    others = [sts.assume_role(RoleArn=arn, RoleSessionName="me")["Credentials"]["AccessKeyId"] for _ in range(9)]
+    assert len({key[4:8] for key in others}) > 1, "moto's begin alike"
+    assumed = boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    sts = assumed.client("sts", "eu-west-1", endpoint_url=real.endpoint, config=CONFIG)
+    assert sts.get_caller_identity()["Arn"].endswith("assumed-role/some/me")
+    sts = boto3.Session("test", "test").client("sts", "eu-west-1", endpoint_url=real.endpoint, config=CONFIG)
+    with pytest.raises(ClientError, match="InvalidClientTokenId.*emulator status --env"):
+        sts.get_caller_identity()
 
 
 def build(aws, *commands, stop=False):
@@ -154,6 +237,26 @@ def test_a_build_runs_its_commands(aws):
 def test_a_build_ends_at_the_first_command_that_fails(aws):
     status, log = build(aws, "exit 3", "echo never")
     assert status == "FAILED" and "exit status 3" in log and "Running command echo never" not in log
+
+
+def test_a_build_sees_no_credentials_but_the_emulators_own(aws, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-key")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "canary-token")
+    monkeypatch.setenv("GITHUB_TOKEN", "canary-git")
+    status, log = build(aws, "env", 'test "$HOME" = "$PWD"')
+    assert status == "SUCCEEDED" and f"AWS_ACCESS_KEY_ID={GUARD.key}" in log
+    assert "canary" not in log
+
+
+def test_a_build_may_take_so_much(aws):
+    status, log = build(aws, "ulimit -t", "ulimit -f", "ulimit -v", "ulimit -c")
+    limits = [line for line in log.splitlines() if not line.startswith("Running")]
+    assert status == "SUCCEEDED" and "unlimited" not in limits and limits[-1] == "0", log
+
+
+def test_a_build_that_takes_too_long(aws, monkeypatch):
+    monkeypatch.setattr(builds, "LONGEST", 0)
+    assert build(aws, "exec sleep 100")[0] == "TIMED_OUT"
 
 
 def test_a_build_that_is_stopped(aws):

@@ -1,6 +1,7 @@
 //! The control interface of a running local AWS: profiles, faults, held calls, recordings.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -85,33 +86,45 @@ pub struct Held {
     pub moment: String,
 }
 
+/// The header in which a control request carries the instance's access key.
+pub const KEY_HEADER: &str = "x-platctl-key";
+
 /// Talks to a running local AWS.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Control {
     endpoint: String,
+    key: String,
     agent: ureq::Agent,
 }
 
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}
+
 impl Control {
-    pub(crate) fn new(endpoint: &str) -> Self {
+    pub(crate) fn new(endpoint: &str, key: &str) -> Self {
         let agent = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(30)))
             .http_status_as_error(false)
             .proxy(None)
             .build()
             .new_agent();
-        Self { endpoint: endpoint.to_owned(), agent }
+        Self { endpoint: endpoint.to_owned(), key: key.to_owned(), agent }
     }
 
     fn get(&self, path: &str) -> Result<Value, EmulatorError> {
         let request = format!("GET {path}");
-        let answer = self.agent.get(format!("{}/_platctl/{path}", self.endpoint)).call();
-        read(request, answer)
+        let call = self.agent.get(format!("{}/_platctl/{path}", self.endpoint)).header(KEY_HEADER, &self.key);
+        read(request, call.call())
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value, EmulatorError> {
         let request = format!("POST {path}");
-        read(request, self.agent.post(format!("{}/_platctl/{path}", self.endpoint)).send_json(body))
+        let call =
+            self.agent.post(format!("{}/_platctl/{path}", self.endpoint)).header(KEY_HEADER, &self.key);
+        read(request, call.send_json(body))
     }
 
     /// How it is set, and how much it was asked.

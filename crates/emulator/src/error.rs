@@ -32,6 +32,12 @@ pub enum EmulatorError {
     Pip { said: String },
     #[error("cannot {action} {path}: {error}", path = path.display())]
     File { action: &'static str, path: PathBuf, error: std::io::Error },
+    #[error(
+        "{path} belongs to another user, or others can write it, so that it may lead to a program of theirs. Remove \
+         it, or set PLATCTL_EMULATOR_HOME to a folder of your own",
+        path = path.display()
+    )]
+    Foreign { path: PathBuf },
     #[error("the emulator exited immediately after it was started; its log, {log}, ends with:\n{said}", log = log.display())]
     Ended { log: PathBuf, said: String },
     #[error("the emulator did not respond within {seconds} s; its log is {log}", log = log.display())]

@@ -31,7 +31,12 @@ impl Home {
             .or_else(|| Some(set("XDG_CACHE_HOME")?.join("platctl")))
             .or_else(|| Some(set("HOME")?.join(".cache/platctl")))
             .ok_or(EmulatorError::NoHome)?;
-        let instance = set("PLATCTL_EMULATOR_HOME").unwrap_or_else(|| cache.join("emulator"));
+        // The process is started in a folder of its own.
+        let absolute = |path: PathBuf| {
+            std::path::absolute(&path).map_err(|error| EmulatorError::file("find", path, error))
+        };
+        let cache = absolute(cache)?;
+        let instance = absolute(set("PLATCTL_EMULATOR_HOME").unwrap_or_else(|| cache.join("emulator")))?;
         let python = env::var_os("PLATCTL_PYTHON").unwrap_or_else(|| "python3".into());
         Ok(Self { cache, instance, python, owned: false })
     }

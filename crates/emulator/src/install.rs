@@ -1,7 +1,7 @@
 //! The virtual environment with moto in it.
 
 use std::fs::{self, DirBuilder, File};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -35,7 +35,11 @@ pub(crate) fn lock(path: &Path) -> Result<File, EmulatorError> {
         // What is in it is its owner's alone.
         DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
     }
-    let file = File::create(path).map_err(failed)?;
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    // A link at its place is not followed.
+    options.custom_flags(i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or_default());
+    let file = options.open(path).map_err(failed)?;
     file.lock().map_err(failed)?;
     Ok(file)
 }
@@ -77,7 +81,8 @@ fn make(home: &Home, folder: &Path) -> Result<(), EmulatorError> {
 fn fill(home: &Home, new: &Path, list: &Path) -> Result<(), EmulatorError> {
     let python = home.python.to_string_lossy().into_owned();
     let output = Command::new(&home.python)
-        .args(["-m", "venv", "--clear"])
+        // Isolated: a file `venv.py` in the current folder is not Python's.
+        .args(["-I", "-m", "venv", "--clear"])
         .arg(new)
         .output()
         .map_err(|error| EmulatorError::NoPython { python: python.clone(), error })?;
@@ -86,7 +91,7 @@ fn fill(home: &Home, new: &Path, list: &Path) -> Result<(), EmulatorError> {
     }
     fs::write(list, PACKAGES).map_err(|error| EmulatorError::file("write", list, error))?;
     let output = Command::new(new.join("bin/python"))
-        .args(["-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
+        .args(["-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
         .args(["--require-hashes", "--requirement"])
         .arg(list)
         .output()
@@ -160,8 +165,8 @@ mod tests {
 
     #[test]
     fn what_pip_said_is_shown() {
-        let script = "if [ $1 = -c ]; then echo 3 12; exit; fi\nmkdir -p $4/bin\n\
-                      printf '#!/bin/sh\\necho no route to host >&2; exit 1\\n' > $4/bin/python\nchmod +x $4/bin/python";
+        let script = "if [ $1 = -c ]; then echo 3 12; exit; fi\nmkdir -p $5/bin\n\
+                      printf '#!/bin/sh\\necho no route to host >&2; exit 1\\n' > $5/bin/python\nchmod +x $5/bin/python";
         let error = refusal(script);
         assert!(error.contains("no route to host"), "{error}");
     }

@@ -11,7 +11,7 @@ mod home;
 mod install;
 mod process;
 
-pub use control::{Call, Control, Held, HoldAt, Moment};
+pub use control::{Call, Control, Held, HoldAt, KEY_HEADER, Moment};
 pub use error::EmulatorError;
 pub use home::Home;
-pub use process::{Running, ensure, fork, status, stop};
+pub use process::{Running, SECRET_KEY, ensure, fork, status, stop};

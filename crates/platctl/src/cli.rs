@@ -99,6 +99,18 @@ pub(crate) enum ClusterAccess {
     Runner,
 }
 
+/// What a saved plan is checked against before it is applied.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Approved {
+    /// For a saved plan: the stack file that it was created from. The resources are then read from this file, and the
+    /// plan is applied only if it says the same. Consent to data loss must be given again
+    #[arg(long = "stack", value_name = "FILE")]
+    pub(crate) stack_file: Option<PathBuf>,
+    /// For a saved plan: apply it only if the file has this SHA-256 digest, which `plan --out` prints
+    #[arg(long, value_name = "DIGEST")]
+    pub(crate) plan_sha256: Option<String>,
+}
+
 /// Consent in advance, and what it covers.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Consent {
@@ -175,6 +187,8 @@ pub(crate) enum Command {
         /// The stack file, or a saved plan
         stack: PathBuf,
         #[command(flatten)]
+        approved: Approved,
+        #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
         part: Part,
@@ -222,6 +236,9 @@ pub(crate) enum Command {
         /// The key of the task
         #[arg(long)]
         task: String,
+        /// The SHA-256 of the task
+        #[arg(long)]
+        sha256: String,
     },
     /// Show differences between AWS and the last apply
     Drift {
@@ -350,7 +367,11 @@ pub(crate) enum EmulatorCommand {
     /// Stop the emulator and delete everything in it
     Stop,
     /// Show whether the emulator is running, and its endpoint
-    Status,
+    Status {
+        /// Print the environment variables with which the AWS CLI and the AWS SDKs use it. They contain its secret
+        #[arg(long)]
+        env: bool,
+    },
     /// Set the behavior of the emulator
     Profile {
         /// The profile

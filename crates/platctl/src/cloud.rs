@@ -123,7 +123,7 @@ pub(crate) fn connection(
     };
     if let Some(running) = emulator {
         options.endpoint_url = Some(running.endpoint.clone());
-        options.credentials = Some(("emulator".into(), "emulator".into()));
+        options.credentials = Some((running.key.clone(), platctl_emulator::SECRET_KEY.into()));
         options.budgets = false;
         options.profile = None;
         options.emulator = true;

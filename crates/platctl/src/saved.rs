@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -9,15 +10,22 @@ use platctl_engine::Address;
 use platctl_engine::plan::{Plan, Step};
 use platctl_engine::planner::DataLoss;
 use platctl_engine::select::Selection;
+use platctl_stack::check_names;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::CliError;
 
 /// The format of the file.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// How a plan begins, as [`SavedPlan::save`] writes it.
 const MARK: &[u8] = b"{\n  \"platctl_plan\":";
+
+/// What stands before the digest of all the rest.
+const SEAL: &[u8] = b"\"sha256\": \"";
+/// The length of a SHA-256 digest in hexadecimal digits.
+const DIGITS: usize = 64;
 
 /// No plan is that large; a file that is, is something else.
 const LIMIT: u64 = 64 << 20;
@@ -28,6 +36,9 @@ const LIMIT: u64 = 64 << 20;
 pub(crate) struct SavedPlan {
     /// Marks the file as a plan and tells its format.
     platctl_plan: u32,
+    /// The digest of the whole file but for these digits. It tells damage and edits; whoever can write the file can
+    /// write the digest, too, so that it is no proof of who made the plan.
+    sha256: String,
     /// The digest of the stack file that it was made from.
     pub(crate) digest: String,
     pub(crate) account: String,
@@ -47,6 +58,7 @@ impl SavedPlan {
     pub(crate) fn new(plan: Plan, digest: String, account: String, region: String) -> Self {
         Self {
             platctl_plan: FORMAT,
+            sha256: "0".repeat(DIGITS),
             digest,
             account,
             region,
@@ -59,21 +71,32 @@ impl SavedPlan {
         }
     }
 
-    /// Writes the plan, readable by its owner only.
-    pub(crate) fn save(&self, path: &Path) -> Result<(), CliError> {
+    /// The file: the plan with its digest.
+    fn sealed(&self) -> Result<Vec<u8>, CliError> {
+        let mut text = serde_json::to_vec_pretty(self).map_err(|e| CliError::other(e.to_string()))?;
+        if let Some((digits, digest)) = seal(&text) {
+            text.splice(digits, digest.into_bytes());
+        }
+        Ok(text)
+    }
+
+    /// Writes the plan, readable by its owner only; answers the file's SHA-256.
+    pub(crate) fn save(&self, path: &Path) -> Result<String, CliError> {
         let failed = |source| CliError::File { path: path.to_owned(), source };
-        let text = serde_json::to_vec_pretty(self).map_err(|e| CliError::other(e.to_string()))?;
+        let text = self.sealed()?;
         // A file of that name may be open to others: the new one must not.
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
             _ => {}
         }
         let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        file.and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all())).map_err(failed)
+        file.and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all())).map_err(failed)?;
+        Ok(hex(&text))
     }
 
-    /// Reads a plan; none when the file is something else, such as a stack file.
-    pub(crate) fn load(path: &Path) -> Result<Option<Self>, CliError> {
+    /// Reads a plan; none when the file is something else, such as a stack file. With `expected`, only the file with
+    /// this SHA-256.
+    pub(crate) fn load(path: &Path, expected: Option<&str>) -> Result<Option<Self>, CliError> {
         let failed = |source| CliError::File { path: path.to_owned(), source };
         let file = std::fs::File::open(path).map_err(failed)?;
         let mut text = Vec::new();
@@ -91,11 +114,36 @@ impl SavedPlan {
         if text.len() as u64 >= LIMIT {
             return Err(broken(format!("it is larger than {} MiB, the limit for a plan", LIMIT >> 20)));
         }
+        let found = hex(&text);
+        if let Some(expected) = expected.filter(|expected| !expected.eq_ignore_ascii_case(&found)) {
+            return Err(CliError::other(format!(
+                "{} is not the plan that was approved: its SHA-256 is {found}, but --plan-sha256 is {expected}; nothing \
+                 was changed",
+                path.display()
+            )));
+        }
         let saved: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
         if saved.platctl_plan != FORMAT {
             return Err(broken(format!("its format is {}, expected {FORMAT}", saved.platctl_plan)));
         }
+        if seal(&text).is_none_or(|(digits, digest)| text.get(digits) != Some(digest.as_bytes())) {
+            return Err(broken(
+                "it was changed after `platctl plan` wrote it (its digest does not match)".into(),
+            ));
+        }
+        saved.check_names().map_err(broken)?;
         Ok(Some(saved))
+    }
+
+    /// Names become paths and addresses of hosts.
+    fn check_names(&self) -> Result<(), String> {
+        check_names(&self.plan.stack, &self.region)?;
+        let scope = |scope: &str| scope.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let mut scopes = self.plan.nodes.iter().map(|node| node.scope.as_str());
+        match scopes.find(|text| !scope(text)) {
+            Some(text) => Err(format!("{text:?} is not a region")),
+            None => Ok(()),
+        }
     }
 
     /// Whether a fresh plan would do exactly what this one says.
@@ -109,6 +157,18 @@ impl SavedPlan {
     }
 }
 
+fn hex(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Where the digest of a plan's text stands, and the digest of all the rest of it.
+fn seal(text: &[u8]) -> Option<(Range<usize>, String)> {
+    let start = text.windows(SEAL.len()).position(|window| window == SEAL)? + SEAL.len();
+    let end = start.checked_add(DIGITS).filter(|end| *end <= text.len())?;
+    let rest = [text.get(..start)?, text.get(end..)?].concat();
+    Some((start..end, hex(&rest)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,11 +178,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.plan");
         std::fs::write(&path, text).unwrap();
-        SavedPlan::load(&path)
+        SavedPlan::load(&path, None)
     }
 
     /// What a plan's file looks like.
-    fn text() -> Vec<u8> {
+    fn plan() -> SavedPlan {
         let node = serde_json::from_value(json!({
             "address": "a.b", "kind": "ec2.Vpc", "scope": "eu-west-1", "after": ["a.c"], "protect": true,
             "spec": {"cidr_block": "10.0.0.0/16", "tags": {"of": {"$ref": "a.c.id"}}},
@@ -141,13 +201,42 @@ mod tests {
             steps: vec![step],
             refusals: Vec::new(),
         };
-        let saved = SavedPlan::new(plan, "digest".into(), "123456789012".into(), "eu-west-1".into());
-        serde_json::to_vec_pretty(&saved).unwrap()
+        SavedPlan::new(plan, "digest".into(), "123456789012".into(), "eu-west-1".into())
+    }
+
+    #[test]
+    fn names_that_no_stack_file_could_say_are_refused() {
+        for (stack, region, scope) in [
+            ("../../escaped", "eu-west-1", "eu-west-1"),
+            ("/tmp/escaped", "eu-west-1", "eu-west-1"),
+            ("toys", "evil.example/", "eu-west-1"),
+            ("toys", "eu-west-1", "x.evil.example/#"),
+        ] {
+            let mut plan = plan();
+            (plan.plan.stack, plan.region) = (stack.into(), region.into());
+            plan.plan.nodes[0].scope = scope.into();
+            assert!(load_text(&plan.sealed().unwrap()).is_err(), "{stack} {region} {scope}");
+        }
+        assert!(load_text(&plan().sealed().unwrap()).unwrap().is_some());
+    }
+
+    #[test]
+    fn only_the_plan_that_was_approved_is_read_where_its_digest_is_stated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.plan");
+        let approved = plan().save(&path).unwrap();
+        assert_eq!(approved, hex(&std::fs::read(&path).unwrap()));
+        assert!(SavedPlan::load(&path, Some(&approved.to_uppercase())).unwrap().is_some());
+        let mut other = plan();
+        other.destroy = true;
+        other.save(&path).unwrap();
+        let error = SavedPlan::load(&path, Some(&approved)).unwrap_err().to_string();
+        assert!(error.contains("not the plan that was approved") && error.contains(&approved), "{error}");
     }
 
     #[test]
     fn a_plan_holds_while_only_what_is_not_managed_changes() {
-        let saved = load_text(&text()).unwrap().unwrap();
+        let saved = plan();
         let mut now = saved.plan.clone();
         now.steps[0].unmanaged = vec!["rule emergency-block".into()];
         assert!(saved.still_holds(&now));
@@ -157,28 +246,23 @@ mod tests {
 
     #[test]
     fn a_file_without_an_end_is_no_plan() {
-        assert!(SavedPlan::load(Path::new("/dev/zero")).unwrap().is_none());
+        assert!(SavedPlan::load(Path::new("/dev/zero"), None).unwrap().is_none());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.plan");
         let file = std::fs::File::create(&path).unwrap();
         (&file).write_all(MARK).unwrap();
         file.set_len(LIMIT + 100).unwrap();
-        assert!(SavedPlan::load(&path).unwrap_err().to_string().contains("larger than"));
+        assert!(SavedPlan::load(&path, None).unwrap_err().to_string().contains("larger than"));
     }
 
     #[test]
     fn a_spoilt_plan_is_refused_and_never_half_read() {
-        let whole = text();
-        let read = load_text(&whole).unwrap().unwrap();
+        let whole = plan().sealed().unwrap();
         for at in 0..whole.len() {
             for put in [&b""[..], b"\"", b"}", b"\0", b"[[[[", b"9", b"\xff"] {
                 let mut spoilt = whole.clone();
                 spoilt.splice(at..=at, put.iter().copied());
-                // Where it is still a plan, only a word or a number within it has changed.
-                if let Ok(Some(plan)) = load_text(&spoilt) {
-                    let counts = |plan: &SavedPlan| (plan.plan.steps.len(), plan.plan.nodes.len());
-                    assert_eq!(counts(&plan), counts(&read), "{at} {put:?}");
-                }
+                assert!(spoilt == whole || !matches!(load_text(&spoilt), Ok(Some(_))), "{at} {put:?}");
             }
         }
         for length in 0..whole.len() {

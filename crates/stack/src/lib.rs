@@ -56,6 +56,7 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::{StackError, StackErrors, nearest};
+pub use names::check_names;
 pub use stack::{Context, Stack, Zone};
 pub use state_url::StateUrl;
 

@@ -77,6 +77,15 @@ fn stack_name(text: &str) -> Result<(), String> {
     )
 }
 
+/// Checks a stack's name and its region as a stack file's are: for what says them without one, such as a saved plan.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_names(stack: &str, home: &str) -> Result<(), String> {
+    stack_name(stack)?;
+    region(home)
+}
+
 fn ttl(text: &str) -> Result<(), String> {
     let number = text.strip_suffix(['m', 'h', 'd']).filter(|number| number.len() <= 5);
     let sound = number.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number > 0);

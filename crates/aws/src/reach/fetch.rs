@@ -21,10 +21,16 @@ fn failed(class: Class, manifest: &Manifest, why: impl std::fmt::Display) -> Clo
     CloudError::new(class, "kubernetes:Fetch", message)
 }
 
+/// The emulator, which has something for what its builds would fetch from the web, and the access key that it asks for.
+pub(super) struct StandIn {
+    pub(super) endpoint: String,
+    pub(super) key: String,
+}
+
 /// What is at the manifest's address, with its digest verified.
 pub(super) async fn fetch(
     cloud: &Cloud,
-    emulator: Option<&str>,
+    emulator: Option<StandIn>,
     manifest: &Manifest,
 ) -> CloudResult<Vec<u8>> {
     if let Some(rest) = manifest.url.strip_prefix("s3://") {
@@ -35,10 +41,10 @@ pub(super) async fn fetch(
     if manifest.url.starts_with("https://") {
         // The emulator stands for AWS and for what its builds fetch. It has something shorter than the real thing,
         // which therefore has another digest.
-        if let Some(emulator) = emulator {
-            return from_web(format!("{emulator}/_platctl/manifest"), manifest).await;
+        if let Some(StandIn { endpoint, key }) = emulator {
+            return from_web(format!("{endpoint}/_platctl/manifest"), Some(key), manifest).await;
         }
-        let bytes = from_web(manifest.url.clone(), manifest).await?;
+        let bytes = from_web(manifest.url.clone(), None, manifest).await?;
         verify(manifest, &bytes)?;
         return Ok(bytes);
     }
@@ -58,13 +64,15 @@ async fn from_bucket(cloud: &Cloud, place: &str, manifest: &Manifest) -> CloudRe
     Ok(bytes.to_vec())
 }
 
-async fn from_web(url: String, manifest: &Manifest) -> CloudResult<Vec<u8>> {
+async fn from_web(url: String, key: Option<String>, manifest: &Manifest) -> CloudResult<Vec<u8>> {
     let read = move || {
         let agent = ureq::Agent::new_with_config(
             ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build(),
         );
         let mut bytes = Vec::new();
-        let answer = agent.get(&url).call().map_err(|error| error.to_string())?;
+        let call = agent.get(&url);
+        let call = if let Some(key) = key { call.header("x-platctl-key", key) } else { call };
+        let answer = call.call().map_err(|error| error.to_string())?;
         let mut body = answer.into_body().into_reader().take(MOST);
         body.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
         Ok::<_, String>(bytes)

@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -18,6 +19,7 @@ use platctl_engine::{Class, CloudError, CloudResult};
 use platctl_kubernetes::{Access, Manifest, Provider, Way};
 use serde_json::Value;
 
+use self::fetch::StandIn;
 use crate::Cloud;
 use crate::errors::Asked;
 
@@ -124,11 +126,21 @@ impl Reach {
         Ok(Some(Way::Direct(access)))
     }
 
-    async fn new_token(&self, cluster: &str) -> CloudResult<String> {
+    async fn provided(&self) -> CloudResult<Credentials> {
         let provider = self.credentials.as_ref().ok_or_else(|| unfit("no credentials found"))?;
-        let credentials = provider.provide_credentials().await.map_err(|error| {
+        provider.provide_credentials().await.map_err(|error| {
             CloudError::new(Class::Unauthenticated, "sts:GetCallerIdentity", error.to_string())
-        })?;
+        })
+    }
+
+    async fn stand_in(&self) -> CloudResult<Option<StandIn>> {
+        let Some(endpoint) = self.emulator.clone() else { return Ok(None) };
+        let key = self.provided().await?.access_key_id().to_owned();
+        Ok(Some(StandIn { endpoint, key }))
+    }
+
+    async fn new_token(&self, cluster: &str) -> CloudResult<String> {
+        let credentials = self.provided().await?;
         let place = token::Place { region: &self.cloud.region, partition: &self.cloud.partition, cluster };
         token::token(credentials, place, std::time::SystemTime::now())
     }
@@ -163,6 +175,6 @@ impl Provider for Reach {
     }
 
     fn fetch<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>> {
-        Box::pin(fetch::fetch(&self.cloud, self.emulator.as_deref(), manifest))
+        Box::pin(async move { fetch::fetch(&self.cloud, self.stand_in().await?, manifest).await })
     }
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use aws_sdk_codebuild::types::{Build, EnvironmentVariable, StatusType};
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::ChecksumMode;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use platctl_engine::retry::surely;
 use platctl_engine::tell::Told;
@@ -49,20 +52,34 @@ pub struct Errand {
     pub bucket: String,
     /// The task's key.
     pub task: String,
+    /// The task's SHA-256, in hexadecimal digits. It comes with the build, and not from the bucket: whoever can write
+    /// an object there gives no orders.
+    pub sha256: String,
 }
 
 impl Errand {
+    /// Apart from the tasks: builds write here and nowhere else.
     fn outcome(&self) -> String {
-        format!("{}.outcome", self.task)
+        format!("outcomes/{}", self.task.trim_start_matches("tasks/"))
     }
 
     /// Reads the task.
     ///
     /// # Errors
-    /// What S3 answers.
+    /// What S3 answers; [`Class::Denied`] for a task that is not the one that the build was started for.
     pub async fn read(&self, cloud: &Cloud) -> CloudResult<(String, Task)> {
-        let found = get(cloud, &self.bucket, &self.task).await?;
-        found.ok_or_else(|| CloudError::new(Class::NotFound, "s3:GetObject", "the task does not exist"))
+        let found = get_bytes(cloud, &self.bucket, &self.task).await?;
+        let bytes = found
+            .ok_or_else(|| CloudError::new(Class::NotFound, "s3:GetObject", "the task does not exist"))?;
+        if hex(&Sha256::digest(&bytes)) != self.sha256 {
+            let message = format!(
+                "s3://{}/{} is not the task that this build was started for: its SHA-256 is another one. Somebody has \
+                 written to the bucket",
+                self.bucket, self.task
+            );
+            return Err(CloudError::new(Class::Denied, "s3:GetObject", message));
+        }
+        parse(&bytes, &self.bucket, &self.task)
     }
 
     /// Writes down what came of it.
@@ -91,6 +108,10 @@ fn is_about(build: &Build, subject: &str) -> bool {
     variables.any(|variable| variable.name() == SUBJECT && variable.value() == subject)
 }
 
+fn program_key(digest: &str) -> String {
+    format!("platctl/{digest}")
+}
+
 pub(super) struct Runner {
     cloud: Arc<Cloud>,
     cluster: String,
@@ -98,20 +119,31 @@ pub(super) struct Runner {
     settings: Settings,
 }
 
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8], bucket: &str, key: &str) -> CloudResult<T> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| CloudError::new(Class::Invalid, "s3:GetObject", format!("s3://{bucket}/{key}: {e}")))
+}
+
 async fn get<T: DeserializeOwned>(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option<T>> {
+    let bytes = get_bytes(cloud, bucket, key).await?;
+    bytes.map(|bytes| parse(&bytes, bucket, key)).transpose()
+}
+
+async fn get_bytes(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option<Vec<u8>>> {
     let read = || async {
         let call = cloud.s3.get_object().bucket(bucket).key(key).send().await;
         let found = call.asked()?;
         let bytes = found.body.collect().await;
         bytes.map_err(|e| CloudError::new(Class::Interrupted, "s3:GetObject", e.to_string()))
     };
-    let bytes = match surely(&cloud.teller, format!("reading s3://{bucket}/{key}"), read).await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
-    serde_json::from_slice(&bytes.to_vec())
-        .map(Some)
-        .map_err(|e| CloudError::new(Class::Invalid, "s3:GetObject", format!("s3://{bucket}/{key}: {e}")))
+    match surely(&cloud.teller, format!("reading s3://{bucket}/{key}"), read).await {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => other.map(|bytes| Some(bytes.to_vec())),
+    }
 }
 
 async fn put(cloud: &Cloud, bucket: &str, key: &str, value: &(impl Serialize + Sync)) -> CloudResult<()> {
@@ -123,9 +155,15 @@ async fn put(cloud: &Cloud, bucket: &str, key: &str, value: &(impl Serialize + S
 async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudResult<()> {
     let write = || async {
         let call = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes.clone()));
-        call.send().ask().await.map(drop)
+        // S3 computes it as well, and tells it later: by it, what is in the bucket is known without a download.
+        call.checksum_sha256(checksum(&bytes)).send().ask().await.map(drop)
     };
     surely(&cloud.teller, format!("writing s3://{bucket}/{key}"), write).await
+}
+
+/// A digest as S3 writes it.
+fn checksum(bytes: &[u8]) -> String {
+    STANDARD.encode(Sha256::digest(bytes))
 }
 
 async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
@@ -166,38 +204,36 @@ impl Runner {
         Ok(Some(Manifest { url: format!("s3://{}/{key}", self.bucket), ..manifest.clone() }))
     }
 
-    /// The program's key in the bucket, which says what it is: another build of platctl is another object.
+    /// Sees that the program is in the bucket, under a key that says what it is: another build of platctl is another
+    /// object. Answers its SHA-256. One that has another checksum than this one was written by somebody else.
     async fn upload(&self) -> CloudResult<String> {
         let bytes = program(self.settings.program.clone()).await?;
-        let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        let key = format!("platctl/{digest}");
+        let digest = hex(&Sha256::digest(&bytes));
+        let key = program_key(&digest);
         let look = || async {
-            let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key).send().await;
-            call.asked()
+            let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key);
+            call.checksum_mode(ChecksumMode::Enabled).send().await.asked()
         };
         match surely(&self.cloud.teller, format!("reading s3://{}/{key}", self.bucket), look).await {
-            Ok(_) => {}
-            Err(error) if error.class == Class::NotFound => {
-                write(&self.cloud, &self.bucket, &key, bytes).await?;
-            }
-            Err(error) => return Err(error),
+            Ok(found) if found.checksum_sha256() == Some(checksum(&bytes).as_str()) => {}
+            Err(error) if error.class != Class::NotFound => return Err(error),
+            Ok(_) | Err(_) => write(&self.cloud, &self.bucket, &key, bytes).await?,
         }
-        Ok(key)
+        Ok(digest)
     }
 
     /// Does a task by a build.
     async fn run(&self, task: Task) -> CloudResult<Option<SetState>> {
         let program = self.upload().await?;
-        let text = serde_json::to_vec(&(&self.cluster, &task)).unwrap_or_default();
-        let digest: String = Sha256::digest(&text).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let text = serde_json::to_vec(&(&self.cluster, &task))
+            .map_err(|e| CloudError::new(Class::Invalid, "s3:PutObject", e.to_string()))?;
+        let sha256 = hex(&Sha256::digest(&text));
         let moment = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let errand = Errand {
-            bucket: self.bucket.clone(),
-            task: format!("tasks/{}-{digest}.json", moment.as_millis()),
-        };
+        let name = format!("tasks/{}-{}.json", moment.as_millis(), sha256.get(..16).unwrap_or_default());
+        let errand = Errand { bucket: self.bucket.clone(), task: name, sha256 };
         let subject = subject(&task);
         self.stop_others(subject).await?;
-        put(&self.cloud, &self.bucket, &errand.task, &(&self.cluster, &task)).await?;
+        write(&self.cloud, &self.bucket, &errand.task, text).await?;
         let id = self.start(&program, &errand, subject).await?;
         let build = self.until_done(&id).await?;
         let outcome: Option<Outcome> = get(&self.cloud, &self.bucket, &errand.outcome()).await?;
@@ -246,7 +282,14 @@ impl Runner {
 
     async fn start(&self, program: &str, errand: &Errand, subject: &str) -> CloudResult<String> {
         let mut call = self.cloud.codebuild.start_build().project_name(project_name(&self.cluster));
-        for (name, value) in [("PROGRAM", program), ("TASK", &errand.task), (SUBJECT, subject)] {
+        let variables = [
+            ("PROGRAM", program_key(program)),
+            ("PROGRAM_SHA256", program.to_owned()),
+            ("TASK", errand.task.clone()),
+            ("TASK_SHA256", errand.sha256.clone()),
+            (SUBJECT, subject.to_owned()),
+        ];
+        for (name, value) in variables {
             let variable = EnvironmentVariable::builder().name(name).value(value).build();
             let variable = variable.map_err(|e| CloudError::new(Class::Invalid, OPERATION, e.to_string()))?;
             call = call.environment_variables_override(variable);
@@ -380,11 +423,15 @@ impl Server for Runner {
 mod tests {
     use super::*;
     use crate::cloud::tests::cloud;
+    use crate::reach::Program;
     use aws_sdk_codebuild::Client;
     use aws_sdk_codebuild::operation::batch_get_builds::BatchGetBuildsOutput;
     use aws_sdk_codebuild::operation::list_builds_for_project::ListBuildsForProjectOutput;
     use aws_sdk_codebuild::operation::stop_build::StopBuildOutput;
     use aws_sdk_codebuild::types::{ComputeType, EnvironmentType, ProjectEnvironment};
+    use aws_sdk_s3::operation::get_object::GetObjectOutput;
+    use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+    use aws_sdk_s3::operation::put_object::PutObjectOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
     fn build(id: &str, subject: &str, status: StatusType) -> Build {
@@ -429,5 +476,42 @@ mod tests {
         );
         runner.stop_others("argo-cd").await.unwrap();
         assert_eq!((stop.num_calls(), stopped.num_calls()), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_build_does_the_task_that_it_was_started_for_and_no_other() {
+        let text = serde_json::to_vec(&("prod", Task::Delete { set: "argo-cd".into() })).unwrap();
+        let sha256 = hex(&Sha256::digest(&text));
+        let get = mock!(aws_sdk_s3::Client::get_object)
+            .then_output(move || GetObjectOutput::builder().body(ByteStream::from(text.clone())).build());
+        let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&get]);
+        let cloud = Cloud { s3: s3.into(), ..cloud() };
+        let errand = |sha256: &str| Errand {
+            bucket: "bucket".into(),
+            task: "tasks/1.json".into(),
+            sha256: sha256.into(),
+        };
+        assert_eq!(errand(&sha256).read(&cloud).await.unwrap().0, "prod");
+        for other in ["", &sha256[1..], &"0".repeat(64)] {
+            let error = errand(other).read(&cloud).await.unwrap_err();
+            assert_eq!(error.class, Class::Denied);
+            assert!(error.message.contains("s3://bucket/tasks/1.json is not the task"), "{error}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_somebody_else_wrote_is_written_anew() {
+        let program = b"#!/bin/sh\n".to_vec();
+        for (there, puts) in [(Some(checksum(&program)), 0), (Some(checksum(b"evil")), 1), (None, 1)] {
+            let head = mock!(aws_sdk_s3::Client::head_object)
+                .then_output(move || HeadObjectOutput::builder().set_checksum_sha256(there.clone()).build());
+            let put =
+                mock!(aws_sdk_s3::Client::put_object).then_output(|| PutObjectOutput::builder().build());
+            let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&head, &put]);
+            let settings = Settings { program: Some(Program::Bytes(program.clone())), ..Settings::default() };
+            let runner = Runner::new(Arc::new(Cloud { s3: s3.into(), ..cloud() }), "prod", settings);
+            assert_eq!(runner.upload().await.unwrap(), hex(&Sha256::digest(&program)));
+            assert_eq!(put.num_calls(), puts);
+        }
     }
 }

@@ -7,12 +7,14 @@ import os
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 from cheroot import wsgi
 
 from .app import App
 from .copies import Copies, replace_sockets
+from .guard import GUARD
 from .kubernetes import KUBERNETES
 
 THREADS = 48
@@ -77,7 +79,8 @@ class Instance:
         # Builds run platctl, which has to find this one.
         os.environ["PLATCTL_EMULATOR_HOME"] = os.path.dirname(os.path.abspath(self._path))
         KUBERNETES.base = endpoint
-        self.about = {"endpoint": endpoint, "pid": os.getpid(), "layer": self._layer}
+        GUARD.open(self._server.bind_addr[1])
+        self.about = {"endpoint": endpoint, "pid": os.getpid(), "layer": self._layer, "key": GUARD.key}
         announce(self._path, self.about)
 
     def elsewhere(self, path: str) -> None:
@@ -125,9 +128,12 @@ class Instance:
 
 
 def announce(path: str, about: Any) -> None:
-    """Writes the instance file in one step, readable by its owner only."""
+    """Writes the instance file in one step, readable by its owner only: it has the secret in it. What lies at the other
+    name is somebody else's, and is never written into."""
     new = f"{path}.new"
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with suppress(FileNotFoundError):
+        os.unlink(new)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(about, file)
     os.replace(new, path)

@@ -77,3 +77,27 @@ def _serialized(call: Call, value: Any) -> Any:
     body = answer["body"]
     headers = {"x-amzn-requestid": str(uuid.uuid4()), **answer["headers"]}
     return answer["status_code"], headers, body.encode() if isinstance(body, str) else body
+
+
+def speaks_xml(environ: dict[str, Any], service: str) -> bool:
+    """Whether a client of a service reads XML, as far as its headers tell."""
+    forms = "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "")
+    return forms or service in ("s3", "ec2", "cloudfront", "route53")
+
+
+# What errors of S3 and EC2 stand in, and those of all other services that speak XML.
+FORMS = {"s3": "<Error>{}</Error>", "ec2": "<Response><Errors><Error>{}</Error></Errors></Response>"}
+FORM = "<ErrorResponse><Error>{}</Error></ErrorResponse>"
+
+
+def bare(environ: dict[str, Any], service: str, refused: Refused) -> Answer:
+    """An error for a request of which nothing but the headers was read."""
+    code, message = refused.code, refused.message
+    if speaks_xml(environ, service):
+        body = FORMS.get(service, FORM).format(f"<Code>{code}</Code><Message>{message}</Message>")
+        return refused.status, {"Content-Type": "text/xml"}, body.encode()
+    said = {"__type": code, "message": message}
+    if "HTTP_SMITHY_PROTOCOL" in environ:
+        headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
+        return refused.status, headers, cbor.encode(said)
+    return refused.status, {"Content-Type": "application/json", "x-amzn-errortype": code}, json.dumps(said).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import traceback
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import UnknownServiceError
 
-from . import answers, faults, partial, patches, regions, rules
+from . import answers, faults, guard, partial, patches, regions, rules
 from .answers import Refused
 from .backends import Moto
-from .calls import Call, Unsigned
+from .calls import Call, Unsigned, signature
 from .control import Control
 from .faults import AFTER, BEFORE, Broken, Faults, Hold
+from .guard import GUARD
 from .hostile import HOSTILE
 from .kubernetes import KUBERNETES
 from .profile import Profile
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
     from .calls import Call
 
 
-UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the local AWS have to be signed, with any key."
+UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the emulator must be signed."
 
 
 LAST = {f"/_platctl/{path}" for path in ("fork", "branch", "back", "stop")}
@@ -67,9 +69,12 @@ class App:
         self.last = threading.local()
         self.copies: Any = None
         patches.apply(self.profile)
+        guard.harder_to_guess()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if environ["PATH_INFO"].startswith("/_platctl/kubernetes/"):
+        if reason := GUARD.wrong(environ):
+            status, headers, body = guard.refusal(reason)
+        elif environ["PATH_INFO"].startswith("/_platctl/kubernetes/"):
             with self.traffic.inside(), self.moto.lock:
                 status, headers, body = KUBERNETES.answer(environ)
         elif environ["PATH_INFO"].startswith("/_platctl/"):
@@ -85,11 +90,22 @@ class App:
 
     def _aws(self, environ: dict[str, Any]) -> Any:
         try:
-            call = Call(environ, self.profile)
+            key, _, service = signature(environ)
         except Unsigned:
             return UNSIGNED
+        if not GUARD.knows(key):
+            return guard.unknown_key(environ, service)
+        try:
+            call = Call(environ, self.profile)
+            # Read here.
+            _ = call.params
         except UnknownServiceError:
             return answers.of_no_service(environ)
+        except Exception as error:
+            # Not what it says: that may be a part of the body, which may be a secret.
+            message = f"The request cannot be read ({type(error).__name__})."
+            print(f"{service}: {message}", file=sys.stderr, flush=True)
+            return answers.bare(environ, service, Refused("SerializationException", message))
         entry = self.recording.begin(call)
         if self.profile["record_params"]:
             entry["params"] = open_params(call.params)

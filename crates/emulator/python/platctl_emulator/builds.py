@@ -15,11 +15,20 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from .backends import backend
+from .guard import GUARD
 from .kubernetes import KUBERNETES
 
 if TYPE_CHECKING:
     from .calls import Call
 
+
+# What a build gets of this process's environment. Its home is a folder of its own: nothing of the owner's, credentials
+# above all, is where a program looks for it.
+PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ", "PLATCTL_CACHE_DIR", "PLATCTL_EMULATOR_HOME")
+# How long a build may run, in seconds, and what each of its processes may take: seconds of a processor, KiB of address
+# space, 512-byte blocks of a file. macOS knows no limit of the address space.
+LONGEST = 300
+LIMITS = "ulimit -c 0; ulimit -t 300; ulimit -f 2097152; ulimit -v 4194304 2>/dev/null; "
 
 # What builds may call of the AWS command line: copying an object of S3 into a file.
 SHIM = """#!{python}
@@ -27,8 +36,8 @@ import http.client, os, sys, time, urllib.request
 arguments = [argument for argument in sys.argv[1:] if not argument.startswith("--")]
 if arguments[:2] != ["s3", "cp"] or len(arguments) != 4:
     sys.exit("the local AWS's builds know `aws s3 cp s3://BUCKET/KEY FILE` alone")
-scope = "20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request"
-key = "AWS4-HMAC-SHA256 Credential=emulator/" + scope + ", SignedHeaders=host, Signature=0"
+scope = os.environ["AWS_ACCESS_KEY_ID"] + "/20260101/" + os.environ["AWS_REGION"] + "/s3/aws4_request"
+key = "AWS4-HMAC-SHA256 Credential=" + scope + ", SignedHeaders=host, Signature=0"
 url = os.environ["AWS_ENDPOINT_URL"] + "/" + arguments[2].removeprefix("s3://")
 request = urllib.request.Request(url, headers={{"Authorization": key, "x-amz-date": "20260101T000000Z"}})
 for left in range(7, -1, -1):
@@ -117,8 +126,7 @@ def run(lock: Any, region: str, logs: Any, project: dict[str, Any], build: dict[
     def whole() -> None:
         status = "FAILED"
         try:
-            if work(project, region, variables, tell, number):
-                status = "SUCCEEDED"
+            status = work(project, region, variables, tell, number)
         finally:
             with lock:
                 RUNNING.pop(number, None)
@@ -130,45 +138,58 @@ def run(lock: Any, region: str, logs: Any, project: dict[str, Any], build: dict[
     threading.Thread(target=whole, daemon=True).start()
 
 
-def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number: str) -> bool:
-    """Runs all commands; answers whether they succeeded."""
+def environment_of(project: dict[str, Any], region: str, variables: Any, folder: str) -> dict[str, str]:
+    """What the commands of a build see."""
+    stated = (project["environment"].get("environmentVariables") or []) + list(variables)
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {
+        **passed,
+        "PATH": f"{folder}/bin:{passed.get('PATH', os.defpath)}",
+        "HOME": folder,
+        "AWS_ENDPOINT_URL": KUBERNETES.base,
+        "AWS_ACCESS_KEY_ID": GUARD.key,
+        "AWS_SECRET_ACCESS_KEY": "emulator",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "PLATCTL_EMULATOR": "1",
+        "NO_COLOR": "1",
+        **{variable["name"]: variable["value"] for variable in stated},
+    }
+
+
+def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number: str) -> str:
+    """Runs all commands; answers the status of the build."""
     spec = yaml.safe_load(project["source"]["buildspec"])
+    end = time.monotonic() + LONGEST
     with tempfile.TemporaryDirectory() as folder:
-        tools = os.path.join(folder, "bin")
-        os.mkdir(tools)
-        shim = os.path.join(tools, "aws")
+        os.mkdir(os.path.join(folder, "bin"))
+        shim = os.path.join(folder, "bin", "aws")
         with open(shim, "w", encoding="utf-8") as file:
             file.write(SHIM.format(python=sys.executable))
         os.chmod(shim, stat.S_IRWXU)
-        stated = (project["environment"].get("environmentVariables") or []) + list(variables)
-        environment = {
-            **os.environ,
-            "PATH": f"{tools}:{os.environ.get('PATH', '')}",
-            "AWS_ENDPOINT_URL": KUBERNETES.base,
-            "AWS_REGION": region,
-            "PLATCTL_EMULATOR": "1",
-            "NO_COLOR": "1",
-            **{variable["name"]: variable["value"] for variable in stated},
-        }
+        environment = environment_of(project, region, variables, folder)
         for phase in ("install", "pre_build", "build", "post_build"):
             for command in (spec["phases"].get(phase) or {}).get("commands", []):
                 if number in STOPPED:
-                    return False
+                    return "STOPPED"
                 tell(f"Running command {command}")
                 with GATE:
                     process = RUNNING[number] = subprocess.Popen(
-                        ["sh", "-c", command], cwd=folder, env=environment, text=True, start_new_session=True,
-                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                        ["sh", "-c", LIMITS + 'exec sh -c "$1"', "sh", command], cwd=folder, env=environment,
+                        text=True, errors="replace", start_new_session=True,
+                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                     )  # fmt: skip
                 if number in STOPPED:
                     stop(number)
                 try:
-                    said, complained = process.communicate(timeout=300)
+                    said, complained = process.communicate(timeout=max(end - time.monotonic(), 0))
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
                     said, complained = process.communicate()
+                    tell(said + complained)
+                    return "TIMED_OUT"
                 tell(said + complained)
                 if process.returncode:
                     tell(f"Command did not exit successfully, exit status {process.returncode}")
-                    return False
-    return True
+                    return "FAILED"
+    return "SUCCEEDED"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache, cached_property
 from typing import Any
@@ -39,14 +40,19 @@ class Unsigned(Exception):
     """The request carries no signature, so it is nobody's and for no service."""
 
 
+def signature(environ: dict[str, Any]) -> Any:
+    """The access key, the region and the service that a request is signed for."""
+    found = SIGNATURE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    if not found:
+        raise Unsigned
+    return found.groups()
+
+
 class Call:
     """One request to one operation."""
 
     def __init__(self, environ: dict[str, Any], profile: dict[str, Any]) -> None:
-        signature = SIGNATURE.search(environ.get("HTTP_AUTHORIZATION", ""))
-        if not signature:
-            raise Unsigned
-        self.key, self.region, self.service = signature.groups()
+        self.key, self.region, self.service = signature(environ)
         self.profile = profile
         self.socket = environ.get("platctl.socket")
         self.request = self._request(environ)
@@ -101,6 +107,9 @@ class Call:
             return {}
         if self.protocol == CBOR:
             return cbor.decode(self.request.get_data())
+        if self.protocol == "json":
+            # moto takes what is no JSON for nothing.
+            json.loads(self.request.get_data() or b"{}")
         parser = PROTOCOL_PARSERS[self.protocol](self.model.operation_model(self.operation))
         request = self.request
         return parser.parse(

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import profiles
+from . import guard, profiles
+from .guard import GUARD
 from .hostile import HOSTILE
 from .inventory import inventory
 from .states import set_state
@@ -26,6 +27,8 @@ class Control:
 
     def answer(self, environ: dict[str, Any]) -> Any:
         """Status, headers and body."""
+        if not GUARD.controls(environ):
+            return guard.refusal("control requests carry the access key in the header X-Platctl-Key")
         path = environ["PATH_INFO"].removeprefix("/_platctl/")
         if path == "manifest":
             return 200, {"Content-Type": "application/yaml"}, STAND_IN.read_bytes()

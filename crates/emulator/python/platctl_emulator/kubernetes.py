@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
 
+from .guard import GUARD
+
 # Version, kind, plural, and whether it stands in a namespace.
 BUILT_IN = (
     ("v1", "Namespace", "namespaces", False),
@@ -244,7 +246,7 @@ class Kubernetes:
         try:
             if name not in self._servers:
                 raise Denied(503, "ServiceUnavailable", "there is no such cluster")
-            if not environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer k8s-aws-v1."):
+            if not GUARD.admits(environ.get("HTTP_AUTHORIZATION", "")):
                 raise Denied(401, "Unauthorized", "Unauthorized")
             answer = self._servers[name].answer(environ["REQUEST_METHOD"], f"/{rest}", query, body)
             return 200, HEADERS, json.dumps(answer).encode()

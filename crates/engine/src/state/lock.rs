@@ -7,6 +7,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::OFlags;
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -50,7 +52,7 @@ impl Holder {
             return false;
         }
         let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
-        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH))
+        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH))
     }
 }
 
@@ -100,9 +102,7 @@ impl Lock {
     ) -> Result<Self, StateError> {
         let failed = |error| StateError::io("lock", path, error);
         create_folder_of(path).map_err(failed)?;
-        let mut options = OpenOptions::new();
-        let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let file = options.open(path).map_err(failed)?;
+        let mut file = open(path).map_err(failed)?;
         let deadline = Instant::now() + timeout.min(FOR_EVER);
         loop {
             match file.try_lock() {
@@ -117,6 +117,7 @@ impl Lock {
                 }
             }
         }
+        check_ours(&mut file).map_err(failed)?;
         let mut lock = Self { file, path: path.to_owned() };
         lock.write(&serde_json::to_vec(holder).unwrap_or_default()).map_err(failed)?;
         Ok(lock)
@@ -142,6 +143,34 @@ impl Drop for Lock {
     }
 }
 
+/// Opens the file of a lock. A link at its place is not followed: what it leads to is nobody's lock, and would lose what
+/// is in it.
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default());
+    options.open(path).map_err(|error| match Errno::from_io_error(&error) {
+        Some(Errno::LOOP) => {
+            std::io::Error::other("it is a symbolic link; remove it, then run the command again")
+        }
+        _ => error,
+    })
+}
+
+/// Refuses a file that has something else in it than what a holder wrote: a second name of another file.
+fn check_ours(file: &mut File) -> std::io::Result<()> {
+    let mut text = Vec::new();
+    file.rewind()?;
+    (&*file).take(HOLDER.len() as u64).read_to_end(&mut text)?;
+    if file.metadata()?.is_file() && (text.is_empty() || text == HOLDER) {
+        return Ok(());
+    }
+    Err(std::io::Error::other("it is not a lock file of platctl; remove it, then run the command again"))
+}
+
+/// How a holder's words begin.
+const HOLDER: &[u8] = b"{\"command\":";
+
 /// What the holder wrote about itself.
 fn said(mut file: &File) -> Holder {
     let mut text = String::new();
@@ -165,6 +194,35 @@ mod tests {
         assert!(text.contains(&std::process::id().to_string()), "{text}");
         drop(held);
         Lock::acquire(&path, &Holder::here("destroy"), Duration::ZERO).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_no_lock_keeps_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, precious) = (folder.path().join("s.lock"), folder.path().join("precious"));
+        std::fs::write(&precious, "years of work").unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        let holder = Holder::here("apply");
+        let error = Lock::acquire(&path, &holder, Duration::ZERO).await.unwrap_err().to_string();
+        assert!(error.contains("s.lock") && error.contains("symbolic link"), "{error}");
+        std::fs::remove_file(&path).unwrap();
+        std::fs::hard_link(&precious, &path).unwrap();
+        let error = Lock::acquire(&path, &holder, Duration::ZERO).await.unwrap_err().to_string();
+        assert!(error.contains("not a lock file"), "{error}");
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "years of work");
+        // Neither is a link to nothing: it would make a file elsewhere.
+        std::fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(folder.path().join("elsewhere"), &path).unwrap();
+        Lock::acquire(&path, &holder, Duration::ZERO).await.unwrap_err();
+        assert!(!folder.path().join("elsewhere").exists());
+    }
+
+    #[tokio::test]
+    async fn the_lock_of_a_killed_process_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s.lock");
+        std::fs::write(&path, serde_json::to_vec(&Holder::here("apply")).unwrap()).unwrap();
+        Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO).await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

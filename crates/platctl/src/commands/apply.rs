@@ -1,19 +1,19 @@
 //! `platctl apply`
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use platctl_engine::Address;
 use platctl_engine::execute::Outcome;
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::graph::Graph;
 use platctl_engine::plan::Refusal;
+use platctl_engine::planner::DataLoss;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
 use platctl_engine::state::{Session, State};
+use platctl_stack::Stack;
 
-use crate::cli::{Consent, Global};
+use crate::cli::{Approved, Consent, Global};
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -27,16 +27,20 @@ use crate::signals::Signals;
 /// Applies a stack file, or a saved plan.
 pub(crate) async fn run(
     path: &Path,
+    approved: &Approved,
     consent: &Consent,
     selection: Selection,
     global: &Global,
 ) -> Result<Exit, CliError> {
-    match SavedPlan::load(path)? {
+    match SavedPlan::load(path, approved.plan_sha256.as_deref())? {
         Some(_) if selection != Selection::default() => Err(CliError::other(
             "--target, --exclude and --replace cannot be used with a saved plan: pass them to `platctl plan` \
              instead",
         )),
-        Some(saved) => apply_saved(saved, consent, global).await,
+        Some(saved) => Box::pin(apply_saved(saved, approved.stack_file.as_deref(), consent, global)).await,
+        None if approved.plan_sha256.is_some() || approved.stack_file.is_some() => Err(CliError::other(
+            format!("--stack and --plan-sha256 require a saved plan, but {} is none", path.display()),
+        )),
         None => apply_stack(path, consent, selection, global).await,
     }
 }
@@ -71,13 +75,19 @@ async fn apply_stack(
     .await
 }
 
-async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Result<Exit, CliError> {
+async fn apply_saved(
+    saved: SavedPlan,
+    stack_file: Option<&Path>,
+    consent: &Consent,
+    global: &Global,
+) -> Result<Exit, CliError> {
     let name = saved.plan.stack.clone();
+    let stack = stack_file.map(|path| made_from(&saved, path, global)).transpose()?;
     let state = saved.state.as_ref().map(|url| url.parse().map_err(CliError::other)).transpose()?;
     let store = Named::saved(&name, state, &saved.region).store(global).await?;
     let site = Site::connect(Some(&saved.region), global).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
-        let mut prepared = prepare_saved(&saved, &site, &session).await?;
+        let mut prepared = prepare_saved(&saved, stack.as_ref(), &site, &session).await?;
         prepared.consent(&consent.data.consent());
         let ask = Ask {
             consent,
@@ -90,10 +100,33 @@ async fn apply_saved(saved: SavedPlan, consent: &Consent, global: &Global) -> Re
     .await
 }
 
-/// Plans again, and sees that it comes to the same.
-async fn prepare_saved(saved: &SavedPlan, site: &Site, session: &Session) -> Result<Prepared, CliError> {
+/// The stack file that a plan was made from, where it still says the same.
+fn made_from(saved: &SavedPlan, path: &Path, global: &Global) -> Result<Stack, CliError> {
+    let stack = load(path, global)?;
+    // What is destroyed is known from state: only the stack has to be the one.
+    if stack.name() == saved.plan.stack && (saved.destroy || stack.digest() == saved.digest) {
+        return Ok(stack);
+    }
+    Err(CliError::other(format!(
+        "the plan was not created from {}, or the file (or --set) has changed since; nothing was changed. Run `platctl \
+         plan` again",
+        path.display()
+    )))
+}
+
+/// Plans again, and sees that it comes to the same. With the stack file, what is wanted comes from there, and consent
+/// to the loss of data from the command line: nothing in the plan is believed.
+async fn prepare_saved(
+    saved: &SavedPlan,
+    stack: Option<&Stack>,
+    site: &Site,
+    session: &Session,
+) -> Result<Prepared, CliError> {
     let state = session.state();
     site.guard(Some(&saved.account), &state)?;
+    if let Some(stack) = stack {
+        site.guard(stack.account(), &state)?;
+    }
     if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(saved, &state)
     {
         return Err(stale(format!(
@@ -101,15 +134,23 @@ async fn prepare_saved(saved: &SavedPlan, site: &Site, session: &Session) -> Res
             saved.plan.serial, state.serial
         )));
     }
-    let graph = (!saved.destroy).then(|| Graph::new(saved.plan.nodes.clone(), &*site.aws));
-    let graph = graph.transpose().map_err(CliError::Graph)?;
-    let moved: BTreeMap<Address, Address> = saved.moved.clone();
+    let graph = match (saved.destroy, stack) {
+        (true, _) => None,
+        (false, Some(stack)) => Some(site.graph(stack, Some(&state)).await?),
+        (false, None) => Some(Graph::new(saved.plan.nodes.clone(), &*site.aws).map_err(CliError::Graph)?),
+    };
+    let moved = stack.map_or_else(|| saved.moved.clone(), moved);
+    let data_loss = if stack.is_some() { DataLoss::default() } else { saved.data_loss.clone() };
     let selection = saved.selection.clone();
     let look = site.look(session.is_doubtful());
-    let request = Request { graph, moved, data_loss: saved.data_loss.clone(), selection, look };
+    let request = Request { graph, moved, data_loss, selection, look };
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
-        return Err(stale("resources in AWS have changed since the plan was created".to_owned()));
+        let why = match stack {
+            Some(_) => "its actions are not those that the stack file requires now",
+            None => "resources in AWS have changed since the plan was created",
+        };
+        return Err(stale(why.to_owned()));
     }
     Ok(prepared)
 }

@@ -19,6 +19,7 @@ mod status;
 mod unlock;
 mod validate;
 
+use platctl_aws::reach::Errand;
 use platctl_engine::select::Selection;
 
 use crate::cli::{Anew, Cli, Command, Part};
@@ -35,8 +36,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             let wish = plan::Wish { out, detailed_exitcode, destroy, data_loss: data.consent(), selection };
             plan::run(&stack, &wish, global).await
         }
-        Command::Apply { stack, consent, part, anew } => {
-            apply::run(&stack, &consent, selection(part, anew), global).await
+        Command::Apply { stack, approved, consent, part, anew } => {
+            apply::run(&stack, &approved, &consent, selection(part, anew), global).await
         }
         Command::Destroy { stack, consent, part } => {
             destroy::run(&stack, &consent, selection(part, Anew::default()), global).await
@@ -44,7 +45,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Backup { stack } => backup::backup(&stack, global).await,
         Command::Restore { stack, from, yes } => backup::restore(&stack, from.as_deref(), yes, global).await,
         Command::Failover { stack, consent } => failover::run(&stack, &consent, global).await,
-        Command::Runner { bucket, task } => runner::run(bucket, task, global).await,
+        Command::Runner { bucket, task, sha256 } => {
+            runner::run(Errand { bucket, task, sha256 }, global).await
+        }
         Command::Drift { stack, detailed_exitcode } => drift::run(&stack, detailed_exitcode, global).await,
         Command::Import { stack, address, id } => import::run(&stack, &address, &id, global).await,
         Command::Status { stack } => status::run(&stack, global).await,

@@ -43,8 +43,8 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
     let empty = prepared.plan.is_empty();
     if let Some(out) = &wish.out {
         saved.plan = prepared.plan;
-        saved.save(out)?;
-        render::saved(out, global);
+        let sha256 = saved.save(out)?;
+        render::saved(out, &sha256, global);
     }
     Ok(if wish.detailed_exitcode && !empty { Exit::Changes } else { Exit::Done })
 }

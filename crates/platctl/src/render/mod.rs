@@ -121,11 +121,16 @@ pub(crate) fn plan(plan: &Plan, prediction: &Prediction, site: &Site, global: &G
     }
 }
 
-pub(crate) fn saved(path: &Path, global: &Global) {
-    line(
-        &format!("Saved the plan. To perform exactly these actions, run `platctl apply {}`.", path.display()),
-        global,
+pub(crate) fn saved(path: &Path, sha256: &str, global: &Global) {
+    if global.json {
+        json_line(&json!({"type": "saved_plan", "path": path, "sha256": sha256}));
+        return;
+    }
+    let text = format!(
+        "Saved the plan. To perform exactly these actions, run `platctl apply {}`.\nSHA-256: {sha256}",
+        path.display()
     );
+    line(&text, global);
 }
 
 pub(crate) fn outcome(
@@ -226,6 +231,20 @@ pub(crate) fn record(address: &str, record: &Record, global: &Global) {
         let text = serde_json::to_string_pretty(record).unwrap_or_default();
         raw(&format!("{address} {}\n", terminal::escaped(&text)));
     }
+}
+
+/// Lines for a shell: `eval "$(platctl emulator status --env)"`.
+pub(crate) fn emulator_environment(variables: &[(&str, String)], global: &Global) {
+    if global.json {
+        let variables: BTreeMap<_, _> = variables.iter().map(|(name, value)| (*name, value)).collect();
+        json_line(&json!({"type": "emulator_environment", "variables": variables}));
+        return;
+    }
+    for (name, value) in variables {
+        raw(&format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
+    }
+    // The token of another session does not belong to this key.
+    raw("unset AWS_SESSION_TOKEN\n");
 }
 
 pub(crate) fn emulator(running: Option<&Running>, global: &Global) {

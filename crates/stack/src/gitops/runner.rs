@@ -7,7 +7,7 @@ use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
 use platctl_aws::ec2::vpc;
 use platctl_aws::eks::access_entry::AccessEntry;
 use platctl_aws::eks::cluster;
-use platctl_aws::iam::role;
+use platctl_aws::iam::role::{self, Role};
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::logs::log_group;
 use platctl_aws::reach::{bucket_name, project_name};
@@ -25,20 +25,52 @@ pub(super) fn log_group_name(declare: &Declare<'_>) -> String {
     format!("/platctl/{}/runner", declare.stack())
 }
 
-fn bucket(base: &Base<'_>, key: &Handle<Key>, declare: &mut Declare<'_>) -> Checked<Handle<Bucket>> {
+/// Nothing in the clear; builds, and nobody else, write what came of a task, and builds write nothing else.
+fn bucket_policy(name: &str, role: &Handle<Role>, declare: &Declare<'_>) -> Value {
+    let outcomes = format!("arn:{}:s3:::{name}/outcomes/*", declare.context().partition);
+    let role = role.json(role::out::ARN);
+    let mut policy = tls_only(name, declare);
+    if let Some(statements) = policy.get_mut("Statement").and_then(Value::as_array_mut) {
+        statements.push(json!({
+            "Sid": "OutcomesByBuildsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject",
+            "Resource": outcomes, "Condition": {"ArnNotEquals": {"aws:PrincipalArn": role}},
+        }));
+        statements.push(json!({
+            "Sid": "BuildsWriteOutcomesOnly", "Effect": "Deny", "Principal": "*",
+            "Action": ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutObject"],
+            "NotResource": outcomes, "Condition": {"ArnEquals": {"aws:PrincipalArn": role}},
+        }));
+    }
+    policy
+}
+
+/// Gone after some days; versions that were written over, too, which tell who wrote what.
+fn expire(id: &str, days: u32) -> Value {
+    json!({
+        "id": id, "prefix": format!("{id}/"), "expiration_days": days,
+        "noncurrent_version_expiration_days": days,
+    })
+}
+
+fn bucket(
+    base: &Base<'_>,
+    key: &Handle<Key>,
+    role: &Handle<Role>,
+    declare: &mut Declare<'_>,
+) -> Checked<Handle<Bucket>> {
     let context = declare.context();
     let name = bucket_name(&base.cluster.name, &context.account, &context.region);
-    let policy = tls_only(&name, declare);
+    let policy = bucket_policy(&name, role, declare);
     declare.make(
         "runner.bucket",
         json!({
             "bucket": name,
+            "versioning": true,
             "encryption": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.json(key::out::ARN)},
             // What is in use is put back by the next run.
             "lifecycle_rules": [
-                {"id": "programs", "prefix": "platctl/", "expiration_days": 30},
-                {"id": "tasks", "prefix": "tasks/", "expiration_days": 7},
-                {"id": "manifests", "prefix": "manifests/", "expiration_days": 7},
+                expire("platctl", 30), expire("tasks", 7), expire("manifests", 7), expire("outcomes", 7),
+                {"id": "sets", "prefix": "sets/", "noncurrent_version_expiration_days": 30},
             ],
             "policy": policy,
             "force_destroy": true,
@@ -90,10 +122,11 @@ fn permissions(
     group: &Value,
     declare: &Declare<'_>,
 ) -> Vec<Value> {
-    let objects = join([bucket.json(bucket::out::ARN), "/*".into()]);
+    let below = |prefix: &str| join([bucket.json(bucket::out::ARN), format!("/{prefix}/*").into()]);
     let cluster = declare.arn("eks", &format!("cluster/{}", base.cluster.name));
     let mut statements = vec![
-        allow(&["s3:GetObject", "s3:PutObject"], objects),
+        allow(&["s3:GetObject"], ["platctl", "tasks", "manifests"].map(below)),
+        allow(&["s3:PutObject"], below("outcomes")),
         allow(&["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"], key.json(key::out::ARN)),
         allow(&["logs:CreateLogStream", "logs:PutLogEvents"], join([group.clone(), ":*".into()])),
         allow(&["eks:DescribeCluster"], cluster),
@@ -129,10 +162,10 @@ pub(super) fn declare(
     secret: &Handle<Secret>,
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Address>> {
-    let bucket = bucket(base, key, declare)?;
     let logs = log_group("runner.log_group", &log_group_name(declare), 30, key, declare)?;
     let trust = trust("codebuild.amazonaws.com", declare);
     let role = role("runner.role", "runner", "Builds that speak to the cluster", trust, declare)?;
+    let bucket = bucket(base, key, &role, declare)?;
     let group_arn = logs.json(log_group::out::ARN);
     let statements = permissions(base, &bucket, key, secret, &group_arn, declare);
     let policy = permit("runner.policy", &role, statements, declare)?;
