@@ -4,6 +4,7 @@ import base64
 import zlib
 
 import pytest
+from platctl_emulator.guard import GUARD
 
 from harness import ENDPOINT
 
@@ -39,7 +40,7 @@ def chunked(data, signature, trailer, size=7):
 def test_an_upload_in_chunks(aws, bucket, payload, encoding):
     signature, trailer = PAYLOADS[payload]
     headers = {
-        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/s3/aws4_request",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={GUARD.key}/20260101/eu-west-1/s3/aws4_request",
         "Content-Encoding": encoding,
         "x-amz-content-sha256": payload,
         "x-amz-decoded-content-length": str(len(DATA)),

@@ -265,7 +265,7 @@ def test_a_build_that_is_stopped(aws):
 
 def objects(real):
     """An S3 client as boto3 makes it, with its own defaults, and a bucket."""
-    session = boto3.Session("test", "test")
+    session = boto3.Session(real.key, "emulator")
     client = session.client("s3", "eu-west-1", endpoint_url=real.endpoint)
     client.create_bucket(Bucket="objects", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     return client
@@ -284,7 +284,7 @@ def test_objects_of_boto3_with_its_own_defaults(real, algorithm):
 def test_an_object_whose_length_is_not_said(real):
     client = objects(real)
     headers = {
-        "Authorization": "AWS4-HMAC-SHA256 Credential=test/20260101/eu-west-1/s3/aws4_request",
+        "Authorization": f"AWS4-HMAC-SHA256 Credential={real.key}/20260101/eu-west-1/s3/aws4_request",
         "Content-Encoding": "aws-chunked",
         "Transfer-Encoding": "chunked",
         "x-amz-content-sha256": "STREAMING-UNSIGNED-PAYLOAD-TRAILER",

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from platctl_emulator.guard import GUARD
 
 from harness import ENDPOINT
 
@@ -35,7 +36,7 @@ def test_what_nobody_simulates_is_not_implemented(aws, service, operation, param
 
 
 def signed(service, region="eu-west-1", **headers):
-    signature = f"AWS4-HMAC-SHA256 Credential=test/20260101/{region}/{service}/aws4_request"
+    signature = f"AWS4-HMAC-SHA256 Credential={GUARD.key}/20260101/{region}/{service}/aws4_request"
     return {"Authorization": signature} | {name.replace("_", "-"): value for name, value in headers.items()}
 
 

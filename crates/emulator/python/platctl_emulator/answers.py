@@ -37,18 +37,6 @@ def not_implemented(what: str) -> Refused:
     return Refused("NotImplemented", f"The local AWS does not know {what}.")
 
 
-def of_no_service(environ: dict[str, Any]) -> Answer:
-    """To a request that is signed for a service without a model, so that its protocol can only be guessed."""
-    service = environ["HTTP_AUTHORIZATION"].partition("/aws4_request")[0].rpartition("/")[2]
-    refused = not_implemented(f"the service {service}")
-    headers = {"x-amzn-requestid": str(uuid.uuid4())}
-    if "json" in environ.get("CONTENT_TYPE", ""):
-        body = json.dumps({"__type": refused.code, "message": refused.message})
-        return refused.status, headers | {"Content-Type": "application/json"}, body.encode()
-    body = f"<Error><Code>{refused.code}</Code><Message>{escape(refused.message)}</Message></Error>"
-    return refused.status, headers | {"Content-Type": "text/xml"}, f"<ErrorResponse>{body}</ErrorResponse>".encode()
-
-
 def error(call: Call, refused: Refused) -> Any:
     """An error."""
     if call.protocol == "rpc-v2-cbor":

@@ -100,7 +100,7 @@ class App:
             # Read here.
             _ = call.params
         except UnknownServiceError:
-            return answers.of_no_service(environ)
+            return answers.bare(environ, service, answers.not_implemented(f"the service {service}"))
         except Exception as error:
             # Not what it says: that may be a part of the body, which may be a secret.
             message = f"The request cannot be read ({type(error).__name__})."
