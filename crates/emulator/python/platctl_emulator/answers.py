@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape
 
 from moto.core.exceptions import ServiceException
 from moto.core.serialize import get_serializer_class
