@@ -165,6 +165,22 @@ async fn a_stopped_cluster_is_started_before_it_is_deleted_and_its_key_stays_wit
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn readers_that_were_scaled_out_go_with_their_cluster() {
+    let world = World::new();
+    database(&world);
+    for name in ["application-autoscaling-1", "application-autoscaling-2"] {
+        let call = world.rds().create_db_instance().db_instance_identifier(name);
+        let call = call.db_cluster_identifier("db-database").engine("aurora-postgresql");
+        call.db_instance_class("db.r6g.large").send().await.unwrap();
+    }
+    world.platctl("plan db.yaml --detailed-exitcode").expect(0);
+    world.platctl("destroy db --yes --allow-data-loss all").expect(0);
+    let left = world.rds().describe_db_instances().send().await.unwrap();
+    assert!(left.db_instances().is_empty(), "{:?}", left.db_instances());
+    assert!(world.rds().describe_db_clusters().send().await.unwrap().db_clusters().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_waits_for_its_deletion_is_had_back_and_the_database_starts_again() {
     let world = World::new();
     database(&world);

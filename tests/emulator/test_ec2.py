@@ -191,6 +191,19 @@ def flow_logs(aws, role_arn):
     )
 
 
+def test_flow_logs_are_delivered_while_their_group_is_there(aws):
+    aws.logs.create_log_group(logGroupName="logs")
+    flow_logs(aws, role(aws, "vpc-flow-logs.amazonaws.com"))
+
+    def said():
+        log = aws.ec2.describe_flow_logs()["FlowLogs"][0]
+        return log["DeliverLogsStatus"], log.get("DeliverLogsErrorMessage")
+
+    assert said() == ("SUCCESS", None)
+    aws.logs.delete_log_group(logGroupName="logs")
+    assert said() == ("FAILED", "Access error")
+
+
 def test_flow_logs_need_a_role_that_is_known_by_now(aws):
     with aws.refused("InvalidParameter"):
         flow_logs(aws, NOWHERE)

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::db_cluster_upgrade::is_ahead;
-use super::{check_identifier, check_window, phase, split_tags, start, sync_tags};
+use super::{check_identifier, check_window, phase, scaled_out, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
@@ -309,6 +309,7 @@ impl Kind for DbCluster {
         ],
         delete: &[
             "rds:DeleteDBCluster",
+            "rds:DeleteDBInstance",
             "rds:StartDBCluster",
             "rds:ModifyDBCluster",
             "rds:RemoveFromGlobalCluster",
@@ -492,7 +493,10 @@ impl Kind for DbCluster {
         } else {
             call.skip_final_snapshot(false).final_db_snapshot_identifier(snapshot_name(live))
         };
-        call.send().ask().await.map(drop)
+        match call.send().ask().await {
+            Err(refused) if refused.class == Class::Busy => scaled_out::make_way(cloud, id, refused).await,
+            other => other.map(drop),
+        }
     }
 }
 

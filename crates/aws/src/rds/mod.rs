@@ -13,6 +13,7 @@ pub mod failover;
 pub mod global_cluster;
 pub(crate) mod parameters;
 mod phase;
+mod scaled_out;
 
 use aws_sdk_rds::types::Tag;
 use platctl_engine::{Changes, Class, CloudResult, Owner, SpecError};

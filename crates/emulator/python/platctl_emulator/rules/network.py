@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from moto.backends import get_backend
+
 from ..answers import Refused
 from ..backends import backend
 from .registry import after, before
@@ -32,6 +34,19 @@ def zones_are_impaired(call: Call) -> None:
     """Some zones are not in order today."""
     for zone in backend(call).zones.get(call.region, []):
         zone.state = call.profile["zones"].get(zone.name, "available")
+
+
+@before("ec2:DescribeFlowLogs")
+def flow_logs_are_delivered(call: Call) -> None:
+    """As long as their log group is there. moto knows a group by its name alone, not by its ARN."""
+    groups = get_backend("logs")[call.account][call.region].groups
+    for log in backend(call).flow_logs.values():
+        if log.log_destination_type != "cloud-watch-logs":
+            continue
+        name = log.log_group_name or (log.log_destination or "").split(":log-group:")[-1].removesuffix(":*")
+        there = name in groups
+        log.deliver_logs_status = "SUCCESS" if there else "FAILED"
+        log.deliver_logs_error_message = None if there else "Access error"
 
 
 @before("ec2:DeleteSubnet")
