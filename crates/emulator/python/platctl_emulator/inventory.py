@@ -22,6 +22,7 @@ TRACES = {
     "kms:Grant",
     "logs:LogEvent",
     "logs:LogStream",
+    "s3:FakeDeleteMarker",
     "s3:FakeKey",
     "layer:builds",
     "layer:eks.updates",
