@@ -9,7 +9,7 @@ use platctl_engine::{Address, Changes};
 use serde_json::{Value, json};
 
 use super::value::{clean, inline, path};
-use super::{Paint, json_line, raw};
+use super::{Paint, count, json_line, raw};
 use crate::cli::Global;
 
 /// Every drift, and what drift cannot be told of.
@@ -58,15 +58,16 @@ fn text(drifts: &[Drift], unsettled: &[&Address], (size, beyond): (usize, usize)
     }
     let verdict = match drifts.len() {
         0 if beyond == 0 => {
-            format!("{} AWS matches the last apply ({size} resources).", paint.bold("No drift."))
+            format!("{} AWS matches the last apply ({}).", paint.bold("No drift."), count(size))
         }
         0 => format!(
-            "{} What platctl manages matches the last apply ({size} resources); {beyond} of them have other \
-             settings, too.",
-            paint.bold("No drift.")
+            "{} What platctl manages matches the last apply ({}). Settings that are not managed: on {}.",
+            paint.bold("No drift."),
+            count(size),
+            count(beyond)
         ),
-        count => format!(
-            "{} {count} of {size} resources. To revert the changes, run `platctl apply`; to keep them, \
+        drifted => format!(
+            "{} {drifted} of {size} resources. To revert the changes, run `platctl apply`; to keep them, \
              update the stack file.",
             paint.bold("Drift:")
         ),

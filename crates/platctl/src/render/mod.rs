@@ -100,11 +100,16 @@ pub(crate) fn time(duration: Duration) -> String {
     }
 }
 
+/// `1 resource`, `2 resources`.
+pub(crate) fn count(resources: usize) -> String {
+    format!("{resources} {}", if resources == 1 { "resource" } else { "resources" })
+}
+
 pub(crate) fn validated(name: &str, resources: usize, global: &Global) {
     if global.json {
         json_line(&json!({"type": "valid", "stack": name, "resources": resources}));
     } else {
-        raw(&format!("Stack `{name}` is valid: {resources} resources.\n"));
+        raw(&format!("Stack `{name}` is valid: {}.\n", count(resources)));
     }
 }
 

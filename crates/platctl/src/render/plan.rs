@@ -29,8 +29,12 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
     if plan.is_empty() {
         let size = plan.steps.len();
-        let _ =
-            writeln!(text, "{} AWS matches the stack file ({size} resources).", paint.bold("No changes."));
+        let _ = writeln!(
+            text,
+            "{} AWS matches the stack file ({}).",
+            paint.bold("No changes."),
+            super::count(size)
+        );
         if waiting > 0 {
             let _ = writeln!(text, "{waiting} of them are not ready yet; `platctl apply` waits for them.");
         }
