@@ -9,7 +9,8 @@ use serde_json::Value;
 use crate::recovery::alternating;
 use crate::world::World;
 
-const STACK: &str = "
+/// A cluster that is reached by the runner's builds alone, with as little as that takes.
+pub(crate) const STACK: &str = "
 stack: prod
 region: eu-west-1
 network: {availability_zones: 2, nat: none, endpoints: [], flow_logs: false}

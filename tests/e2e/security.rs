@@ -9,6 +9,7 @@ use platctl_emulator::{Home, KEY_HEADER, Moment, status};
 use sha2::{Digest as _, Sha256};
 use ureq::http::StatusCode;
 
+use crate::bootstrap::STACK;
 use crate::world::World;
 
 const NOBODY: u32 = 65534;
@@ -150,17 +151,6 @@ fn an_instance_file_that_others_can_write_is_not_believed() {
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
 }
 
-/// A cluster that is reached by the runner's builds alone, with as little as that takes.
-const CLUSTER: &str = "
-stack: prod
-region: eu-west-1
-network: {availability_zones: 2, nat: none, endpoints: [], flow_logs: false}
-cluster: {endpoint: private}
-delivery: {environments: {develop: auto}}
-services: {backend: {port: 8080}}
-gitops: {vault: false, elastic: false, prometheus: false, tracing: false}
-";
-
 const RUNNERS_BUCKET: &str = "prod-cluster-runner-123456789012-eu-west-1";
 
 /// The keys of the runner's bucket that begin so.
@@ -195,7 +185,7 @@ fn overwritten(world: &World, prefix: &str, text: &str) -> String {
 #[test]
 fn the_runner_runs_no_program_and_carries_out_no_task_that_lies_in_its_bucket() {
     let world = World::new();
-    world.file("prod.yaml", CLUSTER);
+    world.file("prod.yaml", STACK);
     world.platctl("apply prod.yaml --yes").expect(0);
 
     let taken = world.path().join("taken");
