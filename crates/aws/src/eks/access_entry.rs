@@ -10,9 +10,9 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
+use super::{id_in, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
-use crate::errors::{Ask, Asked};
+use crate::errors::{Ask, Asked, if_there};
 use crate::tags::Tags;
 use crate::types::{Arn, unless_same};
 

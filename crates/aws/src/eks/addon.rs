@@ -11,10 +11,10 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-use super::{addon_versions, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use super::{addon_versions, id_in, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::Ask;
+use crate::errors::{Ask, if_there};
 use crate::tags::Tags;
 use crate::types::Arn;
 

@@ -13,7 +13,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{if_there, phase, sync_tags, tags_of, tags_with};
+use super::{phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
@@ -235,8 +235,7 @@ fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Cluster>>> {
     let call = cloud.eks.describe_cluster().name(id.as_str());
-    let answer = call.send().ask().await;
-    Ok(if_there(answer)?.and_then(|answer| answer.cluster().and_then(live)))
+    Ok(call.send().ask().await?.cluster().and_then(live))
 }
 
 /// Refuses a way up of more than one minor: nodes and add-ons have to come along at every step. Another way than up is

@@ -10,7 +10,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use super::{id_in, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
@@ -90,8 +90,7 @@ fn live(profile: &types::FargateProfile) -> Option<Live<FargateProfile>> {
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<FargateProfile>>> {
     let Some((cluster, name)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_fargate_profile().cluster_name(cluster).fargate_profile_name(name);
-    let answer = call.send().ask().await;
-    Ok(if_there(answer)?.and_then(|answer| answer.fargate_profile().and_then(live)))
+    Ok(call.send().ask().await?.fargate_profile().and_then(live))
 }
 
 impl Kind for FargateProfile {

@@ -3,11 +3,11 @@
 
 use platctl_engine::{Candidate, Claim, CloudResult, Id, Kind, Live, Wanted};
 
+use super::id_in;
 use super::node_group::NodeGroup;
-use super::{id_in, if_there};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::Asked;
+use crate::errors::{Asked, if_there};
 
 /// What stands between the declared name and the generation.
 const MARK: &str = "-gen";

@@ -13,7 +13,7 @@ pub mod pod_identity_association;
 
 use std::collections::HashMap;
 
-use platctl_engine::{Changes, Class, CloudResult, Id, Owner, Phase};
+use platctl_engine::{Changes, CloudResult, Id, Owner, Phase};
 
 use crate::Cloud;
 use crate::errors::Ask;
@@ -27,14 +27,6 @@ pub(crate) fn id_in(cluster: &str, name: &str) -> Id {
 /// The cluster and the name of such an id.
 pub(crate) fn parts(id: &Id) -> Option<(&str, &str)> {
     id.as_str().split_once('|')
-}
-
-/// None where the thing, or its cluster, is not there.
-pub(crate) fn if_there<T>(answer: CloudResult<T>) -> CloudResult<Option<T>> {
-    match answer {
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        other => other.map(Some),
-    }
 }
 
 /// Takes the tags of an answer apart.

@@ -13,7 +13,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{generations, id_in, if_there, parts, phase, sync_tags, tags_of, tags_with};
+use super::{generations, id_in, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
@@ -176,8 +176,7 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<NodeGroup>>> {
     let Some((cluster, name)) = parts(id) else { return Ok(None) };
     let call = cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
-    let answer = call.send().ask().await;
-    Ok(if_there(answer)?.and_then(|answer| answer.nodegroup().and_then(live)))
+    Ok(call.send().ask().await?.nodegroup().and_then(live))
 }
 
 fn scaling(spec: &Spec, otherwise: Option<i32>) -> NodegroupScalingConfig {

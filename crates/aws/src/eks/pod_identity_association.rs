@@ -8,10 +8,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{id_in, if_there, parts, sync_tags, tags_of, tags_with};
+use super::{id_in, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{Ask, Asked, made};
+use crate::errors::{Ask, Asked, if_there, made};
 use crate::tags::Tags;
 use crate::types::Arn;
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
-use platctl_engine::CloudResult;
+use platctl_engine::{Class, CloudResult};
 
 use super::cloud_error;
 
@@ -47,6 +47,14 @@ where
 {
     fn asked(self) -> CloudResult<T> {
         self.map_err(cloud_error)
+    }
+}
+
+/// None where the thing, or what it is in, is not there. A read that its kind states as `Read::Each` needs none of this.
+pub(crate) fn if_there<T>(answer: CloudResult<T>) -> CloudResult<Option<T>> {
+    match answer {
+        Err(error) if error.class == Class::NotFound => Ok(None),
+        other => other.map(Some),
     }
 }
 

@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use platctl_engine::{Class, CloudError, CloudResult, Id, chain};
 
-pub(crate) use ask::{Ask, Asked};
+pub(crate) use ask::{Ask, Asked, if_there};
 pub use classify::classify;
 
 /// The id of what a creation made. An answer without one is as good as lost.

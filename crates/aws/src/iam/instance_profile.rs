@@ -7,9 +7,9 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{if_there, is_name, tags_of, tags_with, to_iam};
+use super::{is_name, tags_of, tags_with, to_iam};
 use crate::Cloud;
-use crate::errors::{Ask, Asked};
+use crate::errors::{Ask, Asked, if_there};
 use crate::tags::{Tags, edits};
 use crate::types::{Arn, RoleName, unless_same};
 
@@ -59,8 +59,7 @@ fn live(profile: &aws_sdk_iam::types::InstanceProfile) -> Live<InstanceProfile> 
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<InstanceProfile>>> {
     let call = cloud.iam.get_instance_profile().instance_profile_name(id.as_str());
-    let answer = if_there(call.send().ask().await)?;
-    Ok(answer.and_then(|answer| answer.instance_profile).as_ref().map(live))
+    Ok(call.send().ask().await?.instance_profile().map(live))
 }
 
 /// A profile holds one role, so the old one leaves first.

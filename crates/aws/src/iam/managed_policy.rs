@@ -7,8 +7,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{if_there, is_name, tags_of, tags_with, to_iam};
-use crate::errors::{Ask, Asked, made};
+use super::{is_name, tags_of, tags_with, to_iam};
+use crate::errors::{Ask, Asked, if_there, made};
 use crate::tags::{Tags, edits};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};

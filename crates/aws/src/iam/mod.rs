@@ -35,14 +35,6 @@ pub(crate) fn tags_of(tags: &[Tag]) -> (Tags, Option<Owner>) {
     split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())))
 }
 
-/// None where the thing is not there.
-pub(crate) fn if_there<T>(answer: CloudResult<T>) -> CloudResult<Option<T>> {
-    match answer {
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        other => other.map(Some),
-    }
-}
-
 /// Whether a name is one that IAM takes.
 pub(crate) fn is_name(name: &str, longest: usize) -> bool {
     let sound = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);

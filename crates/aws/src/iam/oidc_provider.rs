@@ -10,7 +10,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{if_there, tags_of, tags_with, to_iam};
+use super::{tags_of, tags_with, to_iam};
 use crate::Cloud;
 use crate::errors::{Ask, made};
 use crate::tags::{Tags, edits};
@@ -67,8 +67,7 @@ fn live(arn: &str, provider: &GetOpenIdConnectProviderOutput) -> Option<Live<Oid
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<OidcProvider>>> {
     let call = cloud.iam.get_open_id_connect_provider().open_id_connect_provider_arn(id.as_str());
-    let answer = call.send().ask().await;
-    Ok(if_there(answer)?.and_then(|answer| live(id.as_str(), &answer)))
+    Ok(live(id.as_str(), &call.send().ask().await?))
 }
 
 async fn set_clients(cloud: &Cloud, live: &Live<OidcProvider>, spec: &Spec) -> CloudResult<()> {

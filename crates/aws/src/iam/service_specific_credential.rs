@@ -8,9 +8,8 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::if_there;
 use crate::Cloud;
-use crate::errors::{Ask, Asked};
+use crate::errors::{Ask, Asked, if_there};
 use crate::types::Arn;
 
 /// The service-specific credential of an IAM user. IAM returns the password only once, and platctl writes it

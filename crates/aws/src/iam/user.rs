@@ -7,7 +7,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{if_there, is_name, tags_of, tags_with, to_iam};
+use super::{is_name, tags_of, tags_with, to_iam};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::{Tags, edits};
@@ -44,8 +44,7 @@ platctl_engine::outputs! {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<User>>> {
     let call = cloud.iam.get_user().user_name(id.as_str());
-    let answer = if_there(call.send().ask().await)?;
-    Ok(answer.and_then(|answer| answer.user).map(|user| {
+    Ok(call.send().ask().await?.user.map(|user| {
         let (tags, owner) = tags_of(user.tags());
         let name = user.user_name().to_owned();
         let spec = Spec { user_name: name.clone(), path: Some(user.path().to_owned()), tags };
