@@ -51,3 +51,12 @@ def test_a_cluster_is_not_made_with_a_key_that_does_not_work(aws):
         db_cluster(aws, KmsKeyId=made["Arn"], StorageEncrypted=True)
     aws.kms.enable_key(KeyId=made["KeyId"])
     assert db_cluster(aws, KmsKeyId=made["Arn"], StorageEncrypted=True)["KmsKeyId"] == made["Arn"]
+
+
+def test_a_key_is_answered_by_its_arn(aws):
+    made = key(aws)
+    aws.kms.create_alias(AliasName="alias/data", TargetKeyId=made["KeyId"])
+    for number, name in enumerate((made["KeyId"], "alias/data", made["Arn"])):
+        db_cluster(aws, f"c{number}", KmsKeyId=name, StorageEncrypted=True)
+        seen = aws.rds.describe_db_clusters(DBClusterIdentifier=f"c{number}")["DBClusters"][0]
+        assert seen["KmsKeyId"] == made["Arn"], name

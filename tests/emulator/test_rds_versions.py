@@ -103,6 +103,9 @@ def test_groups_for_the_new_major_version_have_to_be_stated(aws):
     assert (version(aws), groups[0]["DBParameterGroupName"]) == ("17.4", "instance17")
 
 
+SWITCHES = ("log_connections", "log_disconnections", "log_lock_waits")
+
+
 def parameters(aws):
     found = aws.rds.describe_db_cluster_parameters(DBClusterParameterGroupName="own")["Parameters"]
     return {one["ParameterName"]: one["ParameterValue"] for one in found if one.get("ParameterValue")}
@@ -111,10 +114,10 @@ def parameters(aws):
 def test_parameters_go_back(aws):
     own(aws, "own", 16)
     about = {"DBClusterParameterGroupName": "own"}
-    given = [{"ParameterName": name, "ParameterValue": "1", "ApplyMethod": "immediate"} for name in ("a", "b", "c")]
+    given = [{"ParameterName": name, "ParameterValue": "1", "ApplyMethod": "immediate"} for name in SWITCHES]
     aws.rds.modify_db_cluster_parameter_group(**about, Parameters=given)
-    aws.rds.reset_db_cluster_parameter_group(**about, Parameters=[{"ParameterName": "a", "ApplyMethod": "immediate"}])
-    assert parameters(aws) == {"b": "1", "c": "1"}
+    aws.rds.reset_db_cluster_parameter_group(**about, Parameters=[{**given[0], "ParameterValue": "1"}])
+    assert parameters(aws) == {"log_disconnections": "1", "log_lock_waits": "1"}
     aws.rds.reset_db_cluster_parameter_group(**about, ResetAllParameters=True)
     assert parameters(aws) == {}
     with aws.refused("DBParameterGroupNotFound"):

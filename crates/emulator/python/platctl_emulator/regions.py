@@ -18,8 +18,11 @@ SCOPE = "Credential should be scoped to a valid region, not '{}'."
 @cache
 def known() -> set[str]:
     """The regions of all partitions."""
-    partitions = create_loader().load_data("endpoints")["partitions"]
-    return {region for partition in partitions for region in partition["regions"]}
+    loader = create_loader()
+    files = (loader.load_data("endpoints"), loader.load_data("partitions"))
+    partitions = [partition for file in files for partition in file["partitions"]]
+    regions = {region for partition in partitions for region in partition["regions"]}
+    return {region for region in regions if not region.endswith("-global")}
 
 
 def refuse(call: Call) -> None:

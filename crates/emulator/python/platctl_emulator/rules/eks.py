@@ -166,6 +166,7 @@ def create_cluster(call: Call) -> Answer:
     subnets = subnets_of(ec2, network.get("subnetIds") or [])
     if len({subnet.availability_zone for subnet in subnets}) < 2:
         raise invalid("Subnets specified must be in at least two different AZs")
+    zones_are_served(call, name, subnets)
     groups_exist(ec2, network)
     vpc = subnets[0].vpc_id
     tags = {"kubernetes.io/cluster/" + name: "owned", "aws:eks:cluster-name": name}
@@ -227,6 +228,24 @@ def subnets_of(ec2: Any, wanted: Any) -> list[Any]:
         if subnet not in known:
             raise invalid(f"The subnet ID '{subnet}' does not exist")
     return [known[subnet] for subnet in wanted]
+
+
+# The zones without a control plane, by the ids that they have in all accounts.
+UNSERVED = ("use1-az3", "usw1-az2", "cac1-az3")
+
+
+def zones_are_served(call: Call, name: str, subnets: Any) -> None:
+    """A cluster cannot be in every zone."""
+    zone = next((one.availability_zone for one in subnets if one.availability_zone_id in UNSERVED), None)
+    if zone is None:
+        return
+    zones = backend(call, "ec2").zones.get(call.region, [])
+    others = ", ".join(one.name for one in zones if one.zone_id not in UNSERVED)
+    text = (
+        f"Cannot create cluster '{name}' because {zone}, the targeted availability zone, does not currently have "
+        f"sufficient capacity to support the cluster. Retry and choose from these availability zones: {others}"
+    )
+    raise Refused("UnsupportedAvailabilityZoneException", text)
 
 
 def groups_exist(ec2: Any, network: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,21 @@ def ready(cluster: Any) -> None:
         raise Refused("InvalidRequestException", f"Cluster '{cluster['name']}' is not in ACTIVE status")
 
 
+def is_arm(instance_type: str) -> bool:
+    """Whether an instance type has processors of AWS's own."""
+    found = re.fullmatch(r"([a-z]+)\d+([a-z0-9-]*)\..+", instance_type)
+    return found is not None and (found[1] == "a" or "g" in found[2])
+
+
+def fits_its_image(types: list[str], image: str) -> None:
+    """An image is made for one architecture."""
+    if image == "CUSTOM":
+        return
+    for one in types:
+        if is_arm(one) != ("ARM_64" in image):
+            raise eks.invalid(f"[{one}] is not a valid instance type for requested amiType {image}")
+
+
 @before("eks:CreateNodegroup")
 def create(call: Call) -> Answer:
     """A node group and its auto scaling group."""
@@ -49,6 +65,8 @@ def create(call: Call) -> Answer:
     sizes = {"minSize": 1, "maxSize": 2, "desiredSize": 2, **(params.get("scalingConfig") or {})}
     if not sizes["minSize"] <= sizes["desiredSize"] <= sizes["maxSize"]:
         raise eks.invalid("desired capacity is not between minimum and maximum")
+    image = params.get("amiType") or "AL2023_x86_64_STANDARD"
+    fits_its_image(params.get("instanceTypes") or ["t3.medium"], image)
     number = uuid.uuid4()
     version = params.get("version") or cluster["version"]
     group = {
@@ -64,7 +82,7 @@ def create(call: Call) -> Answer:
         "scalingConfig": sizes,
         "instanceTypes": params.get("instanceTypes") or ["t3.medium"],
         "subnets": params["subnets"],
-        "amiType": params.get("amiType") or "AL2023_x86_64_STANDARD",
+        "amiType": image,
         "nodeRole": params["nodeRole"],
         "labels": params.get("labels") or {},
         "taints": params.get("taints") or [],

@@ -20,11 +20,23 @@ OUT_OF_REACH = "inaccessible-encryption-credentials-recoverable"
 
 
 def key_of(call: Call, name: str | None) -> Any:
-    """The key of an id or an ARN; none where it is AWS's own."""
+    """The key of an id, an alias or an ARN; none where it is AWS's own."""
     if not name:
         return None
     keys = backend(call, "kms").keys
+    alias = name.rpartition(":")[2]
+    if alias.startswith("alias/"):
+        return next((key for key in keys.values() if alias in key.aliases), None)
     return keys.get(name.rpartition("/")[2])
+
+
+@after("rds:CreateDBCluster", "rds:RestoreDBClusterFromSnapshot", "rds:RestoreDBClusterToPointInTime")
+def key_is_answered_by_its_arn(call: Call) -> None:
+    """However it was written in the request."""
+    cluster = backend(call).clusters.get(call.params["DBClusterIdentifier"])
+    key = key_of(call, cluster.kms_key_id) if cluster is not None else None
+    if key is not None:
+        cluster.kms_key_id = key.arn
 
 
 def works(call: Call, cluster: Any) -> Any:
