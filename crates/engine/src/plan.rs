@@ -1,5 +1,7 @@
 //! What would change, and why.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -266,6 +268,9 @@ pub struct Plan {
     pub nodes: Vec<Node>,
     /// One step for each resource, producers before consumers, then what is deleted.
     pub steps: Vec<Step>,
+    /// The fields that are no longer declared and stay as they are. No part of a saved plan.
+    #[serde(skip)]
+    pub released: BTreeMap<Address, Vec<String>>,
     /// Why it must not be carried out; empty for a sound plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,

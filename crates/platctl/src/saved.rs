@@ -199,6 +199,7 @@ mod tests {
             serial: 3,
             nodes: vec![node],
             steps: vec![step],
+            released: BTreeMap::new(),
             refusals: Vec::new(),
         };
         SavedPlan::new(plan, "digest".into(), "123456789012".into(), "eu-west-1".into())

@@ -3,6 +3,7 @@
 mod data;
 mod order;
 mod phase;
+mod released;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -117,6 +118,7 @@ fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
         serial: state.serial,
         nodes,
         steps: Vec::new(),
+        released: BTreeMap::new(),
         refusals: Vec::new(),
     }
 }
@@ -172,6 +174,13 @@ impl Planner<'_> {
             None => self.creation(entry, desired.clone()),
             Some(live) => self.comparison(entry, desired.clone(), live),
         };
+        if let (Some(live), Action::NoOp | Action::Update) = (live, step.action) {
+            let last = self.last(&node.address, &live.id);
+            let released = released::released(entry.kind.facts(), &desired, last, live);
+            if !released.is_empty() {
+                self.plan.released.insert(node.address.clone(), released);
+            }
+        }
         step.deposed = self.deposed(entry);
         step.reasons.extend(step.deposed.iter().map(|id| Reason::Deposed { id: id.clone() }));
         self.publish(entry, &step, live);

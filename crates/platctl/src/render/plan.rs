@@ -26,6 +26,7 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     ));
     text.push_str(&unhealthy(plan));
     text.push_str(&super::unmanaged(unmanaged(plan)));
+    text.push_str(&released(plan));
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
     if plan.is_empty() {
         let size = plan.steps.len();
@@ -76,6 +77,17 @@ fn unhealthy(plan: &Plan) -> String {
 fn unmanaged(plan: &Plan) -> impl Iterator<Item = (&Address, &Vec<String>)> {
     let kept = plan.steps.iter().filter(|step| matches!(step.action, Action::NoOp | Action::Update));
     kept.map(|step| (&step.address, &step.unmanaged)).filter(|(_, settings)| !settings.is_empty())
+}
+
+/// What was taken out of the stack file, and stays.
+fn released(plan: &Plan) -> String {
+    let lines: String = plan
+        .released
+        .iter()
+        .flat_map(|(address, fields)| fields.iter().map(move |field| (address, field)))
+        .map(|(address, field)| format!("  {address}: `{field}` is no longer managed and stays as it is\n"))
+        .collect();
+    if lines.is_empty() { lines } else { format!("Removed from the stack file:\n{lines}\n") }
 }
 
 fn prediction_text(prediction: &Prediction) -> String {
@@ -201,5 +213,6 @@ pub(crate) fn json(plan: &Plan, prediction: &Prediction) {
         "critical_path": prediction.critical_path.iter().map(|(address, _)| address).collect::<Vec<_>>(),
         "refusals": plan.refusals,
         "unmanaged": unmanaged(plan).collect::<BTreeMap<_, _>>(),
+        "released": plan.released,
     }));
 }
