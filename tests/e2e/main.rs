@@ -29,6 +29,7 @@ mod platform;
 mod recovery;
 mod secrets;
 mod security;
+mod spellings;
 mod state_bucket;
 mod state_faults;
 mod unmanaged;

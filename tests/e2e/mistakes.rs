@@ -46,6 +46,31 @@ fn bad_stack_files_change_nothing() {
     assert!(!world.path().join("state").exists(), "no state was made");
 }
 
+/// What only AWS knows is asked while planning, before anything is created.
+#[test]
+fn what_aws_would_refuse_is_refused_by_the_plan() {
+    let world = World::new();
+    world.file(
+        "bad.yaml",
+        "stack: bad\nregion: eu-west-1\nresources:\n  \
+         group: {kind: rds.DbClusterParameterGroup, db_cluster_parameter_group_name: own, description: own, \
+         db_parameter_group_family: aurora-postgresql16, \
+         parameters: {log_min_duration_statment: '5', block_size: '8192'}}\n  \
+         instance: {kind: rds.DbInstance, db_instance_identifier: one, db_cluster_identifier: none, \
+         db_instance_class: db.r9g.large, engine: aurora-postgresql}\n",
+    );
+    world.run("validate bad.yaml").expect(0);
+    let refused = world.platctl("apply bad.yaml --yes").expect(1).stderr;
+    for said in [
+        "did you mean `log_min_duration_statement`?",
+        "`/parameters/block_size` cannot be changed",
+        "is `db.r9g.large`, which is not available for aurora-postgresql in eu-west-1",
+    ] {
+        assert!(refused.contains(said), "{said}: {refused}");
+    }
+    assert_eq!(world.mutations(), 0);
+}
+
 #[test]
 fn cycles_are_named_in_full() {
     let world = World::new();

@@ -23,6 +23,7 @@ use crate::cloud::Place;
 use crate::dns::Dns;
 use crate::errors::Ask;
 use crate::reach;
+use crate::regions;
 use crate::registry;
 use crate::transport::{Calls, Meter, Metered};
 use crate::{Cloud, ec2};
@@ -65,6 +66,8 @@ pub struct Identity {
 pub enum ConnectError {
     #[error("no AWS region is configured: set `region:` in the stack file, or use --region or AWS_REGION")]
     NoRegion,
+    #[error("{0}. Correct `region:` in the stack file, --region or AWS_REGION")]
+    UnknownRegion(String),
     #[error(
         "no AWS credentials found: set AWS_PROFILE (or --profile), log in with `aws sso login`, or set \
          AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY ({0})"
@@ -107,6 +110,10 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     let meter = Meter::new(budgets).telling(options.teller.clone());
     let config = load(&options, &meter).await;
     let region = config.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?;
+    // What speaks AWS's protocols elsewhere may have regions of its own.
+    if options.endpoint_url.is_none() || options.emulator {
+        regions::check(&region).map_err(ConnectError::UnknownRegion)?;
+    }
     let identity = who(&config, &meter).await?;
     let dns = if options.endpoint_url.is_some() { Dns::none() } else { Dns::public() };
     Ok(Aws {

@@ -3,6 +3,7 @@
 //! A kind's file states everything about the kind; [`registry`] has one line for each.
 
 pub mod acm;
+mod alike;
 pub mod applicationautoscaling;
 pub mod backup;
 mod bounded;
@@ -32,6 +33,7 @@ mod merge;
 pub mod policy;
 pub mod rds;
 pub mod reach;
+pub mod regions;
 pub mod registry;
 pub mod route53;
 pub mod s3;
@@ -40,6 +42,7 @@ pub mod sns;
 pub mod ssm;
 pub mod state;
 pub mod tags;
+mod text;
 mod transport;
 pub mod types;
 mod unmanaged;

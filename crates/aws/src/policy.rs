@@ -6,24 +6,36 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-/// A policy document in one normal form: the one to which all spellings that AWS treats alike are brought.
+/// A policy document as it is written. Two are equal when they mean the same: they are compared in one normal form, to
+/// which all spellings that AWS treats alike are brought.
 ///
 /// Reads a JSON object, or JSON in a string, percent-encoded or not (IAM answers that way).
-#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
 pub struct Policy(Value);
+
+impl PartialEq for Policy {
+    fn eq(&self, other: &Self) -> bool {
+        normal(&self.0) == normal(&other.0)
+    }
+}
 
 impl Policy {
     /// A policy from its document.
     #[must_use]
     pub fn new(document: &Value) -> Self {
-        Self(normal(document))
+        Self(document.clone())
     }
 
     /// The document as text, as API calls take it.
     #[must_use]
     pub fn to_json(&self) -> String {
         self.0.to_string()
+    }
+
+    /// Reads a document from the value of a field; none when it is no policy.
+    pub(crate) fn read(value: &Value) -> Option<Self> {
+        Self::deserialize(value).ok()
     }
 
     /// Reads a document as an API call answers it; none when it is no JSON object.
@@ -116,22 +128,24 @@ fn set(value: &Value, map: impl Fn(&str) -> String) -> Value {
     Value::Array(set.into_iter().map(Value::String).collect())
 }
 
-/// `"*"` is `{"AWS": "*"}`, and an account's number is its root's ARN.
+/// `"*"` is `{"AWS": "*"}`, and the ARN of an account's root, in whatever partition, is the account's number.
 fn principal(value: &Value) -> Value {
     let everyone = Map::from_iter([("AWS".to_owned(), value.clone())]);
     let map = value.as_object().unwrap_or(&everyone);
-    let root = |text: &str| {
-        let account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-        if account { format!("arn:aws:iam::{text}:root") } else { text.to_owned() }
+    let account = |text: &str| match text.split(':').collect::<Vec<_>>().as_slice() {
+        ["arn", _, "iam", "", account, "root"] => (*account).to_owned(),
+        _ => text.to_owned(),
     };
-    sorted(map).into_iter().map(|(key, value)| (key.clone(), set(value, root))).collect()
+    sorted(map).into_iter().map(|(key, value)| (key.clone(), set(value, account))).collect()
 }
 
+/// Names of condition keys have no case.
 fn condition(value: &Value) -> Value {
     let Some(operators) = value.as_object() else { return value.clone() };
     let keys = |keys: &Value| match keys.as_object() {
         Some(keys) => {
-            sorted(keys).into_iter().map(|(key, value)| (key.clone(), set(value, str::to_owned))).collect()
+            let same = |(key, value): (&String, &Value)| (key.to_lowercase(), set(value, str::to_owned));
+            sorted(keys).into_iter().map(same).collect()
         }
         None => keys.clone(),
     };
@@ -141,6 +155,7 @@ fn condition(value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::strategy::Strategy as _;
     use serde_json::json;
 
     #[test]
@@ -153,8 +168,48 @@ mod tests {
             "Action": ["s3:ListBucket", "S3:GetObject"], "Condition": {"Bool": {"aws:SecureTransport": ["true"]}}}],
             "Version": "2012-10-17"});
         assert_eq!(Policy::new(&one), Policy::new(&other));
+        assert_ne!(serde_json::to_value(Policy::new(&one)).unwrap()["Statement"]["Sid"], Value::Null);
         let star = |principal: Value| Policy::new(&json!({"Statement": [{"Principal": principal}]}));
         assert_eq!(star(json!("*")), star(json!({"AWS": "*"})));
+    }
+
+    #[test]
+    fn the_root_of_an_account_is_the_account_in_every_partition() {
+        let of = |principal: &str| {
+            Policy::new(&json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": principal}}]}))
+        };
+        for partition in ["aws", "aws-cn", "aws-us-gov", "aws-eusc"] {
+            assert_eq!(of("123456789012"), of(&format!("arn:{partition}:iam::123456789012:root")));
+        }
+        assert_ne!(of("123456789012"), of("arn:aws:iam::123456789013:root"));
+        assert_ne!(of("123456789012"), of("arn:aws:iam::123456789012:role/root"));
+    }
+
+    #[test]
+    fn a_policy_is_sent_as_it_was_written() {
+        let written = json!({"Statement": {"Action": "S3:GetObject", "Resource": ["b", "a"]}});
+        let policy: Policy = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::from_str::<Value>(&policy.to_json()).unwrap(), written);
+        assert_eq!(serde_json::to_value(&policy).unwrap(), written);
+    }
+
+    proptest::proptest! {
+        /// The order of lists, a list of one, and the case of actions say nothing.
+        #[test]
+        fn spellings_do_not_matter(
+            mut actions in proptest::collection::btree_set("[a-z]{1,3}:[A-Z][a-z]{1,4}", 1..4)
+                .prop_map(|set| set.into_iter().collect::<Vec<String>>()),
+        ) {
+            let of = |actions: Value| Policy::new(&json!({"Statement": [{"Effect": "Allow", "Action": actions}]}));
+            let first = of(json!(actions));
+            if let [one] = actions.as_slice() {
+                proptest::prop_assert_eq!(&first, &of(json!(one)));
+            }
+            actions.reverse();
+            let shouted: Vec<_> = actions.iter().map(|action| action.to_uppercase()).collect();
+            proptest::prop_assert_eq!(&first, &of(json!(actions)));
+            proptest::prop_assert_eq!(&first, &of(json!(shouted)));
+        }
     }
 
     #[test]

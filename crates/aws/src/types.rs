@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use ipnet::Ipv4Net;
+use ipnet::{Ipv4Net, Ipv6Net};
 use platctl_engine::Replace;
 use serde::{Deserialize, Serialize};
 
@@ -189,6 +189,47 @@ impl fmt::Display for Cidr {
     }
 }
 
+/// An IPv6 network as AWS writes it: without host bits, in lower case, with the longest run of zeros left out.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
+#[serde(try_from = "String", into = "String")]
+pub struct Cidr6(pub Ipv6Net);
+
+/// Why a text is no IPv6 network.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is not an IPv6 network such as 2001:db8:1234:1a00::/56")]
+pub struct BadCidr6 {
+    text: String,
+}
+
+impl FromStr for Cidr6 {
+    type Err = BadCidr6;
+    fn from_str(text: &str) -> Result<Self, BadCidr6> {
+        let network: Ipv6Net = text.parse().map_err(|_| BadCidr6 { text: text.to_owned() })?;
+        Ok(Self(network.trunc()))
+    }
+}
+
+impl TryFrom<String> for Cidr6 {
+    type Error = BadCidr6;
+    fn try_from(text: String) -> Result<Self, BadCidr6> {
+        text.parse()
+    }
+}
+
+impl From<Cidr6> for String {
+    fn from(cidr: Cidr6) -> Self {
+        cidr.to_string()
+    }
+}
+
+impl fmt::Display for Cidr6 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,6 +239,29 @@ mod tests {
         assert_eq!("100.68.0.18/18".parse::<Cidr>().map(|cidr| cidr.to_string()), Ok("100.68.0.0/18".into()));
         assert!("10.0.0.0".parse::<Cidr>().is_err());
         assert!("10.0.0.0/33".parse::<Cidr>().is_err());
+    }
+
+    #[test]
+    fn ipv6_networks_have_one_spelling() {
+        let spelled = |text: &str| text.parse::<Cidr6>().map(|cidr| cidr.to_string());
+        assert_eq!(spelled("0:0:0:0:0:0:0:0/0"), Ok("::/0".into()));
+        assert_eq!(spelled("2001:0DB8:0000:0000::1/64"), Ok("2001:db8::/64".into()));
+        assert_eq!(spelled("2001:db8:0:1:0:0:0:0/56"), Ok("2001:db8::/56".into()));
+        assert!(spelled("::").is_err() && spelled("10.0.0.0/8").is_err() && spelled("::/129").is_err());
+    }
+
+    proptest::proptest! {
+        /// What is written out reads back as the same network, in the same spelling.
+        #[test]
+        fn a_network_is_its_own_normal_form(
+            address in proptest::prelude::any::<u128>(), length in 0_u8..=128,
+        ) {
+            let address = std::net::Ipv6Addr::from(address);
+            let cidr: Cidr6 = format!("{address}/{length}").parse().unwrap();
+            let groups = address.segments().map(|group| format!("{group:04X}")).join(":");
+            proptest::prop_assert_eq!(format!("{groups}/{length}").parse::<Cidr6>(), Ok(cidr));
+            proptest::prop_assert_eq!(cidr.to_string().parse::<Cidr6>(), Ok(cidr));
+        }
     }
 
     #[test]

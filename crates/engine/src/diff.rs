@@ -48,9 +48,17 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
         }
     }
     forgotten_maps(comparison, live, &mut changes);
+    changes.retain(|change| !is_alike(comparison, &change.path));
     changes.extend(ownership(comparison));
     changes.extend(restoration(comparison.live));
     changes
+}
+
+/// Whether the field that a path leads into means the same on both sides.
+fn is_alike(comparison: &Comparison<'_>, path: &str) -> bool {
+    let end = path.get(1..).and_then(|rest| rest.find('/')).map_or(path.len(), |at| at + 1);
+    let field = path.get(..end).unwrap_or(path);
+    (comparison.facts.alike)(field, comparison.desired, &comparison.live.spec)
 }
 
 fn compare(path: String, desired: Option<&Value>, live: Option<&Value>, changes: &mut Vec<Change>) {
@@ -177,6 +185,13 @@ mod tests {
     fn values_below_the_top_are_compared_whole() {
         let got = changes(json!({"p": {"a": 1}}), json!({"p": {"a": 1, "b": 2}}), Value::Null);
         assert_eq!(got, ["/p/b 2 -"]);
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_change() {
+        assert!(changes(json!({"spelling": "One"}), json!({"spelling": "ONE"}), Value::Null).is_empty());
+        let got = changes(json!({"spelling": "One"}), json!({"spelling": "two"}), Value::Null);
+        assert_eq!(got, [r#"/spelling "two" "One""#]);
     }
 
     #[test]

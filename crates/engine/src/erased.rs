@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::changes::is_under;
 use crate::kind::{
     Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase,
     Replace, Timing, Wanted,
@@ -36,7 +37,7 @@ impl SpecError {
 
 /// What a kind states about itself; see the constants of [`Kind`].
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "each field is the constant of the same name in `Kind`")]
+#[expect(missing_docs, reason = "each field is the constant or function of the same name in `Kind`")]
 pub struct Facts {
     pub name: &'static str,
     pub replace_on: &'static [&'static str],
@@ -52,6 +53,8 @@ pub struct Facts {
     pub named_by: &'static [&'static str],
     pub one_by_one: bool,
     pub tagged: bool,
+    pub own_tags: usize,
+    pub alike: fn(&str, &Value, &Value) -> bool,
     pub home: &'static [&'static str],
     pub leads: &'static [&'static str],
     pub shared: bool,
@@ -80,6 +83,8 @@ impl Facts {
             named_by: K::NAMED_BY,
             one_by_one: matches!(K::READ, Read::Each(_)),
             tagged: K::TAGGED,
+            own_tags: K::OWN_TAGS,
+            alike: K::alike,
             home: K::HOME,
             leads: K::LEADS,
             shared: K::SHARED,
@@ -189,6 +194,10 @@ pub trait AnyKind: Send + Sync {
         spec: &'a Value,
         changes: &'a Changes,
     ) -> BoxFuture<'a, CloudResult<Vec<SpecError>>>;
+    /// See [`Kind::vet_new`]. The spec is as it was declared.
+    fn vet_new<'a>(&'a self, _spec: &'a Value) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
     /// See [`Kind::leaves`].
     fn leaves(&self, _live: &AnyLive) -> Option<Leaves> {
         None
@@ -226,6 +235,16 @@ impl<K: Kind> Bound<K> {
     #[must_use]
     pub const fn new(cloud: Arc<K::Cloud>) -> Self {
         Self { cloud, facts: Facts::of::<K>(), kind: PhantomData }
+    }
+
+    /// Checks what is known of a spec with references, so that a slip beside one is not found only after others were
+    /// created. What is taken from others stands as in the example, and nothing is said about it.
+    fn check_known(&self, spec: &Value) -> Result<(), SpecError> {
+        let Some((sketch, holes)) = crate::partial::sketch(spec, &self.example()) else { return Ok(()) };
+        let Ok(typed) = decode::<K, K::Spec<Resolved>>(&sketch) else { return Ok(()) };
+        let Err(error) = K::check(&typed) else { return Ok(()) };
+        let about = |hole: &String| is_under(&error.path, hole) || is_under(hole, &error.path);
+        if holes.iter().any(about) { Ok(()) } else { Err(error) }
     }
 
     fn lift(live: Live<K>) -> CloudResult<AnyLive> {
@@ -289,7 +308,11 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn declare(&self, spec: Value) -> Result<Value, SpecError> {
         let (_, value) = read::<K::Spec<Declared>>(spec)?;
-        if crate::input::is_expr(&value) { Ok(value) } else { self.resolve(value) }
+        if !crate::input::is_expr(&value) {
+            return self.resolve(value);
+        }
+        self.check_known(&value)?;
+        Ok(value)
     }
 
     fn resolve(&self, spec: Value) -> Result<Value, SpecError> {
@@ -374,6 +397,10 @@ impl<K: Kind> AnyKind for Bound<K> {
             let (live, spec) = (Self::lower(live)?, decode::<K, _>(spec)?);
             K::vet(&self.cloud, &live, &spec, changes).await
         })
+    }
+
+    fn vet_new<'a>(&'a self, spec: &'a Value) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
+        Box::pin(async move { K::vet_new(&self.cloud, &decode::<K, _>(spec)?).await })
     }
 
     fn leaves(&self, live: &AnyLive) -> Option<Leaves> {

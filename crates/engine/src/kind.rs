@@ -284,6 +284,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const READ: Read<Self>;
     /// Whether objects of this kind carry ownership tags.
     const TAGGED: bool = true;
+    /// How many tags platctl puts on an object of its own: those of ownership, and what a deletion has to know. The
+    /// rest of what the cloud takes is left for the user.
+    const OWN_TAGS: usize = 5;
     /// Of a kind that carries no tags, the inputs that name what its objects live in (a route's table, an inline
     /// policy's role) or belong to (an alias's key): where that is this stack's, such an object is too. Everything
     /// else that cannot be tagged is ours by state, journal or import alone, never because its name fits.
@@ -336,6 +339,13 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Whether this difference is left as it is, because the cloud moves the field by itself and never back: a minor
     /// version that it upgraded to.
     fn tolerates(_change: &Change) -> bool {
+        false
+    }
+
+    /// Whether the values at this path, a field of the spec, mean the same to the cloud although they are written
+    /// differently: a policy in another order, a key by its ID or by its ARN. They are sent as they are stated, and
+    /// not compared further.
+    fn alike(_path: &str, _desired: &serde_json::Value, _live: &serde_json::Value) -> bool {
         false
     }
 
@@ -419,6 +429,15 @@ pub trait Kind: Sized + Send + Sync + 'static {
         _live: &Live<Self>,
         _spec: &Self::Spec<Resolved>,
         _changes: &Changes,
+    ) -> impl Future<Output = CloudResult<Vec<SpecError>>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
+    /// What the cloud is known to refuse of this creation, asked while planning, as [`Kind::vet`] is: a version that
+    /// it does not offer. Inputs may still be references.
+    fn vet_new(
+        _cloud: &Self::Cloud,
+        _spec: &Self::Spec<crate::Declared>,
     ) -> impl Future<Output = CloudResult<Vec<SpecError>>> + Send {
         std::future::ready(Ok(Vec::new()))
     }

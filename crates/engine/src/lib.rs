@@ -22,6 +22,7 @@ pub mod kind;
 #[cfg(test)]
 mod lifecycle;
 pub mod manual;
+mod nearest;
 pub mod observe;
 pub mod orders;
 mod partial;
@@ -49,4 +50,5 @@ pub use kind::{
     Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase,
     Replace, Timing, Wanted,
 };
+pub use nearest::nearest;
 pub use read::{Read, find_by_id};

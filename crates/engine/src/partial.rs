@@ -56,6 +56,20 @@ fn fill(value: &Value, from: &[&Value], at: &mut String, holes: &mut Vec<String>
     Some(Value::Object(filled))
 }
 
+/// The value with every part that is taken from elsewhere as it is in the example, or some text where that has none; and
+/// where these parts are.
+pub(crate) fn sketch(value: &Value, example: &Value) -> Option<(Value, Vec<String>)> {
+    let mut holes = Vec::new();
+    let mut sketch = fill(value, &[example], &mut String::new(), &mut holes)?;
+    for hole in &holes {
+        let Some((parent, key)) = hole.rsplit_once('/') else { continue };
+        if let Some(Value::Object(parent)) = sketch.pointer_mut(parent) {
+            parent.entry(crate::changes::unescape(key)).or_insert_with(|| "placeholder".into());
+        }
+    }
+    Some((sketch, holes))
+}
+
 fn put_back(normal: &mut Value, hole: &str, desired: &Value) {
     let (Some(unknown), Some((parent, key))) = (desired.pointer(hole), hole.rsplit_once('/')) else { return };
     if let Some(Value::Object(parent)) = normal.pointer_mut(parent) {
@@ -92,6 +106,14 @@ mod tests {
         let desired = json!({"members": ["b", "a"], "parent": {"$unknown": "a.id"}});
         let normal = normalised(&*kind("toy.Tags"), &desired, &json!({"members": ["a"]}));
         assert_eq!(normal, json!({"members": ["a", "b"], "parent": {"$unknown": "a.id"}}));
+    }
+
+    #[test]
+    fn a_sketch_has_something_in_place_of_every_reference() {
+        let spec = json!({"size": {"$ref": "a.id"}, "color": {"$ref": "a.id"}, "members": ["a"]});
+        let (sketch, holes) = sketch(&spec, &json!({"size": 1})).unwrap();
+        assert_eq!(sketch, json!({"size": 1, "color": "placeholder", "members": ["a"]}));
+        assert_eq!(holes, ["/size", "/color"]);
     }
 
     #[test]

@@ -13,6 +13,8 @@ pub struct Inputs {
     pub account: String,
     /// The partition: `aws`, …
     pub partition: String,
+    /// What the names of AWS's hosts end with in that partition: `amazonaws.com`.
+    pub dns_suffix: String,
     /// The cluster's name.
     pub cluster: String,
     /// Its version of Kubernetes: `1.34`.
@@ -44,8 +46,7 @@ pub struct Inputs {
 impl Inputs {
     /// The name of a service of AWS in this region, as it is called by others: `logs.eu-west-1.amazonaws.com`.
     pub(crate) fn endpoint(&self, service: &str) -> String {
-        let suffix = if self.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-        format!("{service}.{}.{suffix}", self.region)
+        format!("{service}.{}.{}", self.region, self.dns_suffix)
     }
 }
 

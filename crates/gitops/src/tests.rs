@@ -35,6 +35,7 @@ fn inputs() -> Inputs {
         region: "eu-west-1".into(),
         account: "123456789012".into(),
         partition: "aws".into(),
+        dns_suffix: "amazonaws.com".into(),
         cluster: "prod-cluster".into(),
         version: "1.34".into(),
         vpc_id: late("network.vpc.vpc_id"),

@@ -10,6 +10,7 @@ use platctl_aws::iam::role_policy::RolePolicy;
 use platctl_aws::kms::alias::Alias;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::logs::log_group::LogGroup;
+use platctl_aws::regions::dns_suffix;
 use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
@@ -143,7 +144,7 @@ pub(crate) fn service_uses_key(service: &str, condition: Value) -> Value {
 /// Lets CloudWatch Logs use a key for the log groups of this name (`*` at its end for several).
 pub(crate) fn logs_use_key(group: &str, declare: &Declare<'_>) -> Value {
     let context = declare.context();
-    let suffix = if context.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = dns_suffix(&context.partition);
     let group = declare.arn("logs", &format!("log-group:{group}"));
     let condition = json!({"ArnLike": {"kms:EncryptionContext:aws:logs:arn": group}});
     service_uses_key(&format!("logs.{}.{suffix}", context.region), condition)

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::Context;
 use crate::error::Fault;
-use crate::names::{MAX_TAGS, TagMap};
+use crate::names::TagMap;
 use crate::source::Span;
 
 /// A result whose error is all that is wrong.
@@ -60,17 +60,8 @@ impl<'a> Declare<'a> {
     }
 
     /// Adds tags for all resources to come; later ones win.
-    pub(crate) fn tag(&mut self, tags: Option<&TagMap>) -> Checked<()> {
+    pub(crate) fn tag(&mut self, tags: Option<&TagMap>) {
         self.tags.extend(plain(tags));
-        if self.tags.len() > MAX_TAGS {
-            let message = format!("too many tags ({}): at most {MAX_TAGS} can be set", self.tags.len());
-            return Err(vec![
-                Fault::new(message)
-                    .at(self.place, "tagged here")
-                    .help("AWS allows 50 tags, of which platctl uses 6"),
-            ]);
-        }
-        Ok(())
     }
 
     pub(crate) const fn context(&self) -> &'a Context {

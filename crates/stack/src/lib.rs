@@ -48,15 +48,17 @@ mod set;
 mod source;
 mod stack;
 mod state_url;
+mod tags;
 #[cfg(test)]
 mod tests;
+mod too_long;
 mod tree;
 
 use std::io::Read;
 use std::path::Path;
 
 pub use error::{StackError, StackErrors, nearest};
-pub use names::check_names;
+pub use names::{check_names, check_region};
 pub use stack::{Context, Stack, Zone};
 pub use state_url::StateUrl;
 

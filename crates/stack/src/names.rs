@@ -1,8 +1,11 @@
 //! Words of a stack file that have a form of their own.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use platctl_aws::regions;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
 
 /// A text that was checked when it was read.
 macro_rules! word {
@@ -35,12 +38,8 @@ word! {
     StackName, stack_name
 }
 word! {
-    /// An AWS region, by its form alone: new ones appear.
+    /// An AWS region.
     Region, region
-}
-word! {
-    /// An AWS account.
-    Account, account
 }
 word! {
     /// How long an environment is wanted: `8h`.
@@ -62,8 +61,68 @@ word! {
 /// Tags as a user states them.
 pub(crate) type TagMap = BTreeMap<TagKey, TagValue>;
 
-/// AWS takes 50 tags on an object; five say whose it is, one is its name.
-pub(crate) const MAX_TAGS: usize = 44;
+/// An AWS account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Account(String);
+
+schema_of!(Account, String);
+
+impl Account {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Account {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(AccountVisitor)
+    }
+}
+
+struct AccountVisitor;
+
+impl Visitor<'_> for AccountVisitor {
+    type Value = Account;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Account, E> {
+        account(text).map_err(E::custom)?;
+        Ok(Account(text.to_owned()))
+    }
+
+    /// YAML reads it as a number where the quotes are missing, and some readers lose its zeros at the beginning.
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Account, E> {
+        let text = format!("{number:012}");
+        account(&text).map_err(E::custom)?;
+        // With fewer digits, more than its zeros are missing.
+        let whole = number >= 1_000_000_000;
+        account(if whole { &text } else { "" }).map_err(E::custom)?;
+        Err(E::custom(format!("an account ID must be in quotes: \"{text}\"")))
+    }
+}
+
+/// The port of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u64")]
+pub(crate) struct DatabasePort(pub(crate) u16);
+
+schema_of!(DatabasePort, u16);
+
+impl TryFrom<u64> for DatabasePort {
+    type Error = String;
+    fn try_from(number: u64) -> Result<Self, String> {
+        let port = u16::try_from(number).map_err(|_| ()).and_then(|port| {
+            platctl_aws::rds::names::check_port(port.into()).map(|()| Self(port)).map_err(|_| ())
+        });
+        port.map_err(|()| {
+            let ports = platctl_aws::rds::names::PORTS;
+            format!("the port of a database must be between {} and {}", ports.start(), ports.end())
+        })
+    }
+}
 
 fn stack_name(text: &str) -> Result<(), String> {
     let sound = (1..=20).contains(&text.len())
@@ -101,7 +160,16 @@ fn region(text: &str) -> Result<(), String> {
             && (1..=2).contains(&number.len())
             && number.bytes().all(|b| b.is_ascii_digit())
     });
-    demand(sound, "invalid region: use a name such as eu-west-1, without the letter of a zone")
+    demand(sound, "invalid region: use a name such as eu-west-1, without the letter of a zone")?;
+    regions::check(text)
+}
+
+/// Checks the name of a region that does not come from a stack file.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_region(text: &str) -> Result<(), String> {
+    region(text)
 }
 
 fn account(text: &str) -> Result<(), String> {
@@ -163,6 +231,11 @@ mod tests {
         for bad in ["", "eu-west-1a", "euwest1", "eu-west", "eu--1", "EU-west-1", "eu-west-"] {
             assert!(region(bad).is_err(), "{bad}");
         }
+        assert_eq!(
+            region("eu-wset-1"),
+            Err("AWS has no region `eu-wset-1`: did you mean `eu-west-1`?".into())
+        );
+        assert!(region("xx-nowhere-1").is_err());
     }
 
     #[test]

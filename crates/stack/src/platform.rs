@@ -6,7 +6,7 @@ use platctl_engine::Handle;
 use crate::Context;
 use crate::common::Ground;
 use crate::declare::{Checked, Declare, Placed};
-use crate::error::Fault;
+use crate::error::{Fault, quoted};
 use crate::file::File;
 use crate::source::Span;
 use crate::tree::Node;
@@ -58,13 +58,13 @@ impl<'a> Platform<'a> {
         if faults.is_empty() { Ok(nodes) } else { Err(faults) }
     }
 
-    fn begin(&self, block: &'static str) -> Checked<Declare<'a>> {
+    fn begin(&self, block: &'static str) -> Declare<'a> {
         let place = self.place(block);
         let name = self.file.stack.value.as_str();
         let mut declare =
             Declare::new(self.context, name, block, place).data(self.file.protect, self.file.ttl.is_some());
-        declare.tag(self.file.tags.as_ref().map(|tags| &tags.value))?;
-        Ok(declare)
+        declare.tag(self.file.tags.as_ref().map(|tags| &tags.value));
+        declare
     }
 
     fn place(&self, block: &str) -> Span {
@@ -85,21 +85,21 @@ impl<'a> Platform<'a> {
 
     fn network(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(network) = &self.file.network else { return Ok(Vec::new()) };
-        let mut declare = self.begin("network")?;
-        made.ground = Some(network.declare(&mut declare)?);
+        let mut declare = self.begin("network");
+        made.ground = Some(network.declare(self.file.cluster.is_some(), &mut declare)?);
         Ok(declare.finish())
     }
 
     fn cluster(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(cluster) = &self.file.cluster else { return Ok(Vec::new()) };
-        let mut declare = self.begin("cluster")?;
+        let mut declare = self.begin("cluster");
         made.cluster = Some(cluster.declare(self.ground("cluster", made)?, &mut declare)?);
         Ok(declare.finish())
     }
 
     fn database(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(database) = &self.file.database else { return Ok(Vec::new()) };
-        let mut declare = self.begin("database")?;
+        let mut declare = self.begin("database");
         let nodes = made.cluster.as_ref().map(|cluster| &cluster.nodes);
         made.database = Some(database.declare(self.ground("database", made)?, nodes, &mut declare)?);
         Ok(declare.finish())
@@ -107,14 +107,14 @@ impl<'a> Platform<'a> {
 
     fn edge(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(edge) = &self.file.edge else { return Ok(Vec::new()) };
-        let mut declare = self.begin("edge")?;
+        let mut declare = self.begin("edge");
         made.edge = Some(edge.declare(self.ground("edge", made)?, &mut declare)?);
         Ok(declare.finish())
     }
 
     fn services(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(wanted) = &self.file.services else { return Ok(Vec::new()) };
-        let mut declare = self.begin("services")?;
+        let mut declare = self.begin("services");
         let base = services::Base {
             ground: made.ground.as_ref(),
             cluster: made.cluster.as_ref(),
@@ -133,7 +133,16 @@ impl<'a> Platform<'a> {
 
     fn delivery(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(delivery) = &self.file.delivery else { return Ok(Vec::new()) };
-        let mut declare = self.begin("delivery")?;
+        let mut declare = self.begin("delivery");
+        if let Some(foreign) = self.file.cluster.as_ref().and_then(cluster::Cluster::arm_nodes) {
+            let message = format!(
+                "the delivery builds images for x86, but {} has Arm processors",
+                quoted(&foreign.value)
+            );
+            let fault = Fault::new(message).at(foreign.span, "the pods of services cannot start here");
+            let help = "use x86 instance types, such as m7i.large, or add a taint to the node group";
+            return Err(vec![fault.help(help)]);
+        }
         // Services that are at fault have said so already.
         let at_fault =
             made.services.is_empty() && self.file.services.as_ref().is_some_and(|all| !all.is_empty());
@@ -145,7 +154,7 @@ impl<'a> Platform<'a> {
 
     fn gitops(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(settings) = &self.file.gitops else { return Ok(Vec::new()) };
-        let mut declare = self.begin("gitops")?;
+        let mut declare = self.begin("gitops");
         let Some(cluster) = &made.cluster else {
             return Err(self.lacks("a cluster", "cluster: {}", self.file.cluster.is_some()));
         };
@@ -196,7 +205,7 @@ impl<'a> Platform<'a> {
 
     fn alerts(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(alerts) = &self.file.alerts else { return Ok(Vec::new()) };
-        let mut declare = self.begin("alerts")?;
+        let mut declare = self.begin("alerts");
         let watched = alerts::Watched {
             database: made.database.as_ref(),
             edge: made.edge.as_ref(),

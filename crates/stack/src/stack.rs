@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use platctl_aws::regions;
 use platctl_engine::graph::Node as GraphNode;
 use platctl_engine::{Address, Catalog};
 use sha2::{Digest, Sha256};
@@ -15,8 +16,9 @@ use crate::outputs::Outputs;
 use crate::platform::Platform;
 use crate::resources::{Json, RawResource};
 use crate::source::{Sources, Span};
+use crate::too_long::{Incomplete, TooLong, complete};
 use crate::tree::{Node, Tree};
-use crate::{de, parse, resources, set};
+use crate::{de, parse, resources, set, tags};
 
 /// What only AWS knows of the place where a stack will live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,21 +57,21 @@ impl Zone {
 }
 
 impl Context {
-    /// A context for checks without AWS: six zones with the usual names, and an account of zeros.
+    /// A context for checks without AWS: six zones with the usual names and IDs, and an account of zeros. Which name
+    /// has which ID differs between accounts.
     #[must_use]
     pub fn offline(region: &str) -> Self {
-        let partition = match region {
-            _ if region.starts_with("cn-") => "aws-cn",
-            _ if region.starts_with("us-gov-") => "aws-us-gov",
-            _ if region.starts_with("eusc-") => "aws-eusc",
-            _ => "aws",
+        let ids = regions::zone_prefix(region);
+        let zone = |(number, letter): (usize, char)| {
+            let id = ids.as_ref().map(|prefix| format!("{prefix}-az{}", number + 1));
+            Zone { id: id.unwrap_or_default(), ..Zone::of(&format!("{region}{letter}")) }
         };
         Self {
             region: region.to_owned(),
-            zones: ('a'..='f').map(|letter| Zone::of(&format!("{region}{letter}"))).collect(),
+            zones: ('a'..='f').enumerate().map(zone).collect(),
             settled: BTreeSet::new(),
             account: "000000000000".into(),
-            partition: partition.into(),
+            partition: regions::partition(region).into(),
             cloudfront_prefix_list: Some("pl-00000000".into()),
         }
     }
@@ -226,7 +228,18 @@ impl Stack {
 
     fn placed(&self, context: &Context, catalog: &dyn Catalog) -> Checked<Vec<Placed>> {
         let mut nodes = self.blocks(context)?;
-        let mut faults: Vec<_> = nodes.iter_mut().filter_map(|placed| complete(placed, catalog)).collect();
+        let mut faults = Vec::new();
+        let mut longest: Option<TooLong> = None;
+        for placed in &mut nodes {
+            match complete(placed, self.name(), catalog) {
+                Ok(()) => {}
+                Err(Incomplete::TooLong(found)) => {
+                    longest = longest.filter(|other| other.most <= found.most).or(Some(found));
+                }
+                Err(Incomplete::Fault(fault)) => faults.push(fault),
+            }
+        }
+        faults.extend(longest.map(|found| found.fault(&self.file.stack, &context.region)));
         let outputs = Outputs::new(&nodes, &self.raw, context, catalog);
         for raw in &self.raw {
             match self.raw_node(raw, &outputs, context, catalog) {
@@ -235,6 +248,7 @@ impl Stack {
             }
         }
         faults.extend(self.wrong_moves(&outputs));
+        faults.extend(tags::too_many(&nodes, &self.file, catalog));
         if faults.is_empty() { Ok(nodes) } else { Err(faults) }
     }
 
@@ -309,25 +323,5 @@ impl Stack {
             outputs.address(to.value.as_str()).is_none().then(|| outputs.nowhere(to.value.as_str(), to.span))
         });
         wrong.collect()
-    }
-}
-
-/// Checks a block's node against its kind, and completes it.
-fn complete(placed: &mut Placed, catalog: &dyn Catalog) -> Option<Fault> {
-    let node = &mut placed.node;
-    let Some(kind) = catalog.bind(&node.kind, &node.scope) else {
-        return Some(
-            Fault::new(format!("unknown kind {}", quoted(&node.kind))).at(placed.place, "configured here"),
-        );
-    };
-    match kind.declare(std::mem::take(&mut node.spec)) {
-        Ok(spec) => {
-            node.spec = spec;
-            None
-        }
-        Err(error) => Some(
-            Fault::new(format!("`{}` is not allowed: {error}", node.address))
-                .at(placed.place, "in this block"),
-        ),
     }
 }

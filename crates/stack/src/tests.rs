@@ -51,6 +51,15 @@ fn wrong_of(text: &str, set: &[&str], catalog: &dyn Catalog) -> String {
     }
 }
 
+/// The same in another region.
+fn wrong_in(region: &str, text: &str) -> String {
+    let nodes = |stack: Stack| stack.nodes(&Context::offline(region), &Aws::offline(region));
+    match load(text, &[]).and_then(nodes) {
+        Ok(_) => panic!("nothing is wrong with:\n{text}"),
+        Err(errors) => render(&errors),
+    }
+}
+
 fn wrong(text: &str) -> String {
     wrong_with(text, &[])
 }

@@ -18,6 +18,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
+use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::unmanaged::{settings, some};
 
@@ -313,6 +314,7 @@ impl Kind for MetricAlarm {
         {
             return Err(SpecError::new("/datapoints_to_alarm", "must be between 1 and evaluation_periods"));
         }
+        any(1024).check("/alarm_description", Some(&spec.alarm_description))?;
         if !["missing", "breaching", "notBreaching", "ignore"].contains(&spec.treat_missing_data.as_str()) {
             return Err(SpecError::new(
                 "/treat_missing_data",

@@ -16,6 +16,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
+use crate::text::any;
 use crate::types::{Arn, SecurityGroupId, SubnetId, VpcId, unless_same};
 
 /// BatchGetProjects takes this many names.
@@ -233,6 +234,10 @@ impl Kind for Project {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             name: "example".into(),
@@ -289,6 +294,7 @@ impl Kind for Project {
         if !sound {
             return Err(SpecError::new("/name", "must have 2 to 150 letters, digits, `-` and `_`"));
         }
+        any(255).check("/description", Some(&spec.description))?;
         if (spec.source.kind == "CODEPIPELINE") != (spec.artifacts.kind == "CODEPIPELINE") {
             return Err(SpecError::new(
                 "/artifacts/type",

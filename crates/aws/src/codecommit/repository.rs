@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
+use crate::text::any;
 use crate::types::{Arn, unless_same};
 
 /// A CodeCommit Git repository.
@@ -103,6 +104,10 @@ impl Kind for Repository {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             repository_name: "example".into(),
@@ -127,6 +132,7 @@ impl Kind for Repository {
         let sound = (1..=100).contains(&name.len())
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
             && !name.ends_with(".git");
+        any(1000).check("/repository_description", spec.repository_description.as_deref())?;
         if sound {
             return Ok(());
         }

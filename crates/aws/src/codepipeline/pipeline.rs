@@ -243,6 +243,10 @@ impl Kind for Pipeline {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         let pairs = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
             list.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
@@ -305,6 +309,10 @@ impl Kind for Pipeline {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
+        let sound = |b: u8| b.is_ascii_alphanumeric() || b".@_-".contains(&b);
+        if !(1..=100).contains(&spec.name.len()) || !spec.name.bytes().all(sound) {
+            return Err(SpecError::new("/name", "must have 1 to 100 letters, digits and any of .@_-"));
+        }
         if spec.stages.len() < 2 {
             return Err(SpecError::new("/stages", "must have at least two entries"));
         }

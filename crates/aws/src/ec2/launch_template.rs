@@ -335,6 +335,10 @@ impl Kind for LaunchTemplate {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         let disk = BlockDevice {
             device_name: "/dev/xvda".into(),

@@ -18,7 +18,7 @@ pub mod vpc_endpoint;
 use std::collections::HashMap;
 
 use aws_sdk_ec2::types::{Filter, RouteTable, UnsuccessfulItem};
-use platctl_engine::{CloudError, CloudResult, Id, Kind, Live, Phase};
+use platctl_engine::{CloudError, CloudResult, Id, Kind, Live, Phase, SpecError};
 
 use crate::Cloud;
 use crate::errors::{Ask, Asked, classify};
@@ -34,6 +34,20 @@ pub(crate) fn id_filters<'a>(name: &str, ids: impl IntoIterator<Item = &'a str>)
     ids.sort_unstable();
     ids.dedup();
     ids.chunks(FILTER_VALUES).map(|ids| filter(name, ids.iter().copied())).collect()
+}
+
+/// Names and descriptions of security groups and their rules have few characters.
+pub(crate) fn check_text(path: &'static str, text: &str) -> Result<(), SpecError> {
+    const OTHERS: &str = " ._-:/()#,@[]+=&;{}!$*";
+    let wrong = text.chars().find(|c| !c.is_ascii_alphanumeric() && !OTHERS.contains(*c));
+    match wrong {
+        Some(wrong) => Err(SpecError::new(
+            path,
+            format!("must have only ASCII letters, digits, spaces and any of{OTHERS}, not `{wrong}`"),
+        )),
+        None if text.len() > 255 => Err(SpecError::new(path, "must have at most 255 characters")),
+        None => Ok(()),
+    }
 }
 
 /// Puts what was found in the order in which it was asked for.

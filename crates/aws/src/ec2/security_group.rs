@@ -7,7 +7,7 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{id_filters, in_order, security_group_rule};
+use super::{check_text, id_filters, in_order, security_group_rule};
 use crate::Cloud;
 use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
@@ -24,10 +24,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// The ID of the VPC.
     pub vpc_id: S::In<VpcId>,
     /// The name of the security group. Must be unique within the VPC and is not case-sensitive. Up to 255
-    /// characters; must not be `default` or begin with `sg-`.
+    /// letters, digits, spaces and any of `._-:/()#,@[]+=&;{}!$*`; must not be `default` or begin with `sg-`.
     pub group_name: String,
-    /// A description of the security group. 1 to 255 characters. Cannot be changed, so do not include facts
-    /// that can change.
+    /// A description of the security group. 1 to 255 ASCII letters, digits, spaces and any of
+    /// `._-:/()#,@[]+=&;{}!$*`. Cannot be changed, so do not include facts that can change.
     pub description: String,
     /// Whether to keep the default rule that AWS adds to each new security group, which allows all outbound
     /// traffic. Default: `false`.
@@ -187,10 +187,15 @@ impl Kind for SecurityGroup {
                 "must have 1 to 255 characters, must not be `default`, and must not begin with `sg-`";
             return Err(SpecError::new("/group_name", message));
         }
-        if spec.description.is_empty() || spec.description.len() > 255 {
+        if spec.description.is_empty() {
             return Err(SpecError::new("/description", "must have 1 to 255 characters"));
         }
-        Ok(())
+        // EC2 cuts spaces off, and the group would differ for ever.
+        if spec.group_name.trim() != spec.group_name {
+            return Err(SpecError::new("/group_name", "must not begin or end with a space"));
+        }
+        check_text("/group_name", &spec.group_name)?;
+        check_text("/description", &spec.description)
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -298,5 +303,11 @@ mod tests {
             assert!(SecurityGroup::check(&spec).is_err(), "{name:?}");
         }
         assert!(SecurityGroup::check(&SecurityGroup::example()).is_ok());
+        for description in ["", "L\u{e4}den", "the team's"] {
+            let spec = Spec { description: description.into(), ..SecurityGroup::example() };
+            assert_eq!(SecurityGroup::check(&spec).unwrap_err().path, "/description", "{description}");
+        }
+        let spec = Spec { group_name: "web.prod (1)".into(), ..SecurityGroup::example() };
+        assert!(SecurityGroup::check(&spec).is_ok());
     }
 }

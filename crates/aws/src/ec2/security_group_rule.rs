@@ -9,12 +9,13 @@ use platctl_engine::{
     Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{id_filters, in_order};
+use super::{check_text, id_filters, in_order};
 use crate::Cloud;
 use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
-use crate::types::{Cidr, SecurityGroupId, SecurityGroupRuleId};
+use crate::types::{Cidr, Cidr6, SecurityGroupId, SecurityGroupRuleId};
 
 /// An inbound or outbound rule of a security group, with a single source or destination.
 #[derive(Debug)]
@@ -48,16 +49,16 @@ pub struct Spec<S: Stage = Resolved> {
     /// The IPv4 CIDR block of the source or destination. A rule must have exactly one source or destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cidr_ipv4: Option<Cidr>,
-    /// The IPv6 CIDR block of the source or destination.
+    /// The IPv6 CIDR block of the source or destination, such as `::/0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cidr_ipv6: Option<String>,
+    pub cidr_ipv6: Option<Cidr6>,
     /// The ID of the prefix list of the source or destination, such as `pl-…`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix_list_id: Option<String>,
     /// The ID of the security group whose members are the source or destination.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub referenced_group_id: Option<S::In<SecurityGroupId>>,
-    /// A description of the rule.
+    /// A description of the rule. Up to 255 letters, digits, spaces and any of `._-:/()#,@[]+=&;{}!$*`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     /// Tags to assign to the security group rule.
@@ -104,18 +105,30 @@ pub(super) async fn read(
     Ok(rules)
 }
 
+/// Ports, or an ICMP type and code, in AWS's normal form: -1 stands for all, and under all protocols there are none.
+fn ports(protocol: &str, from: Option<i32>, to: Option<i32>) -> (Option<i32>, Option<i32>) {
+    let known = |port: Option<i32>| port.filter(|port| *port != -1 && protocol != "-1");
+    (known(from), known(to))
+}
+
+/// The ports of a spec in JSON.
+fn stated_ports(spec: &Value) -> (Option<i32>, Option<i32>) {
+    let port = |path: &str| spec.pointer(path).and_then(Value::as_i64).and_then(|port| port.try_into().ok());
+    let protocol = spec.pointer("/ip_protocol").and_then(Value::as_str).unwrap_or_default();
+    ports(protocol, port("/from_port"), port("/to_port"))
+}
+
 fn live(rule: &aws_sdk_ec2::types::SecurityGroupRule) -> Option<Live<SecurityGroupRule>> {
     let (tags, owner) = split_ec2(rule.tags());
-    // All ports come back as -1.
-    let port = |port: Option<i32>| port.filter(|port| *port != -1);
+    let ports = ports(rule.ip_protocol()?, rule.from_port(), rule.to_port());
     let spec = Spec {
         group_id: rule.group_id()?.into(),
         direction: if rule.is_egress() == Some(true) { Direction::Egress } else { Direction::Ingress },
         ip_protocol: Protocol::from(rule.ip_protocol()?.to_owned()),
-        from_port: port(rule.from_port()),
-        to_port: port(rule.to_port()),
+        from_port: ports.0,
+        to_port: ports.1,
         cidr_ipv4: rule.cidr_ipv4().and_then(|text| text.parse().ok()),
-        cidr_ipv6: rule.cidr_ipv6().map(ToOwned::to_owned),
+        cidr_ipv6: rule.cidr_ipv6().and_then(|text| text.parse().ok()),
         prefix_list_id: rule.prefix_list_id().map(ToOwned::to_owned),
         referenced_group_id: rule.referenced_group_info().and_then(|info| info.group_id()).map(Into::into),
         description: rule.description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
@@ -131,10 +144,9 @@ fn permission(spec: &Spec) -> IpPermission {
     let ipv4 = spec.cidr_ipv4.map(|cidr| {
         IpRange::builder().cidr_ip(cidr.to_string()).set_description(description.clone()).build()
     });
-    let ipv6 = spec
-        .cidr_ipv6
-        .clone()
-        .map(|cidr| Ipv6Range::builder().cidr_ipv6(cidr).set_description(description.clone()).build());
+    let ipv6 = spec.cidr_ipv6.map(|cidr| {
+        Ipv6Range::builder().cidr_ipv6(cidr.to_string()).set_description(description.clone()).build()
+    });
     let list = spec
         .prefix_list_id
         .clone()
@@ -159,11 +171,26 @@ fn request(spec: &Spec) -> SecurityGroupRuleRequest {
         .from_port(spec.from_port.unwrap_or(-1))
         .to_port(spec.to_port.unwrap_or(-1))
         .set_cidr_ipv4(spec.cidr_ipv4.map(|cidr| cidr.to_string()))
-        .set_cidr_ipv6(spec.cidr_ipv6.clone())
+        .set_cidr_ipv6(spec.cidr_ipv6.map(|cidr| cidr.to_string()))
         .set_prefix_list_id(spec.prefix_list_id.clone())
         .set_referenced_group_id(spec.referenced_group_id.as_ref().map(ToString::to_string))
         .set_description(spec.description.clone())
         .build()
+}
+
+/// Ports of TCP and UDP are in order and in range; -1, for all, stands alone.
+fn check_ports(spec: &Spec) -> Result<(), SpecError> {
+    let (Some(from), Some(to)) = (spec.from_port, spec.to_port) else { return Ok(()) };
+    let sound = match spec.ip_protocol.0.as_str() {
+        "tcp" | "udp" => (from, to) == (-1, -1) || (0 <= from && from <= to && to <= 65535),
+        "icmp" | "icmpv6" => (-1..=255).contains(&from) && (-1..=255).contains(&to),
+        _ => return Ok(()),
+    };
+    if sound {
+        return Ok(());
+    }
+    let message = "must be between from_port and 65535 (tcp, udp), or an ICMP code between -1 and 255";
+    Err(SpecError::new("/to_port", message))
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<SecurityGroupRule>>>> {
@@ -192,6 +219,10 @@ impl Kind for SecurityGroupRule {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        matches!(path, "/from_port" | "/to_port") && stated_ports(desired) == stated_ports(live)
+    }
+
     fn example() -> Spec {
         Spec {
             group_id: "sg-0123456789abcdef0".into(),
@@ -208,7 +239,7 @@ impl Kind for SecurityGroupRule {
         }
     }
 
-    fn variations() -> Vec<(&'static str, serde_json::Value)> {
+    fn variations() -> Vec<(&'static str, Value)> {
         use serde_json::json;
         vec![
             ("/description", json!("TLS from the VPC")),
@@ -233,7 +264,8 @@ impl Kind for SecurityGroupRule {
         if spec.from_port.is_some() != spec.to_port.is_some() {
             return Err(SpecError::new("/to_port", "from_port and to_port must be used together"));
         }
-        Ok(())
+        check_ports(spec)?;
+        check_text("/description", spec.description.as_deref().unwrap_or_default())
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
@@ -328,6 +360,43 @@ mod tests {
         assert_eq!(named("6"), named("TCP"));
         assert_eq!(named("all"), named("-1"));
         assert_ne!(named("50"), named("51"));
+    }
+
+    #[test]
+    fn ports_have_one_meaning() {
+        let spec = |protocol: &str, from: Option<i32>, to: Option<i32>| json!({"ip_protocol": protocol, "from_port": from, "to_port": to});
+        let alike = |protocol: &str, one: (Option<i32>, Option<i32>), other: (Option<i32>, Option<i32>)| {
+            let (one, other) = (spec(protocol, one.0, one.1), spec(protocol, other.0, other.1));
+            ["/from_port", "/to_port"].map(|path| SecurityGroupRule::alike(path, &one, &other)) == [true; 2]
+        };
+        let none = (None, None);
+        // Under all protocols ports say nothing.
+        for stated in [(Some(-1), Some(-1)), (Some(0), Some(0)), (Some(0), Some(65535))] {
+            assert!(alike("-1", stated, none), "{stated:?}");
+        }
+        assert!(alike("tcp", (Some(-1), Some(-1)), none));
+        assert!(alike("icmp", (Some(8), Some(-1)), (Some(8), None)));
+        assert!(!alike("icmp", (Some(8), Some(0)), (Some(8), None)));
+        assert!(!alike("tcp", (Some(0), Some(0)), none));
+        assert!(!SecurityGroupRule::alike("/direction", &json!({}), &json!({})));
+    }
+
+    #[test]
+    fn what_ec2_would_refuse_is_refused() {
+        let wrong = |change: &dyn Fn(&mut Spec)| {
+            let mut spec = SecurityGroupRule::example();
+            change(&mut spec);
+            SecurityGroupRule::check(&spec).map_err(|error| error.path)
+        };
+        let description = |text: &str| wrong(&|spec: &mut Spec| spec.description = Some(text.into()));
+        assert_eq!(description("Zugriff f\u{fc}r B\u{fc}ro"), Err("/description".into()));
+        assert_eq!(description("the customer's network"), Err("/description".into()));
+        assert_eq!(description("a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"), Ok(()));
+        let ports =
+            |from, to| wrong(&move |spec: &mut Spec| (spec.from_port, spec.to_port) = (Some(from), Some(to)));
+        assert_eq!(ports(443, 80), Err("/to_port".into()));
+        assert_eq!(ports(0, 65536), Err("/to_port".into()));
+        assert_eq!((ports(-1, -1), ports(0, 65535)), (Ok(()), Ok(())));
     }
 
     #[tokio::test]

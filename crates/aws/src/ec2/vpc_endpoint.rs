@@ -188,6 +188,10 @@ impl Kind for VpcEndpoint {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &serde_json::Value, live: &serde_json::Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             vpc_id: "vpc-0123456789abcdef0".into(),

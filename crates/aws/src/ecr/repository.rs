@@ -124,9 +124,20 @@ fn live(id: &Id, found: &Described, all: Tags, policy: Option<Policy>) -> Live<R
     Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }
 }
 
+/// A part of a name: words of letters and digits, with a dot, one or two underscores, or hyphens between them.
+fn is_part(part: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let between = part.split(is_word).filter(|separator| !separator.is_empty());
+    let sound =
+        |separator: &str| matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-');
+    part.starts_with(is_word) && part.ends_with(is_word) && between.into_iter().all(sound)
+}
+
 impl Kind for Repository {
     const NAME: &'static str = "ecr.Repository";
     const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/kms_key"];
+    /// Those of ownership, and whether its images are deleted.
+    const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/repository_name"];
@@ -154,6 +165,10 @@ impl Kind for Repository {
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
+
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
 
     fn example() -> Spec {
         Spec {
@@ -185,14 +200,9 @@ impl Kind for Repository {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = &spec.repository_name;
-        let sound = (2..=256).contains(&name.len())
-            && name.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_./".contains(&b));
-        if !sound {
-            return Err(SpecError::new(
-                "/repository_name",
-                "must have 2 to 256 lower-case letters, digits and - _ . /",
-            ));
+        if !(2..=256).contains(&name.len()) || !name.split('/').all(is_part) {
+            let message = "must have 2 to 256 lower-case letters and digits, with single - _ . / (or __ or --) between them";
+            return Err(SpecError::new("/repository_name", message));
         }
         if ["IMMUTABLE", "MUTABLE"].contains(&spec.image_tag_mutability.as_str()) {
             return Ok(());
@@ -274,5 +284,23 @@ impl Kind for Repository {
         let call =
             cloud.ecr.delete_repository().repository_name(live.id.as_str()).force(live.spec.force_delete);
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_repositories_have_words_and_separators() {
+        let named = |name: &str| {
+            Repository::check(&Spec { repository_name: name.into(), ..Repository::example() }).is_ok()
+        };
+        for good in ["app", "prod/web.api", "a__b", "a---b", "team-1/app_2"] {
+            assert!(named(good), "{good}");
+        }
+        for bad in ["a", "App", "-app", "app-", "a..b", "a._b", "a___b", "prod//web", "prod/", "pr\u{f6}d"] {
+            assert!(!named(bad), "{bad}");
+        }
     }
 }

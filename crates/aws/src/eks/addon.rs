@@ -212,6 +212,8 @@ impl Kind for Addon {
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
     const VOLATILE: &'static [&'static str] = &["addon_version"];
+    /// Those of ownership, and the version of Kubernetes that it was chosen for.
+    const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {

@@ -3,6 +3,7 @@
 pub mod access_entry;
 pub mod addon;
 mod addon_versions;
+pub mod architecture;
 pub mod cluster;
 pub mod fargate_profile;
 mod generations;
@@ -18,6 +19,9 @@ use platctl_engine::{Changes, CloudResult, Id, Owner, Phase};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::{Tags, claimed, edits, split};
+
+/// The zones, by their IDs, in which EKS has no control plane: it refuses clusters with a subnet there.
+pub const UNSERVED_ZONES: [&str; 3] = ["use1-az3", "usw1-az2", "cac1-az3"];
 
 /// What belongs to a cluster has an id of our own: `CLUSTER|NAME`.
 pub(crate) fn id_in(cluster: &str, name: &str) -> Id {

@@ -13,7 +13,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{generations, id_in, parts, phase, sync_tags, tags_of, tags_with};
+use super::{architecture, generations, id_in, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
@@ -391,6 +391,11 @@ impl Kind for NodeGroup {
         if spec.max_unavailable.is_some() && spec.max_unavailable_percentage.is_some() {
             return Err(SpecError::new("/max_unavailable", "must be either a number or a percentage"));
         }
+        let types = spec.instance_types.clone().unwrap_or_default();
+        // Without a word, EKS takes this image; a launch template may name another one.
+        let usual = spec.launch_template_id.is_none().then_some("AL2023_x86_64_STANDARD");
+        architecture::check(&types, spec.ami_type.as_deref().or(usual))
+            .map_err(|message| SpecError::new("/instance_types", message))?;
         let effects = TaintEffect::values();
         match spec.taints.iter().find(|taint| !effects.contains(&taint.effect.as_str())) {
             Some(_) => {

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use super::targets;
 use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, claimed, edits, split};
+use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
 
@@ -235,10 +236,12 @@ impl Kind for Rule {
         if !spec.targets.is_sorted_by(|one, other| one.id < other.id) {
             return Err(SpecError::new("/targets", "must be sorted by ID, with unique IDs"));
         }
-        if (1..=64).contains(&spec.name.len()) {
+        any(512).check("/description", Some(&spec.description))?;
+        let sound = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+        if (1..=64).contains(&spec.name.len()) && spec.name.bytes().all(sound) {
             return Ok(());
         }
-        Err(SpecError::new("/name", "must have 1 to 64 characters"))
+        Err(SpecError::new("/name", "must have 1 to 64 letters, digits and any of ._-"))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{is_name, tags_of, tags_with, to_iam};
 use crate::errors::{Ask, Asked, if_there, made};
 use crate::tags::{Tags, edits};
+use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
 
@@ -134,6 +135,10 @@ impl Kind for ManagedPolicy {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         let statement = json!({"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"});
         Spec {
@@ -163,6 +168,7 @@ impl Kind for ManagedPolicy {
                 "must have 1 to 128 letters, digits and any of +=,.@_-",
             ));
         }
+        any(1000).check("/description", spec.description.as_deref())?;
         match spec.policy_document.to_json().len() {
             0..=6144 => Ok(()),
             length => Err(SpecError::new(

@@ -11,6 +11,7 @@ use super::policy_attachment::PolicyAttachment;
 use super::role_policy::RolePolicy;
 use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
+use crate::text::Text;
 use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
 
@@ -103,6 +104,13 @@ async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) 
     Ok(())
 }
 
+/// Latin-1, as far as it can be printed.
+const DESCRIPTION: Text = Text {
+    most: 1000,
+    sound: |c| matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{7e}' | '\u{a1}'..='\u{ff}'),
+    characters: "characters of Latin-1 (ASCII, and the letters of Western Europe)",
+};
+
 impl Kind for Role {
     const NAME: &'static str = "iam.Role";
     const REPLACE_ON: &'static [&'static str] = &["/role_name", "/path"];
@@ -126,6 +134,10 @@ impl Kind for Role {
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
+
+    fn alike(path: &str, desired: &serde_json::Value, live: &serde_json::Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
 
     fn example() -> Spec {
         Spec {
@@ -169,7 +181,7 @@ impl Kind for Role {
         if spec.max_session_duration.is_some_and(|seconds| !(3600..=43200).contains(&seconds)) {
             return Err(SpecError::new("/max_session_duration", "must be between 3600 and 43200 seconds"));
         }
-        Ok(())
+        DESCRIPTION.check("/description", spec.description.as_deref())
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -267,6 +279,17 @@ mod tests {
     use aws_smithy_types::DateTime;
     use aws_smithy_types::error::ErrorMetadata;
     use serde_json::json;
+
+    #[test]
+    fn descriptions_are_latin() {
+        let described = |text: &str| {
+            let spec = Spec { description: Some(text.into()), ..Role::example() };
+            Role::check(&spec).map_err(|error| error.path)
+        };
+        assert_eq!(described("f\u{fc}r alle: it's (100%)\n"), Ok(()));
+        assert_eq!(described("one \u{2014} two"), Err("/description".into()));
+        assert_eq!(described(&"x".repeat(1001)), Err("/description".into()));
+    }
 
     fn role() -> aws_sdk_iam::types::Role {
         let builder = aws_sdk_iam::types::Role::builder().role_name("nodes").path("/").role_id("AROA1");

@@ -82,6 +82,10 @@ impl Kind for RolePolicy {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &serde_json::Value, live: &serde_json::Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             role_name: "example-role".into(),

@@ -81,6 +81,10 @@ impl Kind for UserPolicy {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &serde_json::Value, live: &serde_json::Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             user_name: "example-user".into(),

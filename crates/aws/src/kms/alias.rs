@@ -90,10 +90,14 @@ impl Kind for Alias {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        if spec.alias_name.starts_with("alias/") && !spec.alias_name.starts_with("alias/aws/") {
+        if !spec.alias_name.starts_with("alias/") || spec.alias_name.starts_with("alias/aws/") {
+            return Err(SpecError::new("/alias_name", "must begin with `alias/`, but not with `alias/aws/`"));
+        }
+        let sound = |b: u8| b.is_ascii_alphanumeric() || b":/_-".contains(&b);
+        if (7..=256).contains(&spec.alias_name.len()) && spec.alias_name.bytes().all(sound) {
             return Ok(());
         }
-        Err(SpecError::new("/alias_name", "must begin with `alias/`, but not with `alias/aws/`"))
+        Err(SpecError::new("/alias_name", "must have 7 to 256 letters, digits and any of :/_-"))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

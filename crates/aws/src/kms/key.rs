@@ -204,6 +204,10 @@ impl Kind for Key {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &serde_json::Value, live: &serde_json::Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             description: Some("Logs of prod".into()),

@@ -151,6 +151,10 @@ impl Kind for LogGroup {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &serde_json::Value, live: &serde_json::Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             log_group_name: "/platctl/prod/flow-logs".into(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::db_cluster_upgrade::is_ahead;
-use super::{check_identifier, check_window, phase, scaled_out, split_tags, start, sync_tags};
+use super::{check_identifier, db_cluster_values, phase, scaled_out, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
@@ -42,10 +42,11 @@ pub struct Spec<S: Stage = Resolved> {
     pub engine: String,
     /// The engine version, with major and minor version, such as `16.8`. A newer version is applied in place.
     pub engine_version: String,
-    /// The name of the initial database. Used at creation only.
+    /// The name of the initial database, 1 to 63 letters, digits and `_`; not a reserved word. Used at creation
+    /// only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub database_name: Option<String>,
-    /// The name of the master user. AWS generates its password, stores it in Secrets Manager and rotates it.
+    /// The name of the master user, 1 to 16 letters, digits and `_`; not a reserved word, such as `admin`. AWS generates its password, stores it in Secrets Manager and rotates it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_username: Option<String>,
     /// Whether AWS manages the password of the master user in Secrets Manager. platctl never handles
@@ -55,7 +56,7 @@ pub struct Spec<S: Stage = Resolved> {
     /// The ARN of the KMS key that encrypts the secret of the master user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub master_user_secret_kms_key_id: Option<S::In<Arn>>,
-    /// The port on which the instances accept connections.
+    /// The port on which the instances accept connections, 1150 to 65535.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub port: Option<i32>,
     /// The name of the DB subnet group.
@@ -81,10 +82,11 @@ pub struct Spec<S: Stage = Resolved> {
     /// The number of days for which automated backups are kept for point-in-time recovery, 1 to 35.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backup_retention_period: Option<i32>,
-    /// The daily time range for automated backups, in UTC, such as `02:00-03:00`.
+    /// The daily time range for automated backups, in UTC, such as `02:00-03:00`. At least 30 minutes, outside of
+    /// the maintenance window.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_backup_window: Option<String>,
-    /// The weekly time range for maintenance, in UTC, such as `sun:04:00-sun:05:00`.
+    /// The weekly time range for maintenance, in UTC, such as `sun:04:00-sun:05:00`. At least 30 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferred_maintenance_window: Option<String>,
     /// Whether the tags of the DB cluster are copied to its snapshots. Default: `true`.
@@ -282,6 +284,8 @@ impl Kind for DbCluster {
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/db_cluster_identifier"];
     const HOLDS_DATA: bool = true;
+    /// And the final snapshot's.
+    const OWN_TAGS: usize = 6;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"],
         create: &[
@@ -322,6 +326,10 @@ impl Kind for DbCluster {
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
+
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
 
     fn example() -> Spec {
         Spec {
@@ -382,8 +390,7 @@ impl Kind for DbCluster {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         check_identifier("/db_cluster_identifier", &spec.db_cluster_identifier, 63)?;
-        check_window("/preferred_backup_window", spec.preferred_backup_window.as_ref(), false)?;
-        check_window("/preferred_maintenance_window", spec.preferred_maintenance_window.as_ref(), true)?;
+        db_cluster_values::check(spec)?;
         if spec.engine != "aurora-postgresql" {
             return Err(SpecError::new("/engine", "must be `aurora-postgresql`"));
         }
@@ -451,7 +458,9 @@ impl Kind for DbCluster {
         spec: &Spec,
         changes: &Changes,
     ) -> CloudResult<Vec<SpecError>> {
-        super::db_cluster_upgrade::vet(cloud, live, spec, changes).await
+        let mut faults = super::db_cluster_upgrade::vet(cloud, live, spec, changes).await?;
+        faults.extend(db_cluster_values::windows_collide(&live.spec, spec));
+        Ok(faults)
     }
 
     fn leaves(live: &Live<Self>) -> Option<Leaves> {

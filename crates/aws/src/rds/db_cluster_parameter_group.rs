@@ -1,14 +1,15 @@
 //! `rds.DbClusterParameterGroup`
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::parameters::{self, AT_ONCE, Parameters, is_dynamic, parameter, set_by_user};
-use super::{check_identifier, new_tags, sync_tags, tags_of};
+use super::parameters_offered::vet_cluster;
+use super::{check_group_name, new_tags, sync_tags, tags_of};
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::Tags;
@@ -118,6 +119,7 @@ impl Kind for DbClusterParameterGroup {
         read: &[
             "rds:DescribeDBClusterParameterGroups",
             "rds:DescribeDBClusterParameters",
+            "rds:DescribeEngineDefaultClusterParameters",
             "rds:ListTagsForResource",
         ],
         create: &["rds:CreateDBClusterParameterGroup", "rds:AddTagsToResource"],
@@ -156,7 +158,7 @@ impl Kind for DbClusterParameterGroup {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        check_identifier("/db_cluster_parameter_group_name", &spec.db_cluster_parameter_group_name, 255)?;
+        check_group_name("/db_cluster_parameter_group_name", &spec.db_cluster_parameter_group_name)?;
         parameters::check(&spec.parameters)
     }
 
@@ -191,6 +193,22 @@ impl Kind for DbClusterParameterGroup {
         set(cloud, live.id.as_str(), changed).await?;
         reset(cloud, live.id.as_str(), dropped).await?;
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn vet(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+    ) -> CloudResult<Vec<SpecError>> {
+        if !changes.touch("/parameters") {
+            return Ok(Vec::new());
+        }
+        vet_cluster(cloud, &spec.db_parameter_group_family, &spec.parameters).await
+    }
+
+    async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
+        vet_cluster(cloud, &spec.db_parameter_group_family, &spec.parameters).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

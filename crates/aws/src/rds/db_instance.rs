@@ -2,13 +2,14 @@
 
 use aws_sdk_rds::types::{DbInstance as Described, Filter};
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{check_identifier, instance_phase, is_stopped, new_tags, split_tags, start, sync_tags};
+use super::orderable::Order;
+use super::{check_identifier, classes, instance_phase, is_stopped, new_tags, split_tags, start, sync_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
@@ -219,7 +220,11 @@ impl Kind for DbInstance {
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/db_instance_identifier"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["rds:DescribeDBInstances"],
+        read: &[
+            "rds:DescribeDBInstances",
+            "rds:DescribeDBClusters",
+            "rds:DescribeOrderableDBInstanceOptions",
+        ],
         create: &[
             "rds:CreateDBInstance",
             "rds:AddTagsToResource",
@@ -241,6 +246,10 @@ impl Kind for DbInstance {
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
+
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
 
     fn example() -> Spec {
         Spec {
@@ -285,8 +294,12 @@ impl Kind for DbInstance {
             let message = "is empty: platctl manages only instances that belong to an Aurora cluster";
             return Err(SpecError::new("/db_cluster_identifier", message));
         }
-        if !spec.db_instance_class.starts_with("db.") {
-            return Err(SpecError::new("/db_instance_class", "must begin with `db.`"));
+        let is_known = match spec.engine.as_str() {
+            "aurora-postgresql" => classes::known(&spec.db_instance_class) != classes::Known::No,
+            _ => spec.db_instance_class.starts_with("db."),
+        };
+        if !is_known {
+            return Err(SpecError::new("/db_instance_class", classes::unknown(&spec.db_instance_class)));
         }
         if spec.promotion_tier.is_some_and(|tier| !(0..=15).contains(&tier)) {
             return Err(SpecError::new("/promotion_tier", "must be between 0 and 15"));
@@ -348,6 +361,27 @@ impl Kind for DbInstance {
 
     /// Aurora's data is the cluster's: an instance has no final snapshot of its own. None is deleted while its
     /// cluster is stopped.
+    async fn vet(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+    ) -> CloudResult<Vec<SpecError>> {
+        if !changes.touch("/db_instance_class") {
+            return Ok(Vec::new());
+        }
+        let cluster = Id::from(live.spec.db_cluster_identifier.as_str());
+        let clusters = super::db_cluster::read(cloud, &[cluster]).await?;
+        let version = clusters.first().and_then(|cluster| cluster.engine_version());
+        let (class, zone) = (&spec.db_instance_class, live.spec.availability_zone.as_deref());
+        Order { engine: &spec.engine, version, class, zone }.vet(cloud).await
+    }
+
+    async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
+        let (class, zone) = (&spec.db_instance_class, spec.availability_zone.as_deref());
+        Order { engine: &spec.engine, version: None, class, zone }.vet(cloud).await
+    }
+
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         if matches!(&live.phase, Phase::Settling(status) if is_stopped(status)) {
             let cluster = &live.spec.db_cluster_identifier;

@@ -1,14 +1,15 @@
 //! `rds.DbParameterGroup`
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::parameters::{self, AT_ONCE, Parameters, is_dynamic, parameter, set_by_user};
-use super::{check_identifier, new_tags, sync_tags, tags_of};
+use super::parameters_offered::vet_instance;
+use super::{check_group_name, new_tags, sync_tags, tags_of};
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::Tags;
@@ -110,7 +111,12 @@ impl Kind for DbParameterGroup {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/db_parameter_group_name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["rds:DescribeDBParameterGroups", "rds:DescribeDBParameters", "rds:ListTagsForResource"],
+        read: &[
+            "rds:DescribeDBParameterGroups",
+            "rds:DescribeDBParameters",
+            "rds:DescribeEngineDefaultParameters",
+            "rds:ListTagsForResource",
+        ],
         create: &["rds:CreateDBParameterGroup", "rds:AddTagsToResource"],
         update: &[
             "rds:ModifyDBParameterGroup",
@@ -147,7 +153,7 @@ impl Kind for DbParameterGroup {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        check_identifier("/db_parameter_group_name", &spec.db_parameter_group_name, 255)?;
+        check_group_name("/db_parameter_group_name", &spec.db_parameter_group_name)?;
         parameters::check(&spec.parameters)
     }
 
@@ -182,6 +188,22 @@ impl Kind for DbParameterGroup {
         set(cloud, live.id.as_str(), changed).await?;
         reset(cloud, live.id.as_str(), dropped).await?;
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+    }
+
+    async fn vet(
+        cloud: &Cloud,
+        _live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+    ) -> CloudResult<Vec<SpecError>> {
+        if !changes.touch("/parameters") {
+            return Ok(Vec::new());
+        }
+        vet_instance(cloud, &spec.db_parameter_group_family, &spec.parameters).await
+    }
+
+    async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
+        vet_instance(cloud, &spec.db_parameter_group_family, &spec.parameters).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

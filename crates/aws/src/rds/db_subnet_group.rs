@@ -103,11 +103,11 @@ impl Kind for DbSubnetGroup {
         if name.is_empty()
             || name.len() > 255
             || name == "default"
-            || name.chars().any(|c| c.is_ascii_uppercase())
+            || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b" ._-".contains(&b))
         {
             return Err(SpecError::new(
                 "/db_subnet_group_name",
-                "must have 1 to 255 lower-case characters, and must not be `default`",
+                "must have 1 to 255 lower-case letters, digits, spaces and any of ._-, and must not be `default`",
             ));
         }
         if spec.subnet_ids.len() < 2 {

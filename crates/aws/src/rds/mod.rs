@@ -1,19 +1,25 @@
 //! RDS: Aurora clusters, their instances, and what both are configured with.
 
+pub mod classes;
 pub mod db_cluster;
 mod db_cluster_changes;
 mod db_cluster_origin;
 pub mod db_cluster_parameter_group;
 pub mod db_cluster_snapshot;
 mod db_cluster_upgrade;
+mod db_cluster_values;
 pub mod db_instance;
 pub mod db_parameter_group;
 pub mod db_subnet_group;
 pub mod failover;
 pub mod global_cluster;
+pub mod names;
+mod orderable;
 pub(crate) mod parameters;
+mod parameters_offered;
 mod phase;
 mod scaled_out;
+pub mod windows;
 
 use aws_sdk_rds::types::Tag;
 use platctl_engine::{Changes, Class, CloudResult, Owner, SpecError};
@@ -69,6 +75,22 @@ pub(crate) async fn start(cloud: &Cloud, cluster: &str) -> CloudResult<()> {
     }
 }
 
+/// Names of parameter groups may have dots as well, as AWS's own do.
+pub(crate) fn check_group_name(path: &'static str, text: &str) -> Result<(), SpecError> {
+    let sound = (1..=255).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && !text.ends_with('-')
+        && !text.contains("--")
+        && !text.starts_with("default.")
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+    if sound {
+        return Ok(());
+    }
+    let message = "must have 1 to 255 lower-case letters, digits, dots and single hyphens, begin with a letter, not \
+                   end with `-`, and not begin with `default.`";
+    Err(SpecError::new(path, message))
+}
+
 /// RDS keeps identifiers in lower case, so anything else would be a difference for ever.
 pub(crate) fn check_identifier(path: &'static str, text: &str, most: usize) -> Result<(), SpecError> {
     let sound = (1..=most).contains(&text.len())
@@ -85,37 +107,18 @@ pub(crate) fn check_identifier(path: &'static str, text: &str, most: usize) -> R
     Err(SpecError::new(path, message))
 }
 
-/// `02:00-03:00`, or with days before the times.
-pub(crate) fn check_window(path: &'static str, text: Option<&String>, weekly: bool) -> Result<(), SpecError> {
-    let Some(text) = text else { return Ok(()) };
-    let time = |text: &str| {
-        let (hours, minutes) = text.split_once(':')?;
-        let in_range = |text: &str, end: u8| text.len() == 2 && text.parse::<u8>().is_ok_and(|n| n < end);
-        (in_range(hours, 24) && in_range(minutes, 60)).then_some(())
-    };
-    let moment = |text: &str| match weekly {
-        false => time(text),
-        true => text
-            .split_once(':')
-            .filter(|(day, _)| ["mon", "tue", "wed", "thu", "fri", "sat", "sun"].contains(day))
-            .and_then(|(_, rest)| time(rest)),
-    };
-    let sound = text.split_once('-').is_some_and(|(from, to)| moment(from).is_some() && moment(to).is_some());
-    if sound {
-        return Ok(());
-    }
-    let such = if weekly { "sun:04:00-sun:05:00" } else { "02:00-03:00" };
-    Err(SpecError::new(path, format!("must be a window such as {such}, in UTC and lower case")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn windows_have_days_or_not() {
-        let window = |text: &str, weekly| check_window("/w", Some(&text.to_owned()), weekly).is_ok();
-        assert!(window("02:00-03:30", false) && window("sun:04:00-sun:05:00", true));
-        assert!(!window("2:00-3:00", false) && !window("24:00-25:00", false) && !window("02:00-03:00", true));
+    fn names_of_parameter_groups_have_dots_and_identifiers_have_none() {
+        for good in ["app.prod-16", "app-cluster-16", "a"] {
+            assert!(check_group_name("/n", good).is_ok(), "{good}");
+        }
+        for bad in ["", "App", "a--b", "a-", "1a", "a_b", "default.aurora-postgresql16"] {
+            assert!(check_group_name("/n", bad).is_err(), "{bad}");
+        }
+        assert!(check_identifier("/n", "app.prod", 63).is_err());
     }
 }

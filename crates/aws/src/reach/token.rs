@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use platctl_engine::{Class, CloudError, CloudResult};
 
+use crate::regions::dns_suffix;
+
 /// Which cluster the token is for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place<'a> {
@@ -23,8 +25,7 @@ const VALID: Duration = Duration::from_secs(60);
 /// A token for a cluster, valid for 15 minutes.
 pub(super) fn token(credentials: Credentials, place: Place<'_>, now: SystemTime) -> CloudResult<String> {
     let failed = |why: String| CloudError::new(Class::Unknown, "sts:GetCallerIdentity", why);
-    let suffix = if place.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let host = format!("sts.{}.{suffix}", place.region);
+    let host = format!("sts.{}.{}", place.region, dns_suffix(place.partition));
     let url = format!("https://{host}/?Action=GetCallerIdentity&Version=2011-06-15");
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;

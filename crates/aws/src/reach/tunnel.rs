@@ -12,6 +12,7 @@ use tokio::process::Command;
 
 use crate::Cloud;
 use crate::errors::Ask;
+use crate::regions::dns_suffix;
 
 const DOCUMENT: &str = "AWS-StartPortForwardingSessionToRemoteHost";
 const PLUGIN: &str = "session-manager-plugin";
@@ -57,7 +58,7 @@ pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -
     let lists: serde_json::Map<_, _> =
         parameters.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
     let asked = json!({"Target": target, "DocumentName": DOCUMENT, "Parameters": lists});
-    let endpoint = format!("https://ssm.{}.amazonaws.com", cloud.region);
+    let endpoint = format!("https://ssm.{}.{}", cloud.region, dns_suffix(&cloud.partition));
     // The session's token goes by the environment: arguments can be read by everybody on this machine.
     let mut plugin = Command::new(PLUGIN)
         .args([

@@ -15,6 +15,7 @@ use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, edits, of_stack, split};
+use crate::text::any;
 use crate::types::{Arn, DnsName, VpcId};
 
 /// A Route 53 hosted zone, either public or private to VPCs. Its NS and SOA records are created and deleted
@@ -158,6 +159,8 @@ impl Kind for HostedZone {
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/vpc_ids"];
+    /// Those of ownership, and whether its records are deleted.
+    const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
@@ -208,6 +211,7 @@ impl Kind for HostedZone {
         {
             return Err(SpecError::new("/name", "is not a valid DNS name"));
         }
+        any(256).check("/comment", spec.comment.as_deref())?;
         if spec.vpc_ids.as_ref().is_some_and(BTreeSet::is_empty) {
             return Err(SpecError::new("/vpc_ids", "must have at least one VPC; omit it for a public zone"));
         }

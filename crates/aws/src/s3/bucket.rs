@@ -153,6 +153,8 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
 impl Kind for Bucket {
     const NAME: &'static str = "s3.Bucket";
     const REPLACE_ON: &'static [&'static str] = &["/bucket"];
+    /// Those of ownership, and whether it is emptied.
+    const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id.as_str())));
     const NAMED_BY: &'static [&'static str] = &["/bucket"];
@@ -193,6 +195,12 @@ impl Kind for Bucket {
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
+
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        let rules = path == "/lifecycle_rules"
+            && lifecycle::alike(&desired["lifecycle_rules"], &live["lifecycle_rules"]);
+        rules || crate::alike::alike(path, desired, live)
+    }
 
     fn example() -> Spec {
         Spec {

@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{
 };
 use platctl_engine::CloudResult;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::settings::{built, optional};
 use crate::Cloud;
@@ -78,6 +79,23 @@ impl LifecycleRule {
             foreign_filter: false,
         }
     }
+}
+
+/// Whether two lists have the same rules: their order, and that of transitions, says nothing.
+pub(super) fn alike(desired: &Value, live: &Value) -> bool {
+    let sorted = |rules: &Value| -> Option<Vec<LifecycleRule>> {
+        let mut rules = Vec::<LifecycleRule>::deserialize(rules).ok()?;
+        for rule in &mut rules {
+            for transitions in [&mut rule.transitions, &mut rule.noncurrent_version_transitions] {
+                transitions.sort_by(|one, other| {
+                    one.days.cmp(&other.days).then(one.storage_class.cmp(&other.storage_class))
+                });
+            }
+        }
+        rules.sort_by(|one, other| one.id.cmp(&other.id));
+        Some(rules)
+    };
+    sorted(desired).is_some_and(|desired| Some(desired) == sorted(live))
 }
 
 /// The rules, and what is set on them that cannot be said here.
@@ -263,6 +281,20 @@ mod tests {
         wanted.noncurrent_version_transitions =
             vec![Transition { days: 7, storage_class: "STANDARD_IA".into() }];
         assert_eq!(rule(&sdk_rule(&wanted).unwrap()), wanted);
+    }
+
+    #[test]
+    fn the_order_of_rules_and_transitions_says_nothing() {
+        use serde_json::json;
+        let moved = |days: [i32; 2]| {
+            let classes = ["INTELLIGENT_TIERING", "GLACIER"];
+            let one = |days: i32| json!({"days": days, "storage_class": classes[usize::from(days > 30)]});
+            json!({"id": "a", "transitions": days.map(one)})
+        };
+        let other = json!({"id": "b", "prefix": "tmp/", "expiration_days": 1});
+        assert!(alike(&json!([moved([30, 90]), other]), &json!([other, moved([90, 30])])));
+        assert!(!alike(&json!([moved([30, 90]), other]), &json!([other, moved([90, 29])])));
+        assert!(!alike(&json!([other]), &json!([])));
     }
 
     #[test]

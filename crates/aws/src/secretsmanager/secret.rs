@@ -12,6 +12,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::text::any;
 use crate::types::{Arn, day, unless_same};
 
 /// A secret in AWS Secrets Manager.
@@ -151,6 +152,8 @@ impl Kind for Secret {
     const NAME: &'static str = "secretsmanager.Secret";
     const REPLACE_ON: &'static [&'static str] = &["/name"];
     const CREATE_ONLY: &'static [&'static str] = &["/generate"];
+    /// Those of ownership, and the recovery window.
+    const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
@@ -179,6 +182,10 @@ impl Kind for Secret {
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
 
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        crate::alike::alike(path, desired, live)
+    }
+
     fn example() -> Spec {
         Spec {
             name: "example".into(),
@@ -206,6 +213,7 @@ impl Kind for Secret {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
+        any(2048).check("/description", spec.description.as_deref())?;
         if !matches!(spec.recovery_window_in_days, 0 | 7..=30) {
             return Err(SpecError::new("/recovery_window_in_days", "must be 0, or between 7 and 30 days"));
         }

@@ -16,6 +16,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, claimed, edits, split};
+use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::unmanaged::{settings, some};
 
@@ -41,8 +42,8 @@ pub struct Spec<S: Stage = Resolved> {
     /// A description of the parameter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// The parameter tier: `Standard` (up to 4 KiB, free) or `Advanced` (up to 8 KiB). An advanced parameter
-    /// cannot be changed to a standard one.
+    /// The parameter tier: `Standard` (up to 4 KiB, free), `Advanced` (up to 8 KiB), or `Intelligent-Tiering` (AWS
+    /// chooses one of the two). An advanced parameter cannot be changed to a standard one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tier: Option<String>,
     /// Tags to assign to the parameter.
@@ -60,6 +61,9 @@ platctl_engine::outputs! {
     }
     and unmanaged
 }
+
+/// The tier that AWS chooses.
+const INTELLIGENT: &str = "Intelligent-Tiering";
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
@@ -223,6 +227,11 @@ impl Kind for Parameter {
         ]
     }
 
+    /// AWS answers with the tier that it has chosen.
+    fn alike(path: &str, desired: &Value, _live: &Value) -> bool {
+        path == "/tier" && desired["tier"] == INTELLIGENT
+    }
+
     /// Back from `Advanced` leads no way but a new parameter.
     fn replaces(change: &Change) -> bool {
         let back = change.path == "/tier" && change.before == Some(json!("Advanced"));
@@ -230,6 +239,11 @@ impl Kind for Parameter {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
+        any(1024).check("/description", spec.description.as_deref())?;
+        let tiers = ["Standard", "Advanced", INTELLIGENT];
+        if spec.tier.as_deref().is_some_and(|tier| !tiers.contains(&tier)) {
+            return Err(SpecError::new("/tier", format!("must be one of {}", tiers.join(", "))));
+        }
         match spec.kind.as_str() {
             "String" | "StringList" => Ok(()),
             "SecureString" => {
@@ -293,6 +307,17 @@ mod tests {
     use aws_sdk_ssm::operation::put_parameter::PutParameterOutput;
     use aws_sdk_ssm::types::ParameterInlinePolicy;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[test]
+    fn a_tier_that_aws_chooses_is_not_compared() {
+        let of = |tier: &str| json!({"tier": tier});
+        assert!(Parameter::alike("/tier", &of("Intelligent-Tiering"), &of("Standard")));
+        assert!(Parameter::alike("/tier", &of("Intelligent-Tiering"), &of("Advanced")));
+        assert!(!Parameter::alike("/tier", &of("Advanced"), &of("Standard")));
+        assert!(!Parameter::alike("/value", &of("Intelligent-Tiering"), &of("Standard")));
+        let spec = Spec { tier: Some("INTELLIGENT_TIERING".into()), ..Parameter::example() };
+        assert_eq!(Parameter::check(&spec).unwrap_err().path, "/tier");
+    }
 
     #[tokio::test]
     async fn a_parameter_keeps_its_pattern_and_its_policies() {

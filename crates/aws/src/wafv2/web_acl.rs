@@ -20,6 +20,7 @@ use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, made};
 use crate::tags::{Tags, claimed, edits, split};
+use crate::text::Text;
 use crate::types::{Arn, unless_same};
 
 /// An AWS WAF web ACL, which controls the requests to a load balancer or a CloudFront distribution.
@@ -213,6 +214,12 @@ async fn replace(cloud: &Cloud, live: &Live<WebAcl>, spec: &Spec, changes: &Chan
     call.send().ask().await.map(drop)
 }
 
+const DESCRIPTION: Text = Text {
+    most: 256,
+    sound: |c| c.is_ascii_alphanumeric() || c.is_ascii_whitespace() || "_+=:#@/-,.".contains(c),
+    characters: "ASCII letters, digits, spaces and any of _+=:#@/-,.",
+};
+
 impl Kind for WebAcl {
     const NAME: &'static str = "wafv2.WebAcl";
     const REPLACE_ON: &'static [&'static str] = &["/name", "/scope"];
@@ -289,8 +296,12 @@ impl Kind for WebAcl {
         if !matches!(spec.scope.as_str(), "REGIONAL" | "CLOUDFRONT") {
             return Err(SpecError::new("/scope", "must be `REGIONAL` or `CLOUDFRONT`"));
         }
-        if spec.description.as_deref() == Some("") {
-            return Err(SpecError::new("/description", "must not be empty: omit it"));
+        if let Some(text) = &spec.description {
+            if text.len() < 3 || text.trim() != text {
+                let message = "must have at least 3 characters, without a space at either end: or omit it";
+                return Err(SpecError::new("/description", message));
+            }
+            DESCRIPTION.check("/description", Some(text))?;
         }
         let (mut names, mut priorities) = (BTreeSet::new(), BTreeSet::new());
         for (position, rule) in spec.rules.iter().flat_map(Rules::iter).enumerate() {

@@ -39,6 +39,11 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         named_by: if identity == Identity::Name { &["/name"] } else { &[] },
         one_by_one: name == "toy.Plain",
         tagged: !matches!(name, "toy.Plain" | "toy.Shared"),
+        own_tags: 5,
+        alike: |path, desired, live| {
+            let text = |spec: &Value| spec.pointer(path).and_then(Value::as_str).map(str::to_lowercase);
+            path == "/spelling" && text(desired) == text(live)
+        },
         home: if name == "toy.Plain" { &["/parent"] } else { &[] },
         leads: if name == "toy.Plain" { &["/target"] } else { &[] },
         shared: name == "toy.Shared",

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use platctl_aws::Aws;
-use platctl_stack::Context;
+use platctl_stack::{Context, check_region};
 
 use crate::cli::Global;
 use crate::cloud::{build, load};
@@ -15,6 +15,7 @@ use crate::render;
 pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
     let stack = load(stack, global)?;
     let region = stack.region().or(global.region.as_deref()).unwrap_or("us-east-1");
+    check_region(region).map_err(CliError::other)?;
     let context = Context::offline(region);
     let graph = build(&stack, &context, &Aws::offline(region))?;
     render::validated(stack.name(), graph.len(), global);

@@ -66,7 +66,7 @@ pub(crate) struct Watched<'a> {
 impl Alerts {
     /// Declares topic, alarms and dashboard.
     pub(crate) fn declare(&self, watched: &Watched<'_>, declare: &mut Declare<'_>) -> Checked<()> {
-        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         let recipients = self.recipients()?;
         let account = json!({"StringEquals": {"aws:SourceAccount": declare.context().account}});
         let statements = ["cloudwatch.amazonaws.com", "events.amazonaws.com"];

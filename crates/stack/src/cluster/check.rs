@@ -1,5 +1,7 @@
 //! Whether what `cluster:` says makes sense, before AWS is asked.
 
+use platctl_aws::eks::UNSERVED_ZONES;
+
 use super::{Cluster, Endpoint};
 use crate::common::Ground;
 use crate::declare::{Checked, Declare};
@@ -8,6 +10,20 @@ use crate::error::{Fault, quoted};
 /// The versions of Kubernetes that EKS runs, extended support included.
 const VERSIONS: [&str; 5] = ["1.32", "1.33", "1.34", "1.35", "1.36"];
 const DEFAULT_VERSION: &str = "1.35";
+
+/// EKS refuses a cluster with a subnet in a zone that its control plane does not serve.
+fn unserved(ground: &Ground, declare: &Declare<'_>) -> Option<Fault> {
+    let context = declare.context();
+    let id =
+        |name: &String| context.zones.iter().find(|zone| zone.name == *name).map(|zone| zone.id.as_str());
+    let is_served = |zone: &&crate::Zone| !UNSERVED_ZONES.contains(&zone.id.as_str());
+    let zone = ground.zones.iter().find(|name| id(name).is_some_and(|id| UNSERVED_ZONES.contains(&id)))?;
+    let served: Vec<&str> = context.zones.iter().filter(is_served).map(|zone| zone.name.as_str()).collect();
+    let message =
+        format!("EKS does not support the availability zone {zone} ({})", id(zone).unwrap_or_default());
+    let help = format!("set network.availability_zones to some of [{}]", served.join(", "));
+    Some(Fault::new(message).at(declare.place(), "the network has a subnet in this zone").help(help))
+}
 
 impl Cluster {
     pub(super) fn check(&self, ground: &Ground, declare: &Declare<'_>) -> Checked<()> {
@@ -23,6 +39,7 @@ impl Cluster {
                     .help("set network.availability_zones to 2 or more"),
             );
         }
+        faults.extend(unserved(ground, declare));
         if let Some(version) =
             self.version.as_ref().filter(|version| !VERSIONS.contains(&version.value.as_str()))
         {

@@ -151,7 +151,7 @@ impl Cluster {
 
     /// Declares all of the cluster's resources.
     pub(crate) fn declare(&self, ground: &Ground, declare: &mut Declare<'_>) -> Checked<Parts> {
-        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(ground, declare)?;
         let name = declare.name("cluster");
         let logs = format!("/aws/eks/{name}/cluster");

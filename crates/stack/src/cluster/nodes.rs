@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use platctl_aws::ec2::launch_template::{self, LaunchTemplate};
 use platctl_aws::ec2::security_group::SecurityGroup;
+use platctl_aws::eks::architecture::{self, Architecture};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::eks::fargate_profile::FargateProfile;
 use platctl_aws::eks::node_group::NodeGroup as EksNodeGroup;
@@ -61,7 +62,7 @@ impl Cluster {
                 "node_role": role.json(role::out::ARN),
                 "subnets": ids(&ground.private),
                 "instance_types": group.types(),
-                "ami_type": "AL2023_x86_64_STANDARD",
+                "ami_type": group.image(name)?,
                 "capacity_type": if group.capacity == Capacity::Spot { "SPOT" } else { "ON_DEMAND" },
                 "min_size": min,
                 "max_size": max,
@@ -138,12 +139,32 @@ impl Cluster {
     }
 }
 
+impl Cluster {
+    /// An instance type with Arm processors, of nodes on which any pod may run.
+    pub(crate) fn arm_nodes(&self) -> Option<&At<String>> {
+        let open = self.node_groups.iter().flatten().filter(|(_, group)| group.value.taints.is_empty());
+        let mut types = open.flat_map(|(_, group)| group.value.instance_types.iter().flatten());
+        types.find(|of| architecture::of_type(&of.value) == Some(Architecture::Arm))
+    }
+}
+
 impl NodeGroup {
     fn types(&self) -> Vec<String> {
         match &self.instance_types {
             Some(types) => types.iter().map(|of| of.value.clone()).collect(),
             None => vec!["m6i.large".to_owned()],
         }
+    }
+
+    /// The image that fits the instance types.
+    fn image(&self, name: &str) -> Checked<&'static str> {
+        let types = self.types();
+        architecture::image(types.iter().map(String::as_str)).map_err(|message| {
+            let fault = Fault::new(format!("node group {}: {message}", quoted(name)));
+            let place = self.instance_types.iter().flatten().next();
+            let fault = place.map_or_else(|| fault.clone(), |at| fault.clone().at(at.span, "mixed types"));
+            vec![fault.help("declare a node group for each of them")]
+        })
     }
 
     /// `key=value:Effect`, as kubectl writes taints.

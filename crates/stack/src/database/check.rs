@@ -1,30 +1,14 @@
 //! Whether what `database:` says makes sense, before AWS is asked.
 
+use platctl_aws::rds::classes::{self, Known};
+use platctl_aws::rds::{names, windows};
+
 use super::Database;
 use crate::common::Ground;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
-/// The families of instance classes that Aurora PostgreSQL runs on, newest last.
-const FAMILIES: [&str; 14] =
-    ["t3", "t4g", "r5", "r6g", "r6gd", "r6i", "r6id", "r7g", "r7i", "r8g", "r8gd", "x2g", "r6in", "r8i"];
-const SIZES: [&str; 14] = [
-    "medium",
-    "large",
-    "xlarge",
-    "2xlarge",
-    "4xlarge",
-    "8xlarge",
-    "12xlarge",
-    "16xlarge",
-    "24xlarge",
-    "32xlarge",
-    "48xlarge",
-    "small",
-    "micro",
-    "metal-24xl",
-];
 /// The major versions of Aurora PostgreSQL that AWS offers.
 const MAJORS: std::ops::RangeInclusive<u16> = 13..=18;
 const INTERVALS: [u16; 7] = [0, 1, 5, 10, 15, 30, 60];
@@ -45,8 +29,13 @@ impl Database {
             );
         }
         faults.extend(self.check_version());
-        let classes = [&self.writer.class, &self.readers.class];
-        faults.extend(classes.into_iter().flatten().filter_map(unknown_class));
+        let replica = self.replica.as_ref().and_then(|replica| replica.class.as_ref());
+        let classes = self.writer.class.iter().chain(&self.readers.class).chain(replica);
+        faults.extend(classes.filter_map(unknown_class));
+        faults.extend(wrong("the name of the database", self.name.as_ref(), names::check_database));
+        faults.extend(wrong("the name of the master user", self.user.as_ref(), names::check_user));
+        faults.extend(self.check_windows());
+        faults.extend(self.check_parameters());
         faults.extend(self.check_counts());
         faults.extend(self.check_times());
         faults.extend(self.check_capacity(declare));
@@ -130,6 +119,31 @@ impl Database {
         faults
     }
 
+    fn check_windows(&self) -> Vec<Fault> {
+        let (backup, maintenance) = (self.backup.window.as_ref(), self.maintenance_window.as_ref());
+        let mut faults: Vec<_> = wrong("the backup window", backup, windows::check_backup)
+            .into_iter()
+            .chain(wrong("the maintenance window", maintenance, windows::check_maintenance))
+            .collect();
+        if let (Some(backup), Some(maintenance)) = (backup, maintenance)
+            && windows::overlap(&backup.value, &maintenance.value)
+        {
+            let fault = Fault::new("the backup window and the maintenance window must not overlap");
+            faults.push(fault.at(backup.span, "every day").at(maintenance.span, "once a week"));
+        }
+        faults
+    }
+
+    /// Names and values are checked by the plan, which asks AWS for them. What platctl sets itself is known here.
+    fn check_parameters(&self) -> Option<Fault> {
+        let At { value, span } = self.parameters.get("rds.force_ssl")?;
+        (value.text() != "1").then(|| {
+            Fault::new("`rds.force_ssl` cannot be disabled: connections without TLS are always rejected")
+                .at(*span, "must be 1")
+                .help("remove `rds.force_ssl`")
+        })
+    }
+
     fn check_capacity(&self, declare: &Declare<'_>) -> Option<Fault> {
         let serverless = [self.writer_class(), self.reader_class()].contains(&"db.serverless");
         match &self.serverless {
@@ -194,28 +208,24 @@ impl Database {
     }
 }
 
-pub(super) fn unknown_class(class: &At<String>) -> Option<Fault> {
-    let text = class.value.as_str();
-    let known = text == "db.serverless"
-        || text
-            .strip_prefix("db.")
-            .and_then(|rest| rest.split_once('.'))
-            .is_some_and(|(family, size)| FAMILIES.contains(&family) && SIZES.contains(&size));
-    if known {
+/// A class that no Aurora PostgreSQL runs on. One of a later generation than this version knows is left to AWS, which the
+/// plan asks.
+fn unknown_class(class: &At<String>) -> Option<Fault> {
+    if classes::known(&class.value) != Known::No {
         return None;
     }
-    let all: Vec<String> = FAMILIES
-        .iter()
-        .flat_map(|family| SIZES.iter().map(move |size| format!("db.{family}.{size}")))
-        .collect();
-    let nearest = crate::error::nearest(text, all.iter().map(String::as_str));
-    let help = nearest.map_or_else(
-        || "such as db.r6g.large, db.t4g.medium or db.serverless".to_owned(),
-        |found| format!("did you mean `{found}`?"),
-    );
-    Some(
-        Fault::new(format!("{} is not an Aurora instance class", quoted(text)))
-            .at(class.span, "unknown class")
-            .help(help),
-    )
+    let message = format!("{} is not an instance class of Aurora PostgreSQL", quoted(&class.value));
+    let fault = Fault::new(message).at(class.span, "unknown class");
+    Some(fault.help(classes::advice(&class.value)))
+}
+
+/// What is wrong with a value, where there is one.
+fn wrong(
+    what: &str,
+    value: Option<&At<String>>,
+    check: impl FnOnce(&str) -> Result<(), String>,
+) -> Option<Fault> {
+    let At { value, span } = value?;
+    let message = check(value).err()?;
+    Some(Fault::new(format!("{what} {message}")).at(*span, "not supported"))
 }

@@ -38,7 +38,7 @@ impl Database {
             "db_cluster_identifier": declare.name("database"),
             "engine": "aurora-postgresql",
             "engine_version": self.version(),
-            "port": self.port,
+            "port": self.port.0,
             "db_subnet_group_name": subnets.json(db_subnet_group::out::DB_SUBNET_GROUP_NAME),
             "db_cluster_parameter_group_name": groups.cluster.json(cluster_group::out::DB_CLUSTER_PARAMETER_GROUP_NAME),
             // A major upgrade gives it to all instances at once.

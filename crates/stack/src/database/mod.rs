@@ -22,7 +22,7 @@ use crate::common::{
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::file::Switch;
-use crate::names::{Region, TagMap};
+use crate::names::{DatabasePort, Region, TagMap};
 
 /// What `database:` says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -32,12 +32,13 @@ pub(crate) struct Database {
     engine: At<Engine>,
     /// The engine version, major and minor, such as `16.8`.
     version: Option<At<String>>,
-    /// The name of the initial database. Default: `app`.
+    /// The name of the initial database: up to 63 letters, digits and `_`, but not a reserved word. Default: `app`.
     name: Option<At<String>>,
-    /// The name of the master user. Its password is managed by AWS. Default: `platform`.
+    /// The name of the master user: up to 16 letters, digits and `_`, but not a reserved word, such as `admin`. Its
+    /// password is managed by AWS. Default: `platform`.
     user: Option<At<String>>,
-    /// The port. Default: 5432.
-    port: u16,
+    /// The port, 1150 to 65535. Default: 5432.
+    port: DatabasePort,
     /// The writer instance.
     writer: Writer,
     /// The reader instances, distributed over the zones.
@@ -48,9 +49,9 @@ pub(crate) struct Database {
     backup: Backup,
     /// Enhanced monitoring, Performance Insights and logs.
     monitoring: Monitoring,
-    /// The weekly maintenance window, in UTC, such as `sun:04:00-sun:05:00`.
+    /// The weekly maintenance window, in UTC, such as `sun:04:00-sun:05:00`. At least 30 minutes.
     maintenance_window: Option<At<String>>,
-    /// Additional parameters of the cluster. TLS is always enforced.
+    /// Additional parameters of the cluster. TLS is always enforced: `rds.force_ssl` cannot be disabled.
     parameters: BTreeMap<String, At<Scalar>>,
     /// A replica in another region for disaster recovery.
     replica: Option<Replica>,
@@ -67,7 +68,7 @@ impl Default for Database {
             version: None,
             name: None,
             user: None,
-            port: 5432,
+            port: DatabasePort(5432),
             writer: Writer::default(),
             readers: Readers::default(),
             serverless: None,
@@ -151,7 +152,8 @@ pub(crate) struct Serverless {
 pub(crate) struct Backup {
     /// The backup retention period for point-in-time recovery, in days: 1 to 35. Default: 7.
     retention_days: Option<At<u8>>,
-    /// The daily backup window, in UTC, such as `02:00-03:00`.
+    /// The daily backup window, in UTC, such as `02:00-03:00`. At least 30 minutes, outside of the maintenance
+    /// window.
     window: Option<At<String>>,
     /// Whether to create a final snapshot before the cluster is deleted. Enabled by default, except in a
     /// stack with `ttl`.
@@ -225,7 +227,7 @@ impl Database {
         nodes: Option<&Handle<SecurityGroup>>,
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
-        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(ground, declare)?;
         let name = declare.name("database");
         let logs = format!("/aws/rds/cluster/{name}/postgresql");
@@ -241,7 +243,7 @@ impl Database {
         self.vault(&cluster, &key, declare)?;
         self.addresses(&cluster, declare)?;
         self.replicate(&cluster, &writer, declare)?;
-        Ok(Parts { cluster, readers, port: self.port })
+        Ok(Parts { cluster, readers, port: self.port.0 })
     }
 
     /// Who may connect: the nodes, and whom the file names. Nobody else, and never the internet.
@@ -257,7 +259,7 @@ impl Database {
                 address: "ingress.nodes",
                 direction: "ingress",
                 protocol: "tcp",
-                port: Some(self.port),
+                port: Some(self.port.0),
                 peer: Peer::Group(nodes),
                 description: "PostgreSQL from the nodes of the cluster",
             };
@@ -268,8 +270,8 @@ impl Database {
                 "group_id": group.json(platctl_aws::ec2::security_group::out::GROUP_ID),
                 "direction": "ingress",
                 "ip_protocol": "tcp",
-                "from_port": self.port,
-                "to_port": self.port,
+                "from_port": self.port.0,
+                "to_port": self.port.0,
                 "referenced_group_id": other.value,
                 "description": "PostgreSQL from a group that the stack file names",
             });

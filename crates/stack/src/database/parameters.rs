@@ -16,7 +16,7 @@ pub(super) struct Groups {
 
 impl Scalar {
     /// As RDS writes it.
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Bool(on) => u8::from(*on).to_string(),
             Self::Int(number) => number.to_string(),

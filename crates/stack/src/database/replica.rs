@@ -62,7 +62,7 @@ impl Database {
             "deletion_protection": declare.protects(),
             "skip_final_snapshot": true,
         });
-        spec["port"] = self.port.into();
+        spec["port"] = self.port.0.into();
         let cluster: Handle<DbCluster> = declare.make("replica.cluster", spec)?;
         let class = replica.class.as_ref().map_or_else(|| self.writer_class(), |class| &class.value);
         declare.make::<DbInstance>(

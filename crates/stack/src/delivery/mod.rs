@@ -115,7 +115,7 @@ impl Delivery {
         services: &[services::Parts],
         declare: &mut Declare<'_>,
     ) -> Checked<Option<Handle<Repository>>> {
-        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(services, declare)?;
         let base = self.base(declare)?;
         let connection = self.connection(declare)?;

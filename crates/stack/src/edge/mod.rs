@@ -128,7 +128,7 @@ impl Records {
 impl Edge {
     /// Declares all of the edge's resources.
     pub(crate) fn declare(&self, ground: &Ground, declare: &mut Declare<'_>) -> Checked<Parts> {
-        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(declare)?;
         let records = self.records(declare)?;
         let balancer = self.balancer(ground, &records, declare)?;

@@ -13,6 +13,7 @@ use platctl_aws::elbv2::target_group;
 use platctl_aws::iam::role;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::rds::db_cluster;
+use platctl_aws::regions::dns_suffix;
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_engine::Handle;
@@ -195,6 +196,7 @@ fn inputs(
         region: context.region.clone(),
         account: context.account.clone(),
         partition: context.partition.clone(),
+        dns_suffix: dns_suffix(&context.partition).to_owned(),
         cluster: base.cluster.name.clone(),
         version: base.cluster.version.clone(),
         vpc_id: base.ground.vpc.json(vpc::out::VPC_ID),

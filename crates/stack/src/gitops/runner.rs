@@ -149,7 +149,7 @@ fn security(base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<(Handle<Secur
             "from_port": 443,
             "to_port": 443,
             "referenced_group_id": group.json(security_group::out::GROUP_ID),
-            "description": "The API server, from platctl's builds",
+            "description": "The API server, from the builds of platctl",
         }),
     )?;
     Ok((group, rule.address().clone()))

@@ -1,6 +1,7 @@
 //! Which subnets there are, and whether their ranges make sense.
 
 use ipnet::Ipv4Net;
+use platctl_aws::eks::UNSERVED_ZONES;
 
 use super::layout::{self, LARGEST, SMALLEST, Tier};
 use super::{Cidr, Network, Shape, Zones};
@@ -39,9 +40,14 @@ impl Subnet {
 
 impl Network {
     /// The zones and subnets, each range within the VPC's and apart from all others.
-    pub(super) fn plan(&self, context: &Context, place: Span) -> Checked<(Vec<Zone>, Vec<Subnet>)> {
+    pub(super) fn plan(
+        &self,
+        context: &Context,
+        for_cluster: bool,
+        place: Span,
+    ) -> Checked<(Vec<Zone>, Vec<Subnet>)> {
         self.check_cidr()?;
-        let zones = self.pick_zones(context, place)?;
+        let zones = self.pick_zones(context, for_cluster, place)?;
         let (mut subnets, mut faults) = (Vec::new(), Vec::new());
         for tier in Tier::ALL {
             match self.tier(tier, &zones, place) {
@@ -70,11 +76,12 @@ impl Network {
     }
 
     /// The zones, in the order of their letters.
-    fn pick_zones(&self, context: &Context, place: Span) -> Checked<Vec<Zone>> {
+    fn pick_zones(&self, context: &Context, for_cluster: bool, place: Span) -> Checked<Vec<Zone>> {
+        let last: &[&str] = if for_cluster { &UNSERVED_ZONES } else { &[] };
         let mut zones = match self.availability_zones.as_ref().map(|zones| (zones.span, &zones.value)) {
             Some((_, Zones::These(names))) => these_zones(names, context)?,
-            Some((span, Zones::Count(count))) => some_zones(*count, context, span)?,
-            None => some_zones(3, context, place)?,
+            Some((span, Zones::Count(count))) => some_zones(*count, context, last, span)?,
+            None => some_zones(3, context, last, place)?,
         };
         zones.sort_by_key(|zone| zone.slot);
         Ok(zones)
@@ -146,10 +153,12 @@ impl Network {
 }
 
 /// So many zones: those that the network is in stay, impaired or not, for everything in a zone that is left would be
-/// replaced; then come the first of the region's that are available.
-fn some_zones(wanted: usize, context: &Context, place: Span) -> Checked<Vec<Zone>> {
+/// replaced; then come the first of the region's that are available, those with an ID in `last` behind all others.
+fn some_zones(wanted: usize, context: &Context, last: &[&str], place: Span) -> Checked<Vec<Zone>> {
     let mut zones: Vec<_> = context.zones.iter().filter_map(|one| Some((zone(&one.name)?, one))).collect();
-    zones.sort_by_key(|(zone, one)| (!context.settled.contains(&one.name), zone.slot));
+    zones.sort_by_key(|(zone, one)| {
+        (!context.settled.contains(&one.name), last.contains(&one.id.as_str()), zone.slot)
+    });
     zones.dedup_by_key(|(zone, _)| zone.slot);
     let (usable, impaired): (Vec<_>, Vec<_>) =
         zones.into_iter().partition(|(_, one)| one.available || context.settled.contains(&one.name));

@@ -7,6 +7,7 @@ use platctl_aws::ec2::security_group::{self, SecurityGroup};
 use platctl_aws::ec2::security_group_rule::{self, Direction, SecurityGroupRule};
 use platctl_aws::ec2::vpc_endpoint::{self, Type, VpcEndpoint};
 use platctl_aws::ec2::{subnet, vpc};
+use platctl_aws::regions::endpoint_service;
 use platctl_aws::types::Cidr;
 use platctl_engine::{Data, Declared, Handle, Input};
 
@@ -100,7 +101,7 @@ impl Network {
 fn endpoint(service: &str, kind: Type, base: &Base, declare: &Declare<'_>) -> vpc_endpoint::Spec<Declared> {
     vpc_endpoint::Spec {
         vpc_id: base.vpc.get(vpc::out::VPC_ID),
-        service_name: service_name(service, &declare.context().region),
+        service_name: endpoint_service(service, &declare.context().region),
         vpc_endpoint_type: kind,
         route_table_ids: None,
         subnet_ids: None,
@@ -121,16 +122,6 @@ fn declare_endpoint(
 
 fn address(service: &str) -> String {
     format!("endpoint.{}", service.replace('.', "-"))
-}
-
-/// The full name of a service; some services, in China above all, have names that do not follow the rule
-/// and are written in full.
-fn service_name(service: &str, region: &str) -> String {
-    if service.contains("amazonaws.") {
-        service.to_owned()
-    } else {
-        format!("com.amazonaws.{region}.{service}")
-    }
 }
 
 /// A set of references.

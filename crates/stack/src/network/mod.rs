@@ -255,10 +255,10 @@ impl Network {
         self.cidr.as_ref().map_or(layout::DEFAULT_CIDR, |cidr| cidr.value.0)
     }
 
-    /// Declares all of the network's resources.
-    pub(crate) fn declare(&self, declare: &mut Declare<'_>) -> Checked<Ground> {
-        declare.tag(self.tags.as_ref().map(|tags| &tags.value))?;
-        let base = self.base(declare)?;
+    /// Declares all of the network's resources. Where a cluster is to be in it, zones that EKS does not serve come last.
+    pub(crate) fn declare(&self, for_cluster: bool, declare: &mut Declare<'_>) -> Checked<Ground> {
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value));
+        let base = self.base(for_cluster, declare)?;
         let tables = self.routing(&base, declare)?;
         self.endpoints(&base, &tables, declare)?;
         self.flow_logs(&base, declare)?;

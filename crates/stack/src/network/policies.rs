@@ -1,5 +1,6 @@
 //! Who may write flow logs, and where to.
 
+use platctl_aws::regions::dns_suffix;
 use platctl_engine::input::JOIN;
 use serde_json::{Value, json};
 
@@ -92,7 +93,7 @@ const USE_OF_KEY: [&str; 5] =
 
 /// Lets CloudWatch Logs use the key, for this one log group.
 pub(super) fn key_of_log_group(place: &Place<'_>) -> Value {
-    let suffix = if place.partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let suffix = dns_suffix(place.partition);
     let group = place.arn("logs", &format!("log-group:{}", place.log_group));
     key(
         place,

@@ -31,8 +31,8 @@ impl Base {
 }
 
 impl Network {
-    pub(super) fn base(&self, declare: &mut Declare<'_>) -> Checked<Base> {
-        let (zones, planned) = self.plan(declare.context(), declare.place())?;
+    pub(super) fn base(&self, for_cluster: bool, declare: &mut Declare<'_>) -> Checked<Base> {
+        let (zones, planned) = self.plan(declare.context(), for_cluster, declare.place())?;
         let vpc = self.vpc(declare)?;
         let spec = internet_gateway::Spec {
             vpc_id: vpc.get(vpc::out::VPC_ID),

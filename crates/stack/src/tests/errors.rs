@@ -83,16 +83,15 @@ fn a_word_that_is_none_of_a_few() {
 
 #[test]
 fn wrong_types() {
-    assert_snapshot!(wrong("stack: prod\naccount: 123456789012"), @"
-     × expected a string, found the number 123456789012
+    assert_snapshot!(wrong("stack: prod\naccount: 123456789012"), @r#"
+     × an account ID must be in quotes: "123456789012"
       ╭─[stack.yaml:2:10]
     1 │ stack: prod
     2 │ account: 123456789012
       ·          ──────┬─────
-      ·                ╰── this is the number 123456789012
+      ·                ╰── here
       ╰────
-     help: put the value in quotes to make it a string
-    ");
+    "#);
     assert_snapshot!(wrong("stack: prod\nnetwork: {availability_zones: three}"), @"
      × expected a number of zones, or a list of their names, found the string `three`
       ╭─[stack.yaml:2:31]
@@ -170,6 +169,15 @@ fn names_of_the_wrong_form() {
       ·              ╰── here
       ╰────
     ");
+    assert_snapshot!(wrong("stack: prod\nregion: eu-wset-1"), @"
+     × AWS has no region `eu-wset-1`: did you mean `eu-west-1`?
+      ╭─[stack.yaml:2:9]
+    1 │ stack: prod
+    2 │ region: eu-wset-1
+      ·         ────┬────
+      ·             ╰── here
+      ╰────
+    ");
     assert_snapshot!(wrong("stack: prod\ntags: {aws:x: y}"), @"
      × tag keys that begin with `aws:` are reserved for AWS
       ╭─[stack.yaml:2:8]
@@ -179,6 +187,15 @@ fn names_of_the_wrong_form() {
       ·          ╰── here
       ╰────
     ");
+}
+
+/// The account of an unquoted number that begins with zeros: whatever the reader of YAML makes of it.
+#[test]
+fn an_account_without_quotes() {
+    let loaded = load("stack: prod\naccount: 012345678901", &[]);
+    let account = loaded.map(|stack| stack.account().map(str::to_owned)).map_err(|errors| errors.to_string());
+    let said = "an account ID must be in quotes: \"012345678901\"";
+    assert!(account == Ok(Some("012345678901".into())) || account == Err(said.into()), "{account:?}");
 }
 
 #[test]
@@ -249,9 +266,37 @@ fn moves_are_read() {
 
 #[test]
 fn tags_beyond_what_aws_takes() {
-    let tags: String = (0..47).map(|number| format!("  t{number}: x\n")).collect();
-    let errors = load(&format!("stack: prod\nnetwork:\ntags:\n{tags}"), &[]).and_then(|stack| nodes(&stack));
-    assert_eq!(errors.unwrap_err().to_string(), "too many tags (47): at most 44 can be set");
+    let tags = |count: usize| (0..count).map(|number| format!("  t{number}: x\n")).collect::<String>();
+    let with = |count: usize, rest: &str| {
+        let text = format!("stack: prod\n{rest}\ntags:\n{}", tags(count));
+        load(&text, &[]).and_then(|stack| nodes(&stack)).map_err(|errors| errors.to_string())
+    };
+    assert!(with(43, "network:").is_ok());
+    // A subnet has a name and what load balancers look for, beside the five tags of ownership.
+    let of_subnet =
+        "`network.public.a` would have 51 tags, but AWS allows 50, of which 43 are left for yours";
+    assert_eq!(with(44, "network:").unwrap_err(), of_subnet);
+    // A cluster of RDS has one more of ours than other resources.
+    let of_cluster =
+        "`database.cluster` would have 51 tags, but AWS allows 50, of which 43 are left for yours";
+    assert_eq!(with(44, "network:\ndatabase:").unwrap_err(), format!("{of_subnet}\n{of_cluster}"));
+    assert!(with(43, "network:\ndatabase:").is_ok());
+    // Those of a single resource count as well.
+    let raw = |count: usize| {
+        let own: Vec<_> = (0..count).map(|number| format!("r{number}: x")).collect();
+        with(
+            20,
+            &format!(
+                "resources: {{uploads: {{kind: s3.Bucket, bucket: prod-x, tags: {{{}}}}}}}",
+                own.join(", ")
+            ),
+        )
+    };
+    assert!(raw(23).is_ok());
+    assert_eq!(
+        raw(24).unwrap_err(),
+        "`uploads` would have 51 tags, but AWS allows 50, of which 43 are left for yours"
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What people read when a block of the platform makes no sense.
 
-use super::wrong;
+use super::{wrong, wrong_in};
 
 const NETWORK: &str = "stack: prod\nnetwork: {}\n";
 
@@ -11,6 +11,17 @@ fn of(block: &str) -> String {
 #[test]
 fn database() {
     insta::assert_snapshot!("unknown_class", of("database: {writer: {class: db.r6g.larg}}"));
+    insta::assert_snapshot!(
+        "what_rds_refuses",
+        of("database:\n  name: grant\n  user: admin\n  writer: {class: db.r6g.24xlarge}\n  \
+            backup: {window: '04:30-05:30'}\n  maintenance_window: sun:04:00-sun:05:00\n  \
+            parameters: {rds.force_ssl: 0}")
+    );
+    insta::assert_snapshot!(
+        "windows_that_are_too_short",
+        of("database: {backup: {window: '02:00-02:10'}, maintenance_window: 'Sun:04:00-Sun:05:00'}")
+    );
+    insta::assert_snapshot!("port_below_those_of_rds", of("database: {port: 1149}"));
     insta::assert_snapshot!("unknown_engine_version", of("database: {version: \"9.6\"}"));
     insta::assert_snapshot!("too_many_readers", of("database: {readers: {count: 16}}"));
     insta::assert_snapshot!(
@@ -35,6 +46,23 @@ fn database() {
 fn cluster() {
     insta::assert_snapshot!("unsupported_kubernetes", of("cluster: {version: \"1.21\"}"));
     insta::assert_snapshot!("min_above_max", of("cluster: {node_groups: {general: {min: 5, max: 3}}}"));
+    insta::assert_snapshot!(
+        "mixed_processors",
+        of("cluster: {node_groups: {general: {instance_types: [m6i.large, m7g.large]}}}")
+    );
+    insta::assert_snapshot!(
+        "processors_that_no_image_is_built_for",
+        of(
+            "cluster: {node_groups: {general: {instance_types: [m7g.large]}}}\nservices: {one: {port: 80}}\ndelivery: {}"
+        )
+    );
+    insta::assert_snapshot!(
+        "zone_without_eks",
+        wrong_in(
+            "us-east-1",
+            "stack: prod\nnetwork: {availability_zones: [use1-az1, use1-az3]}\ncluster: {}"
+        )
+    );
     insta::assert_snapshot!("public_endpoint_for_everybody", of("cluster: {endpoint: public}"));
     insta::assert_snapshot!("unknown_addon", of("cluster: {addons: {corednss: true}}"));
     insta::assert_snapshot!("no_taint", of("cluster: {node_groups: {gpu: {taints: [gpu]}}}"));
@@ -110,4 +138,13 @@ fn gitops() {
             "{whole}gitops: {{elastic: {{nodes: three}}, vault: {{replica: 3}}, prometheus: often}}"
         ))
     );
+}
+
+/// Names of roles have the region in them: one that fits in one region may not fit in another.
+#[test]
+fn a_stack_name_too_long_for_its_region() {
+    let text = "stack: a2345678901234567890\nnetwork: {}\ncluster: {}\nservices: {one: {port: 80}}\n\
+                delivery: {}\nedge: {domain: example.com}\ngitops: {}\n";
+    assert!(super::load(text, &[]).and_then(|stack| super::nodes(&stack)).is_ok());
+    insta::assert_snapshot!("stack_name_too_long", wrong_in("ap-southeast-1", text));
 }

@@ -25,7 +25,7 @@ fn all(set: &[&str]) -> Vec<(String, Node)> {
 fn statements(value: &Value) -> Vec<Value> {
     match value {
         Value::Object(map) if map.contains_key("Statement") => {
-            map["Statement"].as_array().cloned().unwrap_or_default()
+            map["Statement"].as_array().cloned().unwrap_or_else(|| vec![map["Statement"].clone()])
         }
         Value::Object(map) if map.contains_key("$join") => {
             let parts = map["$join"].as_array().cloned().unwrap_or_default();
