@@ -140,11 +140,26 @@ fn gitops() {
     );
 }
 
-/// Names of roles have the region in them: one that fits in one region may not fit in another.
+/// Names of roles have the region in them: a stack name that fits in one region may not fit in another.
 #[test]
 fn a_stack_name_too_long_for_its_region() {
-    let text = "stack: a2345678901234567890\nnetwork: {}\ncluster: {}\nservices: {one: {port: 80}}\n\
-                delivery: {}\nedge: {domain: example.com}\ngitops: {}\n";
-    assert!(super::load(text, &[]).and_then(|stack| super::nodes(&stack)).is_ok());
-    insta::assert_snapshot!("stack_name_too_long", wrong_in("ap-southeast-1", text));
+    let of = |name: &str, region: &str| {
+        let text = include_str!("../../../../stacks/prod.yaml").replacen(
+            "stack: prod",
+            &format!("stack: {name}"),
+            1,
+        );
+        let stack = super::load(&text, &[]).unwrap();
+        let nodes = stack.nodes(&crate::Context::offline(region), &platctl_aws::Aws::offline(region));
+        nodes.map(drop).map_err(|errors| errors.to_string())
+    };
+    let long = "a2345678901234567890";
+    assert_eq!(of(long, "eu-west-1"), Ok(()));
+    let said = of(long, "ap-southeast-1").unwrap_err();
+    let begins = format!("the stack name `{long}` is too long for ap-southeast-1: it can have at most ");
+    let most = said.strip_prefix(&begins).and_then(|rest| rest.split_once(' ')).map(|(number, _)| number);
+    let most: usize = most.unwrap_or_else(|| panic!("{said}")).parse().unwrap();
+    // What is said is what is possible.
+    assert_eq!(of(&"a".repeat(most), "ap-southeast-1"), Ok(()));
+    assert!(of(&"a".repeat(most + 1), "ap-southeast-1").is_err());
 }
