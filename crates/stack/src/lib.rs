@@ -51,6 +51,7 @@ mod state_url;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod warnings;
 
 use std::io::Read;
 use std::path::Path;

@@ -17,6 +17,6 @@ pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
     let region = stack.region().or(global.region.as_deref()).unwrap_or("us-east-1");
     let context = Context::offline(region);
     let graph = build(&stack, &context, &Aws::offline(region))?;
-    render::validated(stack.name(), graph.len(), global);
+    render::validated(stack.name(), graph.len(), &stack.warnings(), global);
     Ok(Exit::Done)
 }
