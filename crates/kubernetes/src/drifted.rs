@@ -1,6 +1,6 @@
 //! How an object that somebody changed is shown.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::owned::owned;
 use crate::secrets;
@@ -24,12 +24,12 @@ pub(crate) fn shown(stated: &Value, live: &Value) -> Value {
     shown
 }
 
-/// Fields that still belong to platctl as they are, and of those that somebody else took over, those that were
-/// stated. Whoever changes a field owns it from then on, so platctl's own fields alone would show it as missing.
+/// What there is of the fields that were stated, whoever they belong to now: whoever changes a field owns it from then
+/// on, so platctl's own fields alone would show it as missing.
 fn with_others(stated: &Value, ours: Option<&Value>, live: &Value) -> Value {
     match (stated, live) {
         (Value::Object(stated), Value::Object(live)) => {
-            let mut shown = ours.and_then(Value::as_object).cloned().unwrap_or_default();
+            let mut shown = Map::new();
             for (key, below) in stated {
                 if let Some(there) = live.get(key) {
                     let ours = ours.and_then(|ours| ours.get(key));
@@ -40,7 +40,7 @@ fn with_others(stated: &Value, ours: Option<&Value>, live: &Value) -> Value {
         }
         (Value::Array(stated), Value::Array(live)) => {
             let ours = ours.and_then(Value::as_array);
-            // An item that was not stated is shown if all of the list is platctl's, and left out otherwise.
+            // Items that somebody else added are left out.
             let named =
                 |items: &[Value], name: &Value| items.iter().find(|item| item["name"] == *name).cloned();
             if !stated.is_empty() && stated.iter().all(|item| item.get("name").is_some()) {
