@@ -170,6 +170,7 @@ pub(crate) const FLIPS: &[Flip] = &[
     flip(Stack::Staging, "cluster.node_groups.NAME.instance_types", &["cluster.node_groups.general.instance_types=[m7i.large]"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.min", &["cluster.node_groups.general.min=4"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.max", &["cluster.node_groups.general.max=7"], Outcome::Converges, false),
+    flip(Stack::Staging, "cluster.node_groups.NAME.per_zone", &["cluster.node_groups.general.per_zone=true"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.capacity", &["cluster.node_groups.general.capacity=on_demand"], Outcome::Converges, true),
     flip(Stack::Staging, "cluster.node_groups.NAME.disk_gib", &["cluster.node_groups.general.disk_gib=120"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.labels", &["cluster.node_groups.general.labels.team=web"], Outcome::Converges, false),

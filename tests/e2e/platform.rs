@@ -287,12 +287,17 @@ async fn every_zone_stands_on_its_own() {
         .map(|nat| (nat.nat_gateway_id().unwrap(), zone_of[nat.subnet_id().unwrap()]))
         .collect();
     assert_eq!(nat_zone.values().collect::<BTreeSet<_>>().len(), 3);
-    let groups =
-        world.eks().describe_nodegroup().cluster_name("prod-cluster").nodegroup_name("general").send().await;
-    let group = groups.unwrap().nodegroup.unwrap();
-    assert_eq!(group.subnets().len(), 3);
+    // A volume belongs to a zone, so there is a group of nodes for each.
+    let mut subnets = Vec::new();
+    for name in ["general-a", "general-b", "general-c"] {
+        let group = world.eks().describe_nodegroup().cluster_name("prod-cluster").nodegroup_name(name);
+        let group = group.send().await.unwrap().nodegroup.unwrap();
+        assert_eq!(group.subnets().len(), 1);
+        subnets.extend(group.subnets().to_vec());
+    }
+    assert_eq!(subnets.iter().map(|subnet| zone_of[subnet.as_str()]).collect::<BTreeSet<_>>().len(), 3);
     let tables = world.ec2().describe_route_tables().send().await.unwrap();
-    for subnet in group.subnets() {
+    for subnet in &subnets {
         let mine = |table: &&aws_sdk_ec2::types::RouteTable| {
             table.associations().iter().any(|one| one.subnet_id() == Some(subnet.as_str()))
         };

@@ -39,7 +39,7 @@ pub(crate) const APPLY: Scenario =
 const EDITS: [(&str, &str); 9] = [
     ("logs, sts]", "logs, sqs]"),
     ("retention_days: 30", "retention_days: 60"),
-    ("general: {instance_types: [m6i.large]", "ordinary: {instance_types: [m7i.large]"),
+    ("general: {instance_types: [m6i.xlarge]", "ordinary: {instance_types: [m7i.xlarge]"),
     ("count: 2", "count: 1"),
     ("port: 8080", "port: 9090"),
     ("frontend: {port: 3000", "web: {port: 3100"),

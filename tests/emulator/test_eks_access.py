@@ -187,6 +187,14 @@ def test_what_a_manager_does_not_state_any_more_goes_and_nothing_else(api):
     assert same["metadata"]["resourceVersion"] == changed["metadata"]["resourceVersion"]
 
 
+def test_an_atomic_map_is_replaced_as_a_whole(api):
+    api.apply("/api/v1/namespaces/web", named("Namespace", "web"))
+    path = "/api/v1/namespaces/web/services/one"
+    api.apply(path, named("Service", "one", spec={"selector": {"app": "one", "hash": "x"}}), manager="other")
+    _, changed = api.apply(path, named("Service", "one", spec={"selector": {"app": "one"}, "type": "ClusterIP"}))
+    assert changed["spec"] == {"selector": {"app": "one"}, "type": "ClusterIP"}
+
+
 def test_a_finalizer_holds(api):
     held = named("Namespace", "web")
     held["metadata"]["finalizers"] = ["some/one"]

@@ -30,6 +30,9 @@ fn folder_source(inputs: &Inputs, path: &str) -> Value {
 }
 
 /// An Application. It is in sync when the cluster is what the repository says, whoever changed the cluster.
+///
+/// Objects are applied by the client, which leaves what controllers wrote into them. The server would take away what
+/// Argo Rollouts writes into the selector of a Service, and pods that nobody promoted would get requests.
 fn application(name: &str, namespace: &str, wave: i8, sources: Vec<Value>) -> Value {
     json!({
         "apiVersion": "argoproj.io/v1alpha1",
@@ -46,8 +49,7 @@ fn application(name: &str, namespace: &str, wave: i8, sources: Vec<Value>) -> Va
             "destination": {"server": "https://kubernetes.default.svc", "namespace": namespace},
             "syncPolicy": {
                 "automated": {"prune": true, "selfHeal": true},
-                // Large definitions do not fit into the annotation that client-side apply needs.
-                "syncOptions": ["CreateNamespace=true", "ServerSideApply=true"],
+                "syncOptions": ["CreateNamespace=true"],
                 "retry": retry(),
             },
         },
@@ -64,13 +66,12 @@ pub(crate) fn of_component(component: &Component, inputs: &Inputs, settings: &Se
         sources.push(folder_source(inputs, &format!("components/{}/objects", component.name)));
     }
     let mut one = application(component.name, component.namespace, component.wave, sources);
+    if component.server_side {
+        option(&mut one, "ServerSideApply=true");
+    }
     let ignored = (component.ignored)();
     if !ignored.is_empty() {
-        one["spec"]["ignoreDifferences"] = ignored.into();
-        // Not only when it compares: a sync for another reason leaves them alone as well.
-        if let Some(options) = one.pointer_mut("/spec/syncPolicy/syncOptions").and_then(Value::as_array_mut) {
-            options.push("RespectIgnoreDifferences=true".into());
-        }
+        ignore(&mut one, ignored);
     }
     if component.name == argo_cd::NAME {
         keep_what_it_made(&mut one);
@@ -80,9 +81,32 @@ pub(crate) fn of_component(component: &Component, inputs: &Inputs, settings: &Se
 
 /// The Application of a service.
 pub(crate) fn of_service(name: &str, inputs: &Inputs) -> Value {
-    let mut one = application(name, name, 1, vec![folder_source(inputs, &format!("services/{name}"))]);
+    let mut one =
+        application(name, name, LAST_WAVE, vec![folder_source(inputs, &format!("services/{name}"))]);
     one["spec"]["project"] = "services".into();
+    ignore(&mut one, vec![json!({"kind": "Service", "jsonPointers": [ROLLOUTS_HASH]})]);
     one
+}
+
+/// By this, Argo Rollouts tells the pods of the old version from those of the new one. Without it, both get requests,
+/// and a new version is promoted at once.
+const ROLLOUTS_HASH: &str = "/spec/selector/rollouts-pod-template-hash";
+
+/// The wave of all that nothing else waits for.
+pub(crate) const LAST_WAVE: i8 = 1;
+
+/// Leaves these fields as they are in the cluster: not only when it compares, a sync for another reason as well.
+fn ignore(application: &mut Value, fields: Vec<Value>) {
+    application["spec"]["ignoreDifferences"] = fields.into();
+    option(application, "RespectIgnoreDifferences=true");
+}
+
+fn option(application: &mut Value, option: &str) {
+    if let Some(options) =
+        application.pointer_mut("/spec/syncPolicy/syncOptions").and_then(Value::as_array_mut)
+    {
+        options.push(option.into());
+    }
 }
 
 /// An Application that takes nothing along when it goes.

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::component::PodSecurity;
+use crate::components::{argo_cd, namespaces};
 use crate::versions::{ARGO_CD, ARGO_CD_SHA256};
 use crate::{Inputs, Settings, application};
 
@@ -24,8 +26,16 @@ pub fn argo_cd(settings: &Settings) -> (String, String) {
 
 /// The namespace that Argo CD runs in.
 #[must_use]
-pub fn namespace() -> Value {
-    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}})
+pub fn namespace(settings: &Settings) -> Value {
+    // Nobody knows what the pods of another manifest need.
+    let level = if settings.manifest.is_some() { PodSecurity::Baseline } else { PodSecurity::Restricted };
+    namespaces::namespace(NAMESPACE, level)
+}
+
+/// What is added to objects of the manifest; nothing to one of somebody else's.
+#[must_use]
+pub fn additions(settings: &Settings) -> Vec<Value> {
+    if settings.manifest.is_some() { Vec::new() } else { argo_cd::additions() }
 }
 
 /// How Argo CD reads the repository. User name and password come from outside: they are secret.

@@ -19,6 +19,15 @@ pub struct Component {
     pub needs: &'static [&'static str],
     /// Where its chart is; none when it consists of objects alone.
     pub chart: Option<Chart>,
+    /// Whether the server applies its objects. Only definitions that are too large for the annotation of an apply by
+    /// the client need this: it takes maps that the API declares atomic away from controllers that write into them.
+    pub server_side: bool,
+    /// What the pods of its namespace may be: the level of the Pod Security Standards.
+    pub pod_security: PodSecurity,
+    /// Who may reach its pods, other than the pods of its namespace.
+    pub doors: fn(&Inputs) -> Vec<Door>,
+    /// What its pods ask for.
+    pub pods: fn(&Inputs, &Settings) -> Vec<Pods>,
     /// The chart's values.
     pub values: fn(&Inputs, &Settings) -> Value,
     /// Objects beside the chart.
@@ -60,6 +69,118 @@ pub struct Workload {
     pub statements: Vec<Value>,
 }
 
+/// A level of the Pod Security Standards, the strictest last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum PodSecurity {
+    /// Everything: for pods that read what is on their node.
+    Privileged,
+    /// What does not reach the node.
+    Baseline,
+    /// What a pod without any privilege needs.
+    Restricted,
+}
+
+impl PodSecurity {
+    /// As the label says it.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Privileged => "privileged",
+            Self::Baseline => "baseline",
+            Self::Restricted => "restricted",
+        }
+    }
+}
+
+/// A way to some pods of a component.
+#[derive(Clone, Debug)]
+pub struct Door {
+    /// The name of its policy.
+    pub name: &'static str,
+    /// The labels of the pods.
+    pub labels: Value,
+    /// The ports of the pods, not of their Service.
+    pub ports: Vec<u16>,
+    /// The namespaces that may come in; everybody when there are none, such as the API server, which is no pod.
+    pub from: Vec<String>,
+}
+
+/// What a container asks for, and the memory that it may use at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resources {
+    /// In thousandths of a CPU.
+    pub cpu: u32,
+    /// In MiB.
+    pub memory: u32,
+    /// In MiB. There is no limit of CPU: a container that needs more for a moment slows nobody down.
+    pub limit: u32,
+}
+
+impl Resources {
+    pub(crate) const fn new(cpu: u32, memory: u32, limit: u32) -> Self {
+        Self { cpu, memory, limit }
+    }
+
+    /// As a container states it.
+    #[must_use]
+    pub(crate) fn json(self) -> Value {
+        serde_json::json!({
+            "requests": {"cpu": format!("{}m", self.cpu), "memory": format!("{}Mi", self.memory)},
+            "limits": {"memory": format!("{}Mi", self.limit)},
+        })
+    }
+}
+
+/// How many pods there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// So many.
+    Of(u32),
+    /// One on each node.
+    PerNode,
+}
+
+/// Pods of one workload, and what each of them asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pods {
+    /// The name of the workload.
+    pub name: String,
+    /// How many.
+    pub count: Count,
+    /// In thousandths of a CPU.
+    pub cpu: u32,
+    /// In MiB.
+    pub memory: u32,
+}
+
+impl Pods {
+    pub(crate) fn new(name: &str, count: Count, containers: &[Resources]) -> Self {
+        Self {
+            name: name.to_owned(),
+            count,
+            cpu: containers.iter().map(|one| one.cpu).sum(),
+            memory: containers.iter().map(|one| one.memory).sum(),
+        }
+    }
+
+    pub(crate) fn of(name: &str, count: u32, containers: &[Resources]) -> Self {
+        Self::new(name, Count::Of(count), containers)
+    }
+}
+
+/// Pods of the same labels stand in different zones and on different nodes, as far as there are any.
+pub(crate) fn spread(labels: &Value) -> Value {
+    let over = |key: &str| {
+        serde_json::json!({
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": labels},
+        })
+    };
+    serde_json::json!([over("topology.kubernetes.io/zone"), over("kubernetes.io/hostname")])
+}
+
 /// What a component leaves in AWS.
 #[derive(Clone, Copy, Debug)]
 pub struct Leftover {
@@ -77,6 +198,10 @@ pub(crate) const PLAIN: Component = Component {
     wave: 0,
     needs: &[],
     chart: None,
+    server_side: false,
+    pod_security: PodSecurity::Restricted,
+    doors: |_| Vec::new(),
+    pods: |_, _| Vec::new(),
     values: |_, _| Value::Null,
     objects: |_, _| Vec::new(),
     workloads: |_| Vec::new(),
@@ -104,6 +229,12 @@ pub(crate) fn allow_if(actions: &[&str], resources: impl Into<Value>, condition:
 /// Annotations of a job that may run again. What a job's pods are cannot be changed, so Argo CD makes it anew.
 pub(crate) fn anew() -> Value {
     serde_json::json!({"argocd.argoproj.io/sync-options": "Replace=true,Force=true"})
+}
+
+/// Annotations of an object whose kind another component defines. Until that one is there, the sync goes on with all
+/// other objects, and comes back to this one.
+pub(crate) fn when_defined() -> Value {
+    serde_json::json!({"argocd.argoproj.io/sync-options": "SkipDryRunOnMissingResource=true"})
 }
 
 /// A text that is made of parts, some of which are known later.

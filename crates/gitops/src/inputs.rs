@@ -25,6 +25,8 @@ pub struct Inputs {
     pub zone: Option<Zone>,
     /// The database, where there is one.
     pub database: Option<Database>,
+    /// Where alerts of the cluster go, unless the settings name somebody else.
+    pub alerts: Option<Alerts>,
     /// The ARN of the key that unseals Vault.
     pub vault_key: Value,
     /// The ARN of the secret that Vault's recovery keys go to.
@@ -44,6 +46,11 @@ pub struct Inputs {
 }
 
 impl Inputs {
+    /// The names of all services, which are those of their namespaces too.
+    pub(crate) fn service_names(&self) -> Vec<String> {
+        self.services.iter().map(|service| service.name.clone()).collect()
+    }
+
     /// The name of a service of AWS in this region, as it is called by others: `logs.eu-west-1.amazonaws.com`.
     pub(crate) fn endpoint(&self, service: &str) -> String {
         format!("{service}.{}.{}", self.region, self.dns_suffix)
@@ -66,6 +73,15 @@ pub struct Database {
     pub endpoint: Value,
     /// The port.
     pub port: u16,
+}
+
+/// The topic of the stack's alerts.
+#[derive(Clone, Debug)]
+pub struct Alerts {
+    /// Its ARN.
+    pub topic: Value,
+    /// The ARN of its key.
+    pub key: Value,
 }
 
 /// A service of the user's.

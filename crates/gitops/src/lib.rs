@@ -11,6 +11,7 @@ pub mod component;
 mod components;
 mod inputs;
 mod repository;
+mod room;
 mod services;
 mod settings;
 mod versions;
@@ -19,10 +20,11 @@ mod versions;
 mod tests;
 
 pub use check::check;
-pub use component::{Component, Leftover, Workload};
+pub use component::{Component, Count, Leftover, PodSecurity, Pods, Resources, Workload};
 pub use components::all;
-pub use inputs::{Database, Inputs, Replicas, Service, Zone};
+pub use inputs::{Alerts, Database, Inputs, Replicas, Service, Zone};
 pub use repository::{File, files};
+pub use room::{Need, Needs, Node, needs};
 pub use settings::{
     AlertReceivers, CertManager, Elastic, ManifestSource, Prometheus, Settings, Switch, Vault,
 };

@@ -7,7 +7,9 @@ use serde_json::Value;
 
 use crate::components::argo_cd;
 use crate::services::Around;
-use crate::{Component, Inputs, Settings, Unfit, application, bootstrap, chosen, services};
+use crate::{
+    Component, Inputs, Need, Needs, Settings, Unfit, application, bootstrap, chosen, needs, services,
+};
 
 /// What a file consists of.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +27,8 @@ pub enum File {
 pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, File>, Unfit> {
     let components = chosen(inputs, settings)?;
     let mut files = BTreeMap::new();
-    files.insert("README.md".to_owned(), File::Text(readme(inputs, &components)));
+    let asked = needs(inputs, settings)?;
+    files.insert("README.md".to_owned(), File::Text(readme(inputs, &components, &asked)));
     let cluster = format!("clusters/{}", inputs.stack);
     let around = Around::new(&components);
     let mut put = |path: String, documents: Vec<Value>| files.insert(path, File::Yaml(documents));
@@ -57,7 +60,7 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
     Ok(files)
 }
 
-fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
+fn readme(inputs: &Inputs, components: &[&'static Component], asked: &Needs) -> String {
     let mut text = format!(
         "# Contents of {cluster}\n\nArgo CD deploys branch `{branch}` of this repository to the cluster. Do \
          not change the cluster by hand: Argo CD reverts such changes.\n\n\
@@ -71,7 +74,7 @@ fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
          Argo CD uses to read this repository, and applies `bootstrap/{stack}.yaml`, which contains the root \
          Application. From then on, Argo CD manages everything except itself: platctl manages the version of \
          Argo CD, and `components/argo-cd/` contains only additional settings.\n\nApplications are deployed \
-         in sync waves. Each wave waits until the previous one is healthy. \
+         in sync waves. Each wave waits until the previous one is healthy. Nothing waits for the last wave. \
          `clusters/{stack}/settings-gate.yaml` delays them until the health checks for Applications are \
          configured.\n\n\
          ## Deploying a new version of a service\n\nThe pipeline of the service tests and builds each commit \
@@ -98,5 +101,24 @@ fn readme(inputs: &Inputs, components: &[&'static Component]) -> String {
             component.name, component.namespace, component.wave, component.purpose
         );
     }
+    text.push_str(&requests(asked));
+    text
+}
+
+/// What pods ask for, as a table.
+fn requests(asked: &Needs) -> String {
+    let mut text = "\n## Requests\n\nThe sum of what the pods request, with each service at its minimum number of pods. \
+                    Jobs are not included.\n\n| component or service | vCPU | GiB | pods |\n| --- | ---: | ---: | ---: |\n"
+        .to_owned();
+    let mut row = |name: &str, need: Need| {
+        let (cpu, memory) = (f64::from(need.cpu) / 1000.0, f64::from(need.memory) / 1024.0);
+        // Writing into a text cannot fail.
+        let _ = writeln!(text, "| {name} | {cpu:.2} | {memory:.2} | {} |", need.pods);
+    };
+    for (name, need) in &asked.rows {
+        row(name, *need);
+    }
+    row("all", asked.total());
+    row("on each node, in addition", asked.per_node);
     text
 }

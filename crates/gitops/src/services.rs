@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::component::{Door, PodSecurity, Pods, Resources, spread, when_defined};
+use crate::components::{namespaces, vault};
 use crate::{Component, Inputs, Service};
 
 /// For how long the load balancer goes on sending to pods that leave, and a little more: the old version has to
@@ -28,6 +30,7 @@ pub(crate) fn objects(service: &Service, inputs: &Inputs, around: Around) -> Vec
     let pods = template(service, around);
     let mut files = vec![
         ("namespace.yaml", vec![namespace(service), account(service)]),
+        ("policy.yaml", policies(service)),
         if service.blue_green {
             ("rollout.yaml", vec![rollout(service, inputs, &pods)])
         } else {
@@ -68,12 +71,29 @@ fn selector(service: &Service) -> Value {
 }
 
 fn namespace(service: &Service) -> Value {
-    let mut labels = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+    let mut labels = json!({"pod-security.kubernetes.io/enforce": PodSecurity::Restricted.label()});
     if service.target_group.is_some() {
         // A pod is ready when the load balancer thinks so too.
         labels["elbv2.k8s.aws/pod-readiness-gate-inject"] = "enabled".into();
     }
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": service.name, "labels": labels}})
+}
+
+/// Its port is open to everybody: the load balancer, other services, and Prometheus. Nothing else is.
+fn policies(service: &Service) -> Vec<Value> {
+    let door =
+        Door { name: "service", labels: selector(service), ports: vec![service.port], from: Vec::new() };
+    vec![namespaces::deny(&service.name), namespaces::open(&service.name, &door)]
+}
+
+/// What a service's container asks for.
+const RESOURCES: Resources = Resources::new(100, 128, 512);
+
+/// What its pods ask for when it has the fewest.
+pub(crate) fn pods(service: &Service, around: Around) -> Pods {
+    let agent = around.vault.then_some(vault::AGENT);
+    let containers: Vec<Resources> = [RESOURCES].into_iter().chain(agent).collect();
+    Pods::of(&service.name, service.replicas.min.into(), &containers)
 }
 
 fn account(service: &Service) -> Value {
@@ -101,7 +121,7 @@ fn container(service: &Service, around: Around) -> Value {
         "readinessProbe": probe(service, 3),
         "livenessProbe": probe(service, 6),
         "startupProbe": probe(service, 30),
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "512Mi"}},
+        "resources": RESOURCES.json(),
         "securityContext": {
             "allowPrivilegeEscalation": false,
             "readOnlyRootFilesystem": true,
@@ -147,12 +167,7 @@ fn template(service: &Service, around: Around) -> Value {
             "containers": [container(service, around)],
             "volumes": [{"name": "tmp", "emptyDir": {}}],
             "terminationGracePeriodSeconds": 60,
-            "topologySpreadConstraints": [{
-                "maxSkew": 1,
-                "topologyKey": "topology.kubernetes.io/zone",
-                "whenUnsatisfiable": "ScheduleAnyway",
-                "labelSelector": {"matchLabels": selector(service)},
-            }],
+            "topologySpreadConstraints": spread(&selector(service)),
         },
     })
 }
@@ -253,10 +268,13 @@ fn disruptions(service: &Service) -> Value {
 }
 
 fn monitor(service: &Service) -> Value {
+    let mut metadata = metadata(service, &service.name);
+    // Services do not wait for Prometheus.
+    metadata["annotations"] = when_defined();
     json!({
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
-        "metadata": metadata(service, &service.name),
+        "metadata": metadata,
         "spec": {
             "selector": {"matchLabels": answering(service)},
             "endpoints": [{"port": "http", "path": "/metrics", "interval": "30s"}],

@@ -139,7 +139,8 @@ pub struct Prometheus {
     pub retention_days: Option<u16>,
     /// The disk size for metrics, in GiB. Default: 50.
     pub disk_gib: Option<u16>,
-    /// The receivers of alerts. Credentials are read from Kubernetes Secrets, referenced by name.
+    /// The receivers of alerts. Credentials are read from Kubernetes Secrets, referenced by name. Default: the
+    /// SNS topic of `alerts:`.
     pub alerts: AlertReceivers,
 }
 
@@ -165,6 +166,13 @@ pub struct AlertReceivers {
     pub telegram_secret: Option<String>,
     /// The Telegram chat ID. Required for `telegram_secret`.
     pub telegram_chat: Option<i64>,
+}
+
+impl AlertReceivers {
+    /// Whether nobody is named.
+    fn is_empty(&self) -> bool {
+        self.slack_secret.is_none() && self.email.is_none() && self.telegram_secret.is_none()
+    }
 }
 
 /// How logs are kept.
@@ -205,7 +213,7 @@ impl Settings {
         fn on<T>(switch: Option<&Switch<T>>) -> Option<bool> {
             switch.map(Switch::on)
         }
-        if component == argo_cd::NAME {
+        if component == argo_cd::NAME || component == "namespaces" {
             return Some(true);
         }
         match key_of(component) {
@@ -232,6 +240,19 @@ impl Settings {
 
     pub(crate) fn prometheus(&self) -> Prometheus {
         self.prometheus.as_ref().and_then(Switch::with).cloned().unwrap_or_default()
+    }
+
+    /// Whether alerts of the cluster go to the topic of the stack's alerts: nobody else is named.
+    #[must_use]
+    pub fn alerts_by_topic(&self) -> bool {
+        self.wish("prometheus") != Some(false) && self.prometheus().alerts.is_empty()
+    }
+
+    /// Whether a component keeps data in volumes.
+    #[must_use]
+    pub fn keeps_volumes(&self) -> bool {
+        let wanted = |component: &str| self.wish(component) != Some(false);
+        wanted("vault") || wanted("prometheus") || wanted("elasticsearch") || self.sonarqube == Some(true)
     }
 
     pub(crate) fn elastic(&self) -> Elastic {

@@ -1,5 +1,8 @@
 //! What every component, object and policy has to be.
 
+mod charts;
+mod policies;
+mod room;
 mod rules;
 mod schemas;
 mod vault;
@@ -9,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::{Database, File, Inputs, Replicas, Service, Settings, Zone, all, chosen, files};
+use crate::{Alerts, Database, File, Inputs, Replicas, Service, Settings, Zone, all, chosen, files};
 
 fn late(name: &str) -> Value {
     json!({"$ref": name})
@@ -41,6 +44,7 @@ fn inputs() -> Inputs {
         vpc_id: late("network.vpc.vpc_id"),
         zone: Some(Zone { id: late("edge.zone.zone_id"), domain: "example.com".into() }),
         database: Some(Database { endpoint: late("database.cluster.endpoint"), port: 5432 }),
+        alerts: Some(Alerts { topic: late("alerts.topic.arn"), key: late("alerts.key.arn") }),
         vault_key: late("gitops.vault_key.arn"),
         vault_secret: late("gitops.vault_keys.arn"),
         backup_bucket: late("gitops.backups.bucket"),

@@ -1,7 +1,7 @@
 //! Every version of what runs in the cluster, in one place.
 //!
-//! To check them: `helm repo add NAME REPOSITORY && helm search repo NAME/CHART` for each, and for Argo CD its
-//! releases. A version goes up in a commit of its own, with the component's release notes read for changed values.
+//! To raise one: change it here, then follow `tests/charts/README.md`, which renders the chart and shows what changes.
+//! A version goes up in a commit of its own, with the component's release notes read for changed values.
 
 use crate::component::Chart;
 
@@ -37,11 +37,12 @@ pub(crate) const ECK: Chart = chart("https://helm.elastic.co", "eck-operator", "
 pub(crate) const ELASTIC: &str = "9.2.0";
 pub(crate) const FLUENT_BIT: Chart = chart("https://fluent.github.io/helm-charts", "fluent-bit", "0.56.0");
 pub(crate) const OPENTELEMETRY: Chart =
-    chart("https://open-telemetry.github.io/opentelemetry-helm-charts", "opentelemetry-collector", "0.158.3");
-pub(crate) const JAEGER: Chart = chart("https://jaegertracing.github.io/helm-charts", "jaeger", "4.1.0");
+    chart("https://open-telemetry.github.io/opentelemetry-helm-charts", "opentelemetry-collector", "0.158.2");
+pub(crate) const JAEGER: Chart = chart("https://jaegertracing.github.io/helm-charts", "jaeger", "4.11.1");
 pub(crate) const SONARQUBE: Chart =
-    chart("https://SonarSource.github.io/helm-chart-sonarqube", "sonarqube", "2026.4.1");
+    chart("https://SonarSource.github.io/helm-chart-sonarqube", "sonarqube", "2026.4.0");
 /// For jobs of ours.
 pub(crate) const ARGO_CD_IMAGE: &str = "quay.io/argoproj/argocd:v3.5.1";
-pub(crate) const VAULT_IMAGE: &str = "hashicorp/vault:1.20.0";
+/// Of the version that the chart runs as a server.
+pub(crate) const VAULT_IMAGE: &str = "hashicorp/vault:2.0.4";
 pub(crate) const AWS_CLI_IMAGE: &str = "public.ecr.aws/aws-cli/aws-cli:2.27.0";

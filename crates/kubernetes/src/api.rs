@@ -18,7 +18,9 @@ use crate::inventory::{self, Applied, Inventory};
 use crate::key::{Key, parse};
 use crate::objects::Manifest;
 use crate::owned::{MANAGER, owned};
-use crate::{JobOrder, Order, Provider, Server, SetState, digest, errors, health, manifest, secrets};
+use crate::{
+    JobOrder, Order, Provider, Server, SetState, digest, drifted, errors, health, manifest, secrets,
+};
 
 /// How many calls are under way at a time.
 const AT_ONCE: usize = 16;
@@ -125,7 +127,10 @@ impl Api {
                     let message = format!("{} contains an object without a kind or a name", source.url);
                     CloudError::new(Class::Invalid, "kubernetes:Fetch", message)
                 })?;
-                objects.push((key, object));
+                match objects.iter_mut().find(|(other, _)| *other == key) {
+                    Some((_, stated)) => *stated = manifest::overlaid(object, stated),
+                    None => objects.push((key, object)),
+                }
             }
         }
         objects.sort_by_key(|(key, _)| key.rank());
@@ -194,8 +199,8 @@ impl Api {
             let wanted = digest::of(stated);
             let entry = now.objects.entry(text.clone()).or_default();
             if entry.wanted != wanted {
-                let inline = order.objects.contains_key(&text);
-                *entry = Applied { wanted, stated: inline.then(|| stated.clone()), seen: None };
+                // Of an object that the manifest has too, what is stated is not all that is applied.
+                *entry = Applied { wanted, stated: order.objects.get(&text).cloned(), seen: None };
             }
         }
         inventory::write(&self.client, set, &now).await?;
@@ -236,7 +241,15 @@ impl Api {
                     state.objects.insert(text, stated.clone());
                 }
                 (Some(stated), Some(live)) if applied.seen.is_some() => {
-                    state.objects.insert(text, changed(stated, &live));
+                    let shown = drifted::shown(stated, &live);
+                    if shown == *stated {
+                        // Of an object that the manifest has too, only a part is stated here.
+                        state.drifted.push(format!("{} was changed", key.short()));
+                    }
+                    state.objects.insert(text, shown);
+                }
+                (Some(_), None) if applied.seen.is_some() => {
+                    state.drifted.push(format!("{} is missing", key.short()));
                 }
                 (Some(_), _) => {}
                 (None, Some(_)) if intact => {}
@@ -327,24 +340,6 @@ fn seen(key: &Key, live: &Value) -> String {
         Some(version) if key.kind == "Secret" => format!("version {version}"),
         _ => digest::of(&owned(live)),
     }
-}
-
-/// How an object that somebody changed is shown.
-fn changed(stated: &Value, live: &Value) -> Value {
-    if stated["kind"] == "Secret" || secrets::any(stated) {
-        return json!({"changed": "by somebody else"});
-    }
-    let mut ours = owned(live);
-    if let Some(object) = ours.as_object_mut() {
-        object.insert("apiVersion".into(), stated["apiVersion"].clone());
-        object.insert("kind".into(), stated["kind"].clone());
-        for field in ["name", "namespace"] {
-            if let Some(value) = stated["metadata"].get(field) {
-                object.entry("metadata").or_insert_with(|| json!({}))[field] = value.clone();
-            }
-        }
-    }
-    ours
 }
 
 impl Server for Api {

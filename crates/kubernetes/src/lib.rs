@@ -7,6 +7,7 @@
 mod access;
 mod api;
 mod digest;
+mod drifted;
 mod errors;
 mod health;
 mod inventory;

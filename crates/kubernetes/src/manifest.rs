@@ -62,6 +62,32 @@ pub(crate) fn namespaced_kinds(objects: &[Value]) -> HashMap<(String, String), b
     definitions.filter_map(kind).collect()
 }
 
+/// An object of a manifest with what a set states of it besides: fields one by one, items of lists by their names.
+pub(crate) fn overlaid(mut base: Value, over: &Value) -> Value {
+    match (&mut base, over) {
+        (Value::Object(fields), Value::Object(over)) => {
+            for (key, value) in over {
+                let below = fields.remove(key).unwrap_or_default();
+                fields.insert(key.clone(), overlaid(below, value));
+            }
+        }
+        (Value::Array(items), Value::Array(over)) if named(items) && named(over) => {
+            for item in over {
+                match items.iter_mut().find(|there| there["name"] == item["name"]) {
+                    Some(there) => *there = overlaid(there.take(), item),
+                    None => items.push(item.clone()),
+                }
+            }
+        }
+        (base, over) => *base = over.clone(),
+    }
+    base
+}
+
+fn named(items: &[Value]) -> bool {
+    !items.is_empty() && items.iter().all(|item| item.get("name").is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,8 +44,9 @@ pub struct Spec<S: Stage = Resolved> {
     /// A manifest with more objects that is stored elsewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manifest: Option<Manifest>,
-    /// The complete objects, by key: `v1 Namespace argocd`, `apps/v1 Deployment NAMESPACE/NAME`. Any string
-    /// in an object can be `{"$secret": {"arn": …, "key": …}}`, whose value is read from Secrets Manager when
+    /// The complete objects, by key: `v1 Namespace argocd`, `apps/v1 Deployment NAMESPACE/NAME`. An object that
+    /// is also in the manifest is merged with it: specify only the fields to add or change. Any string in an
+    /// object can be `{"$secret": {"arn": …, "key": …}}`, whose value is read from Secrets Manager when
     /// the set is applied.
     pub objects: S::In<BTreeMap<String, Value>>,
     /// The objects of the manifest that were changed or deleted by others. Present in the live state only.

@@ -1,6 +1,7 @@
 //! Sets from the first claim to the last object, against the API server in memory.
 
 mod real;
+mod second_manager;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -201,12 +202,48 @@ async fn what_somebody_changed_shows_and_is_put_back() {
     let state = api.read("argo-cd").await.unwrap().unwrap();
     let key = key_of(&application()).unwrap();
     assert_ne!(state.objects[&key], application());
-    assert_eq!(state.objects[&key]["spec"], json!({"project": "default"}));
+    assert_eq!(state.objects[&key]["spec"], json!({"project": "default", "source": {"path": "elsewhere"}}));
     assert_eq!(state.drifted, ["Deployment argocd/server was changed", "ClusterRole server is missing"]);
     api.apply("argo-cd", &all()).await.unwrap();
     let state = api.read("argo-cd").await.unwrap().unwrap();
     assert_eq!((state.objects, state.drifted), (all().objects, vec![]));
     assert_eq!(provided.fake.world().objects["apps/v1/deployments/argocd/server"]["spec"]["replicas"], 2);
+}
+
+#[tokio::test]
+async fn what_is_stated_of_an_object_of_the_manifest_is_added_to_it() {
+    let provided = world();
+    let api = provided.api();
+    let resources = json!({"requests": {"cpu": "50m"}});
+    let part = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "server", "namespace": "argocd"},
+        "spec": {"template": {"spec": {"containers": [{"name": "server", "resources": resources}]}}},
+    });
+    let order = order(&[namespace(), part.clone()]);
+    api.apply("argo-cd", &order).await.unwrap();
+    let at = "apps/v1/deployments/argocd/server";
+    let live = provided.fake.world().objects[at].clone();
+    assert_eq!(live["spec"]["replicas"], 2);
+    assert_eq!(
+        live["spec"]["template"]["spec"]["containers"],
+        json!([{"name": "server", "image": "one", "resources": resources}])
+    );
+    let state = api.read("argo-cd").await.unwrap().unwrap();
+    assert_eq!((state.objects, state.drifted), (order.objects.clone(), vec![]));
+    // A change of a field that the manifest states is drift as well.
+    provided.fake.world().meddle(at, "/spec/replicas", json!(0));
+    let state = api.read("argo-cd").await.unwrap().unwrap();
+    assert_eq!(state.drifted, ["Deployment argocd/server was changed"]);
+    api.apply("argo-cd", &order).await.unwrap();
+    assert_eq!(api.read("argo-cd").await.unwrap().unwrap().drifted, Vec::<String>::new());
+    provided.fake.world().objects.remove(at);
+    let state = api.read("argo-cd").await.unwrap().unwrap();
+    assert_eq!(state.drifted, ["Deployment argocd/server is missing"]);
+    api.apply("argo-cd", &order).await.unwrap();
+    // Without it, the manifest's own object stays.
+    api.apply("argo-cd", &self::order(&[namespace()])).await.unwrap();
+    let live = provided.fake.world().objects[at].clone();
+    assert_eq!(live["spec"]["template"]["spec"]["containers"], json!([{"name": "server", "image": "one"}]));
 }
 
 #[tokio::test]

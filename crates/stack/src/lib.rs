@@ -53,6 +53,7 @@ mod tags;
 mod tests;
 mod too_long;
 mod tree;
+mod warnings;
 
 use std::io::Read;
 use std::path::Path;

@@ -27,6 +27,7 @@ struct Made {
     database: Option<database::Parts>,
     edge: Option<edge::Parts>,
     services: Vec<services::Parts>,
+    alerts: Option<alerts::Parts>,
     /// The repository that the cluster follows.
     repository: Option<Handle<Repository>>,
 }
@@ -46,8 +47,8 @@ impl<'a> Platform<'a> {
             Self::edge,
             Self::services,
             Self::delivery,
-            Self::gitops,
             Self::alerts,
+            Self::gitops,
         ];
         for step in steps {
             match step(self, &mut made) {
@@ -182,6 +183,8 @@ impl<'a> Platform<'a> {
             database: made.database.as_ref(),
             zone: made.edge.as_ref().map(|edge| edge.zone.clone()).zip(domain),
             services: &made.services,
+            alerts: made.alerts.as_ref(),
+            nodes: self.file.cluster.as_ref().and_then(|cluster| cluster.capacity(ground)),
             environments: self.file.delivery.as_ref().map(delivery::Delivery::names).unwrap_or_default(),
             repository,
         };
@@ -211,7 +214,7 @@ impl<'a> Platform<'a> {
             edge: made.edge.as_ref(),
             services: &made.services,
         };
-        alerts.declare(&watched, &mut declare)?;
+        made.alerts = Some(alerts.declare(&watched, &mut declare)?);
         Ok(declare.finish())
     }
 }

@@ -88,6 +88,14 @@ pub struct Stack {
     pub(crate) root: Node,
 }
 
+impl Stack {
+    /// What is allowed, but is likely to be a mistake.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        self.file.warnings()
+    }
+}
+
 /// Reads a stack: the steps of [`crate::load`].
 pub(crate) fn read(name: &str, text: &str, flags: &[String], env: Env<'_>) -> Result<Stack, StackErrors> {
     let mut sources = Sources::default();

@@ -33,6 +33,15 @@ BUILT_IN = (
     ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding", "clusterrolebindings", False),
     ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", False),
 )
+# Maps that the API declares atomic: a manager owns all of one or nothing of it, so an apply replaces it.
+ATOMIC = {
+    "Service": ("spec", "selector"),
+    "Deployment": ("spec", "selector"),
+    "StatefulSet": ("spec", "selector"),
+    "DaemonSet": ("spec", "selector"),
+    "PodDisruptionBudget": ("spec", "selector"),
+    "NetworkPolicy": ("spec", "podSelector"),
+}
 HEADERS = {"Content-Type": "application/json"}
 PATH = re.compile(r"^/(?:api|apis/(?P<group>[^/]+))/(?P<version>[^/]+)(?P<rest>/.*)?$")
 
@@ -127,6 +136,9 @@ class Server:
         if mine:
             drop(object, mine["fieldsV1"], stated)
         merge(object, stated)
+        whole = ATOMIC.get(stated.get("kind"))
+        if whole and whole[1] in stated.get(whole[0], {}):
+            object[whole[0]][whole[1]] = json.loads(json.dumps(stated[whole[0]][whole[1]]))
         fields = fields_of({field: value for field, value in stated.items() if field not in ("apiVersion", "kind")})
         for header in ("f:name", "f:namespace"):
             fields.get("f:metadata", {}).pop(header, None)

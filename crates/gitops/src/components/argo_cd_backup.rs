@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::component::{Component, PLAIN, Workload, allow, join};
+use crate::component::{Component, PLAIN, Resources, Workload, allow, join};
 use crate::versions::{ARGO_CD_IMAGE, AWS_CLI_IMAGE};
 use crate::{Inputs, Settings};
 
@@ -17,6 +17,9 @@ const DOWNLOAD: &str = "aws s3 cp --only-show-errors \"s3://$BUCKET/argo-cd/$FIL
 fn metadata(name: &str) -> Value {
     json!({"name": name, "namespace": "argocd"})
 }
+
+/// The export holds all Applications in memory.
+const JOB: Resources = Resources::new(50, 128, 1024);
 
 /// An account, and what it may do with Argo CD's configuration.
 fn account(name: &str, verbs: &[&str]) -> Vec<Value> {
@@ -48,6 +51,7 @@ fn container(name: &str, image: &str, command: &str, env: Value) -> Value {
         "image": image,
         "command": ["sh", "-ceu", command],
         "env": env,
+        "resources": JOB.json(),
         "securityContext": {
             "allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]},
         },

@@ -2,18 +2,28 @@
 
 use serde_json::json;
 
-use crate::component::{Component, PLAIN};
+use crate::component::{Component, PLAIN, Pods, Resources, spread};
 use crate::versions::ARGO_ROLLOUTS;
+
+const REPLICAS: u32 = 2;
+const CONTROLLER: Resources = Resources::new(50, 128, 512);
 
 pub(crate) const COMPONENT: Component = Component {
     name: "argo-rollouts",
     purpose: "Deploys new versions beside the old ones, and switches when they are promoted",
     namespace: "argo-rollouts",
-    wave: 0,
+    wave: -2,
     chart: Some(ARGO_ROLLOUTS),
+    pods: |_, _| vec![Pods::of("argo-rollouts", REPLICAS, &[CONTROLLER])],
     values: |_, _| {
         json!({
-            "controller": {"replicas": 2, "metrics": {"enabled": true, "serviceMonitor": {"enabled": false}}},
+            "controller": {
+                "replicas": REPLICAS,
+                "resources": CONTROLLER.json(),
+                "pdb": {"enabled": true, "maxUnavailable": 1},
+                "topologySpreadConstraints": spread(&json!({"app.kubernetes.io/name": "argo-rollouts"})),
+                "metrics": {"enabled": true, "serviceMonitor": {"enabled": false}},
+            },
             "dashboard": {"enabled": false},
         })
     },

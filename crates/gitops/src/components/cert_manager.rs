@@ -2,11 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::component::{Component, Leftover, PLAIN, Workload, allow, allow_if, join};
+use crate::application::LAST_WAVE;
+use crate::component::{
+    Component, Door, Leftover, PLAIN, Pods, Resources, Workload, allow, allow_if, join, spread,
+};
 use crate::versions::CERT_MANAGER;
 use crate::{Inputs, Settings};
 
 const ACCOUNT: &str = "cert-manager";
+const REPLICAS: u32 = 2;
+const CONTROLLER: Resources = Resources::new(25, 64, 256);
+const WEBHOOK: Resources = Resources::new(25, 32, 128);
+const INJECTOR: Resources = Resources::new(25, 128, 512);
+/// It runs once after an installation.
+const CHECK: Resources = Resources::new(10, 32, 128);
+
+fn labels(component: &str) -> Value {
+    json!({"app.kubernetes.io/instance": "cert-manager", "app.kubernetes.io/component": component})
+}
 
 fn issuer(name: &str, server: &str, inputs: &Inputs, settings: &Settings) -> Value {
     let zone = inputs.zone.as_ref().map(|zone| zone.id.clone()).unwrap_or_default();
@@ -30,13 +43,35 @@ pub(crate) const COMPONENT: Component = Component {
     name: "cert-manager",
     purpose: "Certificates from Let's Encrypt for workloads in the cluster",
     namespace: "cert-manager",
-    wave: -2,
+    wave: LAST_WAVE,
     chart: Some(CERT_MANAGER),
+    doors: |_| {
+        // The API server asks the webhook.
+        vec![Door { name: "webhook", labels: labels("webhook"), ports: vec![10250], from: Vec::new() }]
+    },
+    pods: |_, _| {
+        vec![
+            Pods::of("cert-manager", REPLICAS, &[CONTROLLER]),
+            Pods::of("cert-manager-webhook", REPLICAS, &[WEBHOOK]),
+            Pods::of("cert-manager-cainjector", 1, &[INJECTOR]),
+        ]
+    },
     values: |_, _| {
         json!({
             "crds": {"enabled": true, "keep": true},
-            "replicaCount": 2,
+            "replicaCount": REPLICAS,
+            "resources": CONTROLLER.json(),
+            "podDisruptionBudget": {"enabled": true, "maxUnavailable": 1},
+            "topologySpreadConstraints": spread(&labels("controller")),
             "serviceAccount": {"create": true, "name": ACCOUNT},
+            "webhook": {
+                "replicaCount": REPLICAS,
+                "resources": WEBHOOK.json(),
+                "podDisruptionBudget": {"enabled": true, "maxUnavailable": 1},
+                "topologySpreadConstraints": spread(&labels("webhook")),
+            },
+            "cainjector": {"resources": INJECTOR.json()},
+            "startupapicheck": {"resources": CHECK.json()},
         })
     },
     objects: |inputs, settings| {

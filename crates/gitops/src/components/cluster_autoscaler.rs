@@ -2,16 +2,19 @@
 
 use serde_json::json;
 
-use crate::component::{Component, PLAIN, Workload, allow, allow_if};
+use crate::component::{Component, PLAIN, Pods, Resources, Workload, allow, allow_if, spread};
 use crate::versions::{CLUSTER_AUTOSCALER, CLUSTER_AUTOSCALER_IMAGES};
 
 const ACCOUNT: &str = "cluster-autoscaler";
+const REPLICAS: u32 = 2;
+const CONTAINER: Resources = Resources::new(50, 256, 1024);
 
 pub(crate) const COMPONENT: Component = Component {
     name: "cluster-autoscaler",
     purpose: "Adds nodes for pending pods, and removes unused nodes",
     namespace: "kube-system",
     wave: -2,
+    pods: |_, _| vec![Pods::of("cluster-autoscaler", REPLICAS, &[CONTAINER])],
     chart: Some(CLUSTER_AUTOSCALER),
     values: |inputs, _| {
         let image = CLUSTER_AUTOSCALER_IMAGES.iter().find(|(version, _)| *version == inputs.version);
@@ -19,11 +22,15 @@ pub(crate) const COMPONENT: Component = Component {
             "fullnameOverride": ACCOUNT,
             "autoDiscovery": {"clusterName": inputs.cluster},
             "awsRegion": inputs.region,
-            "replicaCount": 2,
+            "replicaCount": REPLICAS,
+            "resources": CONTAINER.json(),
+            "topologySpreadConstraints": spread(&json!({"app.kubernetes.io/name": "aws-cluster-autoscaler"})),
             "rbac": {"serviceAccount": {"create": true, "name": ACCOUNT}},
             "extraArgs": {
                 "balance-similar-node-groups": true,
                 "skip-nodes-with-system-pods": false,
+                // Every volume of type `emptyDir` counts as local storage, and nearly all pods have one.
+                "skip-nodes-with-local-storage": false,
                 "expander": "least-waste",
                 // The price list is an endpoint that private subnets do not reach.
                 "aws-use-static-instance-list": true,

@@ -2,16 +2,27 @@
 
 use serde_json::json;
 
-use crate::component::{Component, PLAIN};
+use crate::application::LAST_WAVE;
+use crate::component::{Component, Door, PLAIN, PodSecurity, Pods, Resources};
 use crate::versions::ECK;
+
+const OPERATOR: Resources = Resources::new(100, 150, 1024);
 
 pub(crate) const COMPONENT: Component = Component {
     name: "eck-operator",
     purpose: "Runs Elasticsearch and Kibana",
     namespace: "elastic-system",
-    wave: 0,
+    wave: LAST_WAVE,
+    // Its chart states no seccomp profile.
+    pod_security: PodSecurity::Baseline,
     chart: Some(ECK),
-    values: |_, _| json!({"replicaCount": 1, "managedNamespaces": ["logging"]}),
+    doors: |_| {
+        let labels = json!({"app.kubernetes.io/name": "elastic-operator"});
+        // The API server asks the webhook.
+        vec![Door { name: "webhook", labels, ports: vec![9443], from: Vec::new() }]
+    },
+    pods: |_, _| vec![Pods::of("elastic-operator", 1, &[OPERATOR])],
+    values: |_, _| json!({"replicaCount": 1, "managedNamespaces": ["logging"], "resources": OPERATOR.json()}),
     health: &["StatefulSet elastic-system/elastic-operator"],
     ..PLAIN
 };

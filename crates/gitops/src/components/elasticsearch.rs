@@ -3,18 +3,27 @@
 use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
-use crate::component::{Component, PLAIN, anew};
+use crate::application::LAST_WAVE;
+use crate::component::{Component, Door, PLAIN, PodSecurity, Pods, Resources, anew, spread, when_defined};
 use crate::versions::ELASTIC;
 use crate::{Inputs, Settings};
 
+/// Half of it is for the heap, and the rest for files: it has all of it from the start.
+const NODE: Resources = Resources::new(500, 4096, 4096);
+const KIBANA: Resources = Resources::new(100, 1024, 1024);
+const JOB: Resources = Resources::new(10, 32, 128);
+
+fn nodes(settings: &Settings) -> u8 {
+    settings.elastic().nodes.unwrap_or(3)
+}
+
 fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
     let wishes = settings.elastic();
-    let nodes = wishes.nodes.unwrap_or(3);
-    let memory = json!({"requests": {"memory": "4Gi", "cpu": "1"}, "limits": {"memory": "4Gi"}});
+    let nodes = nodes(settings);
     let elasticsearch = json!({
         "apiVersion": "elasticsearch.k8s.elastic.co/v1",
         "kind": "Elasticsearch",
-        "metadata": {"name": "logs", "namespace": "logging"},
+        "metadata": {"name": "logs", "namespace": "logging", "annotations": when_defined()},
         "spec": {
             "version": ELASTIC,
             // The disks go with the cluster, as long as its operator is there to see it go.
@@ -24,13 +33,9 @@ fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
                 "count": nodes,
                 "config": {"node.store.allow_mmap": false},
                 "podTemplate": {"spec": {
-                    "containers": [{"name": "elasticsearch", "resources": memory}],
-                    "topologySpreadConstraints": [{
-                        "maxSkew": 1,
-                        "topologyKey": "topology.kubernetes.io/zone",
-                        "whenUnsatisfiable": "ScheduleAnyway",
-                        "labelSelector": {"matchLabels": {"elasticsearch.k8s.elastic.co/cluster-name": "logs"}},
-                    }],
+                    "containers": [{"name": "elasticsearch", "resources": NODE.json()}],
+                    "topologySpreadConstraints":
+                        spread(&json!({"elasticsearch.k8s.elastic.co/cluster-name": "logs"})),
                 }},
                 "volumeClaimTemplates": [{
                     "metadata": {"name": "elasticsearch-data"},
@@ -46,8 +51,11 @@ fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
     let kibana = json!({
         "apiVersion": "kibana.k8s.elastic.co/v1",
         "kind": "Kibana",
-        "metadata": {"name": "logs", "namespace": "logging"},
-        "spec": {"version": ELASTIC, "count": 1, "elasticsearchRef": {"name": "logs"}},
+        "metadata": {"name": "logs", "namespace": "logging", "annotations": when_defined()},
+        "spec": {
+            "version": ELASTIC, "count": 1, "elasticsearchRef": {"name": "logs"},
+            "podTemplate": {"spec": {"containers": [{"name": "kibana", "resources": KIBANA.json()}]}},
+        },
     });
     vec![elasticsearch, kibana, retention(wishes.retention_days.unwrap_or(14))]
 }
@@ -84,6 +92,7 @@ fn retention(days: u16) -> Value {
                 // It is on the nodes already, and has curl.
                 "image": format!("docker.elastic.co/elasticsearch/elasticsearch:{ELASTIC}"),
                 "command": ["sh", "-ceu", RETAIN],
+                "resources": JOB.json(),
                 "env": [
                     {"name": "POLICY", "value": policy.to_string()},
                     {"name": "TEMPLATE", "value": template.to_string()},
@@ -112,7 +121,16 @@ pub(crate) const COMPONENT: Component = Component {
     name: "elasticsearch",
     purpose: "Stores logs, with Kibana to search them",
     namespace: "logging",
-    wave: 1,
+    wave: LAST_WAVE,
+    // Fluent Bit, in the same namespace, reads what is on its node.
+    pod_security: PodSecurity::Privileged,
+    doors: |_| {
+        let labels = json!({"elasticsearch.k8s.elastic.co/cluster-name": "logs"});
+        vec![Door { name: "operator", labels, ports: vec![9200], from: vec!["elastic-system".into()] }]
+    },
+    pods: |_, settings| {
+        vec![Pods::of("logs-es-default", nodes(settings).into(), &[NODE]), Pods::of("logs-kb", 1, &[KIBANA])]
+    },
     needs: &["storage", "eck-operator"],
     objects,
     leftovers: &[VOLUMES],

@@ -2,21 +2,25 @@
 
 use serde_json::json;
 
-use crate::component::{Component, Leftover, PLAIN, Workload, allow, join};
+use crate::application::LAST_WAVE;
+use crate::component::{Component, Leftover, PLAIN, Pods, Resources, Workload, allow, join};
 use crate::versions::EXTERNAL_DNS;
 
 const ACCOUNT: &str = "external-dns";
+const CONTAINER: Resources = Resources::new(25, 64, 256);
 
 pub(crate) const COMPONENT: Component = Component {
     name: "external-dns",
     purpose: "Manages DNS records for workloads in the cluster",
     namespace: "external-dns",
-    wave: 1,
+    wave: LAST_WAVE,
+    pods: |_, _| vec![Pods::of("external-dns", 1, &[CONTAINER])],
     chart: Some(EXTERNAL_DNS),
     values: |inputs, _| {
         let domain = inputs.zone.as_ref().map_or("", |zone| zone.domain.as_str());
         json!({
             "provider": {"name": "aws"},
+            "resources": CONTAINER.json(),
             "serviceAccount": {"create": true, "name": ACCOUNT},
             "env": [{"name": "AWS_DEFAULT_REGION", "value": inputs.region}],
             "domainFilters": [domain],

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::component::{Component, PLAIN, Workload, allow, join};
+use crate::application::LAST_WAVE;
+use crate::component::{Component, PLAIN, Pods, Resources, Workload, allow, join, when_defined};
 use crate::versions::IMAGE_UPDATER;
 use crate::{Inputs, Service};
 
 const ACCOUNT: &str = "argocd-image-updater";
+const CONTAINER: Resources = Resources::new(25, 128, 512);
 
 /// Prints `AWS:TOKEN` for the registry, with the role of the pod.
 const LOGIN: &str = "#!/bin/sh\nset -eu\nexport HOME=/tmp\naws ecr get-authorization-token --region \"$AWS_REGION\" --output text --query 'authorizationData[].authorizationToken' | base64 -d\n";
@@ -36,11 +38,13 @@ pub(crate) const COMPONENT: Component = Component {
     name: "image-updater",
     purpose: "Writes the newest image tag of each service to this repository",
     namespace: "argocd",
-    wave: 1,
+    wave: LAST_WAVE,
+    pods: |_, _| vec![Pods::of("argocd-image-updater-controller", 1, &[CONTAINER])],
     chart: Some(IMAGE_UPDATER),
     values: |inputs, _| {
         json!({
             "fullnameOverride": ACCOUNT,
+            "resources": CONTAINER.json(),
             "serviceAccount": {"create": true, "name": ACCOUNT},
             "extraEnv": [{"name": "AWS_REGION", "value": inputs.region}],
             "authScripts": {"enabled": true, "scripts": {"ecr-login.sh": LOGIN}},
@@ -62,7 +66,7 @@ pub(crate) const COMPONENT: Component = Component {
         vec![json!({
             "apiVersion": "argocd-image-updater.argoproj.io/v1alpha1",
             "kind": "ImageUpdater",
-            "metadata": {"name": "services", "namespace": "argocd"},
+            "metadata": {"name": "services", "namespace": "argocd", "annotations": when_defined()},
             "spec": {
                 "writeBackConfig": {
                     "method": "git:secret:argocd/gitops-repository",

@@ -3,16 +3,19 @@
 
 use serde_json::json;
 
-use crate::component::{Component, PLAIN, Workload, allow};
+use crate::component::{Component, PLAIN, Pods, Resources, Workload, allow, spread};
 use crate::versions::LOAD_BALANCER_CONTROLLER;
 
 const ACCOUNT: &str = "aws-load-balancer-controller";
+const REPLICAS: u32 = 2;
+const CONTAINER: Resources = Resources::new(50, 128, 512);
 
 pub(crate) const COMPONENT: Component = Component {
     name: "load-balancer-controller",
     purpose: "Registers the pods of services with their target groups",
     namespace: "kube-system",
     wave: -2,
+    pods: |_, _| vec![Pods::of(ACCOUNT, REPLICAS, &[CONTAINER])],
     chart: Some(LOAD_BALANCER_CONTROLLER),
     values: |inputs, _| {
         json!({
@@ -20,7 +23,10 @@ pub(crate) const COMPONENT: Component = Component {
             "clusterName": inputs.cluster,
             "region": inputs.region,
             "vpcId": inputs.vpc_id,
-            "replicaCount": 2,
+            "replicaCount": REPLICAS,
+            "resources": CONTAINER.json(),
+            "podDisruptionBudget": {"maxUnavailable": 1},
+            "topologySpreadConstraints": spread(&json!({"app.kubernetes.io/name": ACCOUNT})),
             "serviceAccount": {"create": true, "name": ACCOUNT},
             "enableShield": false,
             "enableWaf": false,

@@ -13,11 +13,12 @@ mod image_updater;
 mod jaeger;
 mod load_balancer_controller;
 mod metrics_server;
+pub(crate) mod namespaces;
 mod opentelemetry;
 mod prometheus;
 mod sonarqube;
 mod storage;
-mod vault;
+pub(crate) mod vault;
 
 use crate::Component;
 
@@ -38,6 +39,7 @@ pub const fn all() -> &'static [Component] {
         jaeger::COMPONENT,
         load_balancer_controller::COMPONENT,
         metrics_server::COMPONENT,
+        namespaces::COMPONENT,
         opentelemetry::COMPONENT,
         prometheus::COMPONENT,
         sonarqube::COMPONENT,

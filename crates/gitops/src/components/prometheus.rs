@@ -3,9 +3,40 @@
 use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
-use crate::component::{Component, PLAIN};
+use crate::application::LAST_WAVE;
+use crate::component::{
+    Component, Count, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, spread, when_defined,
+};
 use crate::versions::PROMETHEUS;
 use crate::{AlertReceivers, Inputs, Settings};
+
+const PROMETHEUS_REPLICAS: u32 = 2;
+const ALERTMANAGER_REPLICAS: u32 = 3;
+const SERVER: Resources = Resources::new(250, 1536, 4096);
+const ALERTMANAGER: Resources = Resources::new(25, 64, 256);
+/// Beside each of both.
+const RELOADER: Resources = Resources::new(10, 32, 64);
+const OPERATOR: Resources = Resources::new(50, 128, 512);
+const GRAFANA: Resources = Resources::new(50, 256, 1024);
+/// Two beside Grafana, for dashboards and for data sources.
+const SIDECAR: Resources = Resources::new(10, 96, 256);
+const STATE_METRICS: Resources = Resources::new(25, 64, 512);
+const NODE_EXPORTER: Resources = Resources::new(25, 32, 128);
+/// They make the certificate of a webhook, once.
+const JOB: Resources = Resources::new(10, 32, 128);
+/// Of Alertmanager, which sends to the topic of the stack's alerts.
+const ACCOUNT: &str = "alertmanager";
+
+fn pods() -> Vec<Pods> {
+    vec![
+        Pods::of("prometheus-kube-prometheus-prometheus", PROMETHEUS_REPLICAS, &[SERVER, RELOADER]),
+        Pods::of("prometheus-kube-prometheus-alertmanager", ALERTMANAGER_REPLICAS, &[ALERTMANAGER, RELOADER]),
+        Pods::of("prometheus-kube-prometheus-operator", 1, &[OPERATOR]),
+        Pods::of("prometheus-grafana", 1, &[GRAFANA, SIDECAR, SIDECAR]),
+        Pods::of("prometheus-kube-state-metrics", 1, &[STATE_METRICS]),
+        Pods::new("prometheus-prometheus-node-exporter", Count::PerNode, &[NODE_EXPORTER]),
+    ]
+}
 
 fn claim(gib: u16) -> Value {
     json!({"volumeClaimTemplate": {"spec": {
@@ -16,8 +47,13 @@ fn claim(gib: u16) -> Value {
 }
 
 /// Everybody who is named gets every alert that is not only informative. Secrets stay in the cluster.
-fn receivers(alerts: &AlertReceivers) -> Vec<Value> {
+fn receivers(alerts: &AlertReceivers, inputs: &Inputs) -> Vec<Value> {
     let mut receiver = json!({"name": "team"});
+    if let Some(alerts) = &inputs.alerts {
+        receiver["snsConfigs"] = json!([{
+            "topicARN": alerts.topic, "sigv4": {"region": inputs.region}, "sendResolved": true,
+        }]);
+    }
     if let Some(secret) = &alerts.slack_secret {
         let channel = alerts.slack_channel.clone().unwrap_or_else(|| "#alerts".to_owned());
         receiver["slackConfigs"] = json!([{
@@ -59,8 +95,17 @@ fn values(_: &Inputs, settings: &Settings) -> Value {
             "etcd": false, "kubeControllerManager": false, "kubeProxy": false,
             "kubeSchedulerAlerting": false, "kubeSchedulerRecording": false,
         }},
-        "prometheus": {"prometheusSpec": {
-            "replicas": 2,
+        "prometheusOperator": {
+            "resources": OPERATOR.json(),
+            "prometheusConfigReloader": {"resources": RELOADER.json()},
+            "admissionWebhooks": {"patch": {"resources": JOB.json()}},
+        },
+        "kube-state-metrics": {"resources": STATE_METRICS.json()},
+        "prometheus-node-exporter": {"resources": NODE_EXPORTER.json()},
+        "prometheus": {"podDisruptionBudget": {"enabled": true}, "prometheusSpec": {
+            "replicas": PROMETHEUS_REPLICAS,
+            "resources": SERVER.json(),
+            "topologySpreadConstraints": spread(&json!({"app.kubernetes.io/name": "prometheus"})),
             "retention": format!("{days}d"),
             "storageSpec": claim(wishes.disk_gib.unwrap_or(50)),
             "serviceMonitorSelectorNilUsesHelmValues": false,
@@ -68,8 +113,10 @@ fn values(_: &Inputs, settings: &Settings) -> Value {
             "ruleSelectorNilUsesHelmValues": false,
             "probeSelectorNilUsesHelmValues": false,
         }},
-        "alertmanager": {"alertmanagerSpec": {
-            "replicas": 3,
+        "alertmanager": {"podDisruptionBudget": {"enabled": true}, "serviceAccount": {"create": true, "name": ACCOUNT}, "alertmanagerSpec": {
+            "replicas": ALERTMANAGER_REPLICAS,
+            "resources": ALERTMANAGER.json(),
+            "topologySpreadConstraints": spread(&json!({"app.kubernetes.io/name": "alertmanager"})),
             "storage": claim(5),
             "alertmanagerConfigSelector": {},
             "alertmanagerConfigNamespaceSelector": {},
@@ -79,6 +126,12 @@ fn values(_: &Inputs, settings: &Settings) -> Value {
             // None: the chart makes one up.
             "adminPassword": "",
             "defaultDashboardsTimezone": "utc",
+            "resources": GRAFANA.json(),
+            "sidecar": {"resources": SIDECAR.json()},
+            // Its volume can be on one node only, so a new pod could not start beside the old one.
+            "deploymentStrategy": {"type": "Recreate"},
+            // The volume belongs to its group already; this container would run as root.
+            "initChownData": {"enabled": false},
             "persistence": {"enabled": true, "storageClassName": STORAGE, "size": "10Gi"},
         },
     })
@@ -88,22 +141,42 @@ pub(crate) const COMPONENT: Component = Component {
     name: "prometheus",
     purpose: "Metrics, alerts and dashboards",
     namespace: "monitoring",
-    wave: -1,
+    wave: LAST_WAVE,
     needs: &["storage"],
     chart: Some(PROMETHEUS),
+    server_side: true,
+    // The exporter reads what is on its node.
+    pod_security: PodSecurity::Privileged,
+    doors: |_| {
+        let labels = json!({"app": "kube-prometheus-stack-operator"});
+        // The API server asks the webhook.
+        vec![Door { name: "webhook", labels, ports: vec![10250], from: Vec::new() }]
+    },
+    pods: |_, _| pods(),
+    workloads: |inputs| {
+        let topic = inputs.alerts.iter();
+        topic
+            .map(|alerts| Workload {
+                namespace: "monitoring",
+                service_account: ACCOUNT,
+                statements: vec![
+                    allow(&["sns:Publish"], alerts.topic.clone()),
+                    // The topic is encrypted under this key.
+                    allow(&["kms:GenerateDataKey", "kms:Decrypt"], alerts.key.clone()),
+                ],
+            })
+            .collect()
+    },
     values,
-    objects: |_, settings| {
-        let receivers = receivers(&settings.prometheus().alerts);
+    objects: |inputs, settings| {
+        let receivers = receivers(&settings.prometheus().alerts, inputs);
         if receivers.is_empty() {
             return Vec::new();
         }
         vec![json!({
             "apiVersion": "monitoring.coreos.com/v1alpha1",
             "kind": "AlertmanagerConfig",
-            "metadata": {
-                "name": "team", "namespace": "monitoring",
-                "annotations": {"argocd.argoproj.io/sync-wave": "1"},
-            },
+            "metadata": {"name": "team", "namespace": "monitoring", "annotations": when_defined()},
             "spec": {
                 "route": {
                     "receiver": "team",

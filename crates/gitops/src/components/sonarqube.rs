@@ -3,9 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
-use crate::component::{Component, PLAIN, join};
+use crate::application::LAST_WAVE;
+use crate::component::{Component, PLAIN, PodSecurity, Pods, Resources, join};
 use crate::versions::SONARQUBE;
 use crate::{Inputs, Settings};
+
+const CONTAINER: Resources = Resources::new(400, 2048, 6144);
+/// They prepare the volume, and end before it starts.
+const BEFORE: Resources = Resources::new(10, 32, 256);
 
 fn values(inputs: &Inputs, _: &Settings) -> Value {
     let (endpoint, port) = inputs
@@ -14,6 +19,8 @@ fn values(inputs: &Inputs, _: &Settings) -> Value {
         .map_or((Value::Null, 5432), |database| (database.endpoint.clone(), database.port));
     json!({
         "community": {"enabled": true},
+        "resources": CONTAINER.json(),
+        "initContainers": {"resources": BEFORE.json()},
         "monitoringPasscodeSecretName": "sonarqube-monitoring",
         "monitoringPasscodeSecretKey": "passcode",
         "jdbcOverwrite": {
@@ -31,7 +38,10 @@ pub(crate) const COMPONENT: Component = Component {
     name: "sonarqube",
     purpose: "Analyzes the code of services",
     namespace: "sonarqube",
-    wave: 1,
+    wave: LAST_WAVE,
+    // Before it starts, it sets limits of the node's kernel that its search needs.
+    pod_security: PodSecurity::Privileged,
+    pods: |_, _| vec![Pods::of("sonarqube-sonarqube", 1, &[CONTAINER])],
     needs: &["storage"],
     chart: Some(SONARQUBE),
     values,

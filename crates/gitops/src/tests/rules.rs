@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{documents, everything, inputs, late, service, settings};
+use crate::application::LAST_WAVE;
 use crate::{Inputs, Settings, all, check, chosen, files};
 
 fn wave(object: &Value) -> i64 {
@@ -17,7 +18,7 @@ fn wave(object: &Value) -> i64 {
 #[test]
 fn no_pod_waits_for_what_comes_after_it() {
     // Objects that need the chart's definitions, and that no pod needs to become ready.
-    let waited_for_by_nobody = ["ClusterIssuer", "AlertmanagerConfig"];
+    let waited_for_by_nobody = ["ClusterIssuer"];
     for component in all() {
         for object in (component.objects)(&inputs(), &everything()) {
             let kind = object["kind"].as_str().unwrap();
@@ -49,6 +50,38 @@ fn every_job_can_be_made_anew() {
         let options = &job["metadata"]["annotations"]["argocd.argoproj.io/sync-options"];
         assert_eq!(options, "Replace=true,Force=true", "{path}");
     }
+}
+
+/// Services wait for what their pods and objects need, and for nothing that only looks on.
+#[test]
+fn few_components_hold_services_back() {
+    let before: Vec<&str> = all().iter().filter(|one| one.wave < LAST_WAVE).map(|one| one.name).collect();
+    let expected = [
+        "argo-cd",
+        "argo-rollouts",
+        "cluster-autoscaler",
+        "load-balancer-controller",
+        "namespaces",
+        "storage",
+        "vault",
+    ];
+    assert_eq!(before, expected);
+}
+
+/// What another component defines may come after it.
+#[test]
+fn objects_of_a_kind_that_comes_later_hold_nothing_back() {
+    let theirs = ["ServiceMonitor", "AlertmanagerConfig", "Elasticsearch", "Kibana", "ImageUpdater"];
+    let mut seen = BTreeSet::new();
+    for (path, object) in documents(&everything()) {
+        let kind = object["kind"].as_str().unwrap();
+        if theirs.contains(&kind) {
+            let options = &object["metadata"]["annotations"]["argocd.argoproj.io/sync-options"];
+            assert_eq!(options, "SkipDryRunOnMissingResource=true", "{path}");
+            seen.insert(kind.to_owned());
+        }
+    }
+    assert_eq!(seen.len(), theirs.len());
 }
 
 /// A service that is not well, or a component that only looks on, holds nothing else back.
@@ -85,7 +118,8 @@ fn argo_cd_does_not_delete_itself() {
     }
     // Neither its manifest nor its version is in the repository: those are platctl's.
     let own = documents.iter().filter(|(path, _)| path.starts_with("components/argo-cd/"));
-    assert!(own.clone().count() == 1 && own.clone().all(|(_, object)| object["kind"] == "ConfigMap"));
+    let kinds: BTreeSet<&str> = own.filter_map(|(_, object)| object["kind"].as_str()).collect();
+    assert_eq!(kinds, BTreeSet::from(["ConfigMap", "PodDisruptionBudget"]));
 }
 
 #[test]
@@ -130,6 +164,14 @@ fn the_autoscaler_has_the_clusters_version() {
         let tag = values["image"]["tag"].as_str().unwrap_or_else(|| panic!("none for {version}"));
         assert!(tag.starts_with(&format!("v{version}.")), "{tag}");
     }
+}
+
+/// Nearly every pod has a volume of type `emptyDir`, and a node with one would never go.
+#[test]
+fn the_autoscaler_removes_nodes_of_pods_with_an_empty_directory() {
+    let autoscaler = all().iter().find(|component| component.name == "cluster-autoscaler").unwrap();
+    let values = (autoscaler.values)(&inputs(), &Settings::default());
+    assert_eq!(values["extraArgs"]["skip-nodes-with-local-storage"], false);
 }
 
 fn kinds(settings: &str, of: &str) -> BTreeSet<String> {

@@ -37,7 +37,7 @@ fn schema(all: &Value, version: &str, kind: &str) -> Option<Value> {
 }
 
 /// The object once its expressions are texts.
-fn resolved(value: &Value) -> Value {
+pub(super) fn resolved(value: &Value) -> Value {
     match value {
         Value::Object(map) if map.contains_key("$ref") || map.contains_key("$join") => "resolved".into(),
         Value::Object(map) => {
@@ -67,8 +67,10 @@ fn all_schemas() -> Value {
 /// What is in the repository, and what comes into the cluster before it.
 fn all_objects(settings: &Settings) -> Vec<(String, Value)> {
     let mut objects = documents(settings);
-    let before =
-        [bootstrap::namespace(), bootstrap::repository_secret(&inputs(), &json!("user"), &json!("password"))];
+    let before = [
+        bootstrap::namespace(settings),
+        bootstrap::repository_secret(&inputs(), &json!("user"), &json!("password")),
+    ];
     objects.extend(before.map(|object| ("bootstrap".to_owned(), object)));
     objects
 }

@@ -18,6 +18,8 @@ case "$*" in
   "status"*) if [ -e "$DIR/initialised" ]; then echo '{"initialized": true}'; else echo '{"initialized": false}'; exit 2; fi ;;
   *auth/kubernetes/login*) [ -e "$DIR/login" ] || exit 2; echo hvs.short ;;
   "auth list"*|"secrets list"*) echo 'token/' ;;
+  "token lookup"*) [ "$VAULT_TOKEN" = hvs.root ] && [ ! -e "$DIR/revoked" ] || exit 2; echo hvs.root ;;
+  "token revoke -self") [ "$VAULT_TOKEN" = hvs.root ] && [ -e "$DIR/login" ] || exit 2; touch "$DIR/revoked" ;;
   "read secret/metadata/backend") exit 0 ;;
   "read "*) exit 2 ;;
   "write auth/kubernetes/role/platctl.config"*) [ "$VAULT_TOKEN" = hvs.root ] || exit 2; touch "$DIR/login" ;;
@@ -115,6 +117,7 @@ fn vault_is_initialised_once_and_its_keys_are_kept_and_never_shown() {
         "--secret-string file:",
         "auth enable kubernetes",
         "policy write platctl.config",
+        "token revoke -self",
     ];
     let places: Vec<usize> = order.iter().map(|what| position(&calls, what)).collect();
     assert!(places.is_sorted(), "{calls}");
@@ -129,9 +132,31 @@ fn vault_is_initialised_once_and_its_keys_are_kept_and_never_shown() {
         assert_eq!(bench.run("vault-init").0, None);
     }
     let calls = bench.text("calls");
-    for once in ["operator init", "--secret-string file:", "auth enable kubernetes"] {
+    for once in ["operator init", "--secret-string file:", "auth enable kubernetes", "token revoke -self"] {
         assert_eq!(calls.matches(once).count(), 1, "{calls}");
     }
+}
+
+/// From the first request of a person on, Vault says who asked for what.
+#[test]
+fn vault_writes_down_every_request_and_nobody_keeps_its_first_token() {
+    let bench = Bench::new("audit");
+    assert_eq!(bench.run("vault-init").0, None);
+    let calls = bench.text("calls");
+    assert!(
+        position(&calls, "audit enable file file_path=stdout") < position(&calls, "auth enable kubernetes")
+    );
+    assert!(bench.path("revoked").exists());
+}
+
+/// The pod was lost between the last step and the one before.
+#[test]
+fn the_first_token_ends_when_the_job_runs_again() {
+    let bench = Bench::new("again");
+    assert_eq!(bench.run("vault-init").0, None);
+    fs::remove_file(bench.path("revoked")).unwrap();
+    assert_eq!(bench.run("vault-init").0, None);
+    assert!(bench.path("revoked").exists());
 }
 
 #[test]

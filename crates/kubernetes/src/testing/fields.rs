@@ -3,9 +3,31 @@
 
 use serde_json::{Map, Value, json};
 
+/// Maps that the API declares atomic: a manager owns all of one or nothing of it, so an apply replaces it.
+const ATOMIC: &[(&str, &str)] = &[
+    ("Service", "/spec/selector"),
+    ("Deployment", "/spec/selector"),
+    ("StatefulSet", "/spec/selector"),
+    ("DaemonSet", "/spec/selector"),
+    ("PodDisruptionBudget", "/spec/selector"),
+    ("NetworkPolicy", "/spec/podSelector"),
+];
+
+/// The atomic maps that an object states.
+fn atomic(stated: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
+    let of_kind = ATOMIC.iter().filter(|(kind, _)| stated["kind"] == *kind);
+    of_kind.filter_map(|(_, pointer)| Some((*pointer, stated.pointer(pointer)?)))
+}
+
 /// Applies what a manager states: fields that it stated before and does not any more are gone.
 pub(super) fn apply(object: &mut Value, stated: &Value, manager: &str, force: bool) -> Result<(), String> {
     let mut fields = fields_of(stated);
+    for (pointer, _) in atomic(stated) {
+        let at: String = pointer.split('/').skip(1).map(|part| format!("/f:{part}")).collect();
+        if let Some(whole) = fields.pointer_mut(&at) {
+            *whole = json!({});
+        }
+    }
     for header in ["f:apiVersion", "f:kind"] {
         remove(&mut fields, header);
     }
@@ -30,12 +52,37 @@ pub(super) fn apply(object: &mut Value, stated: &Value, manager: &str, force: bo
         drop_unstated(object, &before, stated);
     }
     merge(object, stated);
+    for (pointer, whole) in atomic(stated) {
+        if let Some(there) = object.pointer_mut(pointer) {
+            *there = whole.clone();
+        }
+    }
     account.retain(|entry| entry["manager"] != manager);
     account.push(
         json!({"manager": manager, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields}),
     );
     object["metadata"]["managedFields"] = account.into();
     Ok(())
+}
+
+/// Applies as clients do that compare themselves: what they applied the last time and do not state any more goes, and
+/// all else stays as it is.
+pub(super) fn apply_by_client(object: &mut Value, stated: &Value) {
+    let last = object.pointer(LAST).and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
+    if let Some(last) = last {
+        drop_unstated(object, &fields_of(&last), stated);
+    }
+    merge(object, stated);
+    object["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"] =
+        stated.to_string().into();
+}
+
+/// Where such a client keeps what it applied the last time.
+const LAST: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+
+/// A change of some fields by a controller.
+pub(super) fn change(object: &mut Value, patch: &Value) {
+    merge(object, patch);
 }
 
 /// Somebody else now owns this field.
@@ -61,7 +108,7 @@ fn named(items: &[Value]) -> bool {
     !items.is_empty() && items.iter().all(|item| item.get("name").is_some())
 }
 
-fn fields_of(stated: &Value) -> Value {
+pub(super) fn fields_of(stated: &Value) -> Value {
     match stated {
         Value::Object(map) if !map.is_empty() => map
             .iter()
@@ -117,6 +164,15 @@ fn conflicts(fields: &Value, object: &Value, stated: &Value) -> Vec<String> {
 
 fn drop_unstated(object: &mut Value, before: &Value, stated: &Value) {
     for (field, below) in before.as_object().into_iter().flatten() {
+        if let Some(name) = field.strip_prefix("k:").and_then(|key| serde_json::from_str::<Value>(key).ok()) {
+            let same = |item: &&Value| item["name"] == name["name"];
+            let still = stated.as_array().and_then(|items| items.iter().find(same));
+            let there = object.as_array_mut().and_then(|items| items.iter_mut().find(|item| same(&&**item)));
+            if let (Some(still), Some(there)) = (still, there) {
+                drop_unstated(there, below, still);
+            }
+            continue;
+        }
         let Some(name) = field.strip_prefix("f:") else { continue };
         match (stated.get(name), object.as_object_mut()) {
             (Some(still), Some(map)) => {

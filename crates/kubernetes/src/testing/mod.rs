@@ -236,7 +236,7 @@ impl World {
         (200, object.clone())
     }
 
-    fn apply(&mut self, at: &str, query: &str, body: &Value) -> Answer {
+    pub(crate) fn apply(&mut self, at: &str, query: &str, body: &Value) -> Answer {
         let manager = query
             .split('&')
             .find_map(|pair| pair.strip_prefix("fieldManager="))
@@ -266,6 +266,36 @@ impl World {
             ready(object, jobs_fail);
         }
         (200, object)
+    }
+
+    /// A client applies an object by its own comparison.
+    pub(crate) fn apply_by_client(&mut self, at: &str, stated: &Value) {
+        self.write(at, |object| fields::apply_by_client(object, stated));
+    }
+
+    /// A controller changes some fields of an object, and owns them from then on.
+    pub(crate) fn change(&mut self, at: &str, manager: &str, patch: &Value) {
+        self.write(at, |object| {
+            fields::change(object, patch);
+            let account = object["metadata"]["managedFields"].as_array_mut();
+            let entry =
+                json!({"manager": manager, "operation": "Update", "fieldsV1": fields::fields_of(patch)});
+            match account {
+                Some(account) => account.push(entry),
+                None => object["metadata"]["managedFields"] = json!([entry]),
+            }
+        });
+    }
+
+    fn write(&mut self, at: &str, how: impl FnOnce(&mut Value)) {
+        let mut object = self.objects.get(at).cloned().unwrap_or_else(|| json!({"metadata": {}}));
+        let before = object.clone();
+        how(&mut object);
+        if object != before {
+            self.version += 1;
+            object["metadata"]["resourceVersion"] = self.version.to_string().into();
+        }
+        self.objects.insert(at.to_owned(), object);
     }
 
     fn delete(&mut self, at: &str) -> Answer {

@@ -18,6 +18,6 @@ pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
     check_region(region).map_err(CliError::other)?;
     let context = Context::offline(region);
     let graph = build(&stack, &context, &Aws::offline(region))?;
-    render::validated(stack.name(), graph.len(), global);
+    render::validated(stack.name(), graph.len(), &stack.warnings(), global);
     Ok(Exit::Done)
 }

@@ -105,11 +105,14 @@ pub(crate) fn count(resources: usize) -> String {
     format!("{resources} {}", if resources == 1 { "resource" } else { "resources" })
 }
 
-pub(crate) fn validated(name: &str, resources: usize, global: &Global) {
+pub(crate) fn validated(name: &str, resources: usize, warnings: &[String], global: &Global) {
     if global.json {
-        json_line(&json!({"type": "valid", "stack": name, "resources": resources}));
-    } else {
-        raw(&format!("Stack `{name}` is valid: {}.\n", count(resources)));
+        json_line(&json!({"type": "valid", "stack": name, "resources": resources, "warnings": warnings}));
+        return;
+    }
+    raw(&format!("Stack `{name}` is valid: {}.\n", count(resources)));
+    for warning in warnings {
+        raw(&format!("Warning: {warning}.\n"));
     }
 }
 

@@ -3,7 +3,7 @@
 mod alarms;
 mod dashboard;
 
-use platctl_aws::kms::key;
+use platctl_aws::kms::key::{self, Key};
 use platctl_aws::sns::subscription::Subscription;
 use platctl_aws::sns::topic::{self, Topic};
 use platctl_engine::Handle;
@@ -56,6 +56,13 @@ pub(crate) struct Thresholds {
     failed_requests: Option<f64>,
 }
 
+/// What other blocks take from the alerts.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) topic: Handle<Topic>,
+    pub(crate) key: Handle<Key>,
+}
+
 /// What is watched.
 pub(crate) struct Watched<'a> {
     pub(crate) database: Option<&'a database::Parts>,
@@ -65,7 +72,7 @@ pub(crate) struct Watched<'a> {
 
 impl Alerts {
     /// Declares topic, alarms and dashboard.
-    pub(crate) fn declare(&self, watched: &Watched<'_>, declare: &mut Declare<'_>) -> Checked<()> {
+    pub(crate) fn declare(&self, watched: &Watched<'_>, declare: &mut Declare<'_>) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         let recipients = self.recipients()?;
         let account = json!({"StringEquals": {"aws:SourceAccount": declare.context().account}});
@@ -93,7 +100,7 @@ impl Alerts {
         if self.dashboard.unwrap_or(true) {
             self.board(watched, declare)?;
         }
-        Ok(())
+        Ok(Parts { topic, key })
     }
 
     fn recipients(&self) -> Checked<Vec<String>> {

@@ -22,6 +22,7 @@ const EARLY: [&str; 3] = ["eks-pod-identity-agent", "kube-proxy", "vpc-cni"];
 /// These run on nodes, and are degraded until there are some.
 const LATE: [&str; 2] = ["aws-ebs-csi-driver", "coredns"];
 const EBS: &str = "aws-ebs-csi-driver";
+const CNI: &str = "vpc-cni";
 
 /// What is wished of an add-on.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -154,14 +155,16 @@ fn configuration(
     declare: &Declare<'_>,
 ) -> Option<Value> {
     let wished = wished.map(|settings| settings.into_iter().collect::<Value>());
-    if name != EBS {
-        return wished;
-    }
-    // Volumes outlive their cluster when nobody deletes their claims: by these they are found.
-    let cluster = declare.name("cluster");
-    let mut settings = json!({"controller": {
-        "k8sTagClusterId": cluster, "extraVolumeTags": {"platctl:cluster": cluster},
-    }});
+    let mut settings = match name {
+        // Volumes outlive their cluster when nobody deletes their claims: by these they are found.
+        EBS => {
+            let cluster = declare.name("cluster");
+            json!({"controller": {"k8sTagClusterId": cluster, "extraVolumeTags": {"platctl:cluster": cluster}}})
+        }
+        // Otherwise network policies are objects that nobody looks at.
+        CNI => json!({"enableNetworkPolicy": "true"}),
+        _ => return wished,
+    };
     if let Some(wished) = wished {
         merge(&mut settings, wished);
     }

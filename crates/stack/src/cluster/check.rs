@@ -49,7 +49,7 @@ impl Cluster {
         }
         faults.extend(self.check_endpoint());
         for (name, group) in self.node_groups.iter().flatten() {
-            let (min, max) = self.sizes(&group.value, ground);
+            let (min, max) = group.value.sizes(ground);
             if min > max || max == 0 {
                 let message =
                     format!("node group {}: `min` ({min}) is greater than `max` ({max})", quoted(name));

@@ -72,10 +72,13 @@ pub(crate) enum Endpoint {
 pub(crate) struct NodeGroup {
     /// The instance types. Default: m6i.large.
     instance_types: Option<Vec<At<String>>>,
-    /// The minimum number of nodes. Default: one for each zone, but at least 3.
+    /// The minimum number of nodes. Default: one for each zone, but at least 3. With `per_zone`: in each zone.
     min: Option<u16>,
-    /// The maximum number of nodes. Default: three times the minimum.
+    /// The maximum number of nodes. Default: three times the minimum. With `per_zone`: in each zone.
     max: Option<u16>,
+    /// Whether to create one node group for each availability zone (`NAME-a`, `NAME-b`, …). EBS volumes belong to
+    /// one zone, and an Auto Scaling group over several zones cannot be told to add a node in the zone of a volume.
+    per_zone: bool,
     /// The capacity type: On-Demand or Spot Instances. Spot Instances are cheaper, but AWS can interrupt
     /// them at any time.
     capacity: Capacity,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use platctl_aws::ec2::launch_template::{self, LaunchTemplate};
 use platctl_aws::ec2::security_group::SecurityGroup;
+use platctl_aws::ec2::subnet::Subnet;
 use platctl_aws::eks::architecture::{self, Architecture};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::eks::fargate_profile::FargateProfile;
@@ -55,12 +56,13 @@ impl Cluster {
         let mut made = Vec::new();
         for (name, At { value: group, .. }) in groups {
             let template = self.template(name, group, cluster, nodes, declare)?;
-            let (min, max) = self.sizes(group, ground);
-            let spec = json!({
+            let (min, max) = group.sizes(ground);
+            for (name, subnets) in group.parts(name, ground) {
+                let spec = json!({
                 "cluster_name": cluster.json(cluster::out::NAME),
                 "nodegroup_name": name,
                 "node_role": role.json(role::out::ARN),
-                "subnets": ids(&ground.private),
+                "subnets": ids(&subnets),
                 "instance_types": group.types(),
                 "ami_type": group.image(name)?,
                 "capacity_type": if group.capacity == Capacity::Spot { "SPOT" } else { "ON_DEMAND" },
@@ -72,9 +74,10 @@ impl Cluster {
                 "launch_template_id": template.json(launch_template::out::LAUNCH_TEMPLATE_ID),
                 "launch_template_version": template.json(launch_template::out::VERSION_NUMBER),
                 "version": self.version(),
-            });
-            let after: Vec<&Address> = after.iter().collect();
-            made.push(declare.make_after(&format!("node_group.{name}"), spec, &after)?);
+                });
+                let after: Vec<&Address> = after.iter().collect();
+                made.push(declare.make_after(&format!("node_group.{name}"), spec, &after)?);
+            }
         }
         Ok(made)
     }
@@ -103,11 +106,6 @@ impl Cluster {
                 "tag_specifications": {"instance": {"Name": declare.name(&format!("node-{name}"))}},
             }),
         )
-    }
-
-    pub(super) fn sizes(&self, group: &NodeGroup, ground: &Ground) -> (u16, u16) {
-        let min = group.min.unwrap_or_else(|| fewest(ground));
-        (min, group.max.unwrap_or_else(|| min.saturating_mul(3).max(1)))
     }
 
     pub(super) fn fargate(
@@ -148,8 +146,33 @@ impl Cluster {
     }
 }
 
+/// What tells the zones of a region apart.
+fn letter(zone: &str) -> &str {
+    zone.char_indices().next_back().map_or(zone, |(at, _)| zone.get(at..).unwrap_or(zone))
+}
+
 impl NodeGroup {
-    fn types(&self) -> Vec<String> {
+    /// The fewest and the most nodes of each group of EKS.
+    pub(super) fn sizes(&self, ground: &Ground) -> (u16, u16) {
+        let min = self.min.unwrap_or_else(|| if self.per_zone { 1 } else { fewest(ground) });
+        (min, self.max.unwrap_or_else(|| min.saturating_mul(3).max(1)))
+    }
+
+    /// How many groups of EKS it is.
+    pub(super) fn count(&self, ground: &Ground) -> u16 {
+        if self.per_zone { u16::try_from(ground.zones.len()).unwrap_or(u16::MAX) } else { 1 }
+    }
+
+    /// The groups of EKS that it is, with their subnets.
+    fn parts(&self, name: &str, ground: &Ground) -> Vec<(String, Vec<Handle<Subnet>>)> {
+        if !self.per_zone {
+            return vec![(name.to_owned(), ground.private.clone())];
+        }
+        let zones = ground.zones.iter().zip(&ground.private);
+        zones.map(|(zone, subnet)| (format!("{name}-{}", letter(zone)), vec![subnet.clone()])).collect()
+    }
+
+    pub(super) fn types(&self) -> Vec<String> {
         match &self.instance_types {
             Some(types) => types.iter().map(|of| of.value.clone()).collect(),
             None => vec!["m6i.large".to_owned()],

@@ -1,6 +1,6 @@
 //! Whether the cluster is one that Argo CD can be brought into, and that it can run in.
 
-use platctl_gitops::Settings;
+use platctl_gitops::{Need, Node, Settings};
 
 use super::{Cluster, Endpoint, NodeGroup};
 use crate::common::Ground;
@@ -46,10 +46,37 @@ impl Cluster {
         faults
     }
 
+    /// Whether there is a group that pods can be on for each zone.
+    pub(crate) fn has_group_per_zone(&self) -> bool {
+        let groups = self.node_groups.iter().flatten();
+        groups.map(|(_, group)| &group.value).any(|group| group.per_zone && !group.is_tainted())
+    }
+
+    /// The nodes that pods can be on; none where an instance type is not known.
+    pub(crate) fn capacity(&self, ground: &Ground) -> Option<Vec<Node>> {
+        let general = NodeGroup::default();
+        let groups: Vec<&NodeGroup> = match &self.node_groups {
+            Some(groups) => {
+                groups.values().map(|group| &group.value).filter(|group| !group.is_tainted()).collect()
+            }
+            None => vec![&general],
+        };
+        let of = |group: &NodeGroup| {
+            let rooms = group.types().iter().map(|name| room(name)).collect::<Option<Vec<Need>>>()?;
+            // Which of them there will be, AWS decides.
+            let room = rooms.into_iter().min_by_key(|room| (room.memory, room.cpu))?;
+            let ((min, max), count) = (group.sizes(ground), u32::from(group.count(ground)));
+            Some(Node { room, min: u32::from(min) * count, max: u32::from(max) * count })
+        };
+        groups.into_iter().map(of).collect()
+    }
+
     fn check_room(&self, ground: &Ground) -> Option<Fault> {
         let groups = self.node_groups.as_ref()?;
         let open = groups.values().filter(|group| !group.value.is_tainted());
-        let nodes = open.fold(0_u16, |sum, group| sum.saturating_add(self.sizes(&group.value, ground).0));
+        let nodes = open.fold(0_u16, |sum, group| {
+            sum.saturating_add(group.value.sizes(ground).0.saturating_mul(group.value.count(ground)))
+        });
         if nodes >= NODES {
             return None;
         }
@@ -65,9 +92,63 @@ impl Cluster {
     }
 }
 
+/// What pods can have of an instance: what it has, less what EKS keeps for the kernel and the kubelet, and as many as
+/// its network interfaces have addresses for. None for a family that is not one of the usual ones.
+fn room(instance_type: &str) -> Option<Need> {
+    let (family, size) = instance_type.split_once('.')?;
+    let (cpus, pods): (u32, u32) = match size {
+        "medium" => (1, 8),
+        "large" => (2, 29),
+        "xlarge" => (4, 58),
+        _ => {
+            let times: u32 = size.strip_suffix("xlarge")?.parse().ok()?;
+            (times.checked_mul(4)?, if times < 3 { 58 } else { 234 })
+        }
+    };
+    let burstable = matches!(family, "t3" | "t3a" | "t4g");
+    let modern = family.as_bytes().get(1).is_some_and(|digit| (b'5'..=b'9').contains(digit));
+    let gib = match family.as_bytes().first()? {
+        b't' if burstable && size == "medium" => 4,
+        b't' if burstable => cpus.checked_mul(4)?,
+        b'm' if modern => cpus.checked_mul(4)?,
+        b'r' if modern => cpus.checked_mul(8)?,
+        // One generation has another ratio.
+        b'c' if modern && family != "c5n" => cpus.checked_mul(2)?,
+        _ => return None,
+    };
+    let (cpus, pods) = if burstable && size == "medium" { (2, 17) } else { (cpus, pods) };
+    // 6% of the first CPU, 1% of the second, 0.5% of two more, and 0.25% of all others.
+    let kept =
+        60 + 10 * u32::from(cpus > 1) + 5 * cpus.saturating_sub(2).min(2) + 5 * cpus.saturating_sub(4) / 2;
+    // The kernel shows a few percent less than the instance has.
+    let memory = gib.checked_mul(1024 * 24)? / 25;
+    Some(Need {
+        cpu: (cpus.checked_mul(1000)?).saturating_sub(kept),
+        memory: memory.saturating_sub(255 + 11 * pods + 100),
+        pods,
+    })
+}
+
 impl NodeGroup {
     /// Whether pods that do not say otherwise stay away.
     fn is_tainted(&self) -> bool {
         self.taints.iter().any(|taint| !taint.value.ends_with(":PreferNoSchedule"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instances_have_less_room_than_they_have() {
+        assert_eq!(room("m6i.large"), Some(Need { cpu: 1930, memory: 7190, pods: 29 }));
+        assert_eq!(room("t3.medium"), Some(Need { cpu: 1930, memory: 3390, pods: 17 }));
+        assert_eq!(room("m7g.xlarge"), Some(Need { cpu: 3920, memory: 14735, pods: 58 }));
+        let large = room("r6g.4xlarge").unwrap();
+        assert_eq!((large.cpu, large.pods), (15_890, 234));
+        for unknown in ["p5.48xlarge", "m6i.metal", "c5n.large", "m6i", "m4.large", ""] {
+            assert_eq!(room(unknown), None, "{unknown}");
+        }
     }
 }

@@ -92,7 +92,9 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
             "cluster_name": cluster_name(wish.base.cluster),
             "name": "argo-cd",
             "manifest": {"url": url, "sha256": sha256, "namespace": bootstrap::NAMESPACE},
-            "objects": keyed([bootstrap::namespace(), repository]),
+            "objects": keyed(
+                [bootstrap::namespace(wish.settings), repository].into_iter().chain(bootstrap::additions(wish.settings)),
+            ),
         }),
         &after,
     )?;

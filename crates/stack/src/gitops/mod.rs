@@ -1,6 +1,7 @@
 //! `gitops:`: the GitOps repository's contents, and what the pods of components may do in AWS.
 
 mod bootstrap;
+mod room;
 mod runner;
 mod workloads;
 
@@ -16,6 +17,7 @@ use platctl_aws::rds::db_cluster;
 use platctl_aws::regions::dns_suffix;
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_aws::secretsmanager::secret::{self, Secret};
+use platctl_aws::sns::topic;
 use platctl_engine::Handle;
 use platctl_gitops::{File, Inputs, Settings};
 use serde_json::{Map, Value, json};
@@ -24,7 +26,7 @@ use crate::common::{Ground, key, logs_use_key};
 use crate::declare::{Checked, Declare};
 use crate::error::Fault;
 use crate::tree::Node;
-use crate::{cluster, database, services};
+use crate::{alerts, cluster, database, services};
 
 /// What the block is made from.
 pub(crate) struct Base<'a> {
@@ -36,6 +38,9 @@ pub(crate) struct Base<'a> {
     /// The id and the name of the DNS zone.
     pub(crate) zone: Option<(Value, &'a str)>,
     pub(crate) services: &'a [services::Parts],
+    pub(crate) alerts: Option<&'a alerts::Parts>,
+    /// The nodes that pods can be on; none where that is not known.
+    pub(crate) nodes: Option<Vec<platctl_gitops::Node>>,
     /// The environments that pipelines release to.
     pub(crate) environments: Vec<String>,
     /// The repository that the cluster follows.
@@ -61,6 +66,7 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
     if !wrong.is_empty() {
         return Err(wrong.iter().map(|one| unfit(one, base.root, declare)).collect());
     }
+    room::check(&inputs, settings, base, declare)?;
     let theirs = |name: &str| chosen.iter().any(|one| one.namespace == name || one.name == name);
     if let Some(service) = inputs.services.iter().find(|service| theirs(&service.name)) {
         let message = format!(
@@ -207,6 +213,10 @@ fn inputs(
         database: base.database.map(|database| platctl_gitops::Database {
             endpoint: database.cluster.json(db_cluster::out::ENDPOINT),
             port: database.port,
+        }),
+        alerts: base.alerts.filter(|_| settings.alerts_by_topic()).map(|alerts| platctl_gitops::Alerts {
+            topic: alerts.topic.json(topic::out::ARN),
+            key: alerts.key.json(key::out::ARN),
         }),
         vault_key: keeps.vault_key.json(key::out::ARN),
         vault_secret: keeps.vault_keys.json(secret::out::ARN),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use platctl_engine::graph::Node;
 use serde_json::Value;
 
-use super::{load, nodes};
+use super::{load, nodes, wrong_with};
 
 const PROD: &str = include_str!("../../../../stacks/prod.yaml");
 
@@ -93,4 +93,79 @@ fn what_an_environment_runs_is_not_counted_with_all_that_was_built() {
     let names: Vec<&str> = rules.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["untagged", "prod-", "staging-", "develop-", "any"]);
     assert!(rules.iter().skip(1).all(|(_, keep)| *keep == 10), "{rules:?}");
+}
+
+/// A volume belongs to a zone: a node in that zone has to be there, or be made.
+#[test]
+fn a_group_of_nodes_for_each_zone() {
+    let nodes = of(&["cluster.node_groups.general.per_zone=true", "cluster.node_groups.general.min=1"]);
+    let groups: Vec<&Node> = nodes.iter().filter(|node| node.kind == "eks.NodeGroup").collect();
+    let subnets: Vec<String> = groups.iter().map(|group| group.spec["subnets"].to_string()).collect();
+    assert_eq!(groups.len(), 3);
+    assert_eq!(groups[0].address.as_str(), "cluster.node_group.general-a");
+    assert_eq!(groups[0].spec["nodegroup_name"], "general-a");
+    for group in &groups {
+        assert_eq!(
+            (group.spec["subnets"].as_array().unwrap().len(), &group.spec["min_size"]),
+            (1, &1.into())
+        );
+    }
+    assert!(subnets[0] != subnets[1] && subnets[1] != subnets[2]);
+    let templates = nodes.iter().filter(|node| node.kind == "ec2.LaunchTemplate");
+    assert_eq!(templates.count(), 1);
+}
+
+#[test]
+fn policies_between_pods_are_enforced() {
+    let nodes = of(&[]);
+    let settings = &find(&nodes, "cluster.addon.vpc-cni").spec["configuration_values"];
+    assert_eq!(settings["enableNetworkPolicy"], "true");
+}
+
+#[test]
+fn alertmanager_publishes_to_the_topic_of_the_stack() {
+    let nodes = of(&[]);
+    let permissions = find(&nodes, "gitops.alertmanager.permissions").spec.to_string();
+    assert!(permissions.contains("sns:Publish") && permissions.contains("alerts.topic.arn"), "{permissions}");
+    let elsewhere = of(&["gitops.prometheus.alerts.slack_secret=slack"]);
+    assert!(!elsewhere.iter().any(|node| node.address.as_str().starts_with("gitops.alertmanager")));
+}
+
+#[test]
+fn what_is_probably_a_mistake_is_told() {
+    let warnings = |set: &[&str]| load(PROD, set).unwrap().warnings();
+    let groups = "cluster.node_groups.general.per_zone";
+    assert_eq!(warnings(&[&format!("{groups}=true")]), Vec::<String>::new());
+    assert!(warnings(&[&format!("{groups}=false")])[0].contains("`per_zone: true`"));
+    let without = PROD.replace("alerts:\n  email: ops@example.com\n", "");
+    let told = load(&without, &[&format!("{groups}=true")]).unwrap().warnings();
+    assert!(told.len() == 1 && told[0].contains("sent to nobody"), "{told:?}");
+}
+
+/// The components and services of the reference fit, and a cluster that is too small is refused.
+#[test]
+fn what_does_not_fit_on_the_nodes_is_refused() {
+    let small = wrong_with(PROD, &["cluster.node_groups.general.instance_types=[t3.medium]"]);
+    assert!(small.contains("do not fit on the nodes"), "{small}");
+    assert!(small.contains("elasticsearch (") && small.contains("larger instance types"), "{small}");
+    let few = wrong_with(
+        PROD,
+        &["gitops.cluster_autoscaler=false", "cluster.node_groups.general.instance_types=[m6i.large]"],
+    );
+    assert!(few.contains("at their minimum size"), "{few}");
+    // Of an instance type that nobody knows, nothing is claimed.
+    assert!(!of(&["cluster.node_groups.general.instance_types=[p5.48xlarge]"]).is_empty());
+}
+
+#[test]
+fn the_sums_of_prod_stand_in_the_documentation() {
+    let nodes = of(&[]);
+    let readme = find(&nodes, "gitops.files").spec["files"]["README.md"].as_str().unwrap().to_owned();
+    let (_, sums) = readme.split_once("## Requests").unwrap();
+    let documentation = include_str!("../../../../docs/platform.md");
+    let rows = sums.lines().filter(|line| line.starts_with('|'));
+    assert!(rows.clone().count() > 12);
+    for row in rows {
+        assert!(documentation.contains(row), "docs/platform.md lacks {row}");
+    }
 }

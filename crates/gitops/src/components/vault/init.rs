@@ -44,25 +44,37 @@ path \"secret/data/*\" { capabilities = [\"create\"] }
 path \"secret/metadata/*\" { capabilities = [\"read\"] }
 ";
 
-/// With the first token, which is still in memory: service accounts can log in, and secrets have a place. It may run
-/// any number of times; once somebody can log in, it has nothing left to do.
+/// With the first token, which is still in memory: every request is written to the log, service accounts can log in,
+/// and secrets have a place. Then the token ends: it may do everything, and nobody needs it any more. It may run any
+/// number of times; once somebody can log in, only the end of the token may be left to do.
+///
+/// The log is the output of the server's container: a file that cannot be written any more would stop Vault.
 fn set_up() -> String {
     format!(
         "\
 login() {{ vault write -field=token auth/kubernetes/login role={CONFIGURER_ROLE} jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token; }}
-if login > /dev/null 2>&1; then exit 0; fi
+first_token() {{ sed -n 's/.*\"root_token\": *\"\\([^\"]*\\)\".*/\\1/p' /keys/init.json; }}
+end_token() {{ if VAULT_TOKEN=$(first_token) vault token lookup > /dev/null 2>&1; then VAULT_TOKEN=$(first_token) vault token revoke -self > /dev/null; fi; }}
+if login > /dev/null 2>&1; then
+  if [ -s /keys/init.json ]; then end_token; fi
+  exit 0
+fi
 if [ ! -s /keys/init.json ]; then
   echo 'Vault is initialised, but service accounts cannot log in, and its first token is in Secrets Manager only: docs/platform.md of platctl says what to do by hand'
   exit 1
 fi
-VAULT_TOKEN=$(sed -n 's/.*\"root_token\": *\"\\([^\"]*\\)\".*/\\1/p' /keys/init.json)
+VAULT_TOKEN=$(first_token)
 export VAULT_TOKEN
 until vault status > /dev/null 2>&1; do sleep 5; done
+vault audit list > /tmp/audit 2> /dev/null || true
+grep -q '^file/' /tmp/audit || vault audit enable file file_path=stdout
 vault auth list | grep -q '^kubernetes/' || vault auth enable kubernetes
 vault write auth/kubernetes/config kubernetes_host=https://kubernetes.default.svc
 vault secrets list | grep -q '^secret/' || vault secrets enable -path=secret -version=2 kv
 echo \"$POLICY\" | vault policy write {CONFIGURER_ROLE} -
 vault write auth/kubernetes/role/{CONFIGURER_ROLE} bound_service_account_names={INITIALISER},{CONFIGURER} bound_service_account_namespaces=vault token_policies={CONFIGURER_ROLE} token_ttl=10m
+login > /dev/null
+end_token
 "
     )
 }
@@ -81,6 +93,7 @@ pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
                 {"name": "SECRET", "value": inputs.vault_secret},
                 {"name": "HOME", "value": "/tmp"},
             ],
+            "resources": super::JOB.json(),
             "securityContext": super::quiet(),
             "volumeMounts": memory,
         })

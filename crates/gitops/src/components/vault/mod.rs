@@ -6,11 +6,20 @@ mod init;
 use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
-use crate::component::{Component, PLAIN, Workload, allow, allow_if, anew, join};
+use crate::component::{
+    Component, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, allow_if, anew, join, spread,
+};
 use crate::versions::{VAULT, VAULT_IMAGE};
 use crate::{Inputs, Settings};
 
 const SERVER: &str = "vault";
+const INJECTORS: u32 = 2;
+const CONTAINER: Resources = Resources::new(100, 256, 1024);
+const INJECTOR: Resources = Resources::new(50, 64, 256);
+/// What a container of a job asks for.
+const JOB: Resources = Resources::new(10, 64, 256);
+/// The agent that the injector puts into a service's pod.
+pub(crate) const AGENT: Resources = Resources::new(25, 64, 128);
 const INITIALISER: &str = "vault-init";
 const CONFIGURER: &str = "vault-config";
 /// The role in Vault that both log in to. No service's name has a dot in it.
@@ -54,6 +63,7 @@ fn vault_container(name: &str, address: &str, command: &str, env: Value) -> Valu
         "image": VAULT_IMAGE,
         "command": ["sh", "-ceu", command],
         "env": variables,
+        "resources": JOB.json(),
         "securityContext": quiet(),
     })
 }
@@ -81,13 +91,40 @@ fn job(name: &str, container: Value) -> Value {
     })
 }
 
+fn replicas(settings: &Settings) -> u8 {
+    settings.vault().replicas.unwrap_or(3)
+}
+
+fn server_labels() -> Value {
+    json!({"app.kubernetes.io/name": "vault", "component": "server"})
+}
+
+fn injector_labels() -> Value {
+    json!({"app.kubernetes.io/name": "vault-agent-injector", "component": "webhook"})
+}
+
 fn values(inputs: &Inputs, settings: &Settings) -> Value {
     let wishes = settings.vault();
-    let replicas = wishes.replicas.unwrap_or(3);
+    let replicas = replicas(settings);
     json!({
         "global": {"tlsDisable": true},
-        "injector": {"enabled": true, "replicas": 2},
+        "injector": {
+            "enabled": true,
+            "replicas": INJECTORS,
+            "resources": INJECTOR.json(),
+            "podDisruptionBudget": {"maxUnavailable": 1},
+            "topologySpreadConstraints": spread(&injector_labels()),
+            "agentDefaults": {
+                "cpuRequest": format!("{}m", AGENT.cpu),
+                "memRequest": format!("{}Mi", AGENT.memory),
+                "memLimit": format!("{}Mi", AGENT.limit),
+            },
+        },
         "server": {
+            "resources": CONTAINER.json(),
+            "topologySpreadConstraints": spread(&server_labels()),
+            // A server that is replaced by itself could be the leader: people choose the moment, standbys first.
+            "updateStrategyType": "OnDelete",
             "serviceAccount": {"create": true, "name": SERVER},
             "dataStorage": {
                 "enabled": true,
@@ -107,9 +144,27 @@ pub(crate) const COMPONENT: Component = Component {
     name: "vault",
     purpose: "Stores the secrets of services, and injects them into their pods",
     namespace: "vault",
-    wave: -1,
+    wave: -2,
     needs: &["storage"],
     chart: Some(VAULT),
+    // The servers state no security context that is complete.
+    pod_security: PodSecurity::Baseline,
+    doors: |inputs| {
+        // The API server asks the injector.
+        let mut doors =
+            vec![Door { name: "injector", labels: injector_labels(), ports: vec![8080], from: Vec::new() }];
+        let from = inputs.service_names();
+        if !from.is_empty() {
+            doors.push(Door { name: "agents", labels: server_labels(), ports: vec![8200], from });
+        }
+        doors
+    },
+    pods: |_, settings| {
+        vec![
+            Pods::of("vault", replicas(settings).into(), &[CONTAINER]),
+            Pods::of("vault-agent-injector", INJECTORS, &[INJECTOR]),
+        ]
+    },
     values,
     objects: |inputs, _| init::objects(inputs).into_iter().chain(configure::objects(inputs)).collect(),
     workloads: |inputs| {

@@ -1,0 +1,34 @@
+//! What a stack file says, may say, and probably does not mean.
+
+use platctl_gitops::Settings;
+
+use crate::file::File;
+
+impl File {
+    /// What is worth a warning, each with what to type.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let Some(settings) = &self.gitops else { return Vec::new() };
+        let mut warnings = Vec::new();
+        if self.alerts.is_none() && settings.alerts_by_topic() {
+            warnings.push(
+                "alerts of the cluster are sent to nobody. Add `alerts: {email: ops@example.com}`, or receivers in \
+                 `gitops.prometheus.alerts`"
+                    .to_owned(),
+            );
+        }
+        if self.spans_zones(settings) {
+            warnings.push(
+                "no node group is limited to one availability zone, so Cluster Autoscaler cannot always add a node in \
+                 the zone of an EBS volume. Set `per_zone: true` for a node group"
+                    .to_owned(),
+            );
+        }
+        warnings
+    }
+
+    /// Whether pods with volumes depend on groups of nodes that span zones.
+    fn spans_zones(&self, settings: &Settings) -> bool {
+        let scales = settings.cluster_autoscaler != Some(false) && settings.keeps_volumes();
+        scales && self.cluster.as_ref().is_some_and(|cluster| !cluster.has_group_per_zone())
+    }
+}
