@@ -43,6 +43,7 @@ pub mod tags;
 mod transport;
 pub mod types;
 mod unmanaged;
+mod versions;
 pub mod wafv2;
 mod wire;
 

@@ -10,7 +10,7 @@ use crate::execute::kept;
 use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
 use crate::observe::{AT_ONCE, Look, Observed, made_twice, observe};
-use crate::plan::{Action, Plan, Reason, Refusal};
+use crate::plan::{Action, Plan, Reason, Refusal, Step};
 use crate::planner::{DataLoss, Wishes, apply_moves, plan, plan_destroy};
 use crate::retry::surely;
 use crate::schedule::{Knot, Schedule};
@@ -18,7 +18,7 @@ use crate::select::Selection;
 use crate::state::{Session, State};
 use crate::stop::Stop;
 use crate::tell::Teller;
-use crate::{Address, Catalog, Changes, CloudResult, SpecError};
+use crate::{Address, Catalog, Changes, CloudError, CloudResult, SpecError};
 
 /// What the user wants of a stack.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +62,7 @@ pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) 
     };
     plan.refusals.extend(refusals);
     plan.refusals.extend(vet(&plan, &observed, catalog, &teller).await?);
+    plan.refusals.extend(vet_new(&plan, catalog, &teller).await?);
     plan.refusals.extend(made_twice(&plan.steps, catalog));
     mark_kept(&mut plan, &state, &observed, catalog);
     Ok(Prepared { plan, graph: request.graph, state, observed, moved })
@@ -96,18 +97,38 @@ async fn vet(
             let faults =
                 surely(teller, format!("checking {}", step.address), || kind.vet(live, target, &changes))
                     .await?;
-            let refusal = |fault: SpecError| Refusal::Invalid {
-                address: step.address.clone(),
-                kind: step.kind.clone(),
-                path: fault.path,
-                message: fault.message,
-            };
-            Ok(faults.into_iter().map(refusal).collect::<Vec<_>>())
+            Ok::<_, CloudError>(refused(step, faults))
         })
     });
     let questions: Vec<_> = questions.collect();
     let found: Vec<Vec<Refusal>> = stream::iter(questions).buffered(AT_ONCE).try_collect().await?;
     Ok(found.concat())
+}
+
+/// What the cloud is known to refuse of what is to be created.
+async fn vet_new(plan: &Plan, catalog: &dyn Catalog, teller: &Teller) -> CloudResult<Vec<Refusal>> {
+    let declared: BTreeMap<&Address, _> = plan.nodes.iter().map(|node| (&node.address, &node.spec)).collect();
+    let created = plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
+    let questions = created.filter_map(|step| {
+        let (kind, spec) = (catalog.bind(&step.kind, &step.scope)?, *declared.get(&step.address)?);
+        Some(async move {
+            let what = format!("checking {}", step.address);
+            Ok::<_, CloudError>(refused(step, surely(teller, what, || kind.vet_new(spec)).await?))
+        })
+    });
+    let questions: Vec<_> = questions.collect();
+    let found: Vec<Vec<Refusal>> = stream::iter(questions).buffered(AT_ONCE).try_collect().await?;
+    Ok(found.concat())
+}
+
+fn refused(step: &Step, faults: Vec<SpecError>) -> Vec<Refusal> {
+    let refusal = |fault: SpecError| Refusal::Invalid {
+        address: step.address.clone(),
+        kind: step.kind.clone(),
+        path: fault.path,
+        message: fault.message,
+    };
+    faults.into_iter().map(refusal).collect()
 }
 
 impl Prepared {

@@ -30,6 +30,7 @@ mod database;
 mod de;
 mod declare;
 mod delivery;
+mod doubts;
 mod edge;
 mod error;
 mod explain;
@@ -55,6 +56,7 @@ mod tree;
 use std::io::Read;
 use std::path::Path;
 
+pub use doubts::doubts;
 pub use error::{StackError, StackErrors, nearest};
 pub use names::check_names;
 pub use stack::{Context, Stack, Zone};

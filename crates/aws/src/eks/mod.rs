@@ -4,12 +4,14 @@ pub mod access_entry;
 pub mod addon;
 mod addon_versions;
 pub mod cluster;
+mod cluster_versions;
 pub mod fargate_profile;
 mod generations;
 mod insights;
 pub mod node_group;
 mod nodes_missing;
 pub mod pod_identity_association;
+pub(crate) mod updates;
 
 use std::collections::HashMap;
 

@@ -13,6 +13,7 @@ pub mod failover;
 pub mod global_cluster;
 pub(crate) mod parameters;
 mod phase;
+pub mod restart;
 mod scaled_out;
 
 use aws_sdk_rds::types::Tag;
@@ -22,6 +23,10 @@ pub(crate) use self::phase::{instance_phase, is_stopped, phase};
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
+
+/// What is said of parameters that wait for a reboot.
+pub(crate) const PENDING_REBOOT: &str = "pending-reboot: changed parameters take effect with the next reboot. To \
+                                         reboot, run `platctl restart STACK ADDRESS`";
 
 /// Takes the tags of an RDS object apart.
 pub(crate) fn split_tags(tags: &[Tag]) -> (Tags, Option<Owner>) {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use platctl_aws::Aws;
-use platctl_stack::Context;
+use platctl_stack::{Context, doubts};
 
 use crate::cli::Global;
 use crate::cloud::{build, load};
@@ -17,6 +17,6 @@ pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
     let region = stack.region().or(global.region.as_deref()).unwrap_or("us-east-1");
     let context = Context::offline(region);
     let graph = build(&stack, &context, &Aws::offline(region))?;
-    render::validated(stack.name(), graph.len(), global);
+    render::validated(stack.name(), graph.len(), &doubts(&graph), global);
     Ok(Exit::Done)
 }

@@ -11,7 +11,7 @@ fn of(block: &str) -> String {
 #[test]
 fn database() {
     insta::assert_snapshot!("unknown_class", of("database: {writer: {class: db.r6g.larg}}"));
-    insta::assert_snapshot!("unknown_engine_version", of("database: {version: \"9.6\"}"));
+    insta::assert_snapshot!("no_engine_version", of("database: {version: \"16\"}"));
     insta::assert_snapshot!("too_many_readers", of("database: {readers: {count: 16}}"));
     insta::assert_snapshot!(
         "readers_scale_below_their_count",
@@ -33,7 +33,7 @@ fn database() {
 
 #[test]
 fn cluster() {
-    insta::assert_snapshot!("unsupported_kubernetes", of("cluster: {version: \"1.21\"}"));
+    insta::assert_snapshot!("no_version_of_kubernetes", of("cluster: {version: latest}"));
     insta::assert_snapshot!("min_above_max", of("cluster: {node_groups: {general: {min: 5, max: 3}}}"));
     insta::assert_snapshot!("public_endpoint_for_everybody", of("cluster: {endpoint: public}"));
     insta::assert_snapshot!("unknown_addon", of("cluster: {addons: {corednss: true}}"));
