@@ -50,3 +50,34 @@ fn an_environment_with_a_time_to_live_has_consented_in_its_file() {
     let ended = world.platctl("destroy shop --yes").expect(0);
     assert!(!ended.stdout.contains("Kept on purpose"), "{}", ended.stdout);
 }
+
+/// The first night has passed: there is a backup in the vault.
+#[test]
+fn a_used_backup_vault_stays_with_its_key_unless_it_is_named() {
+    let world = World::new();
+    world.file("shop.yaml", &STACK.replace("{vault: false}", "{vault: true, final_snapshot: false}"));
+    world.platctl("apply shop.yaml --yes").expect(0);
+    let database = world.platctl("output shop database.cluster.arn").expect(0).stdout.trim().to_owned();
+    world.control().set_state("backup.RecoveryPoint", "shop-database", &database).unwrap();
+
+    let holds = "it holds 1 recovery point in the backup vault shop-database";
+    let plan = world.platctl("plan shop.yaml --destroy").expect(0);
+    for line in ["  . database.backup.vault  backup.Vault", holds, "  . database.key  kms.Key"] {
+        assert!(plan.stdout.contains(line), "{line}:\n{}", plan.stdout);
+    }
+    {
+        let _branch = world.branch();
+        world.control().clear_calls().unwrap();
+        let ended = world.platctl("destroy shop --yes --allow-data-loss database.cluster").expect(0);
+        let kept = ended.stdout.split("Kept on purpose:").nth(1).unwrap_or_default();
+        assert!(kept.contains("1 recovery point in the backup vault shop-database"), "{}", ended.stdout);
+        let calls = world.control().calls().unwrap();
+        let lost = ["DeleteRecoveryPoint", "DeleteBackupVault", "ScheduleKeyDeletion"];
+        assert!(calls.iter().all(|call| !lost.contains(&call.operation.as_str())));
+        assert!(calls.iter().any(|call| call.operation == "DeleteDBCluster"));
+    }
+    let ended = world.platctl("destroy shop --yes --allow-data-loss database").expect(0);
+    assert!(!ended.stdout.contains("Kept on purpose"), "{}", ended.stdout);
+    let calls = world.control().calls().unwrap();
+    assert_eq!(calls.iter().filter(|call| call.operation == "DeleteRecoveryPoint").count(), 1);
+}

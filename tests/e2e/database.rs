@@ -94,6 +94,43 @@ async fn a_minor_upgrade_needs_no_snapshot() {
     assert_eq!(cluster(&world).await.engine_version(), Some("16.9"));
     assert_eq!(snapshots(&world).await, Vec::<String>::new());
     world.platctl(&format!("plan db.yaml --detailed-exitcode {set}")).expect(0);
+    // Back again is a mistake, and the plan says so.
+    let ended = world.platctl("plan db.yaml").expect(1);
+    assert!(ended.stderr.contains("16.9 cannot be upgraded to 16.8"), "{}", ended.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_minor_version_that_aws_upgraded_to_stays_and_is_said() {
+    let world = World::new();
+    database(&world);
+    let call = world.rds().modify_db_cluster().db_cluster_identifier("db-database").engine_version("16.9");
+    call.apply_immediately(true).send().await.unwrap();
+    world.control().clear_calls().unwrap();
+    let moved = "engine_version is \"16.9\", configured is \"16.8\"";
+    for command in ["plan db.yaml --detailed-exitcode", "drift db --detailed-exitcode", "status db"] {
+        let said = world.platctl(command).expect(0).stdout;
+        assert!(said.contains(moved), "{command}: {said}");
+    }
+    world.platctl("apply db.yaml --yes --set database.backup.retention_days=9").expect(0);
+    assert_eq!(cluster(&world).await.engine_version(), Some("16.9"), "never a downgrade");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_parameter_waits_for_a_restart_with_the_readers_first() {
+    let world = World::new();
+    database(&world);
+    let set = "--set database.parameters.max_connections=500 --set database.parameters.work_mem=8192";
+    world.platctl(&format!("apply db.yaml --yes {set}")).expect(0);
+    let plan = world.platctl(&format!("plan db.yaml --detailed-exitcode {set}")).expect(0);
+    assert!(plan.stdout.contains("run `platctl restart STACK ADDRESS`"), "{}", plan.stdout);
+    assert!(world.platctl("status db").expect(0).stdout.contains("pending-reboot"));
+
+    world.platctl("restart db database.nothing --yes").expect(1);
+    let ended = world.platctl("restart db database --yes").expect(0);
+    let place = |name: &str| ended.stdout.find(name).unwrap();
+    assert!(place("db-database-reader-1 was restarted") < place("db-database-writer was restarted"));
+    assert_eq!(count(&world, "RebootDBInstance"), 2);
+    assert!(!world.platctl("status db").expect(0).stdout.contains("pending-reboot"));
 }
 
 #[test]

@@ -130,16 +130,45 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
 }
 
 #[test]
-fn a_jump_over_a_minor_is_refused_with_the_way_to_go() {
+fn what_eks_would_refuse_is_refused_by_the_plan() {
     let world = World::new();
     cluster(&world);
-    let ended = world.platctl("apply up.yaml --yes --set cluster.version='1.36'");
-    assert_ne!(ended.code, Some(0));
-    let said = format!("{}{}", ended.stdout, ended.stderr);
-    assert!(said.contains("Set the version to 1.35 and apply"), "{said}");
-    for operation in ["UpdateClusterVersion", "UpdateAddon", "UpdateNodegroupVersion"] {
-        assert!(places(&world, operation).is_empty(), "{operation}");
+    for (version, said) in [
+        ("1.36", "Set the version to 1.35 and apply"),
+        ("1.33", "a cluster cannot be moved to an earlier version"),
+    ] {
+        for command in ["plan", "apply --yes"] {
+            let ended =
+                world.platctl(&format!("{command} up.yaml --set cluster.version='{version}'")).expect(1);
+            assert!(ended.stderr.contains(said), "{version}: {}", ended.stderr);
+        }
     }
+    assert_eq!(world.mutations(), 0, "nothing was changed before");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_update_that_eks_gave_up_is_told_and_not_repeated() {
+    let world = World::new();
+    cluster(&world);
+    let fail = || world.control().set_state("eks.Update", "general", "PodEvictionFailure").unwrap();
+    let set = "--set cluster.node_groups.general.disk_gib=120";
+    fail();
+    let ended = world.platctl(&format!("apply up.yaml --yes {set}")).expect(2);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(said.contains("PodEvictionFailure: Reached max retries"), "{said}");
+    assert!(said.contains("`force_update`"), "{said}");
+    assert_eq!(places(&world, "UpdateNodegroupVersion").len(), 1);
+    fail();
+    world
+        .platctl(&format!("apply up.yaml --yes {set} --set cluster.node_groups.general.force_update=true"))
+        .expect(0);
+    world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
+    // A deletion that fails ends at once, too, and the next one succeeds.
+    world.control().set_state("eks.Deletion", "general", "Ec2SecurityGroupDeletionFailure").unwrap();
+    let ended = world.platctl("destroy up --yes --allow-data-loss all").expect(2);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(said.contains("DELETE_FAILED (Ec2SecurityGroupDeletionFailure"), "{said}");
+    world.platctl("destroy up --yes --allow-data-loss all").expect(0);
 }
 
 #[test]

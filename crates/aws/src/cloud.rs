@@ -84,6 +84,8 @@ macro_rules! clients {
             pub teller: platctl_engine::tell::Teller,
             /// The public DNS.
             pub dns: crate::dns::Dns,
+            /// The updates of EKS that this process has begun.
+            pub(crate) updates: crate::eks::updates::Begun,
             $($(#[$doc])* pub $field: Lazy<$sdk::Client>,)*
         }
 
@@ -109,6 +111,7 @@ macro_rules! clients {
                     account: place.account,
                     partition: place.partition,
                     teller,
+                    updates: crate::eks::updates::Begun::default(),
                     dns,
                 }
             }
@@ -122,6 +125,7 @@ macro_rules! clients {
                     account: "123456789012".into(),
                     partition: "aws".into(),
                     teller: platctl_engine::tell::Teller::default(),
+                    updates: crate::eks::updates::Begun::default(),
                     dns: crate::dns::Dns::none(),
                 }
             }

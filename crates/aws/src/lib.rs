@@ -46,6 +46,7 @@ mod text;
 mod transport;
 pub mod types;
 mod unmanaged;
+mod versions;
 pub mod wafv2;
 mod wire;
 

@@ -11,7 +11,7 @@ use crate::observe::{AT_ONCE, Observed};
 use crate::retry::surely;
 use crate::state::{Object, Record, State};
 use crate::tell::Teller;
-use crate::{Address, AnyLive, Catalog, Changes, CloudResult, Facts, Id, Phase};
+use crate::{Address, AnyKind, AnyLive, Catalog, Changes, CloudResult, Id, Phase};
 
 /// A resource that is no longer what platctl left.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -73,7 +73,7 @@ pub fn drift(state: &State, observed: &Observed, catalog: &dyn Catalog) -> Vec<D
         let object = record.object.as_ref()?;
         let kind = catalog.bind(&record.kind, &record.scope)?;
         let live = observed.get(&record.kind, &record.scope, &object.id);
-        let what = what(state, address, object, live, kind.facts())?;
+        let what = what(state, address, object, live, &*kind)?;
         Some(Drift {
             address: address.clone(),
             kind: record.kind.clone(),
@@ -101,6 +101,19 @@ pub fn unmanaged(state: &State, observed: &Observed) -> BTreeMap<Address, Vec<St
         Some((address.clone(), live.unmanaged.clone()))
     });
     beyond.filter(|(_, settings)| !settings.is_empty()).collect()
+}
+
+/// What the cloud moved by itself since the last apply, and an apply leaves as it is: a minor version that it upgraded
+/// to.
+#[must_use]
+pub fn moved_on(state: &State, observed: &Observed, catalog: &dyn Catalog) -> BTreeMap<Address, Vec<Field>> {
+    let moved = state.resources.iter().filter_map(|(address, record)| {
+        let object = record.object.as_ref()?;
+        let kind = catalog.bind(&record.kind, &record.scope)?;
+        let live = observed.get(&record.kind, &record.scope, &object.id)?;
+        Some((address.clone(), fields(state, address, object, live, &*kind).0))
+    });
+    moved.filter(|(_, fields)| !fields.is_empty()).collect()
 }
 
 /// What is attached to live objects, beside what state knows: policies of roles, routes of tables.
@@ -145,20 +158,28 @@ fn what(
     address: &Address,
     object: &Object,
     live: Option<&AnyLive>,
-    facts: &Facts,
+    kind: &dyn AnyKind,
 ) -> Option<What> {
     let Some(live) = live.filter(|live| live.phase != Phase::Deleting) else { return Some(What::Gone) };
     if let Phase::Failed(why) = &live.phase {
         return Some(What::Failed { why: why.clone() });
     }
-    let fields = fields(state, address, object, live, facts);
+    let (_, fields) = fields(state, address, object, live, kind);
     if let (Phase::Degraded(why), true) = (&live.phase, fields.is_empty()) {
         return Some(What::Degraded { why: why.clone() });
     }
     (!fields.is_empty()).then_some(What::Changed { fields })
 }
 
-fn fields(state: &State, address: &Address, object: &Object, live: &AnyLive, facts: &Facts) -> Vec<Field> {
+/// What the cloud moved by itself, and what else is no longer as it was applied.
+fn fields(
+    state: &State,
+    address: &Address,
+    object: &Object,
+    live: &AnyLive,
+    kind: &dyn AnyKind,
+) -> (Vec<Field>, Vec<Field>) {
+    let facts = kind.facts();
     let mut applied = object.spec.clone();
     // The cloud does not return these, so nobody can tell whether they moved.
     if let Some(spec) = applied.as_object_mut() {
@@ -175,13 +196,16 @@ fn fields(state: &State, address: &Address, object: &Object, live: &AnyLive, fac
         let before = change.before.as_ref().filter(|_| change.path == Changes::OWNER);
         before.is_some_and(|owner| owner.get("lineage").is_none())
     };
-    let changed = diff(&comparison).into_iter().filter(|change| !older(change)).map(|change| Field {
+    let tolerated = |change: &crate::Change| kind.tolerates(change, applied.pointer(&change.path));
+    let (moved_on, changed): (Vec<_>, Vec<_>) =
+        diff(&comparison).into_iter().filter(|change| !older(change)).partition(tolerated);
+    let field = |change: crate::Change| Field {
         sensitive: change.path != Changes::OWNER && is_sensitive(facts, &change.path),
         path: change.path,
         applied: change.after,
         live: change.before,
-    });
-    changed.collect()
+    };
+    (moved_on.into_iter().map(field).collect(), changed.into_iter().map(field).collect())
 }
 
 #[cfg(test)]

@@ -60,6 +60,7 @@ pub struct Facts {
     pub shared: bool,
     pub holds_data: bool,
     pub inside: Option<&'static str>,
+    pub helped_by: &'static [&'static str],
     pub permissions: Permissions,
     pub timing: Timing,
 }
@@ -90,6 +91,7 @@ impl Facts {
             shared: K::SHARED,
             holds_data: K::HOLDS_DATA,
             inside: K::INSIDE,
+            helped_by: K::HELPED_BY,
             permissions: K::PERMISSIONS,
             timing: K::TIMING,
         }
@@ -155,7 +157,7 @@ pub trait AnyKind: Send + Sync {
     fn replaces(&self, change: &Change) -> bool;
 
     /// See [`Kind::tolerates`].
-    fn tolerates(&self, _change: &Change) -> bool {
+    fn tolerates(&self, _change: &Change, _last: Option<&Value>) -> bool {
         false
     }
 
@@ -177,6 +179,14 @@ pub trait AnyKind: Send + Sync {
     fn attached<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
+    /// See [`Kind::holders`].
+    fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
+        self.attached(live)
+    }
+    /// See [`Kind::moves_to`].
+    fn moves_to(&self, _spec: &Value, _changes: &Changes) -> Option<Id> {
+        None
+    }
     /// See [`Kind::create`].
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>>;
     /// See [`Kind::update`].
@@ -197,6 +207,18 @@ pub trait AnyKind: Send + Sync {
     /// See [`Kind::vet_new`]. The spec is as it was declared.
     fn vet_new<'a>(&'a self, _spec: &'a Value) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+    /// See [`Kind::failed_update`].
+    fn failed_update<'a>(
+        &'a self,
+        _live: &'a AnyLive,
+        _resumed: bool,
+    ) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+    /// See [`Kind::last_copies`].
+    fn last_copies(&self, _live: &AnyLive) -> Option<Leaves> {
+        None
     }
     /// See [`Kind::leaves`].
     fn leaves(&self, _live: &AnyLive) -> Option<Leaves> {
@@ -325,8 +347,8 @@ impl<K: Kind> AnyKind for Bound<K> {
         K::replaces(change)
     }
 
-    fn tolerates(&self, change: &Change) -> bool {
-        K::tolerates(change)
+    fn tolerates(&self, change: &Change, last: Option<&Value>) -> bool {
+        K::tolerates(change, last)
     }
 
     fn replacement(&self, live: &Value, desired: Option<&Value>) -> Replace {
@@ -370,6 +392,14 @@ impl<K: Kind> AnyKind for Bound<K> {
         Box::pin(async move { K::attached(&self.cloud, &Self::lower(live)?).await })
     }
 
+    fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
+        Box::pin(async move { K::holders(&self.cloud, &Self::lower(live)?).await })
+    }
+
+    fn moves_to(&self, spec: &Value, changes: &Changes) -> Option<Id> {
+        K::moves_to(&self.cloud, &decode::<K, _>(spec).ok()?, changes)
+    }
+
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {
         Box::pin(async move { K::create(&self.cloud, &decode::<K, _>(spec)?, claim).await })
     }
@@ -401,6 +431,18 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn vet_new<'a>(&'a self, spec: &'a Value) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
         Box::pin(async move { K::vet_new(&self.cloud, &decode::<K, _>(spec)?).await })
+    }
+
+    fn failed_update<'a>(
+        &'a self,
+        live: &'a AnyLive,
+        resumed: bool,
+    ) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(async move { K::failed_update(&self.cloud, &Self::lower(live)?, resumed).await })
+    }
+
+    fn last_copies(&self, live: &AnyLive) -> Option<Leaves> {
+        Self::lower(live).ok().and_then(|live| K::last_copies(&live))
     }
 
     fn leaves(&self, live: &AnyLive) -> Option<Leaves> {

@@ -18,7 +18,7 @@ use crate::select::Selection;
 use crate::state::{Session, State};
 use crate::stop::Stop;
 use crate::tell::Teller;
-use crate::{Address, Catalog, Changes, CloudResult, SpecError};
+use crate::{Address, Catalog, Changes, CloudError, CloudResult, SpecError};
 
 /// What the user wants of a stack.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,7 @@ async fn vet(
             let faults =
                 surely(teller, format!("checking {}", step.address), || kind.vet(live, target, &changes))
                     .await?;
-            Ok(refused(step, faults))
+            Ok::<_, CloudError>(refused(step, faults))
         })
     });
     let questions: Vec<_> = questions.collect();
@@ -113,7 +113,7 @@ async fn vet_new(plan: &Plan, catalog: &dyn Catalog, teller: &Teller) -> CloudRe
         let (kind, spec) = (catalog.bind(&step.kind, &step.scope)?, *declared.get(&step.address)?);
         Some(async move {
             let what = format!("checking {}", step.address);
-            Ok(refused(step, surely(teller, what, || kind.vet_new(spec)).await?))
+            Ok::<_, CloudError>(refused(step, surely(teller, what, || kind.vet_new(spec)).await?))
         })
     });
     let questions: Vec<_> = questions.collect();

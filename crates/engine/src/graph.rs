@@ -168,6 +168,15 @@ impl Graph {
         })
     }
 
+    /// What waits for a resource.
+    pub fn consumers(&self, address: &str) -> impl Iterator<Item = &Entry> {
+        let index = self.index.get(address);
+        index.into_iter().flat_map(|index| {
+            let edges = self.entries.edges_directed(*index, Direction::Outgoing);
+            edges.filter_map(|edge| self.entries.node_weight(edge.target()))
+        })
+    }
+
     /// The outputs of a resource that consumers take as soon as it is accepted.
     #[must_use]
     pub fn early_outputs(&self, address: &str) -> Vec<String> {

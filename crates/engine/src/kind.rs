@@ -302,6 +302,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// The kind inside which objects of this kind live: they go with it, without a call of their own, and may be
     /// out of reach where it cannot be entered from. They then count as they were last applied.
     const INSIDE: Option<&'static str> = None;
+    /// Kinds of resources that an object of this kind needs to get ready, although they come after it: the records
+    /// that validate a certificate. Where one of them fails, the object is not waited for any more.
+    const HELPED_BY: &'static [&'static str] = &[];
     /// The permissions of each verb.
     const PERMISSIONS: Permissions;
     /// Usual durations and the limit.
@@ -336,9 +339,10 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Self::REPLACE_ON.iter().any(|path| crate::changes::is_under(&change.path, path))
     }
 
-    /// Whether this difference is left as it is, because the cloud moves the field by itself and never back: a minor
-    /// version that it upgraded to.
-    fn tolerates(_change: &Change) -> bool {
+    /// Whether this difference is left as it is, because the cloud, or something in it, moves the field by itself: a
+    /// minor version that it upgraded to, a number of nodes that an autoscaler set. `last` is the value last applied.
+    /// `plan`, `drift` and `status` show what was moved.
+    fn tolerates(_change: &Change, _last: Option<&serde_json::Value>) -> bool {
         false
     }
 
@@ -402,6 +406,15 @@ pub trait Kind: Sized + Send + Sync + 'static {
         std::future::ready(Ok(Vec::new()))
     }
 
+    /// What keeps an object of this kind from being deleted, be it ours or not: asked when the cloud refuses the
+    /// deletion because the object is in use. By default, what is attached to it.
+    fn holders(
+        cloud: &Self::Cloud,
+        live: &Live<Self>,
+    ) -> impl Future<Output = CloudResult<Vec<Attached>>> + Send {
+        Self::attached(cloud, live)
+    }
+
     /// Makes the one call that gives the object its identity, ownership tags within it, and returns at
     /// once. What that call cannot set, the engine sees as a difference and has `update` set.
     fn create(
@@ -420,6 +433,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         changes: &Changes,
         owner: &Owner,
     ) -> impl Future<Output = CloudResult<()>> + Send;
+
+    /// The identifier that the object has after this update, where that is another one: it was renamed. State then
+    /// knows it by that.
+    fn moves_to(_cloud: &Self::Cloud, _spec: &Self::Spec<Resolved>, _changes: &Changes) -> Option<Id> {
+        None
+    }
 
     /// What the cloud is known to refuse of this update, asked while planning, so that a plan that passes does not
     /// fail later: a version that cannot be reached from the present one, a class that a zone does not offer.
@@ -440,6 +459,23 @@ pub trait Kind: Sized + Send + Sync + 'static {
         _spec: &Self::Spec<crate::Declared>,
     ) -> impl Future<Output = CloudResult<Vec<SpecError>>> + Send {
         std::future::ready(Ok(Vec::new()))
+    }
+
+    /// Why the update that was made last did not take effect, in the cloud's own words. The engine asks when the
+    /// object is at rest and still differs, and does not repeat an update that failed. `resumed`: the update was
+    /// begun by an earlier run, which did not see its end.
+    fn failed_update(
+        _cloud: &Self::Cloud,
+        _live: &Live<Self>,
+        _resumed: bool,
+    ) -> impl Future<Output = CloudResult<Option<String>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// What is in this object that nothing else has any more once the stack is gone: the backups in a vault. Without
+    /// consent that names it, the engine keeps the object and what that needs.
+    fn last_copies(_live: &Live<Self>) -> Option<Leaves> {
+        None
     }
 
     /// What the deletion of this object leaves on purpose, because it holds data. The engine keeps what that needs.

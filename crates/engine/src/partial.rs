@@ -19,6 +19,12 @@ pub(crate) fn normalised(kind: &dyn AnyKind, desired: &Value, live: &Value) -> V
     normal
 }
 
+/// The desired spec, checked and in normal form, with what is unknown as it is live. None where that is no valid spec.
+pub(crate) fn completed(kind: &dyn AnyKind, desired: &Value, live: &Value) -> Option<Value> {
+    let filled = fill(desired, &[live, &kind.example()], &mut String::new(), &mut Vec::new())?;
+    kind.resolve(filled).ok()
+}
+
 /// A spec by which the object can be looked for, if all is known that its natural name consists of. What else is
 /// unknown is as in the kind's example.
 pub(crate) fn named(kind: &dyn AnyKind, desired: &Value) -> Option<Value> {

@@ -81,6 +81,10 @@ pub enum Reason {
     Destroyed,
     /// It is kept, because this, which outlives the stack, needs it.
     Kept { for_what: String },
+    /// It holds the last copies of something, and nobody consented to lose them.
+    Holds { what: String },
+    /// It holds the last copies of something, which are deleted with it.
+    Loses { what: String },
     /// A replacement left this old object behind.
     Deposed { id: Id },
     /// It is not this stack's to delete: state forgets it, and nothing else is done.
@@ -135,9 +139,12 @@ pub struct Step {
     /// What will be created, resolved as far as it is known: for creations and replacements.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<Value>,
-    /// What an update is to come to, where all of it is known. No part of a saved plan.
+    /// What an update is to come to; what is not known yet is as it is now. No part of a saved plan.
     #[serde(skip)]
     pub target: Option<Value>,
+    /// What the cloud moved by itself: it stays as it is. `after` is what is declared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moved_on: Vec<Change>,
     /// The id of the live object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<Id>,
@@ -163,7 +170,7 @@ impl Step {
     #[must_use]
     pub fn kept_for(&self) -> Option<&str> {
         self.reasons.iter().find_map(|reason| match reason {
-            Reason::Kept { for_what } => Some(for_what.as_str()),
+            Reason::Kept { for_what } | Reason::Holds { what: for_what } => Some(for_what.as_str()),
             _ => None,
         })
     }

@@ -227,6 +227,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         consent: Consent,
     },
+    /// Restart the instances of a database, readers first, so that changed parameters take effect
+    Restart {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The address of a database cluster, for all of its instances, or of one instance
+        address: String,
+        /// Skip the confirmation prompt
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
+    },
     /// Do a task next to a cluster; what builds of the runner call
     #[command(hide = true)]
     Runner {

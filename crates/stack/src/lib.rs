@@ -30,6 +30,7 @@ mod database;
 mod de;
 mod declare;
 mod delivery;
+mod doubts;
 mod edge;
 mod error;
 mod explain;
@@ -58,6 +59,7 @@ mod warnings;
 use std::io::Read;
 use std::path::Path;
 
+pub use doubts::doubts;
 pub use error::{StackError, StackErrors, nearest};
 pub use names::{check_names, check_region};
 pub use stack::{Context, Stack, Zone};

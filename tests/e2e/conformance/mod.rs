@@ -9,8 +9,10 @@ use serde_json::{Map, Value, json};
 
 use crate::world::World;
 
-/// What AWS moves on by itself and never back: a later value is left as it is.
-const MOVES_ON: [(&str, &str); 1] = [("rds.DbCluster", "/engine_version")];
+/// What AWS moves on by itself and never back: a later value is left as it is. And a name that somebody else gave: under
+/// the old one, nothing is there.
+const MOVES_ON: [(&str, &str); 2] =
+    [("rds.DbCluster", "/engine_version"), ("codecommit.Repository", "/repository_name")];
 
 const SUBJECT: &str = "subject";
 

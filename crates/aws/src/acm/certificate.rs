@@ -227,6 +227,8 @@ fn token(claim: &Claim) -> String {
 
 impl Kind for Certificate {
     const NAME: &'static str = "acm.Certificate";
+    /// The records that validate it.
+    const HELPED_BY: &'static [&'static str] = &["route53.RecordSet"];
     const REPLACE_ON: &'static [&'static str] =
         &["/domain_name", "/subject_alternative_names", "/key_algorithm", "/usable"];
     const REPLACE: Replace = Replace::CreateFirst;

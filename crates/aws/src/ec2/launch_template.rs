@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use super::launch_template_kept as kept;
 use crate::Cloud;
 use crate::bounded::each;
-use crate::errors::{Ask, Asked, made};
+use crate::errors::{Ask, Asked, if_there, made};
 use crate::tags::{Tags, by_address, ec2_specification, owned_by, split_ec2, sync_ec2};
 use crate::types::{Arn, SecurityGroupId, unless_same};
 
@@ -175,7 +175,8 @@ platctl_engine::outputs! {
         LAUNCH_TEMPLATE_ID: launch_template_id: String,
         /// The name of the launch template.
         LAUNCH_TEMPLATE_NAME: launch_template_name: String,
-        /// The number of the version that matches the configuration: the latest and default version.
+        /// The number of the version that matches the configuration: the latest that platctl created. Versions that
+        /// somebody else created do not change it.
         VERSION_NUMBER: version_number: String,
     }
     and unmanaged
@@ -237,6 +238,23 @@ fn spec_of(name: &str, data: &ResponseLaunchTemplateData, tags: Tags) -> Spec {
     }
 }
 
+/// The tag with the number of the version that platctl created last.
+const VERSION: &str = "platctl:version";
+
+/// The version that platctl created last; for a template that it did not create, the default one.
+fn ours(template: &aws_sdk_ec2::types::LaunchTemplate) -> &str {
+    let tag = template.tags().iter().find(|tag| tag.key() == Some(VERSION));
+    tag.and_then(|tag| tag.value()).unwrap_or(DEFAULT)
+}
+
+const DEFAULT: &str = "$Default";
+
+/// A default version that somebody else created: nodes do not get it, because their node group names a version.
+fn foreign(template: &aws_sdk_ec2::types::LaunchTemplate, version: i64) -> Option<String> {
+    let default = template.default_version_number().filter(|default| *default != version)?;
+    Some(format!("the default version {default}, which platctl did not create"))
+}
+
 fn live(
     template: &aws_sdk_ec2::types::LaunchTemplate,
     version: &LaunchTemplateVersion,
@@ -244,11 +262,13 @@ fn live(
     let (tags, owner) = split_ec2(template.tags());
     let (id, name) = (template.launch_template_id()?, template.launch_template_name()?);
     let data = version.launch_template_data()?;
+    let mut unmanaged = kept::unmanaged(data);
+    unmanaged.extend(foreign(template, version.version_number()?));
     let outputs = Outputs {
         launch_template_id: id.to_owned(),
         launch_template_name: name.to_owned(),
         version_number: version.version_number()?.to_string(),
-        unmanaged: kept::unmanaged(data),
+        unmanaged,
     };
     let spec = spec_of(name, data, tags);
     Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
@@ -284,12 +304,19 @@ async fn read(
     cloud: &Cloud,
     template: aws_sdk_ec2::types::LaunchTemplate,
 ) -> CloudResult<Option<Live<LaunchTemplate>>> {
-    let call = cloud.ec2.describe_launch_template_versions().versions("$Default");
-    let call = call.set_launch_template_id(template.launch_template_id().map(ToOwned::to_owned));
-    match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        other => Ok(other?.launch_template_versions().first().and_then(|version| live(&template, version))),
-    }
+    let ask = |version: String| {
+        let call = cloud.ec2.describe_launch_template_versions().versions(version);
+        let call = call.set_launch_template_id(template.launch_template_id().map(ToOwned::to_owned));
+        async move { if_there(call.send().ask().await) }
+    };
+    let ours = ours(&template);
+    let answer = match ask(ours.to_owned()).await? {
+        // Somebody has deleted it.
+        None if ours != DEFAULT => ask(DEFAULT.to_owned()).await?,
+        answer => answer,
+    };
+    let versions = answer.and_then(|answer| answer.launch_template_versions).unwrap_or_default();
+    Ok(versions.first().and_then(|version| live(&template, version)))
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<LaunchTemplate>>>> {
@@ -414,13 +441,15 @@ impl Kind for LaunchTemplate {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let mut tags = spec.tags.clone();
+        tags.insert(VERSION.to_owned(), "1".to_owned());
         let call = cloud
             .ec2
             .create_launch_template()
             .launch_template_name(&spec.launch_template_name)
             .launch_template_data(data(spec))
             .client_token(&claim.token)
-            .tag_specifications(ec2_specification(ResourceType::LaunchTemplate, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(ResourceType::LaunchTemplate, &tags, &claim.owner));
         let answer = call.send().ask().await?;
         let id = answer.launch_template().and_then(|template| template.launch_template_id());
         made("ec2:CreateLaunchTemplate", id)
@@ -449,6 +478,8 @@ impl Kind for LaunchTemplate {
             let call = cloud.ec2.modify_launch_template().launch_template_id(live.id.as_str());
             let call = call.default_version(number.as_str());
             call.send().ask().await?;
+            let tag = Tag::builder().key(VERSION).value(number.as_str()).build();
+            cloud.ec2.create_tags().resources(live.id.as_str()).tags(tag).send().ask().await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
     }
@@ -473,6 +504,30 @@ mod tests {
         let data = ResponseLaunchTemplateData::builder().user_data("aGVsbG8=").build();
         let version = LaunchTemplateVersion::builder().version_number(3).launch_template_data(data).build();
         live(&builder.launch_template_name("nodes").build(), &version).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_version_that_somebody_else_made_the_default_is_shown_and_not_taken_over() {
+        let tag = Tag::builder().key(VERSION).value("3").build();
+        let template = aws_sdk_ec2::types::LaunchTemplate::builder()
+            .launch_template_id("lt-1")
+            .launch_template_name("nodes")
+            .default_version_number(4)
+            .tags(tag)
+            .build();
+        let versions = mock!(aws_sdk_ec2::Client::describe_launch_template_versions)
+            .match_requests(|request| request.versions() == ["3"])
+            .then_output(|| {
+                let data = ResponseLaunchTemplateData::builder().build();
+                let version = LaunchTemplateVersion::builder().version_number(3).launch_template_data(data);
+                DescribeLaunchTemplateVersionsOutput::builder()
+                    .launch_template_versions(version.build())
+                    .build()
+            });
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&versions]);
+        let found = read(&Cloud { ec2: ec2.into(), ..cloud() }, template).await.unwrap().unwrap();
+        assert_eq!(found.outputs.version_number, "3", "nodes stay on it");
+        assert_eq!(found.outputs.unmanaged, ["the default version 4, which platctl did not create"]);
     }
 
     #[test]
@@ -506,7 +561,13 @@ mod tests {
         let modify = mock!(aws_sdk_ec2::Client::modify_launch_template)
             .match_requests(|request| request.default_version() == Some("5"))
             .then_output(|| ModifyLaunchTemplateOutput::builder().build());
-        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&said, &create, &modify]);
+        let mark = mock!(aws_sdk_ec2::Client::create_tags)
+            .match_requests(|request| {
+                let tag = &request.tags()[0];
+                (tag.key(), tag.value()) == (Some(VERSION), Some("5"))
+            })
+            .then_output(|| aws_sdk_ec2::operation::create_tags::CreateTagsOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&said, &create, &modify, &mark]);
         let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let asked = changes(&[("/monitoring", json!(false), json!(true))]);
         LaunchTemplate::update(&cloud, &template(), &LaunchTemplate::example(), &asked, &owner())

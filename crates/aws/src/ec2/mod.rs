@@ -2,6 +2,7 @@
 
 pub mod elastic_ip;
 pub mod flow_log;
+mod holders;
 pub mod internet_gateway;
 pub mod launch_template;
 mod launch_template_kept;

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Attached, Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -151,7 +151,7 @@ impl Kind for SecurityGroup {
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
-        delete: &["ec2:DeleteSecurityGroup"],
+        delete: &["ec2:DeleteSecurityGroup", "ec2:DescribeNetworkInterfaces"],
     };
     // Network interfaces of endpoints and load balancers hold on to it for minutes after those are gone.
     const TIMING: Timing = Timing::seconds(1, 1, 1, 1200);
@@ -232,6 +232,10 @@ impl Kind for SecurityGroup {
             set_default_egress(cloud, &live.id, spec.allow_all_egress).await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        super::holders::interfaces(cloud, "group-id", live.id.as_str()).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

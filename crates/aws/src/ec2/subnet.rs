@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -88,7 +88,7 @@ impl Kind for Subnet {
         read: &["ec2:DescribeSubnets"],
         create: &["ec2:CreateSubnet", "ec2:CreateTags"],
         update: &["ec2:ModifySubnetAttribute", "ec2:CreateTags", "ec2:DeleteTags"],
-        delete: &["ec2:DeleteSubnet"],
+        delete: &["ec2:DeleteSubnet", "ec2:DescribeNetworkInterfaces"],
     };
     // Network interfaces of endpoints and load balancers linger in it for minutes.
     const TIMING: Timing = Timing::seconds(2, 1, 1, 1200);
@@ -167,6 +167,10 @@ impl Kind for Subnet {
             call.send().ask().await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        super::holders::interfaces(cloud, "subnet-id", live.id.as_str()).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

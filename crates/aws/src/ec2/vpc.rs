@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tenancy, VpcAttributeName};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Read, Resolved, SpecError, Stage, Timing, Wanted,
+    Attached, Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -134,7 +134,15 @@ impl Kind for Vpc {
         read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"],
         create: &["ec2:CreateVpc", "ec2:CreateTags"],
         update: &["ec2:ModifyVpcAttribute", "ec2:ModifyVpcTenancy", "ec2:CreateTags", "ec2:DeleteTags"],
-        delete: &["ec2:DeleteVpc"],
+        delete: &[
+            "ec2:DeleteVpc",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcEndpoints",
+        ],
     };
     const TIMING: Timing = Timing::seconds(3, 1, 1, 600);
 
@@ -220,6 +228,10 @@ impl Kind for Vpc {
             call.send().ask().await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
+    }
+
+    async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        super::holders::of_vpc(cloud, live.id.as_str()).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

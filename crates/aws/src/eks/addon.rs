@@ -11,6 +11,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
+use super::updates::{self, Subject, began};
 use super::{addon_versions, id_in, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::bounded::try_join_all;
@@ -193,7 +194,12 @@ async fn state_again(cloud: &Cloud, old: &Spec, new: &Spec, moves: Option<String
         .set_service_account_role_arn(role.map(ToString::to_string))
         .set_pod_identity_associations(owned(new.pod_identity_associations.as_ref())?)
         .resolve_conflicts(ResolveConflicts::Overwrite);
-    call.send().ask().await.map(drop)
+    began(cloud, subject(old), call.send().ask().await?.update());
+    Ok(())
+}
+
+fn subject(spec: &Spec) -> Subject<'_> {
+    Subject { cluster: &spec.cluster_name, addon: Some(&spec.addon_name), ..Subject::default() }
 }
 
 /// Notes for which version of Kubernetes it was chosen: after the move itself, so that one that was cut off is made up.
@@ -217,7 +223,12 @@ impl Kind for Addon {
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["eks:DescribeAddon", "eks:DescribePodIdentityAssociation"],
+        read: &[
+            "eks:DescribeAddon",
+            "eks:DescribePodIdentityAssociation",
+            "eks:DescribeUpdate",
+            "eks:ListUpdates",
+        ],
         create: &[
             "eks:CreateAddon",
             "eks:CreatePodIdentityAssociation",
@@ -325,6 +336,10 @@ impl Kind for Addon {
             state_again(cloud, &live.spec, spec, moves).await?;
         }
         remember(cloud, live, spec, changes).await
+    }
+
+    async fn failed_update(cloud: &Cloud, live: &Live<Self>, resumed: bool) -> CloudResult<Option<String>> {
+        updates::failure(cloud, subject(&live.spec), resumed).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

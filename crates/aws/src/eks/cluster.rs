@@ -7,17 +7,20 @@ use aws_sdk_eks::types::{
     Logging, Provider, SupportType, UpdateAccessConfigRequest, UpgradePolicyRequest, VpcConfigRequest,
 };
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live, Owner,
+    Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::cluster_versions::{self, one_step};
+use super::updates::{self, Subject, began};
 use super::{phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
 use crate::types::{Arn, Cidr, SecurityGroupId, SubnetId, unless_same};
+use crate::versions::{is_later, was_raised};
 
 /// An EKS cluster, which provides a Kubernetes control plane.
 #[derive(Debug)]
@@ -238,39 +241,21 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Cluster>>> {
     Ok(call.send().ask().await?.cluster().and_then(live))
 }
 
-/// Refuses a way up of more than one minor: nodes and add-ons have to come along at every step. Another way than up is
-/// left to EKS to judge.
-fn one_step(cluster: &str, live: &str, desired: &str) -> CloudResult<()> {
-    let minor = |version: &str| {
-        version
-            .split_once('.')
-            .and_then(|(major, minor)| Some((major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)))
-    };
-    match (minor(live), minor(desired)) {
-        (Some((major, from)), Some((to_major, to))) if major == to_major && to > from + 1 => {
-            let message = format!(
-                "Kubernetes can be upgraded only one minor version at a time, and {cluster} has version \
-                 {live}: the cluster was not changed. Set the version to {major}.{} and apply, so that \
-                 add-ons and nodes are upgraded too; repeat up to {desired}",
-                from + 1
-            );
-            Err(CloudError::new(Class::Invalid, "eks:UpdateClusterVersion", message))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// EKS takes one kind of change at a time, and none while another one is under way. So one is made; the
 /// engine asks again for what is left. Answers whether there was one.
 async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Changes) -> CloudResult<bool> {
     let name = live.id.as_str();
+    let subject = Subject { cluster: name, ..Subject::default() };
     if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
-        one_step(name, &live.outputs.version, version)?;
+        one_step(&live.outputs.version, version).map_err(|why| {
+            let message = format!("the version of {name} {why}. The cluster was not changed");
+            CloudError::new(Class::Invalid, "eks:UpdateClusterVersion", message)
+        })?;
     }
     if let Some(key) = spec.encryption_key_arn.as_ref().filter(|_| changes.touch("/encryption_key_arn")) {
         let call =
             cloud.eks.associate_encryption_config().cluster_name(name).encryption_config(encryption(key));
-        call.send().ask().await?;
+        began(cloud, subject, call.send().ask().await?.update());
         return Ok(true);
     }
     let call = cloud.eks.update_cluster_config().name(name);
@@ -301,12 +286,12 @@ async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Chan
     } else if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
         super::insights::allow_upgrade(cloud, name, version).await?;
         let call = cloud.eks.update_cluster_version().name(name).version(version);
-        call.send().ask().await?;
+        began(cloud, subject, call.send().ask().await?.update());
         return Ok(true);
     } else {
         return Ok(false);
     };
-    call.send().ask().await?;
+    began(cloud, subject, call.send().ask().await?.update());
     Ok(true)
 }
 
@@ -329,7 +314,13 @@ impl Kind for Cluster {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["eks:DescribeCluster"],
+        read: &[
+            "eks:DescribeCluster",
+            "eks:DescribeClusterVersions",
+            "eks:ListInsights",
+            "eks:DescribeUpdate",
+            "eks:ListUpdates",
+        ],
         create: &[
             "eks:CreateCluster",
             "eks:TagResource",
@@ -344,7 +335,6 @@ impl Kind for Cluster {
         ],
         update: &[
             "eks:UpdateClusterConfig",
-            "eks:ListInsights",
             "eks:UpdateClusterVersion",
             "eks:AssociateEncryptionConfig",
             "eks:TagResource",
@@ -436,6 +426,11 @@ impl Kind for Cluster {
         fixed || (change.path == "/encryption_key_arn" && change.before.is_some())
     }
 
+    /// EKS upgrades a cluster whose version is no longer supported.
+    fn tolerates(change: &Change, last: Option<&Value>) -> bool {
+        change.path == "/version" && was_raised(change, last, is_later)
+    }
+
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
         unless_same(&live.name, &desired.name)
     }
@@ -490,6 +485,31 @@ impl Kind for Cluster {
         change(cloud, live, spec, changes).await.map(drop)
     }
 
+    async fn vet(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+    ) -> CloudResult<Vec<SpecError>> {
+        let (from, to) = (live.outputs.version.as_str(), spec.version.as_deref());
+        match to.filter(|to| *to != from && changes.touch("/version")) {
+            Some(to) => cluster_versions::vet(cloud, live.id.as_str(), from, to).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
+        match &spec.version {
+            Some(version) => cluster_versions::offered(cloud, version).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    async fn failed_update(cloud: &Cloud, live: &Live<Self>, resumed: bool) -> CloudResult<Option<String>> {
+        let subject = Subject { cluster: live.id.as_str(), ..Subject::default() };
+        updates::failure(cloud, subject, resumed).await
+    }
+
     /// EKS's own protection is lifted first: a deletion that `protect` does not forbid was asked for.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         if live.spec.deletion_protection {
@@ -537,14 +557,6 @@ mod tests {
         let wanted = [AnyWanted { owner: owner(), spec: Some(journaled) }];
         let found = Bound::<Cluster>::new(std::sync::Arc::new(cloud)).find(&wanted).await.unwrap();
         assert_eq!(found[0][0].id, Id::from("prod"));
-    }
-
-    #[test]
-    fn versions_go_up_one_by_one() {
-        one_step("prod", "1.35", "1.36").unwrap();
-        one_step("prod", "1.36", "1.35").unwrap();
-        let error = one_step("prod", "1.33", "1.36").unwrap_err();
-        assert!(error.message.contains("Set the version to 1.34 and apply"), "{error}");
     }
 
     #[tokio::test]

@@ -5,12 +5,14 @@ pub mod addon;
 mod addon_versions;
 pub mod architecture;
 pub mod cluster;
+mod cluster_versions;
 pub mod fargate_profile;
 mod generations;
 mod insights;
 pub mod node_group;
 mod nodes_missing;
 pub mod pod_identity_association;
+pub(crate) mod updates;
 
 use std::collections::HashMap;
 

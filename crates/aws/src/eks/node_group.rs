@@ -7,17 +7,19 @@ use aws_sdk_eks::types::{
     NodegroupUpdateConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
+    Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::updates::{self, Subject, began};
 use super::{architecture, generations, id_in, parts, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
 use crate::types::{Arn, SubnetId};
+use crate::versions::{is_later, was_raised};
 
 /// An EKS managed node group. Its ID in platctl is `CLUSTER|NAME`. If a change requires replacement, the new
 /// node group (`NAME-gen2`, …) is created before the old one is deleted, and EKS then drains the nodes of the
@@ -108,6 +110,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// `max_unavailable`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable_percentage: Option<i32>,
+    /// Whether an update that replaces the nodes goes on where a pod disruption budget does not let pods go. Default:
+    /// `false`, and such an update fails. Used in updates only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub force_update_enabled: Option<bool>,
     /// Tags to assign to the node group.
     #[serde(default, skip_serializing_if = "Tags::is_empty")]
     pub tags: Tags,
@@ -159,6 +165,7 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
         max_unavailable_percentage: group
             .update_config()
             .and_then(NodegroupUpdateConfig::max_unavailable_percentage),
+        force_update_enabled: None,
         tags,
     };
     let groups = group.resources().map(|made| made.auto_scaling_groups()).unwrap_or_default();
@@ -247,8 +254,13 @@ async fn configure(
         .set_update_config(pace)
         .set_labels(labelled.then(|| labels.build()))
         .set_taints(tainted.then(|| payload.build()));
-    call.send().ask().await?;
+    began(cloud, subject(live), call.send().ask().await?.update());
     Ok(true)
+}
+
+fn subject(live: &Live<NodeGroup>) -> Subject<'_> {
+    let node_group = Some(live.outputs.nodegroup_name.as_str());
+    Subject { cluster: &live.spec.cluster_name, node_group, ..Subject::default() }
 }
 
 /// Everything that replaces the nodes in turn: one call.
@@ -266,8 +278,10 @@ async fn roll(cloud: &Cloud, live: &Live<NodeGroup>, spec: &Spec, changes: &Chan
         .nodegroup_name(&live.outputs.nodegroup_name)
         .set_version(version)
         .set_release_version(release)
-        .set_launch_template(template);
-    call.send().ask().await.map(drop)
+        .set_launch_template(template)
+        .set_force(spec.force_update_enabled);
+    began(cloud, subject(live), call.send().ask().await?.update());
+    Ok(())
 }
 
 impl Kind for NodeGroup {
@@ -285,6 +299,8 @@ impl Kind for NodeGroup {
     ];
     const REPLACE: Replace = Replace::CreateFirst;
     const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets", "/launch_template_id"];
+    /// How updates are made, which no group has.
+    const CREATE_ONLY: &'static [&'static str] = &["/force_update_enabled"];
     const SHARED_MAPS: &'static [&'static str] = &["/tags", "/labels"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
@@ -292,6 +308,8 @@ impl Kind for NodeGroup {
         read: &[
             "eks:DescribeNodegroup",
             "eks:ListNodegroups",
+            "eks:DescribeUpdate",
+            "eks:ListUpdates",
             "autoscaling:DescribeScalingActivities",
             "ec2:DescribeRouteTables",
         ],
@@ -342,6 +360,7 @@ impl Kind for NodeGroup {
             taints: BTreeSet::new(),
             max_unavailable: Some(1),
             max_unavailable_percentage: None,
+            force_update_enabled: None,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -439,6 +458,35 @@ impl Kind for NodeGroup {
         Ok(id_in(cluster, &name))
     }
 
+    /// The number of nodes is an autoscaler's once the group is there, and a version that was raised is not taken back.
+    fn tolerates(change: &Change, last: Option<&Value>) -> bool {
+        match change.path.as_str() {
+            "/desired_size" => change.after.is_some() && last == change.after.as_ref(),
+            "/version" => was_raised(change, last, is_later),
+            _ => false,
+        }
+    }
+
+    async fn vet(
+        _cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+    ) -> CloudResult<Vec<SpecError>> {
+        let versions = live.spec.version.as_deref().zip(spec.version.as_deref());
+        let lowered = versions.filter(|(from, to)| changes.touch("/version") && is_later(from, to));
+        let fault = |(from, to): (&str, &str)| {
+            let message =
+                format!("cannot be lowered to {to}: the nodes have {from}. Set the version to {from}");
+            SpecError::new("/version", message)
+        };
+        Ok(lowered.map(fault).into_iter().collect())
+    }
+
+    async fn failed_update(cloud: &Cloud, live: &Live<Self>, resumed: bool) -> CloudResult<Option<String>> {
+        updates::failure(cloud, subject(live), resumed).await
+    }
+
     async fn obstacle(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
         let groups: Vec<&str> = live.outputs.auto_scaling_group_names.iter().map(AsRef::as_ref).collect();
         let subnets: Vec<&str> = live.spec.subnets.iter().map(|subnet| subnet.as_str()).collect();
@@ -520,6 +568,39 @@ mod tests {
         let claim = Claim { owner: Owner { generation: 2, ..owner() }, token: "token".into() };
         let id = NodeGroup::create(&cloud, &NodeGroup::example(), &claim).await.unwrap();
         assert_eq!(id, Id::from("example-cluster|general-gen2"));
+    }
+
+    #[test]
+    fn a_number_of_nodes_that_was_moved_stays_and_one_that_is_stated_anew_is_set() {
+        let moved = |stated: i32, last: i32| {
+            let change =
+                Change { path: "/desired_size".into(), before: Some(json!(5)), after: Some(json!(stated)) };
+            NodeGroup::tolerates(&change, Some(&json!(last)))
+        };
+        assert!(moved(3, 3));
+        assert!(!moved(4, 3));
+    }
+
+    #[tokio::test]
+    async fn nodes_are_replaced_in_spite_of_a_budget_only_where_that_is_stated() {
+        use aws_sdk_eks::operation::update_nodegroup_version::UpdateNodegroupVersionOutput;
+        for stated in [None, Some(true)] {
+            let roll = mock!(aws_sdk_eks::Client::update_nodegroup_version)
+                .match_requests(move |request| request.force() == stated)
+                .then_output(|| UpdateNodegroupVersionOutput::builder().build());
+            let eks = mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&roll]);
+            let cloud = Cloud { eks: eks.into(), ..cloud() };
+            let desired = Spec {
+                launch_template_version: Some("2".into()),
+                force_update_enabled: stated,
+                ..NodeGroup::example()
+            };
+            let asked = changes(&[("/launch_template_version", json!("1"), json!("2"))]);
+            NodeGroup::update(&cloud, &group(NodegroupStatus::Active), &desired, &asked, &owner())
+                .await
+                .unwrap();
+            assert_eq!(roll.num_calls(), 1);
+        }
     }
 
     #[test]

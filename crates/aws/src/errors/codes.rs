@@ -301,12 +301,18 @@ pub(super) const SPECIAL: &[(Class, &str, &str, &str)] = &[
     (Class::InUse, "events:DeleteRule", "ValidationException", "since it has targets"),
     (Class::Busy, "secretsmanager:CreateSecret", "InvalidRequestException", "being deleted"),
     (Class::Busy, "secretsmanager:CreateSecret", "InvalidRequestException", "scheduled for deletion"),
+    // A topic or a subscription of that name has other settings than this creation asks for.
+    (Class::AlreadyExists, "sns:CreateTopic", "InvalidParameter", "already exists with different"),
+    (Class::AlreadyExists, "sns:Subscribe", "InvalidParameter", "already exists with different"),
+    // Of an item, in an answer that succeeded: a bucket or a log group that was made a moment ago.
+    (Class::NotYetConsistent, "ec2:CreateFlowLogs", "400", "does not exist"),
     // IAM's changes take seconds to minutes to reach other services, which answer like this until then.
     (Class::NotYetConsistent, "ec2:CreateFlowLogs", "InvalidParameter", "Unable to assume given IAM role"),
     (Class::NotYetConsistent, "kms:", "MalformedPolicyDocumentException", "invalid principals"),
     (Class::NotYetConsistent, "s3:PutBucketPolicy", "MalformedPolicy", "Invalid principal in policy"),
     (Class::NotYetConsistent, "iam:", "MalformedPolicyDocument", "Invalid principal in policy"),
     (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "could not be assumed"),
+    (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "roleArn, "),
     (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "trusted entity is not correct"),
     (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "Error in role params"),
     (Class::NotYetConsistent, "eks:Create", "InvalidParameterException", "EKS Managed Policies"),

@@ -4,19 +4,22 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbCluster as Described, Filter};
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Leaves, Live,
+    Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::db_cluster_upgrade::is_ahead;
-use super::{check_identifier, db_cluster_values, phase, scaled_out, split_tags, start, sync_tags};
+use super::{
+    PENDING_REBOOT, check_identifier, db_cluster_values, phase, scaled_out, split_tags, start, sync_tags,
+};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
 use crate::tags::Tags;
 use crate::types::{Arn, SecurityGroupId, unless_same};
+use crate::versions::was_raised;
 
 /// An Amazon Aurora DB cluster.
 #[derive(Debug)]
@@ -237,11 +240,14 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         cluster_resource_id: cluster.db_cluster_resource_id().unwrap_or_default().to_owned(),
     };
     let waits = pending.is_some_and(|pending| pending.engine_version().is_some());
+    let members = cluster.db_cluster_members();
+    let reboot = members.iter().any(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"));
     // The password cannot be used then: RDS could not reach the secret or its key.
     let impaired = secret.is_some_and(|secret| secret.secret_status() == Some("impaired"));
     let phase = match phase(cluster.status()) {
         Phase::Ready if waits => Phase::Settling("changes are pending".into()),
         Phase::Ready if impaired => Phase::Degraded(IMPAIRED.into()),
+        Phase::Ready if reboot => Phase::Degraded(PENDING_REBOOT.into()),
         phase => phase,
     };
     Some(Live { id: id.into(), spec, outputs, owner, phase })
@@ -446,10 +452,13 @@ impl Kind for DbCluster {
         super::db_cluster_changes::modify(cloud, live, spec, changes).await
     }
 
-    fn tolerates(change: &Change) -> bool {
-        let text = |value: &Option<Value>| value.as_ref().and_then(Value::as_str).map(ToOwned::to_owned);
-        let versions = text(&change.before).zip(text(&change.after));
-        change.path == "/engine_version" && versions.is_some_and(|(live, stated)| is_ahead(&live, &stated))
+    /// AWS upgrades to later minor versions by itself.
+    fn tolerates(change: &Change, last: Option<&Value>) -> bool {
+        change.path == "/engine_version" && was_raised(change, last, is_ahead)
+    }
+
+    async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
+        super::db_cluster_upgrade::offered(cloud, &spec.engine, &spec.engine_version).await
     }
 
     async fn vet(
@@ -551,6 +560,17 @@ mod tests {
         let phase = |status: &str| live(&cluster().master_user_secret(secret(status)).build()).unwrap().phase;
         assert_eq!(phase("active"), Phase::Ready);
         assert_eq!(phase("impaired"), Phase::Degraded(IMPAIRED.into()));
+    }
+
+    #[test]
+    fn parameters_of_the_cluster_that_wait_for_a_reboot_are_shown() {
+        use aws_sdk_rds::types::DbClusterMember;
+        let phase = |status: &str| {
+            let member = DbClusterMember::builder().db_cluster_parameter_group_status(status).build();
+            live(&cluster().db_cluster_members(member).build()).unwrap().phase
+        };
+        assert_eq!(phase("in-sync"), Phase::Ready);
+        assert!(matches!(phase("pending-reboot"), Phase::Degraded(why) if why.contains("platctl restart")));
     }
 
     #[tokio::test]

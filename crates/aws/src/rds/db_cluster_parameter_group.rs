@@ -1,5 +1,7 @@
 //! `rds.DbClusterParameterGroup`
 
+use std::collections::BTreeSet;
+
 use platctl_engine::{
     Changes, Claim, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -7,7 +9,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::parameters::{self, AT_ONCE, Parameters, is_dynamic, parameter, set_by_user};
+use super::parameters::{self, AT_ONCE, Parameters, dynamic, named, parameter, set_by_user};
 use super::parameters_offered::vet_cluster;
 use super::{check_group_name, new_tags, sync_tags, tags_of};
 use crate::Cloud;
@@ -81,29 +83,36 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbClusterParame
     Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
 }
 
-async fn set(cloud: &Cloud, name: &str, values: Parameters) -> CloudResult<()> {
-    let values: Vec<_> =
-        values.iter().map(|(name, value)| parameter(name, Some(value), is_dynamic(name))).collect();
-    for values in values.chunks(AT_ONCE) {
-        let call = cloud
-            .rds
-            .modify_db_cluster_parameter_group()
-            .db_cluster_parameter_group_name(name)
-            .set_parameters(Some(values.to_vec()));
-        call.send().ask().await?;
+/// Which of these parameters take effect at once.
+async fn dynamic_of(cloud: &Cloud, group: &str, names: &[&String]) -> CloudResult<BTreeSet<String>> {
+    let call = cloud
+        .rds
+        .describe_db_cluster_parameters()
+        .db_cluster_parameter_group_name(group)
+        .filters(named(names));
+    let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    Ok(dynamic(&found.asked()?))
+}
+
+async fn set(cloud: &Cloud, group: &str, values: Parameters) -> CloudResult<()> {
+    let names: Vec<&String> = values.keys().collect();
+    for names in names.chunks(AT_ONCE) {
+        let dynamic = dynamic_of(cloud, group, names).await?;
+        let value =
+            |name: &&String| parameter(name, values.get(*name).map(String::as_str), dynamic.contains(*name));
+        let call = cloud.rds.modify_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
+        call.set_parameters(Some(names.iter().map(value).collect())).send().ask().await?;
     }
     Ok(())
 }
 
-async fn reset(cloud: &Cloud, name: &str, names: Vec<String>) -> CloudResult<()> {
-    let values: Vec<_> = names.iter().map(|name| parameter(name, None, is_dynamic(name))).collect();
-    for values in values.chunks(AT_ONCE) {
-        let call = cloud
-            .rds
-            .reset_db_cluster_parameter_group()
-            .db_cluster_parameter_group_name(name)
-            .set_parameters(Some(values.to_vec()));
-        call.send().ask().await?;
+async fn reset(cloud: &Cloud, group: &str, names: Vec<String>) -> CloudResult<()> {
+    let names: Vec<&String> = names.iter().collect();
+    for names in names.chunks(AT_ONCE) {
+        let dynamic = dynamic_of(cloud, group, names).await?;
+        let default = |name: &&String| parameter(name, None, dynamic.contains(*name));
+        let call = cloud.rds.reset_db_cluster_parameter_group().db_cluster_parameter_group_name(group);
+        call.set_parameters(Some(names.iter().map(default).collect())).send().ask().await?;
     }
     Ok(())
 }

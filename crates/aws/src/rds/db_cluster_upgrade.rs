@@ -22,7 +22,6 @@ pub(super) fn is_major(from: &str, to: &str) -> bool {
     major(from) != major(to)
 }
 
-/// What RDS would refuse of a change of version: it names the versions that each version can be upgraded to.
 /// Whether the first version is a later minor version of the same major one: AWS upgrades to those by itself, and takes
 /// none back.
 pub(super) fn is_ahead(live: &str, stated: &str) -> bool {
@@ -30,6 +29,28 @@ pub(super) fn is_ahead(live: &str, stated: &str) -> bool {
     !is_major(live, stated) && minor(live) > minor(stated)
 }
 
+/// Whether RDS makes new clusters of a version: asked of RDS, which adds versions and withdraws them.
+pub(super) async fn offered(cloud: &Cloud, engine: &str, version: &str) -> CloudResult<Vec<SpecError>> {
+    let ask = |version: String| async move {
+        let call = cloud.rds.describe_db_engine_versions().engine(engine).engine_version(version);
+        let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+        let found = found.asked()?;
+        CloudResult::Ok(found.into_iter().filter_map(|one| one.engine_version).collect::<Vec<_>>())
+    };
+    if !ask(version.to_owned()).await?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let major = version.split('.').next().unwrap_or_default();
+    let others = ask(major.to_owned()).await?;
+    let others = match others.as_slice() {
+        [] => format!("no version of {major}"),
+        others => others.join(", "),
+    };
+    let message = format!("RDS offers no version {version} of {engine} here; it offers {others}");
+    Ok(vec![SpecError::new("/engine_version", message)])
+}
+
+/// What RDS would refuse of a change of version: it names the versions that each version can be upgraded to.
 pub(super) async fn vet(
     cloud: &Cloud,
     live: &Live<DbCluster>,
@@ -258,6 +279,23 @@ mod tests {
         assert_eq!(faults(live(), "17.4").await, []);
         let found = faults(live(), "15.12").await;
         assert_eq!(found[0].message, "16.8 cannot be upgraded to 15.12; it can be upgraded to 16.9, 17.4");
+    }
+
+    #[tokio::test]
+    async fn a_version_that_is_not_offered_is_named_with_those_that_are() {
+        let versions = |list: &'static [&'static str]| {
+            mock!(aws_sdk_rds::Client::describe_db_engine_versions).then_output(move || {
+                let version = |version: &&str| DbEngineVersion::builder().engine_version(*version).build();
+                let list = list.iter().map(version).collect();
+                DescribeDbEngineVersionsOutput::builder().set_db_engine_versions(Some(list)).build()
+            })
+        };
+        let (none, some, same) = (versions(&[]), versions(&["16.8", "16.9"]), versions(&["16.8"]));
+        let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&none, &some, &same]);
+        let cloud = Cloud { rds: rds.into(), ..cloud() };
+        let found = offered(&cloud, "aurora-postgresql", "16.99").await.unwrap();
+        assert!(found[0].message.ends_with("it offers 16.8, 16.9"), "{}", found[0].message);
+        assert_eq!(offered(&cloud, "aurora-postgresql", "16.8").await.unwrap(), []);
     }
 
     #[tokio::test]

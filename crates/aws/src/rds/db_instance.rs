@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::orderable::Order;
-use super::{check_identifier, classes, instance_phase, is_stopped, new_tags, split_tags, start, sync_tags};
+use super::{
+    PENDING_REBOOT, check_identifier, classes, instance_phase, is_stopped, new_tags, split_tags, start, sync_tags, windows,
+};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
@@ -49,6 +51,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// by the DB cluster.
     #[serde(default)]
     pub auto_minor_version_upgrade: bool,
+    /// The weekly time range for maintenance, in UTC, such as `sun:04:00-sun:05:00`. Default: AWS chooses one. The
+    /// one of the DB cluster does not apply to its instances.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferred_maintenance_window: Option<String>,
     /// The interval of Enhanced Monitoring, in seconds: 0 (disabled), 1, 5, 10, 15, 30 or 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub monitoring_interval: Option<i32>,
@@ -118,6 +124,7 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
             .and_then(|group| text(group.db_parameter_group_name())),
         publicly_accessible: instance.publicly_accessible().unwrap_or_default(),
         auto_minor_version_upgrade: instance.auto_minor_version_upgrade().unwrap_or_default(),
+        preferred_maintenance_window: text(instance.preferred_maintenance_window()),
         monitoring_interval: Some(instance.monitoring_interval().unwrap_or_default()),
         monitoring_role_arn: instance.monitoring_role_arn().map(Arn::from),
         performance_insights_enabled: Some(instance.performance_insights_enabled().unwrap_or_default()),
@@ -135,9 +142,7 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
         Phase::Ready if parameters("failed-to-apply") => Phase::Degraded(
             "failed-to-apply: RDS could not apply the parameter group; its events have the reason".into(),
         ),
-        Phase::Ready if parameters("pending-reboot") => {
-            Phase::Degraded("pending-reboot: changed parameters take effect with the next reboot".into())
-        }
+        Phase::Ready if parameters("pending-reboot") => Phase::Degraded(PENDING_REBOOT.into()),
         phase => phase,
     };
     let outputs = Outputs {
@@ -149,12 +154,13 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
     Some(Live { id: id.into(), spec, outputs, owner, phase })
 }
 
-const MODIFIED: [&str; 10] = [
+const MODIFIED: [&str; 11] = [
     "/db_instance_class",
     "/promotion_tier",
     "/db_parameter_group_name",
     "/publicly_accessible",
     "/auto_minor_version_upgrade",
+    "/preferred_maintenance_window",
     "/monitoring_interval",
     "/monitoring_role_arn",
     "/performance_insights_enabled",
@@ -184,6 +190,9 @@ async fn modify(cloud: &Cloud, id: &str, spec: &Spec, changes: &Changes) -> Clou
         .set_publicly_accessible(touch("/publicly_accessible").then_some(spec.publicly_accessible))
         .set_auto_minor_version_upgrade(
             touch("/auto_minor_version_upgrade").then_some(spec.auto_minor_version_upgrade),
+        )
+        .set_preferred_maintenance_window(
+            spec.preferred_maintenance_window.clone().filter(|_| touch("/preferred_maintenance_window")),
         )
         .set_monitoring_interval(spec.monitoring_interval.filter(|_| monitoring))
         .set_monitoring_role_arn(
@@ -262,6 +271,7 @@ impl Kind for DbInstance {
             db_parameter_group_name: Some("db-instance-parameters-example".into()),
             publicly_accessible: false,
             auto_minor_version_upgrade: false,
+            preferred_maintenance_window: Some("sun:04:00-sun:05:00".into()),
             monitoring_interval: Some(60),
             monitoring_role_arn: Some("arn:aws:iam::123456789012:role/services-example".into()),
             performance_insights_enabled: Some(true),
@@ -279,6 +289,7 @@ impl Kind for DbInstance {
             ("/db_instance_class", json!("db.r6g.xlarge")),
             ("/promotion_tier", json!(2)),
             ("/auto_minor_version_upgrade", json!(true)),
+            ("/preferred_maintenance_window", json!("mon:05:00-mon:06:00")),
             ("/monitoring_interval", json!(30)),
             ("/performance_insights_retention_period", json!(31)),
             ("/tags/team", json!("data")),
@@ -293,6 +304,10 @@ impl Kind for DbInstance {
         if spec.db_cluster_identifier.is_empty() {
             let message = "is empty: platctl manages only instances that belong to an Aurora cluster";
             return Err(SpecError::new("/db_cluster_identifier", message));
+        }
+        if let Some(window) = &spec.preferred_maintenance_window {
+            windows::check_maintenance(window)
+                .map_err(|message| SpecError::new("/preferred_maintenance_window", message))?;
         }
         let is_known = match spec.engine.as_str() {
             "aurora-postgresql" => classes::known(&spec.db_instance_class) != classes::Known::No,
@@ -335,6 +350,7 @@ impl Kind for DbInstance {
             .set_db_parameter_group_name(spec.db_parameter_group_name.clone())
             .publicly_accessible(spec.publicly_accessible)
             .auto_minor_version_upgrade(spec.auto_minor_version_upgrade)
+            .set_preferred_maintenance_window(spec.preferred_maintenance_window.clone())
             .set_monitoring_interval(spec.monitoring_interval)
             .set_monitoring_role_arn(spec.monitoring_role_arn.as_ref().map(ToString::to_string))
             .set_enable_performance_insights(spec.performance_insights_enabled)

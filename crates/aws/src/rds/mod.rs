@@ -18,6 +18,7 @@ mod orderable;
 pub(crate) mod parameters;
 mod parameters_offered;
 mod phase;
+pub mod restart;
 mod scaled_out;
 pub mod windows;
 
@@ -28,6 +29,10 @@ pub(crate) use self::phase::{instance_phase, is_stopped, phase};
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
+
+/// What is said of parameters that wait for a reboot.
+pub(crate) const PENDING_REBOOT: &str = "pending-reboot: changed parameters take effect with the next reboot. To \
+                                         reboot, run `platctl restart STACK ADDRESS`";
 
 /// Takes the tags of an RDS object apart.
 pub(crate) fn split_tags(tags: &[Tag]) -> (Tags, Option<Owner>) {

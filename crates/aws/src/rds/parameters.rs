@@ -1,8 +1,8 @@
 //! What the two kinds of parameter groups have in common.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_rds::types::{ApplyMethod, Parameter};
+use aws_sdk_rds::types::{ApplyMethod, Filter, Parameter};
 use platctl_engine::{Changes, SpecError};
 
 /// RDS changes this many parameters in one call.
@@ -18,8 +18,8 @@ pub(crate) fn set_by_user(all: &[Parameter]) -> Parameters {
         .collect()
 }
 
-/// A parameter to be set, or reset where there is no value. Static ones take effect at the next reboot; RDS takes
-/// `pending-reboot` for dynamic ones too, and then says itself what is in effect.
+/// A parameter to be set, or reset where there is no value. Dynamic ones take effect at once, static ones at the next
+/// reboot.
 pub(crate) fn parameter(name: &str, value: Option<&str>, immediate: bool) -> Parameter {
     let method = if immediate { ApplyMethod::Immediate } else { ApplyMethod::PendingReboot };
     Parameter::builder()
@@ -39,22 +39,16 @@ pub(crate) fn edits(changes: &Changes, desired: &Parameters, live: &Parameters) 
     (set, live.keys().filter(|name| !desired.contains_key(*name)).cloned().collect())
 }
 
-/// Parameters that take effect at once; all others of PostgreSQL's wait for a reboot, or are both.
-pub(crate) fn is_dynamic(name: &str) -> bool {
-    const DYNAMIC: &[&str] = &[
-        "log_min_duration_statement",
-        "log_statement",
-        "log_connections",
-        "log_disconnections",
-        "log_lock_waits",
-        "log_temp_files",
-        "rds.force_ssl",
-        "statement_timeout",
-        "idle_in_transaction_session_timeout",
-        "work_mem",
-        "random_page_cost",
-    ];
-    DYNAMIC.contains(&name)
+/// The filter for parameters of these names.
+pub(crate) fn named(names: &[&String]) -> Filter {
+    let values = names.iter().map(|name| (*name).clone()).collect();
+    Filter::builder().name("parameter-name").set_values(Some(values)).build()
+}
+
+/// Of what RDS answers, the names of those that take effect at once. It refuses to apply a static one immediately.
+pub(crate) fn dynamic(answered: &[Parameter]) -> BTreeSet<String> {
+    let dynamic = answered.iter().filter(|one| one.apply_type() == Some("dynamic"));
+    dynamic.filter_map(|one| one.parameter_name().map(ToOwned::to_owned)).collect()
 }
 
 /// Names and values that RDS would take.
@@ -66,5 +60,20 @@ pub(crate) fn check(parameters: &Parameters) -> Result<(), SpecError> {
     match wrong {
         Some(name) => Err(SpecError::new("/parameters", format!("{name} is not a valid parameter name"))),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rds_tells_which_parameters_are_dynamic() {
+        let one = |name: &str, kind: &str| Parameter::builder().parameter_name(name).apply_type(kind).build();
+        let found = dynamic(&[one("work_mem", "dynamic"), one("max_connections", "static")]);
+        assert_eq!(found, BTreeSet::from(["work_mem".to_owned()]));
+        let method = |name: &str| parameter(name, Some("1"), found.contains(name)).apply_method().cloned();
+        assert_eq!(method("work_mem"), Some(ApplyMethod::Immediate));
+        assert_eq!(method("max_connections"), Some(ApplyMethod::PendingReboot));
     }
 }

@@ -6,6 +6,8 @@ from typing import Any
 
 from moto.backends import get_backend
 
+from .rules.backup import plant
+from .rules.eks import endings
 from .store import STORE
 
 
@@ -43,8 +45,24 @@ KINDS = {
 }
 
 
+# What a code is kept for that an operation is to fail with.
+NEXT = {"eks.Update": "update", "eks.Deletion": "deletion"}
+
+
 def set_state(kind: str, name: str, state: str) -> None:
-    """Of all things of that name."""
+    """Of all things of that name.
+
+    Of an update or a deletion of EKS: how the next one of that thing ends. Of a recovery point: another one of the
+    resource with this ARN, in the vault of this name.
+    """
+    if kind in NEXT:
+        endings()[(NEXT[kind], name)] = state
+        return
+    if kind == "backup.RecoveryPoint":
+        for _, vaults in [one for one in STORE.kinds() if one[0] == "vaults"]:
+            if name in vaults:
+                plant(vaults[name], state)
+        return
     found = KINDS[kind](name)
     if not found:
         raise KeyError(f"no {kind} of the name {name}")

@@ -18,6 +18,10 @@ class Store:
         """The things of a kind, in the account of a call, and in its region or another one."""
         return self._things.setdefault((call.account, region or call.region, kind), {})
 
+    def everywhere(self, kind: str) -> Any:
+        """The things of a kind that belong to no account and no region."""
+        return self._things.setdefault(("", "", kind), {})
+
     def kinds(self) -> list[Any]:
         """Every kind, with its things, of all accounts and regions."""
         return [(kind, things) for (_, _, kind), things in self._things.items()]

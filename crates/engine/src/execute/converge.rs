@@ -14,6 +14,7 @@ use crate::events::Event;
 use crate::graph::{Entry, Wait};
 use crate::plan::Action;
 use crate::planner::was_ready;
+use crate::retry::surely;
 use crate::state::{Object, Record, Verb, conceal};
 use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, Id, Owner, Phase, Replace};
 
@@ -141,15 +142,16 @@ impl Run {
 
     fn changes(&self, goal: &Goal<'_>, record: &Record, live: &AnyLive) -> Vec<Change> {
         let object = record.object.as_ref().filter(|object| object.id == live.id);
+        let last = object.map_or(&Value::Null, |object| &object.spec);
         let mut changes = diff(&Comparison {
             facts: goal.kind().facts(),
             desired: goal.desired,
             live,
-            last: object.map_or(&Value::Null, |object| &object.spec),
+            last,
             owner: &self.owner(goal.address, object),
             salt: &self.session.lineage(),
         });
-        changes.retain(|change| !goal.kind().tolerates(change));
+        changes.retain(|change| !goal.kind().tolerates(change, last.pointer(&change.path)));
         changes
     }
 
@@ -159,11 +161,14 @@ impl Run {
 
     /// Waits until the object is ready, sets what differs, and verifies that nothing does any more.
     async fn sync(&self, goal: &Goal<'_>, id: &Id, mut live: Option<AnyLive>) -> Result<Id, StepError> {
+        let mut id = id.clone();
         let (mut rounds, mut before) = (0, Vec::new());
+        // Something was under way when this run began: an update, perhaps, of a run that was cut off.
+        let resumed = live.as_ref().is_some_and(|live| matches!(live.phase, Phase::Settling(_)));
         for updates in 0.. {
             let ready = match live.take() {
                 Some(live) if live.phase.is_at_rest() => self.seen(goal, live),
-                _ => self.until_ready(goal, id).await?,
+                _ => self.until_ready(goal, &id).await?,
             };
             let record = self.recorded(goal);
             let changes = self.changes(goal, &record, &ready);
@@ -173,15 +178,35 @@ impl Run {
             if immutable || rounds == ROUNDS || updates == UPDATES && !changes.is_empty() {
                 return Err(StepError::NotTaken { paths: paths() });
             }
+            if !changes.is_empty() && (updates > 0 || resumed) {
+                self.unless_refused(goal, &ready, updates == 0).await?;
+            }
             before.clone_from(&changes);
             let Some(changes) = Changes::new(changes) else {
                 self.settled(goal, record, &ready).await?;
-                return Ok(id.clone());
+                return Ok(id);
             };
-            self.update(goal, &record, &ready, &changes).await?;
-            live = Some(self.after_update(goal, &record, id, &changes).await?);
+            let record = self.update(goal, &record, &ready, &changes).await?;
+            if let Some(object) = record.object.as_ref().filter(|object| ready.id == id && object.id != id) {
+                id = object.id.clone();
+            }
+            live = Some(self.after_update(goal, &record, &id, &changes).await?);
         }
-        Ok(id.clone())
+        Ok(id)
+    }
+
+    /// An update that the cloud accepted and then gave up is not made again: it would end in the same way. What cannot
+    /// be found out does not keep anything from being tried.
+    async fn unless_refused(&self, goal: &Goal<'_>, live: &AnyLive, resumed: bool) -> Result<(), StepError> {
+        let what = format!("reading the last update of {}", goal.address);
+        match surely(&self.teller, what, || goal.kind().failed_update(live, resumed)).await {
+            Ok(Some(why)) => Err(StepError::NotUpdated { id: live.id.clone(), why }),
+            Ok(None) => Ok(()),
+            Err(error) => {
+                tracing::debug!(%error, "cannot determine what became of the update");
+                Ok(())
+            }
+        }
     }
 
     fn seen(&self, goal: &Goal<'_>, live: AnyLive) -> AnyLive {
@@ -241,6 +266,9 @@ impl Run {
                 None => "not visible yet".to_owned(),
             };
             status = obstacle.with(&status);
+            if let Some(helper) = self.failed_helper(goal) {
+                return Err(StepError::Unhelped { id: id.clone(), status, helper });
+            }
             if after > timing.limit {
                 return Err(StepError::TimedOut { id: id.clone(), status, after });
             }
@@ -249,17 +277,28 @@ impl Run {
         }
     }
 
+    /// A resource that this one needs to get ready, and that has failed in this run.
+    fn failed_helper(&self, goal: &Goal<'_>) -> Option<Address> {
+        let helps = goal.kind().facts().helped_by;
+        if helps.is_empty() {
+            return None;
+        }
+        let consumers = self.graph.iter().flat_map(|graph| graph.consumers(goal.address.as_str()));
+        let mut helpers = consumers.filter(|entry| helps.contains(&entry.node.kind.as_str()));
+        helpers.find(|entry| self.has_failed(&entry.node.address)).map(|entry| entry.node.address.clone())
+    }
+
+    /// Makes an update. Answers the record afterwards: an object that was renamed has another id.
     async fn update(
         &self,
         goal: &Goal<'_>,
         record: &Record,
         live: &AnyLive,
         changes: &Changes,
-    ) -> Result<(), StepError> {
+    ) -> Result<Record, StepError> {
         // Until its outcome is known it may depend on what it did, and on what it is about to.
         let mut record = self.intending(goal, record);
         record.dependencies = self.dependencies(goal.address, &record, true);
-        let record = &record;
         self.session.intent(Verb::Update, goal.address, Some(record.clone())).await?;
         let owner = self.owner(goal.address, record.object.as_ref());
         let limit = goal.kind().facts().timing.limit;
@@ -267,11 +306,16 @@ impl Run {
             |error: &crate::CloudError| error.class.is_transient() || error.class == Class::NotFound;
         let call = || goal.kind().update(live, goal.desired, changes, &owner);
         let result = self.call(goal.address, limit, transient, call).await;
-        match &result {
-            Ok(()) => self.session.outcome(Verb::Update, goal.address, Some(record.clone())).await?,
-            Err(error) => self.session.failure(Verb::Update, goal.address, record.clone(), error).await?,
+        if let Err(error) = result {
+            self.session.failure(Verb::Update, goal.address, record, &error).await?;
+            return Err(error);
         }
-        result
+        let object = record.object.as_mut().filter(|object| object.id == live.id);
+        if let (Some(object), Some(id)) = (object, goal.kind().moves_to(goal.desired, changes)) {
+            object.id = id;
+        }
+        self.session.outcome(Verb::Update, goal.address, Some(record.clone())).await?;
+        Ok(record)
     }
 
     /// Reads may lag behind the update: look until they show it, for a while. Where they show a part of it,

@@ -1,7 +1,7 @@
 //! Deletion, until it is really gone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,10 +11,18 @@ use super::watch::cadence;
 use super::{Kept, Run, StepError};
 use crate::schedule::Work;
 use crate::state::{Record, Verb};
-use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Phase};
+use crate::{
+    Address, AnyKind, AnyLive, Attached, Change, Changes, Class, CloudError, CloudResult, Id, Phase,
+};
 
 /// For how long what was found may be invisible to a describe.
 const LAG: Duration = Duration::from_secs(10);
+
+/// The time between two looks at what still uses an object.
+const HOLDERS: Duration = Duration::from_secs(30);
+
+/// For how long what had failed before may look as if nothing had been done about it.
+const FAILED: Duration = Duration::from_secs(60);
 
 impl Run {
     /// Deletes one object of the address, and waits until it is gone.
@@ -72,7 +80,10 @@ impl Run {
     /// What an operation has left in the cloud on purpose.
     pub(super) fn kept_by(&self, address: &Address, work: &Work, id: Option<&Id>) -> Option<Kept> {
         let what = match work {
-            Work::Keep => id?.to_string(),
+            Work::Keep => {
+                let id = id?;
+                self.copies_in(address, id).unwrap_or_else(|| id.to_string())
+            }
             Work::Delete { id, .. } => {
                 let (kind, scope) = self.places.get(address)?;
                 let live = self.observed.get(kind, scope, id.as_ref()?)?;
@@ -81,6 +92,13 @@ impl Run {
             Work::Converge(_) => return None,
         };
         Some(Kept { address: address.clone(), what })
+    }
+
+    /// What a kept object is kept for, where that is in it.
+    fn copies_in(&self, address: &Address, id: &Id) -> Option<String> {
+        let (kind, scope) = self.places.get(address)?;
+        let live = self.observed.get(kind, scope, id)?;
+        self.catalog.bind(kind, scope)?.last_copies(live).map(|copies| copies.what)
     }
 
     /// The record of the address; for an object that state never knew, one made up for it.
@@ -149,7 +167,7 @@ impl Run {
                 return Ok(());
             }
         }
-        self.until_gone(address, record, &live.id).await
+        self.until_gone(address, record, live).await
     }
 
     /// Whether what it lives inside of is deleted in this very run.
@@ -177,13 +195,21 @@ impl Run {
         // A kind may have done something first, such as lifting a protection, and asked to be called again: it
         // then has to see what became of that.
         let first = AtomicBool::new(true);
+        let looked = Mutex::new(None);
         let call = || async {
-            if first.swap(false, Ordering::Relaxed) {
-                return begun(kind.delete(live).await);
-            }
-            match kind.describe(std::slice::from_ref(&live.id)).await?.into_iter().next().flatten() {
-                Some(now) if !is_on_its_way_out(&now.phase) => begun(kind.delete(&now).await),
-                _ => Ok(Begun::Deletion),
+            let result = if first.swap(false, Ordering::Relaxed) {
+                kind.delete(live).await
+            } else {
+                match kind.describe(std::slice::from_ref(&live.id)).await?.into_iter().next().flatten() {
+                    Some(now) if !is_on_its_way_out(&now.phase) => kind.delete(&now).await,
+                    _ => return Ok(Begun::Deletion),
+                }
+            };
+            match result {
+                Err(error) if error.class == Class::InUse => {
+                    Err(self.with_holders(&kind, live, error, &looked).await)
+                }
+                result => begun(result),
             }
         };
         let result = self.call(address, kind.facts().timing.limit, transient, call).await;
@@ -193,8 +219,58 @@ impl Run {
         result
     }
 
-    async fn until_gone(&self, address: &Address, record: &Record, id: &Id) -> Result<(), StepError> {
-        let kind = self.bound(record)?;
+    /// An error that says that something is in use, with what uses it and is not this stack's: that does not go by
+    /// itself. It takes calls, so it is looked at now and then.
+    async fn with_holders(
+        &self,
+        kind: &Arc<dyn AnyKind>,
+        live: &AnyLive,
+        mut error: CloudError,
+        looked: &Mutex<Option<(Instant, String)>>,
+    ) -> CloudError {
+        let recent = looked.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let recent = recent.filter(|(when, _)| when.elapsed() < HOLDERS).map(|(_, found)| found);
+        let found = match recent {
+            Some(found) => found,
+            None => {
+                let found = self.strangers(kind, live).await;
+                *looked.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((Instant::now(), found.clone()));
+                found
+            }
+        };
+        if !found.is_empty() {
+            error.message = format!("{}. Still there, and not in the state: {found}", error.message);
+        }
+        error
+    }
+
+    /// What holds an object and is not in state, in words. What cannot be found out is left out.
+    async fn strangers(&self, kind: &Arc<dyn AnyKind>, live: &AnyLive) -> String {
+        let holders = match kind.holders(live).await {
+            Ok(holders) => holders,
+            Err(error) => {
+                tracing::debug!(%error, "cannot determine what still uses it");
+                return String::new();
+            }
+        };
+        let state = self.session.state();
+        let known = |holder: &Attached| {
+            let mut records = state.resources.values().filter(|record| record.kind == holder.kind);
+            records.any(|record| record.object.iter().chain(&record.deposed).any(|one| one.id == holder.id))
+        };
+        let foreign = holders.into_iter().filter(|holder| !known(holder));
+        foreign.map(|holder| holder.what).collect::<Vec<_>>().join(", ")
+    }
+
+    async fn until_gone(
+        &self,
+        address: &Address,
+        record: &Record,
+        before: &AnyLive,
+    ) -> Result<(), StepError> {
+        let (kind, id) = (self.bound(record)?, &before.id);
+        let mut going = false;
         let (timing, begun) = (kind.facts().timing, Instant::now());
         let usual = self.usual(timing.delete);
         let mut delay = Duration::ZERO;
@@ -203,8 +279,15 @@ impl Run {
             let status = match live.phase {
                 // Gone for everybody; until then it can be had back.
                 Phase::Scheduled(_) => return Ok(()),
+                // Of what had failed before, a read may lag behind the deletion.
+                Phase::Failed(why) if going || elapsed > FAILED || before.phase.is_usable() => {
+                    return Err(StepError::NotDeleted { id: id.clone(), why });
+                }
                 Phase::Failed(why) => why,
-                _ => "being deleted".to_owned(),
+                phase => {
+                    going |= phase == Phase::Deleting;
+                    "being deleted".to_owned()
+                }
             };
             if elapsed > timing.limit {
                 return Err(StepError::TimedOut { id: id.clone(), status, after: elapsed });

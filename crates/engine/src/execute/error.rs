@@ -38,6 +38,14 @@ pub enum StepError {
          then run again"
     )]
     Broken { id: Id, why: String },
+    #[error("AWS could not update {id}: {why}. The update was not repeated: fix the problem, then run again")]
+    NotUpdated { id: Id, why: String },
+    #[error("AWS could not delete {id}: {why}. Fix the problem, then run again")]
+    NotDeleted { id: Id, why: String },
+    #[error(
+        "{id} is still {status}, and cannot become ready, because `{helper}` failed: fix that, then run again"
+    )]
+    Unhelped { id: Id, status: String, helper: Address },
     #[error("{id} is still {status} after {} s; run again to keep waiting", after.as_secs())]
     TimedOut { id: Id, status: String, after: Duration },
     #[error("{id} could not be found within {} s of its creation", after.as_secs())]

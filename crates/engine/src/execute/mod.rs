@@ -189,11 +189,13 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
         }
         Err(error) => {
             run.pending.end(&address);
+            run.fails(&address);
             let text = error.to_string();
             (run.listener)(Event::Failed { address: address.clone(), doing, error: text, elapsed });
             let mut skipped: HashMap<Address, ()> = HashMap::new();
             for behind in schedule.failed(op) {
                 let behind = schedule.op(behind).address.clone();
+                run.fails(&behind);
                 if behind != address && skipped.insert(behind.clone(), ()).is_none() {
                     (run.listener)(Event::Skipped { address: behind.clone(), because: address.clone() });
                     outcome.skipped.push((behind, address.clone()));

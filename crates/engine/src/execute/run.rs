@@ -62,6 +62,8 @@ pub struct Run {
     pub(super) doomed: HashSet<Address>,
     /// What is left alone instead of deleted, and why.
     pub(super) left: Mutex<Vec<(Address, Id, &'static str)>>,
+    /// What has failed, or was not tried because something before it failed.
+    failed: Mutex<HashSet<Address>>,
     /// What has begun and not ended.
     pub(super) pending: Pending,
     /// Says what takes long.
@@ -105,6 +107,7 @@ impl Run {
             listener,
             options,
             left: Mutex::default(),
+            failed: Mutex::default(),
             pending: Pending::default(),
             watchers: Watchers::new(teller.clone()),
             teller,
@@ -151,6 +154,16 @@ impl Run {
             return entry.kind.resolve(spec).map_err(StepError::Spec);
         }
         Err(StepError::Unknown(first_unknown(&spec).unwrap_or_default()))
+    }
+
+    /// Notes that an address will not come to be in this run.
+    pub(super) fn fails(&self, address: &Address) {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
+    }
+
+    /// Whether an address will not come to be in this run.
+    pub(super) fn has_failed(&self, address: &Address) -> bool {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner).contains(address)
     }
 
     /// Tells consumers the outputs that are known now.

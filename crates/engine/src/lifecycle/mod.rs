@@ -2,6 +2,7 @@
 
 mod basics;
 mod crashes;
+mod endings;
 mod kept;
 mod lag;
 mod large;

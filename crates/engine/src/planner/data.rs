@@ -45,8 +45,10 @@ pub(super) fn refuse(
             Action::Replace(_) => "replace",
             _ => return None,
         };
-        let kind = catalog.bind(&step.kind, &step.scope).filter(|kind| kind.facts().holds_data)?;
-        let live = live(step, observed)?;
+        let (kind, live) = (catalog.bind(&step.kind, &step.scope)?, live(step, observed)?);
+        if !kind.facts().holds_data && kind.last_copies(live).is_none() {
+            return None;
+        }
         let (protected, ephemeral) = promised(step, plan, state.resources.get(&step.address));
         if ephemeral || matches!(live.phase, Phase::Scheduled(_)) {
             return None;
@@ -70,6 +72,39 @@ fn promised(step: &Step, plan: &Plan, record: Option<&Record>) -> (bool, bool) {
     declared.or_else(|| record.map(|record| (record.protect, record.ephemeral))).unwrap_or_default()
 }
 
+/// What holds the last copies of something is kept, unless somebody consented to lose them: the cloud would refuse its
+/// deletion as long as they are there, in the middle of the run. A stack that is made to be thrown away has consented
+/// in its file.
+pub(super) fn spare(
+    plan: &mut Plan,
+    state: &State,
+    observed: &Observed,
+    catalog: &dyn Catalog,
+    consent: &DataLoss,
+) {
+    let found: Vec<(usize, Reason)> = plan
+        .steps
+        .iter()
+        .enumerate()
+        .filter(|(_, step)| matches!(step.action, Action::Delete | Action::Keep))
+        .filter_map(|(at, step)| {
+            let what = catalog.bind(&step.kind, &step.scope)?.last_copies(live(step, observed)?)?.what;
+            let (_, ephemeral) = promised(step, plan, state.resources.get(&step.address));
+            let lost = ephemeral || consent.covers(&step.address);
+            Some((at, if lost { Reason::Loses { what } } else { Reason::Holds { what } }))
+        })
+        .collect();
+    for (at, reason) in found {
+        if let Some(step) = plan.steps.get_mut(at) {
+            let kept = matches!(reason, Reason::Holds { .. });
+            step.action = if kept { Action::Keep } else { Action::Delete };
+            // What an earlier run, which did not get to its end, was told.
+            step.reasons.retain(|reason| !matches!(reason, Reason::Kept { .. }));
+            step.reasons.push(reason);
+        }
+    }
+}
+
 fn live<'a>(step: &Step, observed: &'a Observed) -> Option<&'a AnyLive> {
     observed.get(&step.kind, &step.scope, step.id.as_ref()?)
 }
@@ -77,13 +112,15 @@ fn live<'a>(step: &Step, observed: &'a Observed) -> Option<&'a AnyLive> {
 /// A snapshot that outlives its database is worth nothing without the key that it is encrypted with: what such
 /// things need is not deleted, and state forgets it.
 pub(super) fn keep(plan: &mut Plan, state: &State, observed: &Observed, catalog: &dyn Catalog) {
-    let ends = |step: &&Step| matches!(step.action, Action::Delete | Action::Replace(_));
-    let left: Vec<Leaves> = plan
-        .steps
-        .iter()
-        .filter(ends)
-        .filter_map(|step| catalog.bind(&step.kind, &step.scope)?.leaves(live(step, observed)?))
-        .collect();
+    let left = |step: &Step| {
+        let (kind, live) = (catalog.bind(&step.kind, &step.scope)?, live(step, observed)?);
+        match step.action {
+            Action::Delete | Action::Replace(_) => kind.leaves(live),
+            Action::Keep => kind.last_copies(live),
+            _ => None,
+        }
+    };
+    let left: Vec<Leaves> = plan.steps.iter().filter_map(left).collect();
     for step in plan.steps.iter_mut().filter(|step| step.action == Action::Delete) {
         let record = state.resources.get(&step.address);
         let Some(object) = record.and_then(|record| record.object.as_ref()) else { continue };

@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::diff::{Comparison, diff, is_sensitive};
 use crate::graph::{Entry, Graph};
 use crate::observe::Observed;
-use crate::partial::normalised;
+use crate::partial::{completed, normalised};
 use crate::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use crate::resolve::{Board, is_known, resolve};
 use crate::select::{Selection, orphaned};
@@ -90,6 +90,7 @@ pub fn plan(
         }
     }
     let mut plan = planner.plan;
+    data::spare(&mut plan, state, observed, catalog, &wishes.data_loss);
     data::keep(&mut plan, state, observed, catalog);
     data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
     plan.refusals.extend(orphaned(&plan, &picked, state));
@@ -106,6 +107,7 @@ pub fn plan_destroy(state: &State, observed: &Observed, catalog: &dyn Catalog, w
     for (address, record) in state.resources.iter().rev().filter(|(address, _)| picked.contains(*address)) {
         plan.steps.push(deletion(address, record, observed, Reason::Destroyed));
     }
+    data::spare(&mut plan, state, observed, catalog, &wishes.data_loss);
     data::keep(&mut plan, state, observed, catalog);
     data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
     plan
@@ -137,6 +139,7 @@ fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Rea
         changes: Vec::new(),
         desired: None,
         target: None,
+        moved_on: Vec::new(),
         id: recorded.or(found),
         deposed: record.deposed.iter().map(|object| object.id.clone()).chain(beside).collect(),
         settling: false,
@@ -221,6 +224,7 @@ impl Planner<'_> {
             changes: Vec::new(),
             desired: None,
             target: None,
+            moved_on: Vec::new(),
             id: None,
             deposed: Vec::new(),
             settling: false,
@@ -243,7 +247,7 @@ impl Planner<'_> {
     }
 
     fn comparison(&mut self, entry: &Entry, desired: Value, live: &AnyLive) -> Step {
-        let changes = self.changes(entry, &desired, live);
+        let (moved_on, changes) = self.changes(entry, &desired, live);
         let mut reasons = self.reasons(entry, &changes);
         reasons.extend(self.because_of_phase(entry, live));
         if self.wishes.selection.replaces(&entry.node.address) {
@@ -267,31 +271,32 @@ impl Planner<'_> {
         step.id = Some(live.id.clone());
         step.unmanaged.clone_from(&live.unmanaged);
         step.changes = changes;
+        step.moved_on = moved_on;
         match action {
             Action::Replace(_) => step.desired = Some(desired),
-            Action::Update if is_known(&desired) => step.target = Some(desired),
+            Action::Update => step.target = completed(&*entry.kind, &desired, &live.spec),
             _ => {}
         }
         step
     }
 
-    fn changes(&self, entry: &Entry, desired: &Value, live: &AnyLive) -> Vec<StepChange> {
+    /// What the cloud moved by itself, and what is to be changed.
+    fn changes(&self, entry: &Entry, desired: &Value, live: &AnyLive) -> (Vec<Change>, Vec<StepChange>) {
         let last = self.last(&entry.node.address, &live.id);
         let desired = &normalised(&*entry.kind, desired, &live.spec);
         let owner = self.owner(entry, live);
         let facts = entry.kind.facts();
         let salt = &self.state.lineage;
         let found = diff(&Comparison { facts, desired, live, last, owner: &owner, salt });
-        found
-            .into_iter()
-            .filter(|change| !entry.kind.tolerates(change))
-            .map(|change| StepChange {
-                forces_replacement: entry.kind.replaces(&change),
-                sensitive: is_sensitive(facts, &change.path),
-                drift: has_drifted(&change, last),
-                change,
-            })
-            .collect()
+        let tolerated = |change: &Change| entry.kind.tolerates(change, last.pointer(&change.path));
+        let (moved_on, found): (Vec<_>, Vec<_>) = found.into_iter().partition(tolerated);
+        let changes = found.into_iter().map(|change| StepChange {
+            forces_replacement: entry.kind.replaces(&change),
+            sensitive: is_sensitive(facts, &change.path),
+            drift: has_drifted(&change, last),
+            change,
+        });
+        (moved_on, changes.collect())
     }
 
     fn last(&self, address: &Address, id: &Id) -> &Value {

@@ -48,6 +48,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         leads: if name == "toy.Plain" { &["/target"] } else { &[] },
         shared: name == "toy.Shared",
         inside: None,
+        helped_by: if name == "toy.Token" { &["toy.Plain"] } else { &[] },
         holds_data: name == "toy.Name",
         permissions: PERMISSIONS,
         timing: Timing {
@@ -172,6 +173,9 @@ impl FakeKind {
 
     fn change(&self, id: &Id, changes: &Changes, owner: &Owner) -> CloudResult<()> {
         let mut world = self.cloud.world.lock().unwrap();
+        if world.gives_up.is_some() {
+            return Ok(());
+        }
         let thing = world.things.get_mut(id).ok_or_else(|| self.error(Class::NotFound, "gone"))?;
         for change in changes {
             if change.path == Changes::OWNER {
@@ -192,6 +196,14 @@ impl FakeKind {
                 None => drop(map.remove(key)),
             }
         }
+        // The cloud knows it by its alias, if it has one.
+        let alias =
+            changes.iter().find(|change| change.path == "/alias").and_then(|change| change.after.as_ref());
+        if let Some(alias) = alias.and_then(Value::as_str)
+            && let Some(thing) = world.things.remove(id)
+        {
+            world.things.insert(Id::from(alias), thing);
+        }
         Ok(())
     }
 
@@ -200,6 +212,11 @@ impl FakeKind {
         if world.things.values().any(|thing| mentions(&thing.spec, id.as_str())) {
             world.in_use += 1;
             return Err(self.error(Class::InUse, "something still uses it"));
+        }
+        if let Some(why) = world.clings.clone() {
+            let thing = world.things.get_mut(id).ok_or_else(|| self.error(Class::NotFound, "gone"))?;
+            thing.phase = Some(Phase::Failed(why));
+            return Ok(());
         }
         world.things.remove(id).map(drop).ok_or_else(|| self.error(Class::NotFound, "gone"))
     }
@@ -326,6 +343,39 @@ impl AnyKind for FakeKind {
         let unlucky = spec.get("size").is_some_and(|size| size == 13);
         let faults = unlucky.then(|| SpecError::new("/size", "cannot be 13")).into_iter().collect();
         Box::pin(std::future::ready(Ok(faults)))
+    }
+
+    fn moves_to(&self, spec: &Value, changes: &Changes) -> Option<Id> {
+        changes.touch("/alias").then(|| spec.get("alias").and_then(Value::as_str).map(Id::from)).flatten()
+    }
+
+    fn vet_new<'a>(&'a self, spec: &'a Value) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
+        let unlucky = spec.get("size").is_some_and(|size| size == 13);
+        let faults = unlucky.then(|| SpecError::new("/size", "is not offered")).into_iter().collect();
+        Box::pin(std::future::ready(Ok(faults)))
+    }
+
+    fn failed_update<'a>(
+        &'a self,
+        _live: &'a AnyLive,
+        _resumed: bool,
+    ) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        let why = self.cloud.world.lock().unwrap().gives_up.clone();
+        Box::pin(std::future::ready(Ok(why)))
+    }
+
+    /// `/level` rises by itself.
+    fn tolerates(&self, change: &Change, last: Option<&Value>) -> bool {
+        let number = |value: Option<&Value>| value.and_then(Value::as_u64);
+        let (live, stated) = (number(change.before.as_ref()), number(change.after.as_ref()));
+        change.path == "/level" && live > stated && number(last).is_none_or(|last| Some(last) <= stated)
+    }
+
+    /// What `/copies` says is nowhere else.
+    fn last_copies(&self, live: &AnyLive) -> Option<Leaves> {
+        let what = live.spec.get("copies")?.as_str()?.to_owned();
+        let used = live.spec.get("uses").and_then(Value::as_array).into_iter().flatten();
+        Some(Leaves { what, needs: used.filter_map(Value::as_str).map(ToOwned::to_owned).collect() })
     }
 
     /// What `/leaves` says stays, with all that the object uses.

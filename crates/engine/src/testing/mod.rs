@@ -59,6 +59,10 @@ pub(crate) struct World {
     pub flaky: u32,
     /// How many deletions were refused because something still used the object.
     pub in_use: usize,
+    /// Why the cloud gives up every update, after it accepted it.
+    pub gives_up: Option<String>,
+    /// Why the cloud gives up every deletion, after it accepted it.
+    pub clings: Option<String>,
     /// How many describes do not reach the cloud.
     pub away: u32,
     /// How long a describe takes.

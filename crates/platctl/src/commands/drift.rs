@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use platctl_engine::drift::{attached, drift, unmanaged, unsettled};
+use platctl_engine::drift::{attached, drift, moved_on, unmanaged, unsettled};
 use platctl_engine::observe::observe;
 
 use crate::cli::Global;
@@ -10,7 +10,7 @@ use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
-use crate::render;
+use crate::render::{self, drift::Beside};
 
 /// Compares live AWS with what was last applied. Needs no valid stack file: state alone says what was.
 pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -> Result<Exit, CliError> {
@@ -32,7 +32,8 @@ pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -
     for (address, others) in attached(&state, &observed, &*site.aws, site.aws.teller()).await? {
         beyond.entry(address).or_default().extend(others);
     }
-    let beside = (&observed.unseen, &beyond);
-    render::drift::show(&drifts, &unsettled(&state), &state, beside, global);
+    let moved_on = moved_on(&state, &observed, &*site.aws);
+    let beside = Beside { unseen: &observed.unseen, unmanaged: &beyond, moved_on: &moved_on };
+    render::drift::show(&drifts, &unsettled(&state), &state, &beside, global);
     Ok(if detailed_exitcode && !drifts.is_empty() { Exit::Changes } else { Exit::Done })
 }

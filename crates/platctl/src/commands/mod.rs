@@ -12,6 +12,7 @@ mod kinds;
 mod output;
 mod plan;
 mod recover;
+mod restart;
 mod runner;
 mod schema;
 mod state;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Backup { stack } => backup::backup(&stack, global).await,
         Command::Restore { stack, from, yes } => backup::restore(&stack, from.as_deref(), yes, global).await,
         Command::Failover { stack, consent } => failover::run(&stack, &consent, global).await,
+        Command::Restart { stack, address, yes } => restart::run(&stack, &address, yes, global).await,
         Command::Runner { bucket, task, sha256 } => {
             runner::run(Errand { bucket, task, sha256 }, global).await
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use platctl_engine::drift::moved_on;
 use platctl_engine::observe::{Look, observe};
 
 use crate::cli::Global;
@@ -14,7 +15,7 @@ use crate::render;
 /// Shows what state knows, and how it is doing in AWS now.
 pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
-    let state = named.store(global).await?.read().await?.state;
+    let mut state = named.store(global).await?.read().await?.state;
     named.exists(&state)?;
     let name = named.name;
     if state.resources.is_empty() {
@@ -23,9 +24,10 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
     }
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
+    state.settle_in(&site.region);
     let observed =
         observe(&state, None, &*site.aws, Look { teller: site.aws.teller().clone(), ..Look::default() })
             .await?;
-    render::status::show(&state, &observed, global);
+    render::status::show(&state, &observed, &moved_on(&state, &observed, &*site.aws), global);
     Ok(Exit::Done)
 }

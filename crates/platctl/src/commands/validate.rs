@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use platctl_aws::Aws;
-use platctl_stack::{Context, check_region};
+use platctl_stack::{Context, check_region, doubts};
 
 use crate::cli::Global;
 use crate::cloud::{build, load};
@@ -18,6 +18,7 @@ pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
     check_region(region).map_err(CliError::other)?;
     let context = Context::offline(region);
     let graph = build(&stack, &context, &Aws::offline(region))?;
-    render::validated(stack.name(), graph.len(), &stack.warnings(), global);
+    let warnings: Vec<String> = stack.warnings().into_iter().chain(doubts(&graph)).collect();
+    render::validated(stack.name(), graph.len(), &warnings, global);
     Ok(Exit::Done)
 }

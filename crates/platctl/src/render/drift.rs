@@ -12,12 +12,19 @@ use super::value::{clean, inline, path};
 use super::{Paint, count, json_line, raw};
 use crate::cli::Global;
 
+/// What is no drift, and is shown beside it.
+pub(crate) struct Beside<'a> {
+    pub(crate) unseen: &'a BTreeMap<Address, String>,
+    pub(crate) unmanaged: &'a BTreeMap<Address, Vec<String>>,
+    pub(crate) moved_on: &'a BTreeMap<Address, Vec<Field>>,
+}
+
 /// Every drift, and what drift cannot be told of.
 pub(crate) fn show(
     drifts: &[Drift],
     unsettled: &[&Address],
     state: &State,
-    (unseen, unmanaged): (&BTreeMap<Address, String>, &BTreeMap<Address, Vec<String>>),
+    Beside { unseen, unmanaged, moved_on }: &Beside<'_>,
     global: &Global,
 ) {
     let size = state.resources.len();
@@ -25,11 +32,14 @@ pub(crate) fn show(
         drifts.iter().for_each(|drift| json_line(&json!({"type": "drift", "resource": drift})));
         json_line(&json!({
             "type": "drifts", "stack": state.stack, "resources": size, "drifted": drifts.len(), "unsettled": unsettled,
-            "unseen": unseen, "unmanaged": unmanaged,
+            "unseen": unseen, "unmanaged": unmanaged, "moved_on": moved_on,
         }));
         return;
     }
     raw(&super::unseen(unseen.iter()));
+    raw(&super::moved_on(moved_on.iter().flat_map(|(address, fields)| {
+        fields.iter().map(move |field| (address, field.path.as_str(), &field.live, &field.applied))
+    })));
     raw(&super::unmanaged(unmanaged.iter()));
     raw(&text(drifts, unsettled, (size, unmanaged.len()), Paint::stdout(global)));
 }

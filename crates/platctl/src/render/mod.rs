@@ -85,6 +85,21 @@ pub(crate) fn unmanaged<'a>(what: impl Iterator<Item = (&'a Address, &'a Vec<Str
     if lines.is_empty() { lines } else { format!("Also set, not managed:\n{lines}\n") }
 }
 
+/// What moved outside of platctl, and stays as it is: address, path, value now, value stated. Empty when nothing did.
+pub(crate) fn moved_on<'a>(
+    what: impl Iterator<Item = (&'a Address, &'a str, &'a Option<Value>, &'a Option<Value>)>,
+) -> String {
+    let lines: String =
+        what.map(|(address, at, now, stated)| format!("  {address}: {}\n", moved(at, now, stated))).collect();
+    if lines.is_empty() { lines } else { format!("Changed outside of platctl, and kept:\n{lines}\n") }
+}
+
+/// A value that moved, in one line.
+pub(crate) fn moved(at: &str, now: &Option<Value>, stated: &Option<Value>) -> String {
+    let show = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), value::inline);
+    format!("{} is {}, configured is {}", value::path(at), show(now), show(stated))
+}
+
 /// Settings that are not managed, in one line.
 pub(crate) fn beyond(settings: &[String]) -> String {
     settings.iter().map(|text| value::clean(text)).collect::<Vec<_>>().join("; ")
@@ -112,7 +127,7 @@ pub(crate) fn validated(name: &str, resources: usize, warnings: &[String], globa
     }
     raw(&format!("Stack `{name}` is valid: {}.\n", count(resources)));
     for warning in warnings {
-        raw(&format!("Warning: {warning}.\n"));
+        raw(&format!("Warning: {}.\n", value::clean(warning)));
     }
 }
 

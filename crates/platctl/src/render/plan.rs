@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use platctl_engine::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use platctl_engine::predict::Prediction;
-use platctl_engine::{Address, Changes, Replace};
+use platctl_engine::{Address, Change, Changes, Replace};
 use serde_json::{Value, json};
 
 use super::value::{inline, path};
@@ -25,6 +25,11 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
         plan.steps.iter().filter_map(|step| Some((&step.address, step.unseen.as_ref()?))),
     ));
     text.push_str(&unhealthy(plan));
+    text.push_str(&super::moved_on(plan.steps.iter().flat_map(|step| {
+        step.moved_on
+            .iter()
+            .map(move |change| (&step.address, change.path.as_str(), &change.before, &change.after))
+    })));
     text.push_str(&super::unmanaged(unmanaged(plan)));
     text.push_str(&released(plan));
     let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
@@ -90,6 +95,12 @@ fn released(plan: &Plan) -> String {
     if lines.is_empty() { lines } else { format!("Removed from the stack file:\n{lines}\n") }
 }
 
+/// What moved by itself, and stays.
+fn moved_on(plan: &Plan) -> BTreeMap<&Address, &Vec<Change>> {
+    let steps = plan.steps.iter().filter(|step| !step.moved_on.is_empty());
+    steps.map(|step| (&step.address, &step.moved_on)).collect()
+}
+
 fn prediction_text(prediction: &Prediction) -> String {
     let mut links: Vec<String> = prediction
         .critical_path
@@ -121,7 +132,7 @@ fn step_text(step: &Step, paint: Paint) -> String {
         let _ = write!(text, "  {}", super::value::clean(id.as_str()));
     }
     text.push('\n');
-    for reason in step.reasons.iter().filter_map(reason) {
+    for reason in step.reasons.iter().filter_map(|one| reason(one, &step.address)) {
         let _ = writeln!(text, "      {}", paint.dim(&format!("# {reason}")));
     }
     if let Some(desired) = step.desired.as_ref().filter(|_| step.action == Action::Create) {
@@ -170,7 +181,7 @@ fn change_text(step_change: &StepChange, width: usize, paint: Paint) -> String {
 }
 
 /// Why a step exists, where its symbol and its changes do not say it.
-fn reason(reason: &Reason) -> Option<String> {
+fn reason(reason: &Reason, address: &Address) -> Option<String> {
     Some(match reason {
         Reason::New | Reason::Changed | Reason::Drifted | Reason::Destroyed | Reason::Immutable { .. } => {
             return None;
@@ -188,6 +199,11 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::Kept { for_what } => {
             format!("kept because {for_what} needs it; it is only removed from the state")
         }
+        Reason::Holds { what } => format!(
+            "kept, and only removed from the state, because it holds {what}. To delete them as well, add \
+             --allow-data-loss {address}"
+        ),
+        Reason::Loses { what } => format!("{what}: deleted with it"),
         Reason::Deposed { id } => format!("{id} was left over from a replacement: it is deleted"),
         Reason::LeftAlone { why } => format!("not deleted, only removed from the state: {why}"),
         Reason::Asked => "requested with --replace".into(),
@@ -214,5 +230,6 @@ pub(crate) fn json(plan: &Plan, prediction: &Prediction) {
         "refusals": plan.refusals,
         "unmanaged": unmanaged(plan).collect::<BTreeMap<_, _>>(),
         "released": plan.released,
+        "moved_on": moved_on(plan),
     }));
 }

@@ -1,8 +1,11 @@
 //! What exists, and its health.
 
-use platctl_engine::Phase;
+use std::collections::BTreeMap;
+
+use platctl_engine::drift::Field;
 use platctl_engine::observe::Observed;
 use platctl_engine::state::{Record, State};
+use platctl_engine::{Address, Phase};
 use serde_json::json;
 
 use super::value::clean;
@@ -10,7 +13,12 @@ use super::{Paint, json_line, raw};
 use crate::cli::Global;
 
 /// Every resource that state knows, with how it is doing now.
-pub(crate) fn show(state: &State, observed: &Observed, global: &Global) {
+pub(crate) fn show(
+    state: &State,
+    observed: &Observed,
+    moved_on: &BTreeMap<Address, Vec<Field>>,
+    global: &Global,
+) {
     let paint = Paint::stdout(global);
     let width = state.resources.keys().map(|address| address.as_str().len()).max().unwrap_or(0);
     for (address, record) in &state.resources {
@@ -21,11 +29,15 @@ pub(crate) fn show(state: &State, observed: &Observed, global: &Global) {
         if global.json {
             json_line(&json!({
                 "type": "resource", "address": address, "kind": record.kind, "scope": record.scope, "id": id,
-                "health": health, "unmanaged": unmanaged,
+                "health": health, "unmanaged": unmanaged, "moved_on": moved_on.get(address),
             }));
         } else {
             let health = if fine { paint.add(&health) } else { paint.remove(&health) };
             raw(&format!("{address:width$}  {:24}  {}  {health}\n", record.kind, clean(&id)));
+            for field in moved_on.get(address).into_iter().flatten() {
+                let moved = super::moved(&field.path, &field.live, &field.applied);
+                raw(&format!("{:width$}  changed outside of platctl, and kept: {moved}\n", ""));
+            }
             if !unmanaged.is_empty() {
                 raw(&format!("{:width$}  also set, not managed: {}\n", "", super::beyond(unmanaged)));
             }

@@ -7,8 +7,6 @@ use crate::common::Ground;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
-/// The versions of Kubernetes that EKS runs, extended support included.
-const VERSIONS: [&str; 5] = ["1.32", "1.33", "1.34", "1.35", "1.36"];
 const DEFAULT_VERSION: &str = "1.35";
 
 /// EKS refuses a cluster with a subnet in a zone that its control plane does not serve.
@@ -40,12 +38,17 @@ impl Cluster {
             );
         }
         faults.extend(unserved(ground, declare));
-        if let Some(version) =
-            self.version.as_ref().filter(|version| !VERSIONS.contains(&version.value.as_str()))
-        {
-            let fault = Fault::new(format!("EKS does not support Kubernetes {}", quoted(&version.value)));
-            let help = format!("supported versions: {} (in quotes)", VERSIONS.join(", "));
-            faults.push(fault.at(version.span, "not supported").help(help));
+        // Which versions there are, EKS says when it is asked: `plan` does.
+        let numbers = |version: &str| {
+            version.split_once('.').is_some_and(|(major, minor)| {
+                [major, minor].iter().all(|number| number.parse::<u16>().is_ok())
+            })
+        };
+        if let Some(version) = self.version.as_ref().filter(|version| !numbers(&version.value)) {
+            let fault = Fault::new(format!("{} is not a version of Kubernetes", quoted(&version.value)));
+            let help =
+                format!("specify a major and a minor version in quotes, such as \"{DEFAULT_VERSION}\"");
+            faults.push(fault.at(version.span, "not a version").help(help));
         }
         faults.extend(self.check_endpoint());
         for (name, group) in self.node_groups.iter().flatten() {

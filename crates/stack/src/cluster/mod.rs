@@ -84,6 +84,9 @@ pub(crate) struct NodeGroup {
     capacity: Capacity,
     /// The disk size of each node, in GiB. Default: 100.
     disk_gib: Option<u16>,
+    /// Whether an upgrade of the nodes goes on where a pod disruption budget does not let pods go. Default:
+    /// false, and such an upgrade fails.
+    force_update: Option<bool>,
     /// The Kubernetes labels of the nodes.
     labels: BTreeMap<String, String>,
     /// The Kubernetes taints of the nodes, such as `key=value:NoSchedule`.

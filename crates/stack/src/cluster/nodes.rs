@@ -71,6 +71,7 @@ impl Cluster {
                 "labels": group.labels,
                 "taints": group.taints()?,
                 "max_unavailable_percentage": 33,
+                "force_update_enabled": group.force_update,
                 "launch_template_id": template.json(launch_template::out::LAUNCH_TEMPLATE_ID),
                 "launch_template_version": template.json(launch_template::out::VERSION_NUMBER),
                 "version": self.version(),

@@ -64,6 +64,8 @@ impl Database {
             "publicly_accessible": false,
             "monitoring_interval": self.interval(),
             "performance_insights_enabled": insights > 0,
+            // Each instance has a window of its own: it is the one in which AWS reboots or upgrades it.
+            "preferred_maintenance_window": self.maintenance_window.as_ref().map(|window| &window.value),
         });
         if let Some(role) = monitoring {
             spec["monitoring_role_arn"] = role.json(role::out::ARN);

@@ -154,6 +154,8 @@ impl Edge {
                     json!({
                         "name": self.zone_domain(),
                         "comment": format!("The zone of stack {}", declare.stack()),
+                        // external-dns writes records into it that no state knows.
+                        "force_destroy": !declare.protects(),
                     }),
                 )?;
                 Ok(Records::Own(zone))

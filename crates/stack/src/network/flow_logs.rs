@@ -84,7 +84,8 @@ impl FlowLogs {
             cors_rules: None,
             event_bridge: None,
             object_lock: None,
-            force_destroy: false,
+            // As the other buckets of the stack: logs go with a stack that is not protected.
+            force_destroy: !declare.protects(),
             tags: declare.tags("flow_log_bucket"),
         };
         let bucket = declare.declare::<Bucket>("flow_log_bucket", &spec)?;

@@ -14,7 +14,7 @@ from .wrap import around
 
 # AWS seconds, as usually seen.
 CLUSTER, CLUSTER_DELETE, INSTANCE, INSTANCE_DELETE, MODIFY = 50, 90, 420, 400, 60
-UPGRADE, SNAPSHOT, START, STOP = 1200, 150, 400, 300
+UPGRADE, SNAPSHOT, START, STOP, REBOOT = 1200, 150, 400, 300, 90
 
 INSIGHTS = ("performance_insights_kms_key_id", "performance_insights_retention_period")
 
@@ -29,6 +29,7 @@ def apply(profile: Any) -> None:
     starts()
     snapshots()
     instances()
+    reboots()
     subnet_groups()
     DBClusterSnapshot.db_cluster_snapshot_arn = property(lambda self: self.arn)
 
@@ -212,6 +213,40 @@ def insights(instance: Any, kwargs: Any) -> None:
             setattr(instance, name, kwargs[name])
     if getattr(instance, "performance_insights_enabled", False):
         instance.performance_insights_retention_period = getattr(instance, INSIGHTS[1], 7)
+
+
+def reboots() -> None:
+    """What waits for a reboot says so until there is one."""
+
+    def in_sync(waits: Any) -> str:
+        return "pending-reboot" if waits else "in-sync"
+
+    def of_cluster(self: Any) -> list[dict[str, Any]]:
+        return [
+            {
+                "DBInstanceIdentifier": member.db_instance_identifier,
+                "IsClusterWriter": member.is_cluster_writer,
+                "DBClusterParameterGroupStatus": in_sync(getattr(member, "waits_with_cluster", False)),
+                "PromotionTier": member.promotion_tier,
+            }
+            for member in self.members
+        ]
+
+    def of_instance(self: Any) -> list[Any]:
+        groups = [copy.copy(group) for group in self.db_parameter_groups()]
+        for group in groups:
+            group.ParameterApplyStatus = in_sync(getattr(self, "waits", False))
+        return groups
+
+    DBCluster.db_cluster_members = property(of_cluster)
+    DBInstance.db_parameter_group_status_list = property(of_instance)
+
+    @around(RDSBackend, "reboot_db_instance")
+    def reboot(old: Callable[..., Any], self: Any, db_instance_identifier: str) -> Any:
+        instance = old(self, db_instance_identifier)
+        instance.waits = instance.waits_with_cluster = False
+        later(REBOOT, instance, "rebooting")
+        return instance
 
 
 def instances() -> None:

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 from ..answers import Refused, result
 from ..store import STORE
 from ..things import arn, found, now, tags_of
+from ..timeline import TIMELINE
 from .iam import role_of
 from .registry import before
 
 if TYPE_CHECKING:
     from ..answers import Answer
     from ..calls import Call
+
+
+# AWS seconds, as usually seen.
+POINT_DELETE = 30
 
 
 def vault_of(call: Call) -> Any:
@@ -35,8 +40,8 @@ def create_vault(call: Call) -> Answer:
         "BackupVaultArn": arn(call, f"backup-vault:{name}"),
         "EncryptionKeyArn": params.get("EncryptionKeyArn") or arn(call, "alias/aws/backup", "kms"),
         "CreationDate": now(),
-        "NumberOfRecoveryPoints": 0,
         "Locked": False,
+        "points": {},
     }
     tags_of(call, vaults[name]["BackupVaultArn"]).update(params.get("BackupVaultTags") or {})
     return result(call, {key: vaults[name][key] for key in ("BackupVaultName", "BackupVaultArn", "CreationDate")})
@@ -45,23 +50,77 @@ def create_vault(call: Call) -> Answer:
 @before("backup:DescribeBackupVault")
 def describe_vault(call: Call) -> Answer:
     """As it is."""
-    return result(call, vault_of(call))
+    return result(call, shown(vault_of(call)))
 
 
 @before("backup:ListBackupVaults")
 def list_vaults(call: Call) -> Answer:
     """All of them."""
-    return result(call, {"BackupVaultList": list(STORE.of(call, "vaults").values())})
+    return result(call, {"BackupVaultList": [shown(vault) for vault in STORE.of(call, "vaults").values()]})
 
 
 @before("backup:DeleteBackupVault")
 def delete_vault(call: Call) -> Answer:
     """Only an empty one."""
     vault = vault_of(call)
-    if vault["NumberOfRecoveryPoints"]:
+    if vault["points"]:
         raise Refused("InvalidRequestException", "Backup vault cannot be deleted because it contains recovery points.")
     del STORE.of(call, "vaults")[vault["BackupVaultName"]]
     tags_of(call, vault["BackupVaultArn"]).clear()
+    return result(call, {})
+
+
+def shown(vault: dict[str, Any]) -> dict[str, Any]:
+    """A vault as an answer shows it."""
+    stated = {key: value for key, value in vault.items() if key != "points"}
+    return {**stated, "NumberOfRecoveryPoints": len(vault["points"])}
+
+
+def plant(vault: dict[str, Any], resource: str, role: str = "arn:aws:iam::123456789012:role/backup") -> str:
+    """A recovery point of a resource, which is there at once; answers its ARN."""
+    region, account = vault["BackupVaultArn"].split(":")[3:5]
+    name = f"arn:aws:rds:{region}:{account}:cluster-snapshot:awsbackup:job-{uuid.uuid4()}"
+    vault["points"][name] = {
+        "RecoveryPointArn": name,
+        "BackupVaultName": vault["BackupVaultName"],
+        "BackupVaultArn": vault["BackupVaultArn"],
+        "ResourceArn": resource,
+        "ResourceType": "Aurora",
+        "ResourceName": resource.rpartition(":")[2],
+        "IamRoleArn": role,
+        "Status": "COMPLETED",
+        "CreationDate": now(),
+        "CompletionDate": now(),
+        "EncryptionKeyArn": vault["EncryptionKeyArn"],
+        "IsEncrypted": True,
+    }
+    return name
+
+
+@before("backup:StartBackupJob")
+def start_job(call: Call) -> Answer:
+    """A backup that takes no time."""
+    vault, params = vault_of(call), call.params
+    if role_of(call, params["IamRoleArn"]) is None:
+        raise Refused("InvalidParameterValueException", "The IAM role cannot be assumed by AWS Backup")
+    name = plant(vault, params["ResourceArn"], params["IamRoleArn"])
+    return result(call, {"BackupJobId": str(uuid.uuid4()), "RecoveryPointArn": name, "CreationDate": now()})
+
+
+@before("backup:ListRecoveryPointsByBackupVault")
+def list_points(call: Call) -> Answer:
+    """All of a vault."""
+    return result(call, {"RecoveryPoints": list(vault_of(call)["points"].values())})
+
+
+@before("backup:DeleteRecoveryPoint")
+def delete_point(call: Call) -> Answer:
+    """It goes after a while, and counts until then."""
+    vault, name = vault_of(call), call.params["RecoveryPointArn"]
+    points = vault["points"]
+    point = found(points, name, "ResourceNotFoundException", f"Recovery point {name} cannot be found")
+    point["Status"] = "DELETING"
+    TIMELINE.after(POINT_DELETE, lambda: points.pop(name, None))
     return result(call, {})
 
 

@@ -76,6 +76,25 @@ def delete(call: Call) -> Answer:
     return result(call, {"repositoryId": gone["repositoryId"]} if gone else {})
 
 
+@before("codecommit:UpdateRepositoryName")
+def rename(call: Call) -> Answer:
+    """The same repository under another name, with another ARN and URL."""
+    things, new = STORE.of(call, "codecommit"), call.params["newName"]
+    repository = repository_of(call, "oldName")
+    if new in things:
+        raise Refused("RepositoryNameExistsException", f"Repository named {new} already exists")
+    tags = dict(tags_of(call, repository["Arn"]))
+    tags_of(call, repository["Arn"]).clear()
+    host = f"git-codecommit.{call.region}.amazonaws.com/v1/repos/{new}"
+    del things[repository["repositoryName"]]
+    things[new] = repository
+    repository.update(
+        repositoryName=new, Arn=arn(call, new), cloneUrlHttp=f"https://{host}", cloneUrlSsh=f"ssh://{host}"
+    )
+    tags_of(call, repository["Arn"]).update(tags)
+    return result(call, {})
+
+
 @before("codecommit:UpdateRepositoryDescription")
 def describe(call: Call) -> Answer:
     """Another description."""

@@ -43,6 +43,34 @@ ADDONS = {
 }
 
 
+MESSAGES = {
+    "PodEvictionFailure": "Reached max retries while trying to evict pods from nodes in node group {}",
+    "Ec2SecurityGroupDeletionFailure": "DependencyViolation - resource has a dependent object of {}",
+}
+
+
+def endings() -> Any:
+    """How the next update or deletion ends: by "update" or "deletion" and the name of the thing, the code."""
+    return STORE.everywhere("eks.endings")
+
+
+def ending(what: str, name: str) -> tuple[str, str] | None:
+    """The code and the message with which it is to fail, once."""
+    code = endings().pop((what, name), None)
+    return (code, MESSAGES.get(code, "{} failed").format(name)) if code else None
+
+
+def gone_or_failed(thing: dict[str, Any], name: str, seconds: float, gone: Any) -> None:
+    """A deletion that ends, or fails."""
+    thing["status"] = "DELETING"
+    failure = ending("deletion", name)
+    if failure is None:
+        TIMELINE.after(seconds, gone)
+        return
+    issue = {"code": failure[0], "message": failure[1], "resourceIds": []}
+    TIMELINE.after(seconds, lambda: thing.update(status="DELETE_FAILED", health={"issues": [issue]}))
+
+
 def addon_default(name: str, version: Any) -> Any:
     """What EKS takes by default for a version of Kubernetes: the newest from its own default on."""
     numbers = ADDONS.get(name, ("",))
@@ -125,7 +153,10 @@ def later(seconds: float, thing: Any, **changes: Any) -> None:
 def update(
     call: Call, thing: Any, kind: str, seconds: float, apply: Any, status: str = "UPDATING", scope: str = ""
 ) -> Answer:
-    """Notes an update, and makes it when its time has come."""
+    """Notes an update, and makes it when its time has come, or gives it up."""
+    failure = ending("update", scope or cluster_of(call)["name"])
+    if failure and failure[0] == "PodEvictionFailure" and call.params.get("force"):
+        failure = None
     entry = {
         "id": str(uuid.uuid4()),
         "status": "InProgress",
@@ -138,10 +169,13 @@ def update(
     thing["status"] = status
 
     def done() -> None:
-        if thing["status"] == status:
+        if failure:
+            entry["errors"] = [{"errorCode": failure[0], "errorMessage": failure[1], "resourceIds": []}]
+            thing["status"] = "ACTIVE"
+        elif thing["status"] == status:
             apply()
             thing["status"] = "ACTIVE"
-        entry["status"] = "Successful"
+        entry["status"] = "Failed" if failure else "Successful"
 
     TIMELINE.after(seconds, done)
     return result(call, {"update": dict(entry)})

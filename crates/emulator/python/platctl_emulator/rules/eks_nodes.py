@@ -10,7 +10,6 @@ from ..answers import Refused, result
 from ..backends import backend
 from ..hostile import fails
 from ..store import STORE
-from ..timeline import TIMELINE
 from . import eks
 from .quotas import too_many_vcpus
 from .registry import before
@@ -185,9 +184,8 @@ def roll(call: Call) -> Answer:
 def delete(call: Call) -> Answer:
     """Nodes are drained, then they go."""
     group = node_group(call)
-    group["status"] = "DELETING"
     key = (group["clusterName"], group["nodegroupName"])
-    TIMELINE.after(eks.NODES_DELETE, lambda: STORE.of(call, "eks.nodegroups").pop(key, None))
+    eks.gone_or_failed(group, key[1], eks.NODES_DELETE, lambda: STORE.of(call, "eks.nodegroups").pop(key, None))
     return result(call, {"nodegroup": dict(group)})
 
 
@@ -253,7 +251,6 @@ def profile_names(call: Call) -> Answer:
 def delete_profile(call: Call) -> Answer:
     """Its pods go, then it goes."""
     profile = profile_of(call)
-    profile["status"] = "DELETING"
     key = (profile["clusterName"], profile["fargateProfileName"])
-    TIMELINE.after(eks.FARGATE_DELETE, lambda: STORE.of(call, "eks.fargate").pop(key, None))
+    eks.gone_or_failed(profile, key[1], eks.FARGATE_DELETE, lambda: STORE.of(call, "eks.fargate").pop(key, None))
     return result(call, {"fargateProfile": dict(profile)})

@@ -91,7 +91,7 @@ def cluster_is_available(call: Call) -> None:
         raise Refused("InvalidDBClusterStateFault", f"The cluster is not in available state: {cluster.status}")
 
 
-@before("rds:ModifyDBInstance", "rds:DeleteDBInstance")
+@before("rds:ModifyDBInstance", "rds:DeleteDBInstance", "rds:RebootDBInstance")
 def instance_is_settled(call: Call) -> None:
     """One change at a time; a deletion may come at any time, once."""
     instance = backend(call).databases.get(call.params["DBInstanceIdentifier"])
@@ -100,7 +100,7 @@ def instance_is_settled(call: Call) -> None:
     if instance.status == "deleting":
         text = f"Instance {instance.db_instance_identifier} is already being deleted."
         raise Refused("InvalidDBInstanceState", text)
-    if instance.status != "available" and call.operation == "ModifyDBInstance":
+    if instance.status != "available" and call.operation != "DeleteDBInstance":
         raise Refused("InvalidDBInstanceState", f"Database instance is not in available state: {instance.status}")
 
 

@@ -1,4 +1,4 @@
-"""RDS: which parameters Aurora PostgreSQL has, and which values they take."""
+"""RDS: which parameters there are, which take effect at once, and which wait for a reboot."""
 
 from __future__ import annotations
 
@@ -6,123 +6,105 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..backends import backend
-from .rds_versions import ENGINE
-from .registry import before
+from ..patches.rds import members
+from .registry import after, before
 
 if TYPE_CHECKING:
     from ..answers import Answer
     from ..calls import Call
 
 
-SWITCH, LARGEST = "0,1", 2**31 - 1
-
-# Name, type, allowed values, and whether it can be changed.
-CLUSTER: tuple[tuple[str, str, str | None, bool], ...] = (
-    ("apg_critical_insights_mode", "string", None, False),
-    ("archive_command", "string", None, False),
-    ("autovacuum", "boolean", SWITCH, True),
-    ("block_size", "integer", "8192", False),
-    ("client_encoding", "string", None, True),
-    ("deadlock_timeout", "integer", f"1-{LARGEST}", True),
-    ("idle_in_transaction_session_timeout", "integer", f"0-{LARGEST}", True),
-    ("log_autovacuum_min_duration", "integer", f"-1-{LARGEST}", True),
-    ("log_connections", "boolean", SWITCH, True),
-    ("log_disconnections", "boolean", SWITCH, True),
-    ("log_lock_waits", "boolean", SWITCH, True),
-    ("log_min_duration_statement", "integer", f"-1-{LARGEST}", True),
-    ("log_statement", "string", "none,ddl,mod,all", True),
-    ("log_temp_files", "integer", f"-1-{LARGEST}", True),
-    ("max_connections", "integer", "6-262143", True),
-    ("max_locks_per_transaction", "integer", f"10-{LARGEST}", True),
-    ("max_replication_slots", "integer", "5-262143", True),
-    ("max_wal_senders", "integer", "5-262143", True),
-    ("pg_stat_statements.track", "string", "none,top,all", True),
-    ("random_page_cost", "float", "0-1.79769e+308", True),
-    ("rds.force_ssl", "boolean", SWITCH, True),
-    ("rds.logical_replication", "boolean", SWITCH, True),
-    ("rds.superuser_variables", "string", None, False),
-    ("server_encoding", "string", None, False),
-    ("shared_buffers", "integer", "16-1073741823", True),
-    ("shared_preload_libraries", "list", "auto_explain,pg_cron,pg_hint_plan,pg_stat_statements,pgaudit", True),
-    ("statement_timeout", "integer", f"0-{LARGEST}", True),
-    ("timezone", "string", None, True),
-    ("work_mem", "integer", f"64-{LARGEST}", True),
+# Of the parameters of Aurora PostgreSQL, those that people set.
+STATIC = (
+    "max_connections",
+    "max_locks_per_transaction",
+    "max_prepared_transactions",
+    "max_replication_slots",
+    "max_wal_senders",
+    "max_worker_processes",
+    "rds.logical_replication",
+    "shared_buffers",
+    "shared_preload_libraries",
+    "track_activity_query_size",
 )
-# What is the cluster's alone.
-SHARED = {"rds.force_ssl", "rds.logical_replication", "archive_command", "server_encoding", "timezone"}
-INSTANCE = tuple(one for one in CLUSTER if one[0] not in SHARED)
+DYNAMIC = (
+    "autovacuum_max_workers",
+    "idle_in_transaction_session_timeout",
+    "log_connections",
+    "log_disconnections",
+    "log_lock_waits",
+    "log_min_duration_statement",
+    "log_statement",
+    "log_temp_files",
+    "maintenance_work_mem",
+    "random_page_cost",
+    "rds.force_ssl",
+    "statement_timeout",
+    "timezone",
+    "work_mem",
+)
 
 
-def shown(known: Any) -> list[dict[str, Any]]:
-    """As an answer shows them."""
-    return [
-        {
-            "ParameterName": name,
-            "DataType": kind,
-            "IsModifiable": modifiable,
-            "Source": "engine-default",
-            **({"AllowedValues": allowed} if allowed else {}),
-        }
-        for name, kind, allowed, modifiable in known
-    ]
+def group_of(call: Call) -> Any:
+    """The group that a call names, and whether it is one of a cluster."""
+    rds, params = backend(call), call.params
+    cluster = params.get("DBClusterParameterGroupName")
+    name = cluster or params.get("DBParameterGroupName")
+    groups = rds.db_cluster_parameter_groups if cluster else rds.db_parameter_groups
+    if name not in groups:
+        raise Refused("DBParameterGroupNotFound", f"DBParameterGroup not found: {name}", 404)
+    return groups[name]
 
 
-def defaults(call: Call, known: Any) -> Answer:
-    """The parameters of a family."""
-    family = call.params["DBParameterGroupFamily"]
-    if not family.startswith(ENGINE):
-        raise Refused("InvalidParameterValue", f"ParameterGroupFamily {family} is not a valid parameter group family")
-    return result(call, {"EngineDefaults": {"DBParameterGroupFamily": family, "Parameters": shown(known)}})
+def shown(name: str, stated: dict[str, Any] | None) -> dict[str, Any]:
+    """A parameter as an answer shows it."""
+    known = {
+        "ParameterName": name,
+        "ApplyType": "static" if name in STATIC else "dynamic",
+        "IsModifiable": True,
+        "Source": "user" if stated else "engine-default",
+        "ApplyMethod": "pending-reboot",
+    }
+    return {**known, **(stated or {}), "Source": known["Source"]}
 
 
-@before("rds:DescribeEngineDefaultClusterParameters")
-def cluster_defaults(call: Call) -> Answer:
-    """moto does not know the call."""
-    return defaults(call, CLUSTER)
+@before("rds:DescribeDBClusterParameters", "rds:DescribeDBParameters")
+def describe(call: Call) -> Answer:
+    """moto shows only what somebody set."""
+    group, params = group_of(call), call.params
+    wanted = [name for one in params.get("Filters") or [] for name in one["Values"]]
+    names = sorted({*STATIC, *DYNAMIC, *group.parameters})
+    answered = [shown(name, group.parameters.get(name)) for name in names if not wanted or name in wanted]
+    source = params.get("Source")
+    return result(call, {"Parameters": [one for one in answered if source in (None, one["Source"])]})
 
 
-@before("rds:DescribeEngineDefaultParameters")
-def instance_defaults(call: Call) -> Answer:
-    """moto does not know the call."""
-    return defaults(call, INSTANCE)
+def stated(call: Call) -> list[Any]:
+    """The parameters of a call."""
+    return call.params.get("Parameters") or []
 
 
-def is_allowed(value: str, kind: str, allowed: str) -> bool:
-    """Lists and formulas are not looked into."""
-    if kind == "boolean":
-        return value in allowed.split(",")
-    if kind != "integer" or not value.lstrip("-").isdigit():
-        return True
-    low, _, high = allowed[1:].partition("-")
-    return int(allowed[0] + low) <= int(value) <= int(high or allowed)
+@before("rds:ModifyDBClusterParameterGroup", "rds:ModifyDBParameterGroup")
+@before("rds:ResetDBClusterParameterGroup", "rds:ResetDBParameterGroup")
+def static_ones_wait(call: Call) -> None:
+    """A static parameter takes effect at a reboot, never at once."""
+    group_of(call)
+    for one in stated(call):
+        if one["ParameterName"] in STATIC and one.get("ApplyMethod") == "immediate":
+            raise Refused("InvalidParameterCombination", "cannot use immediate apply method for static parameter")
 
 
-def check(call: Call, groups: Any, group: str, known: Any) -> None:
-    """Only what the family has, within what it takes."""
-    found = groups.get(group)
-    family = getattr(found, "db_parameter_group_family", None) or getattr(found, "family", None) or ""
-    if found is None or not family.startswith(ENGINE):
+@after("rds:ModifyDBClusterParameterGroup", "rds:ModifyDBParameterGroup")
+@after("rds:ResetDBClusterParameterGroup", "rds:ResetDBParameterGroup")
+def wait_for_reboot(call: Call) -> None:
+    """The instances that use the group say that they wait."""
+    rds, params = backend(call), call.params
+    if not any(one["ParameterName"] in STATIC for one in stated(call)):
         return
-    table = {one[0]: one for one in known}
-    for parameter in call.params.get("Parameters") or []:
-        name, value = parameter["ParameterName"], parameter.get("ParameterValue")
-        if name not in table:
-            raise Refused("InvalidParameterValue", f"Could not find parameter with name: {name}")
-        _, kind, allowed, modifiable = table[name]
-        if not modifiable:
-            raise Refused("InvalidParameterValue", f"The parameter {name} cannot be modified.")
-        if value is not None and allowed and not is_allowed(value, kind, allowed):
-            text = f"Invalid parameter value: {value} for: {name} allowed values are: {allowed}"
-            raise Refused("InvalidParameterValue", text)
-
-
-@before("rds:ModifyDBClusterParameterGroup")
-def cluster_parameters_are_known(call: Call) -> None:
-    """moto takes any."""
-    check(call, backend(call).db_cluster_parameter_groups, call.params["DBClusterParameterGroupName"], CLUSTER)
-
-
-@before("rds:ModifyDBParameterGroup")
-def instance_parameters_are_known(call: Call) -> None:
-    """moto takes any."""
-    check(call, backend(call).db_parameter_groups, call.params["DBParameterGroupName"], INSTANCE)
+    if name := params.get("DBClusterParameterGroupName"):
+        used = [cluster for cluster in rds.clusters.values() if cluster.parameter_group == name]
+        for instance in (one for cluster in used for one in members(rds, cluster)):
+            instance.waits_with_cluster = True
+    for instance in rds.databases.values():
+        if instance.db_parameter_group_name == params.get("DBParameterGroupName"):
+            instance.waits = True

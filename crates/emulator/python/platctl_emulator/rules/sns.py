@@ -34,3 +34,15 @@ def has_agreed(call: Call) -> None:
     if found is not None and found.attributes.get("PendingConfirmation") is True:
         text = "Invalid parameter: This subscription is pending confirmation and cannot be removed."
         raise Refused("InvalidParameter", text)
+
+
+@before("sns:CreateTopic")
+def topic_is_the_same(call: Call) -> None:
+    """A second creation of a topic answers the first one, if it asks for the same."""
+    params, sns = call.params, backend(call)
+    found = next((one for one in sns.topics.values() if one.name == params["Name"]), None)
+    if found is None:
+        return
+    tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags") or []}
+    if any(found._tags.get(key) != value for key, value in tags.items()):
+        raise Refused("InvalidParameter", "Invalid parameter: Tags Reason: Topic already exists with different tags")

@@ -1,0 +1,142 @@
+//! What keeps a VPC, a subnet or a security group from being deleted.
+
+use aws_sdk_ec2::types::{NetworkInterface, Tag};
+use platctl_engine::{Attached, CloudResult, Id, Kind};
+
+use super::internet_gateway::InternetGateway;
+use super::route_table::RouteTable;
+use super::security_group::SecurityGroup;
+use super::subnet::Subnet;
+use super::vpc_endpoint::VpcEndpoint;
+use crate::Cloud;
+use crate::errors::{Ask, Asked};
+use crate::tags::{filter, split_ec2};
+
+/// What an object is called, and whose it is, as far as its tags say.
+fn whose(tags: &[Tag]) -> Option<String> {
+    let (others, owner) = split_ec2(tags);
+    match owner {
+        Some(owner) => Some(format!("`{}` of stack `{}`", owner.address, owner.stack)),
+        None => others.get("Name").map(|name| format!("named {name}")),
+    }
+}
+
+fn attached(
+    kind: &'static str,
+    words: &str,
+    id: Option<&str>,
+    about: Vec<Option<String>>,
+) -> Option<Attached> {
+    let id = id?;
+    let about: Vec<String> = about.into_iter().flatten().filter(|one| !one.is_empty()).collect();
+    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join("; ")) };
+    Some(Attached { kind, id: Id::from(id), what: format!("{words} {id}{about}") })
+}
+
+fn interface(one: &NetworkInterface) -> Option<Attached> {
+    let text = |text: Option<&str>| text.map(ToOwned::to_owned);
+    let by = one.requester_id().map(|id| format!("created by {id}"));
+    attached(
+        "ec2.NetworkInterface",
+        "network interface",
+        one.network_interface_id(),
+        vec![text(one.description()), by.or_else(|| whose(one.tag_set()))],
+    )
+}
+
+/// The network interfaces that a filter selects: of a subnet, or with a group.
+pub(super) async fn interfaces(cloud: &Cloud, name: &str, value: &str) -> CloudResult<Vec<Attached>> {
+    let call = cloud.ec2.describe_network_interfaces().filters(filter(name, [value]));
+    let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    Ok(found.asked()?.iter().filter_map(interface).collect())
+}
+
+/// What is in a VPC, except for what goes with it.
+pub(super) async fn of_vpc(cloud: &Cloud, vpc: &str) -> CloudResult<Vec<Attached>> {
+    let here = || filter("vpc-id", [vpc]);
+    let endpoints =
+        cloud.ec2.describe_vpc_endpoints().filters(here()).into_paginator().items().send().collect();
+    let subnets = cloud.ec2.describe_subnets().filters(here()).into_paginator().items().send().collect();
+    let groups =
+        cloud.ec2.describe_security_groups().filters(here()).into_paginator().items().send().collect();
+    let gateways =
+        cloud.ec2.describe_internet_gateways().filters(filter("attachment.vpc-id", [vpc])).send().ask();
+    let (endpoints, subnets, groups, gateways, tables, interfaces) = futures::join!(
+        endpoints,
+        subnets,
+        groups,
+        gateways,
+        super::route_tables(cloud, vec![here()]),
+        interfaces(cloud, "vpc-id", vpc),
+    );
+    let (endpoints, subnets, groups): (Result<Vec<_>, _>, Result<Vec<_>, _>, Result<Vec<_>, _>) =
+        (endpoints, subnets, groups);
+    let mut all = interfaces?;
+    all.extend(endpoints.asked()?.iter().filter_map(|one| {
+        let service = one.service_name().map(ToOwned::to_owned);
+        attached(VpcEndpoint::NAME, "endpoint", one.vpc_endpoint_id(), vec![service, whose(one.tags())])
+    }));
+    all.extend(
+        subnets
+            .asked()?
+            .iter()
+            .filter_map(|one| attached(Subnet::NAME, "subnet", one.subnet_id(), vec![whose(one.tags())])),
+    );
+    all.extend(groups.asked()?.iter().filter(|one| one.group_name() != Some("default")).filter_map(|one| {
+        let name = one.group_name().map(ToOwned::to_owned);
+        attached(SecurityGroup::NAME, "security group", one.group_id(), vec![name, whose(one.tags())])
+    }));
+    all.extend(gateways?.internet_gateways().iter().filter_map(|one| {
+        attached(
+            InternetGateway::NAME,
+            "internet gateway",
+            one.internet_gateway_id(),
+            vec![whose(one.tags())],
+        )
+    }));
+    let main = |table: &aws_sdk_ec2::types::RouteTable| {
+        table.associations().iter().any(|one| one.main() == Some(true))
+    };
+    all.extend(tables?.iter().filter(|table| !main(table)).filter_map(|one| {
+        attached(RouteTable::NAME, "route table", one.route_table_id(), vec![whose(one.tags())])
+    }));
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_ec2::operation::describe_network_interfaces::DescribeNetworkInterfacesOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn an_interface_is_named_with_what_it_is_for_and_who_made_it() {
+        let found = mock!(aws_sdk_ec2::Client::describe_network_interfaces).then_output(|| {
+            let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+            let balancer = NetworkInterface::builder()
+                .network_interface_id("eni-1")
+                .description("ELB app/k8s-web/50dc6c495c0c9188")
+                .requester_id("amazon-elb");
+            let ours = NetworkInterface::builder()
+                .network_interface_id("eni-2")
+                .tag_set(tag("platctl:stack", "other"))
+                .tag_set(tag("platctl:address", "network.x"));
+            DescribeNetworkInterfacesOutput::builder()
+                .network_interfaces(balancer.build())
+                .network_interfaces(ours.build())
+                .build()
+        });
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&found]);
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
+        let all = interfaces(&cloud, "group-id", "sg-1").await.unwrap();
+        let words: Vec<&str> = all.iter().map(|one| one.what.as_str()).collect();
+        assert_eq!(
+            words,
+            [
+                "network interface eni-1 (ELB app/k8s-web/50dc6c495c0c9188; created by amazon-elb)",
+                "network interface eni-2 (`network.x` of stack `other`)",
+            ]
+        );
+    }
+}
