@@ -1,9 +1,7 @@
 //! Killed before or after every single call that changes something, the next run ends where an undisturbed
 //! one does.
 
-use std::time::Duration;
-
-use platctl_emulator::Moment;
+use platctl_emulator::{HoldAt, Moment};
 
 use crate::inventory::Inventory;
 use crate::recovery::alternating;
@@ -28,7 +26,6 @@ const DESTROY: Scenario = Scenario { before: &["apply network.yaml --yes"], run:
 
 impl Scenario {
     fn prepare(&self, world: &World) {
-        world.reset();
         for line in self.before {
             world.platctl(line).expect(0);
         }
@@ -36,43 +33,42 @@ impl Scenario {
 
     /// How many calls it takes, and what is there then.
     async fn undisturbed(&self, world: &World) -> (usize, Inventory) {
-        self.prepare(world);
         world.control().clear_calls().unwrap();
         world.platctl(self.run).expect(0);
         let mutations = world.mutations();
         (mutations, Inventory::of(world).await)
     }
 
-    /// Kills it at one call, and runs it again.
-    async fn killed_at(&self, world: &World, mutation: usize, moment: Moment) -> (String, Inventory) {
-        self.prepare(world);
-        let control = world.control();
-        control.hold(mutation, moment).unwrap();
-        let mut child = world.spawn(self.run);
-        let held = control.held(Duration::from_secs(20)).unwrap();
-        let held = held.unwrap_or_else(|| panic!("there is no call {mutation}"));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        control.release(true).unwrap();
-        let ended = world.platctl(self.run);
-        assert_eq!(ended.code, Some(0), "killed {moment:?} {held:?}:\n{}{}", ended.stdout, ended.stderr);
-        (held.operation, Inventory::of(world).await)
-    }
-
+    /// Run again where it was killed, it ends as undisturbed. The run itself is only stopped, and goes on: what comes of
+    /// a kill is tried on a copy of all that is there then.
     async fn survives(&self, moment: Moment, at_least: usize) {
         let world = World::new();
         // Two zones have all that three have, in fewer calls.
         world.network(&[("availability_zones: 3", "availability_zones: 2")]);
-        let (mutations, wanted) = self.undisturbed(&world).await;
+        self.prepare(&world);
+        let (mutations, wanted) = {
+            let _branch = world.branch();
+            self.undisturbed(&world).await
+        };
         assert!(mutations >= at_least, "only {mutations} calls change something");
-        for mutation in alternating(moment, mutations) {
-            let (operation, found) = self.killed_at(&world, mutation, moment).await;
+        let instants: Vec<_> =
+            alternating(moment, mutations).map(|call| HoldAt::Call(call, moment)).collect();
+        let mut run = world.run_held(self.run, &instants);
+        let mut killed = 0;
+        while let Some(held) = run.next() {
+            let whence = format!("killed {moment:?} call {}, {}", held.mutation, held.operation);
+            let found = {
+                let _branch = world.branch();
+                let ended = world.platctl(self.run);
+                assert_eq!(ended.code, Some(0), "{whence}:\n{}{}", ended.stdout, ended.stderr);
+                Inventory::of(&world).await
+            };
             let differences = found.differences(&wanted);
-            assert!(
-                differences.is_empty(),
-                "killed {moment:?} call {mutation}, {operation}: {differences:#?}"
-            );
+            assert!(differences.is_empty(), "{whence}: {differences:#?}");
+            run.go_on();
+            killed += 1;
         }
+        assert_eq!(killed, instants.len(), "calls were never made");
     }
 }
 

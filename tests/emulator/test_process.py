@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 from platctl_emulator import builds
 from platctl_emulator.__main__ import announce
@@ -42,11 +44,20 @@ class Process:
         ) as answer:
             return json.load(answer)
 
+    def client(self, service):
+        """A client with connections of its own: one that was made before a copy speaks to the original."""
+        session = boto3.Session(self.key, "emulator")
+        return session.client(service, "eu-west-1", endpoint_url=self.endpoint, config=CONFIG)
+
     @property
     def ec2(self):
         """Its EC2."""
-        session = boto3.Session(self.key, "emulator")
-        return session.client("ec2", "eu-west-1", endpoint_url=self.endpoint, config=CONFIG)
+        return self.client("ec2")
+
+    @property
+    def iam(self):
+        """Its IAM."""
+        return self.client("iam")
 
     def vpcs(self):
         """How many there are."""
@@ -120,6 +131,55 @@ def test_what_was_done_in_a_branch_has_never_happened(real):
     with pytest.raises(urllib.error.HTTPError) as caught:
         real.control("POST back")
     assert b"no branch" in caught.value.read()
+
+
+def test_a_client_that_stops_in_the_middle_of_a_request_holds_up_nobody(real):
+    host = real.endpoint.removeprefix("http://")
+    address, _, port = host.partition(":")
+    with socket.create_connection((address, int(port))) as half:
+        line = "PATCH /_platctl/kubernetes/one/api/v1/namespaces/two HTTP/1.1"
+        half.sendall(f"{line}\r\nHost: {host}\r\nContent-Length: 10\r\n\r\nhalf".encode())
+        # The server gives up a silent connection after a minute: whoever waited for that would get an answer then.
+        patient = CONFIG.merge(Config(read_timeout=50))
+        session = boto3.Session(real.key, "emulator")
+        ec2 = session.client("ec2", "eu-west-1", endpoint_url=real.endpoint, config=patient)
+        assert ec2.describe_vpcs()["Vpcs"]
+        real.control("POST branch")
+        real.control("POST back")
+
+
+def test_the_builds_of_the_original_stand_while_a_branch_lives(real, tmp_path):
+    done = tmp_path / "done"
+    done.touch()
+    # A build's parent is the process that runs it.
+    spec = {"version": 0.2, "phases": {"build": {"commands": [f"echo $PPID >> {done}"] * 150}}}
+    arn = role(real, "codebuild.amazonaws.com")
+    real.client("codebuild").create_project(
+        name="one", serviceRole=arn, artifacts={"type": "NO_ARTIFACTS"},
+        source={"type": "NO_SOURCE", "buildspec": json.dumps(spec)},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+    )  # fmt: skip
+    number = real.client("codebuild").start_build(projectName="one")["build"]["id"]
+
+    def status():
+        """How it ended. There is nothing else that tells when."""
+        for _ in range(3000):
+            found = real.client("codebuild").batch_get_builds(ids=[number])["builds"][0]["buildStatus"]
+            if found != "IN_PROGRESS":
+                return found
+            time.sleep(0.02)
+        raise AssertionError("it does not end")
+
+    def by(process):
+        return done.read_text().split().count(str(process))
+
+    branch = real.control("POST branch")["pid"]
+    stood = by(real.pid)
+    assert (status(), by(branch)) == ("SUCCEEDED", 150)
+    # One may have been stopped within the call that wrote.
+    assert by(real.pid) - stood <= 1
+    real.control("POST back")
+    assert (status(), by(real.pid)) == ("SUCCEEDED", 150)
 
 
 def test_a_connection_that_breaks(real):

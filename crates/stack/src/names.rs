@@ -99,7 +99,7 @@ impl Visitor<'_> for AccountVisitor {
         account(&text).map_err(E::custom)?;
         // With fewer digits, more than its zeros are missing.
         let whole = number >= 1_000_000_000;
-        account(if whole { &text } else { "" }).map_err(E::custom)?;
+        account(if whole { text.as_str() } else { "" }).map_err(E::custom)?;
         Err(E::custom(format!("an account ID must be in quotes: \"{text}\"")))
     }
 }

@@ -112,6 +112,15 @@ fn program_key(digest: &str) -> String {
     format!("platctl/{digest}")
 }
 
+/// What a build is doing: its phase, and the last line of its log, which says what a phase that takes long is at.
+fn phase_and_line(build: &Build, log: &[String]) -> String {
+    let phase = build.current_phase().unwrap_or("starting");
+    match log.iter().rev().find(|line| !line.is_empty()) {
+        Some(line) => format!("CodeBuild phase: {phase}, last line of its log: {line}"),
+        None => format!("CodeBuild phase: {phase}"),
+    }
+}
+
 pub(super) struct Runner {
     cloud: Arc<Cloud>,
     cluster: String,
@@ -321,8 +330,9 @@ impl Runner {
                     format!("build {id} no longer exists"),
                 )
             })?;
-            why.for_reason(format!("CodeBuild phase: {}", build.current_phase().unwrap_or("starting")));
-            for line in self.log(&build).await.iter().skip(told) {
+            let log = self.log(&build).await;
+            why.for_reason(phase_and_line(&build, &log));
+            for line in log.iter().skip(told) {
                 tracing::info!(build = id, "{line}");
                 told += 1;
             }
@@ -445,6 +455,15 @@ mod tests {
             .unwrap();
         let done = status != StatusType::InProgress;
         Build::builder().id(id).environment(environment).build_status(status).build_complete(done).build()
+    }
+
+    #[test]
+    fn a_wait_says_the_phase_and_the_last_line_of_the_log() {
+        let build = Build::builder().current_phase("BUILD").build();
+        assert_eq!(phase_and_line(&build, &[]), "CodeBuild phase: BUILD");
+        let log = ["one".to_owned(), "waiting for CRD".to_owned(), String::new()];
+        let said = phase_and_line(&build, &log);
+        assert_eq!(said, "CodeBuild phase: BUILD, last line of its log: waiting for CRD");
     }
 
     #[tokio::test(start_paused = true)]

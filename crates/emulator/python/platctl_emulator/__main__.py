@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import threading
 import time
@@ -53,6 +54,13 @@ class Server(wsgi.Server):
         else:
             super().process_conn(conn)
 
+    def take_waiting(self) -> None:
+        """Accepts whoever waits, and would otherwise be answered by a copy."""
+        while select.select([self.socket], [], [], 0)[0]:
+            connection = self._connections._from_server_socket(self.socket)
+            if connection is not None:
+                self.process_conn(connection)
+
     @property
     def selector(self) -> Any:
         """What waits for connections."""
@@ -101,8 +109,9 @@ class Instance:
         os.dup2(null, former.selector._selector.fileno())
 
     def pause(self) -> None:
-        """Takes no more connections."""
+        """Takes no more connections than those that there are."""
         self._server.selector.unregister(self._server.socket.fileno())
+        self._server.take_waiting()
 
     def resume(self) -> None:
         """Takes connections again."""

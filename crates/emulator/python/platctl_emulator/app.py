@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import threading
 import time
@@ -40,6 +41,13 @@ UNSIGNED = 403, {"Content-Type": "text/plain"}, b"Requests to the emulator must 
 LAST = {f"/_platctl/{path}" for path in ("fork", "branch", "back", "stop")}
 
 
+def whole_body(environ: dict[str, Any]) -> Any:
+    """The body of a request, which says how long it is or comes in chunks."""
+    if environ.get("HTTP_TRANSFER_ENCODING") == "chunked":
+        return environ["wsgi.input"].read()
+    return environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+
 class Body:
     """An answer's body, with what comes when it has been sent."""
 
@@ -72,7 +80,11 @@ class App:
         guard.harder_to_guess()
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
-        if reason := GUARD.wrong(environ):
+        reason = GUARD.wrong(environ)
+        if not reason:
+            # Before anything is locked: a client may be stopped in the middle of what it sends.
+            environ["wsgi.input"] = io.BytesIO(whole_body(environ))
+        if reason:
             status, headers, body = guard.refusal(reason)
         elif environ["PATH_INFO"].startswith("/_platctl/kubernetes/"):
             with self.traffic.inside(), self.moto.lock:

@@ -60,19 +60,27 @@ def runs(project: dict[str, Any]) -> bool:
 
 # The process of each build that runs, what it is, and the builds that are to end.
 RUNNING, BEGUN, STOPPED = {}, {}, set()
-# Held while a process is begun: whoever holds it knows them all.
+# Held by a build's thread but while it waits for a process: whoever holds it knows all processes, and no such thread
+# is in the middle of anything, with a lock of some library that a copy would never get back.
 GATE = threading.Lock()
 
 
 def pause() -> None:
-    """Stops all processes where they are. To be called with the gate closed."""
+    """Stops all processes where they are. To be called with the gate held, which stays so until they go on: a build
+    whose next command is due would otherwise speak to the copy."""
     tell_all(signal.SIGSTOP)
 
 
 def resume() -> None:
-    """Lets them go on."""
-    with GATE:
-        tell_all(signal.SIGCONT)
+    """Lets them go on. Gives the gate back."""
+    tell_all(signal.SIGCONT)
+    GATE.release()
+
+
+def end_all() -> None:
+    """Kills all processes, and begins no others: of a copy that ends, whose address becomes another one's."""
+    GATE.acquire()
+    tell_all(signal.SIGKILL)
 
 
 def tell_all(what: int) -> None:
@@ -125,14 +133,15 @@ def run(lock: Any, region: str, logs: Any, project: dict[str, Any], build: dict[
 
     def whole() -> None:
         status = "FAILED"
-        try:
-            status = work(project, region, variables, tell, number)
-        finally:
-            with lock:
-                RUNNING.pop(number, None)
-                BEGUN.pop(number, None)
-                if number not in STOPPED:
-                    build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True)
+        with GATE:
+            try:
+                status = work(project, region, variables, tell, number)
+            finally:
+                with lock:
+                    RUNNING.pop(number, None)
+                    BEGUN.pop(number, None)
+                    if number not in STOPPED:
+                        build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True)
 
     BEGUN[number] = (region, logs, project, build, variables)
     threading.Thread(target=whole, daemon=True).start()
@@ -157,8 +166,22 @@ def environment_of(project: dict[str, Any], region: str, variables: Any, folder:
     }
 
 
+def end_of(process: Any, end: float) -> tuple[str, bool]:
+    """Waits for a process; answers what it said, and whether it ended in time. Others have the gate meanwhile."""
+    GATE.release()
+    try:
+        said, complained = process.communicate(timeout=max(end - time.monotonic(), 0))
+        return said + complained, True
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        said, complained = process.communicate()
+        return said + complained, False
+    finally:
+        GATE.acquire()
+
+
 def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number: str) -> str:
-    """Runs all commands; answers the status of the build."""
+    """Runs all commands; answers the status of the build. To be called with the gate held."""
     spec = yaml.safe_load(project["source"]["buildspec"])
     end = time.monotonic() + LONGEST
     with tempfile.TemporaryDirectory() as folder:
@@ -173,22 +196,17 @@ def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number
                 if number in STOPPED:
                     return "STOPPED"
                 tell(f"Running command {command}")
-                with GATE:
-                    process = RUNNING[number] = subprocess.Popen(
-                        ["sh", "-c", LIMITS + 'exec sh -c "$1"', "sh", command], cwd=folder, env=environment,
-                        text=True, errors="replace", start_new_session=True,
-                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                    )  # fmt: skip
+                process = RUNNING[number] = subprocess.Popen(
+                    ["sh", "-c", LIMITS + 'exec sh -c "$1"', "sh", command], cwd=folder, env=environment,
+                    text=True, errors="replace", start_new_session=True,
+                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                )  # fmt: skip
                 if number in STOPPED:
                     stop(number)
-                try:
-                    said, complained = process.communicate(timeout=max(end - time.monotonic(), 0))
-                except subprocess.TimeoutExpired:
-                    os.killpg(process.pid, signal.SIGKILL)
-                    said, complained = process.communicate()
-                    tell(said + complained)
+                said, in_time = end_of(process, end)
+                tell(said)
+                if not in_time:
                     return "TIMED_OUT"
-                tell(said + complained)
                 if process.returncode:
                     tell(f"Command did not exit successfully, exit status {process.returncode}")
                     return "FAILED"

@@ -36,8 +36,7 @@ class Control:
         if handler is None:
             return self._json(404, {"error": f"there is no {environ['REQUEST_METHOD']} {path}"})
         try:
-            length = int(environ.get("CONTENT_LENGTH") or 0)
-            body = json.loads(environ["wsgi.input"].read(length) or b"{}")
+            body = json.loads(environ["wsgi.input"].read() or b"{}")
             query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
             return self._json(200, handler(query if environ["REQUEST_METHOD"] == "GET" else body))
         except (ValueError, KeyError, TypeError) as error:

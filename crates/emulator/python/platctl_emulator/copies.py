@@ -56,6 +56,7 @@ class Copies:
         return self._branch
 
     def _leave(self, status: Any) -> None:
+        builds.end_all()
         if status == ALL:
             self._instance.remove()
         os._exit(status)
@@ -66,17 +67,21 @@ class Copies:
 
     def _copy(self, begin: Any) -> Any:
         """Forks. `begin` makes the copy's server."""
-        app = self._app
+        app, stands = self._app, begin == self._take_over
         # Whoever is in the middle of something has no thread in the copy.
-        with app.traffic.closed(), builds.GATE, app.moto.lock, app.recording.lock, app.faults.lock, app.throttle.lock:
-            if begin == self._take_over:
-                self._instance.pause()
-                builds.pause()
-            # No other copy gets an end of it, which would keep it open.
-            ready = os.pipe()
-            pid = os.fork()
-            if pid:
-                os.close(ready[1])
+        with app.traffic.closed():
+            builds.GATE.acquire()
+            with app.moto.lock, app.recording.lock, app.faults.lock, app.throttle.lock:
+                if stands:
+                    builds.pause()
+                    self._instance.pause()
+                # No other copy gets an end of it, which would keep it open.
+                ready = os.pipe()
+                pid = os.fork()
+                if pid:
+                    os.close(ready[1])
+            if pid == 0 or not stands:
+                builds.GATE.release()
         if pid == 0:
             self._live(ready[1], begin)
         with os.fdopen(ready[0], encoding="utf-8") as pipe:

@@ -252,8 +252,7 @@ class Kubernetes:
     def answer(self, environ: dict[str, Any]) -> Any:
         """Status, headers and body."""
         name, _, rest = environ["PATH_INFO"].removeprefix("/_platctl/kubernetes/").partition("/")
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = environ["wsgi.input"].read(length)
+        body = environ["wsgi.input"].read()
         query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
         try:
             if name not in self._servers:
