@@ -11,7 +11,7 @@ use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::text::any;
-use crate::types::{Arn, unless_same};
+use crate::types::Arn;
 
 /// A CodeCommit Git repository.
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::orderable::Order;
 use super::{
-    PENDING_REBOOT, check_identifier, classes, instance_phase, is_stopped, new_tags, split_tags, start, sync_tags, windows,
+    PENDING_REBOOT, check_identifier, classes, instance_phase, is_stopped, new_tags, split_tags, start,
+    sync_tags, windows,
 };
 use crate::Cloud;
 use crate::ec2::in_order;
