@@ -27,6 +27,7 @@ fn files() -> Vec<(String, Vec<Value>)> {
         region: "eu-west-1".into(),
         account: "123456789012".into(),
         partition: "aws".into(),
+        dns_suffix: "amazonaws.com".into(),
         cluster: "prod-cluster".into(),
         version: "1.34".into(),
         vpc_id: "vpc-1".into(),
