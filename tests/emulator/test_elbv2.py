@@ -1,5 +1,7 @@
 """Load balancers, their listeners, rules and target groups."""
 
+import json
+
 from things import balancer, group, listener, place, subnet, target_group
 
 
@@ -179,3 +181,30 @@ def test_tags_of_what_is_not_there(aws):
         aws.elbv2.describe_tags(ResourceArns=[arn, f"{arn}x"])
     with aws.refused("LoadBalancerNotFound"):
         aws.elbv2.add_tags(ResourceArns=[f"{arn}x"], Tags=[{"Key": "a", "Value": "b"}])
+
+
+def test_access_logs_go_where_they_may(aws):
+    _, subnets = place(aws)
+    arn = balancer(aws, subnets)
+    attributes = {"enabled": "true", "bucket": "access-logs", "prefix": "web"}
+    on = [{"Key": f"access_logs.s3.{key}", "Value": value} for key, value in attributes.items()]
+    with aws.refused("InvalidConfigurationRequest", "Access Denied for bucket"):
+        aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=on)
+    aws.s3.create_bucket(Bucket="access-logs", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    for prefix, fits in (("other", False), ("web", True)):
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"arn:aws:s3:::access-logs/{prefix}/AWSLogs/123456789012/*",
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        aws.s3.put_bucket_policy(Bucket="access-logs", Policy=json.dumps(policy))
+        if not fits:
+            with aws.refused("InvalidConfigurationRequest", "Access Denied for bucket"):
+                aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=on)
+    aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=on)
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    aws.s3.put_bucket_encryption(Bucket="access-logs", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    with aws.refused("InvalidConfigurationRequest", "Access Denied for bucket"):
+        aws.elbv2.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=on)

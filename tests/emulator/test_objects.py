@@ -1,6 +1,7 @@
 """Objects of S3, as SDKs and the AWS CLI write them."""
 
 import base64
+import json
 import zlib
 
 import pytest
@@ -91,3 +92,35 @@ def test_a_body_that_is_not_what_was_sent(aws, bucket, name, right, wrong):
     with aws.refused("BadDigest"):
         aws.s3.put_object(Bucket=bucket, Key="key", Body=b"other", **{name: wrong})
     assert aws.s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"hello"
+
+
+def test_the_owner_of_a_bucket_owns_its_objects(aws, bucket):
+    def owner(name):
+        controls = aws.s3.get_bucket_ownership_controls(Bucket=name)["OwnershipControls"]
+        return controls["Rules"][0]["ObjectOwnership"]
+
+    assert owner(bucket) == "BucketOwnerEnforced"
+    aws.s3.create_bucket(
+        Bucket="others",
+        CreateBucketConfiguration={"LocationConstraint": "eu-west-1"},
+        ObjectOwnership="ObjectWriter",
+    )
+    assert owner("others") == "ObjectWriter"
+
+
+def test_access_logs_go_where_the_policy_lets_them(aws, bucket):
+    def on(prefix):
+        return {"LoggingEnabled": {"TargetBucket": "objects", "TargetPrefix": prefix}}
+
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": ["logging.s3.amazonaws.com"]},
+        "Action": ["s3:putobject"],
+        "Resource": "arn:aws:s3:::objects/logs/*",
+    }
+    aws.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    aws.s3.create_bucket(Bucket="source", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    with aws.refused("InvalidTargetBucketForLogging"):
+        aws.s3.put_bucket_logging(Bucket="source", BucketLoggingStatus=on("other/"))
+    aws.s3.put_bucket_logging(Bucket="source", BucketLoggingStatus=on("logs/source/"))
+    assert aws.s3.get_bucket_logging(Bucket="source")["LoggingEnabled"]["TargetPrefix"] == "logs/source/"

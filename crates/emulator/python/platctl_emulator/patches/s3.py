@@ -1,4 +1,5 @@
-"""S3: the names of the answers' outermost elements, which strict clients look at; policies that ask for TLS."""
+"""S3: the names of the answers' outermost elements, which strict clients look at; policies that ask for TLS, and those
+that let access logs in."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ from typing import Any
 
 from moto.core.serialize import S3Serializer
 from moto.iam.access_control import IAMPolicyStatement, PermissionResult
+from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
 
+from ..policies import may_write
 from .wrap import around
 
 ROOTS = {
@@ -44,6 +47,12 @@ def apply() -> None:
         if "aws:SecureTransport" in str(self._statement.get("Condition")) and self._statement["Effect"] == "Deny":
             return PermissionResult.NEUTRAL
         return old(self, *args, **kwargs)
+
+    def may_log(target_bucket: Any, target_prefix: str | None) -> bool:
+        # moto compares the policy letter by letter.
+        return may_write(target_bucket, "logging.s3.amazonaws.com", f"{target_prefix or ''}2026-01-01-00-00-00-0")
+
+    FakeBucket._log_permissions_enabled_policy = staticmethod(may_log)
 
     @around(S3Serializer, "_serialize_body")
     def body(old: Callable[..., Any], self: Any, content: Any) -> Any:

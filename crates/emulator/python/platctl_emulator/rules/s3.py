@@ -23,6 +23,14 @@ def tags_of_the_creation(call: Call) -> None:
         backend(call).put_bucket_tagging(call.params["Bucket"], {tag["Key"]: tag["Value"] for tag in tags})
 
 
+@after("s3:CreateBucket")
+def owner_of_objects(call: Call) -> None:
+    """Since April 2023 the owner of a new bucket owns what is in it, and ACLs are off."""
+    made = backend(call).buckets.get(call.params["Bucket"])
+    if made is not None and made.ownership_rule is None:
+        made.ownership_rule = "BucketOwnerEnforced"
+
+
 # Of those that Python itself can reckon.
 CHECKSUMS = {
     "content-md5": lambda body: hashlib.md5(body).digest(),
