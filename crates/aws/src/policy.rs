@@ -27,10 +27,15 @@ impl Policy {
         Self(document.clone())
     }
 
-    /// The document as text, as API calls take it.
+    /// The document as text, as API calls take it, and as people write it: programs that look for a certain statement
+    /// in the policies of an account do not all know that a list of one is the same as its only value.
     #[must_use]
     pub fn to_json(&self) -> String {
-        self.0.to_string()
+        let mut document = self.0.clone();
+        for statement in document.get_mut("Statement").and_then(Value::as_array_mut).into_iter().flatten() {
+            single(statement);
+        }
+        document.to_string()
     }
 
     /// Reads a document from the value of a field; none when it is no policy.
@@ -56,6 +61,15 @@ impl<'de> Deserialize<'de> for Policy {
             document @ Value::Object(_) => Ok(Self::new(&document)),
             _ => Err(D::Error::custom("a policy document must be an object or a JSON string")),
         }
+    }
+}
+
+/// Lists of one become their only value.
+fn single(value: &mut Value) {
+    match value {
+        Value::Array(list) if list.len() == 1 => *value = list.swap_remove(0),
+        Value::Object(map) => map.values_mut().for_each(single),
+        _ => {}
     }
 }
 
@@ -217,6 +231,16 @@ mod tests {
         let allow =
             |action: &str| Policy::new(&json!({"Statement": [{"Effect": "Allow", "Action": action}]}));
         assert_ne!(allow("s3:GetObject"), allow("s3:PutObject"));
+    }
+
+    #[test]
+    fn is_written_as_people_write_it() {
+        let deny = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Deny", "Principal": {"AWS": "*"}, "Action": "s3:*", "Resource": ["a", "b"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }]});
+        let written: Value = serde_json::from_str(&Policy::new(&deny).to_json()).unwrap();
+        assert_eq!(written, deny);
     }
 
     #[test]
