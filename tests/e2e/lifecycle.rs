@@ -258,7 +258,7 @@ async fn a_plan_without_changes_asks_once_for_each_kind() {
     for call in world.control().calls().unwrap() {
         *counts.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
     }
-    // Three kinds live in route tables, and two in the rules of security groups.
+    // Three kinds live in route tables, and two in the rules of security groups; a VPC has a default group.
     let wanted = [
         ("ec2:DescribeAddresses", 1),
         ("ec2:DescribeAvailabilityZones", 1),
@@ -267,7 +267,7 @@ async fn a_plan_without_changes_asks_once_for_each_kind() {
         ("ec2:DescribeNatGateways", 1),
         ("ec2:DescribeRouteTables", 3),
         ("ec2:DescribeSecurityGroupRules", 2),
-        ("ec2:DescribeSecurityGroups", 1),
+        ("ec2:DescribeSecurityGroups", 2),
         ("ec2:DescribeSubnets", 1),
         ("ec2:DescribeVpcAttribute", 1),
         ("ec2:DescribeVpcEndpoints", 1),

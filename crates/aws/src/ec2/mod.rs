@@ -1,5 +1,6 @@
 //! EC2: the network.
 
+mod default_group;
 pub mod elastic_ip;
 pub mod flow_log;
 mod holders;

@@ -1,5 +1,7 @@
 //! `ec2.Vpc`
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tenancy, VpcAttributeName};
 use platctl_engine::{
     Attached, Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
@@ -8,7 +10,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{id_filters, in_order, phase};
+use super::{default_group, id_filters, in_order, phase};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{Ask, Asked, made};
@@ -31,6 +33,11 @@ pub struct Spec<S: Stage = Resolved> {
     /// Whether instances receive public DNS hostnames. Requires `enable_dns_support`. AWS default: `false`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enable_dns_hostnames: Option<bool>,
+    /// Whether the default security group of the VPC has rules. `false` removes all of its rules, so that
+    /// resources that are created without a security group cannot communicate. AWS default: `true`: all
+    /// traffic within the group, and all outbound traffic.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_security_group_rules: Option<bool>,
     /// The tenancy of instances: `default` or `dedicated`. Only `dedicated` can be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub instance_tenancy: Option<String>,
@@ -79,7 +86,11 @@ async fn dns(cloud: &Cloud, id: &str) -> CloudResult<(bool, bool)> {
     Ok((support, hostnames))
 }
 
-async fn live(cloud: &Cloud, vpc: aws_sdk_ec2::types::Vpc) -> CloudResult<Option<Live<Vpc>>> {
+async fn live(
+    cloud: &Cloud,
+    vpc: aws_sdk_ec2::types::Vpc,
+    rules: &BTreeMap<String, bool>,
+) -> CloudResult<Option<Live<Vpc>>> {
     let Some(id) = vpc.vpc_id() else { return Ok(None) };
     let Some(cidr_block) = vpc.cidr_block().and_then(|text| text.parse().ok()) else { return Ok(None) };
     let (support, hostnames) = match dns(cloud, id).await {
@@ -91,6 +102,7 @@ async fn live(cloud: &Cloud, vpc: aws_sdk_ec2::types::Vpc) -> CloudResult<Option
         cidr_block,
         enable_dns_support: Some(support),
         enable_dns_hostnames: Some(hostnames),
+        default_security_group_rules: rules.get(id).copied(),
         instance_tenancy: vpc.instance_tenancy().map(|tenancy| tenancy.as_str().to_owned()),
         tags,
         stage: std::marker::PhantomData,
@@ -121,7 +133,9 @@ async fn set_dns(cloud: &Cloud, id: &Id, support: Option<bool>, hostnames: Optio
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Vpc>>>> {
     let found = read(cloud, id_filters("vpc-id", ids.iter().map(Id::as_str))).await?;
-    let lives = each(cloud, "reading attributes of VPCs", found, |vpc| live(cloud, vpc)).await?;
+    let known: Vec<&str> = found.iter().filter_map(|vpc| vpc.vpc_id()).collect();
+    let rules = default_group::have_rules(cloud, &known).await?;
+    let lives = each(cloud, "reading attributes of VPCs", found, |vpc| live(cloud, vpc, &rules)).await?;
     Ok(in_order(ids, lives.into_iter().flatten()))
 }
 
@@ -131,9 +145,18 @@ impl Kind for Vpc {
     const IDENTITY: Identity = Identity::Tags;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute"],
+        read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:DescribeSecurityGroups"],
         create: &["ec2:CreateVpc", "ec2:CreateTags"],
-        update: &["ec2:ModifyVpcAttribute", "ec2:ModifyVpcTenancy", "ec2:CreateTags", "ec2:DeleteTags"],
+        update: &[
+            "ec2:ModifyVpcAttribute",
+            "ec2:ModifyVpcTenancy",
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
         delete: &[
             "ec2:DeleteVpc",
             "ec2:DescribeInternetGateways",
@@ -155,6 +178,7 @@ impl Kind for Vpc {
             cidr_block: Cidr(ipnet::Ipv4Net::new_assert([10, 10, 0, 0].into(), 16)),
             enable_dns_support: Some(true),
             enable_dns_hostnames: Some(true),
+            default_security_group_rules: Some(false),
             instance_tenancy: Some("default".into()),
             tags: Tags::from([("Name".into(), "prod".into())]),
             stage: std::marker::PhantomData,
@@ -165,6 +189,7 @@ impl Kind for Vpc {
         use serde_json::json;
         vec![
             ("/enable_dns_hostnames", json!(false)),
+            ("/default_security_group_rules", json!(true)),
             ("/tags/Name", json!("other")),
             ("/cidr_block", json!("10.12.0.0/16")),
             ("/instance_tenancy", json!("dedicated")),
@@ -222,6 +247,11 @@ impl Kind for Vpc {
         let support = spec.enable_dns_support.filter(|_| changes.touch("/enable_dns_support"));
         let hostnames = spec.enable_dns_hostnames.filter(|_| changes.touch("/enable_dns_hostnames"));
         set_dns(cloud, &live.id, support, hostnames).await?;
+        if let Some(rules) =
+            spec.default_security_group_rules.filter(|_| changes.touch("/default_security_group_rules"))
+        {
+            default_group::set_rules(cloud, live.id.as_str(), rules).await?;
+        }
         if changes.touch("/instance_tenancy") {
             let call = cloud.ec2.modify_vpc_tenancy().vpc_id(live.id.as_str());
             let call = call.instance_tenancy(aws_sdk_ec2::types::VpcTenancy::Default);
@@ -244,11 +274,16 @@ impl Kind for Vpc {
 mod tests {
     use super::*;
     use crate::cloud::tests::{changes, claim, cloud, owner};
+    use aws_sdk_ec2::operation::authorize_security_group_egress::AuthorizeSecurityGroupEgressOutput;
+    use aws_sdk_ec2::operation::authorize_security_group_ingress::AuthorizeSecurityGroupIngressOutput;
     use aws_sdk_ec2::operation::create_vpc::CreateVpcOutput;
+    use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
     use aws_sdk_ec2::operation::describe_vpc_attribute::DescribeVpcAttributeOutput;
     use aws_sdk_ec2::operation::describe_vpcs::DescribeVpcsOutput;
     use aws_sdk_ec2::operation::modify_vpc_attribute::ModifyVpcAttributeOutput;
-    use aws_sdk_ec2::types::{Tag, VpcState};
+    use aws_sdk_ec2::operation::revoke_security_group_egress::RevokeSecurityGroupEgressOutput;
+    use aws_sdk_ec2::operation::revoke_security_group_ingress::RevokeSecurityGroupIngressOutput;
+    use aws_sdk_ec2::types::{IpPermission, SecurityGroup, Tag, UserIdGroupPair, VpcState};
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use platctl_engine::Phase;
 
@@ -273,7 +308,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn describe_costs_two_calls_where_hostnames_are_on() {
+    async fn describe_costs_three_calls_where_hostnames_are_on() {
         let list = mock!(aws_sdk_ec2::Client::describe_vpcs)
             .then_output(|| DescribeVpcsOutput::builder().vpcs(answer()).build());
         let on = AttributeBooleanValue::builder().value(true).build();
@@ -282,7 +317,11 @@ mod tests {
             .then_output(move || {
                 DescribeVpcAttributeOutput::builder().enable_dns_hostnames(on.clone()).build()
             });
-        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list, &hostnames]);
+        let groups = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| {
+            let group = SecurityGroup::builder().group_id("sg-1").vpc_id("vpc-1").build();
+            DescribeSecurityGroupsOutput::builder().security_groups(group).build()
+        });
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list, &groups, &hostnames]);
         let cloud = Cloud { ec2: ec2.into(), ..cloud() };
         let ids = [Id::from("vpc-gone"), Id::from("vpc-1")];
         let found = Vpc::describe(&cloud, &ids).await.unwrap();
@@ -332,6 +371,46 @@ mod tests {
         ];
         Vpc::update(&cloud, &live, &spec, &changes(&list), &owner()).await.unwrap();
         assert_eq!((hostnames.num_calls(), support.num_calls()), (1, 1));
+    }
+
+    fn group_with(ingress: Option<IpPermission>) -> DescribeSecurityGroupsOutput {
+        let group = SecurityGroup::builder()
+            .group_id("sg-1")
+            .vpc_id("vpc-1")
+            .set_ip_permissions(ingress.map(|one| vec![one]));
+        DescribeSecurityGroupsOutput::builder().security_groups(group.build()).build()
+    }
+
+    #[tokio::test]
+    async fn the_default_group_loses_the_rules_that_it_has() {
+        let list = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| {
+            let own = UserIdGroupPair::builder().group_id("sg-1").build();
+            group_with(Some(IpPermission::builder().ip_protocol("-1").user_id_group_pairs(own).build()))
+        });
+        let revoke = mock!(aws_sdk_ec2::Client::revoke_security_group_ingress)
+            .match_requests(|r| r.group_id() == Some("sg-1") && r.ip_permissions().len() == 1)
+            .then_output(|| RevokeSecurityGroupIngressOutput::builder().build());
+        let egress = mock!(aws_sdk_ec2::Client::revoke_security_group_egress)
+            .then_output(|| RevokeSecurityGroupEgressOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&list, &revoke, &egress]);
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
+        default_group::set_rules(&cloud, "vpc-1", false).await.unwrap();
+        assert_eq!((revoke.num_calls(), egress.num_calls()), (1, 0), "a call without rules is refused");
+    }
+
+    #[tokio::test]
+    async fn the_default_group_gets_the_rules_of_aws_back() {
+        let list = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| group_with(None));
+        let ingress = mock!(aws_sdk_ec2::Client::authorize_security_group_ingress)
+            .match_requests(|r| r.ip_permissions()[0].user_id_group_pairs()[0].group_id() == Some("sg-1"))
+            .then_output(|| AuthorizeSecurityGroupIngressOutput::builder().build());
+        let egress = mock!(aws_sdk_ec2::Client::authorize_security_group_egress)
+            .match_requests(|r| r.ip_permissions()[0].ip_ranges()[0].cidr_ip() == Some("0.0.0.0/0"))
+            .then_output(|| AuthorizeSecurityGroupEgressOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&list, &ingress, &egress]);
+        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
+        default_group::set_rules(&cloud, "vpc-1", true).await.unwrap();
+        assert_eq!((ingress.num_calls(), egress.num_calls()), (1, 1));
     }
 
     #[test]

@@ -90,6 +90,7 @@ impl Database {
             "replica.vpc",
             json!({
                 "cidr_block": cidr, "enable_dns_support": true, "enable_dns_hostnames": true,
+                "default_security_group_rules": false,
             }),
         )?;
         let range: ipnet::Ipv4Net = cidr.parse().map_err(|_| declare.fault("not a valid range"))?;

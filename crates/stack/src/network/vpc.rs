@@ -54,6 +54,8 @@ impl Network {
             enable_dns_support: Some(true),
             enable_dns_hostnames: Some(true),
             instance_tenancy: None,
+            // What is made without a group of its own can reach nothing, and nothing can reach it.
+            default_security_group_rules: Some(false),
             tags: declare.tags("vpc"),
             stage: PhantomData,
         };
