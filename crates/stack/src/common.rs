@@ -56,9 +56,18 @@ pub(crate) fn trust(service: &str, declare: &Declare<'_>) -> Value {
     })])
 }
 
-/// The same for the few services that do not say for whom they act when they take on a role.
-pub(crate) fn plain_trust(service: &str) -> Value {
-    policy([json!({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})])
+/// The same for what has this ARN only: who may hand the role to the service, but may not change that, cannot use it.
+pub(crate) fn trust_of(service: &str, source: &str, declare: &Declare<'_>) -> Value {
+    let mut trust = trust(service, declare);
+    trust["Statement"][0]["Condition"]["StringEquals"]["aws:SourceArn"] = source.into();
+    trust
+}
+
+/// Lets instances take on a role. EC2 does not say for whom it acts: an instance profile belongs to its account.
+pub(crate) fn instance_trust() -> Value {
+    policy([json!({
+        "Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole",
+    })])
 }
 
 /// A name of a role: roles belong to the account, so the region keeps stacks of one name apart.

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use platctl_aws::s3::bucket::{self, Bucket};
+use platctl_aws::s3::extras::Logging;
 use platctl_engine::graph::Node;
 use platctl_engine::{Address, Declared, Handle, Kind};
 use serde_json::{Value, json};
 
 use crate::Context;
 use crate::error::Fault;
+use crate::logs;
 use crate::names::TagMap;
 use crate::source::Span;
 
@@ -30,6 +33,8 @@ pub(crate) struct Declare<'a> {
     protect: bool,
     ephemeral: bool,
     tags: BTreeMap<String, String>,
+    /// The bucket that the stack's other buckets write their access logs to.
+    access_logs: Option<Handle<Bucket>>,
     /// The region of what is declared next.
     scope: String,
     nodes: Vec<Placed>,
@@ -47,6 +52,7 @@ impl<'a> Declare<'a> {
             place,
             protect: false,
             ephemeral: false,
+            access_logs: None,
             tags,
             scope,
             nodes: Vec::new(),
@@ -57,6 +63,21 @@ impl<'a> Declare<'a> {
     pub(crate) const fn data(mut self, protect: bool, ephemeral: bool) -> Self {
         (self.protect, self.ephemeral) = (protect, ephemeral);
         self
+    }
+
+    /// Where buckets of the block write their access logs.
+    pub(crate) fn logging_to(mut self, bucket: Option<Handle<Bucket>>) -> Self {
+        self.access_logs = bucket;
+        self
+    }
+
+    /// How a bucket writes its access logs, below its own name.
+    pub(crate) fn access_logs(&self, bucket: &str) -> Option<Logging<Declared>> {
+        let target = self.access_logs.as_ref()?;
+        Some(Logging {
+            target_bucket: target.get(bucket::out::BUCKET),
+            target_prefix: format!("{}/{bucket}/", logs::BUCKETS),
+        })
     }
 
     /// Adds tags for all resources to come; later ones win.
@@ -75,6 +96,12 @@ impl<'a> Declare<'a> {
     /// Whether the stack protects what holds data.
     pub(crate) const fn protects(&self) -> bool {
         self.protect
+    }
+
+    /// How long logs are kept that tell who did what, unless the stack file says it: a year where data is protected, as
+    /// audits ask for, otherwise as long as it takes to find a fault.
+    pub(crate) const fn log_days(&self, usual: i32) -> i32 {
+        if self.protect { 365 } else { usual }
     }
 
     /// Whether the stack is made to be thrown away, with its data.

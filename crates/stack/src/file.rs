@@ -18,6 +18,7 @@ use crate::database::Database;
 use crate::de::At;
 use crate::delivery::Delivery;
 use crate::edge::Edge;
+use crate::logs::Logs;
 use crate::names::{Account, Region, StackName, StatePlace, TagMap, Ttl};
 use crate::network::Network;
 use crate::services::Services;
@@ -73,6 +74,10 @@ pub(crate) struct File {
     /// Alarms and notifications.
     #[serde(default, deserialize_with = "block")]
     pub(crate) alerts: Option<Alerts>,
+    /// The bucket for the access logs of the load balancer and of the stack's S3 buckets. Enabled by default
+    /// with `protect`.
+    #[serde(default)]
+    pub(crate) logs: Option<Switch<Logs>>,
     /// Additional resources of any kind: `NAME: {kind: s3.Bucket, …}`. Use `${address.output}` to reference
     /// the outputs of other resources.
     #[serde(default, rename = "resources")]

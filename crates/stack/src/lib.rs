@@ -37,6 +37,7 @@ mod explain;
 mod file;
 mod gitops;
 mod interpolate;
+mod logs;
 mod names;
 mod network;
 mod outputs;

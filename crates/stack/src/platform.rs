@@ -7,10 +7,10 @@ use crate::Context;
 use crate::common::Ground;
 use crate::declare::{Checked, Declare, Placed};
 use crate::error::{Fault, quoted};
-use crate::file::File;
+use crate::file::{File, Switch};
 use crate::source::Span;
 use crate::tree::Node;
-use crate::{alerts, cluster, database, delivery, edge, gitops, services};
+use crate::{alerts, cluster, database, delivery, edge, gitops, logs, services};
 
 /// Turns the blocks of a file into resources.
 pub(crate) struct Platform<'a> {
@@ -22,6 +22,7 @@ pub(crate) struct Platform<'a> {
 /// What earlier blocks have made.
 #[derive(Default)]
 struct Made {
+    logs: logs::Parts,
     ground: Option<Ground>,
     cluster: Option<cluster::Parts>,
     database: Option<database::Parts>,
@@ -40,7 +41,8 @@ impl<'a> Platform<'a> {
     pub(crate) fn declare(&self) -> Checked<Vec<Placed>> {
         let (mut nodes, mut faults) = (Vec::new(), Vec::new());
         let mut made = Made::default();
-        let steps: [Step<'a>; 8] = [
+        let steps: [Step<'a>; 9] = [
+            Self::logs,
             Self::network,
             Self::cluster,
             Self::database,
@@ -59,11 +61,12 @@ impl<'a> Platform<'a> {
         if faults.is_empty() { Ok(nodes) } else { Err(faults) }
     }
 
-    fn begin(&self, block: &'static str) -> Declare<'a> {
+    fn begin(&self, block: &'static str, made: &Made) -> Declare<'a> {
         let place = self.place(block);
         let name = self.file.stack.value.as_str();
-        let mut declare =
-            Declare::new(self.context, name, block, place).data(self.file.protect, self.file.ttl.is_some());
+        let mut declare = Declare::new(self.context, name, block, place)
+            .data(self.file.protect, self.file.ttl.is_some())
+            .logging_to(made.logs.buckets.clone());
         declare.tag(self.file.tags.as_ref().map(|tags| &tags.value));
         declare
     }
@@ -84,23 +87,38 @@ impl<'a> Platform<'a> {
         Err(vec![fault.help("declare `network: {}`")])
     }
 
+    /// Access logs are kept where data is protected, if there is something that writes them.
+    fn logs(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let usual = logs::Logs::default();
+        let file = self.file;
+        let writers = file.edge.is_some() || file.delivery.is_some() || file.gitops.is_some();
+        let logs = match &file.logs {
+            Some(Switch::On(logs)) => logs,
+            None if file.protect && writers => &usual,
+            Some(Switch::Off) | None => return Ok(Vec::new()),
+        };
+        let mut declare = self.begin("logs", made);
+        made.logs = logs.declare(&mut declare)?;
+        Ok(declare.finish())
+    }
+
     fn network(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(network) = &self.file.network else { return Ok(Vec::new()) };
-        let mut declare = self.begin("network");
+        let mut declare = self.begin("network", made);
         made.ground = Some(network.declare(self.file.cluster.is_some(), &mut declare)?);
         Ok(declare.finish())
     }
 
     fn cluster(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(cluster) = &self.file.cluster else { return Ok(Vec::new()) };
-        let mut declare = self.begin("cluster");
+        let mut declare = self.begin("cluster", made);
         made.cluster = Some(cluster.declare(self.ground("cluster", made)?, &mut declare)?);
         Ok(declare.finish())
     }
 
     fn database(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(database) = &self.file.database else { return Ok(Vec::new()) };
-        let mut declare = self.begin("database");
+        let mut declare = self.begin("database", made);
         let nodes = made.cluster.as_ref().map(|cluster| &cluster.nodes);
         made.database = Some(database.declare(self.ground("database", made)?, nodes, &mut declare)?);
         Ok(declare.finish())
@@ -108,14 +126,14 @@ impl<'a> Platform<'a> {
 
     fn edge(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(edge) = &self.file.edge else { return Ok(Vec::new()) };
-        let mut declare = self.begin("edge");
-        made.edge = Some(edge.declare(self.ground("edge", made)?, &mut declare)?);
+        let mut declare = self.begin("edge", made);
+        made.edge = Some(edge.declare(self.ground("edge", made)?, &made.logs, &mut declare)?);
         Ok(declare.finish())
     }
 
     fn services(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(wanted) = &self.file.services else { return Ok(Vec::new()) };
-        let mut declare = self.begin("services");
+        let mut declare = self.begin("services", made);
         let base = services::Base {
             ground: made.ground.as_ref(),
             cluster: made.cluster.as_ref(),
@@ -134,7 +152,7 @@ impl<'a> Platform<'a> {
 
     fn delivery(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(delivery) = &self.file.delivery else { return Ok(Vec::new()) };
-        let mut declare = self.begin("delivery");
+        let mut declare = self.begin("delivery", made);
         if let Some(foreign) = self.file.cluster.as_ref().and_then(cluster::Cluster::arm_nodes) {
             let message = format!(
                 "the delivery builds images for x86, but {} has Arm processors",
@@ -155,7 +173,7 @@ impl<'a> Platform<'a> {
 
     fn gitops(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(settings) = &self.file.gitops else { return Ok(Vec::new()) };
-        let mut declare = self.begin("gitops");
+        let mut declare = self.begin("gitops", made);
         let Some(cluster) = &made.cluster else {
             return Err(self.lacks("a cluster", "cluster: {}", self.file.cluster.is_some()));
         };
@@ -208,7 +226,7 @@ impl<'a> Platform<'a> {
 
     fn alerts(&self, made: &mut Made) -> Checked<Vec<Placed>> {
         let Some(alerts) = &self.file.alerts else { return Ok(Vec::new()) };
-        let mut declare = self.begin("alerts");
+        let mut declare = self.begin("alerts", made);
         let watched = alerts::Watched {
             database: made.database.as_ref(),
             edge: made.edge.as_ref(),

@@ -1,5 +1,6 @@
 //! What people read when a stack file is wrong, and what a right one declares.
 
+mod audit;
 mod catalog;
 mod errors;
 mod network;

@@ -23,6 +23,8 @@ const EARLY: [&str; 3] = ["eks-pod-identity-agent", "kube-proxy", "vpc-cni"];
 const LATE: [&str; 2] = ["aws-ebs-csi-driver", "coredns"];
 const EBS: &str = "aws-ebs-csi-driver";
 const CNI: &str = "vpc-cni";
+/// The namespace and the service account of its controller.
+const EBS_ACCOUNT: (&str, &str) = ("kube-system", "ebs-csi-controller-sa");
 
 /// What is wished of an add-on.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -44,13 +46,19 @@ pub(crate) struct Tuned {
     configuration: Option<BTreeMap<String, Value>>,
 }
 
-/// Lets pods take on a role through EKS Pod Identity, in this account only.
-pub(crate) fn pod_trust(declare: &Declare<'_>) -> Value {
+/// Lets the pods of one service account take on a role through EKS Pod Identity. The request has tags that say for
+/// which pod it is: without them, whoever can create an association could give the role to any other pod.
+pub(crate) fn pod_trust(namespace: &str, service_account: &str, declare: &Declare<'_>) -> Value {
     policy([json!({
         "Effect": "Allow",
         "Principal": {"Service": "pods.eks.amazonaws.com"},
         "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": {"StringEquals": {"aws:SourceAccount": declare.context().account}},
+        "Condition": {"StringEquals": {
+            "aws:SourceAccount": declare.context().account,
+            "aws:RequestTag/eks-cluster-name": declare.name("cluster"),
+            "aws:RequestTag/kubernetes-namespace": namespace,
+            "aws:RequestTag/kubernetes-service-account": service_account,
+        }},
     })])
 }
 
@@ -78,15 +86,15 @@ impl Cluster {
     ) -> Checked<Vec<Address>> {
         let mut after: Vec<Address> = groups.iter().map(|group| group.address().clone()).collect();
         if self.wants(EBS) {
-            let trust = pod_trust(declare);
+            let trust = pod_trust(EBS_ACCOUNT.0, EBS_ACCOUNT.1, declare);
             let role = role("ebs_role", "ebs-csi", "The driver of EBS volumes", trust, declare)?;
             let policy = attach("policy.ebs", &role, "service-role/AmazonEBSCSIDriverPolicy", declare)?;
             let identity: Handle<PodIdentityAssociation> = declare.make_after(
                 "pod_identity.ebs",
                 json!({
                     "cluster_name": cluster.json(cluster::out::NAME),
-                    "namespace": "kube-system",
-                    "service_account": "ebs-csi-controller-sa",
+                    "namespace": EBS_ACCOUNT.0,
+                    "service_account": EBS_ACCOUNT.1,
                     "role_arn": role.json(role::out::ARN),
                 }),
                 &[policy.address()],

@@ -6,6 +6,8 @@ mod check;
 mod nodes;
 mod room;
 
+pub(crate) use addons::pod_trust;
+
 use std::collections::BTreeMap;
 
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
@@ -37,7 +39,7 @@ pub(crate) struct Cluster {
     endpoint: At<Endpoint>,
     /// The CIDR blocks that may access a public endpoint.
     public_cidrs: Option<At<Vec<At<String>>>>,
-    /// The retention period of the control plane logs, in days. Default: 90.
+    /// The retention period of the control plane logs, in days. Default: 365 with `protect`, otherwise 90.
     log_days: Option<At<u16>>,
     /// The node groups. Default: one node group named `general`.
     node_groups: Option<BTreeMap<String, At<NodeGroup>>>,
@@ -167,7 +169,7 @@ impl Cluster {
             vec![logs_use_key(&logs, declare)],
             declare,
         )?;
-        let days = self.log_days.as_ref().map_or(90, |days| i32::from(days.value));
+        let days = self.log_days.as_ref().map_or_else(|| declare.log_days(90), |days| i32::from(days.value));
         let log_group = log_group("log_group", &logs, days, &key, declare)?;
         let nodes = Self::nodes_group(ground, declare)?;
         let cluster = self.cluster(ground, &key, log_group.address(), declare)?;

@@ -15,7 +15,7 @@ use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
 use super::{Capacity, Cluster, NodeGroup, fewest, node_groups_of};
-use crate::common::{Ground, attach, ids, plain_trust, role, trust};
+use crate::common::{Ground, attach, ids, instance_trust, role, trust};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
@@ -39,13 +39,7 @@ impl Cluster {
         before: &[Address],
         declare: &mut Declare<'_>,
     ) -> Checked<Vec<Handle<EksNodeGroup>>> {
-        let role = role(
-            "node_role",
-            "nodes",
-            "The nodes of the cluster",
-            plain_trust("ec2.amazonaws.com"),
-            declare,
-        )?;
+        let role = role("node_role", "nodes", "The nodes of the cluster", instance_trust(), declare)?;
         // Nodes that cannot reach EKS, ECR and S3 never join: EKS gives the group up after 20 minutes.
         let mut after: Vec<Address> = before.iter().chain(&ground.ways_out).cloned().collect();
         for (address, policy) in POLICIES {

@@ -47,6 +47,8 @@ impl Database {
             "storage_encrypted": true,
             "kms_key_id": key.json(key::out::ARN),
             "manage_master_user_password": true,
+            // Users of the database that are given `rds_iam` need no password.
+            "iam_database_authentication_enabled": true,
             "master_user_secret_kms_key_id": key.json(key::out::ARN),
             "enabled_cloudwatch_logs_exports": ["postgresql"],
             "backup_retention_period": self.backup.retention_days.as_ref().map_or(7, |days| days.value),

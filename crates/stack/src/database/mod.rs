@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::{
-    Ground, Peer, Rule, attach, key, log_group, logs_use_key, plain_trust, role, rule, security_group,
+    Ground, Peer, Rule, attach, key, log_group, logs_use_key, role, rule, security_group, trust,
 };
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -289,7 +289,7 @@ impl Database {
         if self.interval() == 0 {
             return Ok(None);
         }
-        let trust = plain_trust("monitoring.rds.amazonaws.com");
+        let trust = trust("monitoring.rds.amazonaws.com", declare);
         let role = role(
             "monitoring_role",
             "database-monitoring",

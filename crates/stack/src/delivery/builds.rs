@@ -45,8 +45,10 @@ impl Delivery {
     ) -> Checked<Builds> {
         let name = &service.name;
         let logs = format!("/platctl/{}/builds/{name}", declare.stack());
-        let group = log_group(&format!("{name}.log_group"), &logs, base.days, &base.key, declare)?;
-        let builder = roles::builder(service, code, &group, base, declare)?;
+        let group = log_group(&format!("{name}.log_group"), &logs, base.log_days, &base.key, declare)?;
+        let pipelines = self.pipeline_names(service, declare);
+        let builder = roles::builder(service, &pipelines, &group, base, declare)?;
+        let releaser = roles::releaser(service, &pipelines, &group, base, declare)?;
         let checker = roles::checker(service, code, &group, base, declare)?;
         let variables = json!([
             {"name": "IMAGE_REPOSITORY", "value": service.repository.json(ecr::out::REPOSITORY_URI)},
@@ -82,7 +84,7 @@ impl Delivery {
         };
         Ok(Builds {
             build: self.project(service, &build, &builder, &group, base, declare)?,
-            release: self.project(service, &release, &builder, &group, base, declare)?,
+            release: self.project(service, &release, &releaser, &group, base, declare)?,
             check: self.project(service, &check, &checker, &group, base, declare)?,
         })
     }

@@ -38,8 +38,11 @@ pub(crate) struct Delivery {
     build_image: Option<String>,
     /// The compute size for the builds: `small`, `medium` or `large`.
     build_size: Size,
-    /// The retention period of build artifacts and logs, in days. Default: 30.
+    /// The retention period of build artifacts, in days. Default: 30.
     keep_days: Option<At<u16>>,
+    /// The retention period of build logs, in days. Default: 365 with `protect`, otherwise the same as
+    /// `keep_days`.
+    log_days: Option<At<u16>>,
     /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
 }
@@ -105,7 +108,8 @@ pub(crate) enum Size {
 pub(super) struct Base {
     pub(super) key: Handle<Key>,
     pub(super) artifacts: Handle<Bucket>,
-    pub(super) days: i32,
+    /// How long logs of builds are kept.
+    pub(super) log_days: i32,
 }
 
 impl Delivery {
@@ -171,9 +175,12 @@ impl Delivery {
                 "abort_incomplete_multipart_upload_days": 1,
             }],
             "policy": tls_only,
+            "logging": declare.access_logs("artifacts"),
             "force_destroy": true,
         }))?;
-        Ok(Base { key, artifacts, days })
+        let log_days =
+            self.log_days.as_ref().map_or_else(|| declare.log_days(days), |days| i32::from(days.value));
+        Ok(Base { key, artifacts, log_days })
     }
 
     /// The environments with their gates; the reference's three unless they are said.

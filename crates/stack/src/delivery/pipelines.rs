@@ -28,13 +28,20 @@ impl Delivery {
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
         let projects = [builds.build.json(project::out::ARN), builds.release.json(project::out::ARN)];
-        let allowed = roles::pipeline(service, code, &projects, base, declare)?;
+        let names = self.pipeline_names(service, declare);
+        let allowed = roles::pipeline(service, code, (&projects, &names), base, declare)?;
         let mut made = Vec::new();
         for (environment, gate) in self.environments() {
             let pipeline = one(service, &environment, gate, code, builds, (base, &allowed), declare)?;
             made.push((environment, pipeline));
         }
         self.triggers(service, code, &made, declare)
+    }
+
+    /// The names of the pipelines of a service.
+    pub(super) fn pipeline_names(&self, service: &services::Parts, declare: &Declare<'_>) -> Vec<String> {
+        let environments = self.environments().into_iter();
+        environments.map(|(environment, _)| pipeline_name(service, &environment, declare)).collect()
     }
 
     /// A commit on a branch starts its pipeline. Sources outside of AWS start theirs themselves.
@@ -80,6 +87,10 @@ impl Delivery {
     }
 }
 
+fn pipeline_name(service: &services::Parts, environment: &str, declare: &Declare<'_>) -> String {
+    declare.name(&format!("{}-{environment}", service.name))
+}
+
 /// Source, build, approval where it is asked for, release.
 fn one(
     service: &services::Parts,
@@ -120,7 +131,7 @@ fn one(
         }),
     ));
     let mut spec = json!({
-        "name": declare.name(&format!("{name}-{environment}")),
+        "name": pipeline_name(service, environment, declare),
         "pipeline_type": "V2",
         "execution_mode": "QUEUED",
         "role_arn": allowed.role.json(role::out::ARN),

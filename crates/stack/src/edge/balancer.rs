@@ -10,9 +10,11 @@ use serde_json::json;
 use super::{Edge, Records};
 use crate::common::{Ground, Peer, Rule, ids, rule, security_group};
 use crate::declare::{Checked, Declare};
+use crate::logs;
 
-/// TLS 1.2 and 1.3 only.
-const TLS: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
+/// TLS 1.2 and 1.3 only, ciphers with forward secrecy and authentication only, and a key exchange that is safe from
+/// quantum computers with clients that know it.
+const TLS: &str = "ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09";
 
 /// The load balancer with what belongs to it.
 pub(super) struct Balancer {
@@ -29,6 +31,7 @@ impl Edge {
         &self,
         ground: &Ground,
         records: &Records,
+        logs: &logs::Parts,
         declare: &mut Declare<'_>,
     ) -> Checked<Balancer> {
         let domain = &self.domain.value;
@@ -36,6 +39,10 @@ impl Edge {
         let certificate = self.certificate("origin", &name, None, records, declare)?;
         let group = security_group("balancer", ground, "The load balancer", true, declare)?;
         self.openings(&group, declare)?;
+        let mut attributes = logs.attributes();
+        attributes["deletion_protection.enabled"] = declare.protects().to_string().into();
+        attributes["routing.http.drop_invalid_header_fields.enabled"] = "true".into();
+        attributes["idle_timeout.timeout_seconds"] = "60".into();
         // AWS takes an internet-facing load balancer only once the VPC has an internet gateway attached.
         let after = if self.cdn { Vec::new() } else { vec![&ground.gateway] };
         let balancer: Handle<LoadBalancer> = declare.make_after(
@@ -48,11 +55,7 @@ impl Edge {
                 "scheme": if self.cdn { "internal" } else { "internet-facing" },
                 "subnet_ids": ids(if self.cdn { &ground.private } else { &ground.public }),
                 "security_group_ids": [group.json(security_group::out::GROUP_ID)],
-                "attributes": {
-                    "deletion_protection.enabled": declare.protects().to_string(),
-                    "routing.http.drop_invalid_header_fields.enabled": "true",
-                    "idle_timeout.timeout_seconds": "60",
-                },
+                "attributes": attributes,
             }),
             &after,
         )?;

@@ -21,6 +21,9 @@ const GLOBAL: &str = "us-east-1";
 const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
 const ALL_VIEWER: &str = "216adef6-5c7f-47e4-b989-5492eafa07d3";
 
+/// TLS 1.2 and 1.3 only, with the newest set of ciphers.
+const TLS: &str = "TLSv1.2_2025";
+
 impl Edge {
     pub(super) fn distribution(
         &self,
@@ -65,7 +68,10 @@ impl Edge {
                 "origin_request_policy_id": ALL_VIEWER,
                 "response_headers_policy_id": headers.json(response_headers_policy::out::RESPONSE_HEADERS_POLICY_ID),
             },
-            "viewer_certificate": {"acm_certificate_arn": certificate.json(certificate::out::ARN)},
+            "viewer_certificate": {
+                "acm_certificate_arn": certificate.json(certificate::out::ARN),
+                "minimum_protocol_version": TLS,
+            },
         }))?;
         let target = json!({
             "dns_name": distribution.json(distribution::out::DOMAIN_NAME),

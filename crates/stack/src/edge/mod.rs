@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use crate::common::Ground;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
+use crate::logs;
 use crate::names::TagMap;
 
 /// What `edge:` says.
@@ -127,11 +128,16 @@ impl Records {
 
 impl Edge {
     /// Declares all of the edge's resources.
-    pub(crate) fn declare(&self, ground: &Ground, declare: &mut Declare<'_>) -> Checked<Parts> {
+    pub(crate) fn declare(
+        &self,
+        ground: &Ground,
+        logs: &logs::Parts,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(declare)?;
         let records = self.records(declare)?;
-        let balancer = self.balancer(ground, &records, declare)?;
+        let balancer = self.balancer(ground, &records, logs, declare)?;
         if self.cdn {
             self.distribution(&balancer, &records, declare)?;
         } else {

@@ -159,6 +159,7 @@ fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
                 "abort_incomplete_multipart_upload_days": 1,
             }],
             "policy": tls_only,
+            "logging": declare.access_logs("backups"),
             "force_destroy": !declare.protects(),
         }),
     )?;

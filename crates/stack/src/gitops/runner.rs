@@ -17,7 +17,7 @@ use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
 use super::{Base, cluster_name, tls_only};
-use crate::common::{allow, ids, join, log_group, permit, role, security_group, trust};
+use crate::common::{allow, ids, join, log_group, permit, role, security_group, trust_of};
 use crate::declare::{Checked, Declare};
 
 /// The log group of its builds.
@@ -73,6 +73,7 @@ fn bucket(
                 {"id": "sets", "prefix": "sets/", "noncurrent_version_expiration_days": 30},
             ],
             "policy": policy,
+            "logging": declare.access_logs("runner"),
             "force_destroy": true,
         }),
     )
@@ -162,8 +163,10 @@ pub(super) fn declare(
     secret: &Handle<Secret>,
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Address>> {
-    let logs = log_group("runner.log_group", &log_group_name(declare), 30, key, declare)?;
-    let trust = trust("codebuild.amazonaws.com", declare);
+    let days = declare.log_days(30);
+    let logs = log_group("runner.log_group", &log_group_name(declare), days, key, declare)?;
+    let project = declare.arn("codebuild", &format!("project/{}", project_name(&base.cluster.name)));
+    let trust = trust_of("codebuild.amazonaws.com", &project, declare);
     let role = role("runner.role", "runner", "Builds that speak to the cluster", trust, declare)?;
     let bucket = bucket(base, key, &role, declare)?;
     let group_arn = logs.json(log_group::out::ARN);

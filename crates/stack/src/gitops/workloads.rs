@@ -4,22 +4,13 @@ use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
 use platctl_aws::iam::role;
 use platctl_engine::{Address, Handle};
 use platctl_gitops::Workload;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cluster_name;
 use crate::cluster;
-use crate::common::{permit, policy, role as make_role};
+use crate::cluster::pod_trust;
+use crate::common::{permit, role as make_role};
 use crate::declare::{Checked, Declare};
-
-/// Whoever has a pod's identity comes with tags that say which cluster and pod it is.
-fn trust(declare: &Declare<'_>) -> Value {
-    policy([json!({
-        "Effect": "Allow",
-        "Principal": {"Service": "pods.eks.amazonaws.com"},
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Condition": {"StringEquals": {"aws:SourceAccount": declare.context().account}},
-    })])
-}
 
 /// Answers what has to be there before its pods are made.
 pub(super) fn declare(
@@ -29,7 +20,7 @@ pub(super) fn declare(
 ) -> Checked<Address> {
     let name = workload.service_account;
     let description = format!("Service account {name} of namespace {}", workload.namespace);
-    let trust = trust(declare);
+    let trust = pod_trust(workload.namespace, name, declare);
     let role = make_role(&format!("{name}.role"), &format!("pod-{name}"), &description, trust, declare)?;
     let policy = permit(&format!("{name}.permissions"), &role, workload.statements.clone(), declare)?;
     let identity: Handle<PodIdentityAssociation> = declare.make_after(

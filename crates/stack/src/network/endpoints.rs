@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use platctl_aws::Policy;
 use platctl_aws::ec2::route_table::{self, RouteTable};
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
 use platctl_aws::ec2::security_group_rule::{self, Direction, SecurityGroupRule};
@@ -12,8 +13,9 @@ use platctl_aws::types::Cidr;
 use platctl_engine::{Data, Declared, Handle, Input};
 
 use super::layout::Tier;
+use super::policies::{self, Place};
 use super::vpc::Base;
-use super::{Network, Service};
+use super::{EndpointAccess, Network, Service};
 use crate::declare::{Checked, Declare};
 use crate::error::Fault;
 
@@ -21,6 +23,10 @@ use crate::error::Fault;
 const DEFAULT: [&str; 5] = ["s3", "ecr.api", "ecr.dkr", "logs", "sts"];
 /// The services that are reached by routes instead of network interfaces, free of charge.
 const GATEWAYS: [&str; 2] = ["s3", "dynamodb"];
+/// The services whose endpoints are limited. Not every service takes a policy, and AWS refuses to make an endpoint with
+/// one for those that do not.
+const LIMITED: [&str; 10] =
+    ["s3", "dynamodb", "ecr.api", "ecr.dkr", "logs", "sts", "kms", "secretsmanager", "sns", "sqs"];
 
 impl Network {
     pub(super) fn endpoints(
@@ -33,6 +39,7 @@ impl Network {
             self.services()?.into_iter().partition(|service| GATEWAYS.contains(&service.as_str()));
         for service in gateways {
             let mut spec = endpoint(&service, Type::Gateway, base, declare);
+            spec.policy_document = self.endpoint_access.policy(&service, declare).map(Into::into);
             spec.route_table_ids =
                 Some(all(tables.iter().map(|table| table.get(route_table::out::ROUTE_TABLE_ID)), declare)?);
             declare_endpoint(&service, &spec, declare)?;
@@ -43,6 +50,7 @@ impl Network {
         let group = self.https_group(base, declare)?;
         for service in interfaces {
             let mut spec = endpoint(&service, Type::Interface, base, declare);
+            spec.policy_document = self.endpoint_access.policy(&service, declare).map(Into::into);
             let subnets = base.tier(Tier::Private).map(|(_, subnet)| subnet.get(subnet::out::SUBNET_ID));
             spec.subnet_ids = Some(all(subnets, declare)?);
             spec.security_group_ids = Some(all([group.get(security_group::out::GROUP_ID)], declare)?);
@@ -95,6 +103,20 @@ impl Network {
         };
         declare.declare::<SecurityGroupRule>("endpoint_rule.https", &spec)?;
         Ok(group)
+    }
+}
+
+impl EndpointAccess {
+    /// The policy of an endpoint, where the service takes one.
+    fn policy(self, service: &str, declare: &Declare<'_>) -> Option<Policy> {
+        if !LIMITED.contains(&service) {
+            return None;
+        }
+        let document = match self {
+            Self::Account => policies::endpoint(service, &Place::new(declare)),
+            Self::Open => policies::open_endpoint(),
+        };
+        Some(Policy::new(&document))
     }
 }
 

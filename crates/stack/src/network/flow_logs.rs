@@ -80,7 +80,7 @@ impl FlowLogs {
             lifecycle_rules: Some(vec![LifecycleRule::expire("expire", Some(self.days()?))]),
             policy: Some(Policy::new(&policies::delivery(&place)).into()),
             object_ownership: None,
-            logging: None,
+            logging: declare.access_logs("flow-logs"),
             cors_rules: None,
             event_bridge: None,
             object_lock: None,
@@ -95,7 +95,7 @@ impl FlowLogs {
 
     /// The key, if there is to be one: who may use it besides the account is for the destination to say.
     fn key(&self, policy: &serde_json::Value, declare: &mut Declare<'_>) -> Checked<Option<Handle<Key>>> {
-        if !self.encrypt {
+        if !self.encrypt.unwrap_or_else(|| declare.protects()) {
             return Ok(None);
         }
         let spec = key::Spec {
@@ -158,7 +158,7 @@ fn writer(
     let spec = role_policy::Spec {
         role_name: role.get(role::out::ROLE_NAME),
         policy_name: "write".to_owned(),
-        policy_document: Input::Expr(policies::write(group.json(log_group::out::ARN))),
+        policy_document: Input::Expr(policies::write(group.json(log_group::out::ARN), place)),
     };
     let policy = declare.declare::<RolePolicy>("flow_log_policy", &spec)?;
     Ok((role, policy))

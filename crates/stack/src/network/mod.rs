@@ -39,6 +39,8 @@ pub(crate) struct Network {
     nat: Nat,
     /// The AWS services with an endpoint in the VPC. Default: s3, ecr.api, ecr.dkr, logs and sts.
     endpoints: Option<Vec<At<Service>>>,
+    /// What the endpoints can be used for. Default: `account`.
+    endpoint_access: EndpointAccess,
     /// VPC Flow Logs. Enabled by default.
     flow_logs: Switch<FlowLogs>,
     /// The sizes or CIDR blocks of the subnets. Default: allocated by platctl.
@@ -60,6 +62,18 @@ pub(crate) enum Nat {
     None,
 }
 
+/// What the endpoints of AWS services can be used for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum EndpointAccess {
+    /// Only identities of this account can use them. Through the endpoint of S3, only buckets of this account
+    /// can be changed; objects in other buckets can be read.
+    #[default]
+    Account,
+    /// No restrictions.
+    Open,
+}
+
 /// Flow logs, as far as they are tuned.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -70,8 +84,8 @@ pub(crate) struct FlowLogs {
     destination: Destination,
     /// The type of traffic to record.
     traffic: Traffic,
-    /// Whether the flow logs are encrypted with a separate KMS key.
-    encrypt: bool,
+    /// Whether the flow logs are encrypted with a separate KMS key. Enabled by default with `protect`.
+    encrypt: Option<bool>,
 }
 
 /// Where flow logs go.

@@ -55,12 +55,49 @@ pub(super) fn trust(place: &Place<'_>) -> Value {
 
 /// Lets the role write into the log group. It may not create groups: a late delivery would bring back the
 /// group of a network that was destroyed.
-pub(super) fn write(group: Value) -> Value {
-    policy(json!([{
-        "Effect": "Allow",
-        "Action": ["logs:CreateLogStream", "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:PutLogEvents"],
-        "Resource": [group, {JOIN: [group, ":*"]}],
-    }]))
+pub(super) fn write(group: Value, place: &Place<'_>) -> Value {
+    policy(json!([
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"],
+            "Resource": [group, {JOIN: [group, ":*"]}],
+        },
+        // A list is of all groups: AWS looks for the permission on `log-group::log-stream:`, which is no group's ARN.
+        {"Effect": "Allow", "Action": ["logs:DescribeLogGroups"], "Resource": place.arn("logs", "log-group:*")},
+    ]))
+}
+
+/// Lets identities of this account use the endpoint of a service, and nobody else who is in the VPC, with whatever
+/// credentials: nothing leaves it for another account's resources.
+pub(super) fn endpoint(service: &str, place: &Place<'_>) -> Value {
+    let Place { partition, account, .. } = place;
+    let any = |action: Value| json!({"Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*"});
+    let mut own = any(json!("*"));
+    match service {
+        "s3" => {
+            own["Condition"] = json!({"StringEquals": {"aws:ResourceAccount": account}});
+            // Layers of images are in buckets of AWS, and so are the packages of nodes. A list of buckets is of no
+            // resource.
+            let read = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListAllMyBuckets"];
+            policy(json!([own, any(json!(read))]))
+        }
+        "sts" => {
+            own["Condition"] = json!({"StringEquals": {"aws:PrincipalAccount": account}});
+            // Pods that take on a role by a token have no identity yet.
+            let mut token = any(json!("sts:AssumeRoleWithWebIdentity"));
+            token["Resource"] = json!(format!("arn:{partition}:iam::{account}:role/*"));
+            policy(json!([own, token]))
+        }
+        _ => {
+            own["Condition"] = json!({"StringEquals": {"aws:PrincipalAccount": account}});
+            policy(json!([own]))
+        }
+    }
+}
+
+/// What AWS gives an endpoint that is made without a policy: said, so that limits are taken back.
+pub(super) fn open_endpoint() -> Value {
+    policy(json!([{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]))
 }
 
 /// Lets log delivery write into the bucket, and refuses whatever comes without TLS. The first two

@@ -1,0 +1,126 @@
+//! The `logs:` block: the one bucket for access logs, those of the load balancer and those of the stack's other buckets.
+
+use platctl_aws::s3::bucket::{self, Bucket};
+use platctl_engine::Handle;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::de::At;
+use crate::declare::{Checked, Declare};
+use crate::error::Fault;
+use crate::names::TagMap;
+
+/// What `logs:` says.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Logs {
+    /// The retention period of the access logs, in days. Default: 365.
+    retention_days: Option<At<u16>>,
+    /// Whether the load balancer writes access logs. Enabled by default.
+    load_balancer: bool,
+    /// Whether the S3 buckets of the stack write server access logs. Enabled by default.
+    buckets: bool,
+    /// Tags to add to the resources of this block.
+    tags: Option<At<TagMap>>,
+}
+
+impl Default for Logs {
+    fn default() -> Self {
+        Self { retention_days: None, load_balancer: true, buckets: true, tags: None }
+    }
+}
+
+/// What other blocks take from this one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Parts {
+    /// Where the load balancer writes.
+    pub(crate) load_balancer: Option<Handle<Bucket>>,
+    /// Where buckets write.
+    pub(crate) buckets: Option<Handle<Bucket>>,
+}
+
+/// Where the load balancer's logs are in the bucket.
+pub(crate) const LOAD_BALANCER: &str = "load-balancer";
+/// Where the logs of buckets are, each under its own name.
+pub(crate) const BUCKETS: &str = "buckets";
+
+impl Logs {
+    pub(crate) fn declare(&self, declare: &mut Declare<'_>) -> Checked<Parts> {
+        declare.tag(self.tags.as_ref().map(|tags| &tags.value));
+        let days = self.days()?;
+        let context = declare.context();
+        let name = declare.name(&format!("logs-{}-{}", context.account, context.region));
+        let policy = policy(&name, declare);
+        let bucket: Handle<Bucket> = declare.make(
+            "bucket",
+            json!({
+                "bucket": name,
+                "versioning": true,
+                // Neither Elastic Load Balancing nor S3 delivers logs to a bucket that uses a key of its own.
+                "encryption": {"sse_algorithm": "AES256"},
+                "lifecycle_rules": [{
+                    "id": "expire", "prefix": "", "expiration_days": days, "noncurrent_version_expiration_days": 30,
+                    "abort_incomplete_multipart_upload_days": 1,
+                }],
+                "policy": policy,
+                // It is never empty. Whether it may go is for `protect` to say.
+                "force_destroy": true,
+            }),
+        )?;
+        let wanted = |on: bool| on.then(|| bucket.clone());
+        Ok(Parts { load_balancer: wanted(self.load_balancer), buckets: wanted(self.buckets) })
+    }
+
+    fn days(&self) -> Checked<u16> {
+        match &self.retention_days {
+            None => Ok(365),
+            Some(days) if days.value > 0 => Ok(days.value),
+            Some(days) => {
+                let fault = Fault::new("S3 does not support a retention period of 0 days");
+                Err(vec![fault.at(days.span, "not supported")])
+            }
+        }
+    }
+}
+
+/// Lets the two services deliver logs of this account, each below its own prefix, and nothing come in the clear.
+fn policy(name: &str, declare: &Declare<'_>) -> Value {
+    let context = declare.context();
+    let (partition, account) = (&context.partition, &context.account);
+    let arn = format!("arn:{partition}:s3:::{name}");
+    json!({"Version": "2012-10-17", "Statement": [
+        {
+            // The path has the account of the load balancer in it: others' logs find no place here.
+            "Sid": "LoadBalancerLogs", "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject", "Resource": format!("{arn}/{LOAD_BALANCER}/AWSLogs/{account}/*"),
+        },
+        {
+            "Sid": "ServerAccessLogs", "Effect": "Allow", "Principal": {"Service": "logging.s3.amazonaws.com"},
+            "Action": "s3:PutObject", "Resource": format!("{arn}/{BUCKETS}/*"),
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": format!("arn:{partition}:s3:::{}", declare.name("*"))},
+                "StringEquals": {"aws:SourceAccount": account},
+            },
+        },
+        {
+            "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+            "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    ]})
+}
+
+impl Parts {
+    /// The attributes of a load balancer by which it writes its logs, or no longer does.
+    pub(crate) fn attributes(&self) -> Value {
+        match &self.load_balancer {
+            None => json!({"access_logs.s3.enabled": "false"}),
+            Some(target) => json!({
+                "access_logs.s3.enabled": "true",
+                "access_logs.s3.bucket": target.json(bucket::out::BUCKET),
+                "access_logs.s3.prefix": LOAD_BALANCER,
+            }),
+        }
+    }
+}
