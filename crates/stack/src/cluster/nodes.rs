@@ -51,6 +51,7 @@ impl Cluster {
         for (name, At { value: group, .. }) in groups {
             let template = self.template(name, group, cluster, nodes, declare)?;
             let (min, max) = group.sizes(ground);
+            let image = group.image(name)?;
             for (name, subnets) in group.parts(name, ground) {
                 let spec = json!({
                 "cluster_name": cluster.json(cluster::out::NAME),
@@ -58,7 +59,7 @@ impl Cluster {
                 "node_role": role.json(role::out::ARN),
                 "subnets": ids(&subnets),
                 "instance_types": group.types(),
-                "ami_type": group.image(name)?,
+                "ami_type": image,
                 "capacity_type": if group.capacity == Capacity::Spot { "SPOT" } else { "ON_DEMAND" },
                 "min_size": min,
                 "max_size": max,
