@@ -9,10 +9,8 @@ use serde_json::{Map, Value, json};
 
 use crate::world::World;
 
-/// What AWS moves on by itself and never back: a later value is left as it is. And a name that somebody else gave: under
-/// the old one, nothing is there.
-const MOVES_ON: [(&str, &str); 2] =
-    [("rds.DbCluster", "/engine_version"), ("codecommit.Repository", "/repository_name")];
+/// What AWS moves on by itself and never back: a later value is left as it is.
+const MOVES_ON: [(&str, &str); 1] = [("rds.DbCluster", "/engine_version")];
 
 const SUBJECT: &str = "subject";
 

@@ -1,8 +1,8 @@
 //! `codecommit.Repository`
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Resolved,
-    SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::{Tags, claimed, edits, split};
 use crate::text::any;
-use crate::types::Arn;
+use crate::types::{Arn, unless_same};
 
 /// A CodeCommit Git repository.
 #[derive(Debug)]
@@ -75,7 +75,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
 
 impl Kind for Repository {
     const NAME: &'static str = "codecommit.Repository";
-    const VOLATILE: &'static [&'static str] = &["repository_name", "arn", "clone_url_http"];
+    // AWS could rename it; but other resources name it, and would have to move over at the same moment.
+    const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/repository_name"];
@@ -90,7 +91,6 @@ impl Kind for Repository {
             "kms:Decrypt",
         ],
         update: &[
-            "codecommit:UpdateRepositoryName",
             "codecommit:UpdateRepositoryDescription",
             "codecommit:UpdateRepositoryEncryptionKey",
             "codecommit:TagResource",
@@ -142,9 +142,8 @@ impl Kind for Repository {
         ))
     }
 
-    /// A renamed repository is known by its new name, and its commits stay.
-    fn moves_to(_cloud: &Cloud, spec: &Spec, changes: &Changes) -> Option<Id> {
-        changes.touch("/repository_name").then(|| Id::from(spec.repository_name.as_str()))
+    fn replacement(live: &Spec, desired: &Spec) -> Replace {
+        unless_same(&live.repository_name, &desired.repository_name)
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -171,11 +170,6 @@ impl Kind for Repository {
         owner: &Owner,
     ) -> CloudResult<()> {
         let (name, arn) = (live.id.as_str(), live.outputs.arn.as_str());
-        // Alone: under its new name, it has another ARN, and the engine asks again for what is left.
-        if changes.touch("/repository_name") {
-            let call = cloud.codecommit.update_repository_name().old_name(name);
-            return call.new_name(&spec.repository_name).send().ask().await.map(drop);
-        }
         if changes.touch("/repository_description") {
             let call = cloud.codecommit.update_repository_description().repository_name(name);
             let call = call.set_repository_description(spec.repository_description.clone());
@@ -202,41 +196,5 @@ impl Kind for Repository {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.codecommit.delete_repository().repository_name(live.id.as_str());
         call.send().ask().await.map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cloud::tests::{changes, cloud, owner};
-    use aws_sdk_codecommit::operation::update_repository_name::UpdateRepositoryNameOutput;
-    use aws_smithy_mocks::{RuleMode, mock, mock_client};
-
-    #[tokio::test]
-    async fn a_new_name_is_given_to_the_same_repository() {
-        let rename = mock!(aws_sdk_codecommit::Client::update_repository_name)
-            .match_requests(|request| {
-                request.old_name() == Some("example") && request.new_name() == Some("shop")
-            })
-            .then_output(|| UpdateRepositoryNameOutput::builder().build());
-        let codecommit = mock_client!(aws_sdk_codecommit, RuleMode::Sequential, &[&rename]);
-        let cloud = Cloud { codecommit: codecommit.into(), ..cloud() };
-        let outputs = Outputs {
-            repository_name: "example".into(),
-            arn: "arn:r".into(),
-            clone_url_http: "https://r".into(),
-        };
-        let live = Live {
-            id: "example".into(),
-            spec: Repository::example(),
-            outputs,
-            owner: None,
-            phase: Phase::Ready,
-        };
-        let spec = Spec { repository_name: "shop".into(), ..Repository::example() };
-        let asked = changes(&[("/repository_name", json!("example"), json!("shop"))]);
-        Repository::update(&cloud, &live, &spec, &asked, &owner()).await.unwrap();
-        assert_eq!(rename.num_calls(), 1);
-        assert_eq!(Repository::moves_to(&cloud, &spec, &asked), Some("shop".into()));
     }
 }

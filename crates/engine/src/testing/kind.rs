@@ -55,7 +55,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
             create: Duration::from_secs(if name == "toy.Token" { 100 } else { 1 }),
             update: Duration::from_secs(1),
             delete: Duration::from_secs(1),
-            limit: Duration::from_secs(600),
+            limit: Duration::from_secs(if name == "toy.Token" { 3600 } else { 600 }),
         },
     })
 }

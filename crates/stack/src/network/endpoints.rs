@@ -25,8 +25,8 @@ const DEFAULT: [&str; 5] = ["s3", "ecr.api", "ecr.dkr", "logs", "sts"];
 const GATEWAYS: [&str; 2] = ["s3", "dynamodb"];
 /// The services whose endpoints are limited. Not every service takes a policy, and AWS refuses to make an endpoint with
 /// one for those that do not.
-const LIMITED: [&str; 10] =
-    ["s3", "dynamodb", "ecr.api", "ecr.dkr", "logs", "sts", "kms", "secretsmanager", "sns", "sqs"];
+const LIMITED: [&str; 9] =
+    ["s3", "dynamodb", "ecr.api", "logs", "sts", "kms", "secretsmanager", "sns", "sqs"];
 
 impl Network {
     pub(super) fn endpoints(
