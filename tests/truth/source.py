@@ -32,6 +32,11 @@ class File:
         return {match[1]: self.text[match.start() : end] for match, end in zip(starts, ends, strict=True)}
 
     @cached_property
+    def types(self) -> set[str]:
+        """The types with methods of their own."""
+        return set(re.findall(r"^impl(?:<[^>]*>)? (\w+)[^{]*{", self.text, re.M))
+
+    @cached_property
     def imports(self) -> set[str]:
         """Every word of its `use` lines."""
         return {word for line in USE.findall(self.text) for word in re.findall(r"\w+", line)}
@@ -72,6 +77,12 @@ def source(kind: Kind) -> str:
                 if (name, place.path) not in found:
                     found[name, place.path] = place.items[name]
                     waiting.append((place, place.items[name]))
+        for place in near:
+            # Of a type with a file of its own, all methods: which of them are called, only a compiler knows.
+            shared = place is mod or place in files().values()
+            if home is own and not shared and place.types & home.imports and ("", place.path) not in found:
+                found["", place.path] = place.text
+                waiting.append((place, place.text))
     return re.sub(r"\s+\.", ".", "\n".join(found.values()))
 
 

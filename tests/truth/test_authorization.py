@@ -43,7 +43,7 @@ def test_what_a_call_depends_on_is_found() -> None:
 
 def test_what_the_source_calls_without_a_permission_is_found() -> None:
     kind = stating("ec2.Vpc", delete=[])
-    assert {finding.what for finding in authorization.not_stated(kind)} == {"ec2:DeleteVpc"}
+    assert "ec2:DeleteVpc" in {finding.what for finding in authorization.not_stated(kind)}
 
 
 def test_what_nothing_calls_is_found() -> None:
