@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Any
 
-from . import builds
+from . import builds, inventory
 from .faults import Hold
 from .timeline import TIMELINE
 from .traffic import Traffic
@@ -73,6 +73,8 @@ class Copies:
             builds.GATE.acquire()
             with app.moto.lock, app.recording.lock, app.faults.lock, app.throttle.lock:
                 if stands:
+                    # Many copies are made of one, and each is counted at its end.
+                    inventory.prepare()
                     builds.pause()
                     self._instance.pause()
                 # No other copy gets an end of it, which would keep it open.

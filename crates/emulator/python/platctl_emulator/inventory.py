@@ -49,6 +49,13 @@ def inventory() -> dict[str, Any]:
     return {name: count for name, count in sorted(counts.items()) if count and name not in TRACES}
 
 
+def prepare() -> None:
+    """Finds out what AWS itself brought, so that a copy does not have to. To be called under moto's lock."""
+    for accounts in BackendDict._instances:
+        for backend in list(dict.get(accounts, DEFAULT_ACCOUNT_ID, {}).values()):
+            brought(accounts, backend)
+
+
 def of(service: str, backend: Any) -> Any:
     """Counts of one service in one region."""
     return Counter(f"{service}:{type(thing).__name__}" for thing in things(vars(backend)))
