@@ -376,8 +376,6 @@ impl Kind for DbInstance {
         modify(cloud, live.id.as_str(), spec, changes).await
     }
 
-    /// Aurora's data is the cluster's: an instance has no final snapshot of its own. None is deleted while its
-    /// cluster is stopped.
     async fn vet(
         cloud: &Cloud,
         live: &Live<Self>,
@@ -399,6 +397,8 @@ impl Kind for DbInstance {
         Order { engine: &spec.engine, version: None, class, zone }.vet(cloud).await
     }
 
+    /// Aurora's data is the cluster's: an instance has no final snapshot of its own. None is deleted while its
+    /// cluster is stopped.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         if matches!(&live.phase, Phase::Settling(status) if is_stopped(status)) {
             let cluster = &live.spec.db_cluster_identifier;
