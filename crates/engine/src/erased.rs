@@ -183,10 +183,6 @@ pub trait AnyKind: Send + Sync {
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         self.attached(live)
     }
-    /// See [`Kind::moves_to`].
-    fn moves_to(&self, _spec: &Value, _changes: &Changes) -> Option<Id> {
-        None
-    }
     /// See [`Kind::create`].
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>>;
     /// See [`Kind::update`].
@@ -394,10 +390,6 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(async move { K::holders(&self.cloud, &Self::lower(live)?).await })
-    }
-
-    fn moves_to(&self, spec: &Value, changes: &Changes) -> Option<Id> {
-        K::moves_to(&self.cloud, &decode::<K, _>(spec).ok()?, changes)
     }
 
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {

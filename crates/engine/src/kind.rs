@@ -434,12 +434,6 @@ pub trait Kind: Sized + Send + Sync + 'static {
         owner: &Owner,
     ) -> impl Future<Output = CloudResult<()>> + Send;
 
-    /// The identifier that the object has after this update, where that is another one: it was renamed. State then
-    /// knows it by that.
-    fn moves_to(_cloud: &Self::Cloud, _spec: &Self::Spec<Resolved>, _changes: &Changes) -> Option<Id> {
-        None
-    }
-
     /// What the cloud is known to refuse of this update, asked while planning, so that a plan that passes does not
     /// fail later: a version that cannot be reached from the present one, a class that a zone does not offer.
     /// Answers the faults, each with the field that it is about.

@@ -161,14 +161,13 @@ impl Run {
 
     /// Waits until the object is ready, sets what differs, and verifies that nothing does any more.
     async fn sync(&self, goal: &Goal<'_>, id: &Id, mut live: Option<AnyLive>) -> Result<Id, StepError> {
-        let mut id = id.clone();
         let (mut rounds, mut before) = (0, Vec::new());
         // Something was under way when this run began: an update, perhaps, of a run that was cut off.
         let resumed = live.as_ref().is_some_and(|live| matches!(live.phase, Phase::Settling(_)));
         for updates in 0.. {
             let ready = match live.take() {
                 Some(live) if live.phase.is_at_rest() => self.seen(goal, live),
-                _ => self.until_ready(goal, &id).await?,
+                _ => self.until_ready(goal, id).await?,
             };
             let record = self.recorded(goal);
             let changes = self.changes(goal, &record, &ready);
@@ -184,15 +183,12 @@ impl Run {
             before.clone_from(&changes);
             let Some(changes) = Changes::new(changes) else {
                 self.settled(goal, record, &ready).await?;
-                return Ok(id);
+                return Ok(id.clone());
             };
-            let record = self.update(goal, &record, &ready, &changes).await?;
-            if let Some(object) = record.object.as_ref().filter(|object| ready.id == id && object.id != id) {
-                id = object.id.clone();
-            }
-            live = Some(self.after_update(goal, &record, &id, &changes).await?);
+            self.update(goal, &record, &ready, &changes).await?;
+            live = Some(self.after_update(goal, &record, id, &changes).await?);
         }
-        Ok(id)
+        Ok(id.clone())
     }
 
     /// An update that the cloud accepted and then gave up is not made again: it would end in the same way. What cannot
@@ -288,17 +284,17 @@ impl Run {
         helpers.find(|entry| self.has_failed(&entry.node.address)).map(|entry| entry.node.address.clone())
     }
 
-    /// Makes an update. Answers the record afterwards: an object that was renamed has another id.
     async fn update(
         &self,
         goal: &Goal<'_>,
         record: &Record,
         live: &AnyLive,
         changes: &Changes,
-    ) -> Result<Record, StepError> {
+    ) -> Result<(), StepError> {
         // Until its outcome is known it may depend on what it did, and on what it is about to.
         let mut record = self.intending(goal, record);
         record.dependencies = self.dependencies(goal.address, &record, true);
+        let record = &record;
         self.session.intent(Verb::Update, goal.address, Some(record.clone())).await?;
         let owner = self.owner(goal.address, record.object.as_ref());
         let limit = goal.kind().facts().timing.limit;
@@ -306,16 +302,11 @@ impl Run {
             |error: &crate::CloudError| error.class.is_transient() || error.class == Class::NotFound;
         let call = || goal.kind().update(live, goal.desired, changes, &owner);
         let result = self.call(goal.address, limit, transient, call).await;
-        if let Err(error) = result {
-            self.session.failure(Verb::Update, goal.address, record, &error).await?;
-            return Err(error);
+        match &result {
+            Ok(()) => self.session.outcome(Verb::Update, goal.address, Some(record.clone())).await?,
+            Err(error) => self.session.failure(Verb::Update, goal.address, record.clone(), error).await?,
         }
-        let object = record.object.as_mut().filter(|object| object.id == live.id);
-        if let (Some(object), Some(id)) = (object, goal.kind().moves_to(goal.desired, changes)) {
-            object.id = id;
-        }
-        self.session.outcome(Verb::Update, goal.address, Some(record.clone())).await?;
-        Ok(record)
+        result
     }
 
     /// Reads may lag behind the update: look until they show it, for a while. Where they show a part of it,

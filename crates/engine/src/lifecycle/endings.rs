@@ -2,13 +2,12 @@
 
 use serde_json::json;
 
-use crate::Id;
 use crate::drift::{drift, moved_on};
 use crate::execute::StepError;
 use crate::observe::{Look, observe};
 use crate::plan::{Action, Reason, Refusal};
 use crate::planner::DataLoss;
-use crate::testing::{Declared, Fault, Lab, When, graph};
+use crate::testing::{Declared, Lab, graph};
 
 fn levelled(level: u32) -> Declared {
     vec![("one", "toy.Tags", json!({"size": 1, "level": level}))]
@@ -186,26 +185,4 @@ async fn with_consent_that_names_them_the_last_copies_go() {
     assert_eq!(named.step("key").unwrap().action, Action::Delete);
     lab.destroy().await;
     assert!(lab.cloud.things().is_empty());
-}
-
-fn called(alias: &str) -> Declared {
-    vec![("one", "toy.Tags", json!({"size": 1, "alias": alias}))]
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_renamed_is_known_by_its_new_id_wherever_the_run_was_cut_off() {
-    for when in [When::Before, When::After] {
-        let lab = Lab::new();
-        lab.apply(graph(&called("a"), &lab.cloud)).await;
-        lab.apply(graph(&called("b"), &lab.cloud)).await;
-        let id = |state: crate::state::State| state.resources["one"].object.as_ref().unwrap().id.clone();
-        assert_eq!(id(lab.store().read().await.unwrap().state), Id::from("b"));
-        lab.fault(1, when, Fault::Hang);
-        lab.run(Some(graph(&called("c"), &lab.cloud))).await;
-        lab.calm();
-        lab.apply(graph(&called("c"), &lab.cloud)).await;
-        assert_eq!(id(lab.store().read().await.unwrap().state), Id::from("c"));
-        assert_eq!(lab.cloud.things().len(), 1, "{when:?}: nothing is made twice");
-        assert!(lab.plan(Some(graph(&called("c"), &lab.cloud))).await.is_empty());
-    }
 }

@@ -196,14 +196,6 @@ impl FakeKind {
                 None => drop(map.remove(key)),
             }
         }
-        // The cloud knows it by its alias, if it has one.
-        let alias =
-            changes.iter().find(|change| change.path == "/alias").and_then(|change| change.after.as_ref());
-        if let Some(alias) = alias.and_then(Value::as_str)
-            && let Some(thing) = world.things.remove(id)
-        {
-            world.things.insert(Id::from(alias), thing);
-        }
         Ok(())
     }
 
@@ -343,10 +335,6 @@ impl AnyKind for FakeKind {
         let unlucky = spec.get("size").is_some_and(|size| size == 13);
         let faults = unlucky.then(|| SpecError::new("/size", "cannot be 13")).into_iter().collect();
         Box::pin(std::future::ready(Ok(faults)))
-    }
-
-    fn moves_to(&self, spec: &Value, changes: &Changes) -> Option<Id> {
-        changes.touch("/alias").then(|| spec.get("alias").and_then(Value::as_str).map(Id::from)).flatten()
     }
 
     fn vet_new<'a>(&'a self, spec: &'a Value) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
