@@ -11,7 +11,8 @@ use std::path::{Path, PathBuf};
 const FOLDER: &str = "python/platctl_emulator";
 
 fn main() -> io::Result<()> {
-    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join(FOLDER);
+    let root =
+        PathBuf::from(env::var("CARGO_MANIFEST_DIR").map_err(io::Error::other)?).join(FOLDER);
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);
     let mut files = Vec::new();
     walk(&root, "", &mut files)?;
@@ -19,8 +20,12 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut text = String::from("&[\n");
     for (name, path) in &files {
-        writeln!(text, "    ({name:?}, include_str!({:?})),", path.to_string_lossy())
-            .map_err(io::Error::other)?;
+        writeln!(
+            text,
+            "    ({name:?}, include_str!({:?})),",
+            path.to_string_lossy()
+        )
+        .map_err(io::Error::other)?;
     }
     text.push_str("]\n");
     fs::write(out.join("layer.rs"), text)?;

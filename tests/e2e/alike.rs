@@ -16,7 +16,11 @@ pub(crate) fn differences(found: &Value, wanted: &Value) -> Vec<String> {
     let mut renaming = Renaming::default();
     // Ids first, by address: lists that are sorted by ids have another order in each state.
     for (address, record) in wanted.as_object().unwrap() {
-        renaming.pair(address, &found[address]["object"]["id"], &record["object"]["id"]);
+        renaming.pair(
+            address,
+            &found[address]["object"]["id"],
+            &record["object"]["id"],
+        );
     }
     renaming.walk("", found, wanted);
     renaming.differences
@@ -49,22 +53,29 @@ impl Renaming {
 
     fn object(&mut self, path: &str, found: &Map<String, Value>, wanted: &Map<String, Value>) {
         // There may be ids in keys, too: what they stand for is known by then.
-        let found: BTreeMap<String, &Value> =
-            found.iter().map(|(key, value)| (self.renamed(key), value)).collect();
+        let found: BTreeMap<String, &Value> = found
+            .iter()
+            .map(|(key, value)| (self.renamed(key), value))
+            .collect();
         for key in found.keys().chain(wanted.keys()).collect::<BTreeSet<_>>() {
             // How many tries it took to make it, and when.
             if key == "generation" || key == "made" {
                 continue;
             }
-            let pair =
-                (found.get(key).copied().unwrap_or(&Value::Null), wanted.get(key).unwrap_or(&Value::Null));
+            let pair = (
+                found.get(key).copied().unwrap_or(&Value::Null),
+                wanted.get(key).unwrap_or(&Value::Null),
+            );
             self.walk(&format!("{path}/{key}"), pair.0, pair.1);
         }
     }
 
     /// A text of the one state as the other one has it, as far as that is known.
     fn renamed(&self, text: &str) -> String {
-        words(text).into_iter().map(|word| self.forth.get(word).map_or(word, |it| it)).collect()
+        words(text)
+            .into_iter()
+            .map(|word| self.forth.get(word).map_or(word, |it| it))
+            .collect()
     }
 
     fn array(&mut self, path: &str, found: &[Value], wanted: &[Value]) {
@@ -83,14 +94,17 @@ impl Renaming {
     fn same_set(&self, found: &[Value], wanted: &[Value]) -> bool {
         let renamed = |value: &Value| value.as_str().map(|text| self.renamed(text));
         let found: Option<BTreeSet<String>> = found.iter().map(renamed).collect();
-        let wanted: Option<BTreeSet<String>> =
-            wanted.iter().map(|it| it.as_str().map(ToOwned::to_owned)).collect();
+        let wanted: Option<BTreeSet<String>> = wanted
+            .iter()
+            .map(|it| it.as_str().map(ToOwned::to_owned))
+            .collect();
         found.is_some() && found == wanted
     }
 
     fn text(&mut self, path: &str, found: &str, wanted: &str) {
         // Of the name servers of a zone even the top-level domains are drawn, and addresses are altogether.
-        let drawn = |text: &str| text.contains(".awsdns-") || text.parse::<std::net::IpAddr>().is_ok();
+        let drawn =
+            |text: &str| text.contains(".awsdns-") || text.parse::<std::net::IpAddr>().is_ok();
         if found == wanted || (drawn(found) && drawn(wanted)) {
             return;
         }
@@ -113,15 +127,25 @@ impl Renaming {
     }
 
     fn stands_for(&mut self, one: &str, other: &str) -> bool {
-        let forth = self.forth.entry(one.to_owned()).or_insert_with(|| other.to_owned());
-        let back = self.back.entry(other.to_owned()).or_insert_with(|| one.to_owned());
+        let forth = self
+            .forth
+            .entry(one.to_owned())
+            .or_insert_with(|| other.to_owned());
+        let back = self
+            .back
+            .entry(other.to_owned())
+            .or_insert_with(|| one.to_owned());
         (forth.as_str(), back.as_str()) == (other, one)
     }
 
     fn differ(&mut self, path: &str, found: impl std::fmt::Debug, wanted: impl std::fmt::Debug) {
         let (found, wanted) = (format!("{found:?}"), format!("{wanted:?}"));
         let short = |text: String| text.chars().take(300).collect::<String>();
-        self.differences.push(format!("{path}: {} instead of {}", short(found), short(wanted)));
+        self.differences.push(format!(
+            "{path}: {} instead of {}",
+            short(found),
+            short(wanted)
+        ));
     }
 }
 
@@ -143,13 +167,21 @@ fn words(text: &str) -> Vec<&str> {
 /// Whether both look like something that AWS gives out: long, with digits, or in capitals; or a name with six letters
 /// of AWS's.
 fn given_out(one: &str, other: &str) -> bool {
-    let capitals =
-        |word: &str| word.len() >= 10 && word.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-    let drawn = |word: &str| {
-        word.len() >= 6 && (word.len() >= 20 || capitals(word) || word.bytes().any(|b| b.is_ascii_digit()))
+    let capitals = |word: &str| {
+        word.len() >= 10
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
     };
-    let suffixed =
-        |word: &str| word.rsplit_once('-').filter(|(_, end)| end.len() == 6).map(|(name, _)| name.to_owned());
+    let drawn = |word: &str| {
+        word.len() >= 6
+            && (word.len() >= 20 || capitals(word) || word.bytes().any(|b| b.is_ascii_digit()))
+    };
+    let suffixed = |word: &str| {
+        word.rsplit_once('-')
+            .filter(|(_, end)| end.len() == 6)
+            .map(|(name, _)| name.to_owned())
+    };
     (drawn(one) && drawn(other)) || (suffixed(one).is_some() && suffixed(one) == suffixed(other))
 }
 
@@ -162,9 +194,29 @@ fn ids_may_differ_and_nothing_else() {
         })
     };
     let wanted = state("vpc-0123456789", "vpc-0123456789", "db.r6g.large");
-    assert_eq!(differences(&state("vpc-abcdef0123", "vpc-abcdef0123", "db.r6g.large"), &wanted), [""; 0]);
-    assert_eq!(differences(&state("vpc-abcdef0123", "vpc-bbcdef0123", "db.r6g.large"), &wanted).len(), 1);
-    assert_eq!(differences(&state("vpc-abcdef0123", "vpc-abcdef0123", "db.r6g.xlarge"), &wanted).len(), 1);
+    assert_eq!(
+        differences(
+            &state("vpc-abcdef0123", "vpc-abcdef0123", "db.r6g.large"),
+            &wanted
+        ),
+        [""; 0]
+    );
+    assert_eq!(
+        differences(
+            &state("vpc-abcdef0123", "vpc-bbcdef0123", "db.r6g.large"),
+            &wanted
+        )
+        .len(),
+        1
+    );
+    assert_eq!(
+        differences(
+            &state("vpc-abcdef0123", "vpc-abcdef0123", "db.r6g.xlarge"),
+            &wanted
+        )
+        .len(),
+        1
+    );
     let mut deposed = state("vpc-abcdef0123", "vpc-abcdef0123", "db.r6g.large");
     deposed["vpc"]["deposed"] = serde_json::json!([{"id": "vpc-00000000001"}]);
     assert_eq!(differences(&deposed, &wanted).len(), 1);

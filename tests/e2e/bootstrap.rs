@@ -44,15 +44,35 @@ async fn open_world() -> World {
     let world = world();
     let trust = r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
         "Principal": {"AWS": "arn:aws:iam::123456789012:root"}}]}"#;
-    world.iam().create_role().role_name("platform").assume_role_policy_document(trust).send().await.unwrap();
+    world
+        .iam()
+        .create_role()
+        .role_name("platform")
+        .assume_role_policy_document(trust)
+        .send()
+        .await
+        .unwrap();
     world
 }
 
 /// Asks the cluster's API server; none for what is not there.
 async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
-    let call = world.eks().describe_cluster().name("prod-cluster").send().await.unwrap();
-    let endpoint = call.cluster().and_then(|cluster| cluster.endpoint()).unwrap().to_owned();
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+    let call = world
+        .eks()
+        .describe_cluster()
+        .name("prod-cluster")
+        .send()
+        .await
+        .unwrap();
+    let endpoint = call
+        .cluster()
+        .and_then(|cluster| cluster.endpoint())
+        .unwrap()
+        .to_owned();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .build()
+        .into();
     let token = format!("Bearer {}", world.token());
     let url = format!("{endpoint}/{path}");
     let answer = match method {
@@ -79,7 +99,10 @@ fn written(folder: &std::path::Path) -> BTreeMap<String, String> {
         if path.is_dir() {
             found.extend(written(&path));
         } else if let Ok(bytes) = std::fs::read(&path) {
-            found.insert(path.display().to_string(), String::from_utf8_lossy(&bytes).into_owned());
+            found.insert(
+                path.display().to_string(),
+                String::from_utf8_lossy(&bytes).into_owned(),
+            );
         }
     }
     found
@@ -89,17 +112,27 @@ fn written(folder: &std::path::Path) -> BTreeMap<String, String> {
 async fn argo_cd_runs_and_knows_the_repository() {
     let world = world();
     let applied = world.platctl("apply prod.yaml --yes -v").expect(0);
-    let plan = world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    let plan = world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
     assert!(
-        plan.stdout.contains("gitops.argo_cd, gitops.root") && plan.stdout.contains("takes a build"),
+        plan.stdout.contains("gitops.argo_cd, gitops.root")
+            && plan.stdout.contains("takes a build"),
         "{}",
         plan.stdout
     );
 
     let root = ask(&world, "GET", ROOT).await.unwrap();
-    assert_eq!(root["spec"]["sources"][0]["path"], "clusters/prod", "{root:#}");
+    assert_eq!(
+        root["spec"]["sources"][0]["path"], "clusters/prod",
+        "{root:#}"
+    );
     assert!(ask(&world, "GET", SERVER).await.is_some());
-    assert!(applied.stderr.contains("./platctl runner"), "the build's log is passed on:\n{}", applied.stderr);
+    assert!(
+        applied.stderr.contains("./platctl runner"),
+        "the build's log is passed on:\n{}",
+        applied.stderr
+    );
 
     // The password is in the secret, and in the cluster.
     let repository = ask(&world, "GET", REPOSITORY).await.unwrap();
@@ -107,50 +140,93 @@ async fn argo_cd_runs_and_knows_the_repository() {
     // "canary", which every password of the emulator begins with, in base 64.
     assert!(encoded.starts_with("Y2FuYXJ5"), "{encoded}");
     for (place, text) in written(world.path()) {
-        assert!(!text.contains(&encoded) && !text.contains("canary"), "the password is in {place}");
+        assert!(
+            !text.contains(&encoded) && !text.contains("canary"),
+            "the password is in {place}"
+        );
     }
     // A look at the cluster itself takes builds; what it finds, the next apply puts right.
     world.platctl("drift prod --detailed-exitcode").expect(0);
     ask(&world, "DELETE", SERVER).await.unwrap();
     let drift = world.platctl("drift prod --detailed-exitcode").expect(2);
-    assert!(drift.stdout.contains("Deployment argocd/argocd-server is missing"), "{}", drift.stdout);
+    assert!(
+        drift
+            .stdout
+            .contains("Deployment argocd/argocd-server is missing"),
+        "{}",
+        drift.stdout
+    );
     world.platctl("apply prod.yaml --yes").expect(0);
     assert!(ask(&world, "GET", SERVER).await.is_some());
     for text in [&applied.stdout, &applied.stderr] {
-        assert!(!text.contains(&encoded) && !text.contains("canary"), "the password was shown");
+        assert!(
+            !text.contains(&encoded) && !text.contains("canary"),
+            "the password was shown"
+        );
     }
-    world.platctl("destroy prod --yes --allow-data-loss all").expect(0);
+    world
+        .platctl("destroy prod --yes --allow-data-loss all")
+        .expect(0);
 }
 
 #[tokio::test]
 async fn what_somebody_changed_in_the_cluster_is_put_back() {
     let world = open_world().await;
     // Where it can be seen from here, it is looked at itself.
-    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
-    world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}")).expect(0);
+    world
+        .platctl(&format!("apply prod.yaml --yes {OPEN}"))
+        .expect(0);
+    world
+        .platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}"))
+        .expect(0);
     ask(&world, "DELETE", SERVER).await.unwrap();
     ask(&world, "DELETE", ROOT).await.unwrap();
     let drift = world.platctl("drift prod --detailed-exitcode").expect(2);
-    assert!(drift.stdout.contains("Deployment argocd/argocd-server is missing"), "{}", drift.stdout);
+    assert!(
+        drift
+            .stdout
+            .contains("Deployment argocd/argocd-server is missing"),
+        "{}",
+        drift.stdout
+    );
     assert!(drift.stdout.contains("gitops.root"), "{}", drift.stdout);
-    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
+    world
+        .platctl(&format!("apply prod.yaml --yes {OPEN}"))
+        .expect(0);
     assert!(ask(&world, "GET", SERVER).await.is_some() && ask(&world, "GET", ROOT).await.is_some());
-    world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}")).expect(0);
+    world
+        .platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}"))
+        .expect(0);
 
     // A new password goes into the cluster.
     let before = ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"].clone();
-    world.platctl(&format!("apply prod.yaml --yes {OPEN} --replace gitops.git.credential")).expect(0);
-    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
-    assert_ne!(ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"], before);
-    world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}")).expect(0);
+    world
+        .platctl(&format!(
+            "apply prod.yaml --yes {OPEN} --replace gitops.git.credential"
+        ))
+        .expect(0);
+    world
+        .platctl(&format!("apply prod.yaml --yes {OPEN}"))
+        .expect(0);
+    assert_ne!(
+        ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"],
+        before
+    );
+    world
+        .platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}"))
+        .expect(0);
 }
 
 #[tokio::test]
 async fn out_of_reach_it_counts_as_it_was_applied() {
     let world = open_world().await;
-    world.platctl(&format!("apply prod.yaml --yes {OPEN}")).expect(0);
+    world
+        .platctl(&format!("apply prod.yaml --yes {OPEN}"))
+        .expect(0);
     // A tunnel without the program that makes it: no way from here.
-    let ended = world.platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN} --cluster-access tunnel"));
+    let ended = world.platctl(&format!(
+        "plan prod.yaml --detailed-exitcode {OPEN} --cluster-access tunnel"
+    ));
     let ended = ended.expect(0);
     assert!(
         ended.stdout.contains("gitops.argo_cd") && ended.stdout.contains("last applied"),
@@ -159,19 +235,32 @@ async fn out_of_reach_it_counts_as_it_was_applied() {
     );
     assert!(ended.stdout.contains("no running node"), "{}", ended.stdout);
     // What is in a cluster goes with it, reachable or not.
-    world.platctl("destroy prod --yes --allow-data-loss all --cluster-access tunnel").expect(0);
+    world
+        .platctl("destroy prod --yes --allow-data-loss all --cluster-access tunnel")
+        .expect(0);
 }
 
 #[tokio::test]
 async fn a_build_that_fails_says_why_and_the_next_run_goes_on() {
     let world = world();
-    world.file("broken", "#!/bin/sh\necho the network is down >&2\nexit 3\n");
-    let ended = world.platctl("apply prod.yaml --yes --runner-program broken").expect(2);
-    assert!(ended.stdout.contains("the network is down"), "{}", ended.stdout);
+    world.file(
+        "broken",
+        "#!/bin/sh\necho the network is down >&2\nexit 3\n",
+    );
+    let ended = world
+        .platctl("apply prod.yaml --yes --runner-program broken")
+        .expect(2);
+    assert!(
+        ended.stdout.contains("the network is down"),
+        "{}",
+        ended.stdout
+    );
     assert!(ended.stdout.contains("FAILED"), "{}", ended.stdout);
     assert_eq!(ask(&world, "GET", SERVER).await, None);
     world.platctl("apply prod.yaml --yes").expect(0);
-    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
     assert!(ask(&world, "GET", SERVER).await.is_some());
 }
 
@@ -179,10 +268,15 @@ async fn a_build_that_fails_says_why_and_the_next_run_goes_on() {
 async fn killed_at_any_call_the_next_run_goes_on() {
     let world = world();
     let bootstrap = "apply prod.yaml --yes";
-    let away = "destroy prod --yes --allow-data-loss all --target gitops.root --target gitops.argo_cd";
+    let away =
+        "destroy prod --yes --allow-data-loss all --target gitops.root --target gitops.argo_cd";
     world.platctl(bootstrap).expect(0);
     world.platctl(away).expect(0);
-    assert_eq!(ask(&world, "GET", SERVER).await, None, "its builds took it away");
+    assert_eq!(
+        ask(&world, "GET", SERVER).await,
+        None,
+        "its builds took it away"
+    );
     let calls = {
         let _branch = world.branch();
         world.control().clear_calls().unwrap();
@@ -196,12 +290,23 @@ async fn killed_at_any_call_the_next_run_goes_on() {
     let mut killed = 0;
     // The run itself is only stopped, and goes on: what comes of a kill is tried on a copy.
     while let Some(held) = run.next() {
-        let say = format!("killed {} call {}, {}", held.moment, held.mutation, held.operation);
+        let say = format!(
+            "killed {} call {}, {}",
+            held.moment, held.mutation, held.operation
+        );
         {
             let _branch = world.branch();
             let ended = world.platctl(bootstrap);
-            assert_eq!(ended.code, Some(0), "{say}:\n{}{}", ended.stdout, ended.stderr);
-            world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+            assert_eq!(
+                ended.code,
+                Some(0),
+                "{say}:\n{}{}",
+                ended.stdout,
+                ended.stderr
+            );
+            world
+                .platctl("plan prod.yaml --detailed-exitcode")
+                .expect(0);
             for path in [ROOT, SERVER, REPOSITORY] {
                 assert!(ask(&world, "GET", path).await.is_some(), "{say}: {path}");
             }
@@ -209,7 +314,11 @@ async fn killed_at_any_call_the_next_run_goes_on() {
         run.go_on();
         killed += 1;
     }
-    assert!(killed + SPARE >= instants.len(), "killed at {killed} of {} instants", instants.len());
+    assert!(
+        killed + SPARE >= instants.len(),
+        "killed at {killed} of {} instants",
+        instants.len()
+    );
 }
 
 #[tokio::test]
@@ -217,31 +326,61 @@ async fn argo_cds_configuration_is_backed_up_and_brought_back() {
     let world = world();
     world.platctl("apply prod.yaml --yes").expect(0);
     let ended = world.platctl("backup prod").expect(1);
-    assert!(ended.stderr.contains("Argo CD may not have synced it to the cluster yet"), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("Argo CD may not have synced it to the cluster yet"),
+        "{}",
+        ended.stderr
+    );
 
     let jobs = "apis/batch/v1/namespaces/argocd";
     for name in ["argo-cd-backup", "argo-cd-restore"] {
-        ask(&world, "PATCH", &format!("{jobs}/cronjobs/{name}")).await.unwrap();
+        ask(&world, "PATCH", &format!("{jobs}/cronjobs/{name}"))
+            .await
+            .unwrap();
     }
     world.platctl("backup prod").expect(0);
     let ended = world.platctl("restore prod").expect(0);
-    assert!(ended.stdout.contains("No backups found"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("No backups found"),
+        "{}",
+        ended.stdout
+    );
     let bucket = "prod-backups-123456789012-eu-west-1";
-    let put = world.s3().put_object().bucket(bucket).key("argo-cd/2026-01-31T02-17-00Z.yaml");
+    let put = world
+        .s3()
+        .put_object()
+        .bucket(bucket)
+        .key("argo-cd/2026-01-31T02-17-00Z.yaml");
     put.send().await.unwrap();
     let ended = world.platctl("restore prod").expect(0);
     assert_eq!(ended.stdout.trim(), "2026-01-31T02-17-00Z.yaml");
-    let ended = world.platctl("restore prod --yes --from other.yaml").expect(1);
-    assert!(ended.stderr.contains("backup `other.yaml` not found"), "{}", ended.stderr);
-    world.platctl("restore prod --from 2026-01-31T02-17-00Z.yaml").expect(1);
-    world.platctl("restore prod --yes --from 2026-01-31T02-17-00Z.yaml").expect(0);
+    let ended = world
+        .platctl("restore prod --yes --from other.yaml")
+        .expect(1);
+    assert!(
+        ended.stderr.contains("backup `other.yaml` not found"),
+        "{}",
+        ended.stderr
+    );
+    world
+        .platctl("restore prod --from 2026-01-31T02-17-00Z.yaml")
+        .expect(1);
+    world
+        .platctl("restore prod --yes --from 2026-01-31T02-17-00Z.yaml")
+        .expect(0);
 
     let jobs = ask(&world, "GET", &format!("{jobs}/jobs")).await.unwrap();
     let files: Vec<&Value> = jobs["items"]
         .as_array()
         .unwrap()
         .iter()
-        .flat_map(|job| job["spec"]["template"]["spec"]["containers"][0]["env"].as_array().unwrap())
+        .flat_map(|job| {
+            job["spec"]["template"]["spec"]["containers"][0]["env"]
+                .as_array()
+                .unwrap()
+        })
         .map(|variable| &variable["value"])
         .collect();
     assert_eq!(files, ["2026-01-31T02-17-00Z.yaml"], "{jobs:#}");
@@ -250,17 +389,31 @@ async fn argo_cds_configuration_is_backed_up_and_brought_back() {
 #[tokio::test]
 async fn a_manifest_of_ones_own_is_handed_to_the_build_and_another_one_is_refused() {
     let world = world();
-    world.file("install.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n");
+    world.file(
+        "install.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n",
+    );
     let with = |digest: &str| {
         let manifest = format!("tracing: false, manifest: {{url: install.yaml, sha256: {digest}}}");
         world.file("prod.yaml", &STACK.replace("tracing: false", &manifest));
     };
     with(&"0".repeat(64));
     let ended = world.platctl("apply prod.yaml --yes").expect(2);
-    let (_, rest) = ended.stdout.split_once("install.yaml has the SHA-256 checksum ").unwrap();
+    let (_, rest) = ended
+        .stdout
+        .split_once("install.yaml has the SHA-256 checksum ")
+        .unwrap();
     with(rest.split(',').next().unwrap());
     // The root Application's kind is not in this manifest.
-    world.platctl("apply prod.yaml --yes --exclude gitops.root").expect(0);
-    assert!(ask(&world, "GET", "api/v1/namespaces/argocd/configmaps/own").await.is_some());
-    world.platctl("plan prod.yaml --detailed-exitcode --exclude gitops.root").expect(0);
+    world
+        .platctl("apply prod.yaml --yes --exclude gitops.root")
+        .expect(0);
+    assert!(
+        ask(&world, "GET", "api/v1/namespaces/argocd/configmaps/own")
+            .await
+            .is_some()
+    );
+    world
+        .platctl("plan prod.yaml --detailed-exitcode --exclude gitops.root")
+        .expect(0);
 }

@@ -16,7 +16,9 @@ use kube::core::GroupVersionKind;
 use kube::discovery::pinned_kind;
 use kube::{Client, Config};
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
-use platctl_kubernetes::{Api, Manifest, Order, Outcome, Provider, Server, Task, Way, key_of, perform};
+use platctl_kubernetes::{
+    Api, Manifest, Order, Outcome, Provider, Server, Task, Way, key_of, perform,
+};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -41,7 +43,13 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = CloudResult<T>> + Send + 'a>>;
 struct Nobody;
 
 fn nothing<T: Send>() -> Answer<'static, T> {
-    Box::pin(async { Err(CloudError::new(Class::NotFound, "test", "the bundle asks for something else")) })
+    Box::pin(async {
+        Err(CloudError::new(
+            Class::NotFound,
+            "test",
+            "the bundle asks for something else",
+        ))
+    })
 }
 
 impl Provider for Nobody {
@@ -65,13 +73,27 @@ impl Provider for Nobody {
 async fn client(world: &World) -> Client {
     if let Ok(path) = std::env::var("PLATCTL_TEST_KUBECONFIG") {
         let file = Kubeconfig::read_from(Path::new(&path)).unwrap();
-        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+            .await
+            .unwrap();
         return Client::try_from(config).unwrap();
     }
-    let call = world.eks().describe_cluster().name("prod-cluster").send().await.unwrap();
-    let endpoint = call.cluster().and_then(|cluster| cluster.endpoint()).unwrap();
+    let call = world
+        .eks()
+        .describe_cluster()
+        .name("prod-cluster")
+        .send()
+        .await
+        .unwrap();
+    let endpoint = call
+        .cluster()
+        .and_then(|cluster| cluster.endpoint())
+        .unwrap();
     let mut config = Config::new(endpoint.parse().unwrap());
-    config.auth_info = AuthInfo { token: Some(world.token().into()), ..AuthInfo::default() };
+    config.auth_info = AuthInfo {
+        token: Some(world.token().into()),
+        ..AuthInfo::default()
+    };
     Client::try_from(config).unwrap()
 }
 
@@ -79,25 +101,44 @@ async fn client(world: &World) -> Client {
 async fn objects(world: &World) -> Vec<Value> {
     let (mut folders, mut objects) = (vec!["/".to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
-        let call = world.codecommit().get_folder().repository_name(REPOSITORY).folder_path(folder);
+        let call = world
+            .codecommit()
+            .get_folder()
+            .repository_name(REPOSITORY)
+            .folder_path(folder);
         let found = call.send().await.unwrap();
-        folders
-            .extend(found.sub_folders().iter().filter_map(|one| one.absolute_path().map(ToOwned::to_owned)));
+        folders.extend(
+            found
+                .sub_folders()
+                .iter()
+                .filter_map(|one| one.absolute_path().map(ToOwned::to_owned)),
+        );
         for path in found.files().iter().filter_map(|file| file.absolute_path()) {
             if !path.ends_with(".yaml") {
                 continue;
             }
-            let call = world.codecommit().get_file().repository_name(REPOSITORY).file_path(path);
+            let call = world
+                .codecommit()
+                .get_file()
+                .repository_name(REPOSITORY)
+                .file_path(path);
             let bytes = call.send().await.unwrap().file_content.into_inner();
             let text = String::from_utf8(bytes).unwrap();
             let documents: Vec<Value> = serde_yaml::from_multiple(&text).unwrap();
             // What kustomize reads is not for the server.
-            objects.extend(documents.into_iter().filter(|object| object["kind"] != "Kustomization"));
+            objects.extend(
+                documents
+                    .into_iter()
+                    .filter(|object| object["kind"] != "Kustomization"),
+            );
         }
     }
     // Nobody is there who would take a finalizer away.
     for object in &mut objects {
-        object["metadata"].as_object_mut().unwrap().remove("finalizers");
+        object["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .remove("finalizers");
     }
     objects
 }
@@ -117,12 +158,19 @@ async fn definitions(client: &Client, objects: &[Value]) -> Vec<Value> {
         if BUILT_IN.contains(&group.as_str()) {
             continue;
         }
-        if pinned_kind(client, &GroupVersionKind::gvk(&group, &version, kind)).await.is_ok() {
+        if pinned_kind(client, &GroupVersionKind::gvk(&group, &version, kind))
+            .await
+            .is_ok()
+        {
             continue;
         }
         let singular = kind.to_lowercase();
         let plural = format!("{singular}s");
-        let scope = if object["metadata"]["namespace"].is_null() { "Cluster" } else { "Namespaced" };
+        let scope = if object["metadata"]["namespace"].is_null() {
+            "Cluster"
+        } else {
+            "Namespaced"
+        };
         let anything = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
         let definition = json!({
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -152,7 +200,8 @@ fn namespaces(objects: &[Value]) -> Vec<Value> {
         .filter_map(|object| object["metadata"]["namespace"].as_str())
         .filter(|name| !brought.contains(name) && *name != "default" && !name.starts_with("kube-"))
         .collect();
-    let namespace = |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+    let namespace =
+        |name| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
     named.into_iter().map(namespace).collect()
 }
 
@@ -167,8 +216,14 @@ async fn versions(client: &Client, objects: &[Value]) -> BTreeMap<String, Value>
             Some(namespace) => KubeApi::namespaced_with(client.clone(), namespace, &resource),
             None => KubeApi::all_with(client.clone(), &resource),
         };
-        let found = place.get(object["metadata"]["name"].as_str().unwrap()).await.unwrap().metadata;
-        let version = found.generation.map_or_else(|| json!(found.resource_version), |number| json!(number));
+        let found = place
+            .get(object["metadata"]["name"].as_str().unwrap())
+            .await
+            .unwrap()
+            .metadata;
+        let version = found
+            .generation
+            .map_or_else(|| json!(found.resource_version), |number| json!(number));
         versions.insert(key_of(object).unwrap(), version);
     }
     versions
@@ -193,9 +248,19 @@ async fn an_api_server_takes_all_of_the_platform() {
         region: None,
         lineage: None,
     };
-    let by_key = bundle.iter().map(|object| (key_of(object).unwrap(), object.clone()));
-    let order = Order { owner: owner.clone(), manifest: None, objects: by_key.collect() };
-    assert_eq!(order.objects.len(), bundle.len(), "no object is there twice");
+    let by_key = bundle
+        .iter()
+        .map(|object| (key_of(object).unwrap(), object.clone()));
+    let order = Order {
+        owner: owner.clone(),
+        manifest: None,
+        objects: by_key.collect(),
+    };
+    assert_eq!(
+        order.objects.len(),
+        bundle.len(),
+        "no object is there twice"
+    );
     let api = Api::new(client.clone(), Arc::new(Nobody));
     api.claim(SET, &owner).await.unwrap();
     let mut tries = 0;
@@ -205,12 +270,22 @@ async fn an_api_server_takes_all_of_the_platform() {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let state = api.read(SET).await.unwrap().unwrap();
-    assert_eq!(state.objects, order.objects, "what is there is what was stated");
+    assert_eq!(
+        state.objects, order.objects,
+        "what is there is what was stated"
+    );
     let before = versions(&client, &bundle).await;
     api.apply(SET, &order).await.unwrap();
-    assert_eq!(versions(&client, &bundle).await, before, "a second apply changes nothing");
+    assert_eq!(
+        versions(&client, &bundle).await,
+        before,
+        "a second apply changes nothing"
+    );
 
     let delete = Task::Delete { set: SET.into() };
-    assert_eq!(perform(&api, &delete, &mut |_| ()).await, Outcome::Set(None));
+    assert_eq!(
+        perform(&api, &delete, &mut |_| ()).await,
+        Outcome::Set(None)
+    );
     assert_eq!(api.delete(SET).await.unwrap_err().class, Class::NotFound);
 }

@@ -38,9 +38,15 @@ fn a_second_run_says_who_is_at_work_or_waits() {
     world.control().release(false).unwrap();
     for child in [first, second] {
         let ended = child.wait_with_output().unwrap();
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        assert!(
+            ended.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
     }
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
 }
 
 #[test]
@@ -60,14 +66,23 @@ fn different_stacks_do_not_notice_each_other() {
     let names = ["one", "two", "three"];
     let text = std::fs::read_to_string("../../stacks/network.yaml").unwrap();
     for name in names {
-        world.file(&format!("{name}.yaml"), &text.replace("stack: network", &format!("stack: {name}")));
+        world.file(
+            &format!("{name}.yaml"),
+            &text.replace("stack: network", &format!("stack: {name}")),
+        );
     }
     for command in ["apply NAME.yaml --yes", "destroy NAME.yaml --yes"] {
-        let children: Vec<Child> =
-            names.iter().map(|name| world.spawn(&command.replace("NAME", name))).collect();
+        let children: Vec<Child> = names
+            .iter()
+            .map(|name| world.spawn(&command.replace("NAME", name)))
+            .collect();
         for child in children {
             let ended = child.wait_with_output().unwrap();
-            assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+            assert!(
+                ended.status.success(),
+                "{}",
+                String::from_utf8_lossy(&ended.stderr)
+            );
         }
     }
 }

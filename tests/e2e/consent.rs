@@ -15,28 +15,69 @@ async fn a_database_goes_only_by_name_and_its_snapshot_keeps_its_key() {
 
     let plan = world.platctl("plan shop.yaml --destroy").expect(0);
     assert!(
-        plan.stdout.contains("  database.cluster: would be deleted; snapshot shop-database-final-"),
+        plan.stdout
+            .contains("  database.cluster: would be deleted; snapshot shop-database-final-"),
         "{}",
         plan.stdout
     );
-    assert!(plan.stdout.contains("  . database.key  kms.Key"), "{}", plan.stdout);
+    assert!(
+        plan.stdout.contains("  . database.key  kms.Key"),
+        "{}",
+        plan.stdout
+    );
 
     world.control().clear_calls().unwrap();
-    for consent in ["", "--allow-data-loss network", "--allow-data-loss database.cluste"] {
-        let refused = world.platctl(&format!("destroy shop --yes {consent}")).expect(1);
-        assert!(refused.stderr.contains("add --allow-data-loss database.cluster"), "{}", refused.stderr);
+    for consent in [
+        "",
+        "--allow-data-loss network",
+        "--allow-data-loss database.cluste",
+    ] {
+        let refused = world
+            .platctl(&format!("destroy shop --yes {consent}"))
+            .expect(1);
+        assert!(
+            refused
+                .stderr
+                .contains("add --allow-data-loss database.cluster"),
+            "{}",
+            refused.stderr
+        );
     }
     assert_eq!(world.mutations(), 0);
 
-    let ended = world.platctl("destroy shop --yes --allow-data-loss database.cluster").expect(0);
-    let kept = ended.stdout.split("Kept on purpose:").nth(1).unwrap_or_default();
-    assert!(kept.contains("database.cluster  snapshot shop-database-final-"), "{}", ended.stdout);
+    let ended = world
+        .platctl("destroy shop --yes --allow-data-loss database.cluster")
+        .expect(0);
+    let kept = ended
+        .stdout
+        .split("Kept on purpose:")
+        .nth(1)
+        .unwrap_or_default();
+    assert!(
+        kept.contains("database.cluster  snapshot shop-database-final-"),
+        "{}",
+        ended.stdout
+    );
     assert!(kept.contains("database.key  "), "{}", ended.stdout);
 
-    let snapshots = world.rds().describe_db_cluster_snapshots().send().await.unwrap();
+    let snapshots = world
+        .rds()
+        .describe_db_cluster_snapshots()
+        .send()
+        .await
+        .unwrap();
     let snapshot = &snapshots.db_cluster_snapshots()[0];
-    let key = world.kms().describe_key().key_id(snapshot.kms_key_id().unwrap()).send().await.unwrap();
-    assert!(key.key_metadata().unwrap().enabled(), "the snapshot cannot be read without it");
+    let key = world
+        .kms()
+        .describe_key()
+        .key_id(snapshot.kms_key_id().unwrap())
+        .send()
+        .await
+        .unwrap();
+    assert!(
+        key.key_metadata().unwrap().enabled(),
+        "the snapshot cannot be read without it"
+    );
     // It is nobody's now: the next stack of that name makes its own.
     let plan = world.platctl("plan shop.yaml --json").expect(0);
     assert!(!plan.stdout.contains("\"adopted\""), "{}", plan.stdout);
@@ -48,36 +89,85 @@ fn an_environment_with_a_time_to_live_has_consented_in_its_file() {
     world.file("shop.yaml", &format!("ttl: 8h\n{STACK}"));
     world.platctl("apply shop.yaml --yes").expect(0);
     let ended = world.platctl("destroy shop --yes").expect(0);
-    assert!(!ended.stdout.contains("Kept on purpose"), "{}", ended.stdout);
+    assert!(
+        !ended.stdout.contains("Kept on purpose"),
+        "{}",
+        ended.stdout
+    );
 }
 
 /// The first night has passed: there is a backup in the vault.
 #[test]
 fn a_used_backup_vault_stays_with_its_key_unless_it_is_named() {
     let world = World::new();
-    world.file("shop.yaml", &STACK.replace("{vault: false}", "{vault: true, final_snapshot: false}"));
+    world.file(
+        "shop.yaml",
+        &STACK.replace("{vault: false}", "{vault: true, final_snapshot: false}"),
+    );
     world.platctl("apply shop.yaml --yes").expect(0);
-    let database = world.platctl("output shop database.cluster.arn").expect(0).stdout.trim().to_owned();
-    world.control().set_state("backup.RecoveryPoint", "shop-database", &database).unwrap();
+    let database = world
+        .platctl("output shop database.cluster.arn")
+        .expect(0)
+        .stdout
+        .trim()
+        .to_owned();
+    world
+        .control()
+        .set_state("backup.RecoveryPoint", "shop-database", &database)
+        .unwrap();
 
     let holds = "it holds 1 recovery point in the backup vault shop-database";
     let plan = world.platctl("plan shop.yaml --destroy").expect(0);
-    for line in ["  . database.backup.vault  backup.Vault", holds, "  . database.key  kms.Key"] {
+    for line in [
+        "  . database.backup.vault  backup.Vault",
+        holds,
+        "  . database.key  kms.Key",
+    ] {
         assert!(plan.stdout.contains(line), "{line}:\n{}", plan.stdout);
     }
     {
         let _branch = world.branch();
         world.control().clear_calls().unwrap();
-        let ended = world.platctl("destroy shop --yes --allow-data-loss database.cluster").expect(0);
-        let kept = ended.stdout.split("Kept on purpose:").nth(1).unwrap_or_default();
-        assert!(kept.contains("1 recovery point in the backup vault shop-database"), "{}", ended.stdout);
+        let ended = world
+            .platctl("destroy shop --yes --allow-data-loss database.cluster")
+            .expect(0);
+        let kept = ended
+            .stdout
+            .split("Kept on purpose:")
+            .nth(1)
+            .unwrap_or_default();
+        assert!(
+            kept.contains("1 recovery point in the backup vault shop-database"),
+            "{}",
+            ended.stdout
+        );
         let calls = world.control().calls().unwrap();
-        let lost = ["DeleteRecoveryPoint", "DeleteBackupVault", "ScheduleKeyDeletion"];
-        assert!(calls.iter().all(|call| !lost.contains(&call.operation.as_str())));
+        let lost = [
+            "DeleteRecoveryPoint",
+            "DeleteBackupVault",
+            "ScheduleKeyDeletion",
+        ];
+        assert!(
+            calls
+                .iter()
+                .all(|call| !lost.contains(&call.operation.as_str()))
+        );
         assert!(calls.iter().any(|call| call.operation == "DeleteDBCluster"));
     }
-    let ended = world.platctl("destroy shop --yes --allow-data-loss database").expect(0);
-    assert!(!ended.stdout.contains("Kept on purpose"), "{}", ended.stdout);
+    let ended = world
+        .platctl("destroy shop --yes --allow-data-loss database")
+        .expect(0);
+    assert!(
+        !ended.stdout.contains("Kept on purpose"),
+        "{}",
+        ended.stdout
+    );
     let calls = world.control().calls().unwrap();
-    assert_eq!(calls.iter().filter(|call| call.operation == "DeleteRecoveryPoint").count(), 1);
+    assert_eq!(
+        calls
+            .iter()
+            .filter(|call| call.operation == "DeleteRecoveryPoint")
+            .count(),
+        1
+    );
 }

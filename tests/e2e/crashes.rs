@@ -13,7 +13,10 @@ struct Scenario {
     run: &'static str,
 }
 
-const FRESH: Scenario = Scenario { before: &[], run: "apply network.yaml --yes" };
+const FRESH: Scenario = Scenario {
+    before: &[],
+    run: "apply network.yaml --yes",
+};
 
 /// Every verb at once: the addresses of subnets and one zone less replace, delete and update.
 const CHANGE: Scenario = Scenario {
@@ -22,7 +25,10 @@ const CHANGE: Scenario = Scenario {
           --set network.subnets.private.cidrs=[10.10.128.0/20,10.10.144.0/20] --set tags.owner=other",
 };
 
-const DESTROY: Scenario = Scenario { before: &["apply network.yaml --yes"], run: "destroy network --yes" };
+const DESTROY: Scenario = Scenario {
+    before: &["apply network.yaml --yes"],
+    run: "destroy network --yes",
+};
 
 impl Scenario {
     fn prepare(&self, world: &World) {
@@ -50,17 +56,30 @@ impl Scenario {
             let _branch = world.branch();
             self.undisturbed(&world).await
         };
-        assert!(mutations >= at_least, "only {mutations} calls change something");
-        let instants: Vec<_> =
-            alternating(moment, mutations).map(|call| HoldAt::Call(call, moment)).collect();
+        assert!(
+            mutations >= at_least,
+            "only {mutations} calls change something"
+        );
+        let instants: Vec<_> = alternating(moment, mutations)
+            .map(|call| HoldAt::Call(call, moment))
+            .collect();
         let mut run = world.run_held(self.run, &instants);
         let mut killed = 0;
         while let Some(held) = run.next() {
-            let whence = format!("killed {moment:?} call {}, {}", held.mutation, held.operation);
+            let whence = format!(
+                "killed {moment:?} call {}, {}",
+                held.mutation, held.operation
+            );
             let found = {
                 let _branch = world.branch();
                 let ended = world.platctl(self.run);
-                assert_eq!(ended.code, Some(0), "{whence}:\n{}{}", ended.stdout, ended.stderr);
+                assert_eq!(
+                    ended.code,
+                    Some(0),
+                    "{whence}:\n{}{}",
+                    ended.stdout,
+                    ended.stderr
+                );
                 Inventory::of(&world).await
             };
             let differences = found.differences(&wanted);

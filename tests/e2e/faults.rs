@@ -24,7 +24,10 @@ async fn lost_answers_and_broken_connections_cost_nothing() {
     let wanted = undisturbed(&world).await;
     for seed in 1..=3 {
         world.reset();
-        world.control().profile(&json!({"chaos": {"seed": seed, "rate": 0.15}})).unwrap();
+        world
+            .control()
+            .profile(&json!({"chaos": {"seed": seed, "rate": 0.15}}))
+            .unwrap();
         let mut ended = world.platctl("apply network.yaml --yes");
         for _ in 0..10 {
             if ended.code == Some(0) {
@@ -40,7 +43,9 @@ async fn lost_answers_and_broken_connections_cost_nothing() {
             "seed {seed}: {}",
             ended.stderr
         );
-        world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+        world
+            .platctl("plan network.yaml --detailed-exitcode")
+            .expect(0);
     }
 }
 
@@ -50,7 +55,10 @@ async fn states_that_take_their_time_are_waited_for() {
     world.network(&[("availability_zones: 3", "availability_zones: 2")]);
     let wanted = undisturbed(&world).await;
     // A hundredth of the time that AWS takes; a role is not known at once.
-    world.control().profile(&json!({"time_scale": 0.01, "propagation": 0.3})).unwrap();
+    world
+        .control()
+        .profile(&json!({"time_scale": 0.01, "propagation": 0.3}))
+        .unwrap();
     world.platctl("apply network.yaml --yes").expect(0);
     assert_eq!(Inventory::of(&world).await.differences(&wanted), [""; 0]);
     world.platctl("destroy network --yes").expect(0);
@@ -63,10 +71,16 @@ async fn throttling_slows_down_and_fails_nothing() {
     world.network(&[("availability_zones: 3", "availability_zones: 2")]);
     let wanted = undisturbed(&world).await;
     let throttle = json!({"ec2:CreateSubnet": [1, 5], "ec2:CreateVpcEndpoint": [1, 5]});
-    world.control().profile(&json!({"throttle": throttle})).unwrap();
+    world
+        .control()
+        .profile(&json!({"throttle": throttle}))
+        .unwrap();
     world.platctl("apply network.yaml --yes").expect(0);
     let calls = world.control().calls().unwrap();
-    assert!(calls.iter().any(|call| call.status == Some(503)), "nothing was throttled");
+    assert!(
+        calls.iter().any(|call| call.status == Some(503)),
+        "nothing was throttled"
+    );
     assert_eq!(Inventory::of(&world).await.differences(&wanted), [""; 0]);
 }
 
@@ -78,15 +92,43 @@ async fn one_failure_stops_only_what_depends_on_it() {
         "code": "UnauthorizedOperation", "message": "You are not authorized", "status": 403}]);
     world.control().faults(&fault).unwrap();
     let ended = world.platctl("apply network.yaml --yes").expect(2);
-    assert!(ended.stdout.contains("✗ network.internet_gateway: "), "{}", ended.stdout);
-    assert!(ended.stdout.contains("UnauthorizedOperation"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("Skipped because network.internet_gateway failed: "), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("✗ network.internet_gateway: "),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended.stdout.contains("UnauthorizedOperation"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended
+            .stdout
+            .contains("Skipped because network.internet_gateway failed: "),
+        "{}",
+        ended.stdout
+    );
     let found = Inventory::of(&world).await;
-    assert_eq!((found.of_kind("subnet").len(), found.of_kind("endpoint").len()), (9, 5));
-    assert_eq!((found.of_kind("nat gateway").len(), found.of_kind("internet gateway").len()), (0, 0));
+    assert_eq!(
+        (
+            found.of_kind("subnet").len(),
+            found.of_kind("endpoint").len()
+        ),
+        (9, 5)
+    );
+    assert_eq!(
+        (
+            found.of_kind("nat gateway").len(),
+            found.of_kind("internet gateway").len()
+        ),
+        (0, 0)
+    );
     world.control().faults(&json!([])).unwrap();
     world.platctl("apply network.yaml --yes").expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
 }
 
 /// Clients open connections that they then do not use.
@@ -94,7 +136,9 @@ async fn one_failure_stops_only_what_depends_on_it() {
 fn connections_that_say_nothing_keep_nobody_waiting() {
     let world = World::new();
     let address = world.endpoint().trim_start_matches("http://").to_owned();
-    let silent: Vec<_> = (0..100).map(|_| std::net::TcpStream::connect(&address).unwrap()).collect();
+    let silent: Vec<_> = (0..100)
+        .map(|_| std::net::TcpStream::connect(&address).unwrap())
+        .collect();
     world.control().status().unwrap();
     drop(silent);
 }
@@ -114,11 +158,20 @@ fn signalled(signal: Signal) -> i32 {
     control.release(false).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(text.contains("Interrupted.") && text.contains(" not started in "), "{text}");
+    assert!(
+        text.contains("Interrupted.") && text.contains(" not started in "),
+        "{text}"
+    );
     let made = control.inventory().unwrap();
-    assert_eq!((made.get("ec2:VPC"), made.get("ec2:Subnet")), (Some(&1), None), "{made:?}");
+    assert_eq!(
+        (made.get("ec2:VPC"), made.get("ec2:Subnet")),
+        (Some(&1), None),
+        "{made:?}"
+    );
     world.platctl("apply network.yaml --yes").expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     output.status.code().unwrap()
 }
 
@@ -141,7 +194,11 @@ async fn a_second_run_is_told_who_holds_the_lock() {
     let mut child = world.spawn("apply network.yaml --yes");
     assert!(control.held(Duration::from_secs(20)).unwrap().is_some());
     let ended = world.platctl("destroy network --yes").expect(1);
-    assert!(ended.stderr.contains(&format!("pid {}", child.id())), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&format!("pid {}", child.id())),
+        "{}",
+        ended.stderr
+    );
     control.release(false).unwrap();
     assert!(child.wait().unwrap().success());
 }
@@ -149,7 +206,10 @@ async fn a_second_run_is_told_who_holds_the_lock() {
 /// The reference platform in a world of its own.
 fn platform() -> World {
     let world = World::new();
-    world.file("prod.yaml", &std::fs::read_to_string("../../stacks/prod.yaml").unwrap());
+    world.file(
+        "prod.yaml",
+        &std::fs::read_to_string("../../stacks/prod.yaml").unwrap(),
+    );
     world
 }
 
@@ -159,9 +219,14 @@ const DESTROY: &str = "destroy prod --yes --allow-data-loss all";
 #[test]
 fn the_platform_is_made_and_ended_where_states_take_their_time() {
     let world = platform();
-    world.control().profile(&json!({"name": "realistic", "scale": 0.004})).unwrap();
+    world
+        .control()
+        .profile(&json!({"name": "realistic", "scale": 0.004}))
+        .unwrap();
     world.platctl(APPLY).expect(0);
-    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
     world.platctl(DESTROY).expect(0);
 }
 
@@ -180,16 +245,24 @@ fn a_new_accounts_quotas_are_told_by_name_and_the_run_goes_on_once_they_are_rais
         said.contains("AddressLimitExceeded: The maximum number of addresses has been reached"),
         "{said}"
     );
-    assert!(said.contains("a service quota is exceeded: request an increase, or reduce usage"), "{said}");
+    assert!(
+        said.contains("a service quota is exceeded: request an increase, or reduce usage"),
+        "{said}"
+    );
     // A new account may have five processors, the node group has six. Nodes wait for their way out.
     strict(json!({"L-0263D0A3": 5}));
     let ended = world.platctl(APPLY).expect(2);
     let said = &ended.stdout;
-    assert!(said.contains("AsgInstanceLaunchFailures") && said.contains("VcpuLimitExceeded"), "{said}");
+    assert!(
+        said.contains("AsgInstanceLaunchFailures") && said.contains("VcpuLimitExceeded"),
+        "{said}"
+    );
     assert!(said.contains("limit of 5"), "{said}");
     strict(json!({"L-1216C47A": 64}));
     world.platctl(APPLY).expect(0);
-    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
     world.platctl(DESTROY).expect(0);
 }
 
@@ -205,11 +278,22 @@ fn a_cut_connection_is_one_call_that_is_made_again() {
     for (call, moment) in [(40, "before"), (40, "after"), (150, "after")] {
         world.reset();
         for (line, wanted) in [(APPLY, &there), (DESTROY, &left)] {
-            world.control().profile(&json!({"name": "cut", "call": call, "moment": moment})).unwrap();
+            world
+                .control()
+                .profile(&json!({"name": "cut", "call": call, "moment": moment}))
+                .unwrap();
             world.platctl(line).expect(0);
-            assert_eq!(world.control().status().unwrap()["faults"], json!([]), "nothing was cut");
+            assert_eq!(
+                world.control().status().unwrap()["faults"],
+                json!([]),
+                "nothing was cut"
+            );
             let found = world.control().inventory().unwrap();
-            assert_eq!(differences(&found, wanted), [""; 0], "{line}, call {call} cut {moment}");
+            assert_eq!(
+                differences(&found, wanted),
+                [""; 0],
+                "{line}, call {call} cut {moment}"
+            );
         }
     }
 }
@@ -222,16 +306,34 @@ fn what_failed_within_a_success_is_seen_and_done_again() {
     let there = world.control().inventory().unwrap();
     world.reset();
     let partly = |operations: &[&str]| {
-        let faults = operations.iter().map(|name| json!({"kind": "partial", "operation": name})).collect();
-        world.control().faults(&serde_json::Value::Array(faults)).unwrap();
+        let faults = operations
+            .iter()
+            .map(|name| json!({"kind": "partial", "operation": name}))
+            .collect();
+        world
+            .control()
+            .faults(&serde_json::Value::Array(faults))
+            .unwrap();
     };
     partly(&["ec2:CreateFlowLogs", "events:PutTargets"]);
     world.platctl(APPLY).expect(0);
     assert_eq!(world.control().status().unwrap()["faults"], json!([]));
-    assert_eq!(differences(&world.control().inventory().unwrap(), &there), [""; 0]);
-    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
-    partly(&["ec2:DeleteFlowLogs", "ec2:DeleteVpcEndpoints", "events:RemoveTargets"]);
+    assert_eq!(
+        differences(&world.control().inventory().unwrap(), &there),
+        [""; 0]
+    );
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
+    partly(&[
+        "ec2:DeleteFlowLogs",
+        "ec2:DeleteVpcEndpoints",
+        "events:RemoveTargets",
+    ]);
     world.platctl(DESTROY).expect(0);
     assert_eq!(world.control().status().unwrap()["faults"], json!([]));
-    assert_eq!(world.control().inventory().unwrap().get("ec2:VPCEndPoint"), None);
+    assert_eq!(
+        world.control().inventory().unwrap().get("ec2:VPCEndPoint"),
+        None
+    );
 }

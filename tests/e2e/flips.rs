@@ -48,11 +48,19 @@ impl Flip {
         let ended = world.platctl(&format!("plan {stack}.yaml{flags}"));
         let said = format!("{}{}", ended.stdout, ended.stderr);
         // Frames and colours of errors break sentences into lines.
-        let flat = said.replace(['│', '\n'], " ").split_whitespace().collect::<Vec<_>>().join(" ");
+        let flat = said
+            .replace(['│', '\n'], " ")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
         if ended.code == Some(1) && flat.contains(reason) {
             return Ok(());
         }
-        Err(format!("{}: not refused because of {reason:?}, but ({:?}):\n{said}", self.name(), ended.code))
+        Err(format!(
+            "{}: not refused because of {reason:?}, but ({:?}):\n{said}",
+            self.name(),
+            ended.code
+        ))
     }
 
     fn converges(&self, world: &World, stack: &str, flags: &str) -> Result<(), String> {
@@ -66,10 +74,17 @@ impl Flip {
                 return Ok(ended);
             }
             let (name, code) = (self.name(), ended.code);
-            Err(format!("{name}: `{line}` ended with {code:?}:\n{}{}", ended.stdout, ended.stderr))
+            Err(format!(
+                "{name}: `{line}` ended with {code:?}:\n{}{}",
+                ended.stdout, ended.stderr
+            ))
         };
         // Production is protected, and its data is asked about.
-        let consent = if self.stack == Stack::Prod { "" } else { " --allow-data-loss all" };
+        let consent = if self.stack == Stack::Prod {
+            ""
+        } else {
+            " --allow-data-loss all"
+        };
         run(&format!("apply {stack}.yaml --yes{consent}{flags}"))?;
         let missing = names.missing(world);
         if !missing.is_empty() {
@@ -87,14 +102,31 @@ struct Names(BTreeMap<String, BTreeSet<String>>);
 
 impl Names {
     fn of(world: &World) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         Self(runtime.block_on(async {
             let mut names: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
             let client = world.route53();
-            for zone in client.list_hosted_zones().send().await.unwrap().hosted_zones() {
-                let sets = client.list_resource_record_sets().hosted_zone_id(zone.id()).send().await.unwrap();
+            for zone in client
+                .list_hosted_zones()
+                .send()
+                .await
+                .unwrap()
+                .hosted_zones()
+            {
+                let sets = client
+                    .list_resource_record_sets()
+                    .hosted_zone_id(zone.id())
+                    .send()
+                    .await
+                    .unwrap();
                 for set in sets.resource_record_sets() {
-                    names.entry(set.name().to_owned()).or_default().insert(set.r#type().as_str().to_owned());
+                    names
+                        .entry(set.name().to_owned())
+                        .or_default()
+                        .insert(set.r#type().as_str().to_owned());
                 }
             }
             names
@@ -109,7 +141,11 @@ impl Names {
             if call.operation != "ChangeResourceRecordSets" || call.status != Some(200) {
                 continue;
             }
-            for change in call.params["ChangeBatch"]["Changes"].as_array().into_iter().flatten() {
+            for change in call.params["ChangeBatch"]["Changes"]
+                .as_array()
+                .into_iter()
+                .flatten()
+            {
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
                 let (set, delete) = (&change["ResourceRecordSet"], change["Action"] == "DELETE");
                 let name = format!("{}.", text(&set["Name"]).trim_end_matches('.'));
@@ -121,7 +157,12 @@ impl Names {
                     types.insert(kind)
                 };
             }
-            missing.extend(names.iter().filter(|(_, types)| types.is_empty()).map(|(name, _)| name.clone()));
+            missing.extend(
+                names
+                    .iter()
+                    .filter(|(_, types)| types.is_empty())
+                    .map(|(name, _)| name.clone()),
+            );
         }
         let both = |name: &String| self.0.contains_key(name) && after.0.contains_key(name);
         missing.into_iter().filter(both).collect()
@@ -132,12 +173,17 @@ impl Names {
 fn chosen(stack: Stack) -> Vec<&'static Flip> {
     let all: Vec<&Flip> = FLIPS.iter().filter(|flip| flip.stack == stack).collect();
     if let Ok(only) = std::env::var("PLATCTL_TEST_FLIP") {
-        return all.into_iter().filter(|flip| flip.key.starts_with(&only)).collect();
+        return all
+            .into_iter()
+            .filter(|flip| flip.key.starts_with(&only))
+            .collect();
     }
     let (telling, mut others): (Vec<_>, Vec<_>) = all.into_iter().partition(|flip| flip.telling);
     let mut dice = setting("PLATCTL_TEST_SEED", 1) as u64;
     for at in (1..others.len()).rev() {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        dice = dice
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         others.swap(at, usize::try_from(dice >> 33).unwrap() % (at + 1));
     }
     others.truncate(setting("PLATCTL_TEST_FLIPS", SAMPLE));
@@ -158,7 +204,13 @@ fn walk(stack: Stack) {
             failed.push(why);
         }
     }
-    assert!(failed.is_empty(), "{} of {} changes:\n{}", failed.len(), flips.len(), failed.join("\n\n"));
+    assert!(
+        failed.is_empty(),
+        "{} of {} changes:\n{}",
+        failed.len(),
+        flips.len(),
+        failed.join("\n\n")
+    );
     tell(&format!("{name}: {} changes, there and back", flips.len()));
 }
 
@@ -197,17 +249,35 @@ fn every_key_and_every_word_is_in_the_table() {
         }
         let said = |word: &String| {
             let end = format!("={word}");
-            flips.iter().any(|flip| flip.set.iter().any(|set| set.replace('"', "").ends_with(&end)))
-                || in_a_file(key, word)
+            flips.iter().any(|flip| {
+                flip.set
+                    .iter()
+                    .any(|set| set.replace('"', "").ends_with(&end))
+            }) || in_a_file(key, word)
         };
-        missing
-            .extend(words.iter().filter(|word| !excused && !said(word)).map(|word| format!("{key}={word}")));
+        missing.extend(
+            words
+                .iter()
+                .filter(|word| !excused && !said(word))
+                .map(|word| format!("{key}={word}")),
+        );
     }
     assert!(missing.is_empty(), "no change in the table: {missing:#?}");
     let known = |key: &str| wanted.contains_key(key);
-    let stale: Vec<&str> = FLIPS.iter().map(|flip| flip.key).filter(|key| !known(key)).collect();
-    let needless: Vec<&str> = EXCUSED.iter().map(|(key, _)| *key).filter(|key| !known(key)).collect();
-    assert!(stale.is_empty() && needless.is_empty(), "no such key: {stale:?} {needless:?}");
+    let stale: Vec<&str> = FLIPS
+        .iter()
+        .map(|flip| flip.key)
+        .filter(|key| !known(key))
+        .collect();
+    let needless: Vec<&str> = EXCUSED
+        .iter()
+        .map(|(key, _)| *key)
+        .filter(|key| !known(key))
+        .collect();
+    assert!(
+        stale.is_empty() && needless.is_empty(),
+        "no such key: {stale:?} {needless:?}"
+    );
 }
 
 /// A default, or what the stacks say: that is tried by every change that leads away from it.
@@ -233,7 +303,11 @@ fn leaves(
         return;
     }
     for (name, inner) in below {
-        let key = if at.is_empty() { name } else { format!("{at}.{name}") };
+        let key = if at.is_empty() {
+            name
+        } else {
+            format!("{at}.{name}")
+        };
         leaves(inner, root, key, depth + 1, out);
     }
     // What only holds others is changed with them.
@@ -262,14 +336,27 @@ fn spread<'a>(
     }
     words.extend(schema["const"].as_str().map(ToOwned::to_owned));
     words.extend(
-        schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str).map(ToOwned::to_owned),
+        schema["enum"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(ToOwned::to_owned),
     );
     if schema["type"] == "boolean"
-        || schema["type"].as_array().is_some_and(|types| types.contains(&json!("boolean")))
+        || schema["type"]
+            .as_array()
+            .is_some_and(|types| types.contains(&json!("boolean")))
     {
         words.extend(["true".to_owned(), "false".to_owned()]);
     }
-    below.extend(schema["properties"].as_object().into_iter().flatten().map(|(name, of)| (name.clone(), of)));
+    below.extend(
+        schema["properties"]
+            .as_object()
+            .into_iter()
+            .flatten()
+            .map(|(name, of)| (name.clone(), of)),
+    );
     let named = &schema["additionalProperties"];
     if named.is_object() && (named.get("$ref").is_some() || named.get("properties").is_some()) {
         below.push(("NAME".into(), named));

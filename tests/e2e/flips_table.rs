@@ -46,7 +46,13 @@ const fn flip(
     outcome: Outcome,
     telling: bool,
 ) -> Flip {
-    Flip { stack, key, set, outcome, telling }
+    Flip {
+        stack,
+        key,
+        set,
+        outcome,
+        telling,
+    }
 }
 
 /// Keys that no change of a live stack is about, and why.
@@ -54,10 +60,16 @@ pub(crate) const EXCUSED: &[(&str, &str)] = &[
     ("stack", "another name is another stack"),
     ("region", "another region is another stack"),
     ("state", "it says where state is, and nothing of AWS"),
-    ("resources", "the kinds are flipped field by field in `conformance`"),
+    (
+        "resources",
+        "the kinds are flipped field by field in `conformance`",
+    ),
     ("moved", "it renames what is there: tests/e2e/upgrades.rs"),
     ("database.engine", "there is one engine only"),
-    ("database.backup.restore.snapshot", "it says what a new cluster begins as: tests/e2e/platform.rs"),
+    (
+        "database.backup.restore.snapshot",
+        "it says what a new cluster begins as: tests/e2e/platform.rs",
+    ),
     (
         "database.backup.restore.point_in_time.cluster",
         "it says what a new cluster begins as: tests/e2e/platform.rs",
@@ -69,7 +81,10 @@ pub(crate) const EXCUSED: &[(&str, &str)] = &[
     ("delivery.source.connection", "as `delivery.source`"),
     ("delivery.source.owner", "as `delivery.source`"),
     ("delivery.source.provider", "as `delivery.source`"),
-    ("gitops.manifest.url", "it stands for what is at GitHub, which tests do not ask"),
+    (
+        "gitops.manifest.url",
+        "it stands for what is at GitHub, which tests do not ask",
+    ),
     ("gitops.manifest.sha256", "as `gitops.manifest.url`"),
 ];
 

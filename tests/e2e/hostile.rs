@@ -31,22 +31,36 @@ fn through_bad_days(stack: &str) {
     let first = setting("PLATCTL_TEST_SEED", 1);
     for seed in first..first + seeds {
         world.reset();
-        world.control().profile(&json!({"name": "hostile", "seed": seed})).unwrap();
+        world
+            .control()
+            .profile(&json!({"name": "hostile", "seed": seed}))
+            .unwrap();
         runs += until_done(&world, &apply, seed);
         let calls = world.control().calls().unwrap().len();
         most = most.max(calls * 100 / calm);
-        assert!(calls < 3 * calm, "seed {seed}: {calls} calls, on a calm day {calm}");
+        assert!(
+            calls < 3 * calm,
+            "seed {seed}: {calls} calls, on a calm day {calm}"
+        );
         struck += faults(&world);
         let found = differences(&world.control().inventory().unwrap(), &there);
         assert!(found.is_empty(), "seed {seed}: {found:#?}");
         world.control().profile(&json!({"name": "calm"})).unwrap();
-        world.platctl(&format!("plan {stack}.yaml --detailed-exitcode")).expect(0);
+        world
+            .platctl(&format!("plan {stack}.yaml --detailed-exitcode"))
+            .expect(0);
         world.control().clear_calls().unwrap();
-        world.control().profile(&json!({"name": "hostile", "seed": seed})).unwrap();
+        world
+            .control()
+            .profile(&json!({"name": "hostile", "seed": seed}))
+            .unwrap();
         runs += until_done(&world, &destroy, seed);
         let calls = world.control().calls().unwrap().len();
         most = most.max(calls * 100 / calm_end);
-        assert!(calls < 3 * calm_end, "seed {seed}: {calls} calls to destroy, on a calm day {calm_end}");
+        assert!(
+            calls < 3 * calm_end,
+            "seed {seed}: {calls} calls to destroy, on a calm day {calm_end}"
+        );
         struck += faults(&world);
         let found = differences(&world.control().inventory().unwrap(), &left);
         assert!(found.is_empty(), "seed {seed}, destroyed: {found:#?}");
@@ -61,7 +75,12 @@ fn through_bad_days(stack: &str) {
 
 fn faults(world: &World) -> u64 {
     let status = world.control().status().unwrap();
-    status["struck"].as_object().unwrap().values().filter_map(serde_json::Value::as_u64).sum()
+    status["struck"]
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(serde_json::Value::as_u64)
+        .sum()
 }
 
 /// How many runs it took.
@@ -78,7 +97,11 @@ fn until_done(world: &World, line: &str, seed: usize) -> usize {
             ended.stderr
         );
         if run == RUNS {
-            panic!("seed {seed}: `{line}` does not end:\n{}{}", tail(&ended.stdout), tail(&ended.stderr));
+            panic!(
+                "seed {seed}: `{line}` does not end:\n{}{}",
+                tail(&ended.stdout),
+                tail(&ended.stderr)
+            );
         }
     }
     RUNS

@@ -31,11 +31,16 @@ fn signal(child: &Child, signal: Signal) {
 fn goes_on(world: &World) {
     world.control().release(true).unwrap();
     world.platctl(APPLY).expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     let found = world.control().inventory().unwrap();
     world.reset();
     world.platctl(APPLY).expect(0);
-    assert_eq!(differences(&found, &world.control().inventory().unwrap()), Vec::<String>::new());
+    assert_eq!(
+        differences(&found, &world.control().inventory().unwrap()),
+        Vec::<String>::new()
+    );
 }
 
 #[test]
@@ -43,7 +48,10 @@ fn a_second_interrupt_leaves_at_once_and_the_next_run_goes_on() {
     let (world, mut child) = held();
     signal(&child, Signal::INT);
     std::thread::sleep(Duration::from_millis(200));
-    assert!(child.try_wait().unwrap().is_none(), "the call under way is waited for");
+    assert!(
+        child.try_wait().unwrap().is_none(),
+        "the call under way is waited for"
+    );
     signal(&child, Signal::INT);
     assert_eq!(child.wait().unwrap().code(), Some(130));
     goes_on(&world);
@@ -55,7 +63,10 @@ fn ended_after(patience: Duration) {
     signal(&child, Signal::TERM);
     let begun = Instant::now();
     while begun.elapsed() < patience {
-        assert!(child.try_wait().unwrap().is_none(), "the call under way is waited for");
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "the call under way is waited for"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
     child.kill().unwrap();
@@ -81,10 +92,24 @@ fn expired_credentials_are_told_once_and_nothing_more_is_begun() {
         "code": "ExpiredToken", "message": "The security token included in the request is expired"}]);
     world.control().faults(&expired).unwrap();
     let ended = world.platctl(APPLY).expect(2);
-    assert!(ended.stdout.contains("the credentials are expired or invalid: renew them"), "{}", ended.stdout);
-    assert!(ended.stdout.matches("ExpiredToken").count() <= 4, "it repeats itself:\n{}", ended.stdout);
+    assert!(
+        ended
+            .stdout
+            .contains("the credentials are expired or invalid: renew them"),
+        "{}",
+        ended.stdout
+    );
+    assert!(
+        ended.stdout.matches("ExpiredToken").count() <= 4,
+        "it repeats itself:\n{}",
+        ended.stdout
+    );
     let refused = world.platctl(APPLY).expect(1);
-    assert!(refused.stderr.contains("ExpiredToken"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("ExpiredToken"),
+        "{}",
+        refused.stderr
+    );
     world.control().faults(&json!([])).unwrap();
     goes_on(&world);
 }

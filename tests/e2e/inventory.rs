@@ -48,7 +48,10 @@ impl Inventory {
             None => true,
         });
         let mark = |sign: char| move |line: String| format!("{sign} {line}");
-        ours.into_iter().map(mark('+')).chain(theirs.into_iter().map(mark('-'))).collect()
+        ours.into_iter()
+            .map(mark('+'))
+            .chain(theirs.into_iter().map(mark('-')))
+            .collect()
     }
 
     pub(crate) fn of_kind(&self, kind: &str) -> &[String] {
@@ -66,12 +69,20 @@ struct Reader {
 /// The address that a resource belongs to, and its other tags. The generation counts lost tries, and each state has a
 /// lineage of its own, so both may differ.
 fn owned(tags: &[Tag]) -> (String, String) {
-    let pairs: BTreeMap<&str, &str> =
-        tags.iter().filter_map(|tag| Some((tag.key()?, tag.value()?))).collect();
-    let address = pairs.get("platctl:address").copied().unwrap_or("(nobody's)").to_owned();
+    let pairs: BTreeMap<&str, &str> = tags
+        .iter()
+        .filter_map(|tag| Some((tag.key()?, tag.value()?)))
+        .collect();
+    let address = pairs
+        .get("platctl:address")
+        .copied()
+        .unwrap_or("(nobody's)")
+        .to_owned();
     let rest: Vec<String> = pairs
         .iter()
-        .filter(|(key, _)| !["platctl:address", "platctl:generation", "platctl:lineage"].contains(*key))
+        .filter(|(key, _)| {
+            !["platctl:address", "platctl:generation", "platctl:lineage"].contains(*key)
+        })
         .map(|(key, value)| format!("{key}={value}"))
         .collect();
     (address, rest.join(","))
@@ -84,13 +95,17 @@ impl Reader {
 
     fn tagged(&mut self, kind: &'static str, id: Option<&str>, tags: &[Tag], more: &str) {
         let (address, rest) = owned(tags);
-        self.names.insert(id.unwrap_or_default().to_owned(), address.clone());
+        self.names
+            .insert(id.unwrap_or_default().to_owned(), address.clone());
         self.add(kind, format!("{address} [{rest}] {more}"));
     }
 
     fn name(&self, id: Option<&str>) -> String {
         let id = id.unwrap_or("-");
-        self.names.get(id).cloned().unwrap_or_else(|| id.split('-').next().unwrap_or(id).to_owned())
+        self.names
+            .get(id)
+            .cloned()
+            .unwrap_or_else(|| id.split('-').next().unwrap_or(id).to_owned())
     }
 
     async fn vpcs(&mut self, world: &World) {
@@ -111,10 +126,24 @@ impl Reader {
                 self.tagged("subnet", subnet.subnet_id(), subnet.tags(), &more);
             }
         }
-        for gateway in ec2.describe_internet_gateways().send().await.unwrap().internet_gateways() {
-            let vpc = gateway.attachments().first().and_then(|attachment| attachment.vpc_id());
+        for gateway in ec2
+            .describe_internet_gateways()
+            .send()
+            .await
+            .unwrap()
+            .internet_gateways()
+        {
+            let vpc = gateway
+                .attachments()
+                .first()
+                .and_then(|attachment| attachment.vpc_id());
             let more = format!("attached to {}", self.name(vpc));
-            self.tagged("internet gateway", gateway.internet_gateway_id(), gateway.tags(), &more);
+            self.tagged(
+                "internet gateway",
+                gateway.internet_gateway_id(),
+                gateway.tags(),
+                &more,
+            );
         }
     }
 
@@ -123,11 +152,24 @@ impl Reader {
         for address in ec2.describe_addresses().send().await.unwrap().addresses() {
             self.tagged("elastic ip", address.allocation_id(), address.tags(), "");
         }
-        for nat in ec2.describe_nat_gateways().send().await.unwrap().nat_gateways() {
+        for nat in ec2
+            .describe_nat_gateways()
+            .send()
+            .await
+            .unwrap()
+            .nat_gateways()
+        {
             let state = nat.state().unwrap().as_str();
             if state != "deleted" {
-                let address = nat.nat_gateway_addresses().first().and_then(|a| a.allocation_id());
-                let more = format!("{state} in {} with {}", self.name(nat.subnet_id()), self.name(address));
+                let address = nat
+                    .nat_gateway_addresses()
+                    .first()
+                    .and_then(|a| a.allocation_id());
+                let more = format!(
+                    "{state} in {} with {}",
+                    self.name(nat.subnet_id()),
+                    self.name(address)
+                );
                 self.tagged("nat gateway", nat.nat_gateway_id(), nat.tags(), &more);
             }
         }
@@ -135,13 +177,29 @@ impl Reader {
 
     async fn groups(&mut self, world: &World) {
         let ec2 = world.ec2();
-        for group in ec2.describe_security_groups().send().await.unwrap().security_groups() {
+        for group in ec2
+            .describe_security_groups()
+            .send()
+            .await
+            .unwrap()
+            .security_groups()
+        {
             if group.group_name() != Some("default") {
-                let more = format!("{} in {}", group.group_name().unwrap(), self.name(group.vpc_id()));
+                let more = format!(
+                    "{} in {}",
+                    group.group_name().unwrap(),
+                    self.name(group.vpc_id())
+                );
                 self.tagged("security group", group.group_id(), group.tags(), &more);
             }
         }
-        for rule in ec2.describe_security_group_rules().send().await.unwrap().security_group_rules() {
+        for rule in ec2
+            .describe_security_group_rules()
+            .send()
+            .await
+            .unwrap()
+            .security_group_rules()
+        {
             let group = self.name(rule.group_id());
             if group.starts_with("network.") {
                 let more = format!(
@@ -161,12 +219,20 @@ impl Reader {
     async fn routes(&mut self, world: &World) {
         let tables = world.ec2().describe_route_tables().send().await.unwrap();
         for table in tables.route_tables() {
-            if table.associations().iter().any(|association| association.main() == Some(true)) {
+            if table
+                .associations()
+                .iter()
+                .any(|association| association.main() == Some(true))
+            {
                 continue;
             }
             self.tagged("route table", table.route_table_id(), table.tags(), "");
             let name = self.name(table.route_table_id());
-            for route in table.routes().iter().filter(|route| route.gateway_id() != Some("local")) {
+            for route in table
+                .routes()
+                .iter()
+                .filter(|route| route.gateway_id() != Some("local"))
+            {
                 let target = route.nat_gateway_id().or(route.gateway_id());
                 // A prefix list is AWS's own; its id is another one in every new AWS.
                 let to = route.destination_cidr_block().unwrap_or("a prefix list");
@@ -182,31 +248,86 @@ impl Reader {
 
     async fn endpoints(&mut self, world: &World) {
         let ec2 = world.ec2();
-        for endpoint in ec2.describe_vpc_endpoints().send().await.unwrap().vpc_endpoints() {
+        for endpoint in ec2
+            .describe_vpc_endpoints()
+            .send()
+            .await
+            .unwrap()
+            .vpc_endpoints()
+        {
             let mut parts: Vec<String> = Vec::new();
             parts.extend(endpoint.subnet_ids().iter().map(|id| self.name(Some(id))));
-            parts.extend(endpoint.route_table_ids().iter().map(|id| self.name(Some(id))));
-            parts.extend(endpoint.groups().iter().map(|group| self.name(group.group_id())));
+            parts.extend(
+                endpoint
+                    .route_table_ids()
+                    .iter()
+                    .map(|id| self.name(Some(id))),
+            );
+            parts.extend(
+                endpoint
+                    .groups()
+                    .iter()
+                    .map(|group| self.name(group.group_id())),
+            );
             parts.sort();
             let service = endpoint.service_name().unwrap();
-            let more = format!("{service} {:?} in {}", endpoint.private_dns_enabled(), parts.join(" "));
-            self.tagged("endpoint", endpoint.vpc_endpoint_id(), endpoint.tags(), &more);
+            let more = format!(
+                "{service} {:?} in {}",
+                endpoint.private_dns_enabled(),
+                parts.join(" ")
+            );
+            self.tagged(
+                "endpoint",
+                endpoint.vpc_endpoint_id(),
+                endpoint.tags(),
+                &more,
+            );
         }
     }
 
     async fn logs(&mut self, world: &World) {
-        for log in world.ec2().describe_flow_logs().send().await.unwrap().flow_logs() {
-            let more = format!("{} to {}", self.name(log.resource_id()), log.log_destination().unwrap());
+        for log in world
+            .ec2()
+            .describe_flow_logs()
+            .send()
+            .await
+            .unwrap()
+            .flow_logs()
+        {
+            let more = format!(
+                "{} to {}",
+                self.name(log.resource_id()),
+                log.log_destination().unwrap()
+            );
             self.tagged("flow log", log.flow_log_id(), log.tags(), &more);
         }
-        for group in world.logs().describe_log_groups().send().await.unwrap().log_groups() {
-            let line = format!("{} {:?}", group.log_group_name().unwrap(), group.retention_in_days());
+        for group in world
+            .logs()
+            .describe_log_groups()
+            .send()
+            .await
+            .unwrap()
+            .log_groups()
+        {
+            let line = format!(
+                "{} {:?}",
+                group.log_group_name().unwrap(),
+                group.retention_in_days()
+            );
             self.add("log group", line);
         }
         let iam = world.iam();
         for role in iam.list_roles().send().await.unwrap().roles() {
-            let policies = iam.list_role_policies().role_name(role.role_name()).send().await.unwrap();
-            self.add("role", format!("{} {:?}", role.role_name(), policies.policy_names()));
+            let policies = iam
+                .list_role_policies()
+                .role_name(role.role_name())
+                .send()
+                .await
+                .unwrap();
+            self.add(
+                "role",
+                format!("{} {:?}", role.role_name(), policies.policy_names()),
+            );
         }
     }
 }

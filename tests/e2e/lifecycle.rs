@@ -18,12 +18,22 @@ async fn the_whole_network_is_made_and_stays() {
     let world = World::new();
     world.network(&[]);
     let ended = world.platctl("apply network.yaml --yes").expect(0);
-    assert!(ended.stdout.contains("Apply complete. 46 created"), "{}", ended.stdout);
-    let ended = world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    assert!(
+        ended.stdout.contains("Apply complete. 46 created"),
+        "{}",
+        ended.stdout
+    );
+    let ended = world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     assert!(ended.stdout.contains(NO_CHANGES), "{}", ended.stdout);
 
     let found = Inventory::of(&world).await;
-    let counts: BTreeMap<_, _> = found.0.iter().map(|(kind, lines)| (*kind, lines.len())).collect();
+    let counts: BTreeMap<_, _> = found
+        .0
+        .iter()
+        .map(|(kind, lines)| (*kind, lines.len()))
+        .collect();
     let wanted = BTreeMap::from([
         ("association", 9),
         ("elastic ip", 3),
@@ -42,8 +52,16 @@ async fn the_whole_network_is_made_and_stays() {
         ("vpc", 1),
     ]);
     assert_eq!(counts, wanted, "{found:#?}");
-    for line in found.0.values().flatten().filter(|line| line.contains('[') && !line.contains("flow-logs")) {
-        assert!(line.contains("owner=platform-team") && line.contains("platctl:stack=network"), "{line}");
+    for line in found
+        .0
+        .values()
+        .flatten()
+        .filter(|line| line.contains('[') && !line.contains("flow-logs"))
+    {
+        assert!(
+            line.contains("owner=platform-team") && line.contains("platctl:stack=network"),
+            "{line}"
+        );
     }
 }
 
@@ -56,25 +74,43 @@ async fn every_private_subnet_leaves_through_its_own_zone() {
     let gateways = ec2.describe_nat_gateways().send().await.unwrap();
     let subnets = ec2.describe_subnets().send().await.unwrap();
     let zone = |id: Option<&str>| {
-        let subnet = subnets.subnets().iter().find(|subnet| subnet.subnet_id() == id).unwrap();
+        let subnet = subnets
+            .subnets()
+            .iter()
+            .find(|subnet| subnet.subnet_id() == id)
+            .unwrap();
         subnet.availability_zone().unwrap().to_owned()
     };
     let mut zones = Vec::new();
     for letter in ["a", "b", "c"] {
         let subnet = subnets.subnets().iter().find(|subnet| {
             let name = format!("network-private-{letter}");
-            subnet.tags().iter().any(|tag| tag.key() == Some("Name") && tag.value() == Some(&name))
+            subnet
+                .tags()
+                .iter()
+                .any(|tag| tag.key() == Some("Name") && tag.value() == Some(&name))
         });
         let subnet = subnet.unwrap().subnet_id();
-        let tables = ec2.describe_route_tables().filters(filter("association.subnet-id", subnet.unwrap()));
+        let tables = ec2
+            .describe_route_tables()
+            .filters(filter("association.subnet-id", subnet.unwrap()));
         let tables = tables.send().await.unwrap();
-        let [table] = tables.route_tables() else { panic!("{tables:?}") };
-        let routes: Vec<_> =
-            table.routes().iter().filter(|r| r.destination_cidr_block() == Some("0.0.0.0/0")).collect();
-        let [route] = routes[..] else { panic!("{routes:?}") };
+        let [table] = tables.route_tables() else {
+            panic!("{tables:?}")
+        };
+        let routes: Vec<_> = table
+            .routes()
+            .iter()
+            .filter(|r| r.destination_cidr_block() == Some("0.0.0.0/0"))
+            .collect();
+        let [route] = routes[..] else {
+            panic!("{routes:?}")
+        };
         assert_eq!(route.state(), Some(&RouteState::Active));
-        let gateway =
-            gateways.nat_gateways().iter().find(|nat| nat.nat_gateway_id() == route.nat_gateway_id());
+        let gateway = gateways
+            .nat_gateways()
+            .iter()
+            .find(|nat| nat.nat_gateway_id() == route.nat_gateway_id());
         let gateway = gateway.unwrap();
         assert_eq!(gateway.state(), Some(&NatGatewayState::Available));
         assert_eq!(zone(gateway.subnet_id()), zone(subnet));
@@ -84,8 +120,18 @@ async fn every_private_subnet_leaves_through_its_own_zone() {
     assert_eq!(zones.len(), 3, "{zones:?}");
     // A hop over the internet gateway begins in a public subnet.
     for gateway in gateways.nat_gateways() {
-        let subnet = subnets.subnets().iter().find(|s| s.subnet_id() == gateway.subnet_id()).unwrap();
-        let name = subnet.tags().iter().find(|tag| tag.key() == Some("Name")).unwrap().value().unwrap();
+        let subnet = subnets
+            .subnets()
+            .iter()
+            .find(|s| s.subnet_id() == gateway.subnet_id())
+            .unwrap();
+        let name = subnet
+            .tags()
+            .iter()
+            .find(|tag| tag.key() == Some("Name"))
+            .unwrap()
+            .value()
+            .unwrap();
         assert!(name.starts_with("network-public-"), "{name}");
     }
 }
@@ -105,12 +151,18 @@ fn steps(stdout: &str) -> Vec<String> {
 
 /// Plans a change, compares its steps, applies it, and sees that nothing is left to do.
 fn change(world: &World, set: &str, wanted: &[&str]) -> String {
-    let plan = world.platctl(&format!("plan network.yaml --detailed-exitcode {set}")).expect(2);
+    let plan = world
+        .platctl(&format!("plan network.yaml --detailed-exitcode {set}"))
+        .expect(2);
     let mut wanted = wanted.to_vec();
     wanted.sort_unstable();
     assert_eq!(steps(&plan.stdout), wanted, "{}", plan.stdout);
-    world.platctl(&format!("apply network.yaml --yes {set}")).expect(0);
-    let after = world.platctl(&format!("plan network.yaml --detailed-exitcode {set}")).expect(0);
+    world
+        .platctl(&format!("apply network.yaml --yes {set}"))
+        .expect(0);
+    let after = world
+        .platctl(&format!("plan network.yaml --detailed-exitcode {set}"))
+        .expect(0);
     assert!(after.stdout.contains(NO_CHANGES), "{}", after.stdout);
     plan.stdout
 }
@@ -123,9 +175,14 @@ async fn changes_are_planned_exactly_and_applied() {
 
     let plan = change(&world, "--set network.tags.team=net", &{
         let mut tagged: Vec<&str> = Vec::new();
-        let ended = world.platctl("plan network.yaml --set network.tags.team=net").expect(0);
+        let ended = world
+            .platctl("plan network.yaml --set network.tags.team=net")
+            .expect(0);
         let found = steps(&ended.stdout);
-        assert!(found.len() >= 30 && found.iter().all(|step| step.starts_with("~ ")), "{found:?}");
+        assert!(
+            found.len() >= 30 && found.iter().all(|step| step.starts_with("~ ")),
+            "{found:?}"
+        );
         tagged.extend(found.iter().map(|step| &*step.clone().leak()));
         tagged
     });
@@ -133,7 +190,11 @@ async fn changes_are_planned_exactly_and_applied() {
     world.platctl("apply network.yaml --yes").expect(0);
 
     let endpoints = "--set network.endpoints=[s3,ecr.api,ecr.dkr,logs,kms]";
-    change(&world, endpoints, &["+ network.endpoint.kms", "- network.endpoint.sts"]);
+    change(
+        &world,
+        endpoints,
+        &["+ network.endpoint.kms", "- network.endpoint.sts"],
+    );
     world.platctl("apply network.yaml --yes").expect(0);
 
     let single = [
@@ -158,7 +219,10 @@ async fn changes_are_planned_exactly_and_applied() {
         "~ network.endpoint.sts",
     ];
     let plan = change(&world, cidrs, &moved);
-    assert!(plan.contains(r#""10.10.64.0/19" → "10.10.128.0/20"  # forces replacement"#), "{plan}");
+    assert!(
+        plan.contains(r#""10.10.64.0/19" → "10.10.128.0/20"  # forces replacement"#),
+        "{plan}"
+    );
 }
 
 #[tokio::test]
@@ -176,16 +240,33 @@ async fn a_rule_is_changed_in_place() {
     world.platctl("apply rules.yaml --yes").expect(0);
     world.file("rules.yaml", &stack(443, "tls"));
     let plan = world.platctl("plan rules.yaml").expect(0).stdout;
-    assert_eq!(steps(&format!("{plan}~ x.y")), ["~ x.y"], "only the rule: {plan}");
+    assert_eq!(
+        steps(&format!("{plan}~ x.y")),
+        ["~ x.y"],
+        "only the rule: {plan}"
+    );
     assert!(plan.contains("~ rule  ec2.SecurityGroupRule"), "{plan}");
-    assert!(plan.contains("from_port    80 → 443") && plan.contains(r#""web" → "tls""#), "{plan}");
+    assert!(
+        plan.contains("from_port    80 → 443") && plan.contains(r#""web" → "tls""#),
+        "{plan}"
+    );
     world.platctl("apply rules.yaml --yes").expect(0);
-    let rules = world.ec2().describe_security_group_rules().send().await.unwrap();
-    let ours: Vec<_> =
-        rules.security_group_rules().iter().filter(|rule| rule.from_port() == Some(443)).collect();
+    let rules = world
+        .ec2()
+        .describe_security_group_rules()
+        .send()
+        .await
+        .unwrap();
+    let ours: Vec<_> = rules
+        .security_group_rules()
+        .iter()
+        .filter(|rule| rule.from_port() == Some(443))
+        .collect();
     assert_eq!(ours.len(), 1);
     assert_eq!(ours[0].description(), Some("tls"));
-    world.platctl("plan rules.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan rules.yaml --detailed-exitcode")
+        .expect(0);
 }
 
 #[tokio::test]
@@ -195,19 +276,46 @@ async fn what_was_changed_or_deleted_behind_its_back_is_put_right() {
     world.platctl("apply network.yaml --yes").expect(0);
     let before = Inventory::of(&world).await;
     let ec2 = world.ec2();
-    let subnets =
-        ec2.describe_subnets().filters(filter("tag:Name", "network-private-a")).send().await.unwrap();
+    let subnets = ec2
+        .describe_subnets()
+        .filters(filter("tag:Name", "network-private-a"))
+        .send()
+        .await
+        .unwrap();
     let subnet = subnets.subnets()[0].subnet_id().unwrap().to_owned();
-    let tag = aws_sdk_ec2::types::Tag::builder().key("owner").value("somebody").build();
-    ec2.create_tags().resources(&subnet).tags(tag).send().await.unwrap();
-    let tables = ec2.describe_route_tables().filters(filter("tag:Name", "network-route_table-private-b"));
+    let tag = aws_sdk_ec2::types::Tag::builder()
+        .key("owner")
+        .value("somebody")
+        .build();
+    ec2.create_tags()
+        .resources(&subnet)
+        .tags(tag)
+        .send()
+        .await
+        .unwrap();
+    let tables = ec2
+        .describe_route_tables()
+        .filters(filter("tag:Name", "network-route_table-private-b"));
     let tables = tables.send().await.unwrap();
     let table = tables.route_tables()[0].route_table_id().unwrap();
-    let route = ec2.delete_route().route_table_id(table).destination_cidr_block("0.0.0.0/0");
+    let route = ec2
+        .delete_route()
+        .route_table_id(table)
+        .destination_cidr_block("0.0.0.0/0");
     route.send().await.unwrap();
-    let plan = world.platctl("plan network.yaml --detailed-exitcode").expect(2).stdout;
-    assert_eq!(steps(&plan), ["+ network.route.private.b", "~ network.private.a"], "{plan}");
-    assert!(plan.contains(r#"tags.owner  "somebody" → "platform-team""#), "{plan}");
+    let plan = world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(2)
+        .stdout;
+    assert_eq!(
+        steps(&plan),
+        ["+ network.route.private.b", "~ network.private.a"],
+        "{plan}"
+    );
+    assert!(
+        plan.contains(r#"tags.owner  "somebody" → "platform-team""#),
+        "{plan}"
+    );
     world.platctl("apply network.yaml --yes").expect(0);
     assert_eq!(Inventory::of(&world).await.differences(&before), [""; 0]);
 }
@@ -223,10 +331,16 @@ async fn destroy_leaves_nothing_and_says_so_the_second_time() {
     assert!(ended.stdout.contains("46 deleted"), "{}", ended.stdout);
     assert_eq!(Inventory::of(&world).await, Inventory::default());
     let ended = world.platctl("destroy network.yaml --yes").expect(0);
-    assert!(ended.stdout.contains("Nothing to delete"), "{}", ended.stdout);
+    assert!(
+        ended.stdout.contains("Nothing to delete"),
+        "{}",
+        ended.stdout
+    );
     // Tokens of the first life are still known to AWS.
     world.platctl("apply network.yaml --yes").expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
 }
 
 #[tokio::test]
@@ -240,8 +354,14 @@ async fn other_shapes_of_the_network_come_and_go() {
         "--set network.cidr=10.20.0.0/16 --set network.endpoints=[]",
     ] {
         // One of them ends the bucket of the flow logs.
-        world.platctl(&format!("apply network.yaml --yes --allow-data-loss network {set}")).expect(0);
-        world.platctl(&format!("plan network.yaml --detailed-exitcode {set}")).expect(0);
+        world
+            .platctl(&format!(
+                "apply network.yaml --yes --allow-data-loss network {set}"
+            ))
+            .expect(0);
+        world
+            .platctl(&format!("plan network.yaml --detailed-exitcode {set}"))
+            .expect(0);
     }
     world.platctl("destroy network --yes").expect(0);
     assert_eq!(Inventory::of(&world).await, Inventory::default());
@@ -253,10 +373,14 @@ async fn a_plan_without_changes_asks_once_for_each_kind() {
     world.network(&[]);
     world.platctl("apply network.yaml --yes").expect(0);
     world.control().clear_calls().unwrap();
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for call in world.control().calls().unwrap() {
-        *counts.entry(format!("{}:{}", call.service, call.operation)).or_default() += 1;
+        *counts
+            .entry(format!("{}:{}", call.service, call.operation))
+            .or_default() += 1;
     }
     // Three kinds live in route tables, and two in the rules of security groups; a VPC has a default group.
     let wanted = [
@@ -278,7 +402,10 @@ async fn a_plan_without_changes_asks_once_for_each_kind() {
         ("logs:ListTagsForResource", 1),
         ("sts:GetCallerIdentity", 1),
     ];
-    assert_eq!(counts, wanted.map(|(name, count)| (name.to_owned(), count)).into());
+    assert_eq!(
+        counts,
+        wanted.map(|(name, count)| (name.to_owned(), count)).into()
+    );
 }
 
 /// What AWS says of a zone today is no reason to move out of it, also where the region has others.
@@ -289,7 +416,12 @@ fn a_zone_that_is_impaired_moves_nothing() {
         world.network(&[("region: eu-west-1", &format!("region: {region}"))]);
         world.platctl("apply network.yaml --yes").expect(0);
         let zone = format!("{region}b");
-        world.control().profile(&serde_json::json!({"zones": {(zone): "impaired"}})).unwrap();
-        world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+        world
+            .control()
+            .profile(&serde_json::json!({"zones": {(zone): "impaired"}}))
+            .unwrap();
+        world
+            .platctl("plan network.yaml --detailed-exitcode")
+            .expect(0);
     }
 }

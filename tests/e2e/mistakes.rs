@@ -9,14 +9,42 @@ fn bad_stack_files_change_nothing() {
     for (name, text, said) in [
         ("empty", String::new(), "stack"),
         ("no YAML", "stack: [".to_owned(), "bad.yaml"),
-        ("a key that is unknown", format!("{head}netwrok: {{}}\n"), "network"),
+        (
+            "a key that is unknown",
+            format!("{head}netwrok: {{}}\n"),
+            "network",
+        ),
         ("a key twice", format!("{head}stack: twice\n"), "stack"),
-        ("a wrong type", format!("{head}network: {{availability_zones: many}}\n"), "availability_zones"),
-        ("too many zones", format!("{head}network: {{availability_zones: 9}}\n"), "zones"),
-        ("no range", format!("{head}network: {{cidr: 10.0.0.0/99}}\n"), "10.0.0.0/99"),
-        ("host bits", format!("{head}network: {{cidr: 10.0.0.1/16}}\n"), "10.0.0.0/16"),
-        ("a range that is too small", format!("{head}network: {{cidr: 10.0.0.0/28}}\n"), "cidr"),
-        ("a kind that is unknown", format!("{head}resources: {{a: {{kind: ec2.Vcp}}}}\n"), "ec2.Vpc"),
+        (
+            "a wrong type",
+            format!("{head}network: {{availability_zones: many}}\n"),
+            "availability_zones",
+        ),
+        (
+            "too many zones",
+            format!("{head}network: {{availability_zones: 9}}\n"),
+            "zones",
+        ),
+        (
+            "no range",
+            format!("{head}network: {{cidr: 10.0.0.0/99}}\n"),
+            "10.0.0.0/99",
+        ),
+        (
+            "host bits",
+            format!("{head}network: {{cidr: 10.0.0.1/16}}\n"),
+            "10.0.0.0/16",
+        ),
+        (
+            "a range that is too small",
+            format!("{head}network: {{cidr: 10.0.0.0/28}}\n"),
+            "cidr",
+        ),
+        (
+            "a kind that is unknown",
+            format!("{head}resources: {{a: {{kind: ec2.Vcp}}}}\n"),
+            "ec2.Vpc",
+        ),
         (
             "an attribute that is unknown",
             format!("{head}resources: {{a: {{kind: ec2.Vpc, cidr: 1}}}}\n"),
@@ -36,10 +64,24 @@ fn bad_stack_files_change_nothing() {
         ),
     ] {
         world.file("bad.yaml", &text);
-        for command in ["validate bad.yaml", "plan bad.yaml --emulator", "apply bad.yaml --yes --emulator"] {
+        for command in [
+            "validate bad.yaml",
+            "plan bad.yaml --emulator",
+            "apply bad.yaml --yes --emulator",
+        ] {
             let ended = world.run(command);
-            assert_eq!(ended.code, Some(1), "{name}: {command}: {}{}", ended.stdout, ended.stderr);
-            assert!(ended.stderr.contains(said), "{name}: {command}: {}", ended.stderr);
+            assert_eq!(
+                ended.code,
+                Some(1),
+                "{name}: {command}: {}{}",
+                ended.stdout,
+                ended.stderr
+            );
+            assert!(
+                ended.stderr.contains(said),
+                "{name}: {command}: {}",
+                ended.stderr
+            );
         }
     }
     assert_eq!(world.mutations(), 0);
@@ -81,7 +123,11 @@ fn cycles_are_named_in_full() {
     };
     world.file(
         "bad.yaml",
-        &format!("stack: bad\nregion: eu-west-1\nresources:\n{}{}", group("a", "b"), group("b", "a")),
+        &format!(
+            "stack: bad\nregion: eu-west-1\nresources:\n{}{}",
+            group("a", "b"),
+            group("b", "a")
+        ),
     );
     let ended = world.run("validate bad.yaml").expect(1);
     assert!(ended.stderr.contains("`a` → `b` → `a`"), "{}", ended.stderr);
@@ -94,10 +140,19 @@ fn bad_command_lines_change_nothing() {
     world.network(&[]);
     for (command, said) in [
         ("plan nowhere.yaml --emulator", "nowhere.yaml"),
-        ("plan network.yaml --emulator --set network.nat=doubel", "per_az"),
+        (
+            "plan network.yaml --emulator --set network.nat=doubel",
+            "per_az",
+        ),
         ("plan network.yaml --emulator --set nat", "KEY=VALUE"),
-        ("apply network.yaml --emulator", "cancelled; nothing was changed"),
-        ("apply network.yaml --yes --endpoint-url http://127.0.0.1:1 --region eu-west-1", "127.0.0.1:1"),
+        (
+            "apply network.yaml --emulator",
+            "cancelled; nothing was changed",
+        ),
+        (
+            "apply network.yaml --yes --endpoint-url http://127.0.0.1:1 --region eu-west-1",
+            "127.0.0.1:1",
+        ),
         ("state show network network.vcp --emulator", "network.vcp"),
     ] {
         let mut run = world.command(command);
@@ -115,7 +170,10 @@ fn bad_command_lines_change_nothing() {
 #[test]
 fn another_account_is_refused() {
     let world = World::new();
-    world.network(&[("region: eu-west-1", "region: eu-west-1\naccount: \"210987654321\"")]);
+    world.network(&[(
+        "region: eu-west-1",
+        "region: eu-west-1\naccount: \"210987654321\"",
+    )]);
     let ended = world.platctl("apply network.yaml --yes").expect(1);
     assert!(
         ended.stderr.contains("210987654321") && ended.stderr.contains("123456789012"),
@@ -137,18 +195,27 @@ fn damaged_state_is_not_overwritten() {
     let ended = world.platctl("apply network.yaml --yes").expect(1);
     assert!(ended.stderr.contains("network.json"), "{}", ended.stderr);
     assert_eq!(world.mutations(), 0);
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), text[..text.len() / 2]);
+    assert_eq!(
+        std::fs::read_to_string(&path).unwrap(),
+        text[..text.len() / 2]
+    );
 }
 
 #[test]
 fn a_name_without_a_state_is_a_mistake() {
     let world = World::new();
-    for line in
-        ["status nosuch", "drift nosuch", "output nosuch", "plan nosuch --destroy", "destroy nosuch --yes"]
-    {
+    for line in [
+        "status nosuch",
+        "drift nosuch",
+        "output nosuch",
+        "plan nosuch --destroy",
+        "destroy nosuch --yes",
+    ] {
         let ended = world.platctl(line).expect(1);
         assert!(
-            ended.stderr.contains("no state found for a stack named `nosuch`"),
+            ended
+                .stderr
+                .contains("no state found for a stack named `nosuch`"),
             "{line}: {}",
             ended.stderr
         );
@@ -159,9 +226,13 @@ fn a_name_without_a_state_is_a_mistake() {
 fn a_refused_plan_shows_the_reason_and_nothing_else() {
     let world = World::new();
     world.network(&[]);
-    let ended = world.platctl("plan network.yaml --target network.natt").expect(1);
+    let ended = world
+        .platctl("plan network.yaml --target network.natt")
+        .expect(1);
     assert!(ended.stderr.contains("network.natt"), "{}", ended.stderr);
     assert_eq!(ended.stdout, "");
-    let ended = world.platctl("plan network.yaml --target network.natt -v").expect(1);
+    let ended = world
+        .platctl("plan network.yaml --target network.natt -v")
+        .expect(1);
     assert!(ended.stdout.contains("No changes."), "{}", ended.stdout);
 }

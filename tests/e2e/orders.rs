@@ -51,7 +51,11 @@ async fn aws(world: &World) -> Arc<Aws> {
         endpoint_url: Some(world.endpoint().into()),
         credentials: Some((world.key().into(), SECRET_KEY.into())),
         emulator: true,
-        reach: Settings { path: Path::Auto, program: Some(Program::Bytes(script.into_bytes())), look: false },
+        reach: Settings {
+            path: Path::Auto,
+            program: Some(Program::Bytes(script.into_bytes())),
+            look: false,
+        },
         ..platctl_aws::Options::default()
     };
     Arc::new(connect(options).await.unwrap())
@@ -59,11 +63,18 @@ async fn aws(world: &World) -> Arc<Aws> {
 
 async fn graph(name: &str, set: &[&str], aws: &Aws) -> Graph {
     let set = set.iter().map(ToString::to_string).collect();
-    let stack = platctl_stack::load(format!("../../stacks/{name}.yaml"), &Overrides { set }).unwrap();
+    let stack =
+        platctl_stack::load(format!("../../stacks/{name}.yaml"), &Overrides { set }).unwrap();
     let identity = aws.identity();
     let context = Context {
         region: REGION.into(),
-        zones: aws.zones(REGION).await.unwrap().iter().map(|zone| Zone::of(&zone.name)).collect(),
+        zones: aws
+            .zones(REGION)
+            .await
+            .unwrap()
+            .iter()
+            .map(|zone| Zone::of(&zone.name))
+            .collect(),
         settled: BTreeSet::new(),
         account: identity.account.clone(),
         partition: identity.partition.clone(),
@@ -76,22 +87,52 @@ async fn graph(name: &str, set: &[&str], aws: &Aws) -> Graph {
 async fn carry_out(world: &World, name: &str, graph: Option<Graph>, number: usize) -> usize {
     let aws = aws(world).await;
     let store = Store::at(&world.path().join("state"), name);
-    let session = Arc::new(store.open(&Holder::here("test"), Duration::ZERO).await.unwrap());
-    let request = Request { graph, data_loss: DataLoss::all(), look: Look::default(), ..Request::default() };
+    let session = Arc::new(
+        store
+            .open(&Holder::here("test"), Duration::ZERO)
+            .await
+            .unwrap(),
+    );
+    let request = Request {
+        graph,
+        data_loss: DataLoss::all(),
+        look: Look::default(),
+        ..Request::default()
+    };
     let prepared = prepare(request, session.state(), &*aws).await.unwrap();
-    assert!(prepared.plan.refusals.is_empty(), "{:?}", prepared.plan.refusals);
+    assert!(
+        prepared.plan.refusals.is_empty(),
+        "{:?}",
+        prepared.plan.refusals
+    );
     let schedule = prepared.schedule(&*aws).unwrap();
     let orders = schedule.orders();
     let order: Vec<OpId> = orders[number].clone();
-    let names: Vec<String> = order.iter().map(|op| schedule.op(*op).address.to_string()).collect();
-    let options = Options { grace: Duration::ZERO, time_scale: 0.0, ..Options::default() };
+    let names: Vec<String> = order
+        .iter()
+        .map(|op| schedule.op(*op).address.to_string())
+        .collect();
+    let options = Options {
+        grace: Duration::ZERO,
+        time_scale: 0.0,
+        ..Options::default()
+    };
     let how = (Arc::new(|_| ()) as _, stop::channel().1, options);
-    let outcome = prepared.carry_out_by(schedule.in_a_row(order), session.clone(), aws, how).await.unwrap();
+    let outcome = prepared
+        .carry_out_by(schedule.in_a_row(order), session.clone(), aws, how)
+        .await
+        .unwrap();
     session.finish().await.unwrap();
     session.close().await;
-    let failed: Vec<String> =
-        outcome.failed.iter().map(|(address, error)| format!("{address}: {error}")).collect();
-    assert!(outcome.is_complete(), "{name}, order {number}: {failed:#?}\nin the order {names:?}");
+    let failed: Vec<String> = outcome
+        .failed
+        .iter()
+        .map(|(address, error)| format!("{address}: {error}"))
+        .collect();
+    assert!(
+        outcome.is_complete(),
+        "{name}, order {number}: {failed:#?}\nin the order {names:?}"
+    );
     orders.len()
 }
 
@@ -112,10 +153,15 @@ async fn in_every_order(name: &str, set: &[&str]) {
         let _branch = world.branch();
         ways = carry_out(&world, name, None, undone).await;
         let found = differences(&world.control().inventory().unwrap(), &left);
-        assert!(found.is_empty(), "{name}, destroyed in order {undone}: {found:#?}");
+        assert!(
+            found.is_empty(),
+            "{name}, destroyed in order {undone}: {found:#?}"
+        );
         undone += 1;
     }
-    tell(&format!("{name} {set:?}: made in {number} of {orders} orders, destroyed in {undone} of {ways}"));
+    tell(&format!(
+        "{name} {set:?}: made in {number} of {orders} orders, destroyed in {undone} of {ways}"
+    ));
 }
 
 macro_rules! stacks {

@@ -21,7 +21,11 @@ fn a_plan_of_changes_reads_well() {
                network.subnets.private.cidrs=[10.10.0.0/20,10.10.144.0/20]";
     // A subnet within the old one's range cannot be there beside it, and an endpoint stands in that.
     let refused = world.platctl(&format!("plan network.yaml {set}")).expect(1);
-    assert!(refused.stderr.contains("--replace network.endpoint.sts"), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("--replace network.endpoint.sts"),
+        "{}",
+        refused.stderr
+    );
     let set = format!("{set} --replace network.endpoint.sts");
     let ended = world.platctl(&format!("plan network.yaml {set}")).expect(0);
     insta::assert_snapshot!("plan_of_changes", plain(&ended.stdout));
@@ -33,14 +37,22 @@ fn a_plan_of_changes_reads_well() {
 fn a_saved_plan_is_applied_as_it_is_or_not_at_all() {
     let world = World::new();
     world.network(&[]);
-    world.platctl("plan network.yaml --out first.plan").expect(0);
+    world
+        .platctl("plan network.yaml --out first.plan")
+        .expect(0);
     world.platctl("apply first.plan --yes").expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     let ended = world.platctl("apply first.plan --yes").expect(1);
     assert!(ended.stderr.contains("stale"), "{}", ended.stderr);
 
-    world.platctl("plan network.yaml --set network.nat=single --out second.plan").expect(0);
-    world.platctl("apply network.yaml --yes --set network.endpoints=[]").expect(0);
+    world
+        .platctl("plan network.yaml --set network.nat=single --out second.plan")
+        .expect(0);
+    world
+        .platctl("apply network.yaml --yes --set network.endpoints=[]")
+        .expect(0);
     world.control().clear_calls().unwrap();
     let ended = world.platctl("apply second.plan --yes").expect(1);
     assert!(ended.stderr.contains("stale"), "{}", ended.stderr);
@@ -64,7 +76,8 @@ fn json_is_one_object_a_line_and_tells_its_version() {
             .stdout
             .lines()
             .map(|line| {
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("{command}: {line}: {error}"))
+                serde_json::from_str(line)
+                    .unwrap_or_else(|error| panic!("{command}: {line}: {error}"))
             })
             .collect();
         assert!(
@@ -86,16 +99,39 @@ fn state_can_be_looked_at_and_mended() {
     world.platctl("apply network.yaml --yes").expect(0);
     let list = world.platctl("state list network").expect(0).stdout;
     assert_eq!(list.lines().count(), 46);
-    let vpc = world.platctl("output network network.vpc.vpc_id").expect(0).stdout;
+    let vpc = world
+        .platctl("output network network.vpc.vpc_id")
+        .expect(0)
+        .stdout;
     assert!(vpc.trim().trim_matches('"').starts_with("vpc-"), "{vpc}");
-    world.platctl("state mv network network.vpc other.vpc").expect(0);
-    let refused = world.platctl("plan network.yaml --detailed-exitcode").expect(1).stderr;
-    assert!(refused.contains("platctl state mv network.yaml other.vpc network.vpc"), "{refused}");
-    world.platctl("state mv network other.vpc network.vpc").expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("state mv network network.vpc other.vpc")
+        .expect(0);
+    let refused = world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(1)
+        .stderr;
+    assert!(
+        refused.contains("platctl state mv network.yaml other.vpc network.vpc"),
+        "{refused}"
+    );
+    world
+        .platctl("state mv network other.vpc network.vpc")
+        .expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     // Forgotten, it is found again by its tag.
     world.platctl("state rm network network.vpc").expect(0);
-    assert_eq!(world.platctl("state list network").expect(0).stdout.lines().count(), 45);
+    assert_eq!(
+        world
+            .platctl("state list network")
+            .expect(0)
+            .stdout
+            .lines()
+            .count(),
+        45
+    );
 }
 
 #[test]

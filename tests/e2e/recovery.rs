@@ -33,15 +33,23 @@ pub(crate) struct Scenario {
     half: usize,
 }
 
-pub(crate) const APPLY: Scenario =
-    Scenario { name: "apply", before: &[], run: "apply prod.yaml --yes", tried: &[], half: 0 };
+pub(crate) const APPLY: Scenario = Scenario {
+    name: "apply",
+    before: &[],
+    run: "apply prod.yaml --yes",
+    tried: &[],
+    half: 0,
+};
 
 /// What the changed file changes: an endpoint, a node group and a service of other names, so that all of them is made
 /// and deleted; a target group that must be replaced; updates in every block.
 const EDITS: [(&str, &str); 9] = [
     ("logs, sts]", "logs, sqs]"),
     ("retention_days: 30", "retention_days: 60"),
-    ("general: {instance_types: [m6i.xlarge]", "ordinary: {instance_types: [m7i.xlarge]"),
+    (
+        "general: {instance_types: [m6i.xlarge]",
+        "ordinary: {instance_types: [m7i.xlarge]",
+    ),
     ("count: 2", "count: 1"),
     ("port: 8080", "port: 9090"),
     ("frontend: {port: 3000", "web: {port: 3100"),
@@ -107,7 +115,9 @@ impl Scenario {
         let calls = world.control().calls().unwrap();
         let changing = calls.iter().filter(|call| call.mutation.is_some());
         Undisturbed {
-            calls: changing.map(|call| format!("{}:{}", call.service, call.operation)).collect(),
+            calls: changing
+                .map(|call| format!("{}:{}", call.service, call.operation))
+                .collect(),
             inventory: world.control().inventory().unwrap(),
             state: known(world, "prod"),
         }
@@ -128,8 +138,10 @@ impl Scenario {
         let mut missed = instants.clone();
         let (mut killed, mut operations) = (0, BTreeSet::new());
         while let Some(held) = run.next() {
-            let whence =
-                format!("{} killed {} call {}, {}", self.name, held.moment, held.mutation, held.operation);
+            let whence = format!(
+                "{} killed {} call {}, {}",
+                self.name, held.moment, held.mutation, held.operation
+            );
             let drawn = missed.len();
             missed.retain(|at| !matches!(at, HoldAt::Call(call, moment) if (*call, moment.name()) == (held.mutation, held.moment.as_str())));
             let left_out = missed.len() == drawn && self.leaves_out(&held.operation);
@@ -138,7 +150,13 @@ impl Scenario {
                 killed += 1;
                 let _branch = world.branch();
                 let ended = world.platctl(self.run);
-                assert_eq!(ended.code, Some(0), "{whence}:\n{}{}", ended.stdout, ended.stderr);
+                assert_eq!(
+                    ended.code,
+                    Some(0),
+                    "{whence}:\n{}{}",
+                    ended.stdout,
+                    ended.stderr
+                );
                 self.is_as(&world, &undisturbed, &whence);
             }
             run.go_on();
@@ -146,9 +164,19 @@ impl Scenario {
         self.is_as(&world, &undisturbed, &format!("{} not killed", self.name));
         missed.retain(|at| !matches!(at, HoldAt::Each(_)));
         let last = |at: &HoldAt| matches!(at, HoldAt::Call(call, _) if call + MARGIN > count);
-        assert!(missed.iter().all(last), "of {count} calls, these were never made: {missed:?}");
-        let never: Vec<_> = undisturbed.calls.iter().filter(|call| !operations.contains(*call)).collect();
-        assert!(never.len() <= SOMETIMES, "these operations were never called: {never:?}");
+        assert!(
+            missed.iter().all(last),
+            "of {count} calls, these were never made: {missed:?}"
+        );
+        let never: Vec<_> = undisturbed
+            .calls
+            .iter()
+            .filter(|call| !operations.contains(*call))
+            .collect();
+        assert!(
+            never.len() <= SOMETIMES,
+            "these operations were never called: {never:?}"
+        );
         tell(&format!(
             "{}: {count} changing calls, killed at {killed} instants: 0 duplicates, 0 orphans, 1 run more each",
             self.name
@@ -158,14 +186,18 @@ impl Scenario {
     /// Whether the first call of an operation, such as `ec2:CreateVpc`, is no instant of this test run.
     fn leaves_out(&self, operation: &str) -> bool {
         let verb = operation.split_once(':').map_or("", |(_, verb)| verb);
-        let half = operation.bytes().map(usize::from).sum::<usize>() + setting("PLATCTL_TEST_SEED", 1);
+        let half =
+            operation.bytes().map(usize::from).sum::<usize>() + setting("PLATCTL_TEST_SEED", 1);
         self.tried.iter().any(|start| verb.starts_with(start))
             || std::env::var_os("PLATCTL_TEST_POINTS").is_none() && half % 2 == self.half
     }
 
     pub(crate) fn is_as(&self, world: &World, undisturbed: &Undisturbed, whence: &str) {
         world.control().run_time_out().unwrap();
-        let differences = differences(&world.control().inventory().unwrap(), &undisturbed.inventory);
+        let differences = differences(
+            &world.control().inventory().unwrap(),
+            &undisturbed.inventory,
+        );
         assert!(differences.is_empty(), "{whence}: {differences:#?}");
         let differences = alike::differences(&known(world, "prod"), &undisturbed.state);
         assert!(differences.is_empty(), "{whence}: {differences:#?}");
@@ -187,7 +219,13 @@ pub(crate) fn differences(found: &Counts, wanted: &Counts) -> Vec<String> {
     kinds
         .into_iter()
         .filter(|kind| count(found, kind) != count(wanted, kind))
-        .map(|kind| format!("{kind}: {} instead of {}", count(found, kind), count(wanted, kind)))
+        .map(|kind| {
+            format!(
+                "{kind}: {} instead of {}",
+                count(found, kind),
+                count(wanted, kind)
+            )
+        })
         .collect()
 }
 
@@ -211,18 +249,29 @@ pub(crate) fn setting(name: &str, default: usize) -> usize {
 pub(crate) fn alternating(moment: Moment, calls: usize) -> impl Iterator<Item = usize> {
     let all = setting("PLATCTL_TEST_POINTS", 0) == usize::MAX;
     let first = usize::from(moment == Moment::After) + 1;
-    if all { (1..=calls).step_by(1) } else { (first..=calls).step_by(2) }
+    if all {
+        (1..=calls).step_by(1)
+    } else {
+        (first..=calls).step_by(2)
+    }
 }
 
 /// The first call of each operation, and a sample of all instants; or all of them.
 fn instants(calls: &[String]) -> Vec<HoldAt> {
     let mut all: Vec<HoldAt> = (1..=calls.len())
-        .flat_map(|call| [HoldAt::Call(call, Moment::Before), HoldAt::Call(call, Moment::After)])
+        .flat_map(|call| {
+            [
+                HoldAt::Call(call, Moment::Before),
+                HoldAt::Call(call, Moment::After),
+            ]
+        })
         .collect();
     let mut dice = setting("PLATCTL_TEST_SEED", 1) as u64;
     // A shuffle of which the first ones are taken.
     for at in (1..all.len()).rev() {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        dice = dice
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         all.swap(at, usize::try_from(dice >> 33).unwrap() % (at + 1));
     }
     all.truncate(setting("PLATCTL_TEST_POINTS", SAMPLE));

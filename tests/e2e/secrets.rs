@@ -18,7 +18,11 @@ fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            if !path.ends_with("emulator") || path.parent().is_some_and(|parent| parent.ends_with("state")) {
+            if !path.ends_with("emulator")
+                || path
+                    .parent()
+                    .is_some_and(|parent| parent.ends_with("state"))
+            {
                 found.extend(written(&path));
             }
         } else {
@@ -31,7 +35,12 @@ fn written(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 fn innocent(what: &str, text: &str) {
     for canary in CANARIES {
         let at = text.find(canary);
-        let around = at.map(|at| text.chars().skip(at.saturating_sub(100)).take(200).collect::<String>());
+        let around = at.map(|at| {
+            text.chars()
+                .skip(at.saturating_sub(100))
+                .take(200)
+                .collect::<String>()
+        });
         assert_eq!(around, None, "{what} tells a secret");
     }
 }
@@ -40,7 +49,10 @@ fn is_innocent(world: &World, line: &str, ended: &Ended) {
     innocent(line, &ended.stdout);
     innocent(line, &ended.stderr);
     for (path, bytes) in written(world.path()) {
-        innocent(&path.display().to_string(), &String::from_utf8_lossy(&bytes));
+        innocent(
+            &path.display().to_string(),
+            &String::from_utf8_lossy(&bytes),
+        );
     }
 }
 
@@ -48,10 +60,12 @@ fn is_innocent(world: &World, line: &str, ended: &Ended) {
 fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
     let world = World::new();
     let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
-    let secret =
-        "resources:\n  token: {kind: secretsmanager.Secret, name: prod/token, generate: {length: 40}}\n";
+    let secret = "resources:\n  token: {kind: secretsmanager.Secret, name: prod/token, generate: {length: 40}}\n";
     world.file("prod.yaml", &format!("{text}{secret}"));
-    world.control().profile(&serde_json::json!({"record_params": true})).unwrap();
+    world
+        .control()
+        .profile(&serde_json::json!({"record_params": true}))
+        .unwrap();
     for line in [
         "apply prod.yaml --yes -vv",
         "plan prod.yaml -vv --json --out prod.plan",
@@ -74,12 +88,21 @@ fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
         ended.expect(0);
     }
     let calls = world.control().calls().unwrap();
-    assert!(calls.iter().any(|call| !call.params.is_null()), "no parameters were recorded");
+    assert!(
+        calls.iter().any(|call| !call.params.is_null()),
+        "no parameters were recorded"
+    );
     for call in &calls {
-        innocent(&format!("the recording of {}", call.operation), &call.params.to_string());
+        innocent(
+            &format!("the recording of {}", call.operation),
+            &call.params.to_string(),
+        );
     }
     let made = |name: &str| calls.iter().any(|call| call.operation == name);
-    assert!(made("GetRandomPassword") && made("CreateServiceSpecificCredential"), "no secret was ever met");
+    assert!(
+        made("GetRandomPassword") && made("CreateServiceSpecificCredential"),
+        "no secret was ever met"
+    );
 }
 
 #[test]
@@ -87,7 +110,11 @@ fn ones_own_credentials_are_not_written_or_said() {
     let world = World::new();
     world.network(&[("availability_zones: 3", "availability_zones: 2")]);
     let endpoint = world.endpoint();
-    for line in ["apply network.yaml --yes -vv", "plan network.yaml -vv", "destroy network --yes -vv"] {
+    for line in [
+        "apply network.yaml --yes -vv",
+        "plan network.yaml -vv",
+        "destroy network --yes -vv",
+    ] {
         let mut command = world.command(&format!("{line} --endpoint-url {endpoint}"));
         command
             .env("AWS_ACCESS_KEY_ID", world.key())
@@ -113,23 +140,35 @@ fn what_is_written_is_its_owners_alone_whatever_the_mask() {
     // A plan of yesterday that everybody may read.
     world.file("network.plan", "old");
     let program = env!("CARGO_BIN_EXE_platctl");
-    for line in
-        ["plan network.yaml --out network.plan", "apply network.plan --yes", "apply network.yaml --yes"]
-    {
+    for line in [
+        "plan network.yaml --out network.plan",
+        "apply network.plan --yes",
+        "apply network.yaml --yes",
+    ] {
         let mut command = std::process::Command::new("sh");
         command
             .arg("-c")
             .arg(format!("umask 000; exec '{program}' {line} --emulator"))
             .current_dir(world.path());
-        let status =
-            command.env("PLATCTL_EMULATOR_HOME", world.path().join("emulator")).output().unwrap().status;
+        let status = command
+            .env("PLATCTL_EMULATOR_HOME", world.path().join("emulator"))
+            .output()
+            .unwrap()
+            .status;
         assert!(status.success(), "{line}");
     }
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    for path in written(world.path()).keys().filter(|path| !path.ends_with("network.yaml")) {
+    for path in written(world.path())
+        .keys()
+        .filter(|path| !path.ends_with("network.yaml"))
+    {
         assert_eq!(mode(path), 0o600, "{}", path.display());
         let folder = path.parent().unwrap();
-        assert!(folder == world.path() || mode(folder) == 0o700, "{}", folder.display());
+        assert!(
+            folder == world.path() || mode(folder) == 0o700,
+            "{}",
+            folder.display()
+        );
     }
     assert_eq!(mode(&world.path().join("emulator")), 0o700);
 }
@@ -149,9 +188,18 @@ fn in_the_middle(world: &World, operation: &str, line: &str) {
     let ended = child.try_wait().unwrap();
     let end = |path: &Path| {
         let text = std::fs::read_to_string(path).unwrap();
-        text.lines().rev().take(30).map(ToOwned::to_owned).collect::<Vec<_>>()
+        text.lines()
+            .rev()
+            .take(30)
+            .map(ToOwned::to_owned)
+            .collect::<Vec<_>>()
     };
-    assert!(held, "{operation} was not called: {ended:?} {:#?} {:#?}", end(&out), end(&err));
+    assert!(
+        held,
+        "{operation} was not called: {ended:?} {:#?} {:#?}",
+        end(&out),
+        end(&err)
+    );
     // The journal as it is in the middle, and then as a crash leaves it.
     nothing_tells(world, operation);
     child.kill().unwrap();
@@ -162,9 +210,15 @@ fn in_the_middle(world: &World, operation: &str, line: &str) {
 
 fn nothing_tells(world: &World, when: &str) {
     let files = written(world.path());
-    assert!(files.keys().any(|path| path.ends_with("prod.journal")), "no journal at {when}");
+    assert!(
+        files.keys().any(|path| path.ends_with("prod.journal")),
+        "no journal at {when}"
+    );
     for (path, bytes) in files {
-        innocent(&format!("{} at {when}", path.display()), &String::from_utf8_lossy(&bytes));
+        innocent(
+            &format!("{} at {when}", path.display()),
+            &String::from_utf8_lossy(&bytes),
+        );
     }
 }
 
@@ -208,16 +262,38 @@ async fn no_secret_is_in_the_state_s_bucket() {
     let world = World::new();
     let text = std::fs::read_to_string("../../stacks/prod.yaml").unwrap();
     world.file("prod.yaml", &text);
-    for line in ["apply prod.yaml --yes", "apply prod.yaml --yes --set tags.owner=other"] {
-        world.platctl(&format!("{line} --state s3://acme-state/platctl")).expect(0);
+    for line in [
+        "apply prod.yaml --yes",
+        "apply prod.yaml --yes --set tags.owner=other",
+    ] {
+        world
+            .platctl(&format!("{line} --state s3://acme-state/platctl"))
+            .expect(0);
     }
     let s3 = world.s3();
-    let versions = s3.list_object_versions().bucket("acme-state").send().await.unwrap();
+    let versions = s3
+        .list_object_versions()
+        .bucket("acme-state")
+        .send()
+        .await
+        .unwrap();
     let mut read = 0;
     for version in versions.versions() {
         let (key, id) = (version.key().unwrap(), version.version_id());
-        let object = s3.get_object().bucket("acme-state").key(key).set_version_id(id.map(Into::into));
-        let bytes = object.send().await.unwrap().body.collect().await.unwrap().into_bytes();
+        let object = s3
+            .get_object()
+            .bucket("acme-state")
+            .key(key)
+            .set_version_id(id.map(Into::into));
+        let bytes = object
+            .send()
+            .await
+            .unwrap()
+            .body
+            .collect()
+            .await
+            .unwrap()
+            .into_bytes();
         innocent(key, &String::from_utf8_lossy(&bytes));
         read += 1;
     }

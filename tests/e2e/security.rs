@@ -16,8 +16,11 @@ const NOBODY: u32 = 65534;
 
 /// A request as any program or page on this machine can send it; answers the status and what was said.
 fn ask(world: &World, path: &str, headers: &[(&str, &str)]) -> (StatusCode, String) {
-    let agent: ureq::Agent =
-        ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+        .into();
     let mut call = agent.post(format!("{}{path}", world.endpoint()));
     for (name, value) in headers {
         call = call.header(*name, *value);
@@ -39,9 +42,23 @@ const JSON: (&str, &str) = ("Content-Type", "application/x-amz-json-1.1");
 #[test]
 fn the_emulator_starts_builds_for_its_owner_alone() {
     let world = World::new();
-    let build =
-        |key: &str| ask(&world, "/", &[("Authorization", signature(key).as_str()), START_BUILD, JSON]);
-    for key in ["test", "emulator", "AKIAIOSFODNN7EXAMPLE", &world.key()[..world.key().len() - 1]] {
+    let build = |key: &str| {
+        ask(
+            &world,
+            "/",
+            &[
+                ("Authorization", signature(key).as_str()),
+                START_BUILD,
+                JSON,
+            ],
+        )
+    };
+    for key in [
+        "test",
+        "emulator",
+        "AKIAIOSFODNN7EXAMPLE",
+        &world.key()[..world.key().len() - 1],
+    ] {
         let (status, said) = build(key);
         assert_eq!(status, StatusCode::FORBIDDEN, "{said}");
         assert!(said.contains("UnrecognizedClientException"), "{said}");
@@ -57,12 +74,22 @@ fn the_emulator_is_controlled_by_its_owner_alone() {
     let world = World::new();
     world.network(&[]);
     world.platctl("apply network.yaml --yes").expect(0);
-    for headers in [&[][..], &[(KEY_HEADER, "test")], &[("Authorization", signature(world.key()).as_str())]] {
+    for headers in [
+        &[][..],
+        &[(KEY_HEADER, "test")],
+        &[("Authorization", signature(world.key()).as_str())],
+    ] {
         for path in ["reset", "stop", "fork", "profile"] {
-            assert_eq!(ask(&world, &format!("/_platctl/{path}"), headers).0, StatusCode::FORBIDDEN, "{path}");
+            assert_eq!(
+                ask(&world, &format!("/_platctl/{path}"), headers).0,
+                StatusCode::FORBIDDEN,
+                "{path}"
+            );
         }
     }
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
 }
 
 /// A page knows no secret; with one, it would still be told apart by what its browser sends along.
@@ -78,8 +105,21 @@ fn a_page_in_a_browser_does_not_reach_the_emulator() {
         ("Host", "evil.example"),
         ("Host", "evil.example:80"),
     ] {
-        let aws = ask(&world, "/", &[("Authorization", signed.as_str()), START_BUILD, JSON, (name, value)]);
-        let control = ask(&world, "/_platctl/reset", &[(KEY_HEADER, world.key()), (name, value)]);
+        let aws = ask(
+            &world,
+            "/",
+            &[
+                ("Authorization", signed.as_str()),
+                START_BUILD,
+                JSON,
+                (name, value),
+            ],
+        );
+        let control = ask(
+            &world,
+            "/_platctl/reset",
+            &[(KEY_HEADER, world.key()), (name, value)],
+        );
         for (status, said) in [aws, control] {
             assert_eq!(status, StatusCode::FORBIDDEN, "{name}: {value}: {said}");
             assert!(said.contains("the emulator does not answer"), "{said}");
@@ -96,8 +136,16 @@ fn another_user_does_not_read_the_secret() {
     }
     let world = World::new();
     let file = world.path().join("emulator/instance.json");
-    let output = Command::new("cat").arg(&file).uid(NOBODY).gid(NOBODY).output().unwrap();
-    assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
+    let output = Command::new("cat")
+        .arg(&file)
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .output()
+        .unwrap();
+    assert!(
+        !output.status.success() && output.stdout.is_empty(),
+        "{output:?}"
+    );
     assert!(fs::read_to_string(&file).unwrap().contains(world.key()));
 }
 
@@ -121,7 +169,9 @@ fn the_emulator_takes_over_neither_credentials_nor_code_from_where_it_is_started
         String::from_utf8(output.stdout).unwrap()
     };
     emulator("emulator start");
-    let running = status(&Home::default_for_user().unwrap().with_instance(&folder)).unwrap().unwrap();
+    let running = status(&Home::default_for_user().unwrap().with_instance(&folder))
+        .unwrap()
+        .unwrap();
     let environment = format!("/proc/{}/environ", running.pid);
     let inherited = fs::read(environment).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     let said = emulator("emulator status --env --region us-east-2");
@@ -156,22 +206,50 @@ const RUNNERS_BUCKET: &str = "prod-cluster-runner-123456789012-eu-west-1";
 /// The keys of the runner's bucket that begin so.
 #[tokio::main(flavor = "current_thread")]
 async fn keys(world: &World, prefix: &str) -> Vec<String> {
-    let found = world.s3().list_objects_v2().bucket(RUNNERS_BUCKET).prefix(prefix).send().await.unwrap();
-    found.contents().iter().filter_map(|one| one.key().map(ToOwned::to_owned)).collect()
+    let found = world
+        .s3()
+        .list_objects_v2()
+        .bucket(RUNNERS_BUCKET)
+        .prefix(prefix)
+        .send()
+        .await
+        .unwrap();
+    found
+        .contents()
+        .iter()
+        .filter_map(|one| one.key().map(ToOwned::to_owned))
+        .collect()
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn put(world: &World, key: &str, text: &str) {
     let body = ByteStream::from(text.as_bytes().to_vec());
-    world.s3().put_object().bucket(RUNNERS_BUCKET).key(key).body(body).send().await.unwrap();
+    world
+        .s3()
+        .put_object()
+        .bucket(RUNNERS_BUCKET)
+        .key(key)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
 }
 
 /// Somebody who can write objects, and nothing more, does so right before a build is started; answers what became of
 /// the run.
 fn overwritten(world: &World, prefix: &str, text: &str) -> String {
-    world.control().hold_first("codebuild:StartBuild", Moment::Before).unwrap();
+    world
+        .control()
+        .hold_first("codebuild:StartBuild", Moment::Before)
+        .unwrap();
     let child = world.spawn("drift prod");
-    assert!(world.control().held(std::time::Duration::from_secs(20)).unwrap().is_some());
+    assert!(
+        world
+            .control()
+            .held(std::time::Duration::from_secs(20))
+            .unwrap()
+            .is_some()
+    );
     let keys = keys(world, prefix);
     assert!(!keys.is_empty(), "nothing is below {prefix}");
     for key in keys {
@@ -199,7 +277,10 @@ fn the_runner_runs_no_program_and_carries_out_no_task_that_lies_in_its_bucket() 
 
     let task = r#"["prod-cluster",{"Delete":{"set":"gitops.argo_cd"}}]"#;
     let said = overwritten(&world, "tasks/", task);
-    assert!(said.contains("is not the task that this build was started for"), "{said}");
+    assert!(
+        said.contains("is not the task that this build was started for"),
+        "{said}"
+    );
     world.platctl("drift prod --detailed-exitcode").expect(0);
 }
 
@@ -207,15 +288,24 @@ fn the_runner_runs_no_program_and_carries_out_no_task_that_lies_in_its_bucket() 
 fn a_plan_that_somebody_edited_is_not_applied() {
     let world = World::new();
     world.network(&[]);
-    let printed = world.platctl("plan network.yaml --out network.plan").expect(0).stdout;
-    let sha256 = printed.lines().find_map(|line| line.strip_prefix("SHA-256: ")).unwrap().to_owned();
+    let printed = world
+        .platctl("plan network.yaml --out network.plan")
+        .expect(0)
+        .stdout;
+    let sha256 = printed
+        .lines()
+        .find_map(|line| line.strip_prefix("SHA-256: "))
+        .unwrap()
+        .to_owned();
     let path = world.path().join("network.plan");
     let whole = fs::read_to_string(&path).unwrap();
     world.control().clear_calls().unwrap();
 
     let refused = |plan: &str, more: &str, said: &str| {
         world.file("network.plan", plan);
-        let ended = world.platctl(&format!("apply network.plan --yes {more}")).expect(1);
+        let ended = world
+            .platctl(&format!("apply network.plan --yes {more}"))
+            .expect(1);
         assert!(ended.stderr.contains(said), "{}", ended.stderr);
         assert_eq!(world.mutations(), 0);
         assert!(!world.path().join("escaped.json").exists());
@@ -229,7 +319,11 @@ fn a_plan_that_somebody_edited_is_not_applied() {
         let edited = whole.replace(old, new);
         refused(&edited, "", "its digest does not match");
         // Whoever edits it may as well put its digest right: that it is another plan is still told.
-        refused(&sealed(&edited), &format!("--plan-sha256 {sha256}"), "is not the plan that was approved");
+        refused(
+            &sealed(&edited),
+            &format!("--plan-sha256 {sha256}"),
+            "is not the plan that was approved",
+        );
     }
     let escaped = whole.replace("\"stack\": \"network\"", "\"stack\": \"../../escaped\"");
     refused(&sealed(&escaped), "", "stack name");
@@ -238,13 +332,29 @@ fn a_plan_that_somebody_edited_is_not_applied() {
     let edited = sealed(&whole.replace("10.10.0.0/16", "10.99.0.0/16"));
     refused(&edited, "--stack network.yaml", "stale");
     world.network(&[("availability_zones: 3", "availability_zones: 2")]);
-    refused(&whole, "--stack network.yaml", "was not created from network.yaml");
+    refused(
+        &whole,
+        "--stack network.yaml",
+        "was not created from network.yaml",
+    );
     world.network(&[]);
     world.file("network.plan", &whole);
-    world.platctl(&format!("apply network.plan --yes --stack network.yaml --plan-sha256 {sha256}")).expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
-    let ended = world.platctl("apply network.yaml --yes --plan-sha256 abc").expect(1);
-    assert!(ended.stderr.contains("require a saved plan"), "{}", ended.stderr);
+    world
+        .platctl(&format!(
+            "apply network.plan --yes --stack network.yaml --plan-sha256 {sha256}"
+        ))
+        .expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
+    let ended = world
+        .platctl("apply network.yaml --yes --plan-sha256 abc")
+        .expect(1);
+    assert!(
+        ended.stderr.contains("require a saved plan"),
+        "{}",
+        ended.stderr
+    );
 }
 
 /// The plan with the digest that its text has now.
@@ -271,6 +381,9 @@ fn a_link_in_the_place_of_a_lock_keeps_what_it_leads_to() {
         "{}",
         ended.stderr
     );
-    assert_eq!(fs::read_to_string(world.path().join("precious")).unwrap(), "years of work");
+    assert_eq!(
+        fs::read_to_string(world.path().join("precious")).unwrap(),
+        "years of work"
+    );
     assert_eq!(world.mutations(), 0);
 }

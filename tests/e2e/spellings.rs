@@ -30,10 +30,22 @@ async fn another_spelling_is_no_change() {
     let world = World::new();
     world.file("spelled.yaml", STACK);
     world.platctl("apply spelled.yaml --yes").expect(0);
-    world.platctl("plan spelled.yaml --detailed-exitcode").expect(0);
-    world.platctl("drift spelled.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan spelled.yaml --detailed-exitcode")
+        .expect(0);
+    world
+        .platctl("drift spelled.yaml --detailed-exitcode")
+        .expect(0);
     // As it was written, with its one statement.
-    let role = world.iam().get_role().role_name("spelled").send().await.unwrap().role.unwrap();
+    let role = world
+        .iam()
+        .get_role()
+        .role_name("spelled")
+        .send()
+        .await
+        .unwrap()
+        .role
+        .unwrap();
     let trust = role.assume_role_policy_document().unwrap_or_default();
     assert!(trust.contains("STS") && !trust.contains("%5B"), "{trust}");
 }

@@ -27,7 +27,12 @@ fn signal(child: &Child, signal: Signal) {
 
 fn stderr(child: &mut Child) -> String {
     let mut text = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
     text
 }
 
@@ -50,18 +55,28 @@ fn state_lives_in_the_bucket_and_every_command_finds_it_there() {
         "stack: network\nstate: s3://acme-state/platctl?region=eu-west-1\n",
     )]);
     world.platctl("apply network.yaml --yes").expect(0);
-    assert!(!world.path().join("state").exists(), "nothing is left on this machine");
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    assert!(
+        !world.path().join("state").exists(),
+        "nothing is left on this machine"
+    );
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     let listed = world.platctl("state list network.yaml").expect(0).stdout;
     assert!(listed.contains("network.vpc"), "{listed}");
     // By name, and another machine's environment.
     run(&world, "drift network --detailed-exitcode").expect(0);
     run(&world, "state rm network network.vpc").expect(0);
     let history = run(&world, "state history network").expect(0).stdout;
-    assert!(history.contains("s3://acme-state/platctl/network/versions/"), "{history}");
+    assert!(
+        history.contains("s3://acme-state/platctl/network/versions/"),
+        "{history}"
+    );
     assert_eq!(history.lines().count(), 2, "{history}");
     run(&world, "state rollback network").expect(0);
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
     run(&world, "destroy network --yes").expect(0);
 }
 
@@ -75,7 +90,10 @@ fn a_run_that_sleeps_loses_its_lease_and_writes_nothing_when_it_wakes_up() {
 
     let mut first = stalled(&world);
     let refused = run(&world, APPLY).expect(1).stderr;
-    assert!(refused.contains("is locked") && refused.contains("platctl apply"), "{refused}");
+    assert!(
+        refused.contains("is locked") && refused.contains("platctl apply"),
+        "{refused}"
+    );
     run(&world, &format!("{APPLY} --lock-timeout 60s")).expect(0);
     signal(&first, Signal::CONT);
     let said = stderr(&mut first);
@@ -124,7 +142,11 @@ fn killed_anywhere_the_next_run_goes_on_from_the_bucket() {
             control.release(true).unwrap();
             run(&world, &format!("{APPLY} --lock-timeout 30s")).expect(0);
             let found = control.inventory().unwrap();
-            assert_eq!(differences(&found, &wanted), Vec::<String>::new(), "{moment:?} {call} {held:?}");
+            assert_eq!(
+                differences(&found, &wanted),
+                Vec::<String>::new(),
+                "{moment:?} {call} {held:?}"
+            );
         }
     }
 }
@@ -137,7 +159,11 @@ fn two_runs_at_once_take_turns() {
     let children: Vec<Child> = (0..3).map(|_| spawn(&world, &line)).collect();
     for child in children {
         let ended = child.wait_with_output().unwrap();
-        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+        assert!(
+            ended.status.success(),
+            "{}",
+            String::from_utf8_lossy(&ended.stderr)
+        );
     }
     run(&world, "plan network.yaml --detailed-exitcode").expect(0);
 }
@@ -148,18 +174,37 @@ fn a_journal_that_is_gone_or_damaged_is_recovered_from_the_versions_and_the_tags
     world.network(&[]);
     run(&world, APPLY).expect(0);
     let wanted = world.control().inventory().unwrap();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let s3 = world.s3();
     runtime.block_on(async {
-        let put = s3.put_object().bucket("acme-state").key("platctl/network/journal");
-        put.body(aws_sdk_s3::primitives::ByteStream::from_static(b"damaged\n")).send().await.unwrap();
+        let put = s3
+            .put_object()
+            .bucket("acme-state")
+            .key("platctl/network/journal");
+        put.body(aws_sdk_s3::primitives::ByteStream::from_static(
+            b"damaged\n",
+        ))
+        .send()
+        .await
+        .unwrap();
     });
     let refused = run(&world, "plan network.yaml").expect(1).stderr;
-    assert!(refused.contains("s3://acme-state/platctl/network/journal"), "{refused}");
+    assert!(
+        refused.contains("s3://acme-state/platctl/network/journal"),
+        "{refused}"
+    );
     run(&world, "state recover network.yaml").expect(0);
     run(&world, "plan network.yaml --detailed-exitcode").expect(0);
     runtime.block_on(async {
-        s3.delete_object().bucket("acme-state").key("platctl/network/journal").send().await.unwrap();
+        s3.delete_object()
+            .bucket("acme-state")
+            .key("platctl/network/journal")
+            .send()
+            .await
+            .unwrap();
     });
     run(&world, "state recover network.yaml").expect(0);
     run(&world, APPLY).expect(0);

@@ -13,7 +13,9 @@ use crate::world::World;
 const APPLY: &str = "apply network.yaml --yes";
 
 fn path(world: &World, extension: &str) -> PathBuf {
-    world.path().join(format!("state/emulator/network.{extension}"))
+    world
+        .path()
+        .join(format!("state/emulator/network.{extension}"))
 }
 
 /// A network's world, and what an undisturbed apply makes of it.
@@ -39,10 +41,18 @@ fn killed(world: &World, call: usize) {
 
 fn goes_on(world: &World, wanted: &std::collections::BTreeMap<String, usize>, what: &str) {
     let ended = world.platctl(APPLY);
-    assert_eq!(ended.code, Some(0), "{what}:\n{}{}", ended.stdout, ended.stderr);
+    assert_eq!(
+        ended.code,
+        Some(0),
+        "{what}:\n{}{}",
+        ended.stdout,
+        ended.stderr
+    );
     let found = world.control().inventory().unwrap();
     assert_eq!(differences(&found, wanted), Vec::<String>::new(), "{what}");
-    world.platctl("plan network.yaml --detailed-exitcode").expect(0);
+    world
+        .platctl("plan network.yaml --detailed-exitcode")
+        .expect(0);
 }
 
 /// Where a file of this length is cut: everywhere, when all points are asked for.
@@ -61,15 +71,21 @@ fn a_full_disk_stops_the_run_and_the_next_one_goes_on() {
         let line = world.command(&format!("{APPLY} --emulator"));
         let program = line.get_program().to_str().unwrap().to_owned();
         let arguments: Vec<&str> = line.get_args().filter_map(|it| it.to_str()).collect();
-        let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec '{program}' {}", arguments.join(" "));
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {blocks}; exec '{program}' {}",
+            arguments.join(" ")
+        );
         let mut full = Command::new("sh");
         full.arg("-c")
             .arg(script)
             .current_dir(world.path())
             .env("PLATCTL_EMULATOR_HOME", world.path().join("emulator"));
         let ended = full.output().unwrap();
-        let said =
-            format!("{}{}", String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        let said = format!(
+            "{}{}",
+            String::from_utf8_lossy(&ended.stdout),
+            String::from_utf8_lossy(&ended.stderr)
+        );
         if !ended.status.success() {
             assert!(said.contains("free up disk space"), "{blocks}: {said}");
             stopped += 1;
@@ -123,7 +139,11 @@ fn a_state_file_cut_at_any_byte_is_refused_and_recovered() {
         fs::write(path(&world, "json"), &whole[..cut]).unwrap();
         world.control().clear_calls().unwrap();
         let refused = world.platctl(APPLY).expect(1);
-        assert!(refused.stderr.contains("state recover"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("state recover"),
+            "{}",
+            refused.stderr
+        );
         assert_eq!(world.mutations(), 0);
         let recovered = world.platctl("state recover network.yaml").expect(0).stdout;
         assert!(recovered.contains("network.json.damaged-"), "{recovered}");
@@ -136,30 +156,47 @@ fn a_state_file_cut_at_any_byte_is_refused_and_recovered() {
 #[test]
 fn a_lost_state_is_made_anew_from_the_tags_alone() {
     let world = World::new();
-    world.file("prod.yaml", &fs::read_to_string("../../stacks/prod.yaml").unwrap());
+    world.file(
+        "prod.yaml",
+        &fs::read_to_string("../../stacks/prod.yaml").unwrap(),
+    );
     world.platctl("apply prod.yaml --yes").expect(0);
     let wanted = world.control().inventory().unwrap();
     fs::remove_dir_all(world.path().join("state")).unwrap();
     world.control().clear_calls().unwrap();
     // Whose the records and aliases are, nothing but their names says.
     let refused = world.platctl("apply prod.yaml --yes").expect(1).stderr;
-    assert!(refused.contains("platctl state recover prod.yaml"), "{refused}");
+    assert!(
+        refused.contains("platctl state recover prod.yaml"),
+        "{refused}"
+    );
     let asked = world.platctl("state recover prod.yaml").expect(0).stdout;
     assert!(
         asked.contains("? edge.record") && asked.contains("platctl import prod.yaml edge.record"),
         "{asked}"
     );
-    let recovered = world.platctl("state recover prod.yaml --yes").expect(0).stdout;
+    let recovered = world
+        .platctl("state recover prod.yaml --yes")
+        .expect(0)
+        .stdout;
     assert_eq!(world.mutations(), 0, "nothing in AWS is changed");
     assert!(recovered.contains("State recovered: "), "{recovered}");
     world.platctl("apply prod.yaml --yes").expect(0);
     let found = world.control().inventory().unwrap();
-    assert_eq!(differences(&found, &wanted), Vec::<String>::new(), "{recovered}");
-    world.platctl("plan prod.yaml --detailed-exitcode").expect(0);
+    assert_eq!(
+        differences(&found, &wanted),
+        Vec::<String>::new(),
+        "{recovered}"
+    );
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
     // A state that is in order stays as it is.
     let again = world.platctl("state recover prod.yaml").expect(0).stdout;
     assert!(again.contains("0 found in AWS"), "{again}");
-    world.platctl("destroy prod --yes --allow-data-loss all").expect(0);
+    world
+        .platctl("destroy prod --yes --allow-data-loss all")
+        .expect(0);
 }
 
 /// Every verb at once: other subnets for the private ones, one zone's gateway for all, other endpoints and tags.
@@ -191,7 +228,10 @@ fn killed_in_a_change(world: &World, call: usize) {
     let control = world.control();
     control.hold(call, Moment::After).unwrap();
     let mut child = world.spawn(CHANGE);
-    assert!(control.held(Duration::from_secs(20)).unwrap().is_some(), "there is no call {call}");
+    assert!(
+        control.held(Duration::from_secs(20)).unwrap().is_some(),
+        "there is no call {call}"
+    );
     child.kill().unwrap();
     child.wait().unwrap();
     control.release(true).unwrap();
@@ -205,12 +245,26 @@ fn a_change_survives(what: &str, mishap: impl Fn(&World)) {
         killed_in_a_change(&world, call);
         mishap(&world);
         let ended = world.platctl(CHANGE);
-        assert_eq!(ended.code, Some(0), "{what}, call {call}:\n{}{}", ended.stdout, ended.stderr);
+        assert_eq!(
+            ended.code,
+            Some(0),
+            "{what}, call {call}:\n{}{}",
+            ended.stdout,
+            ended.stderr
+        );
         let found = world.control().inventory().unwrap();
-        assert_eq!(differences(&found, &wanted), Vec::<String>::new(), "{what}, call {call}");
+        assert_eq!(
+            differences(&found, &wanted),
+            Vec::<String>::new(),
+            "{what}, call {call}"
+        );
         world.platctl(DESTROY).expect(0);
         let found = world.control().inventory().unwrap();
-        assert_eq!(differences(&found, &left), Vec::<String>::new(), "{what}, call {call}, destroyed");
+        assert_eq!(
+            differences(&found, &left),
+            Vec::<String>::new(),
+            "{what}, call {call}, destroyed"
+        );
     }
 }
 
@@ -223,7 +277,9 @@ fn recover(world: &World) {
 
 #[test]
 fn a_change_whose_journal_is_gone_is_gone_on_with() {
-    a_change_survives("journal gone", |world| fs::remove_file(path(world, "journal")).unwrap());
+    a_change_survives("journal gone", |world| {
+        fs::remove_file(path(world, "journal")).unwrap()
+    });
 }
 
 #[test]
@@ -259,7 +315,14 @@ impl Disk {
         let folder = world.path().join("disk");
         fs::create_dir_all(&folder).unwrap();
         let size = format!("size={kilobytes}k,mode=0700");
-        let mounted = mount(&["-t", "tmpfs", "-o", &size, "tmpfs", folder.to_str().unwrap()]);
+        let mounted = mount(&[
+            "-t",
+            "tmpfs",
+            "-o",
+            &size,
+            "tmpfs",
+            folder.to_str().unwrap(),
+        ]);
         if !mounted {
             tell("no disk can be mounted here: not tested");
         }
@@ -267,7 +330,11 @@ impl Disk {
     }
 
     fn again(&self, options: &str) {
-        assert!(mount(&["-o", &format!("remount,{options}"), self.0.to_str().unwrap()]));
+        assert!(mount(&[
+            "-o",
+            &format!("remount,{options}"),
+            self.0.to_str().unwrap()
+        ]));
     }
 }
 
@@ -289,22 +356,36 @@ fn a_disk_that_is_really_full_stops_the_run_and_the_next_one_goes_on() {
     let mut stopped = 0;
     for kilobytes in [4, 16, 64, 128] {
         world.reset();
-        let Some(disk) = Disk::of(&world, kilobytes) else { return };
+        let Some(disk) = Disk::of(&world, kilobytes) else {
+            return;
+        };
         let line = format!("{APPLY} --state {}", disk.0.display());
         let ended = world.platctl(&line);
         if ended.code != Some(0) {
             let said = format!("{}{}", ended.stdout, ended.stderr);
-            assert!(said.contains("free up disk space"), "{kilobytes} KB: {said}");
+            assert!(
+                said.contains("free up disk space"),
+                "{kilobytes} KB: {said}"
+            );
             stopped += 1;
         }
         disk.again("size=8m");
         world.platctl(&line).expect(0);
         let found = world.control().inventory().unwrap();
-        assert_eq!(differences(&found, &wanted), Vec::<String>::new(), "{kilobytes} KB");
+        assert_eq!(
+            differences(&found, &wanted),
+            Vec::<String>::new(),
+            "{kilobytes} KB"
+        );
         world
-            .platctl(&format!("plan network.yaml --detailed-exitcode --state {}", disk.0.display()))
+            .platctl(&format!(
+                "plan network.yaml --detailed-exitcode --state {}",
+                disk.0.display()
+            ))
             .expect(0);
-        world.platctl(&format!("{DESTROY} --state {}", disk.0.display())).expect(0);
+        world
+            .platctl(&format!("{DESTROY} --state {}", disk.0.display()))
+            .expect(0);
     }
     assert!(stopped >= 3, "only {stopped} runs were stopped");
 }
@@ -314,13 +395,19 @@ fn a_disk_that_is_really_full_stops_the_run_and_the_next_one_goes_on() {
 fn on_a_read_only_disk_nothing_is_made_changed_or_deleted() {
     let world = World::new();
     world.network(&[]);
-    let Some(disk) = Disk::of(&world, 8192) else { return };
+    let Some(disk) = Disk::of(&world, 8192) else {
+        return;
+    };
     let at = format!("--state {}", disk.0.display());
     let refused = |line: &str| {
         disk.again("ro");
         world.control().clear_calls().unwrap();
         let ended = world.platctl(&format!("{line} {at}")).expect(1);
-        assert!(ended.stderr.contains("ead-only file system"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("ead-only file system"),
+            "{}",
+            ended.stderr
+        );
         assert_eq!(world.mutations(), 0, "{line}");
         disk.again("rw");
     };

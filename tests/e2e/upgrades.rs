@@ -23,11 +23,19 @@ fn cluster(world: &World) {
 /// Where in the order of calls the operation's are.
 fn places(world: &World, operation: &str) -> Vec<usize> {
     let calls = world.control().calls().unwrap();
-    calls.iter().filter(|call| call.operation == operation).map(|call| call.number).collect()
+    calls
+        .iter()
+        .filter(|call| call.operation == operation)
+        .map(|call| call.number)
+        .collect()
 }
 
 async fn group(world: &World, name: &str) -> aws_sdk_eks::types::Nodegroup {
-    let call = world.eks().describe_nodegroup().cluster_name("up-cluster").nodegroup_name(name);
+    let call = world
+        .eks()
+        .describe_nodegroup()
+        .cluster_name("up-cluster")
+        .nodegroup_name(name);
     call.send().await.unwrap().nodegroup.unwrap()
 }
 
@@ -36,41 +44,92 @@ async fn nodes_are_replaced_by_new_ones_that_are_there_first() {
     let world = World::new();
     cluster(&world);
     // The autoscaler has made it larger than the file says.
-    let sizes = aws_sdk_eks::types::NodegroupScalingConfig::builder().min_size(2).max_size(4).desired_size(3);
-    let call = world.eks().update_nodegroup_config().cluster_name("up-cluster").nodegroup_name("general");
+    let sizes = aws_sdk_eks::types::NodegroupScalingConfig::builder()
+        .min_size(2)
+        .max_size(4)
+        .desired_size(3);
+    let call = world
+        .eks()
+        .update_nodegroup_config()
+        .cluster_name("up-cluster")
+        .nodegroup_name("general");
     call.scaling_config(sizes.build()).send().await.unwrap();
     // Nodes take a moment to come, so that whoever does not wait for them is found out.
-    world.control().profile(&json!({"time_scale": 0.01})).unwrap();
+    world
+        .control()
+        .profile(&json!({"time_scale": 0.01}))
+        .unwrap();
 
     let set = "--set cluster.node_groups.general.instance_types=[m7i.large]";
     let plan = world.platctl(&format!("plan up.yaml {set}")).expect(0);
-    assert!(plan.stdout.contains("+/- cluster.node_group.general"), "{}", plan.stdout);
-    world.control().hold_first("eks:DeleteNodegroup", Moment::Before).unwrap();
+    assert!(
+        plan.stdout.contains("+/- cluster.node_group.general"),
+        "{}",
+        plan.stdout
+    );
+    world
+        .control()
+        .hold_first("eks:DeleteNodegroup", Moment::Before)
+        .unwrap();
     let run = world.spawn(&format!("apply up.yaml --yes {set}"));
     let control = world.control();
     let held = (0..5).find_map(|_| control.held(Duration::from_secs(20)).unwrap());
     assert_eq!(held.unwrap().operation, "eks:DeleteNodegroup");
-    let (old, new) = (group(&world, "general").await, group(&world, "general-gen2").await);
+    let (old, new) = (
+        group(&world, "general").await,
+        group(&world, "general-gen2").await,
+    );
     assert_eq!(
         (old.status(), new.status()),
-        (Some(&NodegroupStatus::Active), Some(&NodegroupStatus::Active))
+        (
+            Some(&NodegroupStatus::Active),
+            Some(&NodegroupStatus::Active)
+        )
     );
     assert_eq!(new.instance_types(), ["m7i.large"]);
-    assert_eq!(new.scaling_config().unwrap().desired_size(), Some(3), "pods find as much room as before");
+    assert_eq!(
+        new.scaling_config().unwrap().desired_size(),
+        Some(3),
+        "pods find as much room as before"
+    );
     control.release(false).unwrap();
     let ended = run.wait_with_output().unwrap();
-    assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    assert!(
+        ended.status.success(),
+        "{}",
+        String::from_utf8_lossy(&ended.stderr)
+    );
 
-    let left = world.eks().list_nodegroups().cluster_name("up-cluster").send().await.unwrap();
+    let left = world
+        .eks()
+        .list_nodegroups()
+        .cluster_name("up-cluster")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(left.nodegroups(), ["general-gen2"]);
-    world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
+    world
+        .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+        .expect(0);
     // State that is lost is made anew from what is there, generation included.
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
-    world.platctl(&format!("state recover up.yaml --yes {set}")).expect(0);
-    let ended = world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
-    assert!(ended.stdout.contains(" updated in "), "only its lineage is written: {}", ended.stdout);
-    world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
-    world.platctl("destroy up --yes --allow-data-loss all").expect(0);
+    world
+        .platctl(&format!("state recover up.yaml --yes {set}"))
+        .expect(0);
+    let ended = world
+        .platctl(&format!("apply up.yaml --yes {set}"))
+        .expect(0);
+    assert!(
+        ended.stdout.contains(" updated in "),
+        "only its lineage is written: {}",
+        ended.stdout
+    );
+    world
+        .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+        .expect(0);
+    world
+        .platctl("destroy up --yes --allow-data-loss all")
+        .expect(0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,10 +151,24 @@ async fn killed_between_the_two_the_next_run_ends_with_one() {
         run.kill().unwrap();
         run.wait().unwrap();
         world.control().release(true).unwrap();
-        world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
-        let left = world.eks().list_nodegroups().cluster_name("up-cluster").send().await.unwrap();
-        assert_eq!(left.nodegroups(), ["general-gen2"], "killed {moment:?} {operation}");
-        world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
+        world
+            .platctl(&format!("apply up.yaml --yes {set}"))
+            .expect(0);
+        let left = world
+            .eks()
+            .list_nodegroups()
+            .cluster_name("up-cluster")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(
+            left.nodegroups(),
+            ["general-gen2"],
+            "killed {moment:?} {operation}"
+        );
+        world
+            .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+            .expect(0);
     }
 }
 
@@ -104,19 +177,41 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
     let world = World::new();
     cluster(&world);
     let addon = async |name: &str| {
-        let call = world.eks().describe_addon().cluster_name("up-cluster").addon_name(name);
-        call.send().await.unwrap().addon.unwrap().addon_version.unwrap()
+        let call = world
+            .eks()
+            .describe_addon()
+            .cluster_name("up-cluster")
+            .addon_name(name);
+        call.send()
+            .await
+            .unwrap()
+            .addon
+            .unwrap()
+            .addon_version
+            .unwrap()
     };
     assert_eq!(addon("kube-proxy").await, "v1.34.0-eksbuild.2");
-    world.control().profile(&json!({"time_scale": 0.002})).unwrap();
+    world
+        .control()
+        .profile(&json!({"time_scale": 0.002}))
+        .unwrap();
 
     let set = "--set cluster.version='1.35'";
     let plan = world.platctl(&format!("plan up.yaml {set}")).expect(0);
-    assert!(plan.stdout.contains("~ cluster.addon.kube-proxy"), "{}", plan.stdout);
-    world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
+    assert!(
+        plan.stdout.contains("~ cluster.addon.kube-proxy"),
+        "{}",
+        plan.stdout
+    );
+    world
+        .platctl(&format!("apply up.yaml --yes {set}"))
+        .expect(0);
 
     let control_plane = places(&world, "UpdateClusterVersion");
-    let (add_ons, nodes) = (places(&world, "UpdateAddon"), places(&world, "UpdateNodegroupVersion"));
+    let (add_ons, nodes) = (
+        places(&world, "UpdateAddon"),
+        places(&world, "UpdateNodegroupVersion"),
+    );
     assert_eq!((control_plane.len(), add_ons.len(), nodes.len()), (1, 5, 1));
     assert!(control_plane[0] < add_ons[0] && control_plane[0] < nodes[0]);
     // Those that nodes need before they are ready come before nodes; those that run on nodes may come after.
@@ -126,7 +221,9 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
     assert_eq!(addon("kube-proxy").await, "v1.35.0-eksbuild.2");
     assert_eq!(addon("coredns").await, "v1.12.4-eksbuild.1");
     assert_eq!(group(&world, "general").await.version(), Some("1.35"));
-    world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
+    world
+        .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+        .expect(0);
 }
 
 #[test]
@@ -138,8 +235,11 @@ fn what_eks_would_refuse_is_refused_by_the_plan() {
         ("1.33", "a cluster cannot be moved to an earlier version"),
     ] {
         for command in ["plan", "apply --yes"] {
-            let ended =
-                world.platctl(&format!("{command} up.yaml --set cluster.version='{version}'")).expect(1);
+            let ended = world
+                .platctl(&format!(
+                    "{command} up.yaml --set cluster.version='{version}'"
+                ))
+                .expect(1);
             assert!(ended.stderr.contains(said), "{version}: {}", ended.stderr);
         }
     }
@@ -150,36 +250,67 @@ fn what_eks_would_refuse_is_refused_by_the_plan() {
 async fn an_update_that_eks_gave_up_is_told_and_not_repeated() {
     let world = World::new();
     cluster(&world);
-    let fail = || world.control().set_state("eks.Update", "general", "PodEvictionFailure").unwrap();
+    let fail = || {
+        world
+            .control()
+            .set_state("eks.Update", "general", "PodEvictionFailure")
+            .unwrap()
+    };
     let set = "--set cluster.node_groups.general.disk_gib=120";
     fail();
-    let ended = world.platctl(&format!("apply up.yaml --yes {set}")).expect(2);
+    let ended = world
+        .platctl(&format!("apply up.yaml --yes {set}"))
+        .expect(2);
     let said = format!("{}{}", ended.stdout, ended.stderr);
-    assert!(said.contains("PodEvictionFailure: Reached max retries"), "{said}");
+    assert!(
+        said.contains("PodEvictionFailure: Reached max retries"),
+        "{said}"
+    );
     assert!(said.contains("`force_update`"), "{said}");
     assert_eq!(places(&world, "UpdateNodegroupVersion").len(), 1);
     fail();
     world
-        .platctl(&format!("apply up.yaml --yes {set} --set cluster.node_groups.general.force_update=true"))
+        .platctl(&format!(
+            "apply up.yaml --yes {set} --set cluster.node_groups.general.force_update=true"
+        ))
         .expect(0);
-    world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
+    world
+        .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+        .expect(0);
     // A deletion that fails ends at once, too, and the next one succeeds.
-    world.control().set_state("eks.Deletion", "general", "Ec2SecurityGroupDeletionFailure").unwrap();
-    let ended = world.platctl("destroy up --yes --allow-data-loss all").expect(2);
+    world
+        .control()
+        .set_state("eks.Deletion", "general", "Ec2SecurityGroupDeletionFailure")
+        .unwrap();
+    let ended = world
+        .platctl("destroy up --yes --allow-data-loss all")
+        .expect(2);
     let said = format!("{}{}", ended.stdout, ended.stderr);
-    assert!(said.contains("DELETE_FAILED (Ec2SecurityGroupDeletionFailure"), "{said}");
-    world.platctl("destroy up --yes --allow-data-loss all").expect(0);
+    assert!(
+        said.contains("DELETE_FAILED (Ec2SecurityGroupDeletionFailure"),
+        "{said}"
+    );
+    world
+        .platctl("destroy up --yes --allow-data-loss all")
+        .expect(0);
 }
 
 #[test]
 fn a_version_of_an_add_on_that_is_stated_stays() {
     let world = World::new();
     cluster(&world);
-    let set = "--set cluster.addons.vpc-cni.version=v1.20.4-eksbuild.1 --set cluster.version='1.35'";
-    world.platctl(&format!("apply up.yaml --yes {set}")).expect(0);
+    let set =
+        "--set cluster.addons.vpc-cni.version=v1.20.4-eksbuild.1 --set cluster.version='1.35'";
+    world
+        .platctl(&format!("apply up.yaml --yes {set}"))
+        .expect(0);
     assert_eq!(places(&world, "UpdateAddon").len(), 4);
-    world.platctl(&format!("plan up.yaml --detailed-exitcode {set}")).expect(0);
+    world
+        .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+        .expect(0);
     // Without one it moves along again.
-    world.platctl("apply up.yaml --yes --set cluster.version='1.35'").expect(0);
+    world
+        .platctl("apply up.yaml --yes --set cluster.version='1.35'")
+        .expect(0);
     assert_eq!(places(&world, "UpdateAddon").len(), 5);
 }

@@ -26,11 +26,20 @@ impl Scenario {
     fn survives_in_waits(&self, at_least: usize) {
         let world = self.world();
         let control = || world.control();
-        control().profile(&json!({"name": "realistic", "scale": SCALE})).unwrap();
+        control()
+            .profile(&json!({"name": "realistic", "scale": SCALE}))
+            .unwrap();
         let (undisturbed, mut left) = {
             let _branch = world.branch();
             let undisturbed = self.undisturbed(&world);
-            (undisturbed, control().timed().unwrap().into_keys().collect::<BTreeSet<_>>())
+            (
+                undisturbed,
+                control()
+                    .timed()
+                    .unwrap()
+                    .into_keys()
+                    .collect::<BTreeSet<_>>(),
+            )
         };
         assert!(left.len() >= at_least, "only these take time: {left:?}");
         let all = left.len();
@@ -55,7 +64,10 @@ impl Scenario {
         }
         self.is_as(&world, &undisturbed, &format!("{} not killed", self.name));
         // Who reads six times may still have something to do, so that now and then an operation is over too early.
-        assert!(all - left.len() >= at_least, "never killed while one of these took time: {left:?}");
+        assert!(
+            all - left.len() >= at_least,
+            "never killed while one of these took time: {left:?}"
+        );
         tell(&format!(
             "{}: killed in {kills} waits for {all} operations, 0 duplicates, 0 orphans",
             self.name
@@ -65,7 +77,13 @@ impl Scenario {
     /// The next run can be planned, and begins while AWS is not done yet.
     fn goes_on(&self, world: &World, whence: &str) {
         let planned = world.platctl(&self.plan());
-        assert_eq!(planned.code, Some(0), "{whence}:\n{}{}", planned.stdout, planned.stderr);
+        assert_eq!(
+            planned.code,
+            Some(0),
+            "{whence}:\n{}{}",
+            planned.stdout,
+            planned.stderr
+        );
         let mut child = world.logged(self.run);
         if waits(&world.control(), &mut child) {
             world.control().let_time_go_on([]).unwrap();

@@ -47,7 +47,13 @@ pub(crate) struct Ended {
 impl Ended {
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 }
@@ -63,7 +69,12 @@ impl HeldRun<'_> {
     pub(crate) fn next(&mut self) -> Option<Held> {
         let begun = Instant::now();
         while begun.elapsed() < ENDLESS {
-            if let Some(held) = self.world.control().held(Duration::from_millis(200)).unwrap() {
+            if let Some(held) = self
+                .world
+                .control()
+                .held(Duration::from_millis(200))
+                .unwrap()
+            {
                 stop_process(&self.child);
                 return Some(held);
             }
@@ -113,7 +124,10 @@ fn empty() -> &'static Running {
     EMPTY.get_or_init(|| {
         // Nobody looks for it: it is spoken to by those that know it.
         let folder = tempfile::tempdir().unwrap();
-        let home = Home::default_for_user().unwrap().with_instance(&folder.path().join("emulator")).owned();
+        let home = Home::default_for_user()
+            .unwrap()
+            .with_instance(&folder.path().join("emulator"))
+            .owned();
         ensure(&home, &mut |_| ()).unwrap()
     })
 }
@@ -127,7 +141,11 @@ pub(crate) struct Branch<'a> {
 
 impl Drop for Branch<'_> {
     fn drop(&mut self) {
-        let violations = if thread::panicking() { Vec::new() } else { self.world.violations() };
+        let violations = if thread::panicking() {
+            Vec::new()
+        } else {
+            self.world.violations()
+        };
         self.world.control().back().unwrap();
         let state = self.world.state();
         if state.exists() {
@@ -147,22 +165,34 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let (path, new) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() { copy(&path, &new) } else { fs::copy(path, new).map(drop).unwrap() }
+        if path.is_dir() {
+            copy(&path, &new)
+        } else {
+            fs::copy(path, new).map(drop).unwrap()
+        }
     }
 }
 
 impl World {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let home = Home::default_for_user().unwrap().with_instance(&folder.path().join("emulator"));
+        let home = Home::default_for_user()
+            .unwrap()
+            .with_instance(&folder.path().join("emulator"));
         let running = fork(empty(), &home).unwrap();
-        Self { folder, home, running }
+        Self {
+            folder,
+            home,
+            running,
+        }
     }
 
     /// A copy of this world in its place, for as long as the branch lives. Nothing may be running, or be stopped.
     pub(crate) fn branch(&self) -> Branch<'_> {
         let state = self.state();
-        let aside = (0..).map(|depth| self.path().join(format!("state.{depth}"))).find(|path| !path.exists());
+        let aside = (0..)
+            .map(|depth| self.path().join(format!("state.{depth}")))
+            .find(|path| !path.exists());
         let aside = aside.unwrap();
         if state.exists() {
             // Whoever is stopped in the middle keeps the files that it has opened.
@@ -180,13 +210,20 @@ impl World {
     /// A run that can be stopped at a call that is held, as if it were killed there. Nobody reads what it says.
     pub(crate) fn run_held(&self, line: &str, at: &[HoldAt]) -> HeldRun<'_> {
         self.control().hold_all(at).unwrap();
-        HeldRun { world: self, child: self.silent(line) }
+        HeldRun {
+            world: self,
+            child: self.silent(line),
+        }
     }
 
     /// A run of which nobody reads what it says: a pipe would fill up.
     pub(crate) fn silent(&self, line: &str) -> Child {
         let mut command = self.command(&format!("{line} --emulator"));
-        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        command
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -223,7 +260,10 @@ impl World {
         let calls = self.control().calls().unwrap_or_default();
         let said = |call: &platctl_emulator::Call| {
             let name = format!("{}:{}", call.service, call.operation);
-            call.violations.iter().map(move |what| format!("{name} {what}")).collect::<Vec<_>>()
+            call.violations
+                .iter()
+                .map(move |what| format!("{name} {what}"))
+                .collect::<Vec<_>>()
         };
         let mut all: Vec<String> = calls.iter().flat_map(said).collect();
         all.sort();
@@ -246,7 +286,9 @@ impl World {
     pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_platctl"));
         for (name, _) in std::env::vars() {
-            if name.starts_with("AWS_") || name.starts_with("PLATCTL_") && name != "PLATCTL_CACHE_DIR" {
+            if name.starts_with("AWS_")
+                || name.starts_with("PLATCTL_") && name != "PLATCTL_CACHE_DIR"
+            {
                 command.env_remove(name);
             }
         }
@@ -263,7 +305,11 @@ impl World {
     pub(crate) fn logged(&self, line: &str) -> Child {
         let file = fs::File::create(self.path().join("said")).unwrap();
         let mut command = self.command(&format!("{line} --emulator"));
-        command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap()
+        command
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap()
     }
 
     /// What the last of those runs said.
@@ -272,7 +318,12 @@ impl World {
     }
 
     pub(crate) fn run(&self, line: &str) -> Ended {
-        let child = self.command(line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let child = self
+            .command(line)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let pid = Pid::from_child(&child);
         let (ended, waits) = mpsc::channel::<()>();
         let watchdog = thread::spawn(move || {
@@ -297,7 +348,11 @@ impl World {
 
     pub(crate) fn spawn(&self, line: &str) -> Child {
         let mut command = self.command(&format!("{line} --emulator"));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
     }
 
     /// How many calls of a command change something.
@@ -370,7 +425,11 @@ impl World {
 
     /// Without a host for each bucket.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
-        let config = client!(self, aws_sdk_s3).config().to_builder().force_path_style(true).build();
+        let config = client!(self, aws_sdk_s3)
+            .config()
+            .to_builder()
+            .force_path_style(true)
+            .build();
         aws_sdk_s3::Client::from_conf(config)
     }
 
@@ -382,7 +441,11 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         // Whatever a test is about: every request that it made has to be one that AWS would understand.
-        let violations = if thread::panicking() { Vec::new() } else { self.violations() };
+        let violations = if thread::panicking() {
+            Vec::new()
+        } else {
+            self.violations()
+        };
         let _ = self.control().release(false);
         let _ = stop(&self.home);
         assert_eq!(violations, Vec::<String>::new());
@@ -393,8 +456,11 @@ impl Drop for World {
 pub(crate) fn plain(text: &str) -> String {
     let mut out = String::new();
     for piece in text.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '-')) {
-        let (word, rest) =
-            piece.split_at(piece.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).len());
+        let (word, rest) = piece.split_at(
+            piece
+                .trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+                .len(),
+        );
         let id = word
             .rsplit_once('-')
             .filter(|(_, tail)| tail.len() >= 17 && tail.bytes().all(|b| b.is_ascii_hexdigit()));

@@ -33,7 +33,9 @@ fn same(name: &str, desired: &Value, live: &Value) -> bool {
         return Policy::read(desired).is_some_and(|desired| Some(desired) == Policy::read(live));
     }
     match (desired, live) {
-        (Value::String(desired), Value::String(live)) if KEYS.contains(&name) => is_same_key(desired, live),
+        (Value::String(desired), Value::String(live)) if KEYS.contains(&name) => {
+            is_same_key(desired, live)
+        }
         (Value::Object(desired), Value::Object(live)) => {
             desired.len() == live.len()
                 && desired
@@ -42,7 +44,10 @@ fn same(name: &str, desired: &Value, live: &Value) -> bool {
         }
         (Value::Array(desired), Value::Array(live)) => {
             desired.len() == live.len()
-                && desired.iter().zip(live).all(|(desired, live)| same(name, desired, live))
+                && desired
+                    .iter()
+                    .zip(live)
+                    .all(|(desired, live)| same(name, desired, live))
         }
         _ => desired == live,
     }
@@ -60,7 +65,11 @@ fn is_same_key(one: &str, other: &str) -> bool {
 
 /// `alias/name`, of an alias or its ARN.
 fn alias(key: &str) -> Option<&str> {
-    let resource = if key.starts_with("arn:") { key.splitn(6, ':').nth(5)? } else { key };
+    let resource = if key.starts_with("arn:") {
+        key.splitn(6, ':').nth(5)?
+    } else {
+        key
+    };
     resource.starts_with("alias/").then_some(resource)
 }
 
@@ -79,17 +88,32 @@ mod tests {
 
     #[test]
     fn a_key_has_several_names() {
-        for other in [ID, ARN, "alias/app", "arn:aws:kms:eu-west-1:123456789012:alias/app"] {
-            assert!(is_same_key(ARN, other) && is_same_key(other, ARN), "{other}");
+        for other in [
+            ID,
+            ARN,
+            "alias/app",
+            "arn:aws:kms:eu-west-1:123456789012:alias/app",
+        ] {
+            assert!(
+                is_same_key(ARN, other) && is_same_key(other, ARN),
+                "{other}"
+            );
         }
-        assert!(!is_same_key(ARN, "arn:aws:kms:eu-west-1:123456789012:key/other"));
+        assert!(!is_same_key(
+            ARN,
+            "arn:aws:kms:eu-west-1:123456789012:key/other"
+        ));
         assert!(!is_same_key("alias/app", "alias/other"));
-        assert!(is_same_key("alias/app", "arn:aws:kms:eu-west-1:123456789012:alias/app"));
+        assert!(is_same_key(
+            "alias/app",
+            "arn:aws:kms:eu-west-1:123456789012:alias/app"
+        ));
     }
 
     #[test]
     fn what_stands_beside_a_key_is_compared() {
-        let encryption = |key: &str, enabled: bool| json!({"e": [{"kms_key_id": key, "enabled": enabled}]});
+        let encryption =
+            |key: &str, enabled: bool| json!({"e": [{"kms_key_id": key, "enabled": enabled}]});
         assert!(alike("/e", &encryption(ID, true), &encryption(ARN, true)));
         assert!(!alike("/e", &encryption(ID, true), &encryption(ARN, false)));
         assert!(!alike("/e", &encryption(ID, true), &json!({})));
@@ -114,8 +138,12 @@ mod tests {
         if KEYS.contains(&name) && value.as_str().is_some_and(|key| key.starts_with("arn:")) {
             return Some("alias/app".into());
         }
-        let statements = value.get("Statement").filter(|_| POLICIES.contains(&name))?;
-        let [statement] = statements.as_array()?.as_slice() else { return None };
+        let statements = value
+            .get("Statement")
+            .filter(|_| POLICIES.contains(&name))?;
+        let [statement] = statements.as_array()?.as_slice() else {
+            return None;
+        };
         Some(json!({"Version": value["Version"], "Statement": statement}))
     }
 
@@ -127,12 +155,18 @@ mod tests {
             fields("", &sample.example, &mut found);
             for (path, value) in found {
                 let name = path.rsplit('/').next().unwrap_or_default();
-                let Some(other) = respelled(name, value) else { continue };
+                let Some(other) = respelled(name, value) else {
+                    continue;
+                };
                 let mut desired = sample.example.clone();
                 *desired.pointer_mut(&path).unwrap() = other;
                 let field: String = path.split('/').take(2).collect::<Vec<_>>().join("/");
                 let alike = (sample.facts.alike)(&field, &desired, &sample.example);
-                assert!(alike, "{}: {path} is compared as it is written", sample.facts.name);
+                assert!(
+                    alike,
+                    "{}: {path} is compared as it is written",
+                    sample.facts.name
+                );
                 tried += 1;
             }
         }

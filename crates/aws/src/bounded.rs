@@ -50,8 +50,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn reads_are_bounded_and_in_order() {
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let found =
-            each(&cloud(), "reading toys", 0..1000, |number| async move { Ok(number) }).await.unwrap();
+        let found = each(&cloud(), "reading toys", 0..1000, |number| async move {
+            Ok(number)
+        })
+        .await
+        .unwrap();
         assert_eq!(found, (0..1000).collect::<Vec<_>>());
         let read = |number: usize| {
             let (now, most) = (&now, &most);
@@ -80,8 +83,17 @@ mod tests {
                 }
             }
         };
-        assert_eq!(each(&cloud(), "reading toys", 0..90, read).await.unwrap().len(), 90);
+        assert_eq!(
+            each(&cloud(), "reading toys", 0..90, read)
+                .await
+                .unwrap()
+                .len(),
+            90
+        );
         let calls = calls.load(Ordering::SeqCst);
-        assert!((99..=101).contains(&calls), "{calls} calls for 90 objects, of which each tenth failed");
+        assert!(
+            (99..=101).contains(&calls),
+            "{calls} calls for 90 objects, of which each tenth failed"
+        );
     }
 }

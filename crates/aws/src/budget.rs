@@ -23,13 +23,17 @@ const REST: Duration = Duration::from_secs(1);
 /// The family of an operation, and its rate. EC2's buckets are one for each action; those of scarce ones are
 /// shared by all that change the same thing.
 fn family(service: &str, operation: &str) -> (String, Rate) {
-    let reads = ["Describe", "Get", "List", "Search"].iter().any(|verb| operation.starts_with(verb));
+    let reads = ["Describe", "Get", "List", "Search"]
+        .iter()
+        .any(|verb| operation.starts_with(verb));
     match service {
         "EC2" => match operation {
             "CreateVpcEndpoint" | "ModifyVpcEndpoint" | "DeleteVpcEndpoints" => {
                 (format!("EC2:{operation}"), rate(4.0, 0.3))
             }
-            "CreateNatGateway" | "DeleteNatGateway" => (format!("EC2:{operation}"), rate(10.0, 1.0)),
+            "CreateNatGateway" | "DeleteNatGateway" => {
+                (format!("EC2:{operation}"), rate(10.0, 1.0))
+            }
             "CreateTags" | "DeleteTags" => (format!("EC2:{operation}"), rate(100.0, 10.0)),
             _ if reads => (format!("EC2:{operation}"), rate(100.0, 20.0)),
             _ => (format!("EC2:{operation}"), rate(50.0, 5.0)),
@@ -40,7 +44,10 @@ fn family(service: &str, operation: &str) -> (String, Rate) {
         "KMS" if !reads => ("KMS changes".into(), rate(10.0, 5.0)),
         "CloudWatch Logs" if !reads => ("CloudWatch Logs changes".into(), rate(10.0, 5.0)),
         "STS" => ("STS".into(), rate(100.0, 100.0)),
-        _ => (format!("{service} {}", if reads { "reads" } else { "changes" }), rate(50.0, 20.0)),
+        _ => (
+            format!("{service} {}", if reads { "reads" } else { "changes" }),
+            rate(50.0, 20.0),
+        ),
     }
 }
 
@@ -58,7 +65,14 @@ struct Bucket {
 
 impl Bucket {
     fn new(rate: Rate, now: Instant) -> Self {
-        Self { rate, tokens: rate.burst, counted: now, rests_from: None, rests_until: now, throttled: 0 }
+        Self {
+            rate,
+            tokens: rate.burst,
+            counted: now,
+            rests_from: None,
+            rests_until: now,
+            throttled: 0,
+        }
     }
 
     /// Whether a call that was sent then says anything new: what was under way when a rest began does not.
@@ -98,7 +112,10 @@ impl Budgets {
             let now = Instant::now();
             let bucket_says = {
                 let mut buckets = self.buckets();
-                buckets.entry(name.clone()).or_insert_with(|| Bucket::new(rate, now)).take(now)
+                buckets
+                    .entry(name.clone())
+                    .or_insert_with(|| Bucket::new(rate, now))
+                    .take(now)
             };
             match bucket_says {
                 Ok(()) => return,
@@ -113,7 +130,9 @@ impl Budgets {
         let (name, rate) = family(service, operation);
         let now = Instant::now();
         let mut buckets = self.buckets();
-        let bucket = buckets.entry(name).or_insert_with(|| Bucket::new(rate, now));
+        let bucket = buckets
+            .entry(name)
+            .or_insert_with(|| Bucket::new(rate, now));
         if !bucket.hears(sent) {
             return;
         }
@@ -127,7 +146,11 @@ impl Budgets {
     /// AWS took the request that was sent at `sent`.
     pub(crate) fn taken(&self, service: &str, operation: &str, sent: Instant) {
         let (name, _) = family(service, operation);
-        if let Some(bucket) = self.buckets().get_mut(&name).filter(|bucket| bucket.hears(sent)) {
+        if let Some(bucket) = self
+            .buckets()
+            .get_mut(&name)
+            .filter(|bucket| bucket.hears(sent))
+        {
             bucket.throttled = 0;
         }
     }
@@ -136,7 +159,9 @@ impl Budgets {
     #[cfg(test)]
     pub(crate) fn rests(&self, service: &str, operation: &str) -> bool {
         let (name, _) = family(service, operation);
-        self.buckets().get(&name).is_some_and(|bucket| Instant::now() < bucket.rests_until)
+        self.buckets()
+            .get(&name)
+            .is_some_and(|bucket| Instant::now() < bucket.rests_until)
     }
 }
 
@@ -153,10 +178,18 @@ mod tests {
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
         budgets.acquire("EC2", "CreateVpcEndpoint").await;
-        assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() >= Duration::from_secs(3),
+            "{:?}",
+            begun.elapsed()
+        );
         let now = Instant::now();
         budgets.acquire("EC2", "CreateVpc").await;
-        assert_eq!(now.elapsed(), Duration::ZERO, "another family is not held up");
+        assert_eq!(
+            now.elapsed(),
+            Duration::ZERO,
+            "another family is not held up"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -189,7 +222,11 @@ mod tests {
             tokio::time::advance(Duration::from_millis(10)).await;
             budgets.throttled("IAM", "CreateRole", sent);
         }
-        assert_eq!(wait(&budgets).await.as_millis(), 910, "one second from the first, not sixteen");
+        assert_eq!(
+            wait(&budgets).await.as_millis(),
+            910,
+            "one second from the first, not sixteen"
+        );
         // One of them that comes back after the rest is old news too.
         budgets.throttled("IAM", "CreateRole", sent);
         assert!(!budgets.rests("IAM", "CreateRole"));

@@ -65,7 +65,10 @@ fn global(place: &Place) -> Region {
 }
 
 /// An emulator has no host of its own for each bucket, so that buckets are part of the path there.
-fn path_style(builder: aws_sdk_s3::config::Builder, config: &SdkConfig) -> aws_sdk_s3::config::Builder {
+fn path_style(
+    builder: aws_sdk_s3::config::Builder,
+    config: &SdkConfig,
+) -> aws_sdk_s3::config::Builder {
     builder.force_path_style(config.endpoint_url().is_some())
 }
 
@@ -210,14 +213,23 @@ pub(crate) mod tests {
 
     /// A claim of that owner.
     pub(crate) fn claim() -> platctl_engine::Claim {
-        platctl_engine::Claim { owner: owner(), token: "platctl-token".into() }
+        platctl_engine::Claim {
+            owner: owner(),
+            token: "platctl-token".into(),
+        }
     }
 
     /// A change, as the engine hands it to `update`.
-    pub(crate) fn changes(list: &[(&str, serde_json::Value, serde_json::Value)]) -> platctl_engine::Changes {
+    pub(crate) fn changes(
+        list: &[(&str, serde_json::Value, serde_json::Value)],
+    ) -> platctl_engine::Changes {
         let some = |value: &serde_json::Value| (!value.is_null()).then(|| value.clone());
         let change = |(path, before, after): &(&str, serde_json::Value, serde_json::Value)| {
-            platctl_engine::Change { path: (*path).to_owned(), before: some(before), after: some(after) }
+            platctl_engine::Change {
+                path: (*path).to_owned(),
+                before: some(before),
+                after: some(after),
+            }
         };
         platctl_engine::Changes::new(list.iter().map(change).collect()).unwrap()
     }

@@ -64,7 +64,9 @@ pub struct Identity {
 #[derive(Clone, Debug, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum ConnectError {
-    #[error("no AWS region is configured: set `region:` in the stack file, or use --region or AWS_REGION")]
+    #[error(
+        "no AWS region is configured: set `region:` in the stack file, or use --region or AWS_REGION"
+    )]
     NoRegion,
     #[error("{0}. Correct `region:` in the stack file, --region or AWS_REGION")]
     UnknownRegion(String),
@@ -109,13 +111,20 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     let budgets = options.budgets.then(Arc::<Budgets>::default);
     let meter = Meter::new(budgets).telling(options.teller.clone());
     let config = load(&options, &meter).await;
-    let region = config.region().map(ToString::to_string).ok_or(ConnectError::NoRegion)?;
+    let region = config
+        .region()
+        .map(ToString::to_string)
+        .ok_or(ConnectError::NoRegion)?;
     // What speaks AWS's protocols elsewhere may have regions of its own.
     if options.endpoint_url.is_none() || options.emulator {
         regions::check(&region).map_err(ConnectError::UnknownRegion)?;
     }
     let identity = who(&config, &meter).await?;
-    let dns = if options.endpoint_url.is_some() { Dns::none() } else { Dns::public() };
+    let dns = if options.endpoint_url.is_some() {
+        Dns::none()
+    } else {
+        Dns::public()
+    };
     Ok(Aws {
         config,
         meter,
@@ -134,12 +143,17 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
 /// that takes longer than many a plan.
 fn sender(options: &Options) -> SharedHttpClient {
     let builder = aws_smithy_http_client::Builder::new();
-    let unencrypted = options.endpoint_url.as_ref().is_some_and(|url| url.starts_with("http:"));
+    let unencrypted = options
+        .endpoint_url
+        .as_ref()
+        .is_some_and(|url| url.starts_with("http:"));
     // The SDK's chain of providers may have to ask a service of AWS.
     if unencrypted && options.credentials.is_some() {
         return builder.build_http();
     }
-    builder.tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    builder
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .build_https()
 }
 
 pub(crate) async fn load(options: &Options, meter: &Meter) -> SdkConfig {
@@ -149,7 +163,9 @@ pub(crate) async fn load(options: &Options, meter: &Meter) -> SdkConfig {
         .read_timeout(Duration::from_secs(60));
     // A request that waits for its turn sends nothing: that is no stalled upload. How long one may take once it is
     // sent is the transport's matter.
-    let stalled = StalledStreamProtectionConfig::enabled().upload_enabled(false).build();
+    let stalled = StalledStreamProtectionConfig::enabled()
+        .upload_enabled(false)
+        .build();
     // The engine repeats calls itself: it knows which creations may be repeated, the SDK does not.
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(SharedHttpClient::new(Metered::new(plain, meter.clone())))
@@ -176,13 +192,13 @@ pub(crate) async fn load(options: &Options, meter: &Meter) -> SdkConfig {
 const NO_PROVIDER: &str = "no providers in chain provided credentials";
 
 async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError> {
-    let builder =
-        aws_sdk_sts::config::Builder::from(config).interceptor(SharedInterceptor::new(meter.clone()));
+    let builder = aws_sdk_sts::config::Builder::from(config)
+        .interceptor(SharedInterceptor::new(meter.clone()));
     let sts = aws_sdk_sts::Client::from_conf(builder.build());
     let ask = || async { sts.get_caller_identity().send().ask().await };
     let what = "checking the AWS credentials";
-    let answer =
-        surely(&meter.teller, what, ask).await.map_err(|error| match (error.class, &error.code) {
+    let answer = surely(&meter.teller, what, ask).await.map_err(|error| {
+        match (error.class, &error.code) {
             (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {
                 ConnectError::NoCredentials(error.message)
             }
@@ -193,10 +209,20 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
                 ConnectError::Unreachable { endpoint, error }
             }
             _ => ConnectError::Other(error),
-        })?;
+        }
+    })?;
     let arn = answer.arn().unwrap_or_default().to_owned();
-    let partition = arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws").to_owned();
-    Ok(Identity { account: answer.account().unwrap_or_default().to_owned(), partition, arn })
+    let partition = arn
+        .split(':')
+        .nth(1)
+        .filter(|part| !part.is_empty())
+        .unwrap_or("aws")
+        .to_owned();
+    Ok(Identity {
+        account: answer.account().unwrap_or_default().to_owned(),
+        partition,
+        arn,
+    })
 }
 
 impl Aws {
@@ -209,8 +235,11 @@ impl Aws {
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .build();
-        let identity =
-            Identity { account: "000000000000".into(), partition: "aws".into(), arn: String::new() };
+        let identity = Identity {
+            account: "000000000000".into(),
+            partition: "aws".into(),
+            arn: String::new(),
+        };
         let region = region.to_owned();
         Self {
             config,
@@ -256,7 +285,10 @@ impl Aws {
     /// What EC2 answers.
     pub async fn zones(&self, region: &str) -> CloudResult<Vec<ec2::ZoneInfo>> {
         let what = format!("reading the availability zones of {region}");
-        surely(&self.teller, what, || async { ec2::zones(&self.cloud(region)).await }).await
+        surely(&self.teller, what, || async {
+            ec2::zones(&self.cloud(region)).await
+        })
+        .await
     }
 
     /// The region's list of the addresses that CloudFront comes from (`pl-…`); none where there is none.
@@ -266,14 +298,20 @@ impl Aws {
     pub async fn cloudfront_prefix_list(&self, region: &str) -> CloudResult<Option<String>> {
         let name = "com.amazonaws.global.cloudfront.origin-facing";
         let what = format!("reading the prefix list {name}");
-        surely(&self.teller, what, || async { ec2::prefix_list(&self.cloud(region), name).await }).await
+        surely(&self.teller, what, || async {
+            ec2::prefix_list(&self.cloud(region), name).await
+        })
+        .await
     }
 
     /// The clients of a region, made when first asked for.
     #[must_use]
     pub fn cloud(&self, region: &str) -> Arc<Cloud> {
         let mut clouds = self.clouds.lock().unwrap_or_else(PoisonError::into_inner);
-        clouds.entry(region.to_owned()).or_insert_with(|| Arc::new(self.clients(region))).clone()
+        clouds
+            .entry(region.to_owned())
+            .or_insert_with(|| Arc::new(self.clients(region)))
+            .clone()
     }
 
     /// The clusters of a region.
@@ -281,7 +319,10 @@ impl Aws {
     pub fn clusters(&self, region: &str) -> Arc<Clusters> {
         let mut clusters = self.clusters.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Clusters::new(Arc::new(self.reach(region))));
-        clusters.entry(region.to_owned()).or_insert_with(new).clone()
+        clusters
+            .entry(region.to_owned())
+            .or_insert_with(new)
+            .clone()
     }
 
     fn reach(&self, region: &str) -> reach::Reach {
@@ -289,7 +330,11 @@ impl Aws {
             cloud: self.cloud(region),
             settings: self.reach.clone(),
             credentials: self.config.credentials_provider(),
-            emulator: self.config.endpoint_url().filter(|_| self.emulator).map(ToOwned::to_owned),
+            emulator: self
+                .config
+                .endpoint_url()
+                .filter(|_| self.emulator)
+                .map(ToOwned::to_owned),
         }
     }
 
@@ -300,7 +345,13 @@ impl Aws {
             partition: self.identity.partition.clone(),
         };
         let meter = SharedInterceptor::new(self.meter.clone());
-        Cloud::new(place, &self.config, &meter, self.teller.clone(), self.dns.clone())
+        Cloud::new(
+            place,
+            &self.config,
+            &meter,
+            self.teller.clone(),
+            self.dns.clone(),
+        )
     }
 }
 
@@ -310,7 +361,10 @@ impl Catalog for Aws {
     }
 
     fn names(&self) -> Vec<&'static str> {
-        registry::facts().into_iter().map(|facts| facts.name).collect()
+        registry::facts()
+            .into_iter()
+            .map(|facts| facts.name)
+            .collect()
     }
 }
 
@@ -343,7 +397,9 @@ mod tests {
             ..Options::default()
         };
         let config = load(&options, &meter).await.into_builder();
-        let config = config.credentials_provider(SharedCredentialsProvider::new(Failing(provider))).build();
+        let config = config
+            .credentials_provider(SharedCredentialsProvider::new(Failing(provider)))
+            .build();
         let error = who(&config, &meter).await.unwrap_err();
         assert_eq!(meter.calls.total(), 0);
         error
@@ -362,15 +418,25 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let error = asked(|| CredentialsError::provider_error("the SSO session has expired")).await;
         let text = error.to_string();
-        assert!(text.contains("the SSO session has expired") && text.contains("aws sso login"), "{text}");
-        assert!(matches!(error, ConnectError::LostCredentials(_)), "{error:?}");
+        assert!(
+            text.contains("the SSO session has expired") && text.contains("aws sso login"),
+            "{text}"
+        );
+        assert!(
+            matches!(error, ConnectError::LostCredentials(_)),
+            "{error:?}"
+        );
         assert_eq!(begun.elapsed(), Duration::ZERO, "nothing is tried twice");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_provider_that_cannot_be_reached_is_no_login_that_has_ended() {
         use aws_smithy_runtime_api::client::result::ConnectorError;
-        let error = asked(|| CredentialsError::provider_error(ConnectorError::io("no route".into()))).await;
-        assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
+        let error =
+            asked(|| CredentialsError::provider_error(ConnectorError::io("no route".into()))).await;
+        assert!(
+            matches!(error, ConnectError::Unreachable { .. }),
+            "{error:?}"
+        );
     }
 }

@@ -12,7 +12,11 @@ use crate::errors::Asked;
 
 /// The answers of a name server: none when it could not be asked, an empty set when there is no such record.
 pub(crate) trait Lookup: Send + Sync + std::fmt::Debug {
-    fn lookup<'a>(&'a self, name: &'a str, kind: RecordType) -> BoxFuture<'a, Option<BTreeSet<String>>>;
+    fn lookup<'a>(
+        &'a self,
+        name: &'a str,
+        kind: RecordType,
+    ) -> BoxFuture<'a, Option<BTreeSet<String>>>;
 }
 
 /// The public DNS, or nobody: a local AWS has no DNS, and asking the real one about it would mislead.
@@ -24,7 +28,11 @@ impl Dns {
     #[must_use]
     pub fn public() -> Self {
         let resolver = TokioResolver::builder_tokio().and_then(|builder| builder.build());
-        Self(resolver.ok().map(|resolver| Arc::new(Public(resolver)) as Arc<dyn Lookup>))
+        Self(
+            resolver
+                .ok()
+                .map(|resolver| Arc::new(Public(resolver)) as Arc<dyn Lookup>),
+        )
     }
 
     /// Nobody to ask.
@@ -43,14 +51,23 @@ impl std::fmt::Debug for Public {
 }
 
 impl Lookup for Public {
-    fn lookup<'a>(&'a self, name: &'a str, kind: RecordType) -> BoxFuture<'a, Option<BTreeSet<String>>> {
+    fn lookup<'a>(
+        &'a self,
+        name: &'a str,
+        kind: RecordType,
+    ) -> BoxFuture<'a, Option<BTreeSet<String>>> {
         Box::pin(async move {
             match self.0.lookup(absolute(name), kind).await {
                 Ok(found) => {
-                    let same = found.answers().iter().filter(|record| record.record_type() == kind);
+                    let same = found
+                        .answers()
+                        .iter()
+                        .filter(|record| record.record_type() == kind);
                     Some(same.map(|record| plain(&record.data.to_string())).collect())
                 }
-                Err(error) if error.is_no_records_found() || error.is_nx_domain() => Some(BTreeSet::new()),
+                Err(error) if error.is_no_records_found() || error.is_nx_domain() => {
+                    Some(BTreeSet::new())
+                }
                 Err(_) => None,
             }
         })
@@ -77,8 +94,18 @@ pub(crate) async fn not_delegated(cloud: &Cloud, record: &str) -> Option<String>
     if ours.is_empty() || !ours.is_disjoint(&theirs) {
         return None;
     }
-    let list = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let now = if theirs.is_empty() { "none".to_owned() } else { list(&theirs) };
+    let list = |names: &BTreeSet<String>| {
+        names
+            .iter()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let now = if theirs.is_empty() {
+        "none".to_owned()
+    } else {
+        list(&theirs)
+    };
     Some(format!(
         "the zone {zone} is not delegated to Route 53: set its name servers to {} at its registrar or in its \
          parent zone (currently: {now})",
@@ -89,7 +116,12 @@ pub(crate) async fn not_delegated(cloud: &Cloud, record: &str) -> Option<String>
 /// The public zone of this account that a name is in, and its name servers. Errors are no reason to stop waiting.
 async fn zone_of(cloud: &Cloud, record: &str) -> Option<(String, BTreeSet<String>)> {
     let record = plain(record);
-    let pages = cloud.route53.list_hosted_zones().into_paginator().items().send();
+    let pages = cloud
+        .route53
+        .list_hosted_zones()
+        .into_paginator()
+        .items()
+        .send();
     let zones: Result<Vec<_>, _> = pages.collect().await;
     let zones = zones.asked().ok()?;
     let public = zones.iter().filter(|zone| {
@@ -99,7 +131,12 @@ async fn zone_of(cloud: &Cloud, record: &str) -> Option<(String, BTreeSet<String
     let zone = public.max_by_key(|zone| zone.name().len())?;
     let call = cloud.route53.get_hosted_zone().id(zone.id()).send().await;
     let answer = call.asked().ok()?;
-    let servers = answer.delegation_set()?.name_servers().iter().map(|name| plain(name)).collect();
+    let servers = answer
+        .delegation_set()?
+        .name_servers()
+        .iter()
+        .map(|name| plain(name))
+        .collect();
     Some((plain(zone.name()), servers))
 }
 
@@ -116,29 +153,50 @@ mod tests {
     struct Fixed(&'static [(&'static str, &'static [&'static str])]);
 
     impl Lookup for Fixed {
-        fn lookup<'a>(&'a self, name: &'a str, _: RecordType) -> BoxFuture<'a, Option<BTreeSet<String>>> {
+        fn lookup<'a>(
+            &'a self,
+            name: &'a str,
+            _: RecordType,
+        ) -> BoxFuture<'a, Option<BTreeSet<String>>> {
             let found = self.0.iter().find(|(of, _)| *of == name);
-            Box::pin(
-                async move { found.map(|(_, texts)| texts.iter().map(|text| (*text).to_owned()).collect()) },
-            )
+            Box::pin(async move {
+                found.map(|(_, texts)| texts.iter().map(|text| (*text).to_owned()).collect())
+            })
         }
     }
 
     const RECORD: &str = "_abc.www.example.com.";
 
     async fn said(answers: &'static [(&'static str, &'static [&'static str])]) -> Option<String> {
-        let zone =
-            |name: &str| HostedZone::builder().id(name).name(name).caller_reference("x").build().unwrap();
+        let zone = |name: &str| {
+            HostedZone::builder()
+                .id(name)
+                .name(name)
+                .caller_reference("x")
+                .build()
+                .unwrap()
+        };
         let list = mock!(aws_sdk_route53::Client::list_hosted_zones).then_output(move || {
             let zones = ["com.", "example.com.", "ample.com."].map(zone);
             let build = ListHostedZonesOutput::builder().set_hosted_zones(Some(zones.to_vec()));
-            build.marker("").is_truncated(false).max_items(100).build().unwrap()
+            build
+                .marker("")
+                .is_truncated(false)
+                .max_items(100)
+                .build()
+                .unwrap()
         });
         let get = mock!(aws_sdk_route53::Client::get_hosted_zone)
             .match_requests(|request| request.id() == Some("example.com."))
             .then_output(move || {
-                let set = DelegationSet::builder().name_servers("ns-1.awsdns-01.org").build().unwrap();
-                GetHostedZoneOutput::builder().hosted_zone(zone("example.com.")).delegation_set(set).build()
+                let set = DelegationSet::builder()
+                    .name_servers("ns-1.awsdns-01.org")
+                    .build()
+                    .unwrap();
+                GetHostedZoneOutput::builder()
+                    .hosted_zone(zone("example.com."))
+                    .delegation_set(set)
+                    .build()
             });
         let cloud = Cloud {
             route53: mock_client!(aws_sdk_route53, RuleMode::MatchAny, &[&list, &get]).into(),
@@ -150,7 +208,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_zone_of_another_registrar_is_named_with_what_it_needs() {
-        let text = said(&[(RECORD, &[]), ("example.com", &["ns1.registrar.net"])]).await.unwrap();
+        let text = said(&[(RECORD, &[]), ("example.com", &["ns1.registrar.net"])])
+            .await
+            .unwrap();
         assert_eq!(
             text,
             "the zone example.com is not delegated to Route 53: set its name servers to ns-1.awsdns-01.org \
@@ -161,7 +221,14 @@ mod tests {
     #[tokio::test]
     async fn a_record_that_is_seen_and_a_zone_that_is_delegated_are_no_reason_to_worry() {
         assert_eq!(said(&[(RECORD, &["x.acm-validations.aws"])]).await, None);
-        assert_eq!(said(&[(RECORD, &[]), ("example.com", &["ns-1.awsdns-01.org", "ns-2"])]).await, None);
+        assert_eq!(
+            said(&[
+                (RECORD, &[]),
+                ("example.com", &["ns-1.awsdns-01.org", "ns-2"])
+            ])
+            .await,
+            None
+        );
         assert_eq!(said(&[]).await, None);
     }
 }

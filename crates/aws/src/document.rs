@@ -20,7 +20,9 @@ impl Document {
     /// Reads a document as an API call answers it; none when it is no JSON.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        serde_json::from_str(text).ok().map(|value: Value| Self::new(&value))
+        serde_json::from_str(text)
+            .ok()
+            .map(|value: Value| Self::new(&value))
     }
 
     /// The document as text, as API calls take it.
@@ -35,7 +37,10 @@ fn sorted(value: &Value) -> Value {
         Value::Object(map) => {
             let mut entries: Vec<_> = map.iter().collect();
             entries.sort_by_key(|(key, _)| *key);
-            entries.into_iter().map(|(key, value)| (key.clone(), sorted(value))).collect()
+            entries
+                .into_iter()
+                .map(|(key, value)| (key.clone(), sorted(value)))
+                .collect()
         }
         Value::Array(items) => items.iter().map(sorted).collect(),
         other => other.clone(),
@@ -45,9 +50,13 @@ fn sorted(value: &Value) -> Value {
 impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::String(text) => Self::parse(&text).ok_or_else(|| D::Error::custom("is not JSON")),
+            Value::String(text) => {
+                Self::parse(&text).ok_or_else(|| D::Error::custom("is not JSON"))
+            }
             value @ (Value::Object(_) | Value::Array(_)) => Ok(Self::new(&value)),
-            _ => Err(D::Error::custom("a document must be an object, a list, or a JSON string")),
+            _ => Err(D::Error::custom(
+                "a document must be an object, a list, or a JSON string",
+            )),
         }
     }
 }
@@ -59,7 +68,8 @@ mod tests {
 
     #[test]
     fn the_order_of_keys_and_the_way_of_writing_say_nothing() {
-        let one: Document = serde_json::from_value(json!({"b": 1, "a": [{"d": 2, "c": 3}]})).unwrap();
+        let one: Document =
+            serde_json::from_value(json!({"b": 1, "a": [{"d": 2, "c": 3}]})).unwrap();
         let other: Document =
             serde_json::from_value(json!(r#"{ "a": [{"c": 3, "d": 2}], "b": 1 }"#)).unwrap();
         assert_eq!(one, other);

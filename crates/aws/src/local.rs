@@ -27,7 +27,11 @@ pub(crate) async fn serve(answer: impl Fn(usize) -> Answer + Send + Sync + 'stat
             let answer = answer.clone();
             tokio::spawn(async move {
                 read_request(&mut stream).await;
-                let Answer { status, headers, body } = answer(number);
+                let Answer {
+                    status,
+                    headers,
+                    body,
+                } = answer(number);
                 let length = body.len();
                 let head = format!(
                     "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n"
@@ -48,8 +52,14 @@ async fn read_request(stream: &mut tokio::net::TcpStream) {
     loop {
         let text = String::from_utf8_lossy(&read).to_lowercase();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
-            if body.len() >= length.and_then(|length| length.trim().parse().ok()).unwrap_or(0) {
+            let length = head
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length:"));
+            if body.len()
+                >= length
+                    .and_then(|length| length.trim().parse().ok())
+                    .unwrap_or(0)
+            {
                 return;
             }
         }

@@ -10,7 +10,8 @@ use serde_json::Value;
 /// # Errors
 /// None in practice: both are specs of one kind.
 pub(crate) fn over<T: Serialize + DeserializeOwned>(live: &T, desired: &T) -> CloudResult<T> {
-    let wrong = |error: serde_json::Error| CloudError::new(Class::Invalid, "merge", error.to_string());
+    let wrong =
+        |error: serde_json::Error| CloudError::new(Class::Invalid, "merge", error.to_string());
     let mut merged = serde_json::to_value(live).map_err(wrong)?;
     let desired = serde_json::to_value(desired).map_err(wrong)?;
     if let (Value::Object(merged), Value::Object(desired)) = (&mut merged, desired) {
@@ -27,7 +28,10 @@ mod tests {
     #[test]
     fn what_is_not_stated_stays() {
         let map = |pairs: &[(&str, u8)]| -> BTreeMap<String, u8> {
-            pairs.iter().map(|(key, value)| ((*key).to_owned(), *value)).collect()
+            pairs
+                .iter()
+                .map(|(key, value)| ((*key).to_owned(), *value))
+                .collect()
         };
         let merged = over(&map(&[("a", 1), ("b", 2)]), &map(&[("b", 3)])).unwrap();
         assert_eq!(merged, map(&[("a", 1), ("b", 3)]));

@@ -32,7 +32,12 @@ impl Policy {
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut document = self.0.clone();
-        for statement in document.get_mut("Statement").and_then(Value::as_array_mut).into_iter().flatten() {
+        for statement in document
+            .get_mut("Statement")
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             single(statement);
         }
         document.to_string()
@@ -46,8 +51,9 @@ impl Policy {
     /// Reads a document as an API call answers it; none when it is no JSON object.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let document: Value =
-            serde_json::from_str(text).or_else(|_| serde_json::from_str(&percent_decoded(text))).ok()?;
+        let document: Value = serde_json::from_str(text)
+            .or_else(|_| serde_json::from_str(&percent_decoded(text)))
+            .ok()?;
         document.is_object().then(|| Self::new(&document))
     }
 }
@@ -59,7 +65,9 @@ impl<'de> Deserialize<'de> for Policy {
                 Self::parse(&text).ok_or_else(|| D::Error::custom("must be a policy document"))
             }
             document @ Value::Object(_) => Ok(Self::new(&document)),
-            _ => Err(D::Error::custom("a policy document must be an object or a JSON string")),
+            _ => Err(D::Error::custom(
+                "a policy document must be an object or a JSON string",
+            )),
         }
     }
 }
@@ -93,7 +101,9 @@ fn percent_decoded(text: &str) -> String {
 }
 
 fn normal(document: &Value) -> Value {
-    let Some(document) = document.as_object() else { return document.clone() };
+    let Some(document) = document.as_object() else {
+        return document.clone();
+    };
     let mut normal = Map::new();
     for (key, value) in sorted(document) {
         let value = match key.as_str() {
@@ -112,11 +122,16 @@ fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
 }
 
 fn list(value: &Value) -> Vec<Value> {
-    value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
+    value
+        .as_array()
+        .cloned()
+        .unwrap_or_else(|| vec![value.clone()])
 }
 
 fn statement(statement: &Value) -> Value {
-    let Some(map) = statement.as_object() else { return statement.clone() };
+    let Some(map) = statement.as_object() else {
+        return statement.clone();
+    };
     let mut normal = Map::new();
     for (key, value) in sorted(map) {
         let value = match key.as_str() {
@@ -150,20 +165,29 @@ fn principal(value: &Value) -> Value {
         ["arn", _, "iam", "", account, "root"] => (*account).to_owned(),
         _ => text.to_owned(),
     };
-    sorted(map).into_iter().map(|(key, value)| (key.clone(), set(value, account))).collect()
+    sorted(map)
+        .into_iter()
+        .map(|(key, value)| (key.clone(), set(value, account)))
+        .collect()
 }
 
 /// Names of condition keys have no case.
 fn condition(value: &Value) -> Value {
-    let Some(operators) = value.as_object() else { return value.clone() };
+    let Some(operators) = value.as_object() else {
+        return value.clone();
+    };
     let keys = |keys: &Value| match keys.as_object() {
         Some(keys) => {
-            let same = |(key, value): (&String, &Value)| (key.to_lowercase(), set(value, str::to_owned));
+            let same =
+                |(key, value): (&String, &Value)| (key.to_lowercase(), set(value, str::to_owned));
             sorted(keys).into_iter().map(same).collect()
         }
         None => keys.clone(),
     };
-    sorted(operators).into_iter().map(|(operator, value)| (operator.clone(), keys(value))).collect()
+    sorted(operators)
+        .into_iter()
+        .map(|(operator, value)| (operator.clone(), keys(value)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -182,28 +206,43 @@ mod tests {
             "Action": ["s3:ListBucket", "S3:GetObject"], "Condition": {"Bool": {"aws:SecureTransport": ["true"]}}}],
             "Version": "2012-10-17"});
         assert_eq!(Policy::new(&one), Policy::new(&other));
-        assert_ne!(serde_json::to_value(Policy::new(&one)).unwrap()["Statement"]["Sid"], Value::Null);
-        let star = |principal: Value| Policy::new(&json!({"Statement": [{"Principal": principal}]}));
+        assert_ne!(
+            serde_json::to_value(Policy::new(&one)).unwrap()["Statement"]["Sid"],
+            Value::Null
+        );
+        let star =
+            |principal: Value| Policy::new(&json!({"Statement": [{"Principal": principal}]}));
         assert_eq!(star(json!("*")), star(json!({"AWS": "*"})));
     }
 
     #[test]
     fn the_root_of_an_account_is_the_account_in_every_partition() {
         let of = |principal: &str| {
-            Policy::new(&json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": principal}}]}))
+            Policy::new(
+                &json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": principal}}]}),
+            )
         };
         for partition in ["aws", "aws-cn", "aws-us-gov", "aws-eusc"] {
-            assert_eq!(of("123456789012"), of(&format!("arn:{partition}:iam::123456789012:root")));
+            assert_eq!(
+                of("123456789012"),
+                of(&format!("arn:{partition}:iam::123456789012:root"))
+            );
         }
         assert_ne!(of("123456789012"), of("arn:aws:iam::123456789013:root"));
-        assert_ne!(of("123456789012"), of("arn:aws:iam::123456789012:role/root"));
+        assert_ne!(
+            of("123456789012"),
+            of("arn:aws:iam::123456789012:role/root")
+        );
     }
 
     #[test]
     fn a_policy_is_sent_as_it_was_written() {
         let written = json!({"Statement": {"Action": "S3:GetObject", "Resource": ["b", "a"]}});
         let policy: Policy = serde_json::from_value(written.clone()).unwrap();
-        assert_eq!(serde_json::from_str::<Value>(&policy.to_json()).unwrap(), written);
+        assert_eq!(
+            serde_json::from_str::<Value>(&policy.to_json()).unwrap(),
+            written
+        );
         assert_eq!(serde_json::to_value(&policy).unwrap(), written);
     }
 
@@ -228,8 +267,9 @@ mod tests {
 
     #[test]
     fn what_means_something_else_differs() {
-        let allow =
-            |action: &str| Policy::new(&json!({"Statement": [{"Effect": "Allow", "Action": action}]}));
+        let allow = |action: &str| {
+            Policy::new(&json!({"Statement": [{"Effect": "Allow", "Action": action}]}))
+        };
         assert_ne!(allow("s3:GetObject"), allow("s3:PutObject"));
     }
 
@@ -248,7 +288,10 @@ mod tests {
         let policy = Policy::new(&json!({"Version": "2012-10-17", "Statement": []}));
         let encoded = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
         assert_eq!(Policy::parse(encoded), Some(policy.clone()));
-        assert_eq!(serde_json::from_value::<Policy>(json!(policy.to_json())).unwrap(), policy);
+        assert_eq!(
+            serde_json::from_value::<Policy>(json!(policy.to_json())).unwrap(),
+            policy
+        );
         assert!(serde_json::from_value::<Policy>(json!("no JSON")).is_err());
     }
 }

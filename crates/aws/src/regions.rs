@@ -27,7 +27,12 @@ const PARTITIONS: [Partition; 8] = [
         prefix: "us-gov-",
         regions: &["us-gov-east-1", "us-gov-west-1"],
     },
-    Partition { name: "aws-eusc", dns_suffix: "amazonaws.eu", prefix: "eusc-", regions: &["eusc-de-east-1"] },
+    Partition {
+        name: "aws-eusc",
+        dns_suffix: "amazonaws.eu",
+        prefix: "eusc-",
+        regions: &["eusc-de-east-1"],
+    },
     Partition {
         name: "aws-iso",
         dns_suffix: "c2s.ic.gov",
@@ -99,7 +104,10 @@ const PARTITIONS: [Partition; 8] = [
 
 /// All regions that AWS had when this version was made.
 pub fn all() -> impl Iterator<Item = &'static str> {
-    PARTITIONS.iter().flat_map(|partition| partition.regions).copied()
+    PARTITIONS
+        .iter()
+        .flat_map(|partition| partition.regions)
+        .copied()
 }
 
 /// Whether AWS has a region of this name.
@@ -111,19 +119,28 @@ pub fn check(region: &str) -> Result<(), String> {
         return Ok(());
     }
     let meant = nearest(region, all()).map(|found| format!(": did you mean `{found}`?"));
-    Err(format!("AWS has no region `{region}`{}", meant.unwrap_or_default()))
+    Err(format!(
+        "AWS has no region `{region}`{}",
+        meant.unwrap_or_default()
+    ))
 }
 
 /// The partition of a region: `aws`, `aws-cn`, …
 #[must_use]
 pub fn partition(region: &str) -> &'static str {
-    PARTITIONS.iter().find(|partition| region.starts_with(partition.prefix)).map_or("aws", |found| found.name)
+    PARTITIONS
+        .iter()
+        .find(|partition| region.starts_with(partition.prefix))
+        .map_or("aws", |found| found.name)
 }
 
 /// What the names of hosts and of services end with in a partition.
 #[must_use]
 pub fn dns_suffix(partition: &str) -> &'static str {
-    PARTITIONS.iter().find(|one| one.name == partition).map_or("amazonaws.com", |found| found.dns_suffix)
+    PARTITIONS
+        .iter()
+        .find(|one| one.name == partition)
+        .map_or("amazonaws.com", |found| found.dns_suffix)
 }
 
 /// The services of which the interface endpoints in China have names that begin with `cn.`.
@@ -175,7 +192,11 @@ pub fn endpoint_service(service: &str, region: &str) -> String {
     if service.contains(&format!(".{region}.")) || service.contains("amazonaws.") {
         return service.to_owned();
     }
-    let prefix = if partition(region) == "aws-cn" && CHINESE.contains(&service) { "cn." } else { "" };
+    let prefix = if partition(region) == "aws-cn" && CHINESE.contains(&service) {
+        "cn."
+    } else {
+        ""
+    };
     format!("{prefix}com.amazonaws.{region}.{service}")
 }
 
@@ -228,19 +249,34 @@ mod tests {
             check("eu-wset-1"),
             Err("AWS has no region `eu-wset-1`: did you mean `eu-west-1`?".into())
         );
-        assert_eq!(check("somewhere-else"), Err("AWS has no region `somewhere-else`".into()));
+        assert_eq!(
+            check("somewhere-else"),
+            Err("AWS has no region `somewhere-else`".into())
+        );
     }
 
     #[test]
     fn endpoint_services_have_other_names_in_china() {
         let name = endpoint_service;
-        assert_eq!(name("ecr.api", "eu-west-1"), "com.amazonaws.eu-west-1.ecr.api");
-        assert_eq!(name("ecr.api", "cn-north-1"), "cn.com.amazonaws.cn-north-1.ecr.api");
-        assert_eq!(name("sts", "cn-northwest-1"), "cn.com.amazonaws.cn-northwest-1.sts");
+        assert_eq!(
+            name("ecr.api", "eu-west-1"),
+            "com.amazonaws.eu-west-1.ecr.api"
+        );
+        assert_eq!(
+            name("ecr.api", "cn-north-1"),
+            "cn.com.amazonaws.cn-north-1.ecr.api"
+        );
+        assert_eq!(
+            name("sts", "cn-northwest-1"),
+            "cn.com.amazonaws.cn-northwest-1.sts"
+        );
         assert_eq!(name("logs", "cn-north-1"), "com.amazonaws.cn-north-1.logs");
         // The gateway endpoint.
         assert_eq!(name("s3", "cn-north-1"), "com.amazonaws.cn-north-1.s3");
-        for full in ["com.amazonaws.eu-west-1.sts", "gov.ic.c2s.us-iso-east-1.ecr.api"] {
+        for full in [
+            "com.amazonaws.eu-west-1.sts",
+            "gov.ic.c2s.us-iso-east-1.ecr.api",
+        ] {
             assert_eq!(name(full, "us-iso-east-1"), full);
         }
     }

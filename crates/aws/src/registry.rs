@@ -181,9 +181,16 @@ mod tests {
                 if spec.pointer(path).is_none() {
                     spec[path.trim_start_matches('/')] = serde_json::Value::Null;
                 }
-                let error =
-                    bound(facts.name).resolve(spec).err().map(|error| error.message).unwrap_or_default();
-                assert!(!error.contains("unknown field"), "{} has no {path}: {error}", facts.name);
+                let error = bound(facts.name)
+                    .resolve(spec)
+                    .err()
+                    .map(|error| error.message)
+                    .unwrap_or_default();
+                assert!(
+                    !error.contains("unknown field"),
+                    "{} has no {path}: {error}",
+                    facts.name
+                );
             }
         }
     }
@@ -193,16 +200,25 @@ mod tests {
     fn an_interrupted_creation_can_be_looked_for() {
         for Sample { facts, example, .. } in samples() {
             let journaled = conceal(&example, facts.write_only, "salt");
-            let error = bound(facts.name).resolve(legible(&journaled, facts.write_only)).err();
+            let error = bound(facts.name)
+                .resolve(legible(&journaled, facts.write_only))
+                .err();
             assert!(error.is_none(), "{}: {error:?}", facts.name);
         }
     }
 
     #[test]
     fn unknown_fields_are_refused() {
-        for Sample { facts, mut example, .. } in samples() {
+        for Sample {
+            facts, mut example, ..
+        } in samples()
+        {
             example["no_such_field"] = true.into();
-            assert!(bound(facts.name).resolve(example).is_err(), "{}", facts.name);
+            assert!(
+                bound(facts.name).resolve(example).is_err(),
+                "{}",
+                facts.name
+            );
         }
     }
 
@@ -210,17 +226,31 @@ mod tests {
     fn kinds_state_their_permissions_and_have_unique_names() {
         let mut names = BTreeSet::new();
         for facts in facts() {
-            assert!(names.insert(facts.name), "{} is registered twice", facts.name);
+            assert!(
+                names.insert(facts.name),
+                "{} is registered twice",
+                facts.name
+            );
             let permissions = facts.permissions;
-            for list in [permissions.read, permissions.create, permissions.update, permissions.delete] {
+            for list in [
+                permissions.read,
+                permissions.create,
+                permissions.update,
+                permissions.delete,
+            ] {
                 assert!(!list.is_empty() || facts.shared, "{}", facts.name);
                 for action in list {
                     let (service, verb) = action.split_once(':').unwrap();
                     assert!(
-                        service.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
+                        service
+                            .chars()
+                            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'),
                         "{action}"
                     );
-                    assert!(verb.starts_with(|c: char| c.is_ascii_uppercase()), "{action}");
+                    assert!(
+                        verb.starts_with(|c: char| c.is_ascii_uppercase()),
+                        "{action}"
+                    );
                 }
             }
         }
@@ -228,9 +258,15 @@ mod tests {
 
     #[test]
     fn every_file_of_a_service_is_registered() {
-        let registered: BTreeSet<String> = facts().iter().map(|facts| facts.name.to_lowercase()).collect();
+        let registered: BTreeSet<String> = facts()
+            .iter()
+            .map(|facts| facts.name.to_lowercase())
+            .collect();
         let folders = std::fs::read_dir("src").unwrap();
-        for folder in folders.map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for folder in folders
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+        {
             let service = folder.file_name().unwrap().to_str().unwrap().to_owned();
             for file in std::fs::read_dir(&folder).unwrap() {
                 let path = file.unwrap().path();

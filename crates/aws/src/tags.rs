@@ -42,7 +42,8 @@ fn ownership(owner: &Owner) -> impl Iterator<Item = (String, String)> {
         (REGION, owner.region.clone()),
         (LINEAGE, owner.lineage.clone()),
     ];
-    tags.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)))
+    tags.into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)))
 }
 
 /// Takes all tags of a live resource apart: the user's, and whose it is. AWS's own are left out.
@@ -56,10 +57,22 @@ pub fn split(all: impl IntoIterator<Item = (String, String)>) -> (Tags, Option<O
             tags.insert(key, value);
         }
     }
-    let owner = ours.remove(STACK).zip(ours.remove(ADDRESS)).map(|(stack, address)| {
-        let generation = ours.get(GENERATION).and_then(|text| text.parse().ok()).unwrap_or(1);
-        Owner { stack, address, generation, region: ours.remove(REGION), lineage: ours.remove(LINEAGE) }
-    });
+    let owner = ours
+        .remove(STACK)
+        .zip(ours.remove(ADDRESS))
+        .map(|(stack, address)| {
+            let generation = ours
+                .get(GENERATION)
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(1);
+            Owner {
+                stack,
+                address,
+                generation,
+                region: ours.remove(REGION),
+                lineage: ours.remove(LINEAGE),
+            }
+        });
     (tags, owner)
 }
 
@@ -80,7 +93,12 @@ pub fn edits(changes: &Changes, owner: &Owner) -> TagEdits {
 /// Takes an EC2 resource's tags apart.
 #[must_use]
 pub fn split_ec2(tags: &[Tag]) -> (Tags, Option<Owner>) {
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    };
     split(tags.iter().filter_map(pair))
 }
 
@@ -89,7 +107,10 @@ pub fn split_ec2(tags: &[Tag]) -> (Tags, Option<Owner>) {
 pub fn ec2_specification(kind: ResourceType, tags: &Tags, owner: &Owner) -> TagSpecification {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
     let tags = claimed(tags, owner).into_iter().map(tag).collect();
-    TagSpecification::builder().resource_type(kind).set_tags(Some(tags)).build()
+    TagSpecification::builder()
+        .resource_type(kind)
+        .set_tags(Some(tags))
+        .build()
 }
 
 /// Writes and removes the tags of an EC2 resource as the changes ask.
@@ -99,13 +120,27 @@ pub fn ec2_specification(kind: ResourceType, tags: &Tags, owner: &Owner) -> TagS
 pub async fn sync_ec2(cloud: &Cloud, id: &Id, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-        let call = cloud.ec2.create_tags().resources(id.as_str()).set_tags(Some(tags.collect()));
+        let tags = edits
+            .set
+            .into_iter()
+            .map(|(key, value)| Tag::builder().key(key).value(value).build());
+        let call = cloud
+            .ec2
+            .create_tags()
+            .resources(id.as_str())
+            .set_tags(Some(tags.collect()));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let tags = edits.remove.into_iter().map(|key| Tag::builder().key(key).build());
-        let call = cloud.ec2.delete_tags().resources(id.as_str()).set_tags(Some(tags.collect()));
+        let tags = edits
+            .remove
+            .into_iter()
+            .map(|key| Tag::builder().key(key).build());
+        let call = cloud
+            .ec2
+            .delete_tags()
+            .resources(id.as_str())
+            .set_tags(Some(tags.collect()));
         call.send().ask().await?;
     }
     Ok(())
@@ -114,7 +149,10 @@ pub async fn sync_ec2(cloud: &Cloud, id: &Id, changes: &Changes, owner: &Owner) 
 /// Everything of EC2 that a stack owns. One call finds the objects of all wanted addresses.
 #[must_use]
 pub fn owned_by<K: Kind>(wanted: &[Wanted<K>]) -> Filter {
-    let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str()).unwrap_or_default();
+    let stack = wanted
+        .first()
+        .map(|wanted| wanted.owner.stack.as_str())
+        .unwrap_or_default();
     filter(&format!("tag:{STACK}"), [stack])
 }
 
@@ -124,8 +162,9 @@ pub fn of_stack<K: Kind>(
     found: impl IntoIterator<Item = (Id, Option<Owner>)>,
 ) -> impl Iterator<Item = (Id, Option<Owner>)> {
     let stack = wanted.first().map(|wanted| wanted.owner.stack.clone());
-    let ours =
-        move |(_, owner): &(Id, Option<Owner>)| owner.as_ref().map(|owner| &owner.stack) == stack.as_ref();
+    let ours = move |(_, owner): &(Id, Option<Owner>)| {
+        owner.as_ref().map(|owner| &owner.stack) == stack.as_ref()
+    };
     found.into_iter().filter(ours)
 }
 
@@ -140,7 +179,12 @@ pub fn by_name<'a, K: Kind>(
     let ids: HashMap<&str, &str> = all.into_iter().map(|(id, name)| (name, id)).collect();
     let candidate = |wanted: &Wanted<K>| {
         let id = wanted.spec.as_ref().and_then(|spec| ids.get(name(spec)));
-        id.map(|id| Candidate { id: Id::from(*id), owner: None }).into_iter().collect()
+        id.map(|id| Candidate {
+            id: Id::from(*id),
+            owner: None,
+        })
+        .into_iter()
+        .collect()
     };
     wanted.iter().map(candidate).collect()
 }
@@ -149,7 +193,10 @@ pub fn by_name<'a, K: Kind>(
 #[must_use]
 pub fn filter<'a>(name: &str, values: impl IntoIterator<Item = &'a str>) -> Filter {
     let values = values.into_iter().map(ToOwned::to_owned).collect();
-    Filter::builder().name(name).set_values(Some(values)).build()
+    Filter::builder()
+        .name(name)
+        .set_values(Some(values))
+        .build()
 }
 
 /// Sorts what was found by the addresses that it was looked for.
@@ -162,10 +209,21 @@ pub fn by_address<K: Kind>(
     for (id, owner) in found {
         if let Some(owner) = owner {
             let address = owner.address.clone();
-            candidates.entry(address).or_default().push(Candidate { id, owner: Some(owner) });
+            candidates.entry(address).or_default().push(Candidate {
+                id,
+                owner: Some(owner),
+            });
         }
     }
-    wanted.iter().map(|wanted| candidates.get(&wanted.owner.address).cloned().unwrap_or_default()).collect()
+    wanted
+        .iter()
+        .map(|wanted| {
+            candidates
+                .get(&wanted.owner.address)
+                .cloned()
+                .unwrap_or_default()
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -184,13 +242,25 @@ mod tests {
 
     #[test]
     fn edits_set_and_remove_and_write_ownership_only_when_asked() {
-        let list = [("/tags/a", json!("1"), json!("2")), ("/tags/b", json!("1"), Value::Null)];
+        let list = [
+            ("/tags/a", json!("1"), json!("2")),
+            ("/tags/b", json!("1"), Value::Null),
+        ];
         let edits = edits(&changes(&list), &owner());
         assert_eq!(edits.set, Tags::from([("a".to_owned(), "2".to_owned())]));
         assert_eq!(edits.remove, ["b"]);
-        let edits = super::edits(&changes(&[(Changes::OWNER, Value::Null, json!({}))]), &owner());
+        let edits = super::edits(
+            &changes(&[(Changes::OWNER, Value::Null, json!({}))]),
+            &owner(),
+        );
         assert_eq!(edits.set.get(ADDRESS), Some(&"network.thing".to_owned()));
-        let edits = super::edits(&changes(&[(Changes::OWNER, json!({}), Value::Null)]), &owner());
-        assert!(edits.set.is_empty() && edits.remove.contains(&STACK.to_owned()), "{edits:?}");
+        let edits = super::edits(
+            &changes(&[(Changes::OWNER, json!({}), Value::Null)]),
+            &owner(),
+        );
+        assert!(
+            edits.set.is_empty() && edits.remove.contains(&STACK.to_owned()),
+            "{edits:?}"
+        );
     }
 }

@@ -40,7 +40,10 @@ impl Calls {
     /// The calls of each operation: `EC2:DescribeVpcs`.
     #[must_use]
     pub fn by_operation(&self) -> BTreeMap<String, u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// All calls.
@@ -70,7 +73,12 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn new(budgets: Option<Arc<Budgets>>) -> Self {
         let under_way = Arc::new(Semaphore::new(AT_ONCE));
-        Self { calls: Arc::default(), budgets, teller: Teller::default(), under_way }
+        Self {
+            calls: Arc::default(),
+            budgets,
+            teller: Teller::default(),
+            under_way,
+        }
     }
 
     /// The same meter, which says what takes long.
@@ -81,7 +89,9 @@ impl Meter {
     /// Waits until the operation's family may make a request.
     async fn acquire(&self, service: &str, operation: &str) {
         if let Some(budgets) = &self.budgets {
-            let told = self.teller.about(format!("calls to {service}, such as {operation}"));
+            let told = self
+                .teller
+                .about(format!("calls to {service}, such as {operation}"));
             told.for_reason("waiting to stay within the API's request rate");
             told.during(budgets.acquire(service, operation)).await;
         }
@@ -103,7 +113,10 @@ impl Intercept for Meter {
     ) -> Result<(), BoxError> {
         if let Some(metadata) = config.load::<Metadata>() {
             let name = format!("{}:{}", metadata.service(), metadata.name());
-            context.request_mut().headers_mut().try_insert(HEADER, name)?;
+            context
+                .request_mut()
+                .headers_mut()
+                .try_insert(HEADER, name)?;
         }
         Ok(())
     }
@@ -129,7 +142,10 @@ impl HttpClient for Metered {
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
         let inner = self.inner.http_connector(settings, components);
-        SharedHttpConnector::new(MeteredConnector { inner, meter: self.meter.clone() })
+        SharedHttpConnector::new(MeteredConnector {
+            inner,
+            meter: self.meter.clone(),
+        })
     }
 }
 
@@ -152,9 +168,14 @@ impl HttpConnector for MeteredConnector {
             // Never closed, so there is always a permit in the end.
             let _permit = meter.under_way.acquire().await;
             let sent = Instant::now();
-            let late =
-                |_| ConnectorError::timeout(format!("no response within {} s", LONGEST.as_secs()).into());
-            let mut answer = timeout(LONGEST, inner.call(request)).await.map_err(late)??;
+            let late = |_| {
+                ConnectorError::timeout(
+                    format!("no response within {} s", LONGEST.as_secs()).into(),
+                )
+            };
+            let mut answer = timeout(LONGEST, inner.call(request))
+                .await
+                .map_err(late)??;
             if let (Some(budgets), Some((service, operation))) = (&meter.budgets, family) {
                 if throttled(&mut answer).await? {
                     budgets.throttled(service, operation, sent);
@@ -175,7 +196,9 @@ async fn throttled(answer: &mut HttpResponse) -> Result<bool, ConnectorError> {
         return Ok(false);
     }
     let body = ByteStream::new(answer.take_body()).collect().await;
-    let bytes = body.map_err(|error| ConnectorError::io(error.into()))?.into_bytes();
+    let bytes = body
+        .map_err(|error| ConnectorError::io(error.into()))?
+        .into_bytes();
     let said = wire::throttled(status, |name| answer.headers().get(name), &bytes);
     *answer.body_mut() = SdkBody::from(bytes);
     Ok(said)
@@ -199,9 +222,13 @@ mod tests {
         };
         let config = connect::load(&options, &meter).await;
         let builder = aws_sdk_iam::config::Builder::from(&config);
-        let interceptor = aws_smithy_runtime_api::client::interceptors::SharedInterceptor::new(meter.clone());
+        let interceptor =
+            aws_smithy_runtime_api::client::interceptors::SharedInterceptor::new(meter.clone());
         let iam = aws_sdk_iam::Client::from_conf(builder.interceptor(interceptor).build());
-        let call = iam.create_role().role_name("r").assume_role_policy_document("{}");
+        let call = iam
+            .create_role()
+            .role_name("r")
+            .assume_role_policy_document("{}");
         let error = crate::errors::cloud_error(call.send().await.unwrap_err());
         // The body is still there for whoever reads it above.
         assert!(error.code.is_some(), "{error:?}");
@@ -216,7 +243,11 @@ mod tests {
             "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>Rate exceeded</Message></Error>\
              <RequestId>1</RequestId></ErrorResponse>"
         );
-        Answer { status, headers: "content-type: text/xml\r\n", body }
+        Answer {
+            status,
+            headers: "content-type: text/xml\r\n",
+            body,
+        }
     }
 
     #[tokio::test]

@@ -80,7 +80,17 @@ string_ids! {
 /// A name of the DNS in the form that all spellings of it share: lower case, without the dot at its end, and
 /// with `*` as itself (Route 53 writes `\\052`).
 #[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(from = "String")]
 pub struct DnsName(String);
@@ -100,7 +110,9 @@ impl From<&str> for DnsName {
         // Route 53 writes unusual characters as three octal digits.
         while let Some((before, after)) = rest.split_once('\\') {
             name.push_str(before);
-            let code = after.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+            let code = after
+                .get(..3)
+                .and_then(|digits| u8::from_str_radix(digits, 8).ok());
             match code.filter(u8::is_ascii_graphic) {
                 Some(code) => {
                     name.push(char::from(code));
@@ -137,12 +149,26 @@ pub(crate) fn day(moment: &DateTime) -> Option<String> {
 
 /// The order of a replacement by something with another natural name, or the same: two of one name cannot exist.
 pub(crate) fn unless_same<T: PartialEq>(live: &T, desired: &T) -> Replace {
-    if live == desired { Replace::DeleteFirst } else { Replace::CreateFirst }
+    if live == desired {
+        Replace::DeleteFirst
+    } else {
+        Replace::CreateFirst
+    }
 }
 
 /// An IPv4 network. AWS clears the host bits, so reading one does too: `10.0.1.7/16` is `10.0.0.0/16`.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct Cidr(pub Ipv4Net);
@@ -165,7 +191,9 @@ impl Cidr {
 impl FromStr for Cidr {
     type Err = BadCidr;
     fn from_str(text: &str) -> Result<Self, BadCidr> {
-        let network: Ipv4Net = text.parse().map_err(|_| BadCidr { text: text.to_owned() })?;
+        let network: Ipv4Net = text.parse().map_err(|_| BadCidr {
+            text: text.to_owned(),
+        })?;
         Ok(Self(network.trunc()))
     }
 }
@@ -191,7 +219,17 @@ impl fmt::Display for Cidr {
 
 /// An IPv6 network as AWS writes it: without host bits, in lower case, with the longest run of zeros left out.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(try_from = "String", into = "String")]
 pub struct Cidr6(pub Ipv6Net);
@@ -206,7 +244,9 @@ pub struct BadCidr6 {
 impl FromStr for Cidr6 {
     type Err = BadCidr6;
     fn from_str(text: &str) -> Result<Self, BadCidr6> {
-        let network: Ipv6Net = text.parse().map_err(|_| BadCidr6 { text: text.to_owned() })?;
+        let network: Ipv6Net = text.parse().map_err(|_| BadCidr6 {
+            text: text.to_owned(),
+        })?;
         Ok(Self(network.trunc()))
     }
 }
@@ -236,7 +276,12 @@ mod tests {
 
     #[test]
     fn host_bits_are_cleared_as_aws_does() {
-        assert_eq!("100.68.0.18/18".parse::<Cidr>().map(|cidr| cidr.to_string()), Ok("100.68.0.0/18".into()));
+        assert_eq!(
+            "100.68.0.18/18"
+                .parse::<Cidr>()
+                .map(|cidr| cidr.to_string()),
+            Ok("100.68.0.0/18".into())
+        );
         assert!("10.0.0.0".parse::<Cidr>().is_err());
         assert!("10.0.0.0/33".parse::<Cidr>().is_err());
     }
@@ -245,9 +290,17 @@ mod tests {
     fn ipv6_networks_have_one_spelling() {
         let spelled = |text: &str| text.parse::<Cidr6>().map(|cidr| cidr.to_string());
         assert_eq!(spelled("0:0:0:0:0:0:0:0/0"), Ok("::/0".into()));
-        assert_eq!(spelled("2001:0DB8:0000:0000::1/64"), Ok("2001:db8::/64".into()));
-        assert_eq!(spelled("2001:db8:0:1:0:0:0:0/56"), Ok("2001:db8::/56".into()));
-        assert!(spelled("::").is_err() && spelled("10.0.0.0/8").is_err() && spelled("::/129").is_err());
+        assert_eq!(
+            spelled("2001:0DB8:0000:0000::1/64"),
+            Ok("2001:db8::/64".into())
+        );
+        assert_eq!(
+            spelled("2001:db8:0:1:0:0:0:0/56"),
+            Ok("2001:db8::/56".into())
+        );
+        assert!(
+            spelled("::").is_err() && spelled("10.0.0.0/8").is_err() && spelled("::/129").is_err()
+        );
     }
 
     proptest::proptest! {

@@ -2,7 +2,10 @@
 
 /// The names of those settings that are set.
 pub(crate) fn settings<const N: usize>(all: [(&str, bool); N]) -> Vec<String> {
-    all.into_iter().filter(|(_, set)| *set).map(|(name, _)| name.to_owned()).collect()
+    all.into_iter()
+        .filter(|(_, set)| *set)
+        .map(|(name, _)| name.to_owned())
+        .collect()
 }
 
 /// The settings of a part of an object, in one text under the part's name; none where there are none.

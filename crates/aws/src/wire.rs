@@ -5,7 +5,11 @@ use platctl_engine::Class;
 use crate::errors::classify;
 
 /// Whether an answer with this status, these headers and this body says that there were too many requests.
-pub(crate) fn throttled<'a>(status: u16, header: impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> bool {
+pub(crate) fn throttled<'a>(
+    status: u16,
+    header: impl Fn(&str) -> Option<&'a str>,
+    body: &[u8],
+) -> bool {
     let code = code(header, body);
     classify("", code.as_deref(), "", status) == Class::Throttled
 }
@@ -23,7 +27,12 @@ fn code<'a>(header: impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> Option<Str
         return bare(after.split_once("</Code>")?.0);
     }
     let said: serde_json::Value = serde_json::from_str(text).ok()?;
-    bare(said.get("__type").or_else(|| said.get("code")).or_else(|| said.get("Code"))?.as_str()?)
+    bare(
+        said.get("__type")
+            .or_else(|| said.get("code"))
+            .or_else(|| said.get("Code"))?
+            .as_str()?,
+    )
 }
 
 /// The code alone, without the namespace before it and what may follow it.
@@ -38,13 +47,28 @@ mod tests {
     use super::*;
 
     /// Whether it is throttling, the status, headers, the body.
-    type Case = (bool, u16, &'static [(&'static str, &'static str)], &'static str);
+    type Case = (
+        bool,
+        u16,
+        &'static [(&'static str, &'static str)],
+        &'static str,
+    );
 
     #[test]
     fn codes_are_found_wherever_a_protocol_puts_them() {
         let cases: &[Case] = &[
-            (true, 400, &[], "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"),
-            (true, 503, &[], "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>"),
+            (
+                true,
+                400,
+                &[],
+                "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>",
+            ),
+            (
+                true,
+                503,
+                &[],
+                "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code></Error>",
+            ),
             (
                 true,
                 503,
@@ -57,8 +81,21 @@ mod tests {
                 &[],
                 r#"{"__type":"com.amazonaws.kms#ThrottlingException","message":"Rate exceeded"}"#,
             ),
-            (true, 400, &[("x-amzn-errortype", "ThrottlingException:http://internal.amazon.com/")], "{}"),
-            (true, 400, &[("x-amzn-query-error", "Throttling;Sender")], "\u{1}"),
+            (
+                true,
+                400,
+                &[(
+                    "x-amzn-errortype",
+                    "ThrottlingException:http://internal.amazon.com/",
+                )],
+                "{}",
+            ),
+            (
+                true,
+                400,
+                &[("x-amzn-query-error", "Throttling;Sender")],
+                "\u{1}",
+            ),
             (true, 429, &[], ""),
             // A text that only speaks of throttling, and quotas that look like it.
             (
@@ -77,8 +114,17 @@ mod tests {
             (false, 500, &[], "not at all what was expected"),
         ];
         for (expected, status, headers, body) in cases {
-            let header = |name: &str| headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
-            assert_eq!(throttled(*status, header, body.as_bytes()), *expected, "{status} {headers:?} {body}");
+            let header = |name: &str| {
+                headers
+                    .iter()
+                    .find(|(key, _)| *key == name)
+                    .map(|(_, value)| *value)
+            };
+            assert_eq!(
+                throttled(*status, header, body.as_bytes()),
+                *expected,
+                "{status} {headers:?} {body}"
+            );
         }
     }
 }

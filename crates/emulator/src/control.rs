@@ -69,7 +69,9 @@ impl HoldAt {
     fn json(&self) -> Value {
         match self {
             Self::Call(number, moment) => json!({"mutation": number, "moment": moment.name()}),
-            Self::First(operation, moment) => json!({"operation": operation, "moment": moment.name()}),
+            Self::First(operation, moment) => {
+                json!({"operation": operation, "moment": moment.name()})
+            }
             Self::Each(moment) => json!({"each": moment.name()}),
         }
     }
@@ -99,7 +101,9 @@ pub struct Control {
 
 impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Control").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Control")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,19 +115,28 @@ impl Control {
             .proxy(None)
             .build()
             .new_agent();
-        Self { endpoint: endpoint.to_owned(), key: key.to_owned(), agent }
+        Self {
+            endpoint: endpoint.to_owned(),
+            key: key.to_owned(),
+            agent,
+        }
     }
 
     fn get(&self, path: &str) -> Result<Value, EmulatorError> {
         let request = format!("GET {path}");
-        let call = self.agent.get(format!("{}/_platctl/{path}", self.endpoint)).header(KEY_HEADER, &self.key);
+        let call = self
+            .agent
+            .get(format!("{}/_platctl/{path}", self.endpoint))
+            .header(KEY_HEADER, &self.key);
         read(request, call.call())
     }
 
     fn post(&self, path: &str, body: &Value) -> Result<Value, EmulatorError> {
         let request = format!("POST {path}");
-        let call =
-            self.agent.post(format!("{}/_platctl/{path}", self.endpoint)).header(KEY_HEADER, &self.key);
+        let call = self
+            .agent
+            .post(format!("{}/_platctl/{path}", self.endpoint))
+            .header(KEY_HEADER, &self.key);
         read(request, call.send_json(body))
     }
 
@@ -149,9 +162,12 @@ impl Control {
     /// When it does not answer.
     pub fn inventory(&self) -> Result<BTreeMap<String, usize>, EmulatorError> {
         let answer = self.get("inventory")?;
-        serde_json::from_value(answer.get("inventory").cloned().unwrap_or_default()).map_err(|error| {
-            EmulatorError::Control { request: "GET inventory".into(), reason: error.to_string() }
-        })
+        serde_json::from_value(answer.get("inventory").cloned().unwrap_or_default()).map_err(
+            |error| EmulatorError::Control {
+                request: "GET inventory".into(),
+                reason: error.to_string(),
+            },
+        )
     }
 
     /// Forgets every resource, fault and setting.
@@ -183,7 +199,8 @@ impl Control {
     /// # Errors
     /// When it does not answer, or has no such thing.
     pub fn set_state(&self, kind: &str, id: &str, state: &str) -> Result<(), EmulatorError> {
-        self.post("state", &json!({"kind": kind, "id": id, "state": state})).map(drop)
+        self.post("state", &json!({"kind": kind, "id": id, "state": state}))
+            .map(drop)
     }
 
     /// The calls since the last [`Control::clear_calls`].
@@ -204,7 +221,11 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn hold(&self, mutation: usize, moment: Moment) -> Result<(), EmulatorError> {
-        self.post("hold", &json!({"mutation": mutation, "moment": moment.name()})).map(drop)
+        self.post(
+            "hold",
+            &json!({"mutation": mutation, "moment": moment.name()}),
+        )
+        .map(drop)
     }
 
     /// The same for the first call of an operation, such as `ec2:CreateVpc`.
@@ -212,7 +233,11 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn hold_first(&self, operation: &str, moment: Moment) -> Result<(), EmulatorError> {
-        self.post("hold", &json!({"operation": operation, "moment": moment.name()})).map(drop)
+        self.post(
+            "hold",
+            &json!({"operation": operation, "moment": moment.name()}),
+        )
+        .map(drop)
     }
 
     /// From now on counts the calls that change something, and holds each of the given ones, one at a time.
@@ -222,7 +247,8 @@ impl Control {
     pub fn hold_all(&self, at: &[HoldAt]) -> Result<(), EmulatorError> {
         let (each, single): (Vec<&HoldAt>, Vec<&HoldAt>) =
             at.iter().partition(|one| matches!(one, HoldAt::Each(_)));
-        let mut body = json!({"instants": single.into_iter().map(HoldAt::json).collect::<Vec<_>>()});
+        let mut body =
+            json!({"instants": single.into_iter().map(HoldAt::json).collect::<Vec<_>>()});
         if let Some(HoldAt::Each(moment)) = each.first() {
             body["each"] = moment.name().into();
         }
@@ -236,7 +262,9 @@ impl Control {
     pub fn held(&self, patience: Duration) -> Result<Option<Held>, EmulatorError> {
         let seconds = patience.as_secs_f64().min(20.0);
         let answer = self.get(&format!("held?seconds={seconds}"))?;
-        Ok(answer.get("held").and_then(|held| serde_json::from_value(held.clone()).ok()))
+        Ok(answer
+            .get("held")
+            .and_then(|held| serde_json::from_value(held.clone()).ok()))
     }
 
     /// Lets the held call go on, or drops it: held before its effect, it then has none.
@@ -244,7 +272,8 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn release(&self, drop: bool) -> Result<(), EmulatorError> {
-        self.post("release", &json!({"drop": drop})).map(std::mem::drop)
+        self.post("release", &json!({"drop": drop}))
+            .map(std::mem::drop)
     }
 
     /// The same, and what else is to be held still is.
@@ -252,7 +281,8 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn release_one(&self, drop: bool) -> Result<(), EmulatorError> {
-        self.post("release", &json!({"drop": drop, "others": true})).map(std::mem::drop)
+        self.post("release", &json!({"drop": drop, "others": true}))
+            .map(std::mem::drop)
     }
 
     /// How many calls that only read were made since the last one that changes something.
@@ -260,7 +290,11 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn reads_since_change(&self) -> Result<u64, EmulatorError> {
-        Ok(self.status()?.get("reads_since").and_then(Value::as_u64).unwrap_or_default())
+        Ok(self
+            .status()?
+            .get("reads_since")
+            .and_then(Value::as_u64)
+            .unwrap_or_default())
     }
 
     /// How often each operation has begun something that takes time; where the time stands, since it does.
@@ -276,7 +310,11 @@ impl Control {
     /// # Errors
     /// When it does not answer.
     pub fn time_stands(&self) -> Result<bool, EmulatorError> {
-        Ok(self.get("timed")?.get("standing").and_then(Value::as_bool).unwrap_or_default())
+        Ok(self
+            .get("timed")?
+            .get("standing")
+            .and_then(Value::as_bool)
+            .unwrap_or_default())
     }
 
     /// Lets the time stand from the moment on at which one of these operations begins something that takes time:
@@ -284,7 +322,10 @@ impl Control {
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn stop_time_at<'a>(&self, until: impl IntoIterator<Item = &'a String>) -> Result<(), EmulatorError> {
+    pub fn stop_time_at<'a>(
+        &self,
+        until: impl IntoIterator<Item = &'a String>,
+    ) -> Result<(), EmulatorError> {
         let until: Vec<&String> = until.into_iter().collect();
         self.post("time", &json!({"until": until})).map(drop)
     }
@@ -329,10 +370,16 @@ impl Control {
         self.post("back", &json!({}))?;
         let begun = Instant::now();
         // Between the two nobody answers.
-        while self.get("status").map_or(true, |status| process(status) == copy) {
+        while self
+            .get("status")
+            .map_or(true, |status| process(status) == copy)
+        {
             if begun.elapsed() > Duration::from_secs(30) {
                 let reason = "the copy is over, and nobody has taken its place".to_owned();
-                return Err(EmulatorError::Control { request: "POST back".into(), reason });
+                return Err(EmulatorError::Control {
+                    request: "POST back".into(),
+                    reason,
+                });
             }
             sleep(Duration::from_millis(2));
         }
@@ -350,20 +397,31 @@ impl Control {
 
 fn begun(answer: &Value) -> Result<BTreeMap<String, usize>, EmulatorError> {
     let begun = answer.get("begun").cloned().unwrap_or_default();
-    serde_json::from_value(begun)
-        .map_err(|error| EmulatorError::Control { request: "time".into(), reason: error.to_string() })
+    serde_json::from_value(begun).map_err(|error| EmulatorError::Control {
+        request: "time".into(),
+        reason: error.to_string(),
+    })
 }
 
 fn read(
     request: String,
     answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>,
 ) -> Result<Value, EmulatorError> {
-    let failed = |reason: String| EmulatorError::Control { request: request.clone(), reason };
+    let failed = |reason: String| EmulatorError::Control {
+        request: request.clone(),
+        reason,
+    };
     let mut answer = answer.map_err(|error| failed(error.to_string()))?;
-    let value: Value = answer.body_mut().read_json().map_err(|error| failed(error.to_string()))?;
+    let value: Value = answer
+        .body_mut()
+        .read_json()
+        .map_err(|error| failed(error.to_string()))?;
     if answer.status().is_success() {
         return Ok(value);
     }
-    let reason = value.get("error").and_then(Value::as_str).unwrap_or("no reason was given");
+    let reason = value
+        .get("error")
+        .and_then(Value::as_str)
+        .unwrap_or("no reason was given");
     Err(failed(reason.to_owned()))
 }

@@ -14,7 +14,10 @@ pub enum EmulatorError {
         "the emulator requires Python 3.10 or newer, but `{python}` cannot be run: {error}. Install python3, \
          or set PLATCTL_PYTHON to another executable"
     )]
-    NoPython { python: String, error: std::io::Error },
+    NoPython {
+        python: String,
+        error: std::io::Error,
+    },
     #[error(
         "the emulator requires Python 3.10 or newer, but `{python}` has version {version}. Set \
          PLATCTL_PYTHON to a newer executable"
@@ -31,7 +34,11 @@ pub enum EmulatorError {
     )]
     Pip { said: String },
     #[error("cannot {action} {path}: {error}", path = path.display())]
-    File { action: &'static str, path: PathBuf, error: std::io::Error },
+    File {
+        action: &'static str,
+        path: PathBuf,
+        error: std::io::Error,
+    },
     #[error(
         "{path} belongs to another user, or others can write it, so that it may lead to a program of theirs. Remove \
          it, or set PLATCTL_EMULATOR_HOME to a folder of your own",
@@ -47,7 +54,15 @@ pub enum EmulatorError {
 }
 
 impl EmulatorError {
-    pub(crate) fn file(action: &'static str, path: impl Into<PathBuf>, error: std::io::Error) -> Self {
-        Self::File { action, path: path.into(), error }
+    pub(crate) fn file(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+        error: std::io::Error,
+    ) -> Self {
+        Self::File {
+            action,
+            path: path.into(),
+            error,
+        }
     }
 }

@@ -21,7 +21,11 @@ pub(crate) fn digest<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
         hash.update(text.len().to_le_bytes());
         hash.update(text);
     }
-    hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hash.finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The name of this binary's layer, with its packages.
@@ -65,9 +69,13 @@ mod tests {
         let root = Path::new("python/platctl_emulator");
         let names: Vec<_> = LAYER.iter().map(|(name, _)| *name).collect();
         assert!(names.is_sorted());
-        for name in
-            ["__main__.py", "patches/ec2.py", "rules/__init__.py", "rules/network.py", "stand_in.yaml"]
-        {
+        for name in [
+            "__main__.py",
+            "patches/ec2.py",
+            "rules/__init__.py",
+            "rules/network.py",
+            "stand_in.yaml",
+        ] {
             assert!(names.contains(&name), "{name}");
         }
         for (name, text) in LAYER {
@@ -81,28 +89,48 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let folder = write_layer(cache.path()).unwrap();
         for (name, text) in LAYER {
-            assert_eq!(&fs::read_to_string(folder.join("platctl_emulator").join(name)).unwrap(), text);
+            assert_eq!(
+                &fs::read_to_string(folder.join("platctl_emulator").join(name)).unwrap(),
+                text
+            );
         }
         assert_eq!(write_layer(cache.path()).unwrap(), folder);
-        assert_eq!(fs::read_dir(cache.path().join("layers")).unwrap().count(), 1);
+        assert_eq!(
+            fs::read_dir(cache.path().join("layers")).unwrap().count(),
+            1
+        );
     }
 
     #[test]
     fn many_at_once_write_it_once() {
         let cache = tempfile::tempdir().unwrap();
         std::thread::scope(|scope| {
-            let writers: Vec<_> =
-                (0..8).map(|_| scope.spawn(|| write_layer(cache.path()).unwrap())).collect();
-            let folders: Vec<_> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
-            assert!(folders.iter().all(|folder| folder.join("platctl_emulator/app.py").is_file()));
+            let writers: Vec<_> = (0..8)
+                .map(|_| scope.spawn(|| write_layer(cache.path()).unwrap()))
+                .collect();
+            let folders: Vec<_> = writers
+                .into_iter()
+                .map(|writer| writer.join().unwrap())
+                .collect();
+            assert!(
+                folders
+                    .iter()
+                    .all(|folder| folder.join("platctl_emulator/app.py").is_file())
+            );
         });
-        assert_eq!(fs::read_dir(cache.path().join("layers")).unwrap().count(), 1);
+        assert_eq!(
+            fs::read_dir(cache.path().join("layers")).unwrap().count(),
+            1
+        );
     }
 
     #[test]
     fn every_package_is_pinned_by_hash() {
         let pinned = PACKAGES.lines().filter(|line| line.contains("==")).count();
-        let starts = PACKAGES.lines().filter(|line| line.starts_with(char::is_alphanumeric)).count();
+        let starts = PACKAGES
+            .lines()
+            .filter(|line| line.starts_with(char::is_alphanumeric))
+            .count();
         assert_eq!(pinned, starts);
         assert!(pinned > 10 && PACKAGES.matches("--hash=sha256:").count() >= pinned);
         assert!(!PACKAGES.contains("://"), "no index is named");

@@ -26,7 +26,11 @@ impl Home {
     /// # Errors
     /// When the environment names no home.
     pub fn default_for_user() -> Result<Self, EmulatorError> {
-        let set = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let set = |name| {
+            env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         let cache = set("PLATCTL_CACHE_DIR")
             .or_else(|| Some(set("XDG_CACHE_HOME")?.join("platctl")))
             .or_else(|| Some(set("HOME")?.join(".cache/platctl")))
@@ -36,9 +40,15 @@ impl Home {
             std::path::absolute(&path).map_err(|error| EmulatorError::file("find", path, error))
         };
         let cache = absolute(cache)?;
-        let instance = absolute(set("PLATCTL_EMULATOR_HOME").unwrap_or_else(|| cache.join("emulator")))?;
+        let instance =
+            absolute(set("PLATCTL_EMULATOR_HOME").unwrap_or_else(|| cache.join("emulator")))?;
         let python = env::var_os("PLATCTL_PYTHON").unwrap_or_else(|| "python3".into());
-        Ok(Self { cache, instance, python, owned: false })
+        Ok(Self {
+            cache,
+            instance,
+            python,
+            owned: false,
+        })
     }
 
     /// The same installation with another running one: each has its own data.

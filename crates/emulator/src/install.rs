@@ -33,7 +33,11 @@ pub(crate) fn lock(path: &Path) -> Result<File, EmulatorError> {
     let failed = |error| EmulatorError::file("lock", path, error);
     if let Some(folder) = path.parent() {
         // What is in it is its owner's alone.
-        DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(failed)?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .map_err(failed)?;
     }
     let mut options = File::options();
     options.write(true).create(true).truncate(false).mode(0o600);
@@ -50,16 +54,24 @@ fn version(home: &Home) -> Result<(u32, u32), EmulatorError> {
     let output = Command::new(&home.python)
         .args(["-c", script])
         .output()
-        .map_err(|error| EmulatorError::NoPython { python: python.clone(), error })?;
+        .map_err(|error| EmulatorError::NoPython {
+            python: python.clone(),
+            error,
+        })?;
     let text = String::from_utf8_lossy(&output.stdout);
     let mut numbers = text.split_whitespace().map(str::parse::<u32>);
     match (numbers.next(), numbers.next()) {
         (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= OLDEST => Ok((major, minor)),
-        (Some(Ok(major)), Some(Ok(minor))) => {
-            Err(EmulatorError::OldPython { python, version: format!("{major}.{minor}") })
-        }
+        (Some(Ok(major)), Some(Ok(minor))) => Err(EmulatorError::OldPython {
+            python,
+            version: format!("{major}.{minor}"),
+        }),
         _ => {
-            let error = std::io::Error::other(format!("it printed {:?}, and {}", text.trim(), said(&output)));
+            let error = std::io::Error::other(format!(
+                "it printed {:?}, and {}",
+                text.trim(),
+                said(&output)
+            ));
             Err(EmulatorError::NoPython { python, error })
         }
     }
@@ -85,18 +97,40 @@ fn fill(home: &Home, new: &Path, list: &Path) -> Result<(), EmulatorError> {
         .args(["-I", "-m", "venv", "--clear"])
         .arg(new)
         .output()
-        .map_err(|error| EmulatorError::NoPython { python: python.clone(), error })?;
+        .map_err(|error| EmulatorError::NoPython {
+            python: python.clone(),
+            error,
+        })?;
     if !output.status.success() {
-        return Err(EmulatorError::NoVenv { python, said: said(&output) });
+        return Err(EmulatorError::NoVenv {
+            python,
+            said: said(&output),
+        });
     }
     fs::write(list, PACKAGES).map_err(|error| EmulatorError::file("write", list, error))?;
     let output = Command::new(new.join("bin/python"))
-        .args(["-I", "-m", "pip", "install", "--quiet", "--no-input", "--disable-pip-version-check"])
+        .args([
+            "-I",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-input",
+            "--disable-pip-version-check",
+        ])
         .args(["--require-hashes", "--requirement"])
         .arg(list)
         .output()
-        .map_err(|error| EmulatorError::Pip { said: error.to_string() })?;
-    if output.status.success() { Ok(()) } else { Err(EmulatorError::Pip { said: said(&output) }) }
+        .map_err(|error| EmulatorError::Pip {
+            said: error.to_string(),
+        })?;
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(EmulatorError::Pip {
+            said: said(&output),
+        })
+    }
 }
 
 /// The last lines of what a program printed.
@@ -121,7 +155,12 @@ mod tests {
         fs::write(&python, format!("#!/bin/sh\n{script}\n")).unwrap();
         fs::set_permissions(&python, fs::Permissions::from_mode(0o755)).unwrap();
         let (cache, instance) = (folder.join("cache"), folder.join("instance"));
-        Home { cache, instance, python: python.into(), owned: false }
+        Home {
+            cache,
+            instance,
+            python: python.into(),
+            owned: false,
+        }
     }
 
     /// A program that was just written cannot be run while another thread begins a process: it has the file open.
@@ -133,7 +172,10 @@ mod tests {
         let home = home(folder.path(), script);
         let error = python(&home, &mut |_| ()).unwrap_err().to_string();
         let left = home.cache.join("venvs");
-        assert!(!left.exists() || fs::read_dir(left).unwrap().next().is_none(), "nothing half made is left");
+        assert!(
+            !left.exists() || fs::read_dir(left).unwrap().next().is_none(),
+            "nothing half made is left"
+        );
         error
     }
 
@@ -159,8 +201,13 @@ mod tests {
 
     #[test]
     fn a_python_without_venv_says_what_to_install() {
-        let error = refusal("[ $1 = -c ] && echo 3 12 && exit; echo ensurepip is not available >&2; exit 1");
-        assert!(error.contains("python3-venv") && error.contains("ensurepip is not available"), "{error}");
+        let error = refusal(
+            "[ $1 = -c ] && echo 3 12 && exit; echo ensurepip is not available >&2; exit 1",
+        );
+        assert!(
+            error.contains("python3-venv") && error.contains("ensurepip is not available"),
+            "{error}"
+        );
     }
 
     #[test]

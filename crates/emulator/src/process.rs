@@ -26,7 +26,15 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the process gets of the environment of the command that starts it: it lives on, and what is in there, such as
 /// credentials, is not its business.
-const PASSED_ON: [&str; 7] = ["PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TMPDIR", "TZ"];
+const PASSED_ON: [&str; 7] = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "TZ",
+];
 
 /// The secret access key of its clients: it does not verify signatures, the access key is what it knows them by.
 pub const SECRET_KEY: &str = "emulator";
@@ -60,13 +68,20 @@ impl Running {
     /// How many real seconds a second of AWS takes.
     #[must_use]
     pub fn time_scale(&self) -> f64 {
-        self.status.pointer("/profile/time_scale").and_then(Value::as_f64).unwrap_or(0.0)
+        self.status
+            .pointer("/profile/time_scale")
+            .and_then(Value::as_f64)
+            .unwrap_or(0.0)
     }
 
     /// For how long its reads may lag behind its writes: on a hostile day they do.
     #[must_use]
     pub fn lag(&self) -> Duration {
-        let lag = self.status.pointer("/profile/chaos/lag").and_then(Value::as_f64).unwrap_or(0.0);
+        let lag = self
+            .status
+            .pointer("/profile/chaos/lag")
+            .and_then(Value::as_f64)
+            .unwrap_or(0.0);
         Duration::try_from_secs_f64(lag).unwrap_or_default()
     }
 
@@ -102,7 +117,9 @@ fn read_instance(path: &Path) -> Result<Option<String>, EmulatorError> {
     };
     let about = file.metadata().map_err(failed)?;
     if about.uid() != rustix::process::geteuid().as_raw() || about.mode() & 0o022 != 0 {
-        return Err(EmulatorError::Foreign { path: path.to_owned() });
+        return Err(EmulatorError::Foreign {
+            path: path.to_owned(),
+        });
     }
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(failed)?;
@@ -114,14 +131,33 @@ fn read_instance(path: &Path) -> Result<Option<String>, EmulatorError> {
 /// # Errors
 /// When its files cannot be read.
 pub fn status(home: &Home) -> Result<Option<Running>, EmulatorError> {
-    let Some(text) = read_instance(&home.instance_file())? else { return Ok(None) };
-    let Ok(Instance { endpoint, pid, layer, key }) = serde_json::from_str(&text) else { return Ok(None) };
+    let Some(text) = read_instance(&home.instance_file())? else {
+        return Ok(None);
+    };
+    let Ok(Instance {
+        endpoint,
+        pid,
+        layer,
+        key,
+    }) = serde_json::from_str(&text)
+    else {
+        return Ok(None);
+    };
     // Killed, it leaves its file; its port may be another's by now.
-    let Ok(status) = Control::new(&endpoint, &key).status() else { return Ok(None) };
+    let Ok(status) = Control::new(&endpoint, &key).status() else {
+        return Ok(None);
+    };
     if status.get("pid").and_then(Value::as_u64) != Some(u64::from(pid)) {
         return Ok(None);
     }
-    Ok(Some(Running { endpoint, key, pid, log: home.log(), outdated: layer != layer_name(), status }))
+    Ok(Some(Running {
+        endpoint,
+        key,
+        pid,
+        log: home.log(),
+        outdated: layer != layer_name(),
+        status,
+    }))
 }
 
 /// The running local AWS, which is installed and started when there is none. `say` hears what takes long.
@@ -152,7 +188,9 @@ fn spawn(home: &Home, python: &Path, layer: &Path) -> Result<Child, EmulatorErro
     }
     let log = home.log();
     let file = new_file(&log).map_err(|error| EmulatorError::file("write", &log, error))?;
-    let second = file.try_clone().map_err(|error| EmulatorError::file("write", &log, error))?;
+    let second = file
+        .try_clone()
+        .map_err(|error| EmulatorError::file("write", &log, error))?;
     Command::new(python)
         .args(["-m", "platctl_emulator"])
         .arg(path)
@@ -160,7 +198,11 @@ fn spawn(home: &Home, python: &Path, layer: &Path) -> Result<Child, EmulatorErro
         // Python looks for modules where it is started first: not in the folder that the user happens to be in.
         .current_dir(layer)
         .env_clear()
-        .envs(PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?))))
+        .envs(
+            PASSED_ON
+                .iter()
+                .filter_map(|name| Some((name, env::var_os(name)?))),
+        )
         .env("PYTHONPATH", layer)
         // The SDK below moto would look for credentials in these.
         .env("AWS_CONFIG_FILE", "/dev/null")
@@ -171,7 +213,10 @@ fn spawn(home: &Home, python: &Path, layer: &Path) -> Result<Child, EmulatorErro
         .stdout(file)
         .stderr(second)
         .spawn()
-        .map_err(|error| EmulatorError::NoPython { python: python.display().to_string(), error })
+        .map_err(|error| EmulatorError::NoPython {
+            python: python.display().to_string(),
+            error,
+        })
 }
 
 /// A new file in the place of an old one, or of a link that leads elsewhere.
@@ -180,7 +225,11 @@ fn new_file(path: &Path) -> io::Result<File> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    File::options().write(true).create_new(true).mode(0o600).open(path)
+    File::options()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 fn wait(home: &Home, child: &mut Child) -> Result<Running, EmulatorError> {
@@ -193,11 +242,17 @@ fn wait(home: &Home, child: &mut Child) -> Result<Running, EmulatorError> {
         if child.try_wait().is_ok_and(|ended| ended.is_some()) {
             let said = fs::read(home.log()).unwrap_or_default();
             let said = last_lines(&String::from_utf8_lossy(&said), 15);
-            return Err(EmulatorError::Ended { log: home.log(), said });
+            return Err(EmulatorError::Ended {
+                log: home.log(),
+                said,
+            });
         }
         if begun.elapsed() > START {
             let _ = child.kill();
-            return Err(EmulatorError::Silent { seconds: START.as_secs(), log: home.log() });
+            return Err(EmulatorError::Silent {
+                seconds: START.as_secs(),
+                log: home.log(),
+            });
         }
         sleep(PAUSE);
     }
@@ -210,7 +265,10 @@ fn wait(home: &Home, child: &mut Child) -> Result<Running, EmulatorError> {
 pub fn fork(running: &Running, home: &Home) -> Result<Running, EmulatorError> {
     let _lock = lock(&home.instance.join("start.lock"))?;
     running.control().fork(&home.instance_file())?;
-    status(home)?.ok_or_else(|| EmulatorError::Silent { seconds: 0, log: running.log.clone() })
+    status(home)?.ok_or_else(|| EmulatorError::Silent {
+        seconds: 0,
+        log: running.log.clone(),
+    })
 }
 
 /// Ends the local AWS, and all that is in it. Answers whether there was one.
@@ -218,12 +276,17 @@ pub fn fork(running: &Running, home: &Home) -> Result<Running, EmulatorError> {
 /// # Errors
 /// When it does not end.
 pub fn stop(home: &Home) -> Result<bool, EmulatorError> {
-    let Some(running) = status(home)? else { return Ok(false) };
+    let Some(running) = status(home)? else {
+        return Ok(false);
+    };
     running.control().stop()?;
     let begun = Instant::now();
     while home.instance_file().exists() && status(home)?.is_some() {
         if begun.elapsed() > STOP {
-            return Err(EmulatorError::Silent { seconds: STOP.as_secs(), log: home.log() });
+            return Err(EmulatorError::Silent {
+                seconds: STOP.as_secs(),
+                log: home.log(),
+            });
         }
         sleep(PAUSE);
     }

@@ -34,9 +34,16 @@ impl Address {
         let text = text.into();
         let sound = text.len() <= 200
             && text.split('.').all(|part| {
-                !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+                !part.is_empty()
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
             });
-        if sound { Ok(Self(text)) } else { Err(BadAddress { text }) }
+        if sound {
+            Ok(Self(text))
+        } else {
+            Err(BadAddress { text })
+        }
     }
 
     /// The address as text.
@@ -97,7 +104,16 @@ mod tests {
 
     #[test]
     fn refuses_what_would_not_survive_as_a_tag() {
-        for text in ["", ".", "a..b", "a.", "a b", "a\u{1b}[31m", "ä", &"x".repeat(201)] {
+        for text in [
+            "",
+            ".",
+            "a..b",
+            "a.",
+            "a b",
+            "a\u{1b}[31m",
+            "ä",
+            &"x".repeat(201),
+        ] {
             assert!(Address::new(text).is_err(), "{text:?}");
         }
     }

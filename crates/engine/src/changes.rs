@@ -47,7 +47,9 @@ impl Changes {
 
     /// The changes at this path or below it.
     pub fn under<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Change> {
-        self.0.iter().filter(move |change| is_under(&change.path, path))
+        self.0
+            .iter()
+            .filter(move |change| is_under(&change.path, path))
     }
 
     /// For a map of strings such as `/tags`: what to set, and which keys to remove.
@@ -98,7 +100,8 @@ impl TryFrom<Vec<Change>> for Changes {
 /// Whether JSON pointer `path` is `root` or lies below it.
 #[must_use]
 pub fn is_under(path: &str, root: &str) -> bool {
-    path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(root)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 /// A key as a segment of a JSON pointer (RFC 6901).
@@ -119,7 +122,11 @@ mod tests {
     use serde_json::json;
 
     fn change(path: &str, before: Option<Value>, after: Option<Value>) -> Change {
-        Change { path: path.into(), before, after }
+        Change {
+            path: path.into(),
+            before,
+            after,
+        }
     }
 
     #[test]
@@ -138,7 +145,10 @@ mod tests {
     #[test]
     fn map_edits_read_a_whole_new_map() {
         let changes = Changes::new(vec![change("/tags", None, Some(json!({"a": "1"})))]).unwrap();
-        assert_eq!(changes.map_edits("/tags").0, [("a".to_owned(), "1".to_owned())]);
+        assert_eq!(
+            changes.map_edits("/tags").0,
+            [("a".to_owned(), "1".to_owned())]
+        );
     }
 
     #[test]

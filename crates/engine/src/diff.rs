@@ -56,40 +56,72 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
 
 /// Whether the field that a path leads into means the same on both sides.
 fn is_alike(comparison: &Comparison<'_>, path: &str) -> bool {
-    let end = path.get(1..).and_then(|rest| rest.find('/')).map_or(path.len(), |at| at + 1);
+    let end = path
+        .get(1..)
+        .and_then(|rest| rest.find('/'))
+        .map_or(path.len(), |at| at + 1);
     let field = path.get(..end).unwrap_or(path);
     (comparison.facts.alike)(field, comparison.desired, &comparison.live.spec)
 }
 
 fn compare(path: String, desired: Option<&Value>, live: Option<&Value>, changes: &mut Vec<Change>) {
     match (desired, live) {
-        (Some(Value::Object(desired)), Some(Value::Object(live))) if operator(desired).is_none() => {
+        (Some(Value::Object(desired)), Some(Value::Object(live)))
+            if operator(desired).is_none() =>
+        {
             let extra = live.keys().filter(|key| !desired.contains_key(*key));
             for key in desired.keys().chain(extra) {
-                compare(format!("{path}/{}", escape(key)), desired.get(key), live.get(key), changes);
+                compare(
+                    format!("{path}/{}", escape(key)),
+                    desired.get(key),
+                    live.get(key),
+                    changes,
+                );
             }
         }
         (desired, live) if desired == live => {}
-        (desired, live) => changes.push(Change { path, before: live.cloned(), after: desired.cloned() }),
+        (desired, live) => changes.push(Change {
+            path,
+            before: live.cloned(),
+            after: desired.cloned(),
+        }),
     }
 }
 
 /// Compares the keys that are desired, and those that were last applied.
-fn shared_map(last: &Value, path: &str, desired: &Value, live: Option<&Value>, changes: &mut Vec<Change>) {
+fn shared_map(
+    last: &Value,
+    path: &str,
+    desired: &Value,
+    live: Option<&Value>,
+    changes: &mut Vec<Change>,
+) {
     let nothing = Map::new();
     let Some(desired) = desired.as_object().filter(|map| operator(map).is_none()) else {
         return compare(path.to_owned(), Some(desired), live, changes);
     };
     let live = live.and_then(Value::as_object).unwrap_or(&nothing);
-    let last = last.pointer(path).and_then(Value::as_object).unwrap_or(&nothing);
+    let last = last
+        .pointer(path)
+        .and_then(Value::as_object)
+        .unwrap_or(&nothing);
     let dropped = last.keys().filter(|key| !desired.contains_key(*key));
     for key in desired.keys().chain(dropped) {
-        compare(format!("{path}/{}", escape(key)), desired.get(key), live.get(key), changes);
+        compare(
+            format!("{path}/{}", escape(key)),
+            desired.get(key),
+            live.get(key),
+            changes,
+        );
     }
 }
 
 /// A shared map that the desired spec no longer mentions at all: what we last applied of it goes.
-fn forgotten_maps(comparison: &Comparison<'_>, live: &Map<String, Value>, changes: &mut Vec<Change>) {
+fn forgotten_maps(
+    comparison: &Comparison<'_>,
+    live: &Map<String, Value>,
+    changes: &mut Vec<Change>,
+) {
     let empty = Value::Object(Map::new());
     for path in comparison.facts.shared_maps {
         if comparison.desired.pointer(path).is_none() && comparison.last.pointer(path).is_some() {
@@ -103,17 +135,25 @@ fn forgotten_maps(comparison: &Comparison<'_>, live: &Map<String, Value>, change
 fn write_only(comparison: &Comparison<'_>, path: String, desired: &Value) -> Option<Change> {
     let last = comparison.last.pointer(&path)?;
     let same = crate::state::same(desired, last, comparison.salt);
-    (!same).then(|| Change { path, before: None, after: Some(desired.clone()) })
+    (!same).then(|| Change {
+        path,
+        before: None,
+        after: Some(desired.clone()),
+    })
 }
 
 fn ownership(comparison: &Comparison<'_>) -> Option<Change> {
-    let Comparison { facts, live, owner, .. } = comparison;
+    let Comparison {
+        facts, live, owner, ..
+    } = comparison;
     if !facts.tagged || live.owner.as_ref() == Some(owner) {
         return None;
     }
     Some(Change {
         path: crate::Changes::OWNER.into(),
-        before: serde_json::to_value(&live.owner).ok().filter(|value| !value.is_null()),
+        before: serde_json::to_value(&live.owner)
+            .ok()
+            .filter(|value| !value.is_null()),
         after: serde_json::to_value(owner).ok(),
     })
 }
@@ -178,27 +218,52 @@ mod tests {
 
     #[test]
     fn what_is_not_stated_is_not_managed() {
-        assert!(changes(json!({"size": 1}), json!({"size": 1, "note": "theirs"}), Value::Null).is_empty());
+        assert!(
+            changes(
+                json!({"size": 1}),
+                json!({"size": 1, "note": "theirs"}),
+                Value::Null
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn values_below_the_top_are_compared_whole() {
-        let got = changes(json!({"p": {"a": 1}}), json!({"p": {"a": 1, "b": 2}}), Value::Null);
+        let got = changes(
+            json!({"p": {"a": 1}}),
+            json!({"p": {"a": 1, "b": 2}}),
+            Value::Null,
+        );
         assert_eq!(got, ["/p/b 2 -"]);
     }
 
     #[test]
     fn what_means_the_same_is_no_change() {
-        assert!(changes(json!({"spelling": "One"}), json!({"spelling": "ONE"}), Value::Null).is_empty());
-        let got = changes(json!({"spelling": "One"}), json!({"spelling": "two"}), Value::Null);
+        assert!(
+            changes(
+                json!({"spelling": "One"}),
+                json!({"spelling": "ONE"}),
+                Value::Null
+            )
+            .is_empty()
+        );
+        let got = changes(
+            json!({"spelling": "One"}),
+            json!({"spelling": "two"}),
+            Value::Null,
+        );
         assert_eq!(got, [r#"/spelling "two" "One""#]);
     }
 
     #[test]
     fn tags_of_others_stay_and_ours_go_when_they_are_dropped() {
         let live = json!({"tags": {"mine": "1", "old": "2", "theirs": "3"}});
-        let got =
-            changes(json!({"tags": {"mine": "x"}}), live.clone(), json!({"tags": {"mine": "1", "old": "2"}}));
+        let got = changes(
+            json!({"tags": {"mine": "x"}}),
+            live.clone(),
+            json!({"tags": {"mine": "1", "old": "2"}}),
+        );
         assert_eq!(got, [r#"/tags/mine "1" "x""#, r#"/tags/old "2" -"#]);
         let got = changes(json!({}), live, json!({"tags": {"mine": "1"}}));
         assert_eq!(got, [r#"/tags/mine "1" -"#]);
@@ -206,25 +271,46 @@ mod tests {
 
     #[test]
     fn how_it_came_into_being_does_not_matter_later() {
-        assert!(changes(json!({"origin": "a"}), json!({"origin": "b"}), json!({"origin": "c"})).is_empty());
+        assert!(
+            changes(
+                json!({"origin": "a"}),
+                json!({"origin": "b"}),
+                json!({"origin": "c"})
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn of_attributes_only_those_that_are_stated_count() {
         let live = json!({"attributes": {"a": "1", "b": "2"}});
-        let got =
-            changes(json!({"attributes": {"a": "x"}}), live, json!({"attributes": {"a": "x", "b": "2"}}));
+        let got = changes(
+            json!({"attributes": {"a": "x"}}),
+            live,
+            json!({"attributes": {"a": "x", "b": "2"}}),
+        );
         assert_eq!(got, [r#"/attributes/a "1" "x""#]);
     }
 
     #[test]
     fn a_dropped_tag_that_is_gone_already_is_no_change() {
-        assert!(changes(json!({"tags": {}}), json!({"tags": {}}), json!({"tags": {"old": "2"}})).is_empty());
+        assert!(
+            changes(
+                json!({"tags": {}}),
+                json!({"tags": {}}),
+                json!({"tags": {"old": "2"}})
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn an_unknown_value_is_a_change() {
-        let got = changes(json!({"size": {"$unknown": "a.b"}}), json!({"size": 1}), Value::Null);
+        let got = changes(
+            json!({"size": {"$unknown": "a.b"}}),
+            json!({"size": 1}),
+            Value::Null,
+        );
         assert_eq!(got, [r#"/size 1 {"$unknown":"a.b"}"#]);
     }
 

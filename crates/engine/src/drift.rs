@@ -89,7 +89,12 @@ pub fn drift(state: &State, observed: &Observed, catalog: &dyn Catalog) -> Vec<D
 #[must_use]
 pub fn unsettled(state: &State) -> Vec<&Address> {
     let open = |record: &Record| record.object.is_none() || !record.deposed.is_empty();
-    state.resources.iter().filter(|(_, record)| open(record)).map(|(address, _)| address).collect()
+    state
+        .resources
+        .iter()
+        .filter(|(_, record)| open(record))
+        .map(|(address, _)| address)
+        .collect()
 }
 
 /// What is set on live objects and cannot be said in a spec: nobody can tell whether it moved, and an apply leaves it.
@@ -100,18 +105,27 @@ pub fn unmanaged(state: &State, observed: &Observed) -> BTreeMap<Address, Vec<St
         let live = observed.get(&record.kind, &record.scope, &object.id)?;
         Some((address.clone(), live.unmanaged.clone()))
     });
-    beyond.filter(|(_, settings)| !settings.is_empty()).collect()
+    beyond
+        .filter(|(_, settings)| !settings.is_empty())
+        .collect()
 }
 
 /// What the cloud moved by itself since the last apply, and an apply leaves as it is: a minor version that it upgraded
 /// to.
 #[must_use]
-pub fn moved_on(state: &State, observed: &Observed, catalog: &dyn Catalog) -> BTreeMap<Address, Vec<Field>> {
+pub fn moved_on(
+    state: &State,
+    observed: &Observed,
+    catalog: &dyn Catalog,
+) -> BTreeMap<Address, Vec<Field>> {
     let moved = state.resources.iter().filter_map(|(address, record)| {
         let object = record.object.as_ref()?;
         let kind = catalog.bind(&record.kind, &record.scope)?;
         let live = observed.get(&record.kind, &record.scope, &object.id)?;
-        Some((address.clone(), fields(state, address, object, live, &*kind).0))
+        Some((
+            address.clone(),
+            fields(state, address, object, live, &*kind).0,
+        ))
     });
     moved.filter(|(_, fields)| !fields.is_empty()).collect()
 }
@@ -128,7 +142,9 @@ pub async fn attached(
 ) -> CloudResult<BTreeMap<Address, Vec<String>>> {
     let ids = |record: &'_ Record| {
         let objects = record.object.iter().chain(&record.deposed);
-        objects.map(|object| (record.kind.clone(), object.id.clone())).collect::<Vec<_>>()
+        objects
+            .map(|object| (record.kind.clone(), object.id.clone()))
+            .collect::<Vec<_>>()
     };
     let known: HashSet<(String, Id)> = state.resources.values().flat_map(ids).collect();
     let reads: Vec<_> = state
@@ -146,8 +162,9 @@ pub async fn attached(
         .collect();
     let found: Vec<_> = stream::iter(reads).buffered(AT_ONCE).try_collect().await?;
     let foreign = found.into_iter().map(|(address, attached)| {
-        let others =
-            attached.into_iter().filter(|one| !known.contains(&(one.kind.to_owned(), one.id.clone())));
+        let others = attached
+            .into_iter()
+            .filter(|one| !known.contains(&(one.kind.to_owned(), one.id.clone())));
         (address, others.map(|one| one.what).collect::<Vec<_>>())
     });
     Ok(foreign.filter(|(_, others)| !others.is_empty()).collect())
@@ -160,7 +177,9 @@ fn what(
     live: Option<&AnyLive>,
     kind: &dyn AnyKind,
 ) -> Option<What> {
-    let Some(live) = live.filter(|live| live.phase != Phase::Deleting) else { return Some(What::Gone) };
+    let Some(live) = live.filter(|live| live.phase != Phase::Deleting) else {
+        return Some(What::Gone);
+    };
     if let Phase::Failed(why) = &live.phase {
         return Some(What::Failed { why: why.clone() });
     }
@@ -185,27 +204,42 @@ fn fields(
     if let Some(spec) = applied.as_object_mut() {
         spec.retain(|key, _| {
             let path = format!("/{key}");
-            !facts.write_only.contains(&path.as_str()) && !facts.create_only.contains(&path.as_str())
+            !facts.write_only.contains(&path.as_str())
+                && !facts.create_only.contains(&path.as_str())
         });
     }
     let owner = state.owner(address, object.generation);
-    let comparison =
-        Comparison { facts, desired: &applied, live, last: &applied, owner: &owner, salt: &state.lineage };
+    let comparison = Comparison {
+        facts,
+        desired: &applied,
+        live,
+        last: &applied,
+        owner: &owner,
+        salt: &state.lineage,
+    };
     // What an older platctl tagged is not complete, and nobody has changed it.
     let older = |change: &crate::Change| {
-        let before = change.before.as_ref().filter(|_| change.path == Changes::OWNER);
+        let before = change
+            .before
+            .as_ref()
+            .filter(|_| change.path == Changes::OWNER);
         before.is_some_and(|owner| owner.get("lineage").is_none())
     };
     let tolerated = |change: &crate::Change| kind.tolerates(change, applied.pointer(&change.path));
-    let (moved_on, changed): (Vec<_>, Vec<_>) =
-        diff(&comparison).into_iter().filter(|change| !older(change)).partition(tolerated);
+    let (moved_on, changed): (Vec<_>, Vec<_>) = diff(&comparison)
+        .into_iter()
+        .filter(|change| !older(change))
+        .partition(tolerated);
     let field = |change: crate::Change| Field {
         sensitive: change.path != Changes::OWNER && is_sensitive(facts, &change.path),
         path: change.path,
         applied: change.after,
         live: change.before,
     };
-    (moved_on.into_iter().map(field).collect(), changed.into_iter().map(field).collect())
+    (
+        moved_on.into_iter().map(field).collect(),
+        changed.into_iter().map(field).collect(),
+    )
 }
 
 #[cfg(test)]
@@ -225,7 +259,9 @@ mod tests {
         ];
         lab.apply(graph(&declared, &lab.cloud)).await;
         let state = lab.store().read().await.unwrap().state;
-        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
+        let observed = observe(&state, None, &lab.cloud, Look::default())
+            .await
+            .unwrap();
         assert_eq!(drift(&state, &observed, &lab.cloud), []);
 
         let two = state.resources["two"].object.as_ref().unwrap().id.clone();
@@ -237,30 +273,58 @@ mod tests {
                 thing.spec["tags"]["theirs"] = json!("x");
             }
         }
-        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
+        let observed = observe(&state, None, &lab.cloud, Look::default())
+            .await
+            .unwrap();
         let found = drift(&state, &observed, &lab.cloud);
-        let field =
-            Field { path: "/size".into(), applied: Some(json!(1)), live: Some(json!(9)), sensitive: false };
-        assert_eq!(found[0].what, What::Changed { fields: vec![field] });
+        let field = Field {
+            path: "/size".into(),
+            applied: Some(json!(1)),
+            live: Some(json!(9)),
+            sensitive: false,
+        };
+        assert_eq!(
+            found[0].what,
+            What::Changed {
+                fields: vec![field]
+            }
+        );
         assert_eq!(found[1].what, What::Gone);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_cannot_be_said_in_a_spec_is_no_drift_and_is_listed() {
         let lab = Lab::new();
-        let declared = vec![("one", "toy.Tags", json!({"size": 1})), ("two", "toy.Tags", json!({"size": 2}))];
+        let declared = vec![
+            ("one", "toy.Tags", json!({"size": 1})),
+            ("two", "toy.Tags", json!({"size": 2})),
+        ];
         lab.apply(graph(&declared, &lab.cloud)).await;
         let state = lab.store().read().await.unwrap().state;
         let one = state.resources["one"].object.as_ref().unwrap().id.clone();
-        lab.cloud.world.lock().unwrap().things.get_mut(&one).unwrap().spec["beyond"] = json!(["rule theirs"]);
-        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
+        lab.cloud
+            .world
+            .lock()
+            .unwrap()
+            .things
+            .get_mut(&one)
+            .unwrap()
+            .spec["beyond"] = json!(["rule theirs"]);
+        let observed = observe(&state, None, &lab.cloud, Look::default())
+            .await
+            .unwrap();
         assert_eq!(drift(&state, &observed, &lab.cloud), []);
         let seen = unmanaged(&state, &observed);
         assert_eq!(seen.len(), 1);
         assert_eq!(seen["one"], ["rule theirs"]);
         let graph = graph(&declared, &lab.cloud);
-        let plan =
-            crate::planner::plan(&graph, &state, &observed, &lab.cloud, &crate::planner::Wishes::default());
+        let plan = crate::planner::plan(
+            &graph,
+            &state,
+            &observed,
+            &lab.cloud,
+            &crate::planner::Wishes::default(),
+        );
         assert!(plan.is_empty());
         assert_eq!(plan.step("one").unwrap().unmanaged, ["rule theirs"]);
     }
@@ -270,7 +334,11 @@ mod tests {
         let lab = Lab::new();
         let declared = vec![
             ("home", "toy.Tags", json!({"size": 1})),
-            ("ours", "toy.Plain", json!({"name": "ours", "parent": {"$ref": "home.id"}})),
+            (
+                "ours",
+                "toy.Plain",
+                json!({"name": "ours", "parent": {"$ref": "home.id"}}),
+            ),
         ];
         lab.apply(graph(&declared, &lab.cloud)).await;
         let state = lab.store().read().await.unwrap().state;
@@ -281,8 +349,12 @@ mod tests {
             theirs.spec["name"] = json!("theirs");
             world.things.insert(Id::from("by-hand"), theirs);
         }
-        let observed = observe(&state, None, &lab.cloud, Look::default()).await.unwrap();
-        let seen = attached(&state, &observed, &lab.cloud, &Teller::default()).await.unwrap();
+        let observed = observe(&state, None, &lab.cloud, Look::default())
+            .await
+            .unwrap();
+        let seen = attached(&state, &observed, &lab.cloud, &Teller::default())
+            .await
+            .unwrap();
         assert_eq!(seen.len(), 1);
         assert_eq!(seen["home"], ["toy theirs"]);
     }

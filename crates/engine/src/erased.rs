@@ -11,8 +11,8 @@ use serde_json::Value;
 
 use crate::changes::is_under;
 use crate::kind::{
-    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase,
-    Replace, Timing, Wanted,
+    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
+    Phase, Replace, Timing, Wanted,
 };
 use crate::read::Read;
 use crate::state::legible;
@@ -31,13 +31,19 @@ pub struct SpecError {
 impl SpecError {
     /// A fault of the field at this JSON pointer.
     pub fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into() }
+        Self {
+            path: path.into(),
+            message: message.into(),
+        }
     }
 }
 
 /// What a kind states about itself; see the constants of [`Kind`].
 #[derive(Clone, Copy, Debug)]
-#[expect(missing_docs, reason = "each field is the constant or function of the same name in `Kind`")]
+#[expect(
+    missing_docs,
+    reason = "each field is the constant or function of the same name in `Kind`"
+)]
 pub struct Facts {
     pub name: &'static str,
     pub replace_on: &'static [&'static str],
@@ -100,7 +106,10 @@ impl Facts {
 
 /// A live object without its types; see [`Live`].
 #[derive(Clone, Debug, PartialEq)]
-#[expect(missing_docs, reason = "each field is the one of the same name in `Live`")]
+#[expect(
+    missing_docs,
+    reason = "each field is the one of the same name in `Live`"
+)]
 pub struct AnyLive {
     pub id: Id,
     pub spec: Value,
@@ -119,14 +128,20 @@ impl AnyLive {
         let outputs = self.outputs.as_object().into_iter().flatten();
         let undecided = |value: &Value| value.is_null() || value == "" && !self.phase.is_at_rest();
         Value::Object(
-            outputs.filter(|(_, value)| !undecided(value)).map(|(k, v)| (k.clone(), v.clone())).collect(),
+            outputs
+                .filter(|(_, value)| !undecided(value))
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect(),
         )
     }
 }
 
 /// An object to look for, without its types; see [`Wanted`].
 #[derive(Clone, Debug)]
-#[expect(missing_docs, reason = "each field is the one of the same name in `Wanted`")]
+#[expect(
+    missing_docs,
+    reason = "each field is the one of the same name in `Wanted`"
+)]
 pub struct AnyWanted {
     pub owner: Owner,
     pub spec: Option<Value>,
@@ -170,7 +185,10 @@ pub trait AnyKind: Send + Sync {
     }
 
     /// See [`Kind::find`].
-    fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>>;
+    fn find<'a>(
+        &'a self,
+        wanted: &'a [AnyWanted],
+    ) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>>;
     /// See [`Kind::describe`].
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>>;
     /// See [`Kind::obstacle`].
@@ -252,17 +270,31 @@ impl<K: Kind> Bound<K> {
     /// Binds the kind to its clients.
     #[must_use]
     pub const fn new(cloud: Arc<K::Cloud>) -> Self {
-        Self { cloud, facts: Facts::of::<K>(), kind: PhantomData }
+        Self {
+            cloud,
+            facts: Facts::of::<K>(),
+            kind: PhantomData,
+        }
     }
 
     /// Checks what is known of a spec with references, so that a slip beside one is not found only after others were
     /// created. What is taken from others stands as in the example, and nothing is said about it.
     fn check_known(&self, spec: &Value) -> Result<(), SpecError> {
-        let Some((sketch, holes)) = crate::partial::sketch(spec, &self.example()) else { return Ok(()) };
-        let Ok(typed) = decode::<K, K::Spec<Resolved>>(&sketch) else { return Ok(()) };
-        let Err(error) = K::check(&typed) else { return Ok(()) };
+        let Some((sketch, holes)) = crate::partial::sketch(spec, &self.example()) else {
+            return Ok(());
+        };
+        let Ok(typed) = decode::<K, K::Spec<Resolved>>(&sketch) else {
+            return Ok(());
+        };
+        let Err(error) = K::check(&typed) else {
+            return Ok(());
+        };
         let about = |hole: &String| is_under(&error.path, hole) || is_under(hole, &error.path);
-        if holes.iter().any(about) { Ok(()) } else { Err(error) }
+        if holes.iter().any(about) {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 
     fn lift(live: Live<K>) -> CloudResult<AnyLive> {
@@ -348,7 +380,10 @@ impl<K: Kind> AnyKind for Bound<K> {
     }
 
     fn replacement(&self, live: &Value, desired: Option<&Value>) -> Replace {
-        match (decode::<K, K::Spec<Resolved>>(live), desired.map(decode::<K, K::Spec<Resolved>>)) {
+        match (
+            decode::<K, K::Spec<Resolved>>(live),
+            desired.map(decode::<K, K::Spec<Resolved>>),
+        ) {
             (Ok(live), Some(Ok(desired))) => K::replacement(&live, &desired),
             _ => K::REPLACE,
         }
@@ -358,7 +393,10 @@ impl<K: Kind> AnyKind for Bound<K> {
         K::remark(&self.cloud)
     }
 
-    fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
+    fn find<'a>(
+        &'a self,
+        wanted: &'a [AnyWanted],
+    ) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
         Box::pin(async move {
             let typed = wanted
                 .iter()
@@ -366,7 +404,10 @@ impl<K: Kind> AnyKind for Bound<K> {
                     // After a crash all that is known of a spec is what the journal has of it.
                     let known = w.spec.as_ref().map(|spec| legible(spec, K::WRITE_ONLY));
                     let spec = known.as_ref().map(decode::<K, _>).transpose()?;
-                    Ok(Wanted { owner: w.owner.clone(), spec })
+                    Ok(Wanted {
+                        owner: w.owner.clone(),
+                        spec,
+                    })
                 })
                 .collect::<CloudResult<Vec<_>>>()?;
             K::find(&self.cloud, &typed).await
@@ -376,7 +417,10 @@ impl<K: Kind> AnyKind for Bound<K> {
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>> {
         Box::pin(async move {
             let found = K::describe(&self.cloud, ids).await?;
-            found.into_iter().map(|live| live.map(Self::lift).transpose()).collect()
+            found
+                .into_iter()
+                .map(|live| live.map(Self::lift).transpose())
+                .collect()
         })
     }
 
@@ -434,7 +478,9 @@ impl<K: Kind> AnyKind for Bound<K> {
     }
 
     fn last_copies(&self, live: &AnyLive) -> Option<Leaves> {
-        Self::lower(live).ok().and_then(|live| K::last_copies(&live))
+        Self::lower(live)
+            .ok()
+            .and_then(|live| K::last_copies(&live))
     }
 
     fn leaves(&self, live: &AnyLive) -> Option<Leaves> {

@@ -84,32 +84,48 @@ impl Class {
     #[must_use]
     pub const fn advice(self) -> &'static str {
         match self {
-            Self::NotFound => "a resource it depends on no longer exists: run again to create a new plan",
+            Self::NotFound => {
+                "a resource it depends on no longer exists: run again to create a new plan"
+            }
             Self::AlreadyExists => {
                 "an object with that name already exists: import it with `platctl import`, or choose another \
                  name for this resource"
             }
-            Self::Throttled => "the API request rate was exceeded: run again with a lower --parallelism",
-            Self::Busy => "another operation on this resource is in progress: run again when it has finished",
-            Self::InUse => "something outside this stack still uses it: remove that, then run again",
-            Self::NotYetConsistent => "a dependency has not propagated to all of AWS yet: run again",
+            Self::Throttled => {
+                "the API request rate was exceeded: run again with a lower --parallelism"
+            }
+            Self::Busy => {
+                "another operation on this resource is in progress: run again when it has finished"
+            }
+            Self::InUse => {
+                "something outside this stack still uses it: remove that, then run again"
+            }
+            Self::NotYetConsistent => {
+                "a dependency has not propagated to all of AWS yet: run again"
+            }
             Self::Protected => "the resource is protected: disable its protection, then run again",
             Self::Lapsing => {
                 "it expires by itself, or is deleted with the resource it belongs to: run again later"
             }
-            Self::Denied => "access denied: grant these credentials the missing permission, then run again",
+            Self::Denied => {
+                "access denied: grant these credentials the missing permission, then run again"
+            }
             Self::Unauthenticated => {
                 "the credentials are expired or invalid: renew them (for example with `aws sso login`), then \
                  run again"
             }
-            Self::Invalid => "AWS rejected the request as invalid: correct the stack file, then run again",
+            Self::Invalid => {
+                "AWS rejected the request as invalid: correct the stack file, then run again"
+            }
             Self::Limit => {
                 "a service quota is exceeded: request an increase, or reduce usage, then run again"
             }
             Self::Capacity => {
                 "AWS has insufficient capacity: run again later, or choose another size or zone"
             }
-            Self::Unreachable => "AWS could not be reached: check the network connection, then run again",
+            Self::Unreachable => {
+                "AWS could not be reached: check the network connection, then run again"
+            }
             Self::Interrupted => {
                 "it is not known whether the call succeeded: run again, the next run finds out"
             }
@@ -121,7 +137,13 @@ impl Class {
 impl CloudError {
     /// An error without code and request id, such as one found by the provider itself.
     pub fn new(class: Class, operation: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { class, operation: operation.into(), code: None, message: message.into(), request_id: None }
+        Self {
+            class,
+            operation: operation.into(),
+            code: None,
+            message: message.into(),
+            request_id: None,
+        }
     }
 }
 

@@ -37,24 +37,55 @@ pub struct Pending {
 #[expect(missing_docs, reason = "fields repeat what the variant says")]
 pub enum Event {
     /// Work on it began.
-    Started { address: Address, kind: String, doing: Doing },
+    Started {
+        address: Address,
+        kind: String,
+        doing: Doing,
+    },
     /// The cloud accepted it under this id.
     Accepted { address: Address, id: Id },
     /// It is not ready yet.
-    Waiting { address: Address, status: String, elapsed: Duration, usual: Duration },
+    Waiting {
+        address: Address,
+        status: String,
+        elapsed: Duration,
+        usual: Duration,
+    },
     /// A call failed and will be repeated.
-    Retrying { address: Address, class: Class, message: String, delay: Duration },
+    Retrying {
+        address: Address,
+        class: Class,
+        message: String,
+        delay: Duration,
+    },
     /// It is as it should be, or gone.
-    Finished { address: Address, doing: Doing, id: Option<Id>, elapsed: Duration },
+    Finished {
+        address: Address,
+        doing: Doing,
+        id: Option<Id>,
+        elapsed: Duration,
+    },
     /// It could not be done.
-    Failed { address: Address, doing: Doing, error: String, elapsed: Duration },
+    Failed {
+        address: Address,
+        doing: Doing,
+        error: String,
+        elapsed: Duration,
+    },
     /// It was not tried, because this other resource failed.
     Skipped { address: Address, because: Address },
     /// A call, a lock or another thing that is no resource takes longer than five seconds. `why` is the last
     /// answer; none when there was none.
-    Slow { what: String, why: Option<String>, elapsed: Duration },
+    Slow {
+        what: String,
+        why: Option<String>,
+        elapsed: Duration,
+    },
     /// The run was asked to stop. Calls that are under way are waited for, states of the cloud are not.
-    Stopping { calls: Vec<Pending>, states: Vec<Pending> },
+    Stopping {
+        calls: Vec<Pending>,
+        states: Vec<Pending>,
+    },
 }
 
 /// Who hears of events. Called from many tasks; must return quickly.

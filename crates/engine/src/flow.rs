@@ -50,32 +50,61 @@ pub struct Prepared {
 ///
 /// # Errors
 /// The first read that the cloud refuses for good.
-pub async fn prepare(request: Request, mut state: State, catalog: &dyn Catalog) -> CloudResult<Prepared> {
+pub async fn prepare(
+    request: Request,
+    mut state: State,
+    catalog: &dyn Catalog,
+) -> CloudResult<Prepared> {
     let (moved, refusals) = apply_moves(&mut state, &request.moved);
     let teller = request.look.teller.clone();
     let observed = observe(&state, request.graph.as_ref(), catalog, request.look).await?;
-    let Request { data_loss, selection, .. } = request;
-    let wishes = Wishes { moved: moved.clone(), data_loss, selection };
+    let Request {
+        data_loss,
+        selection,
+        ..
+    } = request;
+    let wishes = Wishes {
+        moved: moved.clone(),
+        data_loss,
+        selection,
+    };
     let mut plan = match &request.graph {
         Some(graph) => plan(graph, &state, &observed, catalog, &wishes),
         None => plan_destroy(&state, &observed, catalog, &wishes),
     };
     plan.refusals.extend(refusals);
-    plan.refusals.extend(vet(&plan, &observed, catalog, &teller).await?);
-    plan.refusals.extend(vet_new(&plan, catalog, &teller).await?);
+    plan.refusals
+        .extend(vet(&plan, &observed, catalog, &teller).await?);
+    plan.refusals
+        .extend(vet_new(&plan, catalog, &teller).await?);
     plan.refusals.extend(made_twice(&plan.steps, catalog));
     mark_kept(&mut plan, &state, &observed, catalog);
-    Ok(Prepared { plan, graph: request.graph, state, observed, moved })
+    Ok(Prepared {
+        plan,
+        graph: request.graph,
+        state,
+        observed,
+        moved,
+    })
 }
 
 /// Says of what would be deleted, and is not this stack's to delete, that it is left alone.
 fn mark_kept(plan: &mut Plan, state: &State, observed: &Observed, catalog: &dyn Catalog) {
-    for step in plan.steps.iter_mut().filter(|step| step.action == Action::Delete) {
+    for step in plan
+        .steps
+        .iter_mut()
+        .filter(|step| step.action == Action::Delete)
+    {
         let record = state.resources.get(&step.address);
-        let live = step.id.as_ref().and_then(|id| observed.get(&step.kind, &step.scope, id));
+        let live = step
+            .id
+            .as_ref()
+            .and_then(|id| observed.get(&step.kind, &step.scope, id));
         let kind = catalog.bind(&step.kind, &step.scope);
         if let (Some(record), Some(live), Some(kind)) = (record, live, kind) {
-            let why = kept(record, live, kind.facts()).map(|why| Reason::LeftAlone { why: why.to_owned() });
+            let why = kept(record, live, kind.facts()).map(|why| Reason::LeftAlone {
+                why: why.to_owned(),
+            });
             step.reasons.extend(why);
         }
     }
@@ -88,36 +117,65 @@ async fn vet(
     catalog: &dyn Catalog,
     teller: &Teller,
 ) -> CloudResult<Vec<Refusal>> {
-    let questions = plan.steps.iter().filter(|step| step.action == Action::Update).filter_map(|step| {
-        let kind = catalog.bind(&step.kind, &step.scope)?;
-        let live = observed.get(&step.kind, &step.scope, step.id.as_ref()?)?;
-        let changes = Changes::new(step.changes.iter().map(|change| change.change.clone()).collect())?;
-        let target = step.target.as_ref()?;
-        Some(async move {
-            let faults =
-                surely(teller, format!("checking {}", step.address), || kind.vet(live, target, &changes))
-                    .await?;
-            Ok::<_, CloudError>(refused(step, faults))
-        })
-    });
+    let questions = plan
+        .steps
+        .iter()
+        .filter(|step| step.action == Action::Update)
+        .filter_map(|step| {
+            let kind = catalog.bind(&step.kind, &step.scope)?;
+            let live = observed.get(&step.kind, &step.scope, step.id.as_ref()?)?;
+            let changes = Changes::new(
+                step.changes
+                    .iter()
+                    .map(|change| change.change.clone())
+                    .collect(),
+            )?;
+            let target = step.target.as_ref()?;
+            Some(async move {
+                let faults = surely(teller, format!("checking {}", step.address), || {
+                    kind.vet(live, target, &changes)
+                })
+                .await?;
+                Ok::<_, CloudError>(refused(step, faults))
+            })
+        });
     let questions: Vec<_> = questions.collect();
-    let found: Vec<Vec<Refusal>> = stream::iter(questions).buffered(AT_ONCE).try_collect().await?;
+    let found: Vec<Vec<Refusal>> = stream::iter(questions)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
     Ok(found.concat())
 }
 
 /// What the cloud is known to refuse of what is to be created.
 async fn vet_new(plan: &Plan, catalog: &dyn Catalog, teller: &Teller) -> CloudResult<Vec<Refusal>> {
-    let declared: BTreeMap<&Address, _> = plan.nodes.iter().map(|node| (&node.address, &node.spec)).collect();
-    let created = plan.steps.iter().filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
+    let declared: BTreeMap<&Address, _> = plan
+        .nodes
+        .iter()
+        .map(|node| (&node.address, &node.spec))
+        .collect();
+    let created = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Create | Action::Replace(_)));
     let questions = created.filter_map(|step| {
-        let (kind, spec) = (catalog.bind(&step.kind, &step.scope)?, *declared.get(&step.address)?);
+        let (kind, spec) = (
+            catalog.bind(&step.kind, &step.scope)?,
+            *declared.get(&step.address)?,
+        );
         Some(async move {
             let what = format!("checking {}", step.address);
-            Ok::<_, CloudError>(refused(step, surely(teller, what, || kind.vet_new(spec)).await?))
+            Ok::<_, CloudError>(refused(
+                step,
+                surely(teller, what, || kind.vet_new(spec)).await?,
+            ))
         })
     });
     let questions: Vec<_> = questions.collect();
-    let found: Vec<Vec<Refusal>> = stream::iter(questions).buffered(AT_ONCE).try_collect().await?;
+    let found: Vec<Vec<Refusal>> = stream::iter(questions)
+        .buffered(AT_ONCE)
+        .try_collect()
+        .await?;
     Ok(found.concat())
 }
 
@@ -169,7 +227,8 @@ impl Prepared {
         (listener, stop, options): (Listener, Stop, Options),
     ) -> Result<Outcome, NotBegun> {
         let schedule = self.schedule(&*catalog)?;
-        self.carry_out_by(schedule, session, catalog, (listener, stop, options)).await
+        self.carry_out_by(schedule, session, catalog, (listener, stop, options))
+            .await
     }
 
     /// The same, by a schedule of the caller's: one of this plan.
@@ -186,11 +245,25 @@ impl Prepared {
         for (to, from) in &self.moved {
             session.rename(from, to).await.map_err(StepError::State)?;
         }
-        for step in self.plan.steps.iter().filter(|step| step.action == Action::Keep) {
-            session.keep(&step.address, step.kept_for()).await.map_err(StepError::State)?;
+        for step in self
+            .plan
+            .steps
+            .iter()
+            .filter(|step| step.action == Action::Keep)
+        {
+            session
+                .keep(&step.address, step.kept_for())
+                .await
+                .map_err(StepError::State)?;
         }
-        let run =
-            Run::new(&self.plan, self.graph, self.observed, session, catalog, (listener, stop, options));
+        let run = Run::new(
+            &self.plan,
+            self.graph,
+            self.observed,
+            session,
+            catalog,
+            (listener, stop, options),
+        );
         Ok(execute(Arc::new(run), schedule).await)
     }
 }

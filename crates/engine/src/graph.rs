@@ -66,16 +66,30 @@ pub enum GraphError {
     #[error("`{address}` has the unknown kind `{kind}`")]
     UnknownKind { address: Address, kind: String },
     #[error("`{address}` references `{to}` in `{at}`, but it is not declared")]
-    Dangling { address: Address, at: String, to: String },
+    Dangling {
+        address: Address,
+        at: String,
+        to: String,
+    },
     #[error("`{address}` uses the output `{output}` of `{to}`, which only has: {}", known.join(", "))]
-    UnknownOutput { address: Address, at: String, to: Address, output: String, known: Vec<String> },
+    UnknownOutput {
+        address: Address,
+        at: String,
+        to: Address,
+        output: String,
+        known: Vec<String>,
+    },
     #[error("dependency cycle between resources: {}", cycle(path))]
     Cycle { path: Vec<Address> },
 }
 
 fn cycle(path: &[Address]) -> String {
     let first = path.first().map(|a| format!("`{a}`"));
-    path.iter().map(|a| format!("`{a}`")).chain(first).collect::<Vec<_>>().join(" → ")
+    path.iter()
+        .map(|a| format!("`{a}`"))
+        .chain(first)
+        .collect::<Vec<_>>()
+        .join(" → ")
 }
 
 /// A node with its bound kind.
@@ -91,7 +105,11 @@ impl Entry {
     /// What this waits for before it is created: some fields are content with a producer that is only accepted.
     pub(crate) fn waits_for(&self, reference: &Reference) -> Wait {
         let early = self.kind.facts().content_with_accepted;
-        if early.iter().any(|path| is_under(&reference.at, path)) { Wait::Accepted } else { Wait::Ready }
+        if early.iter().any(|path| is_under(&reference.at, path)) {
+            Wait::Accepted
+        } else {
+            Wait::Ready
+        }
     }
 }
 
@@ -114,7 +132,10 @@ impl Graph {
             let (address, kind) = (node.address.clone(), catalog.bind(&node.kind, &node.scope));
             match kind {
                 _ if index.contains_key(&address) => errors.push(GraphError::Duplicate { address }),
-                None => errors.push(GraphError::UnknownKind { address, kind: node.kind }),
+                None => errors.push(GraphError::UnknownKind {
+                    address,
+                    kind: node.kind,
+                }),
                 Some(kind) => {
                     index.insert(address, entries.add_node(Entry { node, kind }));
                 }
@@ -132,7 +153,11 @@ impl Graph {
             return Err(errors);
         }
         let order = in_order(&entries);
-        Ok(Self { entries, index, order })
+        Ok(Self {
+            entries,
+            index,
+            order,
+        })
     }
 
     /// The number of resources.
@@ -150,21 +175,29 @@ impl Graph {
     /// The resource at an address.
     #[must_use]
     pub fn get(&self, address: &str) -> Option<&Entry> {
-        self.index.get(address).and_then(|index| self.entries.node_weight(*index))
+        self.index
+            .get(address)
+            .and_then(|index| self.entries.node_weight(*index))
     }
 
     /// All resources, producers before consumers, otherwise as declared.
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Entry> {
-        self.order.iter().filter_map(|index| self.entries.node_weight(*index))
+        self.order
+            .iter()
+            .filter_map(|index| self.entries.node_weight(*index))
     }
 
     /// What a resource waits for, and how far each has to be.
     pub fn producers(&self, address: &str) -> impl Iterator<Item = (&Address, Wait)> {
         let index = self.index.get(address);
         index.into_iter().flat_map(|index| {
-            self.entries.edges_directed(*index, Direction::Incoming).filter_map(|edge| {
-                self.entries.node_weight(edge.source()).map(|entry| (&entry.node.address, *edge.weight()))
-            })
+            self.entries
+                .edges_directed(*index, Direction::Incoming)
+                .filter_map(|edge| {
+                    self.entries
+                        .node_weight(edge.source())
+                        .map(|entry| (&entry.node.address, *edge.weight()))
+                })
         })
     }
 
@@ -180,11 +213,19 @@ impl Graph {
     /// The outputs of a resource that consumers take as soon as it is accepted.
     #[must_use]
     pub fn early_outputs(&self, address: &str) -> Vec<String> {
-        let Some(index) = self.index.get(address) else { return Vec::new() };
-        let edges = self.entries.edges(*index).filter(|edge| *edge.weight() == Wait::Accepted);
+        let Some(index) = self.index.get(address) else {
+            return Vec::new();
+        };
+        let edges = self
+            .entries
+            .edges(*index)
+            .filter(|edge| *edge.weight() == Wait::Accepted);
         let consumers = edges.filter_map(|edge| self.entries.node_weight(edge.target()));
         let taken = consumers.flat_map(|consumer| references(&consumer.node.spec));
-        taken.filter(|reference| reference.address == address).map(|reference| reference.output).collect()
+        taken
+            .filter(|reference| reference.address == address)
+            .map(|reference| reference.output)
+            .collect()
     }
 
     /// The declared nodes, in order.
@@ -203,7 +244,9 @@ fn edges_of(
     consumer: NodeIndex,
     edges: &mut Edges,
 ) -> Vec<GraphError> {
-    let Some(entry) = entries.node_weight(consumer) else { return Vec::new() };
+    let Some(entry) = entries.node_weight(consumer) else {
+        return Vec::new();
+    };
     let node = &entry.node;
     let mut errors = Vec::new();
     let mut edge = |producer: NodeIndex, wait: Wait| {
@@ -267,8 +310,14 @@ fn collect(value: &Value, at: &mut String, found: &mut Vec<Reference>) {
     match value {
         Value::Object(map) => match operator(map) {
             Some((REF, target)) => {
-                if let Some((address, output)) = target.as_str().and_then(|text| text.rsplit_once('.')) {
-                    found.push(Reference { at: at.clone(), address: address.into(), output: output.into() });
+                if let Some((address, output)) =
+                    target.as_str().and_then(|text| text.rsplit_once('.'))
+                {
+                    found.push(Reference {
+                        at: at.clone(),
+                        address: address.into(),
+                        output: output.into(),
+                    });
                 }
             }
             Some((_, parts)) => collect(parts, at, found),
@@ -290,22 +339,29 @@ fn collect(value: &Value, at: &mut String, found: &mut Vec<Reference>) {
 /// One error for each group of resources that wait for each other, with a cycle through it.
 fn cycles(entries: &DiGraph<Entry, Wait>) -> Vec<GraphError> {
     let components = tarjan_scc(entries);
-    let knotted = components
-        .iter()
-        .filter(|group| group.len() > 1 || group.iter().any(|&node| entries.contains_edge(node, node)));
+    let knotted = components.iter().filter(|group| {
+        group.len() > 1 || group.iter().any(|&node| entries.contains_edge(node, node))
+    });
     knotted
         .map(|group| {
             let path = one_cycle(entries, group);
-            let address =
-                |node: &NodeIndex| entries.node_weight(*node).map(|entry| entry.node.address.clone());
-            GraphError::Cycle { path: path.iter().filter_map(address).collect() }
+            let address = |node: &NodeIndex| {
+                entries
+                    .node_weight(*node)
+                    .map(|entry| entry.node.address.clone())
+            };
+            GraphError::Cycle {
+                path: path.iter().filter_map(address).collect(),
+            }
         })
         .collect()
 }
 
 /// A shortest cycle through the first-declared member of a strongly connected group.
 fn one_cycle(entries: &DiGraph<Entry, Wait>, group: &[NodeIndex]) -> Vec<NodeIndex> {
-    let Some(&start) = group.iter().min() else { return Vec::new() };
+    let Some(&start) = group.iter().min() else {
+        return Vec::new();
+    };
     let mut came_from: HashMap<NodeIndex, NodeIndex> = HashMap::new();
     let mut queue = std::collections::VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
@@ -331,11 +387,20 @@ fn one_cycle(entries: &DiGraph<Entry, Wait>, group: &[NodeIndex]) -> Vec<NodeInd
 
 /// Producers before consumers; among equals, as declared. The graph has no cycle.
 fn in_order(entries: &DiGraph<Entry, Wait>) -> Vec<NodeIndex> {
-    let count = |node| entries.neighbors_directed(node, Direction::Incoming).count();
-    let mut missing: HashMap<NodeIndex, usize> =
-        entries.node_indices().map(|node| (node, count(node))).collect();
-    let mut free: BTreeSet<NodeIndex> =
-        missing.iter().filter(|(_, missing)| **missing == 0).map(|(node, _)| *node).collect();
+    let count = |node| {
+        entries
+            .neighbors_directed(node, Direction::Incoming)
+            .count()
+    };
+    let mut missing: HashMap<NodeIndex, usize> = entries
+        .node_indices()
+        .map(|node| (node, count(node)))
+        .collect();
+    let mut free: BTreeSet<NodeIndex> = missing
+        .iter()
+        .filter(|(_, missing)| **missing == 0)
+        .map(|(node, _)| *node)
+        .collect();
     let mut order = Vec::with_capacity(entries.node_count());
     while let Some(node) = free.pop_first() {
         order.push(node);

@@ -27,10 +27,18 @@ pub enum ImportError {
          the next apply would replace it. Change the stack file to match the object, or import the correct \
          object"
     )]
-    Contradiction { address: Address, id: Id, path: String, live: Value, declared: Value },
+    Contradiction {
+        address: Address,
+        id: Id,
+        path: String,
+        live: Value,
+        declared: Value,
+    },
     #[error("{id} is already in this stack as `{address}`")]
     Known { id: Id, address: Address },
-    #[error("`{address}` already refers to {id}: remove it from the state first with `platctl state rm`")]
+    #[error(
+        "`{address}` already refers to {id}: remove it from the state first with `platctl state rm`"
+    )]
     Taken { address: Address, id: Id },
     #[error("this version of platctl does not support the kind `{kind}`")]
     UnknownKind { kind: String },
@@ -53,18 +61,32 @@ pub async fn import(
 ) -> Result<(), ImportError> {
     let state = session.state();
     check_free(node, id, &state)?;
-    let unknown = || ImportError::UnknownKind { kind: node.kind.clone() };
+    let unknown = || ImportError::UnknownKind {
+        kind: node.kind.clone(),
+    };
     let kind = catalog.bind(&node.kind, &node.scope).ok_or_else(unknown)?;
-    let live = kind.describe(std::slice::from_ref(id)).await?.into_iter().next().flatten();
-    let nothing =
-        || ImportError::Nothing { kind: node.kind.clone(), id: id.clone(), scope: node.scope.clone() };
+    let live = kind
+        .describe(std::slice::from_ref(id))
+        .await?
+        .into_iter()
+        .next()
+        .flatten();
+    let nothing = || ImportError::Nothing {
+        kind: node.kind.clone(),
+        id: id.clone(),
+        scope: node.scope.clone(),
+    };
     let live = live.ok_or_else(nothing)?;
     if live.phase == Phase::Deleting {
         return Err(ImportError::Leaving { id: id.clone() });
     }
     let stranger = |owner: &Owner| {
-        let stranger = Heritage::new(&state, false).stranger(owner, &state.owner(&node.address, 1))?;
-        Some(ImportError::Foreign { id: id.clone(), owner: describe_owner(Some(owner), &stranger) })
+        let stranger =
+            Heritage::new(&state, false).stranger(owner, &state.owner(&node.address, 1))?;
+        Some(ImportError::Foreign {
+            id: id.clone(),
+            owner: describe_owner(Some(owner), &stranger),
+        })
     };
     if let Some(error) = live.owner.as_ref().and_then(stranger) {
         return Err(error);
@@ -75,34 +97,68 @@ pub async fn import(
     let generation = live.owner.as_ref().map_or(1, |owner| owner.generation);
     let mut record = Record::new(&node.kind, &node.scope);
     // Its tags may name the address under which this stack had it before.
-    record.formerly = live.owner.as_ref().and_then(|owner| Address::new(owner.address.as_str()).ok());
+    record.formerly = live
+        .owner
+        .as_ref()
+        .and_then(|owner| Address::new(owner.address.as_str()).ok());
     record.generation = generation;
     record.protect = node.protect;
     record.ephemeral = node.ephemeral;
     let (spec, intended, dependencies) = (Value::Null, Value::Null, Vec::new());
     let (id, outputs) = (live.id, live.outputs);
-    record.object = Some(Object { id, generation, made: 0, spec, intended, outputs, dependencies });
-    Ok(session.outcome(Verb::Adopt, &node.address, Some(record)).await?)
+    record.object = Some(Object {
+        id,
+        generation,
+        made: 0,
+        spec,
+        intended,
+        outputs,
+        dependencies,
+    });
+    Ok(session
+        .outcome(Verb::Adopt, &node.address, Some(record))
+        .await?)
 }
 
 /// What is declared and cannot change in place, and differs from what is there: such as another name.
-fn contradiction(node: &Node, live: &AnyLive, kind: &dyn AnyKind, state: &State) -> Option<ImportError> {
+fn contradiction(
+    node: &Node,
+    live: &AnyLive,
+    kind: &dyn AnyKind,
+    state: &State,
+) -> Option<ImportError> {
     let mut board = Board::default();
     for (address, record) in &state.resources {
         if let Some(Value::Object(outputs)) = record.object.as_ref().map(|object| &object.outputs) {
             let known = outputs.iter().filter(|(_, value)| !value.is_null());
-            board
-                .foresee(address.clone(), known.map(|(name, value)| (name.clone(), value.clone())).collect());
+            board.foresee(
+                address.clone(),
+                known
+                    .map(|(name, value)| (name.clone(), value.clone()))
+                    .collect(),
+            );
         }
     }
     let spec = resolve(&node.spec, &board);
-    let desired = if is_known(&spec) { kind.resolve(spec.clone()).unwrap_or(spec) } else { spec };
+    let desired = if is_known(&spec) {
+        kind.resolve(spec.clone()).unwrap_or(spec)
+    } else {
+        spec
+    };
     let owner = state.owner(&node.address, 1);
     let (facts, salt) = (kind.facts(), state.lineage.as_str());
-    let changes =
-        diff(&Comparison { facts, desired: &desired, live, last: &Value::Null, owner: &owner, salt });
+    let changes = diff(&Comparison {
+        facts,
+        desired: &desired,
+        live,
+        last: &Value::Null,
+        owner: &owner,
+        salt,
+    });
     let other = changes.into_iter().find(|change| {
-        kind.replaces(change) && change.before.is_some() && change.after.as_ref().is_some_and(is_known)
+        kind.replaces(change)
+            && change.before.is_some()
+            && change.after.as_ref().is_some_and(is_known)
     })?;
     Some(ImportError::Contradiction {
         address: node.address.clone(),
@@ -117,10 +173,16 @@ fn check_free(node: &Node, id: &Id, state: &State) -> Result<(), ImportError> {
     for (address, record) in &state.resources {
         let object = record.object.as_ref();
         if record.kind == node.kind && object.is_some_and(|object| object.id == *id) {
-            return Err(ImportError::Known { id: id.clone(), address: address.clone() });
+            return Err(ImportError::Known {
+                id: id.clone(),
+                address: address.clone(),
+            });
         }
         if let Some(object) = object.filter(|_| *address == node.address) {
-            return Err(ImportError::Taken { address: address.clone(), id: object.id.clone() });
+            return Err(ImportError::Taken {
+                address: address.clone(),
+                id: object.id.clone(),
+            });
         }
     }
     Ok(())
@@ -136,8 +198,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_object_is_taken_over_and_the_next_apply_makes_it_ours() {
         let lab = Lab::new();
-        lab.apply(graph(&[("one", "toy.Tags", json!({"size": 1}))], &lab.cloud)).await;
-        let id = lab.store().read().await.unwrap().state.resources["one"].object.as_ref().unwrap().id.clone();
+        lab.apply(graph(
+            &[("one", "toy.Tags", json!({"size": 1}))],
+            &lab.cloud,
+        ))
+        .await;
+        let id = lab.store().read().await.unwrap().state.resources["one"]
+            .object
+            .as_ref()
+            .unwrap()
+            .id
+            .clone();
         let session = lab.session().await;
         session.remove(&Address::new("one").unwrap()).await.unwrap();
         let declared = graph(&[("two", "toy.Tags", json!({"size": 5}))], &lab.cloud);
@@ -154,13 +225,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_declared_under_another_name_is_not_taken_over() {
         let lab = Lab::new();
-        lab.apply(graph(&[("one", "toy.Name", json!({"name": "a"}))], &lab.cloud)).await;
+        lab.apply(graph(
+            &[("one", "toy.Name", json!({"name": "a"}))],
+            &lab.cloud,
+        ))
+        .await;
         let id = lab.cloud.things().keys().next().unwrap().clone();
         let session = lab.session().await;
         session.remove(&Address::new("one").unwrap()).await.unwrap();
         let declared = graph(&[("two", "toy.Name", json!({"name": "b"}))], &lab.cloud);
-        let error = import(&declared.nodes()[0], &id, &session, &lab.cloud).await.unwrap_err();
-        assert!(error.to_string().contains("has `/name` \"a\", but `two` declares \"b\""), "{error}");
+        let error = import(&declared.nodes()[0], &id, &session, &lab.cloud)
+            .await
+            .unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("has `/name` \"a\", but `two` declares \"b\""),
+            "{error}"
+        );
         assert!(session.state().resources.is_empty());
     }
 
@@ -169,7 +251,14 @@ mod tests {
         let lab = Lab::new();
         let declared = graph(&[("two", "toy.Tags", json!({"size": 5}))], &lab.cloud);
         let session = lab.session().await;
-        let error = import(&declared.nodes()[0], &Id::from("none"), &session, &lab.cloud).await.unwrap_err();
+        let error = import(
+            &declared.nodes()[0],
+            &Id::from("none"),
+            &session,
+            &lab.cloud,
+        )
+        .await
+        .unwrap_err();
         assert!(matches!(error, ImportError::Nothing { .. }), "{error}");
         assert!(session.state().resources.is_empty());
     }

@@ -16,8 +16,14 @@ use serde_json::{Map, Value, json};
 use crate::Address;
 
 /// What specs and outputs are made of.
-pub trait Data: Serialize + DeserializeOwned + JsonSchema + Clone + Debug + Send + Sync + 'static {}
-impl<T: Serialize + DeserializeOwned + JsonSchema + Clone + Debug + Send + Sync + 'static> Data for T {}
+pub trait Data:
+    Serialize + DeserializeOwned + JsonSchema + Clone + Debug + Send + Sync + 'static
+{
+}
+impl<T: Serialize + DeserializeOwned + JsonSchema + Clone + Debug + Send + Sync + 'static> Data
+    for T
+{
+}
 
 /// The stage of a spec: declared or resolved.
 pub trait Stage: Clone + Debug + PartialEq + JsonSchema + Send + Sync + 'static {
@@ -94,8 +100,13 @@ impl<T> Input<T> {
     ///
     /// # Errors
     /// When an item cannot be expressed as JSON.
-    pub fn list<I: Data>(items: impl IntoIterator<Item = Input<I>>) -> Result<Self, serde_json::Error> {
-        let items = items.into_iter().map(|item| serde_json::to_value(&item)).collect::<Result<_, _>>()?;
+    pub fn list<I: Data>(
+        items: impl IntoIterator<Item = Input<I>>,
+    ) -> Result<Self, serde_json::Error> {
+        let items = items
+            .into_iter()
+            .map(|item| serde_json::to_value(&item))
+            .collect::<Result<_, _>>()?;
         Ok(Self::Expr(Value::Array(items)))
     }
 }
@@ -138,7 +149,9 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Input<T> {
         if is_expr(&value) {
             return Ok(Self::Expr(value));
         }
-        serde_json::from_value(value).map(Self::Value).map_err(D::Error::custom)
+        serde_json::from_value(value)
+            .map(Self::Value)
+            .map_err(D::Error::custom)
     }
 }
 
@@ -156,7 +169,8 @@ pub fn is_expr(value: &Value) -> bool {
 #[must_use]
 pub fn operator(map: &Map<String, Value>) -> Option<(&str, &Value)> {
     let (key, operand) = map.iter().next()?;
-    (map.len() == 1 && matches!(key.as_str(), REF | JOIN | UNKNOWN)).then_some((key.as_str(), operand))
+    (map.len() == 1 && matches!(key.as_str(), REF | JOIN | UNKNOWN))
+        .then_some((key.as_str(), operand))
 }
 
 /// A reference as JSON: `{"$ref": "network.vpc.vpc_id"}`.
@@ -176,7 +190,10 @@ impl<K, T> Output<K, T> {
     /// The output of this name. [`crate::outputs!`] writes these.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self { name, kind: PhantomData }
+        Self {
+            name,
+            kind: PhantomData,
+        }
     }
 
     /// The output's name.
@@ -204,7 +221,10 @@ impl<K> Handle<K> {
     /// A handle to the resource at this address; whoever makes it vouches for the kind.
     #[must_use]
     pub const fn new(address: Address) -> Self {
-        Self { address, kind: PhantomData }
+        Self {
+            address,
+            kind: PhantomData,
+        }
     }
 
     /// The resource's address.
@@ -215,14 +235,20 @@ impl<K> Handle<K> {
 
     /// A reference to one of its outputs.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "an output is a name, used as one")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an output is a name, used as one"
+    )]
     pub fn get<T>(&self, output: Output<K, T>) -> Input<T> {
         Input::Expr(reference(&self.address, output.name))
     }
 
     /// The same reference as JSON, to be placed inside a policy document or a joined string.
     #[must_use]
-    #[expect(clippy::needless_pass_by_value, reason = "an output is a name, used as one")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "an output is a name, used as one"
+    )]
     pub fn json<T>(&self, output: Output<K, T>) -> Value {
         reference(&self.address, output.name)
     }
@@ -243,7 +269,8 @@ mod tests {
 
     #[test]
     fn a_nested_reference_makes_the_whole_an_expression() {
-        let expr: Input<Vec<String>> = serde_json::from_value(json!(["x", {"$ref": "a.b"}])).unwrap();
+        let expr: Input<Vec<String>> =
+            serde_json::from_value(json!(["x", {"$ref": "a.b"}])).unwrap();
         assert!(matches!(expr, Input::Expr(_)));
     }
 }

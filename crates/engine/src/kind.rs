@@ -99,7 +99,10 @@ impl Phase {
     /// Whether it stays as it is until somebody changes it, so that there is nothing to wait for.
     #[must_use]
     pub const fn is_at_rest(&self) -> bool {
-        matches!(self, Self::Ready | Self::Degraded(_) | Self::Stopped(_) | Self::Scheduled(_))
+        matches!(
+            self,
+            Self::Ready | Self::Degraded(_) | Self::Stopped(_) | Self::Scheduled(_)
+        )
     }
 
     /// Why it has to be restored before it is usable; none where it need not be.
@@ -336,7 +339,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
 
     /// Whether this change forces a replacement. By default, when its path is one of `REPLACE_ON`.
     fn replaces(change: &Change) -> bool {
-        Self::REPLACE_ON.iter().any(|path| crate::changes::is_under(&change.path, path))
+        Self::REPLACE_ON
+            .iter()
+            .any(|path| crate::changes::is_under(&change.path, path))
     }
 
     /// Whether this difference is left as it is, because the cloud, or something in it, moves the field by itself: a
@@ -478,7 +483,10 @@ pub trait Kind: Sized + Send + Sync + 'static {
     }
 
     /// Starts the deletion and returns at once. The engine takes `NotFound` for success.
-    fn delete(cloud: &Self::Cloud, live: &Live<Self>) -> impl Future<Output = CloudResult<()>> + Send;
+    fn delete(
+        cloud: &Self::Cloud,
+        live: &Live<Self>,
+    ) -> impl Future<Output = CloudResult<()>> + Send;
 }
 
 /// Declares the outputs of a kind: the struct, its list of names, and one typed reference each in `out`.

@@ -47,8 +47,8 @@ pub use erased::{AnyKind, AnyLive, AnyWanted, Bound, Catalog, Facts, SpecError};
 pub use error::{Class, CloudError, CloudResult, chain};
 pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
 pub use kind::{
-    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions, Phase,
-    Replace, Timing, Wanted,
+    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
+    Phase, Replace, Timing, Wanted,
 };
 pub use nearest::nearest;
 pub use read::{Read, find_by_id};

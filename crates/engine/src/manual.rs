@@ -88,7 +88,11 @@ impl Manual {
     #[must_use]
     pub fn outputs(&self) -> Vec<(String, String)> {
         let properties = self.outputs["properties"].as_object();
-        properties.into_iter().flatten().map(|(name, schema)| (name.clone(), about(schema))).collect()
+        properties
+            .into_iter()
+            .flatten()
+            .map(|(name, schema)| (name.clone(), about(schema)))
+            .collect()
     }
 
     fn below(&self, pointer: &str, schema: &Value) -> Vec<Field> {
@@ -98,11 +102,17 @@ impl Manual {
             .into_iter()
             .flat_map(|object| object["properties"].as_object().into_iter().flatten())
             .collect();
-        let required: Vec<&str> =
-            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let required: Vec<&str> = schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         let mut fields: Vec<Field> = properties
             .into_iter()
-            .map(|(name, schema)| self.read(&pointer, name, schema, required.contains(&name.as_str())))
+            .map(|(name, schema)| {
+                self.read(&pointer, name, schema, required.contains(&name.as_str()))
+            })
             .collect();
         fields.sort_by_key(|field| (!field.required, field.name.clone()));
         fields
@@ -111,7 +121,9 @@ impl Manual {
     fn read(&self, pointer: &str, name: &str, schema: &Value, required: bool) -> Field {
         let path = format!("{pointer}/{name}");
         let under = |list: &[&str]| list.iter().any(|at| is_under(&path, at));
-        let default = schema.get("default").filter(|value| !value.is_null() && !is_empty(value));
+        let default = schema
+            .get("default")
+            .filter(|value| !value.is_null() && !is_empty(value));
         Field {
             name: name.to_owned(),
             about: about(schema),
@@ -129,8 +141,12 @@ impl Manual {
 
 /// The schema of a type, with everything in place of references.
 fn schema<T: schemars::JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value();
     if let Some(map) = schema.as_object_mut() {
         map.remove("$schema");
         map.remove("title");
@@ -143,7 +159,9 @@ fn is_empty(value: &Value) -> bool {
 }
 
 fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
-    ["anyOf", "oneOf"].into_iter().flat_map(|key| schema[key].as_array().into_iter().flatten())
+    ["anyOf", "oneOf"]
+        .into_iter()
+        .flat_map(|key| schema[key].as_array().into_iter().flatten())
 }
 
 fn is_text_of_references(schema: &Value) -> bool {
@@ -170,11 +188,16 @@ fn plain(schema: &Value) -> Vec<&Value> {
 
 /// The objects that a schema may be.
 fn objects(schema: &Value) -> Vec<&Value> {
-    plain(schema).into_iter().filter(|one| one["properties"].is_object()).collect()
+    plain(schema)
+        .into_iter()
+        .filter(|one| one["properties"].is_object())
+        .collect()
 }
 
 fn property<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
-    objects(entries(schema).0).into_iter().find_map(|object| object["properties"].get(name))
+    objects(entries(schema).0)
+        .into_iter()
+        .find_map(|object| object["properties"].get(name))
 }
 
 /// What a list or a map consists of, and the part of the pointer that leads there.
@@ -191,11 +214,13 @@ fn entries(schema: &Value) -> (&Value, &'static str) {
 
 fn about(schema: &Value) -> String {
     let text = schema["description"].as_str().map(ToOwned::to_owned);
-    text.or_else(|| alternatives(schema).find_map(|one| one["description"].as_str().map(ToOwned::to_owned)))
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    text.or_else(|| {
+        alternatives(schema).find_map(|one| one["description"].as_str().map(ToOwned::to_owned))
+    })
+    .unwrap_or_default()
+    .split_whitespace()
+    .collect::<Vec<_>>()
+    .join(" ")
 }
 
 /// What a field takes, in words.
@@ -204,7 +229,11 @@ fn takes(schema: &Value) -> String {
     let mut values: Vec<String> = Vec::new();
     for one in plain(schema) {
         if let Some(list) = one["enum"].as_array() {
-            values.extend(list.iter().filter(|value| !value.is_null()).map(ToString::to_string));
+            values.extend(
+                list.iter()
+                    .filter(|value| !value.is_null())
+                    .map(ToString::to_string),
+            );
         } else if let Some(value) = one.get("const") {
             values.push(value.to_string());
         } else {
@@ -220,17 +249,27 @@ fn takes(schema: &Value) -> String {
 
 fn in_words(schema: &Value) -> String {
     let is = |name: &str| {
-        schema["type"] == name || schema["type"].as_array().is_some_and(|types| types.contains(&json!(name)))
+        schema["type"] == name
+            || schema["type"]
+                .as_array()
+                .is_some_and(|types| types.contains(&json!(name)))
     };
     let inner = || takes(entries(schema).0);
     if is("array") {
         return format!("list({})", inner());
     }
-    if is("object") && schema["additionalProperties"].is_object() && !schema["properties"].is_object() {
+    if is("object")
+        && schema["additionalProperties"].is_object()
+        && !schema["properties"].is_object()
+    {
         return format!("map({})", inner());
     }
     let names = ["string", "integer", "number", "boolean", "object"];
-    names.into_iter().find(|name| is(name)).unwrap_or("any").into()
+    names
+        .into_iter()
+        .find(|name| is(name))
+        .unwrap_or("any")
+        .into()
 }
 
 #[cfg(test)]
@@ -276,9 +315,16 @@ mod tests {
     }
 
     fn manual() -> Manual {
-        let facts =
-            Facts { replace_on: &["/name", "/parts/*/size"], ..crate::testing::facts("toy.Tags").unwrap() };
-        Manual { facts, spec: schema::<Spec<Declared>>(), outputs: json!({}), example: json!({}) }
+        let facts = Facts {
+            replace_on: &["/name", "/parts/*/size"],
+            ..crate::testing::facts("toy.Tags").unwrap()
+        };
+        Manual {
+            facts,
+            spec: schema::<Spec<Declared>>(),
+            outputs: json!({}),
+            example: json!({}),
+        }
     }
 
     fn of<'a>(fields: &'a [Field], name: &str) -> &'a Field {
@@ -299,9 +345,16 @@ mod tests {
         assert_eq!(takes("colour"), r#"one of "red", "dark-blue""#);
         assert_eq!(takes("links"), "list(string)");
         let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
-        assert_eq!(names, ["name", "parent", "by_name", "colour", "links", "parts"], "required first");
-        let references: Vec<&str> =
-            fields.iter().filter(|field| field.reference).map(|field| field.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["name", "parent", "by_name", "colour", "links", "parts"],
+            "required first"
+        );
+        let references: Vec<&str> = fields
+            .iter()
+            .filter(|field| field.reference)
+            .map(|field| field.name.as_str())
+            .collect();
         assert_eq!(references, ["parent", "colour", "links"]);
         assert!(of(&fields, "name").replaces && !of(&fields, "parts").replaces);
     }
@@ -311,14 +364,23 @@ mod tests {
         let manual = manual();
         let (field, below) = manual.field("parts").unwrap();
         assert_eq!(field.path, "/parts");
-        assert_eq!(below.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["size", "colour"]);
+        assert_eq!(
+            below
+                .iter()
+                .map(|field| field.name.as_str())
+                .collect::<Vec<_>>(),
+            ["size", "colour"]
+        );
         let (field, below) = manual.field("parts.size").unwrap();
         assert_eq!(
             (field.path.as_str(), field.about.as_str()),
             ("/parts/*/size", "How large it is, in GiB.")
         );
         assert!(field.replaces && field.required && below.is_empty());
-        assert_eq!(manual.field("by_name.colour").unwrap().0.path, "/by_name/*/colour");
+        assert_eq!(
+            manual.field("by_name.colour").unwrap().0.path,
+            "/by_name/*/colour"
+        );
         assert!(manual.field("parts.weight").is_none());
         assert!(manual.field("size").is_none());
     }

@@ -21,7 +21,10 @@ mod tests {
     fn a_slip_of_the_pen_is_recognised_and_a_stranger_is_not() {
         assert_eq!(nearest("natt", ["nat", "cidr"]), Some("nat"));
         assert_eq!(nearest("nta", ["nat", "cidr"]), Some("nat"));
-        assert_eq!(nearest("flow_log", ["flow_logs", "cidr"]), Some("flow_logs"));
+        assert_eq!(
+            nearest("flow_log", ["flow_logs", "cidr"]),
+            Some("flow_logs")
+        );
         assert_eq!(nearest("zookeeper", ["nat", "cidr"]), None);
         assert_eq!(nearest("x", ["a"]), None);
     }

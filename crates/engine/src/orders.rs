@@ -28,16 +28,26 @@ impl Set {
     }
 
     fn add(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .for_each(|(word, other)| *word |= other);
     }
 
     /// How many this has that another has, too.
     fn common(&self, other: &Self) -> u32 {
-        self.0.iter().zip(&other.0).map(|(word, other)| (word & other).count_ones()).sum()
+        self.0
+            .iter()
+            .zip(&other.0)
+            .map(|(word, other)| (word & other).count_ones())
+            .sum()
     }
 
     fn without(&mut self, other: &Self) {
-        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .for_each(|(word, other)| *word &= !other);
     }
 
     fn first(&self) -> Option<usize> {
@@ -59,7 +69,11 @@ fn orders(ops: &DiGraph<Op, Wait>) -> Vec<Vec<OpId>> {
     let mut unseen = unordered(ops);
     let mut found = Vec::new();
     // Each order shows at least the pair that it is made for.
-    while let Some(pair) = unseen.iter().enumerate().find_map(|(op, pairs)| Some((op, pairs.first()?))) {
+    while let Some(pair) = unseen
+        .iter()
+        .enumerate()
+        .find_map(|(op, pairs)| Some((op, pairs.first()?)))
+    {
         let order = order(ops, &unseen, Some(pair));
         let mut later = Set::new(ops.node_count());
         for op in order.iter().rev() {
@@ -82,7 +96,10 @@ fn unordered(ops: &DiGraph<Op, Wait>) -> Vec<Set> {
     let mut related = none;
     for (way, order) in [
         (Direction::Incoming, order.clone()),
-        (Direction::Outgoing, order.into_iter().rev().collect::<Vec<_>>()),
+        (
+            Direction::Outgoing,
+            order.into_iter().rev().collect::<Vec<_>>(),
+        ),
     ] {
         // Whoever is reached through a neighbour was reached by that one before.
         let mut reached = vec![Set::new(count); count];
@@ -111,11 +128,16 @@ fn unordered(ops: &DiGraph<Op, Wait>) -> Vec<Set> {
 /// An order that shows as many pairs as it can that have not been seen yet: each time the operation goes first that
 /// shows most with those that are still to come. Of `pair`, which do not wait for each other, the first one goes first.
 fn order(ops: &DiGraph<Op, Wait>, unseen: &[Set], pair: Option<(usize, usize)>) -> Vec<OpId> {
-    let mut missing: Vec<usize> =
-        ops.node_indices().map(|op| ops.neighbors_directed(op, Direction::Incoming).count()).collect();
+    let mut missing: Vec<usize> = ops
+        .node_indices()
+        .map(|op| ops.neighbors_directed(op, Direction::Incoming).count())
+        .collect();
     let mut left = Set::new(ops.node_count());
     ops.node_indices().for_each(|op| left.insert(op.index()));
-    let mut free: Vec<OpId> = ops.node_indices().filter(|op| missing[op.index()] == 0).collect();
+    let mut free: Vec<OpId> = ops
+        .node_indices()
+        .filter(|op| missing[op.index()] == 0)
+        .collect();
     let mut order = Vec::with_capacity(ops.node_count());
     let mut held = pair;
     while let Some(at) = (0..free.len())
@@ -159,7 +181,11 @@ mod tests {
         }
         for (one, other) in edges {
             if one != other {
-                ops.add_edge(OpId::new(*one.min(other)), OpId::new(*one.max(other)), Wait::Ready);
+                ops.add_edge(
+                    OpId::new(*one.min(other)),
+                    OpId::new(*one.max(other)),
+                    Wait::Ready,
+                );
             }
         }
         ops

@@ -12,7 +12,9 @@ pub(crate) fn normalised(kind: &dyn AnyKind, desired: &Value, live: &Value) -> V
     let example = kind.example();
     let mut holes = Vec::new();
     let filled = fill(desired, &[live, &example], &mut String::new(), &mut holes);
-    let Some(Ok(mut normal)) = filled.map(|filled| kind.resolve(filled)) else { return desired.clone() };
+    let Some(Ok(mut normal)) = filled.map(|filled| kind.resolve(filled)) else {
+        return desired.clone();
+    };
     for hole in holes {
         put_back(&mut normal, &hole, desired);
     }
@@ -21,7 +23,12 @@ pub(crate) fn normalised(kind: &dyn AnyKind, desired: &Value, live: &Value) -> V
 
 /// The desired spec, checked and in normal form, with what is unknown as it is live. None where that is no valid spec.
 pub(crate) fn completed(kind: &dyn AnyKind, desired: &Value, live: &Value) -> Option<Value> {
-    let filled = fill(desired, &[live, &kind.example()], &mut String::new(), &mut Vec::new())?;
+    let filled = fill(
+        desired,
+        &[live, &kind.example()],
+        &mut String::new(),
+        &mut Vec::new(),
+    )?;
     kind.resolve(filled).ok()
 }
 
@@ -44,10 +51,16 @@ fn fill(value: &Value, from: &[&Value], at: &mut String, holes: &mut Vec<String>
     if is_known(value) {
         return Some(value.clone());
     }
-    let map = value.as_object().filter(|map| crate::input::operator(map).is_none());
+    let map = value
+        .as_object()
+        .filter(|map| crate::input::operator(map).is_none());
     let Some(map) = map else {
         holes.push(at.clone());
-        return from.iter().find_map(|from| from.pointer(at)).filter(|found| !found.is_null()).cloned();
+        return from
+            .iter()
+            .find_map(|from| from.pointer(at))
+            .filter(|found| !found.is_null())
+            .cloned();
     };
     let mut filled = Map::new();
     for (key, inner) in map {
@@ -68,16 +81,23 @@ pub(crate) fn sketch(value: &Value, example: &Value) -> Option<(Value, Vec<Strin
     let mut holes = Vec::new();
     let mut sketch = fill(value, &[example], &mut String::new(), &mut holes)?;
     for hole in &holes {
-        let Some((parent, key)) = hole.rsplit_once('/') else { continue };
+        let Some((parent, key)) = hole.rsplit_once('/') else {
+            continue;
+        };
         if let Some(Value::Object(parent)) = sketch.pointer_mut(parent) {
-            parent.entry(crate::changes::unescape(key)).or_insert_with(|| "placeholder".into());
+            parent
+                .entry(crate::changes::unescape(key))
+                .or_insert_with(|| "placeholder".into());
         }
     }
     Some((sketch, holes))
 }
 
 fn put_back(normal: &mut Value, hole: &str, desired: &Value) {
-    let (Some(unknown), Some((parent, key))) = (desired.pointer(hole), hole.rsplit_once('/')) else { return };
+    let (Some(unknown), Some((parent, key))) = (desired.pointer(hole), hole.rsplit_once('/'))
+    else {
+        return;
+    };
     if let Some(Value::Object(parent)) = normal.pointer_mut(parent) {
         parent.insert(crate::changes::unescape(key), unknown.clone());
     }
@@ -97,8 +117,7 @@ mod tests {
 
     #[test]
     fn sets_are_in_order_whatever_else_is_unknown() {
-        let desired =
-            json!({"size": {"$unknown": "a.id"}, "members": ["b", "a"], "uses": [{"$unknown": "c.id"}]});
+        let desired = json!({"size": {"$unknown": "a.id"}, "members": ["b", "a"], "uses": [{"$unknown": "c.id"}]});
         let live = json!({"size": 2, "members": ["a", "b"], "uses": ["x"]});
         let normal = normalised(&*kind("toy.Tags"), &desired, &live);
         assert_eq!(
@@ -111,23 +130,35 @@ mod tests {
     fn what_the_live_object_lacks_stays_unknown() {
         let desired = json!({"members": ["b", "a"], "parent": {"$unknown": "a.id"}});
         let normal = normalised(&*kind("toy.Tags"), &desired, &json!({"members": ["a"]}));
-        assert_eq!(normal, json!({"members": ["a", "b"], "parent": {"$unknown": "a.id"}}));
+        assert_eq!(
+            normal,
+            json!({"members": ["a", "b"], "parent": {"$unknown": "a.id"}})
+        );
     }
 
     #[test]
     fn a_sketch_has_something_in_place_of_every_reference() {
         let spec = json!({"size": {"$ref": "a.id"}, "color": {"$ref": "a.id"}, "members": ["a"]});
         let (sketch, holes) = sketch(&spec, &json!({"size": 1})).unwrap();
-        assert_eq!(sketch, json!({"size": 1, "color": "placeholder", "members": ["a"]}));
+        assert_eq!(
+            sketch,
+            json!({"size": 1, "color": "placeholder", "members": ["a"]})
+        );
         assert_eq!(holes, ["/size", "/color"]);
     }
 
     #[test]
     fn a_name_that_is_known_is_enough_to_look_for_it() {
         let spec = json!({"name": "n", "size": {"$unknown": "a.id"}});
-        assert_eq!(named(&*kind("toy.Name"), &spec), Some(json!({"name": "n", "size": 1})));
+        assert_eq!(
+            named(&*kind("toy.Name"), &spec),
+            Some(json!({"name": "n", "size": 1}))
+        );
         let spec = json!({"name": {"$unknown": "a.id"}, "size": 1});
         assert_eq!(named(&*kind("toy.Name"), &spec), None);
-        assert_eq!(named(&*kind("toy.Tags"), &json!({"size": {"$unknown": "a.id"}})), None);
+        assert_eq!(
+            named(&*kind("toy.Tags"), &json!({"size": {"$unknown": "a.id"}})),
+            None
+        );
     }
 }

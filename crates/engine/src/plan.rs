@@ -99,7 +99,10 @@ impl Reason {
     /// Whether it makes a new object necessary.
     #[must_use]
     pub const fn replaces(&self) -> bool {
-        matches!(self, Self::Asked | Self::Immutable { .. } | Self::Failed { .. } | Self::BeingDeleted)
+        matches!(
+            self,
+            Self::Asked | Self::Immutable { .. } | Self::Failed { .. } | Self::BeingDeleted
+        )
     }
 }
 
@@ -178,7 +181,9 @@ impl Step {
     /// Whether what it would delete is left alone.
     #[must_use]
     pub fn is_left_alone(&self) -> bool {
-        self.reasons.iter().any(|reason| matches!(reason, Reason::LeftAlone { .. }))
+        self.reasons
+            .iter()
+            .any(|reason| matches!(reason, Reason::LeftAlone { .. }))
     }
 
     /// Whether the step does anything, be it only in state.
@@ -208,17 +213,44 @@ pub enum Refusal {
         leaves: Option<String>,
     },
     #[error("`{address}` ({kind}) would be created, but {id} already exists and {owner}")]
-    Foreign { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
+    Foreign {
+        address: Address,
+        kind: String,
+        id: Id,
+        owner: String,
+        stranger: Stranger,
+    },
     #[error(
         "the state records {id} as `{address}` ({kind}), but it {owner}: it is neither updated nor deleted"
     )]
-    NotOurs { address: Address, kind: String, id: Id, owner: String, stranger: Stranger },
+    NotOurs {
+        address: Address,
+        kind: String,
+        id: Id,
+        owner: String,
+        stranger: Stranger,
+    },
     #[error("{id} ({kind}) would be used for both `{other}` and `{address}`")]
-    Twice { address: Address, other: Address, kind: String, id: Id, twin: Twin },
+    Twice {
+        address: Address,
+        other: Address,
+        kind: String,
+        id: Id,
+        twin: Twin,
+    },
     #[error("multiple objects match `{address}` ({kind}): {}", list(ids))]
-    Ambiguous { address: Address, kind: String, ids: Vec<Id> },
+    Ambiguous {
+        address: Address,
+        kind: String,
+        ids: Vec<Id>,
+    },
     #[error("`{address}` ({kind}): `{path}` {message}")]
-    Invalid { address: Address, kind: String, path: String, message: String },
+    Invalid {
+        address: Address,
+        kind: String,
+        path: String,
+        message: String,
+    },
     #[error(
         "the state contains `{address}` of kind `{kind}`, which this version of platctl does not support"
     )]
@@ -229,16 +261,27 @@ pub enum Refusal {
         "`{address}` would be deleted, but `{dependant}`, which is not part of this run, depends on it: add \
          --target {dependant}"
     )]
-    LeftBehind { address: Address, dependant: Address },
+    LeftBehind {
+        address: Address,
+        dependant: Address,
+    },
     #[error(
         "`{address}` must be deleted before its replacement can be created, because both cannot exist at the \
          same time; but `{holder}`, which can be updated in place, still uses it"
     )]
     Held { address: Address, holder: Address },
     #[error("`{address}` is {was} in the state, but the stack file declares it as {is}")]
-    Another { address: Address, was: String, is: String },
+    Another {
+        address: Address,
+        was: String,
+        is: String,
+    },
     #[error("`{from}` cannot move to `{to}`: {why}")]
-    Move { from: Address, to: Address, why: String },
+    Move {
+        from: Address,
+        to: Address,
+        why: String,
+    },
 }
 
 impl Refusal {
@@ -293,7 +336,9 @@ impl Plan {
     /// The step of an address.
     #[must_use]
     pub fn step(&self, address: &str) -> Option<&Step> {
-        self.steps.iter().find(|step| step.address.as_str() == address)
+        self.steps
+            .iter()
+            .find(|step| step.address.as_str() == address)
     }
 
     /// What is added, changed and destroyed.

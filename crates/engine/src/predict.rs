@@ -37,10 +37,16 @@ pub fn predict(mut schedule: Schedule) -> Prediction {
     loop {
         for op in schedule.start_ready() {
             let usual = schedule.op(op).usual;
-            moments.push(Reverse((now + usual.min(ACCEPTED_AFTER), Moment::Accepted, op)));
+            moments.push(Reverse((
+                now + usual.min(ACCEPTED_AFTER),
+                Moment::Accepted,
+                op,
+            )));
             moments.push(Reverse((now + usual, Moment::Done, op)));
         }
-        let Some(Reverse((at, moment, op))) = moments.pop() else { break };
+        let Some(Reverse((at, moment, op))) = moments.pop() else {
+            break;
+        };
         now = at;
         match moment {
             Moment::Accepted => schedule.accepted(op),
@@ -50,13 +56,17 @@ pub fn predict(mut schedule: Schedule) -> Prediction {
             }
         }
     }
-    Prediction { makespan: now, critical_path: critical_path(&schedule, &ended) }
+    Prediction {
+        makespan: now,
+        critical_path: critical_path(&schedule, &ended),
+    }
 }
 
 /// Walks back from what ended last, each time to the producer that ended last.
 fn critical_path(schedule: &Schedule, ended: &HashMap<OpId, Duration>) -> Vec<(Address, Duration)> {
-    let latest =
-        |ops: &mut dyn Iterator<Item = OpId>| ops.max_by_key(|op| (ended.get(op).copied(), Reverse(*op)));
+    let latest = |ops: &mut dyn Iterator<Item = OpId>| {
+        ops.max_by_key(|op| (ended.get(op).copied(), Reverse(*op)))
+    };
     let mut at = latest(&mut ended.keys().copied());
     let mut path = Vec::new();
     while let Some(op) = at {
@@ -68,7 +78,11 @@ fn critical_path(schedule: &Schedule, ended: &HashMap<OpId, Duration>) -> Vec<(A
             &mut schedule
                 .producers(op)
                 .map(|(producer, _)| producer)
-                .filter(|producer| ended.get(producer).is_some_and(|end| *end <= begun + ACCEPTED_AFTER)),
+                .filter(|producer| {
+                    ended
+                        .get(producer)
+                        .is_some_and(|end| *end <= begun + ACCEPTED_AFTER)
+                }),
         );
     }
     path.retain(|(_, usual)| !usual.is_zero());

@@ -15,8 +15,10 @@ pub type ReadOne<K> =
     for<'a> fn(&'a <K as Kind>::Cloud, &'a Id) -> BoxFuture<'a, CloudResult<Option<Live<K>>>>;
 
 /// Reads many objects, in the order asked; none for each that is gone, or is a tombstone.
-pub type ReadMany<K> =
-    for<'a> fn(&'a <K as Kind>::Cloud, &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<Live<K>>>>>;
+pub type ReadMany<K> = for<'a> fn(
+    &'a <K as Kind>::Cloud,
+    &'a [Id],
+) -> BoxFuture<'a, CloudResult<Vec<Option<Live<K>>>>>;
 
 /// How the objects of a kind are read.
 pub enum Read<K: Kind> {
@@ -50,7 +52,9 @@ pub async fn read_all<K: Kind>(cloud: &K::Cloud, ids: &[Id]) -> CloudResult<Vec<
     }
 }
 
-async fn gone<K: Kind>(read: BoxFuture<'_, CloudResult<Option<Live<K>>>>) -> CloudResult<Option<Live<K>>> {
+async fn gone<K: Kind>(
+    read: BoxFuture<'_, CloudResult<Option<Live<K>>>>,
+) -> CloudResult<Option<Live<K>>> {
     match read.await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => other,
@@ -61,16 +65,37 @@ async fn gone<K: Kind>(read: BoxFuture<'_, CloudResult<Option<Live<K>>>>) -> Clo
 ///
 /// # Errors
 /// What the cloud answers.
-pub async fn find_by_id<K: Kind>(cloud: &K::Cloud, wanted: &[Wanted<K>]) -> CloudResult<Vec<Vec<Candidate>>> {
-    let id = |wanted: &Wanted<K>| wanted.spec.as_ref().and_then(|spec| K::natural_id(cloud, spec));
+pub async fn find_by_id<K: Kind>(
+    cloud: &K::Cloud,
+    wanted: &[Wanted<K>],
+) -> CloudResult<Vec<Vec<Candidate>>> {
+    let id = |wanted: &Wanted<K>| {
+        wanted
+            .spec
+            .as_ref()
+            .and_then(|spec| K::natural_id(cloud, spec))
+    };
     let ids: Vec<Option<Id>> = wanted.iter().map(id).collect();
     let known: Vec<Id> = ids.iter().flatten().cloned().collect();
-    let found = if known.is_empty() { Vec::new() } else { K::describe(cloud, &known).await? };
-    let found: HashMap<Id, Option<Owner>> =
-        found.into_iter().flatten().map(|live| (live.id, live.owner)).collect();
+    let found = if known.is_empty() {
+        Vec::new()
+    } else {
+        K::describe(cloud, &known).await?
+    };
+    let found: HashMap<Id, Option<Owner>> = found
+        .into_iter()
+        .flatten()
+        .map(|live| (live.id, live.owner))
+        .collect();
     let candidate = |id: Option<Id>| {
         let found = id.and_then(|id| found.get_key_value(&id));
-        found.map(|(id, owner)| Candidate { id: id.clone(), owner: owner.clone() }).into_iter().collect()
+        found
+            .map(|(id, owner)| Candidate {
+                id: id.clone(),
+                owner: owner.clone(),
+            })
+            .into_iter()
+            .collect()
     };
     Ok(ids.into_iter().map(candidate).collect())
 }

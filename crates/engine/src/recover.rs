@@ -45,21 +45,43 @@ pub async fn recover(
     look: Look,
 ) -> Result<Recovered, RecoverError> {
     let state = session.state();
-    let claims = if look.claims == Claims::ByName { Claims::ByName } else { Claims::Lost };
-    let look = Look { thorough: true, claims, ..look };
+    let claims = if look.claims == Claims::ByName {
+        Claims::ByName
+    } else {
+        Claims::Lost
+    };
+    let look = Look {
+        thorough: true,
+        claims,
+        ..look
+    };
     let mut observed = observe(&state, Some(graph), catalog, look).await?;
     // Before anything is noted: what the tags of a lost state name is this one's from here on.
-    session.inherit(std::mem::take(&mut observed.lineages)).await?;
+    session
+        .inherit(std::mem::take(&mut observed.lineages))
+        .await?;
     let mut recovered = Recovered::default();
     for entry in graph.in_order() {
         let address = &entry.node.address;
         let generations = last_first(observed.many.remove(address).unwrap_or_default());
         if let [last, ..] = &generations[..] {
             observed.found.insert(address.clone(), last.clone());
-            observed.refusals.retain(|refusal| !is_about(refusal, address));
+            observed
+                .refusals
+                .retain(|refusal| !is_about(refusal, address));
         }
-        let Some(record) = found(entry, graph, &observed, session.record(address), &generations) else {
-            match state.resources.get(address).is_some_and(|record| record.object.is_some()) {
+        let Some(record) = found(
+            entry,
+            graph,
+            &observed,
+            session.record(address),
+            &generations,
+        ) else {
+            match state
+                .resources
+                .get(address)
+                .is_some_and(|record| record.object.is_some())
+            {
                 true => recovered.known += 1,
                 false => recovered.missing.push(address.clone()),
             }
@@ -71,7 +93,9 @@ pub async fn recover(
     }
     for refusal in observed.refusals {
         match refusal {
-            Refusal::Foreign { address, kind, id, .. } if !is_tagged(graph, &address, &kind) => {
+            Refusal::Foreign {
+                address, kind, id, ..
+            } if !is_tagged(graph, &address, &kind) => {
                 recovered.missing.retain(|missing| *missing != address);
                 recovered.by_name.push((address, id));
             }
@@ -82,7 +106,9 @@ pub async fn recover(
 }
 
 fn is_tagged(graph: &Graph, address: &Address, kind: &str) -> bool {
-    let entry = graph.get(address.as_str()).filter(|entry| entry.node.kind == kind);
+    let entry = graph
+        .get(address.as_str())
+        .filter(|entry| entry.node.kind == kind);
     entry.is_none_or(|entry| entry.kind.facts().tagged)
 }
 
@@ -119,11 +145,19 @@ fn found(
     let number = tagged.or(begun).unwrap_or(record.generation.max(1));
     record.generation = record.generation.max(number);
     record.protect = node.protect;
-    record.dependencies =
-        graph.producers(node.address.as_str()).map(|(address, _)| address.clone()).collect();
+    record.dependencies = graph
+        .producers(node.address.as_str())
+        .map(|(address, _)| address.clone())
+        .collect();
     let outputs = live.map_or(serde_json::Value::Null, |live| live.outputs.clone());
-    let new = Object { outputs, ..Object::new(candidate.id.clone(), number) };
-    let older = generations.iter().skip(1).map(|object| Object::new(object.id.clone(), generation(object)));
+    let new = Object {
+        outputs,
+        ..Object::new(candidate.id.clone(), number)
+    };
+    let older = generations
+        .iter()
+        .skip(1)
+        .map(|object| Object::new(object.id.clone(), generation(object)));
     record.deposed.extend(older);
     if let Some(old) = record.object.replace(new) {
         record.deposed.push(old);
@@ -142,17 +176,34 @@ mod tests {
     async fn a_lost_state_is_made_anew_and_the_next_apply_has_nothing_to_make() {
         let lab = Lab::new();
         let declared = || {
-            let nodes = [("one", "toy.Tags", json!({"size": 1})), ("two", "toy.Tags", json!({"size": 2}))];
+            let nodes = [
+                ("one", "toy.Tags", json!({"size": 1})),
+                ("two", "toy.Tags", json!({"size": 2})),
+            ];
             graph(&nodes, &lab.cloud)
         };
         lab.apply(declared()).await;
         let session = lab.session().await;
         for address in ["one", "two"] {
-            session.remove(&Address::new(address).unwrap()).await.unwrap();
+            session
+                .remove(&Address::new(address).unwrap())
+                .await
+                .unwrap();
         }
-        let recovered = recover(&declared(), &session, &lab.cloud, Look::default()).await.unwrap();
-        assert_eq!((recovered.found.len(), recovered.missing.len(), recovered.known), (2, 0, 0));
-        let again = recover(&declared(), &session, &lab.cloud, Look::default()).await.unwrap();
+        let recovered = recover(&declared(), &session, &lab.cloud, Look::default())
+            .await
+            .unwrap();
+        assert_eq!(
+            (
+                recovered.found.len(),
+                recovered.missing.len(),
+                recovered.known
+            ),
+            (2, 0, 0)
+        );
+        let again = recover(&declared(), &session, &lab.cloud, Look::default())
+            .await
+            .unwrap();
         assert_eq!((again.found.len(), again.known), (0, 2));
         session.finish().await.unwrap();
         drop(session);

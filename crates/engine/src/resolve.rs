@@ -43,12 +43,16 @@ impl Board {
 pub fn resolve(spec: &Value, board: &Board) -> Value {
     match spec {
         Value::Object(map) => match operator(map) {
-            Some((REF, Value::String(reference))) => {
-                board.get(reference).cloned().unwrap_or_else(|| json!({ UNKNOWN: reference }))
-            }
+            Some((REF, Value::String(reference))) => board
+                .get(reference)
+                .cloned()
+                .unwrap_or_else(|| json!({ UNKNOWN: reference })),
             Some((JOIN, Value::Array(parts))) => join(parts, board),
             Some(_) => spec.clone(),
-            None => map.iter().map(|(key, value)| (key.clone(), resolve(value, board))).collect(),
+            None => map
+                .iter()
+                .map(|(key, value)| (key.clone(), resolve(value, board)))
+                .collect(),
         },
         Value::Array(items) => items.iter().map(|item| resolve(item, board)).collect(),
         _ => spec.clone(),
@@ -88,7 +92,14 @@ mod tests {
     use crate::Phase;
 
     fn live(outputs: Value, phase: Phase) -> AnyLive {
-        AnyLive { id: "x".into(), spec: json!({}), outputs, owner: None, phase, unmanaged: Vec::new() }
+        AnyLive {
+            id: "x".into(),
+            spec: json!({}),
+            outputs,
+            owner: None,
+            phase,
+            unmanaged: Vec::new(),
+        }
     }
 
     #[test]
@@ -101,22 +112,32 @@ mod tests {
 
     fn board() -> Board {
         let mut board = Board::default();
-        let live = live(json!({"vpc_id": "vpc-1", "later": null, "n": 4}), Phase::Ready);
+        let live = live(
+            json!({"vpc_id": "vpc-1", "later": null, "n": 4}),
+            Phase::Ready,
+        );
         board.set(Address::new("network.vpc").unwrap(), &live);
         board
     }
 
     #[test]
     fn known_outputs_replace_references_anywhere() {
-        let spec = json!({"a": {"$ref": "network.vpc.vpc_id"}, "list": [{"$ref": "network.vpc.n"}, "x"]});
-        assert_eq!(resolve(&spec, &board()), json!({"a": "vpc-1", "list": [4, "x"]}));
+        let spec =
+            json!({"a": {"$ref": "network.vpc.vpc_id"}, "list": [{"$ref": "network.vpc.n"}, "x"]});
+        assert_eq!(
+            resolve(&spec, &board()),
+            json!({"a": "vpc-1", "list": [4, "x"]})
+        );
     }
 
     #[test]
     fn what_is_not_known_says_what_it_waits_for() {
         let spec = json!({"a": {"$ref": "network.vpc.later"}, "b": {"$ref": "gone.id"}});
         let resolved = resolve(&spec, &board());
-        assert_eq!(resolved, json!({"a": {"$unknown": "network.vpc.later"}, "b": {"$unknown": "gone.id"}}));
+        assert_eq!(
+            resolved,
+            json!({"a": {"$unknown": "network.vpc.later"}, "b": {"$unknown": "gone.id"}})
+        );
         assert!(!is_known(&resolved));
         assert_eq!(unknown(&resolved["b"]), Some("gone.id"));
     }
@@ -126,6 +147,9 @@ mod tests {
         let spec = json!({"$join": ["arn:", {"$ref": "network.vpc.vpc_id"}, "/", {"$ref": "network.vpc.n"}]});
         assert_eq!(resolve(&spec, &board()), json!("arn:vpc-1/4"));
         let spec = json!({"$join": ["arn:", {"$ref": "network.vpc.later"}]});
-        assert_eq!(resolve(&spec, &board()), json!({"$unknown": "network.vpc.later"}));
+        assert_eq!(
+            resolve(&spec, &board()),
+            json!({"$unknown": "network.vpc.later"})
+        );
     }
 }

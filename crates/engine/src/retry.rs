@@ -39,14 +39,22 @@ impl Patience {
     /// For mutating calls: patient up to a kind's own limit.
     #[must_use]
     pub const fn until(limit: Duration) -> Self {
-        Self { first: Duration::from_millis(200), longest: Duration::from_secs(10), limit }
+        Self {
+            first: Duration::from_millis(200),
+            longest: Duration::from_secs(10),
+            limit,
+        }
     }
 
     /// The delay after the given number of failed tries: exponential, with full jitter above a half.
     #[must_use]
     pub fn delay(&self, tries: u32) -> Duration {
-        let doubled = self.first.saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
-        doubled.min(self.longest).mul_f64(rand::rng().random_range(0.5..1.0))
+        let doubled = self
+            .first
+            .saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)));
+        doubled
+            .min(self.longest)
+            .mul_f64(rand::rng().random_range(0.5..1.0))
     }
 }
 
@@ -100,7 +108,13 @@ pub async fn surely<T, F: Future<Output = CloudResult<T>>>(
     call: impl FnMut() -> F,
 ) -> CloudResult<T> {
     let told = teller.about(what);
-    told.during(retry(Patience::READ, |error| read_may_recover(error.class), &told, call)).await
+    told.during(retry(
+        Patience::READ,
+        |error| read_may_recover(error.class),
+        &told,
+        call,
+    ))
+    .await
 }
 
 #[cfg(test)]
@@ -124,7 +138,13 @@ mod tests {
             || {
                 tries.set(tries.get() + 1);
                 let n = tries.get();
-                async move { if n < 4 { Err(error(Class::Throttled)) } else { Ok(n) } }
+                async move {
+                    if n < 4 {
+                        Err(error(Class::Throttled))
+                    } else {
+                        Ok(n)
+                    }
+                }
             },
         );
         assert_eq!(result.await, Ok(4));
@@ -154,8 +174,13 @@ mod tests {
         let begun = Instant::now();
         let quiet = Teller::default();
         let told = quiet.about("");
-        let result: CloudResult<()> =
-            retry(Patience::READ, |_| true, &told, || async { Err(error(Class::Throttled)) }).await;
+        let result: CloudResult<()> = retry(
+            Patience::READ,
+            |_| true,
+            &told,
+            || async { Err(error(Class::Throttled)) },
+        )
+        .await;
         assert!(result.is_err());
         assert!(begun.elapsed() <= Patience::READ.limit);
     }
@@ -164,7 +189,10 @@ mod tests {
     async fn what_is_repeated_for_long_says_what_and_why() {
         let (teller, heard) = crate::tell::tests::ear();
         let answer = || async {
-            Err::<(), _>(CloudError { code: Some("InternalFailure".into()), ..error(Class::Interrupted) })
+            Err::<(), _>(CloudError {
+                code: Some("InternalFailure".into()),
+                ..error(Class::Interrupted)
+            })
         };
         surely(&teller, "reading a toy", answer).await.unwrap_err();
         let heard = heard.lock().unwrap();

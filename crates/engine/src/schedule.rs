@@ -87,7 +87,11 @@ impl Schedule {
         state: &State,
         catalog: &dyn Catalog,
     ) -> Result<Self, Knot> {
-        let mut layout = Layout { ops: DiGraph::new(), converge: HashMap::new(), delete: HashMap::new() };
+        let mut layout = Layout {
+            ops: DiGraph::new(),
+            converge: HashMap::new(),
+            delete: HashMap::new(),
+        };
         for step in &plan.steps {
             layout.add(step, catalog);
         }
@@ -103,18 +107,36 @@ impl Schedule {
 
     fn from_ops(mut ops: DiGraph<Op, Wait>) -> Result<Self, Knot> {
         untie(&mut ops);
-        let order =
-            toposort(&ops, None).map_err(|cycle| Knot { address: ops[cycle.node_id()].address.clone() })?;
+        let order = toposort(&ops, None).map_err(|cycle| Knot {
+            address: ops[cycle.node_id()].address.clone(),
+        })?;
         let mut remaining = vec![Duration::ZERO; ops.node_count()];
         for op in order.into_iter().rev() {
-            let after = ops.neighbors(op).map(|next| remaining[next.index()]).max().unwrap_or_default();
+            let after = ops
+                .neighbors(op)
+                .map(|next| remaining[next.index()])
+                .max()
+                .unwrap_or_default();
             remaining[op.index()] = ops[op].usual + after;
         }
-        let missing: Vec<usize> =
-            ops.node_indices().map(|op| ops.edges_directed(op, Direction::Incoming).count()).collect();
+        let missing: Vec<usize> = ops
+            .node_indices()
+            .map(|op| ops.edges_directed(op, Direction::Incoming).count())
+            .collect();
         let status = vec![Status::Waiting; ops.node_count()];
-        let mut schedule = Self { ops, remaining, missing, status, ready: Vec::new(), row: None };
-        schedule.ready = schedule.ops.node_indices().filter(|op| schedule.missing[op.index()] == 0).collect();
+        let mut schedule = Self {
+            ops,
+            remaining,
+            missing,
+            status,
+            ready: Vec::new(),
+            row: None,
+        };
+        schedule.ready = schedule
+            .ops
+            .node_indices()
+            .filter(|op| schedule.missing[op.index()] == 0)
+            .collect();
         Ok(schedule)
     }
 
@@ -142,7 +164,9 @@ impl Schedule {
         ready.retain(|op| self.status[op.index()] == Status::Waiting);
         ready.sort_by_key(|op| (std::cmp::Reverse(self.remaining[op.index()]), op.index()));
         if let Some(row) = &self.row {
-            let next = row.iter().find(|op| self.status[op.index()] == Status::Waiting);
+            let next = row
+                .iter()
+                .find(|op| self.status[op.index()] == Status::Waiting);
             let quiet = self.is_quiet();
             (ready, self.ready) = ready.into_iter().partition(|op| quiet && Some(op) == next);
         }
@@ -162,15 +186,22 @@ impl Schedule {
 
     /// Whether nothing is under way but what others have to begin for before it can end.
     fn is_quiet(&self) -> bool {
-        self.ops.node_indices().all(|op| match self.status[op.index()] {
-            Status::Started => false,
-            Status::Accepted => {
-                self.ops.edges(op).filter(|edge| *edge.weight() == Wait::Accepted).any(|edge| {
-                    matches!(self.status[edge.target().index()], Status::Waiting | Status::Accepted)
-                })
-            }
-            _ => true,
-        })
+        self.ops
+            .node_indices()
+            .all(|op| match self.status[op.index()] {
+                Status::Started => false,
+                Status::Accepted => self
+                    .ops
+                    .edges(op)
+                    .filter(|edge| *edge.weight() == Wait::Accepted)
+                    .any(|edge| {
+                        matches!(
+                            self.status[edge.target().index()],
+                            Status::Waiting | Status::Accepted
+                        )
+                    }),
+                _ => true,
+            })
     }
 
     /// The cloud accepted the operation: consumers that are content with that go on.
@@ -219,12 +250,16 @@ impl Schedule {
 
     /// Operations that have not been started.
     pub fn not_started(&self) -> impl Iterator<Item = OpId> {
-        self.ops.node_indices().filter(|op| self.status[op.index()] == Status::Waiting)
+        self.ops
+            .node_indices()
+            .filter(|op| self.status[op.index()] == Status::Waiting)
     }
 
     /// What an operation waits for.
     pub fn producers(&self, op: OpId) -> impl Iterator<Item = (OpId, Wait)> {
-        self.ops.edges_directed(op, Direction::Incoming).map(|edge| (edge.source(), *edge.weight()))
+        self.ops
+            .edges_directed(op, Direction::Incoming)
+            .map(|edge| (edge.source(), *edge.weight()))
     }
 }
 
@@ -232,11 +267,18 @@ impl Schedule {
 /// no longer: the cloud itself refuses to delete what is in use, and such a call is repeated.
 fn untie(ops: &mut DiGraph<Op, Wait>) {
     let deletes = |ops: &DiGraph<Op, Wait>, op: OpId| !matches!(ops[op].work, Work::Converge(_));
-    let knots: Vec<HashSet<OpId>> =
-        tarjan_scc(&*ops).into_iter().filter(|knot| knot.len() > 1).map(HashSet::from_iter).collect();
+    let knots: Vec<HashSet<OpId>> = tarjan_scc(&*ops)
+        .into_iter()
+        .filter(|knot| knot.len() > 1)
+        .map(HashSet::from_iter)
+        .collect();
     ops.retain_edges(|ops, edge| {
-        let Some((from, to)) = ops.edge_endpoints(edge) else { return true };
-        let tied = knots.iter().any(|knot| knot.contains(&from) && knot.contains(&to));
+        let Some((from, to)) = ops.edge_endpoints(edge) else {
+            return true;
+        };
+        let tied = knots
+            .iter()
+            .any(|knot| knot.contains(&from) && knot.contains(&to));
         !(tied && deletes(&ops, from) && deletes(&ops, to))
     });
 }
@@ -252,7 +294,9 @@ struct Layout {
 
 impl Layout {
     fn add(&mut self, step: &Step, catalog: &dyn Catalog) {
-        let timing = catalog.bind(&step.kind, &step.scope).map(|kind| kind.facts().timing);
+        let timing = catalog
+            .bind(&step.kind, &step.scope)
+            .map(|kind| kind.facts().timing);
         let time = |of: fn(&crate::Timing) -> Duration| timing.as_ref().map(of).unwrap_or_default();
         let usual = match step.action {
             Action::NoOp if step.settling => time(|t| t.create),
@@ -261,17 +305,35 @@ impl Layout {
             _ => time(|t| t.create),
         };
         if step.action == Action::Keep {
-            let op = Op { address: step.address.clone(), work: Work::Keep, usual: Duration::ZERO };
-            self.delete.entry(step.address.clone()).or_default().push(self.ops.add_node(op));
+            let op = Op {
+                address: step.address.clone(),
+                work: Work::Keep,
+                usual: Duration::ZERO,
+            };
+            self.delete
+                .entry(step.address.clone())
+                .or_default()
+                .push(self.ops.add_node(op));
         } else if step.action != Action::Delete {
             let work = Work::Converge(step.action);
-            let op = self.ops.add_node(Op { address: step.address.clone(), work, usual });
+            let op = self.ops.add_node(Op {
+                address: step.address.clone(),
+                work,
+                usual,
+            });
             self.converge.insert(step.address.clone(), op);
         }
         let mut delete = |id: Option<Id>, deposed: bool| {
             let work = Work::Delete { id, deposed };
-            let op = self.ops.add_node(Op { address: step.address.clone(), work, usual: time(|t| t.delete) });
-            self.delete.entry(step.address.clone()).or_default().push(op);
+            let op = self.ops.add_node(Op {
+                address: step.address.clone(),
+                work,
+                usual: time(|t| t.delete),
+            });
+            self.delete
+                .entry(step.address.clone())
+                .or_default()
+                .push(op);
         };
         if let Action::Replace(order) = step.action {
             delete(step.id.clone(), order == Replace::CreateFirst);
@@ -289,7 +351,9 @@ impl Layout {
     fn edges_of_creation(&self, plan: &Plan, graph: Option<&Graph>, edges: &mut Edges) {
         let Some(graph) = graph else { return };
         for step in plan.steps.iter().filter(|step| step.action.converges()) {
-            let Some(&consumer) = self.converge.get(&step.address) else { continue };
+            let Some(&consumer) = self.converge.get(&step.address) else {
+                continue;
+            };
             for (producer, wait) in graph.producers(step.address.as_str()) {
                 if let Some(&producer) = self.converge.get(producer) {
                     edges.insert((producer, consumer, wait));
@@ -301,19 +365,36 @@ impl Layout {
     /// The operation by which a dependant that keeps its object moves on.
     fn stays(&self, consumer: &Address) -> Option<OpId> {
         let op = self.converge.get(consumer).copied()?;
-        matches!(self.ops[op].work, Work::Converge(Action::NoOp | Action::Update)).then_some(op)
+        matches!(
+            self.ops[op].work,
+            Work::Converge(Action::NoOp | Action::Update)
+        )
+        .then_some(op)
     }
 
     /// A deletion waits for whatever may still use the object: dependants that go are deleted before
     /// it, dependants that stay have moved on before it.
-    fn edges_of_deletion(&self, plan: &Plan, graph: Option<&Graph>, state: &State, edges: &mut Edges) {
+    fn edges_of_deletion(
+        &self,
+        plan: &Plan,
+        graph: Option<&Graph>,
+        state: &State,
+        edges: &mut Edges,
+    ) {
         let consumers = Consumers::of(graph, state);
         for step in &plan.steps {
             let delete_first = step.action == Action::Replace(Replace::DeleteFirst);
             let create_first = step.action == Action::Replace(Replace::CreateFirst);
-            let own_deletions = self.delete.get(&step.address).map_or(&[][..], Vec::as_slice);
+            let own_deletions = self
+                .delete
+                .get(&step.address)
+                .map_or(&[][..], Vec::as_slice);
             // Each writes the record of the address: never two at once.
-            edges.extend(own_deletions.windows(2).map(|two| (two[0], two[1], Wait::Ready)));
+            edges.extend(
+                own_deletions
+                    .windows(2)
+                    .map(|two| (two[0], two[1], Wait::Ready)),
+            );
             for &delete in own_deletions {
                 let deposed = matches!(self.ops[delete].work, Work::Delete { deposed: true, .. });
                 let own = self.converge.get(&step.address).copied();
@@ -337,8 +418,9 @@ impl Layout {
                             && consumers.depends(consumer, self.object_of(**gone), &step.address)
                     });
                     edges.extend(gone.map(|&gone| (gone, delete, Wait::Ready)));
-                    let moves_on =
-                        deposed || create_first || matches!(step.action, Action::Delete | Action::Keep);
+                    let moves_on = deposed
+                        || create_first
+                        || matches!(step.action, Action::Delete | Action::Keep);
                     if let (true, Some(stays)) = (moves_on, self.stays(consumer)) {
                         edges.insert((stays, delete, Wait::Ready));
                     }
@@ -366,7 +448,10 @@ impl<'a> Consumers<'a> {
     fn of(graph: Option<&'a Graph>, state: &'a State) -> Self {
         let mut by_producer: HashMap<&Address, HashSet<&Address>> = HashMap::new();
         for (address, record) in &state.resources {
-            let replaced = record.deposed.iter().flat_map(|object| &object.dependencies);
+            let replaced = record
+                .deposed
+                .iter()
+                .flat_map(|object| &object.dependencies);
             for producer in record.dependencies.iter().chain(replaced) {
                 by_producer.entry(producer).or_default().insert(address);
             }
@@ -374,21 +459,34 @@ impl<'a> Consumers<'a> {
         let mut declared = HashSet::new();
         for entry in graph.into_iter().flat_map(Graph::in_order) {
             let address = &entry.node.address;
-            for (producer, _) in graph.into_iter().flat_map(|graph| graph.producers(address.as_str())) {
+            for (producer, _) in graph
+                .into_iter()
+                .flat_map(|graph| graph.producers(address.as_str()))
+            {
                 by_producer.entry(producer).or_default().insert(address);
                 declared.insert((address, producer));
             }
         }
-        Self { by_producer, declared, state }
+        Self {
+            by_producer,
+            declared,
+            state,
+        }
     }
 
     fn of_address(&self, producer: &Address) -> impl Iterator<Item = &'a Address> {
-        self.by_producer.get(producer).into_iter().flatten().copied()
+        self.by_producer
+            .get(producer)
+            .into_iter()
+            .flatten()
+            .copied()
     }
 
     /// Whether this very object of the consumer depends on the producer, as far as anybody knows.
     fn depends(&self, consumer: &Address, object: Option<&Id>, producer: &Address) -> bool {
-        let Some((record, id)) = self.state.resources.get(consumer).zip(object) else { return true };
+        let Some((record, id)) = self.state.resources.get(consumer).zip(object) else {
+            return true;
+        };
         // What an object that is to go will be replaced by says nothing about the object. Of one that was taken over,
         // and never applied, nothing else is known.
         let object = record.object.iter().find(|object| object.id == *id);
@@ -400,11 +498,24 @@ impl<'a> Consumers<'a> {
 
 /// Everything that an object was built on, however far below. What state recorded may run in a circle.
 fn below<'a>(state: &'a State, address: &Address, object: Option<&Id>) -> HashSet<&'a Address> {
-    let first = state.resources.get(address).zip(object).map(|(record, id)| record.dependencies_of(id));
-    let (mut found, mut queue) = (HashSet::new(), first.unwrap_or_default().iter().collect::<Vec<_>>());
+    let first = state
+        .resources
+        .get(address)
+        .zip(object)
+        .map(|(record, id)| record.dependencies_of(id));
+    let (mut found, mut queue) = (
+        HashSet::new(),
+        first.unwrap_or_default().iter().collect::<Vec<_>>(),
+    );
     while let Some(next) = queue.pop() {
         if next != address && found.insert(next) {
-            queue.extend(state.resources.get(next).into_iter().flat_map(|record| &record.dependencies));
+            queue.extend(
+                state
+                    .resources
+                    .get(next)
+                    .into_iter()
+                    .flat_map(|record| &record.dependencies),
+            );
         }
     }
     found

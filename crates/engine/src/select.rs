@@ -45,11 +45,18 @@ impl Needs {
         let mut needs: HashMap<Address, HashSet<Address>> = HashMap::new();
         for entry in graph.into_iter().flat_map(Graph::in_order) {
             let address = &entry.node.address;
-            let producers = graph.into_iter().flat_map(|graph| graph.producers(address.as_str()));
-            needs.insert(address.clone(), producers.map(|(producer, _)| producer.clone()).collect());
+            let producers = graph
+                .into_iter()
+                .flat_map(|graph| graph.producers(address.as_str()));
+            needs.insert(
+                address.clone(),
+                producers.map(|(producer, _)| producer.clone()).collect(),
+            );
         }
         for (address, record) in &state.resources {
-            needs.entry(address.clone()).or_insert_with(|| record.dependencies.iter().cloned().collect());
+            needs
+                .entry(address.clone())
+                .or_insert_with(|| record.dependencies.iter().cloned().collect());
         }
         let mut all: Vec<Address> = needs.keys().cloned().collect();
         all.sort();
@@ -60,10 +67,16 @@ impl Needs {
         let mut needs: HashMap<Address, HashSet<Address>> = HashMap::new();
         for (address, producers) in &self.needs {
             for producer in producers {
-                needs.entry(producer.clone()).or_default().insert(address.clone());
+                needs
+                    .entry(producer.clone())
+                    .or_default()
+                    .insert(address.clone());
             }
         }
-        Self { all: self.all.clone(), needs }
+        Self {
+            all: self.all.clone(),
+            needs,
+        }
     }
 
     /// These, and all that they need.
@@ -105,7 +118,12 @@ impl Selection {
             None => (&needs.reversed(), Needs::new(None, state)),
         };
         let named = |patterns: &[String]| -> HashSet<Address> {
-            needs.all.iter().filter(|address| any(patterns, address)).cloned().collect()
+            needs
+                .all
+                .iter()
+                .filter(|address| any(patterns, address))
+                .cloned()
+                .collect()
         };
         let mut picked = match self.targets.is_empty() {
             true => needs.all.iter().cloned().collect(),
@@ -115,7 +133,11 @@ impl Selection {
         if let Some(graph) = graph {
             // An undeclared resource stays as long as anything that stays was built on it.
             let built_on = needs.closure(left.clone());
-            left.extend(built_on.into_iter().filter(|address| graph.get(address.as_str()).is_none()));
+            left.extend(
+                built_on
+                    .into_iter()
+                    .filter(|address| graph.get(address.as_str()).is_none()),
+            );
         }
         picked.retain(|address| !left.contains(address));
         picked
@@ -125,8 +147,11 @@ impl Selection {
     #[must_use]
     pub fn unknown(&self, graph: Option<&Graph>, state: &State) -> Vec<Refusal> {
         let all = Needs::new(graph, state).all;
-        let lists =
-            [("--target", &self.targets), ("--exclude", &self.excludes), ("--replace", &self.replace)];
+        let lists = [
+            ("--target", &self.targets),
+            ("--exclude", &self.excludes),
+            ("--replace", &self.replace),
+        ];
         let mut refusals = Vec::new();
         for (flag, names) in lists {
             for name in names {
@@ -135,7 +160,10 @@ impl Selection {
                     _ => all.iter().any(|address| matches(name, address)),
                 };
                 if !found {
-                    refusals.push(Refusal::NoSuchAddress { flag: flag.to_owned(), name: name.clone() });
+                    refusals.push(Refusal::NoSuchAddress {
+                        flag: flag.to_owned(),
+                        name: name.clone(),
+                    });
                 }
             }
         }
@@ -146,13 +174,33 @@ impl Selection {
 /// Replacements that would pull the ground from under something that the run is not about.
 #[must_use]
 pub fn orphaned(plan: &Plan, picked: &HashSet<Address>, state: &State) -> Vec<Refusal> {
-    let goes = |action: Action| matches!(action, Action::Replace(Replace::DeleteFirst) | Action::Delete);
-    let going: HashSet<&Address> =
-        plan.steps.iter().filter(|step| goes(step.action)).map(|step| &step.address).collect();
+    let goes = |action: Action| {
+        matches!(
+            action,
+            Action::Replace(Replace::DeleteFirst) | Action::Delete
+        )
+    };
+    let going: HashSet<&Address> = plan
+        .steps
+        .iter()
+        .filter(|step| goes(step.action))
+        .map(|step| &step.address)
+        .collect();
     let mut refusals = Vec::new();
-    for (address, record) in state.resources.iter().filter(|(address, _)| !picked.contains(*address)) {
-        for gone in record.dependencies.iter().filter(|dependency| going.contains(dependency)) {
-            refusals.push(Refusal::LeftBehind { address: gone.clone(), dependant: address.clone() });
+    for (address, record) in state
+        .resources
+        .iter()
+        .filter(|(address, _)| !picked.contains(*address))
+    {
+        for gone in record
+            .dependencies
+            .iter()
+            .filter(|dependency| going.contains(dependency))
+        {
+            refusals.push(Refusal::LeftBehind {
+                address: gone.clone(),
+                dependant: address.clone(),
+            });
         }
     }
     refusals
@@ -168,8 +216,16 @@ mod tests {
     fn chain() -> Declared {
         vec![
             ("net.vpc", "toy.Tags", json!({"size": 1})),
-            ("net.subnet", "toy.Token", json!({"size": 2, "parent": {"$ref": "net.vpc.id"}})),
-            ("db", "toy.Token", json!({"size": 3, "parent": {"$ref": "net.subnet.id"}})),
+            (
+                "net.subnet",
+                "toy.Token",
+                json!({"size": 2, "parent": {"$ref": "net.vpc.id"}}),
+            ),
+            (
+                "db",
+                "toy.Token",
+                json!({"size": 3, "parent": {"$ref": "net.subnet.id"}}),
+            ),
             ("other", "toy.Plain", json!({"name": "p"})),
         ]
     }
@@ -182,7 +238,11 @@ mod tests {
 
     fn selection(targets: &[&str], excludes: &[&str]) -> Selection {
         let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
-        Selection { targets: texts(targets), excludes: texts(excludes), replace: Vec::new() }
+        Selection {
+            targets: texts(targets),
+            excludes: texts(excludes),
+            replace: Vec::new(),
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -205,14 +265,23 @@ mod tests {
         let lab = Lab::new();
         lab.apply(graph(&chain(), &lab.cloud)).await;
         let state = lab.store().read().await.unwrap().state;
-        assert_eq!(names(selection(&["net.subnet"], &[]).picked(None, &state)), ["db", "net.subnet"]);
-        assert_eq!(names(selection(&[], &["net.subnet"]).picked(None, &state)), ["db", "other"]);
+        assert_eq!(
+            names(selection(&["net.subnet"], &[]).picked(None, &state)),
+            ["db", "net.subnet"]
+        );
+        assert_eq!(
+            names(selection(&[], &["net.subnet"]).picked(None, &state)),
+            ["db", "other"]
+        );
     }
 
     #[test]
     fn names_that_lead_nowhere_are_refused() {
         let state = State::new("toys");
-        let selection = Selection { replace: vec!["nothing".into()], ..selection(&["none"], &[]) };
+        let selection = Selection {
+            replace: vec!["nothing".into()],
+            ..selection(&["none"], &[])
+        };
         assert_eq!(selection.unknown(None, &state).len(), 2);
     }
 }

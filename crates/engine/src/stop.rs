@@ -29,7 +29,8 @@ pub fn channel() -> (Stopper, Stop) {
 impl Stopper {
     /// Start nothing new; let calls in flight be recorded; stop.
     pub fn stop(&self) {
-        self.0.send_modify(|urgency| *urgency = (*urgency).max(Urgency::Stop));
+        self.0
+            .send_modify(|urgency| *urgency = (*urgency).max(Urgency::Stop));
     }
 
     /// Leave at once: whatever is in flight is settled by the next run, from the journal.

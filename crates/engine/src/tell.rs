@@ -29,7 +29,11 @@ struct Inner {
 
 impl fmt::Debug for Teller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Teller" } else { "Teller (silent)" })
+        f.write_str(if self.0.is_some() {
+            "Teller"
+        } else {
+            "Teller (silent)"
+        })
     }
 }
 
@@ -37,12 +41,19 @@ impl Teller {
     /// Tells this listener, by [`Event::Slow`].
     #[must_use]
     pub fn new(listener: Listener) -> Self {
-        Self(Some(Arc::new(Inner { listener, said: Mutex::default() })))
+        Self(Some(Arc::new(Inner {
+            listener,
+            said: Mutex::default(),
+        })))
     }
 
     /// Something that may take long: "reading 3 ec2.Vpc".
     pub fn about(&self, what: impl Into<String>) -> Told<'_> {
-        Told { teller: self, what: what.into(), why: Mutex::default() }
+        Told {
+            teller: self,
+            what: what.into(),
+            why: Mutex::default(),
+        }
     }
 
     fn say(&self, what: &str, why: Option<String>, elapsed: Duration) {
@@ -55,7 +66,11 @@ impl Teller {
                 _ => said.insert(what.to_owned(), now),
             };
         }
-        (inner.listener)(Event::Slow { what: what.to_owned(), why, elapsed });
+        (inner.listener)(Event::Slow {
+            what: what.to_owned(),
+            why,
+            elapsed,
+        });
     }
 }
 
@@ -112,7 +127,9 @@ pub(crate) mod tests {
         let listener = move |event| {
             if let Event::Slow { what, why, elapsed } = event {
                 let why = why.unwrap_or_else(|| "no answer".into());
-                ear.lock().unwrap().push(format!("{what}: {why} ({} s)", elapsed.as_secs()));
+                ear.lock()
+                    .unwrap()
+                    .push(format!("{what}: {why} ({} s)", elapsed.as_secs()));
             }
         };
         (Teller::new(Arc::new(listener)), heard)
@@ -121,7 +138,10 @@ pub(crate) mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_soon_done_is_not_said() {
         let (teller, heard) = ear();
-        teller.about("a read").during(tokio::time::sleep(QUIET - Duration::from_millis(1))).await;
+        teller
+            .about("a read")
+            .during(tokio::time::sleep(QUIET - Duration::from_millis(1)))
+            .await;
         assert!(heard.lock().unwrap().is_empty());
     }
 
@@ -149,8 +169,12 @@ pub(crate) mod tests {
     #[tokio::test(start_paused = true)]
     async fn many_that_wait_for_the_same_are_said_once() {
         let (teller, heard) = ear();
-        let wait =
-            || async { teller.about("a lock").during(tokio::time::sleep(Duration::from_secs(20))).await };
+        let wait = || async {
+            teller
+                .about("a lock")
+                .during(tokio::time::sleep(Duration::from_secs(20)))
+                .await
+        };
         futures::future::join_all([wait(), wait(), wait()]).await;
         assert_eq!(heard.lock().unwrap().len(), 1);
     }

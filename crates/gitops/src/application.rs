@@ -60,10 +60,17 @@ fn application(name: &str, namespace: &str, wave: i8, sources: Vec<Value>) -> Va
 pub(crate) fn of_component(component: &Component, inputs: &Inputs, settings: &Settings) -> Value {
     let mut sources = Vec::new();
     if let Some(chart) = component.chart {
-        sources.push(chart_source(chart, component.name, &(component.values)(inputs, settings)));
+        sources.push(chart_source(
+            chart,
+            component.name,
+            &(component.values)(inputs, settings),
+        ));
     }
     if !(component.objects)(inputs, settings).is_empty() {
-        sources.push(folder_source(inputs, &format!("components/{}/objects", component.name)));
+        sources.push(folder_source(
+            inputs,
+            &format!("components/{}/objects", component.name),
+        ));
     }
     let mut one = application(component.name, component.namespace, component.wave, sources);
     if component.server_side {
@@ -81,10 +88,17 @@ pub(crate) fn of_component(component: &Component, inputs: &Inputs, settings: &Se
 
 /// The Application of a service.
 pub(crate) fn of_service(name: &str, inputs: &Inputs) -> Value {
-    let mut one =
-        application(name, name, LAST_WAVE, vec![folder_source(inputs, &format!("services/{name}"))]);
+    let mut one = application(
+        name,
+        name,
+        LAST_WAVE,
+        vec![folder_source(inputs, &format!("services/{name}"))],
+    );
     one["spec"]["project"] = "services".into();
-    ignore(&mut one, vec![json!({"kind": "Service", "jsonPointers": [ROLLOUTS_HASH]})]);
+    ignore(
+        &mut one,
+        vec![json!({"kind": "Service", "jsonPointers": [ROLLOUTS_HASH]})],
+    );
     one
 }
 
@@ -102,8 +116,9 @@ fn ignore(application: &mut Value, fields: Vec<Value>) {
 }
 
 fn option(application: &mut Value, option: &str) {
-    if let Some(options) =
-        application.pointer_mut("/spec/syncPolicy/syncOptions").and_then(Value::as_array_mut)
+    if let Some(options) = application
+        .pointer_mut("/spec/syncPolicy/syncOptions")
+        .and_then(Value::as_array_mut)
     {
         options.push(option.into());
     }
@@ -129,26 +144,32 @@ pub(crate) fn root(inputs: &Inputs) -> Value {
 
 /// What Applications may do: components everything, services only in their own namespaces.
 pub(crate) fn projects(inputs: &Inputs) -> Vec<Value> {
-    let project =
-        |name: &str, description: &str, namespaces: Vec<Value>, cluster_wide: Vec<Value>, sources: Value| {
-            json!({
-                "apiVersion": "argoproj.io/v1alpha1",
-                "kind": "AppProject",
-                "metadata": {
-                    "name": name, "namespace": "argocd",
-                    "annotations": {"argocd.argoproj.io/sync-wave": "-5"},
-                },
-                "spec": {
-                    "description": description,
-                    "sourceRepos": sources,
-                    "destinations": namespaces,
-                    "clusterResourceWhitelist": cluster_wide,
-                },
-            })
-        };
+    let project = |name: &str,
+                   description: &str,
+                   namespaces: Vec<Value>,
+                   cluster_wide: Vec<Value>,
+                   sources: Value| {
+        json!({
+            "apiVersion": "argoproj.io/v1alpha1",
+            "kind": "AppProject",
+            "metadata": {
+                "name": name, "namespace": "argocd",
+                "annotations": {"argocd.argoproj.io/sync-wave": "-5"},
+            },
+            "spec": {
+                "description": description,
+                "sourceRepos": sources,
+                "destinations": namespaces,
+                "clusterResourceWhitelist": cluster_wide,
+            },
+        })
+    };
     let server = "https://kubernetes.default.svc";
-    let namespaces =
-        inputs.services.iter().map(|service| json!({"server": server, "namespace": service.name})).collect();
+    let namespaces = inputs
+        .services
+        .iter()
+        .map(|service| json!({"server": server, "namespace": service.name}))
+        .collect();
     vec![
         project(
             "platform",

@@ -18,7 +18,9 @@ pub fn argo_cd(settings: &Settings) -> (String, String) {
     match &settings.manifest {
         Some(elsewhere) => (elsewhere.url.clone(), elsewhere.sha256.clone()),
         None => (
-            format!("https://raw.githubusercontent.com/argoproj/argo-cd/{ARGO_CD}/manifests/ha/install.yaml"),
+            format!(
+                "https://raw.githubusercontent.com/argoproj/argo-cd/{ARGO_CD}/manifests/ha/install.yaml"
+            ),
             ARGO_CD_SHA256.to_owned(),
         ),
     }
@@ -28,14 +30,22 @@ pub fn argo_cd(settings: &Settings) -> (String, String) {
 #[must_use]
 pub fn namespace(settings: &Settings) -> Value {
     // Nobody knows what the pods of another manifest need.
-    let level = if settings.manifest.is_some() { PodSecurity::Baseline } else { PodSecurity::Restricted };
+    let level = if settings.manifest.is_some() {
+        PodSecurity::Baseline
+    } else {
+        PodSecurity::Restricted
+    };
     namespaces::namespace(NAMESPACE, level)
 }
 
 /// What is added to objects of the manifest; nothing to one of somebody else's.
 #[must_use]
 pub fn additions(settings: &Settings) -> Vec<Value> {
-    if settings.manifest.is_some() { Vec::new() } else { argo_cd::additions() }
+    if settings.manifest.is_some() {
+        Vec::new()
+    } else {
+        argo_cd::additions()
+    }
 }
 
 /// How Argo CD reads the repository. User name and password come from outside: they are secret.

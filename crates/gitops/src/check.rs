@@ -11,9 +11,20 @@ pub fn check(inputs: &Inputs, settings: &Settings) -> Vec<Unfit> {
     if let Ok(components) = chosen(inputs, settings) {
         let has = |name: &str| components.iter().any(|component| component.name == name);
         let without_rollouts = inputs.services.iter().filter(|_| !has("argo-rollouts"));
-        wrong.extend(without_rollouts.filter(|service| service.blue_green).map(no_rollouts));
-        let without_controller = inputs.services.iter().filter(|_| !has("load-balancer-controller"));
-        wrong.extend(without_controller.filter(|service| service.target_group.is_some()).map(no_controller));
+        wrong.extend(
+            without_rollouts
+                .filter(|service| service.blue_green)
+                .map(no_rollouts),
+        );
+        let without_controller = inputs
+            .services
+            .iter()
+            .filter(|_| !has("load-balancer-controller"));
+        wrong.extend(
+            without_controller
+                .filter(|service| service.target_group.is_some())
+                .map(no_controller),
+        );
     }
     wrong
 }
@@ -21,8 +32,9 @@ pub fn check(inputs: &Inputs, settings: &Settings) -> Vec<Unfit> {
 fn no_rollouts(service: &Service) -> Unfit {
     let name = &service.name;
     let why = "uses blue-green rollout, which requires `argo_rollouts`, but it is disabled";
-    Unfit::new(name, why, &["services", name, "rollout"])
-        .help(format!("set services.{name}.rollout to rolling, or enable gitops.argo_rollouts"))
+    Unfit::new(name, why, &["services", name, "rollout"]).help(format!(
+        "set services.{name}.rollout to rolling, or enable gitops.argo_rollouts"
+    ))
 }
 
 fn no_controller(service: &Service) -> Unfit {
@@ -32,11 +44,16 @@ fn no_controller(service: &Service) -> Unfit {
 }
 
 fn numbers(settings: &Settings) -> Vec<Unfit> {
-    let (vault, prometheus, elastic) = (settings.vault(), settings.prometheus(), settings.elastic());
+    let (vault, prometheus, elastic) =
+        (settings.vault(), settings.prometheus(), settings.elastic());
     let mut wrong = Vec::new();
-    if let Some(replicas) = vault.replicas.filter(|replicas| ![1, 3, 5].contains(replicas)) {
+    if let Some(replicas) = vault
+        .replicas
+        .filter(|replicas| ![1, 3, 5].contains(replicas))
+    {
         let why = format!("does not support {replicas} servers");
-        wrong.push(Unfit::new("vault", why, &["gitops", "vault", "replicas"]).help("use 1, 3 or 5"));
+        wrong
+            .push(Unfit::new("vault", why, &["gitops", "vault", "replicas"]).help("use 1, 3 or 5"));
     }
     let counts = [
         (vault.disk_gib, "vault", "disk_gib"),
@@ -61,8 +78,16 @@ fn alerts(alerts: &AlertReceivers) -> Vec<Unfit> {
         let at = ["gitops", "prometheus", "alerts", key];
         wrong.push(Unfit::new(&format!("prometheus.alerts.{key}"), why, &at).help(help));
     };
-    let AlertReceivers { slack_secret, slack_channel, email, from, smtp, smtp_user, smtp_secret, .. } =
-        alerts;
+    let AlertReceivers {
+        slack_secret,
+        slack_channel,
+        email,
+        from,
+        smtp,
+        smtp_user,
+        smtp_secret,
+        ..
+    } = alerts;
     if slack_channel.is_some() && slack_secret.is_none() {
         say(
             "slack_channel",
@@ -71,19 +96,39 @@ fn alerts(alerts: &AlertReceivers) -> Vec<Unfit> {
         );
     }
     if email.is_some() && smtp.is_none() {
-        say("email", "requires `smtp`, the mail server", "smtp: smtp.example.com:587");
+        say(
+            "email",
+            "requires `smtp`, the mail server",
+            "smtp: smtp.example.com:587",
+        );
     }
     for (key, value) in [("email", email), ("from", from)] {
         if value.as_ref().is_some_and(|address| !is_address(address)) {
-            say(key, "is not a valid email address", "such as ops@example.com");
+            say(
+                key,
+                "is not a valid email address",
+                "such as ops@example.com",
+            );
         }
     }
-    let of_mail = [("from", from), ("smtp", smtp), ("smtp_user", smtp_user), ("smtp_secret", smtp_secret)];
-    for (key, _) in of_mail.iter().filter(|(_, value)| value.is_some() && email.is_none()) {
+    let of_mail = [
+        ("from", from),
+        ("smtp", smtp),
+        ("smtp_user", smtp_user),
+        ("smtp_secret", smtp_secret),
+    ];
+    for (key, _) in of_mail
+        .iter()
+        .filter(|(_, value)| value.is_some() && email.is_none())
+    {
         say(key, "requires `email`", "email: ops@example.com");
     }
     if smtp.as_ref().is_some_and(|server| !is_server(server)) {
-        say("smtp", "is not a mail server with a port", "such as smtp.example.com:587");
+        say(
+            "smtp",
+            "is not a mail server with a port",
+            "such as smtp.example.com:587",
+        );
     }
     match (smtp_user, smtp_secret) {
         (Some(_), None) => say(
@@ -91,13 +136,19 @@ fn alerts(alerts: &AlertReceivers) -> Vec<Unfit> {
             "requires `smtp_secret`",
             "specify a Secret with the user's password in its key `password`",
         ),
-        (None, Some(_)) => {
-            say("smtp_secret", "requires `smtp_user`", "specify the user that the password belongs to")
-        }
+        (None, Some(_)) => say(
+            "smtp_secret",
+            "requires `smtp_user`",
+            "specify the user that the password belongs to",
+        ),
         _ => {}
     }
     match (&alerts.telegram_secret, alerts.telegram_chat) {
-        (Some(_), None) => say("telegram_secret", "requires `telegram_chat`", "specify the chat ID"),
+        (Some(_), None) => say(
+            "telegram_secret",
+            "requires `telegram_chat`",
+            "specify the chat ID",
+        ),
         (None, Some(_)) => say(
             "telegram_chat",
             "requires `telegram_secret`",
@@ -109,9 +160,11 @@ fn alerts(alerts: &AlertReceivers) -> Vec<Unfit> {
 }
 
 fn is_address(text: &str) -> bool {
-    text.split_once('@').is_some_and(|(who, host)| !who.is_empty() && host.contains('.'))
+    text.split_once('@')
+        .is_some_and(|(who, host)| !who.is_empty() && host.contains('.'))
 }
 
 fn is_server(text: &str) -> bool {
-    text.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+    text.rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }

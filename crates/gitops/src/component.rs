@@ -178,7 +178,10 @@ pub(crate) fn spread(labels: &Value) -> Value {
             "labelSelector": {"matchLabels": labels},
         })
     };
-    serde_json::json!([over("topology.kubernetes.io/zone"), over("kubernetes.io/hostname")])
+    serde_json::json!([
+        over("topology.kubernetes.io/zone"),
+        over("kubernetes.io/hostname")
+    ])
 }
 
 /// What a component leaves in AWS.

@@ -48,7 +48,10 @@ pub struct Inputs {
 impl Inputs {
     /// The names of all services, which are those of their namespaces too.
     pub(crate) fn service_names(&self) -> Vec<String> {
-        self.services.iter().map(|service| service.name.clone()).collect()
+        self.services
+            .iter()
+            .map(|service| service.name.clone())
+            .collect()
     }
 
     /// The name of a service of AWS in this region, as it is called by others: `logs.eu-west-1.amazonaws.com`.

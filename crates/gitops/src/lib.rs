@@ -45,9 +45,15 @@ pub fn chosen(inputs: &Inputs, settings: &Settings) -> Result<Vec<&'static Compo
         }
     }
     for component in &chosen {
-        let lacking = component.needs.iter().find(|need| !chosen.iter().any(|other| other.name == **need));
+        let lacking = component
+            .needs
+            .iter()
+            .find(|need| !chosen.iter().any(|other| other.name == **need));
         if let Some(need) = lacking {
-            return Err(Unfit::component(component.name, format!("requires `{need}`, which is disabled")));
+            return Err(Unfit::component(
+                component.name,
+                format!("requires `{need}`, which is disabled"),
+            ));
         }
     }
     chosen.sort_by_key(|component| (component.wave, component.name));
@@ -75,7 +81,12 @@ impl Unfit {
 
     fn new(what: &str, why: impl Into<String>, key: &[&str]) -> Self {
         let key = key.iter().map(|part| (*part).to_owned()).collect();
-        Self { what: what.to_owned(), why: why.into(), key, help: None }
+        Self {
+            what: what.to_owned(),
+            why: why.into(),
+            key,
+            help: None,
+        }
     }
 
     fn help(mut self, help: impl Into<String>) -> Self {

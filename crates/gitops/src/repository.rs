@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::components::argo_cd;
 use crate::services::Around;
 use crate::{
-    Component, Inputs, Need, Needs, Settings, Unfit, application, bootstrap, chosen, needs, services,
+    Component, Inputs, Need, Needs, Settings, Unfit, application, bootstrap, chosen, needs,
+    services,
 };
 
 /// What a file consists of.
@@ -28,18 +29,30 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
     let components = chosen(inputs, settings)?;
     let mut files = BTreeMap::new();
     let asked = needs(inputs, settings)?;
-    files.insert("README.md".to_owned(), File::Text(readme(inputs, &components, &asked)));
+    files.insert(
+        "README.md".to_owned(),
+        File::Text(readme(inputs, &components, &asked)),
+    );
     let cluster = format!("clusters/{}", inputs.stack);
     let around = Around::new(&components);
     let mut put = |path: String, documents: Vec<Value>| files.insert(path, File::Yaml(documents));
-    put(format!("{cluster}/settings-gate.yaml"), vec![argo_cd::gate()]);
-    put(format!("bootstrap/{}.yaml", inputs.stack), bootstrap::root(inputs));
+    put(
+        format!("{cluster}/settings-gate.yaml"),
+        vec![argo_cd::gate()],
+    );
+    put(
+        format!("bootstrap/{}.yaml", inputs.stack),
+        bootstrap::root(inputs),
+    );
     for component in &components {
         let one = application::of_component(component, inputs, settings);
         put(format!("{cluster}/{}.yaml", component.name), vec![one]);
         let objects = (component.objects)(inputs, settings);
         if !objects.is_empty() {
-            put(format!("components/{}/objects/objects.yaml", component.name), objects);
+            put(
+                format!("components/{}/objects/objects.yaml", component.name),
+                objects,
+            );
         }
     }
     for service in &inputs.services {
@@ -111,7 +124,10 @@ fn requests(asked: &Needs) -> String {
                     Jobs are not included.\n\n| component or service | vCPU | GiB | pods |\n| --- | ---: | ---: | ---: |\n"
         .to_owned();
     let mut row = |name: &str, need: Need| {
-        let (cpu, memory) = (f64::from(need.cpu) / 1000.0, f64::from(need.memory) / 1024.0);
+        let (cpu, memory) = (
+            f64::from(need.cpu) / 1000.0,
+            f64::from(need.memory) / 1024.0,
+        );
         // Writing into a text cannot fail.
         let _ = writeln!(text, "| {name} | {cpu:.2} | {memory:.2} | {} |", need.pods);
     };

@@ -47,7 +47,10 @@ impl Need {
 
 impl std::fmt::Display for Need {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (cpu, memory) = (f64::from(self.cpu) / 1000.0, f64::from(self.memory) / 1024.0);
+        let (cpu, memory) = (
+            f64::from(self.cpu) / 1000.0,
+            f64::from(self.memory) / 1024.0,
+        );
         write!(f, "{cpu:.1} vCPU, {memory:.1} GiB and {} pods", self.pods)
     }
 }
@@ -75,15 +78,27 @@ pub struct Needs {
 }
 
 /// What EKS itself runs on every node: the network, the proxy, identities, and the driver of volumes.
-const ADDONS_PER_NODE: Need = Need { cpu: 180, memory: 120, pods: 4 };
+const ADDONS_PER_NODE: Need = Need {
+    cpu: 180,
+    memory: 120,
+    pods: 4,
+};
 /// What EKS itself runs besides: DNS, and the controller of volumes, with two pods each.
-const ADDONS: Need = Need { cpu: 320, memory: 620, pods: 4 };
+const ADDONS: Need = Need {
+    cpu: 320,
+    memory: 620,
+    pods: 4,
+};
 
 impl Needs {
     fn add(&mut self, name: &str, pods: &[Pods]) {
         let mut sum = Need::default();
         for one in pods {
-            let pod = Need { cpu: one.cpu, memory: one.memory, pods: 1 };
+            let pod = Need {
+                cpu: one.cpu,
+                memory: one.memory,
+                pods: 1,
+            };
             match one.count {
                 Count::Of(count) => {
                     sum = sum.plus(pod.times(count));
@@ -104,7 +119,9 @@ impl Needs {
     /// All together, but for what is on every node.
     #[must_use]
     pub fn total(&self) -> Need {
-        self.rows.iter().fold(Need::default(), |sum, (_, need)| sum.plus(*need))
+        self.rows
+            .iter()
+            .fold(Need::default(), |sum, (_, need)| sum.plus(*need))
     }
 
     /// What is left of a node for this.
@@ -122,7 +139,9 @@ impl Needs {
     /// What so many nodes have room for.
     #[must_use]
     pub fn room(&self, nodes: &[Node], count: fn(&Node) -> u32) -> Need {
-        nodes.iter().fold(Need::default(), |sum, node| sum.plus(self.left(node).times(count(node))))
+        nodes.iter().fold(Need::default(), |sum, node| {
+            sum.plus(self.left(node).times(count(node)))
+        })
     }
 }
 
@@ -133,13 +152,19 @@ impl Needs {
 pub fn needs(inputs: &Inputs, settings: &Settings) -> Result<Needs, Unfit> {
     let components = chosen(inputs, settings)?;
     let around = Around::new(&components);
-    let mut needs = Needs { per_node: ADDONS_PER_NODE, ..Needs::default() };
+    let mut needs = Needs {
+        per_node: ADDONS_PER_NODE,
+        ..Needs::default()
+    };
     needs.rows.push(("EKS add-ons".to_owned(), ADDONS));
     for component in &components {
         needs.add(component.name, &(component.pods)(inputs, settings));
     }
     for service in &inputs.services {
-        needs.add(&format!("service {}", service.name), &[services::pods(service, around)]);
+        needs.add(
+            &format!("service {}", service.name),
+            &[services::pods(service, around)],
+        );
     }
     Ok(needs)
 }

@@ -21,12 +21,20 @@ pub(crate) struct Around {
 impl Around {
     pub(crate) fn new(components: &[&'static Component]) -> Self {
         let has = |name: &str| components.iter().any(|component| component.name == name);
-        Self { vault: has("vault"), prometheus: has("prometheus"), tracing: has("opentelemetry-collector") }
+        Self {
+            vault: has("vault"),
+            prometheus: has("prometheus"),
+            tracing: has("opentelemetry-collector"),
+        }
     }
 }
 
 /// The objects of a service, by the name of their file.
-pub(crate) fn objects(service: &Service, inputs: &Inputs, around: Around) -> Vec<(&'static str, Vec<Value>)> {
+pub(crate) fn objects(
+    service: &Service,
+    inputs: &Inputs,
+    around: Around,
+) -> Vec<(&'static str, Vec<Value>)> {
     let pods = template(service, around);
     let mut files = vec![
         ("namespace.yaml", vec![namespace(service), account(service)]),
@@ -81,9 +89,16 @@ fn namespace(service: &Service) -> Value {
 
 /// Its port is open to everybody: the load balancer, other services, and Prometheus. Nothing else is.
 fn policies(service: &Service) -> Vec<Value> {
-    let door =
-        Door { name: "service", labels: selector(service), ports: vec![service.port], from: Vec::new() };
-    vec![namespaces::deny(&service.name), namespaces::open(&service.name, &door)]
+    let door = Door {
+        name: "service",
+        labels: selector(service),
+        ports: vec![service.port],
+        from: Vec::new(),
+    };
+    vec![
+        namespaces::deny(&service.name),
+        namespaces::open(&service.name, &door),
+    ]
 }
 
 /// What a service's container asks for.
@@ -237,8 +252,11 @@ fn network(service: &Service) -> Vec<Value> {
 
 /// By the load of the service itself: what is put into its pods would dilute it.
 fn scaling(service: &Service) -> Value {
-    let (api, kind) =
-        if service.blue_green { ("argoproj.io/v1alpha1", "Rollout") } else { ("apps/v1", "Deployment") };
+    let (api, kind) = if service.blue_green {
+        ("argoproj.io/v1alpha1", "Rollout")
+    } else {
+        ("apps/v1", "Deployment")
+    };
     json!({
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",

@@ -235,11 +235,19 @@ impl Settings {
     }
 
     pub(crate) fn vault(&self) -> Vault {
-        self.vault.as_ref().and_then(Switch::with).cloned().unwrap_or_default()
+        self.vault
+            .as_ref()
+            .and_then(Switch::with)
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(crate) fn prometheus(&self) -> Prometheus {
-        self.prometheus.as_ref().and_then(Switch::with).cloned().unwrap_or_default()
+        self.prometheus
+            .as_ref()
+            .and_then(Switch::with)
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// Whether alerts of the cluster go to the topic of the stack's alerts: nobody else is named.
@@ -252,14 +260,24 @@ impl Settings {
     #[must_use]
     pub fn keeps_volumes(&self) -> bool {
         let wanted = |component: &str| self.wish(component) != Some(false);
-        wanted("vault") || wanted("prometheus") || wanted("elasticsearch") || self.sonarqube == Some(true)
+        wanted("vault")
+            || wanted("prometheus")
+            || wanted("elasticsearch")
+            || self.sonarqube == Some(true)
     }
 
     pub(crate) fn elastic(&self) -> Elastic {
-        self.elastic.as_ref().and_then(Switch::with).cloned().unwrap_or_default()
+        self.elastic
+            .as_ref()
+            .and_then(Switch::with)
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(crate) fn email(&self) -> Option<String> {
-        self.cert_manager.as_ref().and_then(Switch::with).and_then(|settings| settings.email.clone())
+        self.cert_manager
+            .as_ref()
+            .and_then(Switch::with)
+            .and_then(|settings| settings.email.clone())
     }
 }

@@ -12,7 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use insta::assert_snapshot;
 use serde_json::{Value, json};
 
-use crate::{Alerts, Database, File, Inputs, Replicas, Service, Settings, Zone, all, chosen, files};
+use crate::{
+    Alerts, Database, File, Inputs, Replicas, Service, Settings, Zone, all, chosen, files,
+};
 
 fn late(name: &str) -> Value {
     json!({"$ref": name})
@@ -23,7 +25,11 @@ fn service(name: &str, blue_green: bool) -> Service {
         name: name.into(),
         port: 8080,
         health_path: "/healthz".into(),
-        replicas: Replicas { min: 3, max: 12, cpu: 70 },
+        replicas: Replicas {
+            min: 3,
+            max: 12,
+            cpu: 70,
+        },
         pin: None,
         blue_green,
         image: late(&format!("services.{name}.repository.repository_uri")),
@@ -42,9 +48,18 @@ fn inputs() -> Inputs {
         cluster: "prod-cluster".into(),
         version: "1.34".into(),
         vpc_id: late("network.vpc.vpc_id"),
-        zone: Some(Zone { id: late("edge.zone.zone_id"), domain: "example.com".into() }),
-        database: Some(Database { endpoint: late("database.cluster.endpoint"), port: 5432 }),
-        alerts: Some(Alerts { topic: late("alerts.topic.arn"), key: late("alerts.key.arn") }),
+        zone: Some(Zone {
+            id: late("edge.zone.zone_id"),
+            domain: "example.com".into(),
+        }),
+        database: Some(Database {
+            endpoint: late("database.cluster.endpoint"),
+            port: 5432,
+        }),
+        alerts: Some(Alerts {
+            topic: late("alerts.topic.arn"),
+            key: late("alerts.key.arn"),
+        }),
         vault_key: late("gitops.vault_key.arn"),
         vault_secret: late("gitops.vault_keys.arn"),
         backup_bucket: late("gitops.backups.bucket"),
@@ -82,21 +97,39 @@ fn everything() -> Settings {
 fn nothing_is_twice() {
     let mut seen = BTreeSet::new();
     for (path, object) in documents(&everything()) {
-        let key = [&object["kind"], &object["metadata"]["namespace"], &object["metadata"]["name"]]
-            .map(Value::to_string);
-        assert!(object["kind"] == "Kustomization" || seen.insert(key.join(" ")), "{path}: {key:?}");
+        let key = [
+            &object["kind"],
+            &object["metadata"]["namespace"],
+            &object["metadata"]["name"],
+        ]
+        .map(Value::to_string);
+        assert!(
+            object["kind"] == "Kustomization" || seen.insert(key.join(" ")),
+            "{path}: {key:?}"
+        );
     }
 }
 
 #[test]
 fn what_is_needed_comes_first() {
-    let components: BTreeMap<&str, &crate::Component> = all().iter().map(|one| (one.name, one)).collect();
+    let components: BTreeMap<&str, &crate::Component> =
+        all().iter().map(|one| (one.name, one)).collect();
     for component in all() {
         for need in component.needs {
-            let needed = components.get(need).unwrap_or_else(|| panic!("there is no {need}"));
-            assert!(needed.wave <= component.wave, "{} comes before {need}", component.name);
+            let needed = components
+                .get(need)
+                .unwrap_or_else(|| panic!("there is no {need}"));
+            assert!(
+                needed.wave <= component.wave,
+                "{} comes before {need}",
+                component.name
+            );
         }
-        assert!(!component.purpose.is_empty() && !component.namespace.is_empty(), "{}", component.name);
+        assert!(
+            !component.purpose.is_empty() && !component.namespace.is_empty(),
+            "{}",
+            component.name
+        );
     }
 }
 
@@ -105,12 +138,19 @@ fn pods_may_do_what_they_have_to_and_no_more() {
     for component in all() {
         for workload in (component.workloads)(&inputs()) {
             for statement in &workload.statements {
-                let everywhere = statement["Resource"] == "*" && statement.get("Condition").is_none();
+                let everywhere =
+                    statement["Resource"] == "*" && statement.get("Condition").is_none();
                 for action in statement["Action"].as_array().unwrap() {
                     let (_, verb) = action.as_str().unwrap().split_once(':').unwrap();
                     assert!(!verb.contains('*'), "{}: {action}", component.name);
-                    let reads = ["Describe", "List", "Get"].iter().any(|reading| verb.starts_with(reading));
-                    assert!(!everywhere || reads, "{}: {action} on everything", component.name);
+                    let reads = ["Describe", "List", "Get"]
+                        .iter()
+                        .any(|reading| verb.starts_with(reading));
+                    assert!(
+                        !everywhere || reads,
+                        "{}: {action} on everything",
+                        component.name
+                    );
                 }
             }
         }
@@ -125,17 +165,28 @@ fn service_accounts_that_get_a_role_exist() {
         let objects = Value::from((component.objects)(&inputs(), &settings)).to_string();
         for workload in (component.workloads)(&inputs()) {
             let name = format!("\"name\":\"{}\"", workload.service_account);
-            assert!(values.contains(&name) || objects.contains(&name), "{}: {name}", component.name);
+            assert!(
+                values.contains(&name) || objects.contains(&name),
+                "{}: {name}",
+                component.name
+            );
         }
     }
 }
 
 #[test]
 fn a_component_without_what_it_needs_is_refused_when_it_is_asked_for() {
-    let none = Inputs { zone: None, database: None, ..inputs() };
+    let none = Inputs {
+        zone: None,
+        database: None,
+        ..inputs()
+    };
     let names = |inputs: &Inputs, text: &str| chosen(inputs, &settings(text)).map(|all| all.len());
     assert!(names(&none, "{}").unwrap() < names(&inputs(), "{}").unwrap());
-    let old = Inputs { version: "1.32".into(), ..inputs() };
+    let old = Inputs {
+        version: "1.32".into(),
+        ..inputs()
+    };
     assert_eq!(chosen(&old, &settings("{}")).unwrap_err().what, "argo-cd");
     let refused = chosen(&none, &settings("external_dns: true")).unwrap_err();
     assert_eq!(
@@ -143,9 +194,14 @@ fn a_component_without_what_it_needs_is_refused_when_it_is_asked_for() {
         ("external-dns", "requires a DNS zone: `edge:` with a domain")
     );
     assert_eq!(refused.key, ["gitops", "external_dns"]);
-    let all: Vec<&str> =
-        chosen(&inputs(), &settings("vault: false")).unwrap().iter().map(|one| one.name).collect();
-    assert!(!all.contains(&"vault") && !all.contains(&"sonarqube") && all.contains(&"external-dns"));
+    let all: Vec<&str> = chosen(&inputs(), &settings("vault: false"))
+        .unwrap()
+        .iter()
+        .map(|one| one.name)
+        .collect();
+    assert!(
+        !all.contains(&"vault") && !all.contains(&"sonarqube") && all.contains(&"external-dns")
+    );
 }
 
 #[test]
@@ -159,15 +215,27 @@ fn the_repository_of_prod() {
     let files = files(&inputs(), &Settings::default()).unwrap();
     let listing: Vec<&str> = files.keys().map(String::as_str).collect();
     assert_snapshot!("listing", listing.join("\n"));
-    let File::Text(readme) = &files["README.md"] else { panic!("no text") };
+    let File::Text(readme) = &files["README.md"] else {
+        panic!("no text")
+    };
     assert_snapshot!("readme", readme);
     let yaml = |path: &str| {
-        let File::Yaml(documents) = &files[path] else { panic!("no YAML") };
-        documents.iter().map(|one| serde_yaml::to_string(one).unwrap()).collect::<Vec<_>>().join("---\n")
+        let File::Yaml(documents) = &files[path] else {
+            panic!("no YAML")
+        };
+        documents
+            .iter()
+            .map(|one| serde_yaml::to_string(one).unwrap())
+            .collect::<Vec<_>>()
+            .join("---\n")
     };
     assert_snapshot!("vault_application", yaml("clusters/prod/vault.yaml"));
     assert_snapshot!("root", yaml("bootstrap/prod.yaml"));
-    let of_backend = files.keys().filter(|path| path.starts_with("services/backend/"));
-    let all: Vec<String> = of_backend.map(|path| format!("# {path}\n{}", yaml(path))).collect();
+    let of_backend = files
+        .keys()
+        .filter(|path| path.starts_with("services/backend/"));
+    let all: Vec<String> = of_backend
+        .map(|path| format!("# {path}\n{}", yaml(path)))
+        .collect();
     assert_snapshot!("backend", all.join("\n"));
 }

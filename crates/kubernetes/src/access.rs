@@ -90,7 +90,10 @@ impl Clusters {
 
     /// Why sets are not looked at themselves, if one of them was not.
     pub(crate) fn remark(&self) -> Option<String> {
-        self.remark.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.remark
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// The way into a cluster; none when there is no such cluster.
@@ -135,7 +138,10 @@ impl Renewing {
     }
 
     async fn server(&self) -> CloudResult<Arc<dyn Server>> {
-        self.clusters.server(&self.cluster).await?.ok_or_else(|| no_cluster(&self.cluster))
+        self.clusters
+            .server(&self.cluster)
+            .await?
+            .ok_or_else(|| no_cluster(&self.cluster))
     }
 }
 
@@ -168,8 +174,10 @@ impl Server for Renewing {
 
 fn connect(access: &Access) -> CloudResult<Client> {
     let wrong = |why: String| CloudError::new(Class::Invalid, "kubernetes:Connect", why);
-    let url =
-        access.server.parse().map_err(|_| wrong(format!("`{}` is not a valid address", access.server)))?;
+    let url = access
+        .server
+        .parse()
+        .map_err(|_| wrong(format!("`{}` is not a valid address", access.server)))?;
     let mut config = Config::new(url);
     config.connect_timeout = Some(Duration::from_secs(8));
     config.read_timeout = Some(Duration::from_secs(60));

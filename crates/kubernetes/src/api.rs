@@ -38,11 +38,18 @@ impl Api {
     /// Speaks through this client; takes secrets and manifests from the provider.
     #[must_use]
     pub fn new(client: Client, provider: Arc<dyn Provider>) -> Self {
-        Self { client, provider, kinds: Mutex::default() }
+        Self {
+            client,
+            provider,
+            kinds: Mutex::default(),
+        }
     }
 
     /// What the server knows of a kind; none when it does not serve it.
-    async fn kind(&self, gvk: &GroupVersionKind) -> CloudResult<Option<(ApiResource, ApiCapabilities)>> {
+    async fn kind(
+        &self,
+        gvk: &GroupVersionKind,
+    ) -> CloudResult<Option<(ApiResource, ApiCapabilities)>> {
         if let Some(known) = self.kinds.lock().await.get(gvk) {
             return Ok(Some(known.clone()));
         }
@@ -53,22 +60,33 @@ impl Api {
             }
             Err(kube::Error::Discovery(_)) => Ok(None),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
-            Err(error) => Err(errors::cloud_error(&format!("kubernetes:Discover {}", gvk.kind), &error)),
+            Err(error) => Err(errors::cloud_error(
+                &format!("kubernetes:Discover {}", gvk.kind),
+                &error,
+            )),
         }
     }
 
     /// Where objects of this kind are; none when the server does not serve it.
     async fn place(&self, key: &Key) -> CloudResult<Option<KubeApi<DynamicObject>>> {
-        Ok(self.kind(&key.gvk()).await?.map(|(resource, _)| match &key.namespace {
-            Some(namespace) => KubeApi::namespaced_with(self.client.clone(), namespace, &resource),
-            None => KubeApi::all_with(self.client.clone(), &resource),
-        }))
+        Ok(self
+            .kind(&key.gvk())
+            .await?
+            .map(|(resource, _)| match &key.namespace {
+                Some(namespace) => {
+                    KubeApi::namespaced_with(self.client.clone(), namespace, &resource)
+                }
+                None => KubeApi::all_with(self.client.clone(), &resource),
+            }))
     }
 
     pub(crate) async fn get(&self, key: &Key) -> CloudResult<Option<Value>> {
-        let Some(place) = self.place(key).await? else { return Ok(None) };
+        let Some(place) = self.place(key).await? else {
+            return Ok(None);
+        };
         let found = place.get_opt(&key.name).await;
-        let found = found.map_err(|e| errors::cloud_error(&format!("kubernetes:Get {}", key.short()), &e))?;
+        let found = found
+            .map_err(|e| errors::cloud_error(&format!("kubernetes:Get {}", key.short()), &e))?;
         Ok(found.map(|object| json!(object)))
     }
 
@@ -76,7 +94,9 @@ impl Api {
         &self,
         keys: impl Iterator<Item = &'a String>,
     ) -> CloudResult<Vec<(Key, Option<Value>)>> {
-        let keys = keys.map(|key| parse(key)).collect::<CloudResult<Vec<Key>>>()?;
+        let keys = keys
+            .map(|key| parse(key))
+            .collect::<CloudResult<Vec<Key>>>()?;
         let reads: Vec<_> = keys.into_iter().map(|key| self.get_with(key)).collect();
         stream::iter(reads).buffered(AT_ONCE).try_collect().await
     }
@@ -87,26 +107,41 @@ impl Api {
     }
 
     /// Answers the object's key, and what platctl's part of it looks like now.
-    pub(crate) async fn apply_one(&self, key: &Key, stated: &Value) -> CloudResult<(String, String)> {
+    pub(crate) async fn apply_one(
+        &self,
+        key: &Key,
+        stated: &Value,
+    ) -> CloudResult<(String, String)> {
         let full = secrets::fill_in(stated, &self.provider).await?;
         let place = self.place(key).await?.ok_or_else(|| {
-            let message = format!("the API server does not serve {} of {} yet", key.kind, key.api_version);
-            CloudError::new(Class::NotYetConsistent, format!("kubernetes:Apply {}", key.short()), message)
+            let message = format!(
+                "the API server does not serve {} of {} yet",
+                key.kind, key.api_version
+            );
+            CloudError::new(
+                Class::NotYetConsistent,
+                format!("kubernetes:Apply {}", key.short()),
+                message,
+            )
         })?;
         let params = PatchParams::apply(MANAGER).force();
         let applied = place.patch(&key.name, &params, &Patch::Apply(&full)).await;
-        let applied =
-            applied.map_err(|e| errors::cloud_error(&format!("kubernetes:Apply {}", key.short()), &e))?;
+        let applied = applied
+            .map_err(|e| errors::cloud_error(&format!("kubernetes:Apply {}", key.short()), &e))?;
         Ok((key.to_string(), seen(key, &json!(applied))))
     }
 
     async fn remove(&self, key: &Key) -> CloudResult<()> {
-        let Some(place) = self.place(key).await? else { return Ok(()) };
+        let Some(place) = self.place(key).await? else {
+            return Ok(());
+        };
         match place.delete(&key.name, &DeleteParams::background()).await {
-            Err(error) => match errors::cloud_error(&format!("kubernetes:Delete {}", key.short()), &error) {
-                error if error.class == Class::NotFound => Ok(()),
-                error => Err(error),
-            },
+            Err(error) => {
+                match errors::cloud_error(&format!("kubernetes:Delete {}", key.short()), &error) {
+                    error if error.class == Class::NotFound => Ok(()),
+                    error => Err(error),
+                }
+            }
             Ok(_) => Ok(()),
         }
     }
@@ -124,7 +159,8 @@ impl Api {
             for mut object in all {
                 self.put_in_namespace(&mut object, source, &defined).await?;
                 let key = Key::of(&object).ok_or_else(|| {
-                    let message = format!("{} contains an object without a kind or a name", source.url);
+                    let message =
+                        format!("{} contains an object without a kind or a name", source.url);
                     CloudError::new(Class::Invalid, "kubernetes:Fetch", message)
                 })?;
                 match objects.iter_mut().find(|(other, _)| *other == key) {
@@ -144,7 +180,9 @@ impl Api {
         source: &Manifest,
         defined: &HashMap<(String, String), bool>,
     ) -> CloudResult<()> {
-        let (Some(namespace), Some(key)) = (&source.namespace, Key::of(object)) else { return Ok(()) };
+        let (Some(namespace), Some(key)) = (&source.namespace, Key::of(object)) else {
+            return Ok(());
+        };
         if key.namespace.is_some() {
             return Ok(());
         }
@@ -152,7 +190,10 @@ impl Api {
         // A kind that the manifest itself defines is not served before that is applied.
         let namespaced = match defined.get(&(gvk.group.clone(), gvk.kind.clone())) {
             Some(namespaced) => *namespaced,
-            None => self.kind(&gvk).await?.is_some_and(|(_, can)| can.scope == Scope::Namespaced),
+            None => self
+                .kind(&gvk)
+                .await?
+                .is_some_and(|(_, can)| can.scope == Scope::Namespaced),
         };
         if namespaced {
             object["metadata"]["namespace"] = namespace.clone().into();
@@ -162,9 +203,18 @@ impl Api {
 
     /// Applies objects of one rank side by side.
     async fn apply_rank(&self, objects: &[&(Key, Value)]) -> CloudResult<Vec<(String, String)>> {
-        let calls: Vec<_> = objects.iter().map(|object| self.apply_one(&object.0, &object.1)).collect();
-        let applied = stream::iter(calls).buffer_unordered(AT_ONCE).try_collect().await?;
-        for (key, _) in objects.iter().filter(|(key, _)| key.kind == "CustomResourceDefinition") {
+        let calls: Vec<_> = objects
+            .iter()
+            .map(|object| self.apply_one(&object.0, &object.1))
+            .collect();
+        let applied = stream::iter(calls)
+            .buffer_unordered(AT_ONCE)
+            .try_collect()
+            .await?;
+        for (key, _) in objects
+            .iter()
+            .filter(|(key, _)| key.kind == "CustomResourceDefinition")
+        {
             self.until_established(key).await?;
         }
         Ok(applied)
@@ -174,7 +224,9 @@ impl Api {
         let begun = tokio::time::Instant::now();
         loop {
             let object = self.get(key).await?.unwrap_or_default();
-            let Some(waiting) = health::waiting(key, &object) else { return Ok(()) };
+            let Some(waiting) = health::waiting(key, &object) else {
+                return Ok(());
+            };
             if begun.elapsed() > ESTABLISHED.0 {
                 return Err(CloudError::new(Class::Busy, "kubernetes:Apply", waiting));
             }
@@ -185,33 +237,58 @@ impl Api {
     /// The live objects of an order, by key; those that are there.
     #[cfg(test)]
     pub(crate) async fn objects_of(&self, order: &Order) -> CloudResult<BTreeMap<String, Value>> {
-        let keys: Vec<String> = self.unfold(order).await?.iter().map(|(key, _)| key.to_string()).collect();
+        let keys: Vec<String> = self
+            .unfold(order)
+            .await?
+            .iter()
+            .map(|(key, _)| key.to_string())
+            .collect();
         let found = self.get_all(keys.iter()).await?;
-        Ok(found.into_iter().filter_map(|(key, object)| Some((key.to_string(), object?))).collect())
+        Ok(found
+            .into_iter()
+            .filter_map(|(key, object)| Some((key.to_string(), object?)))
+            .collect())
     }
 
     async fn do_apply(&self, set: &str, order: &Order) -> CloudResult<()> {
-        let before = inventory::read(&self.client, set).await?.unwrap_or_default();
+        let before = inventory::read(&self.client, set)
+            .await?
+            .unwrap_or_default();
         let objects = self.unfold(order).await?;
-        let mut now = Inventory { owner: Some(order.owner.clone()), ..before.clone() };
+        let mut now = Inventory {
+            owner: Some(order.owner.clone()),
+            ..before.clone()
+        };
         for (key, stated) in &objects {
             let text = key.to_string();
             let wanted = digest::of(stated);
             let entry = now.objects.entry(text.clone()).or_default();
             if entry.wanted != wanted {
                 // Of an object that the manifest has too, what is stated is not all that is applied.
-                *entry = Applied { wanted, stated: order.objects.get(&text).cloned(), seen: None };
+                *entry = Applied {
+                    wanted,
+                    stated: order.objects.get(&text).cloned(),
+                    seen: None,
+                };
             }
         }
         inventory::write(&self.client, set, &now).await?;
         for rank in 0..=3 {
-            let these: Vec<_> = objects.iter().filter(|(key, _)| key.rank() == rank).collect();
+            let these: Vec<_> = objects
+                .iter()
+                .filter(|(key, _)| key.rank() == rank)
+                .collect();
             for (key, seen) in self.apply_rank(&these).await? {
                 now.objects.entry(key).or_default().seen = Some(seen);
             }
         }
         let stays: Vec<String> = objects.iter().map(|(key, _)| key.to_string()).collect();
-        let surplus: Vec<String> = now.objects.keys().filter(|key| !stays.contains(*key)).cloned().collect();
+        let surplus: Vec<String> = now
+            .objects
+            .keys()
+            .filter(|key| !stays.contains(*key))
+            .cloned()
+            .collect();
         for key in surplus.iter().rev() {
             self.remove(&parse(key)?).await?;
             now.objects.remove(key);
@@ -221,7 +298,9 @@ impl Api {
     }
 
     async fn do_read(&self, set: &str) -> CloudResult<Option<SetState>> {
-        let Some(inventory) = inventory::read(&self.client, set).await? else { return Ok(None) };
+        let Some(inventory) = inventory::read(&self.client, set).await? else {
+            return Ok(None);
+        };
         let mut state = SetState {
             owner: inventory.owner,
             manifest: inventory.manifest,
@@ -231,8 +310,12 @@ impl Api {
         };
         for (key, live) in self.get_all(inventory.objects.keys()).await? {
             let text = key.to_string();
-            let Some(applied) = inventory.objects.get(&text) else { continue };
-            let intact = live.as_ref().is_some_and(|live| applied.seen.as_ref() == Some(&seen(&key, live)));
+            let Some(applied) = inventory.objects.get(&text) else {
+                continue;
+            };
+            let intact = live
+                .as_ref()
+                .is_some_and(|live| applied.seen.as_ref() == Some(&seen(&key, live)));
             if state.waiting.is_none() {
                 state.waiting = live.as_ref().and_then(|live| health::waiting(&key, live));
             }
@@ -267,10 +350,17 @@ impl Api {
     async fn do_delete(&self, set: &str) -> CloudResult<()> {
         let operation = format!("kubernetes:Delete set {set}");
         let Some(inventory) = inventory::read(&self.client, set).await? else {
-            return Err(CloudError::new(Class::NotFound, operation, "the set does not exist"));
+            return Err(CloudError::new(
+                Class::NotFound,
+                operation,
+                "the set does not exist",
+            ));
         };
-        let mut keys: Vec<Key> =
-            inventory.objects.keys().map(|key| parse(key)).collect::<CloudResult<_>>()?;
+        let mut keys: Vec<Key> = inventory
+            .objects
+            .keys()
+            .map(|key| parse(key))
+            .collect::<CloudResult<_>>()?;
         keys.sort_by_key(|key| std::cmp::Reverse(key.rank()));
         self.refuse_orphans(&operation, &keys).await?;
         for key in &keys {
@@ -279,7 +369,9 @@ impl Api {
         let mut left = Vec::new();
         for (key, live) in self.get_all(inventory.objects.keys()).await? {
             if let Some(live) = live {
-                let finalizers = live.pointer("/metadata/finalizers").filter(|list| **list != json!([]));
+                let finalizers = live
+                    .pointer("/metadata/finalizers")
+                    .filter(|list| **list != json!([]));
                 left.push(match finalizers {
                     Some(finalizers) => format!("{} (held by {finalizers})", key.short()),
                     None => key.short(),
@@ -295,18 +387,35 @@ impl Api {
 
     /// A definition takes all objects of its kind along: those that are no part of the set are somebody else's.
     async fn refuse_orphans(&self, operation: &str, keys: &[Key]) -> CloudResult<()> {
-        for definition in keys.iter().filter(|key| key.kind == "CustomResourceDefinition") {
-            let Some(object) = self.get(definition).await? else { continue };
-            let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        for definition in keys
+            .iter()
+            .filter(|key| key.kind == "CustomResourceDefinition")
+        {
+            let Some(object) = self.get(definition).await? else {
+                continue;
+            };
+            let text = |pointer: &str| {
+                object
+                    .pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
             let versions = object.pointer("/spec/versions").and_then(Value::as_array);
-            let version = versions.into_iter().flatten().find(|version| version["served"] != false);
-            let version = version.and_then(|version| version["name"].as_str()).unwrap_or("v1");
+            let version = versions
+                .into_iter()
+                .flatten()
+                .find(|version| version["served"] != false);
+            let version = version
+                .and_then(|version| version["name"].as_str())
+                .unwrap_or("v1");
             let gvk = GroupVersionKind::gvk(text("/spec/group"), version, text("/spec/names/kind"));
-            let Some((resource, _)) = self.kind(&gvk).await? else { continue };
+            let Some((resource, _)) = self.kind(&gvk).await? else {
+                continue;
+            };
             let all = KubeApi::<DynamicObject>::all_with(self.client.clone(), &resource);
             let listed = all.list(&ListParams::default()).await;
-            let listed =
-                listed.map_err(|e| errors::cloud_error(&format!("kubernetes:List {}", gvk.kind), &e))?;
+            let listed = listed
+                .map_err(|e| errors::cloud_error(&format!("kubernetes:List {}", gvk.kind), &e))?;
             let theirs: Vec<String> = listed
                 .items
                 .iter()
@@ -336,7 +445,10 @@ impl Api {
 /// What platctl's part of an object looks like, without showing it. What a Secret holds is not even digested: any
 /// write to it counts.
 fn seen(key: &Key, live: &Value) -> String {
-    match live.pointer("/metadata/resourceVersion").and_then(Value::as_str) {
+    match live
+        .pointer("/metadata/resourceVersion")
+        .and_then(Value::as_str)
+    {
         Some(version) if key.kind == "Secret" => format!("version {version}"),
         _ => digest::of(&owned(live)),
     }
@@ -349,7 +461,9 @@ impl Server for Api {
 
     fn claim<'a>(&'a self, set: &'a str, owner: &'a Owner) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move {
-            let mut inventory = inventory::read(&self.client, set).await?.unwrap_or_default();
+            let mut inventory = inventory::read(&self.client, set)
+                .await?
+                .unwrap_or_default();
             inventory.owner = Some(owner.clone());
             inventory::write(&self.client, set, &inventory).await
         })

@@ -13,7 +13,12 @@ pub(crate) fn shown(stated: &Value, live: &Value) -> Value {
     let ours = owned(live);
     let mut shown = with_others(stated, Some(&ours), live);
     // These name the object, and belong to no manager.
-    for pointer in ["/apiVersion", "/kind", "/metadata/name", "/metadata/namespace"] {
+    for pointer in [
+        "/apiVersion",
+        "/kind",
+        "/metadata/name",
+        "/metadata/namespace",
+    ] {
         if let Some(value) = stated.pointer(pointer) {
             let (parent, field) = pointer.rsplit_once('/').unwrap_or_default();
             if let Some(parent) = shown.pointer_mut(parent).and_then(Value::as_object_mut) {
@@ -41,8 +46,9 @@ fn with_others(stated: &Value, ours: Option<&Value>, live: &Value) -> Value {
         (Value::Array(stated), Value::Array(live)) => {
             let ours = ours.and_then(Value::as_array);
             // Items that somebody else added are left out.
-            let named =
-                |items: &[Value], name: &Value| items.iter().find(|item| item["name"] == *name).cloned();
+            let named = |items: &[Value], name: &Value| {
+                items.iter().find(|item| item["name"] == *name).cloned()
+            };
             if !stated.is_empty() && stated.iter().all(|item| item.get("name").is_some()) {
                 let items = stated.iter().filter_map(|item| {
                     let there = named(live, &item["name"])?;
@@ -105,8 +111,7 @@ mod tests {
 
     #[test]
     fn nothing_of_a_secret_is_shown() {
-        let secret =
-            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": "CANARY"}});
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "a"}, "data": {"a": "CANARY"}});
         assert!(!shown(&secret, &secret).to_string().contains("CANARY"));
     }
 }

@@ -9,7 +9,10 @@ pub(crate) fn cloud_error(operation: &str, error: &Error) -> CloudError {
     if let Error::Service(cause) = error
         && let Some(said) = cause.downcast_ref::<CloudError>()
     {
-        return CloudError { operation: operation.to_owned(), ..said.clone() };
+        return CloudError {
+            operation: operation.to_owned(),
+            ..said.clone()
+        };
     }
     match error {
         Error::Api(status) => {
@@ -23,9 +26,15 @@ pub(crate) fn cloud_error(operation: &str, error: &Error) -> CloudError {
                 ),
                 _ => status.message.clone(),
             };
-            let code =
-                Some(if status.reason.is_empty() { status.code.to_string() } else { status.reason.clone() });
-            CloudError { code, ..CloudError::new(class, operation, message) }
+            let code = Some(if status.reason.is_empty() {
+                status.code.to_string()
+            } else {
+                status.reason.clone()
+            });
+            CloudError {
+                code,
+                ..CloudError::new(class, operation, message)
+            }
         }
         Error::Discovery(_) => CloudError::new(Class::NotYetConsistent, operation, chain(error)),
         Error::SerdeError(_) | Error::BuildRequest(_) => {
@@ -34,7 +43,11 @@ pub(crate) fn cloud_error(operation: &str, error: &Error) -> CloudError {
         other => {
             let text = chain(other);
             CloudError::new(
-                if never_sent(&text) { Class::Unreachable } else { Class::Interrupted },
+                if never_sent(&text) {
+                    Class::Unreachable
+                } else {
+                    Class::Interrupted
+                },
                 operation,
                 text,
             )
@@ -59,6 +72,15 @@ const fn class(code: u16, reason: &str) -> Class {
 /// Whether no connection came about at all.
 fn never_sent(text: &str) -> bool {
     let text = text.to_lowercase();
-    ["connect", "dns", "lookup", "refused", "unreachable", "deadline"].iter().any(|word| text.contains(word))
+    [
+        "connect",
+        "dns",
+        "lookup",
+        "refused",
+        "unreachable",
+        "deadline",
+    ]
+    .iter()
+    .any(|word| text.contains(word))
         && !text.contains("reset")
 }

@@ -29,12 +29,15 @@ fn unseen(object: &Value) -> bool {
 
 fn rolled_out(object: &Value, ready: &str) -> Option<String> {
     let wanted = number(object, "/spec/replicas").unwrap_or(1);
-    let (ready, updated) =
-        (number(object, ready).unwrap_or(0), number(object, "/status/updatedReplicas").unwrap_or(0));
+    let (ready, updated) = (
+        number(object, ready).unwrap_or(0),
+        number(object, "/status/updatedReplicas").unwrap_or(0),
+    );
     if unseen(object) {
         return Some("not processed by its controller yet".into());
     }
-    (ready < wanted || updated < wanted).then(|| format!("{} of {wanted} ready", ready.min(updated)))
+    (ready < wanted || updated < wanted)
+        .then(|| format!("{} of {wanted} ready", ready.min(updated)))
 }
 
 fn daemons(object: &Value) -> Option<String> {
@@ -44,7 +47,11 @@ fn daemons(object: &Value) -> Option<String> {
 }
 
 fn conditions(object: &Value) -> impl Iterator<Item = &Value> {
-    object.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten()
+    object
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
 }
 
 fn condition(object: &Value, name: &str) -> Option<String> {
@@ -55,17 +62,27 @@ fn condition(object: &Value, name: &str) -> Option<String> {
 fn job(object: &Value) -> Option<String> {
     condition(object, "Complete").map(|_| {
         let failed = number(object, "/status/failed").unwrap_or(0);
-        if failed == 0 { "running".into() } else { format!("running, {failed} pods failed") }
+        if failed == 0 {
+            "running".into()
+        } else {
+            format!("running, {failed} pods failed")
+        }
     })
 }
 
 /// Argo CD has looked at it. What comes of it is Argo CD's business, and that of whoever changes the repository.
 fn application(object: &Value) -> Option<String> {
-    let wrong =
-        conditions(object).find(|one| one["type"].as_str().is_some_and(|kind| kind.ends_with("Error")));
+    let wrong = conditions(object).find(|one| {
+        one["type"]
+            .as_str()
+            .is_some_and(|kind| kind.ends_with("Error"))
+    });
     match wrong.and_then(|one| one["message"].as_str()) {
         Some(message) => Some(message.to_owned()),
-        None => match object.pointer("/status/sync/status").and_then(Value::as_str) {
+        None => match object
+            .pointer("/status/sync/status")
+            .and_then(Value::as_str)
+        {
             None | Some("Unknown" | "") => Some("not processed by Argo CD yet".into()),
             Some(_) => None,
         },
@@ -93,7 +110,10 @@ mod tests {
         );
         deployment["status"]["observedGeneration"] = 2.into();
         deployment["status"]["updatedReplicas"] = 1.into();
-        assert_eq!(of("Deployment", &deployment).unwrap(), "Deployment n/a: 1 of 3 ready");
+        assert_eq!(
+            of("Deployment", &deployment).unwrap(),
+            "Deployment n/a: 1 of 3 ready"
+        );
         deployment["status"]["updatedReplicas"] = 3.into();
         assert_eq!(of("Deployment", &deployment), None);
     }
@@ -101,15 +121,28 @@ mod tests {
     #[test]
     fn an_application_says_why_it_is_stuck() {
         let stuck = json!({"status": {"conditions": [{"type": "ComparisonError", "message": "no access"}]}});
-        assert_eq!(of("Application", &stuck).unwrap(), "Application n/a: no access");
+        assert_eq!(
+            of("Application", &stuck).unwrap(),
+            "Application n/a: no access"
+        );
         assert!(of("Application", &json!({})).is_some());
-        assert_eq!(of("Application", &json!({"status": {"sync": {"status": "OutOfSync"}}})), None);
+        assert_eq!(
+            of(
+                "Application",
+                &json!({"status": {"sync": {"status": "OutOfSync"}}})
+            ),
+            None
+        );
     }
 
     #[test]
     fn what_has_no_readiness_is_ready() {
         assert_eq!(of("ConfigMap", &json!({})), None);
         assert!(of("CustomResourceDefinition", &json!({})).is_some());
-        assert!(of("Job", &json!({"status": {"failed": 2}})).unwrap().contains("2 pods failed"));
+        assert!(
+            of("Job", &json!({"status": {"failed": 2}}))
+                .unwrap()
+                .contains("2 pods failed")
+        );
     }
 }

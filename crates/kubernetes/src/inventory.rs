@@ -58,9 +58,16 @@ fn name(set: &str) -> String {
 /// Reads what is remembered of a set; none when nothing is.
 pub(crate) async fn read(client: &Client, set: &str) -> CloudResult<Option<Inventory>> {
     let operation = "kubernetes:Get ConfigMap";
-    let found = api(client).get_opt(&name(set)).await.map_err(|e| cloud_error(operation, &e))?;
+    let found = api(client)
+        .get_opt(&name(set))
+        .await
+        .map_err(|e| cloud_error(operation, &e))?;
     let Some(found) = found else { return Ok(None) };
-    let text = found.data.pointer(&format!("/data/{CONTENT}")).and_then(Value::as_str).unwrap_or("{}");
+    let text = found
+        .data
+        .pointer(&format!("/data/{CONTENT}"))
+        .and_then(Value::as_str)
+        .unwrap_or("{}");
     let content: Content = serde_json::from_str(text).map_err(|error| {
         CloudError::new(
             Class::Invalid,
@@ -72,10 +79,14 @@ pub(crate) async fn read(client: &Client, set: &str) -> CloudResult<Option<Inven
         )
     })?;
     let annotations = found.metadata.annotations.unwrap_or_default();
-    let owner =
-        annotations.get("platctl/stack").zip(annotations.get("platctl/address")).map(|(stack, address)| {
-            let generation =
-                annotations.get("platctl/generation").and_then(|text| text.parse().ok()).unwrap_or(1);
+    let owner = annotations
+        .get("platctl/stack")
+        .zip(annotations.get("platctl/address"))
+        .map(|(stack, address)| {
+            let generation = annotations
+                .get("platctl/generation")
+                .and_then(|text| text.parse().ok())
+                .unwrap_or(1);
             let text = |key: &str| annotations.get(key).cloned();
             Owner {
                 stack: stack.clone(),
@@ -85,12 +96,19 @@ pub(crate) async fn read(client: &Client, set: &str) -> CloudResult<Option<Inven
                 lineage: text("platctl/lineage"),
             }
         });
-    Ok(Some(Inventory { owner, manifest: content.manifest, objects: content.objects }))
+    Ok(Some(Inventory {
+        owner,
+        manifest: content.manifest,
+        objects: content.objects,
+    }))
 }
 
 /// Writes down what is remembered of a set.
 pub(crate) async fn write(client: &Client, set: &str, inventory: &Inventory) -> CloudResult<()> {
-    let content = Content { manifest: inventory.manifest.clone(), objects: inventory.objects.clone() };
+    let content = Content {
+        manifest: inventory.manifest.clone(),
+        objects: inventory.objects.clone(),
+    };
     let mut object = json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -107,20 +125,28 @@ pub(crate) async fn write(client: &Client, set: &str, inventory: &Inventory) -> 
             "platctl/address": owner.address,
             "platctl/generation": owner.generation.to_string(),
         });
-        for (key, value) in [("platctl/region", &owner.region), ("platctl/lineage", &owner.lineage)] {
+        for (key, value) in [
+            ("platctl/region", &owner.region),
+            ("platctl/lineage", &owner.lineage),
+        ] {
             if let Some(value) = value {
                 object["metadata"]["annotations"][key] = json!(value);
             }
         }
     }
     let params = PatchParams::apply(MANAGER).force();
-    let call = api(client).patch(&name(set), &params, &Patch::Apply(&object)).await;
-    call.map(drop).map_err(|e| cloud_error("kubernetes:Apply ConfigMap", &e))
+    let call = api(client)
+        .patch(&name(set), &params, &Patch::Apply(&object))
+        .await;
+    call.map(drop)
+        .map_err(|e| cloud_error("kubernetes:Apply ConfigMap", &e))
 }
 
 /// Forgets a set.
 pub(crate) async fn forget(client: &Client, set: &str) -> CloudResult<()> {
-    let call = api(client).delete(&name(set), &kube::api::DeleteParams::default()).await;
+    let call = api(client)
+        .delete(&name(set), &kube::api::DeleteParams::default())
+        .await;
     match call.map_err(|e| cloud_error("kubernetes:Delete ConfigMap", &e)) {
         Err(error) if error.class != Class::NotFound => Err(error),
         _ => Ok(()),

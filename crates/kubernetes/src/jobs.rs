@@ -31,10 +31,17 @@ fn job(cron_job: &Value, order: &JobOrder) -> Value {
     for group in ["initContainers", "containers"] {
         for container in pod[group].as_array_mut().into_iter().flatten() {
             let mut variables = container["env"].as_array().cloned().unwrap_or_default();
-            variables
-                .retain(|one| one["name"].as_str().is_none_or(|name| !order.variables.contains_key(name)));
-            variables
-                .extend(order.variables.iter().map(|(name, value)| json!({"name": name, "value": value})));
+            variables.retain(|one| {
+                one["name"]
+                    .as_str()
+                    .is_none_or(|name| !order.variables.contains_key(name))
+            });
+            variables.extend(
+                order
+                    .variables
+                    .iter()
+                    .map(|(name, value)| json!({"name": name, "value": value})),
+            );
             container["env"] = variables.into();
         }
     }
@@ -50,18 +57,28 @@ fn job(cron_job: &Value, order: &JobOrder) -> Value {
 }
 
 fn ended(job: &Value) -> Option<Result<(), String>> {
-    let conditions = job.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    conditions.filter(|one| one["status"] == "True").find_map(|one| match one["type"].as_str()? {
-        "Complete" => Some(Ok(())),
-        "Failed" => Some(Err(one["message"].as_str().unwrap_or("it failed").to_owned())),
-        _ => None,
-    })
+    let conditions = job
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    conditions
+        .filter(|one| one["status"] == "True")
+        .find_map(|one| match one["type"].as_str()? {
+            "Complete" => Some(Ok(())),
+            "Failed" => Some(Err(one["message"]
+                .as_str()
+                .unwrap_or("it failed")
+                .to_owned())),
+            _ => None,
+        })
 }
 
 impl Api {
     pub(crate) async fn do_run_job(&self, order: &JobOrder) -> CloudResult<()> {
         let operation = format!("kubernetes:Run Job {}/{}", order.namespace, order.name);
-        let failed = |class: Class, message: String| Err(CloudError::new(class, operation.clone(), message));
+        let failed =
+            |class: Class, message: String| Err(CloudError::new(class, operation.clone(), message));
         let description = key("CronJob", &order.namespace, &order.cron_job);
         let Some(cron_job) = self.get(&description).await? else {
             let message = format!(
@@ -91,7 +108,10 @@ impl Api {
                     return failed(Class::Unknown, message);
                 }
                 None if begun.elapsed() > LONGEST => {
-                    return failed(Class::Unknown, "it is still running after 20 minutes".into());
+                    return failed(
+                        Class::Unknown,
+                        "it is still running after 20 minutes".into(),
+                    );
                 }
                 None => tokio::time::sleep(PAUSE).await,
             }
@@ -116,8 +136,7 @@ mod tests {
     }
 
     fn described(provided: &Provided) {
-        let container =
-            json!({"name": "c", "env": [{"name": "FILE", "value": ""}, {"name": "BUCKET", "value": "b"}]});
+        let container = json!({"name": "c", "env": [{"name": "FILE", "value": ""}, {"name": "BUCKET", "value": "b"}]});
         let cron_job = json!({
             "apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "restore", "namespace": "argocd"},
             "spec": {"jobTemplate": {"spec": {"template": {"spec": {"containers": [container]}}}}},
@@ -127,7 +146,9 @@ mod tests {
             "v1/namespaces/argocd".into(),
             json!({"kind": "Namespace", "metadata": {"name": "argocd"}}),
         );
-        world.objects.insert("batch/v1/cronjobs/argocd/restore".into(), cron_job);
+        world
+            .objects
+            .insert("batch/v1/cronjobs/argocd/restore".into(), cron_job);
     }
 
     #[tokio::test(start_paused = true)]
@@ -151,9 +172,20 @@ mod tests {
         described(&provided);
         provided.fake.world().jobs_fail = true;
         let error = provided.api().do_run_job(&order()).await.unwrap_err();
-        assert!(error.message.contains("kubectl logs job/restore-1 -n argocd"), "{error}");
-        let missing = JobOrder { cron_job: "other".into(), ..order() };
-        assert_eq!(provided.api().do_run_job(&missing).await.unwrap_err().class, Class::NotFound);
+        assert!(
+            error
+                .message
+                .contains("kubectl logs job/restore-1 -n argocd"),
+            "{error}"
+        );
+        let missing = JobOrder {
+            cron_job: "other".into(),
+            ..order()
+        };
+        assert_eq!(
+            provided.api().do_run_job(&missing).await.unwrap_err().class,
+            Class::NotFound
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -180,7 +212,11 @@ mod tests {
         let meddle = async {
             tokio::time::sleep(Duration::from_secs(60)).await;
             let mut world = provided.fake.world();
-            world.faults[0] = Fault { status: 503, times: 3, ..world.faults[0].clone() };
+            world.faults[0] = Fault {
+                status: 503,
+                times: 3,
+                ..world.faults[0].clone()
+            };
         };
         let (ran, ()) = tokio::join!(run, meddle);
         ran.unwrap();

@@ -28,7 +28,12 @@ impl fmt::Display for Key {
 impl Key {
     /// The key of an object.
     pub(crate) fn of(object: &Value) -> Option<Self> {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
+        let text = |pointer: &str| {
+            object
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .map(ToOwned::to_owned)
+        };
         Some(Self {
             api_version: text("/apiVersion")?,
             kind: text("/kind")?,
@@ -45,11 +50,19 @@ impl Key {
             Some((namespace, name)) => (Some(namespace.to_owned()), name),
             None => (None, place),
         };
-        Some(Self { api_version: api_version.into(), kind: kind.into(), namespace, name: name.into() })
+        Some(Self {
+            api_version: api_version.into(),
+            kind: kind.into(),
+            namespace,
+            name: name.into(),
+        })
     }
 
     pub(crate) fn gvk(&self) -> GroupVersionKind {
-        let (group, version) = self.api_version.split_once('/').unwrap_or(("", &self.api_version));
+        let (group, version) = self
+            .api_version
+            .split_once('/')
+            .unwrap_or(("", &self.api_version));
         GroupVersionKind::gvk(group, version, &self.kind)
     }
 
@@ -81,7 +94,11 @@ pub fn key_of(object: &Value) -> Option<String> {
 
 pub(crate) fn parse(text: &str) -> CloudResult<Key> {
     Key::parse(text).ok_or_else(|| {
-        CloudError::new(Class::Invalid, "kubernetes:Apply", format!("`{text}` is not a valid object key"))
+        CloudError::new(
+            Class::Invalid,
+            "kubernetes:Apply",
+            format!("`{text}` is not a valid object key"),
+        )
     })
 }
 
@@ -97,7 +114,13 @@ mod tests {
         assert_eq!(key.to_string(), "apps/v1 Deployment n/a");
         assert_eq!(Key::parse("apps/v1 Deployment n/a"), Some(key));
         let cluster_wide = Key::parse("v1 Namespace argocd").unwrap();
-        assert_eq!((cluster_wide.namespace.as_deref(), cluster_wide.gvk().version.as_str()), (None, "v1"));
+        assert_eq!(
+            (
+                cluster_wide.namespace.as_deref(),
+                cluster_wide.gvk().version.as_str()
+            ),
+            (None, "v1")
+        );
         assert_eq!(key_of(&json!({"kind": "List"})), None);
     }
 }

@@ -45,7 +45,11 @@ pub(crate) fn objects(bytes: &[u8]) -> CloudResult<Vec<Value>> {
                 }
             }
             object @ Value::Object(_) => objects.push(object),
-            other => return Err(wrong(format!("the manifest contains {other} instead of an object"))),
+            other => {
+                return Err(wrong(format!(
+                    "the manifest contains {other} instead of an object"
+                )));
+            }
         }
     }
     Ok(objects)
@@ -53,10 +57,15 @@ pub(crate) fn objects(bytes: &[u8]) -> CloudResult<Vec<Value>> {
 
 /// The kinds that a manifest defines, by group and name, and whether their objects stand in namespaces.
 pub(crate) fn namespaced_kinds(objects: &[Value]) -> HashMap<(String, String), bool> {
-    let definitions = objects.iter().filter(|object| object["kind"] == "CustomResourceDefinition");
+    let definitions = objects
+        .iter()
+        .filter(|object| object["kind"] == "CustomResourceDefinition");
     let kind = |object: &Value| {
         let spec = &object["spec"];
-        let name = (spec["group"].as_str()?.to_owned(), spec["names"]["kind"].as_str()?.to_owned());
+        let name = (
+            spec["group"].as_str()?.to_owned(),
+            spec["names"]["kind"].as_str()?.to_owned(),
+        );
         Some((name, spec["scope"] == "Namespaced"))
     };
     definitions.filter_map(kind).collect()
@@ -94,12 +103,17 @@ mod tests {
 
     #[test]
     fn documents_lists_and_empty_ones() {
-        let text =
-            "---\nkind: A\nmode: 0644\nword: yes\n---\n---\nkind: List\nitems:\n- kind: B\n- kind: C\n";
+        let text = "---\nkind: A\nmode: 0644\nword: yes\n---\n---\nkind: List\nitems:\n- kind: B\n- kind: C\n";
         let objects = objects(text.as_bytes()).unwrap();
-        let kinds: Vec<&str> = objects.iter().filter_map(|object| object["kind"].as_str()).collect();
+        let kinds: Vec<&str> = objects
+            .iter()
+            .filter_map(|object| object["kind"].as_str())
+            .collect();
         assert_eq!(kinds, ["A", "B", "C"]);
-        assert_eq!((objects[0]["mode"].as_u64(), objects[0]["word"].as_str()), (Some(420), Some("yes")));
+        assert_eq!(
+            (objects[0]["mode"].as_u64(), objects[0]["word"].as_str()),
+            (Some(420), Some("yes"))
+        );
     }
 
     #[test]
@@ -111,6 +125,9 @@ mod tests {
         };
         assert!(verify(&manifest, b"a: 1").is_ok());
         let error = verify(&manifest, b"a: 2").unwrap_err().to_string();
-        assert!(error.contains(&digest::sha256(b"a: 2")) && error.contains(&manifest.sha256), "{error}");
+        assert!(
+            error.contains(&digest::sha256(b"a: 2")) && error.contains(&manifest.sha256),
+            "{error}"
+        );
     }
 }

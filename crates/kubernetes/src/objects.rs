@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -112,12 +112,22 @@ fn live(id: &Id, state: SetState) -> Live<Objects> {
         drifted: state.drifted,
     };
     let phase = state.waiting.map_or(Phase::Ready, Phase::Settling);
-    Live { id: id.clone(), spec, outputs: Outputs { name: set.to_owned() }, owner: state.owner, phase }
+    Live {
+        id: id.clone(),
+        spec,
+        outputs: Outputs {
+            name: set.to_owned(),
+        },
+        owner: state.owner,
+        phase,
+    }
 }
 
 async fn read(clusters: &Clusters, id: &Id) -> CloudResult<Option<Live<Objects>>> {
     let (cluster, set) = place(id);
-    let Some(server) = clusters.server(cluster).await? else { return Ok(None) };
+    let Some(server) = clusters.server(cluster).await? else {
+        return Ok(None);
+    };
     Ok(server.read(set).await?.map(|state| live(id, state)))
 }
 
@@ -129,8 +139,12 @@ impl Kind for Objects {
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|clusters, id| Box::pin(read(clusters, id)));
     const INSIDE: Option<&'static str> = Some("eks.Cluster");
-    const PERMISSIONS: Permissions =
-        Permissions { read: READ, create: CHANGE, update: CHANGE, delete: CHANGE };
+    const PERMISSIONS: Permissions = Permissions {
+        read: READ,
+        create: CHANGE,
+        update: CHANGE,
+        delete: CHANGE,
+    };
     const TIMING: Timing = Timing {
         create: Duration::from_secs(150),
         update: Duration::from_secs(60),
@@ -143,7 +157,8 @@ impl Kind for Objects {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "example"}});
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "example"}});
         let settings = json!({
             "apiVersion": "v1", "kind": "ConfigMap",
             "metadata": {"name": "settings", "namespace": "example"}, "data": {"colour": "blue"},
@@ -166,22 +181,32 @@ impl Kind for Objects {
             "apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "other", "namespace": "example"},
         });
         vec![
-            ("/objects/v1 ConfigMap example~1settings/data/colour", json!("green")),
+            (
+                "/objects/v1 ConfigMap example~1settings/data/colour",
+                json!("green"),
+            ),
             ("/objects/v1 ServiceAccount example~1other", other),
             ("/name", json!("another")),
         ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        let bad = |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
+        let bad =
+            |c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '.'));
         if spec.name.is_empty() || spec.name.contains(bad) {
-            return Err(SpecError::new("/name", "can contain only lower-case letters, digits, `-` and `.`"));
+            return Err(SpecError::new(
+                "/name",
+                "can contain only lower-case letters, digits, `-` and `.`",
+            ));
         }
         for (key, object) in &spec.objects {
             // What somebody changed is shown as it is.
             let is = Key::of(object).map(|key| key.to_string());
             if is.as_ref().is_some_and(|is| is != key) || Key::parse(key).is_none() {
-                return Err(SpecError::new("/objects", format!("`{key}` does not match its object")));
+                return Err(SpecError::new(
+                    "/objects",
+                    format!("`{key}` does not match its object"),
+                ));
             }
         }
         Ok(())
@@ -196,8 +221,10 @@ impl Kind for Objects {
     }
 
     async fn create(clusters: &Clusters, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let server =
-            clusters.server(&spec.cluster_name).await?.ok_or_else(|| no_cluster(&spec.cluster_name))?;
+        let server = clusters
+            .server(&spec.cluster_name)
+            .await?
+            .ok_or_else(|| no_cluster(&spec.cluster_name))?;
         server.claim(&spec.name, &claim.owner).await?;
         Ok(id_of(spec))
     }
@@ -209,10 +236,15 @@ impl Kind for Objects {
         _changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let server =
-            clusters.server(&spec.cluster_name).await?.ok_or_else(|| no_cluster(&spec.cluster_name))?;
-        let order =
-            Order { owner: owner.clone(), manifest: spec.manifest.clone(), objects: spec.objects.clone() };
+        let server = clusters
+            .server(&spec.cluster_name)
+            .await?
+            .ok_or_else(|| no_cluster(&spec.cluster_name))?;
+        let order = Order {
+            owner: owner.clone(),
+            manifest: spec.manifest.clone(),
+            objects: spec.objects.clone(),
+        };
         server.apply(&spec.name, &order).await
     }
 
@@ -220,9 +252,11 @@ impl Kind for Objects {
         let (cluster, set) = place(&live.id);
         match clusters.server(cluster).await? {
             Some(server) => server.delete(set).await,
-            None => {
-                Err(CloudError::new(Class::NotFound, "kubernetes:Connect", "its cluster no longer exists"))
-            }
+            None => Err(CloudError::new(
+                Class::NotFound,
+                "kubernetes:Connect",
+                "its cluster no longer exists",
+            )),
         }
     }
 }

@@ -8,15 +8,22 @@ pub(crate) const MANAGER: &str = "platctl";
 /// The part of a live object that platctl applied, with its values of now; null when nothing is platctl's any more.
 /// Who takes a field over with a change of theirs takes it out of this.
 pub(crate) fn owned(object: &Value) -> Value {
-    let entries = object.pointer("/metadata/managedFields").and_then(Value::as_array);
+    let entries = object
+        .pointer("/metadata/managedFields")
+        .and_then(Value::as_array);
     let ours = entries.into_iter().flatten().find(|entry| {
-        entry["manager"] == MANAGER && entry["operation"] == "Apply" && entry["subresource"].is_null()
+        entry["manager"] == MANAGER
+            && entry["operation"] == "Apply"
+            && entry["subresource"].is_null()
     });
     ours.map_or(Value::Null, |entry| project(object, &entry["fieldsV1"]))
 }
 
 fn project(value: &Value, fields: &Value) -> Value {
-    let Some(fields) = fields.as_object().filter(|fields| fields.keys().any(|key| key != ".")) else {
+    let Some(fields) = fields
+        .as_object()
+        .filter(|fields| fields.keys().any(|key| key != "."))
+    else {
         return value.clone();
     };
     match value {
@@ -43,7 +50,8 @@ fn find<'a>(items: &'a [Value], field: &str) -> Option<&'a Value> {
             let keys: Map<String, Value> = serde_json::from_str(which).ok()?;
             // A key may be left out where it has a default: `protocol` of a port.
             let same = |item: &&Value| {
-                keys.iter().all(|(key, value)| item.get(key).is_none_or(|there| there == value))
+                keys.iter()
+                    .all(|(key, value)| item.get(key).is_none_or(|there| there == value))
             };
             items.iter().find(same)
         }

@@ -38,7 +38,10 @@ pub(crate) async fn fill_in(object: &Value, provider: &Arc<dyn Provider>) -> Clo
     Ok(full)
 }
 
-fn fill<'a>(value: &'a Value, provider: &'a Arc<dyn Provider>) -> BoxFuture<'a, CloudResult<Value>> {
+fn fill<'a>(
+    value: &'a Value,
+    provider: &'a Arc<dyn Provider>,
+) -> BoxFuture<'a, CloudResult<Value>> {
     Box::pin(async move {
         if !any(value) {
             return Ok(value.clone());
@@ -47,7 +50,9 @@ fn fill<'a>(value: &'a Value, provider: &'a Arc<dyn Provider>) -> BoxFuture<'a, 
             Value::Object(map) => {
                 if let Some(at) = map.get(SECRET) {
                     let (arn, key) = (at["arn"].as_str(), at["key"].as_str());
-                    let found = provider.secret(arn.unwrap_or_default(), key.unwrap_or_default()).await?;
+                    let found = provider
+                        .secret(arn.unwrap_or_default(), key.unwrap_or_default())
+                        .await?;
                     return Ok(found.into());
                 }
                 let mut full = Map::new();
@@ -70,7 +75,12 @@ fn fill<'a>(value: &'a Value, provider: &'a Arc<dyn Provider>) -> BoxFuture<'a, 
 
 /// The server itself would turn `stringData` into `data`, and lose track of whose fields they are.
 fn encode(secret: &mut Value) {
-    let Some(texts) = secret.as_object_mut().and_then(|object| object.remove("stringData")) else { return };
+    let Some(texts) = secret
+        .as_object_mut()
+        .and_then(|object| object.remove("stringData"))
+    else {
+        return;
+    };
     for (key, text) in texts.as_object().into_iter().flatten() {
         secret["data"][key] = STANDARD.encode(text.as_str().unwrap_or_default()).into();
     }

@@ -39,7 +39,10 @@ impl SetState {
     /// A set of which nothing but its owner is there.
     #[must_use]
     pub fn claimed(owner: Option<Owner>) -> Self {
-        Self { owner, ..Self::default() }
+        Self {
+            owner,
+            ..Self::default()
+        }
     }
 }
 
@@ -109,7 +112,11 @@ pub enum Outcome {
 }
 
 /// Does the task, and tells what it is waiting for.
-pub async fn perform(server: &dyn Server, task: &Task, tell: &mut (dyn FnMut(&str) + Send)) -> Outcome {
+pub async fn perform(
+    server: &dyn Server,
+    task: &Task,
+    tell: &mut (dyn FnMut(&str) + Send),
+) -> Outcome {
     let done = match task {
         Task::Read { set } => server.read(set).await,
         Task::Apply { set, order } => apply(server, set, order, tell).await,

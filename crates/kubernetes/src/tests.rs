@@ -49,7 +49,11 @@ fn owner() -> Owner {
 
 fn world() -> Provided {
     let provided = Provided::default();
-    provided.manifests.lock().unwrap().insert(URL.into(), DEFINITIONS.into());
+    provided
+        .manifests
+        .lock()
+        .unwrap()
+        .insert(URL.into(), DEFINITIONS.into());
     provided
 }
 
@@ -59,8 +63,14 @@ fn order(objects: &[Value]) -> Order {
         sha256: digest::sha256(DEFINITIONS.as_bytes()),
         namespace: Some("argocd".into()),
     };
-    let objects = objects.iter().map(|object| (key_of(object).unwrap(), object.clone()));
-    Order { owner: owner(), manifest: Some(manifest), objects: objects.collect::<BTreeMap<_, _>>() }
+    let objects = objects
+        .iter()
+        .map(|object| (key_of(object).unwrap(), object.clone()));
+    Order {
+        owner: owner(),
+        manifest: Some(manifest),
+        objects: objects.collect::<BTreeMap<_, _>>(),
+    }
 }
 
 fn namespace() -> Value {
@@ -95,7 +105,12 @@ fn objects(provided: &Provided) -> BTreeMap<String, Value> {
         .filter(|(at, _)| !at.contains("configmaps"))
         .map(|(at, object)| {
             let mut object = object.clone();
-            for noise in ["resourceVersion", "managedFields", "annotations", "generation"] {
+            for noise in [
+                "resourceVersion",
+                "managedFields",
+                "annotations",
+                "generation",
+            ] {
                 object["metadata"].as_object_mut().unwrap().remove(noise);
             }
             (at.clone(), object)
@@ -112,12 +127,24 @@ async fn a_set_is_applied_in_order_and_then_is_what_was_stated() {
     assert_eq!((claimed.owner, claimed.objects.len()), (Some(owner()), 0));
     api.apply("argo-cd", &all()).await.unwrap();
     let state = api.read("argo-cd").await.unwrap().unwrap();
-    assert_eq!((state.objects, state.manifest), (all().objects, all().manifest));
+    assert_eq!(
+        (state.objects, state.manifest),
+        (all().objects, all().manifest)
+    );
     assert_eq!((state.drifted, state.waiting), (vec![], None));
     let there = objects(&provided);
-    assert!(there.contains_key("apps/v1/deployments/argocd/server"), "the manifest's namespace counts");
-    let patches: Vec<String> =
-        provided.fake.world().requests.iter().filter(|line| line.starts_with("PATCH")).cloned().collect();
+    assert!(
+        there.contains_key("apps/v1/deployments/argocd/server"),
+        "the manifest's namespace counts"
+    );
+    let patches: Vec<String> = provided
+        .fake
+        .world()
+        .requests
+        .iter()
+        .filter(|line| line.starts_with("PATCH"))
+        .cloned()
+        .collect();
     let place = |part: &str| patches.iter().position(|line| line.contains(part)).unwrap();
     assert!(place("namespaces/argocd") < place("customresourcedefinitions"));
     assert!(place("customresourcedefinitions") < place("applications/root"));
@@ -131,7 +158,10 @@ async fn a_second_apply_changes_nothing() {
     let before = provided.fake.world().objects.clone();
     api.apply("argo-cd", &all()).await.unwrap();
     let versions = |objects: &BTreeMap<String, Value>| {
-        objects.values().map(|object| object["metadata"]["resourceVersion"].clone()).collect::<Vec<_>>()
+        objects
+            .values()
+            .map(|object| object["metadata"]["resourceVersion"].clone())
+            .collect::<Vec<_>>()
     };
     assert_eq!(versions(&before), versions(&provided.fake.world().objects));
 }
@@ -140,7 +170,13 @@ async fn a_second_apply_changes_nothing() {
 async fn cut_off_at_any_call_the_next_run_ends_the_same() {
     let undisturbed = world();
     undisturbed.api().apply("argo-cd", &all()).await.unwrap();
-    let calls = undisturbed.fake.world().requests.iter().filter(|line| !line.starts_with("GET")).count();
+    let calls = undisturbed
+        .fake
+        .world()
+        .requests
+        .iter()
+        .filter(|line| !line.starts_with("GET"))
+        .count();
     assert!(calls > 6, "{calls}");
     for cut in 0..calls {
         let provided = world();
@@ -165,7 +201,14 @@ async fn deleted_after_any_cut_nothing_is_left() {
         provided.fake.world().cut_after = Some(cut);
         drop(provided.api().apply("argo-cd", &all()).await);
         provided.fake.world().cut_after = None;
-        let outcome = perform(&provided.api(), &Task::Delete { set: "argo-cd".into() }, &mut |_| {}).await;
+        let outcome = perform(
+            &provided.api(),
+            &Task::Delete {
+                set: "argo-cd".into(),
+            },
+            &mut |_| {},
+        )
+        .await;
         assert_eq!(outcome, Outcome::Set(None), "cut after {cut}");
         assert!(
             provided.fake.world().objects.is_empty(),
@@ -180,11 +223,23 @@ async fn definitions_and_pods_that_take_a_while_are_waited_for() {
     let provided = world();
     provided.fake.world().slow = 4;
     let mut told = Vec::new();
-    let task = Task::Apply { set: "argo-cd".into(), order: all() };
-    let outcome = perform(&provided.api(), &task, &mut |text| told.push(text.to_owned())).await;
-    let Outcome::Set(Some(state)) = outcome else { panic!("{outcome:?}") };
+    let task = Task::Apply {
+        set: "argo-cd".into(),
+        order: all(),
+    };
+    let outcome = perform(&provided.api(), &task, &mut |text| {
+        told.push(text.to_owned())
+    })
+    .await;
+    let Outcome::Set(Some(state)) = outcome else {
+        panic!("{outcome:?}")
+    };
     assert_eq!((state.waiting, state.objects.len()), (None, 3));
-    assert!(told.iter().any(|text| text.contains("Deployment argocd/server")), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|text| text.contains("Deployment argocd/server")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
@@ -197,17 +252,37 @@ async fn what_somebody_changed_shows_and_is_put_back() {
         "/spec/source/path",
         json!("elsewhere"),
     );
-    provided.fake.world().meddle("apps/v1/deployments/argocd/server", "/spec/replicas", json!(0));
-    provided.fake.world().objects.remove("rbac.authorization.k8s.io/v1/clusterroles/server");
+    provided.fake.world().meddle(
+        "apps/v1/deployments/argocd/server",
+        "/spec/replicas",
+        json!(0),
+    );
+    provided
+        .fake
+        .world()
+        .objects
+        .remove("rbac.authorization.k8s.io/v1/clusterroles/server");
     let state = api.read("argo-cd").await.unwrap().unwrap();
     let key = key_of(&application()).unwrap();
     assert_ne!(state.objects[&key], application());
-    assert_eq!(state.objects[&key]["spec"], json!({"project": "default", "source": {"path": "elsewhere"}}));
-    assert_eq!(state.drifted, ["Deployment argocd/server was changed", "ClusterRole server is missing"]);
+    assert_eq!(
+        state.objects[&key]["spec"],
+        json!({"project": "default", "source": {"path": "elsewhere"}})
+    );
+    assert_eq!(
+        state.drifted,
+        [
+            "Deployment argocd/server was changed",
+            "ClusterRole server is missing"
+        ]
+    );
     api.apply("argo-cd", &all()).await.unwrap();
     let state = api.read("argo-cd").await.unwrap().unwrap();
     assert_eq!((state.objects, state.drifted), (all().objects, vec![]));
-    assert_eq!(provided.fake.world().objects["apps/v1/deployments/argocd/server"]["spec"]["replicas"], 2);
+    assert_eq!(
+        provided.fake.world().objects["apps/v1/deployments/argocd/server"]["spec"]["replicas"],
+        2
+    );
 }
 
 #[tokio::test]
@@ -229,21 +304,32 @@ async fn what_is_stated_of_an_object_of_the_manifest_is_added_to_it() {
         json!([{"name": "server", "image": "one", "resources": resources}])
     );
     let state = api.read("argo-cd").await.unwrap().unwrap();
-    assert_eq!((state.objects, state.drifted), (order.objects.clone(), vec![]));
+    assert_eq!(
+        (state.objects, state.drifted),
+        (order.objects.clone(), vec![])
+    );
     // A change of a field that the manifest states is drift as well.
     provided.fake.world().meddle(at, "/spec/replicas", json!(0));
     let state = api.read("argo-cd").await.unwrap().unwrap();
     assert_eq!(state.drifted, ["Deployment argocd/server was changed"]);
     api.apply("argo-cd", &order).await.unwrap();
-    assert_eq!(api.read("argo-cd").await.unwrap().unwrap().drifted, Vec::<String>::new());
+    assert_eq!(
+        api.read("argo-cd").await.unwrap().unwrap().drifted,
+        Vec::<String>::new()
+    );
     provided.fake.world().objects.remove(at);
     let state = api.read("argo-cd").await.unwrap().unwrap();
     assert_eq!(state.drifted, ["Deployment argocd/server is missing"]);
     api.apply("argo-cd", &order).await.unwrap();
     // Without it, the manifest's own object stays.
-    api.apply("argo-cd", &self::order(&[namespace()])).await.unwrap();
+    api.apply("argo-cd", &self::order(&[namespace()]))
+        .await
+        .unwrap();
     let live = provided.fake.world().objects[at].clone();
-    assert_eq!(live["spec"]["template"]["spec"]["containers"], json!([{"name": "server", "image": "one"}]));
+    assert_eq!(
+        live["spec"]["template"]["spec"]["containers"],
+        json!([{"name": "server", "image": "one"}])
+    );
 }
 
 #[tokio::test]
@@ -253,7 +339,10 @@ async fn what_others_add_is_left_alone() {
     api.apply("argo-cd", &all()).await.unwrap();
     let at = "apps/v1/deployments/argocd/server";
     provided.fake.world().objects.get_mut(at).unwrap()["spec"]["paused"] = true.into();
-    assert_eq!(api.read("argo-cd").await.unwrap().unwrap().drifted, Vec::<String>::new());
+    assert_eq!(
+        api.read("argo-cd").await.unwrap().unwrap().drifted,
+        Vec::<String>::new()
+    );
     api.apply("argo-cd", &all()).await.unwrap();
     assert_eq!(provided.fake.world().objects[at]["spec"]["paused"], true);
 }
@@ -263,8 +352,14 @@ async fn what_is_not_stated_any_more_goes() {
     let provided = world();
     let api = provided.api();
     api.apply("argo-cd", &all()).await.unwrap();
-    api.apply("argo-cd", &order(&[namespace(), credentials()])).await.unwrap();
-    assert!(!objects(&provided).keys().any(|at| at.contains("applications/")));
+    api.apply("argo-cd", &order(&[namespace(), credentials()]))
+        .await
+        .unwrap();
+    assert!(
+        !objects(&provided)
+            .keys()
+            .any(|at| at.contains("applications/"))
+    );
     assert_eq!(api.read("argo-cd").await.unwrap().unwrap().objects.len(), 2);
 }
 
@@ -278,14 +373,33 @@ async fn a_secret_goes_to_the_server_and_nowhere_else() {
         base64::engine::general_purpose::STANDARD.encode("CANARY arn:secret ServicePassword")
     };
     let stored = provided.fake.world().objects.clone();
-    assert!(!stored.values().any(|object| object.to_string().contains("CANARY")), "it is stored encoded");
-    assert_eq!(stored["v1/secrets/argocd/repository"]["data"]["password"], json!(encoded));
-    assert!(!stored["v1/configmaps/kube-system/platctl.argo-cd"].to_string().contains(&encoded));
+    assert!(
+        !stored
+            .values()
+            .any(|object| object.to_string().contains("CANARY")),
+        "it is stored encoded"
+    );
+    assert_eq!(
+        stored["v1/secrets/argocd/repository"]["data"]["password"],
+        json!(encoded)
+    );
+    assert!(
+        !stored["v1/configmaps/kube-system/platctl.argo-cd"]
+            .to_string()
+            .contains(&encoded)
+    );
     let state = api.read("argo-cd").await.unwrap();
     assert!(!format!("{state:?}").contains(&encoded) && !format!("{state:?}").contains("CANARY"));
-    provided.fake.world().meddle("v1/secrets/argocd/repository", "/data/password", json!("b3RoZXI="));
+    provided.fake.world().meddle(
+        "v1/secrets/argocd/repository",
+        "/data/password",
+        json!("b3RoZXI="),
+    );
     let state = format!("{:?}", api.read("argo-cd").await.unwrap());
-    assert!(state.contains("by somebody else") && !state.contains("b3RoZXI="), "{state}");
+    assert!(
+        state.contains("by somebody else") && !state.contains("b3RoZXI="),
+        "{state}"
+    );
 }
 
 #[tokio::test]
@@ -295,10 +409,16 @@ async fn a_definition_does_not_take_other_peoples_objects_along() {
     api.apply("argo-cd", &all()).await.unwrap();
     let mut theirs = application();
     theirs["metadata"]["name"] = "vault".into();
-    provided.fake.world().objects.insert("argoproj.io/v1alpha1/applications/argocd/vault".into(), theirs);
+    provided.fake.world().objects.insert(
+        "argoproj.io/v1alpha1/applications/argocd/vault".into(),
+        theirs,
+    );
     let error = api.delete("argo-cd").await.unwrap_err();
     assert_eq!(error.class, Class::Protected);
-    assert!(error.message.contains("Application argocd/vault"), "{error}");
+    assert!(
+        error.message.contains("Application argocd/vault"),
+        "{error}"
+    );
     assert!(objects(&provided).len() > 5, "nothing was deleted");
 }
 
@@ -312,11 +432,19 @@ async fn a_finalizer_that_hangs_is_named() {
         json!(["resources-finalizer"]);
     let error = api.delete("argo-cd").await.unwrap_err();
     assert_eq!(error.class, Class::InUse);
-    assert!(error.message.contains("Application argocd/root (held by [\"resources-finalizer\"])"), "{error}");
+    assert!(
+        error
+            .message
+            .contains("Application argocd/root (held by [\"resources-finalizer\"])"),
+        "{error}"
+    );
     provided.fake.world().objects.remove(at);
     api.delete("argo-cd").await.unwrap();
     assert!(provided.fake.world().objects.is_empty());
-    assert_eq!(api.delete("argo-cd").await.unwrap_err().class, Class::NotFound);
+    assert_eq!(
+        api.delete("argo-cd").await.unwrap_err().class,
+        Class::NotFound
+    );
 }
 
 #[tokio::test]
@@ -332,7 +460,11 @@ async fn errors_have_their_meaning() {
     ];
     for (status, class) in meanings {
         let provided = world();
-        provided.fake.world().faults = vec![Fault { line: "PATCH", status, times: 1 }];
+        provided.fake.world().faults = vec![Fault {
+            line: "PATCH",
+            status,
+            times: 1,
+        }];
         let error = provided.api().claim("argo-cd", &owner()).await.unwrap_err();
         assert_eq!(error.class, class, "{status}: {error}");
         provided.api().claim("argo-cd", &owner()).await.unwrap();
@@ -343,11 +475,26 @@ async fn errors_have_their_meaning() {
 async fn errors_that_pass_are_outlasted() {
     let provided = world();
     provided.fake.world().faults = vec![
-        Fault { line: "PATCH", status: 429, times: 3 },
-        Fault { line: "PATCH", status: 500, times: 2 },
-        Fault { line: "clusterroles", status: 409, times: 1 },
+        Fault {
+            line: "PATCH",
+            status: 429,
+            times: 3,
+        },
+        Fault {
+            line: "PATCH",
+            status: 500,
+            times: 2,
+        },
+        Fault {
+            line: "clusterroles",
+            status: 409,
+            times: 1,
+        },
     ];
-    let task = Task::Apply { set: "argo-cd".into(), order: all() };
+    let task = Task::Apply {
+        set: "argo-cd".into(),
+        order: all(),
+    };
     let outcome = perform(&provided.api(), &task, &mut |_| {}).await;
     assert!(matches!(outcome, Outcome::Set(Some(state)) if state.objects.len() == 3));
 }
@@ -368,13 +515,34 @@ async fn the_kind_knows_clusters_by_name() {
     use platctl_engine::{Claim, Id, Kind, Wanted};
     let clusters = crate::Clusters::new(Arc::new(world()));
     let mut spec = Objects::example();
-    let claim = Claim { owner: owner(), token: "t".into() };
+    let claim = Claim {
+        owner: owner(),
+        token: "t".into(),
+    };
     let id = Objects::create(&clusters, &spec, &claim).await.unwrap();
     assert_eq!(id.as_str(), "open-example-cluster|example");
-    let found =
-        Objects::find(&clusters, &[Wanted { owner: owner(), spec: Some(spec.clone()) }]).await.unwrap();
+    let found = Objects::find(
+        &clusters,
+        &[Wanted {
+            owner: owner(),
+            spec: Some(spec.clone()),
+        }],
+    )
+    .await
+    .unwrap();
     assert_eq!(found[0][0].owner, Some(owner()));
     spec.cluster_name = "other".into();
-    assert_eq!(Objects::create(&clusters, &spec, &claim).await.unwrap_err().class, Class::NotYetConsistent);
-    assert!(Objects::describe(&clusters, &[Id::from("other|x")]).await.unwrap()[0].is_none());
+    assert_eq!(
+        Objects::create(&clusters, &spec, &claim)
+            .await
+            .unwrap_err()
+            .class,
+        Class::NotYetConsistent
+    );
+    assert!(
+        Objects::describe(&clusters, &[Id::from("other|x")])
+            .await
+            .unwrap()[0]
+            .is_none()
+    );
 }

@@ -33,14 +33,21 @@ pub(crate) struct Tokens {
 
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tokens").field("cluster", &self.cluster).finish_non_exhaustive()
+        f.debug_struct("Tokens")
+            .field("cluster", &self.cluster)
+            .finish_non_exhaustive()
     }
 }
 
 impl Tokens {
     pub(crate) fn new(provider: Arc<dyn Provider>, cluster: &str) -> Self {
         let cluster = cluster.to_owned();
-        Self { provider, cluster, current: Mutex::default(), refused: std::sync::Mutex::default() }
+        Self {
+            provider,
+            cluster,
+            current: Mutex::default(),
+            refused: std::sync::Mutex::default(),
+        }
     }
 
     /// The header to send, and whether it was sent before.
@@ -53,7 +60,11 @@ impl Tokens {
         }
         let token = self.provider.token(&self.cluster).await?;
         let mut header = HeaderValue::try_from(format!("Bearer {token}")).map_err(|_| {
-            CloudError::new(Class::Unauthenticated, "kubernetes:Connect", "the token is not valid text")
+            CloudError::new(
+                Class::Unauthenticated,
+                "kubernetes:Connect",
+                "the token is not valid text",
+            )
         })?;
         header.set_sensitive(true);
         *current = Some((Instant::now(), header.clone()));
@@ -62,7 +73,10 @@ impl Tokens {
 
     async fn evict(&self, refused: &HeaderValue) {
         let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|(_, header)| header == refused) {
+        if current
+            .as_ref()
+            .is_some_and(|(_, header)| header == refused)
+        {
             *current = None;
         }
     }
@@ -73,7 +87,11 @@ impl Tokens {
         refused.get_or_insert_with(Instant::now).elapsed() < SETTLES
     }
 
-    async fn send(&self, client: &Client, mut request: Request<Body>) -> Result<Response<Body>, Failure> {
+    async fn send(
+        &self,
+        client: &Client,
+        mut request: Request<Body>,
+    ) -> Result<Response<Body>, Failure> {
         let again = copy(&request);
         let (header, used) = self.header().await?;
         request.headers_mut().insert(AUTHORIZATION, header.clone());
@@ -98,7 +116,9 @@ impl Tokens {
                  associated; if the error persists, no access policy of this role allows it",
                 status["message"].as_str().unwrap_or("403 Forbidden")
             );
-            return Err(CloudError::new(Class::NotYetConsistent, "kubernetes:Authorize", message).into());
+            return Err(
+                CloudError::new(Class::NotYetConsistent, "kubernetes:Authorize", message).into(),
+            );
         }
         Ok(response)
     }
@@ -178,8 +198,15 @@ mod tests {
         api.claim("set", &owner).await.unwrap();
         assert_eq!(provided.fake.world().refused, 1);
         // Where even a new token is refused, it is not asked for another in the same call.
-        provided.fake.world().faults.push(Fault { line: "GET", status: 401, times: 9 });
-        assert_eq!(api.get(&thing()).await.unwrap_err().class, Class::NotYetConsistent);
+        provided.fake.world().faults.push(Fault {
+            line: "GET",
+            status: 401,
+            times: 9,
+        });
+        assert_eq!(
+            api.get(&thing()).await.unwrap_err().class,
+            Class::NotYetConsistent
+        );
         assert_eq!(provided.fake.world().faults[0].times, 7);
     }
 
@@ -188,11 +215,21 @@ mod tests {
         let provided = guarded();
         let api = open(&provided);
         api.get(&thing()).await.unwrap();
-        provided.fake.world().faults.push(Fault { line: "thing", status: 403, times: u32::MAX });
+        provided.fake.world().faults.push(Fault {
+            line: "thing",
+            status: 403,
+            times: u32::MAX,
+        });
         let error = api.get(&thing()).await.unwrap_err();
         assert_eq!(error.class, Class::NotYetConsistent, "{error}");
-        assert!(error.message.contains("as the test wants it"), "what the server says: {error}");
-        assert!(error.operation.starts_with("kubernetes:Get ConfigMap"), "what was done: {error}");
+        assert!(
+            error.message.contains("as the test wants it"),
+            "what the server says: {error}"
+        );
+        assert!(
+            error.operation.starts_with("kubernetes:Get ConfigMap"),
+            "what was done: {error}"
+        );
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(api.get(&thing()).await.unwrap_err().class, Class::Denied);
     }

@@ -8,7 +8,12 @@ use platctl_engine::planner::DataLoss;
 
 /// Provision a whole production platform on AWS from one stack file.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "platctl", version, max_term_width = 100, propagate_version = true)]
+#[command(
+    name = "platctl",
+    version,
+    max_term_width = 100,
+    propagate_version = true
+)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -23,7 +28,12 @@ pub(crate) struct Global {
     #[arg(long, global = true, env = "PLATCTL_STATE", value_name = "PATH")]
     pub(crate) state: Option<PathBuf>,
     /// Override a value in the stack file, such as network.nat=single (can be repeated)
-    #[arg(long = "set", global = true, env = "PLATCTL_SET", value_name = "KEY=VALUE")]
+    #[arg(
+        long = "set",
+        global = true,
+        env = "PLATCTL_SET",
+        value_name = "KEY=VALUE"
+    )]
     pub(crate) set: Vec<String>,
     /// The AWS region to use if the stack file does not specify one
     #[arg(long, global = true, env = "PLATCTL_REGION")]
@@ -54,13 +64,24 @@ pub(crate) struct Global {
     )]
     pub(crate) cluster_access: ClusterAccess,
     /// The platctl executable (Linux x86-64) that the runner uses. Default: this executable
-    #[arg(long, global = true, env = "PLATCTL_RUNNER_PROGRAM", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "PLATCTL_RUNNER_PROGRAM",
+        value_name = "FILE"
+    )]
     pub(crate) runner_program: Option<PathBuf>,
     /// Whether sets of objects in a cluster are read even if that takes a build.
     #[arg(skip)]
     pub(crate) look: bool,
     /// Maximum number of changing API calls in progress at the same time
-    #[arg(long, global = true, env = "PLATCTL_PARALLELISM", value_name = "N", default_value_t = 64)]
+    #[arg(
+        long,
+        global = true,
+        env = "PLATCTL_PARALLELISM",
+        value_name = "N",
+        default_value_t = 64
+    )]
     pub(crate) parallelism: usize,
     /// After a failure, continue with resources that do not depend on it (default)
     #[arg(long, global = true, conflicts_with = "fail_fast")]

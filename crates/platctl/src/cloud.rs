@@ -26,15 +26,27 @@ pub(crate) struct Site {
 
 /// Reads a stack file.
 pub(crate) fn load(path: &Path, global: &Global) -> Result<Stack, CliError> {
-    Ok(platctl_stack::load(path, &Overrides { set: global.set.clone() })?)
+    Ok(platctl_stack::load(
+        path,
+        &Overrides {
+            set: global.set.clone(),
+        },
+    )?)
 }
 
 impl Site {
     /// Connects to AWS, or to the emulator.
     pub(crate) async fn connect(region: Option<&str>, global: &Global) -> Result<Self, CliError> {
-        let mut options =
-            Options { parallelism: global.parallelism, keep_going: !global.fail_fast, ..Options::default() };
-        let running = if global.emulator { Some(start_emulator()?) } else { None };
+        let mut options = Options {
+            parallelism: global.parallelism,
+            keep_going: !global.fail_fast,
+            ..Options::default()
+        };
+        let running = if global.emulator {
+            Some(start_emulator()?)
+        } else {
+            None
+        };
         if let Some(running) = &running {
             options.grace = running.lag();
             options.time_scale = running.time_scale();
@@ -42,14 +54,21 @@ impl Site {
         let connection = connection(region, running.as_ref(), global);
         let aws = Arc::new(platctl_aws::connect(connection).await?);
         let region = aws.region().to_owned();
-        Ok(Self { region, aws, options })
+        Ok(Self {
+            region,
+            aws,
+            options,
+        })
     }
 
     /// Refuses any account but the one that the stack file, or the state, names, and any region but the one that the
     /// stack lives in.
     pub(crate) fn guard(&self, wanted: Option<&str>, state: &State) -> Result<(), CliError> {
         let here = &self.aws.identity().account;
-        let said = [("the stack file is for", wanted), ("the state belongs to", state.account.as_deref())];
+        let said = [
+            ("the stack file is for", wanted),
+            ("the state belongs to", state.account.as_deref()),
+        ];
         for (who, account) in said {
             if let Some(account) = account.filter(|account| account != here) {
                 return Err(CliError::other(format!(
@@ -71,12 +90,24 @@ impl Site {
     }
 
     /// The resource graph of a stack file, in this account and region, as it goes on from a state.
-    pub(crate) async fn graph(&self, stack: &Stack, state: Option<&State>) -> Result<Graph, CliError> {
+    pub(crate) async fn graph(
+        &self,
+        stack: &Stack,
+        state: Option<&State>,
+    ) -> Result<Graph, CliError> {
         let identity = self.aws.identity();
-        let zones = if stack.needs_zones() { self.aws.zones(&self.region).await? } else { Vec::new() };
+        let zones = if stack.needs_zones() {
+            self.aws.zones(&self.region).await?
+        } else {
+            Vec::new()
+        };
         let zones = zones.into_iter().map(|zone| {
             let (name, id, available) = (zone.name, zone.id, zone.available);
-            Zone { name, id, available }
+            Zone {
+                name,
+                id,
+                available,
+            }
         });
         let cloudfront_prefix_list = match stack.needs_cloudfront() {
             true => self.aws.cloudfront_prefix_list(&self.region).await?,
@@ -85,7 +116,9 @@ impl Site {
         let context = Context {
             region: self.region.clone(),
             zones: zones.collect(),
-            settled: state.map(|state| settled(state, &self.region)).unwrap_or_default(),
+            settled: state
+                .map(|state| settled(state, &self.region))
+                .unwrap_or_default(),
             account: identity.account.clone(),
             partition: identity.partition.clone(),
             cloudfront_prefix_list,
@@ -97,7 +130,12 @@ impl Site {
     /// those of its searches, so that what is known to have been made is looked for longer.
     pub(crate) fn look(&self, doubtful: bool) -> Look {
         let teller = self.aws.teller().clone();
-        Look { grace: 10 * self.options.grace, thorough: doubtful, teller, ..Look::default() }
+        Look {
+            grace: 10 * self.options.grace,
+            thorough: doubtful,
+            teller,
+            ..Look::default()
+        }
     }
 
     pub(crate) fn catalog(&self) -> Arc<dyn Catalog> {
@@ -112,7 +150,9 @@ pub(crate) fn connection(
     global: &Global,
 ) -> platctl_aws::Options {
     let mut options = platctl_aws::Options {
-        region: region.map(ToOwned::to_owned).or_else(|| global.region.clone()),
+        region: region
+            .map(ToOwned::to_owned)
+            .or_else(|| global.region.clone()),
         profile: global.profile.clone(),
         endpoint_url: global.endpoint_url.clone(),
         credentials: None,
@@ -140,13 +180,20 @@ fn reach(global: &Global) -> platctl_aws::reach::Settings {
         ClusterAccess::Tunnel => Path::Tunnel,
         ClusterAccess::Runner => Path::Runner,
     };
-    Settings { path, program: global.runner_program.clone().map(Program::File), look: global.look }
+    Settings {
+        path,
+        program: global.runner_program.clone().map(Program::File),
+        look: global.look,
+    }
 }
 
 /// What the emulator's builds run: this program where it lies, for it need not come from elsewhere.
 fn this_program() -> Option<platctl_aws::reach::Program> {
     let here = std::env::current_exe().ok()?;
-    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", here.to_str()?.replace('\'', "'\\''"));
+    let script = format!(
+        "#!/bin/sh\nexec '{}' \"$@\"\n",
+        here.to_str()?.replace('\'', "'\\''")
+    );
     Some(platctl_aws::reach::Program::Bytes(script.into_bytes()))
 }
 
@@ -166,14 +213,22 @@ pub(crate) fn start_emulator() -> Result<platctl_emulator::Running, CliError> {
 /// The zones that the network of a state has subnets in.
 fn settled(state: &State, region: &str) -> BTreeSet<String> {
     let subnets = state.resources.iter().filter(|(address, record)| {
-        address.as_str().starts_with("network.") && record.kind == "ec2.Subnet" && record.scope == region
+        address.as_str().starts_with("network.")
+            && record.kind == "ec2.Subnet"
+            && record.scope == region
     });
     let zone = |object: &Object| Some(object.spec.get("availability_zone")?.as_str()?.to_owned());
-    subnets.filter_map(|(_, record)| zone(record.object.as_ref()?)).collect()
+    subnets
+        .filter_map(|(_, record)| zone(record.object.as_ref()?))
+        .collect()
 }
 
 /// Turns a stack into a graph; errors point into the stack file.
-pub(crate) fn build(stack: &Stack, context: &Context, catalog: &dyn Catalog) -> Result<Graph, CliError> {
+pub(crate) fn build(
+    stack: &Stack,
+    context: &Context,
+    catalog: &dyn Catalog,
+) -> Result<Graph, CliError> {
     let nodes = stack.nodes(context, catalog)?;
     Graph::new(nodes, catalog).map_err(|errors| CliError::Stack(stack.explain(&errors)))
 }

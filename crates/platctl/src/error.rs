@@ -28,11 +28,17 @@ pub(crate) enum CliError {
     #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error("the plan cannot be applied")]
-    Refused { refusals: Vec<Refusal>, stack: PathBuf },
+    Refused {
+        refusals: Vec<Refusal>,
+        stack: PathBuf,
+    },
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Graph(Vec<GraphError>),
     #[error("{path}: {source}", path = path.display())]
-    File { path: PathBuf, source: std::io::Error },
+    File {
+        path: PathBuf,
+        source: std::io::Error,
+    },
     #[error("{0}")]
     Other(String),
 }

@@ -32,7 +32,10 @@ fn main() -> ExitCode {
         Err(error) => return usage(&error),
     };
     start_log(cli.global.verbose);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             render::error_line(&format!("cannot start: {error}"));
@@ -71,7 +74,10 @@ fn start_log(verbose: u8) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PLATCTL_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(filter).with(lines.with_filter(filter_fn(is_harmless))).init();
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(lines.with_filter(filter_fn(is_harmless)))
+        .init();
 }
 
 /// Whether a line holds no secret whatever happens: the SDK's own log has whole requests and answers at its last

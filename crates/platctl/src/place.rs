@@ -26,21 +26,37 @@ impl Named {
     /// A stack by its file, or by its name alone, for commands that work from state.
     pub(crate) fn find(stack: &Path, global: &Global) -> Result<Self, CliError> {
         let text = stack.to_string_lossy();
-        let is_name = !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let is_name =
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if is_name && !stack.is_file() {
-            return Ok(Self { name: text.into_owned(), state: None, region: None, by_name: true });
+            return Ok(Self {
+                name: text.into_owned(),
+                state: None,
+                region: None,
+                by_name: true,
+            });
         }
         Ok(Self::of(&load(stack, global)?))
     }
 
     pub(crate) fn of(stack: &Stack) -> Self {
         let region = stack.region().map(ToOwned::to_owned);
-        Self { name: stack.name().to_owned(), state: stack.state(), region, by_name: false }
+        Self {
+            name: stack.name().to_owned(),
+            state: stack.state(),
+            region,
+            by_name: false,
+        }
     }
 
     /// A stack of which a saved plan says all that is known.
     pub(crate) fn saved(name: &str, state: Option<StateUrl>, region: &str) -> Self {
-        Self { name: name.to_owned(), state, region: Some(region.to_owned()), by_name: false }
+        Self {
+            name: name.to_owned(),
+            state,
+            region: Some(region.to_owned()),
+            by_name: false,
+        }
     }
 
     /// Refuses a name that no state was ever written for: it is most likely misspelled, and "nothing to delete" would
@@ -58,18 +74,30 @@ impl Named {
 
     /// Where its state lives: as the command line says, else as the stack file does, else in a folder.
     pub(crate) async fn store(&self, global: &Global) -> Result<Store, CliError> {
-        let said = global.state.as_ref().map(|path| path.to_string_lossy().into_owned());
+        let said = global
+            .state
+            .as_ref()
+            .map(|path| path.to_string_lossy().into_owned());
         match said.filter(|text| text.contains("://")) {
-            Some(text) => self.bucket(&text.parse::<StateUrl>().map_err(CliError::other)?, global).await,
+            Some(text) => {
+                self.bucket(&text.parse::<StateUrl>().map_err(CliError::other)?, global)
+                    .await
+            }
             None => match (&global.state, &self.state) {
                 (None, Some(url)) => self.bucket(url, global).await,
-                (path, _) => Ok(folder(&self.name, path.as_deref(), global).telling(teller(global))),
+                (path, _) => {
+                    Ok(folder(&self.name, path.as_deref(), global).telling(teller(global)))
+                }
             },
         }
     }
 
     async fn bucket(&self, url: &StateUrl, global: &Global) -> Result<Store, CliError> {
-        let running = if global.emulator { Some(start_emulator()?) } else { None };
+        let running = if global.emulator {
+            Some(start_emulator()?)
+        } else {
+            None
+        };
         let options = connection(self.region.as_deref(), running.as_ref(), global);
         let place = platctl_aws::state::Place {
             bucket: url.bucket.clone(),
@@ -78,19 +106,34 @@ impl Named {
             kms_key: url.kms_key.clone(),
         };
         let opened = platctl_aws::state::open(place, &options).await;
-        let bucket = opened.map_err(|error| CliError::StateBucket { url: url.to_string(), error })?;
+        let bucket = opened.map_err(|error| CliError::StateBucket {
+            url: url.to_string(),
+            error,
+        })?;
         Ok(Store::within(Arc::new(bucket), &self.name, global.lease).telling(teller(global)))
     }
 }
 
 /// The emulator's resources are no part of any real stack, so they have a folder of their own.
 fn folder(name: &str, path: Option<&Path>, global: &Global) -> Store {
-    let default = if global.emulator { PathBuf::from("state/emulator") } else { PathBuf::from("state") };
+    let default = if global.emulator {
+        PathBuf::from("state/emulator")
+    } else {
+        PathBuf::from("state")
+    };
     match path {
-        Some(path) if path.extension().is_some_and(|extension| extension == "json") => {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let file =
-                path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
+        Some(path)
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "json") =>
+        {
+            let folder = path
+                .parent()
+                .filter(|folder| !folder.as_os_str().is_empty());
+            let file = path.file_stem().map_or_else(
+                || name.to_owned(),
+                |stem| stem.to_string_lossy().into_owned(),
+            );
             Store::named(folder.unwrap_or_else(|| Path::new(".")), name, &file)
         }
         Some(folder) => Store::at(folder, name),
@@ -106,7 +149,11 @@ pub(crate) async fn locked<T>(
     global: &Global,
     work: impl AsyncFnOnce(Arc<Session>) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
-    let session = Arc::new(store.open(&Holder::here(command), global.lock_timeout).await?);
+    let session = Arc::new(
+        store
+            .open(&Holder::here(command), global.lock_timeout)
+            .await?,
+    );
     if let Some(site) = site {
         session.set_account(&site.aws.identity().account);
         session.set_region(&site.region);

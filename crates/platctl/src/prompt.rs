@@ -32,7 +32,10 @@ pub(crate) fn data_to_lose<'a>(addresses: impl Iterator<Item = &'a Address>) -> 
     );
     let answer = typed(&question)?;
     // `all` is for scripts: whoever is asked names what is deleted.
-    let named = answer.split_whitespace().filter(|name| *name != DataLoss::ALL).map(ToOwned::to_owned);
+    let named = answer
+        .split_whitespace()
+        .filter(|name| *name != DataLoss::ALL)
+        .map(ToOwned::to_owned);
     Some(DataLoss(named.collect()))
 }
 

@@ -73,7 +73,8 @@ impl SavedPlan {
 
     /// The file: the plan with its digest.
     fn sealed(&self) -> Result<Vec<u8>, CliError> {
-        let mut text = serde_json::to_vec_pretty(self).map_err(|e| CliError::other(e.to_string()))?;
+        let mut text =
+            serde_json::to_vec_pretty(self).map_err(|e| CliError::other(e.to_string()))?;
         if let Some((digits, digest)) = seal(&text) {
             text.splice(digits, digest.into_bytes());
         }
@@ -82,25 +83,41 @@ impl SavedPlan {
 
     /// Writes the plan, readable by its owner only; answers the file's SHA-256.
     pub(crate) fn save(&self, path: &Path) -> Result<String, CliError> {
-        let failed = |source| CliError::File { path: path.to_owned(), source };
+        let failed = |source| CliError::File {
+            path: path.to_owned(),
+            source,
+        };
         let text = self.sealed()?;
         // A file of that name may be open to others: the new one must not.
         match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed(error));
+            }
             _ => {}
         }
-        let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-        file.and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all())).map_err(failed)?;
+        let file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path);
+        file.and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()))
+            .map_err(failed)?;
         Ok(hex(&text))
     }
 
     /// Reads a plan; none when the file is something else, such as a stack file. With `expected`, only the file with
     /// this SHA-256.
     pub(crate) fn load(path: &Path, expected: Option<&str>) -> Result<Option<Self>, CliError> {
-        let failed = |source| CliError::File { path: path.to_owned(), source };
+        let failed = |source| CliError::File {
+            path: path.to_owned(),
+            source,
+        };
         let file = std::fs::File::open(path).map_err(failed)?;
         let mut text = Vec::new();
-        (&file).take(MARK.len() as u64).read_to_end(&mut text).map_err(failed)?;
+        (&file)
+            .take(MARK.len() as u64)
+            .read_to_end(&mut text)
+            .map_err(failed)?;
         if text != MARK {
             return Ok(None);
         }
@@ -112,7 +129,10 @@ impl SavedPlan {
             ))
         };
         if text.len() as u64 >= LIMIT {
-            return Err(broken(format!("it is larger than {} MiB, the limit for a plan", LIMIT >> 20)));
+            return Err(broken(format!(
+                "it is larger than {} MiB, the limit for a plan",
+                LIMIT >> 20
+            )));
         }
         let found = hex(&text);
         if let Some(expected) = expected.filter(|expected| !expected.eq_ignore_ascii_case(&found)) {
@@ -124,7 +144,10 @@ impl SavedPlan {
         }
         let saved: Self = serde_json::from_slice(&text).map_err(|e| broken(e.to_string()))?;
         if saved.platctl_plan != FORMAT {
-            return Err(broken(format!("its format is {}, expected {FORMAT}", saved.platctl_plan)));
+            return Err(broken(format!(
+                "its format is {}, expected {FORMAT}",
+                saved.platctl_plan
+            )));
         }
         if seal(&text).is_none_or(|(digits, digest)| text.get(digits) != Some(digest.as_bytes())) {
             return Err(broken(
@@ -138,7 +161,11 @@ impl SavedPlan {
     /// Names become paths and addresses of hosts.
     fn check_names(&self) -> Result<(), String> {
         check_names(&self.plan.stack, &self.region)?;
-        let scope = |scope: &str| scope.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        let scope = |scope: &str| {
+            scope
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        };
         let mut scopes = self.plan.nodes.iter().map(|node| node.scope.as_str());
         match scopes.find(|text| !scope(text)) {
             Some(text) => Err(format!("{text:?} is not a region")),
@@ -149,16 +176,27 @@ impl SavedPlan {
     /// Whether a fresh plan would do exactly what this one says.
     pub(crate) fn still_holds(&self, now: &Plan) -> bool {
         // What is not managed changes nothing of what is done.
-        let managed = |step: Step| Step { unmanaged: Vec::new(), ..step };
+        let managed = |step: Step| Step {
+            unmanaged: Vec::new(),
+            ..step
+        };
         let acts = |plan: &Plan| -> Vec<_> {
-            plan.steps.iter().filter(|step| step.acts()).cloned().map(managed).collect()
+            plan.steps
+                .iter()
+                .filter(|step| step.acts())
+                .cloned()
+                .map(managed)
+                .collect()
         };
         acts(&self.plan) == acts(now)
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Where the digest of a plan's text stands, and the digest of all the rest of it.
@@ -202,7 +240,12 @@ mod tests {
             released: BTreeMap::new(),
             refusals: Vec::new(),
         };
-        SavedPlan::new(plan, "digest".into(), "123456789012".into(), "eu-west-1".into())
+        SavedPlan::new(
+            plan,
+            "digest".into(),
+            "123456789012".into(),
+            "eu-west-1".into(),
+        )
     }
 
     #[test]
@@ -216,7 +259,10 @@ mod tests {
             let mut plan = plan();
             (plan.plan.stack, plan.region) = (stack.into(), region.into());
             plan.plan.nodes[0].scope = scope.into();
-            assert!(load_text(&plan.sealed().unwrap()).is_err(), "{stack} {region} {scope}");
+            assert!(
+                load_text(&plan.sealed().unwrap()).is_err(),
+                "{stack} {region} {scope}"
+            );
         }
         assert!(load_text(&plan().sealed().unwrap()).unwrap().is_some());
     }
@@ -227,12 +273,21 @@ mod tests {
         let path = folder.path().join("a.plan");
         let approved = plan().save(&path).unwrap();
         assert_eq!(approved, hex(&std::fs::read(&path).unwrap()));
-        assert!(SavedPlan::load(&path, Some(&approved.to_uppercase())).unwrap().is_some());
+        assert!(
+            SavedPlan::load(&path, Some(&approved.to_uppercase()))
+                .unwrap()
+                .is_some()
+        );
         let mut other = plan();
         other.destroy = true;
         other.save(&path).unwrap();
-        let error = SavedPlan::load(&path, Some(&approved)).unwrap_err().to_string();
-        assert!(error.contains("not the plan that was approved") && error.contains(&approved), "{error}");
+        let error = SavedPlan::load(&path, Some(&approved))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("not the plan that was approved") && error.contains(&approved),
+            "{error}"
+        );
     }
 
     #[test]
@@ -247,13 +302,22 @@ mod tests {
 
     #[test]
     fn a_file_without_an_end_is_no_plan() {
-        assert!(SavedPlan::load(Path::new("/dev/zero"), None).unwrap().is_none());
+        assert!(
+            SavedPlan::load(Path::new("/dev/zero"), None)
+                .unwrap()
+                .is_none()
+        );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.plan");
         let file = std::fs::File::create(&path).unwrap();
         (&file).write_all(MARK).unwrap();
         file.set_len(LIMIT + 100).unwrap();
-        assert!(SavedPlan::load(&path, None).unwrap_err().to_string().contains("larger than"));
+        assert!(
+            SavedPlan::load(&path, None)
+                .unwrap_err()
+                .to_string()
+                .contains("larger than")
+        );
     }
 
     #[test]
@@ -263,11 +327,17 @@ mod tests {
             for put in [&b""[..], b"\"", b"}", b"\0", b"[[[[", b"9", b"\xff"] {
                 let mut spoilt = whole.clone();
                 spoilt.splice(at..=at, put.iter().copied());
-                assert!(spoilt == whole || !matches!(load_text(&spoilt), Ok(Some(_))), "{at} {put:?}");
+                assert!(
+                    spoilt == whole || !matches!(load_text(&spoilt), Ok(Some(_))),
+                    "{at} {put:?}"
+                );
             }
         }
         for length in 0..whole.len() {
-            assert!(!matches!(load_text(&whole[..length]), Ok(Some(_))), "cut at {length}");
+            assert!(
+                !matches!(load_text(&whole[..length]), Ok(Some(_))),
+                "cut at {length}"
+            );
         }
     }
 }

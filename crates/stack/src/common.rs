@@ -33,7 +33,10 @@ pub(crate) struct Ground {
 
 /// References to the ids of subnets.
 pub(crate) fn ids(subnets: &[Handle<Subnet>]) -> Value {
-    subnets.iter().map(|subnet| subnet.json(subnet::out::SUBNET_ID)).collect()
+    subnets
+        .iter()
+        .map(|subnet| subnet.json(subnet::out::SUBNET_ID))
+        .collect()
 }
 
 /// A policy document.
@@ -83,8 +86,7 @@ pub(crate) fn role(
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<Role>> {
     let role_name = role_name(name, declare);
-    let spec =
-        json!({"role_name": role_name, "description": description, "assume_role_policy_document": trust});
+    let spec = json!({"role_name": role_name, "description": description, "assume_role_policy_document": trust});
     declare.make(address, spec)
 }
 
@@ -96,8 +98,7 @@ pub(crate) fn permit(
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<RolePolicy>> {
     let role_name = role.json(role::out::ROLE_NAME);
-    let spec =
-        json!({"role_name": role_name, "policy_name": "platctl", "policy_document": policy(statements)});
+    let spec = json!({"role_name": role_name, "policy_name": "platctl", "policy_document": policy(statements)});
     declare.make(address, spec)
 }
 
@@ -123,14 +124,23 @@ pub(crate) fn key(
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<Key>> {
     let root = declare.global_arn("iam", "root");
-    let own = json!({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"});
-    let address = if purpose.is_empty() { "key".to_owned() } else { format!("key.{purpose}") };
+    let own =
+        json!({"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"});
+    let address = if purpose.is_empty() {
+        "key".to_owned()
+    } else {
+        format!("key.{purpose}")
+    };
     let spec = json!({
         "description": description,
         "policy": policy(std::iter::once(own).chain(statements)),
     });
     let key: Handle<Key> = declare.make(&address, spec)?;
-    let name = format!("{}{}{purpose}", declare.block(), if purpose.is_empty() { "" } else { "-" });
+    let name = format!(
+        "{}{}{purpose}",
+        declare.block(),
+        if purpose.is_empty() { "" } else { "-" }
+    );
     let spec = json!({
         "alias_name": format!("alias/{}", declare.name(&name)),
         "target_key_id": key.json(key::out::KEY_ID),
@@ -139,8 +149,13 @@ pub(crate) fn key(
     Ok(key)
 }
 
-const USE_OF_KEY: [&str; 5] =
-    ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"];
+const USE_OF_KEY: [&str; 5] = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey*",
+    "kms:ReEncrypt*",
+];
 
 /// Lets a service use a key, under a condition.
 pub(crate) fn service_uses_key(service: &str, condition: Value) -> Value {
@@ -179,7 +194,11 @@ pub(crate) fn security_group(
     egress: bool,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<SecurityGroup>> {
-    let name = declare.name(&format!("{}-{}", declare.block(), address.replace(['.', '_'], "-")));
+    let name = declare.name(&format!(
+        "{}-{}",
+        declare.block(),
+        address.replace(['.', '_'], "-")
+    ));
     let spec = json!({
         "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
         "group_name": name,
@@ -220,7 +239,10 @@ pub(crate) fn rule(
         "description": rule.description,
     });
     let (field, peer) = match &rule.peer {
-        Peer::Group(peer) => ("referenced_group_id", peer.json(security_group::out::GROUP_ID)),
+        Peer::Group(peer) => (
+            "referenced_group_id",
+            peer.json(security_group::out::GROUP_ID),
+        ),
         Peer::Cidr(cidr) => ("cidr_ipv4", json!(cidr)),
         Peer::PrefixList(id) => ("prefix_list_id", json!(id)),
     };

@@ -42,7 +42,12 @@ pub(crate) struct Declare<'a> {
 
 impl<'a> Declare<'a> {
     /// A collector for the block of this name, which stands at `place`.
-    pub(crate) fn new(context: &'a Context, stack: &'a str, block: &'static str, place: Span) -> Self {
+    pub(crate) fn new(
+        context: &'a Context,
+        stack: &'a str,
+        block: &'static str,
+        place: Span,
+    ) -> Self {
         let scope = context.region.clone();
         let tags = BTreeMap::new();
         Self {
@@ -139,13 +144,24 @@ impl<'a> Declare<'a> {
     pub(crate) fn addresses(&self, below: &str) -> impl Iterator<Item = Address> {
         let root = format!("{}.{below}", self.block);
         let is_below = move |address: &&Address| {
-            address.as_str().strip_prefix(&root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            address
+                .as_str()
+                .strip_prefix(&root)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        self.nodes.iter().map(|placed| &placed.node.address).filter(is_below).cloned()
+        self.nodes
+            .iter()
+            .map(|placed| &placed.node.address)
+            .filter(is_below)
+            .cloned()
     }
 
     /// Declares a resource below the block's name.
-    pub(crate) fn declare<K: Kind>(&mut self, address: &str, spec: &K::Spec<Declared>) -> Checked<Handle<K>> {
+    pub(crate) fn declare<K: Kind>(
+        &mut self,
+        address: &str,
+        spec: &K::Spec<Declared>,
+    ) -> Checked<Handle<K>> {
         self.declare_after(address, spec, &[])
     }
 
@@ -157,8 +173,8 @@ impl<'a> Declare<'a> {
         after: &[&Address],
     ) -> Checked<Handle<K>> {
         let fault = |message: String| vec![Fault::new(message).at(self.place, "in this block")];
-        let address =
-            Address::new(format!("{}.{address}", self.block)).map_err(|error| fault(error.to_string()))?;
+        let address = Address::new(format!("{}.{address}", self.block))
+            .map_err(|error| fault(error.to_string()))?;
         let spec = serde_json::to_value(spec).map_err(|error| fault(error.to_string()))?;
         let node = Node {
             address: address.clone(),
@@ -169,7 +185,10 @@ impl<'a> Declare<'a> {
             protect: self.protect,
             ephemeral: self.ephemeral,
         };
-        self.nodes.push(Placed { node, place: self.place });
+        self.nodes.push(Placed {
+            node,
+            place: self.place,
+        });
         Ok(Handle::new(address))
     }
 
@@ -198,7 +217,10 @@ impl<'a> Declare<'a> {
         }
         let full = format!("{}.{address}", self.block);
         let typed: K::Spec<Declared> = serde_json::from_value(spec).map_err(|error| {
-            vec![Fault::new(format!("`{full}` is not allowed: {error}")).at(self.place, "in this block")]
+            vec![
+                Fault::new(format!("`{full}` is not allowed: {error}"))
+                    .at(self.place, "in this block"),
+            ]
         })?;
         self.declare_after(address, &typed, after)
     }
@@ -215,13 +237,20 @@ impl<'a> Declare<'a> {
 
     /// An ARN of this account, in the block's region.
     pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
-        let Context { partition, account, .. } = self.context;
-        format!("arn:{partition}:{service}:{}:{account}:{resource}", self.scope)
+        let Context {
+            partition, account, ..
+        } = self.context;
+        format!(
+            "arn:{partition}:{service}:{}:{account}:{resource}",
+            self.scope
+        )
     }
 
     /// An ARN of a service that has no regions: IAM.
     pub(crate) fn global_arn(&self, service: &str, resource: &str) -> String {
-        let Context { partition, account, .. } = self.context;
+        let Context {
+            partition, account, ..
+        } = self.context;
         format!("arn:{partition}:{service}::{account}:{resource}")
     }
 
@@ -239,5 +268,7 @@ impl<'a> Declare<'a> {
 /// Tags as plain strings.
 pub(crate) fn plain(tags: Option<&TagMap>) -> BTreeMap<String, String> {
     let entries = tags.into_iter().flatten();
-    entries.map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned())).collect()
+    entries
+        .map(|(key, value)| (key.as_str().to_owned(), value.as_str().to_owned()))
+        .collect()
 }

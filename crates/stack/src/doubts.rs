@@ -17,11 +17,20 @@ pub fn doubts(graph: &Graph) -> Vec<String> {
         let unknown = match node.kind.as_str() {
             "eks.Cluster" => said("version")
                 .filter(|version| !KUBERNETES.contains(version))
-                .map(|version| format!("Kubernetes {version} (known are {})", KUBERNETES.join(", "))),
+                .map(|version| {
+                    format!("Kubernetes {version} (known are {})", KUBERNETES.join(", "))
+                }),
             "rds.DbCluster" => {
-                let major = |version: &str| version.split('.').next().and_then(|major| major.parse().ok());
+                let major = |version: &str| {
+                    version
+                        .split('.')
+                        .next()
+                        .and_then(|major| major.parse().ok())
+                };
                 said("engine_version")
-                    .filter(|version| !major(version).is_some_and(|major: u16| AURORA.contains(&major)))
+                    .filter(|version| {
+                        !major(version).is_some_and(|major: u16| AURORA.contains(&major))
+                    })
                     .map(|version| {
                         let (first, last) = (AURORA.start(), AURORA.end());
                         format!("Aurora PostgreSQL {version} (known are {first} to {last})")

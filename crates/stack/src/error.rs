@@ -30,7 +30,9 @@ impl Error for StackError {}
 
 impl Diagnostic for StackError {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -54,7 +56,12 @@ impl StackErrors {
 
     /// An error that has no place in any text.
     pub(crate) fn plain(message: &str) -> Self {
-        Self(vec![StackError { message: clean(message), help: None, labels: Vec::new(), source: None }])
+        Self(vec![StackError {
+            message: clean(message),
+            help: None,
+            labels: Vec::new(),
+            source: None,
+        }])
     }
 }
 
@@ -88,7 +95,11 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, labels: Vec::new() }
+        Self {
+            message: message.into(),
+            help: None,
+            labels: Vec::new(),
+        }
     }
 
     /// Points at a place; the first one decides which text is shown.
@@ -131,12 +142,21 @@ impl Fault {
 
 /// Nothing, or all faults as errors.
 pub(crate) fn verdict(faults: Vec<Fault>, sources: &Sources) -> Result<(), StackErrors> {
-    if faults.is_empty() { Ok(()) } else { Err(errors(faults, sources)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(errors(faults, sources))
+    }
 }
 
 /// Faults as errors.
 pub(crate) fn errors(faults: Vec<Fault>, sources: &Sources) -> StackErrors {
-    StackErrors(faults.into_iter().map(|fault| fault.finish(sources)).collect())
+    StackErrors(
+        faults
+            .into_iter()
+            .map(|fault| fault.finish(sources))
+            .collect(),
+    )
 }
 
 /// A text from the user in a message: in backticks, shortened.

@@ -11,7 +11,10 @@ impl Stack {
     /// Says where in the stack file the errors of its graph come from.
     #[must_use]
     pub fn explain(&self, wrong: &[GraphError]) -> StackErrors {
-        errors(wrong.iter().map(|error| self.fault(error)).collect(), &self.sources)
+        errors(
+            wrong.iter().map(|error| self.fault(error)).collect(),
+            &self.sources,
+        )
     }
 
     fn fault(&self, error: &GraphError) -> Fault {
@@ -19,18 +22,21 @@ impl Stack {
         match error {
             GraphError::Duplicate { address } => fault.at(self.place(address), "declared here"),
             GraphError::UnknownKind { address, .. } => {
-                let kind =
-                    self.raw(address.as_str()).map_or_else(|| self.place(address), |raw| raw.kind.span);
+                let kind = self
+                    .raw(address.as_str())
+                    .map_or_else(|| self.place(address), |raw| raw.kind.span);
                 fault.at(kind, "unknown kind")
             }
-            GraphError::Dangling { address, at, .. } | GraphError::UnknownOutput { address, at, .. } => {
-                let place =
-                    self.raw(address.as_str()).map_or_else(|| self.place(address), |raw| raw.find(at).0);
+            GraphError::Dangling { address, at, .. }
+            | GraphError::UnknownOutput { address, at, .. } => {
+                let place = self
+                    .raw(address.as_str())
+                    .map_or_else(|| self.place(address), |raw| raw.find(at).0);
                 fault.at(place, "referenced here")
             }
-            GraphError::Cycle { path } => {
-                path.iter().fold(fault, |fault, address| self.link(fault, address, path))
-            }
+            GraphError::Cycle { path } => path
+                .iter()
+                .fold(fault, |fault, address| self.link(fault, address, path)),
         }
     }
 
@@ -40,11 +46,20 @@ impl Stack {
             return fault.at(self.place(address), format!("`{address}` comes from here"));
         };
         let in_cycle = |to: &str| cycle.iter().any(|member| member.as_str() == to);
-        let references =
-            raw.references.iter().filter_map(|reference| Some((reference.parts()?.0, reference.span)));
-        let dependencies = raw.depends_on.iter().map(|wanted| (wanted.value.as_str(), wanted.span));
-        let links = references.chain(dependencies).filter(|(to, _)| in_cycle(to));
-        links.fold(fault, |fault, (to, span)| fault.at(span, format!("`{address}` depends on `{to}`")))
+        let references = raw
+            .references
+            .iter()
+            .filter_map(|reference| Some((reference.parts()?.0, reference.span)));
+        let dependencies = raw
+            .depends_on
+            .iter()
+            .map(|wanted| (wanted.value.as_str(), wanted.span));
+        let links = references
+            .chain(dependencies)
+            .filter(|(to, _)| in_cycle(to));
+        links.fold(fault, |fault, (to, span)| {
+            fault.at(span, format!("`{address}` depends on `{to}`"))
+        })
     }
 
     /// The key in the file from which a resource comes: its own, or its block's.
@@ -53,6 +68,8 @@ impl Stack {
             return raw.key;
         }
         let block = address.as_str().split('.').next().unwrap_or_default();
-        self.root.get(block).map_or(Span::new(0, 0, 0), |(key, _)| key.span)
+        self.root
+            .get(block)
+            .map_or(Span::new(0, 0, 0), |(key, _)| key.span)
     }
 }

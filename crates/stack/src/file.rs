@@ -90,7 +90,9 @@ pub(crate) struct File {
 }
 
 /// A block that is there is wanted, even with nothing below its name.
-fn block<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn block<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 

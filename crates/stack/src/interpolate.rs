@@ -9,21 +9,35 @@ use crate::tree::{Node, Part, Text, Tree};
 pub(crate) type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Interpolates every string below a node. Values of variables are never scanned again.
-pub(crate) fn interpolate(node: &mut Node, sources: &Sources, env: Env<'_>, faults: &mut Vec<Fault>) {
+pub(crate) fn interpolate(
+    node: &mut Node,
+    sources: &Sources,
+    env: Env<'_>,
+    faults: &mut Vec<Fault>,
+) {
     match &mut node.tree {
         Tree::Text(text) if text.text.contains("${") => {
-            let mut scan = Scan { sources, env, span: node.span, parts: Vec::new(), from_env: false };
+            let mut scan = Scan {
+                sources,
+                env,
+                span: node.span,
+                parts: Vec::new(),
+                from_env: false,
+            };
             match scan.run(&text.text) {
                 Ok(()) => node.tree = scan.finish(text.plain),
                 Err(fault) => faults.push(fault),
             }
         }
-        Tree::List(items) => items.iter_mut().for_each(|item| interpolate(item, sources, env, faults)),
+        Tree::List(items) => items
+            .iter_mut()
+            .for_each(|item| interpolate(item, sources, env, faults)),
         Tree::Map(entries) => {
             for (key, value) in entries {
                 if key.text.contains("${") {
                     faults.push(
-                        Fault::new("`${…}` is not allowed in keys").at(key.span, "only allowed in values"),
+                        Fault::new("`${…}` is not allowed in keys")
+                            .at(key.span, "only allowed in values"),
                     );
                 }
                 interpolate(value, sources, env, faults);
@@ -76,7 +90,10 @@ impl Scan<'_> {
     fn expression(&mut self, body: &str) -> Result<(), Fault> {
         let span = self.place(&format!("${{{body}}}"));
         let Some(variable) = body.strip_prefix("env:") else {
-            self.parts.push(Part::Reference { path: body.to_owned(), span });
+            self.parts.push(Part::Reference {
+                path: body.to_owned(),
+                span,
+            });
             return Ok(());
         };
         let value = self.variable(variable, span)?;
@@ -91,16 +108,26 @@ impl Scan<'_> {
             None => (expression, None),
         };
         if !is_variable(name) {
-            return Err(Fault::new(format!("{} is not a valid environment variable name", quoted(name)))
-                .at(span, "use letters, digits and `_`, and do not begin with a digit"));
+            return Err(Fault::new(format!(
+                "{} is not a valid environment variable name",
+                quoted(name)
+            ))
+            .at(
+                span,
+                "use letters, digits and `_`, and do not begin with a digit",
+            ));
         }
         // As in a shell, `:-` stands in for an empty variable as well.
         let value = (self.env)(name).filter(|value| default.is_none() || !value.is_empty());
-        let value = value.or_else(|| default.map(ToOwned::to_owned)).ok_or_else(|| {
-            Fault::new(format!("the environment variable `{name}` is not set"))
-                .at(span, "used here")
-                .help(format!("set the variable, or add a default: ${{env:{name}:-…}}"))
-        })?;
+        let value = value
+            .or_else(|| default.map(ToOwned::to_owned))
+            .ok_or_else(|| {
+                Fault::new(format!("the environment variable `{name}` is not set"))
+                    .at(span, "used here")
+                    .help(format!(
+                        "set the variable, or add a default: ${{env:{name}:-…}}"
+                    ))
+            })?;
         check(&value, span)?;
         Ok(value)
     }
@@ -114,14 +141,22 @@ impl Scan<'_> {
     }
 
     fn finish(self, plain: bool) -> Tree {
-        if self.parts.iter().any(|part| matches!(part, Part::Reference { .. })) {
+        if self
+            .parts
+            .iter()
+            .any(|part| matches!(part, Part::Reference { .. }))
+        {
             return Tree::Template(self.parts);
         }
         let text = self.parts.into_iter().map(|part| match part {
             Part::Literal(text) => text,
             Part::Reference { .. } => String::new(),
         });
-        Tree::Text(Text { text: text.collect(), plain, from_env: self.from_env })
+        Tree::Text(Text {
+            text: text.collect(),
+            plain,
+            from_env: self.from_env,
+        })
     }
 }
 

@@ -82,7 +82,9 @@ pub fn load(path: impl AsRef<Path>, overrides: &Overrides) -> Result<Stack, Stac
     let path = path.as_ref();
     let text = text(path)
         .map_err(|error| StackErrors::plain(&format!("cannot read {}: {error}", path.display())))?;
-    load_text(&path.display().to_string(), &text, overrides, &|name| std::env::var(name).ok())
+    load_text(&path.display().to_string(), &text, overrides, &|name| {
+        std::env::var(name).ok()
+    })
 }
 
 /// Reads a stack from text; `name` stands for it in errors, `env` answers for `${env:NAME}`.
@@ -101,7 +103,9 @@ pub fn load_text(
 /// The text of a file, but not much more of it than a stack file may have.
 fn text(path: &Path) -> std::io::Result<String> {
     let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(parse::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    std::fs::File::open(path)?
+        .take(parse::MAX_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)?;
     // A cut may go through a character; what is too long is refused in any case.
     if bytes.len() > parse::MAX_BYTES {
         return Ok(String::from_utf8_lossy(&bytes).into_owned());

@@ -100,7 +100,9 @@ impl Visitor<'_> for AccountVisitor {
         // With fewer digits, more than its zeros are missing.
         let whole = number >= 1_000_000_000;
         account(if whole { text.as_str() } else { "" }).map_err(E::custom)?;
-        Err(E::custom(format!("an account ID must be in quotes: \"{text}\"")))
+        Err(E::custom(format!(
+            "an account ID must be in quotes: \"{text}\""
+        )))
     }
 }
 
@@ -115,11 +117,17 @@ impl TryFrom<u64> for DatabasePort {
     type Error = String;
     fn try_from(number: u64) -> Result<Self, String> {
         let port = u16::try_from(number).map_err(|_| ()).and_then(|port| {
-            platctl_aws::rds::names::check_port(port.into()).map(|()| Self(port)).map_err(|_| ())
+            platctl_aws::rds::names::check_port(port.into())
+                .map(|()| Self(port))
+                .map_err(|_| ())
         });
         port.map_err(|()| {
             let ports = platctl_aws::rds::names::PORTS;
-            format!("the port of a database must be between {} and {}", ports.start(), ports.end())
+            format!(
+                "the port of a database must be between {} and {}",
+                ports.start(),
+                ports.end()
+            )
         })
     }
 }
@@ -128,7 +136,9 @@ fn stack_name(text: &str) -> Result<(), String> {
     let sound = (1..=20).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.ends_with('-')
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     demand(
         sound,
         "a stack name must have 1 to 20 lower-case letters, digits and `-`, begin with a letter, and not end \
@@ -146,9 +156,16 @@ pub fn check_names(stack: &str, home: &str) -> Result<(), String> {
 }
 
 fn ttl(text: &str) -> Result<(), String> {
-    let number = text.strip_suffix(['m', 'h', 'd']).filter(|number| number.len() <= 5);
-    let sound = number.and_then(|number| number.parse::<u32>().ok()).is_some_and(|number| number > 0);
-    demand(sound, "`ttl` must be a number followed by `m`, `h` or `d`, such as 8h")
+    let number = text
+        .strip_suffix(['m', 'h', 'd'])
+        .filter(|number| number.len() <= 5);
+    let sound = number
+        .and_then(|number| number.parse::<u32>().ok())
+        .is_some_and(|number| number > 0);
+    demand(
+        sound,
+        "`ttl` must be a number followed by `m`, `h` or `d`, such as 8h",
+    )
 }
 
 fn region(text: &str) -> Result<(), String> {
@@ -160,7 +177,10 @@ fn region(text: &str) -> Result<(), String> {
             && (1..=2).contains(&number.len())
             && number.bytes().all(|b| b.is_ascii_digit())
     });
-    demand(sound, "invalid region: use a name such as eu-west-1, without the letter of a zone")?;
+    demand(
+        sound,
+        "invalid region: use a name such as eu-west-1, without the letter of a zone",
+    )?;
     regions::check(text)
 }
 
@@ -174,7 +194,10 @@ pub fn check_region(text: &str) -> Result<(), String> {
 
 fn account(text: &str) -> Result<(), String> {
     let sound = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
-    demand(sound, "an account ID must have 12 digits, in quotes: \"123456789012\"")
+    demand(
+        sound,
+        "an account ID must have 12 digits, in quotes: \"123456789012\"",
+    )
 }
 
 fn state_place(text: &str) -> Result<(), String> {
@@ -182,19 +205,31 @@ fn state_place(text: &str) -> Result<(), String> {
 }
 
 fn tag_key(text: &str) -> Result<(), String> {
-    demand((1..=128).contains(&text.chars().count()), "a tag key must have 1 to 128 characters")?;
+    demand(
+        (1..=128).contains(&text.chars().count()),
+        "a tag key must have 1 to 128 characters",
+    )?;
     let lower = text.to_ascii_lowercase();
-    demand(!lower.starts_with("aws:"), "tag keys that begin with `aws:` are reserved for AWS")?;
+    demand(
+        !lower.starts_with("aws:"),
+        "tag keys that begin with `aws:` are reserved for AWS",
+    )?;
     demand(
         !lower.starts_with("platctl:"),
         "tag keys that begin with `platctl:` are reserved for ownership tags",
     )?;
-    demand(text != "Name", "the tag `Name` is set by platctl (stack name and address)")?;
+    demand(
+        text != "Name",
+        "the tag `Name` is set by platctl (stack name and address)",
+    )?;
     demand(has_tag_characters(text), TAG_CHARACTERS)
 }
 
 fn tag_value(text: &str) -> Result<(), String> {
-    demand(text.chars().count() <= 256, "a tag value can have at most 256 characters")?;
+    demand(
+        text.chars().count() <= 256,
+        "a tag value can have at most 256 characters",
+    )?;
     demand(has_tag_characters(text), TAG_CHARACTERS)
 }
 
@@ -202,11 +237,16 @@ const TAG_CHARACTERS: &str = "a tag can contain only letters, digits, spaces and
 
 /// What every service takes; some take more.
 fn has_tag_characters(text: &str) -> bool {
-    text.chars().all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
+    text.chars()
+        .all(|c| c.is_alphanumeric() || c == ' ' || "_.:/=+-@".contains(c))
 }
 
 fn demand(sound: bool, otherwise: &str) -> Result<(), String> {
-    if sound { Ok(()) } else { Err(otherwise.to_owned()) }
+    if sound {
+        Ok(())
+    } else {
+        Err(otherwise.to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -218,17 +258,40 @@ mod tests {
         for good in ["p", "prod", "prod-2", "a2345678901234567890"] {
             assert_eq!(stack_name(good), Ok(()), "{good}");
         }
-        for bad in ["", "2prod", "-prod", "prod-", "Prod", "pro_d", "a23456789012345678901", "pröd"] {
+        for bad in [
+            "",
+            "2prod",
+            "-prod",
+            "prod-",
+            "Prod",
+            "pro_d",
+            "a23456789012345678901",
+            "pröd",
+        ] {
             assert!(stack_name(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn regions() {
-        for good in ["eu-west-1", "us-gov-east-1", "ap-southeast-7", "eusc-de-east-1", "cn-north-1"] {
+        for good in [
+            "eu-west-1",
+            "us-gov-east-1",
+            "ap-southeast-7",
+            "eusc-de-east-1",
+            "cn-north-1",
+        ] {
             assert_eq!(region(good), Ok(()), "{good}");
         }
-        for bad in ["", "eu-west-1a", "euwest1", "eu-west", "eu--1", "EU-west-1", "eu-west-"] {
+        for bad in [
+            "",
+            "eu-west-1a",
+            "euwest1",
+            "eu-west",
+            "eu--1",
+            "EU-west-1",
+            "eu-west-",
+        ] {
             assert!(region(bad).is_err(), "{bad}");
         }
         assert_eq!(

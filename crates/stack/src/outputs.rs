@@ -20,9 +20,17 @@ impl Outputs {
         context: &Context,
         catalog: &dyn Catalog,
     ) -> Self {
-        let outputs = |kind: &str| catalog.bind(kind, &context.region).map(|kind| kind.facts().outputs);
-        let blocks = nodes.iter().map(|placed| (placed.node.address.clone(), outputs(&placed.node.kind)));
-        let raw = raw.iter().map(|raw| (raw.address.clone(), outputs(&raw.kind.value)));
+        let outputs = |kind: &str| {
+            catalog
+                .bind(kind, &context.region)
+                .map(|kind| kind.facts().outputs)
+        };
+        let blocks = nodes
+            .iter()
+            .map(|placed| (placed.node.address.clone(), outputs(&placed.node.kind)));
+        let raw = raw
+            .iter()
+            .map(|raw| (raw.address.clone(), outputs(&raw.kind.value)));
         Self(blocks.chain(raw).collect())
     }
 
@@ -43,9 +51,12 @@ impl Outputs {
         }
         let Some((address, output)) = reference.parts() else {
             return Some(
-                fault(format!("{} is not a valid reference", quoted(&reference.path)))
-                    .at(reference.span, "use `address.output` or `env:NAME`")
-                    .maybe_help(self.hint(&reference.path)),
+                fault(format!(
+                    "{} is not a valid reference",
+                    quoted(&reference.path)
+                ))
+                .at(reference.span, "use `address.output` or `env:NAME`")
+                .maybe_help(self.hint(&reference.path)),
             );
         };
         match self.0.get(address) {
@@ -62,12 +73,16 @@ impl Outputs {
 
     /// The fault of an address that is not declared.
     pub(crate) fn nowhere(&self, address: &str, span: Span) -> Fault {
-        Fault::new(format!("there is no resource {} in the stack file", quoted(address)))
-            .at(span, "unknown address")
-            .maybe_help(self.hint(address))
+        Fault::new(format!(
+            "there is no resource {} in the stack file",
+            quoted(address)
+        ))
+        .at(span, "unknown address")
+        .maybe_help(self.hint(address))
     }
 
     fn hint(&self, address: &str) -> Option<String> {
-        nearest(address, self.0.keys().map(Address::as_str)).map(|found| format!("did you mean `{found}`?"))
+        nearest(address, self.0.keys().map(Address::as_str))
+            .map(|found| format!("did you mean `{found}`?"))
     }
 }

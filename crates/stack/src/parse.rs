@@ -23,10 +23,12 @@ const MAX_ALIAS_EVENTS: usize = 10_000;
 /// Reads one YAML document; `source` is the number that its spans get.
 pub(crate) fn parse(text: &str, source: usize) -> Result<Node, Fault> {
     if text.len() > MAX_BYTES {
-        return Err(Fault::new(format!("the stack file is larger than {MAX_BYTES} bytes")));
+        return Err(Fault::new(format!(
+            "the stack file is larger than {MAX_BYTES} bytes"
+        )));
     }
-    let raw: Spanned<Raw> =
-        serde_yaml::from_str_with_options(text, options()).map_err(|error| fault(&error, text, source))?;
+    let raw: Spanned<Raw> = serde_yaml::from_str_with_options(text, options())
+        .map_err(|error| fault(&error, text, source))?;
     Place { text, source }.node(raw)
 }
 
@@ -134,14 +136,24 @@ impl Place<'_> {
                 check(&text, span)?;
                 // An alias is written plainly even when what it stands for is quoted.
                 let plain = !self.is_quoted(&raw.defined);
-                Tree::Text(Text { text, plain, from_env: false })
+                Tree::Text(Text {
+                    text,
+                    plain,
+                    from_env: false,
+                })
             }
-            Raw::List(items) => {
-                Tree::List(items.into_iter().map(|item| self.node(item)).collect::<Result<_, _>>()?)
-            }
-            Raw::Map(entries) => {
-                Tree::Map(entries.into_iter().map(|entry| self.entry(entry)).collect::<Result<_, _>>()?)
-            }
+            Raw::List(items) => Tree::List(
+                items
+                    .into_iter()
+                    .map(|item| self.node(item))
+                    .collect::<Result<_, _>>()?,
+            ),
+            Raw::Map(entries) => Tree::Map(
+                entries
+                    .into_iter()
+                    .map(|entry| self.entry(entry))
+                    .collect::<Result<_, _>>()?,
+            ),
         };
         Ok(Node { span, tree })
     }
@@ -149,7 +161,13 @@ impl Place<'_> {
     fn entry(&self, (key, value): (Spanned<String>, Spanned<Raw>)) -> Result<(Key, Node), Fault> {
         let span = self.span(&key.referenced);
         check(&key.value, span)?;
-        Ok((Key { span, text: key.value }, self.node(value)?))
+        Ok((
+            Key {
+                span,
+                text: key.value,
+            },
+            self.node(value)?,
+        ))
     }
 
     fn span(&self, location: &Location) -> Span {
@@ -157,7 +175,10 @@ impl Place<'_> {
     }
 
     fn is_quoted(&self, location: &Location) -> bool {
-        let rest = self.text.get(self.span(location).start..).unwrap_or_default();
+        let rest = self
+            .text
+            .get(self.span(location).start..)
+            .unwrap_or_default();
         rest.starts_with(['"', '\'', '|', '>'])
     }
 }
@@ -181,9 +202,16 @@ fn span(location: &Location, text: &str, source: usize) -> Span {
     if let (Some(start), Some(len)) = (place.byte_offset(), place.byte_len()) {
         return Span::new(source, index(start), index(len));
     }
-    let mut ends = text.char_indices().map(|(at, _)| at).skip(index(place.offset()));
+    let mut ends = text
+        .char_indices()
+        .map(|(at, _)| at)
+        .skip(index(place.offset()));
     let start = ends.next().unwrap_or(text.len());
-    let len = if place.is_empty() { 0 } else { ends.next().unwrap_or(text.len()) - start };
+    let len = if place.is_empty() {
+        0
+    } else {
+        ends.next().unwrap_or(text.len()) - start
+    };
     Span::new(source, start, len)
 }
 
@@ -196,27 +224,50 @@ fn fault(error: &serde_yaml::Error, text: &str, source: usize) -> Fault {
     use serde_yaml::Error as E;
     use serde_yaml::budget::BudgetBreach;
     let error = error.without_snippet();
-    let place = error.location().map(|location| span(&location, text, source));
+    let place = error
+        .location()
+        .map(|location| span(&location, text, source));
     let (message, label, help) = match error {
         E::DuplicateMappingKey { key, .. } => {
             let key = key.as_deref().map_or_else(|| "a key".to_owned(), quoted);
-            (format!("duplicate key {key}"), "second entry", Some("remove one of them"))
+            (
+                format!("duplicate key {key}"),
+                "second entry",
+                Some("remove one of them"),
+            )
         }
-        E::MultipleDocuments { .. } | E::Budget { breach: BudgetBreach::Documents { .. }, .. } => (
+        E::MultipleDocuments { .. }
+        | E::Budget {
+            breach: BudgetBreach::Documents { .. },
+            ..
+        } => (
             "a stack file must contain only one YAML document".to_owned(),
             "a second document begins here",
             Some("move the other stack to a separate file"),
         ),
-        E::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
-            (format!("more than {MAX_DEPTH} levels of nesting"), "here", None)
-        }
-        E::NullIntoString { .. } => ("a key must be a string".to_owned(), "empty key", Some("quote it")),
+        E::Budget {
+            breach: BudgetBreach::Depth { .. },
+            ..
+        } => (
+            format!("more than {MAX_DEPTH} levels of nesting"),
+            "here",
+            None,
+        ),
+        E::NullIntoString { .. } => (
+            "a key must be a string".to_owned(),
+            "empty key",
+            Some("quote it"),
+        ),
         _ if is_bomb(error) => (
             "too many YAML aliases: the expanded document would be too large".to_owned(),
             "limit exceeded here",
             Some("use fewer aliases"),
         ),
-        other => (format!("invalid YAML: {}", words(other)), "here", hint(text, place)),
+        other => (
+            format!("invalid YAML: {}", words(other)),
+            "here",
+            hint(text, place),
+        ),
     };
     let fault = Fault::new(message).maybe_help(help.map(Into::into));
     match place {
@@ -228,7 +279,9 @@ fn fault(error: &serde_yaml::Error, text: &str, source: usize) -> Fault {
 fn is_bomb(error: &serde_yaml::Error) -> bool {
     use serde_yaml::Error as E;
     match error {
-        E::AliasReplayLimitExceeded { .. } | E::AliasExpansionLimitExceeded { .. } | E::Budget { .. } => true,
+        E::AliasReplayLimitExceeded { .. }
+        | E::AliasExpansionLimitExceeded { .. }
+        | E::Budget { .. } => true,
         E::AliasError { error, .. } => is_bomb(error),
         _ => false,
     }
@@ -237,7 +290,11 @@ fn is_bomb(error: &serde_yaml::Error) -> bool {
 /// The library's message without its place, which the label shows.
 fn words(error: &serde_yaml::Error) -> String {
     let words = error.to_string();
-    words.split(" at line ").next().unwrap_or_default().to_owned()
+    words
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// What trips people up most: an interpolation within `{…}`, where YAML takes its braces for a map's.
@@ -245,10 +302,17 @@ fn hint(text: &str, place: Option<Span>) -> Option<&'static str> {
     let start = place?.start;
     let line = text.get(..start)?.rfind('\n').map_or(0, |at| at + 1);
     let before = text.get(line..start)?;
-    let braces = before.ends_with("${") || text.get(start..)?.starts_with('{') && before.ends_with('$');
+    let braces =
+        before.ends_with("${") || text.get(start..)?.starts_with('{') && before.ends_with('$');
     if braces || before.contains("${") {
         return Some("inside `{…}` or `[…]`, put `${…}` in quotes: \"${env:NAME}\"");
     }
-    let by_tab = |line: &str| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t');
-    text.lines().any(by_tab).then_some("use spaces for indentation: YAML does not allow tabs")
+    let by_tab = |line: &str| {
+        line.chars()
+            .take_while(|c| c.is_whitespace())
+            .any(|c| c == '\t')
+    };
+    text.lines()
+        .any(by_tab)
+        .then_some("use spaces for indentation: YAML does not allow tabs")
 }

@@ -58,7 +58,11 @@ impl<'a> Platform<'a> {
                 Err(more) => faults.extend(more),
             }
         }
-        if faults.is_empty() { Ok(nodes) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(nodes)
+        } else {
+            Err(faults)
+        }
     }
 
     fn begin(&self, block: &'static str, made: &Made) -> Declare<'a> {
@@ -72,7 +76,9 @@ impl<'a> Platform<'a> {
     }
 
     fn place(&self, block: &str) -> Span {
-        self.root.get(block).map_or(Span::new(0, 0, 0), |(key, _)| key.span)
+        self.root
+            .get(block)
+            .map_or(Span::new(0, 0, 0), |(key, _)| key.span)
     }
 
     /// The network that a block builds in. Where the network itself is at fault, nothing more is said.
@@ -83,7 +89,8 @@ impl<'a> Platform<'a> {
         if self.file.network.is_some() {
             return Err(Vec::new());
         }
-        let fault = Fault::new(format!("`{block}` requires a network")).at(self.place(block), "missing");
+        let fault =
+            Fault::new(format!("`{block}` requires a network")).at(self.place(block), "missing");
         Err(vec![fault.help("declare `network: {}`")])
     }
 
@@ -103,36 +110,47 @@ impl<'a> Platform<'a> {
     }
 
     fn network(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(network) = &self.file.network else { return Ok(Vec::new()) };
+        let Some(network) = &self.file.network else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("network", made);
         made.ground = Some(network.declare(self.file.cluster.is_some(), &mut declare)?);
         Ok(declare.finish())
     }
 
     fn cluster(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(cluster) = &self.file.cluster else { return Ok(Vec::new()) };
+        let Some(cluster) = &self.file.cluster else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("cluster", made);
         made.cluster = Some(cluster.declare(self.ground("cluster", made)?, &mut declare)?);
         Ok(declare.finish())
     }
 
     fn database(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(database) = &self.file.database else { return Ok(Vec::new()) };
+        let Some(database) = &self.file.database else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("database", made);
         let nodes = made.cluster.as_ref().map(|cluster| &cluster.nodes);
-        made.database = Some(database.declare(self.ground("database", made)?, nodes, &mut declare)?);
+        made.database =
+            Some(database.declare(self.ground("database", made)?, nodes, &mut declare)?);
         Ok(declare.finish())
     }
 
     fn edge(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(edge) = &self.file.edge else { return Ok(Vec::new()) };
+        let Some(edge) = &self.file.edge else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("edge", made);
         made.edge = Some(edge.declare(self.ground("edge", made)?, &made.logs, &mut declare)?);
         Ok(declare.finish())
     }
 
     fn services(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(wanted) = &self.file.services else { return Ok(Vec::new()) };
+        let Some(wanted) = &self.file.services else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("services", made);
         let base = services::Base {
             ground: made.ground.as_ref(),
@@ -151,20 +169,33 @@ impl<'a> Platform<'a> {
     }
 
     fn delivery(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(delivery) = &self.file.delivery else { return Ok(Vec::new()) };
+        let Some(delivery) = &self.file.delivery else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("delivery", made);
-        if let Some(foreign) = self.file.cluster.as_ref().and_then(cluster::Cluster::arm_nodes) {
+        if let Some(foreign) = self
+            .file
+            .cluster
+            .as_ref()
+            .and_then(cluster::Cluster::arm_nodes)
+        {
             let message = format!(
                 "the delivery builds images for x86, but {} has Arm processors",
                 quoted(&foreign.value)
             );
-            let fault = Fault::new(message).at(foreign.span, "the pods of services cannot start here");
-            let help = "use x86 instance types, such as m7i.large, or add a taint to the node group";
+            let fault =
+                Fault::new(message).at(foreign.span, "the pods of services cannot start here");
+            let help =
+                "use x86 instance types, such as m7i.large, or add a taint to the node group";
             return Err(vec![fault.help(help)]);
         }
         // Services that are at fault have said so already.
-        let at_fault =
-            made.services.is_empty() && self.file.services.as_ref().is_some_and(|all| !all.is_empty());
+        let at_fault = made.services.is_empty()
+            && self
+                .file
+                .services
+                .as_ref()
+                .is_some_and(|all| !all.is_empty());
         if !at_fault {
             made.repository = delivery.declare(&made.services, &mut declare)?;
         }
@@ -172,7 +203,9 @@ impl<'a> Platform<'a> {
     }
 
     fn gitops(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(settings) = &self.file.gitops else { return Ok(Vec::new()) };
+        let Some(settings) = &self.file.gitops else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("gitops", made);
         let Some(cluster) = &made.cluster else {
             return Err(self.lacks("a cluster", "cluster: {}", self.file.cluster.is_some()));
@@ -202,8 +235,17 @@ impl<'a> Platform<'a> {
             zone: made.edge.as_ref().map(|edge| edge.zone.clone()).zip(domain),
             services: &made.services,
             alerts: made.alerts.as_ref(),
-            nodes: self.file.cluster.as_ref().and_then(|cluster| cluster.capacity(ground)),
-            environments: self.file.delivery.as_ref().map(delivery::Delivery::names).unwrap_or_default(),
+            nodes: self
+                .file
+                .cluster
+                .as_ref()
+                .and_then(|cluster| cluster.capacity(ground)),
+            environments: self
+                .file
+                .delivery
+                .as_ref()
+                .map(delivery::Delivery::names)
+                .unwrap_or_default(),
             repository,
         };
         gitops::declare(settings, &base, &mut declare)?;
@@ -215,17 +257,23 @@ impl<'a> Platform<'a> {
         if said {
             return Vec::new();
         }
-        let fault = Fault::new(format!("`gitops` requires {what}")).at(self.place("gitops"), "missing");
+        let fault =
+            Fault::new(format!("`gitops` requires {what}")).at(self.place("gitops"), "missing");
         vec![fault.help(format!("declare `{how}`"))]
     }
 
     /// Whether the delivery is declared so that it would have made a repository, had it not failed.
     fn at_fault(&self) -> bool {
-        self.file.delivery.as_ref().is_some_and(delivery::Delivery::in_codecommit)
+        self.file
+            .delivery
+            .as_ref()
+            .is_some_and(delivery::Delivery::in_codecommit)
     }
 
     fn alerts(&self, made: &mut Made) -> Checked<Vec<Placed>> {
-        let Some(alerts) = &self.file.alerts else { return Ok(Vec::new()) };
+        let Some(alerts) = &self.file.alerts else {
+            return Ok(Vec::new());
+        };
         let mut declare = self.begin("alerts", made);
         let watched = alerts::Watched {
             database: made.database.as_ref(),

@@ -39,7 +39,11 @@ pub fn schema_with(kinds: &[Manual]) -> Value {
     schema["properties"]["resources"]["additionalProperties"] = json!({"$ref": "#/$defs/resource"});
     if let Some(definitions) = schema["$defs"].as_object_mut() {
         definitions.insert("resource".into(), resource);
-        definitions.extend(kinds.iter().map(|manual| (manual.facts.name.to_owned(), raw(manual))));
+        definitions.extend(
+            kinds
+                .iter()
+                .map(|manual| (manual.facts.name.to_owned(), raw(manual))),
+        );
     }
     schema
 }
@@ -79,7 +83,9 @@ pub fn markdown() -> String {
     );
     let fields = schema["properties"].as_object().unwrap_or(&empty);
     let (blocks, scalars): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, schema)| {
-        reader.object(schema).is_some_and(|of| of.contains_key("properties"))
+        reader
+            .object(schema)
+            .is_some_and(|of| of.contains_key("properties"))
             || reader.items(schema).is_some()
     });
     let mut rows = Vec::new();
@@ -112,13 +118,17 @@ impl<'a> Reader<'a> {
     fn resolve(&self, schema: &'a Value) -> &'a Value {
         if let Some(name) = schema["$ref"].as_str() {
             let name = name.trim_start_matches("#/$defs/");
-            return self.definitions.get(name).map_or(schema, |found| self.resolve(found));
+            return self
+                .definitions
+                .get(name)
+                .map_or(schema, |found| self.resolve(found));
         }
         let of_null = |one: &&Value| one["type"] == "null";
         match schema["anyOf"].as_array() {
-            Some(any) if any.iter().any(|one| of_null(&one)) => {
-                any.iter().find(|one| !of_null(one)).map_or(schema, |one| self.resolve(one))
-            }
+            Some(any) if any.iter().any(|one| of_null(&one)) => any
+                .iter()
+                .find(|one| !of_null(one))
+                .map_or(schema, |one| self.resolve(one)),
             // A switch: what it is when it is tuned says more than that it can be switched.
             Some(any) if any.first().is_some_and(|one| one["type"] == "boolean") => {
                 any.get(1).map_or(schema, |one| self.resolve(one))
@@ -136,12 +146,16 @@ impl<'a> Reader<'a> {
     fn items(&self, schema: &'a Value) -> Option<(&'static str, &'a Value)> {
         let schema = self.resolve(schema);
         let of = |key: &str| schema.get(key).filter(|of| self.object(of).is_some());
-        of("additionalProperties").map(|of| (".NAME", of)).or_else(|| of("items").map(|of| ("[]", of)))
+        of("additionalProperties")
+            .map(|of| (".NAME", of))
+            .or_else(|| of("items").map(|of| ("[]", of)))
     }
 
     fn description(&self, schema: &'a Value) -> String {
         let own = schema["description"].as_str();
-        let text = own.or_else(|| self.resolve(schema)["description"].as_str()).unwrap_or_default();
+        let text = own
+            .or_else(|| self.resolve(schema)["description"].as_str())
+            .unwrap_or_default();
         text.replace('\n', " ").replace('|', "\\|")
     }
 
@@ -150,7 +164,11 @@ impl<'a> Reader<'a> {
         if let Some(one) = schema["oneOf"].as_array().or(schema["anyOf"].as_array()) {
             let words: Vec<String> = one
                 .iter()
-                .map(|one| one["const"].as_str().map_or_else(|| self.takes(one), |word| format!("`{word}`")))
+                .map(|one| {
+                    one["const"]
+                        .as_str()
+                        .map_or_else(|| self.takes(one), |word| format!("`{word}`"))
+                })
                 .collect();
             return words.join(", ");
         }
@@ -166,7 +184,10 @@ impl<'a> Reader<'a> {
             return format!("`{word}`");
         }
         let kind = match &schema["type"] {
-            Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).find(|kind| *kind != "null"),
+            Value::Array(kinds) => kinds
+                .iter()
+                .filter_map(Value::as_str)
+                .find(|kind| *kind != "null"),
             kind => kind.as_str(),
         };
         match kind {

@@ -14,8 +14,9 @@ use crate::tree::{Key, Node, Part, Tree};
 /// Keys of a raw resource that are not its kind's.
 const OWN: [&str; 4] = ["kind", "region", "depends_on", "protect"];
 /// The first words of blocks' addresses, now and later.
-const BLOCKS: [&str; 8] =
-    ["network", "database", "cluster", "delivery", "gitops", "services", "edge", "alerts"];
+const BLOCKS: [&str; 8] = [
+    "network", "database", "cluster", "delivery", "gitops", "services", "edge", "alerts",
+];
 
 /// A raw resource as it is written.
 #[derive(Clone, Debug)]
@@ -47,7 +48,9 @@ impl Reference {
 
 /// Reads all raw resources of a stack file.
 pub(crate) fn resources(root: &Node) -> Checked<Vec<RawResource>> {
-    let Some((key, block)) = root.get("resources") else { return Ok(Vec::new()) };
+    let Some((key, block)) = root.get("resources") else {
+        return Ok(Vec::new());
+    };
     if !matches!(block.tree, Tree::Map(_) | Tree::Null) {
         return Err(vec![
             Fault::new("`resources` must be a map of names to resources").at(key.span, "not a map"),
@@ -60,7 +63,11 @@ pub(crate) fn resources(root: &Node) -> Checked<Vec<RawResource>> {
             Err(more) => faults.extend(more),
         }
     }
-    if faults.is_empty() { Ok(resources) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(resources)
+    } else {
+        Err(faults)
+    }
 }
 
 fn resource(key: &Key, node: &Node) -> Checked<RawResource> {
@@ -76,7 +83,10 @@ fn resource(key: &Key, node: &Node) -> Checked<RawResource> {
     let depends_on = option(node, "depends_on")?.unwrap_or_default();
     let protect = option(node, "protect")?;
     let mut json = Json::default();
-    let fields = node.entries().iter().filter(|(key, _)| !OWN.contains(&key.text.as_str()));
+    let fields = node
+        .entries()
+        .iter()
+        .filter(|(key, _)| !OWN.contains(&key.text.as_str()));
     let spec = json.map(fields);
     if !json.faults.is_empty() {
         return Err(json.faults);
@@ -137,10 +147,15 @@ impl Json {
             Tree::Int(value) => json!(value),
             Tree::Uint(value) => json!(value),
             Tree::Float(value) => json!(value),
-            Tree::Text(text) if text.from_env && text.plain => match crate::tree::scalar(&text.text) {
-                Tree::Text(text) => Value::String(text.text),
-                tree => self.value(&Node { span: node.span, tree }),
-            },
+            Tree::Text(text) if text.from_env && text.plain => {
+                match crate::tree::scalar(&text.text) {
+                    Tree::Text(text) => Value::String(text.text),
+                    tree => self.value(&Node {
+                        span: node.span,
+                        tree,
+                    }),
+                }
+            }
             Tree::Text(text) => json!(text.text),
             Tree::Template(parts) => self.template(parts),
             Tree::List(items) => items.iter().map(|item| self.value(item)).collect(),
@@ -154,7 +169,9 @@ impl Json {
             if [REF, JOIN, UNKNOWN].contains(&key.text.as_str()) {
                 let fault = Fault::new(format!("{} is not allowed as a key", quoted(&key.text)));
                 self.faults.push(
-                    fault.at(key.span, "here").help("write a reference as a string: ${address.output}"),
+                    fault
+                        .at(key.span, "here")
+                        .help("write a reference as a string: ${address.output}"),
                 );
             }
             map.insert(key.text.clone(), self.value(value));
@@ -164,14 +181,21 @@ impl Json {
 
     fn template(&mut self, parts: &[Part]) -> Value {
         let mut values: Vec<_> = parts.iter().map(|part| self.part(part)).collect();
-        if values.len() == 1 { values.remove(0) } else { json!({ JOIN: values }) }
+        if values.len() == 1 {
+            values.remove(0)
+        } else {
+            json!({ JOIN: values })
+        }
     }
 
     fn part(&mut self, part: &Part) -> Value {
         match part {
             Part::Literal(text) => json!(text),
             Part::Reference { path, span } => {
-                self.references.push(Reference { path: path.clone(), span: *span });
+                self.references.push(Reference {
+                    path: path.clone(),
+                    span: *span,
+                });
                 json!({ REF: path })
             }
         }
@@ -185,7 +209,12 @@ impl RawResource {
     }
 
     /// Checks the spec against its kind, and completes it.
-    pub(crate) fn declare(&self, spec: Value, region: &str, catalog: &dyn Catalog) -> Checked<Value> {
+    pub(crate) fn declare(
+        &self,
+        spec: Value,
+        region: &str,
+        catalog: &dyn Catalog,
+    ) -> Checked<Value> {
         let Some(kind) = catalog.bind(&self.kind.value, region) else {
             let names = catalog.names();
             let help = crate::error::nearest(&self.kind.value, names.iter().copied()).map_or_else(
@@ -198,7 +227,8 @@ impl RawResource {
                     .help(help),
             ]);
         };
-        kind.declare(spec).map_err(|error| vec![self.fault(&error.path, &error.message)])
+        kind.declare(spec)
+            .map_err(|error| vec![self.fault(&error.path, &error.message)])
     }
 
     /// A fault of the field at a JSON pointer.
@@ -219,8 +249,9 @@ impl RawResource {
             return Fault::new(format!("`{field}` is missing"))
                 .at(span, format!("{kind} requires `{field}`"));
         }
-        if let Some((_, wanted)) =
-            message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
+        if let Some((_, wanted)) = message
+            .strip_prefix("invalid type: ")
+            .and_then(|rest| rest.split_once(", expected "))
         {
             let (found, wanted) = (node.tree.words(), crate::de::in_words(wanted));
             return Fault::new(format!("expected {wanted}, found {found}"))
@@ -232,17 +263,26 @@ impl RawResource {
     /// The place of a key that stands at the pointer or is its last part.
     fn key_of(&self, pointer: &str, key: &str) -> Option<Span> {
         let above = pointer.rsplit_once('/').map_or("", |(above, _)| above);
-        [pointer, above].iter().find_map(|at| self.find(at).1.get(key)).map(|(key, _)| key.span)
+        [pointer, above]
+            .iter()
+            .find_map(|at| self.find(at).1.get(key))
+            .map(|(key, _)| key.span)
     }
 
     /// The place of a JSON pointer, or of the last part of it that is written down.
     pub(crate) fn find(&self, pointer: &str) -> (Span, &Node) {
         let (mut place, mut node) = (self.key, &self.node);
-        for part in pointer.split('/').skip(1).map(platctl_engine::changes::unescape) {
+        for part in pointer
+            .split('/')
+            .skip(1)
+            .map(platctl_engine::changes::unescape)
+        {
             let below = match &node.tree {
-                Tree::List(items) => {
-                    part.parse().ok().and_then(|at: usize| items.get(at)).map(|item| (item.span, item))
-                }
+                Tree::List(items) => part
+                    .parse()
+                    .ok()
+                    .and_then(|at: usize| items.get(at))
+                    .map(|item| (item.span, item)),
                 _ => node.get(&part).map(|(key, value)| (key.span, value)),
             };
             let Some((span, child)) = below else { break };

@@ -34,10 +34,15 @@ fn path(flag: &str, source: usize) -> Result<Option<(usize, Vec<Key>)>, Fault> {
         let span = Span::new(source, start, len);
         let text = flag.get(start..start + len).unwrap_or_default();
         if text.is_empty() {
-            return Err(Fault::new("`--set` must have the form KEY=VALUE").at(span, "the key is missing"));
+            return Err(
+                Fault::new("`--set` must have the form KEY=VALUE").at(span, "the key is missing")
+            );
         }
         crate::parse::check(text, span)?;
-        keys.push(Key { span, text: text.to_owned() });
+        keys.push(Key {
+            span,
+            text: text.to_owned(),
+        });
         match flag.as_bytes().get(after) {
             Some(b'.') => at = after + 1,
             Some(b'=') => return Ok(Some((after + 1, keys))),
@@ -52,7 +57,10 @@ fn put(node: &mut Node, keys: &[Key], value: Node) -> Result<(), Fault> {
         return Ok(());
     };
     if matches!(node.tree, Tree::Null) {
-        *node = Node { span: key.span, tree: Tree::Map(Vec::new()) };
+        *node = Node {
+            span: key.span,
+            tree: Tree::Map(Vec::new()),
+        };
     }
     let Tree::Map(entries) = &mut node.tree else {
         return Err(Fault::new(format!(
@@ -66,7 +74,10 @@ fn put(node: &mut Node, keys: &[Key], value: Node) -> Result<(), Fault> {
     if let Some((_, child)) = entries.iter_mut().find(|(k, _)| k.text == key.text) {
         return put(child, rest, value);
     }
-    let mut child = Node { span: key.span, tree: Tree::Null };
+    let mut child = Node {
+        span: key.span,
+        tree: Tree::Null,
+    };
     put(&mut child, rest, value)?;
     entries.push((key.clone(), child));
     Ok(())

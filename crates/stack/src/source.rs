@@ -39,7 +39,9 @@ impl Sources {
 
     /// A place in words: `stack.yaml:3`.
     pub(crate) fn whereabouts(&self, span: Span) -> String {
-        let Some((name, text)) = self.0.get(span.source) else { return String::new() };
+        let Some((name, text)) = self.0.get(span.source) else {
+            return String::new();
+        };
         let before = text.get(..span.start).unwrap_or_default();
         format!("{name}:{}", before.matches('\n').count() + 1)
     }
@@ -55,7 +57,11 @@ impl Sources {
 pub(crate) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_harmful(c) { clean.extend(c.escape_unicode()) } else { clean.push(c) }
+        if is_harmful(c) {
+            clean.extend(c.escape_unicode())
+        } else {
+            clean.push(c)
+        }
     }
     clean
 }
@@ -75,8 +81,7 @@ fn tame(text: &str) -> String {
 
 /// Whether a character could steer a terminal or reorder what it shows.
 pub(crate) fn is_harmful(c: char) -> bool {
-    let is_bidi =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let is_bidi = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     is_bidi || c == '\u{feff}' || (c.is_control() && !matches!(c, '\n' | '\t'))
 }
 

@@ -52,7 +52,11 @@ impl Zone {
     /// One that is available, of which the name is known alone.
     #[must_use]
     pub fn of(name: &str) -> Self {
-        Self { name: name.to_owned(), id: String::new(), available: true }
+        Self {
+            name: name.to_owned(),
+            id: String::new(),
+            available: true,
+        }
     }
 }
 
@@ -63,8 +67,13 @@ impl Context {
     pub fn offline(region: &str) -> Self {
         let ids = regions::zone_prefix(region);
         let zone = |(number, letter): (usize, char)| {
-            let id = ids.as_ref().map(|prefix| format!("{prefix}-az{}", number + 1));
-            Zone { id: id.unwrap_or_default(), ..Zone::of(&format!("{region}{letter}")) }
+            let id = ids
+                .as_ref()
+                .map(|prefix| format!("{prefix}-az{}", number + 1));
+            Zone {
+                id: id.unwrap_or_default(),
+                ..Zone::of(&format!("{region}{letter}"))
+            }
         };
         Self {
             region: region.to_owned(),
@@ -97,12 +106,18 @@ impl Stack {
 }
 
 /// Reads a stack: the steps of [`crate::load`].
-pub(crate) fn read(name: &str, text: &str, flags: &[String], env: Env<'_>) -> Result<Stack, StackErrors> {
+pub(crate) fn read(
+    name: &str,
+    text: &str,
+    flags: &[String],
+    env: Env<'_>,
+) -> Result<Stack, StackErrors> {
     let mut sources = Sources::default();
     // Editors of one operating system put a mark in front that means nothing.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let source = sources.add(name, text);
-    let root = tree(text, source, flags, &mut sources).map_err(|fault| errors(vec![fault], &sources))?;
+    let root =
+        tree(text, source, flags, &mut sources).map_err(|fault| errors(vec![fault], &sources))?;
     let mut root = root;
     let mut faults = Vec::new();
     interpolate(&mut root, &sources, env, &mut faults);
@@ -120,7 +135,10 @@ fn tree(text: &str, source: usize, flags: &[String], sources: &mut Sources) -> R
         Tree::Null => Err(Fault::new("the stack file is empty")
             .at(Span::new(source, 0, 0), "empty")
             .help("add at least `stack: NAME` and a block such as `network: {}`")),
-        _ => Err(Fault::new("a stack file must be a map of keys and values").at(root.span, "not a map")),
+        _ => {
+            Err(Fault::new("a stack file must be a map of keys and values")
+                .at(root.span, "not a map"))
+        }
     }
 }
 
@@ -132,7 +150,14 @@ fn typed(root: Node, sources: Sources) -> Result<Stack, StackErrors> {
         (Ok(file), Ok(raw)) => {
             verdict(contradiction(&file).into_iter().collect(), &sources)?;
             let moved = moves(file.moved.as_ref());
-            Ok(Stack { digest: digest(&root), file, raw, moved, sources, root })
+            Ok(Stack {
+                digest: digest(&root),
+                file,
+                raw,
+                moved,
+                sources,
+                root,
+            })
         }
         (file, raw) => {
             let faults = file.err().into_iter().chain(raw.err()).flatten().collect();
@@ -148,18 +173,27 @@ fn contradiction(file: &File) -> Option<Fault> {
         "`ttl` and `protect: true` cannot be used together: a stack with `ttl` is deleted \
         with its data",
     );
-    Some(fault.at(ttl.span, "conflicts with `protect: true`").help("remove `ttl`, or set `protect: false`"))
+    Some(
+        fault
+            .at(ttl.span, "conflicts with `protect: true`")
+            .help("remove `ttl`, or set `protect: false`"),
+    )
 }
 
 fn moves(entries: Option<&Entries<Address>>) -> BTreeMap<Address, Address> {
     let entries = entries.into_iter().flat_map(|entries| &entries.0);
-    entries.map(|(from, to)| (from.value.clone(), to.value.clone())).collect()
+    entries
+        .map(|(from, to)| (from.value.clone(), to.value.clone()))
+        .collect()
 }
 
 /// A fingerprint of what the stack says, overrides and environment included.
 fn digest(root: &Node) -> String {
     let said = Json::default().value(root).to_string();
-    Sha256::digest(said).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(said)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 impl Stack {
@@ -178,13 +212,19 @@ impl Stack {
     /// The region, where the file says one.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        self.file.region.as_ref().map(|region| region.value.as_str())
+        self.file
+            .region
+            .as_ref()
+            .map(|region| region.value.as_str())
     }
 
     /// The one account that the stack may be applied to, where the file says one.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        self.file.account.as_ref().map(|account| account.value.as_str())
+        self.file
+            .account
+            .as_ref()
+            .map(|account| account.value.as_str())
     }
 
     /// Where state lives, where the file says it.
@@ -224,8 +264,14 @@ impl Stack {
     ///
     /// # Errors
     /// All that is wrong with ranges, zones, kinds, fields, references and renames.
-    pub fn nodes(&self, context: &Context, catalog: &dyn Catalog) -> Result<Vec<GraphNode>, StackErrors> {
-        let placed = self.placed(context, catalog).map_err(|faults| errors(faults, &self.sources))?;
+    pub fn nodes(
+        &self,
+        context: &Context,
+        catalog: &dyn Catalog,
+    ) -> Result<Vec<GraphNode>, StackErrors> {
+        let placed = self
+            .placed(context, catalog)
+            .map_err(|faults| errors(faults, &self.sources))?;
         Ok(placed.into_iter().map(|placed| placed.node).collect())
     }
 
@@ -242,7 +288,9 @@ impl Stack {
             match complete(placed, self.name(), catalog) {
                 Ok(()) => {}
                 Err(Incomplete::TooLong(found)) => {
-                    longest = longest.filter(|other| other.most <= found.most).or(Some(found));
+                    longest = longest
+                        .filter(|other| other.most <= found.most)
+                        .or(Some(found));
                 }
                 Err(Incomplete::Fault(fault)) => faults.push(fault),
             }
@@ -257,12 +305,21 @@ impl Stack {
         }
         faults.extend(self.wrong_moves(&outputs));
         faults.extend(tags::too_many(&nodes, &self.file, catalog));
-        if faults.is_empty() { Ok(nodes) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(nodes)
+        } else {
+            Err(faults)
+        }
     }
 
     /// The resources of all blocks.
     fn blocks(&self, context: &Context) -> Checked<Vec<Placed>> {
-        Platform { file: &self.file, root: &self.root, context }.declare()
+        Platform {
+            file: &self.file,
+            root: &self.root,
+            context,
+        }
+        .declare()
     }
 
     fn raw_node(
@@ -272,8 +329,11 @@ impl Stack {
         context: &Context,
         catalog: &dyn Catalog,
     ) -> Checked<Placed> {
-        let mut faults: Vec<_> =
-            raw.references.iter().filter_map(|reference| outputs.check(reference)).collect();
+        let mut faults: Vec<_> = raw
+            .references
+            .iter()
+            .filter_map(|reference| outputs.check(reference))
+            .collect();
         let mut after = Vec::new();
         for wanted in &raw.depends_on {
             match outputs.address(&wanted.value) {
@@ -281,7 +341,11 @@ impl Stack {
                 None => faults.push(outputs.nowhere(&wanted.value, wanted.span)),
             }
         }
-        let spec = raw.declare(self.tagged(raw, context, catalog), raw.region(&context.region), catalog);
+        let spec = raw.declare(
+            self.tagged(raw, context, catalog),
+            raw.region(&context.region),
+            catalog,
+        );
         match spec {
             Ok(spec) if faults.is_empty() => {
                 let node = GraphNode {
@@ -293,7 +357,10 @@ impl Stack {
                     protect: raw.protect.unwrap_or(self.file.protect),
                     ephemeral: self.file.ttl.is_some(),
                 };
-                Ok(Placed { node, place: raw.key })
+                Ok(Placed {
+                    node,
+                    place: raw.key,
+                })
             }
             spec => {
                 faults.extend(spec.err().unwrap_or_default());
@@ -303,15 +370,28 @@ impl Stack {
     }
 
     /// The spec with the stack's tags and a name below its own tags, where its kind takes any.
-    fn tagged(&self, raw: &RawResource, context: &Context, catalog: &dyn Catalog) -> serde_json::Value {
+    fn tagged(
+        &self,
+        raw: &RawResource,
+        context: &Context,
+        catalog: &dyn Catalog,
+    ) -> serde_json::Value {
         let mut spec = raw.spec.clone();
-        let is_tagged = catalog.bind(&raw.kind.value, raw.region(&context.region)).is_some_and(|kind| {
-            let facts = kind.facts();
-            facts.tagged && facts.shared_maps.contains(&"/tags")
-        });
-        let Some(fields) = spec.as_object_mut().filter(|_| is_tagged) else { return spec };
-        let own = fields.entry("tags").or_insert_with(|| serde_json::json!({}));
-        let Some(own) = own.as_object_mut() else { return spec };
+        let is_tagged = catalog
+            .bind(&raw.kind.value, raw.region(&context.region))
+            .is_some_and(|kind| {
+                let facts = kind.facts();
+                facts.tagged && facts.shared_maps.contains(&"/tags")
+            });
+        let Some(fields) = spec.as_object_mut().filter(|_| is_tagged) else {
+            return spec;
+        };
+        let own = fields
+            .entry("tags")
+            .or_insert_with(|| serde_json::json!({}));
+        let Some(own) = own.as_object_mut() else {
+            return spec;
+        };
         let mut common = plain(self.file.tags.as_ref().map(|tags| &tags.value));
         common.insert("Name".into(), format!("{}-{}", self.name(), raw.address));
         for (key, value) in common {
@@ -324,11 +404,16 @@ impl Stack {
         let entries = self.file.moved.iter().flat_map(|entries| &entries.0);
         let wrong = entries.filter_map(|(from, to)| {
             if outputs.address(from.value.as_str()).is_some() {
-                let message =
-                    format!("{} is in `moved:`, but it is still declared", quoted(from.value.as_str()));
+                let message = format!(
+                    "{} is in `moved:`, but it is still declared",
+                    quoted(from.value.as_str())
+                );
                 return Some(Fault::new(message).at(from.span, "the old address"));
             }
-            outputs.address(to.value.as_str()).is_none().then(|| outputs.nowhere(to.value.as_str(), to.span))
+            outputs
+                .address(to.value.as_str())
+                .is_none()
+                .then(|| outputs.nowhere(to.value.as_str(), to.span))
         });
         wrong.collect()
     }

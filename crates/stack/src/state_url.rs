@@ -33,7 +33,12 @@ impl FromStr for StateUrl {
         if !is_bucket(bucket) || !prefix.bytes().all(is_key) {
             return Err(form());
         }
-        let mut url = Self { bucket: bucket.to_owned(), prefix, region: None, kms_key: None };
+        let mut url = Self {
+            bucket: bucket.to_owned(),
+            prefix,
+            region: None,
+            kms_key: None,
+        };
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=') {
                 Some(("region", region)) if is_word(region) => url.region = Some(region.to_owned()),
@@ -66,7 +71,10 @@ fn is_bucket(name: &str) -> bool {
     let inner = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
     let edge = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     let bytes = name.as_bytes();
-    (3..=63).contains(&name.len()) && name.bytes().all(inner) && edge(bytes.first()) && edge(bytes.last())
+    (3..=63).contains(&name.len())
+        && name.bytes().all(inner)
+        && edge(bytes.first())
+        && edge(bytes.last())
 }
 
 /// What keys may be made of without being written otherwise anywhere.
@@ -91,7 +99,10 @@ mod tests {
         ] {
             assert_eq!(text.parse::<StateUrl>().unwrap().to_string(), text);
         }
-        assert_eq!("s3://acme-state/a/".parse::<StateUrl>().unwrap().prefix, "a");
+        assert_eq!(
+            "s3://acme-state/a/".parse::<StateUrl>().unwrap().prefix,
+            "a"
+        );
     }
 
     #[test]

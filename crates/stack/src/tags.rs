@@ -36,7 +36,10 @@ impl Excess<'_> {
         };
         let too_many = all - MOST;
         let noun = if too_many == 1 { "tag" } else { "tags" };
-        fault.help(format!("platctl adds {own} tags to each {}; remove {too_many} {noun}", placed.node.kind))
+        fault.help(format!(
+            "platctl adds {own} tags to each {}; remove {too_many} {noun}",
+            placed.node.kind
+        ))
     }
 }
 
@@ -44,7 +47,9 @@ impl Excess<'_> {
 pub(crate) fn too_many(nodes: &[Placed], file: &File, catalog: &dyn Catalog) -> Vec<Fault> {
     let mut worst: BTreeMap<(usize, usize), Excess<'_>> = BTreeMap::new();
     for placed in nodes {
-        let Some(excess) = excess(placed, catalog) else { continue };
+        let Some(excess) = excess(placed, catalog) else {
+            continue;
+        };
         let Span { source, start, .. } = placed.place;
         let known = worst.entry((source, start)).or_insert(excess);
         if excess.all > known.all {
@@ -58,7 +63,11 @@ fn excess<'a>(placed: &'a Placed, catalog: &dyn Catalog) -> Option<Excess<'a>> {
     let node = &placed.node;
     let kind = catalog.bind(&node.kind, &node.scope)?;
     let facts = kind.facts();
-    let tags = node.spec.get("tags").and_then(Value::as_object).filter(|_| facts.tagged)?;
+    let tags = node
+        .spec
+        .get("tags")
+        .and_then(Value::as_object)
+        .filter(|_| facts.tagged)?;
     let ours = |key: &&String| *key == "Name" || key.starts_with("kubernetes.io/");
     let own = facts.own_tags + tags.keys().filter(ours).count();
     let all = facts.own_tags + tags.len();

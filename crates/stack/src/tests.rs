@@ -19,13 +19,21 @@ use platctl_engine::graph::{Graph, Node};
 
 use crate::{Context, Overrides, Stack, StackErrors, load_text};
 
-const ENV: &[(&str, &str)] =
-    &[("REGION", "eu-west-1"), ("ZONES", "2"), ("EMPTY", ""), ("EVIL", "\u{1b}[31m")];
+const ENV: &[(&str, &str)] = &[
+    ("REGION", "eu-west-1"),
+    ("ZONES", "2"),
+    ("EMPTY", ""),
+    ("EVIL", "\u{1b}[31m"),
+];
 
 /// Reads a stack from text with the environment of these tests.
 fn load(text: &str, set: &[&str]) -> Result<Stack, StackErrors> {
     let set = set.iter().map(ToString::to_string).collect();
-    let env = |name: &str| ENV.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    let env = |name: &str| {
+        ENV.iter()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| (*value).to_owned())
+    };
     load_text("stack.yaml", text, &Overrides { set }, &env)
 }
 
@@ -66,12 +74,21 @@ fn wrong(text: &str) -> String {
 }
 
 fn render(errors: &StackErrors) -> String {
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
+    let handler =
+        GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor()).with_width(100);
     let mut text = String::new();
     for error in errors {
         handler.render_report(&mut text, error).unwrap();
     }
-    assert!(!text.chars().any(crate::source::is_harmful), "a terminal would obey: {text:?}");
+    assert!(
+        !text.chars().any(crate::source::is_harmful),
+        "a terminal would obey: {text:?}"
+    );
     // Lines without blanks at their ends, as editors leave them.
-    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_matches('\n').to_owned()
+    text.lines()
+        .map(str::trim_end)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .trim_matches('\n')
+        .to_owned()
 }

@@ -26,7 +26,11 @@ pub(crate) struct TooLong {
 
 impl TooLong {
     pub(crate) fn fault(&self, stack: &At<StackName>, region: &str) -> Fault {
-        let Self { most, address, name } = self;
+        let Self {
+            most,
+            address,
+            name,
+        } = self;
         let text = stack.value.as_str();
         let message = format!(
             "the stack name {} is too long for {region}: it can have at most {most} characters, not {}",
@@ -42,7 +46,11 @@ impl TooLong {
 }
 
 /// Checks a block's node against its kind, and completes it.
-pub(crate) fn complete(placed: &mut Placed, stack: &str, catalog: &dyn Catalog) -> Result<(), Incomplete> {
+pub(crate) fn complete(
+    placed: &mut Placed,
+    stack: &str,
+    catalog: &dyn Catalog,
+) -> Result<(), Incomplete> {
     let node = &mut placed.node;
     let Some(kind) = catalog.bind(&node.kind, &node.scope) else {
         let fault = Fault::new(format!("unknown kind {}", quoted(&node.kind)));
@@ -58,7 +66,11 @@ pub(crate) fn complete(placed: &mut Placed, stack: &str, catalog: &dyn Catalog) 
             let shorter = |spec: Value| kind.declare(spec);
             if let Some((most, name)) = most(&stated, &error, stack, shorter) {
                 let address = node.address.to_string();
-                return Err(Incomplete::TooLong(TooLong { most, address, name }));
+                return Err(Incomplete::TooLong(TooLong {
+                    most,
+                    address,
+                    name,
+                }));
             }
             let fault = Fault::new(format!("`{}` is not allowed: {error}", node.address));
             Err(Incomplete::Fault(fault.at(placed.place, "in this block")))
@@ -74,10 +86,14 @@ fn most(
     declare: impl Fn(Value) -> Result<Value, SpecError>,
 ) -> Option<(usize, String)> {
     let name = spec.pointer(&error.path)?.as_str()?;
-    let rest = name.strip_prefix(stack).filter(|rest| rest.starts_with('-'))?;
+    let rest = name
+        .strip_prefix(stack)
+        .filter(|rest| rest.starts_with('-'))?;
     let fits = |length: &usize| {
         let mut spec = spec.clone();
-        let Some(field) = spec.pointer_mut(&error.path) else { return false };
+        let Some(field) = spec.pointer_mut(&error.path) else {
+            return false;
+        };
         *field = format!("{}{rest}", "a".repeat(*length)).into();
         declare(spec).is_ok()
     };

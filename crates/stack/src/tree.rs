@@ -111,7 +111,11 @@ pub(crate) fn scalar(text: &str) -> Tree {
             return Tree::Float(number);
         }
     }
-    Tree::Text(Text { text: text.to_owned(), plain: true, from_env: true })
+    Tree::Text(Text {
+        text: text.to_owned(),
+        plain: true,
+        from_env: true,
+    })
 }
 
 #[cfg(test)]
@@ -125,7 +129,15 @@ mod tests {
         assert!(matches!(scalar("0.5"), Tree::Float(_)));
         assert!(matches!(scalar("true"), Tree::Bool(true)));
         assert!(matches!(scalar(""), Tree::Null));
-        for text in ["yes", "012345678901", "1.2.3", "10.0.0.0/16", "inf", "nan", "eu-west-1"] {
+        for text in [
+            "yes",
+            "012345678901",
+            "1.2.3",
+            "10.0.0.0/16",
+            "inf",
+            "nan",
+            "eu-west-1",
+        ] {
             assert!(matches!(scalar(text), Tree::Text(_)), "{text}");
         }
     }

@@ -7,7 +7,9 @@ use crate::file::File;
 impl File {
     /// What is worth a warning, each with what to type.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let Some(settings) = &self.gitops else { return Vec::new() };
+        let Some(settings) = &self.gitops else {
+            return Vec::new();
+        };
         let mut warnings = Vec::new();
         if self.alerts.is_none() && settings.alerts_by_topic() {
             warnings.push(
@@ -29,6 +31,10 @@ impl File {
     /// Whether pods with volumes depend on groups of nodes that span zones.
     fn spans_zones(&self, settings: &Settings) -> bool {
         let scales = settings.cluster_autoscaler != Some(false) && settings.keeps_volumes();
-        scales && self.cluster.as_ref().is_some_and(|cluster| !cluster.has_group_per_zone())
+        scales
+            && self
+                .cluster
+                .as_ref()
+                .is_some_and(|cluster| !cluster.has_group_per_zone())
     }
 }

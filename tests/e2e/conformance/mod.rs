@@ -21,9 +21,16 @@ fn conform(service: &str) {
     let of_service = |sample: &Sample| sample.facts.name.split('.').next() == Some(service);
     let kinds: Vec<Sample> = samples().into_iter().filter(of_service).collect();
     assert!(!kinds.is_empty(), "no kind is registered for {service}");
-    for sample in kinds.iter().filter(|sample| sample.facts.name.contains(&only)) {
+    for sample in kinds
+        .iter()
+        .filter(|sample| sample.facts.name.contains(&only))
+    {
         world.reset();
-        Trial { world: &world, sample }.run();
+        Trial {
+            world: &world,
+            sample,
+        }
+        .run();
     }
 }
 
@@ -69,7 +76,10 @@ services! {
 fn every_service_is_tried() {
     for sample in samples() {
         let service = sample.facts.name.split('.').next().unwrap();
-        assert!(SERVICES.contains(&service), "{service} is not in the list above");
+        assert!(
+            SERVICES.contains(&service),
+            "{service} is not in the list above"
+        );
     }
 }
 
@@ -108,31 +118,49 @@ impl Trial<'_> {
         let stack = json!({
             "stack": "conformance", "region": crate::world::REGION, "protect": protect, "resources": resources,
         });
-        self.world.file("stack.yaml", &serde_json::to_string_pretty(&stack).unwrap());
+        self.world
+            .file("stack.yaml", &serde_json::to_string_pretty(&stack).unwrap());
     }
 
     #[track_caller]
     fn apply(&self) {
-        self.world.platctl("apply stack.yaml --yes --allow-data-loss all").expect(0);
+        self.world
+            .platctl("apply stack.yaml --yes --allow-data-loss all")
+            .expect(0);
     }
 
     /// Nothing is left to be done.
     #[track_caller]
     fn in_order(&self) {
-        self.world.platctl("plan stack.yaml --detailed-exitcode").expect(0);
+        self.world
+            .platctl("plan stack.yaml --detailed-exitcode")
+            .expect(0);
     }
 
     /// What the plan says of the subject: `create`, `update`, `replace`, `delete`.
     #[track_caller]
     fn planned(&self) -> (String, Value) {
-        let ended = self.world.platctl("plan stack.yaml --json --allow-data-loss all").expect(0);
-        let lines = ended.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let mut steps = lines.filter(|line| line["type"] == "step").map(|line| line["step"].clone());
+        let ended = self
+            .world
+            .platctl("plan stack.yaml --json --allow-data-loss all")
+            .expect(0);
+        let lines = ended
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut steps = lines
+            .filter(|line| line["type"] == "step")
+            .map(|line| line["step"].clone());
         let step = steps.find(|step| step["address"] == SUBJECT);
-        let Some(step) = step else { return ("no_op".into(), Value::Null) };
+        let Some(step) = step else {
+            return ("no_op".into(), Value::Null);
+        };
         let action = match &step["action"] {
             Value::String(action) => action.clone(),
-            action => action.as_object().and_then(|map| map.keys().next().cloned()).unwrap_or_default(),
+            action => action
+                .as_object()
+                .and_then(|map| map.keys().next().cloned())
+                .unwrap_or_default(),
         };
         (action, step.clone())
     }
@@ -147,9 +175,16 @@ impl Trial<'_> {
         assert_ne!(&changed, example, "{path} is no change");
         self.write(&changed, false);
         let (action, step) = self.planned();
-        let replaces =
-            facts.replace_on.iter().any(|fixed| path == *fixed || path.starts_with(&format!("{fixed}/")));
-        assert_eq!(action, if replaces { "replace" } else { "update" }, "{} {path}: {step:#}", facts.name);
+        let replaces = facts
+            .replace_on
+            .iter()
+            .any(|fixed| path == *fixed || path.starts_with(&format!("{fixed}/")));
+        assert_eq!(
+            action,
+            if replaces { "replace" } else { "update" },
+            "{} {path}: {step:#}",
+            facts.name
+        );
         if replaces && facts.holds_data {
             self.write(&changed, true);
             self.world.platctl("plan stack.yaml").expect(1);
@@ -157,7 +192,10 @@ impl Trial<'_> {
         }
         self.apply();
         self.in_order();
-        let unseen = facts.write_only.iter().any(|hidden| path.starts_with(hidden));
+        let unseen = facts
+            .write_only
+            .iter()
+            .any(|hidden| path.starts_with(hidden));
         if !replaces && !unseen {
             // With its earlier record, the change looks as if somebody else had made it.
             let earlier: Value = serde_json::from_slice(&before).unwrap();
@@ -173,9 +211,13 @@ impl Trial<'_> {
         self.write(example, false);
         if example.pointer(path).is_some() && !unseen && !replaces {
             let (action, step) = self.planned();
-            let seen =
-                matches!(action.as_str(), "update" | "replace") || MOVES_ON.contains(&(facts.name, path));
-            assert!(seen, "{} does not see the drift of {path}: {action} {step:#}", facts.name);
+            let seen = matches!(action.as_str(), "update" | "replace")
+                || MOVES_ON.contains(&(facts.name, path));
+            assert!(
+                seen,
+                "{} does not see the drift of {path}: {action} {step:#}",
+                facts.name
+            );
         }
         self.apply();
         self.in_order();
@@ -186,7 +228,9 @@ impl Trial<'_> {
         self.say("adoption");
         self.write(example, false);
         fs::remove_dir_all(self.world.path().join("state")).unwrap();
-        self.world.platctl("state recover stack.yaml --yes").expect(0);
+        self.world
+            .platctl("state recover stack.yaml --yes")
+            .expect(0);
         let (action, step) = self.planned();
         assert!(
             matches!(action.as_str(), "no_op" | "update"),
@@ -200,20 +244,28 @@ impl Trial<'_> {
     /// After it, nothing is found any more.
     fn destruction(&self) {
         self.say("delete");
-        self.world.platctl("destroy stack.yaml --yes --allow-data-loss all").expect(0);
+        self.world
+            .platctl("destroy stack.yaml --yes --allow-data-loss all")
+            .expect(0);
         fs::remove_dir_all(self.world.path().join("state")).unwrap();
         // What the whole account shares stays.
         if self.sample.facts.shared {
             return;
         }
         let (action, step) = self.planned();
-        assert_eq!(action, "create", "{} is still there: {step:#}", self.sample.facts.name);
+        assert_eq!(
+            action, "create",
+            "{} is still there: {step:#}",
+            self.sample.facts.name
+        );
     }
 }
 
 /// Sets the value at a JSON pointer, making what leads there.
 fn set(spec: &mut Value, path: &str, value: Value) {
-    let Some((parent, name)) = path.rsplit_once('/') else { return };
+    let Some((parent, name)) = path.rsplit_once('/') else {
+        return;
+    };
     if !parent.is_empty() && spec.pointer(parent).is_none() {
         set(spec, parent, json!({}));
     }

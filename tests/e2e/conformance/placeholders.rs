@@ -25,7 +25,13 @@ const fn one(
     name: &'static str,
     changes: &'static [(&'static str, &'static str)],
 ) -> Placeholder {
-    Placeholder { text, kind, output, name, changes }
+    Placeholder {
+        text,
+        kind,
+        output,
+        name,
+        changes,
+    }
 }
 
 /// A text that contains another one stands before it.
@@ -70,9 +76,27 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "instance_parameters",
         &[],
     ),
-    one("db-subnets-example", "rds.DbSubnetGroup", "db_subnet_group_name", "db_subnets", &[]),
-    one("arn:aws:rds:eu-west-1:123456789012:cluster:example", "rds.DbCluster", "arn", "db_cluster", &[]),
-    one("example-db-cluster", "rds.DbCluster", "db_cluster_identifier", "db_cluster", &[]),
+    one(
+        "db-subnets-example",
+        "rds.DbSubnetGroup",
+        "db_subnet_group_name",
+        "db_subnets",
+        &[],
+    ),
+    one(
+        "arn:aws:rds:eu-west-1:123456789012:cluster:example",
+        "rds.DbCluster",
+        "arn",
+        "db_cluster",
+        &[],
+    ),
+    one(
+        "example-db-cluster",
+        "rds.DbCluster",
+        "db_cluster_identifier",
+        "db_cluster",
+        &[],
+    ),
     one(
         "example-scalable-target",
         "applicationautoscaling.ScalableTarget",
@@ -80,9 +104,27 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "scalable_target",
         &[],
     ),
-    one("arn:aws:sns:eu-west-1:123456789012:example", "sns.Topic", "arn", "topic", &[]),
-    one("example-vault", "backup.Vault", "backup_vault_name", "vault", &[]),
-    one("example-plan-id", "backup.Plan", "backup_plan_id", "plan", &[]),
+    one(
+        "arn:aws:sns:eu-west-1:123456789012:example",
+        "sns.Topic",
+        "arn",
+        "topic",
+        &[],
+    ),
+    one(
+        "example-vault",
+        "backup.Vault",
+        "backup_vault_name",
+        "vault",
+        &[],
+    ),
+    one(
+        "example-plan-id",
+        "backup.Plan",
+        "backup_plan_id",
+        "plan",
+        &[],
+    ),
     one(
         "example-git",
         "codecommit.Repository",
@@ -90,23 +132,80 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "git",
         &[("/repository_name", r#""example-git""#)],
     ),
-    one("example-repository", "ecr.Repository", "repository_name", "repository", &[]),
+    one(
+        "example-repository",
+        "ecr.Repository",
+        "repository_name",
+        "repository",
+        &[],
+    ),
     one("vpc-0123456789abcdef0", "ec2.Vpc", "vpc_id", "vpc", &[]),
-    one("vpc-0123456789abcdef1", "ec2.Vpc", "vpc_id", "vpc_1", &[("/cidr_block", r#""10.11.0.0/16""#)]),
-    one("subnet-0123456789abcdef0", "ec2.Subnet", "subnet_id", "subnet", &[]),
+    one(
+        "vpc-0123456789abcdef1",
+        "ec2.Vpc",
+        "vpc_id",
+        "vpc_1",
+        &[("/cidr_block", r#""10.11.0.0/16""#)],
+    ),
+    one(
+        "subnet-0123456789abcdef0",
+        "ec2.Subnet",
+        "subnet_id",
+        "subnet",
+        &[],
+    ),
     one(
         "subnet-0123456789abcdef1",
         "ec2.Subnet",
         "subnet_id",
         "subnet_1",
-        &[("/cidr_block", r#""10.10.16.0/20""#), ("/availability_zone", r#""eu-west-1b""#)],
+        &[
+            ("/cidr_block", r#""10.10.16.0/20""#),
+            ("/availability_zone", r#""eu-west-1b""#),
+        ],
     ),
-    one("igw-0123456789abcdef0", "ec2.InternetGateway", "internet_gateway_id", "igw", &[]),
-    one("eipalloc-0123456789abcdef0", "ec2.ElasticIp", "allocation_id", "eip", &[]),
-    one("nat-0123456789abcdef0", "ec2.NatGateway", "nat_gateway_id", "nat", &[]),
-    one("rtb-0123456789abcdef0", "ec2.RouteTable", "route_table_id", "table", &[]),
-    one("rtb-0123456789abcdef1", "ec2.RouteTable", "route_table_id", "table_1", &[]),
-    one("sg-0123456789abcdef0", "ec2.SecurityGroup", "group_id", "group", &[]),
+    one(
+        "igw-0123456789abcdef0",
+        "ec2.InternetGateway",
+        "internet_gateway_id",
+        "igw",
+        &[],
+    ),
+    one(
+        "eipalloc-0123456789abcdef0",
+        "ec2.ElasticIp",
+        "allocation_id",
+        "eip",
+        &[],
+    ),
+    one(
+        "nat-0123456789abcdef0",
+        "ec2.NatGateway",
+        "nat_gateway_id",
+        "nat",
+        &[],
+    ),
+    one(
+        "rtb-0123456789abcdef0",
+        "ec2.RouteTable",
+        "route_table_id",
+        "table",
+        &[],
+    ),
+    one(
+        "rtb-0123456789abcdef1",
+        "ec2.RouteTable",
+        "route_table_id",
+        "table_1",
+        &[],
+    ),
+    one(
+        "sg-0123456789abcdef0",
+        "ec2.SecurityGroup",
+        "group_id",
+        "group",
+        &[],
+    ),
     one(
         "sg-0123456789abcdef1",
         "ec2.SecurityGroup",
@@ -114,7 +213,13 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "group_1",
         &[("/group_name", r#""example-1""#)],
     ),
-    one("arn:aws:iam::123456789012:role/example", "iam.Role", "arn", "role", &[]),
+    one(
+        "arn:aws:iam::123456789012:role/example",
+        "iam.Role",
+        "arn",
+        "role",
+        &[],
+    ),
     one(
         "arn:aws:iam::123456789012:role/other-example",
         "iam.Role",
@@ -161,19 +266,64 @@ const PLACEHOLDERS: &[Placeholder] = &[
             ),
         ],
     ),
-    one("another-role", "iam.Role", "role_name", "role_1", &[("/role_name", r#""other-example""#)]),
-    one("arn:aws:iam::123456789012:policy/example", "iam.ManagedPolicy", "arn", "policy", &[]),
-    one("arn:aws:iam::123456789012:instance-profile/example", "iam.InstanceProfile", "arn", "profile", &[]),
-    one("example-instance-profile", "iam.InstanceProfile", "instance_profile_name", "profile", &[]),
-    one("arn:aws:iam::123456789012:oidc-provider/example", "iam.OidcProvider", "arn", "oidc_provider", &[]),
-    one("https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE", "eks.Cluster", "oidc_issuer", "k8s", &[]),
-    one("arn:aws:eks:eu-west-1:123456789012:cluster/example", "eks.Cluster", "arn", "k8s", &[]),
+    one(
+        "another-role",
+        "iam.Role",
+        "role_name",
+        "role_1",
+        &[("/role_name", r#""other-example""#)],
+    ),
+    one(
+        "arn:aws:iam::123456789012:policy/example",
+        "iam.ManagedPolicy",
+        "arn",
+        "policy",
+        &[],
+    ),
+    one(
+        "arn:aws:iam::123456789012:instance-profile/example",
+        "iam.InstanceProfile",
+        "arn",
+        "profile",
+        &[],
+    ),
+    one(
+        "example-instance-profile",
+        "iam.InstanceProfile",
+        "instance_profile_name",
+        "profile",
+        &[],
+    ),
+    one(
+        "arn:aws:iam::123456789012:oidc-provider/example",
+        "iam.OidcProvider",
+        "arn",
+        "oidc_provider",
+        &[],
+    ),
+    one(
+        "https://oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLE",
+        "eks.Cluster",
+        "oidc_issuer",
+        "k8s",
+        &[],
+    ),
+    one(
+        "arn:aws:eks:eu-west-1:123456789012:cluster/example",
+        "eks.Cluster",
+        "arn",
+        "k8s",
+        &[],
+    ),
     one(
         "open-example-cluster",
         "eks.Cluster",
         "name",
         "k8s_open",
-        &[("/endpoint_public_access", "true"), ("/name", r#""example-1""#)],
+        &[
+            ("/endpoint_public_access", "true"),
+            ("/name", r#""example-1""#),
+        ],
     ),
     one("example-cluster", "eks.Cluster", "name", "k8s", &[]),
     one("example-user", "iam.User", "user_name", "user", &[]),
@@ -184,7 +334,13 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "secret",
         &[],
     ),
-    one("lt-0123456789abcdef0", "ec2.LaunchTemplate", "launch_template_id", "template", &[]),
+    one(
+        "lt-0123456789abcdef0",
+        "ec2.LaunchTemplate",
+        "launch_template_id",
+        "template",
+        &[],
+    ),
     one("example-role", "iam.Role", "role_name", "role", &[]),
     one(
         "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
@@ -193,9 +349,27 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "key",
         &[],
     ),
-    one("01234567-89ab-cdef-0123-456789abcdef", "kms.Key", "key_id", "key", &[]),
-    one("arn:aws:logs:eu-west-1:123456789012:log-group:example", "logs.LogGroup", "arn", "log_group", &[]),
-    one("arn:aws:s3:::example-bucket", "s3.Bucket", "arn", "bucket", &[]),
+    one(
+        "01234567-89ab-cdef-0123-456789abcdef",
+        "kms.Key",
+        "key_id",
+        "key",
+        &[],
+    ),
+    one(
+        "arn:aws:logs:eu-west-1:123456789012:log-group:example",
+        "logs.LogGroup",
+        "arn",
+        "log_group",
+        &[],
+    ),
+    one(
+        "arn:aws:s3:::example-bucket",
+        "s3.Bucket",
+        "arn",
+        "bucket",
+        &[],
+    ),
     one(
         "00000000-0000-4000-8000-00000000example1",
         "cloudfront.CachePolicy",
@@ -217,12 +391,42 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "origin_access_control",
         &[],
     ),
-    one("vo_EXAMPLE", "cloudfront.VpcOrigin", "vpc_origin_id", "vpc_origin", &[]),
-    one("E0EXAMPLEDISTRIBUTION", "cloudfront.Distribution", "distribution_id", "distribution", &[]),
-    one("d0example.cloudfront.net", "cloudfront.Distribution", "domain_name", "distribution", &[]),
-    one("Z0123456789EXAMPLE", "route53.HostedZone", "zone_id", "zone", &[]),
+    one(
+        "vo_EXAMPLE",
+        "cloudfront.VpcOrigin",
+        "vpc_origin_id",
+        "vpc_origin",
+        &[],
+    ),
+    one(
+        "E0EXAMPLEDISTRIBUTION",
+        "cloudfront.Distribution",
+        "distribution_id",
+        "distribution",
+        &[],
+    ),
+    one(
+        "d0example.cloudfront.net",
+        "cloudfront.Distribution",
+        "domain_name",
+        "distribution",
+        &[],
+    ),
+    one(
+        "Z0123456789EXAMPLE",
+        "route53.HostedZone",
+        "zone_id",
+        "zone",
+        &[],
+    ),
     // Records of certificates that a variation needed stay behind in it.
-    one("Z0123456789FORCED", "route53.HostedZone", "zone_id", "zone_1", &[("/force_destroy", "true")]),
+    one(
+        "Z0123456789FORCED",
+        "route53.HostedZone",
+        "zone_id",
+        "zone_1",
+        &[("/force_destroy", "true")],
+    ),
     one(
         "01234567-89ab-cdef-0123-4567example1",
         "route53.HealthCheck",
@@ -270,7 +474,10 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "acm.Certificate",
         "arn",
         "certificate_1",
-        &[("/domain_name", r#""other.prod.example.com""#), ("/subject_alternative_names", "null")],
+        &[
+            ("/domain_name", r#""other.prod.example.com""#),
+            ("/subject_alternative_names", "null"),
+        ],
     ),
     one(
         "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/example/01234567",
@@ -299,13 +506,19 @@ const COMPANIONS: &[(&str, &str, &str)] = &[
             "name": "${SELF.validation_record_name}", "records": ["${SELF.validation_record_value}"]
         }"#,
     ),
-    ("cloudfront.VpcOrigin", "ec2.InternetGateway", r#"{"vpc_id": "vpc-0123456789abcdef0"}"#),
+    (
+        "cloudfront.VpcOrigin",
+        "ec2.InternetGateway",
+        r#"{"vpc_id": "vpc-0123456789abcdef0"}"#,
+    ),
 ];
 
 /// Adds what a resource of this kind and name needs beside it.
 pub(super) fn accompany(name: &str, kind: &str, resources: &mut Map<String, Value>) {
     for (_, companion, spec) in COMPANIONS.iter().filter(|(of, ..)| *of == kind) {
-        let sample = samples().into_iter().find(|sample| sample.facts.name == *companion);
+        let sample = samples()
+            .into_iter()
+            .find(|sample| sample.facts.name == *companion);
         let sample = sample.unwrap_or_else(|| panic!("{companion} is not registered"));
         let spec: Value = serde_json::from_str(&spec.replace("SELF", name)).expect("JSON");
         let mut spec = referring(&spec, &sample.facts, resources);
@@ -321,13 +534,23 @@ pub(super) fn accompany(name: &str, kind: &str, resources: &mut Map<String, Valu
 }
 
 /// The spec with references in place of made-up names. What they refer to is added to the resources.
-pub(super) fn referring(spec: &Value, subject: &Facts, resources: &mut Map<String, Value>) -> Value {
+pub(super) fn referring(
+    spec: &Value,
+    subject: &Facts,
+    resources: &mut Map<String, Value>,
+) -> Value {
     match spec {
         Value::String(text) => replaced(text, subject, resources).into(),
-        Value::Array(list) => list.iter().map(|item| referring(item, subject, resources)).collect(),
+        Value::Array(list) => list
+            .iter()
+            .map(|item| referring(item, subject, resources))
+            .collect(),
         Value::Object(map) => {
             let referring = |(key, value): (&String, &Value)| {
-                (replaced(key, subject, resources), referring(value, subject, resources))
+                (
+                    replaced(key, subject, resources),
+                    referring(value, subject, resources),
+                )
             };
             let mut referring = referring;
             let mut new = Map::new();
@@ -344,12 +567,16 @@ pub(super) fn referring(spec: &Value, subject: &Facts, resources: &mut Map<Strin
 fn replaced(text: &str, subject: &Facts, resources: &mut Map<String, Value>) -> String {
     for placeholder in PLACEHOLDERS {
         // A thing that refers to another one of its own kind is not made here.
-        if let Some((before, after)) =
-            text.split_once(placeholder.text).filter(|_| placeholder.kind != subject.name)
+        if let Some((before, after)) = text
+            .split_once(placeholder.text)
+            .filter(|_| placeholder.kind != subject.name)
         {
             prerequisite(placeholder, resources);
             let after = replaced(after, subject, resources);
-            return format!("{before}${{{}.{}}}{after}", placeholder.name, placeholder.output);
+            return format!(
+                "{before}${{{}.{}}}{after}",
+                placeholder.name, placeholder.output
+            );
         }
     }
     text.to_owned()
@@ -359,7 +586,9 @@ fn prerequisite(placeholder: &Placeholder, resources: &mut Map<String, Value>) {
     if resources.contains_key(placeholder.name) {
         return;
     }
-    let sample = samples().into_iter().find(|sample| sample.facts.name == placeholder.kind);
+    let sample = samples()
+        .into_iter()
+        .find(|sample| sample.facts.name == placeholder.kind);
     let sample = sample.unwrap_or_else(|| panic!("{} is not registered", placeholder.kind));
     let mut spec = sample.example;
     for (path, value) in placeholder.changes {

@@ -7,8 +7,8 @@ use aws_sdk_acm::types::{
     RenewalStatus, Tag, ValidationMethod,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -73,7 +73,9 @@ const fn on() -> bool {
 }
 
 /// A DNS record that validates a domain name of the certificate.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub struct ValidationRecord {
     /// The name of the record.
     pub name: String,
@@ -103,7 +105,11 @@ platctl_engine::outputs! {
 fn record(option: &DomainValidation) -> Option<ValidationRecord> {
     let record = option.resource_record()?;
     let kind = record.r#type().as_str().to_owned();
-    Some(ValidationRecord { name: record.name().to_owned(), r#type: kind, value: record.value().to_owned() })
+    Some(ValidationRecord {
+        name: record.name().to_owned(),
+        r#type: kind,
+        value: record.value().to_owned(),
+    })
 }
 
 fn phase(found: &CertificateDetail) -> Phase {
@@ -111,7 +117,8 @@ fn phase(found: &CertificateDetail) -> Phase {
     match found.status() {
         Some(CertificateStatus::Issued) => renewal(found).map_or(Phase::Ready, Phase::Degraded),
         Some(CertificateStatus::PendingValidation) | None => {
-            let open = |one: &&DomainValidation| one.validation_status() != Some(&DomainStatus::Success);
+            let open =
+                |one: &&DomainValidation| one.validation_status() != Some(&DomainStatus::Success);
             let missing: BTreeSet<ValidationRecord> =
                 options.iter().filter(open).filter_map(record).collect();
             if missing.is_empty() {
@@ -119,14 +126,20 @@ fn phase(found: &CertificateDetail) -> Phase {
             }
             let text = |one: ValidationRecord| format!("{} {} {}", one.name, one.r#type, one.value);
             let texts: Vec<String> = missing.into_iter().map(text).collect();
-            Phase::Settling(format!("waiting for validation records in DNS: {}", texts.join(", ")))
+            Phase::Settling(format!(
+                "waiting for validation records in DNS: {}",
+                texts.join(", ")
+            ))
         }
         Some(CertificateStatus::ValidationTimedOut) => Phase::Failed(
-            "VALIDATION_TIMED_OUT: its validation records were not found in DNS within 72 hours".into(),
+            "VALIDATION_TIMED_OUT: its validation records were not found in DNS within 72 hours"
+                .into(),
         ),
         // Not issued, for a reason that another request may not meet.
         Some(CertificateStatus::Failed) => {
-            let reason = found.failure_reason().map(|reason| format!(": {}", reason.as_str()));
+            let reason = found
+                .failure_reason()
+                .map(|reason| format!(": {}", reason.as_str()));
             Phase::Failed(format!("FAILED{}", reason.unwrap_or_default()))
         }
         // Expired, revoked: whatever has it goes on handing it out until it gets another one.
@@ -136,7 +149,10 @@ fn phase(found: &CertificateDetail) -> Phase {
 
 /// Whether it is issued, or may be yet.
 fn is_usable(found: &CertificateDetail) -> bool {
-    matches!(found.status(), Some(CertificateStatus::Issued | CertificateStatus::PendingValidation) | None)
+    matches!(
+        found.status(),
+        Some(CertificateStatus::Issued | CertificateStatus::PendingValidation) | None
+    )
 }
 
 /// What stands in the way of the renewal of a certificate that is still valid.
@@ -144,8 +160,13 @@ fn renewal(found: &CertificateDetail) -> Option<String> {
     let renewal = found.renewal_summary()?;
     match renewal.renewal_status() {
         RenewalStatus::Failed => {
-            let reason = renewal.renewal_status_reason().map(|reason| format!(": {}", reason.as_str()));
-            Some(format!("its renewal has failed{}", reason.unwrap_or_default()))
+            let reason = renewal
+                .renewal_status_reason()
+                .map(|reason| format!(": {}", reason.as_str()));
+            Some(format!(
+                "its renewal has failed{}",
+                reason.unwrap_or_default()
+            ))
         }
         RenewalStatus::PendingValidation => {
             Some("its renewal is pending: its validation records were not found in DNS".into())
@@ -157,21 +178,29 @@ fn renewal(found: &CertificateDetail) -> Option<String> {
 fn live(found: &CertificateDetail, tags: Tags, owner: Option<Owner>) -> Option<Live<Certificate>> {
     let arn = found.certificate_arn()?;
     let domain = Domain::from(found.domain_name()?);
-    let mut names: BTreeSet<Domain> =
-        found.subject_alternative_names().iter().map(|name| Domain::from(name.as_str())).collect();
+    let mut names: BTreeSet<Domain> = found
+        .subject_alternative_names()
+        .iter()
+        .map(|name| Domain::from(name.as_str()))
+        .collect();
     names.remove(&domain);
     let options = found.domain_validation_options();
     // Where one is not made yet, none is known.
     let records: Option<BTreeSet<ValidationRecord>> = options.iter().map(record).collect();
     let records = records.filter(|records| !records.is_empty());
     let first = records.as_ref().and_then(|_| {
-        options.iter().find(|option| Domain::from(option.domain_name()) == domain).and_then(record)
+        options
+            .iter()
+            .find(|option| Domain::from(option.domain_name()) == domain)
+            .and_then(record)
     });
     let spec = Spec {
         domain_name: domain,
         subject_alternative_names: Some(names),
         // Requests and answers spell it differently.
-        key_algorithm: found.key_algorithm().map(|key| key.as_str().replace('-', "_")),
+        key_algorithm: found
+            .key_algorithm()
+            .map(|key| key.as_str().replace('-', "_")),
         usable: is_usable(found),
         tags,
     };
@@ -182,29 +211,44 @@ fn live(found: &CertificateDetail, tags: Tags, owner: Option<Owner>) -> Option<L
         validation_record_value: first.map(|first| first.value),
         validation_records: records.map(|records| records.into_iter().collect()),
     };
-    Some(Live { id: arn.into(), spec, outputs, owner, phase: phase(found) })
+    Some(Live {
+        id: arn.into(),
+        spec,
+        outputs,
+        owner,
+        phase: phase(found),
+    })
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.acm.list_tags_for_certificate().certificate_arn(arn);
     let answer = call.send().ask().await?;
-    Ok(split(answer.tags().iter().map(|tag| (tag.key().into(), tag.value().unwrap_or_default().into()))))
+    Ok(split(answer.tags().iter().map(|tag| {
+        (tag.key().into(), tag.value().unwrap_or_default().into())
+    })))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> {
     let detail = async {
-        let call = cloud.acm.describe_certificate().certificate_arn(id.as_str());
+        let call = cloud
+            .acm
+            .describe_certificate()
+            .certificate_arn(id.as_str());
         call.send().ask().await
     };
     match futures::try_join!(detail, tags_of(cloud, id.as_str())) {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => {
             let (answer, (tags, owner)) = other?;
-            let Some(mut live) = answer.certificate().and_then(|found| live(found, tags, owner)) else {
+            let Some(mut live) = answer
+                .certificate()
+                .and_then(|found| live(found, tags, owner))
+            else {
                 return Ok(None);
             };
             // A zone that nobody is led to makes ACM wait for three days, and say nothing.
-            if let (Phase::Settling(_), Some(record)) = (&live.phase, &live.outputs.validation_record_name)
+            if let (Phase::Settling(_), Some(record)) =
+                (&live.phase, &live.outputs.validation_record_name)
                 && let Some(why) = not_delegated(cloud, record).await
             {
                 live.phase = Phase::Settling(why);
@@ -216,12 +260,22 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> 
 
 fn tag((key, value): (String, String)) -> CloudResult<Tag> {
     let built = Tag::builder().key(key).value(value).build();
-    built.map_err(|error| CloudError::new(Class::Invalid, "acm:AddTagsToCertificate", error.to_string()))
+    built.map_err(|error| {
+        CloudError::new(
+            Class::Invalid,
+            "acm:AddTagsToCertificate",
+            error.to_string(),
+        )
+    })
 }
 
 /// A token has at most 32 letters and digits.
 fn token(claim: &Claim) -> String {
-    let sound: Vec<char> = claim.token.chars().filter(char::is_ascii_alphanumeric).collect();
+    let sound: Vec<char> = claim
+        .token
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .collect();
     sound.iter().skip(sound.len().saturating_sub(32)).collect()
 }
 
@@ -229,8 +283,12 @@ impl Kind for Certificate {
     const NAME: &'static str = "acm.Certificate";
     /// The records that validate it.
     const HELPED_BY: &'static [&'static str] = &["route53.RecordSet"];
-    const REPLACE_ON: &'static [&'static str] =
-        &["/domain_name", "/subject_alternative_names", "/key_algorithm", "/usable"];
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/domain_name",
+        "/subject_alternative_names",
+        "/key_algorithm",
+        "/usable",
+    ];
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
@@ -275,7 +333,10 @@ impl Kind for Certificate {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = &spec.domain_name;
         if name.0.len() > 64 || !name.0.contains('.') {
-            return Err(SpecError::new("/domain_name", "must be a domain name of at most 64 characters"));
+            return Err(SpecError::new(
+                "/domain_name",
+                "must be a domain name of at most 64 characters",
+            ));
         }
         if !spec.usable {
             return Err(SpecError::new("/usable", "must be true"));
@@ -285,8 +346,14 @@ impl Kind for Certificate {
             let message = "must not contain the certificate's `domain_name`";
             return Err(SpecError::new("/subject_alternative_names", message));
         }
-        if others.into_iter().any(|name| name.0.len() > 253 || !name.0.contains('.')) {
-            return Err(SpecError::new("/subject_alternative_names", "contains an invalid domain name"));
+        if others
+            .into_iter()
+            .any(|name| name.0.len() > 253 || !name.0.contains('.'))
+        {
+            return Err(SpecError::new(
+                "/subject_alternative_names",
+                "contains an invalid domain name",
+            ));
         }
         Ok(())
     }
@@ -294,30 +361,54 @@ impl Kind for Certificate {
     /// Certificates have no names of their own, so the tags of all of a domain are read.
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         // Without a filter only RSA certificates are listed.
-        let keys =
-            ["RSA_1024", "RSA_2048", "RSA_3072", "RSA_4096", "EC_prime256v1", "EC_secp384r1", "EC_secp521r1"];
+        let keys = [
+            "RSA_1024",
+            "RSA_2048",
+            "RSA_3072",
+            "RSA_4096",
+            "EC_prime256v1",
+            "EC_secp384r1",
+            "EC_secp521r1",
+        ];
         let keys = keys.map(KeyAlgorithm::from).to_vec();
         let filters = Filters::builder().set_key_types(Some(keys)).build();
-        let pages = cloud.acm.list_certificates().includes(filters).into_paginator().items().send();
+        let pages = cloud
+            .acm
+            .list_certificates()
+            .includes(filters)
+            .into_paginator()
+            .items()
+            .send();
         let all: Result<Vec<_>, _> = pages.collect().await;
         let all = all.asked()?;
         let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str());
-        let reads = all.iter().filter_map(|one| one.certificate_arn()).map(|arn| async move {
-            match tags_of(cloud, arn).await {
-                Ok((_, owner)) => {
-                    Ok((Id::from(arn), owner.filter(|owner| Some(owner.stack.as_str()) == stack)))
+        let reads = all
+            .iter()
+            .filter_map(|one| one.certificate_arn())
+            .map(|arn| async move {
+                match tags_of(cloud, arn).await {
+                    Ok((_, owner)) => Ok((
+                        Id::from(arn),
+                        owner.filter(|owner| Some(owner.stack.as_str()) == stack),
+                    )),
+                    Err(error) if error.class == Class::NotFound => Ok((Id::from(arn), None)),
+                    Err(error) => Err(error),
                 }
-                Err(error) if error.class == Class::NotFound => Ok((Id::from(arn), None)),
-                Err(error) => Err(error),
-            }
-        });
+            });
         Ok(by_address(wanted, try_join_all(reads).await?))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let names: Vec<String> =
-            spec.subject_alternative_names.iter().flatten().map(|name| name.0.clone()).collect();
-        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let names: Vec<String> = spec
+            .subject_alternative_names
+            .iter()
+            .flatten()
+            .map(|name| name.0.clone())
+            .collect();
+        let tags = claimed(&spec.tags, &claim.owner)
+            .into_iter()
+            .map(tag)
+            .collect::<CloudResult<Vec<_>>>()?;
         let call = cloud
             .acm
             .request_certificate()
@@ -341,24 +432,43 @@ impl Kind for Certificate {
         let arn = live.id.as_str();
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
-            let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
-            let call = cloud.acm.add_tags_to_certificate().certificate_arn(arn).set_tags(Some(tags));
+            let tags = edits
+                .set
+                .into_iter()
+                .map(tag)
+                .collect::<CloudResult<Vec<_>>>()?;
+            let call = cloud
+                .acm
+                .add_tags_to_certificate()
+                .certificate_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         for key in edits.remove {
             // Without a value, the tag goes whatever its value is.
             let tag = Tag::builder().key(key).build();
             let tag = tag.map_err(|error| {
-                CloudError::new(Class::Invalid, "acm:RemoveTagsFromCertificate", error.to_string())
+                CloudError::new(
+                    Class::Invalid,
+                    "acm:RemoveTagsFromCertificate",
+                    error.to_string(),
+                )
             })?;
-            let call = cloud.acm.remove_tags_from_certificate().certificate_arn(arn).tags(tag);
+            let call = cloud
+                .acm
+                .remove_tags_from_certificate()
+                .certificate_arn(arn)
+                .tags(tag);
             call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.acm.delete_certificate().certificate_arn(live.id.as_str());
+        let call = cloud
+            .acm
+            .delete_certificate()
+            .certificate_arn(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -370,10 +480,20 @@ mod tests {
 
     fn option(domain: &str, record: Option<&str>) -> DomainValidation {
         let record = record.map(|name| {
-            ResourceRecord::builder().name(name).r#type(RecordType::Cname).value("to").build().unwrap()
+            ResourceRecord::builder()
+                .name(name)
+                .r#type(RecordType::Cname)
+                .value("to")
+                .build()
+                .unwrap()
         });
-        let builder = DomainValidation::builder().domain_name(domain).set_resource_record(record);
-        builder.validation_status(DomainStatus::PendingValidation).build().unwrap()
+        let builder = DomainValidation::builder()
+            .domain_name(domain)
+            .set_resource_record(record);
+        builder
+            .validation_status(DomainStatus::PendingValidation)
+            .build()
+            .unwrap()
     }
 
     fn found(records: [Option<&str>; 2]) -> Live<Certificate> {
@@ -392,13 +512,21 @@ mod tests {
     #[test]
     fn what_cannot_be_used_differs_from_what_is_wanted() {
         let found = |status| {
-            let detail = CertificateDetail::builder().certificate_arn("arn:c").domain_name("example.com");
+            let detail = CertificateDetail::builder()
+                .certificate_arn("arn:c")
+                .domain_name("example.com");
             live(&detail.status(status).build(), Tags::new(), None).unwrap()
         };
         let expired = found(CertificateStatus::Expired);
-        assert_eq!((expired.spec.usable, expired.phase), (false, Phase::Degraded("EXPIRED".into())));
+        assert_eq!(
+            (expired.spec.usable, expired.phase),
+            (false, Phase::Degraded("EXPIRED".into()))
+        );
         let failed = found(CertificateStatus::Failed);
-        assert_eq!((failed.spec.usable, failed.phase), (false, Phase::Failed("FAILED".into())));
+        assert_eq!(
+            (failed.spec.usable, failed.phase),
+            (false, Phase::Failed("FAILED".into()))
+        );
         assert!(found(CertificateStatus::Issued).spec.usable);
         assert!(found(CertificateStatus::PendingValidation).spec.usable);
     }
@@ -407,19 +535,35 @@ mod tests {
     fn names_and_keys_are_read_in_one_spelling() {
         let spec = found([None, None]).spec;
         assert_eq!(spec.domain_name, Domain::from("example.com"));
-        assert_eq!(spec.subject_alternative_names, Some(BTreeSet::from(["*.example.com".into()])));
+        assert_eq!(
+            spec.subject_alternative_names,
+            Some(BTreeSet::from(["*.example.com".into()]))
+        );
         assert_eq!(spec.key_algorithm.as_deref(), Some("RSA_2048"));
     }
 
     #[test]
     fn records_are_known_together_and_once_each() {
-        assert_eq!(found([Some("_x.example.com."), None]).outputs.validation_record_name, None);
+        assert_eq!(
+            found([Some("_x.example.com."), None])
+                .outputs
+                .validation_record_name,
+            None
+        );
         let both = found([Some("_x.example.com."), Some("_x.example.com.")]);
-        assert_eq!(both.outputs.validation_record_name.as_deref(), Some("_x.example.com."));
-        assert_eq!(both.outputs.validation_records.map(|records| records.len()), Some(1));
+        assert_eq!(
+            both.outputs.validation_record_name.as_deref(),
+            Some("_x.example.com.")
+        );
+        assert_eq!(
+            both.outputs.validation_records.map(|records| records.len()),
+            Some(1)
+        );
         assert_eq!(
             both.phase,
-            Phase::Settling("waiting for validation records in DNS: _x.example.com. CNAME to".into())
+            Phase::Settling(
+                "waiting for validation records in DNS: _x.example.com. CNAME to".into()
+            )
         );
     }
 }

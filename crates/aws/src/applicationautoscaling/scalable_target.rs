@@ -2,8 +2,8 @@
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -54,7 +54,11 @@ pub(super) fn id_of(namespace: &str, dimension: &str, resource: &str) -> Id {
 /// The parts of such an id.
 pub(super) fn parts(id: &Id) -> (&str, &str, &str) {
     let mut parts = id.as_str().splitn(3, '|');
-    (parts.next().unwrap_or_default(), parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
+    (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    )
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ScalableTarget>>> {
@@ -66,7 +70,9 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ScalableTarget>
         .scalable_dimension(ScalableDimension::from(dimension))
         .resource_ids(resource);
     let answer = call.send().ask().await?;
-    let Some(target) = answer.scalable_targets().first() else { return Ok(None) };
+    let Some(target) = answer.scalable_targets().first() else {
+        return Ok(None);
+    };
     let arn = target.scalable_target_arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
     let spec = Spec {
@@ -77,8 +83,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ScalableTarget>
         max_capacity: target.max_capacity(),
         tags,
     };
-    let outputs = Outputs { resource_id: resource.to_owned(), arn: arn.into() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        resource_id: resource.to_owned(),
+        arn: arn.into(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
@@ -144,7 +159,11 @@ impl Kind for ScalableTarget {
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![("/min_capacity", json!(2)), ("/max_capacity", json!(6)), ("/tags/team", json!("data"))]
+        vec![
+            ("/min_capacity", json!(2)),
+            ("/max_capacity", json!(6)),
+            ("/tags/team", json!("data")),
+        ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
@@ -158,12 +177,20 @@ impl Kind for ScalableTarget {
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
-        Some(id_of(&spec.service_namespace, &spec.scalable_dimension, &spec.resource_id))
+        Some(id_of(
+            &spec.service_namespace,
+            &spec.scalable_dimension,
+            &spec.resource_id,
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         register(cloud, spec, Some(claimed(&spec.tags, &claim.owner))).await?;
-        Ok(id_of(&spec.service_namespace, &spec.scalable_dimension, &spec.resource_id))
+        Ok(id_of(
+            &spec.service_namespace,
+            &spec.scalable_dimension,
+            &spec.resource_id,
+        ))
     }
 
     async fn update(
@@ -187,7 +214,11 @@ impl Kind for ScalableTarget {
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.autoscaling.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .autoscaling
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
@@ -199,7 +230,9 @@ impl Kind for ScalableTarget {
             .deregister_scalable_target()
             .service_namespace(ServiceNamespace::from(live.spec.service_namespace.as_str()))
             .resource_id(&live.spec.resource_id)
-            .scalable_dimension(ScalableDimension::from(live.spec.scalable_dimension.as_str()));
+            .scalable_dimension(ScalableDimension::from(
+                live.spec.scalable_dimension.as_str(),
+            ));
         call.send().ask().await.map(drop)
     }
 }

@@ -1,12 +1,12 @@
 //! `applicationautoscaling.ScalingPolicy`: target tracking.
 
 use aws_sdk_applicationautoscaling::types::{
-    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension, ScalingPolicy as SdkPolicy,
-    ServiceNamespace, TargetTrackingScalingPolicyConfiguration,
+    MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension,
+    ScalingPolicy as SdkPolicy, ServiceNamespace, TargetTrackingScalingPolicyConfiguration,
 };
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -68,8 +68,16 @@ platctl_engine::outputs! {
 }
 
 fn id_of(spec: &Spec) -> Id {
-    let Spec { service_namespace, scalable_dimension, resource_id, policy_name, .. } = spec;
-    Id::from(format!("{service_namespace}|{scalable_dimension}|{resource_id}|{policy_name}"))
+    let Spec {
+        service_namespace,
+        scalable_dimension,
+        resource_id,
+        policy_name,
+        ..
+    } = spec;
+    Id::from(format!(
+        "{service_namespace}|{scalable_dimension}|{resource_id}|{policy_name}"
+    ))
 }
 
 /// The policy as AWS answers it.
@@ -83,14 +91,22 @@ async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<SdkPolicy>> {
         .scalable_dimension(ScalableDimension::from(dimension))
         .resource_id(resource)
         .policy_names(name);
-    let found = call.send().ask().await?.scaling_policies.unwrap_or_default();
-    Ok(found.into_iter().find(|policy| policy.policy_name() == name))
+    let found = call
+        .send()
+        .ask()
+        .await?
+        .scaling_policies
+        .unwrap_or_default();
+    Ok(found
+        .into_iter()
+        .find(|policy| policy.policy_name() == name))
 }
 
 fn live(id: &Id, policy: &SdkPolicy) -> Option<Live<ScalingPolicy>> {
     let tracking = policy.target_tracking_scaling_policy_configuration()?;
-    let metric =
-        tracking.predefined_metric_specification().map(|metric| metric.predefined_metric_type().as_str());
+    let metric = tracking
+        .predefined_metric_specification()
+        .map(|metric| metric.predefined_metric_type().as_str());
     let spec = Spec {
         policy_name: policy.policy_name().to_owned(),
         service_namespace: policy.service_namespace().as_str().to_owned(),
@@ -103,16 +119,33 @@ fn live(id: &Id, policy: &SdkPolicy) -> Option<Live<ScalingPolicy>> {
             scale_in_cooldown: tracking.scale_in_cooldown().unwrap_or(cooldown()),
         },
     };
-    let outputs = Outputs { arn: policy.policy_arn().into(), unmanaged: unmanaged(tracking) };
-    Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready })
+    let outputs = Outputs {
+        arn: policy.policy_arn().into(),
+        unmanaged: unmanaged(tracking),
+    };
+    Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    })
 }
 
 /// What is set on a policy and cannot be said in a spec.
 fn unmanaged(tracking: &TargetTrackingScalingPolicyConfiguration) -> Vec<String> {
-    let label = tracking.predefined_metric_specification().and_then(|metric| metric.resource_label());
+    let label = tracking
+        .predefined_metric_specification()
+        .and_then(|metric| metric.resource_label());
     settings([
-        ("scale-in disabled", tracking.disable_scale_in() == Some(true)),
-        ("customized metric", tracking.customized_metric_specification().is_some()),
+        (
+            "scale-in disabled",
+            tracking.disable_scale_in() == Some(true),
+        ),
+        (
+            "customized metric",
+            tracking.customized_metric_specification().is_some(),
+        ),
         ("resource label of the metric", label.is_some()),
     ])
 }
@@ -185,8 +218,12 @@ async fn put(
 
 impl Kind for ScalingPolicy {
     const NAME: &'static str = "applicationautoscaling.ScalingPolicy";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/policy_name", "/service_namespace", "/resource_id", "/scalable_dimension"];
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/policy_name",
+        "/service_namespace",
+        "/resource_id",
+        "/scalable_dimension",
+    ];
     // All of them together are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
     const SHARED_MAPS: &'static [&'static str] = &[];
@@ -207,7 +244,10 @@ impl Kind for ScalingPolicy {
             "cloudwatch:PutMetricAlarm",
             "cloudwatch:DescribeAlarms",
         ],
-        delete: &["application-autoscaling:DeleteScalingPolicy", "cloudwatch:DeleteAlarms"],
+        delete: &[
+            "application-autoscaling:DeleteScalingPolicy",
+            "cloudwatch:DeleteAlarms",
+        ],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -234,7 +274,10 @@ impl Kind for ScalingPolicy {
         vec![
             ("/target_tracking/target_value", json!(70.0)),
             ("/target_tracking/scale_in_cooldown", json!(600)),
-            ("/target_tracking/predefined_metric_type", json!("RDSReaderAverageDatabaseConnections")),
+            (
+                "/target_tracking/predefined_metric_type",
+                json!("RDSReaderAverageDatabaseConnections"),
+            ),
             ("/policy_name", json!("example-2")),
         ]
     }
@@ -257,7 +300,8 @@ impl Kind for ScalingPolicy {
     ) -> CloudResult<()> {
         let now = get(cloud, &live.id).await?;
         let now = now.and_then(|policy| policy.target_tracking_scaling_policy_configuration);
-        let now = now.ok_or_else(|| CloudError::new(Class::NotFound, PUT, format!("{} is gone", live.id)))?;
+        let now = now
+            .ok_or_else(|| CloudError::new(Class::NotFound, PUT, format!("{} is gone", live.id)))?;
         put(cloud, spec, over(now, &spec.target_tracking, changes)?).await
     }
 
@@ -268,7 +312,9 @@ impl Kind for ScalingPolicy {
             .policy_name(&live.spec.policy_name)
             .service_namespace(ServiceNamespace::from(live.spec.service_namespace.as_str()))
             .resource_id(&live.spec.resource_id)
-            .scalable_dimension(ScalableDimension::from(live.spec.scalable_dimension.as_str()));
+            .scalable_dimension(ScalableDimension::from(
+                live.spec.scalable_dimension.as_str(),
+            ));
         call.send().ask().await.map(drop)
     }
 }
@@ -281,7 +327,9 @@ mod tests {
 
     fn by_hand() -> TargetTrackingScalingPolicyConfiguration {
         let mut now = configuration(&ScalingPolicy::example().target_tracking).unwrap();
-        let metric = CustomizedMetricSpecification::builder().namespace("AWS/RDS").metric_name("Load");
+        let metric = CustomizedMetricSpecification::builder()
+            .namespace("AWS/RDS")
+            .metric_name("Load");
         now.predefined_metric_specification = None;
         now.customized_metric_specification = Some(metric.build());
         now.disable_scale_in = Some(true);
@@ -291,11 +339,17 @@ mod tests {
     #[test]
     fn a_policy_keeps_its_metric_and_that_it_never_scales_in() {
         let asked = changes(&[("/target_tracking/target_value", json!(60.0), json!(70.0))]);
-        let stated = TargetTracking { target_value: 70.0, ..ScalingPolicy::example().target_tracking };
+        let stated = TargetTracking {
+            target_value: 70.0,
+            ..ScalingPolicy::example().target_tracking
+        };
         let mut wanted = by_hand();
         wanted.target_value = 70.0;
         assert_eq!(over(by_hand(), &stated, &asked).unwrap(), wanted);
-        assert_eq!(unmanaged(&wanted), ["scale-in disabled", "customized metric"]);
+        assert_eq!(
+            unmanaged(&wanted),
+            ["scale-in disabled", "customized metric"]
+        );
     }
 
     #[test]

@@ -16,15 +16,27 @@ pub(crate) async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Opti
     Ok(split(answer.tags.unwrap_or_default()))
 }
 
-pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+pub(crate) async fn sync_tags(
+    cloud: &Cloud,
+    arn: &str,
+    changes: &Changes,
+    owner: &Owner,
+) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let call =
-            cloud.backup.tag_resource().resource_arn(arn).set_tags(Some(edits.set.into_iter().collect()));
+        let call = cloud
+            .backup
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(edits.set.into_iter().collect()));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.backup.untag_resource().resource_arn(arn).set_tag_key_list(Some(edits.remove));
+        let call = cloud
+            .backup
+            .untag_resource()
+            .resource_arn(arn)
+            .set_tag_key_list(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())

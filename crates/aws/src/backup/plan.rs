@@ -4,8 +4,8 @@ use aws_sdk_backup::types::{
     BackupPlan, BackupPlanInput, BackupRule, BackupRuleInput, CopyAction, Lifecycle as SdkLifecycle,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -23,7 +23,9 @@ use crate::unmanaged::{part, settings, some};
 pub struct Plan;
 
 /// The lifecycle of a backup: when it is moved to cold storage and when it is deleted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Lifecycle {
     /// The number of days after creation when a backup is deleted. Default: backups are never deleted.
@@ -131,7 +133,9 @@ fn rule(rule: &BackupRule) -> Rule {
         target_backup_vault_name: rule.target_backup_vault_name().to_owned(),
         schedule_expression: rule.schedule_expression().unwrap_or_default().to_owned(),
         start_window_minutes: rule.start_window_minutes().unwrap_or(start_window()),
-        completion_window_minutes: rule.completion_window_minutes().unwrap_or(completion_window()),
+        completion_window_minutes: rule
+            .completion_window_minutes()
+            .unwrap_or(completion_window()),
         lifecycle: lifecycle(rule.lifecycle()),
         copy_actions: rule.copy_actions().iter().map(copy).collect(),
     }
@@ -159,7 +163,9 @@ fn input(spec: &Spec, operation: &str) -> CloudResult<BackupPlanInput> {
             .map_err(|e| invalid(operation, &e))
     });
     let rules = rules.collect::<CloudResult<Vec<_>>>()?;
-    let builder = BackupPlanInput::builder().backup_plan_name(&spec.backup_plan_name).set_rules(Some(rules));
+    let builder = BackupPlanInput::builder()
+        .backup_plan_name(&spec.backup_plan_name)
+        .set_rules(Some(rules));
     builder.build().map_err(|e| invalid(operation, &e))
 }
 
@@ -178,19 +184,29 @@ fn over(now: BackupPlan, mut plan: BackupPlanInput) -> BackupPlanInput {
     plan.advanced_backup_settings = now.advanced_backup_settings;
     plan.scan_settings = now.scan_settings;
     for rule in &mut plan.rules {
-        let Some(now) = now.rules.iter().find(|now| now.rule_name == rule.rule_name) else { continue };
+        let Some(now) = now.rules.iter().find(|now| now.rule_name == rule.rule_name) else {
+            continue;
+        };
         rule.target_logically_air_gapped_backup_vault_arn
             .clone_from(&now.target_logically_air_gapped_backup_vault_arn);
-        rule.schedule_expression_timezone.clone_from(&now.schedule_expression_timezone);
+        rule.schedule_expression_timezone
+            .clone_from(&now.schedule_expression_timezone);
         rule.enable_continuous_backup = now.enable_continuous_backup;
-        rule.recovery_point_tags.clone_from(&now.recovery_point_tags);
+        rule.recovery_point_tags
+            .clone_from(&now.recovery_point_tags);
         rule.index_actions.clone_from(&now.index_actions);
         rule.scan_actions.clone_from(&now.scan_actions);
         rule.lifecycle = lived(now.lifecycle.clone(), rule.lifecycle.take());
         for copy in rule.copy_actions.iter_mut().flatten() {
             let vault = &copy.destination_backup_vault_arn;
-            let now = now.copy_actions().iter().find(|now| now.destination_backup_vault_arn == *vault);
-            copy.lifecycle = lived(now.and_then(|now| now.lifecycle.clone()), copy.lifecycle.take());
+            let now = now
+                .copy_actions()
+                .iter()
+                .find(|now| now.destination_backup_vault_arn == *vault);
+            copy.lifecycle = lived(
+                now.and_then(|now| now.lifecycle.clone()),
+                copy.lifecycle.take(),
+            );
         }
     }
     plan
@@ -198,7 +214,9 @@ fn over(now: BackupPlan, mut plan: BackupPlanInput) -> BackupPlanInput {
 
 /// A lifecycle with the stated days.
 fn lived(now: Option<SdkLifecycle>, new: Option<SdkLifecycle>) -> Option<SdkLifecycle> {
-    let (Some(mut sent), Some(new)) = (now, new.clone()) else { return new };
+    let (Some(mut sent), Some(new)) = (now, new.clone()) else {
+        return new;
+    };
     sent.delete_after_days = new.delete_after_days;
     sent.move_to_cold_storage_after_days = new.move_to_cold_storage_after_days;
     Some(sent)
@@ -207,15 +225,32 @@ fn lived(now: Option<SdkLifecycle>, new: Option<SdkLifecycle>) -> Option<SdkLife
 /// What is set on a plan and cannot be said in a spec.
 fn unmanaged(plan: &BackupPlan) -> Vec<String> {
     let of_rule = |rule: &BackupRule| {
-        let archive = rule.lifecycle().and_then(SdkLifecycle::opt_in_to_archive_for_supported_resources);
+        let archive = rule
+            .lifecycle()
+            .and_then(SdkLifecycle::opt_in_to_archive_for_supported_resources);
         let own = settings([
-            ("time zone", rule.schedule_expression_timezone().is_some_and(|zone| zone != "Etc/UTC")),
-            ("continuous backup", rule.enable_continuous_backup() == Some(true)),
-            ("tags of recovery points", rule.recovery_point_tags().is_some_and(|tags| !tags.is_empty())),
+            (
+                "time zone",
+                rule.schedule_expression_timezone()
+                    .is_some_and(|zone| zone != "Etc/UTC"),
+            ),
+            (
+                "continuous backup",
+                rule.enable_continuous_backup() == Some(true),
+            ),
+            (
+                "tags of recovery points",
+                rule.recovery_point_tags()
+                    .is_some_and(|tags| !tags.is_empty()),
+            ),
             ("index", some(rule.index_actions())),
             ("malware scan", some(rule.scan_actions())),
             ("archive", archive == Some(true)),
-            ("air-gapped vault", rule.target_logically_air_gapped_backup_vault_arn().is_some()),
+            (
+                "air-gapped vault",
+                rule.target_logically_air_gapped_backup_vault_arn()
+                    .is_some(),
+            ),
         ]);
         part(&format!("rule {}", rule.rule_name()), &own)
     };
@@ -231,7 +266,9 @@ fn unmanaged(plan: &BackupPlan) -> Vec<String> {
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
     let call = cloud.backup.get_backup_plan().backup_plan_id(id.as_str());
     let answer = call.send().ask().await?;
-    let (Some(plan), None) = (answer.backup_plan(), answer.deletion_date()) else { return Ok(None) };
+    let (Some(plan), None) = (answer.backup_plan(), answer.deletion_date()) else {
+        return Ok(None);
+    };
     let arn = answer.backup_plan_arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
     let spec = Spec {
@@ -239,8 +276,18 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Plan>>> {
         rules: plan.rules().iter().map(rule).collect(),
         tags,
     };
-    let outputs = Outputs { backup_plan_id: id.to_string(), arn: arn.into(), unmanaged: unmanaged(plan) };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        backup_plan_id: id.to_string(),
+        arn: arn.into(),
+        unmanaged: unmanaged(plan),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 impl Kind for Plan {
@@ -248,9 +295,22 @@ impl Kind for Plan {
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["backup:GetBackupPlan", "backup:ListBackupPlans", "backup:ListTags"],
-        create: &["backup:CreateBackupPlan", "backup:TagResource", "iam:PassRole"],
-        update: &["backup:UpdateBackupPlan", "backup:TagResource", "backup:UntagResource", "iam:PassRole"],
+        read: &[
+            "backup:GetBackupPlan",
+            "backup:ListBackupPlans",
+            "backup:ListTags",
+        ],
+        create: &[
+            "backup:CreateBackupPlan",
+            "backup:TagResource",
+            "iam:PassRole",
+        ],
+        update: &[
+            "backup:UpdateBackupPlan",
+            "backup:TagResource",
+            "backup:UntagResource",
+            "iam:PassRole",
+        ],
         delete: &["backup:DeleteBackupPlan"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -268,7 +328,10 @@ impl Kind for Plan {
                 schedule_expression: "cron(0 3 * * ? *)".into(),
                 start_window_minutes: 480,
                 completion_window_minutes: 10080,
-                lifecycle: Lifecycle { delete_after_days: Some(35), move_to_cold_storage_after_days: None },
+                lifecycle: Lifecycle {
+                    delete_after_days: Some(35),
+                    move_to_cold_storage_after_days: None,
+                },
                 copy_actions: Vec::new(),
             }],
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -288,24 +351,41 @@ impl Kind for Plan {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         for (number, rule) in spec.rules.iter().enumerate() {
-            let Lifecycle { delete_after_days, move_to_cold_storage_after_days } = rule.lifecycle;
+            let Lifecycle {
+                delete_after_days,
+                move_to_cold_storage_after_days,
+            } = rule.lifecycle;
             if let (Some(end), Some(cold)) = (delete_after_days, move_to_cold_storage_after_days)
                 && end - cold < 90
             {
                 let path = format!("/rules/{number}/lifecycle");
-                return Err(SpecError::new(path, "must keep backups in cold storage for at least 90 days"));
+                return Err(SpecError::new(
+                    path,
+                    "must keep backups in cold storage for at least 90 days",
+                ));
             }
         }
         Ok(())
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let pages = cloud.backup.list_backup_plans().into_paginator().items().send();
+        let pages = cloud
+            .backup
+            .list_backup_plans()
+            .into_paginator()
+            .items()
+            .send();
         let plans: Result<Vec<_>, _> = pages.collect().await;
         let plans = plans.asked()?;
-        let pairs = plans.iter().filter_map(|plan| Some((plan.backup_plan_id()?, plan.backup_plan_arn()?)));
-        let owners = pairs.map(|(id, arn)| async move { Ok((Id::from(id), tags_of(cloud, arn).await?.1)) });
-        Ok(by_address(wanted, of_stack(wanted, try_join_all(owners).await?)))
+        let pairs = plans
+            .iter()
+            .filter_map(|plan| Some((plan.backup_plan_id()?, plan.backup_plan_arn()?)));
+        let owners =
+            pairs.map(|(id, arn)| async move { Ok((Id::from(id), tags_of(cloud, arn).await?.1)) });
+        Ok(by_address(
+            wanted,
+            of_stack(wanted, try_join_all(owners).await?),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -315,7 +395,9 @@ impl Kind for Plan {
             .create_backup_plan()
             .backup_plan(input(spec, operation)?)
             .creator_request_id(&claim.token)
-            .set_backup_plan_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
+            .set_backup_plan_tags(Some(
+                claimed(&spec.tags, &claim.owner).into_iter().collect(),
+            ));
         let answer = call.send().ask().await?;
         made(operation, answer.backup_plan_id())
     }
@@ -330,14 +412,21 @@ impl Kind for Plan {
         if changes.touch("/rules") || changes.touch("/backup_plan_name") {
             let operation = "backup:UpdateBackupPlan";
             let plan = kept(cloud, live.id.as_str(), input(spec, operation)?).await?;
-            let call = cloud.backup.update_backup_plan().backup_plan_id(live.id.as_str()).backup_plan(plan);
+            let call = cloud
+                .backup
+                .update_backup_plan()
+                .backup_plan_id(live.id.as_str())
+                .backup_plan(plan);
             call.send().ask().await?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.backup.delete_backup_plan().backup_plan_id(live.id.as_str());
+        let call = cloud
+            .backup
+            .delete_backup_plan()
+            .backup_plan_id(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -361,14 +450,24 @@ mod tests {
             .schedule_expression_timezone("Europe/Berlin")
             .enable_continuous_backup(true)
             .lifecycle(lifecycle);
-        let now = BackupPlan::builder().backup_plan_name("old").rules(rule.build().unwrap()).build().unwrap();
+        let now = BackupPlan::builder()
+            .backup_plan_name("old")
+            .rules(rule.build().unwrap())
+            .build()
+            .unwrap();
         assert_eq!(
             unmanaged(&now),
-            [format!("rule {}: time zone, continuous backup, archive", stated.rule_name)]
+            [format!(
+                "rule {}: time zone, continuous backup, archive",
+                stated.rule_name
+            )]
         );
         let sent = over(now, wanted.clone());
         let rule = &sent.rules[0];
-        assert_eq!(rule.target_backup_vault_name, stated.target_backup_vault_name);
+        assert_eq!(
+            rule.target_backup_vault_name,
+            stated.target_backup_vault_name
+        );
         assert_eq!(rule.schedule_expression_timezone(), Some("Europe/Berlin"));
         assert_eq!(rule.enable_continuous_backup(), Some(true));
         let (kept, new) = (rule.lifecycle().unwrap(), stated.lifecycle().unwrap());

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_backup::types::BackupSelection;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,36 +47,71 @@ fn id_of(plan: &str, selection: &str) -> Id {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Selection>>> {
     let (plan, selection) = id.as_str().split_once('|').unwrap_or((id.as_str(), ""));
-    let call = cloud.backup.get_backup_selection().backup_plan_id(plan).selection_id(selection);
+    let call = cloud
+        .backup
+        .get_backup_selection()
+        .backup_plan_id(plan)
+        .selection_id(selection);
     let answer = call.send().ask().await?;
-    let Some(found) = answer.backup_selection() else { return Ok(None) };
+    let Some(found) = answer.backup_selection() else {
+        return Ok(None);
+    };
     let spec = Spec {
         backup_plan_id: plan.to_owned(),
         selection_name: found.selection_name().to_owned(),
         iam_role_arn: found.iam_role_arn().into(),
-        resources: found.resources().iter().map(|arn| Arn::from(arn.as_str())).collect(),
+        resources: found
+            .resources()
+            .iter()
+            .map(|arn| Arn::from(arn.as_str()))
+            .collect(),
     };
-    let outputs = Outputs { selection_id: selection.to_owned() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+    let outputs = Outputs {
+        selection_id: selection.to_owned(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn named(cloud: &Cloud, wanted: &Wanted<Selection>) -> CloudResult<Vec<Candidate>> {
-    let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-    let pages = cloud.backup.list_backup_selections().backup_plan_id(&spec.backup_plan_id).into_paginator();
+    let Some(spec) = &wanted.spec else {
+        return Ok(Vec::new());
+    };
+    let pages = cloud
+        .backup
+        .list_backup_selections()
+        .backup_plan_id(&spec.backup_plan_id)
+        .into_paginator();
     let found: Result<Vec<_>, _> = pages.items().send().collect().await;
     let found = match found.asked() {
         Err(error) if error.class == Class::NotFound => Vec::new(),
         other => other?,
     };
-    let ours = found.iter().filter(|one| one.selection_name() == Some(spec.selection_name.as_str()));
+    let ours = found
+        .iter()
+        .filter(|one| one.selection_name() == Some(spec.selection_name.as_str()));
     let ids = ours.filter_map(|one| one.selection_id());
-    Ok(ids.map(|id| Candidate { id: id_of(&spec.backup_plan_id, id), owner: None }).collect())
+    Ok(ids
+        .map(|id| Candidate {
+            id: id_of(&spec.backup_plan_id, id),
+            owner: None,
+        })
+        .collect())
 }
 
 impl Kind for Selection {
     const NAME: &'static str = "backup.Selection";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/backup_plan_id", "/selection_name", "/iam_role_arn", "/resources"];
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/backup_plan_id",
+        "/selection_name",
+        "/iam_role_arn",
+        "/resources",
+    ];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const HOLDS: &'static [&'static str] = &["/backup_plan_id"];
     const IDENTITY: Identity = Identity::Token;
@@ -112,7 +147,10 @@ impl Kind for Selection {
 
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
-            ("/resources", json!(["arn:aws:rds:eu-west-1:123456789012:cluster:other"])),
+            (
+                "/resources",
+                json!(["arn:aws:rds:eu-west-1:123456789012:cluster:other"]),
+            ),
             ("/selection_name", json!("example-2")),
         ]
     }
@@ -126,13 +164,25 @@ impl Kind for Selection {
         let selection = BackupSelection::builder()
             .selection_name(&spec.selection_name)
             .iam_role_arn(spec.iam_role_arn.as_str())
-            .set_resources(Some(spec.resources.iter().map(ToString::to_string).collect()))
+            .set_resources(Some(
+                spec.resources.iter().map(ToString::to_string).collect(),
+            ))
             .build()
             .map_err(|e| invalid(operation, &e))?;
-        let call = cloud.backup.create_backup_selection().backup_plan_id(&spec.backup_plan_id);
-        let call = call.backup_selection(selection).creator_request_id(&claim.token);
+        let call = cloud
+            .backup
+            .create_backup_selection()
+            .backup_plan_id(&spec.backup_plan_id);
+        let call = call
+            .backup_selection(selection)
+            .creator_request_id(&claim.token);
         let answer = call.send().ask().await?;
-        made(operation, answer.selection_id().map(|id| id_of(&spec.backup_plan_id, id)))
+        made(
+            operation,
+            answer
+                .selection_id()
+                .map(|id| id_of(&spec.backup_plan_id, id)),
+        )
     }
 
     async fn update(
@@ -146,7 +196,10 @@ impl Kind for Selection {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.backup.delete_backup_selection().backup_plan_id(&live.spec.backup_plan_id);
+        let call = cloud
+            .backup
+            .delete_backup_selection()
+            .backup_plan_id(&live.spec.backup_plan_id);
         let call = call.selection_id(&live.outputs.selection_id);
         call.send().ask().await.map(drop)
     }

@@ -2,8 +2,8 @@
 
 use aws_sdk_backup::types::{RecoveryPointStatus, VaultState};
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,11 +47,16 @@ platctl_engine::outputs! {
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Vault>>> {
-    let call = cloud.backup.describe_backup_vault().backup_vault_name(id.as_str());
+    let call = cloud
+        .backup
+        .describe_backup_vault()
+        .backup_vault_name(id.as_str());
     let vault = match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         // That is how AWS answers for a vault that is not there, too; the listing tells.
-        Err(error) if error.class == Class::Denied && !is_listed(cloud, id).await? => return Ok(None),
+        Err(error) if error.class == Class::Denied && !is_listed(cloud, id).await? => {
+            return Ok(None);
+        }
         other => other?,
     };
     let arn = vault.backup_vault_arn().unwrap_or_default();
@@ -71,25 +76,47 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Vault>>> {
         Some(VaultState::Failed) => Phase::Failed("FAILED".into()),
         _ => Phase::Ready,
     };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    }))
 }
 
 async fn is_listed(cloud: &Cloud, id: &Id) -> CloudResult<bool> {
-    let pages = cloud.backup.list_backup_vaults().into_paginator().items().send();
+    let pages = cloud
+        .backup
+        .list_backup_vaults()
+        .into_paginator()
+        .items()
+        .send();
     let vaults: Result<Vec<_>, _> = pages.collect().await;
     let vaults = vaults.asked()?;
-    Ok(vaults.iter().any(|vault| vault.backup_vault_name() == Some(id.as_str())))
+    Ok(vaults
+        .iter()
+        .any(|vault| vault.backup_vault_name() == Some(id.as_str())))
 }
 
 /// Begins to delete the recovery points of a vault. Answers how many are still there.
 async fn empty(cloud: &Cloud, vault: &str) -> CloudResult<usize> {
-    let call = cloud.backup.list_recovery_points_by_backup_vault().backup_vault_name(vault);
+    let call = cloud
+        .backup
+        .list_recovery_points_by_backup_vault()
+        .backup_vault_name(vault);
     let points: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let points = points.asked()?;
-    let stay = points.iter().filter(|point| point.status() != Some(&RecoveryPointStatus::Deleting));
+    let stay = points
+        .iter()
+        .filter(|point| point.status() != Some(&RecoveryPointStatus::Deleting));
     let arns = stay.filter_map(|point| point.recovery_point_arn());
     let deletions = arns.map(|arn| async move {
-        let call = cloud.backup.delete_recovery_point().backup_vault_name(vault).recovery_point_arn(arn);
+        let call = cloud
+            .backup
+            .delete_recovery_point()
+            .backup_vault_name(vault)
+            .recovery_point_arn(arn);
         match call.send().ask().await {
             // It is gone already, or busy: the next look tells.
             Err(error) if matches!(error.class, Class::NotFound | Class::Busy) => Ok(()),
@@ -101,7 +128,11 @@ async fn empty(cloud: &Cloud, vault: &str) -> CloudResult<usize> {
 }
 
 fn points(count: i64) -> String {
-    if count == 1 { "1 recovery point".to_owned() } else { format!("{count} recovery points") }
+    if count == 1 {
+        "1 recovery point".to_owned()
+    } else {
+        format!("{count} recovery points")
+    }
 }
 
 impl Kind for Vault {
@@ -112,7 +143,11 @@ impl Kind for Vault {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/backup_vault_name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["backup:DescribeBackupVault", "backup:ListBackupVaults", "backup:ListTags"],
+        read: &[
+            "backup:DescribeBackupVault",
+            "backup:ListBackupVaults",
+            "backup:ListTags",
+        ],
         create: &[
             "backup:CreateBackupVault",
             "backup:TagResource",
@@ -145,20 +180,26 @@ impl Kind for Vault {
         Spec {
             backup_vault_name: "example".into(),
             encryption_key_arn: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![("/tags/team", json!("data")), ("/backup_vault_name", json!("example-2"))]
+        vec![
+            ("/tags/team", json!("data")),
+            ("/backup_vault_name", json!("example-2")),
+        ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = &spec.backup_vault_name;
         let sound = (2..=50).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if sound && name != "Default" {
             return Ok(());
         }
@@ -183,7 +224,9 @@ impl Kind for Vault {
             .backup_vault_name(&spec.backup_vault_name)
             .set_encryption_key_arn(spec.encryption_key_arn.as_ref().map(ToString::to_string))
             .creator_request_id(&claim.token)
-            .set_backup_vault_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
+            .set_backup_vault_tags(Some(
+                claimed(&spec.tags, &claim.owner).into_iter().collect(),
+            ));
         call.send().ask().await?;
         Ok(Id::from(spec.backup_vault_name.as_str()))
     }
@@ -202,8 +245,16 @@ impl Kind for Vault {
     fn last_copies(live: &Live<Self>) -> Option<Leaves> {
         let count = live.outputs.number_of_recovery_points;
         let what = || format!("{} in the backup vault {}", points(count), live.id);
-        let needs = live.spec.encryption_key_arn.iter().map(ToString::to_string).collect();
-        (count > 0).then(|| Leaves { what: what(), needs })
+        let needs = live
+            .spec
+            .encryption_key_arn
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        (count > 0).then(|| Leaves {
+            what: what(),
+            needs,
+        })
     }
 
     /// AWS deletes only empty vaults. Recovery points that were there when the deletion was planned are deleted first,
@@ -214,10 +265,17 @@ impl Kind for Vault {
             if left > 0 {
                 let count = points(i64::try_from(left).unwrap_or(i64::MAX));
                 let message = format!("deleting {count} of the backup vault {} first", live.id);
-                return Err(CloudError::new(Class::Busy, "backup:DeleteBackupVault", message));
+                return Err(CloudError::new(
+                    Class::Busy,
+                    "backup:DeleteBackupVault",
+                    message,
+                ));
             }
         }
-        let call = cloud.backup.delete_backup_vault().backup_vault_name(live.id.as_str());
+        let call = cloud
+            .backup
+            .delete_backup_vault()
+            .backup_vault_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -238,7 +296,13 @@ mod tests {
             arn: "arn:v".into(),
             number_of_recovery_points: count,
         };
-        Live { id: "example".into(), spec: Vault::example(), outputs, owner: None, phase: Phase::Ready }
+        Live {
+            id: "example".into(),
+            spec: Vault::example(),
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        }
     }
 
     #[test]
@@ -251,25 +315,42 @@ mod tests {
 
     #[tokio::test]
     async fn recovery_points_go_first_and_only_those_that_were_there() {
-        let list = mock!(aws_sdk_backup::Client::list_recovery_points_by_backup_vault).then_output(|| {
-            let point = |arn, status| {
-                RecoveryPointByBackupVault::builder().recovery_point_arn(arn).status(status).build()
-            };
-            ListRecoveryPointsByBackupVaultOutput::builder()
-                .recovery_points(point("arn:1", RecoveryPointStatus::Completed))
-                .recovery_points(point("arn:2", RecoveryPointStatus::Deleting))
-                .build()
-        });
+        let list =
+            mock!(aws_sdk_backup::Client::list_recovery_points_by_backup_vault).then_output(|| {
+                let point = |arn, status| {
+                    RecoveryPointByBackupVault::builder()
+                        .recovery_point_arn(arn)
+                        .status(status)
+                        .build()
+                };
+                ListRecoveryPointsByBackupVaultOutput::builder()
+                    .recovery_points(point("arn:1", RecoveryPointStatus::Completed))
+                    .recovery_points(point("arn:2", RecoveryPointStatus::Deleting))
+                    .build()
+            });
         let point = mock!(aws_sdk_backup::Client::delete_recovery_point)
             .match_requests(|request| request.recovery_point_arn() == Some("arn:1"))
             .then_output(|| DeleteRecoveryPointOutput::builder().build());
         let delete = mock!(aws_sdk_backup::Client::delete_backup_vault)
             .then_output(|| DeleteBackupVaultOutput::builder().build());
-        let backup = mock_client!(aws_sdk_backup, RuleMode::MatchAny, &[&list, &point, &delete]);
-        let cloud = Cloud { backup: backup.into(), ..cloud() };
+        let backup = mock_client!(
+            aws_sdk_backup,
+            RuleMode::MatchAny,
+            &[&list, &point, &delete]
+        );
+        let cloud = Cloud {
+            backup: backup.into(),
+            ..cloud()
+        };
         let refused = Vault::delete(&cloud, &vault(2)).await.unwrap_err();
-        assert_eq!((refused.class, point.num_calls(), delete.num_calls()), (Class::Busy, 1, 0));
+        assert_eq!(
+            (refused.class, point.num_calls(), delete.num_calls()),
+            (Class::Busy, 1, 0)
+        );
         Vault::delete(&cloud, &vault(0)).await.unwrap();
-        assert_eq!((list.num_calls(), point.num_calls(), delete.num_calls()), (1, 1, 1));
+        assert_eq!(
+            (list.num_calls(), point.num_calls(), delete.num_calls()),
+            (1, 1, 1)
+        );
     }
 }

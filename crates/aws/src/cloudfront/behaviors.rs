@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudfront::types::{
-    AllowedMethods, CacheBehavior, CachedMethods, DefaultCacheBehavior, Method, ViewerProtocolPolicy,
+    AllowedMethods, CacheBehavior, CachedMethods, DefaultCacheBehavior, Method,
+    ViewerProtocolPolicy,
 };
 use platctl_engine::{CloudResult, Resolved, SpecError, Stage};
 use serde::{Deserialize, Serialize};
@@ -132,13 +133,18 @@ impl Behavior {
     #[expect(deprecated, reason = "a behavior may have the settings of old times")]
     pub(super) fn build(&self, live: &[CacheBehavior]) -> CloudResult<CacheBehavior> {
         let pattern = self.path_pattern.as_deref().unwrap_or_default();
-        let live = live.iter().find(|behavior| behavior.path_pattern() == pattern);
+        let live = live
+            .iter()
+            .find(|behavior| behavior.path_pattern() == pattern);
         build!(self, CacheBehavior::builder().path_pattern(pattern), live)
     }
 
     fn methods(&self) -> CloudResult<AllowedMethods> {
         let sdk = |methods: &BTreeSet<String>| -> Vec<Method> {
-            methods.iter().map(|method| method.as_str().into()).collect()
+            methods
+                .iter()
+                .map(|method| method.as_str().into())
+                .collect()
         };
         let mut allowed = listed!(AllowedMethods, sdk(&self.allowed_methods))?;
         allowed.cached_methods = Some(listed!(CachedMethods, sdk(&self.cached_methods))?);
@@ -146,8 +152,14 @@ impl Behavior {
     }
 
     pub(super) fn check(&self, path: &str) -> Result<(), SpecError> {
-        let wrong = |field: &str, message: &str| Err(SpecError::new(format!("{path}/{field}"), message));
-        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<String>>();
+        let wrong =
+            |field: &str, message: &str| Err(SpecError::new(format!("{path}/{field}"), message));
+        let set = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (*name).to_owned())
+                .collect::<BTreeSet<String>>()
+        };
         let reading = set(&["GET", "HEAD", "OPTIONS"]);
         let all = set(&["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]);
         if ![&reads(), &reading, &all].contains(&&self.allowed_methods) {
@@ -157,9 +169,14 @@ impl Behavior {
             );
         }
         if ![&reads(), &reading].contains(&&self.cached_methods) {
-            return wrong("cached_methods", "must be GET and HEAD, or GET, HEAD and OPTIONS");
+            return wrong(
+                "cached_methods",
+                "must be GET and HEAD, or GET, HEAD and OPTIONS",
+            );
         }
-        if !["redirect-to-https", "https-only", "allow-all"].contains(&self.viewer_protocol_policy.as_str()) {
+        if !["redirect-to-https", "https-only", "allow-all"]
+            .contains(&self.viewer_protocol_policy.as_str())
+        {
             return wrong(
                 "viewer_protocol_policy",
                 "must be `redirect-to-https`, `https-only` or `allow-all`",

@@ -64,19 +64,28 @@ pub struct QueryStrings {
 
 impl Default for Headers {
     fn default() -> Self {
-        Self { header_behavior: "none".into(), headers: BTreeSet::new() }
+        Self {
+            header_behavior: "none".into(),
+            headers: BTreeSet::new(),
+        }
     }
 }
 
 impl Default for Cookies {
     fn default() -> Self {
-        Self { cookie_behavior: "none".into(), cookies: BTreeSet::new() }
+        Self {
+            cookie_behavior: "none".into(),
+            cookies: BTreeSet::new(),
+        }
     }
 }
 
 impl Default for QueryStrings {
     fn default() -> Self {
-        Self { query_string_behavior: "none".into(), query_strings: BTreeSet::new() }
+        Self {
+            query_string_behavior: "none".into(),
+            query_strings: BTreeSet::new(),
+        }
     }
 }
 
@@ -93,15 +102,25 @@ impl Parameters {
         });
         let cookies = parameters.cookies_config().map(|config| Cookies {
             cookie_behavior: config.cookie_behavior().to_string(),
-            cookies: config.cookies().map(|list| texts(list.items())).unwrap_or_default(),
+            cookies: config
+                .cookies()
+                .map(|list| texts(list.items()))
+                .unwrap_or_default(),
         });
-        let strings = parameters.query_strings_config().map(|config| QueryStrings {
-            query_string_behavior: config.query_string_behavior().to_string(),
-            query_strings: config.query_strings().map(|list| texts(list.items())).unwrap_or_default(),
-        });
+        let strings = parameters
+            .query_strings_config()
+            .map(|config| QueryStrings {
+                query_string_behavior: config.query_string_behavior().to_string(),
+                query_strings: config
+                    .query_strings()
+                    .map(|list| texts(list.items()))
+                    .unwrap_or_default(),
+            });
         Self {
             enable_accept_encoding_gzip: parameters.enable_accept_encoding_gzip(),
-            enable_accept_encoding_brotli: parameters.enable_accept_encoding_brotli().unwrap_or_default(),
+            enable_accept_encoding_brotli: parameters
+                .enable_accept_encoding_brotli()
+                .unwrap_or_default(),
             headers_config: headers.unwrap_or_default(),
             cookies_config: cookies.unwrap_or_default(),
             query_strings_config: strings.unwrap_or_default(),
@@ -109,26 +128,38 @@ impl Parameters {
     }
 
     pub(super) fn build(&self) -> CloudResult<ParametersInCacheKeyAndForwardedToOrigin> {
-        let (headers, cookies, strings) =
-            (&self.headers_config, &self.cookies_config, &self.query_strings_config);
-        let mut config =
-            CachePolicyHeadersConfig::builder().header_behavior(headers.header_behavior.as_str().into());
+        let (headers, cookies, strings) = (
+            &self.headers_config,
+            &self.cookies_config,
+            &self.query_strings_config,
+        );
+        let mut config = CachePolicyHeadersConfig::builder()
+            .header_behavior(headers.header_behavior.as_str().into());
         if !headers.headers.is_empty() {
-            let names = headers.headers.iter().map(|name| name.as_str().to_owned()).collect();
+            let names = headers
+                .headers
+                .iter()
+                .map(|name| name.as_str().to_owned())
+                .collect();
             config = config.headers(listed!(SdkHeaders, names)?);
         }
         let headers = built(config.build())?;
-        let mut config =
-            CachePolicyCookiesConfig::builder().cookie_behavior(cookies.cookie_behavior.as_str().into());
+        let mut config = CachePolicyCookiesConfig::builder()
+            .cookie_behavior(cookies.cookie_behavior.as_str().into());
         if !cookies.cookies.is_empty() {
-            config = config.cookies(listed!(CookieNames, cookies.cookies.iter().cloned().collect())?);
+            config = config.cookies(listed!(
+                CookieNames,
+                cookies.cookies.iter().cloned().collect()
+            )?);
         }
         let cookies = built(config.build())?;
         let behavior = strings.query_string_behavior.as_str().into();
         let mut config = CachePolicyQueryStringsConfig::builder().query_string_behavior(behavior);
         if !strings.query_strings.is_empty() {
-            config = config
-                .query_strings(listed!(QueryStringNames, strings.query_strings.iter().cloned().collect())?);
+            config = config.query_strings(listed!(
+                QueryStringNames,
+                strings.query_strings.iter().cloned().collect()
+            )?);
         }
         let builder = ParametersInCacheKeyAndForwardedToOrigin::builder()
             .enable_accept_encoding_gzip(self.enable_accept_encoding_gzip)
@@ -140,11 +171,24 @@ impl Parameters {
     }
 
     pub(super) fn check(&self, path: &str) -> Result<(), SpecError> {
-        let (headers, cookies, strings) =
-            (&self.headers_config, &self.cookies_config, &self.query_strings_config);
+        let (headers, cookies, strings) = (
+            &self.headers_config,
+            &self.cookies_config,
+            &self.query_strings_config,
+        );
         let lists = [
-            ("headers_config", &headers.header_behavior, headers.headers.is_empty(), &["none"][..]),
-            ("cookies_config", &cookies.cookie_behavior, cookies.cookies.is_empty(), &["none", "all"]),
+            (
+                "headers_config",
+                &headers.header_behavior,
+                headers.headers.is_empty(),
+                &["none"][..],
+            ),
+            (
+                "cookies_config",
+                &cookies.cookie_behavior,
+                cookies.cookies.is_empty(),
+                &["none", "all"],
+            ),
             (
                 "query_strings_config",
                 &strings.query_string_behavior,
@@ -154,14 +198,23 @@ impl Parameters {
         ];
         for (field, behavior, empty, without) in lists {
             let at = format!("{path}/{field}");
-            let with: &[&str] =
-                if field == "headers_config" { &["whitelist"] } else { &["whitelist", "allExcept"] };
+            let with: &[&str] = if field == "headers_config" {
+                &["whitelist"]
+            } else {
+                &["whitelist", "allExcept"]
+            };
             if !without.contains(&behavior.as_str()) && !with.contains(&behavior.as_str()) {
                 let known = [without, with].concat().join(", ");
-                return Err(SpecError::new(at, format!("`{behavior}` must be one of {known}")));
+                return Err(SpecError::new(
+                    at,
+                    format!("`{behavior}` must be one of {known}"),
+                ));
             }
             if with.contains(&behavior.as_str()) == empty {
-                return Err(SpecError::new(at, format!("`{behavior}` cannot be combined with this list")));
+                return Err(SpecError::new(
+                    at,
+                    format!("`{behavior}` cannot be combined with this list"),
+                ));
             }
         }
         Ok(())

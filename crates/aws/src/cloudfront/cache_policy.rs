@@ -2,8 +2,8 @@
 
 use aws_sdk_cloudfront::types::{CachePolicyConfig, CachePolicyType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -58,10 +58,19 @@ platctl_engine::outputs! {
 async fn read(cloud: &Cloud) -> CloudResult<Vec<aws_sdk_cloudfront::types::CachePolicy>> {
     let (mut all, mut marker) = (Vec::new(), None);
     loop {
-        let call = cloud.cloudfront.list_cache_policies().r#type(CachePolicyType::Custom).set_marker(marker);
+        let call = cloud
+            .cloudfront
+            .list_cache_policies()
+            .r#type(CachePolicyType::Custom)
+            .set_marker(marker);
         let answer = call.send().ask().await?;
         let list = present("cloudfront:ListCachePolicies", answer.cache_policy_list)?;
-        all.extend(list.items.unwrap_or_default().into_iter().filter_map(|summary| summary.cache_policy));
+        all.extend(
+            list.items
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|summary| summary.cache_policy),
+        );
         marker = list.next_marker.filter(|marker| !marker.is_empty());
         if marker.is_none() {
             return Ok(all);
@@ -78,11 +87,21 @@ fn live(policy: &aws_sdk_cloudfront::types::CachePolicy) -> Option<Live<CachePol
         min_ttl: config.min_ttl(),
         default_ttl: config.default_ttl(),
         max_ttl: config.max_ttl(),
-        parameters_in_cache_key_and_forwarded_to_origin: parameters.map(Parameters::read).unwrap_or_default(),
+        parameters_in_cache_key_and_forwarded_to_origin: parameters
+            .map(Parameters::read)
+            .unwrap_or_default(),
         stage: std::marker::PhantomData,
     };
-    let outputs = Outputs { cache_policy_id: policy.id().to_owned() };
-    Some(Live { id: policy.id().into(), spec, outputs, owner: None, phase: Phase::Ready })
+    let outputs = Outputs {
+        cache_policy_id: policy.id().to_owned(),
+    };
+    Some(Live {
+        id: policy.id().into(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    })
 }
 
 /// An update replaces the whole policy, so what is not stated is sent as it is.
@@ -94,7 +113,8 @@ fn config(spec: &Spec, live: Option<&Spec>) -> CloudResult<CachePolicyConfig> {
         .set_default_ttl(spec.default_ttl.or_else(|| live?.default_ttl))
         .set_max_ttl(spec.max_ttl.or_else(|| live?.max_ttl))
         .parameters_in_cache_key_and_forwarded_to_origin(
-            spec.parameters_in_cache_key_and_forwarded_to_origin.build()?,
+            spec.parameters_in_cache_key_and_forwarded_to_origin
+                .build()?,
         );
     built(builder.build())
 }
@@ -163,8 +183,14 @@ impl Kind for CachePolicy {
             ("/min_ttl", json!(60)),
             ("/default_ttl", json!(600)),
             ("/max_ttl", json!(7200)),
-            ("/parameters_in_cache_key_and_forwarded_to_origin/enable_accept_encoding_gzip", json!(false)),
-            ("/parameters_in_cache_key_and_forwarded_to_origin/enable_accept_encoding_brotli", json!(false)),
+            (
+                "/parameters_in_cache_key_and_forwarded_to_origin/enable_accept_encoding_gzip",
+                json!(false),
+            ),
+            (
+                "/parameters_in_cache_key_and_forwarded_to_origin/enable_accept_encoding_brotli",
+                json!(false),
+            ),
             (
                 "/parameters_in_cache_key_and_forwarded_to_origin/headers_config",
                 json!({"header_behavior": "none"}),
@@ -194,15 +220,24 @@ impl Kind for CachePolicy {
         let default = spec.default_ttl.unwrap_or(spec.min_ttl);
         let maximum = spec.max_ttl.unwrap_or(i64::MAX);
         if spec.min_ttl < 0 || default < spec.min_ttl {
-            return Err(SpecError::new("/min_ttl", "must be between 0 and `default_ttl`"));
+            return Err(SpecError::new(
+                "/min_ttl",
+                "must be between 0 and `default_ttl`",
+            ));
         }
         if maximum < default {
-            return Err(SpecError::new("/max_ttl", "must not be less than `default_ttl` or `min_ttl`"));
+            return Err(SpecError::new(
+                "/max_ttl",
+                "must not be less than `default_ttl` or `min_ttl`",
+            ));
         }
         let parameters = &spec.parameters_in_cache_key_and_forwarded_to_origin;
         if maximum == 0 && *parameters != Parameters::default() {
             let message = "must be empty if `max_ttl` is 0: without caching there is no cache key";
-            return Err(SpecError::new("/parameters_in_cache_key_and_forwarded_to_origin", message));
+            return Err(SpecError::new(
+                "/parameters_in_cache_key_and_forwarded_to_origin",
+                message,
+            ));
         }
         parameters.check("/parameters_in_cache_key_and_forwarded_to_origin")
     }
@@ -210,15 +245,25 @@ impl Kind for CachePolicy {
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let all = read(cloud).await?;
         let pair = |policy: &aws_sdk_cloudfront::types::CachePolicy| {
-            Some((policy.id().to_owned(), policy.cache_policy_config()?.name().to_owned()))
+            Some((
+                policy.id().to_owned(),
+                policy.cache_policy_config()?.name().to_owned(),
+            ))
         };
         let pairs: Vec<(String, String)> = all.iter().filter_map(pair).collect();
-        Ok(by_name(wanted, |spec| &spec.name, pairs.iter().map(|(id, name)| (id.as_str(), name.as_str()))))
+        Ok(by_name(
+            wanted,
+            |spec| &spec.name,
+            pairs.iter().map(|(id, name)| (id.as_str(), name.as_str())),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let operation = "cloudfront:CreateCachePolicy";
-        let call = cloud.cloudfront.create_cache_policy().cache_policy_config(config(spec, None)?);
+        let call = cloud
+            .cloudfront
+            .create_cache_policy()
+            .cache_policy_config(config(spec, None)?);
         let answer = call.send().ask().await?;
         made(operation, answer.cache_policy().map(|policy| policy.id()))
     }
@@ -262,10 +307,22 @@ mod tests {
 
     #[test]
     fn a_policy_without_caching_has_no_key() {
-        let off = Spec { default_ttl: Some(0), max_ttl: Some(0), ..CachePolicy::example() };
-        assert!(CachePolicy::check(&off).unwrap_err().message.contains("without caching"));
+        let off = Spec {
+            default_ttl: Some(0),
+            max_ttl: Some(0),
+            ..CachePolicy::example()
+        };
+        assert!(
+            CachePolicy::check(&off)
+                .unwrap_err()
+                .message
+                .contains("without caching")
+        );
         let none = Parameters::default();
-        let off = Spec { parameters_in_cache_key_and_forwarded_to_origin: none, ..off };
+        let off = Spec {
+            parameters_in_cache_key_and_forwarded_to_origin: none,
+            ..off
+        };
         assert!(CachePolicy::check(&off).is_ok());
     }
 }

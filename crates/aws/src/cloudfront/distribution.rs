@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Read, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::distribution_config::{configure, live};
 use super::{
-    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built, present,
-    read_tags, secrets, sync_tags, tag_list,
+    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built,
+    present, read_tags, secrets, sync_tags, tag_list,
 };
 use crate::Cloud;
 use crate::bounded::try_join_all;
@@ -119,8 +119,12 @@ async fn get(
 }
 
 async fn read(cloud: &Cloud, id: &str) -> CloudResult<Option<Live<Distribution>>> {
-    let Some((found, _)) = get(cloud, id).await? else { return Ok(None) };
-    let Some(tags) = read_tags(cloud, found.arn()).await? else { return Ok(None) };
+    let Some((found, _)) = get(cloud, id).await? else {
+        return Ok(None);
+    };
+    let Some(tags) = read_tags(cloud, found.arn()).await? else {
+        return Ok(None);
+    };
     let values = secrets::read(cloud, secrets::tagged(&tags).values()).await?;
     Ok(live(&found, tags, &values))
 }
@@ -131,7 +135,12 @@ async fn replace(
     config: DistributionConfig,
     etag: Option<String>,
 ) -> CloudResult<()> {
-    let call = cloud.cloudfront.update_distribution().id(id).set_if_match(etag).distribution_config(config);
+    let call = cloud
+        .cloudfront
+        .update_distribution()
+        .id(id)
+        .set_if_match(etag)
+        .distribution_config(config);
     call.send().ask().await.map(drop)
 }
 
@@ -167,7 +176,10 @@ impl Kind for Distribution {
             "acm:DescribeCertificate",
             "wafv2:GetWebACL",
         ],
-        delete: &["cloudfront:UpdateDistribution", "cloudfront:DeleteDistribution"],
+        delete: &[
+            "cloudfront:UpdateDistribution",
+            "cloudfront:DeleteDistribution",
+        ],
     };
     const TIMING: Timing = Timing::seconds(240, 240, 450, 3600);
 
@@ -192,7 +204,11 @@ impl Kind for Distribution {
         }
         let paths = spec.cache_behaviors.iter().flatten().enumerate();
         let paths = paths.map(|(at, behavior)| (format!("/cache_behaviors/{at}"), behavior, true));
-        let default = ("/default_cache_behavior".to_owned(), &spec.default_cache_behavior, false);
+        let default = (
+            "/default_cache_behavior".to_owned(),
+            &spec.default_cache_behavior,
+            false,
+        );
         for (path, behavior, with_pattern) in paths.chain([default]) {
             behavior.check(&path)?;
             if behavior.path_pattern.is_some() != with_pattern {
@@ -205,11 +221,20 @@ impl Kind for Distribution {
             }
         }
         let aliases = spec.aliases.iter().flatten();
-        if let Some(alias) = aliases.clone().find(|alias| **alias != alias.to_ascii_lowercase()) {
-            return Err(SpecError::new("/aliases", format!("`{alias}` must be in lower case")));
+        if let Some(alias) = aliases
+            .clone()
+            .find(|alias| **alias != alias.to_ascii_lowercase())
+        {
+            return Err(SpecError::new(
+                "/aliases",
+                format!("`{alias}` must be in lower case"),
+            ));
         }
         if aliases.count() > 0 && spec.viewer_certificate.is_none() {
-            return Err(SpecError::new("/viewer_certificate", "is required for aliases"));
+            return Err(SpecError::new(
+                "/viewer_certificate",
+                "is required for aliases",
+            ));
         }
         if !["http1.1", "http2", "http3", "http2and3"].contains(&spec.http_version.as_str()) {
             return Err(SpecError::new(
@@ -222,10 +247,17 @@ impl Kind for Distribution {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let mut all: Vec<(Id, String)> = Vec::new();
-        let mut pages = cloud.cloudfront.list_distributions().into_paginator().send();
+        let mut pages = cloud
+            .cloudfront
+            .list_distributions()
+            .into_paginator()
+            .send();
         while let Some(page) = pages.next().await {
             let page = page.asked()?;
-            let items = page.distribution_list.and_then(|list| list.items).unwrap_or_default();
+            let items = page
+                .distribution_list
+                .and_then(|list| list.items)
+                .unwrap_or_default();
             all.extend(items.into_iter().map(|one| (one.id.into(), one.arn)));
         }
         let found = try_join_all(all.into_iter().map(|(id, arn)| async move {
@@ -239,13 +271,17 @@ impl Kind for Distribution {
         let operation = "cloudfront:CreateDistribution";
         let places = secrets::places(&spec.origins);
         let values = secrets::read(cloud, places.values()).await?;
-        let builder = DistributionConfig::builder().caller_reference(&claim.token).comment("").enabled(true);
+        let builder = DistributionConfig::builder()
+            .caller_reference(&claim.token)
+            .comment("")
+            .enabled(true);
         let mut config = built(builder.build())?;
         configure(&mut config, spec, &values)?;
         let mut tags = claimed(&spec.tags, &claim.owner);
         tags.extend(secrets::tags(&places));
-        let with_tags =
-            DistributionConfigWithTags::builder().distribution_config(config).tags(tag_list(tags)?);
+        let with_tags = DistributionConfigWithTags::builder()
+            .distribution_config(config)
+            .tags(tag_list(tags)?);
         let call = cloud.cloudfront.create_distribution_with_tags();
         let call = call.distribution_config_with_tags(with_tags.build());
         let answer = call.send().ask().await?;
@@ -261,33 +297,60 @@ impl Kind for Distribution {
     ) -> CloudResult<()> {
         let arn = live.outputs.arn.as_str();
         let mut edits = edits(changes, owner);
-        let others =
-            changes.iter().any(|change| change.path != Changes::OWNER && !change.path.starts_with("/tags"));
+        let others = changes
+            .iter()
+            .any(|change| change.path != Changes::OWNER && !change.path.starts_with("/tags"));
         if !others {
             return sync_tags(cloud, arn, edits).await;
         }
         // Which headers are secrets stands on it before their values do, so that they are never shown.
         let places = secrets::places(&spec.origins);
-        let (old, new) = (secrets::tags(&secrets::places(&live.spec.origins)), secrets::tags(&places));
-        edits.set.extend(new.iter().map(|(key, value)| (key.clone(), value.clone())));
+        let (old, new) = (
+            secrets::tags(&secrets::places(&live.spec.origins)),
+            secrets::tags(&places),
+        );
+        edits
+            .set
+            .extend(new.iter().map(|(key, value)| (key.clone(), value.clone())));
         sync_tags(cloud, arn, edits).await?;
         let values = secrets::read(cloud, places.values()).await?;
-        let (found, etag) = present("cloudfront:GetDistribution", get(cloud, live.id.as_str()).await?)?;
+        let (found, etag) = present(
+            "cloudfront:GetDistribution",
+            get(cloud, live.id.as_str()).await?,
+        )?;
         let mut config = present("cloudfront:GetDistribution", found.distribution_config)?;
         configure(&mut config, spec, &values)?;
         replace(cloud, live.id.as_str(), config, etag).await?;
-        let stale = old.into_keys().filter(|key| !new.contains_key(key)).collect();
-        sync_tags(cloud, arn, crate::tags::TagEdits { set: Tags::new(), remove: stale }).await
+        let stale = old
+            .into_keys()
+            .filter(|key| !new.contains_key(key))
+            .collect();
+        sync_tags(
+            cloud,
+            arn,
+            crate::tags::TagEdits {
+                set: Tags::new(),
+                remove: stale,
+            },
+        )
+        .await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let id = live.id.as_str();
-        let Some((found, etag)) = get(cloud, id).await? else { return Ok(()) };
+        let Some((found, etag)) = get(cloud, id).await? else {
+            return Ok(());
+        };
         let deployed = found.status() == "Deployed";
         let mut config = present("cloudfront:GetDistribution", found.distribution_config)?;
         // Only one that is disabled everywhere can be deleted. The engine calls again while it is not.
-        let waiting =
-            |message: &str| Err(CloudError::new(Class::Busy, "cloudfront:DeleteDistribution", message));
+        let waiting = |message: &str| {
+            Err(CloudError::new(
+                Class::Busy,
+                "cloudfront:DeleteDistribution",
+                message,
+            ))
+        };
         if config.enabled {
             config.enabled = false;
             replace(cloud, id, config, etag).await?;
@@ -296,7 +359,11 @@ impl Kind for Distribution {
         if !deployed {
             return waiting("it is disabled, but not everywhere yet");
         }
-        let call = cloud.cloudfront.delete_distribution().id(id).set_if_match(etag);
+        let call = cloud
+            .cloudfront
+            .delete_distribution()
+            .id(id)
+            .set_if_match(etag);
         call.send().ask().await.map(drop)
     }
 }
@@ -322,30 +389,44 @@ mod tests {
 
     fn with_secret() -> Spec {
         let mut spec = Distribution::example();
-        let secret = HeaderValue { value_from_secret_arn: Some(ARN.into()), ..HeaderValue::default() };
+        let secret = HeaderValue {
+            value_from_secret_arn: Some(ARN.into()),
+            ..HeaderValue::default()
+        };
         let origin = spec.origins.get_mut("app").unwrap();
-        origin.custom_headers.insert("x-origin-verify".into(), secret);
+        origin
+            .custom_headers
+            .insert("x-origin-verify".into(), secret);
         spec
     }
 
     fn secret() -> Rule {
-        mock!(aws_sdk_secretsmanager::Client::get_secret_value)
-            .then_output(|| GetSecretValueOutput::builder().secret_string("s3cr3t").build())
+        mock!(aws_sdk_secretsmanager::Client::get_secret_value).then_output(|| {
+            GetSecretValueOutput::builder()
+                .secret_string("s3cr3t")
+                .build()
+        })
     }
 
     fn mocked(cloudfront: &[&Rule], secrets: &[&Rule]) -> Cloud {
         Cloud {
             cloudfront: mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, cloudfront).into(),
-            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets).into(),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, secrets)
+                .into(),
             ..cloud()
         }
     }
 
     fn header<'a>(config: Option<&'a DistributionConfig>, name: &str) -> Option<&'a str> {
         let origins = config?.origins()?.items();
-        let headers =
-            origins.iter().filter_map(|origin| origin.custom_headers()).flat_map(|list| list.items());
-        headers.filter(|header| header.header_name() == name).map(|header| header.header_value()).next()
+        let headers = origins
+            .iter()
+            .filter_map(|origin| origin.custom_headers())
+            .flat_map(|list| list.items());
+        headers
+            .filter(|header| header.header_name() == name)
+            .map(|header| header.header_value())
+            .next()
     }
 
     #[tokio::test]
@@ -358,16 +439,22 @@ mod tests {
                 header(config, "x-origin-verify") == Some("s3cr3t")
                     && config.is_some_and(|config| config.caller_reference() == "platctl-token")
                     && tags.iter().any(|tag| {
-                        tag.key() == "platctl:secret-header:app/x-origin-verify" && tag.value() == Some(ARN)
+                        tag.key() == "platctl:secret-header:app/x-origin-verify"
+                            && tag.value() == Some(ARN)
                     })
             })
             .then_output(|| {
                 let made = distribution("InProgress", true);
-                CreateDistributionWithTagsOutput::builder().distribution(made).build()
+                CreateDistributionWithTagsOutput::builder()
+                    .distribution(made)
+                    .build()
             });
         let secret = secret();
         let cloud = mocked(&[&create], &[&secret]);
-        assert_eq!(Distribution::create(&cloud, &with_secret(), &claim()).await, Ok("E1".into()));
+        assert_eq!(
+            Distribution::create(&cloud, &with_secret(), &claim()).await,
+            Ok("E1".into())
+        );
     }
 
     #[tokio::test]
@@ -376,7 +463,10 @@ mod tests {
             let mut found = distribution("Deployed", true);
             let config = found.distribution_config.as_mut().unwrap();
             config.anycast_ip_list_id = Some("aip-1".into());
-            GetDistributionOutput::builder().distribution(found).e_tag("E2").build()
+            GetDistributionOutput::builder()
+                .distribution(found)
+                .e_tag("E2")
+                .build()
         });
         let update = mock!(aws_sdk_cloudfront::Client::update_distribution)
             .match_requests(|request| {
@@ -394,12 +484,21 @@ mod tests {
             })
             .then_output(|| UntagResourceOutput::builder().build());
         let cloud = mocked(&[&get, &update, &untag], &[]);
-        let mut old =
-            live(&distribution("Deployed", true), Tags::new(), &secrets::Values::default()).unwrap();
+        let mut old = live(
+            &distribution("Deployed", true),
+            Tags::new(),
+            &secrets::Values::default(),
+        )
+        .unwrap();
         old.spec = with_secret();
-        let desired = Spec { comment: Some("new".into()), ..Distribution::example() };
+        let desired = Spec {
+            comment: Some("new".into()),
+            ..Distribution::example()
+        };
         let asked = changes(&[("/comment", json!("prod"), json!("new"))]);
-        Distribution::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        Distribution::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!((update.num_calls(), untag.num_calls()), (1, 1));
     }
 
@@ -408,9 +507,16 @@ mod tests {
         let tag = mock!(aws_sdk_cloudfront::Client::tag_resource)
             .then_output(|| TagResourceOutput::builder().build());
         let cloud = mocked(&[&tag], &[]);
-        let old = live(&distribution("Deployed", true), Tags::new(), &secrets::Values::default()).unwrap();
+        let old = live(
+            &distribution("Deployed", true),
+            Tags::new(),
+            &secrets::Values::default(),
+        )
+        .unwrap();
         let asked = changes(&[("/tags/team", json!("a"), json!("b"))]);
-        Distribution::update(&cloud, &old, &Distribution::example(), &asked, &owner()).await.unwrap();
+        Distribution::update(&cloud, &old, &Distribution::example(), &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(tag.num_calls(), 1);
     }
 
@@ -419,21 +525,42 @@ mod tests {
         let get = |status: &'static str, enabled| {
             mock!(aws_sdk_cloudfront::Client::get_distribution).then_output(move || {
                 let found = distribution(status, enabled);
-                GetDistributionOutput::builder().distribution(found).e_tag("E2").build()
+                GetDistributionOutput::builder()
+                    .distribution(found)
+                    .e_tag("E2")
+                    .build()
             })
         };
-        let (enabled, waiting, disabled) =
-            (get("Deployed", true), get("InProgress", false), get("Deployed", false));
+        let (enabled, waiting, disabled) = (
+            get("Deployed", true),
+            get("InProgress", false),
+            get("Deployed", false),
+        );
         let disable = mock!(aws_sdk_cloudfront::Client::update_distribution)
-            .match_requests(|request| request.distribution_config().is_some_and(|config| !config.enabled()))
+            .match_requests(|request| {
+                request
+                    .distribution_config()
+                    .is_some_and(|config| !config.enabled())
+            })
             .then_output(|| UpdateDistributionOutput::builder().build());
         let delete = mock!(aws_sdk_cloudfront::Client::delete_distribution)
             .match_requests(|request| request.if_match() == Some("E2"))
             .then_output(|| DeleteDistributionOutput::builder().build());
         let cloud = mocked(&[&enabled, &disable, &waiting, &disabled, &delete], &[]);
-        let object = live(&distribution("Deployed", true), Tags::new(), &secrets::Values::default()).unwrap();
+        let object = live(
+            &distribution("Deployed", true),
+            Tags::new(),
+            &secrets::Values::default(),
+        )
+        .unwrap();
         for _ in 0..2 {
-            assert_eq!(Distribution::delete(&cloud, &object).await.unwrap_err().class, Class::Busy);
+            assert_eq!(
+                Distribution::delete(&cloud, &object)
+                    .await
+                    .unwrap_err()
+                    .class,
+                Class::Busy
+            );
         }
         Distribution::delete(&cloud, &object).await.unwrap();
         assert_eq!((disable.num_calls(), delete.num_calls()), (1, 1));

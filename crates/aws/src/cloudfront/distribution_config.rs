@@ -7,7 +7,8 @@ use platctl_engine::{CloudResult, Live, Phase};
 
 use super::distribution::{Distribution, Outputs, Spec};
 use super::{
-    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, kept, listed, secrets,
+    Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, kept,
+    listed, secrets,
 };
 use crate::tags::{Tags, split};
 
@@ -24,10 +25,19 @@ pub(super) fn live(
     let (tags, owner) = split(tags);
     let origins = config.origins().map(Origins::items).unwrap_or_default();
     let origin = |origin: &aws_sdk_cloudfront::types::Origin| {
-        (origin.id().to_owned(), Origin::read(origin, &places, values, owner.is_some()))
+        (
+            origin.id().to_owned(),
+            Origin::read(origin, &places, values, owner.is_some()),
+        )
     };
-    let behaviors = config.cache_behaviors().map(CacheBehaviors::items).unwrap_or_default();
-    let errors = config.custom_error_responses().map(|list| list.items()).unwrap_or_default();
+    let behaviors = config
+        .cache_behaviors()
+        .map(CacheBehaviors::items)
+        .unwrap_or_default();
+    let errors = config
+        .custom_error_responses()
+        .map(|list| list.items())
+        .unwrap_or_default();
     let aliases = config.aliases().map(Aliases::items).unwrap_or_default();
     let spec = Spec {
         comment: Some(config.comment().to_owned()),
@@ -35,14 +45,24 @@ pub(super) fn live(
         origins: origins.iter().map(origin).collect(),
         default_cache_behavior: Behavior::read_default(config.default_cache_behavior()?),
         cache_behaviors: Some(behaviors.iter().map(Behavior::read).collect()),
-        viewer_certificate: config.viewer_certificate().and_then(ViewerCertificate::read),
+        viewer_certificate: config
+            .viewer_certificate()
+            .and_then(ViewerCertificate::read),
         web_acl_id: Some(config.web_acl_id().unwrap_or_default().into()),
         default_root_object: Some(config.default_root_object().unwrap_or_default().to_owned()),
         custom_error_responses: Some(errors.iter().map(CustomErrorResponse::read).collect()),
         logging: config.logging().and_then(Logging::read),
         geo_restriction: config.restrictions().and_then(GeoRestriction::read),
-        price_class: Some(config.price_class().map_or("PriceClass_All", PriceClass::as_str).to_owned()),
-        http_version: config.http_version().map_or("http2", HttpVersion::as_str).to_ascii_lowercase(),
+        price_class: Some(
+            config
+                .price_class()
+                .map_or("PriceClass_All", PriceClass::as_str)
+                .to_owned(),
+        ),
+        http_version: config
+            .http_version()
+            .map_or("http2", HttpVersion::as_str)
+            .to_ascii_lowercase(),
         is_ipv6_enabled: config.is_ipv6_enabled().unwrap_or_default(),
         enabled: config.enabled(),
         tags,
@@ -58,7 +78,13 @@ pub(super) fn live(
         "Deployed" => Phase::Ready,
         status => Phase::Settling(status.to_owned()),
     };
-    Some(Live { id: found.id().into(), spec, outputs, owner, phase })
+    Some(Live {
+        id: found.id().into(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 /// Sets what the spec states. An update replaces everything, so all else is sent as it was read.
@@ -67,14 +93,29 @@ pub(super) fn configure(
     spec: &Spec,
     values: &secrets::Values,
 ) -> CloudResult<()> {
-    let old = config.origins.take().map(|list| list.items).unwrap_or_default();
-    let origin =
-        |(id, origin): (&String, &Origin)| origin.build(id, old.iter().find(|old| old.id() == id), values);
-    config.origins = Some(listed!(Origins, spec.origins.iter().map(origin).collect::<CloudResult<_>>()?)?);
+    let old = config
+        .origins
+        .take()
+        .map(|list| list.items)
+        .unwrap_or_default();
+    let origin = |(id, origin): (&String, &Origin)| {
+        origin.build(id, old.iter().find(|old| old.id() == id), values)
+    };
+    config.origins = Some(listed!(
+        Origins,
+        spec.origins
+            .iter()
+            .map(origin)
+            .collect::<CloudResult<_>>()?
+    )?);
     let old = config.default_cache_behavior.take();
     config.default_cache_behavior = Some(spec.default_cache_behavior.build_default(old.as_ref())?);
     if let Some(behaviors) = &spec.cache_behaviors {
-        let old = config.cache_behaviors.take().and_then(|list| list.items).unwrap_or_default();
+        let old = config
+            .cache_behaviors
+            .take()
+            .and_then(|list| list.items)
+            .unwrap_or_default();
         let behavior = |behavior: &Behavior| behavior.build(&old);
         let items = behaviors.iter().map(behavior).collect::<CloudResult<_>>()?;
         config.cache_behaviors = Some(listed!(CacheBehaviors, items)?);
@@ -92,7 +133,9 @@ pub(super) fn configure(
         config.web_acl_id = Some(acl.to_string());
     }
     if spec.default_root_object.is_some() {
-        config.default_root_object.clone_from(&spec.default_root_object);
+        config
+            .default_root_object
+            .clone_from(&spec.default_root_object);
     }
     if let Some(responses) = &spec.custom_error_responses {
         config.custom_error_responses = Some(CustomErrorResponse::build(responses)?);
@@ -121,11 +164,19 @@ pub(super) mod tests {
     use platctl_engine::Kind;
 
     /// The example, as CloudFront has it.
-    pub(crate) fn distribution(status: &str, enabled: bool) -> aws_sdk_cloudfront::types::Distribution {
-        let builder =
-            DistributionConfig::builder().caller_reference("platctl-token").comment("").enabled(true);
+    pub(crate) fn distribution(
+        status: &str,
+        enabled: bool,
+    ) -> aws_sdk_cloudfront::types::Distribution {
+        let builder = DistributionConfig::builder()
+            .caller_reference("platctl-token")
+            .comment("")
+            .enabled(true);
         let mut config = builder.build().unwrap();
-        let spec = Spec { enabled, ..Distribution::example() };
+        let spec = Spec {
+            enabled,
+            ..Distribution::example()
+        };
         configure(&mut config, &spec, &secrets::Values::default()).unwrap();
         let builder = aws_sdk_cloudfront::types::Distribution::builder()
             .id("E1")
@@ -141,17 +192,29 @@ pub(super) mod tests {
     #[test]
     fn what_is_sent_is_what_is_read() {
         let tags = claimed(&Distribution::example().tags, &owner());
-        let found = live(&distribution("Deployed", true), tags, &secrets::Values::default()).unwrap();
+        let found = live(
+            &distribution("Deployed", true),
+            tags,
+            &secrets::Values::default(),
+        )
+        .unwrap();
         let json = |spec: &Spec| serde_json::to_value(spec).unwrap();
-        let expected = Spec { aliases: Some([].into()), ..Distribution::example() };
+        let expected = Spec {
+            aliases: Some([].into()),
+            ..Distribution::example()
+        };
         assert_eq!(json(&found.spec), json(&expected));
         assert_eq!((found.phase, found.owner), (Phase::Ready, Some(owner())));
     }
 
     #[test]
     fn values_of_headers_are_not_shown_without_our_tags() {
-        let found =
-            live(&distribution("InProgress", true), Tags::new(), &secrets::Values::default()).unwrap();
+        let found = live(
+            &distribution("InProgress", true),
+            Tags::new(),
+            &secrets::Values::default(),
+        )
+        .unwrap();
         let shown = serde_json::to_string(&found.spec.origins["app"].custom_headers).unwrap();
         assert!(!shown.contains("prod"), "{shown}");
         assert!(matches!(found.phase, Phase::Settling(_)));

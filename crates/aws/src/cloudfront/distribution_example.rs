@@ -41,7 +41,10 @@ fn origin(domain: &str) -> Origin {
 }
 
 pub(super) fn example() -> Spec {
-    let header = HeaderValue { value: Some("prod".into()), ..HeaderValue::default() };
+    let header = HeaderValue {
+        value: Some("prod".into()),
+        ..HeaderValue::default()
+    };
     let app = Origin {
         custom_origin_config: Some(CustomOrigin::default()),
         custom_headers: BTreeMap::from([("x-environment".into(), header)]),
@@ -52,8 +55,9 @@ pub(super) fn example() -> Spec {
         ..origin("prod-assets.s3.eu-west-1.amazonaws.com")
     };
     let mut pages = behavior(None, "app", CACHING_DISABLED);
-    pages.allowed_methods =
-        ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"].map(ToOwned::to_owned).into();
+    pages.allowed_methods = ["GET", "HEAD", "OPTIONS", "PUT", "POST", "PATCH", "DELETE"]
+        .map(ToOwned::to_owned)
+        .into();
     pages.origin_request_policy_id = Some(ALL_VIEWER.into());
     pages.response_headers_policy_id = Some("00000000-0000-4000-8000-00000000example2".into());
     let missing = CustomErrorResponse {
@@ -77,7 +81,10 @@ pub(super) fn example() -> Spec {
         default_root_object: Some("index.html".into()),
         custom_error_responses: Some(BTreeSet::from([missing])),
         logging: None,
-        geo_restriction: Some(GeoRestriction { restriction_type: "none".into(), locations: BTreeSet::new() }),
+        geo_restriction: Some(GeoRestriction {
+            restriction_type: "none".into(),
+            locations: BTreeSet::new(),
+        }),
         price_class: Some("PriceClass_100".into()),
         http_version: "http2and3".into(),
         is_ipv6_enabled: true,
@@ -104,29 +111,68 @@ pub(super) fn variations() -> Vec<(&'static str, Value)> {
         ("/comment", json!("production")),
         ("/origins/app/domain_name", json!("www.example.net")),
         ("/origins/app/origin_path", json!("/site")),
-        ("/origins/app/custom_headers/x-environment/value", json!("test")),
-        ("/origins/app/custom_origin_config/origin_protocol_policy", json!("match-viewer")),
+        (
+            "/origins/app/custom_headers/x-environment/value",
+            json!("test"),
+        ),
+        (
+            "/origins/app/custom_origin_config/origin_protocol_policy",
+            json!("match-viewer"),
+        ),
         ("/origins/app/custom_origin_config/http_port", json!(8080)),
         ("/origins/app/custom_origin_config/https_port", json!(8443)),
-        ("/origins/app/custom_origin_config/origin_ssl_protocols", json!(["TLSv1.1", "TLSv1.2"])),
-        ("/origins/app/custom_origin_config/origin_read_timeout", json!(60)),
-        ("/origins/app/custom_origin_config/origin_keepalive_timeout", json!(30)),
+        (
+            "/origins/app/custom_origin_config/origin_ssl_protocols",
+            json!(["TLSv1.1", "TLSv1.2"]),
+        ),
+        (
+            "/origins/app/custom_origin_config/origin_read_timeout",
+            json!(60),
+        ),
+        (
+            "/origins/app/custom_origin_config/origin_keepalive_timeout",
+            json!(30),
+        ),
         ("/origins/app/connection_attempts", json!(2)),
         ("/origins/app/connection_timeout", json!(5)),
         ("/origins/api", third),
         ("/origins/assets/origin_access_control_id", Value::Null),
         ("/default_cache_behavior/target_origin_id", json!("assets")),
-        ("/default_cache_behavior/viewer_protocol_policy", json!("https-only")),
-        ("/default_cache_behavior/allowed_methods", json!(["GET", "HEAD", "OPTIONS"])),
-        ("/default_cache_behavior/cached_methods", json!(["GET", "HEAD", "OPTIONS"])),
+        (
+            "/default_cache_behavior/viewer_protocol_policy",
+            json!("https-only"),
+        ),
+        (
+            "/default_cache_behavior/allowed_methods",
+            json!(["GET", "HEAD", "OPTIONS"]),
+        ),
+        (
+            "/default_cache_behavior/cached_methods",
+            json!(["GET", "HEAD", "OPTIONS"]),
+        ),
         ("/default_cache_behavior/compress", json!(false)),
-        ("/default_cache_behavior/cache_policy_id", json!("658327ea-f89d-4fab-a63d-7e88639e58f6")),
-        ("/default_cache_behavior/origin_request_policy_id", Value::Null),
-        ("/default_cache_behavior/response_headers_policy_id", Value::Null),
+        (
+            "/default_cache_behavior/cache_policy_id",
+            json!("658327ea-f89d-4fab-a63d-7e88639e58f6"),
+        ),
+        (
+            "/default_cache_behavior/origin_request_policy_id",
+            Value::Null,
+        ),
+        (
+            "/default_cache_behavior/response_headers_policy_id",
+            Value::Null,
+        ),
         ("/cache_behaviors", json!([second])),
         ("/default_root_object", json!("home.html")),
-        ("/custom_error_responses", json!([{"error_code": 503, "error_caching_min_ttl": 0}])),
-        ("/geo_restriction", json!({"restriction_type": "whitelist", "locations": ["DE", "FR"]})),
+        (
+            "/custom_error_responses",
+            json!([{"error_code": 503, "error_caching_min_ttl": 0}]),
+        ),
+        (
+            "/geo_restriction",
+            json!({"restriction_type": "whitelist", "locations": ["DE", "FR"]}),
+        ),
         ("/price_class", json!("PriceClass_All")),
         ("/http_version", json!("http2")),
         ("/is_ipv6_enabled", json!(false)),

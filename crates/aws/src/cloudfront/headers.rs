@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use aws_sdk_cloudfront::types::{
     ResponseHeadersPolicyAccessControlAllowHeaders, ResponseHeadersPolicyAccessControlAllowMethods,
-    ResponseHeadersPolicyAccessControlAllowOrigins, ResponseHeadersPolicyAccessControlExposeHeaders,
-    ResponseHeadersPolicyContentSecurityPolicy, ResponseHeadersPolicyContentTypeOptions,
-    ResponseHeadersPolicyCorsConfig, ResponseHeadersPolicyFrameOptions, ResponseHeadersPolicyReferrerPolicy,
+    ResponseHeadersPolicyAccessControlAllowOrigins,
+    ResponseHeadersPolicyAccessControlExposeHeaders, ResponseHeadersPolicyContentSecurityPolicy,
+    ResponseHeadersPolicyContentTypeOptions, ResponseHeadersPolicyCorsConfig,
+    ResponseHeadersPolicyFrameOptions, ResponseHeadersPolicyReferrerPolicy,
     ResponseHeadersPolicySecurityHeadersConfig, ResponseHeadersPolicyStrictTransportSecurity,
     ResponseHeadersPolicyXssProtection,
 };
@@ -156,9 +157,16 @@ impl SecurityHeaders {
             .as_ref()
             .is_some_and(|options| !["DENY", "SAMEORIGIN"].contains(&options.frame_option.as_str()))
         {
-            return Err(SpecError::new(path("frame_options/frame_option"), "must be `DENY` or `SAMEORIGIN`"));
+            return Err(SpecError::new(
+                path("frame_options/frame_option"),
+                "must be `DENY` or `SAMEORIGIN`",
+            ));
         }
-        if self.xss_protection.as_ref().is_some_and(|xss| xss.mode_block && xss.report_uri.is_some()) {
+        if self
+            .xss_protection
+            .as_ref()
+            .is_some_and(|xss| xss.mode_block && xss.report_uri.is_some())
+        {
             let message = "cannot be used with `mode_block`";
             return Err(SpecError::new(path("xss_protection/report_uri"), message));
         }
@@ -177,7 +185,9 @@ impl SecurityHeaders {
             }),
             content_type_options: config
                 .content_type_options()
-                .map(|options| ContentTypeOptions { r#override: options.r#override() }),
+                .map(|options| ContentTypeOptions {
+                    r#override: options.r#override(),
+                }),
             frame_options: config.frame_options().map(|options| FrameOptions {
                 frame_option: options.frame_option().to_string(),
                 r#override: options.r#override(),
@@ -186,14 +196,19 @@ impl SecurityHeaders {
                 referrer_policy: policy.referrer_policy().to_string(),
                 r#override: policy.r#override(),
             }),
-            content_security_policy: config.content_security_policy().map(|policy| ContentSecurityPolicy {
-                content_security_policy: policy.content_security_policy().to_owned(),
-                r#override: policy.r#override(),
+            content_security_policy: config.content_security_policy().map(|policy| {
+                ContentSecurityPolicy {
+                    content_security_policy: policy.content_security_policy().to_owned(),
+                    r#override: policy.r#override(),
+                }
             }),
             xss_protection: config.xss_protection().map(|xss| XssProtection {
                 protection: xss.protection(),
                 mode_block: xss.mode_block().unwrap_or_default(),
-                report_uri: xss.report_uri().filter(|uri| !uri.is_empty()).map(ToOwned::to_owned),
+                report_uri: xss
+                    .report_uri()
+                    .filter(|uri| !uri.is_empty())
+                    .map(ToOwned::to_owned),
                 r#override: xss.r#override(),
             }),
         }
@@ -208,7 +223,11 @@ impl SecurityHeaders {
             built(builder.r#override(hsts.r#override).build())
         });
         let types = self.content_type_options.as_ref().map(|options| {
-            built(ResponseHeadersPolicyContentTypeOptions::builder().r#override(options.r#override).build())
+            built(
+                ResponseHeadersPolicyContentTypeOptions::builder()
+                    .r#override(options.r#override)
+                    .build(),
+            )
         });
         let frames = self.frame_options.as_ref().map(|options| {
             let builder = ResponseHeadersPolicyFrameOptions::builder()
@@ -251,10 +270,18 @@ impl Cors {
         let allowed = config.access_control_allow_headers();
         let exposed = config.access_control_expose_headers();
         Self {
-            access_control_allow_origins: origins.map(|list| texts(list.items())).unwrap_or_default(),
-            access_control_allow_methods: methods.map(|list| texts(list.items())).unwrap_or_default(),
-            access_control_allow_headers: allowed.map(|list| headers(list.items())).unwrap_or_default(),
-            access_control_expose_headers: exposed.map(|list| headers(list.items())).unwrap_or_default(),
+            access_control_allow_origins: origins
+                .map(|list| texts(list.items()))
+                .unwrap_or_default(),
+            access_control_allow_methods: methods
+                .map(|list| texts(list.items()))
+                .unwrap_or_default(),
+            access_control_allow_headers: allowed
+                .map(|list| headers(list.items()))
+                .unwrap_or_default(),
+            access_control_expose_headers: exposed
+                .map(|list| headers(list.items()))
+                .unwrap_or_default(),
             access_control_allow_credentials: config.access_control_allow_credentials(),
             access_control_max_age_sec: config.access_control_max_age_sec().unwrap_or(600),
             origin_override: config.origin_override(),
@@ -262,16 +289,31 @@ impl Cors {
     }
 
     pub(super) fn build(&self) -> CloudResult<ResponseHeadersPolicyCorsConfig> {
-        let names =
-            |names: &BTreeSet<HeaderName>| names.iter().map(|name| name.as_str().to_owned()).collect();
+        let names = |names: &BTreeSet<HeaderName>| {
+            names.iter().map(|name| name.as_str().to_owned()).collect()
+        };
         let origins = self.access_control_allow_origins.iter().cloned().collect();
-        let methods = self.access_control_allow_methods.iter().map(|method| method.as_str().into()).collect();
+        let methods = self
+            .access_control_allow_methods
+            .iter()
+            .map(|method| method.as_str().into())
+            .collect();
         let exposed = &self.access_control_expose_headers;
-        let exposed = (!exposed.is_empty())
-            .then(|| listed!(ResponseHeadersPolicyAccessControlExposeHeaders, names(exposed)));
+        let exposed = (!exposed.is_empty()).then(|| {
+            listed!(
+                ResponseHeadersPolicyAccessControlExposeHeaders,
+                names(exposed)
+            )
+        });
         let builder = ResponseHeadersPolicyCorsConfig::builder()
-            .access_control_allow_origins(listed!(ResponseHeadersPolicyAccessControlAllowOrigins, origins)?)
-            .access_control_allow_methods(listed!(ResponseHeadersPolicyAccessControlAllowMethods, methods)?)
+            .access_control_allow_origins(listed!(
+                ResponseHeadersPolicyAccessControlAllowOrigins,
+                origins
+            )?)
+            .access_control_allow_methods(listed!(
+                ResponseHeadersPolicyAccessControlAllowMethods,
+                methods
+            )?)
             .access_control_allow_headers(listed!(
                 ResponseHeadersPolicyAccessControlAllowHeaders,
                 names(&self.access_control_allow_headers)

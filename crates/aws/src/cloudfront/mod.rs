@@ -30,7 +30,17 @@ use crate::tags::{TagEdits, Tags};
 
 /// The name of an HTTP header. Names are not case-sensitive and are stored in lower case.
 #[derive(
-    Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(from = "String")]
 pub struct HeaderName(String);
@@ -60,8 +70,9 @@ macro_rules! listed {
     ($type:ty, $items:expr) => {{
         let items: Vec<_> = $items;
         let quantity = $crate::cloudfront::quantity(items.len());
-        let list =
-            <$type>::builder().quantity(quantity).set_items(Some(items).filter(|items| !items.is_empty()));
+        let list = <$type>::builder()
+            .quantity(quantity)
+            .set_items(Some(items).filter(|items| !items.is_empty()));
         $crate::cloudfront::built(list.build())
     }};
 }
@@ -84,7 +95,9 @@ pub(crate) fn present<T>(operation: &str, part: Option<T>) -> CloudResult<T> {
 pub(crate) fn tag_list(tags: Tags) -> CloudResult<aws_sdk_cloudfront::types::Tags> {
     let tag = |(key, value)| built(Tag::builder().key(key).value(value).build());
     let items = tags.into_iter().map(tag).collect::<CloudResult<_>>()?;
-    Ok(aws_sdk_cloudfront::types::Tags::builder().set_items(Some(items)).build())
+    Ok(aws_sdk_cloudfront::types::Tags::builder()
+        .set_items(Some(items))
+        .build())
 }
 
 /// All tags of something; none when it is gone.
@@ -94,19 +107,35 @@ pub(crate) async fn read_tags(cloud: &Cloud, arn: &str) -> CloudResult<Option<Ta
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
-    let tags = answer.tags().map(aws_sdk_cloudfront::types::Tags::items).unwrap_or_default();
-    let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().unwrap_or_default().to_owned());
+    let tags = answer
+        .tags()
+        .map(aws_sdk_cloudfront::types::Tags::items)
+        .unwrap_or_default();
+    let pair = |tag: &Tag| {
+        (
+            tag.key().to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        )
+    };
     Ok(Some(tags.iter().map(pair).collect()))
 }
 
 pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, edits: TagEdits) -> CloudResult<()> {
     if !edits.set.is_empty() {
-        let call = cloud.cloudfront.tag_resource().resource(arn).tags(tag_list(edits.set)?);
+        let call = cloud
+            .cloudfront
+            .tag_resource()
+            .resource(arn)
+            .tags(tag_list(edits.set)?);
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
         let keys = TagKeys::builder().set_items(Some(edits.remove)).build();
-        let call = cloud.cloudfront.untag_resource().resource(arn).tag_keys(keys);
+        let call = cloud
+            .cloudfront
+            .untag_resource()
+            .resource(arn)
+            .tag_keys(keys);
         call.send().ask().await?;
     }
     Ok(())

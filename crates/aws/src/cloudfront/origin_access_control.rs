@@ -5,8 +5,8 @@ use aws_sdk_cloudfront::types::{
     OriginAccessControlSigningProtocols, OriginAccessControlSummary,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -62,10 +62,18 @@ platctl_engine::outputs! {
 /// One listing reads all of them: there are few, and a summary says everything.
 async fn read(cloud: &Cloud) -> CloudResult<Vec<OriginAccessControlSummary>> {
     let mut all = Vec::new();
-    let mut pages = cloud.cloudfront.list_origin_access_controls().into_paginator().send();
+    let mut pages = cloud
+        .cloudfront
+        .list_origin_access_controls()
+        .into_paginator()
+        .send();
     while let Some(page) = pages.next().await {
         let page = page.asked()?;
-        all.extend(page.origin_access_control_list.and_then(|list| list.items).unwrap_or_default());
+        all.extend(
+            page.origin_access_control_list
+                .and_then(|list| list.items)
+                .unwrap_or_default(),
+        );
     }
     Ok(all)
 }
@@ -78,17 +86,30 @@ fn live(control: &OriginAccessControlSummary) -> Live<OriginAccessControl> {
         signing_behavior: control.signing_behavior.to_string(),
         stage: std::marker::PhantomData,
     };
-    let outputs = Outputs { origin_access_control_id: control.id.clone() };
-    Live { id: control.id.as_str().into(), spec, outputs, owner: None, phase: Phase::Ready }
+    let outputs = Outputs {
+        origin_access_control_id: control.id.clone(),
+    };
+    Live {
+        id: control.id.as_str().into(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }
 }
 
 fn config(spec: &Spec, live: Option<&Spec>) -> CloudResult<OriginAccessControlConfig> {
-    let description = spec.description.as_ref().or_else(|| live?.description.as_ref());
+    let description = spec
+        .description
+        .as_ref()
+        .or_else(|| live?.description.as_ref());
     let builder = OriginAccessControlConfig::builder()
         .name(&spec.name)
         .set_description(description.cloned())
         .signing_protocol(OriginAccessControlSigningProtocols::Sigv4)
-        .signing_behavior(OriginAccessControlSigningBehaviors::from(spec.signing_behavior.as_str()))
+        .signing_behavior(OriginAccessControlSigningBehaviors::from(
+            spec.signing_behavior.as_str(),
+        ))
         .origin_access_control_origin_type(OriginAccessControlOriginTypes::from(
             spec.origin_access_control_origin_type.as_str(),
         ));
@@ -100,7 +121,10 @@ async fn etag(cloud: &Cloud, id: &Id) -> CloudResult<Option<String>> {
     Ok(call.send().ask().await?.e_tag)
 }
 
-async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<OriginAccessControl>>>> {
+async fn describe(
+    cloud: &Cloud,
+    ids: &[Id],
+) -> CloudResult<Vec<Option<Live<OriginAccessControl>>>> {
     Ok(in_order(ids, read(cloud).await?.iter().map(live)))
 }
 
@@ -114,8 +138,14 @@ impl Kind for OriginAccessControl {
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudfront:ListOriginAccessControls"],
         create: &["cloudfront:CreateOriginAccessControl"],
-        update: &["cloudfront:GetOriginAccessControl", "cloudfront:UpdateOriginAccessControl"],
-        delete: &["cloudfront:GetOriginAccessControl", "cloudfront:DeleteOriginAccessControl"],
+        update: &[
+            "cloudfront:GetOriginAccessControl",
+            "cloudfront:UpdateOriginAccessControl",
+        ],
+        delete: &[
+            "cloudfront:GetOriginAccessControl",
+            "cloudfront:DeleteOriginAccessControl",
+        ],
     };
     // A distribution that gave it up keeps it until it is deployed everywhere.
     const TIMING: Timing = Timing::seconds(1, 1, 1, 1800);
@@ -151,17 +181,27 @@ impl Kind for OriginAccessControl {
             .contains(&spec.origin_access_control_origin_type.as_str())
         {
             let message = "must be `s3`, `lambda`, `mediastore` or `mediapackagev2`";
-            return Err(SpecError::new("/origin_access_control_origin_type", message));
+            return Err(SpecError::new(
+                "/origin_access_control_origin_type",
+                message,
+            ));
         }
         if !["always", "never", "no-override"].contains(&spec.signing_behavior.as_str()) {
-            return Err(SpecError::new("/signing_behavior", "must be `always`, `never` or `no-override`"));
+            return Err(SpecError::new(
+                "/signing_behavior",
+                "must be `always`, `never` or `no-override`",
+            ));
         }
         Ok(())
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let all = read(cloud).await?;
-        Ok(by_name(wanted, |spec| &spec.name, all.iter().map(|one| (one.id.as_str(), one.name.as_str()))))
+        Ok(by_name(
+            wanted,
+            |spec| &spec.name,
+            all.iter().map(|one| (one.id.as_str(), one.name.as_str())),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
@@ -169,7 +209,10 @@ impl Kind for OriginAccessControl {
         let call = cloud.cloudfront.create_origin_access_control();
         let call = call.origin_access_control_config(config(spec, None)?);
         let answer = call.send().ask().await?;
-        made(operation, answer.origin_access_control().map(|control| control.id()))
+        made(
+            operation,
+            answer.origin_access_control().map(|control| control.id()),
+        )
     }
 
     async fn update(
@@ -189,7 +232,10 @@ impl Kind for OriginAccessControl {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.cloudfront.delete_origin_access_control().id(live.id.as_str());
+        let call = cloud
+            .cloudfront
+            .delete_origin_access_control()
+            .id(live.id.as_str());
         let call = call.set_if_match(etag(cloud, &live.id).await?);
         call.send().ask().await.map(drop)
     }
@@ -216,18 +262,28 @@ mod tests {
             })
             .then_output(|| UpdateOriginAccessControlOutput::builder().build());
         let client = mock_client!(aws_sdk_cloudfront, RuleMode::Sequential, &[&get, &update]);
-        let cloud = Cloud { cloudfront: client.into(), ..cloud() };
+        let cloud = Cloud {
+            cloudfront: client.into(),
+            ..cloud()
+        };
         let old = Live {
             id: "E1".into(),
             spec: OriginAccessControl::example(),
-            outputs: Outputs { origin_access_control_id: "E1".into() },
+            outputs: Outputs {
+                origin_access_control_id: "E1".into(),
+            },
             owner: None,
             phase: Phase::Ready,
         };
-        let desired =
-            Spec { signing_behavior: "never".into(), description: None, ..OriginAccessControl::example() };
+        let desired = Spec {
+            signing_behavior: "never".into(),
+            description: None,
+            ..OriginAccessControl::example()
+        };
         let asked = changes(&[("/signing_behavior", json!("always"), json!("never"))]);
-        OriginAccessControl::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        OriginAccessControl::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(update.num_calls(), 1);
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{
-    CustomHeaders, CustomOriginConfig, OriginCustomHeader, OriginProtocolPolicy, OriginSslProtocols,
-    S3OriginConfig, SslProtocol,
+    CustomHeaders, CustomOriginConfig, OriginCustomHeader, OriginProtocolPolicy,
+    OriginSslProtocols, S3OriginConfig, SslProtocol,
 };
 use platctl_engine::{CloudResult, Resolved, SpecError, Stage};
 use serde::{Deserialize, Serialize};
@@ -67,7 +67,11 @@ pub struct HeaderValue<S: Stage = Resolved> {
 
 impl Default for HeaderValue {
     fn default() -> Self {
-        Self { value: None, value_from_secret_arn: None, json_key: None }
+        Self {
+            value: None,
+            value_from_secret_arn: None,
+            json_key: None,
+        }
     }
 }
 
@@ -138,9 +142,13 @@ const fn five() -> i32 {
 
 impl Origin {
     pub(super) fn check(&self, path: &str) -> Result<(), SpecError> {
-        let wrong = |field: &str, message: &str| Err(SpecError::new(format!("{path}/{field}"), message));
+        let wrong =
+            |field: &str, message: &str| Err(SpecError::new(format!("{path}/{field}"), message));
         if self.custom_origin_config.is_some() && self.vpc_origin_config.is_some() {
-            return wrong("vpc_origin_config", "cannot be used with `custom_origin_config`");
+            return wrong(
+                "vpc_origin_config",
+                "cannot be used with `custom_origin_config`",
+            );
         }
         if !(1..=3).contains(&self.connection_attempts) {
             return wrong("connection_attempts", "must be between 1 and 3");
@@ -150,20 +158,32 @@ impl Origin {
         }
         let starts = self.origin_path.is_empty() || self.origin_path.starts_with('/');
         if !starts || self.origin_path.ends_with('/') {
-            return wrong("origin_path", "must begin with a slash and must not end with one");
+            return wrong(
+                "origin_path",
+                "must begin with a slash and must not end with one",
+            );
         }
         for (name, header) in &self.custom_headers {
             let field = format!("custom_headers/{}", name.as_str());
             if header.value.is_some() == header.value_from_secret_arn.is_some() {
-                return wrong(&field, "must have either `value` or `value_from_secret_arn`");
+                return wrong(
+                    &field,
+                    "must have either `value` or `value_from_secret_arn`",
+                );
             }
-            let plain = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c));
+            let plain = |key: &str| {
+                key.chars()
+                    .all(|c| c.is_ascii_alphanumeric() || "_.:/=+-@".contains(c))
+            };
             match &header.json_key {
                 Some(_) if header.value.is_some() => {
                     return wrong(&field, "allows `json_key` only with a secret");
                 }
                 Some(key) if key.is_empty() || !plain(key) => {
-                    return wrong(&field, "`json_key` can contain only letters, digits and _.:/=+-@");
+                    return wrong(
+                        &field,
+                        "`json_key` can contain only letters, digits and _.:/=+-@",
+                    );
                 }
                 _ => {}
             }
@@ -174,11 +194,15 @@ impl Origin {
                 return wrong("custom_origin_config/origin_protocol_policy", &message);
             }
             if custom.origin_ssl_protocols.is_empty() {
-                return wrong("custom_origin_config/origin_ssl_protocols", "must have at least one protocol");
+                return wrong(
+                    "custom_origin_config/origin_ssl_protocols",
+                    "must have at least one protocol",
+                );
             }
         }
         let custom = self.custom_origin_config.as_ref();
-        let custom = custom.map(|config| (config.origin_read_timeout, config.origin_keepalive_timeout));
+        let custom =
+            custom.map(|config| (config.origin_read_timeout, config.origin_keepalive_timeout));
         let vpc = self.vpc_origin_config.as_ref();
         let vpc = vpc.map(|config| (config.origin_read_timeout, config.origin_keepalive_timeout));
         for (field, timeouts) in [("custom_origin_config", custom), ("vpc_origin_config", vpc)] {
@@ -196,7 +220,10 @@ impl Origin {
         values: &Values,
         ours: bool,
     ) -> Self {
-        let headers = origin.custom_headers().map(CustomHeaders::items).unwrap_or_default();
+        let headers = origin
+            .custom_headers()
+            .map(CustomHeaders::items)
+            .unwrap_or_default();
         let header = |header: &OriginCustomHeader| {
             let name = HeaderName::from(header.header_name());
             let place = places.get(&(origin.id().to_owned(), name.clone()));
@@ -211,14 +238,20 @@ impl Origin {
                 .map(|list| texts(list.items()))
                 .unwrap_or_default(),
             origin_read_timeout: config.origin_read_timeout().unwrap_or(READ_TIMEOUT),
-            origin_keepalive_timeout: config.origin_keepalive_timeout().unwrap_or(KEEPALIVE_TIMEOUT),
+            origin_keepalive_timeout: config
+                .origin_keepalive_timeout()
+                .unwrap_or(KEEPALIVE_TIMEOUT),
         });
         let vpc = origin.vpc_origin_config().map(|config| VpcOriginConfig {
             vpc_origin_id: config.vpc_origin_id().to_owned(),
             origin_read_timeout: config.origin_read_timeout().unwrap_or(READ_TIMEOUT),
-            origin_keepalive_timeout: config.origin_keepalive_timeout().unwrap_or(KEEPALIVE_TIMEOUT),
+            origin_keepalive_timeout: config
+                .origin_keepalive_timeout()
+                .unwrap_or(KEEPALIVE_TIMEOUT),
         });
-        let control = origin.origin_access_control_id().filter(|id| !id.is_empty());
+        let control = origin
+            .origin_access_control_id()
+            .filter(|id| !id.is_empty());
         Self {
             domain_name: origin.domain_name().to_owned(),
             origin_path: origin.origin_path().unwrap_or_default().to_owned(),
@@ -242,9 +275,17 @@ impl Origin {
             let header = OriginCustomHeader::builder().header_name(name.as_str());
             built(header.header_value(values.resolve(value)?).build())
         };
-        let headers = self.custom_headers.iter().map(header).collect::<CloudResult<_>>()?;
+        let headers = self
+            .custom_headers
+            .iter()
+            .map(header)
+            .collect::<CloudResult<_>>()?;
         let old = live.and_then(|live| live.custom_origin_config());
-        let custom = self.custom_origin_config.as_ref().map(|config| config.build(old)).transpose()?;
+        let custom = self
+            .custom_origin_config
+            .as_ref()
+            .map(|config| config.build(old))
+            .transpose()?;
         let old = live.and_then(|live| live.vpc_origin_config());
         let vpc = self.vpc_origin_config.as_ref().map(|config| {
             let builder = aws_sdk_cloudfront::types::VpcOriginConfig::builder()
@@ -277,12 +318,17 @@ impl Origin {
 
 impl CustomOrigin {
     fn build(&self, live: Option<&CustomOriginConfig>) -> CloudResult<CustomOriginConfig> {
-        let protocols =
-            self.origin_ssl_protocols.iter().map(|text| SslProtocol::from(text.as_str())).collect();
+        let protocols = self
+            .origin_ssl_protocols
+            .iter()
+            .map(|text| SslProtocol::from(text.as_str()))
+            .collect();
         let builder = CustomOriginConfig::builder()
             .http_port(self.http_port)
             .https_port(self.https_port)
-            .origin_protocol_policy(OriginProtocolPolicy::from(self.origin_protocol_policy.as_str()))
+            .origin_protocol_policy(OriginProtocolPolicy::from(
+                self.origin_protocol_policy.as_str(),
+            ))
             .origin_ssl_protocols(listed!(OriginSslProtocols, protocols)?)
             .origin_read_timeout(self.origin_read_timeout)
             .origin_keepalive_timeout(self.origin_keepalive_timeout)

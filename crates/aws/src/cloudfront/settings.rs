@@ -35,7 +35,9 @@ pub(super) fn sni() -> String {
 }
 
 /// A custom response to an HTTP error of the origin, and how long the error is cached.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct CustomErrorResponse {
     /// The HTTP status code of the origin's response.
@@ -87,7 +89,9 @@ impl ViewerCertificate {
         Some(Self {
             acm_certificate_arn: certificate.acm_certificate_arn()?.into(),
             minimum_protocol_version: version.map_or_else(tls, ToString::to_string),
-            ssl_support_method: certificate.ssl_support_method().map_or_else(sni, ToString::to_string),
+            ssl_support_method: certificate
+                .ssl_support_method()
+                .map_or_else(sni, ToString::to_string),
         })
     }
 
@@ -95,7 +99,9 @@ impl ViewerCertificate {
         aws_sdk_cloudfront::types::ViewerCertificate::builder()
             .cloud_front_default_certificate(false)
             .acm_certificate_arn(self.acm_certificate_arn.as_str())
-            .minimum_protocol_version(MinimumProtocolVersion::from(self.minimum_protocol_version.as_str()))
+            .minimum_protocol_version(MinimumProtocolVersion::from(
+                self.minimum_protocol_version.as_str(),
+            ))
             .ssl_support_method(SslSupportMethod::from(self.ssl_support_method.as_str()))
             .build()
     }
@@ -103,7 +109,9 @@ impl ViewerCertificate {
 
 impl CustomErrorResponse {
     pub(super) fn read(response: &aws_sdk_cloudfront::types::CustomErrorResponse) -> Self {
-        let path = response.response_page_path().filter(|path| !path.is_empty());
+        let path = response
+            .response_page_path()
+            .filter(|path| !path.is_empty());
         Self {
             error_code: response.error_code(),
             response_page_path: path.map(ToOwned::to_owned),
@@ -117,11 +125,19 @@ impl CustomErrorResponse {
             let builder = aws_sdk_cloudfront::types::CustomErrorResponse::builder()
                 .error_code(response.error_code)
                 .response_page_path(response.response_page_path.clone().unwrap_or_default())
-                .response_code(response.response_code.map(|code| code.to_string()).unwrap_or_default())
+                .response_code(
+                    response
+                        .response_code
+                        .map(|code| code.to_string())
+                        .unwrap_or_default(),
+                )
                 .error_caching_min_ttl(response.error_caching_min_ttl);
             built(builder.build())
         };
-        listed!(CustomErrorResponses, responses.iter().map(build).collect::<CloudResult<_>>()?)
+        listed!(
+            CustomErrorResponses,
+            responses.iter().map(build).collect::<CloudResult<_>>()?
+        )
     }
 }
 
@@ -136,7 +152,9 @@ impl Logging {
     }
 
     pub(super) fn build(&self) -> LoggingConfig {
-        let builder = LoggingConfig::builder().enabled(true).include_cookies(self.include_cookies);
+        let builder = LoggingConfig::builder()
+            .enabled(true)
+            .include_cookies(self.include_cookies);
         builder.bucket(&self.bucket).prefix(&self.prefix).build()
     }
 }
@@ -156,6 +174,8 @@ impl GeoRestriction {
             .restriction_type(GeoRestrictionType::from(self.restriction_type.as_str()))
             .quantity(quantity(items.len()))
             .set_items(Some(items).filter(|items| !items.is_empty()));
-        Ok(Restrictions::builder().geo_restriction(built(builder.build())?).build())
+        Ok(Restrictions::builder()
+            .geo_restriction(built(builder.build())?)
+            .build())
     }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_cloudfront::types::{
-    OriginProtocolPolicy, OriginSslProtocols, SslProtocol, VpcOriginEndpointConfig, VpcOriginSummary,
+    OriginProtocolPolicy, OriginSslProtocols, SslProtocol, VpcOriginEndpointConfig,
+    VpcOriginSummary,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -104,8 +105,12 @@ async fn get(
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<VpcOrigin>>> {
-    let Some((origin, _)) = get(cloud, id).await? else { return Ok(None) };
-    let Some(tags) = read_tags(cloud, origin.arn()).await? else { return Ok(None) };
+    let Some((origin, _)) = get(cloud, id).await? else {
+        return Ok(None);
+    };
+    let Some(tags) = read_tags(cloud, origin.arn()).await? else {
+        return Ok(None);
+    };
     Ok(live(&origin, tags))
 }
 
@@ -124,24 +129,39 @@ fn live(origin: &aws_sdk_cloudfront::types::VpcOrigin, tags: Tags) -> Option<Liv
             .unwrap_or_default(),
         tags,
     };
-    let outputs = Outputs { vpc_origin_id: origin.id().to_owned(), arn: origin.arn().into() };
+    let outputs = Outputs {
+        vpc_origin_id: origin.id().to_owned(),
+        arn: origin.arn().into(),
+    };
     let phase = match origin.status() {
         "Deployed" => Phase::Ready,
         status if status.to_ascii_lowercase().contains("fail") => Phase::Failed(status.to_owned()),
         // One that is being deleted shows the same status until it is gone.
         status => Phase::Settling(status.to_owned()),
     };
-    Some(Live { id: origin.id().into(), spec, outputs, owner, phase })
+    Some(Live {
+        id: origin.id().into(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 fn config(spec: &Spec) -> CloudResult<VpcOriginEndpointConfig> {
-    let protocols = spec.origin_ssl_protocols.iter().map(|text| SslProtocol::from(text.as_str())).collect();
+    let protocols = spec
+        .origin_ssl_protocols
+        .iter()
+        .map(|text| SslProtocol::from(text.as_str()))
+        .collect();
     let builder = VpcOriginEndpointConfig::builder()
         .name(&spec.name)
         .arn(spec.arn.as_str())
         .http_port(spec.http_port)
         .https_port(spec.https_port)
-        .origin_protocol_policy(OriginProtocolPolicy::from(spec.origin_protocol_policy.as_str()))
+        .origin_protocol_policy(OriginProtocolPolicy::from(
+            spec.origin_protocol_policy.as_str(),
+        ))
         .origin_ssl_protocols(listed!(OriginSslProtocols, protocols)?);
     built(builder.build())
 }
@@ -152,7 +172,11 @@ impl Kind for VpcOrigin {
     const IDENTITY: Identity = Identity::Tags;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["cloudfront:GetVpcOrigin", "cloudfront:ListVpcOrigins", "cloudfront:ListTagsForResource"],
+        read: &[
+            "cloudfront:GetVpcOrigin",
+            "cloudfront:ListVpcOrigins",
+            "cloudfront:ListTagsForResource",
+        ],
         create: &[
             "cloudfront:CreateVpcOrigin",
             "cloudfront:TagResource",
@@ -161,7 +185,11 @@ impl Kind for VpcOrigin {
             "elasticloadbalancing:DescribeLoadBalancers",
             "iam:CreateServiceLinkedRole",
         ],
-        update: &["cloudfront:UpdateVpcOrigin", "cloudfront:TagResource", "cloudfront:UntagResource"],
+        update: &[
+            "cloudfront:UpdateVpcOrigin",
+            "cloudfront:TagResource",
+            "cloudfront:UntagResource",
+        ],
         delete: &["cloudfront:DeleteVpcOrigin"],
     };
     const TIMING: Timing = Timing::seconds(300, 300, 300, 2400);
@@ -204,7 +232,10 @@ impl Kind for VpcOrigin {
             return Err(SpecError::new("/origin_protocol_policy", message));
         }
         if spec.origin_ssl_protocols.is_empty() {
-            return Err(SpecError::new("/origin_ssl_protocols", "must have at least one protocol"));
+            return Err(SpecError::new(
+                "/origin_ssl_protocols",
+                "must have at least one protocol",
+            ));
         }
         Ok(())
     }
@@ -214,12 +245,18 @@ impl Kind for VpcOrigin {
             let tags = read_tags(cloud, origin.arn()).await?.unwrap_or_default();
             Ok((Id::from(origin.id()), split(tags).1))
         }));
-        Ok(by_address(wanted, crate::tags::of_stack(wanted, found.await?)))
+        Ok(by_address(
+            wanted,
+            crate::tags::of_stack(wanted, found.await?),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let operation = "cloudfront:CreateVpcOrigin";
-        let call = cloud.cloudfront.create_vpc_origin().vpc_origin_endpoint_config(config(spec)?);
+        let call = cloud
+            .cloudfront
+            .create_vpc_origin()
+            .vpc_origin_endpoint_config(config(spec)?);
         let call = call.tags(tag_list(claimed(&spec.tags, &claim.owner))?);
         let answer = call.send().ask().await?;
         made(operation, answer.vpc_origin().map(|origin| origin.id()))
@@ -233,20 +270,31 @@ impl Kind for VpcOrigin {
         owner: &Owner,
     ) -> CloudResult<()> {
         sync_tags(cloud, live.outputs.arn.as_str(), edits(changes, owner)).await?;
-        let tags_only =
-            changes.iter().all(|change| change.path == Changes::OWNER || change.path.starts_with("/tags"));
+        let tags_only = changes
+            .iter()
+            .all(|change| change.path == Changes::OWNER || change.path.starts_with("/tags"));
         if tags_only {
             return Ok(());
         }
         let etag = get(cloud, &live.id).await?.and_then(|(_, etag)| etag);
-        let call = cloud.cloudfront.update_vpc_origin().id(live.id.as_str()).set_if_match(etag);
+        let call = cloud
+            .cloudfront
+            .update_vpc_origin()
+            .id(live.id.as_str())
+            .set_if_match(etag);
         let call = call.vpc_origin_endpoint_config(config(spec)?);
         call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let Some((_, etag)) = get(cloud, &live.id).await? else { return Ok(()) };
-        let call = cloud.cloudfront.delete_vpc_origin().id(live.id.as_str()).set_if_match(etag);
+        let Some((_, etag)) = get(cloud, &live.id).await? else {
+            return Ok(());
+        };
+        let call = cloud
+            .cloudfront
+            .delete_vpc_origin()
+            .id(live.id.as_str())
+            .set_if_match(etag);
         call.send().ask().await.map(drop)
     }
 }
@@ -257,15 +305,30 @@ mod tests {
     use aws_smithy_types::DateTime;
 
     fn origin(status: &str) -> Live<VpcOrigin> {
-        let builder = aws_sdk_cloudfront::types::VpcOrigin::builder().id("vo_1").arn("arn:vo").status(status);
-        let builder = builder.created_time(DateTime::from_secs(0)).last_modified_time(DateTime::from_secs(0));
+        let builder = aws_sdk_cloudfront::types::VpcOrigin::builder()
+            .id("vo_1")
+            .arn("arn:vo")
+            .status(status);
+        let builder = builder
+            .created_time(DateTime::from_secs(0))
+            .last_modified_time(DateTime::from_secs(0));
         let config = config(&VpcOrigin::example()).unwrap();
-        live(&builder.vpc_origin_endpoint_config(config).build().unwrap(), Tags::new()).unwrap()
+        live(
+            &builder.vpc_origin_endpoint_config(config).build().unwrap(),
+            Tags::new(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn what_is_sent_is_what_is_read() {
-        assert_eq!(Spec { tags: Tags::new(), ..VpcOrigin::example() }, origin("Deployed").spec);
+        assert_eq!(
+            Spec {
+                tags: Tags::new(),
+                ..VpcOrigin::example()
+            },
+            origin("Deployed").spec
+        );
     }
 
     #[test]

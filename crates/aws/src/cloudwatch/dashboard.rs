@@ -1,8 +1,8 @@
 //! `cloudwatch.Dashboard`
 
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -40,14 +40,31 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Dashboard>>> {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
-    let body = answer.dashboard_body().and_then(Document::parse).unwrap_or(Document::new(&Value::Null));
-    let spec = Spec { dashboard_name: id.to_string(), dashboard_body: body };
-    let outputs = Outputs { arn: answer.dashboard_arn().unwrap_or_default().into() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+    let body = answer
+        .dashboard_body()
+        .and_then(Document::parse)
+        .unwrap_or(Document::new(&Value::Null));
+    let spec = Spec {
+        dashboard_name: id.to_string(),
+        dashboard_body: body,
+    };
+    let outputs = Outputs {
+        arn: answer.dashboard_arn().unwrap_or_default().into(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
-    let call = cloud.cloudwatch.put_dashboard().dashboard_name(&spec.dashboard_name);
+    let call = cloud
+        .cloudwatch
+        .put_dashboard()
+        .dashboard_name(&spec.dashboard_name);
     let call = call.dashboard_body(spec.dashboard_body.to_json());
     call.send().ask().await.map(drop)
 }
@@ -76,21 +93,32 @@ impl Kind for Dashboard {
         let body = json!({"widgets": [{
             "type": "text", "x": 0, "y": 0, "width": 12, "height": 2, "properties": {"markdown": "# Platform"},
         }]});
-        Spec { dashboard_name: "example".into(), dashboard_body: Document::new(&body) }
+        Spec {
+            dashboard_name: "example".into(),
+            dashboard_body: Document::new(&body),
+        }
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![("/dashboard_body", json!({"widgets": []})), ("/dashboard_name", json!("example-2"))]
+        vec![
+            ("/dashboard_body", json!({"widgets": []})),
+            ("/dashboard_name", json!("example-2")),
+        ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = &spec.dashboard_name;
         let sound = (1..=255).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if sound {
             return Ok(());
         }
-        Err(SpecError::new("/dashboard_name", "must have 1 to 255 letters, digits, `-` and `_`"))
+        Err(SpecError::new(
+            "/dashboard_name",
+            "must have 1 to 255 letters, digits, `-` and `_`",
+        ))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -106,7 +134,11 @@ impl Kind for Dashboard {
         let id = Id::from(spec.dashboard_name.as_str());
         if read(cloud, &id).await?.is_some() {
             let message = format!("the dashboard {id} already exists");
-            return Err(CloudError::new(Class::AlreadyExists, "cloudwatch:PutDashboard", message));
+            return Err(CloudError::new(
+                Class::AlreadyExists,
+                "cloudwatch:PutDashboard",
+                message,
+            ));
         }
         put(cloud, spec).await?;
         Ok(id)
@@ -123,7 +155,10 @@ impl Kind for Dashboard {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.cloudwatch.delete_dashboards().dashboard_names(live.id.as_str());
+        let call = cloud
+            .cloudwatch
+            .delete_dashboards()
+            .dashboard_names(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

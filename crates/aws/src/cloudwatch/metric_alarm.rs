@@ -7,8 +7,8 @@ use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
 };
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -104,7 +104,12 @@ platctl_engine::outputs! {
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.cloudwatch.list_tags_for_resource().resource_arn(arn);
     let answer = call.send().ask().await?;
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    };
     Ok(split(answer.tags().iter().filter_map(pair)))
 }
 
@@ -116,7 +121,9 @@ async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Described>> {
 }
 
 async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<MetricAlarm>>> {
-    let (Some(name), Some(arn)) = (alarm.alarm_name(), alarm.alarm_arn()) else { return Ok(None) };
+    let (Some(name), Some(arn)) = (alarm.alarm_name(), alarm.alarm_arn()) else {
+        return Ok(None);
+    };
     let (tags, owner) = tags_of(cloud, arn).await?;
     let dimension = |one: &Dimension| Some((one.name()?.to_owned(), one.value()?.to_owned()));
     let arns = |list: &[String]| Some(list.iter().map(|arn| Arn::from(arn.as_str())).collect());
@@ -141,7 +148,9 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
             .unwrap_or_default()
             .to_owned(),
         threshold: alarm.threshold().unwrap_or_default(),
-        treat_missing_data: alarm.treat_missing_data().map_or_else(missing, ToOwned::to_owned),
+        treat_missing_data: alarm
+            .treat_missing_data()
+            .map_or_else(missing, ToOwned::to_owned),
         alarm_actions: arns(alarm.alarm_actions()),
         ok_actions: arns(alarm.ok_actions()),
         insufficient_data_actions: arns(alarm.insufficient_data_actions()),
@@ -149,8 +158,18 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
         unit: alarm.unit().map(|unit| unit.as_str().to_owned()),
         tags,
     };
-    let outputs = Outputs { arn: arn.into(), alarm_name: name.to_owned(), unmanaged: unmanaged(alarm) };
-    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        arn: arn.into(),
+        alarm_name: name.to_owned(),
+        unmanaged: unmanaged(alarm),
+    };
+    Ok(Some(Live {
+        id: name.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 /// What is set on an alarm and cannot be said in a spec.
@@ -158,7 +177,10 @@ fn unmanaged(alarm: &Described) -> Vec<String> {
     settings([
         ("metric math", some(alarm.metrics())),
         ("anomaly detection", alarm.threshold_metric_id().is_some()),
-        ("low sample counts", alarm.evaluate_low_sample_count_percentile().is_some()),
+        (
+            "low sample counts",
+            alarm.evaluate_low_sample_count_percentile().is_some(),
+        ),
         ("evaluation window", alarm.evaluation_window().is_some()),
         ("evaluation criteria", alarm.evaluation_criteria().is_some()),
         ("evaluation interval", alarm.evaluation_interval().is_some()),
@@ -167,16 +189,31 @@ fn unmanaged(alarm: &Described) -> Vec<String> {
 
 /// Replaces the whole alarm: what does not change has to be what it is. An alarm on an expression keeps the expression
 /// for as long as nothing is said of a metric of its own.
-async fn change(cloud: &Cloud, live: &Live<MetricAlarm>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+async fn change(
+    cloud: &Cloud,
+    live: &Live<MetricAlarm>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<()> {
     let (operation, name) = ("cloudwatch:PutMetricAlarm", live.id.as_str());
-    let now = read(cloud, std::slice::from_ref(&live.id)).await?.into_iter().next();
-    let now = now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{name} is gone")))?;
+    let now = read(cloud, std::slice::from_ref(&live.id))
+        .await?
+        .into_iter()
+        .next();
+    let now =
+        now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{name} is gone")))?;
     let mut call = put(cloud, &crate::merge::over(&live.spec, spec)?)
         .set_evaluate_low_sample_count_percentile(now.evaluate_low_sample_count_percentile)
         .set_evaluation_window(now.evaluation_window)
         .set_evaluation_criteria(now.evaluation_criteria)
         .set_evaluation_interval(now.evaluation_interval);
-    let own = ["/namespace", "/metric_name", "/dimensions", "/statistic", "/period"];
+    let own = [
+        "/namespace",
+        "/metric_name",
+        "/dimensions",
+        "/statistic",
+        "/period",
+    ];
     let queries = now.metrics.filter(|queries| !queries.is_empty());
     if queries.is_some() && !own.iter().any(|path| changes.touch(path)) {
         call = call
@@ -189,7 +226,9 @@ async fn change(cloud: &Cloud, live: &Live<MetricAlarm>, spec: &Spec, changes: &
             .set_unit(None)
             .set_metrics(queries);
         if now.threshold_metric_id.is_some() {
-            call = call.set_threshold(None).set_threshold_metric_id(now.threshold_metric_id);
+            call = call
+                .set_threshold(None)
+                .set_threshold_metric_id(now.threshold_metric_id);
         }
     }
     call.send().ask().await.map(drop)
@@ -198,9 +237,13 @@ async fn change(cloud: &Cloud, live: &Live<MetricAlarm>, spec: &Spec, changes: &
 /// The alarm that a spec describes.
 fn put(cloud: &Cloud, spec: &Spec) -> PutMetricAlarmFluentBuilder {
     let dimensions = spec.dimensions.iter().flatten();
-    let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
-    let arns = |arns: &Option<BTreeSet<Arn>>| arns.iter().flatten().map(ToString::to_string).collect();
-    let percentile = spec.statistic.starts_with(|first: char| first.is_ascii_lowercase());
+    let dimensions =
+        dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
+    let arns =
+        |arns: &Option<BTreeSet<Arn>>| arns.iter().flatten().map(ToString::to_string).collect();
+    let percentile = spec
+        .statistic
+        .starts_with(|first: char| first.is_ascii_lowercase());
     cloud
         .cloudwatch
         .put_metric_alarm()
@@ -226,7 +269,11 @@ fn put(cloud: &Cloud, spec: &Spec) -> PutMetricAlarmFluentBuilder {
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<MetricAlarm>>>> {
     let chunks = ids.chunks(AT_ONCE);
-    let alarms = each(cloud, "reading CloudWatch alarms", chunks, |ids| read(cloud, ids)).await?.concat();
+    let alarms = each(cloud, "reading CloudWatch alarms", chunks, |ids| {
+        read(cloud, ids)
+    })
+    .await?
+    .concat();
     let what = "reading the tags of CloudWatch alarms";
     let found = each(cloud, what, &alarms, |alarm| live(cloud, alarm)).await?;
     Ok(in_order(ids, found.into_iter().flatten()))
@@ -239,7 +286,10 @@ impl Kind for MetricAlarm {
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/alarm_name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource"],
+        read: &[
+            "cloudwatch:DescribeAlarms",
+            "cloudwatch:ListTagsForResource",
+        ],
         create: &["cloudwatch:PutMetricAlarm", "cloudwatch:TagResource"],
         update: &[
             "cloudwatch:DescribeAlarms",
@@ -261,7 +311,10 @@ impl Kind for MetricAlarm {
             alarm_description: "The database works hard".into(),
             namespace: "AWS/RDS".into(),
             metric_name: "CPUUtilization".into(),
-            dimensions: Some(BTreeMap::from([("DBClusterIdentifier".into(), "prod-database".into())])),
+            dimensions: Some(BTreeMap::from([(
+                "DBClusterIdentifier".into(),
+                "prod-database".into(),
+            )])),
             statistic: "Average".into(),
             period: 60,
             evaluation_periods: 5,
@@ -269,7 +322,9 @@ impl Kind for MetricAlarm {
             comparison_operator: "GreaterThanThreshold".into(),
             threshold: 80.0,
             treat_missing_data: missing(),
-            alarm_actions: Some(BTreeSet::from(["arn:aws:sns:eu-west-1:123456789012:example".into()])),
+            alarm_actions: Some(BTreeSet::from([
+                "arn:aws:sns:eu-west-1:123456789012:example".into(),
+            ])),
             ok_actions: Some(BTreeSet::new()),
             insufficient_data_actions: Some(BTreeSet::new()),
             actions_enabled: Some(true),
@@ -288,7 +343,10 @@ impl Kind for MetricAlarm {
             ("/statistic", json!("p99")),
             ("/actions_enabled", json!(false)),
             ("/unit", json!("Percent")),
-            ("/insufficient_data_actions", json!(["arn:aws:sns:eu-west-1:123456789012:example"])),
+            (
+                "/insufficient_data_actions",
+                json!(["arn:aws:sns:eu-west-1:123456789012:example"]),
+            ),
             ("/period", json!(300)),
             ("/evaluation_periods", json!(6)),
             ("/datapoints_to_alarm", json!(4)),
@@ -296,7 +354,10 @@ impl Kind for MetricAlarm {
             ("/threshold", json!(90.0)),
             ("/treat_missing_data", json!("breaching")),
             ("/alarm_actions", json!([])),
-            ("/ok_actions", json!(["arn:aws:sns:eu-west-1:123456789012:example"])),
+            (
+                "/ok_actions",
+                json!(["arn:aws:sns:eu-west-1:123456789012:example"]),
+            ),
             ("/tags/team", json!("data")),
             ("/alarm_name", json!("example-2")),
         ]
@@ -310,12 +371,19 @@ impl Kind for MetricAlarm {
             ));
         }
         if spec.evaluation_periods < 1
-            || spec.datapoints_to_alarm.is_some_and(|n| n < 1 || n > spec.evaluation_periods)
+            || spec
+                .datapoints_to_alarm
+                .is_some_and(|n| n < 1 || n > spec.evaluation_periods)
         {
-            return Err(SpecError::new("/datapoints_to_alarm", "must be between 1 and evaluation_periods"));
+            return Err(SpecError::new(
+                "/datapoints_to_alarm",
+                "must be between 1 and evaluation_periods",
+            ));
         }
         any(1024).check("/alarm_description", Some(&spec.alarm_description))?;
-        if !["missing", "breaching", "notBreaching", "ignore"].contains(&spec.treat_missing_data.as_str()) {
+        if !["missing", "breaching", "notBreaching", "ignore"]
+            .contains(&spec.treat_missing_data.as_str())
+        {
             return Err(SpecError::new(
                 "/treat_missing_data",
                 "must be missing, breaching, notBreaching or ignore",
@@ -334,7 +402,10 @@ impl Kind for MetricAlarm {
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let tag = |(key, value)| Tag::builder().key(key).value(value).build();
-        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect();
+        let tags = claimed(&spec.tags, &claim.owner)
+            .into_iter()
+            .map(tag)
+            .collect();
         put(cloud, spec).set_tags(Some(tags)).send().ask().await?;
         Ok(Id::from(spec.alarm_name.as_str()))
     }
@@ -349,23 +420,40 @@ impl Kind for MetricAlarm {
     ) -> CloudResult<()> {
         let edits = edits(changes, owner);
         let arn = live.outputs.arn.as_str();
-        if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
+        if changes
+            .iter()
+            .any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER)
+        {
             change(cloud, live, spec, changes).await?;
         }
         if !edits.set.is_empty() {
-            let tags = edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build());
-            let call = cloud.cloudwatch.tag_resource().resource_arn(arn).set_tags(Some(tags.collect()));
+            let tags = edits
+                .set
+                .into_iter()
+                .map(|(key, value)| Tag::builder().key(key).value(value).build());
+            let call = cloud
+                .cloudwatch
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags.collect()));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.cloudwatch.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .cloudwatch
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.cloudwatch.delete_alarms().alarm_names(live.id.as_str());
+        let call = cloud
+            .cloudwatch
+            .delete_alarms()
+            .alarm_names(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -381,15 +469,25 @@ mod tests {
 
     #[tokio::test]
     async fn an_alarm_on_an_expression_keeps_it() {
-        let queries = || vec![MetricDataQuery::builder().id("e1").expression("m1/m2").build()];
+        let queries = || {
+            vec![
+                MetricDataQuery::builder()
+                    .id("e1")
+                    .expression("m1/m2")
+                    .build(),
+            ]
+        };
         let alarm = Described::builder()
             .alarm_name("example")
             .set_metrics(Some(queries()))
             .evaluate_low_sample_count_percentile("ignore")
             .build();
         assert_eq!(unmanaged(&alarm), ["metric math", "low sample counts"]);
-        let read = mock!(aws_sdk_cloudwatch::Client::describe_alarms)
-            .then_output(move || DescribeAlarmsOutput::builder().metric_alarms(alarm.clone()).build());
+        let read = mock!(aws_sdk_cloudwatch::Client::describe_alarms).then_output(move || {
+            DescribeAlarmsOutput::builder()
+                .metric_alarms(alarm.clone())
+                .build()
+        });
         let put = mock!(aws_sdk_cloudwatch::Client::put_metric_alarm)
             .match_requests(move |request| {
                 request.metrics() == queries()
@@ -399,14 +497,30 @@ mod tests {
             })
             .then_output(|| PutMetricAlarmOutput::builder().build());
         let client = mock_client!(aws_sdk_cloudwatch, RuleMode::Sequential, &[&read, &put]);
-        let spec = Spec { alarm_description: "new".into(), ..MetricAlarm::example() };
-        let outputs =
-            Outputs { arn: "arn:alarm".into(), alarm_name: "example".into(), unmanaged: Vec::new() };
-        let live =
-            Live { id: "example".into(), spec: spec.clone(), outputs, owner: None, phase: Phase::Ready };
+        let spec = Spec {
+            alarm_description: "new".into(),
+            ..MetricAlarm::example()
+        };
+        let outputs = Outputs {
+            arn: "arn:alarm".into(),
+            alarm_name: "example".into(),
+            unmanaged: Vec::new(),
+        };
+        let live = Live {
+            id: "example".into(),
+            spec: spec.clone(),
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        };
         let asked = changes(&[("/alarm_description", json!("old"), json!("new"))]);
-        let cloud = Cloud { cloudwatch: client.into(), ..cloud() };
-        MetricAlarm::update(&cloud, &live, &spec, &asked, &owner()).await.unwrap();
+        let cloud = Cloud {
+            cloudwatch: client.into(),
+            ..cloud()
+        };
+        MetricAlarm::update(&cloud, &live, &spec, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(put.num_calls(), 1);
     }
 }

@@ -28,7 +28,10 @@ pub(super) fn parts(
         call = call.artifacts(artifacts(now.artifacts, sdk_artifacts(&spec.artifacts)?));
     }
     if changes.touch("/environment") {
-        call = call.environment(environment(now.environment, sdk_environment(&spec.environment)?));
+        call = call.environment(environment(
+            now.environment,
+            sdk_environment(&spec.environment)?,
+        ));
     }
     if changes.touch("/logs") {
         let mut logs = now.logs_config;
@@ -44,7 +47,9 @@ pub(super) fn parts(
 
 /// Logins and reports belong to the type of source that they were set for.
 fn source(now: Option<ProjectSource>, new: ProjectSource) -> ProjectSource {
-    let Some(mut sent) = now.filter(|now| now.r#type == new.r#type) else { return new };
+    let Some(mut sent) = now.filter(|now| now.r#type == new.r#type) else {
+        return new;
+    };
     sent.location = new.location;
     sent.git_clone_depth = new.git_clone_depth;
     sent.buildspec = new.buildspec;
@@ -67,38 +72,77 @@ fn environment(now: Option<ProjectEnvironment>, new: ProjectEnvironment) -> Proj
 
 /// What is set on a project and cannot be said in a spec.
 pub(super) fn unmanaged(project: &Described) -> Vec<String> {
-    let cached = project.cache().is_some_and(|cache| *cache.r#type() != CacheType::NoCache);
-    let queued = project.queued_timeout_in_minutes().is_some_and(|minutes| minutes != QUEUED);
+    let cached = project
+        .cache()
+        .is_some_and(|cache| *cache.r#type() != CacheType::NoCache);
+    let queued = project
+        .queued_timeout_in_minutes()
+        .is_some_and(|minutes| minutes != QUEUED);
     let public = project.project_visibility() == Some(&ProjectVisibilityType::PublicRead);
     let mut all = project.source().map(of_source).unwrap_or_default();
-    all.extend(project.environment().map(of_environment).unwrap_or_default());
+    all.extend(
+        project
+            .environment()
+            .map(of_environment)
+            .unwrap_or_default(),
+    );
     let s3 = project.logs_config().and_then(|logs| logs.s3_logs());
     all.extend(settings([
-        ("S3 artifacts", project.artifacts().is_some_and(|one| *one.r#type() == ArtifactsType::S3)),
-        ("S3 logs", s3.is_some_and(|logs| *logs.status() == LogsConfigStatusType::Enabled)),
+        (
+            "S3 artifacts",
+            project
+                .artifacts()
+                .is_some_and(|one| *one.r#type() == ArtifactsType::S3),
+        ),
+        (
+            "S3 logs",
+            s3.is_some_and(|logs| *logs.status() == LogsConfigStatusType::Enabled),
+        ),
         ("secondary sources", some(project.secondary_sources())),
-        ("source version", project.source_version().is_some_and(|version| !version.is_empty())),
+        (
+            "source version",
+            project
+                .source_version()
+                .is_some_and(|version| !version.is_empty()),
+        ),
         ("secondary artifacts", some(project.secondary_artifacts())),
         ("cache", cached),
         ("file systems", some(project.file_system_locations())),
         ("batch builds", project.build_batch_config().is_some()),
-        ("concurrent build limit", project.concurrent_build_limit().is_some()),
+        (
+            "concurrent build limit",
+            project.concurrent_build_limit().is_some(),
+        ),
         ("queued timeout", queued),
-        ("automatic retries", project.auto_retry_limit().is_some_and(|limit| limit > 0)),
+        (
+            "automatic retries",
+            project.auto_retry_limit().is_some_and(|limit| limit > 0),
+        ),
         ("webhook", project.webhook().is_some()),
-        ("badge", project.badge().is_some_and(|badge| badge.badge_enabled())),
+        (
+            "badge",
+            project.badge().is_some_and(|badge| badge.badge_enabled()),
+        ),
         ("public builds", public),
     ]));
     all
 }
 
 fn of_source(source: &ProjectSource) -> Vec<String> {
-    let submodules = source.git_submodules_config().is_some_and(|config| config.fetch_submodules());
+    let submodules = source
+        .git_submodules_config()
+        .is_some_and(|config| config.fetch_submodules());
     settings([
         ("source credentials", source.auth().is_some()),
         ("Git submodules", submodules),
-        ("build status reports", source.report_build_status() == Some(true)),
-        ("build status settings", source.build_status_config().is_some()),
+        (
+            "build status reports",
+            source.report_build_status() == Some(true),
+        ),
+        (
+            "build status settings",
+            source.build_status_config().is_some(),
+        ),
         ("insecure SSL", source.insecure_ssl() == Some(true)),
     ])
 }
@@ -106,11 +150,25 @@ fn of_source(source: &ProjectSource) -> Vec<String> {
 fn of_environment(environment: &ProjectEnvironment) -> Vec<String> {
     let pulls = environment.image_pull_credentials_type();
     settings([
-        ("image pulled by the service role", pulls == Some(&ImagePullCredentialsType::ServiceRole)),
-        ("image credentials", environment.registry_credential().is_some()),
-        ("certificate", environment.certificate().is_some_and(|text| !text.is_empty())),
+        (
+            "image pulled by the service role",
+            pulls == Some(&ImagePullCredentialsType::ServiceRole),
+        ),
+        (
+            "image credentials",
+            environment.registry_credential().is_some(),
+        ),
+        (
+            "certificate",
+            environment
+                .certificate()
+                .is_some_and(|text| !text.is_empty()),
+        ),
         ("fleet", environment.fleet().is_some()),
-        ("compute settings", environment.compute_configuration().is_some()),
+        (
+            "compute settings",
+            environment.compute_configuration().is_some(),
+        ),
         ("Docker server", environment.docker_server().is_some()),
         ("host kernel", environment.host_kernel().is_some()),
     ])

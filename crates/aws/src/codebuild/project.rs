@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types::{Project as Described, Tag};
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -166,7 +166,12 @@ platctl_engine::outputs! {
 
 fn live(project: &Described) -> Option<Live<Project>> {
     let name = project.name()?;
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    };
     let (tags, owner) = split(project.tags().iter().filter_map(pair));
     let spec = Spec {
         name: name.to_owned(),
@@ -182,8 +187,18 @@ fn live(project: &Described) -> Option<Live<Project>> {
         tags,
     };
     let arn = project.arn().unwrap_or_default().into();
-    let outputs = Outputs { name: name.to_owned(), arn, unmanaged: kept::unmanaged(project) };
-    Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        name: name.to_owned(),
+        arn,
+        unmanaged: kept::unmanaged(project),
+    };
+    Some(Live {
+        id: name.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Live<Project>>> {
@@ -194,12 +209,17 @@ async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Live<Project>>> {
 }
 
 fn new_tags(tags: Tags) -> Vec<Tag> {
-    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    tags.into_iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Project>>>> {
     let chunks = ids.chunks(AT_ONCE);
-    let found = each(cloud, "reading CodeBuild projects", chunks, |ids| read(cloud, ids)).await?;
+    let found = each(cloud, "reading CodeBuild projects", chunks, |ids| {
+        read(cloud, ids)
+    })
+    .await?;
     Ok(in_order(ids, found.into_iter().flatten()))
 }
 
@@ -209,7 +229,12 @@ fn tags(now: &Described, changes: &Changes, owner: &Owner) -> Option<Vec<Tag>> {
         return None;
     }
     let edits = edits(changes, owner);
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    };
     let mut tags: Tags = now.tags().iter().filter_map(pair).collect();
     tags.retain(|key, _| !edits.remove.contains(key));
     tags.extend(edits.set);
@@ -225,7 +250,11 @@ impl Kind for Project {
     const PERMISSIONS: Permissions = Permissions {
         read: &["codebuild:BatchGetProjects"],
         create: &["codebuild:CreateProject", "iam:PassRole"],
-        update: &["codebuild:BatchGetProjects", "codebuild:UpdateProject", "iam:PassRole"],
+        update: &[
+            "codebuild:BatchGetProjects",
+            "codebuild:UpdateProject",
+            "iam:PassRole",
+        ],
         delete: &["codebuild:DeleteProject"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -248,7 +277,9 @@ impl Kind for Project {
                 git_clone_depth: 0,
                 buildspec: Some("version: 0.2\nphases:\n  build:\n    commands: [make]\n".into()),
             },
-            artifacts: Artifacts { kind: "CODEPIPELINE".into() },
+            artifacts: Artifacts {
+                kind: "CODEPIPELINE".into(),
+            },
             environment: Environment {
                 kind: "LINUX_CONTAINER".into(),
                 image: "aws/codebuild/amazonlinux-x86_64-standard:5.0".into(),
@@ -262,11 +293,15 @@ impl Kind for Project {
             },
             service_role: "arn:aws:iam::123456789012:role/services-example".into(),
             encryption_key: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             timeout_in_minutes: 30,
             vpc: None,
-            logs: Some(Logs { group_name: "/example/builds".into(), stream_name: Some("build".into()) }),
+            logs: Some(Logs {
+                group_name: "/example/builds".into(),
+                stream_name: Some("build".into()),
+            }),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -275,11 +310,17 @@ impl Kind for Project {
         vec![
             ("/description", json!("Builds something else")),
             ("/source/buildspec", json!("ci/build.yml")),
-            ("/environment/image", json!("aws/codebuild/amazonlinux-aarch64-standard:3.0")),
+            (
+                "/environment/image",
+                json!("aws/codebuild/amazonlinux-aarch64-standard:3.0"),
+            ),
             ("/environment/compute_type", json!("BUILD_GENERAL1_LARGE")),
             ("/environment/privileged_mode", json!(true)),
             ("/environment/environment_variables/0/value", json!("prod")),
-            ("/service_role", json!("arn:aws:iam::123456789012:role/others-example")),
+            (
+                "/service_role",
+                json!("arn:aws:iam::123456789012:role/others-example"),
+            ),
             ("/timeout_in_minutes", json!(45)),
             ("/logs/stream_name", json!("other")),
             ("/tags/team", json!("data")),
@@ -290,9 +331,14 @@ impl Kind for Project {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = &spec.name;
         let sound = (2..=150).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if !sound {
-            return Err(SpecError::new("/name", "must have 2 to 150 letters, digits, `-` and `_`"));
+            return Err(SpecError::new(
+                "/name",
+                "must have 2 to 150 letters, digits, `-` and `_`",
+            ));
         }
         any(255).check("/description", Some(&spec.description))?;
         if (spec.source.kind == "CODEPIPELINE") != (spec.artifacts.kind == "CODEPIPELINE") {
@@ -302,15 +348,23 @@ impl Kind for Project {
             ));
         }
         if !(5..=2160).contains(&spec.timeout_in_minutes) {
-            return Err(SpecError::new("/timeout_in_minutes", "must be between 5 and 2160"));
+            return Err(SpecError::new(
+                "/timeout_in_minutes",
+                "must be between 5 and 2160",
+            ));
         }
         let secret = |name: &str| {
-            ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY"].iter().any(|word| name.contains(word))
+            ["PASSWORD", "SECRET", "TOKEN", "PRIVATE_KEY"]
+                .iter()
+                .any(|word| name.contains(word))
         };
         for (number, variable) in spec.environment.environment_variables.iter().enumerate() {
             if variable.kind == "PLAINTEXT" && secret(&variable.name.to_ascii_uppercase()) {
                 let path = format!("/environment/environment_variables/{number}/type");
-                return Err(SpecError::new(path, "would be stored in plain text: use SECRETS_MANAGER"));
+                return Err(SpecError::new(
+                    path,
+                    "would be stored in plain text: use SECRETS_MANAGER",
+                ));
             }
         }
         Ok(())
@@ -353,10 +407,18 @@ impl Kind for Project {
         owner: &Owner,
     ) -> CloudResult<()> {
         let (operation, name) = ("codebuild:UpdateProject", live.id.as_str());
-        let now = cloud.codebuild.batch_get_projects().names(name).send().ask().await?.projects;
+        let now = cloud
+            .codebuild
+            .batch_get_projects()
+            .names(name)
+            .send()
+            .ask()
+            .await?
+            .projects;
         let now = now.and_then(|all| all.into_iter().next());
-        let now =
-            now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{name} is gone")))?;
+        let now = now.ok_or_else(|| {
+            CloudError::new(Class::NotFound, operation, format!("{name} is gone"))
+        })?;
         let touched = |path: &str| changes.touch(path).then_some(());
         let key = spec.encryption_key.as_ref().map(ToString::to_string);
         let call = cloud
@@ -366,10 +428,16 @@ impl Kind for Project {
             .set_description(touched("/description").map(|()| spec.description.clone()))
             .set_service_role(touched("/service_role").map(|()| spec.service_role.to_string()))
             .set_encryption_key(key.filter(|_| changes.touch("/encryption_key")))
-            .set_timeout_in_minutes(touched("/timeout_in_minutes").map(|()| spec.timeout_in_minutes))
+            .set_timeout_in_minutes(
+                touched("/timeout_in_minutes").map(|()| spec.timeout_in_minutes),
+            )
             .set_vpc_config(parts::sdk_vpc(spec).filter(|_| changes.touch("/vpc")))
             .set_tags(tags(&now, changes, owner));
-        kept::parts(call, now, spec, changes)?.send().ask().await.map(drop)
+        kept::parts(call, now, spec, changes)?
+            .send()
+            .ask()
+            .await
+            .map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
@@ -385,23 +453,40 @@ mod tests {
     use aws_sdk_codebuild::operation::batch_get_projects::BatchGetProjectsOutput;
     use aws_sdk_codebuild::operation::update_project::UpdateProjectOutput;
     use aws_sdk_codebuild::types::{
-        CredentialProviderType, GitSubmodulesConfig, LogsConfig, LogsConfigStatusType, ProjectArtifacts,
-        ProjectSource, RegistryCredential, S3LogsConfig, SourceAuth, SourceAuthType, SourceType,
+        CredentialProviderType, GitSubmodulesConfig, LogsConfig, LogsConfigStatusType,
+        ProjectArtifacts, ProjectSource, RegistryCredential, S3LogsConfig, SourceAuth,
+        SourceAuthType, SourceType,
     };
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
     fn spec() -> Spec {
-        let source = Source { kind: "GITHUB".into(), ..Project::example().source };
-        Spec { source, artifacts: Artifacts { kind: "S3".into() }, ..Project::example() }
+        let source = Source {
+            kind: "GITHUB".into(),
+            ..Project::example().source
+        };
+        Spec {
+            source,
+            artifacts: Artifacts { kind: "S3".into() },
+            ..Project::example()
+        }
     }
 
     /// The project, with all that people set by hand.
     fn by_hand() -> Described {
         let spec = spec();
         let mut source: ProjectSource = parts::sdk_source(&spec.source).unwrap();
-        source.auth = Some(SourceAuth::builder().r#type(SourceAuthType::Codeconnections).build().unwrap());
-        source.git_submodules_config =
-            Some(GitSubmodulesConfig::builder().fetch_submodules(true).build().unwrap());
+        source.auth = Some(
+            SourceAuth::builder()
+                .r#type(SourceAuthType::Codeconnections)
+                .build()
+                .unwrap(),
+        );
+        source.git_submodules_config = Some(
+            GitSubmodulesConfig::builder()
+                .fetch_submodules(true)
+                .build()
+                .unwrap(),
+        );
         let mut artifacts: ProjectArtifacts = parts::sdk_artifacts(&spec.artifacts).unwrap();
         artifacts.location = Some("releases".into());
         let mut environment = parts::sdk_environment(&spec.environment).unwrap();
@@ -409,8 +494,11 @@ mod tests {
         let credential = credential.credential_provider(CredentialProviderType::SecretsManager);
         environment.registry_credential = Some(credential.build().unwrap());
         let mut logs: LogsConfig = parts::sdk_logs(&spec).unwrap().unwrap();
-        let s3 =
-            S3LogsConfig::builder().status(LogsConfigStatusType::Enabled).location("logs/").build().unwrap();
+        let s3 = S3LogsConfig::builder()
+            .status(LogsConfigStatusType::Enabled)
+            .location("logs/")
+            .build()
+            .unwrap();
         logs.s3_logs = Some(s3);
         Described::builder()
             .name("example")
@@ -425,30 +513,42 @@ mod tests {
     type Request = aws_sdk_codebuild::operation::update_project::UpdateProjectInput;
 
     async fn update(asked: Changes, spec: Spec, expected: fn(&Request) -> bool) {
-        let get = mock!(aws_sdk_codebuild::Client::batch_get_projects)
-            .then_output(|| BatchGetProjectsOutput::builder().projects(by_hand()).build());
+        let get = mock!(aws_sdk_codebuild::Client::batch_get_projects).then_output(|| {
+            BatchGetProjectsOutput::builder()
+                .projects(by_hand())
+                .build()
+        });
         let update = mock!(aws_sdk_codebuild::Client::update_project)
             .match_requests(expected)
             .then_output(|| UpdateProjectOutput::builder().build());
         let codebuild = mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[&get, &update]);
-        let cloud = Cloud { codebuild: codebuild.into(), ..cloud() };
+        let cloud = Cloud {
+            codebuild: codebuild.into(),
+            ..cloud()
+        };
         let live = live(&by_hand()).unwrap();
-        Project::update(&cloud, &live, &spec, &asked, &owner()).await.unwrap();
+        Project::update(&cloud, &live, &spec, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(update.num_calls(), 1);
     }
 
     #[tokio::test]
     async fn tags_alone_change_nothing_else() {
-        update(changes(&[("/tags/team", Value::Null, json!("web"))]), spec(), |request| {
-            let keys: Vec<_> = request.tags().iter().filter_map(Tag::key).collect();
-            keys == ["team", "theirs"]
-                && request.source.is_none()
-                && request.artifacts.is_none()
-                && request.environment.is_none()
-                && request.logs_config.is_none()
-                && request.description.is_none()
-                && request.service_role.is_none()
-        })
+        update(
+            changes(&[("/tags/team", Value::Null, json!("web"))]),
+            spec(),
+            |request| {
+                let keys: Vec<_> = request.tags().iter().filter_map(Tag::key).collect();
+                keys == ["team", "theirs"]
+                    && request.source.is_none()
+                    && request.artifacts.is_none()
+                    && request.environment.is_none()
+                    && request.logs_config.is_none()
+                    && request.description.is_none()
+                    && request.service_role.is_none()
+            },
+        )
         .await;
     }
 
@@ -457,8 +557,15 @@ mod tests {
         let mut spec = spec();
         spec.source.buildspec = Some("ci.yml".into());
         spec.environment.image = "other".into();
-        spec.logs = Some(Logs { group_name: "/other".into(), stream_name: None });
-        let all = ["/source/buildspec", "/environment/image", "/logs/group_name"];
+        spec.logs = Some(Logs {
+            group_name: "/other".into(),
+            stream_name: None,
+        });
+        let all = [
+            "/source/buildspec",
+            "/environment/image",
+            "/logs/group_name",
+        ];
         let asked = all.map(|path| (path, Value::Null, json!("new")));
         update(changes(&asked), spec, |request| {
             let (source, logs) = (request.source().unwrap(), request.logs_config().unwrap());
@@ -480,7 +587,13 @@ mod tests {
     fn what_stays_is_said() {
         assert_eq!(
             live(&by_hand()).unwrap().outputs.unmanaged,
-            ["source credentials", "Git submodules", "image credentials", "S3 artifacts", "S3 logs"]
+            [
+                "source credentials",
+                "Git submodules",
+                "image credentials",
+                "S3 artifacts",
+                "S3 logs"
+            ]
         );
     }
 }

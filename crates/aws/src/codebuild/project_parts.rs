@@ -2,8 +2,8 @@
 
 use aws_sdk_codebuild::types::{
     ArtifactsType, CloudWatchLogsConfig, ComputeType, EnvironmentType, EnvironmentVariable,
-    EnvironmentVariableType, LogsConfig, LogsConfigStatusType, Project as Described, ProjectArtifacts,
-    ProjectEnvironment, ProjectSource, SourceType, VpcConfig,
+    EnvironmentVariableType, LogsConfig, LogsConfigStatusType, Project as Described,
+    ProjectArtifacts, ProjectEnvironment, ProjectSource, SourceType, VpcConfig,
 };
 use platctl_engine::CloudResult;
 
@@ -36,8 +36,11 @@ pub(super) fn sdk_environment(environment: &Environment) -> CloudResult<ProjectE
             .build()
             .map_err(|e| invalid(OPERATION, &e))
     };
-    let variables =
-        environment.environment_variables.iter().map(variable).collect::<CloudResult<Vec<_>>>()?;
+    let variables = environment
+        .environment_variables
+        .iter()
+        .map(variable)
+        .collect::<CloudResult<Vec<_>>>()?;
     ProjectEnvironment::builder()
         .r#type(EnvironmentType::from(environment.kind.as_str()))
         .image(&environment.image)
@@ -49,7 +52,9 @@ pub(super) fn sdk_environment(environment: &Environment) -> CloudResult<ProjectE
 }
 
 pub(super) fn sdk_logs(spec: &Spec) -> CloudResult<Option<LogsConfig>> {
-    let Some(logs) = &spec.logs else { return Ok(None) };
+    let Some(logs) = &spec.logs else {
+        return Ok(None);
+    };
     let config = CloudWatchLogsConfig::builder()
         .status(LogsConfigStatusType::Enabled)
         .group_name(&logs.group_name)
@@ -65,7 +70,12 @@ pub(super) fn sdk_vpc(spec: &Spec) -> Option<VpcConfig> {
         VpcConfig::builder()
             .vpc_id(vpc.vpc_id.as_str())
             .set_subnets(Some(vpc.subnets.iter().map(ToString::to_string).collect()))
-            .set_security_group_ids(Some(vpc.security_group_ids.iter().map(ToString::to_string).collect()))
+            .set_security_group_ids(Some(
+                vpc.security_group_ids
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect(),
+            ))
             .build(),
     )
 }
@@ -74,27 +84,46 @@ pub(super) fn vpc(project: &Described) -> Option<Vpc> {
     let found = project.vpc_config()?;
     Some(Vpc {
         vpc_id: found.vpc_id().filter(|id| !id.is_empty())?.into(),
-        subnets: found.subnets().iter().map(|id| id.as_str().into()).collect(),
-        security_group_ids: found.security_group_ids().iter().map(|id| id.as_str().into()).collect(),
+        subnets: found
+            .subnets()
+            .iter()
+            .map(|id| id.as_str().into())
+            .collect(),
+        security_group_ids: found
+            .security_group_ids()
+            .iter()
+            .map(|id| id.as_str().into())
+            .collect(),
     })
 }
 
 pub(super) fn source(project: &Described) -> Source {
     let found = project.source();
     Source {
-        kind: found.map(|source| source.r#type().as_str()).unwrap_or_default().to_owned(),
+        kind: found
+            .map(|source| source.r#type().as_str())
+            .unwrap_or_default()
+            .to_owned(),
         location: found
             .and_then(|source| source.location())
             .map(ToOwned::to_owned)
             .filter(|text| !text.is_empty()),
-        git_clone_depth: found.and_then(|source| source.git_clone_depth()).unwrap_or_default(),
-        buildspec: found.and_then(|source| source.buildspec()).map(ToOwned::to_owned),
+        git_clone_depth: found
+            .and_then(|source| source.git_clone_depth())
+            .unwrap_or_default(),
+        buildspec: found
+            .and_then(|source| source.buildspec())
+            .map(ToOwned::to_owned),
     }
 }
 
 pub(super) fn artifacts(project: &Described) -> Artifacts {
     Artifacts {
-        kind: project.artifacts().map(|found| found.r#type().as_str()).unwrap_or_default().to_owned(),
+        kind: project
+            .artifacts()
+            .map(|found| found.r#type().as_str())
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 
@@ -103,14 +132,26 @@ pub(super) fn environment(project: &Described) -> Environment {
     let variable = |one: &EnvironmentVariable| Variable {
         name: one.name().to_owned(),
         value: one.value().to_owned(),
-        kind: one.r#type().map_or_else(super::project::plaintext, |kind| kind.as_str().to_owned()),
+        kind: one
+            .r#type()
+            .map_or_else(super::project::plaintext, |kind| kind.as_str().to_owned()),
     };
-    let variables = found.map(ProjectEnvironment::environment_variables).unwrap_or_default();
+    let variables = found
+        .map(ProjectEnvironment::environment_variables)
+        .unwrap_or_default();
     Environment {
-        kind: found.map(|of| of.r#type().as_str()).unwrap_or_default().to_owned(),
+        kind: found
+            .map(|of| of.r#type().as_str())
+            .unwrap_or_default()
+            .to_owned(),
         image: found.map(|of| of.image()).unwrap_or_default().to_owned(),
-        compute_type: found.map(|of| of.compute_type().as_str()).unwrap_or_default().to_owned(),
-        privileged_mode: found.and_then(ProjectEnvironment::privileged_mode).unwrap_or_default(),
+        compute_type: found
+            .map(|of| of.compute_type().as_str())
+            .unwrap_or_default()
+            .to_owned(),
+        privileged_mode: found
+            .and_then(ProjectEnvironment::privileged_mode)
+            .unwrap_or_default(),
         environment_variables: variables.iter().map(variable).collect(),
     }
 }
@@ -119,5 +160,8 @@ pub(super) fn logs(project: &Described) -> Option<Logs> {
     let found = project.logs_config()?.cloud_watch_logs()?;
     let found = Some(found).filter(|logs| *logs.status() == LogsConfigStatusType::Enabled)?;
     let group_name = found.group_name()?.to_owned();
-    Some(Logs { group_name, stream_name: found.stream_name().map(ToOwned::to_owned) })
+    Some(Logs {
+        group_name,
+        stream_name: found.stream_name().map(ToOwned::to_owned),
+    })
 }

@@ -26,7 +26,11 @@ pub(super) enum Edit {
 
 /// The commit that the branch is at; none without the branch, or the repository.
 pub(super) async fn tip(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<String>> {
-    let call = cloud.codecommit.get_branch().repository_name(at.repository).branch_name(at.name);
+    let call = cloud
+        .codecommit
+        .get_branch()
+        .repository_name(at.repository)
+        .branch_name(at.name);
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.branch.and_then(|branch| branch.commit_id)),
@@ -36,13 +40,33 @@ pub(super) async fn tip(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<Str
 /// Makes the branch where the default one is, for only the first commit of a repository makes its own. None in a
 /// repository without commits.
 pub(super) async fn branch_off(cloud: &Cloud, at: Branch<'_>) -> CloudResult<Option<String>> {
-    let call = cloud.codecommit.get_repository().repository_name(at.repository);
+    let call = cloud
+        .codecommit
+        .get_repository()
+        .repository_name(at.repository);
     let answer = call.send().ask().await?;
-    let Some(default) = answer.repository_metadata.and_then(|repository| repository.default_branch) else {
+    let Some(default) = answer
+        .repository_metadata
+        .and_then(|repository| repository.default_branch)
+    else {
         return Ok(None);
     };
-    let Some(commit) = tip(cloud, Branch { name: &default, ..at }).await? else { return Ok(None) };
-    let call = cloud.codecommit.create_branch().repository_name(at.repository).branch_name(at.name);
+    let Some(commit) = tip(
+        cloud,
+        Branch {
+            name: &default,
+            ..at
+        },
+    )
+    .await?
+    else {
+        return Ok(None);
+    };
+    let call = cloud
+        .codecommit
+        .create_branch()
+        .repository_name(at.repository)
+        .branch_name(at.name);
     call.commit_id(&commit).send().ask().await?;
     Ok(Some(commit))
 }
@@ -54,11 +78,17 @@ pub(super) async fn content(
     commit: &str,
     path: &str,
 ) -> CloudResult<Option<String>> {
-    let call =
-        cloud.codecommit.get_file().repository_name(at.repository).commit_specifier(commit).file_path(path);
+    let call = cloud
+        .codecommit
+        .get_file()
+        .repository_name(at.repository)
+        .commit_specifier(commit)
+        .file_path(path);
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
-        other => Ok(Some(String::from_utf8_lossy(other?.file_content().as_ref()).into_owned())),
+        other => Ok(Some(
+            String::from_utf8_lossy(other?.file_content().as_ref()).into_owned(),
+        )),
     }
 }
 
@@ -82,7 +112,9 @@ pub(super) async fn commit(
     for edit in edits {
         call = match edit {
             Edit::Put(path, text) => {
-                let entry = PutFileEntry::builder().file_path(path).file_content(Blob::new(text.as_bytes()));
+                let entry = PutFileEntry::builder()
+                    .file_path(path)
+                    .file_content(Blob::new(text.as_bytes()));
                 call.put_files(entry.build().map_err(|e| invalid(operation, &e))?)
             }
             Edit::Delete(path) => {

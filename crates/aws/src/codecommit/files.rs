@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -38,11 +38,14 @@ impl<'de> Deserialize<'de> for Text {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text)),
             Value::Array(documents) => {
-                let written: Result<Vec<String>, _> = documents.iter().map(serde_yaml::to_string).collect();
+                let written: Result<Vec<String>, _> =
+                    documents.iter().map(serde_yaml::to_string).collect();
                 let written = written.map_err(D::Error::custom)?;
                 Ok(Self(written.join("---\n")))
             }
-            _ => Err(D::Error::custom("a file must be a string, or a list of YAML documents")),
+            _ => Err(D::Error::custom(
+                "a file must be a string, or a list of YAML documents",
+            )),
         }
     }
 }
@@ -106,7 +109,10 @@ fn id_of(spec: &Spec) -> Id {
 
 fn place(id: &Id) -> Branch<'_> {
     let (repository, branch) = id.as_str().split_once('|').unwrap_or((id.as_str(), "main"));
-    Branch { repository, name: branch }
+    Branch {
+        repository,
+        name: branch,
+    }
 }
 
 type Texts = BTreeMap<String, String>;
@@ -117,9 +123,16 @@ fn parsed(text: &str) -> Texts {
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Files>>> {
     let at = place(id);
-    let Some(tip) = tip(cloud, at).await? else { return Ok(None) };
-    let Some(base) = content(cloud, at, &tip, BASE).await? else { return Ok(None) };
-    let files = parsed(&base).into_iter().map(|(path, text)| (path, Text(text))).collect();
+    let Some(tip) = tip(cloud, at).await? else {
+        return Ok(None);
+    };
+    let Some(base) = content(cloud, at, &tip, BASE).await? else {
+        return Ok(None);
+    };
+    let files = parsed(&base)
+        .into_iter()
+        .map(|(path, text)| (path, Text(text)))
+        .collect();
     let spec = Spec {
         repository_name: at.repository.to_owned(),
         branch_name: at.name.to_owned(),
@@ -137,18 +150,29 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Files>>> {
 
 /// Brings the branch to what is wanted, in as few commits as the API takes; what platctl wrote goes along with
 /// each of them, so that one cut short is continued.
-async fn write(cloud: &Cloud, at: Branch<'_>, wanted: &Texts, keep: &BTreeSet<String>) -> CloudResult<()> {
+async fn write(
+    cloud: &Cloud,
+    at: Branch<'_>,
+    wanted: &Texts,
+    keep: &BTreeSet<String>,
+) -> CloudResult<()> {
     let parent = match tip(cloud, at).await? {
         Some(tip) => Some(tip),
         None => branch_off(cloud, at).await?,
     };
     let mut base = match &parent {
-        Some(tip) => parsed(&content(cloud, at, tip, BASE).await?.unwrap_or_else(|| "{}".into())),
+        Some(tip) => parsed(
+            &content(cloud, at, tip, BASE)
+                .await?
+                .unwrap_or_else(|| "{}".into()),
+        ),
         None => Texts::new(),
     };
     let paths: BTreeSet<&String> = wanted.keys().chain(base.keys()).collect();
     // Where there is nothing new, nobody has to look.
-    let changed = paths.into_iter().filter(|path| wanted.get(*path) != base.get(*path));
+    let changed = paths
+        .into_iter()
+        .filter(|path| wanted.get(*path) != base.get(*path));
     let looked = changed.map(|path| async {
         if keep.contains(path) {
             return Ok((path.clone(), Verdict::Leave));
@@ -157,8 +181,11 @@ async fn write(cloud: &Cloud, at: Branch<'_>, wanted: &Texts, keep: &BTreeSet<St
             Some(tip) => content(cloud, at, tip, path).await?,
             None => None,
         };
-        let verdict =
-            judge(wanted.get(path).map(String::as_str), base.get(path).map(String::as_str), there.as_deref());
+        let verdict = judge(
+            wanted.get(path).map(String::as_str),
+            base.get(path).map(String::as_str),
+            there.as_deref(),
+        );
         Ok::<_, CloudError>((path.clone(), verdict))
     });
     let verdicts = try_join_all(looked).await?;
@@ -190,7 +217,14 @@ async fn write(cloud: &Cloud, at: Branch<'_>, wanted: &Texts, keep: &BTreeSet<St
         }
         let mut together: Vec<Edit> = chunk.iter().filter_map(|(.., edit)| edit.clone()).collect();
         together.push(Edit::Put(BASE.into(), json!(base).to_string()));
-        parent = commit(cloud, at, parent, &together, "platctl: what the stack file says").await?;
+        parent = commit(
+            cloud,
+            at,
+            parent,
+            &together,
+            "platctl: what the stack file says",
+        )
+        .await?;
     }
     Ok(())
 }
@@ -208,7 +242,10 @@ fn conflict(at: Branch<'_>, paths: &[&str]) -> CloudError {
 }
 
 fn texts(spec: &Spec) -> Texts {
-    spec.files.iter().map(|(path, text)| (path.clone(), text.0.clone())).collect()
+    spec.files
+        .iter()
+        .map(|(path, text)| (path.clone(), text.0.clone()))
+        .collect()
 }
 
 impl Kind for Files {
@@ -226,7 +263,11 @@ impl Kind for Files {
     const HOME: &'static [&'static str] = &["/repository_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetBranch", "codecommit:GetFile"],
-        create: &["codecommit:CreateCommit", "codecommit:GetRepository", "codecommit:CreateBranch"],
+        create: &[
+            "codecommit:CreateCommit",
+            "codecommit:GetRepository",
+            "codecommit:CreateBranch",
+        ],
         update: &["codecommit:CreateCommit"],
         delete: &["codecommit:CreateCommit"],
     };
@@ -237,11 +278,16 @@ impl Kind for Files {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        let files = [("README.md", "# What runs\n"), ("clusters/prod/root.yaml", "kind: Application\n")];
+        let files = [
+            ("README.md", "# What runs\n"),
+            ("clusters/prod/root.yaml", "kind: Application\n"),
+        ];
         Spec {
             repository_name: "example-git".into(),
             branch_name: "main".into(),
-            files: files.map(|(path, text)| (path.to_owned(), Text(text.to_owned()))).into(),
+            files: files
+                .map(|(path, text)| (path.to_owned(), Text(text.to_owned())))
+                .into(),
             keep: None,
         }
     }
@@ -249,7 +295,10 @@ impl Kind for Files {
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/files/README.md", json!("# What runs here\n")),
-            ("/files/services", json!([{"kind": "Rollout"}, {"kind": "Service"}])),
+            (
+                "/files/services",
+                json!([{"kind": "Rollout"}, {"kind": "Service"}]),
+            ),
             ("/branch_name", json!("trunk")),
         ]
     }
@@ -273,7 +322,13 @@ impl Kind for Files {
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let id = id_of(spec);
-        write(cloud, place(&id), &texts(spec), &spec.keep.clone().unwrap_or_default()).await?;
+        write(
+            cloud,
+            place(&id),
+            &texts(spec),
+            &spec.keep.clone().unwrap_or_default(),
+        )
+        .await?;
         Ok(id)
     }
 
@@ -284,7 +339,13 @@ impl Kind for Files {
         _changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        write(cloud, place(&live.id), &texts(spec), &spec.keep.clone().unwrap_or_default()).await
+        write(
+            cloud,
+            place(&live.id),
+            &texts(spec),
+            &spec.keep.clone().unwrap_or_default(),
+        )
+        .await
     }
 
     /// Takes out what platctl wrote and nobody changed; the history keeps it.
@@ -292,9 +353,15 @@ impl Kind for Files {
         let at = place(&live.id);
         write(cloud, at, &Texts::new(), &BTreeSet::new()).await?;
         let tip = tip(cloud, at).await?;
-        commit(cloud, at, tip, &[Edit::Delete(BASE.into())], "platctl: nothing of this is its own any more")
-            .await
-            .map(drop)
+        commit(
+            cloud,
+            at,
+            tip,
+            &[Edit::Delete(BASE.into())],
+            "platctl: nothing of this is its own any more",
+        )
+        .await
+        .map(drop)
     }
 }
 
@@ -320,15 +387,27 @@ mod tests {
 
     #[test]
     fn what_both_changed_and_what_was_there_before_are_conflicts() {
-        assert_eq!(judge(Some("b"), Some("a"), Some("theirs")), Verdict::Conflict);
+        assert_eq!(
+            judge(Some("b"), Some("a"), Some("theirs")),
+            Verdict::Conflict
+        );
         assert_eq!(judge(Some("b"), None, Some("theirs")), Verdict::Conflict);
     }
 
     #[test]
     fn documents_become_one_yaml_file() {
-        let text: Text = serde_json::from_value(json!([{"a": "yes", "b": [1]}, {"c": null}])).unwrap();
-        let back: Vec<Value> =
-            text.as_str().split("---\n").map(|one| serde_yaml::from_str(one).unwrap()).collect();
-        assert_eq!(back, [json!({"a": "yes", "b": [1]}), json!({"c": null})], "{}", text.as_str());
+        let text: Text =
+            serde_json::from_value(json!([{"a": "yes", "b": [1]}, {"c": null}])).unwrap();
+        let back: Vec<Value> = text
+            .as_str()
+            .split("---\n")
+            .map(|one| serde_yaml::from_str(one).unwrap())
+            .collect();
+        assert_eq!(
+            back,
+            [json!({"a": "yes", "b": [1]}), json!({"c": null})],
+            "{}",
+            text.as_str()
+        );
     }
 }

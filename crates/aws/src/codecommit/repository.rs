@@ -1,8 +1,8 @@
 //! `codecommit.Repository`
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -48,20 +48,35 @@ platctl_engine::outputs! {
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let answer = cloud.codecommit.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = cloud
+        .codecommit
+        .list_tags_for_resource()
+        .resource_arn(arn)
+        .send()
+        .await;
     let answer = answer.asked()?;
     Ok(split(answer.tags.unwrap_or_default()))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
-    let call = cloud.codecommit.get_repository().repository_name(id.as_str());
+    let call = cloud
+        .codecommit
+        .get_repository()
+        .repository_name(id.as_str());
     let answer = call.send().ask().await?;
-    let Some(found) = answer.repository_metadata() else { return Ok(None) };
+    let Some(found) = answer.repository_metadata() else {
+        return Ok(None);
+    };
     let arn = found.arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
     let spec = Spec {
         repository_name: id.to_string(),
-        repository_description: Some(found.repository_description().unwrap_or_default().to_owned()),
+        repository_description: Some(
+            found
+                .repository_description()
+                .unwrap_or_default()
+                .to_owned(),
+        ),
         kms_key_id: found.kms_key_id().map(Arn::from),
         tags,
     };
@@ -70,7 +85,13 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
         arn: arn.into(),
         clone_url_http: found.clone_url_http().unwrap_or_default().to_owned(),
     };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 impl Kind for Repository {
@@ -113,7 +134,8 @@ impl Kind for Repository {
             repository_name: "example".into(),
             repository_description: Some("The code of an example".into()),
             kms_key_id: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
@@ -121,7 +143,10 @@ impl Kind for Repository {
 
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
-            ("/repository_description", json!("The code of something else")),
+            (
+                "/repository_description",
+                json!("The code of something else"),
+            ),
             ("/tags/team", json!("data")),
             ("/repository_name", json!("example-2")),
         ]
@@ -130,9 +155,14 @@ impl Kind for Repository {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = &spec.repository_name;
         let sound = (1..=100).contains(&name.len())
-            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+            && name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
             && !name.ends_with(".git");
-        any(1000).check("/repository_description", spec.repository_description.as_deref())?;
+        any(1000).check(
+            "/repository_description",
+            spec.repository_description.as_deref(),
+        )?;
         if sound {
             return Ok(());
         }
@@ -157,7 +187,9 @@ impl Kind for Repository {
             .repository_name(&spec.repository_name)
             .set_repository_description(spec.repository_description.clone())
             .set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string))
-            .set_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
+            .set_tags(Some(
+                claimed(&spec.tags, &claim.owner).into_iter().collect(),
+            ));
         call.send().ask().await?;
         Ok(Id::from(spec.repository_name.as_str()))
     }
@@ -171,30 +203,51 @@ impl Kind for Repository {
     ) -> CloudResult<()> {
         let (name, arn) = (live.id.as_str(), live.outputs.arn.as_str());
         if changes.touch("/repository_description") {
-            let call = cloud.codecommit.update_repository_description().repository_name(name);
+            let call = cloud
+                .codecommit
+                .update_repository_description()
+                .repository_name(name);
             let call = call.set_repository_description(spec.repository_description.clone());
             call.send().ask().await?;
         }
-        if let Some(key) = spec.kms_key_id.as_ref().filter(|_| changes.touch("/kms_key_id")) {
-            let call = cloud.codecommit.update_repository_encryption_key().repository_name(name);
+        if let Some(key) = spec
+            .kms_key_id
+            .as_ref()
+            .filter(|_| changes.touch("/kms_key_id"))
+        {
+            let call = cloud
+                .codecommit
+                .update_repository_encryption_key()
+                .repository_name(name);
             let call = call.kms_key_id(key.as_str());
             call.send().ask().await?;
         }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
             let tags = edits.set.into_iter().collect();
-            let call = cloud.codecommit.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call = cloud
+                .codecommit
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.codecommit.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .codecommit
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.codecommit.delete_repository().repository_name(live.id.as_str());
+        let call = cloud
+            .codecommit
+            .delete_repository()
+            .repository_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

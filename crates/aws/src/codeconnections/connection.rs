@@ -2,8 +2,8 @@
 
 use aws_sdk_codeconnections::types::{ProviderType, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -45,28 +45,56 @@ platctl_engine::outputs! {
 }
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    let tag = |(key, value)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(|e| invalid(operation, &e))
+    };
     tags.into_iter().map(tag).collect()
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let answer = cloud.codeconnections.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = cloud
+        .codeconnections
+        .list_tags_for_resource()
+        .resource_arn(arn)
+        .send()
+        .await;
     let answer = answer.asked()?;
-    Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+    Ok(split(
+        answer
+            .tags()
+            .iter()
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+    ))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
-    let call = cloud.codeconnections.get_connection().connection_arn(id.as_str());
+    let call = cloud
+        .codeconnections
+        .get_connection()
+        .connection_arn(id.as_str());
     let answer = call.send().ask().await?;
-    let Some(found) = answer.connection() else { return Ok(None) };
+    let Some(found) = answer.connection() else {
+        return Ok(None);
+    };
     let (tags, owner) = tags_of(cloud, id.as_str()).await?;
     let spec = Spec {
         connection_name: found.connection_name().unwrap_or_default().to_owned(),
-        provider_type: found.provider_type().map(ProviderType::as_str).unwrap_or_default().to_owned(),
+        provider_type: found
+            .provider_type()
+            .map(ProviderType::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         tags,
         stage: std::marker::PhantomData,
     };
-    let status = found.connection_status().map(|status| status.as_str()).unwrap_or_default();
+    let status = found
+        .connection_status()
+        .map(|status| status.as_str())
+        .unwrap_or_default();
     // Waiting for a person would be waiting for ever.
     let phase = match status {
         "ERROR" => Phase::Degraded(
@@ -76,8 +104,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
         ),
         _ => Phase::Ready,
     };
-    let outputs = Outputs { arn: id.as_str().into(), connection_status: status.to_owned() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
+    let outputs = Outputs {
+        arn: id.as_str().into(),
+        connection_status: status.to_owned(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    }))
 }
 
 impl Kind for Connection {
@@ -92,8 +129,14 @@ impl Kind for Connection {
             "codeconnections:ListConnections",
             "codeconnections:ListTagsForResource",
         ],
-        create: &["codeconnections:CreateConnection", "codeconnections:TagResource"],
-        update: &["codeconnections:TagResource", "codeconnections:UntagResource"],
+        create: &[
+            "codeconnections:CreateConnection",
+            "codeconnections:TagResource",
+        ],
+        update: &[
+            "codeconnections:TagResource",
+            "codeconnections:UntagResource",
+        ],
         delete: &["codeconnections:DeleteConnection"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -120,16 +163,26 @@ impl Kind for Connection {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let pages: Result<Vec<_>, _> =
-            cloud.codeconnections.list_connections().into_paginator().send().collect().await;
+        let pages: Result<Vec<_>, _> = cloud
+            .codeconnections
+            .list_connections()
+            .into_paginator()
+            .send()
+            .collect()
+            .await;
         let pages = pages.asked()?;
-        let all = pages.into_iter().flat_map(|page| page.connections.unwrap_or_default());
+        let all = pages
+            .into_iter()
+            .flat_map(|page| page.connections.unwrap_or_default());
         let arns = all.filter_map(|connection| connection.connection_arn);
         let owners = arns.map(|arn| async move {
             let owner = tags_of(cloud, &arn).await?.1;
             Ok((Id::from(arn), owner))
         });
-        Ok(by_address(wanted, of_stack(wanted, try_join_all(owners).await?)))
+        Ok(by_address(
+            wanted,
+            of_stack(wanted, try_join_all(owners).await?),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -139,7 +192,10 @@ impl Kind for Connection {
             .create_connection()
             .connection_name(&spec.connection_name)
             .provider_type(ProviderType::from(spec.provider_type.as_str()))
-            .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner), operation)?));
+            .set_tags(Some(new_tags(
+                claimed(&spec.tags, &claim.owner),
+                operation,
+            )?));
         let answer = call.send().ask().await?;
         made(operation, Some(answer.connection_arn()))
     }
@@ -154,19 +210,29 @@ impl Kind for Connection {
         let (arn, edits) = (live.id.as_str(), edits(changes, owner));
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "codeconnections:TagResource")?;
-            let call = cloud.codeconnections.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call = cloud
+                .codeconnections
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call =
-                cloud.codeconnections.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .codeconnections
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.codeconnections.delete_connection().connection_arn(live.id.as_str());
+        let call = cloud
+            .codeconnections
+            .delete_connection()
+            .connection_arn(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

@@ -1,7 +1,8 @@
 //! What an update of a pipeline keeps: AWS takes the structure as a whole, and it can say more than a spec.
 
 use aws_sdk_codepipeline::types::{
-    ActionDeclaration, OutputArtifact, PipelineDeclaration, PipelineTriggerDeclaration, StageDeclaration,
+    ActionDeclaration, OutputArtifact, PipelineDeclaration, PipelineTriggerDeclaration,
+    StageDeclaration,
 };
 use platctl_engine::{Changes, CloudResult};
 
@@ -34,7 +35,10 @@ pub(super) fn over(
         now.stages = by_name(now.stages, new.stages, |stage| stage.name.as_str(), stage);
     }
     if changes.touch("/triggers") {
-        now.triggers = triggers(now.triggers.unwrap_or_default(), new.triggers.unwrap_or_default());
+        now.triggers = triggers(
+            now.triggers.unwrap_or_default(),
+            new.triggers.unwrap_or_default(),
+        );
     }
     Ok(now)
 }
@@ -49,13 +53,19 @@ fn by_name<T>(mut live: Vec<T>, new: Vec<T>, name: fn(&T) -> &str, over: fn(T, T
 }
 
 fn stage(mut live: StageDeclaration, new: StageDeclaration) -> StageDeclaration {
-    live.actions = by_name(live.actions, new.actions, |action| action.name.as_str(), action);
+    live.actions = by_name(
+        live.actions,
+        new.actions,
+        |action| action.name.as_str(),
+        action,
+    );
     live
 }
 
 /// An action of another provider is another action; its settings are its own.
 fn action(mut live: ActionDeclaration, new: ActionDeclaration) -> ActionDeclaration {
-    let provider = |of: &ActionDeclaration| of.action_type_id.as_ref().map(|id| id.provider.clone());
+    let provider =
+        |of: &ActionDeclaration| of.action_type_id.as_ref().map(|id| id.provider.clone());
     if provider(&live) != provider(&new) {
         return new;
     }
@@ -65,7 +75,10 @@ fn action(mut live: ActionDeclaration, new: ActionDeclaration) -> ActionDeclarat
     live.role_arn = new.role_arn;
     live.namespace = new.namespace;
     live.input_artifacts = new.input_artifacts;
-    let (mut now, stated) = (live.output_artifacts.take().unwrap_or_default(), new.output_artifacts);
+    let (mut now, stated) = (
+        live.output_artifacts.take().unwrap_or_default(),
+        new.output_artifacts,
+    );
     let keep = |new: OutputArtifact| match now.iter().position(|live| live.name == new.name) {
         Some(at) => now.remove(at),
         None => new,
@@ -80,18 +93,28 @@ fn triggers(
     new: Vec<PipelineTriggerDeclaration>,
 ) -> Option<Vec<PipelineTriggerDeclaration>> {
     let source = |of: &PipelineTriggerDeclaration| {
-        of.git_configuration.as_ref().map(|git| git.source_action_name.clone())
+        of.git_configuration
+            .as_ref()
+            .map(|git| git.source_action_name.clone())
     };
     let mut sent = new;
     for mut old in live {
         if let Some(git) = &mut old.git_configuration {
-            git.push = git.push.take().map(|all| all.into_iter().filter(|push| !is_push(push)).collect());
+            git.push = git
+                .push
+                .take()
+                .map(|all| all.into_iter().filter(|push| !is_push(push)).collect());
             git.push = git.push.take().filter(|all| !all.is_empty());
         }
         let stated = sent.iter_mut().find(|new| source(new) == source(&old));
-        match (stated.and_then(|new| new.git_configuration.as_mut()), old.git_configuration.take()) {
+        match (
+            stated.and_then(|new| new.git_configuration.as_mut()),
+            old.git_configuration.take(),
+        ) {
             (Some(new), Some(old)) => {
-                new.push.get_or_insert_default().extend(old.push.unwrap_or_default());
+                new.push
+                    .get_or_insert_default()
+                    .extend(old.push.unwrap_or_default());
                 new.pull_request = old.pull_request;
             }
             (None, Some(git)) if git.push.is_some() || some(git.pull_request()) => {
@@ -106,8 +129,16 @@ fn triggers(
 
 /// What is set on a pipeline and cannot be said in a spec.
 pub(super) fn unmanaged(found: &PipelineDeclaration, region: &str) -> Vec<String> {
-    let variables: Vec<String> = found.variables().iter().map(|one| one.name.clone()).collect();
-    let stores = found.artifact_stores().into_iter().flatten().map(|(region, _)| region.clone());
+    let variables: Vec<String> = found
+        .variables()
+        .iter()
+        .map(|one| one.name.clone())
+        .collect();
+    let stores = found
+        .artifact_stores()
+        .into_iter()
+        .flatten()
+        .map(|(region, _)| region.clone());
     let mut stores: Vec<String> = stores.filter(|one| one != region).collect();
     stores.sort();
     let mut all: Vec<String> = part("variables", &variables).into_iter().collect();
@@ -125,18 +156,27 @@ fn of_stage(stage: &StageDeclaration) -> Vec<String> {
         ("blockers", some(stage.blockers())),
     ]);
     let actions = stage.actions().iter().filter_map(|action| {
-        let files = action.output_artifacts().iter().any(|artifact| some(artifact.files()));
+        let files = action
+            .output_artifacts()
+            .iter()
+            .any(|artifact| some(artifact.files()));
         let own = settings([
             ("region", action.region.is_some()),
             ("timeout", action.timeout_in_minutes.is_some()),
             ("commands", some(action.commands())),
             ("output variables", some(action.output_variables())),
-            ("environment variables", some(action.environment_variables())),
+            (
+                "environment variables",
+                some(action.environment_variables()),
+            ),
             ("files of artifacts", files),
         ]);
         part(&format!("action {}/{}", stage.name, action.name), &own)
     });
-    part(&format!("stage {}", stage.name), &own).into_iter().chain(actions).collect()
+    part(&format!("stage {}", stage.name), &own)
+        .into_iter()
+        .chain(actions)
+        .collect()
 }
 
 fn of_trigger(trigger: &PipelineTriggerDeclaration) -> Option<String> {
@@ -144,7 +184,10 @@ fn of_trigger(trigger: &PipelineTriggerDeclaration) -> Option<String> {
     let own = settings([
         ("pull requests", some(git.pull_request())),
         ("tags", git.push().iter().any(|push| !is_push(push))),
-        ("every change", git.push.is_none() && git.pull_request.is_none() && trigger_of(trigger).is_none()),
+        (
+            "every change",
+            git.push.is_none() && git.pull_request.is_none() && trigger_of(trigger).is_none(),
+        ),
     ]);
     part(&format!("trigger {}", git.source_action_name), &own)
 }
@@ -162,23 +205,50 @@ mod tests {
     use serde_json::json;
 
     fn with_triggers() -> Spec {
-        let branches = Some(Filter { includes: vec!["main".into()], excludes: Vec::new() });
-        let push = vec![Push { branches, file_paths: None }];
-        Spec { triggers: vec![Trigger { source_action_name: "Source".into(), push }], ..Pipeline::example() }
+        let branches = Some(Filter {
+            includes: vec!["main".into()],
+            excludes: Vec::new(),
+        });
+        let push = vec![Push {
+            branches,
+            file_paths: None,
+        }];
+        Spec {
+            triggers: vec![Trigger {
+                source_action_name: "Source".into(),
+                push,
+            }],
+            ..Pipeline::example()
+        }
     }
 
     /// The example, with all that people set by hand.
     fn by_hand() -> PipelineDeclaration {
         let mut now = declaration(&with_triggers()).unwrap();
-        now.variables = Some(vec![PipelineVariableDeclaration::builder().name("TAG").build().unwrap()]);
+        now.variables = Some(vec![
+            PipelineVariableDeclaration::builder()
+                .name("TAG")
+                .build()
+                .unwrap(),
+        ]);
         let stage = &mut now.stages[1];
-        stage.on_failure = Some(FailureConditions::builder().result(Outcome::Rollback).build());
+        stage.on_failure = Some(
+            FailureConditions::builder()
+                .result(Outcome::Rollback)
+                .build(),
+        );
         stage.actions[0].timeout_in_minutes = Some(30);
         stage.actions[0].region = Some("us-east-1".into());
-        let git = now.triggers.as_mut().unwrap()[0].git_configuration.as_mut().unwrap();
+        let git = now.triggers.as_mut().unwrap()[0]
+            .git_configuration
+            .as_mut()
+            .unwrap();
         git.pull_request = Some(vec![GitPullRequestFilter::builder().build()]);
         let tags = GitTagFilterCriteria::builder().includes("v*").build();
-        git.push.as_mut().unwrap().push(GitPushFilter::builder().tags(tags).build());
+        git.push
+            .as_mut()
+            .unwrap()
+            .push(GitPushFilter::builder().tags(tags).build());
         let mut stores = std::collections::HashMap::new();
         for region in ["eu-west-1", "us-east-1"] {
             stores.insert(region.to_owned(), now.artifact_store.clone().unwrap());
@@ -190,9 +260,14 @@ mod tests {
     #[test]
     fn what_a_spec_cannot_say_goes_back_as_it_was() {
         let now = by_hand();
-        let asked = changes(&[("/stages", json!([]), json!([])), ("/triggers", json!([]), json!([]))]);
+        let asked = changes(&[
+            ("/stages", json!([]), json!([])),
+            ("/triggers", json!([]), json!([])),
+        ]);
         let mut spec = with_triggers();
-        spec.stages[1].actions[0].configuration.insert("CustomData".into(), "Sure?".into());
+        spec.stages[1].actions[0]
+            .configuration
+            .insert("CustomData".into(), "Sure?".into());
         let mut wanted = now.clone();
         let configuration = wanted.stages[1].actions[0].configuration.as_mut().unwrap();
         configuration.insert("CustomData".into(), "Sure?".into());
@@ -207,7 +282,10 @@ mod tests {
         let sent = over(by_hand(), &spec, &asked, "eu-west-1").unwrap();
         let stores = sent.artifact_stores.unwrap();
         assert_eq!(
-            (stores["eu-west-1"].location(), stores["us-east-1"].location()),
+            (
+                stores["eu-west-1"].location(),
+                stores["us-east-1"].location()
+            ),
             ("other", "example-artifacts")
         );
         assert_eq!(sent.artifact_store, None);
@@ -218,7 +296,10 @@ mod tests {
         let mut spec = with_triggers();
         spec.stages[1].name = "Decide".into();
         spec.triggers.clear();
-        let asked = changes(&[("/stages", json!([]), json!([])), ("/triggers", json!([]), json!(null))]);
+        let asked = changes(&[
+            ("/stages", json!([]), json!([])),
+            ("/triggers", json!([]), json!(null)),
+        ]);
         let sent = over(by_hand(), &spec, &asked, "eu-west-1").unwrap();
         assert_eq!(sent.stages[1].on_failure, None);
         let git = sent.triggers()[0].git_configuration().unwrap();

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_codepipeline::types::Tag;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -162,36 +162,74 @@ platctl_engine::outputs! {
 }
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    let tag = |(key, value)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(|e| invalid(operation, &e))
+    };
     tags.into_iter().map(tag).collect()
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let pages = cloud.codepipeline.list_tags_for_resource().resource_arn(arn).into_paginator().items().send();
+    let pages = cloud
+        .codepipeline
+        .list_tags_for_resource()
+        .resource_arn(arn)
+        .into_paginator()
+        .items()
+        .send();
     let tags: Result<Vec<_>, _> = pages.collect().await;
     let tags = tags.asked()?;
-    Ok(split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+    Ok(split(
+        tags.iter()
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+    ))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Pipeline>>> {
     let call = cloud.codepipeline.get_pipeline().name(id.as_str());
     let answer = call.send().ask().await?;
-    let Some(found) = answer.pipeline() else { return Ok(None) };
-    let arn = answer.metadata().and_then(|metadata| metadata.pipeline_arn()).unwrap_or_default();
+    let Some(found) = answer.pipeline() else {
+        return Ok(None);
+    };
+    let arn = answer
+        .metadata()
+        .and_then(|metadata| metadata.pipeline_arn())
+        .unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
     let spec = Spec {
         name: id.to_string(),
-        pipeline_type: found.pipeline_type().map_or_else(|| "V1".to_owned(), |kind| kind.as_str().to_owned()),
-        execution_mode: found.execution_mode().map_or_else(superseded, |mode| mode.as_str().to_owned()),
+        pipeline_type: found
+            .pipeline_type()
+            .map_or_else(|| "V1".to_owned(), |kind| kind.as_str().to_owned()),
+        execution_mode: found
+            .execution_mode()
+            .map_or_else(superseded, |mode| mode.as_str().to_owned()),
         role_arn: found.role_arn().into(),
         artifact_store: structure::store_of(found, &cloud.region),
         stages: found.stages().iter().map(structure::stage_of).collect(),
-        triggers: found.triggers().iter().filter_map(structure::trigger_of).collect(),
+        triggers: found
+            .triggers()
+            .iter()
+            .filter_map(structure::trigger_of)
+            .collect(),
         tags,
     };
     let unmanaged = kept::unmanaged(found, &cloud.region);
-    let outputs = Outputs { name: id.to_string(), arn: arn.into(), unmanaged };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        name: id.to_string(),
+        arn: arn.into(),
+        unmanaged,
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 /// AWS takes the structure as a whole: it is sent as it is now, but for what changes.
@@ -202,9 +240,17 @@ async fn restructure(
     changes: &Changes,
 ) -> CloudResult<()> {
     let operation = "codepipeline:UpdatePipeline";
-    let now = cloud.codepipeline.get_pipeline().name(live.id.as_str()).send().ask().await?.pipeline;
-    let now =
-        now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{} is gone", live.id)))?;
+    let now = cloud
+        .codepipeline
+        .get_pipeline()
+        .name(live.id.as_str())
+        .send()
+        .ask()
+        .await?
+        .pipeline;
+    let now = now.ok_or_else(|| {
+        CloudError::new(Class::NotFound, operation, format!("{} is gone", live.id))
+    })?;
     let call = cloud.codepipeline.update_pipeline();
     let call = call.pipeline(kept::over(now, spec, changes, &cloud.region)?);
     call.send().ask().await.map(drop)
@@ -217,7 +263,10 @@ impl Kind for Pipeline {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["codepipeline:GetPipeline", "codepipeline:ListTagsForResource"],
+        read: &[
+            "codepipeline:GetPipeline",
+            "codepipeline:ListTagsForResource",
+        ],
         // A connection created before 2024 has the earlier prefix in its ARN, and needs the permission of that name.
         create: &[
             "codepipeline:CreatePipeline",
@@ -249,7 +298,9 @@ impl Kind for Pipeline {
 
     fn example() -> Spec {
         let pairs = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
-            list.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+            list.iter()
+                .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+                .collect()
         };
         let action = |name: &str, category: &str, provider: &str| Action {
             name: name.into(),
@@ -285,12 +336,19 @@ impl Kind for Pipeline {
             artifact_store: ArtifactStore {
                 location: "example-artifacts".into(),
                 encryption_key: Some(
-                    "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                    "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                        .into(),
                 ),
             },
             stages: vec![
-                StageSpec { name: "Source".into(), actions: vec![source] },
-                StageSpec { name: "Approve".into(), actions: vec![approve] },
+                StageSpec {
+                    name: "Source".into(),
+                    actions: vec![source],
+                },
+                StageSpec {
+                    name: "Approve".into(),
+                    actions: vec![approve],
+                },
             ],
             triggers: Vec::new(),
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -300,8 +358,14 @@ impl Kind for Pipeline {
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/execution_mode", json!("SUPERSEDED")),
-            ("/role_arn", json!("arn:aws:iam::123456789012:role/others-example")),
-            ("/stages/0/actions/0/configuration/BranchName", json!("staging")),
+            (
+                "/role_arn",
+                json!("arn:aws:iam::123456789012:role/others-example"),
+            ),
+            (
+                "/stages/0/actions/0/configuration/BranchName",
+                json!("staging"),
+            ),
             ("/stages/1/name", json!("Decide")),
             ("/tags/team", json!("data")),
             ("/name", json!("example-2")),
@@ -311,14 +375,20 @@ impl Kind for Pipeline {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |b: u8| b.is_ascii_alphanumeric() || b".@_-".contains(&b);
         if !(1..=100).contains(&spec.name.len()) || !spec.name.bytes().all(sound) {
-            return Err(SpecError::new("/name", "must have 1 to 100 letters, digits and any of .@_-"));
+            return Err(SpecError::new(
+                "/name",
+                "must have 1 to 100 letters, digits and any of .@_-",
+            ));
         }
         if spec.stages.len() < 2 {
             return Err(SpecError::new("/stages", "must have at least two entries"));
         }
         let mut made = BTreeSet::new();
         for (number, stage) in spec.stages.iter().enumerate() {
-            let source = stage.actions.iter().all(|action| action.category == "Source");
+            let source = stage
+                .actions
+                .iter()
+                .all(|action| action.category == "Source");
             if (number == 0) != source {
                 return Err(SpecError::new(
                     format!("/stages/{number}"),
@@ -326,7 +396,11 @@ impl Kind for Pipeline {
                 ));
             }
             for (at, action) in stage.actions.iter().enumerate() {
-                if let Some(missing) = action.input_artifacts.iter().find(|name| !made.contains(*name)) {
+                if let Some(missing) = action
+                    .input_artifacts
+                    .iter()
+                    .find(|name| !made.contains(*name))
+                {
                     let path = format!("/stages/{number}/actions/{at}/input_artifacts");
                     return Err(SpecError::new(
                         path,
@@ -334,7 +408,12 @@ impl Kind for Pipeline {
                     ));
                 }
             }
-            made.extend(stage.actions.iter().flat_map(|action| action.output_artifacts.clone()));
+            made.extend(
+                stage
+                    .actions
+                    .iter()
+                    .flat_map(|action| action.output_artifacts.clone()),
+            );
         }
         Ok(())
     }
@@ -353,7 +432,10 @@ impl Kind for Pipeline {
             .codepipeline
             .create_pipeline()
             .pipeline(structure::declaration(spec)?)
-            .set_tags(Some(new_tags(claimed(&spec.tags, &claim.owner), operation)?));
+            .set_tags(Some(new_tags(
+                claimed(&spec.tags, &claim.owner),
+                operation,
+            )?));
         call.send().ask().await?;
         Ok(Id::from(spec.name.as_str()))
     }
@@ -366,17 +448,28 @@ impl Kind for Pipeline {
         owner: &Owner,
     ) -> CloudResult<()> {
         // Every update is a new version, so only a different structure is sent.
-        if changes.iter().any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER) {
+        if changes
+            .iter()
+            .any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER)
+        {
             restructure(cloud, live, spec, changes).await?;
         }
         let (arn, edits) = (live.outputs.arn.as_str(), edits(changes, owner));
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "codepipeline:TagResource")?;
-            let call = cloud.codepipeline.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call = cloud
+                .codepipeline
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.codepipeline.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .codepipeline
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())

@@ -15,8 +15,16 @@ use crate::errors::invalid;
 const OPERATION: &str = "codepipeline:CreatePipeline";
 
 pub(super) fn declaration(spec: &Spec) -> CloudResult<PipelineDeclaration> {
-    let stages = spec.stages.iter().map(stage).collect::<CloudResult<Vec<_>>>()?;
-    let triggers = spec.triggers.iter().map(trigger).collect::<CloudResult<Vec<_>>>()?;
+    let stages = spec
+        .stages
+        .iter()
+        .map(stage)
+        .collect::<CloudResult<Vec<_>>>()?;
+    let triggers = spec
+        .triggers
+        .iter()
+        .map(trigger)
+        .collect::<CloudResult<Vec<_>>>()?;
     PipelineDeclaration::builder()
         .name(&spec.name)
         .role_arn(spec.role_arn.as_str())
@@ -31,16 +39,29 @@ pub(super) fn declaration(spec: &Spec) -> CloudResult<PipelineDeclaration> {
 
 fn store(store: &ArtifactStore) -> CloudResult<SdkStore> {
     let key = store.encryption_key.as_ref().map(|key| {
-        let builder = EncryptionKey::builder().id(key.as_str()).r#type(EncryptionKeyType::Kms);
+        let builder = EncryptionKey::builder()
+            .id(key.as_str())
+            .r#type(EncryptionKeyType::Kms);
         builder.build().map_err(|e| invalid(OPERATION, &e))
     });
-    let builder = SdkStore::builder().r#type(ArtifactStoreType::S3).location(&store.location);
-    builder.set_encryption_key(key.transpose()?).build().map_err(|e| invalid(OPERATION, &e))
+    let builder = SdkStore::builder()
+        .r#type(ArtifactStoreType::S3)
+        .location(&store.location);
+    builder
+        .set_encryption_key(key.transpose()?)
+        .build()
+        .map_err(|e| invalid(OPERATION, &e))
 }
 
 fn stage(stage: &StageSpec) -> CloudResult<StageDeclaration> {
-    let actions = stage.actions.iter().map(action).collect::<CloudResult<Vec<_>>>()?;
-    let builder = StageDeclaration::builder().name(&stage.name).set_actions(Some(actions));
+    let actions = stage
+        .actions
+        .iter()
+        .map(action)
+        .collect::<CloudResult<Vec<_>>>()?;
+    let builder = StageDeclaration::builder()
+        .name(&stage.name)
+        .set_actions(Some(actions));
     builder.build().map_err(|e| invalid(OPERATION, &e))
 }
 
@@ -61,12 +82,18 @@ fn action(action: &Action) -> CloudResult<ActionDeclaration> {
         .set_role_arn(action.role_arn.as_ref().map(ToString::to_string));
     for name in &action.input_artifacts {
         builder = builder.input_artifacts(
-            InputArtifact::builder().name(name).build().map_err(|e| invalid(OPERATION, &e))?,
+            InputArtifact::builder()
+                .name(name)
+                .build()
+                .map_err(|e| invalid(OPERATION, &e))?,
         );
     }
     for name in &action.output_artifacts {
         builder = builder.output_artifacts(
-            OutputArtifact::builder().name(name).build().map_err(|e| invalid(OPERATION, &e))?,
+            OutputArtifact::builder()
+                .name(name)
+                .build()
+                .map_err(|e| invalid(OPERATION, &e))?,
         );
     }
     builder.build().map_err(|e| invalid(OPERATION, &e))
@@ -86,7 +113,10 @@ fn trigger(trigger: &Trigger) -> CloudResult<PipelineTriggerDeclaration> {
             let builder = GitFilePathFilterCriteria::builder().set_includes(some(&filter.includes));
             builder.set_excludes(some(&filter.excludes)).build()
         });
-        GitPushFilter::builder().set_branches(branches).set_file_paths(paths).build()
+        GitPushFilter::builder()
+            .set_branches(branches)
+            .set_file_paths(paths)
+            .build()
     });
     let git = GitConfiguration::builder()
         .source_action_name(&trigger.source_action_name)
@@ -102,15 +132,25 @@ fn trigger(trigger: &Trigger) -> CloudResult<PipelineTriggerDeclaration> {
 
 /// The artifact store; where there is one for each region, that of the pipeline's own.
 pub(super) fn store_of(found: &PipelineDeclaration, region: &str) -> ArtifactStore {
-    let store = found.artifact_store().or_else(|| found.artifact_stores()?.get(region));
+    let store = found
+        .artifact_store()
+        .or_else(|| found.artifact_stores()?.get(region));
     ArtifactStore {
-        location: store.map(|store| store.location()).unwrap_or_default().to_owned(),
-        encryption_key: store.and_then(|store| store.encryption_key()).map(|key| key.id().into()),
+        location: store
+            .map(|store| store.location())
+            .unwrap_or_default()
+            .to_owned(),
+        encryption_key: store
+            .and_then(|store| store.encryption_key())
+            .map(|key| key.id().into()),
     }
 }
 
 pub(super) fn stage_of(found: &StageDeclaration) -> StageSpec {
-    StageSpec { name: found.name().to_owned(), actions: found.actions().iter().map(action_of).collect() }
+    StageSpec {
+        name: found.name().to_owned(),
+        actions: found.actions().iter().map(action_of).collect(),
+    }
 }
 
 fn action_of(found: &ActionDeclaration) -> Action {
@@ -127,10 +167,22 @@ fn action_of(found: &ActionDeclaration) -> Action {
         role_arn: found.role_arn().map(Into::into),
         configuration: found
             .configuration()
-            .map(|all| all.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
+            .map(|all| {
+                all.iter()
+                    .map(|(key, value)| (key.clone(), value.clone()))
+                    .collect()
+            })
             .unwrap_or_default(),
-        input_artifacts: found.input_artifacts().iter().map(|one| one.name().to_owned()).collect(),
-        output_artifacts: found.output_artifacts().iter().map(|one| one.name().to_owned()).collect(),
+        input_artifacts: found
+            .input_artifacts()
+            .iter()
+            .map(|one| one.name().to_owned())
+            .collect(),
+        output_artifacts: found
+            .output_artifacts()
+            .iter()
+            .map(|one| one.name().to_owned())
+            .collect(),
     }
 }
 
@@ -142,15 +194,24 @@ pub(super) const fn is_push(push: &GitPushFilter) -> bool {
 /// None for a trigger that has no form of ours, such as one for pull requests only.
 pub(super) fn trigger_of(found: &PipelineTriggerDeclaration) -> Option<Trigger> {
     let git = found.git_configuration()?;
-    let push = git.push().iter().filter(|push| is_push(push)).map(|push| Push {
-        branches: push
-            .branches()
-            .map(|found| Filter { includes: found.includes().to_vec(), excludes: found.excludes().to_vec() }),
-        file_paths: push
-            .file_paths()
-            .map(|found| Filter { includes: found.includes().to_vec(), excludes: found.excludes().to_vec() }),
-    });
+    let push = git
+        .push()
+        .iter()
+        .filter(|push| is_push(push))
+        .map(|push| Push {
+            branches: push.branches().map(|found| Filter {
+                includes: found.includes().to_vec(),
+                excludes: found.excludes().to_vec(),
+            }),
+            file_paths: push.file_paths().map(|found| Filter {
+                includes: found.includes().to_vec(),
+                excludes: found.excludes().to_vec(),
+            }),
+        });
     let push: Vec<Push> = push.collect();
     let source_action_name = git.source_action_name().to_owned();
-    (!push.is_empty()).then_some(Trigger { source_action_name, push })
+    (!push.is_empty()).then_some(Trigger {
+        source_action_name,
+        push,
+    })
 }

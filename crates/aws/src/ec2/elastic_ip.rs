@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{Address, DomainType, Filter, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -53,13 +53,29 @@ fn live(address: &Address) -> Option<Live<ElasticIp>> {
     let (tags, owner) = split_ec2(address.tags());
     let id = address.allocation_id()?;
     let public_ip = address.public_ip().unwrap_or_default().to_owned();
-    let outputs = Outputs { allocation_id: id.into(), public_ip };
-    let spec = Spec { tags, stage: std::marker::PhantomData };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        allocation_id: id.into(),
+        public_ip,
+    };
+    let spec = Spec {
+        tags,
+        stage: std::marker::PhantomData,
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<ElasticIp>>>> {
-    let found = read(cloud, id_filters("allocation-id", ids.iter().map(Id::as_str))).await?;
+    let found = read(
+        cloud,
+        id_filters("allocation-id", ids.iter().map(Id::as_str)),
+    )
+    .await?;
     Ok(in_order(ids, found.iter().filter_map(live)))
 }
 
@@ -81,7 +97,10 @@ impl Kind for ElasticIp {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        Spec { tags: Tags::from([("Name".into(), "prod-nat-a".into())]), stage: std::marker::PhantomData }
+        Spec {
+            tags: Tags::from([("Name".into(), "prod-nat-a".into())]),
+            stage: std::marker::PhantomData,
+        }
     }
 
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
@@ -91,13 +110,19 @@ impl Kind for ElasticIp {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let pair = |address: &Address| Some((address.allocation_id()?.into(), split_ec2(address.tags()).1));
+        let pair = |address: &Address| {
+            Some((address.allocation_id()?.into(), split_ec2(address.tags()).1))
+        };
         Ok(by_address(wanted, found.iter().filter_map(pair)))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let tags = ec2_specification(ResourceType::ElasticIp, &spec.tags, &claim.owner);
-        let call = cloud.ec2.allocate_address().domain(DomainType::Vpc).tag_specifications(tags);
+        let call = cloud
+            .ec2
+            .allocate_address()
+            .domain(DomainType::Vpc)
+            .tag_specifications(tags);
         let answer = call.send().ask().await?;
         made("ec2:AllocateAddress", answer.allocation_id())
     }
@@ -134,7 +159,8 @@ mod tests {
             .match_requests(|request| {
                 let tags = request.tag_specifications()[0].tags();
                 let has = |key: &str, value: &str| {
-                    tags.iter().any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
+                    tags.iter()
+                        .any(|tag| tag.key() == Some(key) && tag.value() == Some(value))
                 };
                 request.domain() == Some(&DomainType::Vpc)
                     && has("platctl:stack", "prod")
@@ -142,10 +168,18 @@ mod tests {
                     && has("platctl:generation", "1")
                     && has("Name", "prod-nat-a")
             })
-            .then_output(|| AllocateAddressOutput::builder().allocation_id("eipalloc-1").build());
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(), ..cloud() };
-        let id = ElasticIp::create(&cloud, &ElasticIp::example(), &claim()).await.unwrap();
+            .then_output(|| {
+                AllocateAddressOutput::builder()
+                    .allocation_id("eipalloc-1")
+                    .build()
+            });
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(),
+            ..cloud()
+        };
+        let id = ElasticIp::create(&cloud, &ElasticIp::example(), &claim())
+            .await
+            .unwrap();
         assert_eq!(id, Id::from("eipalloc-1"));
     }
 
@@ -155,11 +189,17 @@ mod tests {
             let refuse = mock!(aws_sdk_ec2::Client::release_address).then_error(move || {
                 ReleaseAddressError::generic(ErrorMetadata::builder().code(code).build())
             });
-            let cloud =
-                Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&refuse]).into(), ..cloud() };
+            let cloud = Cloud {
+                ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&refuse]).into(),
+                ..cloud()
+            };
             let address = live(&Address::builder().allocation_id("eipalloc-1").build()).unwrap();
             let error = ElasticIp::delete(&cloud, &address).await.unwrap_err();
-            assert!(matches!(error.class, Class::InUse | Class::Busy), "{code}: {:?}", error.class);
+            assert!(
+                matches!(error.class, Class::InUse | Class::Busy),
+                "{code}: {:?}",
+                error.class
+            );
         }
     }
 }

@@ -1,9 +1,11 @@
 //! `ec2.FlowLog`, of a VPC.
 
-use aws_sdk_ec2::types::{Filter, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType};
+use aws_sdk_ec2::types::{
+    Filter, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType,
+};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,10 +51,19 @@ platctl_engine::outputs! {
     }
 }
 
-async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::FlowLog>> {
+async fn read(
+    cloud: &Cloud,
+    filters: Vec<Filter>,
+) -> CloudResult<Vec<aws_sdk_ec2::types::FlowLog>> {
     let mut logs = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_flow_logs().filter(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_flow_logs()
+            .filter(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         logs.extend(page.asked()?);
     }
@@ -62,11 +73,20 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
 /// The ARN of a log group, whichever way EC2 answers it.
 fn destination(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Arn {
     let of_group = |name: &str| {
-        let Cloud { partition, region, account, .. } = cloud;
+        let Cloud {
+            partition,
+            region,
+            account,
+            ..
+        } = cloud;
         format!("arn:{partition}:logs:{region}:{account}:log-group:{name}")
     };
-    let arn = log.log_destination().map(|arn| arn.trim_end_matches(":*").to_owned());
-    Arn(arn.or_else(|| log.log_group_name().map(of_group)).unwrap_or_default())
+    let arn = log
+        .log_destination()
+        .map(|arn| arn.trim_end_matches(":*").to_owned());
+    Arn(arn
+        .or_else(|| log.log_group_name().map(of_group))
+        .unwrap_or_default())
 }
 
 /// Whether what is logged arrives. AWS goes on trying after a delivery that failed.
@@ -74,13 +94,17 @@ fn delivery(log: &aws_sdk_ec2::types::FlowLog) -> Phase {
     if log.deliver_logs_status() != Some("FAILED") {
         return Phase::Ready;
     }
-    let why = log.deliver_logs_error_message().unwrap_or("AWS gives no reason");
+    let why = log
+        .deliver_logs_error_message()
+        .unwrap_or("AWS gives no reason");
     Phase::Degraded(format!("logs are not delivered: {why}"))
 }
 
 fn live(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Option<Live<FlowLog>> {
     let (tags, owner) = split_ec2(log.tags());
-    let kind = log.log_destination_type().map_or("cloud-watch-logs", LogDestinationType::as_str);
+    let kind = log
+        .log_destination_type()
+        .map_or("cloud-watch-logs", LogDestinationType::as_str);
     let spec = Spec {
         vpc_id: log.resource_id()?.into(),
         traffic_type: log.traffic_type()?.as_str().to_owned(),
@@ -94,7 +118,9 @@ fn live(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Option<Live<FlowLog
     Some(Live {
         id: id.into(),
         spec,
-        outputs: Outputs { flow_log_id: id.into() },
+        outputs: Outputs {
+            flow_log_id: id.into(),
+        },
         owner,
         phase: delivery(log),
     })
@@ -102,7 +128,10 @@ fn live(cloud: &Cloud, log: &aws_sdk_ec2::types::FlowLog) -> Option<Live<FlowLog
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<FlowLog>>>> {
     let found = read(cloud, id_filters("flow-log-id", ids.iter().map(Id::as_str))).await?;
-    Ok(in_order(ids, found.iter().filter_map(|log| live(cloud, log))))
+    Ok(in_order(
+        ids,
+        found.iter().filter_map(|log| live(cloud, log)),
+    ))
 }
 
 impl Kind for FlowLog {
@@ -158,24 +187,36 @@ impl Kind for FlowLog {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !["ALL", "ACCEPT", "REJECT"].contains(&spec.traffic_type.as_str()) {
-            return Err(SpecError::new("/traffic_type", "must be ALL, ACCEPT or REJECT"));
+            return Err(SpecError::new(
+                "/traffic_type",
+                "must be ALL, ACCEPT or REJECT",
+            ));
         }
-        match (spec.log_destination_type.as_str(), &spec.deliver_logs_permission_arn) {
+        match (
+            spec.log_destination_type.as_str(),
+            &spec.deliver_logs_permission_arn,
+        ) {
             ("cloud-watch-logs", Some(_)) | ("s3", None) => Ok(()),
-            ("cloud-watch-logs", None) => {
-                Err(SpecError::new("/deliver_logs_permission_arn", "is required for a log group destination"))
-            }
+            ("cloud-watch-logs", None) => Err(SpecError::new(
+                "/deliver_logs_permission_arn",
+                "is required for a log group destination",
+            )),
             ("s3", Some(_)) => Err(SpecError::new(
                 "/deliver_logs_permission_arn",
                 "must not be set for a bucket destination",
             )),
-            _ => Err(SpecError::new("/log_destination_type", "must be `cloud-watch-logs` or `s3`")),
+            _ => Err(SpecError::new(
+                "/log_destination_type",
+                "must be `cloud-watch-logs` or `s3`",
+            )),
         }
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let found = found.iter().filter_map(|log| Some((log.flow_log_id()?.into(), split_ec2(log.tags()).1)));
+        let found = found
+            .iter()
+            .filter_map(|log| Some((log.flow_log_id()?.into(), split_ec2(log.tags()).1)));
         Ok(by_address(wanted, found))
     }
 
@@ -190,11 +231,17 @@ impl Kind for FlowLog {
             .log_destination_type(LogDestinationType::from(spec.log_destination_type.as_str()))
             .log_destination(spec.log_destination.as_str())
             .set_deliver_logs_permission_arn(
-                spec.deliver_logs_permission_arn.as_ref().map(ToString::to_string),
+                spec.deliver_logs_permission_arn
+                    .as_ref()
+                    .map(ToString::to_string),
             )
             .set_max_aggregation_interval(spec.max_aggregation_interval)
             .client_token(&claim.token)
-            .tag_specifications(ec2_specification(ResourceType::VpcFlowLog, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::VpcFlowLog,
+                &spec.tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
         each_succeeded(operation, answer.unsuccessful())?;
         made(operation, answer.flow_log_ids().first())
@@ -228,7 +275,9 @@ mod tests {
     use platctl_engine::Class;
 
     fn log() -> aws_sdk_ec2::types::builders::FlowLogBuilder {
-        let builder = aws_sdk_ec2::types::FlowLog::builder().flow_log_id("fl-1").resource_id("vpc-1");
+        let builder = aws_sdk_ec2::types::FlowLog::builder()
+            .flow_log_id("fl-1")
+            .resource_id("vpc-1");
         builder.traffic_type(TrafficType::All)
     }
 
@@ -241,17 +290,29 @@ mod tests {
             log().log_group_name("/flow").build(),
         ];
         for answer in answers {
-            assert_eq!(live(&cloud(), &answer).unwrap().spec.log_destination.as_str(), arn);
+            assert_eq!(
+                live(&cloud(), &answer)
+                    .unwrap()
+                    .spec
+                    .log_destination
+                    .as_str(),
+                arn
+            );
         }
     }
 
     #[test]
     fn a_delivery_that_fails_is_shown_with_its_reason() {
         assert_eq!(
-            live(&cloud(), &log().deliver_logs_status("SUCCESS").build()).unwrap().phase,
+            live(&cloud(), &log().deliver_logs_status("SUCCESS").build())
+                .unwrap()
+                .phase,
             Phase::Ready
         );
-        let failed = log().deliver_logs_status("FAILED").deliver_logs_error_message("Access error").build();
+        let failed = log()
+            .deliver_logs_status("FAILED")
+            .deliver_logs_error_message("Access error")
+            .build();
         let why = "logs are not delivered: Access error".to_owned();
         assert_eq!(live(&cloud(), &failed).unwrap().phase, Phase::Degraded(why));
     }
@@ -261,12 +322,19 @@ mod tests {
         let make = mock!(aws_sdk_ec2::Client::create_flow_logs).then_output(|| {
             let error = UnsuccessfulItemError::builder().code("InvalidParameter");
             let error = error.message("Unable to assume given IAM role").build();
-            let item = UnsuccessfulItem::builder().resource_id("vpc-1").error(error).build();
+            let item = UnsuccessfulItem::builder()
+                .resource_id("vpc-1")
+                .error(error)
+                .build();
             CreateFlowLogsOutput::builder().unsuccessful(item).build()
         });
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(), ..cloud() };
-        let error = FlowLog::create(&cloud, &FlowLog::example(), &claim()).await.unwrap_err();
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(),
+            ..cloud()
+        };
+        let error = FlowLog::create(&cloud, &FlowLog::example(), &claim())
+            .await
+            .unwrap_err();
         assert_eq!(error.class, Class::NotYetConsistent);
     }
 }

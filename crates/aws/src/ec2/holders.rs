@@ -28,9 +28,21 @@ fn attached(
     about: Vec<Option<String>>,
 ) -> Option<Attached> {
     let id = id?;
-    let about: Vec<String> = about.into_iter().flatten().filter(|one| !one.is_empty()).collect();
-    let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join("; ")) };
-    Some(Attached { kind, id: Id::from(id), what: format!("{words} {id}{about}") })
+    let about: Vec<String> = about
+        .into_iter()
+        .flatten()
+        .filter(|one| !one.is_empty())
+        .collect();
+    let about = if about.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", about.join("; "))
+    };
+    Some(Attached {
+        kind,
+        id: Id::from(id),
+        what: format!("{words} {id}{about}"),
+    })
 }
 
 fn interface(one: &NetworkInterface) -> Option<Attached> {
@@ -45,8 +57,15 @@ fn interface(one: &NetworkInterface) -> Option<Attached> {
 }
 
 /// The network interfaces that a filter selects: of a subnet, or with a group.
-pub(super) async fn interfaces(cloud: &Cloud, name: &str, value: &str) -> CloudResult<Vec<Attached>> {
-    let call = cloud.ec2.describe_network_interfaces().filters(filter(name, [value]));
+pub(super) async fn interfaces(
+    cloud: &Cloud,
+    name: &str,
+    value: &str,
+) -> CloudResult<Vec<Attached>> {
+    let call = cloud
+        .ec2
+        .describe_network_interfaces()
+        .filters(filter(name, [value]));
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     Ok(found.asked()?.iter().filter_map(interface).collect())
 }
@@ -54,13 +73,36 @@ pub(super) async fn interfaces(cloud: &Cloud, name: &str, value: &str) -> CloudR
 /// What is in a VPC, except for what goes with it.
 pub(super) async fn of_vpc(cloud: &Cloud, vpc: &str) -> CloudResult<Vec<Attached>> {
     let here = || filter("vpc-id", [vpc]);
-    let endpoints =
-        cloud.ec2.describe_vpc_endpoints().filters(here()).into_paginator().items().send().collect();
-    let subnets = cloud.ec2.describe_subnets().filters(here()).into_paginator().items().send().collect();
-    let groups =
-        cloud.ec2.describe_security_groups().filters(here()).into_paginator().items().send().collect();
-    let gateways =
-        cloud.ec2.describe_internet_gateways().filters(filter("attachment.vpc-id", [vpc])).send().ask();
+    let endpoints = cloud
+        .ec2
+        .describe_vpc_endpoints()
+        .filters(here())
+        .into_paginator()
+        .items()
+        .send()
+        .collect();
+    let subnets = cloud
+        .ec2
+        .describe_subnets()
+        .filters(here())
+        .into_paginator()
+        .items()
+        .send()
+        .collect();
+    let groups = cloud
+        .ec2
+        .describe_security_groups()
+        .filters(here())
+        .into_paginator()
+        .items()
+        .send()
+        .collect();
+    let gateways = cloud
+        .ec2
+        .describe_internet_gateways()
+        .filters(filter("attachment.vpc-id", [vpc]))
+        .send()
+        .ask();
     let (endpoints, subnets, groups, gateways, tables, interfaces) = futures::join!(
         endpoints,
         subnets,
@@ -74,18 +116,36 @@ pub(super) async fn of_vpc(cloud: &Cloud, vpc: &str) -> CloudResult<Vec<Attached
     let mut all = interfaces?;
     all.extend(endpoints.asked()?.iter().filter_map(|one| {
         let service = one.service_name().map(ToOwned::to_owned);
-        attached(VpcEndpoint::NAME, "endpoint", one.vpc_endpoint_id(), vec![service, whose(one.tags())])
+        attached(
+            VpcEndpoint::NAME,
+            "endpoint",
+            one.vpc_endpoint_id(),
+            vec![service, whose(one.tags())],
+        )
+    }));
+    all.extend(subnets.asked()?.iter().filter_map(|one| {
+        attached(
+            Subnet::NAME,
+            "subnet",
+            one.subnet_id(),
+            vec![whose(one.tags())],
+        )
     }));
     all.extend(
-        subnets
+        groups
             .asked()?
             .iter()
-            .filter_map(|one| attached(Subnet::NAME, "subnet", one.subnet_id(), vec![whose(one.tags())])),
+            .filter(|one| one.group_name() != Some("default"))
+            .filter_map(|one| {
+                let name = one.group_name().map(ToOwned::to_owned);
+                attached(
+                    SecurityGroup::NAME,
+                    "security group",
+                    one.group_id(),
+                    vec![name, whose(one.tags())],
+                )
+            }),
     );
-    all.extend(groups.asked()?.iter().filter(|one| one.group_name() != Some("default")).filter_map(|one| {
-        let name = one.group_name().map(ToOwned::to_owned);
-        attached(SecurityGroup::NAME, "security group", one.group_id(), vec![name, whose(one.tags())])
-    }));
     all.extend(gateways?.internet_gateways().iter().filter_map(|one| {
         attached(
             InternetGateway::NAME,
@@ -95,11 +155,24 @@ pub(super) async fn of_vpc(cloud: &Cloud, vpc: &str) -> CloudResult<Vec<Attached
         )
     }));
     let main = |table: &aws_sdk_ec2::types::RouteTable| {
-        table.associations().iter().any(|one| one.main() == Some(true))
+        table
+            .associations()
+            .iter()
+            .any(|one| one.main() == Some(true))
     };
-    all.extend(tables?.iter().filter(|table| !main(table)).filter_map(|one| {
-        attached(RouteTable::NAME, "route table", one.route_table_id(), vec![whose(one.tags())])
-    }));
+    all.extend(
+        tables?
+            .iter()
+            .filter(|table| !main(table))
+            .filter_map(|one| {
+                attached(
+                    RouteTable::NAME,
+                    "route table",
+                    one.route_table_id(),
+                    vec![whose(one.tags())],
+                )
+            }),
+    );
     Ok(all)
 }
 
@@ -128,7 +201,10 @@ mod tests {
                 .build()
         });
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&found]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
         let all = interfaces(&cloud, "group-id", "sg-1").await.unwrap();
         let words: Vec<&str> = all.iter().map(|one| one.what.as_str()).collect();
         assert_eq!(

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{Filter, ResourceType};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Resolved, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -36,10 +36,19 @@ platctl_engine::outputs! {
     }
 }
 
-async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::InternetGateway>> {
+async fn read(
+    cloud: &Cloud,
+    filters: Vec<Filter>,
+) -> CloudResult<Vec<aws_sdk_ec2::types::InternetGateway>> {
     let mut gateways = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_internet_gateways().filters(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_internet_gateways()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         gateways.extend(page.asked()?);
     }
@@ -48,20 +57,41 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
 
 fn live(gateway: &aws_sdk_ec2::types::InternetGateway) -> Option<Live<InternetGateway>> {
     let (tags, owner) = split_ec2(gateway.tags());
-    let attachment = gateway.attachments().iter().find(|attachment| attachment.vpc_id().is_some());
+    let attachment = gateway
+        .attachments()
+        .iter()
+        .find(|attachment| attachment.vpc_id().is_some());
     // An attached gateway reports `available`, though the model says `attached`.
-    let phase = match attachment.and_then(|attachment| attachment.state()).map(|state| state.as_str()) {
+    let phase = match attachment
+        .and_then(|attachment| attachment.state())
+        .map(|state| state.as_str())
+    {
         Some(state @ ("attaching" | "detaching")) => Phase::Settling(state.to_owned()),
         _ => Phase::Ready,
     };
-    let vpc_id = attachment.and_then(|attachment| attachment.vpc_id()).unwrap_or_default().into();
+    let vpc_id = attachment
+        .and_then(|attachment| attachment.vpc_id())
+        .unwrap_or_default()
+        .into();
     let id = gateway.internet_gateway_id()?;
-    let outputs = Outputs { internet_gateway_id: id.into() };
-    Some(Live { id: id.into(), spec: Spec { vpc_id, tags }, outputs, owner, phase })
+    let outputs = Outputs {
+        internet_gateway_id: id.into(),
+    };
+    Some(Live {
+        id: id.into(),
+        spec: Spec { vpc_id, tags },
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 async fn detach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
-    let call = cloud.ec2.detach_internet_gateway().internet_gateway_id(id.as_str()).vpc_id(vpc.as_str());
+    let call = cloud
+        .ec2
+        .detach_internet_gateway()
+        .internet_gateway_id(id.as_str())
+        .vpc_id(vpc.as_str());
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(()),
         other => other.map(drop),
@@ -69,7 +99,11 @@ async fn detach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
 }
 
 async fn attach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
-    let call = cloud.ec2.attach_internet_gateway().internet_gateway_id(id.as_str()).vpc_id(vpc.as_str());
+    let call = cloud
+        .ec2
+        .attach_internet_gateway()
+        .internet_gateway_id(id.as_str())
+        .vpc_id(vpc.as_str());
     match call.send().ask().await {
         // From an earlier try whose answer was lost; the engine looks whether it is to the right VPC.
         Err(error) if error.class == Class::AlreadyExists => Ok(()),
@@ -78,7 +112,11 @@ async fn attach(cloud: &Cloud, id: &Id, vpc: &VpcId) -> CloudResult<()> {
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<InternetGateway>>>> {
-    let found = read(cloud, id_filters("internet-gateway-id", ids.iter().map(Id::as_str))).await?;
+    let found = read(
+        cloud,
+        id_filters("internet-gateway-id", ids.iter().map(Id::as_str)),
+    )
+    .await?;
     Ok(in_order(ids, found.iter().filter_map(live)))
 }
 
@@ -107,7 +145,10 @@ impl Kind for InternetGateway {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        Spec { vpc_id: "vpc-0123456789abcdef0".into(), tags: Tags::from([("Name".into(), "prod".into())]) }
+        Spec {
+            vpc_id: "vpc-0123456789abcdef0".into(),
+            tags: Tags::from([("Name".into(), "prod".into())]),
+        }
     }
 
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
@@ -118,17 +159,24 @@ impl Kind for InternetGateway {
     /// One that is not attached yet is attached. One of another VPC stays with that until the VPC goes: detached, it
     /// would cut off what still runs there.
     fn replaces(change: &Change) -> bool {
-        let attached =
-            change.before.as_ref().and_then(serde_json::Value::as_str).is_some_and(|vpc| !vpc.is_empty());
+        let attached = change
+            .before
+            .as_ref()
+            .and_then(serde_json::Value::as_str)
+            .is_some_and(|vpc| !vpc.is_empty());
         change.path == "/vpc_id" && attached
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let id = |gateway: &aws_sdk_ec2::types::InternetGateway| gateway.internet_gateway_id().map(Id::from);
+        let id = |gateway: &aws_sdk_ec2::types::InternetGateway| {
+            gateway.internet_gateway_id().map(Id::from)
+        };
         Ok(by_address(
             wanted,
-            found.iter().filter_map(|gateway| Some((id(gateway)?, split_ec2(gateway.tags()).1))),
+            found
+                .iter()
+                .filter_map(|gateway| Some((id(gateway)?, split_ec2(gateway.tags()).1))),
         ))
     }
 
@@ -136,7 +184,9 @@ impl Kind for InternetGateway {
         let tags = ec2_specification(ResourceType::InternetGateway, &spec.tags, &claim.owner);
         let call = cloud.ec2.create_internet_gateway().tag_specifications(tags);
         let answer = call.send().ask().await?;
-        let id = answer.internet_gateway().and_then(|gateway| gateway.internet_gateway_id());
+        let id = answer
+            .internet_gateway()
+            .and_then(|gateway| gateway.internet_gateway_id());
         made("ec2:CreateInternetGateway", id)
     }
 
@@ -160,7 +210,10 @@ impl Kind for InternetGateway {
         if !live.spec.vpc_id.as_str().is_empty() {
             detach(cloud, &live.id, &live.spec.vpc_id).await?;
         }
-        let call = cloud.ec2.delete_internet_gateway().internet_gateway_id(live.id.as_str());
+        let call = cloud
+            .ec2
+            .delete_internet_gateway()
+            .internet_gateway_id(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -181,16 +234,27 @@ mod tests {
 
     fn gateway(vpc: Option<&str>, state: &str) -> Live<InternetGateway> {
         let attachment = vpc.map(|vpc| {
-            InternetGatewayAttachment::builder().vpc_id(vpc).state(AttachmentStatus::from(state)).build()
+            InternetGatewayAttachment::builder()
+                .vpc_id(vpc)
+                .state(AttachmentStatus::from(state))
+                .build()
         });
         let builder = aws_sdk_ec2::types::InternetGateway::builder().internet_gateway_id("igw-1");
-        live(&builder.set_attachments(attachment.map(|one| vec![one])).build()).unwrap()
+        live(
+            &builder
+                .set_attachments(attachment.map(|one| vec![one]))
+                .build(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn available_means_attached() {
         assert_eq!(gateway(Some("vpc-1"), "available").phase, Phase::Ready);
-        assert_eq!(gateway(Some("vpc-1"), "attaching").phase, Phase::Settling("attaching".into()));
+        assert_eq!(
+            gateway(Some("vpc-1"), "attaching").phase,
+            Phase::Settling("attaching".into())
+        );
         assert_eq!(gateway(None, "").spec.vpc_id.as_str(), "");
     }
 
@@ -203,24 +267,39 @@ mod tests {
             .match_requests(|request| request.vpc_id() == Some("vpc-new"))
             .then_output(|| AttachInternetGatewayOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&detach, &attach]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
-        let desired = Spec { vpc_id: "vpc-new".into(), ..InternetGateway::example() };
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        let desired = Spec {
+            vpc_id: "vpc-new".into(),
+            ..InternetGateway::example()
+        };
         let asked = changes(&[("/vpc_id", json!("vpc-old"), json!("vpc-new"))]);
         let old = gateway(Some("vpc-old"), "available");
-        InternetGateway::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        InternetGateway::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!((detach.num_calls(), attach.num_calls()), (1, 1));
     }
 
     #[tokio::test]
     async fn one_that_was_detached_already_is_deleted() {
         let detached = mock!(aws_sdk_ec2::Client::detach_internet_gateway).then_error(|| {
-            DetachInternetGatewayError::generic(ErrorMetadata::builder().code("Gateway.NotAttached").build())
+            DetachInternetGatewayError::generic(
+                ErrorMetadata::builder().code("Gateway.NotAttached").build(),
+            )
         });
         let delete = mock!(aws_sdk_ec2::Client::delete_internet_gateway)
             .then_output(|| DeleteInternetGatewayOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&detached, &delete]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
-        InternetGateway::delete(&cloud, &gateway(Some("vpc-1"), "available")).await.unwrap();
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        InternetGateway::delete(&cloud, &gateway(Some("vpc-1"), "available"))
+            .await
+            .unwrap();
         assert_eq!(delete.num_calls(), 1);
     }
 }

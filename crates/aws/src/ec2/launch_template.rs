@@ -6,13 +6,13 @@ use aws_sdk_ec2::types::{
     InstanceType, LaunchTemplateBlockDeviceMapping, LaunchTemplateBlockDeviceMappingRequest,
     LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
     LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateTagSpecificationRequest,
-    LaunchTemplateVersion, LaunchTemplatesMonitoringRequest, RequestLaunchTemplateData, ResourceType,
-    ResponseLaunchTemplateData, Tag, VolumeType,
+    LaunchTemplateVersion, LaunchTemplatesMonitoringRequest, RequestLaunchTemplateData,
+    ResourceType, ResponseLaunchTemplateData, Tag, VolumeType,
 };
 use aws_smithy_types::base64;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,7 +61,10 @@ fn gp3() -> String {
 
 impl Default for MetadataOptions {
     fn default() -> Self {
-        Self { http_tokens: required(), http_put_response_hop_limit: one() }
+        Self {
+            http_tokens: required(),
+            http_put_response_hop_limit: one(),
+        }
     }
 }
 
@@ -115,7 +118,10 @@ impl BlockDevice {
         Some(Self {
             device_name: mapping.device_name()?.to_owned(),
             volume_size: ebs.volume_size().unwrap_or_default(),
-            volume_type: ebs.volume_type().map_or("gp2", VolumeType::as_str).to_owned(),
+            volume_type: ebs
+                .volume_type()
+                .map_or("gp2", VolumeType::as_str)
+                .to_owned(),
             encrypted: ebs.encrypted().unwrap_or_default(),
             kms_key_id: ebs.kms_key_id().map(Arn::from),
             iops: ebs.iops(),
@@ -184,54 +190,93 @@ platctl_engine::outputs! {
 
 pub(super) fn data(spec: &Spec) -> RequestLaunchTemplateData {
     let metadata = LaunchTemplateInstanceMetadataOptionsRequest::builder()
-        .http_tokens(LaunchTemplateHttpTokensState::from(spec.metadata_options.http_tokens.as_str()))
+        .http_tokens(LaunchTemplateHttpTokensState::from(
+            spec.metadata_options.http_tokens.as_str(),
+        ))
         .http_put_response_hop_limit(spec.metadata_options.http_put_response_hop_limit);
     let tagged = |(kind, tags): (&String, &Tags)| {
-        let tags = tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+        let tags = tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(key).value(value).build())
+            .collect();
         let specification = LaunchTemplateTagSpecificationRequest::builder().set_tags(Some(tags));
-        specification.resource_type(ResourceType::from(kind.as_str())).build()
+        specification
+            .resource_type(ResourceType::from(kind.as_str()))
+            .build()
     };
     let groups = spec.security_group_ids.as_ref();
     let disks = spec.block_device_mappings.as_ref();
-    let monitoring = |enabled| LaunchTemplatesMonitoringRequest::builder().enabled(enabled).build();
+    let monitoring = |enabled| {
+        LaunchTemplatesMonitoringRequest::builder()
+            .enabled(enabled)
+            .build()
+    };
     RequestLaunchTemplateData::builder()
         .set_image_id(spec.image_id.clone())
         .set_instance_type(spec.instance_type.as_deref().map(InstanceType::from))
         .set_key_name(spec.key_name.clone())
         .set_security_group_ids(groups.map(|ids| ids.iter().map(ToString::to_string).collect()))
         .metadata_options(metadata.build())
-        .set_block_device_mappings(disks.map(|disks| disks.iter().map(BlockDevice::to_aws).collect()))
+        .set_block_device_mappings(
+            disks.map(|disks| disks.iter().map(BlockDevice::to_aws).collect()),
+        )
         .set_monitoring(spec.monitoring.map(monitoring))
         .set_user_data(spec.user_data.as_ref().map(base64::encode))
-        .set_tag_specifications(spec.tag_specifications.as_ref().map(|map| map.iter().map(tagged).collect()))
+        .set_tag_specifications(
+            spec.tag_specifications
+                .as_ref()
+                .map(|map| map.iter().map(tagged).collect()),
+        )
         .build()
 }
 
 fn spec_of(name: &str, data: &ResponseLaunchTemplateData, tags: Tags) -> Spec {
     let metadata = data.metadata_options();
     let tokens = metadata.and_then(|options| options.http_tokens());
-    let tagged = data.tag_specifications().iter().filter_map(|specification| {
-        Some((specification.resource_type()?.as_str().to_owned(), split_ec2(specification.tags()).0))
-    });
-    let decoded = |text: &str| base64::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let tagged = data
+        .tag_specifications()
+        .iter()
+        .filter_map(|specification| {
+            Some((
+                specification.resource_type()?.as_str().to_owned(),
+                split_ec2(specification.tags()).0,
+            ))
+        });
+    let decoded = |text: &str| {
+        base64::decode(text)
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes).ok())
+    };
     Spec {
         launch_template_name: name.to_owned(),
         image_id: data.image_id().map(ToOwned::to_owned),
         instance_type: data.instance_type().map(|kind| kind.as_str().to_owned()),
         key_name: data.key_name().map(ToOwned::to_owned),
         security_group_ids: Some(
-            data.security_group_ids().iter().map(|id| SecurityGroupId::from(id.as_str())).collect(),
+            data.security_group_ids()
+                .iter()
+                .map(|id| SecurityGroupId::from(id.as_str()))
+                .collect(),
         ),
         metadata_options: MetadataOptions {
-            http_tokens: tokens.map_or("optional", |tokens| tokens.as_str()).to_owned(),
+            http_tokens: tokens
+                .map_or("optional", |tokens| tokens.as_str())
+                .to_owned(),
             http_put_response_hop_limit: metadata
                 .and_then(|options| options.http_put_response_hop_limit())
                 .unwrap_or(1),
         },
         block_device_mappings: Some(
-            data.block_device_mappings().iter().filter_map(BlockDevice::from_aws).collect(),
+            data.block_device_mappings()
+                .iter()
+                .filter_map(BlockDevice::from_aws)
+                .collect(),
         ),
-        monitoring: Some(data.monitoring().and_then(|monitoring| monitoring.enabled()).unwrap_or_default()),
+        monitoring: Some(
+            data.monitoring()
+                .and_then(|monitoring| monitoring.enabled())
+                .unwrap_or_default(),
+        ),
         user_data: data.user_data().and_then(decoded),
         tag_specifications: Some(tagged.collect()),
         tags,
@@ -243,7 +288,10 @@ const VERSION: &str = "platctl:version";
 
 /// The version that platctl created last; for a template that it did not create, the default one.
 fn ours(template: &aws_sdk_ec2::types::LaunchTemplate) -> &str {
-    let tag = template.tags().iter().find(|tag| tag.key() == Some(VERSION));
+    let tag = template
+        .tags()
+        .iter()
+        .find(|tag| tag.key() == Some(VERSION));
     tag.and_then(|tag| tag.value()).unwrap_or(DEFAULT)
 }
 
@@ -251,8 +299,12 @@ const DEFAULT: &str = "$Default";
 
 /// A default version that somebody else created: nodes do not get it, because their node group names a version.
 fn foreign(template: &aws_sdk_ec2::types::LaunchTemplate, version: i64) -> Option<String> {
-    let default = template.default_version_number().filter(|default| *default != version)?;
-    Some(format!("the default version {default}, which platctl did not create"))
+    let default = template
+        .default_version_number()
+        .filter(|default| *default != version)?;
+    Some(format!(
+        "the default version {default}, which platctl did not create"
+    ))
 }
 
 fn live(
@@ -260,7 +312,10 @@ fn live(
     version: &LaunchTemplateVersion,
 ) -> Option<Live<LaunchTemplate>> {
     let (tags, owner) = split_ec2(template.tags());
-    let (id, name) = (template.launch_template_id()?, template.launch_template_name()?);
+    let (id, name) = (
+        template.launch_template_id()?,
+        template.launch_template_name()?,
+    );
     let data = version.launch_template_data()?;
     let mut unmanaged = kept::unmanaged(data);
     unmanaged.extend(foreign(template, version.version_number()?));
@@ -271,14 +326,26 @@ fn live(
         unmanaged,
     };
     let spec = spec_of(name, data, tags);
-    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 /// The templates of these ids. There is no filter for ids, and an id that is gone is an error: then they are asked
 /// one by one.
-async fn templates(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<aws_sdk_ec2::types::LaunchTemplate>> {
+async fn templates(
+    cloud: &Cloud,
+    ids: &[Id],
+) -> CloudResult<Vec<aws_sdk_ec2::types::LaunchTemplate>> {
     let ask = |ids: Vec<String>| async move {
-        let call = cloud.ec2.describe_launch_templates().set_launch_template_ids(Some(ids));
+        let call = cloud
+            .ec2
+            .describe_launch_templates()
+            .set_launch_template_ids(Some(ids));
         let answer = call.send().ask().await;
         answer.map(|answer| answer.launch_templates.unwrap_or_default())
     };
@@ -305,8 +372,12 @@ async fn read(
     template: aws_sdk_ec2::types::LaunchTemplate,
 ) -> CloudResult<Option<Live<LaunchTemplate>>> {
     let ask = |version: String| {
-        let call = cloud.ec2.describe_launch_template_versions().versions(version);
-        let call = call.set_launch_template_id(template.launch_template_id().map(ToOwned::to_owned));
+        let call = cloud
+            .ec2
+            .describe_launch_template_versions()
+            .versions(version);
+        let call =
+            call.set_launch_template_id(template.launch_template_id().map(ToOwned::to_owned));
         async move { if_there(call.send().ask().await) }
     };
     let ours = ours(&template);
@@ -315,8 +386,12 @@ async fn read(
         None if ours != DEFAULT => ask(DEFAULT.to_owned()).await?,
         answer => answer,
     };
-    let versions = answer.and_then(|answer| answer.launch_template_versions).unwrap_or_default();
-    Ok(versions.first().and_then(|version| live(&template, version)))
+    let versions = answer
+        .and_then(|answer| answer.launch_template_versions)
+        .unwrap_or_default();
+    Ok(versions
+        .first()
+        .and_then(|version| live(&template, version)))
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<LaunchTemplate>>>> {
@@ -328,13 +403,28 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Laun
 
 /// What a version says.
 async fn said(cloud: &Cloud, id: &Id, version: &str) -> CloudResult<ResponseLaunchTemplateData> {
-    let call =
-        cloud.ec2.describe_launch_template_versions().launch_template_id(id.as_str()).versions(version);
-    let found = call.send().ask().await?.launch_template_versions.unwrap_or_default();
-    let data = found.into_iter().next().and_then(|version| version.launch_template_data);
+    let call = cloud
+        .ec2
+        .describe_launch_template_versions()
+        .launch_template_id(id.as_str())
+        .versions(version);
+    let found = call
+        .send()
+        .ask()
+        .await?
+        .launch_template_versions
+        .unwrap_or_default();
+    let data = found
+        .into_iter()
+        .next()
+        .and_then(|version| version.launch_template_data);
     let operation = "ec2:DescribeLaunchTemplateVersions";
     data.ok_or_else(|| {
-        CloudError::new(Class::NotFound, operation, format!("version {version} of {id} is gone"))
+        CloudError::new(
+            Class::NotFound,
+            operation,
+            format!("version {version} of {id} is gone"),
+        )
     })
 }
 
@@ -345,7 +435,10 @@ impl Kind for LaunchTemplate {
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["ec2:DescribeLaunchTemplates", "ec2:DescribeLaunchTemplateVersions"],
+        read: &[
+            "ec2:DescribeLaunchTemplates",
+            "ec2:DescribeLaunchTemplateVersions",
+        ],
         create: &["ec2:CreateLaunchTemplate", "ec2:CreateTags"],
         update: &[
             "ec2:DescribeLaunchTemplateVersions",
@@ -406,7 +499,10 @@ impl Kind for LaunchTemplate {
             ("/block_device_mappings", json!([disk])),
             ("/monitoring", json!(true)),
             ("/user_data", json!("#!/bin/sh\necho hello\n")),
-            ("/tag_specifications", json!({"volume": {"Name": "prod-disk"}})),
+            (
+                "/tag_specifications",
+                json!({"volume": {"Name": "prod-disk"}}),
+            ),
             ("/tags/team", json!("network")),
         ]
     }
@@ -419,7 +515,10 @@ impl Kind for LaunchTemplate {
             return Err(SpecError::new("/launch_template_name", message));
         }
         if !["required", "optional"].contains(&spec.metadata_options.http_tokens.as_str()) {
-            return Err(SpecError::new("/metadata_options/http_tokens", "must be `required` or `optional`"));
+            return Err(SpecError::new(
+                "/metadata_options/http_tokens",
+                "must be `required` or `optional`",
+            ));
         }
         if !(1..=64).contains(&spec.metadata_options.http_put_response_hop_limit) {
             let path = "/metadata_options/http_put_response_hop_limit";
@@ -433,11 +532,19 @@ impl Kind for LaunchTemplate {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let pages = cloud.ec2.describe_launch_templates().filters(owned_by(wanted));
+        let pages = cloud
+            .ec2
+            .describe_launch_templates()
+            .filters(owned_by(wanted));
         let found: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
         let found = found.asked()?;
         let id = |one: &aws_sdk_ec2::types::LaunchTemplate| one.launch_template_id().map(Id::from);
-        Ok(by_address(wanted, found.iter().filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1)))))
+        Ok(by_address(
+            wanted,
+            found
+                .iter()
+                .filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1))),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -449,9 +556,15 @@ impl Kind for LaunchTemplate {
             .launch_template_name(&spec.launch_template_name)
             .launch_template_data(data(spec))
             .client_token(&claim.token)
-            .tag_specifications(ec2_specification(ResourceType::LaunchTemplate, &tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::LaunchTemplate,
+                &tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
-        let id = answer.launch_template().and_then(|template| template.launch_template_id());
+        let id = answer
+            .launch_template()
+            .and_then(|template| template.launch_template_id());
         made("ec2:CreateLaunchTemplate", id)
     }
 
@@ -463,7 +576,8 @@ impl Kind for LaunchTemplate {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let tags = |path: &str| path == Changes::OWNER || path == "/tags" || path.starts_with("/tags/");
+        let tags =
+            |path: &str| path == Changes::OWNER || path == "/tags" || path.starts_with("/tags/");
         if changes.iter().any(|change| !tags(&change.path)) {
             let source = live.outputs.version_number.as_str();
             let call = cloud
@@ -471,21 +585,43 @@ impl Kind for LaunchTemplate {
                 .create_launch_template_version()
                 .launch_template_id(live.id.as_str())
                 .source_version(source)
-                .launch_template_data(kept::version(&said(cloud, &live.id, source).await?, spec, changes));
+                .launch_template_data(kept::version(
+                    &said(cloud, &live.id, source).await?,
+                    spec,
+                    changes,
+                ));
             let answer = call.send().ask().await?;
-            let number = answer.launch_template_version().and_then(|version| version.version_number());
-            let number = made("ec2:CreateLaunchTemplateVersion", number.map(|number| number.to_string()))?;
-            let call = cloud.ec2.modify_launch_template().launch_template_id(live.id.as_str());
+            let number = answer
+                .launch_template_version()
+                .and_then(|version| version.version_number());
+            let number = made(
+                "ec2:CreateLaunchTemplateVersion",
+                number.map(|number| number.to_string()),
+            )?;
+            let call = cloud
+                .ec2
+                .modify_launch_template()
+                .launch_template_id(live.id.as_str());
             let call = call.default_version(number.as_str());
             call.send().ask().await?;
             let tag = Tag::builder().key(VERSION).value(number.as_str()).build();
-            cloud.ec2.create_tags().resources(live.id.as_str()).tags(tag).send().ask().await?;
+            cloud
+                .ec2
+                .create_tags()
+                .resources(live.id.as_str())
+                .tags(tag)
+                .send()
+                .ask()
+                .await?;
         }
         sync_ec2(cloud, &live.id, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.ec2.delete_launch_template().launch_template_id(live.id.as_str());
+        let call = cloud
+            .ec2
+            .delete_launch_template()
+            .launch_template_id(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -501,8 +637,13 @@ mod tests {
 
     fn template() -> Live<LaunchTemplate> {
         let builder = aws_sdk_ec2::types::LaunchTemplate::builder().launch_template_id("lt-1");
-        let data = ResponseLaunchTemplateData::builder().user_data("aGVsbG8=").build();
-        let version = LaunchTemplateVersion::builder().version_number(3).launch_template_data(data).build();
+        let data = ResponseLaunchTemplateData::builder()
+            .user_data("aGVsbG8=")
+            .build();
+        let version = LaunchTemplateVersion::builder()
+            .version_number(3)
+            .launch_template_data(data)
+            .build();
         live(&builder.launch_template_name("nodes").build(), &version).unwrap()
     }
 
@@ -519,15 +660,29 @@ mod tests {
             .match_requests(|request| request.versions() == ["3"])
             .then_output(|| {
                 let data = ResponseLaunchTemplateData::builder().build();
-                let version = LaunchTemplateVersion::builder().version_number(3).launch_template_data(data);
+                let version = LaunchTemplateVersion::builder()
+                    .version_number(3)
+                    .launch_template_data(data);
                 DescribeLaunchTemplateVersionsOutput::builder()
                     .launch_template_versions(version.build())
                     .build()
             });
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&versions]);
-        let found = read(&Cloud { ec2: ec2.into(), ..cloud() }, template).await.unwrap().unwrap();
+        let found = read(
+            &Cloud {
+                ec2: ec2.into(),
+                ..cloud()
+            },
+            template,
+        )
+        .await
+        .unwrap()
+        .unwrap();
         assert_eq!(found.outputs.version_number, "3", "nodes stay on it");
-        assert_eq!(found.outputs.unmanaged, ["the default version 4, which platctl did not create"]);
+        assert_eq!(
+            found.outputs.unmanaged,
+            ["the default version 4, which platctl did not create"]
+        );
     }
 
     #[test]
@@ -542,8 +697,12 @@ mod tests {
         let said = mock!(aws_sdk_ec2::Client::describe_launch_template_versions)
             .match_requests(|request| request.versions() == ["3"])
             .then_output(|| {
-                let data = ResponseLaunchTemplateData::builder().user_data("aGVsbG8=").build();
-                let version = LaunchTemplateVersion::builder().version_number(3).launch_template_data(data);
+                let data = ResponseLaunchTemplateData::builder()
+                    .user_data("aGVsbG8=")
+                    .build();
+                let version = LaunchTemplateVersion::builder()
+                    .version_number(3)
+                    .launch_template_data(data);
                 DescribeLaunchTemplateVersionsOutput::builder()
                     .launch_template_versions(version.build())
                     .build()
@@ -551,12 +710,15 @@ mod tests {
         let create = mock!(aws_sdk_ec2::Client::create_launch_template_version)
             .match_requests(|request| {
                 let data = request.launch_template_data();
-                let data = data.is_some_and(|data| data.monitoring.is_some() && data.user_data.is_none());
+                let data =
+                    data.is_some_and(|data| data.monitoring.is_some() && data.user_data.is_none());
                 request.source_version() == Some("3") && data
             })
             .then_output(|| {
                 let version = LaunchTemplateVersion::builder().version_number(5).build();
-                CreateLaunchTemplateVersionOutput::builder().launch_template_version(version).build()
+                CreateLaunchTemplateVersionOutput::builder()
+                    .launch_template_version(version)
+                    .build()
             });
         let modify = mock!(aws_sdk_ec2::Client::modify_launch_template)
             .match_requests(|request| request.default_version() == Some("5"))
@@ -566,13 +728,28 @@ mod tests {
                 let tag = &request.tags()[0];
                 (tag.key(), tag.value()) == (Some(VERSION), Some("5"))
             })
-            .then_output(|| aws_sdk_ec2::operation::create_tags::CreateTagsOutput::builder().build());
-        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&said, &create, &modify, &mark]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
+            .then_output(|| {
+                aws_sdk_ec2::operation::create_tags::CreateTagsOutput::builder().build()
+            });
+        let ec2 = mock_client!(
+            aws_sdk_ec2,
+            RuleMode::Sequential,
+            &[&said, &create, &modify, &mark]
+        );
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
         let asked = changes(&[("/monitoring", json!(false), json!(true))]);
-        LaunchTemplate::update(&cloud, &template(), &LaunchTemplate::example(), &asked, &owner())
-            .await
-            .unwrap();
+        LaunchTemplate::update(
+            &cloud,
+            &template(),
+            &LaunchTemplate::example(),
+            &asked,
+            &owner(),
+        )
+        .await
+        .unwrap();
         assert_eq!((create.num_calls(), modify.num_calls()), (1, 1));
     }
 }

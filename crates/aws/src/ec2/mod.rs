@@ -35,17 +35,23 @@ pub(crate) fn id_filters<'a>(name: &str, ids: impl IntoIterator<Item = &'a str>)
     let mut ids: Vec<&str> = ids.into_iter().collect();
     ids.sort_unstable();
     ids.dedup();
-    ids.chunks(FILTER_VALUES).map(|ids| filter(name, ids.iter().copied())).collect()
+    ids.chunks(FILTER_VALUES)
+        .map(|ids| filter(name, ids.iter().copied()))
+        .collect()
 }
 
 /// Names and descriptions of security groups and their rules have few characters.
 pub(crate) fn check_text(path: &'static str, text: &str) -> Result<(), SpecError> {
     const OTHERS: &str = " ._-:/()#,@[]+=&;{}!$*";
-    let wrong = text.chars().find(|c| !c.is_ascii_alphanumeric() && !OTHERS.contains(*c));
+    let wrong = text
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && !OTHERS.contains(*c));
     match wrong {
         Some(wrong) => Err(SpecError::new(
             path,
-            format!("must have only ASCII letters, digits, spaces and any of{OTHERS}, not `{wrong}`"),
+            format!(
+                "must have only ASCII letters, digits, spaces and any of{OTHERS}, not `{wrong}`"
+            ),
         )),
         None if text.len() > 255 => Err(SpecError::new(path, "must have at most 255 characters")),
         None => Ok(()),
@@ -57,7 +63,10 @@ pub(crate) fn in_order<K: Kind>(
     ids: &[Id],
     found: impl IntoIterator<Item = Live<K>>,
 ) -> Vec<Option<Live<K>>> {
-    let mut found: HashMap<Id, Live<K>> = found.into_iter().map(|live| (live.id.clone(), live)).collect();
+    let mut found: HashMap<Id, Live<K>> = found
+        .into_iter()
+        .map(|live| (live.id.clone(), live))
+        .collect();
     ids.iter().map(|id| found.remove(id)).collect()
 }
 
@@ -68,19 +77,32 @@ pub(crate) fn phase(state: Option<&str>) -> Phase {
         Some(state @ ("failed" | "failed-insufficient-capacity" | "rejected" | "expired")) => {
             Phase::Failed(state.to_owned())
         }
-        Some("partial") => Phase::Degraded("partial: it is available in only some of its zones".into()),
+        Some("partial") => {
+            Phase::Degraded("partial: it is available in only some of its zones".into())
+        }
         // A subnet whose zone is not available: it neither ends by itself nor is there anything to do about it here.
-        Some("unavailable") => Phase::Degraded("unavailable: AWS reports that it cannot be used".into()),
+        Some("unavailable") => {
+            Phase::Degraded("unavailable: AWS reports that it cannot be used".into())
+        }
         Some("deleting") => Phase::Deleting,
         Some(state) => Phase::Settling(state.to_owned()),
     }
 }
 
 /// All route tables that the filters select: routes and associations are read from them, too.
-pub(crate) async fn route_tables(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<RouteTable>> {
+pub(crate) async fn route_tables(
+    cloud: &Cloud,
+    filters: Vec<Filter>,
+) -> CloudResult<Vec<RouteTable>> {
     let mut tables = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_route_tables().filters(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_route_tables()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         tables.extend(page.asked()?);
     }
@@ -93,7 +115,9 @@ pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<ZoneInfo>> {
     let answer = cloud.ec2.describe_availability_zones().send().ask().await?;
     let usual = answer.availability_zones().iter().filter(|zone| {
         let kind = zone.zone_type().unwrap_or("availability-zone");
-        let opted = zone.opt_in_status().is_none_or(|status| status.as_str() != "not-opted-in");
+        let opted = zone
+            .opt_in_status()
+            .is_none_or(|status| status.as_str() != "not-opted-in");
         kind == "availability-zone" && opted
     });
     let mut zones: Vec<ZoneInfo> = usual
@@ -101,7 +125,9 @@ pub(crate) async fn zones(cloud: &Cloud) -> CloudResult<Vec<ZoneInfo>> {
             Some(ZoneInfo {
                 name: zone.zone_name()?.to_owned(),
                 id: zone.zone_id().unwrap_or_default().to_owned(),
-                available: zone.state().is_none_or(|state| state.as_str() == "available"),
+                available: zone
+                    .state()
+                    .is_none_or(|state| state.as_str() == "available"),
             })
         })
         .collect();
@@ -122,16 +148,29 @@ pub struct ZoneInfo {
 
 /// The id of a list of addresses that AWS keeps, by its name.
 pub(crate) async fn prefix_list(cloud: &Cloud, name: &str) -> CloudResult<Option<String>> {
-    let call = cloud.ec2.describe_managed_prefix_lists().filters(filter("prefix-list-name", [name]));
+    let call = cloud
+        .ec2
+        .describe_managed_prefix_lists()
+        .filters(filter("prefix-list-name", [name]));
     let answer = call.send().ask().await?;
-    Ok(answer.prefix_lists().iter().find_map(|list| list.prefix_list_id()).map(ToOwned::to_owned))
+    Ok(answer
+        .prefix_lists()
+        .iter()
+        .find_map(|list| list.prefix_list_id())
+        .map(ToOwned::to_owned))
 }
 
 /// Success of the call says nothing about its items.
 pub(crate) fn each_succeeded(operation: &str, items: &[UnsuccessfulItem]) -> CloudResult<()> {
-    let Some(error) = items.iter().find_map(|item| item.error()) else { return Ok(()) };
+    let Some(error) = items.iter().find_map(|item| item.error()) else {
+        return Ok(());
+    };
     let message = error.message().unwrap_or("was not done");
-    let mut failure = CloudError::new(classify(operation, error.code(), message, 400), operation, message);
+    let mut failure = CloudError::new(
+        classify(operation, error.code(), message, 400),
+        operation,
+        message,
+    );
     failure.code = error.code().map(ToOwned::to_owned);
     Err(failure)
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{ConnectivityType, Filter, NatGatewayState, ResourceType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +47,19 @@ platctl_engine::outputs! {
     }
 }
 
-async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::NatGateway>> {
+async fn read(
+    cloud: &Cloud,
+    filters: Vec<Filter>,
+) -> CloudResult<Vec<aws_sdk_ec2::types::NatGateway>> {
     let mut gateways = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_nat_gateways().filter(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_nat_gateways()
+            .filter(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         gateways.extend(page.asked()?);
     }
@@ -63,7 +72,10 @@ fn phase(gateway: &aws_sdk_ec2::types::NatGateway) -> Phase {
     match gateway.state() {
         Some(NatGatewayState::Failed) => {
             let code = gateway.failure_code().unwrap_or("failed");
-            Phase::Failed(format!("{code}: {}", gateway.failure_message().unwrap_or("no reason given")))
+            Phase::Failed(format!(
+                "{code}: {}",
+                gateway.failure_message().unwrap_or("no reason given")
+            ))
         }
         Some(NatGatewayState::Deleting) => Phase::Deleting,
         Some(NatGatewayState::Available) => Phase::Ready,
@@ -75,27 +87,48 @@ fn live(gateway: &aws_sdk_ec2::types::NatGateway) -> Option<Live<NatGateway>> {
     let (tags, owner) = split_ec2(gateway.tags());
     let addresses = gateway.nat_gateway_addresses();
     // The mark of the primary one is missing where there is only one.
-    let primary = addresses.iter().find(|address| address.is_primary() == Some(true)).or(addresses.first());
+    let primary = addresses
+        .iter()
+        .find(|address| address.is_primary() == Some(true))
+        .or(addresses.first());
     let spec = Spec {
         subnet_id: gateway.subnet_id()?.into(),
-        allocation_id: primary.and_then(|address| address.allocation_id()).map(AllocationId::from),
-        connectivity_type: gateway.connectivity_type().map_or("public", ConnectivityType::as_str).to_owned(),
+        allocation_id: primary
+            .and_then(|address| address.allocation_id())
+            .map(AllocationId::from),
+        connectivity_type: gateway
+            .connectivity_type()
+            .map_or("public", ConnectivityType::as_str)
+            .to_owned(),
         tags,
     };
     let id = gateway.nat_gateway_id()?;
-    let outputs = Outputs { nat_gateway_id: id.into() };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: phase(gateway) })
+    let outputs = Outputs {
+        nat_gateway_id: id.into(),
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: phase(gateway),
+    })
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<NatGateway>>>> {
-    let found = read(cloud, id_filters("nat-gateway-id", ids.iter().map(Id::as_str))).await?;
+    let found = read(
+        cloud,
+        id_filters("nat-gateway-id", ids.iter().map(Id::as_str)),
+    )
+    .await?;
     Ok(in_order(ids, found.iter().filter_map(live)))
 }
 
 impl Kind for NatGateway {
     const NAME: &'static str = "ec2.NatGateway";
     // Delete first: its address cannot serve two.
-    const REPLACE_ON: &'static [&'static str] = &["/subnet_id", "/allocation_id", "/connectivity_type"];
+    const REPLACE_ON: &'static [&'static str] =
+        &["/subnet_id", "/allocation_id", "/connectivity_type"];
     const HOLDS: &'static [&'static str] = &["/subnet_id", "/allocation_id"];
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
@@ -127,14 +160,19 @@ impl Kind for NatGateway {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         match (spec.connectivity_type.as_str(), &spec.allocation_id) {
-            ("public", None) => {
-                Err(SpecError::new("/allocation_id", "a public NAT gateway requires an Elastic IP"))
-            }
-            ("private", Some(_)) => {
-                Err(SpecError::new("/allocation_id", "a private NAT gateway cannot have an Elastic IP"))
-            }
+            ("public", None) => Err(SpecError::new(
+                "/allocation_id",
+                "a public NAT gateway requires an Elastic IP",
+            )),
+            ("private", Some(_)) => Err(SpecError::new(
+                "/allocation_id",
+                "a private NAT gateway cannot have an Elastic IP",
+            )),
             ("public" | "private", _) => Ok(()),
-            _ => Err(SpecError::new("/connectivity_type", "must be `public` or `private`")),
+            _ => Err(SpecError::new(
+                "/connectivity_type",
+                "must be `public` or `private`",
+            )),
         }
     }
 
@@ -143,7 +181,9 @@ impl Kind for NatGateway {
         let id = |gateway: &aws_sdk_ec2::types::NatGateway| gateway.nat_gateway_id().map(Id::from);
         Ok(by_address(
             wanted,
-            found.iter().filter_map(|gateway| Some((id(gateway)?, split_ec2(gateway.tags()).1))),
+            found
+                .iter()
+                .filter_map(|gateway| Some((id(gateway)?, split_ec2(gateway.tags()).1))),
         ))
     }
 
@@ -155,9 +195,15 @@ impl Kind for NatGateway {
             .set_allocation_id(spec.allocation_id.as_ref().map(ToString::to_string))
             .connectivity_type(ConnectivityType::from(spec.connectivity_type.as_str()))
             .client_token(&claim.token)
-            .tag_specifications(ec2_specification(ResourceType::Natgateway, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::Natgateway,
+                &spec.tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
-        let id = answer.nat_gateway().and_then(|gateway| gateway.nat_gateway_id());
+        let id = answer
+            .nat_gateway()
+            .and_then(|gateway| gateway.nat_gateway_id());
         made("ec2:CreateNatGateway", id)
     }
 
@@ -172,7 +218,10 @@ impl Kind for NatGateway {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.ec2.delete_nat_gateway().nat_gateway_id(live.id.as_str());
+        let call = cloud
+            .ec2
+            .delete_nat_gateway()
+            .nat_gateway_id(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -185,9 +234,14 @@ mod tests {
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
     fn gateway(id: &str, state: NatGatewayState) -> aws_sdk_ec2::types::NatGateway {
-        let builder =
-            aws_sdk_ec2::types::NatGateway::builder().nat_gateway_id(id).subnet_id("subnet-1").state(state);
-        builder.failure_code("Gateway.NotAttached").failure_message("Network has no Internet gateway").build()
+        let builder = aws_sdk_ec2::types::NatGateway::builder()
+            .nat_gateway_id(id)
+            .subnet_id("subnet-1")
+            .state(state);
+        builder
+            .failure_code("Gateway.NotAttached")
+            .failure_message("Network has no Internet gateway")
+            .build()
     }
 
     #[tokio::test]
@@ -199,12 +253,20 @@ mod tests {
                 .nat_gateways(gateway("nat-3", NatGatewayState::Pending))
                 .build()
         });
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(),
+            ..cloud()
+        };
         let ids = ["nat-1", "nat-2", "nat-3"].map(Id::from);
         let found = NatGateway::describe(&cloud, &ids).await.unwrap();
-        let phases: Vec<_> = found.into_iter().map(|live| live.map(|live| live.phase)).collect();
+        let phases: Vec<_> = found
+            .into_iter()
+            .map(|live| live.map(|live| live.phase))
+            .collect();
         let failed = Phase::Failed("Gateway.NotAttached: Network has no Internet gateway".into());
-        assert_eq!(phases, [None, Some(failed), Some(Phase::Settling("pending".into()))]);
+        assert_eq!(
+            phases,
+            [None, Some(failed), Some(Phase::Settling("pending".into()))]
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{RouteState, RouteTable};
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,21 +59,31 @@ fn split(id: &Id) -> Option<(&str, Cidr)> {
 fn live(table: &RouteTable, destination: Cidr) -> Option<Live<Route>> {
     let table_id = table.route_table_id()?;
     let is_it = |text: &str| text.parse() == Ok(destination);
-    let route = table.routes().iter().find(|route| route.destination_cidr_block().is_some_and(is_it))?;
+    let route = table
+        .routes()
+        .iter()
+        .find(|route| route.destination_cidr_block().is_some_and(is_it))?;
     let sound = route.state() != Some(&RouteState::Blackhole);
     let target = |id: Option<&str>| id.filter(|_| sound).map(ToOwned::to_owned);
     let endpoint = route.gateway_id().filter(|id| id.starts_with("vpce-"));
     let spec = Spec {
         route_table_id: table_id.into(),
         destination_cidr_block: destination,
-        gateway_id: target(route.gateway_id().filter(|_| endpoint.is_none())).map(InternetGatewayId::from),
+        gateway_id: target(route.gateway_id().filter(|_| endpoint.is_none()))
+            .map(InternetGatewayId::from),
         nat_gateway_id: target(route.nat_gateway_id()).map(NatGatewayId::from),
         transit_gateway_id: target(route.transit_gateway_id()),
         vpc_peering_connection_id: target(route.vpc_peering_connection_id()),
         vpc_endpoint_id: target(endpoint),
     };
     let id = id_of(table_id, &destination);
-    Some(Live { id, spec, outputs: Outputs {}, owner: None, phase: Phase::Ready })
+    Some(Live {
+        id,
+        spec,
+        outputs: Outputs {},
+        owner: None,
+        phase: Phase::Ready,
+    })
 }
 
 async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Route>>>> {
@@ -164,7 +174,10 @@ impl Kind for Route {
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
-        Some(id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block))
+        Some(id_of(
+            spec.route_table_id.as_str(),
+            &spec.destination_cidr_block,
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
@@ -179,7 +192,10 @@ impl Kind for Route {
             .set_vpc_peering_connection_id(spec.vpc_peering_connection_id.clone())
             .set_vpc_endpoint_id(spec.vpc_endpoint_id.clone());
         call.send().ask().await?;
-        Ok(id_of(spec.route_table_id.as_str(), &spec.destination_cidr_block))
+        Ok(id_of(
+            spec.route_table_id.as_str(),
+            &spec.destination_cidr_block,
+        ))
     }
 
     async fn update(
@@ -223,7 +239,8 @@ mod tests {
     async fn a_route_whose_target_is_gone_has_no_target() {
         let list = mock!(aws_sdk_ec2::Client::describe_route_tables).then_output(|| {
             let route = |destination: &str, nat: &str, state| {
-                let builder = aws_sdk_ec2::types::Route::builder().destination_cidr_block(destination);
+                let builder =
+                    aws_sdk_ec2::types::Route::builder().destination_cidr_block(destination);
                 builder.nat_gateway_id(nat).state(state).build()
             };
             let table = RouteTable::builder()
@@ -231,22 +248,34 @@ mod tests {
                 .routes(route("0.0.0.0/0", "nat-1", RouteState::Blackhole))
                 .routes(route("10.9.0.0/16", "nat-2", RouteState::Active))
                 .build();
-            DescribeRouteTablesOutput::builder().route_tables(table).build()
+            DescribeRouteTablesOutput::builder()
+                .route_tables(table)
+                .build()
         });
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(),
+            ..cloud()
+        };
         let ids = ["rtb-1|0.0.0.0/0", "rtb-1|10.9.0.0/16", "rtb-1|10.8.0.0/16"].map(Id::from);
         let found = Route::describe(&cloud, &ids).await.unwrap();
-        let targets: Vec<_> =
-            found.into_iter().map(|live| live.map(|live| live.spec.nat_gateway_id)).collect();
+        let targets: Vec<_> = found
+            .into_iter()
+            .map(|live| live.map(|live| live.spec.nat_gateway_id))
+            .collect();
         assert_eq!(targets, [Some(None), Some(Some("nat-2".into())), None]);
     }
 
     #[test]
     fn a_route_takes_one_target() {
-        let none = Spec { nat_gateway_id: None, ..Route::example() };
+        let none = Spec {
+            nat_gateway_id: None,
+            ..Route::example()
+        };
         assert!(Route::check(&none).is_err());
-        let two = Spec { gateway_id: Some("igw-1".into()), ..Route::example() };
+        let two = Spec {
+            gateway_id: Some("igw-1".into()),
+            ..Route::example()
+        };
         assert!(Route::check(&two).is_err());
         assert!(Route::check(&Route::example()).is_ok());
     }

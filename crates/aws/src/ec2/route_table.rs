@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{ResourceType, Route, RouteOrigin};
 use platctl_engine::{
-    Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, Stage, Timing, Wanted,
+    Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,23 +41,34 @@ platctl_engine::outputs! {
 fn live(table: &aws_sdk_ec2::types::RouteTable) -> Option<Live<RouteTable>> {
     let (tags, owner) = split_ec2(table.tags());
     let id = table.route_table_id()?;
-    let spec = Spec { vpc_id: table.vpc_id()?.into(), tags };
+    let spec = Spec {
+        vpc_id: table.vpc_id()?.into(),
+        tags,
+    };
     Some(Live {
         id: id.into(),
         spec,
-        outputs: Outputs { route_table_id: id.into() },
+        outputs: Outputs {
+            route_table_id: id.into(),
+        },
         owner,
         phase: Phase::Ready,
     })
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RouteTable>>>> {
-    let found = route_tables(cloud, id_filters("route-table-id", ids.iter().map(Id::as_str))).await?;
+    let found = route_tables(
+        cloud,
+        id_filters("route-table-id", ids.iter().map(Id::as_str)),
+    )
+    .await?;
     Ok(in_order(ids, found.iter().filter_map(live)))
 }
 
 fn attached(table: &str, route: &Route) -> Option<Attached> {
-    let to = route.destination_cidr_block().or(route.destination_ipv6_cidr_block())?;
+    let to = route
+        .destination_cidr_block()
+        .or(route.destination_ipv6_cidr_block())?;
     Some(Attached {
         kind: super::route::Route::NAME,
         id: format!("{table}|{to}").into(),
@@ -110,7 +121,9 @@ impl Kind for RouteTable {
         // Routes that AWS makes by itself, for the network and for endpoints, are nobody's.
         let made = |route: &&Route| route.origin() == Some(&RouteOrigin::CreateRoute);
         let routes = tables.iter().flat_map(|table| table.routes()).filter(made);
-        Ok(routes.filter_map(|route| attached(live.id.as_str(), route)).collect())
+        Ok(routes
+            .filter_map(|route| attached(live.id.as_str(), route))
+            .collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -119,9 +132,15 @@ impl Kind for RouteTable {
             .create_route_table()
             .vpc_id(spec.vpc_id.as_str())
             .client_token(&claim.token)
-            .tag_specifications(ec2_specification(ResourceType::RouteTable, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::RouteTable,
+                &spec.tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
-        let id = answer.route_table().and_then(|table| table.route_table_id());
+        let id = answer
+            .route_table()
+            .and_then(|table| table.route_table_id());
         made("ec2:CreateRouteTable", id)
     }
 
@@ -136,7 +155,10 @@ impl Kind for RouteTable {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.ec2.delete_route_table().route_table_id(live.id.as_str());
+        let call = cloud
+            .ec2
+            .delete_route_table()
+            .route_table_id(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -154,12 +176,19 @@ mod tests {
         let make = mock!(aws_sdk_ec2::Client::create_route_table)
             .match_requests(|request| request.client_token() == Some("platctl-token"))
             .then_output(|| {
-                let table = aws_sdk_ec2::types::RouteTable::builder().route_table_id("rtb-1").build();
+                let table = aws_sdk_ec2::types::RouteTable::builder()
+                    .route_table_id("rtb-1")
+                    .build();
                 CreateRouteTableOutput::builder().route_table(table).build()
             });
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&make]).into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&make]).into(),
+            ..cloud()
+        };
         for _ in 0..2 {
-            let id = RouteTable::create(&cloud, &RouteTable::example(), &claim()).await.unwrap();
+            let id = RouteTable::create(&cloud, &RouteTable::example(), &claim())
+                .await
+                .unwrap();
             assert_eq!(id, Id::from("rtb-1"));
         }
         assert_eq!(make.num_calls(), 2);
@@ -169,9 +198,13 @@ mod tests {
     async fn an_answer_without_an_id_is_a_lost_answer() {
         let make = mock!(aws_sdk_ec2::Client::create_route_table)
             .then_output(|| CreateRouteTableOutput::builder().build());
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(), ..cloud() };
-        let error = RouteTable::create(&cloud, &RouteTable::example(), &claim()).await.unwrap_err();
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&make]).into(),
+            ..cloud()
+        };
+        let error = RouteTable::create(&cloud, &RouteTable::example(), &claim())
+            .await
+            .unwrap_err();
         assert_eq!(error.class, Class::Interrupted);
     }
 }

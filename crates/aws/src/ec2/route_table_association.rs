@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociationStateCode};
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Resolved, Stage,
-    Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,16 +44,29 @@ fn lives(table: &RouteTable) -> impl Iterator<Item = Live<RouteTableAssociation>
             None => (None, ""),
         };
         let phase = match state {
-            Some(RouteTableAssociationStateCode::Associating) => Phase::Settling("associating".into()),
+            Some(RouteTableAssociationStateCode::Associating) => {
+                Phase::Settling("associating".into())
+            }
             Some(RouteTableAssociationStateCode::Disassociating) => Phase::Deleting,
             Some(RouteTableAssociationStateCode::Disassociated) => return None,
             Some(RouteTableAssociationStateCode::Failed) => Phase::Failed(message.to_owned()),
             _ => Phase::Ready,
         };
         let subnet = association.subnet_id()?;
-        let spec = Spec { subnet_id: subnet.into(), route_table_id: association.route_table_id()?.into() };
-        let outputs = Outputs { association_id: association.route_table_association_id()?.to_owned() };
-        Some(Live { id: subnet.into(), spec, outputs, owner: None, phase })
+        let spec = Spec {
+            subnet_id: subnet.into(),
+            route_table_id: association.route_table_id()?.into(),
+        };
+        let outputs = Outputs {
+            association_id: association.route_table_association_id()?.to_owned(),
+        };
+        Some(Live {
+            id: subnet.into(),
+            spec,
+            outputs,
+            owner: None,
+            phase,
+        })
     })
 }
 
@@ -63,7 +76,10 @@ async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RouteTab
     Ok(in_order(ids, tables.iter().flat_map(lives)))
 }
 
-async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<RouteTableAssociation>>>> {
+async fn describe(
+    cloud: &Cloud,
+    ids: &[Id],
+) -> CloudResult<Vec<Option<Live<RouteTableAssociation>>>> {
     read(cloud, ids).await
 }
 
@@ -91,7 +107,10 @@ impl Kind for RouteTableAssociation {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        Spec { subnet_id: "subnet-0123456789abcdef0".into(), route_table_id: "rtb-0123456789abcdef0".into() }
+        Spec {
+            subnet_id: "subnet-0123456789abcdef0".into(),
+            route_table_id: "rtb-0123456789abcdef0".into(),
+        }
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -99,7 +118,10 @@ impl Kind for RouteTableAssociation {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
-        let call = cloud.ec2.associate_route_table().subnet_id(spec.subnet_id.as_str());
+        let call = cloud
+            .ec2
+            .associate_route_table()
+            .subnet_id(spec.subnet_id.as_str());
         let call = call.route_table_id(spec.route_table_id.as_str());
         call.send().ask().await?;
         Ok(Id::from(spec.subnet_id.as_str()))
@@ -112,13 +134,19 @@ impl Kind for RouteTableAssociation {
         _changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        let call = cloud.ec2.replace_route_table_association().association_id(&live.outputs.association_id);
+        let call = cloud
+            .ec2
+            .replace_route_table_association()
+            .association_id(&live.outputs.association_id);
         let call = call.route_table_id(spec.route_table_id.as_str());
         call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.ec2.disassociate_route_table().association_id(&live.outputs.association_id);
+        let call = cloud
+            .ec2
+            .disassociate_route_table()
+            .association_id(&live.outputs.association_id);
         call.send().ask().await.map(drop)
     }
 }
@@ -135,25 +163,46 @@ mod tests {
 
     fn association(subnet: Option<&str>, state: RouteTableAssociationStateCode) -> Association {
         let state = RouteTableAssociationState::builder().state(state).build();
-        let builder = Association::builder().route_table_id("rtb-1").association_state(state);
-        builder.route_table_association_id("rtbassoc-1").set_subnet_id(subnet.map(ToOwned::to_owned)).build()
+        let builder = Association::builder()
+            .route_table_id("rtb-1")
+            .association_state(state);
+        builder
+            .route_table_association_id("rtbassoc-1")
+            .set_subnet_id(subnet.map(ToOwned::to_owned))
+            .build()
     }
 
     #[tokio::test]
     async fn it_is_known_by_its_subnet_and_main_ones_are_left_out() {
         let list = mock!(aws_sdk_ec2::Client::describe_route_tables).then_output(|| {
             let table = RouteTable::builder()
-                .associations(association(None, RouteTableAssociationStateCode::Associated))
-                .associations(association(Some("subnet-1"), RouteTableAssociationStateCode::Associated))
-                .associations(association(Some("subnet-2"), RouteTableAssociationStateCode::Disassociated))
+                .associations(association(
+                    None,
+                    RouteTableAssociationStateCode::Associated,
+                ))
+                .associations(association(
+                    Some("subnet-1"),
+                    RouteTableAssociationStateCode::Associated,
+                ))
+                .associations(association(
+                    Some("subnet-2"),
+                    RouteTableAssociationStateCode::Disassociated,
+                ))
                 .build();
-            DescribeRouteTablesOutput::builder().route_tables(table).build()
+            DescribeRouteTablesOutput::builder()
+                .route_tables(table)
+                .build()
         });
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list]).into(),
+            ..cloud()
+        };
         let ids = ["subnet-1", "subnet-2"].map(Id::from);
         let found = RouteTableAssociation::describe(&cloud, &ids).await.unwrap();
-        assert_eq!(found[0].as_ref().unwrap().spec.route_table_id.as_str(), "rtb-1");
+        assert_eq!(
+            found[0].as_ref().unwrap().spec.route_table_id.as_str(),
+            "rtb-1"
+        );
         assert!(found[1].is_none(), "disassociated is gone");
     }
 
@@ -161,17 +210,28 @@ mod tests {
     async fn another_table_replaces_the_association_in_place() {
         let replace = mock!(aws_sdk_ec2::Client::replace_route_table_association)
             .match_requests(|request| {
-                request.association_id() == Some("rtbassoc-1") && request.route_table_id() == Some("rtb-2")
+                request.association_id() == Some("rtbassoc-1")
+                    && request.route_table_id() == Some("rtb-2")
             })
             .then_output(|| ReplaceRouteTableAssociationOutput::builder().build());
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&replace]).into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&replace]).into(),
+            ..cloud()
+        };
         let table = RouteTable::builder()
-            .associations(association(Some("subnet-1"), RouteTableAssociationStateCode::Associated))
+            .associations(association(
+                Some("subnet-1"),
+                RouteTableAssociationStateCode::Associated,
+            ))
             .build();
         let old = lives(&table).next().unwrap();
-        let desired = Spec { subnet_id: "subnet-1".into(), route_table_id: "rtb-2".into() };
+        let desired = Spec {
+            subnet_id: "subnet-1".into(),
+            route_table_id: "rtb-2".into(),
+        };
         let asked = changes(&[("/route_table_id", json!("rtb-1"), json!("rtb-2"))]);
-        RouteTableAssociation::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        RouteTableAssociation::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
     }
 }

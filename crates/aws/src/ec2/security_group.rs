@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
 use platctl_engine::{
-    Attached, Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Attached, Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -47,10 +47,19 @@ platctl_engine::outputs! {
     and unmanaged
 }
 
-async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::SecurityGroup>> {
+async fn read(
+    cloud: &Cloud,
+    filters: Vec<Filter>,
+) -> CloudResult<Vec<aws_sdk_ec2::types::SecurityGroup>> {
     let mut groups = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_security_groups().filters(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_security_groups()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         groups.extend(page.asked()?);
     }
@@ -73,18 +82,33 @@ fn by_hand(rule: &SecurityGroupRule) -> Option<String> {
     if is_default(rule) || split_ec2(rule.tags()).1.is_some() {
         return None;
     }
-    let (direction, word) =
-        if rule.is_egress() == Some(true) { ("egress", "to") } else { ("ingress", "from") };
-    let group = rule.referenced_group_info().and_then(|info| info.group_id());
-    let peer = rule.cidr_ipv4().or(rule.cidr_ipv6()).or(rule.prefix_list_id()).or(group).unwrap_or_default();
-    let protocol = rule.ip_protocol().filter(|protocol| *protocol != "-1").unwrap_or("all");
+    let (direction, word) = if rule.is_egress() == Some(true) {
+        ("egress", "to")
+    } else {
+        ("ingress", "from")
+    };
+    let group = rule
+        .referenced_group_info()
+        .and_then(|info| info.group_id());
+    let peer = rule
+        .cidr_ipv4()
+        .or(rule.cidr_ipv6())
+        .or(rule.prefix_list_id())
+        .or(group)
+        .unwrap_or_default();
+    let protocol = rule
+        .ip_protocol()
+        .filter(|protocol| *protocol != "-1")
+        .unwrap_or("all");
     let ports = match (rule.from_port().filter(|port| *port >= 0), rule.to_port()) {
         (Some(from), Some(to)) if from != to => format!(" {from}-{to}"),
         (Some(port), _) => format!(" {port}"),
         (None, _) => String::new(),
     };
     let id = rule.security_group_rule_id().unwrap_or_default();
-    Some(format!("{direction} {protocol}{ports} {word} {peer} ({id})"))
+    Some(format!(
+        "{direction} {protocol}{ports} {word} {peer} ({id})"
+    ))
 }
 
 fn live(
@@ -101,16 +125,31 @@ fn live(
         allow_all_egress: mine().any(is_default),
         tags,
     };
-    let outputs = Outputs { group_id: id.into(), unmanaged: mine().filter_map(by_hand).collect() };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        group_id: id.into(),
+        unmanaged: mine().filter_map(by_hand).collect(),
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResult<()> {
     if allowed {
         let range = IpRange::builder().cidr_ip("0.0.0.0/0").build();
-        let everything = IpPermission::builder().ip_protocol("-1").ip_ranges(range).build();
-        let call =
-            cloud.ec2.authorize_security_group_egress().group_id(id.as_str()).ip_permissions(everything);
+        let everything = IpPermission::builder()
+            .ip_protocol("-1")
+            .ip_ranges(range)
+            .build();
+        let call = cloud
+            .ec2
+            .authorize_security_group_egress()
+            .group_id(id.as_str())
+            .ip_permissions(everything);
         return match call.send().ask().await {
             Err(error) if error.class == Class::AlreadyExists => Ok(()),
             other => other.map(drop),
@@ -118,12 +157,17 @@ async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResul
     }
     let rules = rules_of(cloud, std::slice::from_ref(id)).await?;
     let rules = rules.into_iter().filter(is_default);
-    let ids: Vec<String> = rules.filter_map(|rule| rule.security_group_rule_id).collect();
+    let ids: Vec<String> = rules
+        .filter_map(|rule| rule.security_group_rule_id)
+        .collect();
     if ids.is_empty() {
         return Ok(());
     }
-    let call =
-        cloud.ec2.revoke_security_group_egress().group_id(id.as_str()).set_security_group_rule_ids(Some(ids));
+    let call = cloud
+        .ec2
+        .revoke_security_group_egress()
+        .group_id(id.as_str())
+        .set_security_group_rule_ids(Some(ids));
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(()),
         other => other.map(drop),
@@ -133,7 +177,10 @@ async fn set_default_egress(cloud: &Cloud, id: &Id, allowed: bool) -> CloudResul
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<SecurityGroup>>>> {
     let groups = read(cloud, id_filters("group-id", ids.iter().map(Id::as_str)));
     let (groups, rules) = futures::try_join!(groups, rules_of(cloud, ids))?;
-    Ok(in_order(ids, groups.iter().filter_map(|group| live(group, &rules))))
+    Ok(in_order(
+        ids,
+        groups.iter().filter_map(|group| live(group, &rules)),
+    ))
 }
 
 impl Kind for SecurityGroup {
@@ -143,7 +190,10 @@ impl Kind for SecurityGroup {
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules"],
+        read: &[
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSecurityGroupRules",
+        ],
         create: &["ec2:CreateSecurityGroup", "ec2:CreateTags"],
         update: &[
             "ec2:AuthorizeSecurityGroupEgress",
@@ -183,29 +233,38 @@ impl Kind for SecurityGroup {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = spec.group_name.to_ascii_lowercase();
         if name.is_empty() || name.len() > 255 || name == "default" || name.starts_with("sg-") {
-            let message =
-                "must have 1 to 255 characters, must not be `default`, and must not begin with `sg-`";
+            let message = "must have 1 to 255 characters, must not be `default`, and must not begin with `sg-`";
             return Err(SpecError::new("/group_name", message));
         }
         if spec.description.is_empty() {
-            return Err(SpecError::new("/description", "must have 1 to 255 characters"));
+            return Err(SpecError::new(
+                "/description",
+                "must have 1 to 255 characters",
+            ));
         }
         // EC2 cuts spaces off, and the group would differ for ever.
         if spec.group_name.trim() != spec.group_name {
-            return Err(SpecError::new("/group_name", "must not begin or end with a space"));
+            return Err(SpecError::new(
+                "/group_name",
+                "must not begin or end with a space",
+            ));
         }
         check_text("/group_name", &spec.group_name)?;
         check_text("/description", &spec.description)
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
-        unless_same(&(&live.vpc_id, &live.group_name), &(&desired.vpc_id, &desired.group_name))
+        unless_same(
+            &(&live.vpc_id, &live.group_name),
+            &(&desired.vpc_id, &desired.group_name),
+        )
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let found =
-            found.iter().filter_map(|group| Some((group.group_id()?.into(), split_ec2(group.tags()).1)));
+        let found = found
+            .iter()
+            .filter_map(|group| Some((group.group_id()?.into(), split_ec2(group.tags()).1)));
         Ok(by_address(wanted, found))
     }
 
@@ -216,7 +275,11 @@ impl Kind for SecurityGroup {
             .vpc_id(spec.vpc_id.as_str())
             .group_name(&spec.group_name)
             .description(&spec.description)
-            .tag_specifications(ec2_specification(ResourceType::SecurityGroup, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::SecurityGroup,
+                &spec.tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
         made("ec2:CreateSecurityGroup", answer.group_id())
     }
@@ -254,12 +317,20 @@ mod tests {
     use serde_json::json;
 
     fn rule(id: &str, cidr: &str) -> SecurityGroupRule {
-        let builder = SecurityGroupRule::builder().security_group_rule_id(id).group_id("sg-1");
-        builder.is_egress(true).ip_protocol("-1").cidr_ipv4(cidr).build()
+        let builder = SecurityGroupRule::builder()
+            .security_group_rule_id(id)
+            .group_id("sg-1");
+        builder
+            .is_egress(true)
+            .ip_protocol("-1")
+            .cidr_ipv4(cidr)
+            .build()
     }
 
     fn group(rules: &[SecurityGroupRule]) -> Live<SecurityGroup> {
-        let builder = aws_sdk_ec2::types::SecurityGroup::builder().group_id("sg-1").vpc_id("vpc-1");
+        let builder = aws_sdk_ec2::types::SecurityGroup::builder()
+            .group_id("sg-1")
+            .vpc_id("vpc-1");
         live(&builder.group_name("web").description("Web").build(), rules).unwrap()
     }
 
@@ -271,14 +342,35 @@ mod tests {
 
     #[test]
     fn a_rule_that_nobody_owns_is_said() {
-        let ssh =
-            SecurityGroupRule::builder().security_group_rule_id("sgr-2").group_id("sg-1").is_egress(false);
-        let ssh = ssh.ip_protocol("tcp").from_port(22).to_port(22).cidr_ipv4("0.0.0.0/0").build();
-        let tag = |key: &str| aws_sdk_ec2::types::Tag::builder().key(key).value("x").build();
-        let ours = SecurityGroupRule::builder().group_id("sg-1").ip_protocol("tcp").from_port(443);
-        let ours = ours.tags(tag("platctl:stack")).tags(tag("platctl:address")).build();
+        let ssh = SecurityGroupRule::builder()
+            .security_group_rule_id("sgr-2")
+            .group_id("sg-1")
+            .is_egress(false);
+        let ssh = ssh
+            .ip_protocol("tcp")
+            .from_port(22)
+            .to_port(22)
+            .cidr_ipv4("0.0.0.0/0")
+            .build();
+        let tag = |key: &str| {
+            aws_sdk_ec2::types::Tag::builder()
+                .key(key)
+                .value("x")
+                .build()
+        };
+        let ours = SecurityGroupRule::builder()
+            .group_id("sg-1")
+            .ip_protocol("tcp")
+            .from_port(443);
+        let ours = ours
+            .tags(tag("platctl:stack"))
+            .tags(tag("platctl:address"))
+            .build();
         let found = group(&[rule("sgr-1", "0.0.0.0/0"), ssh, ours]);
-        assert_eq!(found.outputs.unmanaged, ["ingress tcp 22 from 0.0.0.0/0 (sgr-2)"]);
+        assert_eq!(
+            found.outputs.unmanaged,
+            ["ingress tcp 22 from 0.0.0.0/0 (sgr-2)"]
+        );
     }
 
     #[tokio::test]
@@ -293,25 +385,46 @@ mod tests {
             .match_requests(|request| request.security_group_rule_ids() == ["sgr-default"])
             .then_output(|| RevokeSecurityGroupEgressOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list, &revoke]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
-        let desired = Spec { allow_all_egress: false, ..SecurityGroup::example() };
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        let desired = Spec {
+            allow_all_egress: false,
+            ..SecurityGroup::example()
+        };
         let asked = changes(&[("/allow_all_egress", json!(true), json!(false))]);
-        SecurityGroup::update(&cloud, &group(&[]), &desired, &asked, &owner()).await.unwrap();
+        SecurityGroup::update(&cloud, &group(&[]), &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(revoke.num_calls(), 1);
     }
 
     #[test]
     fn names_that_aws_keeps_for_itself_are_refused() {
         for name in ["", "default", "sg-web"] {
-            let spec = Spec { group_name: name.into(), ..SecurityGroup::example() };
+            let spec = Spec {
+                group_name: name.into(),
+                ..SecurityGroup::example()
+            };
             assert!(SecurityGroup::check(&spec).is_err(), "{name:?}");
         }
         assert!(SecurityGroup::check(&SecurityGroup::example()).is_ok());
         for description in ["", "L\u{e4}den", "the team's"] {
-            let spec = Spec { description: description.into(), ..SecurityGroup::example() };
-            assert_eq!(SecurityGroup::check(&spec).unwrap_err().path, "/description", "{description}");
+            let spec = Spec {
+                description: description.into(),
+                ..SecurityGroup::example()
+            };
+            assert_eq!(
+                SecurityGroup::check(&spec).unwrap_err().path,
+                "/description",
+                "{description}"
+            );
         }
-        let spec = Spec { group_name: "web.prod (1)".into(), ..SecurityGroup::example() };
+        let spec = Spec {
+            group_name: "web.prod (1)".into(),
+            ..SecurityGroup::example()
+        };
         assert!(SecurityGroup::check(&spec).is_ok());
     }
 }

@@ -5,8 +5,8 @@ use aws_sdk_ec2::types::{
     SecurityGroupRuleUpdate, UserIdGroupPair,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -98,7 +98,13 @@ pub(super) async fn read(
 ) -> CloudResult<Vec<aws_sdk_ec2::types::SecurityGroupRule>> {
     let mut rules = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_security_group_rules().filters(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_security_group_rules()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         rules.extend(page.asked()?);
     }
@@ -113,8 +119,15 @@ fn ports(protocol: &str, from: Option<i32>, to: Option<i32>) -> (Option<i32>, Op
 
 /// The ports of a spec in JSON.
 fn stated_ports(spec: &Value) -> (Option<i32>, Option<i32>) {
-    let port = |path: &str| spec.pointer(path).and_then(Value::as_i64).and_then(|port| port.try_into().ok());
-    let protocol = spec.pointer("/ip_protocol").and_then(Value::as_str).unwrap_or_default();
+    let port = |path: &str| {
+        spec.pointer(path)
+            .and_then(Value::as_i64)
+            .and_then(|port| port.try_into().ok())
+    };
+    let protocol = spec
+        .pointer("/ip_protocol")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     ports(protocol, port("/from_port"), port("/to_port"))
 }
 
@@ -123,36 +136,65 @@ fn live(rule: &aws_sdk_ec2::types::SecurityGroupRule) -> Option<Live<SecurityGro
     let ports = ports(rule.ip_protocol()?, rule.from_port(), rule.to_port());
     let spec = Spec {
         group_id: rule.group_id()?.into(),
-        direction: if rule.is_egress() == Some(true) { Direction::Egress } else { Direction::Ingress },
+        direction: if rule.is_egress() == Some(true) {
+            Direction::Egress
+        } else {
+            Direction::Ingress
+        },
         ip_protocol: Protocol::from(rule.ip_protocol()?.to_owned()),
         from_port: ports.0,
         to_port: ports.1,
         cidr_ipv4: rule.cidr_ipv4().and_then(|text| text.parse().ok()),
         cidr_ipv6: rule.cidr_ipv6().and_then(|text| text.parse().ok()),
         prefix_list_id: rule.prefix_list_id().map(ToOwned::to_owned),
-        referenced_group_id: rule.referenced_group_info().and_then(|info| info.group_id()).map(Into::into),
-        description: rule.description().filter(|text| !text.is_empty()).map(ToOwned::to_owned),
+        referenced_group_id: rule
+            .referenced_group_info()
+            .and_then(|info| info.group_id())
+            .map(Into::into),
+        description: rule
+            .description()
+            .filter(|text| !text.is_empty())
+            .map(ToOwned::to_owned),
         tags,
     };
     let id = rule.security_group_rule_id()?;
-    let outputs = Outputs { security_group_rule_id: id.into() };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        security_group_rule_id: id.into(),
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 fn permission(spec: &Spec) -> IpPermission {
     let description = spec.description.clone();
     let ipv4 = spec.cidr_ipv4.map(|cidr| {
-        IpRange::builder().cidr_ip(cidr.to_string()).set_description(description.clone()).build()
+        IpRange::builder()
+            .cidr_ip(cidr.to_string())
+            .set_description(description.clone())
+            .build()
     });
     let ipv6 = spec.cidr_ipv6.map(|cidr| {
-        Ipv6Range::builder().cidr_ipv6(cidr.to_string()).set_description(description.clone()).build()
+        Ipv6Range::builder()
+            .cidr_ipv6(cidr.to_string())
+            .set_description(description.clone())
+            .build()
     });
-    let list = spec
-        .prefix_list_id
-        .clone()
-        .map(|id| PrefixListId::builder().prefix_list_id(id).set_description(description.clone()).build());
+    let list = spec.prefix_list_id.clone().map(|id| {
+        PrefixListId::builder()
+            .prefix_list_id(id)
+            .set_description(description.clone())
+            .build()
+    });
     let group = spec.referenced_group_id.as_ref().map(|id| {
-        UserIdGroupPair::builder().group_id(id.as_str()).set_description(description.clone()).build()
+        UserIdGroupPair::builder()
+            .group_id(id.as_str())
+            .set_description(description.clone())
+            .build()
     });
     IpPermission::builder()
         .ip_protocol(&spec.ip_protocol.0)
@@ -180,7 +222,9 @@ fn request(spec: &Spec) -> SecurityGroupRuleRequest {
 
 /// Ports of TCP and UDP are in order and in range; -1, for all, stands alone.
 fn check_ports(spec: &Spec) -> Result<(), SpecError> {
-    let (Some(from), Some(to)) = (spec.from_port, spec.to_port) else { return Ok(()) };
+    let (Some(from), Some(to)) = (spec.from_port, spec.to_port) else {
+        return Ok(());
+    };
     let sound = match spec.ip_protocol.0.as_str() {
         "tcp" | "udp" => (from, to) == (-1, -1) || (0 <= from && from <= to && to <= 65535),
         "icmp" | "icmpv6" => (-1..=255).contains(&from) && (-1..=255).contains(&to),
@@ -189,12 +233,17 @@ fn check_ports(spec: &Spec) -> Result<(), SpecError> {
     if sound {
         return Ok(());
     }
-    let message = "must be between from_port and 65535 (tcp, udp), or an ICMP code between -1 and 255";
+    let message =
+        "must be between from_port and 65535 (tcp, udp), or an ICMP code between -1 and 255";
     Err(SpecError::new("/to_port", message))
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<SecurityGroupRule>>>> {
-    let found = read(cloud, id_filters("security-group-rule-id", ids.iter().map(Id::as_str))).await?;
+    let found = read(
+        cloud,
+        id_filters("security-group-rule-id", ids.iter().map(Id::as_str)),
+    )
+    .await?;
     Ok(in_order(ids, found.iter().filter_map(live)))
 }
 
@@ -209,9 +258,20 @@ impl Kind for SecurityGroupRule {
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeSecurityGroupRules"],
-        create: &["ec2:AuthorizeSecurityGroupIngress", "ec2:AuthorizeSecurityGroupEgress", "ec2:CreateTags"],
-        update: &["ec2:ModifySecurityGroupRules", "ec2:CreateTags", "ec2:DeleteTags"],
-        delete: &["ec2:RevokeSecurityGroupIngress", "ec2:RevokeSecurityGroupEgress"],
+        create: &[
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:CreateTags",
+        ],
+        update: &[
+            "ec2:ModifySecurityGroupRules",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
+        delete: &[
+            "ec2:RevokeSecurityGroupIngress",
+            "ec2:RevokeSecurityGroupEgress",
+        ],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -262,16 +322,29 @@ impl Kind for SecurityGroupRule {
             return Err(SpecError::new("", message));
         }
         if spec.from_port.is_some() != spec.to_port.is_some() {
-            return Err(SpecError::new("/to_port", "from_port and to_port must be used together"));
+            return Err(SpecError::new(
+                "/to_port",
+                "from_port and to_port must be used together",
+            ));
         }
         check_ports(spec)?;
-        check_text("/description", spec.description.as_deref().unwrap_or_default())
+        check_text(
+            "/description",
+            spec.description.as_deref().unwrap_or_default(),
+        )
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let id = |rule: &aws_sdk_ec2::types::SecurityGroupRule| rule.security_group_rule_id().map(Id::from);
-        Ok(by_address(wanted, found.iter().filter_map(|rule| Some((id(rule)?, split_ec2(rule.tags()).1)))))
+        let id = |rule: &aws_sdk_ec2::types::SecurityGroupRule| {
+            rule.security_group_rule_id().map(Id::from)
+        };
+        Ok(by_address(
+            wanted,
+            found
+                .iter()
+                .filter_map(|rule| Some((id(rule)?, split_ec2(rule.tags()).1))),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -281,21 +354,31 @@ impl Kind for SecurityGroupRule {
             Direction::Ingress => {
                 let operation = "ec2:AuthorizeSecurityGroupIngress";
                 let call = cloud.ec2.authorize_security_group_ingress().group_id(group);
-                let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
+                let call = call
+                    .ip_permissions(permission(spec))
+                    .tag_specifications(tags);
                 let answer = call.send().ask().await?;
                 made(
                     operation,
-                    answer.security_group_rules().first().and_then(|rule| rule.security_group_rule_id()),
+                    answer
+                        .security_group_rules()
+                        .first()
+                        .and_then(|rule| rule.security_group_rule_id()),
                 )
             }
             Direction::Egress => {
                 let operation = "ec2:AuthorizeSecurityGroupEgress";
                 let call = cloud.ec2.authorize_security_group_egress().group_id(group);
-                let call = call.ip_permissions(permission(spec)).tag_specifications(tags);
+                let call = call
+                    .ip_permissions(permission(spec))
+                    .tag_specifications(tags);
                 let answer = call.send().ask().await?;
                 made(
                     operation,
-                    answer.security_group_rules().first().and_then(|rule| rule.security_group_rule_id()),
+                    answer
+                        .security_group_rules()
+                        .first()
+                        .and_then(|rule| rule.security_group_rule_id()),
                 )
             }
         }
@@ -308,14 +391,26 @@ impl Kind for SecurityGroupRule {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let only_tags = changes.iter().all(|c| c.path == Changes::OWNER || c.path.starts_with("/tags"));
+        let only_tags = changes
+            .iter()
+            .all(|c| c.path == Changes::OWNER || c.path.starts_with("/tags"));
         if !only_tags {
-            let update = SecurityGroupRuleUpdate::builder().security_group_rule_id(live.id.as_str());
+            let update =
+                SecurityGroupRuleUpdate::builder().security_group_rule_id(live.id.as_str());
             // The rule is replaced whole, and a description that is not stated stays.
-            let description = spec.description.clone().or_else(|| live.spec.description.clone());
-            let stated = request(&Spec { description, ..spec.clone() });
+            let description = spec
+                .description
+                .clone()
+                .or_else(|| live.spec.description.clone());
+            let stated = request(&Spec {
+                description,
+                ..spec.clone()
+            });
             let update = update.security_group_rule(stated).build();
-            let call = cloud.ec2.modify_security_group_rules().group_id(spec.group_id.as_str());
+            let call = cloud
+                .ec2
+                .modify_security_group_rules()
+                .group_id(spec.group_id.as_str());
             let call = call.security_group_rules(update);
             call.send().ask().await?;
         }
@@ -326,13 +421,19 @@ impl Kind for SecurityGroupRule {
         let (group, rule) = (live.spec.group_id.as_str(), live.id.as_str());
         match live.spec.direction {
             Direction::Ingress => {
-                let call =
-                    cloud.ec2.revoke_security_group_ingress().group_id(group).security_group_rule_ids(rule);
+                let call = cloud
+                    .ec2
+                    .revoke_security_group_ingress()
+                    .group_id(group)
+                    .security_group_rule_ids(rule);
                 call.send().ask().await.map(drop)
             }
             Direction::Egress => {
-                let call =
-                    cloud.ec2.revoke_security_group_egress().group_id(group).security_group_rule_ids(rule);
+                let call = cloud
+                    .ec2
+                    .revoke_security_group_egress()
+                    .group_id(group)
+                    .security_group_rule_ids(rule);
                 call.send().ask().await.map(drop)
             }
         }
@@ -348,8 +449,15 @@ mod tests {
     use serde_json::json;
 
     fn rule() -> aws_sdk_ec2::types::SecurityGroupRule {
-        let builder = aws_sdk_ec2::types::SecurityGroupRule::builder().security_group_rule_id("sgr-1");
-        builder.group_id("sg-1").is_egress(true).ip_protocol("-1").from_port(-1).to_port(-1).build()
+        let builder =
+            aws_sdk_ec2::types::SecurityGroupRule::builder().security_group_rule_id("sgr-1");
+        builder
+            .group_id("sg-1")
+            .is_egress(true)
+            .ip_protocol("-1")
+            .from_port(-1)
+            .to_port(-1)
+            .build()
     }
 
     #[test]
@@ -365,20 +473,33 @@ mod tests {
     #[test]
     fn ports_have_one_meaning() {
         let spec = |protocol: &str, from: Option<i32>, to: Option<i32>| json!({"ip_protocol": protocol, "from_port": from, "to_port": to});
-        let alike = |protocol: &str, one: (Option<i32>, Option<i32>), other: (Option<i32>, Option<i32>)| {
-            let (one, other) = (spec(protocol, one.0, one.1), spec(protocol, other.0, other.1));
-            ["/from_port", "/to_port"].map(|path| SecurityGroupRule::alike(path, &one, &other)) == [true; 2]
-        };
+        let alike =
+            |protocol: &str, one: (Option<i32>, Option<i32>), other: (Option<i32>, Option<i32>)| {
+                let (one, other) = (
+                    spec(protocol, one.0, one.1),
+                    spec(protocol, other.0, other.1),
+                );
+                ["/from_port", "/to_port"].map(|path| SecurityGroupRule::alike(path, &one, &other))
+                    == [true; 2]
+            };
         let none = (None, None);
         // Under all protocols ports say nothing.
-        for stated in [(Some(-1), Some(-1)), (Some(0), Some(0)), (Some(0), Some(65535))] {
+        for stated in [
+            (Some(-1), Some(-1)),
+            (Some(0), Some(0)),
+            (Some(0), Some(65535)),
+        ] {
             assert!(alike("-1", stated, none), "{stated:?}");
         }
         assert!(alike("tcp", (Some(-1), Some(-1)), none));
         assert!(alike("icmp", (Some(8), Some(-1)), (Some(8), None)));
         assert!(!alike("icmp", (Some(8), Some(0)), (Some(8), None)));
         assert!(!alike("tcp", (Some(0), Some(0)), none));
-        assert!(!SecurityGroupRule::alike("/direction", &json!({}), &json!({})));
+        assert!(!SecurityGroupRule::alike(
+            "/direction",
+            &json!({}),
+            &json!({})
+        ));
     }
 
     #[test]
@@ -388,12 +509,20 @@ mod tests {
             change(&mut spec);
             SecurityGroupRule::check(&spec).map_err(|error| error.path)
         };
-        let description = |text: &str| wrong(&|spec: &mut Spec| spec.description = Some(text.into()));
-        assert_eq!(description("Zugriff f\u{fc}r B\u{fc}ro"), Err("/description".into()));
-        assert_eq!(description("the customer's network"), Err("/description".into()));
+        let description =
+            |text: &str| wrong(&|spec: &mut Spec| spec.description = Some(text.into()));
+        assert_eq!(
+            description("Zugriff f\u{fc}r B\u{fc}ro"),
+            Err("/description".into())
+        );
+        assert_eq!(
+            description("the customer's network"),
+            Err("/description".into())
+        );
         assert_eq!(description("a-zA-Z0-9. _-:/()#,@[]+=&;{}!$*"), Ok(()));
-        let ports =
-            |from, to| wrong(&move |spec: &mut Spec| (spec.from_port, spec.to_port) = (Some(from), Some(to)));
+        let ports = |from, to| {
+            wrong(&move |spec: &mut Spec| (spec.from_port, spec.to_port) = (Some(from), Some(to)))
+        };
         assert_eq!(ports(443, 80), Err("/to_port".into()));
         assert_eq!(ports(0, 65536), Err("/to_port".into()));
         assert_eq!((ports(-1, -1), ports(0, 65535)), (Ok(()), Ok(())));
@@ -404,10 +533,15 @@ mod tests {
         let tag = mock!(aws_sdk_ec2::Client::create_tags)
             .match_requests(|request| request.resources() == ["sgr-1"] && request.tags().len() == 1)
             .then_output(|| CreateTagsOutput::builder().build());
-        let cloud = Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&tag]).into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&tag]).into(),
+            ..cloud()
+        };
         let (found, desired) = (live(&rule()).unwrap(), SecurityGroupRule::example());
         let asked = changes(&[("/tags/Name", json!("a"), json!("b"))]);
-        SecurityGroupRule::update(&cloud, &found, &desired, &asked, &owner()).await.unwrap();
+        SecurityGroupRule::update(&cloud, &found, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(tag.num_calls(), 1);
     }
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
 use platctl_engine::{
-    Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,7 +49,13 @@ platctl_engine::outputs! {
 async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::Subnet>> {
     let mut subnets = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_subnets().filters(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_subnets()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         subnets.extend(page.asked()?);
     }
@@ -67,8 +73,17 @@ fn live(subnet: &aws_sdk_ec2::types::Subnet) -> Option<Live<Subnet>> {
         tags,
     };
     let id = subnet.subnet_id()?;
-    let outputs = Outputs { subnet_id: id.into(), availability_zone: zone };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: phase(subnet.state().map(SubnetState::as_str)) })
+    let outputs = Outputs {
+        subnet_id: id.into(),
+        availability_zone: zone,
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: phase(subnet.state().map(SubnetState::as_str)),
+    })
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Subnet>>>> {
@@ -87,7 +102,11 @@ impl Kind for Subnet {
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeSubnets"],
         create: &["ec2:CreateSubnet", "ec2:CreateTags"],
-        update: &["ec2:ModifySubnetAttribute", "ec2:CreateTags", "ec2:DeleteTags"],
+        update: &[
+            "ec2:ModifySubnetAttribute",
+            "ec2:CreateTags",
+            "ec2:DeleteTags",
+        ],
         delete: &["ec2:DeleteSubnet", "ec2:DescribeNetworkInterfaces"],
     };
     // Network interfaces of endpoints and load balancers linger in it for minutes.
@@ -121,19 +140,27 @@ impl Kind for Subnet {
         if (16..=28).contains(&spec.cidr_block.0.prefix_len()) {
             return Ok(());
         }
-        Err(SpecError::new("/cidr_block", format!("{} must be between /16 and /28", spec.cidr_block)))
+        Err(SpecError::new(
+            "/cidr_block",
+            format!("{} must be between /16 and /28", spec.cidr_block),
+        ))
     }
 
     /// Networks of one VPC must not overlap, so the old one has to go first if they do.
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
         let clash = live.vpc_id == desired.vpc_id && live.cidr_block.overlaps(&desired.cidr_block);
-        if clash { Replace::DeleteFirst } else { Replace::CreateFirst }
+        if clash {
+            Replace::DeleteFirst
+        } else {
+            Replace::CreateFirst
+        }
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let found =
-            found.iter().filter_map(|subnet| Some((subnet.subnet_id()?.into(), split_ec2(subnet.tags()).1)));
+        let found = found
+            .iter()
+            .filter_map(|subnet| Some((subnet.subnet_id()?.into(), split_ec2(subnet.tags()).1)));
         Ok(by_address(wanted, found))
     }
 
@@ -144,7 +171,11 @@ impl Kind for Subnet {
             .vpc_id(spec.vpc_id.as_str())
             .cidr_block(spec.cidr_block.to_string())
             .availability_zone(&spec.availability_zone)
-            .tag_specifications(ec2_specification(ResourceType::Subnet, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::Subnet,
+                &spec.tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
         let id = answer.subnet().and_then(|subnet| subnet.subnet_id());
         made("ec2:CreateSubnet", id)
@@ -157,7 +188,10 @@ impl Kind for Subnet {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        if let Some(on) = spec.map_public_ip_on_launch.filter(|_| changes.touch("/map_public_ip_on_launch")) {
+        if let Some(on) = spec
+            .map_public_ip_on_launch
+            .filter(|_| changes.touch("/map_public_ip_on_launch"))
+        {
             let value = AttributeBooleanValue::builder().value(on).build();
             let call = cloud
                 .ec2
@@ -186,10 +220,22 @@ mod tests {
     #[test]
     fn a_subnet_is_replaced_create_first_unless_the_networks_overlap() {
         let old = Subnet::example();
-        let with = |cidr: &str| Spec { cidr_block: cidr.parse().unwrap(), ..old.clone() };
-        assert_eq!(Subnet::replacement(&old, &with("10.10.1.0/24")), Replace::CreateFirst);
-        assert_eq!(Subnet::replacement(&old, &with("10.10.0.0/25")), Replace::DeleteFirst);
-        let zone = Spec { availability_zone: "eu-west-1b".into(), ..old.clone() };
+        let with = |cidr: &str| Spec {
+            cidr_block: cidr.parse().unwrap(),
+            ..old.clone()
+        };
+        assert_eq!(
+            Subnet::replacement(&old, &with("10.10.1.0/24")),
+            Replace::CreateFirst
+        );
+        assert_eq!(
+            Subnet::replacement(&old, &with("10.10.0.0/25")),
+            Replace::DeleteFirst
+        );
+        let zone = Spec {
+            availability_zone: "eu-west-1b".into(),
+            ..old.clone()
+        };
         assert_eq!(Subnet::replacement(&old, &zone), Replace::DeleteFirst);
     }
 }

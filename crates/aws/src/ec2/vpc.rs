@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tenancy, VpcAttributeName};
 use platctl_engine::{
-    Attached, Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Read, Resolved, SpecError, Stage, Timing, Wanted,
+    Attached, Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live,
+    Owner, Permissions, Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -62,7 +62,13 @@ platctl_engine::outputs! {
 async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::Vpc>> {
     let mut vpcs = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_vpcs().filters(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_vpcs()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         vpcs.extend(page.asked()?);
     }
@@ -70,13 +76,19 @@ async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec
 }
 
 async fn attribute(cloud: &Cloud, id: &str, name: VpcAttributeName) -> CloudResult<bool> {
-    let call = cloud.ec2.describe_vpc_attribute().vpc_id(id).attribute(name.clone());
+    let call = cloud
+        .ec2
+        .describe_vpc_attribute()
+        .vpc_id(id)
+        .attribute(name.clone());
     let answer = call.send().ask().await?;
     let value = match name {
         VpcAttributeName::EnableDnsHostnames => answer.enable_dns_hostnames(),
         _ => answer.enable_dns_support(),
     };
-    Ok(value.and_then(AttributeBooleanValue::value).unwrap_or_default())
+    Ok(value
+        .and_then(AttributeBooleanValue::value)
+        .unwrap_or_default())
 }
 
 /// DNS hostnames need DNS support, so where they are on the second question can be spared.
@@ -91,8 +103,12 @@ async fn live(
     vpc: aws_sdk_ec2::types::Vpc,
     rules: &BTreeMap<String, bool>,
 ) -> CloudResult<Option<Live<Vpc>>> {
-    let Some(id) = vpc.vpc_id() else { return Ok(None) };
-    let Some(cidr_block) = vpc.cidr_block().and_then(|text| text.parse().ok()) else { return Ok(None) };
+    let Some(id) = vpc.vpc_id() else {
+        return Ok(None);
+    };
+    let Some(cidr_block) = vpc.cidr_block().and_then(|text| text.parse().ok()) else {
+        return Ok(None);
+    };
     let (support, hostnames) = match dns(cloud, id).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
@@ -103,19 +119,38 @@ async fn live(
         enable_dns_support: Some(support),
         enable_dns_hostnames: Some(hostnames),
         default_security_group_rules: rules.get(id).copied(),
-        instance_tenancy: vpc.instance_tenancy().map(|tenancy| tenancy.as_str().to_owned()),
+        instance_tenancy: vpc
+            .instance_tenancy()
+            .map(|tenancy| tenancy.as_str().to_owned()),
         tags,
         stage: std::marker::PhantomData,
     };
-    let outputs = Outputs { vpc_id: id.into(), cidr_block };
+    let outputs = Outputs {
+        vpc_id: id.into(),
+        cidr_block,
+    };
     let phase = phase(vpc.state().map(aws_sdk_ec2::types::VpcState::as_str));
-    Ok(Some(Live { id: id.into(), spec, outputs, owner, phase }))
+    Ok(Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    }))
 }
 
-async fn set_dns(cloud: &Cloud, id: &Id, support: Option<bool>, hostnames: Option<bool>) -> CloudResult<()> {
+async fn set_dns(
+    cloud: &Cloud,
+    id: &Id,
+    support: Option<bool>,
+    hostnames: Option<bool>,
+) -> CloudResult<()> {
     let value = |on| AttributeBooleanValue::builder().value(on).build();
     // One attribute a call. Hostnames need support: on after it, off before it.
-    let mut calls = [support.map(|on| (true, on)), hostnames.map(|on| (false, on))];
+    let mut calls = [
+        support.map(|on| (true, on)),
+        hostnames.map(|on| (false, on)),
+    ];
     if support == Some(false) {
         calls.reverse();
     }
@@ -135,7 +170,10 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Vpc>
     let found = read(cloud, id_filters("vpc-id", ids.iter().map(Id::as_str))).await?;
     let known: Vec<&str> = found.iter().filter_map(|vpc| vpc.vpc_id()).collect();
     let rules = default_group::have_rules(cloud, &known).await?;
-    let lives = each(cloud, "reading attributes of VPCs", found, |vpc| live(cloud, vpc, &rules)).await?;
+    let lives = each(cloud, "reading attributes of VPCs", found, |vpc| {
+        live(cloud, vpc, &rules)
+    })
+    .await?;
     Ok(in_order(ids, lives.into_iter().flatten()))
 }
 
@@ -145,7 +183,11 @@ impl Kind for Vpc {
     const IDENTITY: Identity = Identity::Tags;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["ec2:DescribeVpcs", "ec2:DescribeVpcAttribute", "ec2:DescribeSecurityGroups"],
+        read: &[
+            "ec2:DescribeVpcs",
+            "ec2:DescribeVpcAttribute",
+            "ec2:DescribeSecurityGroups",
+        ],
         create: &["ec2:CreateVpc", "ec2:CreateTags"],
         update: &[
             "ec2:ModifyVpcAttribute",
@@ -204,23 +246,32 @@ impl Kind for Vpc {
             ));
         }
         if spec.enable_dns_hostnames == Some(true) && spec.enable_dns_support == Some(false) {
-            return Err(SpecError::new("/enable_dns_hostnames", "requires enable_dns_support"));
+            return Err(SpecError::new(
+                "/enable_dns_hostnames",
+                "requires enable_dns_support",
+            ));
         }
         match spec.instance_tenancy.as_deref() {
             None | Some("default" | "dedicated") => Ok(()),
-            Some(_) => Err(SpecError::new("/instance_tenancy", "must be `default` or `dedicated`")),
+            Some(_) => Err(SpecError::new(
+                "/instance_tenancy",
+                "must be `default` or `dedicated`",
+            )),
         }
     }
 
     /// AWS turns `dedicated` into `default` in place, but not back.
     fn replaces(change: &Change) -> bool {
         change.path == "/cidr_block"
-            || (change.path == "/instance_tenancy" && change.after.as_ref() != Some(&json!("default")))
+            || (change.path == "/instance_tenancy"
+                && change.after.as_ref() != Some(&json!("default")))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let found = found.iter().filter_map(|vpc| Some((vpc.vpc_id()?.into(), split_ec2(vpc.tags()).1)));
+        let found = found
+            .iter()
+            .filter_map(|vpc| Some((vpc.vpc_id()?.into(), split_ec2(vpc.tags()).1)));
         Ok(by_address(wanted, found))
     }
 
@@ -231,7 +282,11 @@ impl Kind for Vpc {
             .create_vpc()
             .cidr_block(spec.cidr_block.to_string())
             .set_instance_tenancy(tenancy)
-            .tag_specifications(ec2_specification(ResourceType::Vpc, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::Vpc,
+                &spec.tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
         let id = answer.vpc().and_then(|vpc| vpc.vpc_id());
         made("ec2:CreateVpc", id)
@@ -244,11 +299,16 @@ impl Kind for Vpc {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let support = spec.enable_dns_support.filter(|_| changes.touch("/enable_dns_support"));
-        let hostnames = spec.enable_dns_hostnames.filter(|_| changes.touch("/enable_dns_hostnames"));
+        let support = spec
+            .enable_dns_support
+            .filter(|_| changes.touch("/enable_dns_support"));
+        let hostnames = spec
+            .enable_dns_hostnames
+            .filter(|_| changes.touch("/enable_dns_hostnames"));
         set_dns(cloud, &live.id, support, hostnames).await?;
-        if let Some(rules) =
-            spec.default_security_group_rules.filter(|_| changes.touch("/default_security_group_rules"))
+        if let Some(rules) = spec
+            .default_security_group_rules
+            .filter(|_| changes.touch("/default_security_group_rules"))
         {
             default_group::set_rules(cloud, live.id.as_str(), rules).await?;
         }
@@ -315,14 +375,28 @@ mod tests {
         let hostnames = mock!(aws_sdk_ec2::Client::describe_vpc_attribute)
             .match_requests(|r| r.attribute() == Some(&VpcAttributeName::EnableDnsHostnames))
             .then_output(move || {
-                DescribeVpcAttributeOutput::builder().enable_dns_hostnames(on.clone()).build()
+                DescribeVpcAttributeOutput::builder()
+                    .enable_dns_hostnames(on.clone())
+                    .build()
             });
         let groups = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| {
-            let group = SecurityGroup::builder().group_id("sg-1").vpc_id("vpc-1").build();
-            DescribeSecurityGroupsOutput::builder().security_groups(group).build()
+            let group = SecurityGroup::builder()
+                .group_id("sg-1")
+                .vpc_id("vpc-1")
+                .build();
+            DescribeSecurityGroupsOutput::builder()
+                .security_groups(group)
+                .build()
         });
-        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&list, &groups, &hostnames]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
+        let ec2 = mock_client!(
+            aws_sdk_ec2,
+            RuleMode::Sequential,
+            &[&list, &groups, &hostnames]
+        );
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
         let ids = [Id::from("vpc-gone"), Id::from("vpc-1")];
         let found = Vpc::describe(&cloud, &ids).await.unwrap();
         assert!(found[0].is_none());
@@ -341,9 +415,14 @@ mod tests {
                     && tags.contains(&tag("platctl:address", "network.thing"))
             })
             .then_output(|| CreateVpcOutput::builder().vpc(answer()).build());
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&create]).into(), ..cloud() };
-        assert_eq!(Vpc::create(&cloud, &Vpc::example(), &claim()).await, Ok(Id::from("vpc-1")));
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&create]).into(),
+            ..cloud()
+        };
+        assert_eq!(
+            Vpc::create(&cloud, &Vpc::example(), &claim()).await,
+            Ok(Id::from("vpc-1"))
+        );
     }
 
     #[tokio::test]
@@ -355,13 +434,22 @@ mod tests {
             .match_requests(|r| r.enable_dns_support().is_some())
             .then_output(|| ModifyVpcAttributeOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&hostnames, &support]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
-        let spec =
-            Spec { enable_dns_support: Some(false), enable_dns_hostnames: Some(false), ..Vpc::example() };
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        let spec = Spec {
+            enable_dns_support: Some(false),
+            enable_dns_hostnames: Some(false),
+            ..Vpc::example()
+        };
         let live = Live {
             id: "vpc-1".into(),
             spec: Vpc::example(),
-            outputs: Outputs { vpc_id: "vpc-1".into(), cidr_block: spec.cidr_block },
+            outputs: Outputs {
+                vpc_id: "vpc-1".into(),
+                cidr_block: spec.cidr_block,
+            },
             owner: Some(owner()),
             phase: Phase::Ready,
         };
@@ -369,7 +457,9 @@ mod tests {
             ("/enable_dns_support", json!(true), json!(false)),
             ("/enable_dns_hostnames", json!(true), json!(false)),
         ];
-        Vpc::update(&cloud, &live, &spec, &changes(&list), &owner()).await.unwrap();
+        Vpc::update(&cloud, &live, &spec, &changes(&list), &owner())
+            .await
+            .unwrap();
         assert_eq!((hostnames.num_calls(), support.num_calls()), (1, 1));
     }
 
@@ -378,14 +468,21 @@ mod tests {
             .group_id("sg-1")
             .vpc_id("vpc-1")
             .set_ip_permissions(ingress.map(|one| vec![one]));
-        DescribeSecurityGroupsOutput::builder().security_groups(group.build()).build()
+        DescribeSecurityGroupsOutput::builder()
+            .security_groups(group.build())
+            .build()
     }
 
     #[tokio::test]
     async fn the_default_group_loses_the_rules_that_it_has() {
         let list = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| {
             let own = UserIdGroupPair::builder().group_id("sg-1").build();
-            group_with(Some(IpPermission::builder().ip_protocol("-1").user_id_group_pairs(own).build()))
+            group_with(Some(
+                IpPermission::builder()
+                    .ip_protocol("-1")
+                    .user_id_group_pairs(own)
+                    .build(),
+            ))
         });
         let revoke = mock!(aws_sdk_ec2::Client::revoke_security_group_ingress)
             .match_requests(|r| r.group_id() == Some("sg-1") && r.ip_permissions().len() == 1)
@@ -393,23 +490,40 @@ mod tests {
         let egress = mock!(aws_sdk_ec2::Client::revoke_security_group_egress)
             .then_output(|| RevokeSecurityGroupEgressOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&list, &revoke, &egress]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
-        default_group::set_rules(&cloud, "vpc-1", false).await.unwrap();
-        assert_eq!((revoke.num_calls(), egress.num_calls()), (1, 0), "a call without rules is refused");
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        default_group::set_rules(&cloud, "vpc-1", false)
+            .await
+            .unwrap();
+        assert_eq!(
+            (revoke.num_calls(), egress.num_calls()),
+            (1, 0),
+            "a call without rules is refused"
+        );
     }
 
     #[tokio::test]
     async fn the_default_group_gets_the_rules_of_aws_back() {
-        let list = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| group_with(None));
+        let list =
+            mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| group_with(None));
         let ingress = mock!(aws_sdk_ec2::Client::authorize_security_group_ingress)
-            .match_requests(|r| r.ip_permissions()[0].user_id_group_pairs()[0].group_id() == Some("sg-1"))
+            .match_requests(|r| {
+                r.ip_permissions()[0].user_id_group_pairs()[0].group_id() == Some("sg-1")
+            })
             .then_output(|| AuthorizeSecurityGroupIngressOutput::builder().build());
         let egress = mock!(aws_sdk_ec2::Client::authorize_security_group_egress)
             .match_requests(|r| r.ip_permissions()[0].ip_ranges()[0].cidr_ip() == Some("0.0.0.0/0"))
             .then_output(|| AuthorizeSecurityGroupEgressOutput::builder().build());
         let ec2 = mock_client!(aws_sdk_ec2, RuleMode::MatchAny, &[&list, &ingress, &egress]);
-        let cloud = Cloud { ec2: ec2.into(), ..cloud() };
-        default_group::set_rules(&cloud, "vpc-1", true).await.unwrap();
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        default_group::set_rules(&cloud, "vpc-1", true)
+            .await
+            .unwrap();
         assert_eq!((ingress.num_calls(), egress.num_calls()), (1, 1));
     }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, State, VpcEndpointType};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Resolved,
-    SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
+    Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,10 +69,19 @@ platctl_engine::outputs! {
     }
 }
 
-async fn read(cloud: &Cloud, filters: Vec<Filter>) -> CloudResult<Vec<aws_sdk_ec2::types::VpcEndpoint>> {
+async fn read(
+    cloud: &Cloud,
+    filters: Vec<Filter>,
+) -> CloudResult<Vec<aws_sdk_ec2::types::VpcEndpoint>> {
     let mut endpoints = Vec::new();
     for filter in filters {
-        let pages = cloud.ec2.describe_vpc_endpoints().filters(filter).into_paginator().items().send();
+        let pages = cloud
+            .ec2
+            .describe_vpc_endpoints()
+            .filters(filter)
+            .into_paginator()
+            .items()
+            .send();
         let page: Result<Vec<_>, _> = pages.collect().await;
         endpoints.extend(page.asked()?);
     }
@@ -89,12 +98,19 @@ fn set<T: From<String> + Ord>(items: &[String]) -> BTreeSet<T> {
 fn live(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Option<Live<VpcEndpoint>> {
     let (tags, owner) = split_ec2(endpoint.tags());
     let interface = endpoint.vpc_endpoint_type() == Some(&VpcEndpointType::Interface);
-    let groups: Vec<String> =
-        endpoint.groups().iter().filter_map(|group| group.group_id().map(ToOwned::to_owned)).collect();
+    let groups: Vec<String> = endpoint
+        .groups()
+        .iter()
+        .filter_map(|group| group.group_id().map(ToOwned::to_owned))
+        .collect();
     let spec = Spec {
         vpc_id: endpoint.vpc_id()?.into(),
         service_name: endpoint.service_name()?.to_owned(),
-        vpc_endpoint_type: if interface { Type::Interface } else { Type::Gateway },
+        vpc_endpoint_type: if interface {
+            Type::Interface
+        } else {
+            Type::Gateway
+        },
         route_table_ids: Some(set(endpoint.route_table_ids())),
         subnet_ids: Some(set(endpoint.subnet_ids())),
         security_group_ids: Some(set(&groups)),
@@ -103,8 +119,16 @@ fn live(endpoint: &aws_sdk_ec2::types::VpcEndpoint) -> Option<Live<VpcEndpoint>>
         tags,
     };
     let id = endpoint.vpc_endpoint_id()?;
-    let outputs = Outputs { vpc_endpoint_id: id.into() };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: phase(endpoint.state().map(State::as_str)) })
+    let outputs = Outputs {
+        vpc_endpoint_id: id.into(),
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: phase(endpoint.state().map(State::as_str)),
+    })
 }
 
 /// What has to be added to `live` and removed from it.
@@ -112,35 +136,60 @@ fn edits<T: Ord + ToString>(
     live: Option<&BTreeSet<T>>,
     desired: Option<&BTreeSet<T>>,
 ) -> (Vec<String>, Vec<String>) {
-    let Some(desired) = desired else { return (Vec::new(), Vec::new()) };
+    let Some(desired) = desired else {
+        return (Vec::new(), Vec::new());
+    };
     let empty = BTreeSet::new();
     let live = live.unwrap_or(&empty);
     let texts = |items: BTreeSet<&T>| items.into_iter().map(ToString::to_string).collect();
-    (texts(desired.difference(live).collect()), texts(live.difference(desired).collect()))
+    (
+        texts(desired.difference(live).collect()),
+        texts(live.difference(desired).collect()),
+    )
 }
 
 fn some(list: Vec<String>) -> Option<Vec<String>> {
     (!list.is_empty()).then_some(list)
 }
 
-async fn modify(cloud: &Cloud, live: &Live<VpcEndpoint>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+async fn modify(
+    cloud: &Cloud,
+    live: &Live<VpcEndpoint>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<()> {
     let old = &live.spec;
-    let (add_tables, drop_tables) = edits(old.route_table_ids.as_ref(), spec.route_table_ids.as_ref());
+    let (add_tables, drop_tables) =
+        edits(old.route_table_ids.as_ref(), spec.route_table_ids.as_ref());
     let (add_subnets, drop_subnets) = edits(old.subnet_ids.as_ref(), spec.subnet_ids.as_ref());
-    let (add_groups, drop_groups) = edits(old.security_group_ids.as_ref(), spec.security_group_ids.as_ref());
+    let (add_groups, drop_groups) = edits(
+        old.security_group_ids.as_ref(),
+        spec.security_group_ids.as_ref(),
+    );
     let (mut add_subnets, mut drop_subnets) = (some(add_subnets), some(drop_subnets));
     // Two subnets of one zone are refused, so what goes has to go before its successor comes.
     if add_subnets.is_some() && drop_subnets.is_some() {
-        let call = cloud.ec2.modify_vpc_endpoint().vpc_endpoint_id(live.id.as_str());
+        let call = cloud
+            .ec2
+            .modify_vpc_endpoint()
+            .vpc_endpoint_id(live.id.as_str());
         let call = call.set_remove_subnet_ids(drop_subnets.take());
         call.send().ask().await?;
         // One modification at a time: the next look finds the rest still to be done.
         add_subnets = None;
     }
-    let policy = spec.policy_document.as_ref().filter(|_| changes.touch("/policy_document"));
-    let rest = [&add_tables, &drop_tables, &add_groups, &drop_groups].iter().any(|list| !list.is_empty());
-    let dns = spec.private_dns_enabled.filter(|_| changes.touch("/private_dns_enabled"));
-    if !rest && add_subnets.is_none() && drop_subnets.is_none() && policy.is_none() && dns.is_none() {
+    let policy = spec
+        .policy_document
+        .as_ref()
+        .filter(|_| changes.touch("/policy_document"));
+    let rest = [&add_tables, &drop_tables, &add_groups, &drop_groups]
+        .iter()
+        .any(|list| !list.is_empty());
+    let dns = spec
+        .private_dns_enabled
+        .filter(|_| changes.touch("/private_dns_enabled"));
+    if !rest && add_subnets.is_none() && drop_subnets.is_none() && policy.is_none() && dns.is_none()
+    {
         return Ok(());
     }
     let call = cloud
@@ -159,7 +208,11 @@ async fn modify(cloud: &Cloud, live: &Live<VpcEndpoint>, spec: &Spec, changes: &
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<VpcEndpoint>>>> {
-    let found = read(cloud, id_filters("vpc-endpoint-id", ids.iter().map(Id::as_str))).await?;
+    let found = read(
+        cloud,
+        id_filters("vpc-endpoint-id", ids.iter().map(Id::as_str)),
+    )
+    .await?;
     Ok(in_order(ids, found.iter().filter_map(live)))
 }
 
@@ -225,19 +278,31 @@ impl Kind for VpcEndpoint {
             list.as_ref().is_some_and(|list| !list.is_empty())
         }
         let (path, stated) = match spec.vpc_endpoint_type {
-            Type::Gateway => ("/subnet_ids", any(&spec.subnet_ids) || any(&spec.security_group_ids)),
+            Type::Gateway => (
+                "/subnet_ids",
+                any(&spec.subnet_ids) || any(&spec.security_group_ids),
+            ),
             Type::Interface => ("/route_table_ids", any(&spec.route_table_ids)),
         };
         if stated {
-            return Err(SpecError::new(path, "cannot be used with this type of endpoint"));
+            return Err(SpecError::new(
+                path,
+                "cannot be used with this type of endpoint",
+            ));
         }
         Ok(())
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = read(cloud, vec![owned_by(wanted)]).await?;
-        let id = |endpoint: &aws_sdk_ec2::types::VpcEndpoint| endpoint.vpc_endpoint_id().map(Id::from);
-        Ok(by_address(wanted, found.iter().filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1)))))
+        let id =
+            |endpoint: &aws_sdk_ec2::types::VpcEndpoint| endpoint.vpc_endpoint_id().map(Id::from);
+        Ok(by_address(
+            wanted,
+            found
+                .iter()
+                .filter_map(|one| Some((id(one)?, split_ec2(one.tags()).1))),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -252,18 +317,32 @@ impl Kind for VpcEndpoint {
             .service_name(&spec.service_name)
             .vpc_endpoint_type(kind)
             .set_route_table_ids(
-                spec.route_table_ids.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect()),
+                spec.route_table_ids
+                    .as_ref()
+                    .map(|ids| ids.iter().map(ToString::to_string).collect()),
             )
-            .set_subnet_ids(spec.subnet_ids.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect()))
+            .set_subnet_ids(
+                spec.subnet_ids
+                    .as_ref()
+                    .map(|ids| ids.iter().map(ToString::to_string).collect()),
+            )
             .set_security_group_ids(
-                spec.security_group_ids.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect()),
+                spec.security_group_ids
+                    .as_ref()
+                    .map(|ids| ids.iter().map(ToString::to_string).collect()),
             )
             .set_private_dns_enabled(spec.private_dns_enabled)
             .set_policy_document(spec.policy_document.as_ref().map(Policy::to_json))
             .client_token(&claim.token)
-            .tag_specifications(ec2_specification(ResourceType::VpcEndpoint, &spec.tags, &claim.owner));
+            .tag_specifications(ec2_specification(
+                ResourceType::VpcEndpoint,
+                &spec.tags,
+                &claim.owner,
+            ));
         let answer = call.send().ask().await?;
-        let id = answer.vpc_endpoint().and_then(|endpoint| endpoint.vpc_endpoint_id());
+        let id = answer
+            .vpc_endpoint()
+            .and_then(|endpoint| endpoint.vpc_endpoint_id());
         made("ec2:CreateVpcEndpoint", id)
     }
 
@@ -280,7 +359,10 @@ impl Kind for VpcEndpoint {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let operation = "ec2:DeleteVpcEndpoints";
-        let call = cloud.ec2.delete_vpc_endpoints().vpc_endpoint_ids(live.id.as_str());
+        let call = cloud
+            .ec2
+            .delete_vpc_endpoints()
+            .vpc_endpoint_ids(live.id.as_str());
         let answer = call.send().ask().await?;
         each_succeeded(operation, answer.unsuccessful())
     }
@@ -298,17 +380,30 @@ mod tests {
     use serde_json::json;
 
     fn endpoint(state: &str) -> Live<VpcEndpoint> {
-        let builder = aws_sdk_ec2::types::VpcEndpoint::builder().vpc_endpoint_id("vpce-1").vpc_id("vpc-1");
-        let builder = builder.service_name("com.amazonaws.eu-west-1.sts").state(State::from(state));
+        let builder = aws_sdk_ec2::types::VpcEndpoint::builder()
+            .vpc_endpoint_id("vpce-1")
+            .vpc_id("vpc-1");
+        let builder = builder
+            .service_name("com.amazonaws.eu-west-1.sts")
+            .state(State::from(state));
         let builder = builder.vpc_endpoint_type(VpcEndpointType::Interface);
-        live(&builder.subnet_ids("subnet-1").subnet_ids("subnet-2").build()).unwrap()
+        live(
+            &builder
+                .subnet_ids("subnet-1")
+                .subnet_ids("subnet-2")
+                .build(),
+        )
+        .unwrap()
     }
 
     #[test]
     fn states_are_compared_whatever_their_case() {
         assert_eq!(endpoint("available").phase, Phase::Ready);
         assert_eq!(endpoint("Available").phase, Phase::Ready);
-        assert!(matches!(endpoint("pendingAcceptance").phase, Phase::Settling(_)));
+        assert!(matches!(
+            endpoint("pendingAcceptance").phase,
+            Phase::Settling(_)
+        ));
         assert!(matches!(endpoint("Rejected").phase, Phase::Failed(_)));
     }
 
@@ -319,26 +414,44 @@ mod tests {
                 request.remove_subnet_ids() == ["subnet-2"] && request.add_subnet_ids().is_empty()
             })
             .then_output(|| ModifyVpcEndpointOutput::builder().build());
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&modify]).into(), ..cloud() };
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&modify]).into(),
+            ..cloud()
+        };
         let old = endpoint("available");
         let subnets = ["subnet-1", "subnet-3"].map(SubnetId::from);
-        let desired = Spec { subnet_ids: Some(subnets.into()), ..old.spec.clone() };
+        let desired = Spec {
+            subnet_ids: Some(subnets.into()),
+            ..old.spec.clone()
+        };
         let asked = changes(&[("/subnet_ids", json!(["subnet-2"]), json!(["subnet-3"]))]);
-        VpcEndpoint::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        VpcEndpoint::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(modify.num_calls(), 1, "the rest is for the next update");
     }
 
     #[tokio::test]
     async fn a_call_that_succeeds_may_have_deleted_nothing() {
         let delete = mock!(aws_sdk_ec2::Client::delete_vpc_endpoints).then_output(|| {
-            let error = UnsuccessfulItemError::builder().code("InvalidVpcEndpoint.NotFound").message("gone");
-            let item = UnsuccessfulItem::builder().resource_id("vpce-1").error(error.build()).build();
-            DeleteVpcEndpointsOutput::builder().unsuccessful(item).build()
+            let error = UnsuccessfulItemError::builder()
+                .code("InvalidVpcEndpoint.NotFound")
+                .message("gone");
+            let item = UnsuccessfulItem::builder()
+                .resource_id("vpce-1")
+                .error(error.build())
+                .build();
+            DeleteVpcEndpointsOutput::builder()
+                .unsuccessful(item)
+                .build()
         });
-        let cloud =
-            Cloud { ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&delete]).into(), ..cloud() };
-        let error = VpcEndpoint::delete(&cloud, &endpoint("available")).await.unwrap_err();
+        let cloud = Cloud {
+            ec2: mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&delete]).into(),
+            ..cloud()
+        };
+        let error = VpcEndpoint::delete(&cloud, &endpoint("available"))
+            .await
+            .unwrap_err();
         assert_eq!(
             (error.class, error.code.as_deref()),
             (Class::NotFound, Some("InvalidVpcEndpoint.NotFound"))

@@ -1,8 +1,8 @@
 //! `ecr.LifecyclePolicy`
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -33,16 +33,35 @@ platctl_engine::outputs! {
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<LifecyclePolicy>>> {
-    let call = cloud.ecr.get_lifecycle_policy().repository_name(id.as_str());
+    let call = cloud
+        .ecr
+        .get_lifecycle_policy()
+        .repository_name(id.as_str());
     let answer = call.send().ask().await?;
-    let Some(policy) = answer.lifecycle_policy_text().and_then(Document::parse) else { return Ok(None) };
-    let spec = Spec { repository_name: id.to_string(), policy };
-    let outputs = Outputs { repository_name: id.to_string() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+    let Some(policy) = answer.lifecycle_policy_text().and_then(Document::parse) else {
+        return Ok(None);
+    };
+    let spec = Spec {
+        repository_name: id.to_string(),
+        policy,
+    };
+    let outputs = Outputs {
+        repository_name: id.to_string(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
-    let call = cloud.ecr.put_lifecycle_policy().repository_name(&spec.repository_name);
+    let call = cloud
+        .ecr
+        .put_lifecycle_policy()
+        .repository_name(&spec.repository_name);
     let call = call.lifecycle_policy_text(spec.policy.to_json());
     call.send().ask().await.map(drop)
 }
@@ -77,7 +96,10 @@ impl Kind for LifecyclePolicy {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        Spec { repository_name: "example-repository".into(), policy: Document::new(&rules(30)) }
+        Spec {
+            repository_name: "example-repository".into(),
+            policy: Document::new(&rules(30)),
+        }
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
@@ -104,7 +126,10 @@ impl Kind for LifecyclePolicy {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.ecr.delete_lifecycle_policy().repository_name(live.id.as_str());
+        let call = cloud
+            .ecr
+            .delete_lifecycle_policy()
+            .repository_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

@@ -5,8 +5,8 @@ use aws_sdk_ecr::types::{
     Repository as Described, Tag,
 };
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -74,18 +74,38 @@ platctl_engine::outputs! {
 const FORCE: &str = "platctl:force-delete";
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    let tag = |(key, value)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(|e| invalid(operation, &e))
+    };
     tags.into_iter().map(tag).collect()
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<Tags> {
-    let answer = cloud.ecr.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = cloud
+        .ecr
+        .list_tags_for_resource()
+        .resource_arn(arn)
+        .send()
+        .await;
     let answer = answer.asked()?;
-    Ok(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())).collect())
+    Ok(answer
+        .tags()
+        .iter()
+        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
+        .collect())
 }
 
 async fn policy_of(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
-    let answer = cloud.ecr.get_repository_policy().repository_name(name).send().await;
+    let answer = cloud
+        .ecr
+        .get_repository_policy()
+        .repository_name(name)
+        .send()
+        .await;
     match answer.asked() {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.policy_text().and_then(Policy::parse)),
@@ -93,9 +113,14 @@ async fn policy_of(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
-    let call = cloud.ecr.describe_repositories().repository_names(id.as_str());
+    let call = cloud
+        .ecr
+        .describe_repositories()
+        .repository_names(id.as_str());
     let answer = call.send().ask().await?;
-    let Some(found) = answer.repositories().first() else { return Ok(None) };
+    let Some(found) = answer.repositories().first() else {
+        return Ok(None);
+    };
     let arn = found.repository_arn().unwrap_or_default();
     let (all, policy) = futures::try_join!(tags_of(cloud, arn), policy_of(cloud, id.as_str()))?;
     Ok(Some(live(id, found, all, policy)))
@@ -104,13 +129,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
 fn live(id: &Id, found: &Described, all: Tags, policy: Option<Policy>) -> Live<Repository> {
     let force_delete = all.get(FORCE).is_some_and(|value| value == "true");
     let (tags, owner) = split(all);
-    let key = found.encryption_configuration().and_then(|encryption| encryption.kms_key());
+    let key = found
+        .encryption_configuration()
+        .and_then(|encryption| encryption.kms_key());
     let spec = Spec {
         repository_name: id.to_string(),
         image_tag_mutability: found
             .image_tag_mutability()
             .map_or_else(immutable, |kind| kind.as_str().to_owned()),
-        scan_on_push: found.image_scanning_configuration().is_some_and(|scan| scan.scan_on_push()),
+        scan_on_push: found
+            .image_scanning_configuration()
+            .is_some_and(|scan| scan.scan_on_push()),
         kms_key: key.map(Arn::from),
         policy,
         force_delete,
@@ -121,15 +150,24 @@ fn live(id: &Id, found: &Described, all: Tags, policy: Option<Policy>) -> Live<R
         arn: found.repository_arn().unwrap_or_default().into(),
         repository_uri: found.repository_uri().unwrap_or_default().to_owned(),
     };
-    Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }
+    Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }
 }
 
 /// A part of a name: words of letters and digits, with a dot, one or two underscores, or hyphens between them.
 fn is_part(part: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let between = part.split(is_word).filter(|separator| !separator.is_empty());
-    let sound =
-        |separator: &str| matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-');
+    let between = part
+        .split(is_word)
+        .filter(|separator| !separator.is_empty());
+    let sound = |separator: &str| {
+        matches!(separator, "." | "_" | "__") || separator.bytes().all(|b| b == b'-')
+    };
     part.starts_with(is_word) && part.ends_with(is_word) && between.into_iter().all(sound)
 }
 
@@ -143,7 +181,11 @@ impl Kind for Repository {
     const NAMED_BY: &'static [&'static str] = &["/repository_name"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["ecr:DescribeRepositories", "ecr:GetRepositoryPolicy", "ecr:ListTagsForResource"],
+        read: &[
+            "ecr:DescribeRepositories",
+            "ecr:GetRepositoryPolicy",
+            "ecr:ListTagsForResource",
+        ],
         create: &[
             "ecr:CreateRepository",
             "ecr:TagResource",
@@ -176,7 +218,8 @@ impl Kind for Repository {
             image_tag_mutability: immutable(),
             scan_on_push: true,
             kms_key: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             policy: None,
             force_delete: true,
@@ -207,7 +250,10 @@ impl Kind for Repository {
         if ["IMMUTABLE", "MUTABLE"].contains(&spec.image_tag_mutability.as_str()) {
             return Ok(());
         }
-        Err(SpecError::new("/image_tag_mutability", "must be `IMMUTABLE` or `MUTABLE`"))
+        Err(SpecError::new(
+            "/image_tag_mutability",
+            "must be `IMMUTABLE` or `MUTABLE`",
+        ))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -222,11 +268,16 @@ impl Kind for Repository {
         let operation = "ecr:CreateRepository";
         let encryption = spec.kms_key.as_ref().map(|key| {
             let builder = EncryptionConfiguration::builder().encryption_type(EncryptionType::Kms);
-            builder.kms_key(key.as_str()).build().map_err(|e| invalid(operation, &e))
+            builder
+                .kms_key(key.as_str())
+                .build()
+                .map_err(|e| invalid(operation, &e))
         });
         let mut tags = claimed(&spec.tags, &claim.owner);
         tags.insert(FORCE.to_owned(), spec.force_delete.to_string());
-        let scan = ImageScanningConfiguration::builder().scan_on_push(spec.scan_on_push).build();
+        let scan = ImageScanningConfiguration::builder()
+            .scan_on_push(spec.scan_on_push)
+            .build();
         let call = cloud
             .ecr
             .create_repository()
@@ -249,40 +300,62 @@ impl Kind for Repository {
         let name = live.id.as_str();
         if changes.touch("/image_tag_mutability") {
             let call = cloud.ecr.put_image_tag_mutability().repository_name(name);
-            let call =
-                call.image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()));
+            let call = call
+                .image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()));
             call.send().ask().await?;
         }
         if changes.touch("/scan_on_push") {
-            let scan = ImageScanningConfiguration::builder().scan_on_push(spec.scan_on_push).build();
-            let call = cloud.ecr.put_image_scanning_configuration().repository_name(name);
+            let scan = ImageScanningConfiguration::builder()
+                .scan_on_push(spec.scan_on_push)
+                .build();
+            let call = cloud
+                .ecr
+                .put_image_scanning_configuration()
+                .repository_name(name);
             let call = call.image_scanning_configuration(scan);
             call.send().ask().await?;
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
-            let call = cloud.ecr.set_repository_policy().repository_name(name).policy_text(policy.to_json());
+            let call = cloud
+                .ecr
+                .set_repository_policy()
+                .repository_name(name)
+                .policy_text(policy.to_json());
             call.send().ask().await?;
         }
         let mut edits = edits(changes, owner);
         if changes.touch("/force_delete") {
-            edits.set.insert(FORCE.to_owned(), spec.force_delete.to_string());
+            edits
+                .set
+                .insert(FORCE.to_owned(), spec.force_delete.to_string());
         }
         let arn = live.outputs.arn.as_str();
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "ecr:TagResource")?;
-            let call = cloud.ecr.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call = cloud
+                .ecr
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.ecr.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .ecr
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call =
-            cloud.ecr.delete_repository().repository_name(live.id.as_str()).force(live.spec.force_delete);
+        let call = cloud
+            .ecr
+            .delete_repository()
+            .repository_name(live.id.as_str())
+            .force(live.spec.force_delete);
         call.send().ask().await.map(drop)
     }
 }
@@ -294,12 +367,27 @@ mod tests {
     #[test]
     fn names_of_repositories_have_words_and_separators() {
         let named = |name: &str| {
-            Repository::check(&Spec { repository_name: name.into(), ..Repository::example() }).is_ok()
+            Repository::check(&Spec {
+                repository_name: name.into(),
+                ..Repository::example()
+            })
+            .is_ok()
         };
         for good in ["app", "prod/web.api", "a__b", "a---b", "team-1/app_2"] {
             assert!(named(good), "{good}");
         }
-        for bad in ["a", "App", "-app", "app-", "a..b", "a._b", "a___b", "prod//web", "prod/", "pr\u{f6}d"] {
+        for bad in [
+            "a",
+            "App",
+            "-app",
+            "app-",
+            "a..b",
+            "a._b",
+            "a___b",
+            "prod//web",
+            "prod/",
+            "pr\u{f6}d",
+        ] {
             assert!(!named(bad), "{bad}");
         }
     }

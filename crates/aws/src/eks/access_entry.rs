@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{self, AccessScope, AccessScopeType};
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +22,9 @@ use crate::types::{Arn, unless_same};
 pub struct AccessEntry;
 
 /// An EKS access policy and its scope.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct AccessPolicy {
     /// The ARN of the access policy, such as
@@ -36,10 +38,15 @@ pub struct AccessPolicy {
 impl AccessPolicy {
     fn scope(&self) -> AccessScope {
         if self.namespaces.is_empty() {
-            return AccessScope::builder().r#type(AccessScopeType::Cluster).build();
+            return AccessScope::builder()
+                .r#type(AccessScopeType::Cluster)
+                .build();
         }
         let namespaces = self.namespaces.iter().cloned().collect();
-        AccessScope::builder().r#type(AccessScopeType::Namespace).set_namespaces(Some(namespaces)).build()
+        AccessScope::builder()
+            .r#type(AccessScopeType::Namespace)
+            .set_namespaces(Some(namespaces))
+            .build()
     }
 }
 
@@ -83,21 +90,39 @@ fn id_of(spec: &Spec) -> Id {
     id_in(&spec.cluster_name, spec.principal_arn.as_str())
 }
 
-async fn policies(cloud: &Cloud, cluster: &str, principal: &str) -> CloudResult<BTreeSet<AccessPolicy>> {
-    let pages = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
+async fn policies(
+    cloud: &Cloud,
+    cluster: &str,
+    principal: &str,
+) -> CloudResult<BTreeSet<AccessPolicy>> {
+    let pages = cloud
+        .eks
+        .list_associated_access_policies()
+        .cluster_name(cluster)
+        .principal_arn(principal);
     let found: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
     let found = if_there(found.asked())?;
     let policy = |policy: &types::AssociatedAccessPolicy| {
-        let namespaces = policy.access_scope().map(AccessScope::namespaces).unwrap_or_default();
+        let namespaces = policy
+            .access_scope()
+            .map(AccessScope::namespaces)
+            .unwrap_or_default();
         Some(AccessPolicy {
             policy_arn: policy.policy_arn()?.into(),
             namespaces: namespaces.iter().cloned().collect(),
         })
     };
-    Ok(found.unwrap_or_default().iter().filter_map(policy).collect())
+    Ok(found
+        .unwrap_or_default()
+        .iter()
+        .filter_map(policy)
+        .collect())
 }
 
-fn live(entry: &types::AccessEntry, access_policies: BTreeSet<AccessPolicy>) -> Option<Live<AccessEntry>> {
+fn live(
+    entry: &types::AccessEntry,
+    access_policies: BTreeSet<AccessPolicy>,
+) -> Option<Live<AccessEntry>> {
     let (tags, owner) = tags_of(entry.tags());
     let spec = Spec {
         cluster_name: entry.cluster_name()?.to_owned(),
@@ -108,15 +133,31 @@ fn live(entry: &types::AccessEntry, access_policies: BTreeSet<AccessPolicy>) -> 
         access_policies,
         tags,
     };
-    let outputs = Outputs { arn: entry.access_entry_arn().unwrap_or_default().into() };
-    Some(Live { id: id_of(&spec), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        arn: entry.access_entry_arn().unwrap_or_default().into(),
+    };
+    Some(Live {
+        id: id_of(&spec),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> {
-    let Some((cluster, principal)) = parts(id) else { return Ok(None) };
-    let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
+    let Some((cluster, principal)) = parts(id) else {
+        return Ok(None);
+    };
+    let call = cloud
+        .eks
+        .describe_access_entry()
+        .cluster_name(cluster)
+        .principal_arn(principal);
     let answer = call.send().ask().await?;
-    let Some(entry) = answer.access_entry else { return Ok(None) };
+    let Some(entry) = answer.access_entry else {
+        return Ok(None);
+    };
     Ok(live(&entry, policies(cloud, cluster, principal).await?))
 }
 
@@ -124,16 +165,33 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> 
 async fn associate(cloud: &Cloud, live: &Live<AccessEntry>, spec: &Spec) -> CloudResult<()> {
     let (cluster, principal) = (&live.spec.cluster_name, live.spec.principal_arn.as_str());
     let by_arn = |policies: &BTreeSet<AccessPolicy>| -> BTreeMap<Arn, AccessPolicy> {
-        policies.iter().map(|policy| (policy.policy_arn.clone(), policy.clone())).collect()
+        policies
+            .iter()
+            .map(|policy| (policy.policy_arn.clone(), policy.clone()))
+            .collect()
     };
-    let (old, new) = (by_arn(&live.spec.access_policies), by_arn(&spec.access_policies));
+    let (old, new) = (
+        by_arn(&live.spec.access_policies),
+        by_arn(&spec.access_policies),
+    );
     for arn in old.keys().filter(|arn| !new.contains_key(*arn)) {
-        let call = cloud.eks.disassociate_access_policy().cluster_name(cluster).principal_arn(principal);
+        let call = cloud
+            .eks
+            .disassociate_access_policy()
+            .cluster_name(cluster)
+            .principal_arn(principal);
         let call = call.policy_arn(arn.as_str());
         if_there(call.send().ask().await)?;
     }
-    for (arn, policy) in new.iter().filter(|(arn, policy)| old.get(*arn) != Some(*policy)) {
-        let call = cloud.eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
+    for (arn, policy) in new
+        .iter()
+        .filter(|(arn, policy)| old.get(*arn) != Some(*policy))
+    {
+        let call = cloud
+            .eks
+            .associate_access_policy()
+            .cluster_name(cluster)
+            .principal_arn(principal);
         let call = call.policy_arn(arn.as_str()).access_scope(policy.scope());
         call.send().ask().await?;
     }
@@ -146,8 +204,15 @@ impl Kind for AccessEntry {
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["eks:DescribeAccessEntry", "eks:ListAssociatedAccessPolicies"],
-        create: &["eks:CreateAccessEntry", "eks:AssociateAccessPolicy", "eks:TagResource"],
+        read: &[
+            "eks:DescribeAccessEntry",
+            "eks:ListAssociatedAccessPolicies",
+        ],
+        create: &[
+            "eks:CreateAccessEntry",
+            "eks:AssociateAccessPolicy",
+            "eks:TagResource",
+        ],
         update: &[
             "eks:UpdateAccessEntry",
             "eks:AssociateAccessPolicy",
@@ -171,7 +236,8 @@ impl Kind for AccessEntry {
             kubernetes_groups: Some(BTreeSet::from(["viewers".into()])),
             username: None,
             access_policies: BTreeSet::from([AccessPolicy {
-                policy_arn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy".into(),
+                policy_arn: "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+                    .into(),
                 namespaces: BTreeSet::new(),
             }]),
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -189,7 +255,10 @@ impl Kind for AccessEntry {
             ("/username", json!("somebody")),
             ("/access_policies", policies),
             ("/access_policies", json!([])),
-            ("/principal_arn", json!("arn:aws:iam::123456789012:role/other-example")),
+            (
+                "/principal_arn",
+                json!("arn:aws:iam::123456789012:role/other-example"),
+            ),
             ("/tags/team", json!("network")),
         ]
     }
@@ -197,18 +266,34 @@ impl Kind for AccessEntry {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let standard = spec.kind.as_deref().unwrap_or("STANDARD") == "STANDARD";
         if !standard && spec.kubernetes_groups.is_some() {
-            return Err(SpecError::new("/kubernetes_groups", "can be used only with STANDARD entries"));
+            return Err(SpecError::new(
+                "/kubernetes_groups",
+                "can be used only with STANDARD entries",
+            ));
         }
         if !standard && !spec.access_policies.is_empty() {
-            return Err(SpecError::new("/access_policies", "can be used only with STANDARD entries"));
+            return Err(SpecError::new(
+                "/access_policies",
+                "can be used only with STANDARD entries",
+            ));
         }
-        let names: BTreeSet<&Arn> = spec.access_policies.iter().map(|policy| &policy.policy_arn).collect();
+        let names: BTreeSet<&Arn> = spec
+            .access_policies
+            .iter()
+            .map(|policy| &policy.policy_arn)
+            .collect();
         if names.len() < spec.access_policies.len() {
-            return Err(SpecError::new("/access_policies", "contains a policy twice"));
+            return Err(SpecError::new(
+                "/access_policies",
+                "contains a policy twice",
+            ));
         }
         match &spec.kubernetes_groups {
             Some(groups) if groups.iter().any(|group| group.starts_with("system:")) => {
-                Err(SpecError::new("/kubernetes_groups", "must not contain names that begin with `system:`"))
+                Err(SpecError::new(
+                    "/kubernetes_groups",
+                    "must not contain names that begin with `system:`",
+                ))
             }
             _ => Ok(()),
         }
@@ -227,7 +312,10 @@ impl Kind for AccessEntry {
 
     /// The policies follow by `update`.
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let groups = spec.kubernetes_groups.as_ref().map(|groups| groups.iter().cloned().collect());
+        let groups = spec
+            .kubernetes_groups
+            .as_ref()
+            .map(|groups| groups.iter().cloned().collect());
         let call = cloud
             .eks
             .create_access_entry()
@@ -251,7 +339,10 @@ impl Kind for AccessEntry {
     ) -> CloudResult<()> {
         if changes.touch("/kubernetes_groups") || changes.touch("/username") {
             // Both are stated: what is left out may be reset.
-            let groups = spec.kubernetes_groups.as_ref().or(live.spec.kubernetes_groups.as_ref());
+            let groups = spec
+                .kubernetes_groups
+                .as_ref()
+                .or(live.spec.kubernetes_groups.as_ref());
             let call = cloud
                 .eks
                 .update_access_entry()
@@ -268,7 +359,10 @@ impl Kind for AccessEntry {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.eks.delete_access_entry().cluster_name(&live.spec.cluster_name);
+        let call = cloud
+            .eks
+            .delete_access_entry()
+            .cluster_name(&live.spec.cluster_name);
         let call = call.principal_arn(live.spec.principal_arn.as_str());
         call.send().ask().await.map(drop)
     }
@@ -301,13 +395,25 @@ mod tests {
             eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&leave, &enter]).into(),
             ..cloud()
         };
-        let entry = types::AccessEntry::builder().cluster_name("prod").principal_arn("arn:role").build();
-        let old = [policy("stays", &[]), policy("goes", &[]), policy("moves", &["a"])];
+        let entry = types::AccessEntry::builder()
+            .cluster_name("prod")
+            .principal_arn("arn:role")
+            .build();
+        let old = [
+            policy("stays", &[]),
+            policy("goes", &[]),
+            policy("moves", &["a"]),
+        ];
         let old = live(&entry, old.into()).unwrap();
         let access_policies = [policy("stays", &[]), policy("moves", &["b"])].into();
-        let desired = Spec { access_policies, ..AccessEntry::example() };
+        let desired = Spec {
+            access_policies,
+            ..AccessEntry::example()
+        };
         let asked = changes(&[("/access_policies", json!([]), json!([]))]);
-        AccessEntry::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        AccessEntry::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!((leave.num_calls(), enter.num_calls()), (1, 1));
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_eks::types::{self, AddonPodIdentityAssociations, ResolveConflicts};
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
-    Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -109,14 +109,26 @@ fn id_of(spec: &Spec) -> Id {
 
 /// An add-on names its associations by ARN; what they associate has to be asked one by one.
 async fn associations(cloud: &Cloud, addon: &types::Addon) -> CloudResult<BTreeMap<String, Arn>> {
-    let reads = addon.pod_identity_associations().iter().map(|arn| async move {
-        let id = arn.rsplit('/').next().unwrap_or_default();
-        let cluster = addon.cluster_name().unwrap_or_default();
-        let call = cloud.eks.describe_pod_identity_association().cluster_name(cluster).association_id(id);
-        let answer = call.send().ask().await;
-        let found = if_there(answer)?.and_then(|answer| answer.association);
-        Ok(found.and_then(|found| Some((found.service_account()?.to_owned(), Arn::from(found.role_arn()?)))))
-    });
+    let reads = addon
+        .pod_identity_associations()
+        .iter()
+        .map(|arn| async move {
+            let id = arn.rsplit('/').next().unwrap_or_default();
+            let cluster = addon.cluster_name().unwrap_or_default();
+            let call = cloud
+                .eks
+                .describe_pod_identity_association()
+                .cluster_name(cluster)
+                .association_id(id);
+            let answer = call.send().ask().await;
+            let found = if_there(answer)?.and_then(|answer| answer.association);
+            Ok(found.and_then(|found| {
+                Some((
+                    found.service_account()?.to_owned(),
+                    Arn::from(found.role_arn()?),
+                ))
+            }))
+        });
     Ok(try_join_all(reads).await?.into_iter().flatten().collect())
 }
 
@@ -140,17 +152,39 @@ fn live(addon: &types::Addon, associations: BTreeMap<String, Arn>) -> Option<Liv
         addon_name: spec.addon_name.clone(),
         addon_version: addon.addon_version().unwrap_or_default().to_owned(),
     };
-    let issues = addon.health().map(|health| health.issues()).unwrap_or_default();
-    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
-    let phase = phase(addon.status().map_or("ACTIVE", |status| status.as_str()), issues);
-    Some(Live { id: id_of(&spec), spec, outputs, owner, phase })
+    let issues = addon
+        .health()
+        .map(|health| health.issues())
+        .unwrap_or_default();
+    let issues = issues
+        .iter()
+        .map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let phase = phase(
+        addon.status().map_or("ACTIVE", |status| status.as_str()),
+        issues,
+    );
+    Some(Live {
+        id: id_of(&spec),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Addon>>> {
-    let Some((cluster, name)) = parts(id) else { return Ok(None) };
-    let call = cloud.eks.describe_addon().cluster_name(cluster).addon_name(name);
+    let Some((cluster, name)) = parts(id) else {
+        return Ok(None);
+    };
+    let call = cloud
+        .eks
+        .describe_addon()
+        .cluster_name(cluster)
+        .addon_name(name);
     let answer = call.send().ask().await?;
-    let Some(addon) = answer.addon else { return Ok(None) };
+    let Some(addon) = answer.addon else {
+        return Ok(None);
+    };
     Ok(live(&addon, associations(cloud, &addon).await?))
 }
 
@@ -158,10 +192,16 @@ fn owned(
     associations: Option<&BTreeMap<String, Arn>>,
 ) -> CloudResult<Option<Vec<AddonPodIdentityAssociations>>> {
     let build = |(account, role): (&String, &Arn)| {
-        let built = AddonPodIdentityAssociations::builder().service_account(account).role_arn(role.as_str());
-        built.build().map_err(|error| CloudError::new(Class::Invalid, "eks:CreateAddon", error.to_string()))
+        let built = AddonPodIdentityAssociations::builder()
+            .service_account(account)
+            .role_arn(role.as_str());
+        built
+            .build()
+            .map_err(|error| CloudError::new(Class::Invalid, "eks:CreateAddon", error.to_string()))
     };
-    associations.map(|map| map.iter().map(build).collect()).transpose()
+    associations
+        .map(|map| map.iter().map(build).collect())
+        .transpose()
 }
 
 /// The version to move to when the cluster's has changed: EKS's default there, unless what is installed is newer, for
@@ -172,7 +212,10 @@ async fn newer_default(
     spec: &Spec,
     changes: &Changes,
 ) -> CloudResult<Option<String>> {
-    let Some(kubernetes) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version"))
+    let Some(kubernetes) = spec
+        .kubernetes_version
+        .as_ref()
+        .filter(|_| changes.touch("/kubernetes_version"))
     else {
         return Ok(None);
     };
@@ -181,9 +224,20 @@ async fn newer_default(
 }
 
 /// Everything is stated again: what is left out of an update may be reset.
-async fn state_again(cloud: &Cloud, old: &Spec, new: &Spec, moves: Option<String>) -> CloudResult<()> {
-    let values = new.configuration_values.as_ref().or(old.configuration_values.as_ref());
-    let role = new.service_account_role_arn.as_ref().or(old.service_account_role_arn.as_ref());
+async fn state_again(
+    cloud: &Cloud,
+    old: &Spec,
+    new: &Spec,
+    moves: Option<String>,
+) -> CloudResult<()> {
+    let values = new
+        .configuration_values
+        .as_ref()
+        .or(old.configuration_values.as_ref());
+    let role = new
+        .service_account_role_arn
+        .as_ref()
+        .or(old.service_account_role_arn.as_ref());
     let call = cloud
         .eks
         .update_addon()
@@ -199,16 +253,32 @@ async fn state_again(cloud: &Cloud, old: &Spec, new: &Spec, moves: Option<String
 }
 
 fn subject(spec: &Spec) -> Subject<'_> {
-    Subject { cluster: &spec.cluster_name, addon: Some(&spec.addon_name), ..Subject::default() }
+    Subject {
+        cluster: &spec.cluster_name,
+        addon: Some(&spec.addon_name),
+        ..Subject::default()
+    }
 }
 
 /// Notes for which version of Kubernetes it was chosen: after the move itself, so that one that was cut off is made up.
-async fn remember(cloud: &Cloud, live: &Live<Addon>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
-    let Some(version) = spec.kubernetes_version.as_ref().filter(|_| changes.touch("/kubernetes_version"))
+async fn remember(
+    cloud: &Cloud,
+    live: &Live<Addon>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<()> {
+    let Some(version) = spec
+        .kubernetes_version
+        .as_ref()
+        .filter(|_| changes.touch("/kubernetes_version"))
     else {
         return Ok(());
     };
-    let call = cloud.eks.tag_resource().resource_arn(live.outputs.arn.as_str()).tags(CHOSEN_FOR, version);
+    let call = cloud
+        .eks
+        .tag_resource()
+        .resource_arn(live.outputs.arn.as_str())
+        .tags(CHOSEN_FOR, version);
     call.send().ask().await.map(drop)
 }
 
@@ -259,7 +329,9 @@ impl Kind for Addon {
             addon_name: "vpc-cni".into(),
             addon_version: Some("v1.20.4-eksbuild.1".into()),
             kubernetes_version: None,
-            configuration_values: Some(Configuration(json!({"env": {"ENABLE_PREFIX_DELEGATION": "true"}}))),
+            configuration_values: Some(Configuration(
+                json!({"env": {"ENABLE_PREFIX_DELEGATION": "true"}}),
+            )),
             service_account_role_arn: None,
             pod_identity_associations: Some(BTreeMap::from([(
                 "aws-node".into(),
@@ -273,7 +345,10 @@ impl Kind for Addon {
         let other = "arn:aws:iam::123456789012:role/other-example";
         vec![
             ("/addon_version", json!("v1.21.1-eksbuild.1")),
-            ("/configuration_values", json!({"env": {"WARM_PREFIX_TARGET": "1"}, "resources": {}})),
+            (
+                "/configuration_values",
+                json!({"env": {"WARM_PREFIX_TARGET": "1"}, "resources": {}}),
+            ),
             ("/pod_identity_associations", json!({"aws-node": other})),
             ("/tags/team", json!("network")),
         ]
@@ -281,9 +356,15 @@ impl Kind for Addon {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let both = spec.service_account_role_arn.is_some()
-            && spec.pod_identity_associations.as_ref().is_some_and(|map| !map.is_empty());
+            && spec
+                .pod_identity_associations
+                .as_ref()
+                .is_some_and(|map| !map.is_empty());
         if spec.addon_version.is_some() && spec.kubernetes_version.is_some() {
-            return Err(SpecError::new("/kubernetes_version", "cannot be used with a version"));
+            return Err(SpecError::new(
+                "/kubernetes_version",
+                "cannot be used with a version",
+            ));
         }
         if both {
             let message = "cannot be used with pod identity associations";
@@ -307,8 +388,16 @@ impl Kind for Addon {
             .cluster_name(&spec.cluster_name)
             .addon_name(&spec.addon_name)
             .set_addon_version(spec.addon_version.clone())
-            .set_configuration_values(spec.configuration_values.as_ref().map(Configuration::to_text))
-            .set_service_account_role_arn(spec.service_account_role_arn.as_ref().map(ToString::to_string))
+            .set_configuration_values(
+                spec.configuration_values
+                    .as_ref()
+                    .map(Configuration::to_text),
+            )
+            .set_service_account_role_arn(
+                spec.service_account_role_arn
+                    .as_ref()
+                    .map(ToString::to_string),
+            )
             .set_pod_identity_associations(owned(spec.pod_identity_associations.as_ref())?)
             .resolve_conflicts(ResolveConflicts::Overwrite)
             .client_request_token(&claim.token)
@@ -338,13 +427,21 @@ impl Kind for Addon {
         remember(cloud, live, spec, changes).await
     }
 
-    async fn failed_update(cloud: &Cloud, live: &Live<Self>, resumed: bool) -> CloudResult<Option<String>> {
+    async fn failed_update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        resumed: bool,
+    ) -> CloudResult<Option<String>> {
         updates::failure(cloud, subject(&live.spec), resumed).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (cluster, name) = (&live.spec.cluster_name, &live.spec.addon_name);
-        let call = cloud.eks.delete_addon().cluster_name(cluster).addon_name(name);
+        let call = cloud
+            .eks
+            .delete_addon()
+            .cluster_name(cluster)
+            .addon_name(name);
         call.send().ask().await.map(drop)
     }
 }
@@ -359,7 +456,8 @@ mod tests {
     #[test]
     fn settings_are_compared_by_what_they_say() {
         let text = Configuration::parse("{\"b\": 1,\n \"a\": {\"c\": [2]}}");
-        let object: Configuration = serde_json::from_value(json!({"a": {"c": [2]}, "b": 1})).unwrap();
+        let object: Configuration =
+            serde_json::from_value(json!({"a": {"c": [2]}, "b": 1})).unwrap();
         assert_eq!(text, object);
         assert_eq!(Configuration::parse("a: 1").to_text(), "a: 1");
     }
@@ -372,14 +470,27 @@ mod tests {
                     && request.resolve_conflicts() == Some(&ResolveConflicts::Overwrite)
             })
             .then_output(|| UpdateAddonOutput::builder().build());
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&update]).into(), ..cloud() };
-        let builder = types::Addon::builder().cluster_name("prod").addon_name("coredns");
-        let old = live(&builder.configuration_values(r#"{ "a": 1 }"#).build(), BTreeMap::new()).unwrap();
-        let desired =
-            Spec { configuration_values: None, pod_identity_associations: None, ..Addon::example() };
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&update]).into(),
+            ..cloud()
+        };
+        let builder = types::Addon::builder()
+            .cluster_name("prod")
+            .addon_name("coredns");
+        let old = live(
+            &builder.configuration_values(r#"{ "a": 1 }"#).build(),
+            BTreeMap::new(),
+        )
+        .unwrap();
+        let desired = Spec {
+            configuration_values: None,
+            pod_identity_associations: None,
+            ..Addon::example()
+        };
         let asked = changes(&[("/addon_version", json!("v1"), json!("v2"))]);
-        Addon::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
+        Addon::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(update.num_calls(), 1);
     }
 
@@ -392,29 +503,42 @@ mod tests {
             .match_requests(|request| request.kubernetes_version() == Some("1.35"))
             .then_output(|| {
                 let version = |name: &str, default| {
-                    let fits = Compatibility::builder().cluster_version("1.35").default_version(default);
-                    AddonVersionInfo::builder().addon_version(name).compatibilities(fits.build()).build()
+                    let fits = Compatibility::builder()
+                        .cluster_version("1.35")
+                        .default_version(default);
+                    AddonVersionInfo::builder()
+                        .addon_version(name)
+                        .compatibilities(fits.build())
+                        .build()
                 };
                 let all = AddonInfo::builder()
                     .addon_versions(version("v1.22.0-eksbuild.1", false))
                     .addon_versions(version("v1.21.1-eksbuild.1", true));
-                DescribeAddonVersionsOutput::builder().addons(all.build()).build()
+                DescribeAddonVersionsOutput::builder()
+                    .addons(all.build())
+                    .build()
             });
         let update = mock!(aws_sdk_eks::Client::update_addon)
             .match_requests(move |request| request.addon_version() == to)
             .then_output(|| UpdateAddonOutput::builder().build());
         let tag = mock!(aws_sdk_eks::Client::tag_resource)
             .match_requests(|request| {
-                request
-                    .tags()
-                    .is_some_and(|tags| tags.get(CHOSEN_FOR).is_some_and(|version| version == "1.35"))
+                request.tags().is_some_and(|tags| {
+                    tags.get(CHOSEN_FOR)
+                        .is_some_and(|version| version == "1.35")
+                })
             })
             .then_output(|| TagResourceOutput::builder().build());
         let rules = [Some(&versions), to.and(Some(&update)), Some(&tag)];
         let rules: Vec<_> = rules.into_iter().flatten().collect();
-        let cloud = Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &rules).into(), ..cloud() };
-        let builder =
-            types::Addon::builder().cluster_name("prod").addon_name("vpc-cni").addon_version(version);
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &rules).into(),
+            ..cloud()
+        };
+        let builder = types::Addon::builder()
+            .cluster_name("prod")
+            .addon_name("vpc-cni")
+            .addon_version(version);
         let builder = builder.addon_arn("arn:aws:eks:eu-west-1:123456789012:addon/prod/vpc-cni/1");
         let old = live(&builder.build(), BTreeMap::new()).unwrap();
         let kubernetes_version = Some("1.35".to_owned());
@@ -425,8 +549,13 @@ mod tests {
             ..Addon::example()
         };
         let asked = changes(&[("/kubernetes_version", json!("1.34"), json!("1.35"))]);
-        Addon::update(&cloud, &old, &desired, &asked, &owner()).await.unwrap();
-        assert_eq!((update.num_calls(), tag.num_calls()), (usize::from(to.is_some()), 1));
+        Addon::update(&cloud, &old, &desired, &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!(
+            (update.num_calls(), tag.num_calls()),
+            (usize::from(to.is_some()), 1)
+        );
     }
 
     #[tokio::test]

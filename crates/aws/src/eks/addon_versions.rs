@@ -7,8 +7,16 @@ use crate::Cloud;
 use crate::errors::Asked;
 
 /// What EKS takes by default for a version of Kubernetes; none where it has none of that name.
-pub(super) async fn default_for(cloud: &Cloud, addon: &str, kubernetes: &str) -> CloudResult<Option<String>> {
-    let call = cloud.eks.describe_addon_versions().addon_name(addon).kubernetes_version(kubernetes);
+pub(super) async fn default_for(
+    cloud: &Cloud,
+    addon: &str,
+    kubernetes: &str,
+) -> CloudResult<Option<String>> {
+    let call = cloud
+        .eks
+        .describe_addon_versions()
+        .addon_name(addon)
+        .kubernetes_version(kubernetes);
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let found = found.asked()?;
     let is_default = |version: &&AddonVersionInfo| {
@@ -18,13 +26,18 @@ pub(super) async fn default_for(cloud: &Cloud, addon: &str, kubernetes: &str) ->
             .any(|fits| fits.default_version() && fits.cluster_version() == Some(kubernetes))
     };
     let mut versions = found.iter().flat_map(|addon| addon.addon_versions());
-    Ok(versions.find(is_default).and_then(|version| version.addon_version().map(ToOwned::to_owned)))
+    Ok(versions
+        .find(is_default)
+        .and_then(|version| version.addon_version().map(ToOwned::to_owned)))
 }
 
 /// Whether one version is newer than another: `v1.20.10-eksbuild.2` than `v1.20.9-eksbuild.3`.
 pub(super) fn is_newer(one: &str, other: &str) -> bool {
     let numbers = |version: &str| -> Vec<u64> {
-        version.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect()
+        version
+            .split(|c: char| !c.is_ascii_digit())
+            .filter_map(|digits| digits.parse().ok())
+            .collect()
     };
     numbers(one) > numbers(other)
 }

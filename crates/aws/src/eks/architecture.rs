@@ -35,7 +35,12 @@ fn family(instance_type: &str) -> Option<(&str, &str)> {
     let digits = family.find(|c: char| c.is_ascii_digit())?;
     let (letters, rest) = family.split_at_checked(digits)?;
     let sound = !letters.is_empty() && letters.bytes().all(|b| b.is_ascii_lowercase());
-    sound.then(|| (letters, rest.trim_start_matches(|c: char| c.is_ascii_digit())))
+    sound.then(|| {
+        (
+            letters,
+            rest.trim_start_matches(|c: char| c.is_ascii_digit()),
+        )
+    })
 }
 
 /// The processors of an instance type, by its name: the attribute `g` stands for Graviton. None for a name of another
@@ -44,7 +49,11 @@ fn family(instance_type: &str) -> Option<(&str, &str)> {
 pub fn of_type(instance_type: &str) -> Option<Architecture> {
     let (letters, attributes) = family(instance_type)?;
     let is_arm = attributes.contains('g') || letters == "a";
-    Some(if is_arm { Architecture::Arm } else { Architecture::X86 })
+    Some(if is_arm {
+        Architecture::Arm
+    } else {
+        Architecture::X86
+    })
 }
 
 /// What an instance type computes with beside its processors.
@@ -76,13 +85,15 @@ pub fn of_ami(ami_type: &str) -> Option<Architecture> {
 pub fn image<'a>(types: impl IntoIterator<Item = &'a str> + Clone) -> Result<&'static str, String> {
     let of = one_of(types.clone(), of_type, "processors")?;
     let accelerator = one_of(types, |one| Some(accelerator(one)), "accelerators")?;
-    Ok(match (of.unwrap_or(Architecture::X86), accelerator.flatten()) {
-        (Architecture::X86, None) => "AL2023_x86_64_STANDARD",
-        (Architecture::X86, Some(Accelerator::Nvidia)) => "AL2023_x86_64_NVIDIA",
-        (Architecture::X86, Some(Accelerator::Neuron)) => "AL2023_x86_64_NEURON",
-        (Architecture::Arm, None) => "AL2023_ARM_64_STANDARD",
-        (Architecture::Arm, Some(_)) => "AL2023_ARM_64_NVIDIA",
-    })
+    Ok(
+        match (of.unwrap_or(Architecture::X86), accelerator.flatten()) {
+            (Architecture::X86, None) => "AL2023_x86_64_STANDARD",
+            (Architecture::X86, Some(Accelerator::Nvidia)) => "AL2023_x86_64_NVIDIA",
+            (Architecture::X86, Some(Accelerator::Neuron)) => "AL2023_x86_64_NEURON",
+            (Architecture::Arm, None) => "AL2023_ARM_64_STANDARD",
+            (Architecture::Arm, Some(_)) => "AL2023_ARM_64_NVIDIA",
+        },
+    )
 }
 
 /// What all of them have in common. None where no name says it.
@@ -97,7 +108,9 @@ fn one_of<'a, T: PartialEq>(
         match &first {
             None => first = Some((one, its)),
             Some((other, known)) if *known != its => {
-                return Err(format!("`{other}` and `{one}` have different {what}, so no AMI fits both"));
+                return Err(format!(
+                    "`{other}` and `{one}` have different {what}, so no AMI fits both"
+                ));
             }
             Some(_) => {}
         }
@@ -108,14 +121,20 @@ fn one_of<'a, T: PartialEq>(
 /// Whether EKS takes instances of these types with an image.
 pub(super) fn check(types: &[String], ami_type: Option<&str>) -> Result<(), String> {
     let mixed = one_of(types.iter().map(String::as_str), of_type, "processors")?;
-    let (Some(needed), Some(ami)) = (mixed, ami_type) else { return Ok(()) };
-    let Some(made_for) = of_ami(ami).filter(|made_for| *made_for != needed) else { return Ok(()) };
+    let (Some(needed), Some(ami)) = (mixed, ami_type) else {
+        return Ok(());
+    };
+    let Some(made_for) = of_ami(ami).filter(|made_for| *made_for != needed) else {
+        return Ok(());
+    };
     let example = types.first().map(String::as_str).unwrap_or_default();
     let fitting = match needed {
         Architecture::Arm => ami.replace("x86_64", "ARM_64"),
         Architecture::X86 => ami.replace("ARM_64", "x86_64"),
     };
-    Err(format!("`{example}` has {needed} processors, but {ami} is an {made_for} image: use {fitting}"))
+    Err(format!(
+        "`{example}` has {needed} processors, but {ami} is an {made_for} image: use {fitting}"
+    ))
 }
 
 #[cfg(test)]
@@ -124,13 +143,34 @@ mod tests {
 
     #[test]
     fn names_of_types_say_what_processors_they_have() {
-        for arm in ["m7g.large", "c7gn.xlarge", "t4g.medium", "r8gd.2xlarge", "x2gd.large", "im4gn.large"] {
+        for arm in [
+            "m7g.large",
+            "c7gn.xlarge",
+            "t4g.medium",
+            "r8gd.2xlarge",
+            "x2gd.large",
+            "im4gn.large",
+        ] {
             assert_eq!(of_type(arm), Some(Architecture::Arm), "{arm}");
         }
-        for arm in ["is4gen.large", "i4g.large", "g5g.xlarge", "a1.large", "hpc7g.4xlarge", "c9g.large"] {
+        for arm in [
+            "is4gen.large",
+            "i4g.large",
+            "g5g.xlarge",
+            "a1.large",
+            "hpc7g.4xlarge",
+            "c9g.large",
+        ] {
             assert_eq!(of_type(arm), Some(Architecture::Arm), "{arm}");
         }
-        for x86 in ["m6i.large", "t3.medium", "g4dn.xlarge", "g6e.xlarge", "c7a.large", "x2iedn.xlarge"] {
+        for x86 in [
+            "m6i.large",
+            "t3.medium",
+            "g4dn.xlarge",
+            "g6e.xlarge",
+            "c7a.large",
+            "x2iedn.xlarge",
+        ] {
             assert_eq!(of_type(x86), Some(Architecture::X86), "{x86}");
         }
         assert_eq!(of_type("u-6tb1.metal"), None);
@@ -139,15 +179,23 @@ mod tests {
 
     #[test]
     fn an_image_fits_all_types_or_there_is_none() {
-        assert_eq!(image(["m6i.large", "m5.large"]), Ok("AL2023_x86_64_STANDARD"));
+        assert_eq!(
+            image(["m6i.large", "m5.large"]),
+            Ok("AL2023_x86_64_STANDARD")
+        );
         assert_eq!(image(["m7g.large"]), Ok("AL2023_ARM_64_STANDARD"));
-        assert_eq!(image(["g5.xlarge", "p4d.24xlarge"]), Ok("AL2023_x86_64_NVIDIA"));
+        assert_eq!(
+            image(["g5.xlarge", "p4d.24xlarge"]),
+            Ok("AL2023_x86_64_NVIDIA")
+        );
         assert_eq!(image(["inf2.xlarge"]), Ok("AL2023_x86_64_NEURON"));
         assert_eq!(image(["g4ad.xlarge"]), Ok("AL2023_x86_64_STANDARD"));
         assert_eq!(image([]), Ok("AL2023_x86_64_STANDARD"));
         assert_eq!(
             image(["m6i.large", "m7g.large"]),
-            Err("`m6i.large` and `m7g.large` have different processors, so no AMI fits both".into())
+            Err(
+                "`m6i.large` and `m7g.large` have different processors, so no AMI fits both".into()
+            )
         );
         assert!(image(["m6i.large", "g5.xlarge"]).is_err());
     }
@@ -155,7 +203,10 @@ mod tests {
     #[test]
     fn an_image_is_made_for_some_processors() {
         let types = |types: &[&str]| types.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(check(&types(&["m7g.large"]), Some("AL2023_ARM_64_STANDARD")), Ok(()));
+        assert_eq!(
+            check(&types(&["m7g.large"]), Some("AL2023_ARM_64_STANDARD")),
+            Ok(())
+        );
         assert_eq!(check(&types(&["m7g.large"]), Some("CUSTOM")), Ok(()));
         assert_eq!(check(&types(&["m7g.large"]), None), Ok(()));
         assert_eq!(

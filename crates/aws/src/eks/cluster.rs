@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_eks::types::{
-    self, CreateAccessConfigRequest, EncryptionConfig, KubernetesNetworkConfigRequest, LogSetup, LogType,
-    Logging, Provider, SupportType, UpdateAccessConfigRequest, UpgradePolicyRequest, VpcConfigRequest,
+    self, CreateAccessConfigRequest, EncryptionConfig, KubernetesNetworkConfigRequest, LogSetup,
+    LogType, Logging, Provider, SupportType, UpdateAccessConfigRequest, UpgradePolicyRequest,
+    VpcConfigRequest,
 };
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live, Owner,
-    Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live,
+    Owner, Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -27,7 +28,9 @@ use crate::versions::{is_later, was_raised};
 pub struct Cluster;
 
 /// The authentication mode of a cluster: how IAM principals are granted access to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema,
+)]
 pub enum AuthenticationMode {
     /// Access entries only.
     #[default]
@@ -151,23 +154,36 @@ platctl_engine::outputs! {
 fn logs(logging: Option<&Logging>) -> BTreeSet<String> {
     let setups = logging.map(Logging::cluster_logging).unwrap_or_default();
     let enabled = setups.iter().filter(|setup| setup.enabled() == Some(true));
-    enabled.flat_map(|setup| setup.types().iter().map(|kind| kind.as_str().to_owned())).collect()
+    enabled
+        .flat_map(|setup| setup.types().iter().map(|kind| kind.as_str().to_owned()))
+        .collect()
 }
 
 /// Every type is stated: what is left out stays as it was.
 fn logging(enabled: &BTreeSet<String>) -> Logging {
     let all = LogType::values().iter().map(|name| LogType::from(*name));
     let (on, off): (Vec<_>, Vec<_>) = all.partition(|kind| enabled.contains(kind.as_str()));
-    let setup =
-        |types: Vec<LogType>, enabled| LogSetup::builder().set_types(Some(types)).enabled(enabled).build();
-    let setups = [(on, true), (off, false)].into_iter().filter(|(types, _)| !types.is_empty());
-    let setups = setups.map(|(types, enabled)| setup(types, enabled)).collect();
+    let setup = |types: Vec<LogType>, enabled| {
+        LogSetup::builder()
+            .set_types(Some(types))
+            .enabled(enabled)
+            .build()
+    };
+    let setups = [(on, true), (off, false)]
+        .into_iter()
+        .filter(|(types, _)| !types.is_empty());
+    let setups = setups
+        .map(|(types, enabled)| setup(types, enabled))
+        .collect();
     Logging::builder().set_cluster_logging(Some(setups)).build()
 }
 
 fn encryption(key: &Arn) -> EncryptionConfig {
     let provider = Provider::builder().key_arn(key.as_str()).build();
-    EncryptionConfig::builder().resources("secrets").provider(provider).build()
+    EncryptionConfig::builder()
+        .resources("secrets")
+        .provider(provider)
+        .build()
 }
 
 fn texts<T: ToString>(items: &BTreeSet<T>) -> Option<Vec<String>> {
@@ -179,18 +195,34 @@ fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
     let vpc = cluster.resources_vpc_config();
     let ids = |list: Option<&[String]>| list.unwrap_or_default().to_vec();
     let access = cluster.access_config();
-    let mode = access.and_then(|access| access.authentication_mode()).map(|mode| mode.as_str());
-    let key = cluster.encryption_config().first().and_then(|config| config.provider()?.key_arn());
-    let network = cluster.kubernetes_network_config().and_then(|network| network.service_ipv4_cidr());
-    let issuer = cluster.identity().and_then(|identity| identity.oidc()?.issuer()).unwrap_or_default();
+    let mode = access
+        .and_then(|access| access.authentication_mode())
+        .map(|mode| mode.as_str());
+    let key = cluster
+        .encryption_config()
+        .first()
+        .and_then(|config| config.provider()?.key_arn());
+    let network = cluster
+        .kubernetes_network_config()
+        .and_then(|network| network.service_ipv4_cidr());
+    let issuer = cluster
+        .identity()
+        .and_then(|identity| identity.oidc()?.issuer())
+        .unwrap_or_default();
     let cidrs = vpc.map(|vpc| vpc.public_access_cidrs()).unwrap_or_default();
     let spec = Spec {
         name: cluster.name()?.to_owned(),
         version: cluster.version().map(ToOwned::to_owned),
         role_arn: cluster.role_arn().unwrap_or_default().into(),
-        subnet_ids: ids(vpc.map(|vpc| vpc.subnet_ids())).into_iter().map(SubnetId::from).collect(),
+        subnet_ids: ids(vpc.map(|vpc| vpc.subnet_ids()))
+            .into_iter()
+            .map(SubnetId::from)
+            .collect(),
         security_group_ids: Some(
-            ids(vpc.map(|vpc| vpc.security_group_ids())).into_iter().map(SecurityGroupId::from).collect(),
+            ids(vpc.map(|vpc| vpc.security_group_ids()))
+                .into_iter()
+                .map(SecurityGroupId::from)
+                .collect(),
         ),
         endpoint_private_access: vpc.is_some_and(|vpc| vpc.endpoint_private_access()),
         endpoint_public_access: vpc.is_some_and(|vpc| vpc.endpoint_public_access()),
@@ -229,11 +261,22 @@ fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
         version: text(cluster.version()),
         service_ipv4_cidr: text(network),
     };
-    let issues = cluster.health().map(|health| health.issues()).unwrap_or_default();
-    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let issues = cluster
+        .health()
+        .map(|health| health.issues())
+        .unwrap_or_default();
+    let issues = issues
+        .iter()
+        .map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
     let status = cluster.status().map_or("ACTIVE", |status| status.as_str());
     let phase = phase(status, issues);
-    Some(Live { id: Id::from(spec.name.as_str()), spec, outputs, owner, phase })
+    Some(Live {
+        id: Id::from(spec.name.as_str()),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Cluster>>> {
@@ -243,28 +286,50 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Cluster>>> {
 
 /// EKS takes one kind of change at a time, and none while another one is under way. So one is made; the
 /// engine asks again for what is left. Answers whether there was one.
-async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Changes) -> CloudResult<bool> {
+async fn change(
+    cloud: &Cloud,
+    live: &Live<Cluster>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<bool> {
     let name = live.id.as_str();
-    let subject = Subject { cluster: name, ..Subject::default() };
+    let subject = Subject {
+        cluster: name,
+        ..Subject::default()
+    };
     if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
         one_step(&live.outputs.version, version).map_err(|why| {
             let message = format!("the version of {name} {why}. The cluster was not changed");
             CloudError::new(Class::Invalid, "eks:UpdateClusterVersion", message)
         })?;
     }
-    if let Some(key) = spec.encryption_key_arn.as_ref().filter(|_| changes.touch("/encryption_key_arn")) {
-        let call =
-            cloud.eks.associate_encryption_config().cluster_name(name).encryption_config(encryption(key));
+    if let Some(key) = spec
+        .encryption_key_arn
+        .as_ref()
+        .filter(|_| changes.touch("/encryption_key_arn"))
+    {
+        let call = cloud
+            .eks
+            .associate_encryption_config()
+            .cluster_name(name)
+            .encryption_config(encryption(key));
         began(cloud, subject, call.send().ask().await?.update());
         return Ok(true);
     }
     let call = cloud.eks.update_cluster_config().name(name);
     let vpc = VpcConfigRequest::builder();
-    let access = ["/endpoint_private_access", "/endpoint_public_access", "/public_access_cidrs"];
+    let access = [
+        "/endpoint_private_access",
+        "/endpoint_public_access",
+        "/public_access_cidrs",
+    ];
     let call = if changes.touch("/deletion_protection") {
         call.deletion_protection(spec.deletion_protection)
     } else if access.iter().any(|path| changes.touch(path)) {
-        let cidrs = spec.public_access_cidrs.as_ref().filter(|_| spec.endpoint_public_access);
+        let cidrs = spec
+            .public_access_cidrs
+            .as_ref()
+            .filter(|_| spec.endpoint_public_access);
         let vpc = vpc
             .endpoint_private_access(spec.endpoint_private_access)
             .endpoint_public_access(spec.endpoint_public_access)
@@ -272,20 +337,38 @@ async fn change(cloud: &Cloud, live: &Live<Cluster>, spec: &Spec, changes: &Chan
         call.resources_vpc_config(vpc.build())
     } else if changes.touch("/subnet_ids") {
         call.resources_vpc_config(vpc.set_subnet_ids(texts(&spec.subnet_ids)).build())
-    } else if let Some(groups) =
-        spec.security_group_ids.as_ref().filter(|_| changes.touch("/security_group_ids"))
+    } else if let Some(groups) = spec
+        .security_group_ids
+        .as_ref()
+        .filter(|_| changes.touch("/security_group_ids"))
     {
         call.resources_vpc_config(vpc.set_security_group_ids(texts(groups)).build())
     } else if changes.touch("/logging") {
         call.logging(logging(&spec.logging))
     } else if changes.touch("/authentication_mode") {
         let mode = spec.authentication_mode.to_aws();
-        call.access_config(UpdateAccessConfigRequest::builder().authentication_mode(mode).build())
-    } else if let Some(kind) = spec.support_type.as_deref().filter(|_| changes.touch("/support_type")) {
-        call.upgrade_policy(UpgradePolicyRequest::builder().support_type(SupportType::from(kind)).build())
+        call.access_config(
+            UpdateAccessConfigRequest::builder()
+                .authentication_mode(mode)
+                .build(),
+        )
+    } else if let Some(kind) = spec
+        .support_type
+        .as_deref()
+        .filter(|_| changes.touch("/support_type"))
+    {
+        call.upgrade_policy(
+            UpgradePolicyRequest::builder()
+                .support_type(SupportType::from(kind))
+                .build(),
+        )
     } else if let Some(version) = spec.version.as_ref().filter(|_| changes.touch("/version")) {
         super::insights::allow_upgrade(cloud, name, version).await?;
-        let call = cloud.eks.update_cluster_version().name(name).version(version);
+        let call = cloud
+            .eks
+            .update_cluster_version()
+            .name(name)
+            .version(version);
         began(cloud, subject, call.send().ask().await?.update());
         return Ok(true);
     } else {
@@ -304,8 +387,10 @@ impl Kind for Cluster {
         "/bootstrap_cluster_creator_admin_permissions",
         "/bootstrap_self_managed_addons",
     ];
-    const WRITE_ONLY: &'static [&'static str] =
-        &["/bootstrap_cluster_creator_admin_permissions", "/bootstrap_self_managed_addons"];
+    const WRITE_ONLY: &'static [&'static str] = &[
+        "/bootstrap_cluster_creator_admin_permissions",
+        "/bootstrap_self_managed_addons",
+    ];
     const VOLATILE: &'static [&'static str] = &["version"];
     // Its network interfaces live in the subnets and carry the groups.
     const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
@@ -357,7 +442,9 @@ impl Kind for Cluster {
             name: "prod".into(),
             version: Some("1.35".into()),
             role_arn: "arn:aws:iam::123456789012:role/eks-cluster".into(),
-            subnet_ids: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(SubnetId::from).into(),
+            subnet_ids: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+                .map(SubnetId::from)
+                .into(),
             security_group_ids: Some(BTreeSet::from(["sg-0123456789abcdef0".into()])),
             endpoint_private_access: true,
             endpoint_public_access: false,
@@ -410,11 +497,17 @@ impl Kind for Cluster {
             return Err(SpecError::new("/endpoint_private_access", message));
         }
         if spec.public_access_cidrs.is_some() && !spec.endpoint_public_access {
-            return Err(SpecError::new("/public_access_cidrs", "requires the public endpoint"));
+            return Err(SpecError::new(
+                "/public_access_cidrs",
+                "requires the public endpoint",
+            ));
         }
         let known = |kind: &&String| LogType::values().contains(&kind.as_str());
         if let Some(unknown) = spec.logging.iter().find(|kind| !known(kind)) {
-            let message = format!("`{unknown}` must be one of {}", LogType::values().join(", "));
+            let message = format!(
+                "`{unknown}` must be one of {}",
+                LogType::values().join(", ")
+            );
             return Err(SpecError::new("/logging", message));
         }
         Ok(())
@@ -448,12 +541,19 @@ impl Kind for Cluster {
             .set_public_access_cidrs(spec.public_access_cidrs.as_ref().and_then(texts));
         let access = CreateAccessConfigRequest::builder()
             .authentication_mode(spec.authentication_mode.to_aws())
-            .bootstrap_cluster_creator_admin_permissions(spec.bootstrap_cluster_creator_admin_permissions);
+            .bootstrap_cluster_creator_admin_permissions(
+                spec.bootstrap_cluster_creator_admin_permissions,
+            );
         let network = |cidr: &Cidr| {
-            KubernetesNetworkConfigRequest::builder().service_ipv4_cidr(cidr.to_string()).build()
+            KubernetesNetworkConfigRequest::builder()
+                .service_ipv4_cidr(cidr.to_string())
+                .build()
         };
-        let support =
-            |kind: &str| UpgradePolicyRequest::builder().support_type(SupportType::from(kind)).build();
+        let support = |kind: &str| {
+            UpgradePolicyRequest::builder()
+                .support_type(SupportType::from(kind))
+                .build()
+        };
         let call = cloud
             .eks
             .create_cluster()
@@ -462,7 +562,11 @@ impl Kind for Cluster {
             .role_arn(spec.role_arn.as_str())
             .resources_vpc_config(vpc.build())
             .logging(logging(&spec.logging))
-            .set_encryption_config(spec.encryption_key_arn.as_ref().map(|key| vec![encryption(key)]))
+            .set_encryption_config(
+                spec.encryption_key_arn
+                    .as_ref()
+                    .map(|key| vec![encryption(key)]),
+            )
             .access_config(access.build())
             .bootstrap_self_managed_addons(spec.bootstrap_self_managed_addons)
             .set_kubernetes_network_config(spec.service_ipv4_cidr.as_ref().map(network))
@@ -505,15 +609,26 @@ impl Kind for Cluster {
         }
     }
 
-    async fn failed_update(cloud: &Cloud, live: &Live<Self>, resumed: bool) -> CloudResult<Option<String>> {
-        let subject = Subject { cluster: live.id.as_str(), ..Subject::default() };
+    async fn failed_update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        resumed: bool,
+    ) -> CloudResult<Option<String>> {
+        let subject = Subject {
+            cluster: live.id.as_str(),
+            ..Subject::default()
+        };
         updates::failure(cloud, subject, resumed).await
     }
 
     /// EKS's own protection is lifted first: a deletion that `protect` does not forbid was asked for.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         if live.spec.deletion_protection {
-            let call = cloud.eks.update_cluster_config().name(live.id.as_str()).deletion_protection(false);
+            let call = cloud
+                .eks
+                .update_cluster_config()
+                .name(live.id.as_str())
+                .deletion_protection(false);
             match call.send().ask().await {
                 // An earlier call is lifting it already.
                 Err(error) if error.class == Class::AlreadyExists => {}
@@ -537,7 +652,13 @@ mod tests {
     use platctl_engine::{AnyKind, AnyWanted, Bound};
 
     fn cluster() -> Live<Cluster> {
-        live(&types::Cluster::builder().name("prod").version("1.33").build()).unwrap()
+        live(
+            &types::Cluster::builder()
+                .name("prod")
+                .version("1.33")
+                .build(),
+        )
+        .unwrap()
     }
 
     #[tokio::test]
@@ -545,28 +666,47 @@ mod tests {
         let described = mock!(aws_sdk_eks::Client::describe_cluster)
             .match_requests(|request| request.name() == Some("prod"))
             .then_output(|| {
-                let found = types::Cluster::builder().name("prod").version("1.35").build();
+                let found = types::Cluster::builder()
+                    .name("prod")
+                    .version("1.35")
+                    .build();
                 aws_sdk_eks::operation::describe_cluster::DescribeClusterOutput::builder()
                     .cluster(found)
                     .build()
             });
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&described]).into(), ..cloud() };
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&described]).into(),
+            ..cloud()
+        };
         let spec = serde_json::to_value(Cluster::example()).unwrap();
         let journaled = platctl_engine::state::conceal(&spec, Cluster::WRITE_ONLY, "salt");
-        let wanted = [AnyWanted { owner: owner(), spec: Some(journaled) }];
-        let found = Bound::<Cluster>::new(std::sync::Arc::new(cloud)).find(&wanted).await.unwrap();
+        let wanted = [AnyWanted {
+            owner: owner(),
+            spec: Some(journaled),
+        }];
+        let found = Bound::<Cluster>::new(std::sync::Arc::new(cloud))
+            .find(&wanted)
+            .await
+            .unwrap();
         assert_eq!(found[0][0].id, Id::from("prod"));
     }
 
     #[tokio::test]
     async fn a_jump_is_refused_before_anything_is_changed() {
         let live = cluster();
-        let desired = Spec { version: Some("1.38".into()), logging: BTreeSet::new(), ..Cluster::example() };
-        let asked =
-            changes(&[("/version", json!("1.33"), json!("1.38")), ("/logging", json!(["api"]), json!([]))]);
+        let desired = Spec {
+            version: Some("1.38".into()),
+            logging: BTreeSet::new(),
+            ..Cluster::example()
+        };
+        let asked = changes(&[
+            ("/version", json!("1.33"), json!("1.38")),
+            ("/logging", json!(["api"]), json!([])),
+        ]);
         // No call is expected: any would end the test.
-        let error = Cluster::update(&cloud(), &live, &desired, &asked, &owner()).await.unwrap_err();
+        let error = Cluster::update(&cloud(), &live, &desired, &asked, &owner())
+            .await
+            .unwrap_err();
         assert_eq!(error.class, Class::Invalid);
     }
 
@@ -578,23 +718,31 @@ mod tests {
                 request.logging().is_none() && vpc.endpoint_public_access() == Some(true)
             })
             .then_output(|| UpdateClusterConfigOutput::builder().build());
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]).into(), ..cloud() };
-        let desired =
-            Spec { endpoint_public_access: true, version: Some("1.34".into()), ..Cluster::example() };
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]).into(),
+            ..cloud()
+        };
+        let desired = Spec {
+            endpoint_public_access: true,
+            version: Some("1.34".into()),
+            ..Cluster::example()
+        };
         let asked = changes(&[
             ("/version", json!("1.33"), json!("1.34")),
             ("/endpoint_public_access", json!(false), json!(true)),
             ("/logging", json!([]), json!(["api"])),
         ]);
-        Cluster::update(&cloud, &cluster(), &desired, &asked, &owner()).await.unwrap();
+        Cluster::update(&cloud, &cluster(), &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(config.num_calls(), 1, "the rest is for the next updates");
     }
 
     #[tokio::test]
     async fn an_upgrade_takes_the_next_minor() {
-        let ready = mock!(aws_sdk_eks::Client::list_insights)
-            .then_output(|| aws_sdk_eks::operation::list_insights::ListInsightsOutput::builder().build());
+        let ready = mock!(aws_sdk_eks::Client::list_insights).then_output(|| {
+            aws_sdk_eks::operation::list_insights::ListInsightsOutput::builder().build()
+        });
         let upgrade = mock!(aws_sdk_eks::Client::update_cluster_version)
             .match_requests(|request| request.version() == Some("1.34"))
             .then_output(|| UpdateClusterVersionOutput::builder().build());
@@ -602,9 +750,14 @@ mod tests {
             eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&ready, &upgrade]).into(),
             ..cloud()
         };
-        let desired = Spec { version: Some("1.34".into()), ..Cluster::example() };
+        let desired = Spec {
+            version: Some("1.34".into()),
+            ..Cluster::example()
+        };
         let asked = changes(&[("/version", json!("1.33"), json!("1.34"))]);
-        Cluster::update(&cloud, &cluster(), &desired, &asked, &owner()).await.unwrap();
+        Cluster::update(&cloud, &cluster(), &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(upgrade.num_calls(), 1);
     }
 

@@ -8,14 +8,25 @@ use crate::versions::{is_later, kubernetes};
 
 /// The faults of a version that EKS does not offer: asked of EKS, which adds versions and withdraws them.
 pub(super) async fn offered(cloud: &Cloud, version: &str) -> CloudResult<Vec<SpecError>> {
-    let call = cloud.eks.describe_cluster_versions().into_paginator().items().send();
+    let call = cloud
+        .eks
+        .describe_cluster_versions()
+        .into_paginator()
+        .items()
+        .send();
     let found: Result<Vec<_>, _> = call.collect().await;
     let found = found.asked()?;
-    let versions: Vec<&str> = found.iter().filter_map(|one| one.cluster_version()).collect();
+    let versions: Vec<&str> = found
+        .iter()
+        .filter_map(|one| one.cluster_version())
+        .collect();
     if versions.contains(&version) {
         return Ok(Vec::new());
     }
-    let message = format!("EKS offers no Kubernetes {version} here; it offers {}", versions.join(", "));
+    let message = format!(
+        "EKS offers no Kubernetes {version} here; it offers {}",
+        versions.join(", ")
+    );
     Ok(vec![SpecError::new("/version", message)])
 }
 
@@ -29,12 +40,14 @@ pub(super) fn one_step(live: &str, desired: &str) -> Result<(), String> {
         ));
     }
     match (kubernetes(live), kubernetes(desired)) {
-        (Some((major, from)), Some((to_major, to))) if major == to_major && to > from + 1 => Err(format!(
-            "cannot be raised to {desired} at once: the cluster has Kubernetes {live}, which can be upgraded by one \
+        (Some((major, from)), Some((to_major, to))) if major == to_major && to > from + 1 => {
+            Err(format!(
+                "cannot be raised to {desired} at once: the cluster has Kubernetes {live}, which can be upgraded by one \
              minor version at a time. Set the version to {major}.{} and apply, so that add-ons and nodes are upgraded \
              too; repeat up to {desired}",
-            from + 1
-        )),
+                from + 1
+            ))
+        }
         _ => Ok(()),
     }
 }
@@ -54,9 +67,10 @@ pub(super) async fn vet(
         return Ok(faults);
     }
     match super::insights::allow_upgrade(cloud, cluster, desired).await {
-        Err(error) if error.class == Class::Protected => {
-            Ok(vec![SpecError::new("/version", format!("cannot be raised to {desired}: {}", error.message))])
-        }
+        Err(error) if error.class == Class::Protected => Ok(vec![SpecError::new(
+            "/version",
+            format!("cannot be raised to {desired}: {}", error.message),
+        )]),
         other => other.map(|()| Vec::new()),
     }
 }
@@ -74,27 +88,63 @@ mod tests {
     fn versions_go_up_one_by_one() {
         one_step("1.35", "1.36").unwrap();
         one_step("1.35", "1.35").unwrap();
-        assert!(one_step("1.33", "1.36").unwrap_err().contains("Set the version to 1.34 and apply"));
-        assert!(one_step("1.36", "1.35").unwrap_err().contains("Set the version to 1.36"));
+        assert!(
+            one_step("1.33", "1.36")
+                .unwrap_err()
+                .contains("Set the version to 1.34 and apply")
+        );
+        assert!(
+            one_step("1.36", "1.35")
+                .unwrap_err()
+                .contains("Set the version to 1.36")
+        );
     }
 
     async fn faults(live: &str, desired: &str) -> Vec<SpecError> {
         let versions = mock!(aws_sdk_eks::Client::describe_cluster_versions).then_output(|| {
-            let version = |version| ClusterVersionInformation::builder().cluster_version(version).build();
+            let version = |version| {
+                ClusterVersionInformation::builder()
+                    .cluster_version(version)
+                    .build()
+            };
             let builder = DescribeClusterVersionsOutput::builder();
-            builder.cluster_versions(version("1.40")).cluster_versions(version("1.39")).build()
+            builder
+                .cluster_versions(version("1.40"))
+                .cluster_versions(version("1.39"))
+                .build()
         });
-        let insights =
-            mock!(aws_sdk_eks::Client::list_insights).then_output(|| ListInsightsOutput::builder().build());
+        let insights = mock!(aws_sdk_eks::Client::list_insights)
+            .then_output(|| ListInsightsOutput::builder().build());
         let eks = mock_client!(aws_sdk_eks, RuleMode::MatchAny, &[&versions, &insights]);
-        vet(&Cloud { eks: eks.into(), ..cloud() }, "prod", live, desired).await.unwrap()
+        vet(
+            &Cloud {
+                eks: eks.into(),
+                ..cloud()
+            },
+            "prod",
+            live,
+            desired,
+        )
+        .await
+        .unwrap()
     }
 
     #[tokio::test]
     async fn eks_says_what_it_offers() {
-        assert_eq!(faults("1.39", "1.40").await, [], "no list of our own is asked");
+        assert_eq!(
+            faults("1.39", "1.40").await,
+            [],
+            "no list of our own is asked"
+        );
         let found = faults("1.40", "1.41").await;
-        assert_eq!(found[0].message, "EKS offers no Kubernetes 1.41 here; it offers 1.40, 1.39");
-        assert!(faults("1.40", "1.39").await[0].message.contains("earlier version"));
+        assert_eq!(
+            found[0].message,
+            "EKS offers no Kubernetes 1.41 here; it offers 1.40, 1.39"
+        );
+        assert!(
+            faults("1.40", "1.39").await[0]
+                .message
+                .contains("earlier version")
+        );
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{self, FargateProfileSelector};
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace, Resolved,
-    SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -22,7 +22,9 @@ use crate::types::{Arn, SubnetId, unless_same};
 pub struct FargateProfile;
 
 /// A selector for the pods that run on Fargate.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Selector {
     /// The Kubernetes namespace of the pods.
@@ -69,34 +71,75 @@ fn id_of(spec: &Spec) -> Id {
 fn live(profile: &types::FargateProfile) -> Option<Live<FargateProfile>> {
     let (tags, owner) = tags_of(profile.tags());
     let selector = |selector: &FargateProfileSelector| {
-        let labels = selector.labels().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect();
-        Some(Selector { namespace: selector.namespace()?.to_owned(), labels })
+        let labels = selector
+            .labels()
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect();
+        Some(Selector {
+            namespace: selector.namespace()?.to_owned(),
+            labels,
+        })
     };
     let spec = Spec {
         cluster_name: profile.cluster_name()?.to_owned(),
         fargate_profile_name: profile.fargate_profile_name()?.to_owned(),
         pod_execution_role_arn: profile.pod_execution_role_arn().unwrap_or_default().into(),
-        subnets: Some(profile.subnets().iter().map(|id| SubnetId::from(id.as_str())).collect()),
+        subnets: Some(
+            profile
+                .subnets()
+                .iter()
+                .map(|id| SubnetId::from(id.as_str()))
+                .collect(),
+        ),
         selectors: profile.selectors().iter().filter_map(selector).collect(),
         tags,
     };
-    let outputs = Outputs { arn: profile.fargate_profile_arn().unwrap_or_default().into() };
-    let issues = profile.health().map(|health| health.issues()).unwrap_or_default();
-    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
-    let phase = phase(profile.status().map_or("ACTIVE", |status| status.as_str()), issues);
-    Some(Live { id: id_of(&spec), spec, outputs, owner, phase })
+    let outputs = Outputs {
+        arn: profile.fargate_profile_arn().unwrap_or_default().into(),
+    };
+    let issues = profile
+        .health()
+        .map(|health| health.issues())
+        .unwrap_or_default();
+    let issues = issues
+        .iter()
+        .map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let phase = phase(
+        profile.status().map_or("ACTIVE", |status| status.as_str()),
+        issues,
+    );
+    Some(Live {
+        id: id_of(&spec),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<FargateProfile>>> {
-    let Some((cluster, name)) = parts(id) else { return Ok(None) };
-    let call = cloud.eks.describe_fargate_profile().cluster_name(cluster).fargate_profile_name(name);
+    let Some((cluster, name)) = parts(id) else {
+        return Ok(None);
+    };
+    let call = cloud
+        .eks
+        .describe_fargate_profile()
+        .cluster_name(cluster)
+        .fargate_profile_name(name);
     Ok(call.send().ask().await?.fargate_profile().and_then(live))
 }
 
 impl Kind for FargateProfile {
     const NAME: &'static str = "eks.FargateProfile";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/cluster_name", "/fargate_profile_name", "/pod_execution_role_arn", "/subnets", "/selectors"];
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/cluster_name",
+        "/fargate_profile_name",
+        "/pod_execution_role_arn",
+        "/subnets",
+        "/selectors",
+    ];
     const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
@@ -145,8 +188,15 @@ impl Kind for FargateProfile {
         if !(1..=5).contains(&spec.selectors.len()) {
             return Err(SpecError::new("/selectors", "must have 1 to 5 entries"));
         }
-        match spec.selectors.iter().find(|selector| selector.labels.len() > 5) {
-            Some(_) => Err(SpecError::new("/selectors", "must have at most 5 labels each")),
+        match spec
+            .selectors
+            .iter()
+            .find(|selector| selector.labels.len() > 5)
+        {
+            Some(_) => Err(SpecError::new(
+                "/selectors",
+                "must have at most 5 labels each",
+            )),
             None => Ok(()),
         }
     }
@@ -164,10 +214,17 @@ impl Kind for FargateProfile {
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let selector = |selector: &Selector| {
-            let labels = (!selector.labels.is_empty()).then(|| selector.labels.clone().into_iter().collect());
-            FargateProfileSelector::builder().namespace(&selector.namespace).set_labels(labels).build()
+            let labels = (!selector.labels.is_empty())
+                .then(|| selector.labels.clone().into_iter().collect());
+            FargateProfileSelector::builder()
+                .namespace(&selector.namespace)
+                .set_labels(labels)
+                .build()
         };
-        let subnets = spec.subnets.as_ref().map(|ids| ids.iter().map(ToString::to_string).collect());
+        let subnets = spec
+            .subnets
+            .as_ref()
+            .map(|ids| ids.iter().map(ToString::to_string).collect());
         let call = cloud
             .eks
             .create_fargate_profile()
@@ -194,7 +251,11 @@ impl Kind for FargateProfile {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (cluster, name) = (&live.spec.cluster_name, &live.spec.fargate_profile_name);
-        let call = cloud.eks.delete_fargate_profile().cluster_name(cluster).fargate_profile_name(name);
+        let call = cloud
+            .eks
+            .delete_fargate_profile()
+            .cluster_name(cluster)
+            .fargate_profile_name(name);
         call.send().ask().await.map(drop)
     }
 }
@@ -206,11 +267,27 @@ mod tests {
 
     #[test]
     fn selectors_have_no_order_and_a_profile_may_fail() {
-        let selector = |namespace: &str| FargateProfileSelector::builder().namespace(namespace).build();
-        let builder = types::FargateProfile::builder().cluster_name("prod").fargate_profile_name("system");
+        let selector = |namespace: &str| {
+            FargateProfileSelector::builder()
+                .namespace(namespace)
+                .build()
+        };
+        let builder = types::FargateProfile::builder()
+            .cluster_name("prod")
+            .fargate_profile_name("system");
         let builder = builder.selectors(selector("b")).selectors(selector("a"));
-        let found = live(&builder.status(types::FargateProfileStatus::CreateFailed).build()).unwrap();
-        let names: Vec<&str> = found.spec.selectors.iter().map(|one| one.namespace.as_str()).collect();
+        let found = live(
+            &builder
+                .status(types::FargateProfileStatus::CreateFailed)
+                .build(),
+        )
+        .unwrap();
+        let names: Vec<&str> = found
+            .spec
+            .selectors
+            .iter()
+            .map(|one| one.namespace.as_str())
+            .collect();
         assert_eq!(names, ["a", "b"]);
         assert!(matches!(found.phase, Phase::Failed(_)));
     }

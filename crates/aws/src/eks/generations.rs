@@ -16,12 +16,20 @@ pub(super) const LONGEST: usize = 63 - MARK.len() - 3;
 
 /// The name of a generation in AWS.
 pub(super) fn name(declared: &str, generation: u32) -> String {
-    if generation < 2 { declared.to_owned() } else { format!("{declared}{MARK}{generation}") }
+    if generation < 2 {
+        declared.to_owned()
+    } else {
+        format!("{declared}{MARK}{generation}")
+    }
 }
 
 /// The declared name of a group that is called this in AWS.
 pub(super) fn declared(name: &str) -> &str {
-    let generation = |digits: &str| digits.parse::<u32>().is_ok_and(|n| n > 1 && n.to_string() == digits);
+    let generation = |digits: &str| {
+        digits
+            .parse::<u32>()
+            .is_ok_and(|n| n > 1 && n.to_string() == digits)
+    };
     match name.rsplit_once(MARK) {
         Some((declared, digits)) if !declared.is_empty() && generation(digits) => declared,
         _ => name,
@@ -30,18 +38,36 @@ pub(super) fn declared(name: &str) -> &str {
 
 /// All generations of a declared group that are there.
 async fn all(cloud: &Cloud, cluster: &str, name: &str) -> CloudResult<Vec<Live<NodeGroup>>> {
-    let pages = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
+    let pages = cloud
+        .eks
+        .list_nodegroups()
+        .cluster_name(cluster)
+        .into_paginator()
+        .items()
+        .send();
     let names: Result<Vec<String>, _> = pages.collect().await;
     let names = if_there(names.asked())?.unwrap_or_default();
-    let ids: Vec<Id> =
-        names.iter().filter(|one| declared(one) == name).map(|name| id_in(cluster, name)).collect();
-    Ok(NodeGroup::describe(cloud, &ids).await?.into_iter().flatten().collect())
+    let ids: Vec<Id> = names
+        .iter()
+        .filter(|one| declared(one) == name)
+        .map(|name| id_in(cluster, name))
+        .collect();
+    Ok(NodeGroup::describe(cloud, &ids)
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 /// Candidates: every generation that the wanted address owns, and whoever has its plain name.
-pub(super) async fn find(cloud: &Cloud, wanted: &[Wanted<NodeGroup>]) -> CloudResult<Vec<Vec<Candidate>>> {
+pub(super) async fn find(
+    cloud: &Cloud,
+    wanted: &[Wanted<NodeGroup>],
+) -> CloudResult<Vec<Vec<Candidate>>> {
     let looks = wanted.iter().map(|wanted| async move {
-        let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+        let Some(spec) = &wanted.spec else {
+            return Ok(Vec::new());
+        };
         let plain = id_in(&spec.cluster_name, &spec.nodegroup_name);
         let ours = |live: &Live<NodeGroup>| {
             let owner = live.owner.as_ref();
@@ -50,8 +76,15 @@ pub(super) async fn find(cloud: &Cloud, wanted: &[Wanted<NodeGroup>]) -> CloudRe
             })
         };
         let found = all(cloud, &spec.cluster_name, &spec.nodegroup_name).await?;
-        let found = found.into_iter().filter(|live| live.id == plain || ours(live));
-        Ok(found.map(|live| Candidate { id: live.id, owner: live.owner }).collect())
+        let found = found
+            .into_iter()
+            .filter(|live| live.id == plain || ours(live));
+        Ok(found
+            .map(|live| Candidate {
+                id: live.id,
+                owner: live.owner,
+            })
+            .collect())
     });
     try_join_all(looks).await
 }
@@ -74,7 +107,11 @@ pub(super) async fn nodes_before(
         })
     };
     let found = all(cloud, cluster, name).await?;
-    Ok(found.iter().filter(|live| before(live)).filter_map(|live| live.spec.desired_size).max())
+    Ok(found
+        .iter()
+        .filter(|live| before(live))
+        .filter_map(|live| live.spec.desired_size)
+        .max())
 }
 
 #[cfg(test)]
@@ -90,7 +127,13 @@ mod tests {
             assert_eq!(declared(&name), "general", "{name}");
             assert!(name.len() <= "general".len() + 63 - LONGEST);
         }
-        for plain in ["general-gen", "general-gen1", "general-gen02", "general-gene2", "-gen2"] {
+        for plain in [
+            "general-gen",
+            "general-gen1",
+            "general-gen02",
+            "general-gene2",
+            "-gen2",
+        ] {
             assert_eq!(declared(plain), plain);
         }
     }

@@ -16,13 +16,22 @@ pub(super) async fn allow_upgrade(cloud: &Cloud, cluster: &str, version: &str) -
         .kubernetes_versions(version)
         .statuses(InsightStatusValue::Error)
         .build();
-    let call = cloud.eks.list_insights().cluster_name(cluster).filter(filter).send().await;
+    let call = cloud
+        .eks
+        .list_insights()
+        .cluster_name(cluster)
+        .filter(filter)
+        .send()
+        .await;
     let found = call.asked()?;
     let against: Vec<String> = found
         .insights()
         .iter()
         .map(|insight| {
-            let reason = insight.insight_status().and_then(|status| status.reason()).unwrap_or_default();
+            let reason = insight
+                .insight_status()
+                .and_then(|status| status.reason())
+                .unwrap_or_default();
             format!("{}: {reason}", insight.name().unwrap_or_default())
         })
         .collect();
@@ -35,7 +44,11 @@ pub(super) async fn allow_upgrade(cloud: &Cloud, cluster: &str, version: &str) -
          insights within a day after you fix an issue",
         against.join("; ")
     );
-    Err(CloudError::new(Class::Protected, "eks:UpdateClusterVersion", message))
+    Err(CloudError::new(
+        Class::Protected,
+        "eks:UpdateClusterVersion",
+        message,
+    ))
 }
 
 #[cfg(test)]
@@ -50,23 +63,34 @@ mod tests {
     async fn deprecated_apis_stop_an_upgrade() {
         let found = mock!(aws_sdk_eks::Client::list_insights)
             .match_requests(|request| {
-                request.filter().is_some_and(|filter| filter.kubernetes_versions() == ["1.35"])
+                request
+                    .filter()
+                    .is_some_and(|filter| filter.kubernetes_versions() == ["1.35"])
             })
             .then_output(|| {
-                let status = InsightStatus::builder().reason("flowcontrol v1beta3 is called").build();
-                let insight =
-                    InsightSummary::builder().name("Deprecated APIs").insight_status(status).build();
+                let status = InsightStatus::builder()
+                    .reason("flowcontrol v1beta3 is called")
+                    .build();
+                let insight = InsightSummary::builder()
+                    .name("Deprecated APIs")
+                    .insight_status(status)
+                    .build();
                 ListInsightsOutput::builder().insights(insight).build()
             });
-        let none =
-            mock!(aws_sdk_eks::Client::list_insights).then_output(|| ListInsightsOutput::builder().build());
+        let none = mock!(aws_sdk_eks::Client::list_insights)
+            .then_output(|| ListInsightsOutput::builder().build());
         let cloud = Cloud {
             eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&found, &none]).into(),
             ..cloud()
         };
         let error = allow_upgrade(&cloud, "prod", "1.35").await.unwrap_err();
         assert_eq!(error.class, Class::Protected);
-        assert!(error.message.contains("Deprecated APIs: flowcontrol v1beta3 is called"), "{error}");
+        assert!(
+            error
+                .message
+                .contains("Deprecated APIs: flowcontrol v1beta3 is called"),
+            "{error}"
+        );
         allow_upgrade(&cloud, "prod", "1.35").await.unwrap();
     }
 }

@@ -37,7 +37,11 @@ pub(crate) fn parts(id: &Id) -> Option<(&str, &str)> {
 
 /// Takes the tags of an answer apart.
 pub(crate) fn tags_of(tags: Option<&HashMap<String, String>>) -> (Tags, Option<Owner>) {
-    split(tags.into_iter().flatten().map(|(key, value)| (key.clone(), value.clone())))
+    split(
+        tags.into_iter()
+            .flatten()
+            .map(|(key, value)| (key.clone(), value.clone())),
+    )
 }
 
 /// The tags of a creation.
@@ -52,11 +56,18 @@ pub(crate) fn phase<'a>(
     issues: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>,
 ) -> Phase {
     let issue = |(code, message): (Option<&str>, Option<&str>)| {
-        format!("{}: {}", code.unwrap_or("unknown"), message.unwrap_or_default())
+        format!(
+            "{}: {}",
+            code.unwrap_or("unknown"),
+            message.unwrap_or_default()
+        )
     };
     let issues: Vec<String> = issues.into_iter().map(issue).collect();
-    let text =
-        if issues.is_empty() { status.to_owned() } else { format!("{status} ({})", issues.join("; ")) };
+    let text = if issues.is_empty() {
+        status.to_owned()
+    } else {
+        format!("{status} ({})", issues.join("; "))
+    };
     match status {
         "ACTIVE" if issues.is_empty() => Phase::Ready,
         "ACTIVE" => Phase::Degraded(issues.join("; ")),
@@ -68,7 +79,12 @@ pub(crate) fn phase<'a>(
 }
 
 /// Writes and removes tags as the changes ask.
-pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+pub(crate) async fn sync_tags(
+    cloud: &Cloud,
+    arn: &str,
+    changes: &Changes,
+    owner: &Owner,
+) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
         let call = cloud.eks.tag_resource().resource_arn(arn);
@@ -76,7 +92,11 @@ pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.eks.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+        let call = cloud
+            .eks
+            .untag_resource()
+            .resource_arn(arn)
+            .set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -94,12 +114,18 @@ mod tests {
         let warning = Phase::Degraded("InsufficientNumberOfReplicas: no nodes".into());
         assert_eq!(phase("ACTIVE", issue), warning);
         assert_eq!(phase("ACTIVE", []), Phase::Ready);
-        assert_eq!(phase("UPDATE_FAILED", []), Phase::Degraded("UPDATE_FAILED".into()));
+        assert_eq!(
+            phase("UPDATE_FAILED", []),
+            Phase::Degraded("UPDATE_FAILED".into())
+        );
     }
 
     #[test]
     fn what_failed_says_why() {
-        let issue = [(Some("NodeCreationFailure"), Some("instances failed to join"))];
+        let issue = [(
+            Some("NodeCreationFailure"),
+            Some("instances failed to join"),
+        )];
         let text = "CREATE_FAILED (NodeCreationFailure: instances failed to join)";
         assert_eq!(phase("CREATE_FAILED", issue), Phase::Failed(text.into()));
     }

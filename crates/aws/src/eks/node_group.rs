@@ -7,8 +7,8 @@ use aws_sdk_eks::types::{
     NodegroupUpdateConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
 };
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,7 +28,9 @@ use crate::versions::{is_later, was_raised};
 pub struct NodeGroup;
 
 /// A Kubernetes taint of nodes, which keeps pods off them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Taint {
     /// The key of the taint.
@@ -42,8 +44,12 @@ pub struct Taint {
 
 impl Taint {
     fn to_aws(&self) -> aws_sdk_eks::types::Taint {
-        let taint = aws_sdk_eks::types::Taint::builder().key(&self.key).set_value(self.value.clone());
-        taint.effect(TaintEffect::from(self.effect.as_str())).build()
+        let taint = aws_sdk_eks::types::Taint::builder()
+            .key(&self.key)
+            .set_value(self.value.clone());
+        taint
+            .effect(TaintEffect::from(self.effect.as_str()))
+            .build()
     }
 }
 
@@ -147,9 +153,17 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
         cluster_name: group.cluster_name()?.to_owned(),
         nodegroup_name: generations::declared(group.nodegroup_name()?).to_owned(),
         node_role: group.node_role().unwrap_or_default().into(),
-        subnets: group.subnets().iter().map(|id| SubnetId::from(id.as_str())).collect(),
-        min_size: scaling.and_then(|scaling| scaling.min_size()).unwrap_or_default(),
-        max_size: scaling.and_then(|scaling| scaling.max_size()).unwrap_or_default(),
+        subnets: group
+            .subnets()
+            .iter()
+            .map(|id| SubnetId::from(id.as_str()))
+            .collect(),
+        min_size: scaling
+            .and_then(|scaling| scaling.min_size())
+            .unwrap_or_default(),
+        max_size: scaling
+            .and_then(|scaling| scaling.max_size())
+            .unwrap_or_default(),
         desired_size: scaling.and_then(|scaling| scaling.desired_size()),
         instance_types: Some(group.instance_types().to_vec()),
         ami_type: owned(group.ami_type().map(AmiTypes::as_str)),
@@ -159,30 +173,63 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
         launch_template_version: owned(template.and_then(LaunchTemplateSpecification::version)),
         version: owned(group.version()),
         release_version: owned(group.release_version()),
-        labels: group.labels().into_iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect(),
+        labels: group
+            .labels()
+            .into_iter()
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
         taints: group.taints().iter().filter_map(taint).collect(),
-        max_unavailable: group.update_config().and_then(NodegroupUpdateConfig::max_unavailable),
+        max_unavailable: group
+            .update_config()
+            .and_then(NodegroupUpdateConfig::max_unavailable),
         max_unavailable_percentage: group
             .update_config()
             .and_then(NodegroupUpdateConfig::max_unavailable_percentage),
         force_update_enabled: None,
         tags,
     };
-    let groups = group.resources().map(|made| made.auto_scaling_groups()).unwrap_or_default();
+    let groups = group
+        .resources()
+        .map(|made| made.auto_scaling_groups())
+        .unwrap_or_default();
     let outputs = Outputs {
         arn: group.nodegroup_arn().unwrap_or_default().into(),
         nodegroup_name: group.nodegroup_name()?.to_owned(),
-        auto_scaling_group_names: groups.iter().filter_map(|group| owned(group.name())).collect(),
+        auto_scaling_group_names: groups
+            .iter()
+            .filter_map(|group| owned(group.name()))
+            .collect(),
     };
-    let issues = group.health().map(|health| health.issues()).unwrap_or_default();
-    let issues = issues.iter().map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
-    let phase = phase(group.status().map_or("ACTIVE", |status| status.as_str()), issues);
-    Some(Live { id: id_in(&spec.cluster_name, &outputs.nodegroup_name), spec, outputs, owner, phase })
+    let issues = group
+        .health()
+        .map(|health| health.issues())
+        .unwrap_or_default();
+    let issues = issues
+        .iter()
+        .map(|issue| (issue.code().map(|code| code.as_str()), issue.message()));
+    let phase = phase(
+        group.status().map_or("ACTIVE", |status| status.as_str()),
+        issues,
+    );
+    Some(Live {
+        id: id_in(&spec.cluster_name, &outputs.nodegroup_name),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<NodeGroup>>> {
-    let Some((cluster, name)) = parts(id) else { return Ok(None) };
-    let call = cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(name);
+    let Some((cluster, name)) = parts(id) else {
+        return Ok(None);
+    };
+    let call = cloud
+        .eks
+        .describe_nodegroup()
+        .cluster_name(cluster)
+        .nodegroup_name(name);
     Ok(call.send().ask().await?.nodegroup().and_then(live))
 }
 
@@ -197,7 +244,9 @@ fn scaling(spec: &Spec, otherwise: Option<i32>) -> NodegroupScalingConfig {
 /// A desired size of others that lies outside of new bounds is moved to the nearer one: EKS would refuse it.
 fn moved(spec: &Spec, present: Option<i32>) -> Option<i32> {
     let inside = spec.min_size..=spec.max_size;
-    present.filter(|size| !inside.contains(size)).map(|size| size.max(spec.min_size).min(spec.max_size))
+    present
+        .filter(|size| !inside.contains(size))
+        .map(|size| size.max(spec.min_size).min(spec.max_size))
 }
 
 fn rollout(spec: &Spec) -> Option<NodegroupUpdateConfig> {
@@ -212,7 +261,12 @@ fn rollout(spec: &Spec) -> Option<NodegroupUpdateConfig> {
 fn template(spec: &Spec) -> Option<LaunchTemplateSpecification> {
     let id = spec.launch_template_id.as_ref()?;
     let version = spec.launch_template_version.clone();
-    Some(LaunchTemplateSpecification::builder().id(id).set_version(version).build())
+    Some(
+        LaunchTemplateSpecification::builder()
+            .id(id)
+            .set_version(version)
+            .build(),
+    )
 }
 
 /// Everything that does not replace nodes: one call.
@@ -224,7 +278,8 @@ async fn configure(
 ) -> CloudResult<bool> {
     let touch = |paths: &[&str]| paths.iter().any(|path| changes.touch(path));
     let sizes = touch(&["/min_size", "/max_size", "/desired_size"]);
-    let pace = rollout(spec).filter(|_| touch(&["/max_unavailable", "/max_unavailable_percentage"]));
+    let pace =
+        rollout(spec).filter(|_| touch(&["/max_unavailable", "/max_unavailable_percentage"]));
     let (set, remove) = changes.map_edits("/labels");
     let labels = UpdateLabelsPayload::builder()
         .set_add_or_update_labels((!set.is_empty()).then(|| set.iter().cloned().collect()))
@@ -237,7 +292,13 @@ async fn configure(
     // A taint is known by key and effect; one with a new value is set, not removed.
     let same = |a: &Taint, b: &Taint| a.key == b.key && a.effect == b.effect;
     let stays = |taint: &&Taint| spec.taints.iter().any(|other| same(taint, other));
-    let gone: Vec<_> = live.spec.taints.iter().filter(|taint| !stays(taint)).map(Taint::to_aws).collect();
+    let gone: Vec<_> = live
+        .spec
+        .taints
+        .iter()
+        .filter(|taint| !stays(taint))
+        .map(Taint::to_aws)
+        .collect();
     let payload = UpdateTaintsPayload::builder()
         .set_add_or_update_taints(taints(&live.spec.taints, &spec.taints))
         .set_remove_taints((!gone.is_empty()).then_some(gone));
@@ -260,13 +321,25 @@ async fn configure(
 
 fn subject(live: &Live<NodeGroup>) -> Subject<'_> {
     let node_group = Some(live.outputs.nodegroup_name.as_str());
-    Subject { cluster: &live.spec.cluster_name, node_group, ..Subject::default() }
+    Subject {
+        cluster: &live.spec.cluster_name,
+        node_group,
+        ..Subject::default()
+    }
 }
 
 /// Everything that replaces the nodes in turn: one call.
-async fn roll(cloud: &Cloud, live: &Live<NodeGroup>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+async fn roll(
+    cloud: &Cloud,
+    live: &Live<NodeGroup>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<()> {
     let version = spec.version.clone().filter(|_| changes.touch("/version"));
-    let release = spec.release_version.clone().filter(|_| changes.touch("/release_version"));
+    let release = spec
+        .release_version
+        .clone()
+        .filter(|_| changes.touch("/release_version"));
     let template = template(spec).filter(|_| changes.touch("/launch_template_version"));
     if version.is_none() && release.is_none() && template.is_none() {
         return Ok(());
@@ -344,7 +417,9 @@ impl Kind for NodeGroup {
             cluster_name: "example-cluster".into(),
             nodegroup_name: "general".into(),
             node_role: "arn:aws:iam::123456789012:role/eks-nodes".into(),
-            subnets: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(SubnetId::from).into(),
+            subnets: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+                .map(SubnetId::from)
+                .into(),
             min_size: 2,
             max_size: 6,
             desired_size: None,
@@ -377,7 +452,10 @@ impl Kind for NodeGroup {
             ("/nodegroup_name", json!("other")),
             ("/labels/workload", json!("batch")),
             ("/labels/zone", json!("a")),
-            ("/taints", json!([{"key": "dedicated", "value": "batch", "effect": "NO_SCHEDULE"}])),
+            (
+                "/taints",
+                json!([{"key": "dedicated", "value": "batch", "effect": "NO_SCHEDULE"}]),
+            ),
             ("/max_unavailable", json!(2)),
             ("/tags/team", json!("network")),
         ]
@@ -393,33 +471,66 @@ impl Kind for NodeGroup {
             return Err(SpecError::new("/nodegroup_name", message));
         }
         if spec.min_size < 0 || spec.max_size < 1 || spec.min_size > spec.max_size {
-            return Err(SpecError::new("/min_size", "must be between 0 and max_size"));
+            return Err(SpecError::new(
+                "/min_size",
+                "must be between 0 and max_size",
+            ));
         }
-        if spec.desired_size.is_some_and(|size| !(spec.min_size..=spec.max_size).contains(&size)) {
-            return Err(SpecError::new("/desired_size", "must be between min_size and max_size"));
+        if spec
+            .desired_size
+            .is_some_and(|size| !(spec.min_size..=spec.max_size).contains(&size))
+        {
+            return Err(SpecError::new(
+                "/desired_size",
+                "must be between min_size and max_size",
+            ));
         }
         if spec.disk_size.is_some() && spec.launch_template_id.is_some() {
-            return Err(SpecError::new("/disk_size", "must be set in the launch template"));
+            return Err(SpecError::new(
+                "/disk_size",
+                "must be set in the launch template",
+            ));
         }
         if spec.launch_template_id.is_none() && spec.launch_template_version.is_some() {
-            return Err(SpecError::new("/launch_template_version", "requires a launch template"));
+            return Err(SpecError::new(
+                "/launch_template_version",
+                "requires a launch template",
+            ));
         }
-        if spec.launch_template_version.as_deref().is_some_and(|version| version.starts_with('$')) {
-            return Err(SpecError::new("/launch_template_version", "must be a version number"));
+        if spec
+            .launch_template_version
+            .as_deref()
+            .is_some_and(|version| version.starts_with('$'))
+        {
+            return Err(SpecError::new(
+                "/launch_template_version",
+                "must be a version number",
+            ));
         }
         if spec.max_unavailable.is_some() && spec.max_unavailable_percentage.is_some() {
-            return Err(SpecError::new("/max_unavailable", "must be either a number or a percentage"));
+            return Err(SpecError::new(
+                "/max_unavailable",
+                "must be either a number or a percentage",
+            ));
         }
         let types = spec.instance_types.clone().unwrap_or_default();
         // Without a word, EKS takes this image; a launch template may name another one.
-        let usual = spec.launch_template_id.is_none().then_some("AL2023_x86_64_STANDARD");
+        let usual = spec
+            .launch_template_id
+            .is_none()
+            .then_some("AL2023_x86_64_STANDARD");
         architecture::check(&types, spec.ami_type.as_deref().or(usual))
             .map_err(|message| SpecError::new("/instance_types", message))?;
         let effects = TaintEffect::values();
-        match spec.taints.iter().find(|taint| !effects.contains(&taint.effect.as_str())) {
-            Some(_) => {
-                Err(SpecError::new("/taints", format!("allows only the effects {}", effects.join(", "))))
-            }
+        match spec
+            .taints
+            .iter()
+            .find(|taint| !effects.contains(&taint.effect.as_str()))
+        {
+            Some(_) => Err(SpecError::new(
+                "/taints",
+                format!("allows only the effects {}", effects.join(", ")),
+            )),
             None => Ok(()),
         }
     }
@@ -433,7 +544,10 @@ impl Kind for NodeGroup {
         let (cluster, declared) = (&spec.cluster_name, &spec.nodegroup_name);
         let name = generations::name(declared, claim.owner.generation);
         let before = generations::nodes_before(cloud, cluster, declared, claim).await?;
-        let size = before.unwrap_or(spec.min_size).max(spec.min_size).min(spec.max_size);
+        let size = before
+            .unwrap_or(spec.min_size)
+            .max(spec.min_size)
+            .min(spec.max_size);
         let call = cloud
             .eks
             .create_nodegroup()
@@ -449,7 +563,9 @@ impl Kind for NodeGroup {
             .set_launch_template(template(spec))
             .set_version(spec.version.clone())
             .set_release_version(spec.release_version.clone())
-            .set_labels((!spec.labels.is_empty()).then(|| spec.labels.clone().into_iter().collect()))
+            .set_labels(
+                (!spec.labels.is_empty()).then(|| spec.labels.clone().into_iter().collect()),
+            )
             .set_taints((!taints.is_empty()).then_some(taints))
             .set_update_config(rollout(spec))
             .client_request_token(&claim.token)
@@ -476,20 +592,35 @@ impl Kind for NodeGroup {
         let versions = live.spec.version.as_deref().zip(spec.version.as_deref());
         let lowered = versions.filter(|(from, to)| changes.touch("/version") && is_later(from, to));
         let fault = |(from, to): (&str, &str)| {
-            let message =
-                format!("cannot be lowered to {to}: the nodes have {from}. Set the version to {from}");
+            let message = format!(
+                "cannot be lowered to {to}: the nodes have {from}. Set the version to {from}"
+            );
             SpecError::new("/version", message)
         };
         Ok(lowered.map(fault).into_iter().collect())
     }
 
-    async fn failed_update(cloud: &Cloud, live: &Live<Self>, resumed: bool) -> CloudResult<Option<String>> {
+    async fn failed_update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        resumed: bool,
+    ) -> CloudResult<Option<String>> {
         updates::failure(cloud, subject(live), resumed).await
     }
 
     async fn obstacle(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
-        let groups: Vec<&str> = live.outputs.auto_scaling_group_names.iter().map(AsRef::as_ref).collect();
-        let subnets: Vec<&str> = live.spec.subnets.iter().map(|subnet| subnet.as_str()).collect();
+        let groups: Vec<&str> = live
+            .outputs
+            .auto_scaling_group_names
+            .iter()
+            .map(AsRef::as_ref)
+            .collect();
+        let subnets: Vec<&str> = live
+            .spec
+            .subnets
+            .iter()
+            .map(|subnet| subnet.as_str())
+            .collect();
         super::nodes_missing::why(cloud, &groups, &subnets).await
     }
 
@@ -510,7 +641,11 @@ impl Kind for NodeGroup {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (cluster, name) = (&live.spec.cluster_name, &live.outputs.nodegroup_name);
-        let call = cloud.eks.delete_nodegroup().cluster_name(cluster).nodegroup_name(name);
+        let call = cloud
+            .eks
+            .delete_nodegroup()
+            .cluster_name(cluster)
+            .nodegroup_name(name);
         call.send().ask().await.map(drop)
     }
 }
@@ -525,10 +660,19 @@ mod tests {
     use platctl_engine::Phase;
 
     fn group(status: NodegroupStatus) -> Live<NodeGroup> {
-        let issue = Issue::builder().code(NodegroupIssueCode::NodeCreationFailure).message("did not join");
+        let issue = Issue::builder()
+            .code(NodegroupIssueCode::NodeCreationFailure)
+            .message("did not join");
         let health = NodegroupHealth::builder().issues(issue.build()).build();
-        let sizes = NodegroupScalingConfig::builder().min_size(2).max_size(6).desired_size(6).build();
-        let builder = Nodegroup::builder().cluster_name("prod").nodegroup_name("general").status(status);
+        let sizes = NodegroupScalingConfig::builder()
+            .min_size(2)
+            .max_size(6)
+            .desired_size(6)
+            .build();
+        let builder = Nodegroup::builder()
+            .cluster_name("prod")
+            .nodegroup_name("general")
+            .status(status);
         live(&builder.health(health).scaling_config(sizes).build()).unwrap()
     }
 
@@ -536,7 +680,10 @@ mod tests {
     fn a_failed_group_says_why_and_a_degraded_one_works() {
         let failed = Phase::Failed("CREATE_FAILED (NodeCreationFailure: did not join)".into());
         assert_eq!(group(NodegroupStatus::CreateFailed).phase, failed);
-        assert!(matches!(group(NodegroupStatus::Degraded).phase, Phase::Degraded(_)));
+        assert!(matches!(
+            group(NodegroupStatus::Degraded).phase,
+            Phase::Degraded(_)
+        ));
     }
 
     #[tokio::test]
@@ -546,14 +693,25 @@ mod tests {
         use aws_sdk_eks::operation::list_nodegroups::ListNodegroupsOutput;
         use platctl_engine::Claim;
         let list = mock!(aws_sdk_eks::Client::list_nodegroups).then_output(|| {
-            ListNodegroupsOutput::builder().nodegroups("general").nodegroups("other").build()
+            ListNodegroupsOutput::builder()
+                .nodegroups("general")
+                .nodegroups("other")
+                .build()
         });
         let describe = mock!(aws_sdk_eks::Client::describe_nodegroup)
             .match_requests(|request| request.nodegroup_name() == Some("general"))
             .then_output(|| {
-                let sizes = NodegroupScalingConfig::builder().min_size(2).max_size(9).desired_size(5).build();
-                let group = Nodegroup::builder().cluster_name("example-cluster").nodegroup_name("general");
-                let tags = crate::tags::claimed(&Tags::new(), &owner()).into_iter().collect();
+                let sizes = NodegroupScalingConfig::builder()
+                    .min_size(2)
+                    .max_size(9)
+                    .desired_size(5)
+                    .build();
+                let group = Nodegroup::builder()
+                    .cluster_name("example-cluster")
+                    .nodegroup_name("general");
+                let tags = crate::tags::claimed(&Tags::new(), &owner())
+                    .into_iter()
+                    .collect();
                 let group = group.scaling_config(sizes).set_tags(Some(tags)).build();
                 DescribeNodegroupOutput::builder().nodegroup(group).build()
             });
@@ -563,18 +721,36 @@ mod tests {
                 request.nodegroup_name() == Some("general-gen2") && sizes.desired_size() == Some(5)
             })
             .then_output(|| CreateNodegroupOutput::builder().build());
-        let eks = mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&list, &describe, &create]);
-        let cloud = Cloud { eks: eks.into(), ..cloud() };
-        let claim = Claim { owner: Owner { generation: 2, ..owner() }, token: "token".into() };
-        let id = NodeGroup::create(&cloud, &NodeGroup::example(), &claim).await.unwrap();
+        let eks = mock_client!(
+            aws_sdk_eks,
+            RuleMode::Sequential,
+            &[&list, &describe, &create]
+        );
+        let cloud = Cloud {
+            eks: eks.into(),
+            ..cloud()
+        };
+        let claim = Claim {
+            owner: Owner {
+                generation: 2,
+                ..owner()
+            },
+            token: "token".into(),
+        };
+        let id = NodeGroup::create(&cloud, &NodeGroup::example(), &claim)
+            .await
+            .unwrap();
         assert_eq!(id, Id::from("example-cluster|general-gen2"));
     }
 
     #[test]
     fn a_number_of_nodes_that_was_moved_stays_and_one_that_is_stated_anew_is_set() {
         let moved = |stated: i32, last: i32| {
-            let change =
-                Change { path: "/desired_size".into(), before: Some(json!(5)), after: Some(json!(stated)) };
+            let change = Change {
+                path: "/desired_size".into(),
+                before: Some(json!(5)),
+                after: Some(json!(stated)),
+            };
             NodeGroup::tolerates(&change, Some(&json!(last)))
         };
         assert!(moved(3, 3));
@@ -589,23 +765,37 @@ mod tests {
                 .match_requests(move |request| request.force() == stated)
                 .then_output(|| UpdateNodegroupVersionOutput::builder().build());
             let eks = mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&roll]);
-            let cloud = Cloud { eks: eks.into(), ..cloud() };
+            let cloud = Cloud {
+                eks: eks.into(),
+                ..cloud()
+            };
             let desired = Spec {
                 launch_template_version: Some("2".into()),
                 force_update_enabled: stated,
                 ..NodeGroup::example()
             };
             let asked = changes(&[("/launch_template_version", json!("1"), json!("2"))]);
-            NodeGroup::update(&cloud, &group(NodegroupStatus::Active), &desired, &asked, &owner())
-                .await
-                .unwrap();
+            NodeGroup::update(
+                &cloud,
+                &group(NodegroupStatus::Active),
+                &desired,
+                &asked,
+                &owner(),
+            )
+            .await
+            .unwrap();
             assert_eq!(roll.num_calls(), 1);
         }
     }
 
     #[test]
     fn a_name_leaves_room_for_generations() {
-        let named = |name: String| NodeGroup::check(&Spec { nodegroup_name: name, ..NodeGroup::example() });
+        let named = |name: String| {
+            NodeGroup::check(&Spec {
+                nodegroup_name: name,
+                ..NodeGroup::example()
+            })
+        };
         named("a".repeat(56)).unwrap();
         named("a".repeat(57)).unwrap_err();
         named("general-gen2".into()).unwrap_err();
@@ -619,15 +809,33 @@ mod tests {
                 sizes.max_size() == Some(4) && sizes.desired_size() == Some(4)
             })
             .then_output(|| UpdateNodegroupConfigOutput::builder().build());
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]).into(), ..cloud() };
-        let desired = Spec { max_size: 4, launch_template_version: Some("2".into()), ..NodeGroup::example() };
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&config]).into(),
+            ..cloud()
+        };
+        let desired = Spec {
+            max_size: 4,
+            launch_template_version: Some("2".into()),
+            ..NodeGroup::example()
+        };
         let asked = changes(&[
             ("/max_size", json!(6), json!(4)),
             ("/launch_template_version", json!("1"), json!("2")),
         ]);
-        NodeGroup::update(&cloud, &group(NodegroupStatus::Active), &desired, &asked, &owner()).await.unwrap();
-        assert_eq!(config.num_calls(), 1, "the new version of the template is for the next update");
+        NodeGroup::update(
+            &cloud,
+            &group(NodegroupStatus::Active),
+            &desired,
+            &asked,
+            &owner(),
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            config.num_calls(),
+            1,
+            "the new version of the template is for the next update"
+        );
         assert_eq!(moved(&desired, Some(3)), None);
     }
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_eks::types;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -71,38 +71,74 @@ fn live(association: &types::PodIdentityAssociation) -> Option<Live<PodIdentityA
         arn: association.association_arn().unwrap_or_default().into(),
         association_id: id.to_owned(),
     };
-    Some(Live { id: id_in(&spec.cluster_name, id), spec, outputs, owner, phase: Phase::Ready })
+    Some(Live {
+        id: id_in(&spec.cluster_name, id),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<PodIdentityAssociation>>> {
-    let Some((cluster, name)) = parts(id) else { return Ok(None) };
-    let call = cloud.eks.describe_pod_identity_association().cluster_name(cluster).association_id(name);
+    let Some((cluster, name)) = parts(id) else {
+        return Ok(None);
+    };
+    let call = cloud
+        .eks
+        .describe_pod_identity_association()
+        .cluster_name(cluster)
+        .association_id(name);
     let answer = call.send().ask().await;
     Ok(if_there(answer)?.and_then(|answer| answer.association().and_then(live)))
 }
 
 /// The associations of a service account: none or one.
 async fn of_account(cloud: &Cloud, spec: &Spec) -> CloudResult<Vec<Candidate>> {
-    let call = cloud.eks.list_pod_identity_associations().cluster_name(&spec.cluster_name);
-    let call = call.namespace(&spec.namespace).service_account(&spec.service_account);
+    let call = cloud
+        .eks
+        .list_pod_identity_associations()
+        .cluster_name(&spec.cluster_name);
+    let call = call
+        .namespace(&spec.namespace)
+        .service_account(&spec.service_account);
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let found = if_there(found.asked())?;
     let ids = found.unwrap_or_default();
-    let ids = ids.iter().filter_map(|one| one.association_id()).map(|id| id_in(&spec.cluster_name, id));
+    let ids = ids
+        .iter()
+        .filter_map(|one| one.association_id())
+        .map(|id| id_in(&spec.cluster_name, id));
     let reads = try_join_all(ids.map(|id| async move { read(cloud, &id).await })).await?;
-    Ok(reads.into_iter().flatten().map(|live| Candidate { id: live.id, owner: live.owner }).collect())
+    Ok(reads
+        .into_iter()
+        .flatten()
+        .map(|live| Candidate {
+            id: live.id,
+            owner: live.owner,
+        })
+        .collect())
 }
 
 impl Kind for PodIdentityAssociation {
     const NAME: &'static str = "eks.PodIdentityAssociation";
-    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/namespace", "/service_account"];
+    const REPLACE_ON: &'static [&'static str] =
+        &["/cluster_name", "/namespace", "/service_account"];
     // All of them together are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["eks:DescribePodIdentityAssociation", "eks:ListPodIdentityAssociations"],
-        create: &["eks:CreatePodIdentityAssociation", "eks:TagResource", "iam:GetRole", "iam:PassRole"],
+        read: &[
+            "eks:DescribePodIdentityAssociation",
+            "eks:ListPodIdentityAssociations",
+        ],
+        create: &[
+            "eks:CreatePodIdentityAssociation",
+            "eks:TagResource",
+            "iam:GetRole",
+            "iam:PassRole",
+        ],
         update: &[
             "eks:UpdatePodIdentityAssociation",
             "eks:TagResource",
@@ -134,8 +170,14 @@ impl Kind for PodIdentityAssociation {
         vec![
             ("/namespace", json!("dns")),
             ("/service_account", json!("dns")),
-            ("/role_arn", json!("arn:aws:iam::123456789012:role/other-example")),
-            ("/target_role_arn", json!("arn:aws:iam::123456789012:role/other-example")),
+            (
+                "/role_arn",
+                json!("arn:aws:iam::123456789012:role/other-example"),
+            ),
+            (
+                "/target_role_arn",
+                json!("arn:aws:iam::123456789012:role/other-example"),
+            ),
             ("/disable_session_tags", json!(true)),
             ("/tags/team", json!("network")),
         ]
@@ -164,8 +206,13 @@ impl Kind for PodIdentityAssociation {
             .client_request_token(&claim.token)
             .set_tags(tags_with(&spec.tags, &claim.owner));
         let answer = call.send().ask().await?;
-        let id = answer.association().and_then(|association| association.association_id());
-        made("eks:CreatePodIdentityAssociation", id.map(|id| id_in(&spec.cluster_name, id)))
+        let id = answer
+            .association()
+            .and_then(|association| association.association_id());
+        made(
+            "eks:CreatePodIdentityAssociation",
+            id.map(|id| id_in(&spec.cluster_name, id)),
+        )
     }
 
     async fn update(
@@ -177,7 +224,10 @@ impl Kind for PodIdentityAssociation {
     ) -> CloudResult<()> {
         let paths = ["/role_arn", "/target_role_arn", "/disable_session_tags"];
         if paths.iter().any(|path| changes.touch(path)) {
-            let target = spec.target_role_arn.as_ref().or(live.spec.target_role_arn.as_ref());
+            let target = spec
+                .target_role_arn
+                .as_ref()
+                .or(live.spec.target_role_arn.as_ref());
             let call = cloud
                 .eks
                 .update_pod_identity_association()
@@ -192,7 +242,10 @@ impl Kind for PodIdentityAssociation {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.eks.delete_pod_identity_association().cluster_name(&live.spec.cluster_name);
+        let call = cloud
+            .eks
+            .delete_pod_identity_association()
+            .cluster_name(&live.spec.cluster_name);
         let call = call.association_id(&live.outputs.association_id);
         call.send().ask().await.map(drop)
     }
@@ -210,14 +263,23 @@ mod tests {
     #[tokio::test]
     async fn a_cluster_that_is_gone_has_no_associations() {
         let gone = mock!(aws_sdk_eks::Client::list_pod_identity_associations).then_error(|| {
-            let meta = ErrorMetadata::builder().code("ResourceNotFoundException").build();
+            let meta = ErrorMetadata::builder()
+                .code("ResourceNotFoundException")
+                .build();
             let error = ResourceNotFoundException::builder().meta(meta).build();
             ListPodIdentityAssociationsError::ResourceNotFoundException(error)
         });
-        let cloud =
-            Cloud { eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&gone]).into(), ..cloud() };
-        let wanted = Wanted { owner: owner(), spec: Some(PodIdentityAssociation::example()) };
-        let found = PodIdentityAssociation::find(&cloud, &[wanted]).await.unwrap();
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&gone]).into(),
+            ..cloud()
+        };
+        let wanted = Wanted {
+            owner: owner(),
+            spec: Some(PodIdentityAssociation::example()),
+        };
+        let found = PodIdentityAssociation::find(&cloud, &[wanted])
+            .await
+            .unwrap();
         assert_eq!(found, [vec![]]);
     }
 }

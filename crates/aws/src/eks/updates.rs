@@ -30,11 +30,17 @@ impl Subject<'_> {
 
 impl Begun {
     fn note(&self, subject: Subject<'_>, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(subject.key(), id.to_owned());
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(subject.key(), id.to_owned());
     }
 
     fn take(&self, subject: Subject<'_>) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&subject.key())
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&subject.key())
     }
 }
 
@@ -48,7 +54,12 @@ pub(super) fn began(cloud: &Cloud, subject: Subject<'_>, update: Option<&Update>
 async fn read(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResult<Option<Update>> {
     let call = cloud.eks.describe_update().name(of.cluster).update_id(id);
     let call = call.set_nodegroup_name(of.node_group.map(ToOwned::to_owned));
-    Ok(call.set_addon_name(of.addon.map(ToOwned::to_owned)).send().ask().await?.update)
+    Ok(call
+        .set_addon_name(of.addon.map(ToOwned::to_owned))
+        .send()
+        .ask()
+        .await?
+        .update)
 }
 
 /// The latest update, whoever began it.
@@ -59,15 +70,20 @@ async fn latest(cloud: &Cloud, of: Subject<'_>) -> CloudResult<Option<Update>> {
     let ids: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let ids = ids.asked()?;
     let updates = try_join_all(ids.iter().map(|id| read(cloud, of, id))).await?;
-    Ok(updates
-        .into_iter()
-        .flatten()
-        .max_by_key(|update| update.created_at().map(|time| (time.secs(), time.subsec_nanos()))))
+    Ok(updates.into_iter().flatten().max_by_key(|update| {
+        update
+            .created_at()
+            .map(|time| (time.secs(), time.subsec_nanos()))
+    }))
 }
 
 /// Why the last update failed; none where it did not. An update of an earlier run, whose id nobody knows any more, is
 /// looked for where `resumed` says that there was one.
-pub(super) async fn failure(cloud: &Cloud, of: Subject<'_>, resumed: bool) -> CloudResult<Option<String>> {
+pub(super) async fn failure(
+    cloud: &Cloud,
+    of: Subject<'_>,
+    resumed: bool,
+) -> CloudResult<Option<String>> {
     let update = match cloud.updates.take(of) {
         Some(id) => read(cloud, of, &id).await?,
         None if resumed => latest(cloud, of).await?,
@@ -77,21 +93,35 @@ pub(super) async fn failure(cloud: &Cloud, of: Subject<'_>, resumed: bool) -> Cl
 }
 
 fn why(update: &Update) -> Option<String> {
-    let status =
-        update.status().filter(|status| matches!(status, UpdateStatus::Failed | UpdateStatus::Cancelled))?;
+    let status = update
+        .status()
+        .filter(|status| matches!(status, UpdateStatus::Failed | UpdateStatus::Cancelled))?;
     let kind = update.r#type().map_or("update", |kind| kind.as_str());
     let errors = update.errors().iter().map(|error| {
         let code = error.error_code().map_or("Unknown", ErrorCode::as_str);
         let of = error.resource_ids();
-        let of = if of.is_empty() { String::new() } else { format!(" ({})", of.join(", ")) };
+        let of = if of.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", of.join(", "))
+        };
         format!("{code}: {}{of}", error.error_message().unwrap_or_default())
     });
     let errors: Vec<String> = errors.collect();
-    let evicted =
-        |error: &aws_sdk_eks::types::ErrorDetail| error.error_code() == Some(&ErrorCode::PodEvictionFailure);
-    let hint = if update.errors().iter().any(evicted) { FORCE } else { "" };
+    let evicted = |error: &aws_sdk_eks::types::ErrorDetail| {
+        error.error_code() == Some(&ErrorCode::PodEvictionFailure)
+    };
+    let hint = if update.errors().iter().any(evicted) {
+        FORCE
+    } else {
+        ""
+    };
     let id = update.id().unwrap_or_default();
-    Some(format!("{kind} {id} is {}: {}{hint}", status.as_str(), errors.join("; ")))
+    Some(format!(
+        "{kind} {id} is {}: {}{hint}",
+        status.as_str(),
+        errors.join("; ")
+    ))
 }
 
 const FORCE: &str = ". A pod disruption budget does not let these pods go: change the budget or add replicas, or set \
@@ -108,23 +138,39 @@ mod tests {
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::DateTime;
 
-    const GROUP: Subject<'static> = Subject { cluster: "prod", node_group: Some("general"), addon: None };
+    const GROUP: Subject<'static> = Subject {
+        cluster: "prod",
+        node_group: Some("general"),
+        addon: None,
+    };
 
     fn update(id: &str, status: UpdateStatus, made: i64) -> Update {
         let error = ErrorDetail::builder()
             .error_code(ErrorCode::PodEvictionFailure)
             .error_message("Reached max retries while trying to evict pods")
             .resource_ids("ip-10-10-32-7");
-        let update = Update::builder().id(id).status(status.clone()).r#type(UpdateType::VersionUpdate);
+        let update = Update::builder()
+            .id(id)
+            .status(status.clone())
+            .r#type(UpdateType::VersionUpdate);
         let update = update.created_at(DateTime::from_secs(made));
-        if status == UpdateStatus::Failed { update.errors(error.build()).build() } else { update.build() }
+        if status == UpdateStatus::Failed {
+            update.errors(error.build()).build()
+        } else {
+            update.build()
+        }
     }
 
     /// An EKS that knows two updates: an older one that succeeded, and a later one that failed.
     fn eks() -> Cloud {
         let list = mock!(aws_sdk_eks::Client::list_updates)
             .match_requests(|request| request.nodegroup_name() == Some("general"))
-            .then_output(|| ListUpdatesOutput::builder().update_ids("late").update_ids("early").build());
+            .then_output(|| {
+                ListUpdatesOutput::builder()
+                    .update_ids("late")
+                    .update_ids("early")
+                    .build()
+            });
         let early = mock!(aws_sdk_eks::Client::describe_update)
             .match_requests(|request| request.update_id() == Some("early"))
             .then_output(|| {
@@ -134,16 +180,25 @@ mod tests {
         let late = mock!(aws_sdk_eks::Client::describe_update)
             .match_requests(|request| request.update_id() == Some("late"))
             .then_output(|| {
-                DescribeUpdateOutput::builder().update(update("late", UpdateStatus::Failed, 2)).build()
+                DescribeUpdateOutput::builder()
+                    .update(update("late", UpdateStatus::Failed, 2))
+                    .build()
             });
         let eks = mock_client!(aws_sdk_eks, RuleMode::MatchAny, &[&list, &early, &late]);
-        Cloud { eks: eks.into(), ..cloud() }
+        Cloud {
+            eks: eks.into(),
+            ..cloud()
+        }
     }
 
     #[tokio::test]
     async fn a_failed_update_says_why_and_what_to_do() {
         let cloud = eks();
-        began(&cloud, GROUP, Some(&update("late", UpdateStatus::InProgress, 2)));
+        began(
+            &cloud,
+            GROUP,
+            Some(&update("late", UpdateStatus::InProgress, 2)),
+        );
         let why = failure(&cloud, GROUP, false).await.unwrap().unwrap();
         assert!(
             why.starts_with(
@@ -153,14 +208,22 @@ mod tests {
             "{why}"
         );
         assert!(why.contains("force_update_enabled"), "{why}");
-        assert_eq!(failure(&cloud, GROUP, false).await.unwrap(), None, "it is asked for once");
+        assert_eq!(
+            failure(&cloud, GROUP, false).await.unwrap(),
+            None,
+            "it is asked for once"
+        );
     }
 
     #[tokio::test]
     async fn an_update_that_succeeded_or_that_nobody_made_is_no_failure() {
         let cloud = eks();
         assert_eq!(failure(&cloud, GROUP, false).await.unwrap(), None);
-        began(&cloud, GROUP, Some(&update("early", UpdateStatus::InProgress, 1)));
+        began(
+            &cloud,
+            GROUP,
+            Some(&update("early", UpdateStatus::InProgress, 1)),
+        );
         assert_eq!(failure(&cloud, GROUP, false).await.unwrap(), None);
     }
 

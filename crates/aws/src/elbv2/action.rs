@@ -2,7 +2,8 @@
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action as AwsAction, ActionTypeEnum, FixedResponseActionConfig, ForwardActionConfig,
-    RedirectActionConfig, RedirectActionStatusCodeEnum, TargetGroupStickinessConfig, TargetGroupTuple,
+    RedirectActionConfig, RedirectActionStatusCodeEnum, TargetGroupStickinessConfig,
+    TargetGroupTuple,
 };
 use platctl_engine::{CloudResult, SpecError};
 use serde::{Deserialize, Serialize};
@@ -111,8 +112,14 @@ fn query() -> String {
 impl Action {
     /// All requests to one target group.
     pub fn to(target_group: impl Into<Arn>) -> Self {
-        let group = WeightedTargetGroup { target_group_arn: target_group.into(), weight: 1 };
-        Self::Forward(Forward { target_groups: vec![group], stickiness_seconds: None })
+        let group = WeightedTargetGroup {
+            target_group_arn: target_group.into(),
+            weight: 1,
+        };
+        Self::Forward(Forward {
+            target_groups: vec![group],
+            stickiness_seconds: None,
+        })
     }
 
     fn aws(&self) -> CloudResult<AwsAction> {
@@ -121,7 +128,10 @@ impl Action {
             Self::Forward(forward) => {
                 let group = |group: &WeightedTargetGroup| {
                     let arn = group.target_group_arn.as_str();
-                    TargetGroupTuple::builder().target_group_arn(arn).weight(group.weight).build()
+                    TargetGroupTuple::builder()
+                        .target_group_arn(arn)
+                        .weight(group.weight)
+                        .build()
                 };
                 let sticky = TargetGroupStickinessConfig::builder()
                     .enabled(forward.stickiness_seconds.is_some())
@@ -129,24 +139,32 @@ impl Action {
                 let config = ForwardActionConfig::builder()
                     .set_target_groups(Some(forward.target_groups.iter().map(group).collect()))
                     .target_group_stickiness_config(sticky.build());
-                builder.r#type(ActionTypeEnum::Forward).forward_config(config.build())
+                builder
+                    .r#type(ActionTypeEnum::Forward)
+                    .forward_config(config.build())
             }
             Self::FixedResponse(response) => {
                 let config = FixedResponseActionConfig::builder()
                     .status_code(&response.status_code)
                     .set_content_type(response.content_type.clone())
                     .set_message_body(response.message_body.clone());
-                builder.r#type(ActionTypeEnum::FixedResponse).fixed_response_config(config.build())
+                builder
+                    .r#type(ActionTypeEnum::FixedResponse)
+                    .fixed_response_config(config.build())
             }
             Self::Redirect(redirect) => {
                 let config = RedirectActionConfig::builder()
-                    .status_code(RedirectActionStatusCodeEnum::from(redirect.status_code.as_str()))
+                    .status_code(RedirectActionStatusCodeEnum::from(
+                        redirect.status_code.as_str(),
+                    ))
                     .protocol(&redirect.protocol)
                     .port(&redirect.port)
                     .host(&redirect.host)
                     .path(&redirect.path)
                     .query(&redirect.query);
-                builder.r#type(ActionTypeEnum::Redirect).redirect_config(config.build())
+                builder
+                    .r#type(ActionTypeEnum::Redirect)
+                    .redirect_config(config.build())
             }
         };
         Ok(builder.build())
@@ -154,7 +172,8 @@ impl Action {
 
     fn live(action: &AwsAction) -> Option<Self> {
         if let Some(response) = action.fixed_response_config() {
-            let stated = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+            let stated =
+                |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
             return Some(Self::FixedResponse(FixedResponse {
                 status_code: response.status_code()?.to_owned(),
                 content_type: stated(response.content_type()),
@@ -162,8 +181,9 @@ impl Action {
             }));
         }
         if let Some(redirect) = action.redirect_config() {
-            let or =
-                |text: Option<&str>, default: fn() -> String| text.map_or_else(default, ToOwned::to_owned);
+            let or = |text: Option<&str>, default: fn() -> String| {
+                text.map_or_else(default, ToOwned::to_owned)
+            };
             return Some(Self::Redirect(Redirect {
                 status_code: redirect.status_code()?.as_str().to_owned(),
                 protocol: or(redirect.protocol(), protocol),
@@ -174,12 +194,19 @@ impl Action {
             }));
         }
         // A single target group may be named in two places.
-        let Some(forward) = action.forward_config() else { return action.target_group_arn().map(Self::to) };
+        let Some(forward) = action.forward_config() else {
+            return action.target_group_arn().map(Self::to);
+        };
         let group = |group: &TargetGroupTuple| {
             let weight = group.weight().unwrap_or(1);
-            Some(WeightedTargetGroup { target_group_arn: group.target_group_arn()?.into(), weight })
+            Some(WeightedTargetGroup {
+                target_group_arn: group.target_group_arn()?.into(),
+                weight,
+            })
         };
-        let sticky = forward.target_group_stickiness_config().filter(|sticky| sticky.enabled() == Some(true));
+        let sticky = forward
+            .target_group_stickiness_config()
+            .filter(|sticky| sticky.enabled() == Some(true));
         Some(Self::Forward(Forward {
             target_groups: forward.target_groups().iter().filter_map(group).collect(),
             stickiness_seconds: sticky.and_then(TargetGroupStickinessConfig::duration_seconds),
@@ -188,21 +215,29 @@ impl Action {
 
     fn check(&self) -> Result<(), &'static str> {
         match self {
-            Self::Forward(forward) if forward.target_groups.is_empty() => Err("must have a target group"),
+            Self::Forward(forward) if forward.target_groups.is_empty() => {
+                Err("must have a target group")
+            }
             Self::Forward(forward) if forward.target_groups.len() > 5 => {
                 Err("can have at most five target groups")
             }
             Self::Forward(forward)
-                if forward.target_groups.iter().any(|group| !(0..=999).contains(&group.weight)) =>
+                if forward
+                    .target_groups
+                    .iter()
+                    .any(|group| !(0..=999).contains(&group.weight)) =>
             {
                 Err("must have weights between 0 and 999")
             }
             Self::FixedResponse(response)
-                if response.status_code.len() != 3 || !response.status_code.starts_with(['2', '4', '5']) =>
+                if response.status_code.len() != 3
+                    || !response.status_code.starts_with(['2', '4', '5']) =>
             {
                 Err("must have a status code of 2XX, 4XX or 5XX")
             }
-            Self::Redirect(redirect) if !matches!(redirect.status_code.as_str(), "HTTP_301" | "HTTP_302") => {
+            Self::Redirect(redirect)
+                if !matches!(redirect.status_code.as_str(), "HTTP_301" | "HTTP_302") =>
+            {
                 Err("must have the status code HTTP_301 or HTTP_302")
             }
             _ => Ok(()),
@@ -227,16 +262,28 @@ pub(super) fn from_aws(actions: &[AwsAction]) -> Vec<Action> {
 
 /// The stated actions in the place of the live ones. Those that have no form of ours, which check requests before
 /// they are forwarded (`authenticate-oidc`, `jwt-validation`), stay in their order.
-pub(super) fn over(operation: &str, now: &[AwsAction], stated: &[Action]) -> CloudResult<Vec<AwsAction>> {
-    let (ours, mut sent): (Vec<AwsAction>, Vec<AwsAction>) =
-        now.iter().cloned().partition(|action| Action::live(action).is_some());
-    for oidc in sent.iter_mut().filter_map(|action| action.authenticate_oidc_config.as_mut()) {
+pub(super) fn over(
+    operation: &str,
+    now: &[AwsAction],
+    stated: &[Action],
+) -> CloudResult<Vec<AwsAction>> {
+    let (ours, mut sent): (Vec<AwsAction>, Vec<AwsAction>) = now
+        .iter()
+        .cloned()
+        .partition(|action| Action::live(action).is_some());
+    for oidc in sent
+        .iter_mut()
+        .filter_map(|action| action.authenticate_oidc_config.as_mut())
+    {
         // AWS never answers the secret, and keeps it only if it is told to.
         oidc.use_existing_client_secret = Some(true);
         oidc.client_secret = None;
     }
     let last = sent.iter().filter_map(AwsAction::order).max();
-    let order = ours.first().and_then(AwsAction::order).or(last.map(|last| last + 1));
+    let order = ours
+        .first()
+        .and_then(AwsAction::order)
+        .or(last.map(|last| last + 1));
     let mut actions = to_aws(operation, stated)?;
     for action in &mut actions {
         action.order = order;
@@ -248,9 +295,16 @@ pub(super) fn over(operation: &str, now: &[AwsAction], stated: &[Action]) -> Clo
 
 /// The actions that have no form of ours, in words.
 pub(super) fn unmanaged(actions: &[AwsAction]) -> impl Iterator<Item = String> {
-    let others = actions.iter().filter(|action| Action::live(action).is_none());
+    let others = actions
+        .iter()
+        .filter(|action| Action::live(action).is_none());
     others.map(|action| {
-        format!("action {}", action.r#type().map_or("of an unknown type", ActionTypeEnum::as_str))
+        format!(
+            "action {}",
+            action
+                .r#type()
+                .map_or("of an unknown type", ActionTypeEnum::as_str)
+        )
     })
 }
 
@@ -259,9 +313,14 @@ pub(super) fn check(path: &str, actions: &[Action]) -> Result<(), SpecError> {
     if actions.len() != 1 {
         return Err(SpecError::new(path, "must have exactly one action"));
     }
-    actions.iter().enumerate().try_for_each(|(position, action)| {
-        action.check().map_err(|message| SpecError::new(format!("{path}/{position}"), message))
-    })
+    actions
+        .iter()
+        .enumerate()
+        .try_for_each(|(position, action)| {
+            action
+                .check()
+                .map_err(|message| SpecError::new(format!("{path}/{position}"), message))
+        })
 }
 
 #[cfg(test)]
@@ -282,14 +341,19 @@ mod tests {
 
     #[test]
     fn a_single_target_group_may_come_in_the_old_place() {
-        let action = AwsAction::builder().r#type(ActionTypeEnum::Forward).target_group_arn("arn:a").build();
+        let action = AwsAction::builder()
+            .r#type(ActionTypeEnum::Forward)
+            .target_group_arn("arn:a")
+            .build();
         assert_eq!(from_aws(&[action]), [Action::to("arn:a")]);
     }
 
     #[test]
     fn what_checks_a_request_first_stays_with_its_secret() {
         use aws_sdk_elasticloadbalancingv2::types::AuthenticateOidcActionConfig;
-        let oidc = AuthenticateOidcActionConfig::builder().issuer("https://id.example.com").client_id("x");
+        let oidc = AuthenticateOidcActionConfig::builder()
+            .issuer("https://id.example.com")
+            .client_id("x");
         let oidc = AwsAction::builder()
             .r#type(ActionTypeEnum::AuthenticateOidc)
             .order(1)
@@ -299,11 +363,20 @@ mod tests {
         ours.order = Some(2);
         let now = [oidc, ours];
         assert_eq!(from_aws(&now), [Action::to("arn:a")]);
-        assert_eq!(unmanaged(&now).collect::<Vec<_>>(), ["action authenticate-oidc"]);
+        assert_eq!(
+            unmanaged(&now).collect::<Vec<_>>(),
+            ["action authenticate-oidc"]
+        );
         let sent = over("", &now, &[Action::to("arn:b")]).unwrap();
         let kept = sent[0].authenticate_oidc_config().unwrap();
         assert_eq!(kept.issuer(), Some("https://id.example.com"));
-        assert_eq!((kept.client_secret(), kept.use_existing_client_secret()), (None, Some(true)));
-        assert_eq!((sent[1].order(), from_aws(&sent)), (Some(2), vec![Action::to("arn:b")]));
+        assert_eq!(
+            (kept.client_secret(), kept.use_existing_client_secret()),
+            (None, Some(true))
+        );
+        assert_eq!(
+            (sent[1].order(), from_aws(&sent)),
+            (Some(2), vec![Action::to("arn:b")])
+        );
     }
 }

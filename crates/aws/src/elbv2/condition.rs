@@ -45,7 +45,9 @@ pub struct HttpHeader {
 }
 
 /// A condition on a query string parameter.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct QueryString {
     /// The key of the parameter. If omitted, any key.
@@ -73,11 +75,19 @@ impl Conditions {
     pub(super) fn to_aws(&self) -> Vec<RuleCondition> {
         let mut all = Vec::new();
         if let Some(values) = list(&self.path_pattern) {
-            let config = PathPatternConditionConfig::builder().set_values(Some(values)).build();
-            all.push(condition("path-pattern").path_pattern_config(config).build());
+            let config = PathPatternConditionConfig::builder()
+                .set_values(Some(values))
+                .build();
+            all.push(
+                condition("path-pattern")
+                    .path_pattern_config(config)
+                    .build(),
+            );
         }
         if let Some(values) = list(&self.host_header) {
-            let config = HostHeaderConditionConfig::builder().set_values(Some(values)).build();
+            let config = HostHeaderConditionConfig::builder()
+                .set_values(Some(values))
+                .build();
             all.push(condition("host-header").host_header_config(config).build());
         }
         if let Some(header) = &self.http_header {
@@ -86,19 +96,36 @@ impl Conditions {
             all.push(condition("http-header").http_header_config(config).build());
         }
         if let Some(values) = list(&self.http_request_method) {
-            let config = HttpRequestMethodConditionConfig::builder().set_values(Some(values)).build();
-            all.push(condition("http-request-method").http_request_method_config(config).build());
+            let config = HttpRequestMethodConditionConfig::builder()
+                .set_values(Some(values))
+                .build();
+            all.push(
+                condition("http-request-method")
+                    .http_request_method_config(config)
+                    .build(),
+            );
         }
         if !self.query_string.is_empty() {
             let pair = |one: &QueryString| {
-                QueryStringKeyValuePair::builder().set_key(one.key.clone()).value(&one.value).build()
+                QueryStringKeyValuePair::builder()
+                    .set_key(one.key.clone())
+                    .value(&one.value)
+                    .build()
             };
             let values = self.query_string.iter().map(pair).collect();
-            let config = QueryStringConditionConfig::builder().set_values(Some(values)).build();
-            all.push(condition("query-string").query_string_config(config).build());
+            let config = QueryStringConditionConfig::builder()
+                .set_values(Some(values))
+                .build();
+            all.push(
+                condition("query-string")
+                    .query_string_config(config)
+                    .build(),
+            );
         }
         if let Some(values) = list(&self.source_ip) {
-            let config = SourceIpConditionConfig::builder().set_values(Some(values)).build();
+            let config = SourceIpConditionConfig::builder()
+                .set_values(Some(values))
+                .build();
             all.push(condition("source-ip").source_ip_config(config).build());
         }
         all
@@ -129,9 +156,15 @@ pub(super) fn unmanaged(conditions: &[RuleCondition]) -> impl Iterator<Item = St
     let regular = |one: &RuleCondition| {
         let parts = [
             one.regex_values(),
-            one.path_pattern_config().map(|config| config.regex_values()).unwrap_or_default(),
-            one.host_header_config().map(|config| config.regex_values()).unwrap_or_default(),
-            one.http_header_config().map(|config| config.regex_values()).unwrap_or_default(),
+            one.path_pattern_config()
+                .map(|config| config.regex_values())
+                .unwrap_or_default(),
+            one.host_header_config()
+                .map(|config| config.regex_values())
+                .unwrap_or_default(),
+            one.http_header_config()
+                .map(|config| config.regex_values())
+                .unwrap_or_default(),
         ];
         parts.concat()
     };
@@ -141,7 +174,10 @@ pub(super) fn unmanaged(conditions: &[RuleCondition]) -> impl Iterator<Item = St
         if patterns.is_empty() {
             format!("another condition {field}")
         } else {
-            format!("condition {field} with regular expressions: {}", patterns.join(", "))
+            format!(
+                "condition {field} with regular expressions: {}",
+                patterns.join(", ")
+            )
         }
     })
 }
@@ -164,14 +200,22 @@ impl Conditions {
         match one.field().unwrap_or_default() {
             "path-pattern" => {
                 let config = one.path_pattern_config().map(|config| config.values());
-                fill(&mut self.path_pattern, config.filter(|all| !all.is_empty()).unwrap_or(one.values()))
+                fill(
+                    &mut self.path_pattern,
+                    config.filter(|all| !all.is_empty()).unwrap_or(one.values()),
+                )
             }
             "host-header" => {
                 let config = one.host_header_config().map(|config| config.values());
-                fill(&mut self.host_header, config.filter(|all| !all.is_empty()).unwrap_or(one.values()))
+                fill(
+                    &mut self.host_header,
+                    config.filter(|all| !all.is_empty()).unwrap_or(one.values()),
+                )
             }
             "http-request-method" => {
-                let values = one.http_request_method_config().map(|config| config.values());
+                let values = one
+                    .http_request_method_config()
+                    .map(|config| config.values());
                 fill(&mut self.http_request_method, values.unwrap_or_default())
             }
             "source-ip" => {
@@ -179,8 +223,12 @@ impl Conditions {
                 fill(&mut self.source_ip, values.unwrap_or_default())
             }
             "http-header" => {
-                let config = one.http_header_config().filter(|config| !config.values().is_empty());
-                let Some(config) = config.filter(|_| self.http_header.is_none()) else { return false };
+                let config = one
+                    .http_header_config()
+                    .filter(|config| !config.values().is_empty());
+                let Some(config) = config.filter(|_| self.http_header.is_none()) else {
+                    return false;
+                };
                 self.http_header = Some(HttpHeader {
                     name: config.http_header_name().unwrap_or_default().to_owned(),
                     values: config.values().iter().cloned().collect(),
@@ -188,12 +236,18 @@ impl Conditions {
                 true
             }
             "query-string" => {
-                let values = one.query_string_config().map(|config| config.values()).unwrap_or_default();
+                let values = one
+                    .query_string_config()
+                    .map(|config| config.values())
+                    .unwrap_or_default();
                 let pair = |pair: &QueryStringKeyValuePair| QueryString {
                     key: pair.key().map(ToOwned::to_owned),
                     value: pair.value().unwrap_or_default().to_owned(),
                 };
-                fill(&mut self.query_string, &values.iter().map(pair).collect::<Vec<_>>())
+                fill(
+                    &mut self.query_string,
+                    &values.iter().map(pair).collect::<Vec<_>>(),
+                )
             }
             _ => false,
         }
@@ -228,31 +282,46 @@ mod tests {
     #[test]
     fn values_may_stand_in_the_old_place() {
         let old = condition("path-pattern").values("/a").build();
-        assert_eq!(Conditions::from_aws(&[old]).path_pattern, BTreeSet::from(["/a".to_owned()]));
+        assert_eq!(
+            Conditions::from_aws(&[old]).path_pattern,
+            BTreeSet::from(["/a".to_owned()])
+        );
     }
 
     #[test]
     fn regular_expressions_and_further_conditions_stay() {
-        let regex = PathPatternConditionConfig::builder().regex_values("^/v[0-9]+/").build();
+        let regex = PathPatternConditionConfig::builder()
+            .regex_values("^/v[0-9]+/")
+            .build();
         let regex = condition("path-pattern").path_pattern_config(regex).build();
         let query = |value: &str| {
             let pair = QueryStringKeyValuePair::builder().value(value).build();
             let config = QueryStringConditionConfig::builder().values(pair).build();
-            condition("query-string").query_string_config(config).build()
+            condition("query-string")
+                .query_string_config(config)
+                .build()
         };
         let now = [regex.clone(), query("a"), query("b")];
         let live = Conditions::from_aws(&now);
-        assert_eq!(live.query_string.first().map(|one| one.value.as_str()), Some("a"));
+        assert_eq!(
+            live.query_string.first().map(|one| one.value.as_str()),
+            Some("a")
+        );
         assert!(live.path_pattern.is_empty());
         let said: Vec<String> = unmanaged(&now).collect();
         assert_eq!(
             said,
-            ["condition path-pattern with regular expressions: ^/v[0-9]+/", "another condition query-string"]
+            [
+                "condition path-pattern with regular expressions: ^/v[0-9]+/",
+                "another condition query-string"
+            ]
         );
-        let methods: Conditions = serde_json::from_value(json!({"http_request_method": ["GET"]})).unwrap();
+        let methods: Conditions =
+            serde_json::from_value(json!({"http_request_method": ["GET"]})).unwrap();
         let sent = methods.over(&now);
         assert_eq!(sent[1..], [regex, query("b")]);
-        let paths: Conditions = serde_json::from_value(json!({"path_pattern": ["/api/*"]})).unwrap();
+        let paths: Conditions =
+            serde_json::from_value(json!({"path_pattern": ["/api/*"]})).unwrap();
         assert_eq!(paths.over(&now)[1..], [query("b")]);
     }
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_elasticloadbalancingv2::types::{Rule, RulePriorityPair};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -57,13 +57,25 @@ fn listener_of(rule: &str) -> Option<Arn> {
 }
 
 /// The rule of a priority, with its owner.
-async fn at(cloud: &Cloud, listener: &Arn, priority: i32) -> CloudResult<Option<(String, Option<Owner>)>> {
-    let pages = cloud.elbv2.describe_rules().listener_arn(listener.as_str()).into_paginator();
+async fn at(
+    cloud: &Cloud,
+    listener: &Arn,
+    priority: i32,
+) -> CloudResult<Option<(String, Option<Owner>)>> {
+    let pages = cloud
+        .elbv2
+        .describe_rules()
+        .listener_arn(listener.as_str())
+        .into_paginator();
     let rules: Result<Vec<Rule>, _> = pages.items().send().collect().await;
     let rules = rules.asked()?;
     let wanted = priority.to_string();
-    let found = rules.into_iter().find(|rule| rule.priority() == Some(wanted.as_str()));
-    let Some(arn) = found.and_then(|rule| rule.rule_arn) else { return Ok(None) };
+    let found = rules
+        .into_iter()
+        .find(|rule| rule.priority() == Some(wanted.as_str()));
+    let Some(arn) = found.and_then(|rule| rule.rule_arn) else {
+        return Ok(None);
+    };
     let tags = tags_of(cloud, [arn.as_str()]).await?;
     let owner = tags.get(&arn).and_then(|(_, owner)| owner.clone());
     Ok(Some((arn, owner)))
@@ -78,8 +90,17 @@ fn live(found: &Rule, tags: Tags, owner: Option<Owner>) -> Option<Live<ListenerR
         actions: action::from_aws(found.actions()),
         tags,
     };
-    let outputs = Outputs { arn: arn.into(), unmanaged: unmanaged(found) };
-    Some(Live { id: arn.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        arn: arn.into(),
+        unmanaged: unmanaged(found),
+    };
+    Some(Live {
+        id: arn.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 fn unmanaged(found: &Rule) -> Vec<String> {
@@ -92,10 +113,17 @@ fn unmanaged(found: &Rule) -> Vec<String> {
 /// Gives the rule its conditions and actions. What of them has no form of ours goes back as it is now, and what is
 /// not sent, AWS keeps.
 async fn modify(cloud: &Cloud, arn: &str, spec: &Spec, changes: &Changes) -> CloudResult<()> {
-    let answer = cloud.elbv2.describe_rules().rule_arns(arn).send().ask().await?;
+    let answer = cloud
+        .elbv2
+        .describe_rules()
+        .rule_arns(arn)
+        .send()
+        .ask()
+        .await?;
     let operation = "elasticloadbalancing:ModifyRule";
     let now = answer.rules().first();
-    let now = now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{arn} is gone")))?;
+    let now =
+        now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{arn} is gone")))?;
     let mut call = cloud.elbv2.modify_rule().rule_arn(arn);
     if changes.touch("/conditions") {
         call = call.set_conditions(Some(spec.conditions.over(now.conditions())));
@@ -108,15 +136,26 @@ async fn modify(cloud: &Cloud, arn: &str, spec: &Spec, changes: &Changes) -> Clo
 
 async fn set_priorities(cloud: &Cloud, list: &[(&str, i32)]) -> CloudResult<()> {
     let pair = |(arn, priority): &(&str, i32)| {
-        RulePriorityPair::builder().rule_arn(*arn).priority(*priority).build()
+        RulePriorityPair::builder()
+            .rule_arn(*arn)
+            .priority(*priority)
+            .build()
     };
-    let call = cloud.elbv2.set_rule_priorities().set_rule_priorities(Some(list.iter().map(pair).collect()));
+    let call = cloud
+        .elbv2
+        .set_rule_priorities()
+        .set_rule_priorities(Some(list.iter().map(pair).collect()));
     call.send().ask().await.map(drop)
 }
 
 /// Gives the rule its priority. Where another rule of the same stack has it, the two change places: rules that are
 /// reordered are updated one by one, and each finds its own place in turn.
-async fn move_to(cloud: &Cloud, live: &Live<ListenerRule>, priority: i32, owner: &Owner) -> CloudResult<()> {
+async fn move_to(
+    cloud: &Cloud,
+    live: &Live<ListenerRule>,
+    priority: i32,
+    owner: &Owner,
+) -> CloudResult<()> {
     let arn = live.id.as_str();
     let Some((other, its)) = at(cloud, &live.spec.listener_arn, priority).await? else {
         return set_priorities(cloud, &[(arn, priority)]).await;
@@ -126,7 +165,11 @@ async fn move_to(cloud: &Cloud, live: &Live<ListenerRule>, priority: i32, owner:
     }
     if its.is_none_or(|its| its.stack != owner.stack) {
         let message = format!("priority {priority} is already used by {other}");
-        return Err(CloudError::new(Class::AlreadyExists, "elasticloadbalancing:SetRulePriorities", message));
+        return Err(CloudError::new(
+            Class::AlreadyExists,
+            "elasticloadbalancing:SetRulePriorities",
+            message,
+        ));
     }
     set_priorities(cloud, &[(arn, priority), (&other, live.spec.priority)]).await
 }
@@ -150,8 +193,14 @@ impl Kind for ListenerRule {
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["elasticloadbalancing:DescribeRules", "elasticloadbalancing:DescribeTags"],
-        create: &["elasticloadbalancing:CreateRule", "elasticloadbalancing:AddTags"],
+        read: &[
+            "elasticloadbalancing:DescribeRules",
+            "elasticloadbalancing:DescribeTags",
+        ],
+        create: &[
+            "elasticloadbalancing:CreateRule",
+            "elasticloadbalancing:AddTags",
+        ],
         update: &[
             "elasticloadbalancing:DescribeRules",
             "elasticloadbalancing:ModifyRule",
@@ -196,8 +245,14 @@ impl Kind for ListenerRule {
                     "query_string": [{"key": "canary", "value": "1"}, {"value": "test*"}],
                 }),
             ),
-            ("/actions", json!([{"fixed_response": {"status_code": "403"}}])),
-            ("/actions", json!([{"redirect": {"status_code": "HTTP_302", "path": "/v2/#{path}"}}])),
+            (
+                "/actions",
+                json!([{"fixed_response": {"status_code": "403"}}]),
+            ),
+            (
+                "/actions",
+                json!([{"redirect": {"status_code": "HTTP_302", "path": "/v2/#{path}"}}]),
+            ),
             ("/tags/team", json!("web")),
         ]
     }
@@ -214,9 +269,17 @@ impl Kind for ListenerRule {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         try_join_all(wanted.iter().map(|wanted| async {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let Some(spec) = &wanted.spec else {
+                return Ok(Vec::new());
+            };
             let found = gone(at(cloud, &spec.listener_arn, spec.priority).await)?;
-            Ok(found.map(|(arn, owner)| Candidate { id: arn.into(), owner }).into_iter().collect())
+            Ok(found
+                .map(|(arn, owner)| Candidate {
+                    id: arn.into(),
+                    owner,
+                })
+                .into_iter()
+                .collect())
         }))
         .await
     }
@@ -232,7 +295,10 @@ impl Kind for ListenerRule {
             .set_actions(Some(action::to_aws(operation, &spec.actions)?))
             .set_tags(Some(tag_list(&spec.tags, &claim.owner)?));
         let answer = call.send().ask().await?;
-        made(operation, answer.rules().first().and_then(|made| made.rule_arn()))
+        made(
+            operation,
+            answer.rules().first().and_then(|made| made.rule_arn()),
+        )
     }
 
     async fn update(
@@ -287,27 +353,53 @@ mod tests {
 
     #[tokio::test]
     async fn two_rules_of_a_stack_change_places_in_one_call() {
-        let rules = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules)
-            .then_output(|| DescribeRulesOutput::builder().rules(rule("other", "20")).build());
+        let rules =
+            mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules).then_output(|| {
+                DescribeRulesOutput::builder()
+                    .rules(rule("other", "20"))
+                    .build()
+            });
         let tags = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_tags).then_output(|| {
             let tags = tag_list(&Tags::new(), &owner()).unwrap();
-            let one = TagDescription::builder().resource_arn("other").set_tags(Some(tags)).build();
+            let one = TagDescription::builder()
+                .resource_arn("other")
+                .set_tags(Some(tags))
+                .build();
             DescribeTagsOutput::builder().tag_descriptions(one).build()
         });
         let set = mock!(aws_sdk_elasticloadbalancingv2::Client::set_rule_priorities)
             .match_requests(|request| {
-                let pairs: Vec<_> = request.rule_priorities().iter().map(|pair| pair.priority()).collect();
+                let pairs: Vec<_> = request
+                    .rule_priorities()
+                    .iter()
+                    .map(|pair| pair.priority())
+                    .collect();
                 pairs == [Some(20), Some(10)]
             })
             .then_output(|| SetRulePrioritiesOutput::builder().build());
-        let elbv2 =
-            mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, &[&rules, &tags, &set]);
+        let elbv2 = mock_client!(
+            aws_sdk_elasticloadbalancingv2,
+            RuleMode::Sequential,
+            &[&rules, &tags, &set]
+        );
         let live = live(&rule(ARN, "10"), Tags::new(), Some(owner())).unwrap();
-        let desired = Spec { priority: 20, ..ListenerRule::example() };
+        let desired = Spec {
+            priority: 20,
+            ..ListenerRule::example()
+        };
         let asked = changes(&[("/priority", json!(10), json!(20))]);
-        ListenerRule::update(&Cloud { elbv2: elbv2.into(), ..cloud() }, &live, &desired, &asked, &owner())
-            .await
-            .unwrap();
+        ListenerRule::update(
+            &Cloud {
+                elbv2: elbv2.into(),
+                ..cloud()
+            },
+            &live,
+            &desired,
+            &asked,
+            &owner(),
+        )
+        .await
+        .unwrap();
         assert_eq!(set.num_calls(), 1);
     }
 
@@ -318,33 +410,65 @@ mod tests {
             Action as AwsAction, ActionTypeEnum, AuthenticateOidcActionConfig, RuleTransform,
             TransformTypeEnum,
         };
-        let oidc = AuthenticateOidcActionConfig::builder().issuer("https://id.example.com").build();
-        let login = AwsAction::builder().r#type(ActionTypeEnum::AuthenticateOidc).order(1);
+        let oidc = AuthenticateOidcActionConfig::builder()
+            .issuer("https://id.example.com")
+            .build();
+        let login = AwsAction::builder()
+            .r#type(ActionTypeEnum::AuthenticateOidc)
+            .order(1);
         let login = login.authenticate_oidc_config(oidc).build();
         let mut forward = action::to_aws("", &[Action::to("arn:old")]).unwrap();
         forward[0].order = Some(2);
-        let transform = RuleTransform::builder().r#type(TransformTypeEnum::UrlRewrite).build();
+        let transform = RuleTransform::builder()
+            .r#type(TransformTypeEnum::UrlRewrite)
+            .build();
         let mut now = rule(ARN, "10");
         now.actions = Some([vec![login], forward].concat());
         now.transforms = Some(vec![transform]);
         let live = live(&now, Tags::new(), Some(owner())).unwrap();
-        assert_eq!(live.outputs.unmanaged, ["action authenticate-oidc", "transform url-rewrite"]);
+        assert_eq!(
+            live.outputs.unmanaged,
+            ["action authenticate-oidc", "transform url-rewrite"]
+        );
         let rules = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_rules)
             .then_output(move || DescribeRulesOutput::builder().rules(now.clone()).build());
         let modify = mock!(aws_sdk_elasticloadbalancingv2::Client::modify_rule)
             .match_requests(|request| {
-                let kinds: Vec<_> = request.actions().iter().map(|action| action.r#type()).collect();
-                let whole =
-                    kinds == [Some(&ActionTypeEnum::AuthenticateOidc), Some(&ActionTypeEnum::Forward)];
+                let kinds: Vec<_> = request
+                    .actions()
+                    .iter()
+                    .map(|action| action.r#type())
+                    .collect();
+                let whole = kinds
+                    == [
+                        Some(&ActionTypeEnum::AuthenticateOidc),
+                        Some(&ActionTypeEnum::Forward),
+                    ];
                 whole && request.conditions.is_none() && request.reset_transforms.is_none()
             })
             .then_output(|| ModifyRuleOutput::builder().build());
-        let elbv2 = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::Sequential, &[&rules, &modify]);
-        let desired = Spec { actions: vec![Action::to("arn:new")], ..ListenerRule::example() };
+        let elbv2 = mock_client!(
+            aws_sdk_elasticloadbalancingv2,
+            RuleMode::Sequential,
+            &[&rules, &modify]
+        );
+        let desired = Spec {
+            actions: vec![Action::to("arn:new")],
+            ..ListenerRule::example()
+        };
         let asked = changes(&[("/actions", json!([]), json!([]))]);
-        ListenerRule::update(&Cloud { elbv2: elbv2.into(), ..cloud() }, &live, &desired, &asked, &owner())
-            .await
-            .unwrap();
+        ListenerRule::update(
+            &Cloud {
+                elbv2: elbv2.into(),
+                ..cloud()
+            },
+            &live,
+            &desired,
+            &asked,
+            &owner(),
+        )
+        .await
+        .unwrap();
         assert_eq!(modify.num_calls(), 1);
     }
 }

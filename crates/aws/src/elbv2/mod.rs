@@ -34,10 +34,15 @@ impl<'de> Deserialize<'de> for Attributes {
         let text = |value: Value| match value {
             Value::String(text) => Ok(text),
             Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-            _ => Err(serde::de::Error::custom("an attribute must be a string, a number or a boolean")),
+            _ => Err(serde::de::Error::custom(
+                "an attribute must be a string, a number or a boolean",
+            )),
         };
         let map = BTreeMap::<String, Value>::deserialize(deserializer)?;
-        map.into_iter().map(|(key, value)| Ok((key, text(value)?))).collect::<Result<_, _>>().map(Self)
+        map.into_iter()
+            .map(|(key, value)| Ok((key, text(value)?)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 }
 
@@ -60,11 +65,19 @@ where
                 Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
                 other => other,
             };
-            Ok(try_join_all(arns.iter().map(one)).await?.into_iter().flatten().collect())
+            Ok(try_join_all(arns.iter().map(one))
+                .await?
+                .into_iter()
+                .flatten()
+                .collect())
         }
         other => other,
     };
-    Ok(try_join_all(arns.chunks(ARNS).map(batch)).await?.into_iter().flatten().collect())
+    Ok(try_join_all(arns.chunks(ARNS).map(batch))
+        .await?
+        .into_iter()
+        .flatten()
+        .collect())
 }
 
 /// The tags of many objects, by ARN.
@@ -77,11 +90,21 @@ pub(super) async fn tags_of(
         let answer = call.send().ask().await?;
         Ok(answer.tag_descriptions.unwrap_or_default())
     };
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    };
     let descriptions = in_batches(arns, read).await?;
     Ok(descriptions
         .iter()
-        .filter_map(|one| Some((one.resource_arn()?.to_owned(), split(one.tags().iter().filter_map(pair)))))
+        .filter_map(|one| {
+            Some((
+                one.resource_arn()?.to_owned(),
+                split(one.tags().iter().filter_map(pair)),
+            ))
+        })
         .collect())
 }
 
@@ -95,15 +118,32 @@ fn tag((key, value): (String, String)) -> CloudResult<Tag> {
 }
 
 /// Writes and removes tags as the changes ask.
-pub(super) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+pub(super) async fn sync_tags(
+    cloud: &Cloud,
+    arn: &str,
+    changes: &Changes,
+    owner: &Owner,
+) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
-        let call = cloud.elbv2.add_tags().resource_arns(arn).set_tags(Some(tags));
+        let tags = edits
+            .set
+            .into_iter()
+            .map(tag)
+            .collect::<CloudResult<Vec<_>>>()?;
+        let call = cloud
+            .elbv2
+            .add_tags()
+            .resource_arns(arn)
+            .set_tags(Some(tags));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.elbv2.remove_tags().resource_arns(arn).set_tag_keys(Some(edits.remove));
+        let call = cloud
+            .elbv2
+            .remove_tags()
+            .resource_arns(arn)
+            .set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -123,7 +163,10 @@ pub(super) fn with_tags<K: Kind, T>(
     arn: fn(&T) -> Option<&str>,
     live: impl Fn(&T, Tags, Option<Owner>) -> Option<Live<K>>,
 ) -> Vec<Option<Live<K>>> {
-    let by_arn: HashMap<&str, &T> = found.iter().filter_map(|one| Some((arn(one)?, one))).collect();
+    let by_arn: HashMap<&str, &T> = found
+        .iter()
+        .filter_map(|one| Some((arn(one)?, one)))
+        .collect();
     let one = |id: &Id| {
         let (tags, owner) = tags.get(id.as_str())?.clone();
         live(by_arn.get(id.as_str())?, tags, owner)

@@ -1,17 +1,18 @@
 //! `elbv2.TargetGroup`
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Matcher, ProtocolEnum, TargetGroup as AwsTargetGroup, TargetGroupAttribute, TargetGroupIpAddressTypeEnum,
-    TargetTypeEnum,
+    Matcher, ProtocolEnum, TargetGroup as AwsTargetGroup, TargetGroupAttribute,
+    TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attributes, after, attribute_edits, gone, in_batches, is_name, sync_tags, tag_list, tags_of, with_tags,
+    Attributes, after, attribute_edits, gone, in_batches, is_name, sync_tags, tag_list, tags_of,
+    with_tags,
 };
 use crate::Cloud;
 use crate::bounded::{each, try_join_all};
@@ -105,18 +106,39 @@ platctl_engine::outputs! {
 }
 
 async fn named(cloud: &Cloud, name: &str) -> CloudResult<Option<String>> {
-    let answer = cloud.elbv2.describe_target_groups().names(name).send().await;
+    let answer = cloud
+        .elbv2
+        .describe_target_groups()
+        .names(name)
+        .send()
+        .await;
     let answer = answer.asked()?;
-    Ok(answer.target_groups().first().and_then(|found| found.target_group_arn()).map(ToOwned::to_owned))
+    Ok(answer
+        .target_groups()
+        .first()
+        .and_then(|found| found.target_group_arn())
+        .map(ToOwned::to_owned))
 }
 
 async fn attributes_of(cloud: &Cloud, arn: &str) -> CloudResult<Option<Attributes>> {
-    let call = cloud.elbv2.describe_target_group_attributes().target_group_arn(arn).send().await;
+    let call = cloud
+        .elbv2
+        .describe_target_group_attributes()
+        .target_group_arn(arn)
+        .send()
+        .await;
     let answer = call.asked();
     let pair = |one: &TargetGroupAttribute| {
-        Some((one.key()?.to_owned(), one.value().unwrap_or_default().to_owned()))
+        Some((
+            one.key()?.to_owned(),
+            one.value().unwrap_or_default().to_owned(),
+        ))
     };
-    gone(answer.map(|answer| Some(Attributes(answer.attributes().iter().filter_map(pair).collect()))))
+    gone(answer.map(|answer| {
+        Some(Attributes(
+            answer.attributes().iter().filter_map(pair).collect(),
+        ))
+    }))
 }
 
 fn live(
@@ -131,13 +153,20 @@ fn live(
     let matcher = found.matcher();
     let spec = Spec {
         name: name.to_owned(),
-        protocol: found.protocol().map(|protocol| protocol.as_str().to_owned()).unwrap_or_default(),
+        protocol: found
+            .protocol()
+            .map(|protocol| protocol.as_str().to_owned())
+            .unwrap_or_default(),
         port: found.port(),
         vpc_id: found.vpc_id().unwrap_or_default().into(),
-        target_type: found.target_type().map_or_else(ip, |kind| kind.as_str().to_owned()),
+        target_type: found
+            .target_type()
+            .map_or_else(ip, |kind| kind.as_str().to_owned()),
         protocol_version: text(found.protocol_version()),
         ip_address_type: found.ip_address_type().map(|kind| kind.as_str().to_owned()),
-        health_check_protocol: found.health_check_protocol().map(|protocol| protocol.as_str().to_owned()),
+        health_check_protocol: found
+            .health_check_protocol()
+            .map(|protocol| protocol.as_str().to_owned()),
         health_check_port: text(found.health_check_port()),
         health_check_path: text(found.health_check_path()),
         health_check_interval_seconds: found.health_check_interval_seconds(),
@@ -149,12 +178,26 @@ fn live(
         tags,
     };
     let suffix = format!("targetgroup/{}", after(arn, ":targetgroup/"));
-    let outputs = Outputs { arn: arn.into(), name: name.to_owned(), arn_suffix: suffix };
-    Some(Live { id: arn.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        arn: arn.into(),
+        name: name.to_owned(),
+        arn_suffix: suffix,
+    };
+    Some(Live {
+        id: arn.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 fn port(spec: &Spec) -> i32 {
-    let usual = if matches!(spec.protocol.as_str(), "HTTPS" | "TLS") { 443 } else { 80 };
+    let usual = if matches!(spec.protocol.as_str(), "HTTPS" | "TLS") {
+        443
+    } else {
+        80
+    };
     spec.port.unwrap_or(usual)
 }
 
@@ -162,7 +205,14 @@ fn matcher(spec: &Spec) -> Option<Matcher> {
     let code = spec.matcher.as_ref()?;
     let grpc = spec.protocol_version.as_deref() == Some("GRPC");
     let builder = Matcher::builder();
-    Some(if grpc { builder.grpc_code(code) } else { builder.http_code(code) }.build())
+    Some(
+        if grpc {
+            builder.grpc_code(code)
+        } else {
+            builder.http_code(code)
+        }
+        .build(),
+    )
 }
 
 const HEALTH: [&str; 8] = [
@@ -178,26 +228,44 @@ const HEALTH: [&str; 8] = [
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<TargetGroup>>>> {
     let read = async |arns: Vec<String>| {
-        let call = cloud.elbv2.describe_target_groups().set_target_group_arns(Some(arns));
+        let call = cloud
+            .elbv2
+            .describe_target_groups()
+            .set_target_group_arns(Some(arns));
         let answer = call.send().ask().await?;
         Ok(answer.target_groups.unwrap_or_default())
     };
     let found = in_batches(ids.iter().map(Id::as_str), read).await?;
     let arns = || found.iter().filter_map(|one| one.target_group_arn());
     let known: Vec<&str> = arns().collect();
-    let all = each(cloud, "reading attributes", known, |arn| attributes_of(cloud, arn));
+    let all = each(cloud, "reading attributes", known, |arn| {
+        attributes_of(cloud, arn)
+    });
     let (tags, all) = futures::try_join!(tags_of(cloud, arns()), all)?;
     let found = found.into_iter().zip(all).collect();
     let make = |(one, attributes): &(AwsTargetGroup, Option<Attributes>), tags, owner| {
         live(one, attributes.clone(), tags, owner)
     };
-    Ok(with_tags(ids, found, &tags, |(one, _)| one.target_group_arn(), make))
+    Ok(with_tags(
+        ids,
+        found,
+        &tags,
+        |(one, _)| one.target_group_arn(),
+        make,
+    ))
 }
 
 impl Kind for TargetGroup {
     const NAME: &'static str = "elbv2.TargetGroup";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/name", "/protocol", "/port", "/vpc_id", "/target_type", "/protocol_version", "/ip_address_type"];
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/name",
+        "/protocol",
+        "/port",
+        "/vpc_id",
+        "/target_type",
+        "/protocol_version",
+        "/ip_address_type",
+    ];
     const HOLDS: &'static [&'static str] = &["/vpc_id"];
     const STATED_MAPS: &'static [&'static str] = &["/attributes"];
     const IDENTITY: Identity = Identity::Name;
@@ -229,7 +297,10 @@ impl Kind for TargetGroup {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        let attributes = [("deregistration_delay.timeout_seconds".to_owned(), "30".to_owned())];
+        let attributes = [(
+            "deregistration_delay.timeout_seconds".to_owned(),
+            "30".to_owned(),
+        )];
         Spec {
             name: "prod-web".into(),
             protocol: "HTTP".into(),
@@ -269,40 +340,73 @@ impl Kind for TargetGroup {
             ("/healthy_threshold_count", json!(3)),
             ("/unhealthy_threshold_count", json!(2)),
             ("/matcher", json!("200")),
-            ("/attributes/deregistration_delay.timeout_seconds", json!("60")),
+            (
+                "/attributes/deregistration_delay.timeout_seconds",
+                json!("60"),
+            ),
             ("/attributes/stickiness.enabled", json!("true")),
             ("/tags/team", json!("web")),
         ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        let within = |path: &str, value: Option<i32>, range: std::ops::RangeInclusive<i32>| match value {
-            Some(value) if !range.contains(&value) => {
-                let message = format!("must be between {} and {}", range.start(), range.end());
-                Err(SpecError::new(path, message))
-            }
-            _ => Ok(()),
-        };
+        let within =
+            |path: &str, value: Option<i32>, range: std::ops::RangeInclusive<i32>| match value {
+                Some(value) if !range.contains(&value) => {
+                    let message = format!("must be between {} and {}", range.start(), range.end());
+                    Err(SpecError::new(path, message))
+                }
+                _ => Ok(()),
+            };
         if !is_name(&spec.name) {
-            let message =
-                "must have 1 to 32 letters, digits and hyphens, and must not begin or end with a hyphen";
+            let message = "must have 1 to 32 letters, digits and hyphens, and must not begin or end with a hyphen";
             return Err(SpecError::new("/name", message));
         }
-        if !matches!(spec.protocol.as_str(), "HTTP" | "HTTPS" | "TCP" | "TLS" | "UDP" | "TCP_UDP") {
-            return Err(SpecError::new("/protocol", "must be HTTP, HTTPS, TCP, TLS, UDP or TCP_UDP"));
+        if !matches!(
+            spec.protocol.as_str(),
+            "HTTP" | "HTTPS" | "TCP" | "TLS" | "UDP" | "TCP_UDP"
+        ) {
+            return Err(SpecError::new(
+                "/protocol",
+                "must be HTTP, HTTPS, TCP, TLS, UDP or TCP_UDP",
+            ));
         }
         if !matches!(spec.target_type.as_str(), "ip" | "instance" | "alb") {
-            return Err(SpecError::new("/target_type", "must be `ip`, `instance` or `alb`"));
+            return Err(SpecError::new(
+                "/target_type",
+                "must be `ip`, `instance` or `alb`",
+            ));
         }
         within("/port", spec.port, 1..=65535)?;
         if spec.port.is_none() && spec.target_type != "ip" {
-            return Err(SpecError::new("/port", "is required if the target type is not `ip`"));
+            return Err(SpecError::new(
+                "/port",
+                "is required if the target type is not `ip`",
+            ));
         }
-        within("/health_check_interval_seconds", spec.health_check_interval_seconds, 5..=300)?;
-        within("/health_check_timeout_seconds", spec.health_check_timeout_seconds, 2..=120)?;
-        within("/healthy_threshold_count", spec.healthy_threshold_count, 2..=10)?;
-        within("/unhealthy_threshold_count", spec.unhealthy_threshold_count, 2..=10)?;
-        let pair = spec.health_check_timeout_seconds.zip(spec.health_check_interval_seconds);
+        within(
+            "/health_check_interval_seconds",
+            spec.health_check_interval_seconds,
+            5..=300,
+        )?;
+        within(
+            "/health_check_timeout_seconds",
+            spec.health_check_timeout_seconds,
+            2..=120,
+        )?;
+        within(
+            "/healthy_threshold_count",
+            spec.healthy_threshold_count,
+            2..=10,
+        )?;
+        within(
+            "/unhealthy_threshold_count",
+            spec.unhealthy_threshold_count,
+            2..=10,
+        )?;
+        let pair = spec
+            .health_check_timeout_seconds
+            .zip(spec.health_check_interval_seconds);
         if pair.is_some_and(|(timeout, interval)| timeout >= interval) {
             let message = "must be shorter than `health_check_interval_seconds`";
             return Err(SpecError::new("/health_check_timeout_seconds", message));
@@ -316,11 +420,18 @@ impl Kind for TargetGroup {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         try_join_all(wanted.iter().map(|wanted| async {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-            let Some(arn) = gone(named(cloud, &spec.name).await)? else { return Ok(Vec::new()) };
+            let Some(spec) = &wanted.spec else {
+                return Ok(Vec::new());
+            };
+            let Some(arn) = gone(named(cloud, &spec.name).await)? else {
+                return Ok(Vec::new());
+            };
             let tags = tags_of(cloud, [arn.as_str()]).await?;
             let owner = tags.get(&arn).and_then(|(_, owner)| owner.clone());
-            Ok(vec![Candidate { id: arn.into(), owner }])
+            Ok(vec![Candidate {
+                id: arn.into(),
+                owner,
+            }])
         }))
         .await
     }
@@ -336,8 +447,16 @@ impl Kind for TargetGroup {
             .vpc_id(spec.vpc_id.as_str())
             .target_type(TargetTypeEnum::from(spec.target_type.as_str()))
             .set_protocol_version(spec.protocol_version.clone())
-            .set_ip_address_type(spec.ip_address_type.as_deref().map(TargetGroupIpAddressTypeEnum::from))
-            .set_health_check_protocol(spec.health_check_protocol.as_deref().map(ProtocolEnum::from))
+            .set_ip_address_type(
+                spec.ip_address_type
+                    .as_deref()
+                    .map(TargetGroupIpAddressTypeEnum::from),
+            )
+            .set_health_check_protocol(
+                spec.health_check_protocol
+                    .as_deref()
+                    .map(ProtocolEnum::from),
+            )
             .set_health_check_port(spec.health_check_port.clone())
             .set_health_check_path(spec.health_check_path.clone())
             .set_health_check_interval_seconds(spec.health_check_interval_seconds)
@@ -347,7 +466,13 @@ impl Kind for TargetGroup {
             .set_matcher(matcher(spec))
             .set_tags(Some(tag_list(&spec.tags, &claim.owner)?));
         let answer = call.send().ask().await?;
-        made(operation, answer.target_groups().first().and_then(|made| made.target_group_arn()))
+        made(
+            operation,
+            answer
+                .target_groups()
+                .first()
+                .and_then(|made| made.target_group_arn()),
+        )
     }
 
     async fn update(
@@ -363,7 +488,11 @@ impl Kind for TargetGroup {
                 .elbv2
                 .modify_target_group()
                 .target_group_arn(arn)
-                .set_health_check_protocol(spec.health_check_protocol.as_deref().map(ProtocolEnum::from))
+                .set_health_check_protocol(
+                    spec.health_check_protocol
+                        .as_deref()
+                        .map(ProtocolEnum::from),
+                )
                 .set_health_check_port(spec.health_check_port.clone())
                 .set_health_check_path(spec.health_check_path.clone())
                 .set_health_check_interval_seconds(spec.health_check_interval_seconds)
@@ -374,16 +503,30 @@ impl Kind for TargetGroup {
             call.send().ask().await?;
         }
         if let Some(attributes) = attribute_edits(changes) {
-            let one = |(key, value)| TargetGroupAttribute::builder().key(key).value(value).build();
-            let call = cloud.elbv2.modify_target_group_attributes().target_group_arn(arn);
-            let call = call.set_attributes(Some(attributes.into_iter().map(one).collect())).send().await;
+            let one = |(key, value)| {
+                TargetGroupAttribute::builder()
+                    .key(key)
+                    .value(value)
+                    .build()
+            };
+            let call = cloud
+                .elbv2
+                .modify_target_group_attributes()
+                .target_group_arn(arn);
+            let call = call
+                .set_attributes(Some(attributes.into_iter().map(one).collect()))
+                .send()
+                .await;
             call.asked()?;
         }
         sync_tags(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.elbv2.delete_target_group().target_group_arn(live.id.as_str());
+        let call = cloud
+            .elbv2
+            .delete_target_group()
+            .target_group_arn(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

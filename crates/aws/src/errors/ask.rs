@@ -62,9 +62,15 @@ pub(crate) fn if_there<T>(answer: CloudResult<T>) -> CloudResult<Option<T>> {
 /// `aws_sdk_ec2::operation::create_vpc::CreateVpcError`, so that no call has to be named by hand.
 pub(super) fn operation<E>() -> String {
     let path = std::any::type_name::<E>();
-    let (krate, name) = (path.split("::").next().unwrap_or(path), path.rsplit("::").next().unwrap_or(path));
+    let (krate, name) = (
+        path.split("::").next().unwrap_or(path),
+        path.rsplit("::").next().unwrap_or(path),
+    );
     let service = krate.trim_start_matches("aws_sdk_");
-    let prefix = PREFIXES.iter().find(|(krate, _)| *krate == service).map_or(service, |(_, prefix)| prefix);
+    let prefix = PREFIXES
+        .iter()
+        .find(|(krate, _)| *krate == service)
+        .map_or(service, |(_, prefix)| prefix);
     format!("{prefix}:{}", name.trim_end_matches("Error"))
 }
 
@@ -79,8 +85,14 @@ mod tests {
         use aws_sdk_iam::operation::create_open_id_connect_provider::CreateOpenIDConnectProviderError;
         use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
         assert_eq!(operation::<CreateVpcError>(), "ec2:CreateVpc");
-        assert_eq!(operation::<PutScalingPolicyError>(), "application-autoscaling:PutScalingPolicy");
-        assert_eq!(operation::<CreateOpenIDConnectProviderError>(), "iam:CreateOpenIDConnectProvider");
+        assert_eq!(
+            operation::<PutScalingPolicyError>(),
+            "application-autoscaling:PutScalingPolicy"
+        );
+        assert_eq!(
+            operation::<CreateOpenIDConnectProviderError>(),
+            "iam:CreateOpenIDConnectProvider"
+        );
         assert_eq!(operation::<ListObjectsV2Error>(), "s3:ListObjectsV2");
     }
 }

@@ -7,14 +7,19 @@ use super::codes::{CODES, CREATIONS, SPECIAL};
 /// What a code means.
 #[must_use]
 pub fn classify(operation: &str, code: Option<&str>, message: &str, status: u16) -> Class {
-    let Some(code) = code else { return by_status(status) };
+    let Some(code) = code else {
+        return by_status(status);
+    };
     let special = SPECIAL.iter().find(|(_, prefix, its_code, part)| {
         operation.starts_with(prefix) && *its_code == code && message.contains(part)
     });
     if let Some((class, ..)) = special {
         return *class;
     }
-    let known = CODES.iter().find(|(_, codes)| codes.contains(&code)).map(|(class, _)| *class);
+    let known = CODES
+        .iter()
+        .find(|(_, codes)| codes.contains(&code))
+        .map(|(class, _)| *class);
     let class = known.unwrap_or_else(|| by_shape(code, status));
     match class {
         Class::Throttled => class,
@@ -26,7 +31,9 @@ pub fn classify(operation: &str, code: Option<&str>, message: &str, status: u16)
 }
 
 fn makes_something(operation: &str) -> bool {
-    let verb = operation.split_once(':').map_or(operation, |(_, verb)| verb);
+    let verb = operation
+        .split_once(':')
+        .map_or(operation, |(_, verb)| verb);
     CREATIONS.iter().any(|prefix| verb.starts_with(prefix))
 }
 
@@ -37,16 +44,21 @@ fn by_shape(code: &str, status: u16) -> Class {
     } else if code.contains("Throttl") {
         Class::Throttled
     } else if code.starts_with("TooMany")
-        || ["LimitExceeded", "QuotaExceeded"]
-            .iter()
-            .any(|what| ["", "Fault", "Exception"].iter().any(|end| code.ends_with(&format!("{what}{end}"))))
+        || ["LimitExceeded", "QuotaExceeded"].iter().any(|what| {
+            ["", "Fault", "Exception"]
+                .iter()
+                .any(|end| code.ends_with(&format!("{what}{end}")))
+        })
     {
         Class::Limit
     } else if code.starts_with("Insufficient") && code.contains("Capacity") {
         Class::Capacity
     } else if code.ends_with(".Duplicate") || code.ends_with("AlreadyExists") {
         Class::AlreadyExists
-    } else if code.starts_with("Invalid") || code.starts_with("Malformed") || code.starts_with("Validation") {
+    } else if code.starts_with("Invalid")
+        || code.starts_with("Malformed")
+        || code.starts_with("Validation")
+    {
         Class::Invalid
     } else {
         by_status(status)
@@ -76,17 +88,37 @@ mod tests {
     fn codes_mean_what_the_contract_says() {
         let table = [
             (Class::Limit, "kms:CreateKey", "LimitExceededException", ""),
-            (Class::Throttled, "ec2:DescribeVpcs", "RequestLimitExceeded", ""),
+            (
+                Class::Throttled,
+                "ec2:DescribeVpcs",
+                "RequestLimitExceeded",
+                "",
+            ),
             (Class::Limit, "ec2:CreateVpc", "VpcLimitExceeded", ""),
-            (Class::NotFound, "ec2:DeleteVpc", "InvalidVpcID.NotFound", ""),
-            (Class::NotYetConsistent, "ec2:CreateRoute", "InvalidNatGatewayID.NotFound", ""),
+            (
+                Class::NotFound,
+                "ec2:DeleteVpc",
+                "InvalidVpcID.NotFound",
+                "",
+            ),
+            (
+                Class::NotYetConsistent,
+                "ec2:CreateRoute",
+                "InvalidNatGatewayID.NotFound",
+                "",
+            ),
             (
                 Class::NotYetConsistent,
                 "ec2:CreateFlowLogs",
                 "InvalidParameter",
                 "Unable to assume given IAM role",
             ),
-            (Class::Invalid, "ec2:CreateFlowLogs", "InvalidParameter", "no such traffic type"),
+            (
+                Class::Invalid,
+                "ec2:CreateFlowLogs",
+                "InvalidParameter",
+                "no such traffic type",
+            ),
             (
                 Class::NotYetConsistent,
                 "ec2:CreateFlowLogs",
@@ -117,36 +149,141 @@ mod tests {
                 "InvalidRequestException",
                 "a secret with this name is already scheduled for deletion",
             ),
-            (Class::InUse, "ec2:ReleaseAddress", "AuthFailure", "You do not have permission"),
+            (
+                Class::InUse,
+                "ec2:ReleaseAddress",
+                "AuthFailure",
+                "You do not have permission",
+            ),
             (Class::InUse, "iam:DeleteRole", "DeleteConflict", ""),
-            (Class::AlreadyExists, "iam:CreateRole", "EntityAlreadyExists", ""),
-            (Class::Unauthenticated, "sts:GetCallerIdentity", "ExpiredToken", ""),
-            (Class::Unauthenticated, "kms:CreateKey", "InvalidSignatureException", "Signature expired"),
-            (Class::Unauthenticated, "s3:GetObject", "RequestTimeTooSkewed", ""),
-            (Class::Unauthenticated, "ec2:DescribeVpcs", "RequestExpired", ""),
+            (
+                Class::AlreadyExists,
+                "iam:CreateRole",
+                "EntityAlreadyExists",
+                "",
+            ),
+            (
+                Class::Unauthenticated,
+                "sts:GetCallerIdentity",
+                "ExpiredToken",
+                "",
+            ),
+            (
+                Class::Unauthenticated,
+                "kms:CreateKey",
+                "InvalidSignatureException",
+                "Signature expired",
+            ),
+            (
+                Class::Unauthenticated,
+                "s3:GetObject",
+                "RequestTimeTooSkewed",
+                "",
+            ),
+            (
+                Class::Unauthenticated,
+                "ec2:DescribeVpcs",
+                "RequestExpired",
+                "",
+            ),
             (Class::Unauthenticated, "s3:GetObject", "InvalidToken", ""),
-            (Class::Unauthenticated, "iam:GetRole", "InvalidClientTokenId", ""),
-            (Class::Unauthenticated, "eks:DescribeCluster", "UnrecognizedClientException", ""),
-            (Class::Unauthenticated, "ec2:DescribeVpcs", "AuthFailure", ""),
-            (Class::Throttled, "logs:CreateLogGroup", "TransactionInProgressException", ""),
+            (
+                Class::Unauthenticated,
+                "iam:GetRole",
+                "InvalidClientTokenId",
+                "",
+            ),
+            (
+                Class::Unauthenticated,
+                "eks:DescribeCluster",
+                "UnrecognizedClientException",
+                "",
+            ),
+            (
+                Class::Unauthenticated,
+                "ec2:DescribeVpcs",
+                "AuthFailure",
+                "",
+            ),
+            (
+                Class::Throttled,
+                "logs:CreateLogGroup",
+                "TransactionInProgressException",
+                "",
+            ),
             (Class::Throttled, "s3:PutObject", "TooManyRequests", ""),
-            (Class::Throttled, "eks:CreateCluster", "SomeThrottlingNobodyListed", ""),
-            (Class::Limit, "eks:CreateCluster", "ResourceLimitExceededException", ""),
-            (Class::Limit, "rds:CreateDBSubnetGroup", "DBSubnetQuotaExceededFault", ""),
-            (Class::Limit, "rds:CreateGlobalCluster", "GlobalClusterQuotaExceededFault", ""),
-            (Class::Limit, "rds:CreateDBInstance", "StorageQuotaExceeded", ""),
-            (Class::Limit, "codepipeline:CreatePipeline", "ConcurrentSomethingLimitExceededException", ""),
-            (Class::Capacity, "rds:CreateDBInstance", "InsufficientDBInstanceCapacity", ""),
-            (Class::Capacity, "eks:CreateCluster", "InsufficientFreeAddresses", ""),
-            (Class::Capacity, "eks:CreateCluster", "UnsupportedAvailabilityZoneException", ""),
-            (Class::Capacity, "ec2:RunInstances", "InsufficientReservedInstanceCapacity", ""),
+            (
+                Class::Throttled,
+                "eks:CreateCluster",
+                "SomeThrottlingNobodyListed",
+                "",
+            ),
+            (
+                Class::Limit,
+                "eks:CreateCluster",
+                "ResourceLimitExceededException",
+                "",
+            ),
+            (
+                Class::Limit,
+                "rds:CreateDBSubnetGroup",
+                "DBSubnetQuotaExceededFault",
+                "",
+            ),
+            (
+                Class::Limit,
+                "rds:CreateGlobalCluster",
+                "GlobalClusterQuotaExceededFault",
+                "",
+            ),
+            (
+                Class::Limit,
+                "rds:CreateDBInstance",
+                "StorageQuotaExceeded",
+                "",
+            ),
+            (
+                Class::Limit,
+                "codepipeline:CreatePipeline",
+                "ConcurrentSomethingLimitExceededException",
+                "",
+            ),
+            (
+                Class::Capacity,
+                "rds:CreateDBInstance",
+                "InsufficientDBInstanceCapacity",
+                "",
+            ),
+            (
+                Class::Capacity,
+                "eks:CreateCluster",
+                "InsufficientFreeAddresses",
+                "",
+            ),
+            (
+                Class::Capacity,
+                "eks:CreateCluster",
+                "UnsupportedAvailabilityZoneException",
+                "",
+            ),
+            (
+                Class::Capacity,
+                "ec2:RunInstances",
+                "InsufficientReservedInstanceCapacity",
+                "",
+            ),
             (
                 Class::NotYetConsistent,
                 "sns:SetTopicAttributes",
                 "InvalidParameter",
                 "Invalid parameter: Policy Error: PrincipalNotFound",
             ),
-            (Class::Invalid, "sns:SetTopicAttributes", "InvalidParameter", "Invalid parameter: DisplayName"),
+            (
+                Class::Invalid,
+                "sns:SetTopicAttributes",
+                "InvalidParameter",
+                "Invalid parameter: DisplayName",
+            ),
             (
                 Class::NotYetConsistent,
                 "ecr:SetRepositoryPolicy",
@@ -165,7 +302,12 @@ mod tests {
                 "InvalidArgument",
                 "Unable to validate the following destination configurations",
             ),
-            (Class::Invalid, "s3:PutBucketNotificationConfiguration", "InvalidArgument", "no such event"),
+            (
+                Class::Invalid,
+                "s3:PutBucketNotificationConfiguration",
+                "InvalidArgument",
+                "no such event",
+            ),
             (
                 Class::NotYetConsistent,
                 "codebuild:CreateProject",
@@ -174,13 +316,20 @@ mod tests {
             ),
         ];
         for (expected, operation, code, message) in table {
-            assert_eq!(class(operation, code, message), expected, "{operation} {code}");
+            assert_eq!(
+                class(operation, code, message),
+                expected,
+                "{operation} {code}"
+            );
         }
     }
 
     #[test]
     fn no_code_is_in_two_classes() {
-        let mut all: Vec<&str> = CODES.iter().flat_map(|(_, codes)| codes.iter().copied()).collect();
+        let mut all: Vec<&str> = CODES
+            .iter()
+            .flat_map(|(_, codes)| codes.iter().copied())
+            .collect();
         let count = all.len();
         all.sort_unstable();
         all.dedup();
@@ -203,10 +352,23 @@ mod tests {
             ("ResourceNotFoundException", 500),
             ("NobodyKnowsThisException", 502),
         ] {
-            assert_eq!(classify("kms:CreateKey", Some(code), "", status), Class::Interrupted, "{code}");
+            assert_eq!(
+                classify("kms:CreateKey", Some(code), "", status),
+                Class::Interrupted,
+                "{code}"
+            );
         }
-        for code in ["RequestLimitExceeded", "SlowDown", "Throttling", "ThrottlingException"] {
-            assert_eq!(classify("kms:CreateKey", Some(code), "", 503), Class::Throttled, "{code}");
+        for code in [
+            "RequestLimitExceeded",
+            "SlowDown",
+            "Throttling",
+            "ThrottlingException",
+        ] {
+            assert_eq!(
+                classify("kms:CreateKey", Some(code), "", 503),
+                Class::Throttled,
+                "{code}"
+            );
         }
     }
 }

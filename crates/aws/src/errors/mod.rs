@@ -15,7 +15,8 @@ pub use classify::classify;
 
 /// The id of what a creation made. An answer without one is as good as lost.
 pub(crate) fn made(operation: &str, id: Option<impl Into<Id>>) -> CloudResult<Id> {
-    id.map(Into::into).ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no ID in the response"))
+    id.map(Into::into)
+        .ok_or_else(|| CloudError::new(Class::Interrupted, operation, "no ID in the response"))
 }
 
 /// A request that the SDK itself would not build.
@@ -34,13 +35,17 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             let header = |name: &str| context.raw().headers().get(name).map(ToOwned::to_owned);
             let metadata = context.err().meta();
             let extra = metadata.extra("aws_request_id").map(ToOwned::to_owned);
-            let request_id =
-                extra.or_else(|| header("x-amzn-requestid")).or_else(|| header("x-amz-request-id"));
+            let request_id = extra
+                .or_else(|| header("x-amzn-requestid"))
+                .or_else(|| header("x-amz-request-id"));
             let (code, message) = (metadata.code(), metadata.message().unwrap_or_default());
             if status < 300 {
                 // The call had its effect; only its answer is none that this version understands.
                 let message = format!("cannot parse the response: {}", chain(&error));
-                return CloudError { request_id, ..CloudError::new(Class::Interrupted, operation, message) };
+                return CloudError {
+                    request_id,
+                    ..CloudError::new(Class::Interrupted, operation, message)
+                };
             }
             CloudError {
                 class: classify(operation, code, message, status),
@@ -56,7 +61,10 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
         }
         SdkError::ResponseError(context) => {
             let status = context.raw().status().as_u16();
-            let message = format!("cannot read the response (HTTP status {status}): {}", chain(&error));
+            let message = format!(
+                "cannot read the response (HTTP status {status}): {}",
+                chain(&error)
+            );
             CloudError::new(Class::Interrupted, operation, message)
         }
         SdkError::DispatchFailure(failure) => {
@@ -74,7 +82,9 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             };
             CloudError::new(class, operation, text)
         }
-        SdkError::TimeoutError(_) => CloudError::new(Class::Interrupted, operation, "the request timed out"),
+        SdkError::TimeoutError(_) => {
+            CloudError::new(Class::Interrupted, operation, "the request timed out")
+        }
         _ => {
             let class = without_identity(&error).unwrap_or(Class::Invalid);
             CloudError::new(class, operation, chain(&error))
@@ -93,14 +103,25 @@ fn without_identity(error: &(dyn std::error::Error + 'static)) -> Option<Class> 
         cause.is::<CredentialsError>()
             || cause.is::<TokenError>()
             || cause.to_string().starts_with(IDENTITY_TOO_SLOW)
-            || cause.to_string().starts_with("failed to select an auth scheme")
+            || cause
+                .to_string()
+                .starts_with("failed to select an auth scheme")
     })?;
     // There are credentials, but where they come from cannot be reached at the moment.
-    let lost = causes[at..].iter().filter_map(|cause| cause.downcast_ref::<ConnectorError>());
-    let passes = lost.into_iter().any(|lost| lost.is_io() || lost.is_timeout());
+    let lost = causes[at..]
+        .iter()
+        .filter_map(|cause| cause.downcast_ref::<ConnectorError>());
+    let passes = lost
+        .into_iter()
+        .any(|lost| lost.is_io() || lost.is_timeout());
     let loads = causes[at..].iter().all(|cause| {
-        let none = |error: &CredentialsError| matches!(error, CredentialsError::CredentialsNotLoaded(_));
+        let none =
+            |error: &CredentialsError| matches!(error, CredentialsError::CredentialsNotLoaded(_));
         !cause.downcast_ref::<CredentialsError>().is_some_and(none)
     });
-    Some(if passes && loads { Class::Unreachable } else { Class::Unauthenticated })
+    Some(if passes && loads {
+        Class::Unreachable
+    } else {
+        Class::Unauthenticated
+    })
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::{RuleState, Tag};
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -94,14 +94,30 @@ platctl_engine::outputs! {
 }
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    let tag = |(key, value)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(|e| invalid(operation, &e))
+    };
     tags.into_iter().map(tag).collect()
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let answer = cloud.events.list_tags_for_resource().resource_arn(arn).send().await;
+    let answer = cloud
+        .events
+        .list_tags_for_resource()
+        .resource_arn(arn)
+        .send()
+        .await;
     let answer = answer.asked()?;
-    Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+    Ok(split(
+        answer
+            .tags()
+            .iter()
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+    ))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
@@ -123,9 +139,23 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
         targets: found_targets.iter().map(targets::target).collect(),
         tags,
     };
-    let unmanaged = found_targets.iter().filter_map(targets::unmanaged).chain(role).collect();
-    let outputs = Outputs { arn: arn.into(), name: id.to_string(), unmanaged };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    let unmanaged = found_targets
+        .iter()
+        .filter_map(targets::unmanaged)
+        .chain(role)
+        .collect();
+    let outputs = Outputs {
+        arn: arn.into(),
+        name: id.to_string(),
+        unmanaged,
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 /// Replaces the whole rule: what is left out is reset by AWS. Tags count at the creation only.
@@ -151,19 +181,35 @@ async fn put(
 /// Changes the rule: what is not stated goes back as it is now. A rule can have a pattern and a schedule; where the
 /// stated one is new, it takes the place of the other.
 async fn change(cloud: &Cloud, spec: &Spec, changes: &Changes) -> CloudResult<()> {
-    let now = cloud.events.describe_rule().name(&spec.name).send().ask().await?;
+    let now = cloud
+        .events
+        .describe_rule()
+        .name(&spec.name)
+        .send()
+        .ask()
+        .await?;
     let mut sent = spec.clone();
-    let (pattern, schedule) = (now.event_pattern, now.schedule_expression.filter(|text| !text.is_empty()));
+    let (pattern, schedule) = (
+        now.event_pattern,
+        now.schedule_expression.filter(|text| !text.is_empty()),
+    );
     if let (Some(pattern), Some(schedule)) = (pattern, schedule) {
         sent.event_pattern = sent.event_pattern.or_else(|| Document::parse(&pattern));
         sent.schedule_expression = sent.schedule_expression.or(Some(schedule));
     }
-    let state = now.state.filter(|_| !changes.touch("/enabled")).unwrap_or_else(|| state(spec));
+    let state = now
+        .state
+        .filter(|_| !changes.touch("/enabled"))
+        .unwrap_or_else(|| state(spec));
     put(cloud, &sent, (state, now.role_arn), None).await
 }
 
 const fn state(spec: &Spec) -> RuleState {
-    if spec.enabled { RuleState::Enabled } else { RuleState::Disabled }
+    if spec.enabled {
+        RuleState::Enabled
+    } else {
+        RuleState::Disabled
+    }
 }
 
 impl Kind for Rule {
@@ -173,7 +219,11 @@ impl Kind for Rule {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["events:DescribeRule", "events:ListTargetsByRule", "events:ListTagsForResource"],
+        read: &[
+            "events:DescribeRule",
+            "events:ListTargetsByRule",
+            "events:ListTagsForResource",
+        ],
         create: &["events:PutRule", "events:TagResource"],
         update: &[
             "events:DescribeRule",
@@ -219,7 +269,10 @@ impl Kind for Rule {
             ("/description", json!("Builds start something")),
             ("/event_pattern", json!({"source": ["aws.codebuild"]})),
             ("/enabled", json!(false)),
-            ("/targets/0/input_transformer/input_template", json!("{\"event\": <what>}")),
+            (
+                "/targets/0/input_transformer/input_template",
+                json!("{\"event\": <what>}"),
+            ),
             ("/targets", json!([])),
             ("/tags/team", json!("data")),
             ("/name", json!("example-2")),
@@ -228,20 +281,29 @@ impl Kind for Rule {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if spec.event_pattern.is_some() == spec.schedule_expression.is_some() {
-            return Err(SpecError::new("/event_pattern", "or schedule_expression is required"));
+            return Err(SpecError::new(
+                "/event_pattern",
+                "or schedule_expression is required",
+            ));
         }
         if spec.targets.len() > 5 {
             return Err(SpecError::new("/targets", "must have at most five entries"));
         }
         if !spec.targets.is_sorted_by(|one, other| one.id < other.id) {
-            return Err(SpecError::new("/targets", "must be sorted by ID, with unique IDs"));
+            return Err(SpecError::new(
+                "/targets",
+                "must be sorted by ID, with unique IDs",
+            ));
         }
         any(512).check("/description", Some(&spec.description))?;
         let sound = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         if (1..=64).contains(&spec.name.len()) && spec.name.bytes().all(sound) {
             return Ok(());
         }
-        Err(SpecError::new("/name", "must have 1 to 64 letters, digits and any of ._-"))
+        Err(SpecError::new(
+            "/name",
+            "must have 1 to 64 letters, digits and any of ._-",
+        ))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -266,24 +328,40 @@ impl Kind for Rule {
         owner: &Owner,
     ) -> CloudResult<()> {
         let (name, arn) = (live.id.as_str(), live.outputs.arn.as_str());
-        let own = ["/description", "/event_pattern", "/schedule_expression", "/enabled"];
+        let own = [
+            "/description",
+            "/event_pattern",
+            "/schedule_expression",
+            "/enabled",
+        ];
         if own.iter().any(|path| changes.touch(path)) {
             change(cloud, spec, changes).await?;
         }
         if changes.touch("/targets") {
-            let gone =
-                live.spec.targets.iter().filter(|old| !spec.targets.iter().any(|new| new.id == old.id));
+            let gone = live
+                .spec
+                .targets
+                .iter()
+                .filter(|old| !spec.targets.iter().any(|new| new.id == old.id));
             targets::remove(cloud, name, gone.map(|target| target.id.clone()).collect()).await?;
             targets::put(cloud, name, &spec.targets).await?;
         }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
             let tags = new_tags(edits.set, "events:TagResource")?;
-            let call = cloud.events.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call = cloud
+                .events
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.events.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .events
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
@@ -292,7 +370,12 @@ impl Kind for Rule {
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let name = live.id.as_str();
         let targets = targets::read(cloud, name).await?;
-        targets::remove(cloud, name, targets.into_iter().map(|target| target.id).collect()).await?;
+        targets::remove(
+            cloud,
+            name,
+            targets.into_iter().map(|target| target.id).collect(),
+        )
+        .await?;
         let call = cloud.events.delete_rule().name(name);
         call.send().ask().await.map(drop)
     }
@@ -310,7 +393,11 @@ mod tests {
     async fn a_rule_keeps_its_role_and_its_state() {
         let all = || RuleState::EnabledWithAllCloudtrailManagementEvents;
         let now = mock!(aws_sdk_eventbridge::Client::describe_rule).then_output(move || {
-            DescribeRuleOutput::builder().event_pattern("{}").role_arn("arn:role").state(all()).build()
+            DescribeRuleOutput::builder()
+                .event_pattern("{}")
+                .role_arn("arn:role")
+                .state(all())
+                .build()
         });
         let put = mock!(aws_sdk_eventbridge::Client::put_rule)
             .match_requests(move |request| {
@@ -320,13 +407,30 @@ mod tests {
             })
             .then_output(|| PutRuleOutput::builder().build());
         let events = mock_client!(aws_sdk_eventbridge, RuleMode::Sequential, &[&now, &put]);
-        let outputs = Outputs { arn: "arn:rule".into(), name: "example".into(), unmanaged: Vec::new() };
-        let live =
-            Live { id: "example".into(), spec: Rule::example(), outputs, owner: None, phase: Phase::Ready };
-        let desired = Spec { description: "new".into(), ..Rule::example() };
+        let outputs = Outputs {
+            arn: "arn:rule".into(),
+            name: "example".into(),
+            unmanaged: Vec::new(),
+        };
+        let live = Live {
+            id: "example".into(),
+            spec: Rule::example(),
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        };
+        let desired = Spec {
+            description: "new".into(),
+            ..Rule::example()
+        };
         let asked = changes(&[("/description", json!("old"), json!("new"))]);
-        let cloud = Cloud { events: events.into(), ..cloud() };
-        Rule::update(&cloud, &live, &desired, &asked, &owner()).await.unwrap();
+        let cloud = Cloud {
+            events: events.into(),
+            ..cloud()
+        };
+        Rule::update(&cloud, &live, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(put.num_calls(), 1);
     }
 }

@@ -1,8 +1,8 @@
 //! `iam.InstanceProfile`, with its role.
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -49,16 +49,33 @@ fn live(profile: &aws_sdk_iam::types::InstanceProfile) -> Live<InstanceProfile> 
     let name = profile.instance_profile_name();
     let spec = Spec {
         instance_profile_name: name.to_owned(),
-        role_name: profile.roles().first().map(|role| role.role_name()).unwrap_or_default().into(),
+        role_name: profile
+            .roles()
+            .first()
+            .map(|role| role.role_name())
+            .unwrap_or_default()
+            .into(),
         path: Some(profile.path().to_owned()),
         tags,
     };
-    let outputs = Outputs { arn: profile.arn().into(), instance_profile_name: name.to_owned() };
-    Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }
+    let outputs = Outputs {
+        arn: profile.arn().into(),
+        instance_profile_name: name.to_owned(),
+    };
+    Live {
+        id: name.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<InstanceProfile>>> {
-    let call = cloud.iam.get_instance_profile().instance_profile_name(id.as_str());
+    let call = cloud
+        .iam
+        .get_instance_profile()
+        .instance_profile_name(id.as_str());
     Ok(call.send().ask().await?.instance_profile().map(live))
 }
 
@@ -68,7 +85,10 @@ async fn take_out(cloud: &Cloud, live: &Live<InstanceProfile>) -> CloudResult<()
     if role.is_empty() {
         return Ok(());
     }
-    let call = cloud.iam.remove_role_from_instance_profile().instance_profile_name(live.id.as_str());
+    let call = cloud
+        .iam
+        .remove_role_from_instance_profile()
+        .instance_profile_name(live.id.as_str());
     let answer = call.role_name(role).send().await;
     if_there(answer.asked()).map(drop)
 }
@@ -81,7 +101,10 @@ async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) 
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.iam.untag_instance_profile().instance_profile_name(name);
+        let call = cloud
+            .iam
+            .untag_instance_profile()
+            .instance_profile_name(name);
         let call = call.set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
@@ -111,7 +134,10 @@ impl Kind for InstanceProfile {
             "iam:TagInstanceProfile",
             "iam:UntagInstanceProfile",
         ],
-        delete: &["iam:RemoveRoleFromInstanceProfile", "iam:DeleteInstanceProfile"],
+        delete: &[
+            "iam:RemoveRoleFromInstanceProfile",
+            "iam:DeleteInstanceProfile",
+        ],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -174,7 +200,10 @@ impl Kind for InstanceProfile {
     ) -> CloudResult<()> {
         if changes.touch("/role_name") {
             take_out(cloud, live).await?;
-            let call = cloud.iam.add_role_to_instance_profile().instance_profile_name(live.id.as_str());
+            let call = cloud
+                .iam
+                .add_role_to_instance_profile()
+                .instance_profile_name(live.id.as_str());
             let answer = call.role_name(spec.role_name.as_str()).send().await;
             answer.asked()?;
         }
@@ -183,7 +212,10 @@ impl Kind for InstanceProfile {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         take_out(cloud, live).await?;
-        let call = cloud.iam.delete_instance_profile().instance_profile_name(live.id.as_str());
+        let call = cloud
+            .iam
+            .delete_instance_profile()
+            .instance_profile_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -200,13 +232,30 @@ mod tests {
         let add = mock!(aws_sdk_iam::Client::add_role_to_instance_profile)
             .match_requests(|request| request.role_name() == Some("example-role"))
             .then_output(|| AddRoleToInstanceProfileOutput::builder().build());
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&add]).into(), ..cloud() };
-        let outputs = Outputs { arn: "arn:p".into(), instance_profile_name: "p".into() };
-        let spec = Spec { role_name: "".into(), ..InstanceProfile::example() };
-        let empty = Live { id: "p".into(), spec, outputs, owner: None, phase: Phase::Ready };
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&add]).into(),
+            ..cloud()
+        };
+        let outputs = Outputs {
+            arn: "arn:p".into(),
+            instance_profile_name: "p".into(),
+        };
+        let spec = Spec {
+            role_name: "".into(),
+            ..InstanceProfile::example()
+        };
+        let empty = Live {
+            id: "p".into(),
+            spec,
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        };
         let asked = changes(&[("/role_name", json!(""), json!("example-role"))]);
         let desired = InstanceProfile::example();
-        InstanceProfile::update(&cloud, &empty, &desired, &asked, &owner()).await.unwrap();
+        InstanceProfile::update(&cloud, &empty, &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(add.num_calls(), 1);
     }
 }

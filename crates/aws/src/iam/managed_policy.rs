@@ -1,8 +1,8 @@
 //! `iam.ManagedPolicy`
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -61,8 +61,17 @@ fn live(policy: &aws_sdk_iam::types::Policy, document: &str) -> Option<Live<Mana
         tags,
     };
     let arn = policy.arn()?;
-    let outputs = Outputs { arn: arn.into(), policy_name: spec.policy_name.clone() };
-    Some(Live { id: arn.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        arn: arn.into(),
+        policy_name: spec.policy_name.clone(),
+    };
+    Some(Live {
+        id: arn.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>> {
@@ -73,9 +82,15 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>
     }
     let call = cloud.iam.get_policy().policy_arn(arn);
     let answer = call.send().ask().await?;
-    let Some(policy) = answer.policy else { return Ok(None) };
+    let Some(policy) = answer.policy else {
+        return Ok(None);
+    };
     let version = policy.default_version_id().unwrap_or_default();
-    let call = cloud.iam.get_policy_version().policy_arn(arn).version_id(version);
+    let call = cloud
+        .iam
+        .get_policy_version()
+        .policy_arn(arn)
+        .version_id(version);
     let answer = if_there(call.send().ask().await)?;
     let version = answer.and_then(|answer| answer.policy_version);
     Ok(version.and_then(|version| live(&policy, version.document()?)))
@@ -83,29 +98,54 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ManagedPolicy>>
 
 /// The versions that are not in force, the oldest first.
 async fn idle_versions(cloud: &Cloud, arn: &str) -> CloudResult<Vec<String>> {
-    let pages = cloud.iam.list_policy_versions().policy_arn(arn).into_paginator().items().send();
+    let pages = cloud
+        .iam
+        .list_policy_versions()
+        .policy_arn(arn)
+        .into_paginator()
+        .items()
+        .send();
     let versions: Result<Vec<_>, _> = pages.collect().await;
     let versions = versions.asked()?;
-    let idle = versions.iter().filter(|version| !version.is_default_version());
-    let mut idle: Vec<String> =
-        idle.filter_map(|version| version.version_id().map(ToOwned::to_owned)).collect();
-    idle.sort_by_key(|id| id.trim_start_matches('v').parse::<u32>().unwrap_or_default());
+    let idle = versions
+        .iter()
+        .filter(|version| !version.is_default_version());
+    let mut idle: Vec<String> = idle
+        .filter_map(|version| version.version_id().map(ToOwned::to_owned))
+        .collect();
+    idle.sort_by_key(|id| {
+        id.trim_start_matches('v')
+            .parse::<u32>()
+            .unwrap_or_default()
+    });
     Ok(idle)
 }
 
 async fn delete_version(cloud: &Cloud, arn: &str, version: &str) -> CloudResult<()> {
-    let call = cloud.iam.delete_policy_version().policy_arn(arn).version_id(version);
+    let call = cloud
+        .iam
+        .delete_policy_version()
+        .policy_arn(arn)
+        .version_id(version);
     if_there(call.send().ask().await).map(drop)
 }
 
 async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let call = cloud.iam.tag_policy().policy_arn(arn).set_tags(Some(to_iam(edits.set)?));
+        let call = cloud
+            .iam
+            .tag_policy()
+            .policy_arn(arn)
+            .set_tags(Some(to_iam(edits.set)?));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.iam.untag_policy().policy_arn(arn).set_tag_keys(Some(edits.remove));
+        let call = cloud
+            .iam
+            .untag_policy()
+            .policy_arn(arn)
+            .set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -127,7 +167,11 @@ impl Kind for ManagedPolicy {
             "iam:TagPolicy",
             "iam:UntagPolicy",
         ],
-        delete: &["iam:ListPolicyVersions", "iam:DeletePolicyVersion", "iam:DeletePolicy"],
+        delete: &[
+            "iam:ListPolicyVersions",
+            "iam:DeletePolicyVersion",
+            "iam:DeletePolicy",
+        ],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -140,10 +184,13 @@ impl Kind for ManagedPolicy {
     }
 
     fn example() -> Spec {
-        let statement = json!({"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"});
+        let statement =
+            json!({"Effect": "Allow", "Action": "route53:ListHostedZones", "Resource": "*"});
         Spec {
             policy_name: "prod-external-dns".into(),
-            policy_document: Policy::new(&json!({"Version": "2012-10-17", "Statement": [statement]})),
+            policy_document: Policy::new(
+                &json!({"Version": "2012-10-17", "Statement": [statement]}),
+            ),
             path: Some("/".into()),
             description: Some("Lets external-dns find its zone".into()),
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -151,9 +198,13 @@ impl Kind for ManagedPolicy {
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        let statement = json!({"Effect": "Deny", "Action": ["route53:DeleteHostedZone"], "Resource": ["*"]});
+        let statement =
+            json!({"Effect": "Deny", "Action": ["route53:DeleteHostedZone"], "Resource": ["*"]});
         vec![
-            ("/policy_document", json!({"Version": "2012-10-17", "Statement": [statement]})),
+            (
+                "/policy_document",
+                json!({"Version": "2012-10-17", "Statement": [statement]}),
+            ),
             ("/policy_name", json!("prod-other")),
             ("/path", json!("/platform/")),
             ("/description", json!("Something else")),
@@ -185,7 +236,13 @@ impl Kind for ManagedPolicy {
     fn natural_id(cloud: &Cloud, spec: &Spec) -> Option<Id> {
         let path = spec.path.as_deref().unwrap_or("/");
         let (partition, account) = (&cloud.partition, &cloud.account);
-        Some(format!("arn:{partition}:iam::{account}:policy{path}{}", spec.policy_name).into())
+        Some(
+            format!(
+                "arn:{partition}:iam::{account}:policy{path}{}",
+                spec.policy_name
+            )
+            .into(),
+        )
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -198,7 +255,10 @@ impl Kind for ManagedPolicy {
             .set_description(spec.description.clone())
             .set_tags(tags_with(&spec.tags, &claim.owner)?);
         let answer = call.send().ask().await?;
-        made("iam:CreatePolicy", answer.policy().and_then(|policy| policy.arn()))
+        made(
+            "iam:CreatePolicy",
+            answer.policy().and_then(|policy| policy.arn()),
+        )
     }
 
     /// A new document is a new version; the oldest goes where there is no room for it.
@@ -215,7 +275,11 @@ impl Kind for ManagedPolicy {
             if let Some(oldest) = idle.first().filter(|_| idle.len() + 1 >= VERSIONS) {
                 delete_version(cloud, arn, oldest).await?;
             }
-            let call = cloud.iam.create_policy_version().policy_arn(arn).set_as_default(true);
+            let call = cloud
+                .iam
+                .create_policy_version()
+                .policy_arn(arn)
+                .set_as_default(true);
             let call = call.policy_document(spec.policy_document.to_json());
             call.send().ask().await?;
         }
@@ -245,10 +309,16 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_idle_version_makes_room() {
         let list = mock!(aws_sdk_iam::Client::list_policy_versions).then_output(|| {
-            let version =
-                |id: &str| PolicyVersion::builder().version_id(id).is_default_version(id == "v7").build();
+            let version = |id: &str| {
+                PolicyVersion::builder()
+                    .version_id(id)
+                    .is_default_version(id == "v7")
+                    .build()
+            };
             let versions = ["v11", "v10", "v9", "v8", "v7"].map(version).to_vec();
-            ListPolicyVersionsOutput::builder().set_versions(Some(versions)).build()
+            ListPolicyVersionsOutput::builder()
+                .set_versions(Some(versions))
+                .build()
         });
         let delete = mock!(aws_sdk_iam::Client::delete_policy_version)
             .match_requests(|request| request.version_id() == Some("v8"))
@@ -256,12 +326,23 @@ mod tests {
         let create = mock!(aws_sdk_iam::Client::create_policy_version)
             .match_requests(|request| request.set_as_default() == Some(true))
             .then_output(|| CreatePolicyVersionOutput::builder().build());
-        let iam = mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list, &delete, &create]);
-        let builder = aws_sdk_iam::types::Policy::builder().policy_name("p").arn("arn:p");
+        let iam = mock_client!(
+            aws_sdk_iam,
+            RuleMode::Sequential,
+            &[&list, &delete, &create]
+        );
+        let builder = aws_sdk_iam::types::Policy::builder()
+            .policy_name("p")
+            .arn("arn:p");
         let old = live(&builder.build(), "{}").unwrap();
         let asked = changes(&[("/policy_document", json!({}), json!({"Statement": []}))]);
-        let cloud = Cloud { iam: iam.into(), ..cloud() };
-        ManagedPolicy::update(&cloud, &old, &ManagedPolicy::example(), &asked, &owner()).await.unwrap();
+        let cloud = Cloud {
+            iam: iam.into(),
+            ..cloud()
+        };
+        ManagedPolicy::update(&cloud, &old, &ManagedPolicy::example(), &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!((delete.num_calls(), create.num_calls()), (1, 1));
     }
 }

@@ -32,7 +32,10 @@ pub(crate) fn tags_with(tags: &Tags, owner: &Owner) -> CloudResult<Option<Vec<Ta
 
 /// Takes the tags of an answer apart.
 pub(crate) fn tags_of(tags: &[Tag]) -> (Tags, Option<Owner>) {
-    split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())))
+    split(
+        tags.iter()
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+    )
 }
 
 /// Whether a name is one that IAM takes.

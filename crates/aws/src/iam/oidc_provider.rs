@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -59,14 +59,29 @@ fn live(arn: &str, provider: &GetOpenIdConnectProviderOutput) -> Option<Live<Oid
     let spec = Spec {
         url: format!("https://{}", provider.url()?.trim_start_matches("https://")),
         client_id_list: provider.client_id_list().iter().cloned().collect(),
-        thumbprint_list: Some(provider.thumbprint_list().iter().map(|text| text.to_lowercase()).collect()),
+        thumbprint_list: Some(
+            provider
+                .thumbprint_list()
+                .iter()
+                .map(|text| text.to_lowercase())
+                .collect(),
+        ),
         tags,
     };
-    Some(Live { id: arn.into(), spec, outputs: Outputs { arn: arn.into() }, owner, phase: Phase::Ready })
+    Some(Live {
+        id: arn.into(),
+        spec,
+        outputs: Outputs { arn: arn.into() },
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<OidcProvider>>> {
-    let call = cloud.iam.get_open_id_connect_provider().open_id_connect_provider_arn(id.as_str());
+    let call = cloud
+        .iam
+        .get_open_id_connect_provider()
+        .open_id_connect_provider_arn(id.as_str());
     Ok(live(id.as_str(), &call.send().ask().await?))
 }
 
@@ -74,12 +89,16 @@ async fn set_clients(cloud: &Cloud, live: &Live<OidcProvider>, spec: &Spec) -> C
     let (old, new) = (&live.spec.client_id_list, &spec.client_id_list);
     for client in new.difference(old) {
         let call = cloud.iam.add_client_id_to_open_id_connect_provider();
-        let call = call.open_id_connect_provider_arn(live.id.as_str()).client_id(client);
+        let call = call
+            .open_id_connect_provider_arn(live.id.as_str())
+            .client_id(client);
         call.send().ask().await?;
     }
     for client in old.difference(new) {
         let call = cloud.iam.remove_client_id_from_open_id_connect_provider();
-        let call = call.open_id_connect_provider_arn(live.id.as_str()).client_id(client);
+        let call = call
+            .open_id_connect_provider_arn(live.id.as_str())
+            .client_id(client);
         call.send().ask().await?;
     }
     Ok(())
@@ -88,12 +107,18 @@ async fn set_clients(cloud: &Cloud, live: &Live<OidcProvider>, spec: &Spec) -> C
 async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let call = cloud.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+        let call = cloud
+            .iam
+            .tag_open_id_connect_provider()
+            .open_id_connect_provider_arn(arn);
         let call = call.set_tags(Some(to_iam(edits.set)?));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+        let call = cloud
+            .iam
+            .untag_open_id_connect_provider()
+            .open_id_connect_provider_arn(arn);
         let call = call.set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
@@ -107,7 +132,10 @@ impl Kind for OidcProvider {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetOpenIDConnectProvider"],
-        create: &["iam:CreateOpenIDConnectProvider", "iam:TagOpenIDConnectProvider"],
+        create: &[
+            "iam:CreateOpenIDConnectProvider",
+            "iam:TagOpenIDConnectProvider",
+        ],
         update: &[
             "iam:AddClientIDToOpenIDConnectProvider",
             "iam:RemoveClientIDFromOpenIDConnectProvider",
@@ -125,7 +153,8 @@ impl Kind for OidcProvider {
 
     fn example() -> Spec {
         Spec {
-            url: "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF".into(),
+            url: "https://oidc.eks.eu-west-1.amazonaws.com/id/0123456789ABCDEF0123456789ABCDEF"
+                .into(),
             client_id_list: sts(),
             thumbprint_list: None,
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -137,7 +166,10 @@ impl Kind for OidcProvider {
             ("/url", json!("https://token.actions.githubusercontent.com")),
             ("/client_id_list", json!(["sts.amazonaws.com", "other"])),
             ("/client_id_list", json!(["other"])),
-            ("/thumbprint_list", json!(["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"])),
+            (
+                "/thumbprint_list",
+                json!(["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"]),
+            ),
             ("/tags/team", json!("network")),
         ]
     }
@@ -146,7 +178,9 @@ impl Kind for OidcProvider {
         if !spec.url.starts_with("https://") {
             return Err(SpecError::new("/url", "must begin with https://"));
         }
-        let hex = |text: &String| text.len() == 40 && text.chars().all(|c| "0123456789abcdef".contains(c));
+        let hex = |text: &String| {
+            text.len() == 40 && text.chars().all(|c| "0123456789abcdef".contains(c))
+        };
         match &spec.thumbprint_list {
             Some(list) if list.len() > 5 || !list.iter().all(hex) => Err(SpecError::new(
                 "/thumbprint_list",
@@ -172,10 +206,17 @@ impl Kind for OidcProvider {
             .create_open_id_connect_provider()
             .url(&spec.url)
             .set_client_id_list(Some(spec.client_id_list.iter().cloned().collect()))
-            .set_thumbprint_list(spec.thumbprint_list.as_ref().map(|list| list.iter().cloned().collect()))
+            .set_thumbprint_list(
+                spec.thumbprint_list
+                    .as_ref()
+                    .map(|list| list.iter().cloned().collect()),
+            )
             .set_tags(tags_with(&spec.tags, &claim.owner)?);
         let answer = call.send().ask().await?;
-        made("iam:CreateOpenIDConnectProvider", answer.open_id_connect_provider_arn())
+        made(
+            "iam:CreateOpenIDConnectProvider",
+            answer.open_id_connect_provider_arn(),
+        )
     }
 
     async fn update(
@@ -188,7 +229,11 @@ impl Kind for OidcProvider {
         if changes.touch("/client_id_list") {
             set_clients(cloud, live, spec).await?;
         }
-        if let Some(list) = spec.thumbprint_list.as_ref().filter(|_| changes.touch("/thumbprint_list")) {
+        if let Some(list) = spec
+            .thumbprint_list
+            .as_ref()
+            .filter(|_| changes.touch("/thumbprint_list"))
+        {
             let call = cloud.iam.update_open_id_connect_provider_thumbprint();
             let call = call.open_id_connect_provider_arn(live.id.as_str());
             let call = call.set_thumbprint_list(Some(list.iter().cloned().collect()));
@@ -210,11 +255,16 @@ mod tests {
 
     #[test]
     fn the_issuer_has_its_scheme_again() {
-        for url in ["oidc.eks.eu-west-1.amazonaws.com/id/A", "https://oidc.eks.eu-west-1.amazonaws.com/id/A"]
-        {
+        for url in [
+            "oidc.eks.eu-west-1.amazonaws.com/id/A",
+            "https://oidc.eks.eu-west-1.amazonaws.com/id/A",
+        ] {
             let answer = GetOpenIdConnectProviderOutput::builder().url(url).build();
             let found = live("arn:p", &answer).unwrap();
-            assert_eq!(found.spec.url, "https://oidc.eks.eu-west-1.amazonaws.com/id/A");
+            assert_eq!(
+                found.spec.url,
+                "https://oidc.eks.eu-west-1.amazonaws.com/id/A"
+            );
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, Stage, Timing,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,13 +42,25 @@ fn id_of(spec: &Spec) -> Id {
 }
 
 /// The policies attached to each of these roles; roles that are gone have none.
-async fn attached(cloud: &Cloud, roles: BTreeSet<&str>) -> CloudResult<BTreeMap<String, BTreeSet<String>>> {
+async fn attached(
+    cloud: &Cloud,
+    roles: BTreeSet<&str>,
+) -> CloudResult<BTreeMap<String, BTreeSet<String>>> {
     let reads = roles.into_iter().map(|role| async move {
-        let pages = cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
+        let pages = cloud
+            .iam
+            .list_attached_role_policies()
+            .role_name(role)
+            .into_paginator()
+            .items()
+            .send();
         let all: Result<Vec<_>, _> = pages.collect().await;
         let arns = match all.asked() {
             Err(error) if error.class == Class::NotFound => BTreeSet::new(),
-            other => other?.iter().filter_map(|policy| policy.policy_arn().map(ToOwned::to_owned)).collect(),
+            other => other?
+                .iter()
+                .filter_map(|policy| policy.policy_arn().map(ToOwned::to_owned))
+                .collect(),
         };
         Ok((role.to_owned(), arns))
     });
@@ -56,14 +68,30 @@ async fn attached(cloud: &Cloud, roles: BTreeSet<&str>) -> CloudResult<BTreeMap<
 }
 
 async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<PolicyAttachment>>>> {
-    let pairs: Vec<Option<(&str, &str)>> = ids.iter().map(|id| id.as_str().split_once('|')).collect();
-    let attached = attached(cloud, pairs.iter().flatten().map(|(role, _)| *role).collect()).await?;
+    let pairs: Vec<Option<(&str, &str)>> =
+        ids.iter().map(|id| id.as_str().split_once('|')).collect();
+    let attached = attached(
+        cloud,
+        pairs.iter().flatten().map(|(role, _)| *role).collect(),
+    )
+    .await?;
     let live = |(id, pair): (&Id, &Option<(&str, &str)>)| {
         let (role, arn) = (*pair)?;
         attached.get(role).filter(|arns| arns.contains(arn))?;
-        let spec = Spec { role_name: role.into(), policy_arn: arn.into() };
-        let outputs = Outputs { policy_arn: arn.into() };
-        Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready })
+        let spec = Spec {
+            role_name: role.into(),
+            policy_arn: arn.into(),
+        };
+        let outputs = Outputs {
+            policy_arn: arn.into(),
+        };
+        Some(Live {
+            id: id.clone(),
+            spec,
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        })
     };
     Ok(ids.iter().zip(&pairs).map(live).collect())
 }
@@ -105,7 +133,10 @@ impl Kind for PolicyAttachment {
 
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
-        vec![("/policy_arn", json!("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"))]
+        vec![(
+            "/policy_arn",
+            json!("arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy"),
+        )]
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -113,7 +144,10 @@ impl Kind for PolicyAttachment {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
-        let call = cloud.iam.attach_role_policy().role_name(spec.role_name.as_str());
+        let call = cloud
+            .iam
+            .attach_role_policy()
+            .role_name(spec.role_name.as_str());
         let call = call.policy_arn(spec.policy_arn.as_str());
         call.send().ask().await?;
         Ok(id_of(spec))
@@ -131,7 +165,10 @@ impl Kind for PolicyAttachment {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.iam.detach_role_policy().role_name(live.spec.role_name.as_str());
+        let call = cloud
+            .iam
+            .detach_role_policy()
+            .role_name(live.spec.role_name.as_str());
         let call = call.policy_arn(live.spec.policy_arn.as_str());
         call.send().ask().await.map(drop)
     }
@@ -152,14 +189,27 @@ mod tests {
     #[tokio::test]
     async fn a_role_is_asked_once_for_all_of_its_policies() {
         let list = mock!(aws_sdk_iam::Client::list_attached_role_policies).then_output(|| {
-            let policy = AttachedPolicy::builder().policy_arn("arn:aws:iam::aws:policy/A").build();
-            ListAttachedRolePoliciesOutput::builder().attached_policies(policy).build()
+            let policy = AttachedPolicy::builder()
+                .policy_arn("arn:aws:iam::aws:policy/A")
+                .build();
+            ListAttachedRolePoliciesOutput::builder()
+                .attached_policies(policy)
+                .build()
         });
-        let cloud =
-            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(), ..cloud() };
-        let ids = ["nodes|arn:aws:iam::aws:policy/A", "nodes|arn:aws:iam::aws:policy/B"].map(Id::from);
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(),
+            ..cloud()
+        };
+        let ids = [
+            "nodes|arn:aws:iam::aws:policy/A",
+            "nodes|arn:aws:iam::aws:policy/B",
+        ]
+        .map(Id::from);
         let found = PolicyAttachment::describe(&cloud, &ids).await.unwrap();
-        assert_eq!((found[0].is_some(), found[1].is_some(), list.num_calls()), (true, false, 1));
+        assert_eq!(
+            (found[0].is_some(), found[1].is_some(), list.num_calls()),
+            (true, false, 1)
+        );
     }
 
     #[tokio::test]
@@ -169,8 +219,10 @@ mod tests {
             let error = NoSuchEntityException::builder().meta(meta).build();
             ListAttachedRolePoliciesError::NoSuchEntityException(error)
         });
-        let cloud =
-            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]).into(), ..cloud() };
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]).into(),
+            ..cloud()
+        };
         let id = Id::from("nodes|arn:aws:iam::aws:policy/A");
         assert!(PolicyAttachment::describe(&cloud, &[id]).await.unwrap()[0].is_none());
     }

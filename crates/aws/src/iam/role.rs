@@ -2,8 +2,8 @@
 
 use aws_sdk_iam::types::Tag;
 use platctl_engine::{
-    Attached, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Attached, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -60,14 +60,26 @@ platctl_engine::outputs! {
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Role>>> {
-    let answer = cloud.iam.get_role().role_name(id.as_str()).send().ask().await?;
+    let answer = cloud
+        .iam
+        .get_role()
+        .role_name(id.as_str())
+        .send()
+        .ask()
+        .await?;
     Ok(answer.role().and_then(live))
 }
 
 fn live(role: &aws_sdk_iam::types::Role) -> Option<Live<Role>> {
-    let (tags, owner) = split(role.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())));
+    let (tags, owner) = split(
+        role.tags()
+            .iter()
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+    );
     let trust = role.assume_role_policy_document().and_then(Policy::parse)?;
-    let boundary = role.permissions_boundary().and_then(|boundary| boundary.permissions_boundary_arn());
+    let boundary = role
+        .permissions_boundary()
+        .and_then(|boundary| boundary.permissions_boundary_arn());
     let spec = Spec {
         role_name: role.role_name().to_owned(),
         assume_role_policy_document: trust,
@@ -82,7 +94,13 @@ fn live(role: &aws_sdk_iam::types::Role) -> Option<Live<Role>> {
         role_name: role.role_name().into(),
         role_id: role.role_id().to_owned(),
     };
-    Some(Live { id: role.role_name().into(), spec, outputs, owner, phase: Phase::Ready })
+    Some(Live {
+        id: role.role_name().into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 fn tag((key, value): (String, String)) -> CloudResult<Tag> {
@@ -93,12 +111,20 @@ fn tag((key, value): (String, String)) -> CloudResult<Tag> {
 async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let tags = edits
+            .set
+            .into_iter()
+            .map(tag)
+            .collect::<CloudResult<Vec<_>>>()?;
         let call = cloud.iam.tag_role().role_name(name).set_tags(Some(tags));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.iam.untag_role().role_name(name).set_tag_keys(Some(edits.remove));
+        let call = cloud
+            .iam
+            .untag_role()
+            .role_name(name)
+            .set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -118,7 +144,11 @@ impl Kind for Role {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["iam:GetRole", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"],
+        read: &[
+            "iam:GetRole",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+        ],
         create: &["iam:CreateRole", "iam:TagRole"],
         update: &[
             "iam:UpdateRole",
@@ -175,11 +205,23 @@ impl Kind for Role {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
-        if spec.role_name.is_empty() || spec.role_name.len() > 64 || !spec.role_name.chars().all(sound) {
-            return Err(SpecError::new("/role_name", "must have 1 to 64 letters, digits and any of +=,.@_-"));
+        if spec.role_name.is_empty()
+            || spec.role_name.len() > 64
+            || !spec.role_name.chars().all(sound)
+        {
+            return Err(SpecError::new(
+                "/role_name",
+                "must have 1 to 64 letters, digits and any of +=,.@_-",
+            ));
         }
-        if spec.max_session_duration.is_some_and(|seconds| !(3600..=43200).contains(&seconds)) {
-            return Err(SpecError::new("/max_session_duration", "must be between 3600 and 43200 seconds"));
+        if spec
+            .max_session_duration
+            .is_some_and(|seconds| !(3600..=43200).contains(&seconds))
+        {
+            return Err(SpecError::new(
+                "/max_session_duration",
+                "must be between 3600 and 43200 seconds",
+            ));
         }
         DESCRIPTION.check("/description", spec.description.as_deref())
     }
@@ -194,16 +236,31 @@ impl Kind for Role {
 
     async fn attached(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
         let role = live.id.as_str();
-        let managed = cloud.iam.list_attached_role_policies().role_name(role).into_paginator().items().send();
-        let inline = cloud.iam.list_role_policies().role_name(role).into_paginator().items().send();
+        let managed = cloud
+            .iam
+            .list_attached_role_policies()
+            .role_name(role)
+            .into_paginator()
+            .items()
+            .send();
+        let inline = cloud
+            .iam
+            .list_role_policies()
+            .role_name(role)
+            .into_paginator()
+            .items()
+            .send();
         let (managed, inline): (Result<Vec<_>, _>, Result<Vec<_>, _>) =
             futures::join!(managed.collect(), inline.collect());
         let (managed, inline) = (managed.asked()?, inline.asked()?);
-        let managed = managed.into_iter().filter_map(|policy| policy.policy_arn).map(|arn| Attached {
-            kind: PolicyAttachment::NAME,
-            id: Id::from(format!("{role}|{arn}")),
-            what: format!("policy {arn}"),
-        });
+        let managed = managed
+            .into_iter()
+            .filter_map(|policy| policy.policy_arn)
+            .map(|arn| Attached {
+                kind: PolicyAttachment::NAME,
+                id: Id::from(format!("{role}|{arn}")),
+                what: format!("policy {arn}"),
+            });
         let inline = inline.into_iter().map(|name| Attached {
             kind: RolePolicy::NAME,
             id: Id::from(format!("{role}|{name}")),
@@ -213,7 +270,10 @@ impl Kind for Role {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let tags = claimed(&spec.tags, &claim.owner)
+            .into_iter()
+            .map(tag)
+            .collect::<CloudResult<Vec<_>>>()?;
         let call = cloud
             .iam
             .create_role()
@@ -238,19 +298,32 @@ impl Kind for Role {
         let name = live.id.as_str();
         if changes.touch("/assume_role_policy_document") {
             let document = spec.assume_role_policy_document.to_json();
-            let call = cloud.iam.update_assume_role_policy().role_name(name).policy_document(document);
+            let call = cloud
+                .iam
+                .update_assume_role_policy()
+                .role_name(name)
+                .policy_document(document);
             call.send().ask().await?;
         }
         if changes.touch("/description") || changes.touch("/max_session_duration") {
             // Both are always sent: leaving one out may reset it.
-            let description = spec.description.clone().or_else(|| live.spec.description.clone());
+            let description = spec
+                .description
+                .clone()
+                .or_else(|| live.spec.description.clone());
             let duration = spec.max_session_duration.or(live.spec.max_session_duration);
-            let call = cloud.iam.update_role().role_name(name).set_description(description);
+            let call = cloud
+                .iam
+                .update_role()
+                .role_name(name)
+                .set_description(description);
             let call = call.set_max_session_duration(duration);
             call.send().ask().await?;
         }
-        if let Some(boundary) =
-            spec.permissions_boundary.as_ref().filter(|_| changes.touch("/permissions_boundary"))
+        if let Some(boundary) = spec
+            .permissions_boundary
+            .as_ref()
+            .filter(|_| changes.touch("/permissions_boundary"))
         {
             let call = cloud
                 .iam
@@ -283,7 +356,10 @@ mod tests {
     #[test]
     fn descriptions_are_latin() {
         let described = |text: &str| {
-            let spec = Spec { description: Some(text.into()), ..Role::example() };
+            let spec = Spec {
+                description: Some(text.into()),
+                ..Role::example()
+            };
             Role::check(&spec).map_err(|error| error.path)
         };
         assert_eq!(described("f\u{fc}r alle: it's (100%)\n"), Ok(()));
@@ -292,8 +368,13 @@ mod tests {
     }
 
     fn role() -> aws_sdk_iam::types::Role {
-        let builder = aws_sdk_iam::types::Role::builder().role_name("nodes").path("/").role_id("AROA1");
-        let builder = builder.arn("arn:aws:iam::123456789012:role/nodes").create_date(DateTime::from_secs(0));
+        let builder = aws_sdk_iam::types::Role::builder()
+            .role_name("nodes")
+            .path("/")
+            .role_id("AROA1");
+        let builder = builder
+            .arn("arn:aws:iam::123456789012:role/nodes")
+            .create_date(DateTime::from_secs(0));
         let trust = "%7B%22Version%22%3A%222012-10-17%22%2C%22Statement%22%3A%5B%5D%7D";
         builder
             .description("old")
@@ -317,11 +398,19 @@ mod tests {
                 request.description() == Some("new") && request.max_session_duration() == Some(7200)
             })
             .then_output(|| UpdateRoleOutput::builder().build());
-        let cloud =
-            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&update]).into(), ..cloud() };
-        let desired = Spec { description: Some("new".into()), max_session_duration: None, ..Role::example() };
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&update]).into(),
+            ..cloud()
+        };
+        let desired = Spec {
+            description: Some("new".into()),
+            max_session_duration: None,
+            ..Role::example()
+        };
         let asked = changes(&[("/description", json!("old"), json!("new"))]);
-        Role::update(&cloud, &live(&role()).unwrap(), &desired, &asked, &owner()).await.unwrap();
+        Role::update(&cloud, &live(&role()).unwrap(), &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(update.num_calls(), 1);
     }
 
@@ -331,8 +420,10 @@ mod tests {
             let meta = ErrorMetadata::builder().code("NoSuchEntity").build();
             GetRoleError::NoSuchEntityException(NoSuchEntityException::builder().meta(meta).build())
         });
-        let cloud =
-            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]).into(), ..cloud() };
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&gone]).into(),
+            ..cloud()
+        };
         assert!(Role::describe(&cloud, &[Id::from("nodes")]).await.unwrap()[0].is_none());
     }
 }

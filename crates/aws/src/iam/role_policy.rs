@@ -1,8 +1,8 @@
 //! `iam.RolePolicy`: a policy that is a part of one role.
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -39,13 +39,33 @@ fn id_of(spec: &Spec) -> Id {
 }
 
 async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<RolePolicy>>> {
-    let Some((role, name)) = id.as_str().split_once('|') else { return Ok(None) };
-    let call = cloud.iam.get_role_policy().role_name(role).policy_name(name);
+    let Some((role, name)) = id.as_str().split_once('|') else {
+        return Ok(None);
+    };
+    let call = cloud
+        .iam
+        .get_role_policy()
+        .role_name(role)
+        .policy_name(name);
     let answer = call.send().ask().await?;
-    let Some(policy_document) = Policy::parse(answer.policy_document()) else { return Ok(None) };
-    let spec = Spec { role_name: role.into(), policy_name: name.to_owned(), policy_document };
-    let outputs = Outputs { policy_name: name.to_owned() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+    let Some(policy_document) = Policy::parse(answer.policy_document()) else {
+        return Ok(None);
+    };
+    let spec = Spec {
+        role_name: role.into(),
+        policy_name: name.to_owned(),
+        policy_document,
+    };
+    let outputs = Outputs {
+        policy_name: name.to_owned(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
@@ -129,7 +149,11 @@ impl Kind for RolePolicy {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (role, name) = (live.spec.role_name.as_str(), &live.spec.policy_name);
-        let call = cloud.iam.delete_role_policy().role_name(role).policy_name(name);
+        let call = cloud
+            .iam
+            .delete_role_policy()
+            .role_name(role)
+            .policy_name(name);
         call.send().ask().await.map(drop)
     }
 }
@@ -152,7 +176,10 @@ mod tests {
                 let builder = GetRolePolicyOutput::builder().role_name("example-role").policy_name("write");
                 builder.policy_document(document).build().unwrap()
             });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]).into(), ..cloud() };
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]).into(),
+            ..cloud()
+        };
         let ids = [id_of(&RolePolicy::example()), Id::from("no-separator")];
         let found = RolePolicy::describe(&cloud, &ids).await.unwrap();
         // A list of one is the same as the one.

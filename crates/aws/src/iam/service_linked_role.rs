@@ -1,8 +1,8 @@
 //! `iam.ServiceLinkedRole`: the role that a service of AWS works with.
 
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Resolved,
-    SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,14 +53,27 @@ fn id_of(spec: &Spec) -> Id {
 
 /// The name of the role is the service's own choice, its path is not.
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceLinkedRole>>> {
-    let (service, suffix) = id.as_str().split_once('|').map_or((id.as_str(), None), |(a, b)| (a, Some(b)));
+    let (service, suffix) = id
+        .as_str()
+        .split_once('|')
+        .map_or((id.as_str(), None), |(a, b)| (a, Some(b)));
     let path = format!("/aws-service-role/{service}/");
-    let pages = cloud.iam.list_roles().path_prefix(&path).into_paginator().items().send();
+    let pages = cloud
+        .iam
+        .list_roles()
+        .path_prefix(&path)
+        .into_paginator()
+        .items()
+        .send();
     let roles: Result<Vec<_>, _> = pages.collect().await;
     let mut roles = roles.asked()?;
     let ending = suffix.map(|suffix| format!("_{suffix}"));
     roles.retain(|role| role.path() == path);
-    roles.retain(|role| ending.as_ref().is_none_or(|ending| role.role_name().ends_with(ending.as_str())));
+    roles.retain(|role| {
+        ending
+            .as_ref()
+            .is_none_or(|ending| role.role_name().ends_with(ending.as_str()))
+    });
     // Without a suffix the name is the shortest.
     let role = roles.into_iter().min_by_key(|role| role.role_name().len());
     Ok(role.map(|role| {
@@ -70,8 +83,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceLinkedRo
             description: Some(role.description().unwrap_or_default().to_owned()),
             stage: std::marker::PhantomData,
         };
-        let outputs = Outputs { arn: role.arn().into(), role_name: role.role_name().into() };
-        Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }
+        let outputs = Outputs {
+            arn: role.arn().into(),
+            role_name: role.role_name().into(),
+        };
+        Live {
+            id: id.clone(),
+            spec,
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        }
     }))
 }
 
@@ -116,7 +138,10 @@ impl Kind for ServiceLinkedRole {
         if spec.aws_service_name.contains('.') && !spec.aws_service_name.contains(['/', '|']) {
             return Ok(());
         }
-        Err(SpecError::new("/aws_service_name", "must be a service such as spot.amazonaws.com"))
+        Err(SpecError::new(
+            "/aws_service_name",
+            "must be a service such as spot.amazonaws.com",
+        ))
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -144,8 +169,16 @@ impl Kind for ServiceLinkedRole {
         changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        if let Some(text) = spec.description.as_ref().filter(|_| changes.touch("/description")) {
-            let call = cloud.iam.update_role().role_name(live.outputs.role_name.as_str()).description(text);
+        if let Some(text) = spec
+            .description
+            .as_ref()
+            .filter(|_| changes.touch("/description"))
+        {
+            let call = cloud
+                .iam
+                .update_role()
+                .role_name(live.outputs.role_name.as_str())
+                .description(text);
             call.send().ask().await?;
         }
         Ok(())
@@ -170,33 +203,61 @@ mod tests {
     use aws_smithy_types::error::ErrorMetadata;
 
     fn role(name: &str) -> Role {
-        let builder = Role::builder().role_name(name).path("/aws-service-role/spot.amazonaws.com/");
-        builder.role_id("A").arn(format!("arn:{name}")).create_date(DateTime::from_secs(0)).build().unwrap()
+        let builder = Role::builder()
+            .role_name(name)
+            .path("/aws-service-role/spot.amazonaws.com/");
+        builder
+            .role_id("A")
+            .arn(format!("arn:{name}"))
+            .create_date(DateTime::from_secs(0))
+            .build()
+            .unwrap()
     }
 
     #[tokio::test]
     async fn the_name_without_a_suffix_is_the_shortest() {
         let list = mock!(aws_sdk_iam::Client::list_roles).then_output(|| {
-            let roles = ["AWSServiceRoleForEC2Spot_Other", "AWSServiceRoleForEC2Spot"].map(role).to_vec();
-            ListRolesOutput::builder().set_roles(Some(roles)).build().unwrap()
+            let roles = ["AWSServiceRoleForEC2Spot_Other", "AWSServiceRoleForEC2Spot"]
+                .map(role)
+                .to_vec();
+            ListRolesOutput::builder()
+                .set_roles(Some(roles))
+                .build()
+                .unwrap()
         });
-        let cloud =
-            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(), ..cloud() };
-        let live = read(&cloud, &Id::from("spot.amazonaws.com")).await.unwrap().unwrap();
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(),
+            ..cloud()
+        };
+        let live = read(&cloud, &Id::from("spot.amazonaws.com"))
+            .await
+            .unwrap()
+            .unwrap();
         assert_eq!(live.outputs.role_name.as_str(), "AWSServiceRoleForEC2Spot");
     }
 
     #[tokio::test]
     async fn a_role_that_somebody_made_first_is_used() {
         let create = mock!(aws_sdk_iam::Client::create_service_linked_role).then_error(|| {
-            let message = "Service role name AWSServiceRoleForEC2Spot has been taken in this account";
-            let meta = ErrorMetadata::builder().code("InvalidInput").message(message).build();
-            let error = InvalidInputException::builder().message(message).meta(meta).build();
+            let message =
+                "Service role name AWSServiceRoleForEC2Spot has been taken in this account";
+            let meta = ErrorMetadata::builder()
+                .code("InvalidInput")
+                .message(message)
+                .build();
+            let error = InvalidInputException::builder()
+                .message(message)
+                .meta(meta)
+                .build();
             CreateServiceLinkedRoleError::InvalidInputException(error)
         });
-        let cloud =
-            Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&create]).into(), ..cloud() };
-        let id = ServiceLinkedRole::create(&cloud, &ServiceLinkedRole::example(), &claim()).await.unwrap();
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&create]).into(),
+            ..cloud()
+        };
+        let id = ServiceLinkedRole::create(&cloud, &ServiceLinkedRole::example(), &claim())
+            .await
+            .unwrap();
         assert_eq!(id.as_str(), "spot.amazonaws.com");
     }
 }

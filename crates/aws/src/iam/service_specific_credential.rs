@@ -2,8 +2,8 @@
 
 use aws_sdk_iam::types::{ServiceSpecificCredentialMetadata, StatusType};
 use platctl_engine::{
-    Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Resolved,
-    Stage, Timing,
+    Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -44,7 +44,10 @@ platctl_engine::outputs! {
 
 /// Ours, with all that finds it.
 fn id_of(spec: &Spec) -> Id {
-    Id::from(format!("{}|{}|{}", spec.user_name, spec.service_name, spec.secret_id))
+    Id::from(format!(
+        "{}|{}|{}",
+        spec.user_name, spec.service_name, spec.secret_id
+    ))
 }
 
 fn place(id: &Id) -> (&str, &str, &str) {
@@ -63,9 +66,15 @@ async fn list(
     user: &str,
     service: &str,
 ) -> CloudResult<Vec<ServiceSpecificCredentialMetadata>> {
-    let call = cloud.iam.list_service_specific_credentials().user_name(user).service_name(service);
+    let call = cloud
+        .iam
+        .list_service_specific_credentials()
+        .user_name(user)
+        .service_name(service);
     let answer = call.send().ask().await;
-    Ok(if_there(answer)?.and_then(|answer| answer.service_specific_credentials).unwrap_or_default())
+    Ok(if_there(answer)?
+        .and_then(|answer| answer.service_specific_credentials)
+        .unwrap_or_default())
 }
 
 /// Whoever uses a credential that is not active is refused. Somebody made it so; it is shown, and left as it is.
@@ -78,30 +87,60 @@ fn phase(found: &ServiceSpecificCredentialMetadata) -> Phase {
 
 /// Whether the secret's current version is the one that holds the credential.
 async fn holds(cloud: &Cloud, secret: &str, credential: &str) -> CloudResult<bool> {
-    let call = cloud.secretsmanager.describe_secret().secret_id(secret).send().await;
+    let call = cloud
+        .secretsmanager
+        .describe_secret()
+        .secret_id(secret)
+        .send()
+        .await;
     let answer = if_there(call.asked())?;
-    let versions = answer.and_then(|answer| answer.version_ids_to_stages).unwrap_or_default();
+    let versions = answer
+        .and_then(|answer| answer.version_ids_to_stages)
+        .unwrap_or_default();
     let stages = versions.get(&version(credential));
     Ok(stages.is_some_and(|stages| stages.iter().any(|stage| stage == "AWSCURRENT")))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceSpecificCredential>>> {
     let (user, service, secret) = place(id);
-    let Some(found) = list(cloud, user, service).await?.into_iter().next() else { return Ok(None) };
+    let Some(found) = list(cloud, user, service).await?.into_iter().next() else {
+        return Ok(None);
+    };
     let phase = phase(&found);
     let credential_id = found.service_specific_credential_id;
-    let kept = if holds(cloud, secret, &credential_id).await? { secret } else { "" };
-    let spec =
-        Spec { user_name: user.to_owned(), service_name: service.to_owned(), secret_id: Arn::from(kept) };
-    let outputs = Outputs { credential_id, secret_id: Arn::from(secret) };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase }))
+    let kept = if holds(cloud, secret, &credential_id).await? {
+        secret
+    } else {
+        ""
+    };
+    let spec = Spec {
+        user_name: user.to_owned(),
+        service_name: service.to_owned(),
+        secret_id: Arn::from(kept),
+    };
+    let outputs = Outputs {
+        credential_id,
+        secret_id: Arn::from(secret),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase,
+    }))
 }
 
 async fn delete_all(cloud: &Cloud, user: &str, service: &str) -> CloudResult<()> {
     for credential in list(cloud, user, service).await? {
-        let call = cloud.iam.delete_service_specific_credential().user_name(user);
-        let answer =
-            call.service_specific_credential_id(credential.service_specific_credential_id).send().await;
+        let call = cloud
+            .iam
+            .delete_service_specific_credential()
+            .user_name(user);
+        let answer = call
+            .service_specific_credential_id(credential.service_specific_credential_id)
+            .send()
+            .await;
         if_there(answer.asked())?;
     }
     Ok(())
@@ -111,9 +150,15 @@ async fn delete_all(cloud: &Cloud, user: &str, service: &str) -> CloudResult<()>
 async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
     let (user, service) = (&spec.user_name, &spec.service_name);
     delete_all(cloud, user, service).await?;
-    let call = cloud.iam.create_service_specific_credential().user_name(user).service_name(service);
+    let call = cloud
+        .iam
+        .create_service_specific_credential()
+        .user_name(user)
+        .service_name(service);
     let made = call.send().ask().await?;
-    let Some(credential) = made.service_specific_credential else { return Ok(()) };
+    let Some(credential) = made.service_specific_credential else {
+        return Ok(());
+    };
     let content = json!({
         "ServiceUserName": credential.service_user_name, "ServicePassword": credential.service_password,
     });
@@ -138,8 +183,14 @@ impl Kind for ServiceSpecificCredential {
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/user_name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["iam:ListServiceSpecificCredentials", "secretsmanager:DescribeSecret"],
-        create: &["iam:CreateServiceSpecificCredential", "secretsmanager:PutSecretValue"],
+        read: &[
+            "iam:ListServiceSpecificCredentials",
+            "secretsmanager:DescribeSecret",
+        ],
+        create: &[
+            "iam:CreateServiceSpecificCredential",
+            "secretsmanager:PutSecretValue",
+        ],
         update: &[
             "iam:CreateServiceSpecificCredential",
             "iam:DeleteServiceSpecificCredential",
@@ -205,7 +256,9 @@ mod tests {
     use aws_smithy_types::DateTime;
 
     fn listed() -> ServiceSpecificCredentialsList {
-        ServiceSpecificCredentialsList::builder().service_specific_credentials(metadata()).build()
+        ServiceSpecificCredentialsList::builder()
+            .service_specific_credentials(metadata())
+            .build()
     }
 
     type ServiceSpecificCredentialsList = ListServiceSpecificCredentialsOutput;
@@ -227,58 +280,78 @@ mod tests {
         assert_eq!(phase(&metadata()), Phase::Ready);
         let mut inactive = metadata();
         inactive.status = StatusType::Inactive;
-        assert_eq!(phase(&inactive), Phase::Degraded("Inactive: AWS refuses it".into()));
+        assert_eq!(
+            phase(&inactive),
+            Phase::Degraded("Inactive: AWS refuses it".into())
+        );
     }
 
     #[tokio::test]
     async fn the_password_goes_into_the_secret_and_nowhere_else() {
         let none = mock!(aws_sdk_iam::Client::list_service_specific_credentials)
             .then_output(|| ListServiceSpecificCredentialsOutput::builder().build());
-        let create = mock!(aws_sdk_iam::Client::create_service_specific_credential).then_output(|| {
-            let made = Made::builder()
-                .create_date(DateTime::from_secs(0))
-                .service_name("codecommit.amazonaws.com")
-                .service_user_name("git-user")
-                .service_password("CANARY")
-                .service_specific_credential_id("ACCAEXAMPLE")
-                .user_name("example-user")
-                .status(StatusType::Active);
-            let made = made.build().unwrap();
-            CreateServiceSpecificCredentialOutput::builder().service_specific_credential(made).build()
-        });
+        let create =
+            mock!(aws_sdk_iam::Client::create_service_specific_credential).then_output(|| {
+                let made = Made::builder()
+                    .create_date(DateTime::from_secs(0))
+                    .service_name("codecommit.amazonaws.com")
+                    .service_user_name("git-user")
+                    .service_password("CANARY")
+                    .service_specific_credential_id("ACCAEXAMPLE")
+                    .user_name("example-user")
+                    .status(StatusType::Active);
+                let made = made.build().unwrap();
+                CreateServiceSpecificCredentialOutput::builder()
+                    .service_specific_credential(made)
+                    .build()
+            });
         let put = mock!(aws_sdk_secretsmanager::Client::put_secret_value)
             .match_requests(|request| {
                 let token = request.client_request_token().unwrap_or_default();
-                request.secret_string().is_some_and(|text| text.contains("CANARY"))
+                request
+                    .secret_string()
+                    .is_some_and(|text| text.contains("CANARY"))
                     && token.contains("ACCAEXAMPLE")
                     && (32..=64).contains(&token.len())
             })
             .then_output(|| PutSecretValueOutput::builder().build());
         let cloud = Cloud {
             iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&none, &create]).into(),
-            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&put]).into(),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&put])
+                .into(),
             ..cloud()
         };
         let spec = ServiceSpecificCredential::example();
-        let claim = Claim { owner: owner(), token: "t".into() };
-        let id = ServiceSpecificCredential::create(&cloud, &spec, &claim).await.unwrap();
+        let claim = Claim {
+            owner: owner(),
+            token: "t".into(),
+        };
+        let id = ServiceSpecificCredential::create(&cloud, &spec, &claim)
+            .await
+            .unwrap();
         assert_eq!(put.num_calls(), 1);
         assert!(!id.as_str().contains("CANARY"));
     }
 
     #[tokio::test]
     async fn a_credential_that_is_not_in_its_secret_is_made_anew_in_place() {
-        let list = mock!(aws_sdk_iam::Client::list_service_specific_credentials).then_output(listed);
+        let list =
+            mock!(aws_sdk_iam::Client::list_service_specific_credentials).then_output(listed);
         let other = mock!(aws_sdk_secretsmanager::Client::describe_secret).then_output(|| {
-            DescribeSecretOutput::builder().version_ids_to_stages("other", vec!["AWSCURRENT".into()]).build()
+            DescribeSecretOutput::builder()
+                .version_ids_to_stages("other", vec!["AWSCURRENT".into()])
+                .build()
         });
         let cloud = Cloud {
             iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&list]).into(),
-            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&other]).into(),
+            secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&other])
+                .into(),
             ..cloud()
         };
         let spec = ServiceSpecificCredential::example();
-        let live = ServiceSpecificCredential::describe(&cloud, &[id_of(&spec)]).await.unwrap();
+        let live = ServiceSpecificCredential::describe(&cloud, &[id_of(&spec)])
+            .await
+            .unwrap();
         assert_eq!(live[0].as_ref().unwrap().spec.secret_id, Arn::from(""));
         let lost = changes(&[("/secret_id", json!(""), json!("arn:one"))]);
         let moved = changes(&[("/secret_id", json!("arn:one"), json!("arn:two"))]);

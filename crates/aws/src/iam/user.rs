@@ -1,8 +1,8 @@
 //! `iam.User`: for what cannot take on a role.
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -47,9 +47,22 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<User>>> {
     Ok(call.send().ask().await?.user.map(|user| {
         let (tags, owner) = tags_of(user.tags());
         let name = user.user_name().to_owned();
-        let spec = Spec { user_name: name.clone(), path: Some(user.path().to_owned()), tags };
-        let outputs = Outputs { arn: user.arn().into(), user_name: name };
-        Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }
+        let spec = Spec {
+            user_name: name.clone(),
+            path: Some(user.path().to_owned()),
+            tags,
+        };
+        let outputs = Outputs {
+            arn: user.arn().into(),
+            user_name: name,
+        };
+        Live {
+            id: id.clone(),
+            spec,
+            outputs,
+            owner,
+            phase: Phase::Ready,
+        }
     }))
 }
 
@@ -92,7 +105,10 @@ impl Kind for User {
         if is_name(&spec.user_name, 64) {
             return Ok(());
         }
-        Err(SpecError::new("/user_name", "must have 1 to 64 letters, digits and any of +=,.@_-"))
+        Err(SpecError::new(
+            "/user_name",
+            "must have 1 to 64 letters, digits and any of +=,.@_-",
+        ))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -104,7 +120,11 @@ impl Kind for User {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let call = cloud.iam.create_user().user_name(&spec.user_name).set_path(spec.path.clone());
+        let call = cloud
+            .iam
+            .create_user()
+            .user_name(&spec.user_name)
+            .set_path(spec.path.clone());
         let call = call.set_tags(tags_with(&spec.tags, &claim.owner)?);
         call.send().ask().await?;
         Ok(Id::from(spec.user_name.as_str()))
@@ -120,14 +140,29 @@ impl Kind for User {
         let (name, edits) = (live.id.as_str(), edits(changes, owner));
         // The path is part of the user's ARN. The user keeps its credentials and its policies.
         if let Some(path) = spec.path.as_ref().filter(|_| changes.touch("/path")) {
-            cloud.iam.update_user().user_name(name).new_path(path).send().ask().await?;
+            cloud
+                .iam
+                .update_user()
+                .user_name(name)
+                .new_path(path)
+                .send()
+                .ask()
+                .await?;
         }
         if !edits.set.is_empty() {
-            let call = cloud.iam.tag_user().user_name(name).set_tags(Some(to_iam(edits.set)?));
+            let call = cloud
+                .iam
+                .tag_user()
+                .user_name(name)
+                .set_tags(Some(to_iam(edits.set)?));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.iam.untag_user().user_name(name).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .iam
+                .untag_user()
+                .user_name(name)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! `iam.UserPolicy`: a policy that is a part of one user.
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,13 +38,33 @@ fn id_of(spec: &Spec) -> Id {
 }
 
 async fn get(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<UserPolicy>>> {
-    let Some((user, name)) = id.as_str().split_once('|') else { return Ok(None) };
-    let call = cloud.iam.get_user_policy().user_name(user).policy_name(name);
+    let Some((user, name)) = id.as_str().split_once('|') else {
+        return Ok(None);
+    };
+    let call = cloud
+        .iam
+        .get_user_policy()
+        .user_name(user)
+        .policy_name(name);
     let answer = call.send().ask().await?;
-    let Some(policy_document) = Policy::parse(answer.policy_document()) else { return Ok(None) };
-    let spec = Spec { user_name: user.to_owned(), policy_name: name.to_owned(), policy_document };
-    let outputs = Outputs { policy_name: name.to_owned() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+    let Some(policy_document) = Policy::parse(answer.policy_document()) else {
+        return Ok(None);
+    };
+    let spec = Spec {
+        user_name: user.to_owned(),
+        policy_name: name.to_owned(),
+        policy_document,
+    };
+    let outputs = Outputs {
+        policy_name: name.to_owned(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
@@ -128,7 +148,11 @@ impl Kind for UserPolicy {
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (user, name) = (live.spec.user_name.as_str(), &live.spec.policy_name);
-        let call = cloud.iam.delete_user_policy().user_name(user).policy_name(name);
+        let call = cloud
+            .iam
+            .delete_user_policy()
+            .user_name(user)
+            .policy_name(name);
         call.send().ask().await.map(drop)
     }
 }
@@ -151,7 +175,10 @@ mod tests {
                 let builder = GetUserPolicyOutput::builder().user_name("example-user").policy_name("write");
                 builder.policy_document(document).build().unwrap()
             });
-        let cloud = Cloud { iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]).into(), ..cloud() };
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&get]).into(),
+            ..cloud()
+        };
         let ids = [id_of(&UserPolicy::example()), Id::from("no-separator")];
         let found = UserPolicy::describe(&cloud, &ids).await.unwrap();
         // A list of one is the same as the one.

@@ -2,8 +2,8 @@
 
 use aws_sdk_kms::types::AliasListEntry;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -44,9 +44,20 @@ fn live(alias: &AliasListEntry) -> Option<Live<Alias>> {
     let name = alias.alias_name()?.to_owned();
     // AWS's own aliases have no key before their first use.
     let target_key_id = alias.target_key_id()?.into();
-    let spec = Spec { alias_name: name.clone(), target_key_id };
-    let outputs = Outputs { alias_name: name.clone() };
-    Some(Live { id: name.into(), spec, outputs, owner: None, phase: Phase::Ready })
+    let spec = Spec {
+        alias_name: name.clone(),
+        target_key_id,
+    };
+    let outputs = Outputs {
+        alias_name: name.clone(),
+    };
+    Some(Live {
+        id: name.into(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    })
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Alias>>>> {
@@ -91,13 +102,19 @@ impl Kind for Alias {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         if !spec.alias_name.starts_with("alias/") || spec.alias_name.starts_with("alias/aws/") {
-            return Err(SpecError::new("/alias_name", "must begin with `alias/`, but not with `alias/aws/`"));
+            return Err(SpecError::new(
+                "/alias_name",
+                "must begin with `alias/`, but not with `alias/aws/`",
+            ));
         }
         let sound = |b: u8| b.is_ascii_alphanumeric() || b":/_-".contains(&b);
         if (7..=256).contains(&spec.alias_name.len()) && spec.alias_name.bytes().all(sound) {
             return Ok(());
         }
-        Err(SpecError::new("/alias_name", "must have 7 to 256 letters, digits and any of :/_-"))
+        Err(SpecError::new(
+            "/alias_name",
+            "must have 7 to 256 letters, digits and any of :/_-",
+        ))
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
@@ -108,9 +125,15 @@ impl Kind for Alias {
         let all = read(cloud).await?;
         let find = |wanted: &Wanted<Self>| {
             let name = wanted.spec.as_ref().map(|spec| spec.alias_name.as_str());
-            let mine =
-                all.iter().filter(|alias| name.is_some() && alias.alias_name() == name).filter_map(live);
-            mine.map(|live| Candidate { id: live.id, owner: None }).collect()
+            let mine = all
+                .iter()
+                .filter(|alias| name.is_some() && alias.alias_name() == name)
+                .filter_map(live);
+            mine.map(|live| Candidate {
+                id: live.id,
+                owner: None,
+            })
+            .collect()
         };
         Ok(wanted.iter().map(find).collect())
     }
@@ -151,21 +174,40 @@ mod tests {
     async fn one_list_serves_all_and_aliases_without_a_key_are_none() {
         let list = mock!(aws_sdk_kms::Client::list_aliases).then_output(|| {
             ListAliasesOutput::builder()
-                .aliases(AliasListEntry::builder().alias_name("alias/a").target_key_id("key-1").build())
+                .aliases(
+                    AliasListEntry::builder()
+                        .alias_name("alias/a")
+                        .target_key_id("key-1")
+                        .build(),
+                )
                 .aliases(AliasListEntry::builder().alias_name("alias/b").build())
                 .build()
         });
-        let cloud =
-            Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&list]).into(), ..cloud() };
-        let found = Alias::describe(&cloud, &["alias/a", "alias/b"].map(Id::from)).await.unwrap();
-        assert_eq!(found[0].as_ref().unwrap().spec.target_key_id.as_str(), "key-1");
+        let cloud = Cloud {
+            kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&list]).into(),
+            ..cloud()
+        };
+        let found = Alias::describe(&cloud, &["alias/a", "alias/b"].map(Id::from))
+            .await
+            .unwrap();
+        assert_eq!(
+            found[0].as_ref().unwrap().spec.target_key_id.as_str(),
+            "key-1"
+        );
         assert!(found[1].is_none());
     }
 
     #[test]
     fn names_of_aws_itself_are_refused() {
         for name in ["prod", "alias/aws/s3"] {
-            assert!(Alias::check(&Spec { alias_name: name.into(), ..Alias::example() }).is_err(), "{name}");
+            assert!(
+                Alias::check(&Spec {
+                    alias_name: name.into(),
+                    ..Alias::example()
+                })
+                .is_err(),
+                "{name}"
+            );
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -59,10 +59,18 @@ platctl_engine::outputs! {
 }
 
 async fn tags_of(cloud: &Cloud, id: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let pages = cloud.kms.list_resource_tags().key_id(id).into_paginator().items().send();
+    let pages = cloud
+        .kms
+        .list_resource_tags()
+        .key_id(id)
+        .into_paginator()
+        .items()
+        .send();
     let tags: Result<Vec<Tag>, _> = pages.collect().await;
     let tags = tags.asked()?;
-    Ok(split(tags.iter().map(|tag| (tag.tag_key().to_owned(), tag.tag_value().to_owned()))))
+    Ok(split(tags.iter().map(|tag| {
+        (tag.tag_key().to_owned(), tag.tag_value().to_owned())
+    })))
 }
 
 async fn policy_of(cloud: &Cloud, id: &str) -> CloudResult<Option<Policy>> {
@@ -90,7 +98,10 @@ async fn metadata(cloud: &Cloud, id: &str) -> CloudResult<Option<KeyMetadata>> {
 
 /// Whether it waits for its deletion. Until then it can be had back, and with it all that it encrypts.
 fn is_scheduled(key: &KeyMetadata) -> bool {
-    matches!(key.key_state(), Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion))
+    matches!(
+        key.key_state(),
+        Some(KeyState::PendingDeletion | KeyState::PendingReplicaDeletion)
+    )
 }
 
 fn phase(key: &KeyMetadata) -> Phase {
@@ -112,11 +123,17 @@ fn phase(key: &KeyMetadata) -> Phase {
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Key>>> {
-    let Some(key) = metadata(cloud, id.as_str()).await? else { return Ok(None) };
+    let Some(key) = metadata(cloud, id.as_str()).await? else {
+        return Ok(None);
+    };
     let id_text = id.as_str();
     let rotation = async {
         // AWS says that it is off while a key waits for its deletion, and has it back afterwards.
-        if is_scheduled(&key) { Ok(true) } else { rotates(cloud, id_text).await }
+        if is_scheduled(&key) {
+            Ok(true)
+        } else {
+            rotates(cloud, id_text).await
+        }
     };
     let rest = futures::try_join!(tags_of(cloud, id_text), policy_of(cloud, id_text), rotation);
     let ((tags, owner), policy, enable_key_rotation) = match rest {
@@ -130,8 +147,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Key>>> {
         enabled: key.enabled(),
         tags,
     };
-    let outputs = Outputs { key_id: key.key_id().into(), arn: key.arn().unwrap_or_default().into() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: phase(&key) }))
+    let outputs = Outputs {
+        key_id: key.key_id().into(),
+        arn: key.arn().unwrap_or_default().into(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: phase(&key),
+    }))
 }
 
 fn tag((key, value): (String, String)) -> CloudResult<Tag> {
@@ -142,12 +168,20 @@ fn tag((key, value): (String, String)) -> CloudResult<Tag> {
 async fn sync_tags(cloud: &Cloud, id: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let tags = edits
+            .set
+            .into_iter()
+            .map(tag)
+            .collect::<CloudResult<Vec<_>>>()?;
         let call = cloud.kms.tag_resource().key_id(id).set_tags(Some(tags));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.kms.untag_resource().key_id(id).set_tag_keys(Some(edits.remove));
+        let call = cloud
+            .kms
+            .untag_resource()
+            .key_id(id)
+            .set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -155,9 +189,23 @@ async fn sync_tags(cloud: &Cloud, id: &str, changes: &Changes, owner: &Owner) ->
 
 async fn enable(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
     if on {
-        cloud.kms.enable_key().key_id(id).send().ask().await.map(drop)
+        cloud
+            .kms
+            .enable_key()
+            .key_id(id)
+            .send()
+            .ask()
+            .await
+            .map(drop)
     } else {
-        cloud.kms.disable_key().key_id(id).send().ask().await.map(drop)
+        cloud
+            .kms
+            .disable_key()
+            .key_id(id)
+            .send()
+            .ask()
+            .await
+            .map(drop)
     }
 }
 
@@ -234,9 +282,10 @@ impl Kind for Key {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         match &spec.description {
-            Some(text) if text.len() > 8192 => {
-                Err(SpecError::new("/description", "must have at most 8192 characters"))
-            }
+            Some(text) if text.len() > 8192 => Err(SpecError::new(
+                "/description",
+                "must have at most 8192 characters",
+            )),
             _ => Ok(()),
         }
     }
@@ -247,22 +296,31 @@ impl Kind for Key {
         let keys: Result<Vec<_>, _> = pages.collect().await;
         let keys = keys.asked()?;
         let stack = wanted.first().map(|wanted| wanted.owner.stack.as_str());
-        let reads = keys.iter().filter_map(|key| key.key_id()).map(|id| async move {
-            let owner = match tags_of(cloud, id).await {
-                Ok((_, owner)) => owner.filter(|owner| Some(owner.stack.as_str()) == stack),
-                // Keys that AWS manages do not show their tags.
-                Err(error) if matches!(error.class, Class::Denied | Class::NotFound) => None,
-                Err(error) => return Err(error),
-            };
-            // One that waits for its deletion is not what a new creation is looking for.
-            let ours = owner.is_some() && metadata(cloud, id).await?.is_some_and(|key| !is_scheduled(&key));
-            Ok((Id::from(id), owner.filter(|_| ours)))
-        });
+        let reads = keys
+            .iter()
+            .filter_map(|key| key.key_id())
+            .map(|id| async move {
+                let owner = match tags_of(cloud, id).await {
+                    Ok((_, owner)) => owner.filter(|owner| Some(owner.stack.as_str()) == stack),
+                    // Keys that AWS manages do not show their tags.
+                    Err(error) if matches!(error.class, Class::Denied | Class::NotFound) => None,
+                    Err(error) => return Err(error),
+                };
+                // One that waits for its deletion is not what a new creation is looking for.
+                let ours = owner.is_some()
+                    && metadata(cloud, id)
+                        .await?
+                        .is_some_and(|key| !is_scheduled(&key));
+                Ok((Id::from(id), owner.filter(|_| ours)))
+            });
         Ok(by_address(wanted, try_join_all(reads).await?))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
+        let tags = claimed(&spec.tags, &claim.owner)
+            .into_iter()
+            .map(tag)
+            .collect::<CloudResult<Vec<_>>>()?;
         let call = cloud
             .kms
             .create_key()
@@ -270,7 +328,10 @@ impl Kind for Key {
             .set_policy(spec.policy.as_ref().map(Policy::to_json))
             .set_tags(Some(tags));
         let answer = call.send().ask().await?;
-        made("kms:CreateKey", answer.key_metadata().map(|key| key.key_id()))
+        made(
+            "kms:CreateKey",
+            answer.key_metadata().map(|key| key.key_id()),
+        )
     }
 
     /// A key whose deletion is taken back is disabled. A disabled key takes no change of its rotation: enable, rotate,
@@ -287,7 +348,11 @@ impl Kind for Key {
             let call = cloud.kms.cancel_key_deletion().key_id(id).send().await;
             call.asked()?;
             // What else differs, the next look tells.
-            return if spec.enabled { enable(cloud, id, true).await } else { Ok(()) };
+            return if spec.enabled {
+                enable(cloud, id, true).await
+            } else {
+                Ok(())
+            };
         }
         if spec.enabled && changes.touch("/enabled") {
             enable(cloud, id, true).await?;
@@ -296,11 +361,24 @@ impl Kind for Key {
             rotate(cloud, id, spec.enable_key_rotation).await?;
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
-            let call = cloud.kms.put_key_policy().key_id(id).policy_name("default").policy(policy.to_json());
+            let call = cloud
+                .kms
+                .put_key_policy()
+                .key_id(id)
+                .policy_name("default")
+                .policy(policy.to_json());
             call.send().ask().await?;
         }
-        if let Some(text) = spec.description.as_ref().filter(|_| changes.touch("/description")) {
-            let call = cloud.kms.update_key_description().key_id(id).description(text);
+        if let Some(text) = spec
+            .description
+            .as_ref()
+            .filter(|_| changes.touch("/description"))
+        {
+            let call = cloud
+                .kms
+                .update_key_description()
+                .key_id(id)
+                .description(text);
             call.send().ask().await?;
         }
         if !spec.enabled && changes.touch("/enabled") {
@@ -329,26 +407,53 @@ mod tests {
     #[test]
     fn a_key_that_waits_for_its_deletion_is_there_and_says_until_when() {
         let date = DateTime::from_secs(1_798_070_400);
-        let key = KeyMetadata::builder().key_id("key-1").key_state(KeyState::PendingDeletion);
+        let key = KeyMetadata::builder()
+            .key_id("key-1")
+            .key_state(KeyState::PendingDeletion);
         let scheduled = phase(&key.deletion_date(date).build().unwrap());
-        assert_eq!(scheduled, Phase::Scheduled("it is scheduled for deletion on 2026-12-24".into()));
+        assert_eq!(
+            scheduled,
+            Phase::Scheduled("it is scheduled for deletion on 2026-12-24".into())
+        );
     }
 
     #[tokio::test]
     async fn a_key_is_had_back_and_enabled() {
         let cancel = mock!(aws_sdk_kms::Client::cancel_key_deletion)
             .then_output(|| CancelKeyDeletionOutput::builder().build());
-        let enable =
-            mock!(aws_sdk_kms::Client::enable_key).then_output(|| EnableKeyOutput::builder().build());
+        let enable = mock!(aws_sdk_kms::Client::enable_key)
+            .then_output(|| EnableKeyOutput::builder().build());
         let kms = mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&cancel, &enable]);
-        let outputs = Outputs { key_id: "key-1".into(), arn: "arn:aws:kms:…".into() };
+        let outputs = Outputs {
+            key_id: "key-1".into(),
+            arn: "arn:aws:kms:…".into(),
+        };
         let phase = Phase::Scheduled("soon".into());
-        let live = Live { id: "key-1".into(), spec: Key::example(), outputs, owner: None, phase };
-        let change = platctl_engine::Change { path: Changes::RESTORE.into(), before: None, after: None };
+        let live = Live {
+            id: "key-1".into(),
+            spec: Key::example(),
+            outputs,
+            owner: None,
+            phase,
+        };
+        let change = platctl_engine::Change {
+            path: Changes::RESTORE.into(),
+            before: None,
+            after: None,
+        };
         let changes = Changes::new(vec![change]).unwrap();
-        Key::update(&Cloud { kms: kms.into(), ..cloud() }, &live, &Key::example(), &changes, &owner())
-            .await
-            .unwrap();
+        Key::update(
+            &Cloud {
+                kms: kms.into(),
+                ..cloud()
+            },
+            &live,
+            &Key::example(),
+            &changes,
+            &owner(),
+        )
+        .await
+        .unwrap();
         assert_eq!((cancel.num_calls(), enable.num_calls()), (1, 1));
     }
 
@@ -357,11 +462,21 @@ mod tests {
         let delete = mock!(aws_sdk_kms::Client::schedule_key_deletion)
             .match_requests(|request| request.pending_window_in_days() == Some(30))
             .then_output(|| ScheduleKeyDeletionOutput::builder().build());
-        let cloud =
-            Cloud { kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&delete]).into(), ..cloud() };
-        let outputs = Outputs { key_id: "key-1".into(), arn: "arn:aws:kms:…".into() };
-        let live =
-            Live { id: "key-1".into(), spec: Key::example(), outputs, owner: None, phase: Phase::Ready };
+        let cloud = Cloud {
+            kms: mock_client!(aws_sdk_kms, RuleMode::Sequential, &[&delete]).into(),
+            ..cloud()
+        };
+        let outputs = Outputs {
+            key_id: "key-1".into(),
+            arn: "arn:aws:kms:…".into(),
+        };
+        let live = Live {
+            id: "key-1".into(),
+            spec: Key::example(),
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        };
         Key::delete(&cloud, &live).await.unwrap();
         assert_eq!(delete.num_calls(), 1);
     }

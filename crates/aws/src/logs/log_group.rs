@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use aws_sdk_cloudwatchlogs::types::LogGroupClass;
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,8 @@ use crate::types::{Arn, LogGroupName, unless_same};
 
 /// For how many days CloudWatch Logs can keep records.
 const RETENTION_DAYS: &[i32] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
+    3288, 3653,
 ];
 
 /// A CloudWatch Logs log group.
@@ -61,10 +62,18 @@ platctl_engine::outputs! {
 /// The longest beginning that all names share: one listing reads all of them.
 fn common_prefix<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let mut names = names.into_iter();
-    let Some(mut prefix) = names.next() else { return String::new() };
+    let Some(mut prefix) = names.next() else {
+        return String::new();
+    };
     for name in names {
-        let same = prefix.char_indices().zip(name.chars()).take_while(|((_, a), b)| a == b);
-        let length = same.map(|((at, c), _)| at + c.len_utf8()).last().unwrap_or_default();
+        let same = prefix
+            .char_indices()
+            .zip(name.chars())
+            .take_while(|((_, a), b)| a == b);
+        let length = same
+            .map(|((at, c), _)| at + c.len_utf8())
+            .last()
+            .unwrap_or_default();
         prefix = &prefix[..length];
     }
     prefix.to_owned()
@@ -75,14 +84,25 @@ async fn read(cloud: &Cloud, names: &[&str]) -> CloudResult<Vec<Live<LogGroup>>>
         return Ok(Vec::new());
     }
     let prefix = Some(common_prefix(names.iter().copied())).filter(|prefix| !prefix.is_empty());
-    let pages =
-        cloud.logs.describe_log_groups().set_log_group_name_prefix(prefix).into_paginator().items().send();
+    let pages = cloud
+        .logs
+        .describe_log_groups()
+        .set_log_group_name_prefix(prefix)
+        .into_paginator()
+        .items()
+        .send();
     let groups: Result<Vec<_>, _> = pages.collect().await;
     let groups = groups.asked()?;
     let names: HashSet<&str> = names.iter().copied().collect();
-    let wanted =
-        groups.into_iter().filter(|group| group.log_group_name().is_some_and(|name| names.contains(name)));
-    let lives = each(cloud, "reading the tags of log groups", wanted, |group| live(cloud, group)).await?;
+    let wanted = groups.into_iter().filter(|group| {
+        group
+            .log_group_name()
+            .is_some_and(|name| names.contains(name))
+    });
+    let lives = each(cloud, "reading the tags of log groups", wanted, |group| {
+        live(cloud, group)
+    })
+    .await?;
     Ok(lives.into_iter().flatten().collect())
 }
 
@@ -90,7 +110,9 @@ async fn live(
     cloud: &Cloud,
     group: aws_sdk_cloudwatchlogs::types::LogGroup,
 ) -> CloudResult<Option<Live<LogGroup>>> {
-    let (Some(name), Some(arn)) = (group.log_group_name(), group.arn()) else { return Ok(None) };
+    let (Some(name), Some(arn)) = (group.log_group_name(), group.arn()) else {
+        return Ok(None);
+    };
     let arn = arn.trim_end_matches(":*");
     let call = cloud.logs.list_tags_for_resource().resource_arn(arn);
     let tags = match call.send().ask().await {
@@ -102,22 +124,44 @@ async fn live(
         log_group_name: name.to_owned(),
         retention_in_days: group.retention_in_days(),
         kms_key_id: group.kms_key_id().map(Arn::from),
-        log_group_class: Some(group.log_group_class().map_or("STANDARD", LogGroupClass::as_str).to_owned()),
+        log_group_class: Some(
+            group
+                .log_group_class()
+                .map_or("STANDARD", LogGroupClass::as_str)
+                .to_owned(),
+        ),
         tags,
     };
-    let outputs = Outputs { arn: arn.into(), log_group_name: name.into() };
-    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        arn: arn.into(),
+        log_group_name: name.into(),
+    };
+    Ok(Some(Live {
+        id: name.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
         let tags = edits.set.into_iter().collect();
-        let call = cloud.logs.tag_resource().resource_arn(arn).set_tags(Some(tags));
+        let call = cloud
+            .logs
+            .tag_resource()
+            .resource_arn(arn)
+            .set_tags(Some(tags));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.logs.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+        let call = cloud
+            .logs
+            .untag_resource()
+            .resource_arn(arn)
+            .set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -177,9 +221,12 @@ impl Kind for LogGroup {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |c: char| c.is_ascii_alphanumeric() || "-_/.#".contains(c);
         let name = &spec.log_group_name;
-        if name.is_empty() || name.len() > 512 || name.starts_with("aws/") || !name.chars().all(sound) {
-            let message =
-                "must have 1 to 512 letters, digits and any of -_/.#, and must not begin with `aws/`";
+        if name.is_empty()
+            || name.len() > 512
+            || name.starts_with("aws/")
+            || !name.chars().all(sound)
+        {
+            let message = "must have 1 to 512 letters, digits and any of -_/.#, and must not begin with `aws/`";
             return Err(SpecError::new("/log_group_name", message));
         }
         match spec.retention_in_days {
@@ -210,7 +257,9 @@ impl Kind for LogGroup {
             .log_group_name(&spec.log_group_name)
             .set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string))
             .set_log_group_class(spec.log_group_class.as_deref().map(LogGroupClass::from))
-            .set_tags(Some(claimed(&spec.tags, &claim.owner).into_iter().collect()));
+            .set_tags(Some(
+                claimed(&spec.tags, &claim.owner).into_iter().collect(),
+            ));
         call.send().ask().await?;
         Ok(Id::from(spec.log_group_name.as_str()))
     }
@@ -223,19 +272,37 @@ impl Kind for LogGroup {
         owner: &Owner,
     ) -> CloudResult<()> {
         let name = live.id.as_str();
-        if let Some(days) = spec.retention_in_days.filter(|_| changes.touch("/retention_in_days")) {
-            let call = cloud.logs.put_retention_policy().log_group_name(name).retention_in_days(days);
+        if let Some(days) = spec
+            .retention_in_days
+            .filter(|_| changes.touch("/retention_in_days"))
+        {
+            let call = cloud
+                .logs
+                .put_retention_policy()
+                .log_group_name(name)
+                .retention_in_days(days);
             call.send().ask().await?;
         }
-        if let Some(key) = spec.kms_key_id.as_ref().filter(|_| changes.touch("/kms_key_id")) {
-            let call = cloud.logs.associate_kms_key().log_group_name(name).kms_key_id(key.as_str());
+        if let Some(key) = spec
+            .kms_key_id
+            .as_ref()
+            .filter(|_| changes.touch("/kms_key_id"))
+        {
+            let call = cloud
+                .logs
+                .associate_kms_key()
+                .log_group_name(name)
+                .kms_key_id(key.as_str());
             call.send().ask().await?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.logs.delete_log_group().log_group_name(live.id.as_str());
+        let call = cloud
+            .logs
+            .delete_log_group()
+            .log_group_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -246,7 +313,10 @@ mod tests {
 
     #[test]
     fn one_listing_reads_all_groups_of_a_stack() {
-        assert_eq!(common_prefix(["/platctl/prod/a", "/platctl/prod/b"]), "/platctl/prod/");
+        assert_eq!(
+            common_prefix(["/platctl/prod/a", "/platctl/prod/b"]),
+            "/platctl/prod/"
+        );
         assert_eq!(common_prefix(["/a"]), "/a");
         assert_eq!(common_prefix(["/a", "b"]), "");
         assert_eq!(common_prefix([]), "");
@@ -254,8 +324,16 @@ mod tests {
 
     #[test]
     fn retention_is_one_of_the_known_periods() {
-        let with = |days| Spec { retention_in_days: Some(days), ..LogGroup::example() };
+        let with = |days| Spec {
+            retention_in_days: Some(days),
+            ..LogGroup::example()
+        };
         assert!(LogGroup::check(&with(30)).is_ok());
-        assert!(LogGroup::check(&with(31)).unwrap_err().message.contains("not a retention period"));
+        assert!(
+            LogGroup::check(&with(31))
+                .unwrap_err()
+                .message
+                .contains("not a retention period")
+        );
     }
 }

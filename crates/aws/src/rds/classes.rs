@@ -7,30 +7,78 @@ use platctl_engine::nearest;
 const CLASSES: &[(&str, &[&str])] = &[
     ("t3", &["medium", "large"]),
     ("t4g", &["medium", "large"]),
-    ("r4", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"]),
-    ("r5", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge"]),
-    ("r6g", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"]),
-    ("r6gd", &["xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"]),
+    (
+        "r4",
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge",
+        ],
+    ),
+    (
+        "r5",
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge",
+        ],
+    ),
+    (
+        "r6g",
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge",
+        ],
+    ),
+    (
+        "r6gd",
+        &[
+            "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge",
+        ],
+    ),
     (
         "r6i",
-        &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "32xlarge"],
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge",
+            "32xlarge",
+        ],
     ),
     ("r6id", &["24xlarge", "32xlarge"]),
-    ("r7g", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"]),
+    (
+        "r7g",
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge",
+        ],
+    ),
     (
         "r7i",
-        &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "48xlarge"],
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge",
+            "48xlarge",
+        ],
     ),
     (
         "r8a",
-        &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "48xlarge"],
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge",
+            "48xlarge",
+        ],
     ),
     (
         "r8g",
-        &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "48xlarge"],
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge",
+            "48xlarge",
+        ],
     ),
-    ("r8gd", &["xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge", "48xlarge"]),
-    ("x2g", &["large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge"]),
+    (
+        "r8gd",
+        &[
+            "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge", "24xlarge",
+            "48xlarge",
+        ],
+    ),
+    (
+        "x2g",
+        &[
+            "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge",
+        ],
+    ),
 ];
 
 /// The class of Aurora Serverless v2.
@@ -53,7 +101,10 @@ pub fn known(class: &str) -> Known {
     if class == SERVERLESS {
         return Known::Yes;
     }
-    let Some((family, size)) = class.strip_prefix("db.").and_then(|rest| rest.split_once('.')) else {
+    let Some((family, size)) = class
+        .strip_prefix("db.")
+        .and_then(|rest| rest.split_once('.'))
+    else {
         return Known::No;
     };
     match CLASSES.iter().find(|(known, _)| *known == family) {
@@ -66,7 +117,10 @@ pub fn known(class: &str) -> Known {
 /// What is wrong with a class that AWS does not have, and what was probably meant.
 #[must_use]
 pub fn unknown(class: &str) -> String {
-    format!("`{class}` is not an instance class of Aurora PostgreSQL; {}", advice(class))
+    format!(
+        "`{class}` is not an instance class of Aurora PostgreSQL; {}",
+        advice(class)
+    )
 }
 
 /// The class that was probably meant, or some that there are.
@@ -96,14 +150,21 @@ fn generation(family: &str) -> Option<(&str, u32)> {
 }
 
 fn is_later(family: &str) -> bool {
-    let Some((letters, number)) = generation(family) else { return false };
+    let Some((letters, number)) = generation(family) else {
+        return false;
+    };
     let same = CLASSES.iter().filter_map(|(known, _)| generation(known));
-    let newest = same.filter(|(known, _)| *known == letters).map(|(_, number)| number).max();
+    let newest = same
+        .filter(|(known, _)| *known == letters)
+        .map(|(_, number)| number)
+        .max();
     newest.is_some_and(|newest| number > newest)
 }
 
 fn is_size(size: &str) -> bool {
-    let multiple = size.strip_suffix("xlarge").is_some_and(|number| number.parse::<u16>().is_ok());
+    let multiple = size
+        .strip_suffix("xlarge")
+        .is_some_and(|number| number.parse::<u16>().is_ok());
     multiple || ["micro", "small", "medium", "large", "xlarge"].contains(&size)
 }
 
@@ -113,7 +174,12 @@ mod tests {
 
     #[test]
     fn families_do_not_have_all_sizes() {
-        for class in ["db.r6g.large", "db.t4g.medium", "db.r8gd.48xlarge", "db.serverless"] {
+        for class in [
+            "db.r6g.large",
+            "db.t4g.medium",
+            "db.r8gd.48xlarge",
+            "db.serverless",
+        ] {
             assert_eq!(known(class), Known::Yes, "{class}");
         }
         for class in [

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbCluster as Described, Filter};
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Leaves, Live,
-    Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Leaves,
+    Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::db_cluster_upgrade::is_ahead;
 use super::{
-    PENDING_REBOOT, check_identifier, db_cluster_values, phase, scaled_out, split_tags, start, sync_tags,
+    PENDING_REBOOT, check_identifier, db_cluster_values, phase, scaled_out, split_tags, start,
+    sync_tags,
 };
 use crate::Cloud;
 use crate::ec2::in_order;
@@ -176,7 +177,10 @@ pub(super) async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described
         return Ok(Vec::new());
     }
     let values = ids.iter().map(ToString::to_string).collect();
-    let filter = Filter::builder().name("db-cluster-id").set_values(Some(values)).build();
+    let filter = Filter::builder()
+        .name("db-cluster-id")
+        .set_values(Some(values))
+        .build();
     let call = cloud.rds.describe_db_clusters().filters(filter);
     let clusters: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     clusters.asked()
@@ -184,17 +188,30 @@ pub(super) async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described
 
 fn live(cluster: &Described) -> Option<Live<DbCluster>> {
     let id = cluster.db_cluster_identifier()?;
-    let marked = cluster.tag_list().iter().find(|tag| tag.key() == Some(FINAL_SNAPSHOT));
+    let marked = cluster
+        .tag_list()
+        .iter()
+        .find(|tag| tag.key() == Some(FINAL_SNAPSHOT));
     let marked = marked.and_then(|tag| tag.value());
     let (tags, owner) = split_tags(cluster.tag_list());
-    let groups = cluster.vpc_security_groups().iter().filter_map(|group| group.vpc_security_group_id());
-    let capacity = cluster.serverless_v2_scaling_configuration().and_then(|capacity| {
-        Some(Capacity { min_capacity: capacity.min_capacity()?, max_capacity: capacity.max_capacity()? })
-    });
+    let groups = cluster
+        .vpc_security_groups()
+        .iter()
+        .filter_map(|group| group.vpc_security_group_id());
+    let capacity = cluster
+        .serverless_v2_scaling_configuration()
+        .and_then(|capacity| {
+            Some(Capacity {
+                min_capacity: capacity.min_capacity()?,
+                max_capacity: capacity.max_capacity()?,
+            })
+        });
     let secret = cluster.master_user_secret();
     let text = |text: Option<&str>| text.map(ToOwned::to_owned);
     let pending = cluster.pending_modified_values();
-    let version = pending.and_then(|pending| pending.engine_version()).or(cluster.engine_version());
+    let version = pending
+        .and_then(|pending| pending.engine_version())
+        .or(cluster.engine_version());
     let spec = Spec {
         db_cluster_identifier: id.to_owned(),
         engine: cluster.engine().unwrap_or_default().to_owned(),
@@ -211,7 +228,11 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         storage_encrypted: cluster.storage_encrypted().unwrap_or_default(),
         kms_key_id: cluster.kms_key_id().map(Arn::from),
         enabled_cloudwatch_logs_exports: Some(
-            cluster.enabled_cloudwatch_logs_exports().iter().cloned().collect(),
+            cluster
+                .enabled_cloudwatch_logs_exports()
+                .iter()
+                .cloned()
+                .collect(),
         ),
         backup_retention_period: cluster.backup_retention_period(),
         preferred_backup_window: text(cluster.preferred_backup_window()),
@@ -224,7 +245,8 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         serverless_v2_scaling_configuration: capacity,
         skip_final_snapshot: marked == Some("none"),
         final_snapshot_identifier: text(marked.filter(|name| *name != "none")),
-        global_cluster_identifier: text(cluster.global_cluster_identifier()).filter(|name| !name.is_empty()),
+        global_cluster_identifier: text(cluster.global_cluster_identifier())
+            .filter(|name| !name.is_empty()),
         snapshot_identifier: None,
         source_db_cluster_identifier: None,
         restore_to_time: None,
@@ -236,12 +258,20 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         endpoint: cluster.endpoint().unwrap_or_default().to_owned(),
         reader_endpoint: cluster.reader_endpoint().unwrap_or_default().to_owned(),
         port: cluster.port().unwrap_or(5432),
-        master_user_secret_arn: secret.and_then(|secret| secret.secret_arn()).unwrap_or_default().to_owned(),
-        cluster_resource_id: cluster.db_cluster_resource_id().unwrap_or_default().to_owned(),
+        master_user_secret_arn: secret
+            .and_then(|secret| secret.secret_arn())
+            .unwrap_or_default()
+            .to_owned(),
+        cluster_resource_id: cluster
+            .db_cluster_resource_id()
+            .unwrap_or_default()
+            .to_owned(),
     };
     let waits = pending.is_some_and(|pending| pending.engine_version().is_some());
     let members = cluster.db_cluster_members();
-    let reboot = members.iter().any(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"));
+    let reboot = members
+        .iter()
+        .any(|one| one.db_cluster_parameter_group_status() == Some("pending-reboot"));
     // The password cannot be used then: RDS could not reach the secret or its key.
     let impaired = secret.is_some_and(|secret| secret.secret_status() == Some("impaired"));
     let phase = match phase(cluster.status()) {
@@ -250,14 +280,23 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         Phase::Ready if reboot => Phase::Degraded(PENDING_REBOOT.into()),
         phase => phase,
     };
-    Some(Live { id: id.into(), spec, outputs, owner, phase })
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 const IMPAIRED: &str = "the managed password cannot be used to connect (its secret is `impaired`): make sure that the \
                         secret and its KMS key are enabled, then rotate the secret";
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<DbCluster>>>> {
-    Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
+    Ok(in_order(
+        ids,
+        read(cloud, ids).await?.iter().filter_map(live),
+    ))
 }
 
 impl Kind for DbCluster {
@@ -346,7 +385,8 @@ impl Kind for DbCluster {
             master_username: Some("platform".into()),
             manage_master_user_password: Some(true),
             master_user_secret_kms_key_id: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             port: Some(5432),
             db_subnet_group_name: "db-subnets-example".into(),
@@ -355,7 +395,8 @@ impl Kind for DbCluster {
             vpc_security_group_ids: BTreeSet::from(["sg-0123456789abcdef0".into()]),
             storage_encrypted: true,
             kms_key_id: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             enabled_cloudwatch_logs_exports: Some(BTreeSet::from(["postgresql".into()])),
             backup_retention_period: Some(35),
@@ -380,11 +421,17 @@ impl Kind for DbCluster {
             ("/engine_version", json!("16.9")),
             ("/backup_retention_period", json!(7)),
             ("/preferred_backup_window", json!("03:00-04:00")),
-            ("/preferred_maintenance_window", json!("mon:05:00-mon:06:00")),
+            (
+                "/preferred_maintenance_window",
+                json!("mon:05:00-mon:06:00"),
+            ),
             ("/copy_tags_to_snapshot", json!(false)),
             ("/iam_database_authentication_enabled", json!(true)),
             ("/deletion_protection", json!(true)),
-            ("/serverless_v2_scaling_configuration", json!({"min_capacity": 0.5, "max_capacity": 8.0})),
+            (
+                "/serverless_v2_scaling_configuration",
+                json!({"min_capacity": 0.5, "max_capacity": 8.0}),
+            ),
             ("/enabled_cloudwatch_logs_exports", json!([])),
             ("/vpc_security_group_ids", json!(["sg-0123456789abcdef1"])),
             ("/skip_final_snapshot", json!(false)),
@@ -400,8 +447,14 @@ impl Kind for DbCluster {
         if spec.engine != "aurora-postgresql" {
             return Err(SpecError::new("/engine", "must be `aurora-postgresql`"));
         }
-        if spec.backup_retention_period.is_some_and(|days| !(1..=35).contains(&days)) {
-            return Err(SpecError::new("/backup_retention_period", "must be between 1 and 35 days"));
+        if spec
+            .backup_retention_period
+            .is_some_and(|days| !(1..=35).contains(&days))
+        {
+            return Err(SpecError::new(
+                "/backup_retention_period",
+                "must be between 1 and 35 days",
+            ));
         }
         if spec.skip_final_snapshot && spec.final_snapshot_identifier.is_some() {
             return Err(SpecError::new(
@@ -473,9 +526,17 @@ impl Kind for DbCluster {
     }
 
     fn leaves(live: &Live<Self>) -> Option<Leaves> {
-        let needs = live.spec.kms_key_id.iter().map(ToString::to_string).collect();
+        let needs = live
+            .spec
+            .kms_key_id
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         let what = || format!("snapshot {}", snapshot_name(live));
-        (!live.spec.skip_final_snapshot).then(|| Leaves { what: what(), needs })
+        (!live.spec.skip_final_snapshot).then(|| Leaves {
+            what: what(),
+            needs,
+        })
     }
 
     /// AWS deletes no cluster that is stopped. A member of a global cluster has to leave it first, which takes a
@@ -484,12 +545,16 @@ impl Kind for DbCluster {
         let id = live.id.as_str();
         if let Phase::Stopped(why) = &live.phase {
             start(cloud, id).await?;
-            let message = format!("{why}; it is being started, because a stopped cluster cannot be deleted");
+            let message =
+                format!("{why}; it is being started, because a stopped cluster cannot be deleted");
             return Err(CloudError::new(Class::Busy, "rds:DeleteDBCluster", message));
         }
         if let Some(global) = live.spec.global_cluster_identifier.as_deref() {
             super::failover::spare_the_writer(cloud, global, live.outputs.arn.as_str()).await?;
-            let call = cloud.rds.remove_from_global_cluster().global_cluster_identifier(global);
+            let call = cloud
+                .rds
+                .remove_from_global_cluster()
+                .global_cluster_identifier(global);
             let call = call.db_cluster_identifier(live.outputs.arn.as_str());
             match call.send().ask().await {
                 // It has left since, or the global cluster is gone.
@@ -502,17 +567,24 @@ impl Kind for DbCluster {
             }
         }
         if live.spec.deletion_protection {
-            let call = cloud.rds.modify_db_cluster().db_cluster_identifier(id).deletion_protection(false);
+            let call = cloud
+                .rds
+                .modify_db_cluster()
+                .db_cluster_identifier(id)
+                .deletion_protection(false);
             call.apply_immediately(true).send().ask().await?;
         }
         let call = cloud.rds.delete_db_cluster().db_cluster_identifier(id);
         let call = if live.spec.skip_final_snapshot {
             call.skip_final_snapshot(true)
         } else {
-            call.skip_final_snapshot(false).final_db_snapshot_identifier(snapshot_name(live))
+            call.skip_final_snapshot(false)
+                .final_db_snapshot_identifier(snapshot_name(live))
         };
         match call.send().ask().await {
-            Err(refused) if refused.class == Class::Busy => scaled_out::make_way(cloud, id, refused).await,
+            Err(refused) if refused.class == Class::Busy => {
+                scaled_out::make_way(cloud, id, refused).await
+            }
             other => other.map(drop),
         }
     }
@@ -531,7 +603,11 @@ fn snapshot_name(live: &Live<DbCluster>) -> String {
         .into_iter()
         .rev()
         .collect();
-    format!("{}-{}", final_snapshot(&live.spec), tail.to_ascii_lowercase())
+    format!(
+        "{}-{}",
+        final_snapshot(&live.spec),
+        tail.to_ascii_lowercase()
+    )
 }
 
 #[cfg(test)]
@@ -557,7 +633,11 @@ mod tests {
     fn a_managed_password_that_cannot_be_used_is_shown() {
         use aws_sdk_rds::types::MasterUserSecret;
         let secret = |status: &str| MasterUserSecret::builder().secret_status(status).build();
-        let phase = |status: &str| live(&cluster().master_user_secret(secret(status)).build()).unwrap().phase;
+        let phase = |status: &str| {
+            live(&cluster().master_user_secret(secret(status)).build())
+                .unwrap()
+                .phase
+        };
         assert_eq!(phase("active"), Phase::Ready);
         assert_eq!(phase("impaired"), Phase::Degraded(IMPAIRED.into()));
     }
@@ -566,11 +646,17 @@ mod tests {
     fn parameters_of_the_cluster_that_wait_for_a_reboot_are_shown() {
         use aws_sdk_rds::types::DbClusterMember;
         let phase = |status: &str| {
-            let member = DbClusterMember::builder().db_cluster_parameter_group_status(status).build();
-            live(&cluster().db_cluster_members(member).build()).unwrap().phase
+            let member = DbClusterMember::builder()
+                .db_cluster_parameter_group_status(status)
+                .build();
+            live(&cluster().db_cluster_members(member).build())
+                .unwrap()
+                .phase
         };
         assert_eq!(phase("in-sync"), Phase::Ready);
-        assert!(matches!(phase("pending-reboot"), Phase::Degraded(why) if why.contains("platctl restart")));
+        assert!(
+            matches!(phase("pending-reboot"), Phase::Degraded(why) if why.contains("platctl restart"))
+        );
     }
 
     #[tokio::test]
@@ -586,7 +672,15 @@ mod tests {
             .then_output(|| DeleteDbClusterOutput::builder().build());
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&lift, &delete]);
         let live = live(&cluster().deletion_protection(true).build()).unwrap();
-        DbCluster::delete(&Cloud { rds: rds.into(), ..cloud() }, &live).await.unwrap();
+        DbCluster::delete(
+            &Cloud {
+                rds: rds.into(),
+                ..cloud()
+            },
+            &live,
+        )
+        .await
+        .unwrap();
         assert_eq!((lift.num_calls(), delete.num_calls()), (1, 1));
     }
 
@@ -595,14 +689,24 @@ mod tests {
         let read = mock!(aws_sdk_rds::Client::describe_global_clusters)
             .then_output(|| DescribeGlobalClustersOutput::builder().build());
         let leave = mock!(aws_sdk_rds::Client::remove_from_global_cluster).then_error(|| {
-            let code = ErrorMetadata::builder().code("GlobalClusterNotFoundFault").build();
+            let code = ErrorMetadata::builder()
+                .code("GlobalClusterNotFoundFault")
+                .build();
             RemoveFromGlobalClusterError::generic(code)
         });
         let delete = mock!(aws_sdk_rds::Client::delete_db_cluster)
             .then_output(|| DeleteDbClusterOutput::builder().build());
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&read, &leave, &delete]);
         let live = live(&cluster().global_cluster_identifier("dr").build()).unwrap();
-        DbCluster::delete(&Cloud { rds: rds.into(), ..cloud() }, &live).await.unwrap();
+        DbCluster::delete(
+            &Cloud {
+                rds: rds.into(),
+                ..cloud()
+            },
+            &live,
+        )
+        .await
+        .unwrap();
         assert_eq!(delete.num_calls(), 1);
     }
 

@@ -23,7 +23,11 @@ pub(super) async fn mark(
         return Ok(());
     }
     let tags = rds_tags([(FINAL_SNAPSHOT.to_owned(), final_snapshot(spec))]);
-    let call = cloud.rds.add_tags_to_resource().resource_name(live.outputs.arn.as_str()).set_tags(Some(tags));
+    let call = cloud
+        .rds
+        .add_tags_to_resource()
+        .resource_name(live.outputs.arn.as_str())
+        .set_tags(Some(tags));
     call.send().ask().await.map(drop)
 }
 
@@ -61,7 +65,11 @@ pub(super) async fn modify(
         return Ok(());
     }
     let managed = touch("/manage_master_user_password") || touch("/master_user_secret_kms_key_id");
-    let groups: Vec<String> = spec.vpc_security_group_ids.iter().map(ToString::to_string).collect();
+    let groups: Vec<String> = spec
+        .vpc_security_group_ids
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let call = cloud
         .rds
         .modify_db_cluster()
@@ -71,7 +79,10 @@ pub(super) async fn modify(
         .set_engine_version(version)
         .set_manage_master_user_password(spec.manage_master_user_password.filter(|_| managed))
         .set_master_user_secret_kms_key_id(
-            spec.master_user_secret_kms_key_id.as_ref().filter(|_| managed).map(ToString::to_string),
+            spec.master_user_secret_kms_key_id
+                .as_ref()
+                .filter(|_| managed)
+                .map(ToString::to_string),
         )
         .set_port(spec.port.filter(|_| touch("/port")))
         .set_db_cluster_parameter_group_name(
@@ -82,22 +93,32 @@ pub(super) async fn modify(
         // A group belongs to one major version. RDS refuses an upgrade that does not say which groups come after
         // it, and takes the instances' group together with an upgrade alone.
         .set_db_instance_parameter_group_name(
-            spec.db_instance_parameter_group_name.clone().filter(|_| upgrade),
+            spec.db_instance_parameter_group_name
+                .clone()
+                .filter(|_| upgrade),
         )
         .set_vpc_security_group_ids(Some(groups).filter(|_| touch("/vpc_security_group_ids")))
         .set_cloudwatch_logs_export_configuration(exports(live, spec, changes))
         .set_backup_retention_period(
-            spec.backup_retention_period.filter(|_| touch("/backup_retention_period")),
+            spec.backup_retention_period
+                .filter(|_| touch("/backup_retention_period")),
         )
         .set_preferred_backup_window(
-            spec.preferred_backup_window.clone().filter(|_| touch("/preferred_backup_window")),
+            spec.preferred_backup_window
+                .clone()
+                .filter(|_| touch("/preferred_backup_window")),
         )
         .set_preferred_maintenance_window(
-            spec.preferred_maintenance_window.clone().filter(|_| touch("/preferred_maintenance_window")),
+            spec.preferred_maintenance_window
+                .clone()
+                .filter(|_| touch("/preferred_maintenance_window")),
         )
-        .set_copy_tags_to_snapshot(touch("/copy_tags_to_snapshot").then_some(spec.copy_tags_to_snapshot))
+        .set_copy_tags_to_snapshot(
+            touch("/copy_tags_to_snapshot").then_some(spec.copy_tags_to_snapshot),
+        )
         .set_enable_iam_database_authentication(
-            touch("/iam_database_authentication_enabled").then_some(spec.iam_database_authentication_enabled),
+            touch("/iam_database_authentication_enabled")
+                .then_some(spec.iam_database_authentication_enabled),
         )
         .set_deletion_protection(touch("/deletion_protection").then_some(spec.deletion_protection))
         .set_serverless_v2_scaling_configuration(
@@ -115,8 +136,15 @@ fn exports(
         return None;
     }
     let nothing = BTreeSet::new();
-    let now = live.spec.enabled_cloudwatch_logs_exports.as_ref().unwrap_or(&nothing);
-    let wanted = spec.enabled_cloudwatch_logs_exports.as_ref().unwrap_or(&nothing);
+    let now = live
+        .spec
+        .enabled_cloudwatch_logs_exports
+        .as_ref()
+        .unwrap_or(&nothing);
+    let wanted = spec
+        .enabled_cloudwatch_logs_exports
+        .as_ref()
+        .unwrap_or(&nothing);
     let list = |logs: Vec<&String>| (!logs.is_empty()).then(|| logs.into_iter().cloned().collect());
     let builder = CloudwatchLogsExportConfiguration::builder()
         .set_enable_log_types(list(wanted.difference(now).collect()))

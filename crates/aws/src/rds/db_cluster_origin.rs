@@ -24,16 +24,26 @@ pub(super) fn capacity(capacity: Option<Capacity>) -> Option<ServerlessV2Scaling
 }
 
 fn groups(spec: &Spec) -> Option<Vec<String>> {
-    Some(spec.vpc_security_group_ids.iter().map(ToString::to_string).collect())
+    Some(
+        spec.vpc_security_group_ids
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
+    )
 }
 
 fn logs(spec: &Spec) -> Option<Vec<String>> {
-    spec.enabled_cloudwatch_logs_exports.as_ref().map(|logs| logs.iter().cloned().collect())
+    spec.enabled_cloudwatch_logs_exports
+        .as_ref()
+        .map(|logs| logs.iter().cloned().collect())
 }
 
 /// What restoring cannot set, the engine sees as differences and has `update` set.
 pub(super) async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<()> {
-    match (&spec.snapshot_identifier, &spec.source_db_cluster_identifier) {
+    match (
+        &spec.snapshot_identifier,
+        &spec.source_db_cluster_identifier,
+    ) {
         (Some(snapshot), _) => from_snapshot(cloud, spec, snapshot, claim).await,
         (None, Some(source)) => from_cluster(cloud, spec, source, claim).await,
         (None, None) => from_nothing(cloud, spec, claim).await,
@@ -51,9 +61,14 @@ async fn from_nothing(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<
         .engine_version(&spec.engine_version)
         .set_database_name(spec.database_name.clone().filter(|_| own))
         .set_master_username(spec.master_username.clone().filter(|_| own))
-        .set_manage_master_user_password(own.then(|| spec.manage_master_user_password.unwrap_or(true)))
+        .set_manage_master_user_password(
+            own.then(|| spec.manage_master_user_password.unwrap_or(true)),
+        )
         .set_master_user_secret_kms_key_id(
-            spec.master_user_secret_kms_key_id.as_ref().filter(|_| own).map(ToString::to_string),
+            spec.master_user_secret_kms_key_id
+                .as_ref()
+                .filter(|_| own)
+                .map(ToString::to_string),
         )
         .set_global_cluster_identifier(spec.global_cluster_identifier.clone())
         .set_port(spec.port)
@@ -74,7 +89,12 @@ async fn from_nothing(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<
     call.send().ask().await.map(drop)
 }
 
-async fn from_snapshot(cloud: &Cloud, spec: &Spec, snapshot: &str, claim: &Claim) -> CloudResult<()> {
+async fn from_snapshot(
+    cloud: &Cloud,
+    spec: &Spec,
+    snapshot: &str,
+    claim: &Claim,
+) -> CloudResult<()> {
     let call = cloud
         .rds
         .restore_db_cluster_from_snapshot()
@@ -98,10 +118,18 @@ async fn from_snapshot(cloud: &Cloud, spec: &Spec, snapshot: &str, claim: &Claim
 
 async fn from_cluster(cloud: &Cloud, spec: &Spec, source: &str, claim: &Claim) -> CloudResult<()> {
     let operation = "rds:RestoreDBClusterToPointInTime";
-    let time =
-        spec.restore_to_time.as_deref().map(|text| DateTime::from_str(text, Format::DateTime)).transpose();
-    let time = time
-        .map_err(|error| CloudError::new(Class::Invalid, operation, format!("restore_to_time: {error}")))?;
+    let time = spec
+        .restore_to_time
+        .as_deref()
+        .map(|text| DateTime::from_str(text, Format::DateTime))
+        .transpose();
+    let time = time.map_err(|error| {
+        CloudError::new(
+            Class::Invalid,
+            operation,
+            format!("restore_to_time: {error}"),
+        )
+    })?;
     let call = cloud
         .rds
         .restore_db_cluster_to_point_in_time()

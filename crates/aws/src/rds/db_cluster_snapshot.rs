@@ -2,8 +2,8 @@
 
 use aws_sdk_rds::types::DbClusterSnapshot as Described;
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -46,16 +46,34 @@ fn live(snapshot: &Described) -> Option<Live<DbClusterSnapshot>> {
     let (tags, owner) = split_tags(snapshot.tag_list());
     let spec = Spec {
         db_cluster_snapshot_identifier: id.to_owned(),
-        db_cluster_identifier: snapshot.db_cluster_identifier().unwrap_or_default().to_owned(),
+        db_cluster_identifier: snapshot
+            .db_cluster_identifier()
+            .unwrap_or_default()
+            .to_owned(),
         tags,
     };
-    let arn = snapshot.db_cluster_snapshot_arn().unwrap_or_default().into();
-    let outputs = Outputs { db_cluster_snapshot_identifier: id.to_owned(), arn };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: phase(snapshot.status()) })
+    let arn = snapshot
+        .db_cluster_snapshot_arn()
+        .unwrap_or_default()
+        .into();
+    let outputs = Outputs {
+        db_cluster_snapshot_identifier: id.to_owned(),
+        arn,
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: phase(snapshot.status()),
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbClusterSnapshot>>> {
-    let call = cloud.rds.describe_db_cluster_snapshots().db_cluster_snapshot_identifier(id.as_str());
+    let call = cloud
+        .rds
+        .describe_db_cluster_snapshots()
+        .db_cluster_snapshot_identifier(id.as_str());
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.db_cluster_snapshots().first().and_then(live)),
@@ -91,15 +109,28 @@ impl Kind for DbClusterSnapshot {
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![("/tags/team", json!("data")), ("/db_cluster_snapshot_identifier", json!("example-snapshot-2"))]
+        vec![
+            ("/tags/team", json!("data")),
+            (
+                "/db_cluster_snapshot_identifier",
+                json!("example-snapshot-2"),
+            ),
+        ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        check_identifier("/db_cluster_snapshot_identifier", &spec.db_cluster_snapshot_identifier, 63)
+        check_identifier(
+            "/db_cluster_snapshot_identifier",
+            &spec.db_cluster_snapshot_identifier,
+            63,
+        )
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
-        unless_same(&live.db_cluster_snapshot_identifier, &desired.db_cluster_snapshot_identifier)
+        unless_same(
+            &live.db_cluster_snapshot_identifier,
+            &desired.db_cluster_snapshot_identifier,
+        )
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -128,7 +159,10 @@ impl Kind for DbClusterSnapshot {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.rds.delete_db_cluster_snapshot().db_cluster_snapshot_identifier(live.id.as_str());
+        let call = cloud
+            .rds
+            .delete_db_cluster_snapshot()
+            .db_cluster_snapshot_identifier(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

@@ -25,17 +25,34 @@ pub(super) fn is_major(from: &str, to: &str) -> bool {
 /// Whether the first version is a later minor version of the same major one: AWS upgrades to those by itself, and takes
 /// none back.
 pub(super) fn is_ahead(live: &str, stated: &str) -> bool {
-    let minor = |version: &str| version.split_once('.').and_then(|(_, minor)| minor.parse::<u32>().ok());
+    let minor = |version: &str| {
+        version
+            .split_once('.')
+            .and_then(|(_, minor)| minor.parse::<u32>().ok())
+    };
     !is_major(live, stated) && minor(live) > minor(stated)
 }
 
 /// Whether RDS makes new clusters of a version: asked of RDS, which adds versions and withdraws them.
-pub(super) async fn offered(cloud: &Cloud, engine: &str, version: &str) -> CloudResult<Vec<SpecError>> {
+pub(super) async fn offered(
+    cloud: &Cloud,
+    engine: &str,
+    version: &str,
+) -> CloudResult<Vec<SpecError>> {
     let ask = |version: String| async move {
-        let call = cloud.rds.describe_db_engine_versions().engine(engine).engine_version(version);
+        let call = cloud
+            .rds
+            .describe_db_engine_versions()
+            .engine(engine)
+            .engine_version(version);
         let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
         let found = found.asked()?;
-        CloudResult::Ok(found.into_iter().filter_map(|one| one.engine_version).collect::<Vec<_>>())
+        CloudResult::Ok(
+            found
+                .into_iter()
+                .filter_map(|one| one.engine_version)
+                .collect::<Vec<_>>(),
+        )
     };
     if !ask(version.to_owned()).await?.is_empty() {
         return Ok(Vec::new());
@@ -62,7 +79,12 @@ pub(super) async fn vet(
         return Ok(Vec::new());
     }
     let fault = |message: String| Ok(vec![SpecError::new("/engine_version", message)]);
-    if let Some(global) = live.spec.global_cluster_identifier.as_ref().filter(|_| is_major(from, to)) {
+    if let Some(global) = live
+        .spec
+        .global_cluster_identifier
+        .as_ref()
+        .filter(|_| is_major(from, to))
+    {
         return fault(format!(
             "cannot be upgraded from {from} to {to} while the cluster is a member of the global cluster \
              {global}: AWS upgrades all members of a global cluster together. Remove the replica, upgrade, \
@@ -77,9 +99,14 @@ pub(super) async fn vet(
         // Those that no new cluster can be made of any more, too.
         .include_all(true);
     let answer = call.send().ask().await?;
-    let Some(version) = answer.db_engine_versions().first() else { return Ok(Vec::new()) };
-    let targets: Vec<&str> =
-        version.valid_upgrade_target().iter().filter_map(|target| target.engine_version()).collect();
+    let Some(version) = answer.db_engine_versions().first() else {
+        return Ok(Vec::new());
+    };
+    let targets: Vec<&str> = version
+        .valid_upgrade_target()
+        .iter()
+        .filter_map(|target| target.engine_version())
+        .collect();
     if targets.contains(&to.as_str()) {
         return Ok(Vec::new());
     }
@@ -101,10 +128,16 @@ pub(super) enum Prepared {
 
 /// Makes a snapshot before a major upgrade, and asks to be called again until it is available. An upgrade cannot be
 /// taken back; only the snapshot leads back.
-pub(super) async fn prepare(cloud: &Cloud, live: &Live<DbCluster>, spec: &Spec) -> CloudResult<Prepared> {
+pub(super) async fn prepare(
+    cloud: &Cloud,
+    live: &Live<DbCluster>,
+    spec: &Spec,
+) -> CloudResult<Prepared> {
     // Repeated with what was read before the first try, so it has to look for itself.
     let now = read(cloud, std::slice::from_ref(&live.id)).await?;
-    if now.first().and_then(|cluster| cluster.engine_version()) == Some(spec.engine_version.as_str()) {
+    if now.first().and_then(|cluster| cluster.engine_version())
+        == Some(spec.engine_version.as_str())
+    {
         return Ok(Prepared::Done);
     }
     let made = snapshots(cloud, live, spec).await?;
@@ -147,19 +180,36 @@ async fn snapshots(
     live: &Live<DbCluster>,
     spec: &Spec,
 ) -> CloudResult<Vec<DbClusterSnapshot>> {
-    let call = cloud.rds.describe_db_cluster_snapshots().db_cluster_identifier(live.id.as_str());
-    let all: Result<Vec<_>, _> = call.snapshot_type("manual").into_paginator().items().send().collect().await;
+    let call = cloud
+        .rds
+        .describe_db_cluster_snapshots()
+        .db_cluster_identifier(live.id.as_str());
+    let all: Result<Vec<_>, _> = call
+        .snapshot_type("manual")
+        .into_paginator()
+        .items()
+        .send()
+        .collect()
+        .await;
     let mut all = all.asked()?;
     let prefix = prefix(live, spec);
-    all.retain(|one| one.db_cluster_snapshot_identifier().is_some_and(|name| name.starts_with(&prefix)));
+    all.retain(|one| {
+        one.db_cluster_snapshot_identifier()
+            .is_some_and(|name| name.starts_with(&prefix))
+    });
     Ok(all)
 }
 
 fn is_fresh(snapshot: &DbClusterSnapshot) -> bool {
-    if snapshot.status().is_some_and(|status| status.contains("fail")) {
+    if snapshot
+        .status()
+        .is_some_and(|status| status.contains("fail"))
+    {
         return false;
     }
-    let made = snapshot.snapshot_create_time().and_then(|time| SystemTime::try_from(*time).ok());
+    let made = snapshot
+        .snapshot_create_time()
+        .and_then(|time| SystemTime::try_from(*time).ok());
     // One that has only begun has no time yet.
     made.is_none_or(|made| made.elapsed().is_ok_and(|age| age < FRESH) || made > SystemTime::now())
 }
@@ -189,11 +239,20 @@ mod tests {
             master_user_secret_arn: text(),
             cluster_resource_id: text(),
         };
-        Live { id: "example".into(), spec, outputs, owner: None, phase: Phase::Ready }
+        Live {
+            id: "example".into(),
+            spec,
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        }
     }
 
     fn to(version: &str) -> Spec {
-        Spec { engine_version: version.into(), ..DbCluster::example() }
+        Spec {
+            engine_version: version.into(),
+            ..DbCluster::example()
+        }
     }
 
     fn snapshot(number: u32, status: &str, age: i64) -> DbClusterSnapshot {
@@ -211,20 +270,39 @@ mod tests {
         snapshots: Vec<DbClusterSnapshot>,
     ) -> (CloudResult<Prepared>, usize) {
         let clusters = mock!(aws_sdk_rds::Client::describe_db_clusters).then_output(move || {
-            let cluster = Described::builder().db_cluster_identifier("example").engine_version(version);
-            DescribeDbClustersOutput::builder().db_clusters(cluster.build()).build()
+            let cluster = Described::builder()
+                .db_cluster_identifier("example")
+                .engine_version(version);
+            DescribeDbClustersOutput::builder()
+                .db_clusters(cluster.build())
+                .build()
         });
-        let list = mock!(aws_sdk_rds::Client::describe_db_cluster_snapshots).then_output(move || {
-            let builder = DescribeDbClusterSnapshotsOutput::builder();
-            builder.set_db_cluster_snapshots(Some(snapshots.clone())).build()
-        });
+        let list =
+            mock!(aws_sdk_rds::Client::describe_db_cluster_snapshots).then_output(move || {
+                let builder = DescribeDbClusterSnapshotsOutput::builder();
+                builder
+                    .set_db_cluster_snapshots(Some(snapshots.clone()))
+                    .build()
+            });
         let create = mock!(aws_sdk_rds::Client::create_db_cluster_snapshot)
             .match_requests(|request| {
                 request.db_cluster_snapshot_identifier() == Some("example-pre-upgrade-17-4-2")
             })
             .then_output(|| CreateDbClusterSnapshotOutput::builder().build());
-        let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, &[&clusters, &list, &create]);
-        let done = prepare(&Cloud { rds: rds.into(), ..cloud() }, &live(), &to("17.4")).await;
+        let rds = mock_client!(
+            aws_sdk_rds,
+            RuleMode::MatchAny,
+            &[&clusters, &list, &create]
+        );
+        let done = prepare(
+            &Cloud {
+                rds: rds.into(),
+                ..cloud()
+            },
+            &live(),
+            &to("17.4"),
+        )
+        .await;
         (done, create.num_calls())
     }
 
@@ -238,7 +316,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_snapshot_of_an_earlier_attempt_does_not_count() {
-        for old in [snapshot(1, "available", 4 * 3600), snapshot(1, "failed", 60)] {
+        for old in [
+            snapshot(1, "available", 4 * 3600),
+            snapshot(1, "failed", 60),
+        ] {
             let (done, made) = prepared("16.8", vec![old]).await;
             assert_eq!((done.unwrap_err().class, made), (Class::Busy, 1));
         }
@@ -256,7 +337,10 @@ mod tests {
         live.id = "a".repeat(63).into();
         assert!(prefix(&live, &to("17.14")).len() <= 60);
         live.id = "prod-database".into();
-        assert_eq!(prefix(&live, &to("17.4")), "prod-database-pre-upgrade-17-4-");
+        assert_eq!(
+            prefix(&live, &to("17.4")),
+            "prod-database-pre-upgrade-17-4-"
+        );
     }
 
     async fn faults(live: Live<DbCluster>, version: &str) -> Vec<SpecError> {
@@ -265,37 +349,72 @@ mod tests {
             let version = DbEngineVersion::builder()
                 .valid_upgrade_target(target("16.9"))
                 .valid_upgrade_target(target("17.4"));
-            DescribeDbEngineVersionsOutput::builder().db_engine_versions(version.build()).build()
+            DescribeDbEngineVersionsOutput::builder()
+                .db_engine_versions(version.build())
+                .build()
         });
         let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, &[&versions]);
-        let change =
-            Change { path: "/engine_version".into(), before: None, after: Some(version.to_owned().into()) };
+        let change = Change {
+            path: "/engine_version".into(),
+            before: None,
+            after: Some(version.to_owned().into()),
+        };
         let changes = Changes::new(vec![change]).unwrap();
-        vet(&Cloud { rds: rds.into(), ..cloud() }, &live, &to(version), &changes).await.unwrap()
+        vet(
+            &Cloud {
+                rds: rds.into(),
+                ..cloud()
+            },
+            &live,
+            &to(version),
+            &changes,
+        )
+        .await
+        .unwrap()
     }
 
     #[tokio::test]
     async fn only_versions_that_aws_names_can_be_reached() {
         assert_eq!(faults(live(), "17.4").await, []);
         let found = faults(live(), "15.12").await;
-        assert_eq!(found[0].message, "16.8 cannot be upgraded to 15.12; it can be upgraded to 16.9, 17.4");
+        assert_eq!(
+            found[0].message,
+            "16.8 cannot be upgraded to 15.12; it can be upgraded to 16.9, 17.4"
+        );
     }
 
     #[tokio::test]
     async fn a_version_that_is_not_offered_is_named_with_those_that_are() {
         let versions = |list: &'static [&'static str]| {
             mock!(aws_sdk_rds::Client::describe_db_engine_versions).then_output(move || {
-                let version = |version: &&str| DbEngineVersion::builder().engine_version(*version).build();
+                let version =
+                    |version: &&str| DbEngineVersion::builder().engine_version(*version).build();
                 let list = list.iter().map(version).collect();
-                DescribeDbEngineVersionsOutput::builder().set_db_engine_versions(Some(list)).build()
+                DescribeDbEngineVersionsOutput::builder()
+                    .set_db_engine_versions(Some(list))
+                    .build()
             })
         };
-        let (none, some, same) = (versions(&[]), versions(&["16.8", "16.9"]), versions(&["16.8"]));
+        let (none, some, same) = (
+            versions(&[]),
+            versions(&["16.8", "16.9"]),
+            versions(&["16.8"]),
+        );
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&none, &some, &same]);
-        let cloud = Cloud { rds: rds.into(), ..cloud() };
+        let cloud = Cloud {
+            rds: rds.into(),
+            ..cloud()
+        };
         let found = offered(&cloud, "aurora-postgresql", "16.99").await.unwrap();
-        assert!(found[0].message.ends_with("it offers 16.8, 16.9"), "{}", found[0].message);
-        assert_eq!(offered(&cloud, "aurora-postgresql", "16.8").await.unwrap(), []);
+        assert!(
+            found[0].message.ends_with("it offers 16.8, 16.9"),
+            "{}",
+            found[0].message
+        );
+        assert_eq!(
+            offered(&cloud, "aurora-postgresql", "16.8").await.unwrap(),
+            []
+        );
     }
 
     #[tokio::test]
@@ -306,6 +425,10 @@ mod tests {
             member
         };
         assert_eq!(faults(member(), "16.9").await, []);
-        assert!(faults(member(), "17.4").await[0].message.contains("Remove the replica"));
+        assert!(
+            faults(member(), "17.4").await[0]
+                .message
+                .contains("Remove the replica")
+        );
     }
 }

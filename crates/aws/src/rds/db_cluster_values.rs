@@ -28,8 +28,11 @@ pub(super) fn windows_collide(live: &Spec, desired: &Spec) -> Option<SpecError> 
     let kept = live.preferred_maintenance_window.as_ref();
     let maintenance = desired.preferred_maintenance_window.as_ref().or(kept)?;
     windows::overlap(backup, maintenance).then(|| {
-        let path =
-            if stated.is_some() { "/preferred_backup_window" } else { "/preferred_maintenance_window" };
+        let path = if stated.is_some() {
+            "/preferred_backup_window"
+        } else {
+            "/preferred_maintenance_window"
+        };
         SpecError::new(
             path,
             format!("must not overlap: backups are at {backup}, maintenance at {maintenance}"),
@@ -45,7 +48,8 @@ fn check_names(spec: &Spec) -> Result<(), SpecError> {
     if let Some(name) = &spec.database_name {
         names::check_database(name).map_err(at("/database_name"))?;
     }
-    spec.port.map_or(Ok(()), |port| names::check_port(port).map_err(at("/port")))
+    spec.port
+        .map_or(Ok(()), |port| names::check_port(port).map_err(at("/port")))
 }
 
 #[cfg(test)]
@@ -66,9 +70,13 @@ mod tests {
             wrong(&|spec| spec.master_username = Some("admin".into())),
             Err("/master_username".into())
         );
-        assert_eq!(wrong(&|spec| spec.database_name = Some("grant".into())), Err("/database_name".into()));
+        assert_eq!(
+            wrong(&|spec| spec.database_name = Some("grant".into())),
+            Err("/database_name".into())
+        );
         assert_eq!(wrong(&|spec| spec.port = Some(1149)), Err("/port".into()));
-        let overlapping = |spec: &mut Spec| spec.preferred_backup_window = Some("04:30-05:30".into());
+        let overlapping =
+            |spec: &mut Spec| spec.preferred_backup_window = Some("04:30-05:30".into());
         assert_eq!(wrong(&overlapping), Err("/preferred_backup_window".into()));
         // The live window counts where none is stated.
         let mut desired = DbCluster::example();

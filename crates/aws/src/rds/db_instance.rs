@@ -2,16 +2,16 @@
 
 use aws_sdk_rds::types::{DbInstance as Described, Filter};
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::orderable::Order;
 use super::{
-    PENDING_REBOOT, check_identifier, classes, instance_phase, is_stopped, new_tags, split_tags, start,
-    sync_tags, windows,
+    PENDING_REBOOT, check_identifier, classes, instance_phase, is_stopped, new_tags, split_tags,
+    start, sync_tags, windows,
 };
 use crate::Cloud;
 use crate::ec2::in_order;
@@ -100,7 +100,10 @@ async fn read(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Described>> {
         return Ok(Vec::new());
     }
     let values = ids.iter().map(ToString::to_string).collect();
-    let filter = Filter::builder().name("db-instance-id").set_values(Some(values)).build();
+    let filter = Filter::builder()
+        .name("db-instance-id")
+        .set_values(Some(values))
+        .build();
     let call = cloud.rds.describe_db_instances().filters(filter);
     let instances: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     instances.asked()
@@ -110,11 +113,16 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
     let id = instance.db_instance_identifier()?;
     let (tags, owner) = split_tags(instance.tag_list());
     let pending = instance.pending_modified_values();
-    let class = pending.and_then(|pending| pending.db_instance_class()).or(instance.db_instance_class());
+    let class = pending
+        .and_then(|pending| pending.db_instance_class())
+        .or(instance.db_instance_class());
     let text = |text: Option<&str>| text.map(ToOwned::to_owned);
     let spec = Spec {
         db_instance_identifier: id.to_owned(),
-        db_cluster_identifier: instance.db_cluster_identifier().unwrap_or_default().to_owned(),
+        db_cluster_identifier: instance
+            .db_cluster_identifier()
+            .unwrap_or_default()
+            .to_owned(),
         db_instance_class: class.unwrap_or_default().to_owned(),
         engine: instance.engine().unwrap_or_default().to_owned(),
         availability_zone: text(instance.availability_zone()),
@@ -128,20 +136,29 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
         preferred_maintenance_window: text(instance.preferred_maintenance_window()),
         monitoring_interval: Some(instance.monitoring_interval().unwrap_or_default()),
         monitoring_role_arn: instance.monitoring_role_arn().map(Arn::from),
-        performance_insights_enabled: Some(instance.performance_insights_enabled().unwrap_or_default()),
+        performance_insights_enabled: Some(
+            instance.performance_insights_enabled().unwrap_or_default(),
+        ),
         performance_insights_kms_key_id: instance.performance_insights_kms_key_id().map(Arn::from),
         performance_insights_retention_period: instance.performance_insights_retention_period(),
         ca_certificate_identifier: text(instance.ca_certificate_identifier()),
         tags,
     };
     let groups = instance.db_parameter_groups();
-    let parameters = |status: &str| groups.iter().any(|group| group.parameter_apply_status() == Some(status));
+    let parameters = |status: &str| {
+        groups
+            .iter()
+            .any(|group| group.parameter_apply_status() == Some(status))
+    };
     let waits = pending.is_some_and(|pending| pending.db_instance_class().is_some());
     let phase = match instance_phase(instance.db_instance_status()) {
         Phase::Ready if waits => Phase::Settling("changes are pending".into()),
-        Phase::Ready if parameters("applying") => Phase::Settling("parameters are being applied".into()),
+        Phase::Ready if parameters("applying") => {
+            Phase::Settling("parameters are being applied".into())
+        }
         Phase::Ready if parameters("failed-to-apply") => Phase::Degraded(
-            "failed-to-apply: RDS could not apply the parameter group; its events have the reason".into(),
+            "failed-to-apply: RDS could not apply the parameter group; its events have the reason"
+                .into(),
         ),
         Phase::Ready if parameters("pending-reboot") => Phase::Degraded(PENDING_REBOOT.into()),
         phase => phase,
@@ -149,10 +166,20 @@ fn live(instance: &Described) -> Option<Live<DbInstance>> {
     let outputs = Outputs {
         db_instance_identifier: id.to_owned(),
         arn: instance.db_instance_arn().unwrap_or_default().into(),
-        endpoint: instance.endpoint().and_then(|endpoint| endpoint.address()).unwrap_or_default().to_owned(),
+        endpoint: instance
+            .endpoint()
+            .and_then(|endpoint| endpoint.address())
+            .unwrap_or_default()
+            .to_owned(),
         availability_zone: instance.availability_zone().unwrap_or_default().to_owned(),
     };
-    Some(Live { id: id.into(), spec, outputs, owner, phase })
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    })
 }
 
 const MODIFIED: [&str; 11] = [
@@ -175,7 +202,8 @@ async fn modify(cloud: &Cloud, id: &str, spec: &Spec, changes: &Changes) -> Clou
         return Ok(());
     }
     let monitoring = touch("/monitoring_interval") || touch("/monitoring_role_arn");
-    let insights = touch("/performance_insights_enabled") || touch("/performance_insights_retention_period");
+    let insights =
+        touch("/performance_insights_enabled") || touch("/performance_insights_retention_period");
     // Retention and key make sense only together with insights.
     let kept = insights && spec.performance_insights_enabled == Some(true);
     let call = cloud
@@ -186,34 +214,49 @@ async fn modify(cloud: &Cloud, id: &str, spec: &Spec, changes: &Changes) -> Clou
         .set_db_instance_class(touch("/db_instance_class").then(|| spec.db_instance_class.clone()))
         .set_promotion_tier(spec.promotion_tier.filter(|_| touch("/promotion_tier")))
         .set_db_parameter_group_name(
-            spec.db_parameter_group_name.clone().filter(|_| touch("/db_parameter_group_name")),
+            spec.db_parameter_group_name
+                .clone()
+                .filter(|_| touch("/db_parameter_group_name")),
         )
         .set_publicly_accessible(touch("/publicly_accessible").then_some(spec.publicly_accessible))
         .set_auto_minor_version_upgrade(
             touch("/auto_minor_version_upgrade").then_some(spec.auto_minor_version_upgrade),
         )
         .set_preferred_maintenance_window(
-            spec.preferred_maintenance_window.clone().filter(|_| touch("/preferred_maintenance_window")),
+            spec.preferred_maintenance_window
+                .clone()
+                .filter(|_| touch("/preferred_maintenance_window")),
         )
         .set_monitoring_interval(spec.monitoring_interval.filter(|_| monitoring))
         .set_monitoring_role_arn(
-            spec.monitoring_role_arn.as_ref().filter(|_| monitoring).map(ToString::to_string),
+            spec.monitoring_role_arn
+                .as_ref()
+                .filter(|_| monitoring)
+                .map(ToString::to_string),
         )
         .set_enable_performance_insights(spec.performance_insights_enabled.filter(|_| insights))
         .set_performance_insights_kms_key_id(
-            spec.performance_insights_kms_key_id.as_ref().filter(|_| kept).map(ToString::to_string),
+            spec.performance_insights_kms_key_id
+                .as_ref()
+                .filter(|_| kept)
+                .map(ToString::to_string),
         )
         .set_performance_insights_retention_period(
             spec.performance_insights_retention_period.filter(|_| kept),
         )
         .set_ca_certificate_identifier(
-            spec.ca_certificate_identifier.clone().filter(|_| touch("/ca_certificate_identifier")),
+            spec.ca_certificate_identifier
+                .clone()
+                .filter(|_| touch("/ca_certificate_identifier")),
         );
     call.send().ask().await.map(drop)
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<DbInstance>>>> {
-    Ok(in_order(ids, read(cloud, ids).await?.iter().filter_map(live)))
+    Ok(in_order(
+        ids,
+        read(cloud, ids).await?.iter().filter_map(live),
+    ))
 }
 
 impl Kind for DbInstance {
@@ -277,7 +320,8 @@ impl Kind for DbInstance {
             monitoring_role_arn: Some("arn:aws:iam::123456789012:role/services-example".into()),
             performance_insights_enabled: Some(true),
             performance_insights_kms_key_id: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             performance_insights_retention_period: Some(7),
             ca_certificate_identifier: None,
@@ -290,7 +334,10 @@ impl Kind for DbInstance {
             ("/db_instance_class", json!("db.r6g.xlarge")),
             ("/promotion_tier", json!(2)),
             ("/auto_minor_version_upgrade", json!(true)),
-            ("/preferred_maintenance_window", json!("mon:05:00-mon:06:00")),
+            (
+                "/preferred_maintenance_window",
+                json!("mon:05:00-mon:06:00"),
+            ),
             ("/monitoring_interval", json!(30)),
             ("/performance_insights_retention_period", json!(31)),
             ("/tags/team", json!("data")),
@@ -303,7 +350,8 @@ impl Kind for DbInstance {
         check_identifier("/db_instance_identifier", &spec.db_instance_identifier, 63)?;
         // An instance without a cluster holds its own data, which this kind would delete without a snapshot.
         if spec.db_cluster_identifier.is_empty() {
-            let message = "is empty: platctl manages only instances that belong to an Aurora cluster";
+            let message =
+                "is empty: platctl manages only instances that belong to an Aurora cluster";
             return Err(SpecError::new("/db_cluster_identifier", message));
         }
         if let Some(window) = &spec.preferred_maintenance_window {
@@ -315,23 +363,41 @@ impl Kind for DbInstance {
             _ => spec.db_instance_class.starts_with("db."),
         };
         if !is_known {
-            return Err(SpecError::new("/db_instance_class", classes::unknown(&spec.db_instance_class)));
+            return Err(SpecError::new(
+                "/db_instance_class",
+                classes::unknown(&spec.db_instance_class),
+            ));
         }
-        if spec.promotion_tier.is_some_and(|tier| !(0..=15).contains(&tier)) {
-            return Err(SpecError::new("/promotion_tier", "must be between 0 and 15"));
+        if spec
+            .promotion_tier
+            .is_some_and(|tier| !(0..=15).contains(&tier))
+        {
+            return Err(SpecError::new(
+                "/promotion_tier",
+                "must be between 0 and 15",
+            ));
         }
         let interval = spec.monitoring_interval.unwrap_or_default();
         if ![0, 1, 5, 10, 15, 30, 60].contains(&interval) {
-            return Err(SpecError::new("/monitoring_interval", "must be 0, 1, 5, 10, 15, 30 or 60 seconds"));
+            return Err(SpecError::new(
+                "/monitoring_interval",
+                "must be 0, 1, 5, 10, 15, 30 or 60 seconds",
+            ));
         }
         if interval > 0 && spec.monitoring_role_arn.is_none() {
-            return Err(SpecError::new("/monitoring_role_arn", "is required for enhanced monitoring"));
+            return Err(SpecError::new(
+                "/monitoring_role_arn",
+                "is required for enhanced monitoring",
+            ));
         }
         Ok(())
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
-        unless_same(&live.db_instance_identifier, &desired.db_instance_identifier)
+        unless_same(
+            &live.db_instance_identifier,
+            &desired.db_instance_identifier,
+        )
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -356,7 +422,9 @@ impl Kind for DbInstance {
             .set_monitoring_role_arn(spec.monitoring_role_arn.as_ref().map(ToString::to_string))
             .set_enable_performance_insights(spec.performance_insights_enabled)
             .set_performance_insights_kms_key_id(
-                spec.performance_insights_kms_key_id.as_ref().map(ToString::to_string),
+                spec.performance_insights_kms_key_id
+                    .as_ref()
+                    .map(ToString::to_string),
             )
             .set_performance_insights_retention_period(spec.performance_insights_retention_period)
             .set_ca_certificate_identifier(spec.ca_certificate_identifier.clone())
@@ -387,14 +455,33 @@ impl Kind for DbInstance {
         }
         let cluster = Id::from(live.spec.db_cluster_identifier.as_str());
         let clusters = super::db_cluster::read(cloud, &[cluster]).await?;
-        let version = clusters.first().and_then(|cluster| cluster.engine_version());
-        let (class, zone) = (&spec.db_instance_class, live.spec.availability_zone.as_deref());
-        Order { engine: &spec.engine, version, class, zone }.vet(cloud).await
+        let version = clusters
+            .first()
+            .and_then(|cluster| cluster.engine_version());
+        let (class, zone) = (
+            &spec.db_instance_class,
+            live.spec.availability_zone.as_deref(),
+        );
+        Order {
+            engine: &spec.engine,
+            version,
+            class,
+            zone,
+        }
+        .vet(cloud)
+        .await
     }
 
     async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
         let (class, zone) = (&spec.db_instance_class, spec.availability_zone.as_deref());
-        Order { engine: &spec.engine, version: None, class, zone }.vet(cloud).await
+        Order {
+            engine: &spec.engine,
+            version: None,
+            class,
+            zone,
+        }
+        .vet(cloud)
+        .await
     }
 
     /// Aurora's data is the cluster's: an instance has no final snapshot of its own. None is deleted while its
@@ -406,10 +493,17 @@ impl Kind for DbInstance {
             let message = format!(
                 "the cluster {cluster} is being started, because RDS cannot delete instances of a stopped cluster"
             );
-            return Err(CloudError::new(Class::Busy, "rds:DeleteDBInstance", message));
+            return Err(CloudError::new(
+                Class::Busy,
+                "rds:DeleteDBInstance",
+                message,
+            ));
         }
-        let call =
-            cloud.rds.delete_db_instance().db_instance_identifier(live.id.as_str()).skip_final_snapshot(true);
+        let call = cloud
+            .rds
+            .delete_db_instance()
+            .db_instance_identifier(live.id.as_str())
+            .skip_final_snapshot(true);
         call.send().ask().await.map(drop)
     }
 }
@@ -428,29 +522,58 @@ mod tests {
             .match_requests(|request| request.db_cluster_identifier() == Some("prod"))
             .then_output(|| StartDbClusterOutput::builder().build());
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&started]);
-        let instance = Described::builder().db_instance_identifier("x").db_cluster_identifier("prod");
+        let instance = Described::builder()
+            .db_instance_identifier("x")
+            .db_cluster_identifier("prod");
         let live = live(&instance.db_instance_status("stopped").build()).unwrap();
-        let refused = DbInstance::delete(&Cloud { rds: rds.into(), ..cloud() }, &live).await.unwrap_err();
+        let refused = DbInstance::delete(
+            &Cloud {
+                rds: rds.into(),
+                ..cloud()
+            },
+            &live,
+        )
+        .await
+        .unwrap_err();
         assert_eq!((refused.class, started.num_calls()), (Class::Busy, 1));
     }
 
     #[test]
     fn an_instance_is_ready_only_when_nothing_is_pending() {
-        let instance = || Described::builder().db_instance_identifier("x").db_instance_status("available");
+        let instance = || {
+            Described::builder()
+                .db_instance_identifier("x")
+                .db_instance_status("available")
+        };
         assert_eq!(live(&instance().build()).unwrap().phase, Phase::Ready);
-        let pending = PendingModifiedValues::builder().db_instance_class("db.r6g.xlarge").build();
-        let changing =
-            live(&instance().db_instance_class("db.r6g.large").pending_modified_values(pending).build());
+        let pending = PendingModifiedValues::builder()
+            .db_instance_class("db.r6g.xlarge")
+            .build();
+        let changing = live(
+            &instance()
+                .db_instance_class("db.r6g.large")
+                .pending_modified_values(pending)
+                .build(),
+        );
         let changing = changing.unwrap();
         assert!(matches!(changing.phase, Phase::Settling(_)));
         assert_eq!(changing.spec.db_instance_class, "db.r6g.xlarge");
-        let group = DbParameterGroupStatus::builder().parameter_apply_status("applying").build();
+        let group = DbParameterGroupStatus::builder()
+            .parameter_apply_status("applying")
+            .build();
         let applying = live(&instance().db_parameter_groups(group).build()).unwrap();
         assert!(matches!(applying.phase, Phase::Settling(_)));
         for status in ["pending-reboot", "failed-to-apply"] {
-            let group = DbParameterGroupStatus::builder().parameter_apply_status(status).build();
-            let shown = live(&instance().db_parameter_groups(group).build()).unwrap().phase;
-            assert!(matches!(&shown, Phase::Degraded(why) if why.starts_with(status)), "{shown:?}");
+            let group = DbParameterGroupStatus::builder()
+                .parameter_apply_status(status)
+                .build();
+            let shown = live(&instance().db_parameter_groups(group).build())
+                .unwrap()
+                .phase;
+            assert!(
+                matches!(&shown, Phase::Degraded(why) if why.starts_with(status)),
+                "{shown:?}"
+            );
         }
     }
 }

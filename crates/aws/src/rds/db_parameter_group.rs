@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -54,33 +54,63 @@ platctl_engine::outputs! {
 }
 
 async fn values(cloud: &Cloud, name: &str) -> CloudResult<Parameters> {
-    let pages =
-        cloud.rds.describe_db_parameters().db_parameter_group_name(name).source("user").into_paginator();
+    let pages = cloud
+        .rds
+        .describe_db_parameters()
+        .db_parameter_group_name(name)
+        .source("user")
+        .into_paginator();
     let parameters: Result<Vec<_>, _> = pages.items().send().collect().await;
     Ok(set_by_user(&parameters.asked()?))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbParameterGroup>>> {
-    let call = cloud.rds.describe_db_parameter_groups().db_parameter_group_name(id.as_str());
+    let call = cloud
+        .rds
+        .describe_db_parameter_groups()
+        .db_parameter_group_name(id.as_str());
     let answer = call.send().ask().await?;
-    let Some(group) = answer.db_parameter_groups().first() else { return Ok(None) };
+    let Some(group) = answer.db_parameter_groups().first() else {
+        return Ok(None);
+    };
     let arn = group.db_parameter_group_arn().unwrap_or_default();
-    let ((tags, owner), parameters) = futures::try_join!(tags_of(cloud, arn), values(cloud, id.as_str()))?;
+    let ((tags, owner), parameters) =
+        futures::try_join!(tags_of(cloud, arn), values(cloud, id.as_str()))?;
     let spec = Spec {
         db_parameter_group_name: id.to_string(),
-        db_parameter_group_family: group.db_parameter_group_family().unwrap_or_default().to_owned(),
+        db_parameter_group_family: group
+            .db_parameter_group_family()
+            .unwrap_or_default()
+            .to_owned(),
         description: group.description().unwrap_or_default().to_owned(),
         parameters,
         tags,
         stage: std::marker::PhantomData,
     };
-    let outputs = Outputs { db_parameter_group_name: id.to_string(), arn: arn.into() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        db_parameter_group_name: id.to_string(),
+        arn: arn.into(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 /// Which of these parameters take effect at once.
-async fn dynamic_of(cloud: &Cloud, group: &str, names: &[&String]) -> CloudResult<BTreeSet<String>> {
-    let call = cloud.rds.describe_db_parameters().db_parameter_group_name(group).filters(named(names));
+async fn dynamic_of(
+    cloud: &Cloud,
+    group: &str,
+    names: &[&String],
+) -> CloudResult<BTreeSet<String>> {
+    let call = cloud
+        .rds
+        .describe_db_parameters()
+        .db_parameter_group_name(group)
+        .filters(named(names));
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     Ok(dynamic(&found.asked()?))
 }
@@ -89,10 +119,21 @@ async fn set(cloud: &Cloud, group: &str, values: Parameters) -> CloudResult<()> 
     let names: Vec<&String> = values.keys().collect();
     for names in names.chunks(AT_ONCE) {
         let dynamic = dynamic_of(cloud, group, names).await?;
-        let value =
-            |name: &&String| parameter(name, values.get(*name).map(String::as_str), dynamic.contains(*name));
-        let call = cloud.rds.modify_db_parameter_group().db_parameter_group_name(group);
-        call.set_parameters(Some(names.iter().map(value).collect())).send().ask().await?;
+        let value = |name: &&String| {
+            parameter(
+                name,
+                values.get(*name).map(String::as_str),
+                dynamic.contains(*name),
+            )
+        };
+        let call = cloud
+            .rds
+            .modify_db_parameter_group()
+            .db_parameter_group_name(group);
+        call.set_parameters(Some(names.iter().map(value).collect()))
+            .send()
+            .ask()
+            .await?;
     }
     Ok(())
 }
@@ -102,16 +143,25 @@ async fn reset(cloud: &Cloud, group: &str, names: Vec<String>) -> CloudResult<()
     for names in names.chunks(AT_ONCE) {
         let dynamic = dynamic_of(cloud, group, names).await?;
         let default = |name: &&String| parameter(name, None, dynamic.contains(*name));
-        let call = cloud.rds.reset_db_parameter_group().db_parameter_group_name(group);
-        call.set_parameters(Some(names.iter().map(default).collect())).send().ask().await?;
+        let call = cloud
+            .rds
+            .reset_db_parameter_group()
+            .db_parameter_group_name(group);
+        call.set_parameters(Some(names.iter().map(default).collect()))
+            .send()
+            .ask()
+            .await?;
     }
     Ok(())
 }
 
 impl Kind for DbParameterGroup {
     const NAME: &'static str = "rds.DbParameterGroup";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/db_parameter_group_name", "/db_parameter_group_family", "/description"];
+    const REPLACE_ON: &'static [&'static str] = &[
+        "/db_parameter_group_name",
+        "/db_parameter_group_family",
+        "/description",
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/db_parameter_group_name"];
@@ -152,7 +202,10 @@ impl Kind for DbParameterGroup {
         vec![
             ("/db_parameter_group_name", json!("example-instance-2")),
             ("/description", json!("Other parameters")),
-            ("/parameters", json!({"log_min_duration_statement": "500", "log_statement": "ddl"})),
+            (
+                "/parameters",
+                json!({"log_min_duration_statement": "500", "log_statement": "ddl"}),
+            ),
             ("/tags/team", json!("data")),
         ]
     }
@@ -163,7 +216,10 @@ impl Kind for DbParameterGroup {
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
-        unless_same(&live.db_parameter_group_name, &desired.db_parameter_group_name)
+        unless_same(
+            &live.db_parameter_group_name,
+            &desired.db_parameter_group_name,
+        )
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -189,7 +245,8 @@ impl Kind for DbParameterGroup {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let (changed, dropped) = parameters::edits(changes, &spec.parameters, &live.spec.parameters);
+        let (changed, dropped) =
+            parameters::edits(changes, &spec.parameters, &live.spec.parameters);
         set(cloud, live.id.as_str(), changed).await?;
         reset(cloud, live.id.as_str(), dropped).await?;
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
@@ -212,7 +269,10 @@ impl Kind for DbParameterGroup {
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.rds.delete_db_parameter_group().db_parameter_group_name(live.id.as_str());
+        let call = cloud
+            .rds
+            .delete_db_parameter_group()
+            .db_parameter_group_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

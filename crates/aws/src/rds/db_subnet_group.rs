@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use platctl_engine::{
-    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -46,20 +46,40 @@ platctl_engine::outputs! {
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbSubnetGroup>>> {
-    let call = cloud.rds.describe_db_subnet_groups().db_subnet_group_name(id.as_str());
+    let call = cloud
+        .rds
+        .describe_db_subnet_groups()
+        .db_subnet_group_name(id.as_str());
     let answer = call.send().ask().await?;
-    let Some(group) = answer.db_subnet_groups().first() else { return Ok(None) };
+    let Some(group) = answer.db_subnet_groups().first() else {
+        return Ok(None);
+    };
     let arn = group.db_subnet_group_arn().unwrap_or_default();
     let (tags, owner) = tags_of(cloud, arn).await?;
-    let subnets = group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier());
+    let subnets = group
+        .subnets()
+        .iter()
+        .filter_map(|subnet| subnet.subnet_identifier());
     let spec = Spec {
         db_subnet_group_name: id.to_string(),
-        db_subnet_group_description: group.db_subnet_group_description().unwrap_or_default().to_owned(),
+        db_subnet_group_description: group
+            .db_subnet_group_description()
+            .unwrap_or_default()
+            .to_owned(),
         subnet_ids: subnets.map(SubnetId::from).collect(),
         tags,
     };
-    let outputs = Outputs { db_subnet_group_name: id.to_string(), arn: arn.into() };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        db_subnet_group_name: id.to_string(),
+        arn: arn.into(),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 impl Kind for DbSubnetGroup {
@@ -71,8 +91,16 @@ impl Kind for DbSubnetGroup {
     const NAMED_BY: &'static [&'static str] = &["/db_subnet_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
-        create: &["rds:CreateDBSubnetGroup", "rds:AddTagsToResource", "iam:CreateServiceLinkedRole"],
-        update: &["rds:ModifyDBSubnetGroup", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
+        create: &[
+            "rds:CreateDBSubnetGroup",
+            "rds:AddTagsToResource",
+            "iam:CreateServiceLinkedRole",
+        ],
+        update: &[
+            "rds:ModifyDBSubnetGroup",
+            "rds:AddTagsToResource",
+            "rds:RemoveTagsFromResource",
+        ],
         delete: &["rds:DeleteDBSubnetGroup"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -85,7 +113,9 @@ impl Kind for DbSubnetGroup {
         Spec {
             db_subnet_group_name: "example".into(),
             db_subnet_group_description: "The database subnets".into(),
-            subnet_ids: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"].map(SubnetId::from).into(),
+            subnet_ids: ["subnet-0123456789abcdef0", "subnet-0123456789abcdef1"]
+                .map(SubnetId::from)
+                .into(),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
@@ -103,7 +133,9 @@ impl Kind for DbSubnetGroup {
         if name.is_empty()
             || name.len() > 255
             || name == "default"
-            || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b" ._-".contains(&b))
+            || !name
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b" ._-".contains(&b))
         {
             return Err(SpecError::new(
                 "/db_subnet_group_name",
@@ -111,7 +143,10 @@ impl Kind for DbSubnetGroup {
             ));
         }
         if spec.subnet_ids.len() < 2 {
-            return Err(SpecError::new("/subnet_ids", "requires subnets in at least two availability zones"));
+            return Err(SpecError::new(
+                "/subnet_ids",
+                "requires subnets in at least two availability zones",
+            ));
         }
         Ok(())
     }
@@ -130,7 +165,9 @@ impl Kind for DbSubnetGroup {
             .create_db_subnet_group()
             .db_subnet_group_name(&spec.db_subnet_group_name)
             .db_subnet_group_description(&spec.db_subnet_group_description)
-            .set_subnet_ids(Some(spec.subnet_ids.iter().map(ToString::to_string).collect()))
+            .set_subnet_ids(Some(
+                spec.subnet_ids.iter().map(ToString::to_string).collect(),
+            ))
             .set_tags(new_tags(&spec.tags, &claim.owner));
         call.send().ask().await?;
         Ok(Id::from(spec.db_subnet_group_name.as_str()))
@@ -149,14 +186,19 @@ impl Kind for DbSubnetGroup {
                 .modify_db_subnet_group()
                 .db_subnet_group_name(live.id.as_str())
                 .db_subnet_group_description(&spec.db_subnet_group_description)
-                .set_subnet_ids(Some(spec.subnet_ids.iter().map(ToString::to_string).collect()));
+                .set_subnet_ids(Some(
+                    spec.subnet_ids.iter().map(ToString::to_string).collect(),
+                ));
             call.send().ask().await?;
         }
         sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.rds.delete_db_subnet_group().db_subnet_group_name(live.id.as_str());
+        let call = cloud
+            .rds
+            .delete_db_subnet_group()
+            .db_subnet_group_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

@@ -31,14 +31,27 @@ pub fn region_of(arn: &str) -> &str {
 /// What RDS answers.
 pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>> {
     let look = || async {
-        let call = cloud.rds.describe_global_clusters().global_cluster_identifier(global).send().await;
+        let call = cloud
+            .rds
+            .describe_global_clusters()
+            .global_cluster_identifier(global)
+            .send()
+            .await;
         call.asked()
     };
-    let found = match surely(&cloud.teller, format!("reading the global database {global}"), look).await {
+    let found = match surely(
+        &cloud.teller,
+        format!("reading the global database {global}"),
+        look,
+    )
+    .await
+    {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
-    let Some(cluster) = found.global_clusters().first() else { return Ok(None) };
+    let Some(cluster) = found.global_clusters().first() else {
+        return Ok(None);
+    };
     let mut members = Members {
         writer: String::new(),
         others: Vec::new(),
@@ -46,7 +59,11 @@ pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>
     };
     for member in cluster.global_cluster_members() {
         let arn = member.db_cluster_arn().unwrap_or_default().to_owned();
-        if member.is_writer() == Some(true) { members.writer = arn } else { members.others.push(arn) }
+        if member.is_writer() == Some(true) {
+            members.writer = arn
+        } else {
+            members.others.push(arn)
+        }
     }
     Ok(Some(members))
 }
@@ -56,7 +73,10 @@ pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>
 /// # Errors
 /// What RDS answers.
 pub async fn switch_over(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
-    let call = cloud.rds.switchover_global_cluster().global_cluster_identifier(global);
+    let call = cloud
+        .rds
+        .switchover_global_cluster()
+        .global_cluster_identifier(global);
     let call = call.target_db_cluster_identifier(target).send().await;
     call.map(drop).asked()
 }
@@ -67,8 +87,15 @@ pub async fn switch_over(cloud: &Cloud, global: &str, target: &str) -> CloudResu
 /// # Errors
 /// What RDS answers.
 pub async fn fail_over(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
-    let call = cloud.rds.failover_global_cluster().global_cluster_identifier(global);
-    let call = call.target_db_cluster_identifier(target).allow_data_loss(true).send().await;
+    let call = cloud
+        .rds
+        .failover_global_cluster()
+        .global_cluster_identifier(global);
+    let call = call
+        .target_db_cluster_identifier(target)
+        .allow_data_loss(true)
+        .send()
+        .await;
     call.map(drop).asked()
 }
 
@@ -81,7 +108,9 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// # Errors
 /// What RDS answers, and when it takes longer than an hour.
 pub async fn until_writer(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
-    let told = cloud.teller.about(format!("waiting for {target} to become the writer"));
+    let told = cloud
+        .teller
+        .about(format!("waiting for {target} to become the writer"));
     told.for_reason("RDS is switching the writer");
     told.during(writes(cloud, global, target)).await
 }
@@ -95,9 +124,14 @@ async fn writes(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
             return Ok(());
         }
         if begun.elapsed() > LONGEST {
-            let message =
-                format!("{target} has not become the writer after an hour; RDS continues with the failover");
-            return Err(CloudError::new(Class::Unknown, "rds:DescribeGlobalClusters", message));
+            let message = format!(
+                "{target} has not become the writer after an hour; RDS continues with the failover"
+            );
+            return Err(CloudError::new(
+                Class::Unknown,
+                "rds:DescribeGlobalClusters",
+                message,
+            ));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE);
@@ -113,7 +147,11 @@ pub(super) async fn spare_the_writer(cloud: &Cloud, global: &str, arn: &str) -> 
                  left. Switch back first: run platctl failover",
                 members.others.join(", ")
             );
-            Err(CloudError::new(Class::Protected, "rds:DeleteDBCluster", message))
+            Err(CloudError::new(
+                Class::Protected,
+                "rds:DeleteDBCluster",
+                message,
+            ))
         }
         _ => Ok(()),
     }
@@ -129,24 +167,39 @@ mod tests {
 
     fn described() -> DescribeGlobalClustersOutput {
         let member = |arn: &str, writes: bool| {
-            GlobalClusterMember::builder().db_cluster_arn(arn).is_writer(writes).build()
+            GlobalClusterMember::builder()
+                .db_cluster_arn(arn)
+                .is_writer(writes)
+                .build()
         };
         let cluster = GlobalCluster::builder()
             .status("available")
             .global_cluster_members(member("arn:aws:rds:eu-west-1:1:cluster:a", false))
             .global_cluster_members(member("arn:aws:rds:eu-central-1:1:cluster:b", true));
-        DescribeGlobalClustersOutput::builder().global_clusters(cluster.build()).build()
+        DescribeGlobalClustersOutput::builder()
+            .global_clusters(cluster.build())
+            .build()
     }
 
     #[tokio::test]
     async fn the_writer_is_not_taken_away_from_under_its_copies() {
         let read = mock!(aws_sdk_rds::Client::describe_global_clusters).then_output(described);
         let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, &[&read]);
-        let cloud = Cloud { rds: rds.into(), ..cloud() };
+        let cloud = Cloud {
+            rds: rds.into(),
+            ..cloud()
+        };
         let found = members(&cloud, "dr").await.unwrap().unwrap();
-        assert_eq!((region_of(&found.writer), found.others.len(), found.settled), ("eu-central-1", 1, true));
-        let error = spare_the_writer(&cloud, "dr", &found.writer).await.unwrap_err();
+        assert_eq!(
+            (region_of(&found.writer), found.others.len(), found.settled),
+            ("eu-central-1", 1, true)
+        );
+        let error = spare_the_writer(&cloud, "dr", &found.writer)
+            .await
+            .unwrap_err();
         assert_eq!(error.class, Class::Protected);
-        spare_the_writer(&cloud, "dr", &found.others[0]).await.unwrap();
+        spare_the_writer(&cloud, "dr", &found.others[0])
+            .await
+            .unwrap();
     }
 }

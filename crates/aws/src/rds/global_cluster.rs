@@ -2,8 +2,8 @@
 
 use aws_sdk_rds::types::GlobalCluster as Described;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Read, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -46,17 +46,29 @@ platctl_engine::outputs! {
 }
 
 async fn described(cloud: &Cloud, id: &Id) -> CloudResult<Option<Described>> {
-    let call = cloud.rds.describe_global_clusters().global_cluster_identifier(id.as_str());
+    let call = cloud
+        .rds
+        .describe_global_clusters()
+        .global_cluster_identifier(id.as_str());
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
-        other => Ok(other?.global_clusters.unwrap_or_default().into_iter().next()),
+        other => Ok(other?
+            .global_clusters
+            .unwrap_or_default()
+            .into_iter()
+            .next()),
     }
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<GlobalCluster>>> {
-    let Some(cluster) = described(cloud, id).await? else { return Ok(None) };
+    let Some(cluster) = described(cloud, id).await? else {
+        return Ok(None);
+    };
     let (tags, owner) = split_tags(cluster.tag_list());
-    let writer = cluster.global_cluster_members().iter().find(|member| member.is_writer() == Some(true));
+    let writer = cluster
+        .global_cluster_members()
+        .iter()
+        .find(|member| member.is_writer() == Some(true));
     let spec = Spec {
         global_cluster_identifier: id.to_string(),
         source_db_cluster_identifier: writer
@@ -67,8 +79,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<GlobalCluster>>
         tags,
     };
     let arn = cluster.global_cluster_arn().unwrap_or_default().into();
-    let outputs = Outputs { global_cluster_identifier: id.to_string(), arn };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase: phase(cluster.status()) }))
+    let outputs = Outputs {
+        global_cluster_identifier: id.to_string(),
+        arn,
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase: phase(cluster.status()),
+    }))
 }
 
 impl Kind for GlobalCluster {
@@ -81,8 +102,16 @@ impl Kind for GlobalCluster {
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeGlobalClusters"],
         create: &["rds:CreateGlobalCluster", "rds:AddTagsToResource"],
-        update: &["rds:ModifyGlobalCluster", "rds:AddTagsToResource", "rds:RemoveTagsFromResource"],
-        delete: &["rds:DeleteGlobalCluster", "rds:ModifyGlobalCluster", "rds:RemoveFromGlobalCluster"],
+        update: &[
+            "rds:ModifyGlobalCluster",
+            "rds:AddTagsToResource",
+            "rds:RemoveTagsFromResource",
+        ],
+        delete: &[
+            "rds:DeleteGlobalCluster",
+            "rds:ModifyGlobalCluster",
+            "rds:RemoveFromGlobalCluster",
+        ],
     };
     const TIMING: Timing = Timing::seconds(30, 10, 60, 3600);
 
@@ -93,18 +122,26 @@ impl Kind for GlobalCluster {
     fn example() -> Spec {
         Spec {
             global_cluster_identifier: "example-global".into(),
-            source_db_cluster_identifier: "arn:aws:rds:eu-west-1:123456789012:cluster:example".into(),
+            source_db_cluster_identifier: "arn:aws:rds:eu-west-1:123456789012:cluster:example"
+                .into(),
             deletion_protection: false,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![("/deletion_protection", json!(true)), ("/tags/team", json!("data"))]
+        vec![
+            ("/deletion_protection", json!(true)),
+            ("/tags/team", json!("data")),
+        ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        check_identifier("/global_cluster_identifier", &spec.global_cluster_identifier, 63)
+        check_identifier(
+            "/global_cluster_identifier",
+            &spec.global_cluster_identifier,
+            63,
+        )
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -142,8 +179,14 @@ impl Kind for GlobalCluster {
         if live.spec.deletion_protection {
             protect(cloud, id, false).await?;
         }
-        let members = described(cloud, &live.id).await?.and_then(|cluster| cluster.global_cluster_members);
-        if let Some(member) = members.unwrap_or_default().iter().find_map(|member| member.db_cluster_arn()) {
+        let members = described(cloud, &live.id)
+            .await?
+            .and_then(|cluster| cluster.global_cluster_members);
+        if let Some(member) = members
+            .unwrap_or_default()
+            .iter()
+            .find_map(|member| member.db_cluster_arn())
+        {
             let call = cloud
                 .rds
                 .remove_from_global_cluster()
@@ -156,12 +199,19 @@ impl Kind for GlobalCluster {
                 format!("{member} is leaving it"),
             ));
         }
-        let call = cloud.rds.delete_global_cluster().global_cluster_identifier(id);
+        let call = cloud
+            .rds
+            .delete_global_cluster()
+            .global_cluster_identifier(id);
         call.send().ask().await.map(drop)
     }
 }
 
 async fn protect(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
-    let call = cloud.rds.modify_global_cluster().global_cluster_identifier(id).deletion_protection(on);
+    let call = cloud
+        .rds
+        .modify_global_cluster()
+        .global_cluster_identifier(id)
+        .deletion_protection(on);
     call.send().ask().await.map(drop)
 }

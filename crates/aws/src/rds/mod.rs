@@ -36,13 +36,20 @@ pub(crate) const PENDING_REBOOT: &str = "pending-reboot: changed parameters take
 
 /// Takes the tags of an RDS object apart.
 pub(crate) fn split_tags(tags: &[Tag]) -> (Tags, Option<Owner>) {
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
+    let pair = |tag: &Tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    };
     split(tags.iter().filter_map(pair))
 }
 
 /// Tags as RDS takes them.
 pub(crate) fn rds_tags(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
-    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    tags.into_iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
 }
 
 /// The tags of a creation.
@@ -58,14 +65,27 @@ pub(crate) async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Opti
 }
 
 /// Writes and removes tags as the changes ask.
-pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
+pub(crate) async fn sync_tags(
+    cloud: &Cloud,
+    arn: &str,
+    changes: &Changes,
+    owner: &Owner,
+) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let call = cloud.rds.add_tags_to_resource().resource_name(arn).set_tags(Some(rds_tags(edits.set)));
+        let call = cloud
+            .rds
+            .add_tags_to_resource()
+            .resource_name(arn)
+            .set_tags(Some(rds_tags(edits.set)));
         call.send().ask().await?;
     }
     if !edits.remove.is_empty() {
-        let call = cloud.rds.remove_tags_from_resource().resource_name(arn).set_tag_keys(Some(edits.remove));
+        let call = cloud
+            .rds
+            .remove_tags_from_resource()
+            .resource_name(arn)
+            .set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -73,7 +93,12 @@ pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner
 
 /// Starts a stopped cluster with its instances. One that has been started meanwhile is fine.
 pub(crate) async fn start(cloud: &Cloud, cluster: &str) -> CloudResult<()> {
-    let call = cloud.rds.start_db_cluster().db_cluster_identifier(cluster).send().await;
+    let call = cloud
+        .rds
+        .start_db_cluster()
+        .db_cluster_identifier(cluster)
+        .send()
+        .await;
     match call.asked() {
         Err(error) if error.class == Class::Busy => Ok(()),
         other => other.map(drop),
@@ -87,7 +112,9 @@ pub(crate) fn check_group_name(path: &'static str, text: &str) -> Result<(), Spe
         && !text.ends_with('-')
         && !text.contains("--")
         && !text.starts_with("default.")
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-.".contains(&b));
     if sound {
         return Ok(());
     }
@@ -97,12 +124,18 @@ pub(crate) fn check_group_name(path: &'static str, text: &str) -> Result<(), Spe
 }
 
 /// RDS keeps identifiers in lower case, so anything else would be a difference for ever.
-pub(crate) fn check_identifier(path: &'static str, text: &str, most: usize) -> Result<(), SpecError> {
+pub(crate) fn check_identifier(
+    path: &'static str,
+    text: &str,
+    most: usize,
+) -> Result<(), SpecError> {
     let sound = (1..=most).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())
         && !text.ends_with('-')
         && !text.contains("--")
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if sound {
         return Ok(());
     }
@@ -121,7 +154,15 @@ mod tests {
         for good in ["app.prod-16", "app-cluster-16", "a"] {
             assert!(check_group_name("/n", good).is_ok(), "{good}");
         }
-        for bad in ["", "App", "a--b", "a-", "1a", "a_b", "default.aurora-postgresql16"] {
+        for bad in [
+            "",
+            "App",
+            "a--b",
+            "a-",
+            "1a",
+            "a_b",
+            "default.aurora-postgresql16",
+        ] {
             assert!(check_group_name("/n", bad).is_err(), "{bad}");
         }
         assert!(check_identifier("/n", "app.prod", 63).is_err());

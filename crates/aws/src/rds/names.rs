@@ -105,11 +105,27 @@ const RESERVED: &[&str] = &[
 ];
 
 /// Users that RDS has made itself, or keeps for itself.
-const USERS: &[&str] = &["admin", "rdsadmin", "rds_superuser", "rds_replication", "rds_iam", "rds_password"];
+const USERS: &[&str] = &[
+    "admin",
+    "rdsadmin",
+    "rds_superuser",
+    "rds_replication",
+    "rds_iam",
+    "rds_password",
+];
 
 /// Databases that are there already, and other words that RDS is known to refuse for one.
-const DATABASES: &[&str] =
-    &["admin", "catalog", "control", "dispatch", "flag", "postgres", "rdsadmin", "template0", "template1"];
+const DATABASES: &[&str] = &[
+    "admin",
+    "catalog",
+    "control",
+    "dispatch",
+    "flag",
+    "postgres",
+    "rdsadmin",
+    "template0",
+    "template1",
+];
 
 /// The ports that an Aurora cluster can have.
 pub const PORTS: std::ops::RangeInclusive<i32> = 1150..=65535;
@@ -122,7 +138,11 @@ pub fn check_port(port: i32) -> Result<(), String> {
     if PORTS.contains(&port) {
         return Ok(());
     }
-    Err(format!("must be between {} and {}", PORTS.start(), PORTS.end()))
+    Err(format!(
+        "must be between {} and {}",
+        PORTS.start(),
+        PORTS.end()
+    ))
 }
 
 /// Whether Aurora PostgreSQL takes a master user of this name.
@@ -159,7 +179,9 @@ fn is_word(name: &str, most: usize) -> bool {
 fn free(name: &str, taken: &[&str], what: &str) -> Result<(), String> {
     let name = name.to_ascii_lowercase();
     if RESERVED.contains(&name.as_str()) || taken.contains(&name.as_str()) {
-        return Err(format!("must not be `{name}`: AWS does not allow this word {what}"));
+        return Err(format!(
+            "must not be `{name}`: AWS does not allow this word {what}"
+        ));
     }
     Ok(())
 }
@@ -173,9 +195,18 @@ mod tests {
         for good in ["platform", "postgres", "App_1", "a234567890123456"] {
             assert_eq!(check_user(good), Ok(()), "{good}");
         }
-        for bad in
-            ["", "admin", "Admin", "rdsadmin", "pg_dba", "user", "1st", "a-b", "a2345678901234567", "\u{fc}"]
-        {
+        for bad in [
+            "",
+            "admin",
+            "Admin",
+            "rdsadmin",
+            "pg_dba",
+            "user",
+            "1st",
+            "a-b",
+            "a2345678901234567",
+            "\u{fc}",
+        ] {
             assert!(check_user(bad).is_err(), "{bad}");
         }
     }
@@ -185,14 +216,26 @@ mod tests {
         for good in ["app", "app_2", "catalogue"] {
             assert_eq!(check_database(good), Ok(()), "{good}");
         }
-        for bad in ["", "my-app", "grant", "catalog", "admin", "postgres", "template1", "_app"] {
+        for bad in [
+            "",
+            "my-app",
+            "grant",
+            "catalog",
+            "admin",
+            "postgres",
+            "template1",
+            "_app",
+        ] {
             assert!(check_database(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn ports_of_aurora() {
-        assert_eq!((check_port(1150), check_port(5432), check_port(65535)), (Ok(()), Ok(()), Ok(())));
+        assert_eq!(
+            (check_port(1150), check_port(5432), check_port(65535)),
+            (Ok(()), Ok(()), Ok(()))
+        );
         assert!(check_port(1149).is_err() && check_port(65536).is_err());
     }
 }

@@ -33,8 +33,13 @@ impl Order<'_> {
             .filter_map(|zone| zone.name())
             .collect();
         // Without any the answer says nothing about zones.
-        let elsewhere = self.zone.filter(|zone| !zones.is_empty() && !zones.contains(zone));
-        Ok(elsewhere.map(|zone| self.not_in(zone, &zones)).into_iter().collect())
+        let elsewhere = self
+            .zone
+            .filter(|zone| !zones.is_empty() && !zones.contains(zone));
+        Ok(elsewhere
+            .map(|zone| self.not_in(zone, &zones))
+            .into_iter()
+            .collect())
     }
 
     async fn offered(
@@ -53,22 +58,34 @@ impl Order<'_> {
     }
 
     fn unknown(&self, region: &str, all: &[OrderableDbInstanceOption]) -> SpecError {
-        let classes: BTreeSet<&str> =
-            all.iter().filter_map(OrderableDbInstanceOption::db_instance_class).collect();
+        let classes: BTreeSet<&str> = all
+            .iter()
+            .filter_map(OrderableDbInstanceOption::db_instance_class)
+            .collect();
         let advice = match nearest(self.class, classes.iter().copied()) {
             Some(class) => format!("did you mean `{class}`?"),
-            None => format!("available: {}", classes.into_iter().collect::<Vec<_>>().join(", ")),
+            None => format!(
+                "available: {}",
+                classes.into_iter().collect::<Vec<_>>().join(", ")
+            ),
         };
-        let version = self.version.map(|version| format!(" {version}")).unwrap_or_default();
+        let version = self
+            .version
+            .map(|version| format!(" {version}"))
+            .unwrap_or_default();
         let Self { engine, class, .. } = self;
-        let message =
-            format!("is `{class}`, which is not available for {engine}{version} in {region}; {advice}");
+        let message = format!(
+            "is `{class}`, which is not available for {engine}{version} in {region}; {advice}"
+        );
         SpecError::new("/db_instance_class", message)
     }
 
     fn not_in(&self, zone: &str, zones: &BTreeSet<&str>) -> SpecError {
         let zones = zones.iter().copied().collect::<Vec<_>>().join(", ");
-        let message = format!("is {zone}, where `{}` is not available; use one of {zones}", self.class);
+        let message = format!(
+            "is {zone}, where `{}` is not available; use one of {zones}",
+            self.class
+        );
         SpecError::new("/availability_zone", message)
     }
 }
@@ -108,14 +125,26 @@ mod tests {
 
     async fn faults(order: Order<'_>, rules: &[&Rule]) -> Vec<String> {
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, rules);
-        let cloud = Cloud { rds: rds.into(), ..cloud() };
-        order.vet(&cloud).await.unwrap().iter().map(ToString::to_string).collect()
+        let cloud = Cloud {
+            rds: rds.into(),
+            ..cloud()
+        };
+        order
+            .vet(&cloud)
+            .await
+            .unwrap()
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[tokio::test]
     async fn a_class_is_offered_for_a_version_and_in_some_zones() {
         let there = answers(&["db.r6g.large"]);
-        let good = Order { zone: Some("eu-west-1c"), ..ORDER };
+        let good = Order {
+            zone: Some("eu-west-1c"),
+            ..ORDER
+        };
         assert_eq!(faults(good, &[&there]).await, Vec::<String>::new());
         let there = answers(&["db.r6g.large"]);
         assert_eq!(
@@ -125,7 +154,10 @@ mod tests {
             ]
         );
         let (none, all) = (answers(&[]), answers(&["db.r6g.large", "db.r7g.large"]));
-        let order = Order { class: "db.r6g.larg", ..ORDER };
+        let order = Order {
+            class: "db.r6g.larg",
+            ..ORDER
+        };
         assert_eq!(
             faults(order, &[&none, &all]).await,
             [

@@ -17,7 +17,10 @@ pub(super) async fn vet_cluster(
     if stated.is_empty() {
         return Ok(Vec::new());
     }
-    let call = cloud.rds.describe_engine_default_cluster_parameters().db_parameter_group_family(family);
+    let call = cloud
+        .rds
+        .describe_engine_default_cluster_parameters()
+        .db_parameter_group_family(family);
     let known: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     Ok(faults(&known.asked()?, family, stated))
 }
@@ -31,7 +34,10 @@ pub(super) async fn vet_instance(
     if stated.is_empty() {
         return Ok(Vec::new());
     }
-    let call = cloud.rds.describe_engine_default_parameters().db_parameter_group_family(family);
+    let call = cloud
+        .rds
+        .describe_engine_default_parameters()
+        .db_parameter_group_family(family);
     let known: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     Ok(faults(&known.asked()?, family, stated))
 }
@@ -96,19 +102,30 @@ mod tests {
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
     fn parameter(name: &str, kind: &str, allowed: &str, modifiable: bool) -> Parameter {
-        let parameter = Parameter::builder().parameter_name(name).data_type(kind).allowed_values(allowed);
+        let parameter = Parameter::builder()
+            .parameter_name(name)
+            .data_type(kind)
+            .allowed_values(allowed);
         parameter.is_modifiable(modifiable).build()
     }
 
     fn said(name: &str, value: &str) -> Vec<String> {
         let known = [
             parameter("rds.force_ssl", "boolean", "0,1", true),
-            parameter("log_min_duration_statement", "integer", "-1-2147483647", true),
+            parameter(
+                "log_min_duration_statement",
+                "integer",
+                "-1-2147483647",
+                true,
+            ),
             parameter("log_statement", "string", "none,ddl,mod,all", true),
             parameter("block_size", "integer", "8192", false),
         ];
         let stated = Parameters::from([(name.to_owned(), value.to_owned())]);
-        faults(&known, "aurora-postgresql16", &stated).iter().map(ToString::to_string).collect()
+        faults(&known, "aurora-postgresql16", &stated)
+            .iter()
+            .map(ToString::to_string)
+            .collect()
     }
 
     #[test]
@@ -135,24 +152,45 @@ mod tests {
             wrong("log_min_duration_statement", "-2"),
             "/parameters/log_min_duration_statement: must be one of -1-2147483647, not `-2`"
         );
-        assert_eq!(wrong("rds.force_ssl", "yes"), "/parameters/rds.force_ssl: must be one of 0,1, not `yes`");
+        assert_eq!(
+            wrong("rds.force_ssl", "yes"),
+            "/parameters/rds.force_ssl: must be one of 0,1, not `yes`"
+        );
     }
 
     #[tokio::test]
     async fn all_pages_are_read() {
         let page = |name: &'static str, marker: Option<&'static str>| {
-            mock!(aws_sdk_rds::Client::describe_engine_default_cluster_parameters).then_output(move || {
-                let defaults = EngineDefaults::builder().parameters(parameter(name, "string", "", true));
-                let defaults = defaults.set_marker(marker.map(ToOwned::to_owned)).build();
-                DescribeEngineDefaultClusterParametersOutput::builder().engine_defaults(defaults).build()
-            })
+            mock!(aws_sdk_rds::Client::describe_engine_default_cluster_parameters).then_output(
+                move || {
+                    let defaults =
+                        EngineDefaults::builder().parameters(parameter(name, "string", "", true));
+                    let defaults = defaults.set_marker(marker.map(ToOwned::to_owned)).build();
+                    DescribeEngineDefaultClusterParametersOutput::builder()
+                        .engine_defaults(defaults)
+                        .build()
+                },
+            )
         };
         let (one, two) = (page("a", Some("more")), page("b", None));
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&one, &two]);
-        let cloud = Cloud { rds: rds.into(), ..cloud() };
+        let cloud = Cloud {
+            rds: rds.into(),
+            ..cloud()
+        };
         let stated = Parameters::from([("a".into(), "x".into()), ("b".into(), "y".into())]);
-        assert!(vet_cluster(&cloud, "aurora-postgresql16", &stated).await.unwrap().is_empty());
+        assert!(
+            vet_cluster(&cloud, "aurora-postgresql16", &stated)
+                .await
+                .unwrap()
+                .is_empty()
+        );
         assert_eq!((one.num_calls(), two.num_calls()), (1, 1));
-        assert!(vet_cluster(&cloud, "aurora-postgresql16", &Parameters::new()).await.unwrap().is_empty());
+        assert!(
+            vet_cluster(&cloud, "aurora-postgresql16", &Parameters::new())
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
 }

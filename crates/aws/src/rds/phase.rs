@@ -19,7 +19,10 @@ const ADVICE: [(&str, &str); 11] = [
         "the subnets of its subnet group have no free IP addresses, or DNS is not enabled in the VPC. \
          Correct that, then start the cluster: aws rds start-db-cluster",
     ),
-    ("incompatible-restore", "it cannot be restored with these settings. Restore it with other settings"),
+    (
+        "incompatible-restore",
+        "it cannot be restored with these settings. Restore it with other settings",
+    ),
     (
         "incompatible-option-group",
         "its option group could not be applied. To see its events, run aws rds describe-events",
@@ -33,16 +36,31 @@ const ADVICE: [(&str, &str); 11] = [
         "AWS has insufficient capacity for its instance class in this zone. Delete it, then create it with \
          another class or in another zone",
     ),
-    ("restore-error", "the snapshot could not be restored. Restore another one"),
-    ("cloning-failed", "the clone could not be created. Delete it, then clone again"),
-    ("migration-failed", "the data could not be migrated. Delete it, then migrate again"),
-    ("failed", "it failed. To see its events, run aws rds describe-events"),
+    (
+        "restore-error",
+        "the snapshot could not be restored. Restore another one",
+    ),
+    (
+        "cloning-failed",
+        "the clone could not be created. Delete it, then clone again",
+    ),
+    (
+        "migration-failed",
+        "the data could not be migrated. Delete it, then migrate again",
+    ),
+    (
+        "failed",
+        "it failed. To see its events, run aws rds describe-events",
+    ),
 ];
 
 const RECOVERABLE: &str = "inaccessible-encryption-credentials-recoverable";
 
 fn failed(status: &str) -> Option<Phase> {
-    let advice = ADVICE.iter().find(|(known, _)| *known == status).map(|(_, advice)| *advice);
+    let advice = ADVICE
+        .iter()
+        .find(|(known, _)| *known == status)
+        .map(|(_, advice)| *advice);
     let looks = status.starts_with("incompatible-")
         || status.starts_with("inaccessible-")
         || status.ends_with("failed")
@@ -90,15 +108,26 @@ mod tests {
     #[test]
     fn unknown_statuses_are_on_their_way() {
         assert_eq!(phase(Some("available")), Phase::Ready);
-        assert!(matches!(phase(Some("configuring-enhanced-monitoring")), Phase::Settling(_)));
-        assert!(matches!(phase(Some("incompatible-something")), Phase::Failed(_)));
+        assert!(matches!(
+            phase(Some("configuring-enhanced-monitoring")),
+            Phase::Settling(_)
+        ));
+        assert!(matches!(
+            phase(Some("incompatible-something")),
+            Phase::Failed(_)
+        ));
         assert!(matches!(phase(Some("restore-failed")), Phase::Failed(_)));
     }
 
     #[test]
     fn failures_say_what_to_do() {
-        let Phase::Failed(why) = instance_phase(Some("incompatible-parameters")) else { panic!("it failed") };
-        assert!(why.starts_with("incompatible-parameters: ") && why.contains("reboot-db-instance"), "{why}");
+        let Phase::Failed(why) = instance_phase(Some("incompatible-parameters")) else {
+            panic!("it failed")
+        };
+        assert!(
+            why.starts_with("incompatible-parameters: ") && why.contains("reboot-db-instance"),
+            "{why}"
+        );
         let lost = phase(Some("inaccessible-encryption-credentials"));
         assert!(matches!(lost, Phase::Failed(why) if why.contains("restore a snapshot")));
     }
@@ -107,7 +136,10 @@ mod tests {
     fn what_starts_again_has_not_failed() {
         for status in ["stopped", RECOVERABLE] {
             assert!(matches!(phase(Some(status)), Phase::Stopped(_)), "{status}");
-            assert!(matches!(instance_phase(Some(status)), Phase::Settling(_)), "{status}");
+            assert!(
+                matches!(instance_phase(Some(status)), Phase::Settling(_)),
+                "{status}"
+            );
         }
         assert!(matches!(phase(Some("stopping")), Phase::Settling(_)));
     }

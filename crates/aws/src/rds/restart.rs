@@ -27,16 +27,34 @@ pub struct Member {
 /// # Errors
 /// What RDS answers.
 pub async fn members(cloud: &Cloud, cluster: &str) -> CloudResult<Option<Vec<Member>>> {
-    let look =
-        || async { cloud.rds.describe_db_clusters().db_cluster_identifier(cluster).send().await.asked() };
-    let found = match surely(&cloud.teller, format!("reading the cluster {cluster}"), look).await {
+    let look = || async {
+        cloud
+            .rds
+            .describe_db_clusters()
+            .db_cluster_identifier(cluster)
+            .send()
+            .await
+            .asked()
+    };
+    let found = match surely(
+        &cloud.teller,
+        format!("reading the cluster {cluster}"),
+        look,
+    )
+    .await
+    {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
-    let Some(cluster) = found.db_clusters().first() else { return Ok(None) };
+    let Some(cluster) = found.db_clusters().first() else {
+        return Ok(None);
+    };
     let members = cluster.db_cluster_members().iter().filter_map(|member| {
         let instance = member.db_instance_identifier()?.to_owned();
-        Some(Member { instance, writes: member.is_cluster_writer() == Some(true) })
+        Some(Member {
+            instance,
+            writes: member.is_cluster_writer() == Some(true),
+        })
     });
     let mut members: Vec<Member> = members.collect();
     members.sort_by(|one, other| (one.writes, &one.instance).cmp(&(other.writes, &other.instance)));
@@ -48,7 +66,13 @@ pub async fn members(cloud: &Cloud, cluster: &str) -> CloudResult<Option<Vec<Mem
 /// # Errors
 /// What RDS answers, and when it takes longer than an hour.
 pub async fn restart(cloud: &Cloud, instance: &str) -> CloudResult<()> {
-    cloud.rds.reboot_db_instance().db_instance_identifier(instance).send().await.asked()?;
+    cloud
+        .rds
+        .reboot_db_instance()
+        .db_instance_identifier(instance)
+        .send()
+        .await
+        .asked()?;
     let told = cloud.teller.about(format!("restarting {instance}"));
     told.for_reason("RDS is rebooting it");
     told.during(until_available(cloud, instance)).await
@@ -59,16 +83,32 @@ async fn until_available(cloud: &Cloud, instance: &str) -> CloudResult<()> {
     let mut pause = Duration::from_millis(100);
     loop {
         let look = || async {
-            cloud.rds.describe_db_instances().db_instance_identifier(instance).send().await.asked()
+            cloud
+                .rds
+                .describe_db_instances()
+                .db_instance_identifier(instance)
+                .send()
+                .await
+                .asked()
         };
         let found = surely(&cloud.teller, format!("reading {instance}"), look).await?;
-        let status = found.db_instances().first().and_then(|one| one.db_instance_status());
+        let status = found
+            .db_instances()
+            .first()
+            .and_then(|one| one.db_instance_status());
         if status == Some("available") {
             return Ok(());
         }
         if begun.elapsed() > LONGEST {
-            let message = format!("{instance} is still {} after an hour", status.unwrap_or("unknown"));
-            return Err(CloudError::new(Class::Busy, "rds:RebootDBInstance", message));
+            let message = format!(
+                "{instance} is still {} after an hour",
+                status.unwrap_or("unknown")
+            );
+            return Err(CloudError::new(
+                Class::Busy,
+                "rds:RebootDBInstance",
+                message,
+            ));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSE);
@@ -89,16 +129,35 @@ mod tests {
     async fn readers_are_restarted_before_the_writer() {
         let read = mock!(aws_sdk_rds::Client::describe_db_clusters).then_output(|| {
             let member = |name: &str, writes| {
-                DbClusterMember::builder().db_instance_identifier(name).is_cluster_writer(writes).build()
+                DbClusterMember::builder()
+                    .db_instance_identifier(name)
+                    .is_cluster_writer(writes)
+                    .build()
             };
             let cluster = DbCluster::builder().db_cluster_members(member("a-writer", true));
             let cluster = cluster.db_cluster_members(member("reader-2", false));
-            let cluster = cluster.db_cluster_members(member("reader-1", false)).build();
-            DescribeDbClustersOutput::builder().db_clusters(cluster).build()
+            let cluster = cluster
+                .db_cluster_members(member("reader-1", false))
+                .build();
+            DescribeDbClustersOutput::builder()
+                .db_clusters(cluster)
+                .build()
         });
         let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&read]);
-        let found = members(&Cloud { rds: rds.into(), ..cloud() }, "prod").await.unwrap().unwrap();
-        let names: Vec<&str> = found.iter().map(|member| member.instance.as_str()).collect();
+        let found = members(
+            &Cloud {
+                rds: rds.into(),
+                ..cloud()
+            },
+            "prod",
+        )
+        .await
+        .unwrap()
+        .unwrap();
+        let names: Vec<&str> = found
+            .iter()
+            .map(|member| member.instance.as_str())
+            .collect();
         assert_eq!(names, ["reader-1", "reader-2", "a-writer"]);
     }
 
@@ -110,12 +169,26 @@ mod tests {
         let look = |status: &'static str| {
             mock!(aws_sdk_rds::Client::describe_db_instances).then_output(move || {
                 let instance = DbInstance::builder().db_instance_status(status).build();
-                DescribeDbInstancesOutput::builder().db_instances(instance).build()
+                DescribeDbInstancesOutput::builder()
+                    .db_instances(instance)
+                    .build()
             })
         };
         let (rebooting, available) = (look("rebooting"), look("available"));
-        let rds = mock_client!(aws_sdk_rds, RuleMode::Sequential, &[&reboot, &rebooting, &available]);
-        restart(&Cloud { rds: rds.into(), ..cloud() }, "writer").await.unwrap();
+        let rds = mock_client!(
+            aws_sdk_rds,
+            RuleMode::Sequential,
+            &[&reboot, &rebooting, &available]
+        );
+        restart(
+            &Cloud {
+                rds: rds.into(),
+                ..cloud()
+            },
+            "writer",
+        )
+        .await
+        .unwrap();
         assert_eq!((reboot.num_calls(), available.num_calls()), (1, 1));
     }
 }

@@ -32,17 +32,25 @@ pub fn check_maintenance(text: &str) -> Result<(), String> {
 /// Whether the daily window and the weekly one overlap, which RDS refuses. Windows that are not valid overlap nothing.
 #[must_use]
 pub fn overlap(backup: &str, maintenance: &str) -> bool {
-    let (Ok(backup), Ok(maintenance)) = (daily(backup), weekly(maintenance)) else { return false };
+    let (Ok(backup), Ok(maintenance)) = (daily(backup), weekly(maintenance)) else {
+        return false;
+    };
     (0..7).any(|day| {
-        let backup = Window { start: backup.start + day * DAY, ..backup };
+        let backup = Window {
+            start: backup.start + day * DAY,
+            ..backup
+        };
         // Which of the two begins first within the week does not matter.
-        let after = |one: Window, other: Window| (other.start + WEEK - one.start) % WEEK < one.length;
+        let after =
+            |one: Window, other: Window| (other.start + WEEK - one.start) % WEEK < one.length;
         after(backup, maintenance) || after(maintenance, backup)
     })
 }
 
 fn daily(text: &str) -> Result<Window, String> {
-    let ends = text.split_once('-').and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
+    let ends = text
+        .split_once('-')
+        .and_then(|(from, to)| Some((minute(from)?, minute(to)?)));
     window(ends, DAY, "02:00-03:00")
 }
 
@@ -52,17 +60,23 @@ fn weekly(text: &str) -> Result<Window, String> {
         let day = u32::try_from(DAYS.iter().position(|known| *known == day)?).ok()?;
         Some(day * DAY + minute(time)?)
     };
-    let ends = text.split_once('-').and_then(|(from, to)| Some((moment(from)?, moment(to)?)));
+    let ends = text
+        .split_once('-')
+        .and_then(|(from, to)| Some((moment(from)?, moment(to)?)));
     window(ends, WEEK, "sun:04:00-sun:05:00")
 }
 
 fn window(ends: Option<(u32, u32)>, cycle: u32, such: &str) -> Result<Window, String> {
     let Some((start, end)) = ends else {
-        return Err(format!("must be a window such as {such}, in UTC and lower case"));
+        return Err(format!(
+            "must be a window such as {such}, in UTC and lower case"
+        ));
     };
     let length = (end + cycle - start) % cycle;
     if length < SHORTEST {
-        return Err(format!("must be at least {SHORTEST} minutes long, such as {such}"));
+        return Err(format!(
+            "must be at least {SHORTEST} minutes long, such as {such}"
+        ));
     }
     Ok(Window { start, length })
 }
@@ -72,7 +86,9 @@ fn minute(text: &str) -> Option<u32> {
     let (hours, minutes) = text.split_once(':')?;
     let number = |text: &str, end: u32| {
         let two = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
-        text.parse().ok().filter(|number: &u32| two && *number < end)
+        text.parse()
+            .ok()
+            .filter(|number: &u32| two && *number < end)
     };
     Some(number(hours, 24)? * 60 + number(minutes, 60)?)
 }
@@ -88,10 +104,21 @@ mod tests {
         assert_eq!(check_backup("23:45-00:15"), Ok(()));
         assert_eq!(check_maintenance("sun:04:00-sun:05:00"), Ok(()));
         assert_eq!(check_maintenance("sun:23:45-mon:00:15"), Ok(()));
-        for text in ["2:00-3:00", "24:00-25:00", "02:00", "02:00-+3:00", "sun:04:00-sun:05:00"] {
+        for text in [
+            "2:00-3:00",
+            "24:00-25:00",
+            "02:00",
+            "02:00-+3:00",
+            "sun:04:00-sun:05:00",
+        ] {
             assert!(check_backup(text).is_err(), "{text}");
         }
-        for text in ["Sun:04:00-Sun:05:00", "02:00-03:00", "sun:04:00-05:00", "day:04:00-day:05:00"] {
+        for text in [
+            "Sun:04:00-Sun:05:00",
+            "02:00-03:00",
+            "sun:04:00-05:00",
+            "day:04:00-day:05:00",
+        ] {
             assert!(check_maintenance(text).is_err(), "{text}");
         }
     }

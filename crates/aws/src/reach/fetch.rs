@@ -48,33 +48,49 @@ pub(super) async fn fetch(
         verify(manifest, &bytes)?;
         return Ok(bytes);
     }
-    let bytes =
-        tokio::fs::read(&manifest.url).await.map_err(|error| failed(Class::NotFound, manifest, error))?;
+    let bytes = tokio::fs::read(&manifest.url)
+        .await
+        .map_err(|error| failed(Class::NotFound, manifest, error))?;
     verify(manifest, &bytes)?;
     Ok(bytes)
 }
 
 async fn from_bucket(cloud: &Cloud, place: &str, manifest: &Manifest) -> CloudResult<Vec<u8>> {
-    let (bucket, key) = place
-        .split_once('/')
-        .ok_or_else(|| failed(Class::Invalid, manifest, "it does not contain an object key"))?;
+    let (bucket, key) = place.split_once('/').ok_or_else(|| {
+        failed(
+            Class::Invalid,
+            manifest,
+            "it does not contain an object key",
+        )
+    })?;
     let found = cloud.s3.get_object().bucket(bucket).key(key).send().await;
     let found = found.asked()?;
-    let bytes = found.body.collect().await.map_err(|error| failed(Class::Interrupted, manifest, error))?;
+    let bytes = found
+        .body
+        .collect()
+        .await
+        .map_err(|error| failed(Class::Interrupted, manifest, error))?;
     Ok(bytes.to_vec())
 }
 
 async fn from_web(url: String, key: Option<String>, manifest: &Manifest) -> CloudResult<Vec<u8>> {
     let read = move || {
         let agent = ureq::Agent::new_with_config(
-            ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(60))).build(),
+            ureq::Agent::config_builder()
+                .timeout_global(Some(Duration::from_secs(60)))
+                .build(),
         );
         let mut bytes = Vec::new();
         let call = agent.get(&url);
-        let call = if let Some(key) = key { call.header("x-platctl-key", key) } else { call };
+        let call = if let Some(key) = key {
+            call.header("x-platctl-key", key)
+        } else {
+            call
+        };
         let answer = call.call().map_err(|error| error.to_string())?;
         let mut body = answer.into_body().into_reader().take(MOST);
-        body.read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+        body.read_to_end(&mut bytes)
+            .map_err(|error| error.to_string())?;
         Ok::<_, String>(bytes)
     };
     let read = tokio::task::spawn_blocking(read).await;

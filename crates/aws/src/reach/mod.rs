@@ -70,7 +70,9 @@ pub(crate) struct Reach {
 
 impl fmt::Debug for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reach").field("region", &self.cloud.region).finish_non_exhaustive()
+        f.debug_struct("Reach")
+            .field("region", &self.cloud.region)
+            .finish_non_exhaustive()
     }
 }
 
@@ -80,7 +82,11 @@ fn unfit(message: impl Into<String>) -> CloudError {
 
 /// The bytes of a PEM block.
 fn der(pem: &str) -> Option<Vec<u8>> {
-    let body: String = pem.lines().filter(|line| !line.starts_with("-----")).map(str::trim).collect();
+    let body: String = pem
+        .lines()
+        .filter(|line| !line.starts_with("-----"))
+        .map(str::trim)
+        .collect();
     STANDARD.decode(body).ok().filter(|bytes| !bytes.is_empty())
 }
 
@@ -94,10 +100,16 @@ impl Reach {
     }
 
     async fn choose(&self, name: &str) -> CloudResult<Option<Way>> {
-        let Some(cluster) = self.find(name).await? else { return Ok(None) };
+        let Some(cluster) = self.find(name).await? else {
+            return Ok(None);
+        };
         // One that is on its way in or out has no server to speak to.
-        let Some(endpoint) = cluster.endpoint() else { return Ok(None) };
-        let public = cluster.resources_vpc_config().is_some_and(|network| network.endpoint_public_access());
+        let Some(endpoint) = cluster.endpoint() else {
+            return Ok(None);
+        };
+        let public = cluster
+            .resources_vpc_config()
+            .is_some_and(|network| network.endpoint_public_access());
         let path = match self.settings.path {
             Path::Auto if public => Path::Direct,
             Path::Auto => Path::Runner,
@@ -108,7 +120,10 @@ impl Reach {
             let remark = (!self.settings.look).then(|| {
                 format!("the API server of {name} is accessible only from its VPC, and reading from it takes a build (to do so, run `platctl drift`)")
             });
-            return Ok(Some(Way::Other { server: Arc::new(runner), remark }));
+            return Ok(Some(Way::Other {
+                server: Arc::new(runner),
+                remark,
+            }));
         }
         let authority = cluster
             .certificate_authority()
@@ -127,37 +142,62 @@ impl Reach {
     }
 
     async fn provided(&self) -> CloudResult<Credentials> {
-        let provider = self.credentials.as_ref().ok_or_else(|| unfit("no credentials found"))?;
+        let provider = self
+            .credentials
+            .as_ref()
+            .ok_or_else(|| unfit("no credentials found"))?;
         provider.provide_credentials().await.map_err(|error| {
-            CloudError::new(Class::Unauthenticated, "sts:GetCallerIdentity", error.to_string())
+            CloudError::new(
+                Class::Unauthenticated,
+                "sts:GetCallerIdentity",
+                error.to_string(),
+            )
         })
     }
 
     async fn stand_in(&self) -> CloudResult<Option<StandIn>> {
-        let Some(endpoint) = self.emulator.clone() else { return Ok(None) };
+        let Some(endpoint) = self.emulator.clone() else {
+            return Ok(None);
+        };
         let key = self.provided().await?.access_key_id().to_owned();
         Ok(Some(StandIn { endpoint, key }))
     }
 
     async fn new_token(&self, cluster: &str) -> CloudResult<String> {
         let credentials = self.provided().await?;
-        let place = token::Place { region: &self.cloud.region, partition: &self.cloud.partition, cluster };
+        let place = token::Place {
+            region: &self.cloud.region,
+            partition: &self.cloud.partition,
+            cluster,
+        };
         token::token(credentials, place, std::time::SystemTime::now())
     }
 
     async fn value(&self, arn: &str, key: &str) -> CloudResult<String> {
         let operation = "secretsmanager:GetSecretValue";
-        let call = self.cloud.secretsmanager.get_secret_value().secret_id(arn).send().await;
+        let call = self
+            .cloud
+            .secretsmanager
+            .get_secret_value()
+            .secret_id(arn)
+            .send()
+            .await;
         let found = call.asked()?;
-        let content: Value =
-            found.secret_string().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-        content.get(key).and_then(Value::as_str).map(ToOwned::to_owned).ok_or_else(|| {
-            CloudError::new(
-                Class::NotYetConsistent,
-                operation,
-                format!("the secret {arn} does not have the key `{key}` (yet)"),
-            )
-        })
+        let content: Value = found
+            .secret_string()
+            .and_then(|text| serde_json::from_str(text).ok())
+            .unwrap_or_default();
+        content
+            .get(key)
+            .and_then(Value::as_str)
+            .map(ToOwned::to_owned)
+            .ok_or_else(|| {
+                CloudError::new(
+                    Class::NotYetConsistent,
+                    operation,
+                    format!("the secret {arn} does not have the key `{key}` (yet)"),
+                )
+            })
     }
 }
 

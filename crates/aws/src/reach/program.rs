@@ -30,9 +30,12 @@ pub(super) async fn program(stated: Option<Program>) -> CloudResult<Vec<u8>> {
         }
     };
     let bytes = tokio::fs::read(&file).await;
-    let bytes = bytes.map_err(|error| failed(format!("cannot read {}: {error}", file.display())))?;
+    let bytes =
+        bytes.map_err(|error| failed(format!("cannot read {}: {error}", file.display())))?;
     match fault(&bytes) {
-        Some(fault) => Err(failed(format!("the runner cannot use {whose}: it {fault}; {STATIC}"))),
+        Some(fault) => Err(failed(format!(
+            "the runner cannot use {whose}: it {fault}; {STATIC}"
+        ))),
         None => Ok(bytes),
     }
 }
@@ -54,7 +57,9 @@ fn fault(bytes: &[u8]) -> Option<&'static str> {
     if number(bytes, 0x12).map(u16::from_le_bytes) != Some(X86_64) {
         return Some("is not for x86-64");
     }
-    let headers = number(bytes, 0x20).map(u64::from_le_bytes).and_then(|at| usize::try_from(at).ok())?;
+    let headers = number(bytes, 0x20)
+        .map(u64::from_le_bytes)
+        .and_then(|at| usize::try_from(at).ok())?;
     let size = usize::from(u16::from_le_bytes(number(bytes, 0x36)?));
     let count = usize::from(u16::from_le_bytes(number(bytes, 0x38)?));
     let kind = |header: usize| {
@@ -103,11 +108,23 @@ mod tests {
         tokio::fs::create_dir_all(&folder).await.unwrap();
         let file = folder.join("platctl");
         tokio::fs::write(&file, elf(62, &[3])).await.unwrap();
-        let error = program(Some(Program::File(file.clone()))).await.unwrap_err();
-        assert!(error.message.contains("--runner-program") && error.message.contains("musl"), "{error}");
+        let error = program(Some(Program::File(file.clone())))
+            .await
+            .unwrap_err();
+        assert!(
+            error.message.contains("--runner-program") && error.message.contains("musl"),
+            "{error}"
+        );
         tokio::fs::write(&file, elf(62, &[1])).await.unwrap();
-        assert_eq!(program(Some(Program::File(file))).await.unwrap(), elf(62, &[1]));
+        assert_eq!(
+            program(Some(Program::File(file))).await.unwrap(),
+            elf(62, &[1])
+        );
         tokio::fs::remove_dir_all(&folder).await.unwrap();
-        assert!(program(Some(Program::Bytes(b"anything".to_vec()))).await.is_ok());
+        assert!(
+            program(Some(Program::Bytes(b"anything".to_vec())))
+                .await
+                .is_ok()
+        );
     }
 }

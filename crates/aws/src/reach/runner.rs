@@ -69,8 +69,9 @@ impl Errand {
     /// What S3 answers; [`Class::Denied`] for a task that is not the one that the build was started for.
     pub async fn read(&self, cloud: &Cloud) -> CloudResult<(String, Task)> {
         let found = get_bytes(cloud, &self.bucket, &self.task).await?;
-        let bytes = found
-            .ok_or_else(|| CloudError::new(Class::NotFound, "s3:GetObject", "the task does not exist"))?;
+        let bytes = found.ok_or_else(|| {
+            CloudError::new(Class::NotFound, "s3:GetObject", "the task does not exist")
+        })?;
         if hex(&Sha256::digest(&bytes)) != self.sha256 {
             let message = format!(
                 "s3://{}/{} is not the task that this build was started for: its SHA-256 is another one. Somebody has \
@@ -103,7 +104,9 @@ fn subject(task: &Task) -> &str {
 }
 
 fn is_about(build: &Build, subject: &str) -> bool {
-    let variables = build.environment().map(|environment| environment.environment_variables());
+    let variables = build
+        .environment()
+        .map(|environment| environment.environment_variables());
     let mut variables = variables.unwrap_or_default().iter();
     variables.any(|variable| variable.name() == SUBJECT && variable.value() == subject)
 }
@@ -133,11 +136,20 @@ fn hex(digest: &[u8]) -> String {
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8], bucket: &str, key: &str) -> CloudResult<T> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| CloudError::new(Class::Invalid, "s3:GetObject", format!("s3://{bucket}/{key}: {e}")))
+    serde_json::from_slice(bytes).map_err(|e| {
+        CloudError::new(
+            Class::Invalid,
+            "s3:GetObject",
+            format!("s3://{bucket}/{key}: {e}"),
+        )
+    })
 }
 
-async fn get<T: DeserializeOwned>(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option<T>> {
+async fn get<T: DeserializeOwned>(
+    cloud: &Cloud,
+    bucket: &str,
+    key: &str,
+) -> CloudResult<Option<T>> {
     let bytes = get_bytes(cloud, bucket, key).await?;
     bytes.map(|bytes| parse(&bytes, bucket, key)).transpose()
 }
@@ -155,7 +167,12 @@ async fn get_bytes(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option
     }
 }
 
-async fn put(cloud: &Cloud, bucket: &str, key: &str, value: &(impl Serialize + Sync)) -> CloudResult<()> {
+async fn put(
+    cloud: &Cloud,
+    bucket: &str,
+    key: &str,
+    value: &(impl Serialize + Sync),
+) -> CloudResult<()> {
     let text = serde_json::to_vec(value);
     let text = text.map_err(|e| CloudError::new(Class::Invalid, "s3:PutObject", e.to_string()))?;
     write(cloud, bucket, key, text).await
@@ -163,9 +180,18 @@ async fn put(cloud: &Cloud, bucket: &str, key: &str, value: &(impl Serialize + S
 
 async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudResult<()> {
     let write = || async {
-        let call = cloud.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(bytes.clone()));
+        let call = cloud
+            .s3
+            .put_object()
+            .bucket(bucket)
+            .key(key)
+            .body(ByteStream::from(bytes.clone()));
         // S3 computes it as well, and tells it later: by it, what is in the bucket is known without a download.
-        call.checksum_sha256(checksum(&bytes)).send().ask().await.map(drop)
+        call.checksum_sha256(checksum(&bytes))
+            .send()
+            .ask()
+            .await
+            .map(drop)
     };
     surely(&cloud.teller, format!("writing s3://{bucket}/{key}"), write).await
 }
@@ -177,16 +203,32 @@ fn checksum(bytes: &[u8]) -> String {
 
 async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
     let erase = || async {
-        let call = cloud.s3.delete_object().bucket(bucket).key(key).send().await;
+        let call = cloud
+            .s3
+            .delete_object()
+            .bucket(bucket)
+            .key(key)
+            .send()
+            .await;
         call.map(drop).asked()
     };
-    surely(&cloud.teller, format!("deleting s3://{bucket}/{key}"), erase).await
+    surely(
+        &cloud.teller,
+        format!("deleting s3://{bucket}/{key}"),
+        erase,
+    )
+    .await
 }
 
 impl Runner {
     pub(super) fn new(cloud: Arc<Cloud>, cluster: &str, settings: Settings) -> Self {
         let bucket = bucket_name(cluster, &cloud.account, &cloud.region);
-        Self { cloud, cluster: cluster.to_owned(), bucket, settings }
+        Self {
+            cloud,
+            cluster: cluster.to_owned(),
+            bucket,
+            settings,
+        }
     }
 
     fn set_key(set: &str) -> String {
@@ -204,13 +246,17 @@ impl Runner {
     /// A manifest as a build can get it: what is not on the web comes into the bucket, for a build has no files of
     /// this machine, and may read no other bucket.
     async fn handed_over(&self, manifest: Option<&Manifest>) -> CloudResult<Option<Manifest>> {
-        let Some(manifest) = manifest.filter(|manifest| !manifest.url.starts_with("https://")) else {
+        let Some(manifest) = manifest.filter(|manifest| !manifest.url.starts_with("https://"))
+        else {
             return Ok(manifest.cloned());
         };
         let bytes = super::fetch::fetch(&self.cloud, None, manifest).await?;
         let key = format!("manifests/{}", manifest.sha256);
         write(&self.cloud, &self.bucket, &key, bytes).await?;
-        Ok(Some(Manifest { url: format!("s3://{}/{key}", self.bucket), ..manifest.clone() }))
+        Ok(Some(Manifest {
+            url: format!("s3://{}/{key}", self.bucket),
+            ..manifest.clone()
+        }))
     }
 
     /// Sees that the program is in the bucket, under a key that says what it is: another build of platctl is another
@@ -221,9 +267,18 @@ impl Runner {
         let key = program_key(&digest);
         let look = || async {
             let call = self.cloud.s3.head_object().bucket(&self.bucket).key(&key);
-            call.checksum_mode(ChecksumMode::Enabled).send().await.asked()
+            call.checksum_mode(ChecksumMode::Enabled)
+                .send()
+                .await
+                .asked()
         };
-        match surely(&self.cloud.teller, format!("reading s3://{}/{key}", self.bucket), look).await {
+        match surely(
+            &self.cloud.teller,
+            format!("reading s3://{}/{key}", self.bucket),
+            look,
+        )
+        .await
+        {
             Ok(found) if found.checksum_sha256() == Some(checksum(&bytes).as_str()) => {}
             Err(error) if error.class != Class::NotFound => return Err(error),
             Ok(_) | Err(_) => write(&self.cloud, &self.bucket, &key, bytes).await?,
@@ -237,9 +292,19 @@ impl Runner {
         let text = serde_json::to_vec(&(&self.cluster, &task))
             .map_err(|e| CloudError::new(Class::Invalid, "s3:PutObject", e.to_string()))?;
         let sha256 = hex(&Sha256::digest(&text));
-        let moment = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        let name = format!("tasks/{}-{}.json", moment.as_millis(), sha256.get(..16).unwrap_or_default());
-        let errand = Errand { bucket: self.bucket.clone(), task: name, sha256 };
+        let moment = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
+        let name = format!(
+            "tasks/{}-{}.json",
+            moment.as_millis(),
+            sha256.get(..16).unwrap_or_default()
+        );
+        let errand = Errand {
+            bucket: self.bucket.clone(),
+            task: name,
+            sha256,
+        };
         let subject = subject(&task);
         self.stop_others(subject).await?;
         write(&self.cloud, &self.bucket, &errand.task, text).await?;
@@ -259,26 +324,43 @@ impl Runner {
     /// otherwise land after that of this one.
     async fn stop_others(&self, subject: &str) -> CloudResult<()> {
         let list = || async {
-            let call =
-                self.cloud.codebuild.list_builds_for_project().project_name(project_name(&self.cluster));
+            let call = self
+                .cloud
+                .codebuild
+                .list_builds_for_project()
+                .project_name(project_name(&self.cluster));
             call.send().ask().await
         };
         // The latest come first, and none runs for longer than half an hour: one page is enough.
-        let mut ids =
-            surely(&self.cloud.teller, "listing the runner's builds", list).await?.ids.unwrap_or_default();
+        let mut ids = surely(&self.cloud.teller, "listing the runner's builds", list)
+            .await?
+            .ids
+            .unwrap_or_default();
         ids.truncate(LOOKED_AT);
         if ids.is_empty() {
             return Ok(());
         }
         let look = || async {
-            let call = self.cloud.codebuild.batch_get_builds().set_ids(Some(ids.clone()));
+            let call = self
+                .cloud
+                .codebuild
+                .batch_get_builds()
+                .set_ids(Some(ids.clone()));
             call.send().ask().await
         };
         let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
         let running = |build: &&Build| build.build_status() == Some(&StatusType::InProgress);
-        for build in found.builds().iter().filter(running).filter(|build| is_about(build, subject)) {
+        for build in found
+            .builds()
+            .iter()
+            .filter(running)
+            .filter(|build| is_about(build, subject))
+        {
             let Some(id) = build.id() else { continue };
-            tracing::info!(build = id, "stopping an earlier build for {subject} that is still running");
+            tracing::info!(
+                build = id,
+                "stopping an earlier build for {subject} that is still running"
+            );
             let stop = || async {
                 let call = self.cloud.codebuild.stop_build().id(id).send().await;
                 call.map(drop).asked()
@@ -290,7 +372,11 @@ impl Runner {
     }
 
     async fn start(&self, program: &str, errand: &Errand, subject: &str) -> CloudResult<String> {
-        let mut call = self.cloud.codebuild.start_build().project_name(project_name(&self.cluster));
+        let mut call = self
+            .cloud
+            .codebuild
+            .start_build()
+            .project_name(project_name(&self.cluster));
         let variables = [
             ("PROGRAM", program_key(program)),
             ("PROGRAM_SHA256", program.to_owned()),
@@ -299,18 +385,29 @@ impl Runner {
             (SUBJECT, subject.to_owned()),
         ];
         for (name, value) in variables {
-            let variable = EnvironmentVariable::builder().name(name).value(value).build();
-            let variable = variable.map_err(|e| CloudError::new(Class::Invalid, OPERATION, e.to_string()))?;
+            let variable = EnvironmentVariable::builder()
+                .name(name)
+                .value(value)
+                .build();
+            let variable =
+                variable.map_err(|e| CloudError::new(Class::Invalid, OPERATION, e.to_string()))?;
             call = call.environment_variables_override(variable);
         }
         let started = call.send().ask().await?;
-        let id = started.build_value().and_then(|build| build.id().map(ToOwned::to_owned));
-        id.ok_or_else(|| CloudError::new(Class::Unknown, OPERATION, "the response contains no build"))
+        let id = started
+            .build_value()
+            .and_then(|build| build.id().map(ToOwned::to_owned));
+        id.ok_or_else(|| {
+            CloudError::new(Class::Unknown, OPERATION, "the response contains no build")
+        })
     }
 
     /// Waits for the build, and passes its log on.
     async fn until_done(&self, id: &str) -> CloudResult<Build> {
-        let told = self.cloud.teller.about(format!("waiting for the build {id}"));
+        let told = self
+            .cloud
+            .teller
+            .about(format!("waiting for the build {id}"));
         told.during(self.done(id, &told)).await
     }
 
@@ -340,7 +437,10 @@ impl Runner {
                 return Ok(build);
             }
             if begun.elapsed() > LONGEST {
-                let message = format!("build {id} is still running after {} minutes", LONGEST.as_secs() / 60);
+                let message = format!(
+                    "build {id} is still running after {} minutes",
+                    LONGEST.as_secs() / 60
+                );
                 return Err(CloudError::new(Class::Unknown, OPERATION, message));
             }
             tokio::time::sleep(pause).await;
@@ -350,28 +450,58 @@ impl Runner {
 
     /// What the build wrote. A log that cannot be read is no reason to fail.
     async fn log(&self, build: &Build) -> Vec<String> {
-        let at = build.logs().and_then(|logs| logs.group_name().zip(logs.stream_name()));
-        let Some((group, stream)) = at else { return Vec::new() };
-        let call = self.cloud.logs.get_log_events().log_group_name(group).log_stream_name(stream);
-        let Ok(found) = call.start_from_head(true).send().await else { return Vec::new() };
+        let at = build
+            .logs()
+            .and_then(|logs| logs.group_name().zip(logs.stream_name()));
+        let Some((group, stream)) = at else {
+            return Vec::new();
+        };
+        let call = self
+            .cloud
+            .logs
+            .get_log_events()
+            .log_group_name(group)
+            .log_stream_name(stream);
+        let Ok(found) = call.start_from_head(true).send().await else {
+            return Vec::new();
+        };
         let messages = found.events().iter().filter_map(|event| event.message());
-        messages.map(|message| message.trim_end().to_owned()).collect()
+        messages
+            .map(|message| message.trim_end().to_owned())
+            .collect()
     }
 
     /// A build that ended without a word of platctl's: its own log has to tell why.
     async fn no_outcome(&self, build: &Build) -> CloudError {
         let log = self.log(build).await;
-        let tail = log.iter().rev().take(12).rev().cloned().collect::<Vec<_>>().join(" | ");
+        let tail = log
+            .iter()
+            .rev()
+            .take(12)
+            .rev()
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(" | ");
         let phase = build.phases().iter().rev().find_map(|phase| {
             let context = phase.contexts().first()?;
-            Some(format!("{}: {}", phase.phase_type()?.as_str(), context.message()?))
+            Some(format!(
+                "{}: {}",
+                phase.phase_type()?.as_str(),
+                context.message()?
+            ))
         });
         let message = format!(
             "build {} ended {}{}{}",
             build.id().unwrap_or_default(),
-            build.build_status().map_or("without a status", StatusType::as_str),
+            build
+                .build_status()
+                .map_or("without a status", StatusType::as_str),
             phase.map(|phase| format!(" ({phase})")).unwrap_or_default(),
-            if tail.is_empty() { String::new() } else { format!(". The end of its log: {tail}") },
+            if tail.is_empty() {
+                String::new()
+            } else {
+                format!(". The end of its log: {tail}")
+            },
         );
         CloudError::new(Class::Unknown, OPERATION, message)
     }
@@ -382,8 +512,14 @@ impl Server for Runner {
         Box::pin(async move {
             match self.saved(set).await? {
                 // One that was never applied is known without a look.
-                Some(saved) if self.settings.look && saved != SetState::claimed(saved.owner.clone()) => {
-                    let seen = self.run(Task::Read { set: set.to_owned() }).await?;
+                Some(saved)
+                    if self.settings.look && saved != SetState::claimed(saved.owner.clone()) =>
+                {
+                    let seen = self
+                        .run(Task::Read {
+                            set: set.to_owned(),
+                        })
+                        .await?;
                     // The next plan knows what this look has found.
                     if let Some(state) = &seen {
                         self.save(set, state).await?;
@@ -407,7 +543,12 @@ impl Server for Runner {
         Box::pin(async move {
             let mut sent = order.clone();
             sent.manifest = self.handed_over(order.manifest.as_ref()).await?;
-            let state = self.run(Task::Apply { set: set.to_owned(), order: sent }).await?;
+            let state = self
+                .run(Task::Apply {
+                    set: set.to_owned(),
+                    order: sent,
+                })
+                .await?;
             let mut state = state.unwrap_or_default();
             state.manifest = state.manifest.and(order.manifest.clone());
             if let Some(waiting) = state.waiting.take() {
@@ -423,7 +564,10 @@ impl Server for Runner {
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move {
-            self.run(Task::Delete { set: set.to_owned() }).await?;
+            self.run(Task::Delete {
+                set: set.to_owned(),
+            })
+            .await?;
             erase(&self.cloud, &self.bucket, &Self::set_key(set)).await
         })
     }
@@ -445,7 +589,11 @@ mod tests {
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
     fn build(id: &str, subject: &str, status: StatusType) -> Build {
-        let variable = EnvironmentVariable::builder().name(SUBJECT).value(subject).build().unwrap();
+        let variable = EnvironmentVariable::builder()
+            .name(SUBJECT)
+            .value(subject)
+            .build()
+            .unwrap();
         let environment = ProjectEnvironment::builder()
             .r#type(EnvironmentType::LinuxContainer)
             .image("image")
@@ -454,23 +602,41 @@ mod tests {
             .build()
             .unwrap();
         let done = status != StatusType::InProgress;
-        Build::builder().id(id).environment(environment).build_status(status).build_complete(done).build()
+        Build::builder()
+            .id(id)
+            .environment(environment)
+            .build_status(status)
+            .build_complete(done)
+            .build()
     }
 
     #[test]
     fn a_wait_says_the_phase_and_the_last_line_of_the_log() {
         let build = Build::builder().current_phase("BUILD").build();
         assert_eq!(phase_and_line(&build, &[]), "CodeBuild phase: BUILD");
-        let log = ["one".to_owned(), "waiting for CRD".to_owned(), String::new()];
+        let log = [
+            "one".to_owned(),
+            "waiting for CRD".to_owned(),
+            String::new(),
+        ];
         let said = phase_and_line(&build, &log);
-        assert_eq!(said, "CodeBuild phase: BUILD, last line of its log: waiting for CRD");
+        assert_eq!(
+            said,
+            "CodeBuild phase: BUILD, last line of its log: waiting for CRD"
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn builds_of_a_run_that_was_cut_off_are_stopped_and_others_are_not() {
         let list = mock!(Client::list_builds_for_project)
             .match_requests(|request| request.project_name() == Some("prod-runner"))
-            .then_output(|| ListBuildsForProjectOutput::builder().ids("new").ids("other").ids("old").build());
+            .then_output(|| {
+                ListBuildsForProjectOutput::builder()
+                    .ids("new")
+                    .ids("other")
+                    .ids("old")
+                    .build()
+            });
         let builds = mock!(Client::batch_get_builds).then_output(|| {
             BatchGetBuildsOutput::builder()
                 .builds(build("new", "argo-cd", StatusType::InProgress))
@@ -484,12 +650,20 @@ mod tests {
         let stopped = mock!(Client::batch_get_builds)
             .match_requests(|request| request.ids() == ["new"])
             .then_output(|| {
-                BatchGetBuildsOutput::builder().builds(build("new", "argo-cd", StatusType::Stopped)).build()
+                BatchGetBuildsOutput::builder()
+                    .builds(build("new", "argo-cd", StatusType::Stopped))
+                    .build()
             });
-        let codebuild =
-            mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[&list, &builds, &stop, &stopped]);
+        let codebuild = mock_client!(
+            aws_sdk_codebuild,
+            RuleMode::Sequential,
+            &[&list, &builds, &stop, &stopped]
+        );
         let runner = Runner::new(
-            Arc::new(Cloud { codebuild: codebuild.into(), ..cloud() }),
+            Arc::new(Cloud {
+                codebuild: codebuild.into(),
+                ..cloud()
+            }),
             "prod",
             Settings::default(),
         );
@@ -499,12 +673,24 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_build_does_the_task_that_it_was_started_for_and_no_other() {
-        let text = serde_json::to_vec(&("prod", Task::Delete { set: "argo-cd".into() })).unwrap();
+        let text = serde_json::to_vec(&(
+            "prod",
+            Task::Delete {
+                set: "argo-cd".into(),
+            },
+        ))
+        .unwrap();
         let sha256 = hex(&Sha256::digest(&text));
-        let get = mock!(aws_sdk_s3::Client::get_object)
-            .then_output(move || GetObjectOutput::builder().body(ByteStream::from(text.clone())).build());
+        let get = mock!(aws_sdk_s3::Client::get_object).then_output(move || {
+            GetObjectOutput::builder()
+                .body(ByteStream::from(text.clone()))
+                .build()
+        });
         let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&get]);
-        let cloud = Cloud { s3: s3.into(), ..cloud() };
+        let cloud = Cloud {
+            s3: s3.into(),
+            ..cloud()
+        };
         let errand = |sha256: &str| Errand {
             bucket: "bucket".into(),
             task: "tasks/1.json".into(),
@@ -514,22 +700,47 @@ mod tests {
         for other in ["", &sha256[1..], &"0".repeat(64)] {
             let error = errand(other).read(&cloud).await.unwrap_err();
             assert_eq!(error.class, Class::Denied);
-            assert!(error.message.contains("s3://bucket/tasks/1.json is not the task"), "{error}");
+            assert!(
+                error
+                    .message
+                    .contains("s3://bucket/tasks/1.json is not the task"),
+                "{error}"
+            );
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_program_that_somebody_else_wrote_is_written_anew() {
         let program = b"#!/bin/sh\n".to_vec();
-        for (there, puts) in [(Some(checksum(&program)), 0), (Some(checksum(b"evil")), 1), (None, 1)] {
-            let head = mock!(aws_sdk_s3::Client::head_object)
-                .then_output(move || HeadObjectOutput::builder().set_checksum_sha256(there.clone()).build());
-            let put =
-                mock!(aws_sdk_s3::Client::put_object).then_output(|| PutObjectOutput::builder().build());
+        for (there, puts) in [
+            (Some(checksum(&program)), 0),
+            (Some(checksum(b"evil")), 1),
+            (None, 1),
+        ] {
+            let head = mock!(aws_sdk_s3::Client::head_object).then_output(move || {
+                HeadObjectOutput::builder()
+                    .set_checksum_sha256(there.clone())
+                    .build()
+            });
+            let put = mock!(aws_sdk_s3::Client::put_object)
+                .then_output(|| PutObjectOutput::builder().build());
             let s3 = mock_client!(aws_sdk_s3, RuleMode::MatchAny, &[&head, &put]);
-            let settings = Settings { program: Some(Program::Bytes(program.clone())), ..Settings::default() };
-            let runner = Runner::new(Arc::new(Cloud { s3: s3.into(), ..cloud() }), "prod", settings);
-            assert_eq!(runner.upload().await.unwrap(), hex(&Sha256::digest(&program)));
+            let settings = Settings {
+                program: Some(Program::Bytes(program.clone())),
+                ..Settings::default()
+            };
+            let runner = Runner::new(
+                Arc::new(Cloud {
+                    s3: s3.into(),
+                    ..cloud()
+                }),
+                "prod",
+                settings,
+            );
+            assert_eq!(
+                runner.upload().await.unwrap(),
+                hex(&Sha256::digest(&program))
+            );
             assert_eq!(put.num_calls(), puts);
         }
     }

@@ -3,7 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sigv4::http_request::{SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +25,11 @@ pub(super) struct Place<'a> {
 const VALID: Duration = Duration::from_secs(60);
 
 /// A token for a cluster, valid for 15 minutes.
-pub(super) fn token(credentials: Credentials, place: Place<'_>, now: SystemTime) -> CloudResult<String> {
+pub(super) fn token(
+    credentials: Credentials,
+    place: Place<'_>,
+    now: SystemTime,
+) -> CloudResult<String> {
     let failed = |why: String| CloudError::new(Class::Unknown, "sts:GetCallerIdentity", why);
     let host = format!("sts.{}.{}", place.region, dns_suffix(place.partition));
     let url = format!("https://{host}/?Action=GetCallerIdentity&Version=2011-06-15");
@@ -43,10 +49,17 @@ pub(super) fn token(credentials: Credentials, place: Place<'_>, now: SystemTime)
     let headers = [("host", host.as_str()), ("x-k8s-aws-id", place.cluster)];
     let request = SignableRequest::new("GET", &url, headers.into_iter(), SignableBody::Bytes(&[]))
         .map_err(|error| failed(error.to_string()))?;
-    let (instructions, _) = sign(request, &params).map_err(|error| failed(error.to_string()))?.into_parts();
-    let mut request = http::Request::get(&url).body(()).map_err(|error| failed(error.to_string()))?;
+    let (instructions, _) = sign(request, &params)
+        .map_err(|error| failed(error.to_string()))?
+        .into_parts();
+    let mut request = http::Request::get(&url)
+        .body(())
+        .map_err(|error| failed(error.to_string()))?;
     instructions.apply_to_request_http1x(&mut request);
-    Ok(format!("k8s-aws-v1.{}", URL_SAFE_NO_PAD.encode(request.uri().to_string())))
+    Ok(format!(
+        "k8s-aws-v1.{}",
+        URL_SAFE_NO_PAD.encode(request.uri().to_string())
+    ))
 }
 
 #[cfg(test)]
@@ -58,18 +71,32 @@ mod tests {
 
     #[test]
     fn a_token_is_what_the_aws_command_line_makes() {
-        let credentials =
-            Credentials::new("AKIDEXAMPLE", "secret", Some("session/token+=".into()), None, "test");
-        let place = Place { region: "eu-west-1", partition: "aws", cluster: "example" };
+        let credentials = Credentials::new(
+            "AKIDEXAMPLE",
+            "secret",
+            Some("session/token+=".into()),
+            None,
+            "test",
+        );
+        let place = Place {
+            region: "eu-west-1",
+            partition: "aws",
+            cluster: "example",
+        };
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
         let token = token(credentials, place, now).unwrap();
-        let url = URL_SAFE_NO_PAD.decode(token.strip_prefix("k8s-aws-v1.").unwrap()).unwrap();
+        let url = URL_SAFE_NO_PAD
+            .decode(token.strip_prefix("k8s-aws-v1.").unwrap())
+            .unwrap();
         let sorted = |url: &str| {
             let (_, query) = url.split_once('?').unwrap();
             let mut pairs: Vec<String> = query.split('&').map(ToOwned::to_owned).collect();
             pairs.sort();
             pairs
         };
-        assert_eq!(sorted(std::str::from_utf8(&url).unwrap()), sorted(BY_BOTOCORE));
+        assert_eq!(
+            sorted(std::str::from_utf8(&url).unwrap()),
+            sorted(BY_BOTOCORE)
+        );
     }
 }

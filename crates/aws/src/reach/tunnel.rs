@@ -30,24 +30,46 @@ async fn node(cloud: &Cloud, cluster: &str) -> CloudResult<String> {
         .filters(filter("tag:eks:cluster-name", cluster))
         .filters(filter("instance-state-name", "running"));
     let found = call.send().ask().await?;
-    let mut instances = found.reservations().iter().flat_map(|reservation| reservation.instances());
-    instances.find_map(|instance| instance.instance_id().map(ToOwned::to_owned)).ok_or_else(|| {
-        failed(format!("cluster {cluster} has no running node for a tunnel; use --cluster-access runner"))
-    })
+    let mut instances = found
+        .reservations()
+        .iter()
+        .flat_map(|reservation| reservation.instances());
+    instances
+        .find_map(|instance| instance.instance_id().map(ToOwned::to_owned))
+        .ok_or_else(|| {
+            failed(format!(
+                "cluster {cluster} has no running node for a tunnel; use --cluster-access runner"
+            ))
+        })
 }
 
 fn free_port() -> CloudResult<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| failed(error.to_string()))?;
-    listener.local_addr().map(|address| address.port()).map_err(|error| failed(error.to_string()))
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| failed(error.to_string()))?;
+    listener
+        .local_addr()
+        .map(|address| address.port())
+        .map_err(|error| failed(error.to_string()))
 }
 
 /// Opens the tunnel and turns the access to it. It ends with this process.
 pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -> CloudResult<()> {
-    let host = access.server.trim_start_matches("https://").trim_end_matches('/').to_owned();
+    let host = access
+        .server
+        .trim_start_matches("https://")
+        .trim_end_matches('/')
+        .to_owned();
     let (target, port) = (node(cloud, cluster).await?, free_port()?);
-    let parameters =
-        [("host", host.clone()), ("portNumber", "443".into()), ("localPortNumber", port.to_string())];
-    let mut call = cloud.ssm.start_session().target(&target).document_name(DOCUMENT);
+    let parameters = [
+        ("host", host.clone()),
+        ("portNumber", "443".into()),
+        ("localPortNumber", port.to_string()),
+    ];
+    let mut call = cloud
+        .ssm
+        .start_session()
+        .target(&target)
+        .document_name(DOCUMENT);
     for (name, value) in &parameters {
         call = call.parameters(*name, vec![value.clone()]);
     }
@@ -55,10 +77,16 @@ pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -
     let answer = json!({
         "SessionId": session.session_id(), "TokenValue": session.token_value(), "StreamUrl": session.stream_url(),
     });
-    let lists: serde_json::Map<_, _> =
-        parameters.iter().map(|(name, value)| ((*name).to_owned(), json!([value]))).collect();
+    let lists: serde_json::Map<_, _> = parameters
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), json!([value])))
+        .collect();
     let asked = json!({"Target": target, "DocumentName": DOCUMENT, "Parameters": lists});
-    let endpoint = format!("https://ssm.{}.{}", cloud.region, dns_suffix(&cloud.partition));
+    let endpoint = format!(
+        "https://ssm.{}.{}",
+        cloud.region,
+        dns_suffix(&cloud.partition)
+    );
     // The session's token goes by the environment: arguments can be read by everybody on this machine.
     let mut plugin = Command::new(PLUGIN)
         .args([
@@ -76,13 +104,20 @@ pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -
         .kill_on_drop(true)
         .spawn()
         .map_err(|error| {
-            failed(format!("cannot start {PLUGIN} ({error}): install the AWS Session Manager plugin"))
+            failed(format!(
+                "cannot start {PLUGIN} ({error}): install the AWS Session Manager plugin"
+            ))
         })?;
     for _ in 0..120 {
         if let Ok(Some(status)) = plugin.try_wait() {
-            return Err(failed(format!("{PLUGIN} exited with {status} before the tunnel was established")));
+            return Err(failed(format!(
+                "{PLUGIN} exited with {status} before the tunnel was established"
+            )));
         }
-        if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.is_ok() {
+        if tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+            .await
+            .is_ok()
+        {
             access.server = format!("https://127.0.0.1:{port}");
             access.tls_server_name = Some(host);
             tokio::spawn(async move { plugin.wait().await });

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType};
+use aws_sdk_route53::types::{
+    HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType,
+};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -101,7 +103,12 @@ const fn kind() -> TagResourceType {
 type Check = aws_sdk_route53::types::HealthCheck;
 
 async fn all(cloud: &Cloud) -> CloudResult<Vec<Check>> {
-    let pages = cloud.route53.list_health_checks().into_paginator().items().send();
+    let pages = cloud
+        .route53
+        .list_health_checks()
+        .into_paginator()
+        .items()
+        .send();
     let checks: Result<Vec<_>, _> = pages.collect().await;
     checks.asked()
 }
@@ -132,20 +139,38 @@ fn live(cloud: &Cloud, check: &Check, tags: Tags) -> Option<Live<HealthCheck>> {
     };
     let id = check.id();
     let arn = format!("arn:{}:route53:::healthcheck/{id}", cloud.partition).into();
-    let outputs = Outputs { health_check_id: id.to_owned(), arn };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+    let outputs = Outputs {
+        health_check_id: id.to_owned(),
+        arn,
+    };
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 fn regions(spec: &Spec) -> Option<Vec<HealthCheckRegion>> {
     let regions = spec.regions.as_ref()?;
-    Some(regions.iter().map(|region| HealthCheckRegion::from(region.as_str())).collect())
+    Some(
+        regions
+            .iter()
+            .map(|region| HealthCheckRegion::from(region.as_str()))
+            .collect(),
+    )
 }
 
 fn config(spec: &Spec) -> CloudResult<HealthCheckConfig> {
     let calculated = spec.r#type == "CALCULATED";
     let builder = HealthCheckConfig::builder()
         .r#type(HealthCheckType::from(spec.r#type.as_str()))
-        .set_fully_qualified_domain_name(spec.fully_qualified_domain_name.as_ref().map(ToString::to_string))
+        .set_fully_qualified_domain_name(
+            spec.fully_qualified_domain_name
+                .as_ref()
+                .map(ToString::to_string),
+        )
         .set_ip_address(spec.ip_address.clone())
         .set_port(spec.port)
         .set_resource_path(spec.resource_path.clone())
@@ -157,7 +182,11 @@ fn config(spec: &Spec) -> CloudResult<HealthCheckConfig> {
         .disabled(spec.disabled)
         .set_enable_sni(spec.enable_sni)
         .set_regions(regions(spec))
-        .set_child_health_checks(spec.child_health_checks.as_ref().map(|ids| ids.iter().cloned().collect()))
+        .set_child_health_checks(
+            spec.child_health_checks
+                .as_ref()
+                .map(|ids| ids.iter().cloned().collect()),
+        )
         .set_health_threshold(spec.health_threshold);
     built(builder.build())
 }
@@ -168,8 +197,9 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Heal
     found.retain(|check| wanted.contains(check.id()));
     let known: Vec<Id> = found.iter().map(|check| check.id().into()).collect();
     let mut tags = read_tags(cloud, kind(), &known).await?;
-    let lives =
-        found.iter().filter_map(|check| live(cloud, check, tags.remove(check.id()).unwrap_or_default()));
+    let lives = found
+        .iter()
+        .filter_map(|check| live(cloud, check, tags.remove(check.id()).unwrap_or_default()));
     Ok(in_order(ids, lives))
 }
 
@@ -184,7 +214,11 @@ impl Kind for HealthCheck {
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:ListHealthChecks", "route53:ListTagsForResources"],
         create: &["route53:CreateHealthCheck"],
-        update: &["route53:GetHealthCheck", "route53:UpdateHealthCheck", "route53:ChangeTagsForResource"],
+        update: &[
+            "route53:GetHealthCheck",
+            "route53:UpdateHealthCheck",
+            "route53:ChangeTagsForResource",
+        ],
         delete: &["route53:DeleteHealthCheck"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -234,15 +268,28 @@ impl Kind for HealthCheck {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let wrong = |path: &str, message: &str| Err(SpecError::new(path, message));
-        let known = ["HTTPS", "HTTP", "HTTPS_STR_MATCH", "HTTP_STR_MATCH", "TCP", "CALCULATED"];
+        let known = [
+            "HTTPS",
+            "HTTP",
+            "HTTPS_STR_MATCH",
+            "HTTP_STR_MATCH",
+            "TCP",
+            "CALCULATED",
+        ];
         if !known.contains(&spec.r#type.as_str()) {
-            return Err(SpecError::new("/type", format!("must be one of {}", known.join(", "))));
+            return Err(SpecError::new(
+                "/type",
+                format!("must be one of {}", known.join(", ")),
+            ));
         }
         let calculated = spec.r#type == "CALCULATED";
         let target = spec.fully_qualified_domain_name.is_some() || spec.ip_address.is_some();
         if calculated == target {
             let path = "/fully_qualified_domain_name";
-            return wrong(path, "or `ip_address` is required, except for a calculated check");
+            return wrong(
+                path,
+                "or `ip_address` is required, except for a calculated check",
+            );
         }
         if calculated != (spec.child_health_checks.is_some() && spec.health_threshold.is_some()) {
             return wrong(
@@ -256,23 +303,41 @@ impl Kind for HealthCheck {
                 "is required for the STR_MATCH types, and cannot be used with other types",
             );
         }
-        if spec.request_interval.is_some_and(|seconds| seconds != 10 && seconds != 30) {
+        if spec
+            .request_interval
+            .is_some_and(|seconds| seconds != 10 && seconds != 30)
+        {
             return wrong("/request_interval", "must be 10 or 30 seconds");
         }
-        if spec.failure_threshold.is_some_and(|failures| !(1..=10).contains(&failures)) {
+        if spec
+            .failure_threshold
+            .is_some_and(|failures| !(1..=10).contains(&failures))
+        {
             return wrong("/failure_threshold", "must be between 1 and 10");
         }
-        if spec.resource_path.as_ref().is_some_and(|path| !path.starts_with('/')) {
+        if spec
+            .resource_path
+            .as_ref()
+            .is_some_and(|path| !path.starts_with('/'))
+        {
             return wrong("/resource_path", "must begin with a slash");
         }
-        if spec.regions.as_ref().is_some_and(|regions| regions.len() < 3) {
+        if spec
+            .regions
+            .as_ref()
+            .is_some_and(|regions| regions.len() < 3)
+        {
             return wrong("/regions", "must have at least three regions");
         }
         Ok(())
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let ids: Vec<Id> = all(cloud).await?.into_iter().map(|check| check.id.into()).collect();
+        let ids: Vec<Id> = all(cloud)
+            .await?
+            .into_iter()
+            .map(|check| check.id.into())
+            .collect();
         let mut tags = read_tags(cloud, kind(), &ids).await?;
         let owner = |id: Id| {
             let owner = split(tags.remove(id.as_str()).unwrap_or_default()).1;
@@ -285,12 +350,18 @@ impl Kind for HealthCheck {
     /// Tags cannot be a part of it: the engine sees that they are missing, and has `update` write them.
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let operation = "route53:CreateHealthCheck";
-        let call = cloud.route53.create_health_check().caller_reference(&claim.token);
+        let call = cloud
+            .route53
+            .create_health_check()
+            .caller_reference(&claim.token);
         let call = call.health_check_config(config(spec)?);
         match call.send().ask().await {
             // Ours, from a call whose answer was lost, with another configuration.
             Err(error) if error.class == Class::AlreadyExists => {
-                let mine = all(cloud).await?.into_iter().find(|check| check.caller_reference == claim.token);
+                let mine = all(cloud)
+                    .await?
+                    .into_iter()
+                    .find(|check| check.caller_reference == claim.token);
                 mine.map(|check| check.id.into()).ok_or(error)
             }
             answer => made(operation, answer?.health_check().map(|check| check.id())),
@@ -305,21 +376,31 @@ impl Kind for HealthCheck {
         owner: &Owner,
     ) -> CloudResult<()> {
         sync_tags(cloud, kind(), &live.id, edits(changes, owner)).await?;
-        let others =
-            changes.iter().any(|change| change.path != Changes::OWNER && !change.path.starts_with("/tags"));
+        let others = changes
+            .iter()
+            .any(|change| change.path != Changes::OWNER && !change.path.starts_with("/tags"));
         if !others {
             return Ok(());
         }
-        let get = cloud.route53.get_health_check().health_check_id(live.id.as_str());
+        let get = cloud
+            .route53
+            .get_health_check()
+            .health_check_id(live.id.as_str());
         let found = get.send().ask().await?;
         let calculated = spec.r#type == "CALCULATED";
         let call = cloud
             .route53
             .update_health_check()
             .health_check_id(live.id.as_str())
-            .set_health_check_version(found.health_check().map(|check| check.health_check_version()))
+            .set_health_check_version(
+                found
+                    .health_check()
+                    .map(|check| check.health_check_version()),
+            )
             .set_fully_qualified_domain_name(
-                spec.fully_qualified_domain_name.as_ref().map(ToString::to_string),
+                spec.fully_qualified_domain_name
+                    .as_ref()
+                    .map(ToString::to_string),
             )
             .set_ip_address(spec.ip_address.clone())
             .set_port(spec.port)
@@ -331,14 +412,19 @@ impl Kind for HealthCheck {
             .set_enable_sni(spec.enable_sni.filter(|_| !calculated))
             .set_regions(regions(spec))
             .set_child_health_checks(
-                spec.child_health_checks.as_ref().map(|ids| ids.iter().cloned().collect()),
+                spec.child_health_checks
+                    .as_ref()
+                    .map(|ids| ids.iter().cloned().collect()),
             )
             .set_health_threshold(spec.health_threshold);
         call.send().ask().await.map(drop)
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.route53.delete_health_check().health_check_id(live.id.as_str());
+        let call = cloud
+            .route53
+            .delete_health_check()
+            .health_check_id(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }
@@ -351,9 +437,18 @@ mod tests {
     #[test]
     fn what_is_sent_is_what_is_read() {
         let spec = HealthCheck::example();
-        let builder = Check::builder().id("c-1").caller_reference("t").health_check_version(1);
-        let check = builder.health_check_config(config(&spec).unwrap()).build().unwrap();
-        assert_eq!(live(&cloud(), &check, spec.tags.clone()).unwrap().spec, spec);
+        let builder = Check::builder()
+            .id("c-1")
+            .caller_reference("t")
+            .health_check_version(1);
+        let check = builder
+            .health_check_config(config(&spec).unwrap())
+            .build()
+            .unwrap();
+        assert_eq!(
+            live(&cloud(), &check, spec.tags.clone()).unwrap().spec,
+            spec
+        );
     }
 
     #[test]
@@ -366,6 +461,12 @@ mod tests {
             ..HealthCheck::example()
         };
         assert!(HealthCheck::check(&spec).is_err());
-        assert!(HealthCheck::check(&Spec { fully_qualified_domain_name: None, ..spec }).is_ok());
+        assert!(
+            HealthCheck::check(&Spec {
+                fully_qualified_domain_name: None,
+                ..spec
+            })
+            .is_ok()
+        );
     }
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
 use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, TagResourceType, Vpc, VpcRegion};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -84,50 +84,94 @@ fn live(cloud: &Cloud, found: &GetHostedZoneOutput, tags: Tags) -> Option<Live<H
     let zone = found.hosted_zone()?;
     let id = bare(zone.id());
     let config = zone.config();
-    let here = |vpc: &&Vpc| vpc.vpc_region().is_some_and(|region| region.as_str() == cloud.region);
-    let vpcs = found.vpcs().iter().filter(here).filter_map(|vpc| vpc.vpc_id().map(VpcId::from));
+    let here = |vpc: &&Vpc| {
+        vpc.vpc_region()
+            .is_some_and(|region| region.as_str() == cloud.region)
+    };
+    let vpcs = found
+        .vpcs()
+        .iter()
+        .filter(here)
+        .filter_map(|vpc| vpc.vpc_id().map(VpcId::from));
     let force_destroy = tags.get(FORCE).is_some_and(|value| value == "true");
     let (tags, owner) = split(tags);
     let spec = Spec {
         name: zone.name().into(),
-        comment: Some(config.and_then(HostedZoneConfig::comment).unwrap_or_default().to_owned()),
-        vpc_ids: config.filter(|config| config.private_zone()).map(|_| vpcs.collect()),
+        comment: Some(
+            config
+                .and_then(HostedZoneConfig::comment)
+                .unwrap_or_default()
+                .to_owned(),
+        ),
+        vpc_ids: config
+            .filter(|config| config.private_zone())
+            .map(|_| vpcs.collect()),
         force_destroy,
         tags,
     };
-    let servers = found.delegation_set().map(|set| set.name_servers()).unwrap_or_default();
+    let servers = found
+        .delegation_set()
+        .map(|set| set.name_servers())
+        .unwrap_or_default();
     let outputs = Outputs {
         zone_id: id.to_owned(),
         arn: format!("arn:{}:route53:::hostedzone/{id}", cloud.partition).into(),
         name: zone.name().into(),
         name_servers: servers.iter().cloned().collect(),
     };
-    Some(Live { id: id.into(), spec, outputs, owner, phase: Phase::Ready })
+    Some(Live {
+        id: id.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    })
 }
 
 /// The ids of all zones, with their caller references.
 async fn all(cloud: &Cloud) -> CloudResult<Vec<(Id, String)>> {
-    let pages = cloud.route53.list_hosted_zones().into_paginator().items().send();
+    let pages = cloud
+        .route53
+        .list_hosted_zones()
+        .into_paginator()
+        .items()
+        .send();
     let zones: Result<Vec<_>, _> = pages.collect().await;
     let zones = zones.asked()?;
-    Ok(zones.into_iter().map(|zone| (Id::from(bare(zone.id())), zone.caller_reference)).collect())
+    Ok(zones
+        .into_iter()
+        .map(|zone| (Id::from(bare(zone.id())), zone.caller_reference))
+        .collect())
 }
 
 fn vpc(cloud: &Cloud, id: &VpcId) -> Vpc {
-    Vpc::builder().vpc_id(id.as_str()).vpc_region(VpcRegion::from(cloud.region.as_str())).build()
+    Vpc::builder()
+        .vpc_id(id.as_str())
+        .vpc_region(VpcRegion::from(cloud.region.as_str()))
+        .build()
 }
 
 /// New VPCs come before old ones go: the last one cannot go.
-async fn sync_vpcs(cloud: &Cloud, live: &Live<HostedZone>, desired: &BTreeSet<VpcId>) -> CloudResult<()> {
+async fn sync_vpcs(
+    cloud: &Cloud,
+    live: &Live<HostedZone>,
+    desired: &BTreeSet<VpcId>,
+) -> CloudResult<()> {
     let nothing = BTreeSet::new();
     let old = live.spec.vpc_ids.as_ref().unwrap_or(&nothing);
     for id in desired.difference(old) {
-        let call = cloud.route53.associate_vpc_with_hosted_zone().hosted_zone_id(live.id.as_str());
+        let call = cloud
+            .route53
+            .associate_vpc_with_hosted_zone()
+            .hosted_zone_id(live.id.as_str());
         let call = call.vpc(vpc(cloud, id));
         call.send().ask().await?;
     }
     for id in old.difference(desired) {
-        let call = cloud.route53.disassociate_vpc_from_hosted_zone().hosted_zone_id(live.id.as_str());
+        let call = cloud
+            .route53
+            .disassociate_vpc_from_hosted_zone()
+            .hosted_zone_id(live.id.as_str());
         let call = call.vpc(vpc(cloud, id));
         call.send().ask().await?;
     }
@@ -136,9 +180,12 @@ async fn sync_vpcs(cloud: &Cloud, live: &Live<HostedZone>, desired: &BTreeSet<Vp
 
 /// Deletes all records but those that AWS made.
 async fn empty(cloud: &Cloud, live: &Live<HostedZone>) -> CloudResult<()> {
-    let all = records::read(cloud, live.id.as_str(), None).await?.unwrap_or_default();
+    let all = records::read(cloud, live.id.as_str(), None)
+        .await?
+        .unwrap_or_default();
     let own = |record: &aws_sdk_route53::types::ResourceRecordSet| {
-        DnsName::from(record.name()) == live.spec.name && matches!(record.r#type().as_str(), "NS" | "SOA")
+        DnsName::from(record.name()) == live.spec.name
+            && matches!(record.r#type().as_str(), "NS" | "SOA")
     };
     let others = all.into_iter().filter(|record| !own(record)).collect();
     records::change(cloud, live.id.as_str(), ChangeAction::Delete, others).await
@@ -146,7 +193,11 @@ async fn empty(cloud: &Cloud, live: &Live<HostedZone>) -> CloudResult<()> {
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<HostedZone>>>> {
     let found = each(cloud, "reading Route 53 zones", ids, |id| get(cloud, id)).await?;
-    let known = ids.iter().zip(&found).filter(|(_, zone)| zone.is_some()).map(|(id, _)| id.clone());
+    let known = ids
+        .iter()
+        .zip(&found)
+        .filter(|(_, zone)| zone.is_some())
+        .map(|(id, _)| id.clone());
     let mut tags = read_tags(cloud, kind(), &known.collect::<Vec<_>>()).await?;
     let live = |(id, zone): (&Id, Option<GetHostedZoneOutput>)| {
         live(cloud, &zone?, tags.remove(id.as_str()).unwrap_or_default())
@@ -164,7 +215,11 @@ impl Kind for HostedZone {
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {
-        read: &["route53:GetHostedZone", "route53:ListHostedZones", "route53:ListTagsForResources"],
+        read: &[
+            "route53:GetHostedZone",
+            "route53:ListHostedZones",
+            "route53:ListTagsForResources",
+        ],
         create: &["route53:CreateHostedZone", "ec2:DescribeVpcs"],
         update: &[
             "route53:UpdateHostedZoneComment",
@@ -207,13 +262,19 @@ impl Kind for HostedZone {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let labels = spec.name.as_str().split('.');
-        if spec.name.as_str().len() > 253 || labels.clone().any(|label| label.is_empty() || label.len() > 63)
+        if spec.name.as_str().len() > 253
+            || labels
+                .clone()
+                .any(|label| label.is_empty() || label.len() > 63)
         {
             return Err(SpecError::new("/name", "is not a valid DNS name"));
         }
         any(256).check("/comment", spec.comment.as_deref())?;
         if spec.vpc_ids.as_ref().is_some_and(BTreeSet::is_empty) {
-            return Err(SpecError::new("/vpc_ids", "must have at least one VPC; omit it for a public zone"));
+            return Err(SpecError::new(
+                "/vpc_ids",
+                "must have at least one VPC; omit it for a public zone",
+            ));
         }
         Ok(())
     }
@@ -252,7 +313,10 @@ impl Kind for HostedZone {
         match call.send().ask().await {
             // Ours, from a call whose answer was lost.
             Err(error) if error.class == Class::AlreadyExists => {
-                let mine = all(cloud).await?.into_iter().find(|(_, reference)| *reference == claim.token);
+                let mine = all(cloud)
+                    .await?
+                    .into_iter()
+                    .find(|(_, reference)| *reference == claim.token);
                 mine.map(|(id, _)| id).ok_or(error)
             }
             answer => made(operation, answer?.hosted_zone().map(|zone| bare(zone.id()))),
@@ -274,7 +338,11 @@ impl Kind for HostedZone {
         }
         sync_tags(cloud, kind(), &live.id, edits).await?;
         if let Some(comment) = spec.comment.as_ref().filter(|_| changes.touch("/comment")) {
-            let call = cloud.route53.update_hosted_zone_comment().id(live.id.as_str()).comment(comment);
+            let call = cloud
+                .route53
+                .update_hosted_zone_comment()
+                .id(live.id.as_str())
+                .comment(comment);
             call.send().ask().await?;
         }
         match spec.vpc_ids.as_ref().filter(|_| changes.touch("/vpc_ids")) {
@@ -306,24 +374,48 @@ mod tests {
     use serde_json::json;
 
     fn zone() -> aws_sdk_route53::types::HostedZone {
-        let builder =
-            aws_sdk_route53::types::HostedZone::builder().id("/hostedzone/Z1").name("prod.example.com.");
+        let builder = aws_sdk_route53::types::HostedZone::builder()
+            .id("/hostedzone/Z1")
+            .name("prod.example.com.");
         let config = HostedZoneConfig::builder().private_zone(true).build();
-        builder.caller_reference("platctl-token").config(config).build().unwrap()
+        builder
+            .caller_reference("platctl-token")
+            .config(config)
+            .build()
+            .unwrap()
     }
 
     fn private() -> Live<HostedZone> {
         let here = vpc(&cloud(), &"vpc-1".into());
-        let there = Vpc::builder().vpc_id("vpc-9").vpc_region(VpcRegion::from("us-east-1")).build();
-        let output = GetHostedZoneOutput::builder().hosted_zone(zone()).vpcs(here).vpcs(there).build();
-        live(&cloud(), &output, Tags::from([(FORCE.into(), "true".into())])).unwrap()
+        let there = Vpc::builder()
+            .vpc_id("vpc-9")
+            .vpc_region(VpcRegion::from("us-east-1"))
+            .build();
+        let output = GetHostedZoneOutput::builder()
+            .hosted_zone(zone())
+            .vpcs(here)
+            .vpcs(there)
+            .build();
+        live(
+            &cloud(),
+            &output,
+            Tags::from([(FORCE.into(), "true".into())]),
+        )
+        .unwrap()
     }
 
     #[test]
     fn a_zone_is_read_in_normal_form() {
         let zone = private();
-        assert_eq!((zone.id.as_str(), zone.spec.name.as_str()), ("Z1", "prod.example.com"));
-        assert_eq!(zone.spec.vpc_ids, Some(BTreeSet::from(["vpc-1".into()])), "others' regions are left out");
+        assert_eq!(
+            (zone.id.as_str(), zone.spec.name.as_str()),
+            ("Z1", "prod.example.com")
+        );
+        assert_eq!(
+            zone.spec.vpc_ids,
+            Some(BTreeSet::from(["vpc-1".into()])),
+            "others' regions are left out"
+        );
         assert!(zone.spec.force_destroy);
         assert!(zone.spec.tags.is_empty());
     }
@@ -331,19 +423,29 @@ mod tests {
     #[tokio::test]
     async fn a_repeated_creation_finds_the_zone_by_its_reference() {
         let taken = mock!(aws_sdk_route53::Client::create_hosted_zone).then_error(|| {
-            let meta = ErrorMetadata::builder().code("HostedZoneAlreadyExists").build();
+            let meta = ErrorMetadata::builder()
+                .code("HostedZoneAlreadyExists")
+                .build();
             CreateHostedZoneError::HostedZoneAlreadyExists(
                 HostedZoneAlreadyExists::builder().meta(meta).build(),
             )
         });
         let list = mock!(aws_sdk_route53::Client::list_hosted_zones).then_output(|| {
-            let builder =
-                ListHostedZonesOutput::builder().hosted_zones(zone()).marker("").is_truncated(false);
+            let builder = ListHostedZonesOutput::builder()
+                .hosted_zones(zone())
+                .marker("")
+                .is_truncated(false);
             builder.max_items(100).build().unwrap()
         });
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&taken, &list]);
-        let cloud = Cloud { route53: client.into(), ..cloud() };
-        assert_eq!(HostedZone::create(&cloud, &HostedZone::example(), &claim()).await, Ok("Z1".into()));
+        let cloud = Cloud {
+            route53: client.into(),
+            ..cloud()
+        };
+        assert_eq!(
+            HostedZone::create(&cloud, &HostedZone::example(), &claim()).await,
+            Ok("Z1".into())
+        );
     }
 
     #[tokio::test]
@@ -355,10 +457,18 @@ mod tests {
             .match_requests(|request| request.vpc().and_then(Vpc::vpc_id) == Some("vpc-1"))
             .then_output(|| DisassociateVpcFromHostedZoneOutput::builder().build());
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&come, &go]);
-        let cloud = Cloud { route53: client.into(), ..cloud() };
-        let desired = Spec { vpc_ids: Some(BTreeSet::from(["vpc-2".into()])), ..private().spec };
+        let cloud = Cloud {
+            route53: client.into(),
+            ..cloud()
+        };
+        let desired = Spec {
+            vpc_ids: Some(BTreeSet::from(["vpc-2".into()])),
+            ..private().spec
+        };
         let asked = changes(&[("/vpc_ids", json!(["vpc-1"]), json!(["vpc-2"]))]);
-        HostedZone::update(&cloud, &private(), &desired, &asked, &owner()).await.unwrap();
+        HostedZone::update(&cloud, &private(), &desired, &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!((come.num_calls(), go.num_calls()), (1, 1));
     }
 }

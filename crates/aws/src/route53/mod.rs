@@ -33,14 +33,29 @@ pub(crate) async fn read_tags(
 ) -> CloudResult<HashMap<String, Tags>> {
     let chunks = ids.chunks(TAGS_AT_ONCE).map(|ids| {
         let ids = ids.iter().map(|id| id.as_str().to_owned()).collect();
-        let call = cloud.route53.list_tags_for_resources().resource_type(kind.clone());
+        let call = cloud
+            .route53
+            .list_tags_for_resources()
+            .resource_type(kind.clone());
         call.set_resource_ids(Some(ids)).send()
     });
     let answers = try_join_all(chunks).ask().await?;
-    let pair = |tag: &Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
-    let sets = answers.into_iter().flat_map(|answer| answer.resource_tag_sets);
+    let pair = |tag: &Tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    };
+    let sets = answers
+        .into_iter()
+        .flat_map(|answer| answer.resource_tag_sets);
     Ok(sets
-        .filter_map(|set| Some((set.resource_id.clone()?, set.tags().iter().filter_map(pair).collect())))
+        .filter_map(|set| {
+            Some((
+                set.resource_id.clone()?,
+                set.tags().iter().filter_map(pair).collect(),
+            ))
+        })
         .collect())
 }
 
@@ -51,10 +66,18 @@ pub(crate) async fn sync_tags(
     id: &Id,
     edits: TagEdits,
 ) -> CloudResult<()> {
-    let set: Vec<Tag> =
-        edits.set.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let call =
-        || cloud.route53.change_tags_for_resource().resource_type(kind.clone()).resource_id(id.as_str());
+    let set: Vec<Tag> = edits
+        .set
+        .into_iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect();
+    let call = || {
+        cloud
+            .route53
+            .change_tags_for_resource()
+            .resource_type(kind.clone())
+            .resource_id(id.as_str())
+    };
     for tags in set.chunks(TAGS_AT_ONCE) {
         let call = call().set_add_tags(Some(tags.to_vec()));
         call.send().ask().await?;

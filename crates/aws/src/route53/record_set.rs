@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_route53::types::{
-    ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover, ResourceRecordSetRegion,
-    RrType,
+    ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover,
+    ResourceRecordSetRegion, RrType,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted, find_by_id,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted, find_by_id,
 };
 use serde::{Deserialize, Serialize};
 
@@ -92,7 +92,11 @@ platctl_engine::outputs! {
 
 /// The id: zone, name, type and, where there is one, set identifier. Names are lower case, types are not.
 fn id_of(zone: &str, key: &Key) -> Id {
-    let set = key.set.as_ref().map(|set| format!("_{set}")).unwrap_or_default();
+    let set = key
+        .set
+        .as_ref()
+        .map(|set| format!("_{set}"))
+        .unwrap_or_default();
     format!("{zone}_{}_{}{set}", key.name, key.kind).into()
 }
 
@@ -101,12 +105,18 @@ fn natural(spec: &Spec) -> Id {
 }
 
 fn key(spec: &Spec) -> Key {
-    Key { name: spec.name.clone(), kind: spec.r#type.clone(), set: spec.set_identifier.clone() }
+    Key {
+        name: spec.name.clone(),
+        kind: spec.r#type.clone(),
+        set: spec.set_identifier.clone(),
+    }
 }
 
 /// The zone of an id.
 fn zone_of(id: &Id) -> &str {
-    id.as_str().split_once('_').map_or(id.as_str(), |(zone, _)| zone)
+    id.as_str()
+        .split_once('_')
+        .map_or(id.as_str(), |(zone, _)| zone)
 }
 
 fn is_text(kind: &str) -> bool {
@@ -116,7 +126,11 @@ fn is_text(kind: &str) -> bool {
 fn live(zone: &str, record: &ResourceRecordSet) -> Live<RecordSet> {
     let key = Key::of(record);
     let value = |record: &ResourceRecord| {
-        if is_text(&key.kind) { unquoted(record.value()) } else { record.value().to_owned() }
+        if is_text(&key.kind) {
+            unquoted(record.value())
+        } else {
+            record.value().to_owned()
+        }
     };
     let alias = record.alias_target().map(|alias| AliasTarget {
         dns_name: alias.dns_name().into(),
@@ -138,8 +152,17 @@ fn live(zone: &str, record: &ResourceRecordSet) -> Live<RecordSet> {
         multi_value_answer: record.multi_value_answer().filter(|answer| *answer),
         health_check_id: record.health_check_id().map(ToOwned::to_owned),
     };
-    let outputs = Outputs { name: key.name.clone(), unmanaged: unmanaged(record) };
-    Live { id: id_of(zone, &key), spec, outputs, owner: None, phase: Phase::Ready }
+    let outputs = Outputs {
+        name: key.name.clone(),
+        unmanaged: unmanaged(record),
+    };
+    Live {
+        id: id_of(zone, &key),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }
 }
 
 /// What is set on a record set and cannot be said in a spec.
@@ -148,14 +171,21 @@ fn unmanaged(record: &ResourceRecordSet) -> Vec<String> {
         ("geolocation", record.geo_location().is_some()),
         ("geoproximity", record.geo_proximity_location().is_some()),
         ("CIDR routing", record.cidr_routing_config().is_some()),
-        ("traffic policy", record.traffic_policy_instance_id().is_some()),
+        (
+            "traffic policy",
+            record.traffic_policy_instance_id().is_some(),
+        ),
     ])
 }
 
 /// What a spec says, as a record set.
 fn build(spec: &Spec) -> CloudResult<ResourceRecordSet> {
     let value = |text: &String| {
-        let value = if is_text(&spec.r#type) { quoted(text) } else { text.clone() };
+        let value = if is_text(&spec.r#type) {
+            quoted(text)
+        } else {
+            text.clone()
+        };
         built(ResourceRecord::builder().value(value).build())
     };
     let alias = |alias: &AliasTarget| {
@@ -165,13 +195,20 @@ fn build(spec: &Spec) -> CloudResult<ResourceRecordSet> {
             .evaluate_target_health(alias.evaluate_target_health);
         built(target.build())
     };
-    let values = spec.records.as_ref().map(|all| all.iter().map(value).collect::<CloudResult<_>>());
+    let values = spec
+        .records
+        .as_ref()
+        .map(|all| all.iter().map(value).collect::<CloudResult<_>>());
     let builder = ResourceRecordSet::builder()
         .name(spec.name.as_str())
         .r#type(RrType::from(spec.r#type.as_str()))
         .set_set_identifier(spec.set_identifier.clone())
         .set_weight(spec.weight)
-        .set_failover(spec.failover.as_deref().map(ResourceRecordSetFailover::from))
+        .set_failover(
+            spec.failover
+                .as_deref()
+                .map(ResourceRecordSetFailover::from),
+        )
         .set_region(spec.region.as_deref().map(ResourceRecordSetRegion::from))
         .set_multi_value_answer(spec.multi_value_answer)
         .set_health_check_id(spec.health_check_id.clone())
@@ -186,10 +223,19 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Reco
     let zones: BTreeSet<&str> = ids.iter().map(zone_of).collect();
     let found = try_join_all(zones.into_iter().map(|zone| async move {
         let records = records::read(cloud, zone, None).await?.unwrap_or_default();
-        Ok::<_, CloudError>(records.iter().map(|record| live(zone, record)).collect::<Vec<_>>())
+        Ok::<_, CloudError>(
+            records
+                .iter()
+                .map(|record| live(zone, record))
+                .collect::<Vec<_>>(),
+        )
     }));
-    let mut found: HashMap<Id, Live<RecordSet>> =
-        found.await?.into_iter().flatten().map(|live| (live.id.clone(), live)).collect();
+    let mut found: HashMap<Id, Live<RecordSet>> = found
+        .await?
+        .into_iter()
+        .flatten()
+        .map(|live| (live.id.clone(), live))
+        .collect();
     Ok(ids.iter().map(|id| found.remove(id)).collect())
 }
 
@@ -217,17 +263,25 @@ fn over(mut now: ResourceRecordSet, new: ResourceRecordSet) -> ResourceRecordSet
 
 /// The record set of this name as Route 53 has it.
 async fn get(cloud: &Cloud, zone: &str, key: &Key) -> CloudResult<Option<ResourceRecordSet>> {
-    let found = records::read(cloud, zone, Some(key)).await?.unwrap_or_default();
+    let found = records::read(cloud, zone, Some(key))
+        .await?
+        .unwrap_or_default();
     Ok(found.into_iter().find(|record| Key::of(record) == *key))
 }
 
 impl Kind for RecordSet {
     const NAME: &'static str = "route53.RecordSet";
-    const REPLACE_ON: &'static [&'static str] = &["/hosted_zone_id", "/name", "/type", "/set_identifier"];
-    const HOLDS: &'static [&'static str] =
-        &["/hosted_zone_id", "/alias_target", "/records", "/health_check_id"];
+    const REPLACE_ON: &'static [&'static str] =
+        &["/hosted_zone_id", "/name", "/type", "/set_identifier"];
+    const HOLDS: &'static [&'static str] = &[
+        "/hosted_zone_id",
+        "/alias_target",
+        "/records",
+        "/health_check_id",
+    ];
     // A name can lead to what is not in service yet: a distribution, a load balancer.
-    const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &["/alias_target", "/records", "/name", "/type"];
+    const CONTENT_WITH_ACCEPTED: &'static [&'static str] =
+        &["/alias_target", "/records", "/name", "/type"];
     const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
@@ -237,8 +291,14 @@ impl Kind for RecordSet {
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:ListResourceRecordSets"],
         create: &["route53:ChangeResourceRecordSets"],
-        update: &["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
-        delete: &["route53:ListResourceRecordSets", "route53:ChangeResourceRecordSets"],
+        update: &[
+            "route53:ListResourceRecordSets",
+            "route53:ChangeResourceRecordSets",
+        ],
+        delete: &[
+            "route53:ListResourceRecordSets",
+            "route53:ChangeResourceRecordSets",
+        ],
     };
     // Five calls a second are what an account has, for all of its zones.
     const TIMING: Timing = Timing::seconds(1, 1, 1, 600);
@@ -273,7 +333,10 @@ impl Kind for RecordSet {
             ("/records", json!(["192.0.2.1", "192.0.2.2"])),
             ("/weight", json!(20)),
             ("/set_identifier", json!("green")),
-            ("/health_check_id", json!("01234567-89ab-cdef-0123-4567example1")),
+            (
+                "/health_check_id",
+                json!("01234567-89ab-cdef-0123-4567example1"),
+            ),
         ]
     }
 
@@ -281,7 +344,10 @@ impl Kind for RecordSet {
         let wrong = |path: &str, message: &str| Err(SpecError::new(path, message));
         match (&spec.records, &spec.alias_target, spec.ttl) {
             (Some(_), Some(_), _) | (None, None, _) => {
-                return wrong("/records", "requires either values here or an `alias_target`");
+                return wrong(
+                    "/records",
+                    "requires either values here or an `alias_target`",
+                );
             }
             (Some(records), None, _) if records.is_empty() => {
                 return wrong("/records", "must have at least one value");
@@ -290,7 +356,8 @@ impl Kind for RecordSet {
             (None, Some(_), Some(_)) => return wrong("/ttl", "cannot be used with an alias"),
             _ => {}
         }
-        let in_quotes = |text: &&String| text.len() > 1 && text.starts_with('"') && text.ends_with('"');
+        let in_quotes =
+            |text: &&String| text.len() > 1 && text.starts_with('"') && text.ends_with('"');
         if is_text(&spec.r#type) && spec.records.iter().flatten().any(|text| in_quotes(&text)) {
             return wrong("/records", "must be the plain text, without quotes");
         }
@@ -301,19 +368,35 @@ impl Kind for RecordSet {
             return wrong("/multi_value_answer", "cannot be used with an alias");
         }
         let multi = spec.multi_value_answer.is_some();
-        let routings = [spec.weight.is_some(), spec.failover.is_some(), spec.region.is_some(), multi];
+        let routings = [
+            spec.weight.is_some(),
+            spec.failover.is_some(),
+            spec.region.is_some(),
+            multi,
+        ];
         let routings = routings.iter().filter(|stated| **stated).count();
         if routings > 1 {
-            return wrong("/weight", "cannot be used with `failover`, `region` or `multi_value_answer`");
+            return wrong(
+                "/weight",
+                "cannot be used with `failover`, `region` or `multi_value_answer`",
+            );
         }
         if (routings == 1) != spec.set_identifier.is_some() {
-            let message = "must be used with `weight`, `failover`, `region` or `multi_value_answer`";
+            let message =
+                "must be used with `weight`, `failover`, `region` or `multi_value_answer`";
             return wrong("/set_identifier", message);
         }
-        if spec.weight.is_some_and(|weight| !(0..=255).contains(&weight)) {
+        if spec
+            .weight
+            .is_some_and(|weight| !(0..=255).contains(&weight))
+        {
             return wrong("/weight", "must be between 0 and 255");
         }
-        if spec.failover.as_ref().is_some_and(|role| !["PRIMARY", "SECONDARY"].contains(&role.as_str())) {
+        if spec
+            .failover
+            .as_ref()
+            .is_some_and(|role| !["PRIMARY", "SECONDARY"].contains(&role.as_str()))
+        {
             return wrong("/failover", "must be `PRIMARY` or `SECONDARY`");
         }
         if spec.r#type != spec.r#type.to_ascii_uppercase() {
@@ -347,7 +430,10 @@ impl Kind for RecordSet {
             .map(|spec| (spec.hosted_zone_id.as_str(), spec))
             .collect();
         for (zone, spec) in zones {
-            if records::read(cloud, zone, Some(&key(spec))).await?.is_none() {
+            if records::read(cloud, zone, Some(&key(spec)))
+                .await?
+                .is_none()
+            {
                 let operation = "route53:ListResourceRecordSets";
                 let message = format!(
                     "hosted zone {zone} not found in this account: correct `edge.zone`, or the record's `hosted_zone_id`"
@@ -360,7 +446,13 @@ impl Kind for RecordSet {
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let record = build(spec)?;
-        records::change(cloud, &spec.hosted_zone_id, ChangeAction::Create, vec![record]).await?;
+        records::change(
+            cloud,
+            &spec.hosted_zone_id,
+            ChangeAction::Create,
+            vec![record],
+        )
+        .await?;
         Ok(natural(spec))
     }
 
@@ -373,17 +465,26 @@ impl Kind for RecordSet {
     ) -> CloudResult<()> {
         let now = get(cloud, &live.spec.hosted_zone_id, &key(&live.spec)).await?;
         let operation = "route53:ChangeResourceRecordSets";
-        let now =
-            now.ok_or_else(|| CloudError::new(Class::NotFound, operation, format!("{} is gone", live.id)))?;
+        let now = now.ok_or_else(|| {
+            CloudError::new(Class::NotFound, operation, format!("{} is gone", live.id))
+        })?;
         let record = over(now, build(spec)?);
-        records::change(cloud, &spec.hosted_zone_id, ChangeAction::Upsert, vec![record]).await
+        records::change(
+            cloud,
+            &spec.hosted_zone_id,
+            ChangeAction::Upsert,
+            vec![record],
+        )
+        .await
     }
 
     /// A deletion has to name everything exactly as it is, so it is read just before.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let zone = live.spec.hosted_zone_id.as_str();
         let key = key(&live.spec);
-        let Some(mine) = get(cloud, zone, &key).await? else { return Ok(()) };
+        let Some(mine) = get(cloud, zone, &key).await? else {
+            return Ok(());
+        };
         let result = records::change(cloud, zone, ChangeAction::Delete, vec![mine]).await;
         // The zone may have gone with its records.
         let gone = |error: &CloudError| error.code.as_deref() == Some("NoSuchHostedZone");
@@ -400,7 +501,8 @@ mod tests {
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
 
     fn page(records: Vec<ResourceRecordSet>) -> ListResourceRecordSetsOutput {
-        let builder = ListResourceRecordSetsOutput::builder().set_resource_record_sets(Some(records));
+        let builder =
+            ListResourceRecordSetsOutput::builder().set_resource_record_sets(Some(records));
         builder.is_truncated(false).max_items(300).build().unwrap()
     }
 
@@ -411,9 +513,22 @@ mod tests {
             hosted_zone_id: "Z2FDTNDATAQYW2".into(),
             evaluate_target_health: false,
         };
-        let simple = Spec { set_identifier: None, weight: None, ..RecordSet::example() };
-        let alias = Spec { ttl: None, records: None, alias_target: Some(alias), ..simple.clone() };
-        let multi = Spec { weight: None, multi_value_answer: Some(true), ..RecordSet::example() };
+        let simple = Spec {
+            set_identifier: None,
+            weight: None,
+            ..RecordSet::example()
+        };
+        let alias = Spec {
+            ttl: None,
+            records: None,
+            alias_target: Some(alias),
+            ..simple.clone()
+        };
+        let multi = Spec {
+            weight: None,
+            multi_value_answer: Some(true),
+            ..RecordSet::example()
+        };
         let text = Spec {
             r#type: "TXT".into(),
             records: Some(BTreeSet::from(["v=spf1 -all".into()])),
@@ -434,7 +549,12 @@ mod tests {
             hosted_zone_id: "Z1".into(),
             evaluate_target_health: true,
         };
-        let desired = Spec { ttl: None, records: None, alias_target: Some(target), ..old.clone() };
+        let desired = Spec {
+            ttl: None,
+            records: None,
+            alias_target: Some(target),
+            ..old.clone()
+        };
         let record = over(build(&old).unwrap(), build(&desired).unwrap());
         assert!(record.ttl().is_none() && record.resource_records().is_empty());
     }
@@ -447,26 +567,53 @@ mod tests {
         now.geo_location = Some(GeoLocation::builder().country_code("DE").build());
         now.health_check_id = Some("check".into());
         assert_eq!(unmanaged(&now), ["geolocation"]);
-        let simple = Spec { weight: None, set_identifier: None, ttl: Some(60), ..RecordSet::example() };
+        let simple = Spec {
+            weight: None,
+            set_identifier: None,
+            ttl: Some(60),
+            ..RecordSet::example()
+        };
         let mut wanted = now.clone();
         wanted.ttl = Some(60);
         assert_eq!(over(now.clone(), build(&simple).unwrap()), wanted);
         let weighted = over(now, build(&RecordSet::example()).unwrap());
-        assert_eq!((weighted.weight(), weighted.geo_location()), (Some(10), None));
+        assert_eq!(
+            (weighted.weight(), weighted.geo_location()),
+            (Some(10), None)
+        );
         assert_eq!(weighted.health_check_id(), Some("check"));
     }
 
     #[test]
     fn a_multi_value_answer_is_one_way_to_be_chosen() {
-        let multi = Spec { weight: None, multi_value_answer: Some(true), ..RecordSet::example() };
+        let multi = Spec {
+            weight: None,
+            multi_value_answer: Some(true),
+            ..RecordSet::example()
+        };
         assert!(RecordSet::check(&multi).is_ok());
         let now = build(&multi).unwrap();
-        let longer = Spec { ttl: Some(600), ..multi.clone() };
-        assert_eq!(over(now, build(&longer).unwrap()).multi_value_answer(), Some(true));
-        let both = Spec { weight: Some(1), ..multi.clone() };
+        let longer = Spec {
+            ttl: Some(600),
+            ..multi.clone()
+        };
+        assert_eq!(
+            over(now, build(&longer).unwrap()).multi_value_answer(),
+            Some(true)
+        );
+        let both = Spec {
+            weight: Some(1),
+            ..multi.clone()
+        };
         assert_eq!(RecordSet::check(&both).unwrap_err().path, "/weight");
-        let off = Spec { multi_value_answer: Some(false), ..multi };
-        assert_eq!(RecordSet::check(&off).unwrap_err().path, "/multi_value_answer");
+        let off = Spec {
+            multi_value_answer: Some(false),
+            ..multi
+        };
+        assert_eq!(
+            RecordSet::check(&off).unwrap_err().path,
+            "/multi_value_answer"
+        );
     }
 
     #[tokio::test]
@@ -477,14 +624,21 @@ mod tests {
             .then_output(move || page(vec![listed.clone()]));
         let change = mock!(aws_sdk_route53::Client::change_resource_record_sets)
             .match_requests(move |request| {
-                let changes = request.change_batch().map(|batch| batch.changes()).unwrap_or_default();
+                let changes = request
+                    .change_batch()
+                    .map(|batch| batch.changes())
+                    .unwrap_or_default();
                 changes.iter().all(|change| {
-                    *change.action() == ChangeAction::Delete && change.resource_record_set() == Some(&record)
+                    *change.action() == ChangeAction::Delete
+                        && change.resource_record_set() == Some(&record)
                 })
             })
             .then_output(|| ChangeResourceRecordSetsOutput::builder().build());
         let client = mock_client!(aws_sdk_route53, RuleMode::Sequential, &[&list, &change]);
-        let cloud = Cloud { route53: client.into(), ..cloud() };
+        let cloud = Cloud {
+            route53: client.into(),
+            ..cloud()
+        };
         let object = live("Z1", &build(&RecordSet::example()).unwrap());
         RecordSet::delete(&cloud, &object).await.unwrap();
         assert_eq!(change.num_calls(), 1);

@@ -36,10 +36,17 @@ pub(super) async fn read(
     only: Option<&Key>,
 ) -> CloudResult<Option<Vec<ResourceRecordSet>>> {
     let mut all = Vec::new();
-    let mut call = cloud.route53.list_resource_record_sets().hosted_zone_id(zone);
+    let mut call = cloud
+        .route53
+        .list_resource_record_sets()
+        .hosted_zone_id(zone);
     if let Some(key) = only {
-        call = call.start_record_name(key.name.as_str()).start_record_type(RrType::from(key.kind.as_str()));
-        call = call.set_start_record_identifier(key.set.clone()).max_items(1);
+        call = call
+            .start_record_name(key.name.as_str())
+            .start_record_type(RrType::from(key.kind.as_str()));
+        call = call
+            .set_start_record_identifier(key.set.clone())
+            .max_items(1);
     }
     loop {
         let page = match call.send().ask().await {
@@ -69,11 +76,20 @@ pub(super) async fn change(
 ) -> CloudResult<()> {
     for records in records.chunks(AT_ONCE) {
         let change = |record: &ResourceRecordSet| {
-            built(Change::builder().action(action.clone()).resource_record_set(record.clone()).build())
+            built(
+                Change::builder()
+                    .action(action.clone())
+                    .resource_record_set(record.clone())
+                    .build(),
+            )
         };
         let changes = records.iter().map(change).collect::<CloudResult<_>>()?;
         let batch = built(ChangeBatch::builder().set_changes(Some(changes)).build())?;
-        let call = cloud.route53.change_resource_record_sets().hosted_zone_id(zone).change_batch(batch);
+        let call = cloud
+            .route53
+            .change_resource_record_sets()
+            .hosted_zone_id(zone)
+            .change_batch(batch);
         call.send().ask().await?;
     }
     Ok(())

@@ -16,14 +16,20 @@ pub(super) fn quoted(text: &str) -> String {
             length = 0;
         }
         length += bytes.len();
-        let Some(chunk) = chunks.last_mut() else { continue };
+        let Some(chunk) = chunks.last_mut() else {
+            continue;
+        };
         match c {
             '"' | '\\' => chunk.extend(['\\', c]),
             ' '..='~' => chunk.push(c),
             _ => chunk.extend(bytes.iter().map(|byte| format!("\\{byte:03o}"))),
         }
     }
-    chunks.iter().map(|chunk| format!("\"{chunk}\"")).collect::<Vec<_>>().join(" ")
+    chunks
+        .iter()
+        .map(|chunk| format!("\"{chunk}\""))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The bare text.
@@ -34,7 +40,10 @@ pub(super) fn unquoted(value: &str) -> String {
         match byte {
             b'"' => inside = !inside,
             b'\\' => {
-                let digits = rest.as_slice().get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+                let digits = rest
+                    .as_slice()
+                    .get(..3)
+                    .and_then(|digits| std::str::from_utf8(digits).ok());
                 match digits.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
                     Some(code) => {
                         text.push(code);

@@ -2,8 +2,8 @@
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -116,11 +116,17 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         settings::policy(cloud, name),
         settings::tags(cloud, name),
     );
-    let (versioning, encryption, block_public_access, lifecycle, policy, (tags, owner, force_destroy)) =
-        match settings {
-            Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
-            other => other?,
-        };
+    let (
+        versioning,
+        encryption,
+        block_public_access,
+        lifecycle,
+        policy,
+        (tags, owner, force_destroy),
+    ) = match settings {
+        Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
+        other => other?,
+    };
     let (lifecycle_rules, unmanaged) = lifecycle;
     let more = futures::try_join!(
         extras::ownership(cloud, name),
@@ -146,8 +152,18 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         tags,
     };
     let arn = format!("arn:{}:s3:::{name}", cloud.partition).into();
-    let outputs = Outputs { bucket: name.into(), arn, unmanaged };
-    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        bucket: name.into(),
+        arn,
+        unmanaged,
+    };
+    Ok(Some(Live {
+        id: name.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 impl Kind for Bucket {
@@ -188,7 +204,12 @@ impl Kind for Bucket {
             "s3:PutBucketNotification",
             "s3:PutBucketObjectLockConfiguration",
         ],
-        delete: &["s3:DeleteBucket", "s3:ListBucketVersions", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+        delete: &[
+            "s3:DeleteBucket",
+            "s3:ListBucketVersions",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+        ],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -206,7 +227,10 @@ impl Kind for Bucket {
         Spec {
             bucket: "example-123456789012-logs".into(),
             versioning: Some(true),
-            encryption: Some(Encryption { sse_algorithm: "AES256".into(), kms_master_key_id: None }),
+            encryption: Some(Encryption {
+                sse_algorithm: "AES256".into(),
+                kms_master_key_id: None,
+            }),
             block_public_access: true,
             lifecycle_rules: Some(vec![LifecycleRule {
                 noncurrent_version_expiration_days: Some(7),
@@ -232,10 +256,16 @@ impl Kind for Bucket {
         let key = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
         vec![
             ("/versioning", json!(false)),
-            ("/encryption", json!({"sse_algorithm": "aws:kms", "kms_master_key_id": key})),
+            (
+                "/encryption",
+                json!({"sse_algorithm": "aws:kms", "kms_master_key_id": key}),
+            ),
             ("/block_public_access", json!(false)),
             ("/lifecycle_rules/0/expiration_days", json!(90)),
-            ("/lifecycle_rules/0/transitions", json!([{"days": 10, "storage_class": "GLACIER"}])),
+            (
+                "/lifecycle_rules/0/transitions",
+                json!([{"days": 10, "storage_class": "GLACIER"}]),
+            ),
             ("/lifecycle_rules/0/enabled", json!(false)),
             ("/object_ownership", json!("BucketOwnerPreferred")),
             (
@@ -253,20 +283,34 @@ impl Kind for Bucket {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let name = spec.bucket.as_bytes();
-        let sound =
-            |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-' || *byte == b'.';
+        let sound = |byte: &u8| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || *byte == b'-' || *byte == b'.'
+        };
         let edges = [name.first(), name.last()].into_iter().flatten();
         let edges = edges.map(|byte| *byte == b'-' || *byte == b'.');
-        if !(3..=63).contains(&name.len()) || !name.iter().all(sound) || edges.into_iter().any(|bad| bad) {
+        if !(3..=63).contains(&name.len())
+            || !name.iter().all(sound)
+            || edges.into_iter().any(|bad| bad)
+        {
             let message = "must have 3 to 63 lower-case letters, digits, hyphens and dots, and must not end with a hyphen or dot";
             return Err(SpecError::new("/bucket", message));
         }
         if spec.object_lock.is_some() && spec.versioning == Some(false) {
-            return Err(SpecError::new("/object_lock", "requires `versioning: true`"));
+            return Err(SpecError::new(
+                "/object_lock",
+                "requires `versioning: true`",
+            ));
         }
-        match spec.encryption.as_ref().map(|encryption| encryption.sse_algorithm.as_str()) {
+        match spec
+            .encryption
+            .as_ref()
+            .map(|encryption| encryption.sse_algorithm.as_str())
+        {
             None | Some("AES256" | "aws:kms") => Ok(()),
-            Some(_) => Err(SpecError::new("/encryption/sse_algorithm", "must be `AES256` or `aws:kms`")),
+            Some(_) => Err(SpecError::new(
+                "/encryption/sse_algorithm",
+                "must be `AES256` or `aws:kms`",
+            )),
         }
     }
 
@@ -276,11 +320,16 @@ impl Kind for Bucket {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         try_join_all(wanted.iter().map(|wanted| async {
-            let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
+            let Some(spec) = &wanted.spec else {
+                return Ok(Vec::new());
+            };
             let there = match exists(cloud, &spec.bucket).await {
                 // It is there, and somebody else's.
                 Err(error) if error.class == Class::Denied => {
-                    return Ok(vec![Candidate { id: Id::from(spec.bucket.as_str()), owner: None }]);
+                    return Ok(vec![Candidate {
+                        id: Id::from(spec.bucket.as_str()),
+                        owner: None,
+                    }]);
                 }
                 other => other?,
             };
@@ -288,7 +337,10 @@ impl Kind for Bucket {
                 return Ok(Vec::new());
             }
             let (_, owner, _) = settings::tags(cloud, &spec.bucket).await?;
-            Ok(vec![Candidate { id: Id::from(spec.bucket.as_str()), owner }])
+            Ok(vec![Candidate {
+                id: Id::from(spec.bucket.as_str()),
+                owner,
+            }])
         }))
         .await
     }
@@ -303,14 +355,23 @@ impl Kind for Bucket {
                 format!("{} already exists", spec.bucket),
             ));
         }
-        let elsewhere =
-            (cloud.region != "us-east-1").then(|| BucketLocationConstraint::from(cloud.region.as_str()));
+        let elsewhere = (cloud.region != "us-east-1")
+            .then(|| BucketLocationConstraint::from(cloud.region.as_str()));
         let configuration = CreateBucketConfiguration::builder()
             .set_location_constraint(elsewhere)
-            .set_tags(Some(settings::claimed_tags(&spec.tags, &claim.owner, spec.force_destroy)?))
+            .set_tags(Some(settings::claimed_tags(
+                &spec.tags,
+                &claim.owner,
+                spec.force_destroy,
+            )?))
             .build();
-        let call = cloud.s3.create_bucket().bucket(&spec.bucket).create_bucket_configuration(configuration);
-        let call = call.set_object_lock_enabled_for_bucket(spec.object_lock.is_some().then_some(true));
+        let call = cloud
+            .s3
+            .create_bucket()
+            .bucket(&spec.bucket)
+            .create_bucket_configuration(configuration);
+        let call =
+            call.set_object_lock_enabled_for_bucket(spec.object_lock.is_some().then_some(true));
         call.send().ask().await?;
         Ok(Id::from(spec.bucket.as_str()))
     }
@@ -324,8 +385,19 @@ impl Kind for Bucket {
         owner: &Owner,
     ) -> CloudResult<()> {
         let name = live.id.as_str();
-        if ["/tags", "/force_destroy", Changes::OWNER].iter().any(|path| changes.touch(path)) {
-            settings::put_tags(cloud, name, &live.spec.tags, changes, owner, spec.force_destroy).await?;
+        if ["/tags", "/force_destroy", Changes::OWNER]
+            .iter()
+            .any(|path| changes.touch(path))
+        {
+            settings::put_tags(
+                cloud,
+                name,
+                &live.spec.tags,
+                changes,
+                owner,
+                spec.force_destroy,
+            )
+            .await?;
         }
         if changes.touch("/block_public_access") {
             settings::put_public_access_block(cloud, name, spec.block_public_access).await?;
@@ -333,30 +405,53 @@ impl Kind for Bucket {
         if let Some(on) = spec.versioning.filter(|_| changes.touch("/versioning")) {
             settings::put_versioning(cloud, name, on).await?;
         }
-        if let Some(encryption) = spec.encryption.as_ref().filter(|_| changes.touch("/encryption")) {
+        if let Some(encryption) = spec
+            .encryption
+            .as_ref()
+            .filter(|_| changes.touch("/encryption"))
+        {
             settings::put_encryption(cloud, name, encryption).await?;
         }
-        if let Some(rules) = spec.lifecycle_rules.as_ref().filter(|_| changes.touch("/lifecycle_rules")) {
+        if let Some(rules) = spec
+            .lifecycle_rules
+            .as_ref()
+            .filter(|_| changes.touch("/lifecycle_rules"))
+        {
             lifecycle::put(cloud, name, rules).await?;
         }
-        if let Some(ownership) = spec.object_ownership.as_ref().filter(|_| changes.touch("/object_ownership"))
+        if let Some(ownership) = spec
+            .object_ownership
+            .as_ref()
+            .filter(|_| changes.touch("/object_ownership"))
         {
             extras::put_ownership(cloud, name, ownership).await?;
         }
         if let Some(logging) = spec.logging.as_ref().filter(|_| changes.touch("/logging")) {
             extras::put_logging(cloud, name, logging).await?;
         }
-        if let Some(rules) = spec.cors_rules.as_ref().filter(|_| changes.touch("/cors_rules")) {
+        if let Some(rules) = spec
+            .cors_rules
+            .as_ref()
+            .filter(|_| changes.touch("/cors_rules"))
+        {
             extras::put_cors(cloud, name, rules).await?;
         }
         if let Some(on) = spec.event_bridge.filter(|_| changes.touch("/event_bridge")) {
             extras::put_event_bridge(cloud, name, on).await?;
         }
-        if let Some(lock) = spec.object_lock.as_ref().filter(|_| changes.touch("/object_lock")) {
+        if let Some(lock) = spec
+            .object_lock
+            .as_ref()
+            .filter(|_| changes.touch("/object_lock"))
+        {
             extras::put_object_lock(cloud, name, lock).await?;
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
-            let call = cloud.s3.put_bucket_policy().bucket(name).policy(policy.to_json());
+            let call = cloud
+                .s3
+                .put_bucket_policy()
+                .bucket(name)
+                .policy(policy.to_json());
             call.send().ask().await?;
         }
         Ok(())
@@ -392,10 +487,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_bucket_that_is_there_is_never_created_over() {
-        let there =
-            mock!(aws_sdk_s3::Client::head_bucket).then_output(|| HeadBucketOutput::builder().build());
-        let cloud = Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&there]).into(), ..cloud() };
-        let error = Bucket::create(&cloud, &Bucket::example(), &claim()).await.unwrap_err();
+        let there = mock!(aws_sdk_s3::Client::head_bucket)
+            .then_output(|| HeadBucketOutput::builder().build());
+        let cloud = Cloud {
+            s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&there]).into(),
+            ..cloud()
+        };
+        let error = Bucket::create(&cloud, &Bucket::example(), &claim())
+            .await
+            .unwrap_err();
         assert_eq!(error.class, Class::AlreadyExists);
     }
 
@@ -407,10 +507,15 @@ mod tests {
         });
         let make = mock!(aws_sdk_s3::Client::create_bucket)
             .match_requests(|request| {
-                let Some(configuration) = request.create_bucket_configuration() else { return false };
-                let place = configuration.location_constraint().map(BucketLocationConstraint::as_str);
-                let ours =
-                    |tag: &aws_sdk_s3::types::Tag| tag.key() == "platctl:stack" && tag.value() == "prod";
+                let Some(configuration) = request.create_bucket_configuration() else {
+                    return false;
+                };
+                let place = configuration
+                    .location_constraint()
+                    .map(BucketLocationConstraint::as_str);
+                let ours = |tag: &aws_sdk_s3::types::Tag| {
+                    tag.key() == "platctl:stack" && tag.value() == "prod"
+                };
                 place == Some("eu-west-1") && configuration.tags().iter().any(ours)
             })
             .then_output(|| CreateBucketOutput::builder().build());
@@ -418,7 +523,9 @@ mod tests {
             s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&missing, &make]).into(),
             ..cloud()
         };
-        Bucket::create(&cloud, &Bucket::example(), &claim()).await.unwrap();
+        Bucket::create(&cloud, &Bucket::example(), &claim())
+            .await
+            .unwrap();
         assert_eq!(make.num_calls(), 1);
     }
 
@@ -427,11 +534,22 @@ mod tests {
         let refuse = mock!(aws_sdk_s3::Client::delete_bucket).then_error(|| {
             DeleteBucketError::generic(ErrorMetadata::builder().code("BucketNotEmpty").build())
         });
-        let cloud =
-            Cloud { s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]).into(), ..cloud() };
-        let outputs = Outputs { bucket: "b".into(), arn: "arn:aws:s3:::b".into(), unmanaged: Vec::new() };
-        let live =
-            Live { id: "b".into(), spec: Bucket::example(), outputs, owner: None, phase: Phase::Ready };
+        let cloud = Cloud {
+            s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]).into(),
+            ..cloud()
+        };
+        let outputs = Outputs {
+            bucket: "b".into(),
+            arn: "arn:aws:s3:::b".into(),
+            unmanaged: Vec::new(),
+        };
+        let live = Live {
+            id: "b".into(),
+            spec: Bucket::example(),
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        };
         let error = Bucket::delete(&cloud, &live).await.unwrap_err();
         assert!(error.message.contains("is not empty"), "{}", error.message);
     }

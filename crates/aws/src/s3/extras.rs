@@ -1,9 +1,10 @@
 //! The settings that few buckets need: ownership of objects, access logs, CORS, events, object lock.
 
 use aws_sdk_s3::types::{
-    BucketLoggingStatus, CorsConfiguration, CorsRule as SdkCors, DefaultRetention, EventBridgeConfiguration,
-    LoggingEnabled, NotificationConfiguration, ObjectLockConfiguration, ObjectLockEnabled,
-    ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership, OwnershipControls, OwnershipControlsRule,
+    BucketLoggingStatus, CorsConfiguration, CorsRule as SdkCors, DefaultRetention,
+    EventBridgeConfiguration, LoggingEnabled, NotificationConfiguration, ObjectLockConfiguration,
+    ObjectLockEnabled, ObjectLockRetentionMode, ObjectLockRule, ObjectOwnership, OwnershipControls,
+    OwnershipControlsRule,
 };
 use platctl_engine::{CloudResult, Resolved, Stage};
 use serde::{Deserialize, Serialize};
@@ -59,16 +60,25 @@ pub struct ObjectLock {
 pub(super) async fn ownership(cloud: &Cloud, name: &str) -> CloudResult<String> {
     let call = cloud.s3.get_bucket_ownership_controls().bucket(name);
     let answer = optional(call.send().ask().await)?;
-    let rule =
-        answer.and_then(|answer| answer.ownership_controls).and_then(|all| all.rules.into_iter().next());
+    let rule = answer
+        .and_then(|answer| answer.ownership_controls)
+        .and_then(|all| all.rules.into_iter().next());
     // Buckets from before 2023 have none, which means that writers own what they write.
-    Ok(rule.map_or("ObjectWriter".to_owned(), |rule| rule.object_ownership.as_str().to_owned()))
+    Ok(rule.map_or("ObjectWriter".to_owned(), |rule| {
+        rule.object_ownership.as_str().to_owned()
+    }))
 }
 
 pub(super) async fn put_ownership(cloud: &Cloud, name: &str, ownership: &str) -> CloudResult<()> {
-    let rule = OwnershipControlsRule::builder().object_ownership(ObjectOwnership::from(ownership)).build();
+    let rule = OwnershipControlsRule::builder()
+        .object_ownership(ObjectOwnership::from(ownership))
+        .build();
     let controls = built(OwnershipControls::builder().rules(built(rule)?).build())?;
-    let call = cloud.s3.put_bucket_ownership_controls().bucket(name).ownership_controls(controls);
+    let call = cloud
+        .s3
+        .put_bucket_ownership_controls()
+        .bucket(name)
+        .ownership_controls(controls);
     call.send().ask().await.map(drop)
 }
 
@@ -88,19 +98,35 @@ pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) ->
         .target_prefix(&logging.target_prefix)
         .build();
     let mut enabled = built(enabled)?;
-    if let Some(now) = cloud.s3.get_bucket_logging().bucket(name).send().ask().await?.logging_enabled {
+    if let Some(now) = cloud
+        .s3
+        .get_bucket_logging()
+        .bucket(name)
+        .send()
+        .ask()
+        .await?
+        .logging_enabled
+    {
         enabled.target_object_key_format = now.target_object_key_format;
         enabled.target_grants = now.target_grants.filter(|grants| !grants.is_empty());
     }
-    let status = BucketLoggingStatus::builder().logging_enabled(enabled).build();
-    let call = cloud.s3.put_bucket_logging().bucket(name).bucket_logging_status(status);
+    let status = BucketLoggingStatus::builder()
+        .logging_enabled(enabled)
+        .build();
+    let call = cloud
+        .s3
+        .put_bucket_logging()
+        .bucket(name)
+        .bucket_logging_status(status);
     call.send().ask().await.map(drop)
 }
 
 pub(super) async fn cors(cloud: &Cloud, name: &str) -> CloudResult<Vec<CorsRule>> {
     let call = cloud.s3.get_bucket_cors().bucket(name);
     let answer = optional(call.send().ask().await)?;
-    let rules = answer.and_then(|answer| answer.cors_rules).unwrap_or_default();
+    let rules = answer
+        .and_then(|answer| answer.cors_rules)
+        .unwrap_or_default();
     Ok(rules
         .into_iter()
         .map(|rule| CorsRule {
@@ -129,20 +155,34 @@ pub(super) async fn put_cors(cloud: &Cloud, name: &str, rules: &[CorsRule]) -> C
         built(build.build())
     };
     let rules = rules.iter().map(rule).collect::<CloudResult<Vec<_>>>()?;
-    let configuration = built(CorsConfiguration::builder().set_cors_rules(Some(rules)).build())?;
-    let call = cloud.s3.put_bucket_cors().bucket(name).cors_configuration(configuration);
+    let configuration = built(
+        CorsConfiguration::builder()
+            .set_cors_rules(Some(rules))
+            .build(),
+    )?;
+    let call = cloud
+        .s3
+        .put_bucket_cors()
+        .bucket(name)
+        .cors_configuration(configuration);
     call.send().ask().await.map(drop)
 }
 
 pub(super) async fn event_bridge(cloud: &Cloud, name: &str) -> CloudResult<bool> {
-    let call = cloud.s3.get_bucket_notification_configuration().bucket(name);
+    let call = cloud
+        .s3
+        .get_bucket_notification_configuration()
+        .bucket(name);
     let answer = call.send().ask().await?;
     Ok(answer.event_bridge_configuration.is_some())
 }
 
 /// Notifications are written as one, so those to queues, topics and functions are written again.
 pub(super) async fn put_event_bridge(cloud: &Cloud, name: &str, on: bool) -> CloudResult<()> {
-    let call = cloud.s3.get_bucket_notification_configuration().bucket(name);
+    let call = cloud
+        .s3
+        .get_bucket_notification_configuration()
+        .bucket(name);
     let now = call.send().ask().await?;
     let configuration = NotificationConfiguration::builder()
         .set_topic_configurations(now.topic_configurations)
@@ -150,7 +190,10 @@ pub(super) async fn put_event_bridge(cloud: &Cloud, name: &str, on: bool) -> Clo
         .set_lambda_function_configurations(now.lambda_function_configurations)
         .set_event_bridge_configuration(on.then(|| EventBridgeConfiguration::builder().build()))
         .build();
-    let call = cloud.s3.put_bucket_notification_configuration().bucket(name);
+    let call = cloud
+        .s3
+        .put_bucket_notification_configuration()
+        .bucket(name);
     let call = call.notification_configuration(configuration);
     call.send().ask().await.map(drop)
 }
@@ -158,22 +201,44 @@ pub(super) async fn put_event_bridge(cloud: &Cloud, name: &str, on: bool) -> Clo
 pub(super) async fn object_lock(cloud: &Cloud, name: &str) -> CloudResult<Option<ObjectLock>> {
     let call = cloud.s3.get_object_lock_configuration().bucket(name);
     let answer = optional(call.send().ask().await)?;
-    let rule = answer.and_then(|answer| answer.object_lock_configuration).and_then(|lock| lock.rule);
-    Ok(rule.and_then(|rule| rule.default_retention).map(|retention| ObjectLock {
-        mode: retention.mode.map(|mode| mode.as_str().to_owned()).unwrap_or_default(),
-        days: retention.days.or(retention.years.map(|years| years.saturating_mul(365))).unwrap_or_default(),
-    }))
+    let rule = answer
+        .and_then(|answer| answer.object_lock_configuration)
+        .and_then(|lock| lock.rule);
+    Ok(rule
+        .and_then(|rule| rule.default_retention)
+        .map(|retention| ObjectLock {
+            mode: retention
+                .mode
+                .map(|mode| mode.as_str().to_owned())
+                .unwrap_or_default(),
+            days: retention
+                .days
+                .or(retention.years.map(|years| years.saturating_mul(365)))
+                .unwrap_or_default(),
+        }))
 }
 
-pub(super) async fn put_object_lock(cloud: &Cloud, name: &str, lock: &ObjectLock) -> CloudResult<()> {
+pub(super) async fn put_object_lock(
+    cloud: &Cloud,
+    name: &str,
+    lock: &ObjectLock,
+) -> CloudResult<()> {
     let retention = DefaultRetention::builder()
         .mode(ObjectLockRetentionMode::from(lock.mode.as_str()))
         .days(lock.days)
         .build();
     let configuration = ObjectLockConfiguration::builder()
         .object_lock_enabled(ObjectLockEnabled::Enabled)
-        .rule(ObjectLockRule::builder().default_retention(retention).build())
+        .rule(
+            ObjectLockRule::builder()
+                .default_retention(retention)
+                .build(),
+        )
         .build();
-    let call = cloud.s3.put_object_lock_configuration().bucket(name).object_lock_configuration(configuration);
+    let call = cloud
+        .s3
+        .put_object_lock_configuration()
+        .bucket(name)
+        .object_lock_configuration(configuration);
     call.send().ask().await.map(drop)
 }

@@ -14,10 +14,20 @@ pub async fn keys(cloud: &Cloud, bucket: &str, prefix: &str) -> CloudResult<Vec<
     let mut keys = Vec::new();
     let mut next = None;
     loop {
-        let call = cloud.s3.list_objects_v2().bucket(bucket).prefix(prefix).set_continuation_token(next);
+        let call = cloud
+            .s3
+            .list_objects_v2()
+            .bucket(bucket)
+            .prefix(prefix)
+            .set_continuation_token(next);
         let page = || async { call.clone().send().ask().await };
         let answer = surely(&cloud.teller, format!("listing s3://{bucket}"), page).await?;
-        keys.extend(answer.contents().iter().filter_map(|object| object.key().map(ToOwned::to_owned)));
+        keys.extend(
+            answer
+                .contents()
+                .iter()
+                .filter_map(|object| object.key().map(ToOwned::to_owned)),
+        );
         next = answer.next_continuation_token().map(ToOwned::to_owned);
         if next.is_none() {
             return Ok(keys);

@@ -2,8 +2,8 @@
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
-    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -78,15 +78,25 @@ platctl_engine::outputs! {
 const WINDOW: &str = "platctl:recovery-window";
 
 fn new_tags(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
-    tags.into_iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    tags.into_iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
 }
 
 fn pairs(tags: &[Tag]) -> impl Iterator<Item = (String, String)> + '_ {
-    tags.iter().filter_map(|tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned())))
+    tags.iter().filter_map(|tag| {
+        Some((
+            tag.key()?.to_owned(),
+            tag.value().unwrap_or_default().to_owned(),
+        ))
+    })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
-    let call = cloud.secretsmanager.describe_secret().secret_id(id.as_str());
+    let call = cloud
+        .secretsmanager
+        .describe_secret()
+        .secret_id(id.as_str());
     let secret = call.send().ask().await?;
     let phase = match secret.deleted_date() {
         Some(date) => Phase::Scheduled(match day(date) {
@@ -95,7 +105,9 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
         }),
         None => Phase::Ready,
     };
-    let window = pairs(secret.tags()).find(|(key, _)| key == WINDOW).and_then(|(_, days)| days.parse().ok());
+    let window = pairs(secret.tags())
+        .find(|(key, _)| key == WINDOW)
+        .and_then(|(_, days)| days.parse().ok());
     let (tags, owner) = split(pairs(secret.tags()));
     let name = secret.name().unwrap_or_default().to_owned();
     let spec = Spec {
@@ -106,8 +118,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
         recovery_window_in_days: window.unwrap_or(thirty()),
         tags,
     };
-    let outputs = Outputs { arn: secret.arn().unwrap_or_default().into(), name };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner, phase }))
+    let outputs = Outputs {
+        arn: secret.arn().unwrap_or_default().into(),
+        name,
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner,
+        phase,
+    }))
 }
 
 /// A value that is never seen: made by AWS, handed straight back.
@@ -117,32 +138,51 @@ async fn value(cloud: &Cloud, generate: &Generate) -> CloudResult<Option<String>
         .get_random_password()
         .password_length(generate.length)
         .exclude_punctuation(generate.exclude_punctuation)
-        .set_exclude_characters(Some(generate.exclude_characters.clone()).filter(|text| !text.is_empty()));
+        .set_exclude_characters(
+            Some(generate.exclude_characters.clone()).filter(|text| !text.is_empty()),
+        );
     let answer = call.send().ask().await?;
     Ok(answer.random_password)
 }
 
 async fn listed(cloud: &Cloud, name: &str) -> CloudResult<Vec<SecretListEntry>> {
-    let filter = Filter::builder().key(FilterNameStringType::Name).values(name).build();
-    let call = cloud.secretsmanager.list_secrets().filters(filter).include_planned_deletion(true);
+    let filter = Filter::builder()
+        .key(FilterNameStringType::Name)
+        .values(name)
+        .build();
+    let call = cloud
+        .secretsmanager
+        .list_secrets()
+        .filters(filter)
+        .include_planned_deletion(true);
     let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
     let pages = pages.asked()?;
-    let mut found: Vec<_> = pages.into_iter().flat_map(|page| page.secret_list.unwrap_or_default()).collect();
+    let mut found: Vec<_> = pages
+        .into_iter()
+        .flat_map(|page| page.secret_list.unwrap_or_default())
+        .collect();
     // The filter is for beginnings.
     found.retain(|secret| secret.name() == Some(name));
     Ok(found)
 }
 
 /// Calls a secret of ours back that waits for its deletion; its name is taken until then.
-async fn restore(cloud: &Cloud, spec: &Spec, claim: &Claim, refused: CloudError) -> CloudResult<Id> {
+async fn restore(
+    cloud: &Cloud,
+    spec: &Spec,
+    claim: &Claim,
+    refused: CloudError,
+) -> CloudResult<Id> {
     let found = listed(cloud, &spec.name).await?;
     let waiting = found.iter().find(|secret| secret.deleted_date().is_some());
     let ours = waiting.filter(|secret| {
-        split(pairs(secret.tags()))
-            .1
-            .is_some_and(|owner| owner.stack == claim.owner.stack && owner.address == claim.owner.address)
+        split(pairs(secret.tags())).1.is_some_and(|owner| {
+            owner.stack == claim.owner.stack && owner.address == claim.owner.address
+        })
     });
-    let Some(arn) = ours.and_then(|secret| secret.arn()) else { return Err(refused) };
+    let Some(arn) = ours.and_then(|secret| secret.arn()) else {
+        return Err(refused);
+    };
     let call = cloud.secretsmanager.restore_secret().secret_id(arn);
     call.send().ask().await?;
     Ok(Id::from(arn))
@@ -159,7 +199,10 @@ impl Kind for Secret {
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["secretsmanager:DescribeSecret", "secretsmanager:ListSecrets"],
+        read: &[
+            "secretsmanager:DescribeSecret",
+            "secretsmanager:ListSecrets",
+        ],
         create: &[
             "secretsmanager:CreateSecret",
             "secretsmanager:RestoreSecret",
@@ -191,7 +234,8 @@ impl Kind for Secret {
             name: "example".into(),
             description: Some("The password of something".into()),
             kms_key_id: Some(
-                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef".into(),
+                "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
+                    .into(),
             ),
             generate: Some(Generate {
                 length: 32,
@@ -215,10 +259,20 @@ impl Kind for Secret {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         any(2048).check("/description", spec.description.as_deref())?;
         if !matches!(spec.recovery_window_in_days, 0 | 7..=30) {
-            return Err(SpecError::new("/recovery_window_in_days", "must be 0, or between 7 and 30 days"));
+            return Err(SpecError::new(
+                "/recovery_window_in_days",
+                "must be 0, or between 7 and 30 days",
+            ));
         }
-        if spec.generate.as_ref().is_some_and(|generate| !(8..=4096).contains(&generate.length)) {
-            return Err(SpecError::new("/generate/length", "must be between 8 and 4096 characters"));
+        if spec
+            .generate
+            .as_ref()
+            .is_some_and(|generate| !(8..=4096).contains(&generate.length))
+        {
+            return Err(SpecError::new(
+                "/generate/length",
+                "must be between 8 and 4096 characters",
+            ));
         }
         Ok(())
     }
@@ -228,10 +282,20 @@ impl Kind for Secret {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let names = wanted.iter().filter_map(|wanted| wanted.spec.as_ref()).map(|spec| spec.name.as_str());
-        let found = try_join_all(names.map(|name| listed(cloud, name))).await?.concat();
-        let alive = found.iter().filter(|secret| secret.deleted_date().is_none());
-        Ok(by_address(wanted, alive.filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1)))))
+        let names = wanted
+            .iter()
+            .filter_map(|wanted| wanted.spec.as_ref())
+            .map(|spec| spec.name.as_str());
+        let found = try_join_all(names.map(|name| listed(cloud, name)))
+            .await?
+            .concat();
+        let alive = found
+            .iter()
+            .filter(|secret| secret.deleted_date().is_none());
+        Ok(by_address(
+            wanted,
+            alive.filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1))),
+        ))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -268,32 +332,53 @@ impl Kind for Secret {
         let id = live.id.as_str();
         if changes.touch(Changes::RESTORE) {
             // A secret that waits for its deletion takes no other change.
-            let call = cloud.secretsmanager.restore_secret().secret_id(id).send().await;
+            let call = cloud
+                .secretsmanager
+                .restore_secret()
+                .secret_id(id)
+                .send()
+                .await;
             return call.map(drop).asked();
         }
         if changes.touch("/description") || changes.touch("/kms_key_id") {
-            let call =
-                cloud.secretsmanager.update_secret().secret_id(id).set_description(spec.description.clone());
+            let call = cloud
+                .secretsmanager
+                .update_secret()
+                .secret_id(id)
+                .set_description(spec.description.clone());
             let call = call.set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string));
             call.send().ask().await?;
         }
         let mut edits = edits(changes, owner);
         if changes.touch("/recovery_window_in_days") {
-            edits.set.insert(WINDOW.to_owned(), spec.recovery_window_in_days.to_string());
+            edits
+                .set
+                .insert(WINDOW.to_owned(), spec.recovery_window_in_days.to_string());
         }
         if !edits.set.is_empty() {
-            let call = cloud.secretsmanager.tag_resource().secret_id(id).set_tags(Some(new_tags(edits.set)));
+            let call = cloud
+                .secretsmanager
+                .tag_resource()
+                .secret_id(id)
+                .set_tags(Some(new_tags(edits.set)));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.secretsmanager.untag_resource().secret_id(id).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .secretsmanager
+                .untag_resource()
+                .secret_id(id)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.secretsmanager.delete_secret().secret_id(live.id.as_str());
+        let call = cloud
+            .secretsmanager
+            .delete_secret()
+            .secret_id(live.id.as_str());
         let call = match live.spec.recovery_window_in_days {
             0 => call.force_delete_without_recovery(true),
             days => call.recovery_window_in_days(days),

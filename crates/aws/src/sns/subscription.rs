@@ -1,8 +1,8 @@
 //! `sns.Subscription`
 
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -42,22 +42,38 @@ platctl_engine::outputs! {
 /// AWS tells the ARN of a subscription that nobody has agreed to yet only to whoever subscribes; a listing
 /// hides it. Subscribing once more answers the same one.
 async fn confirmed(cloud: &Cloud, wanted: &Wanted<Subscription>) -> CloudResult<Vec<Candidate>> {
-    let Some(spec) = &wanted.spec else { return Ok(Vec::new()) };
-    let call = cloud.sns.list_subscriptions_by_topic().topic_arn(spec.topic_arn.as_str());
+    let Some(spec) = &wanted.spec else {
+        return Ok(Vec::new());
+    };
+    let call = cloud
+        .sns
+        .list_subscriptions_by_topic()
+        .topic_arn(spec.topic_arn.as_str());
     let listed: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let listed = match listed.asked() {
         Err(error) if error.class == Class::NotFound => Vec::new(),
         other => other?,
     };
     let same = listed.iter().filter(|one| {
-        one.protocol() == Some(spec.protocol.as_str()) && one.endpoint() == Some(spec.endpoint.as_str())
+        one.protocol() == Some(spec.protocol.as_str())
+            && one.endpoint() == Some(spec.endpoint.as_str())
     });
-    let arns = same.filter_map(|one| one.subscription_arn()).filter(|arn| arn.starts_with("arn:"));
-    Ok(arns.map(|arn| Candidate { id: arn.into(), owner: None }).collect())
+    let arns = same
+        .filter_map(|one| one.subscription_arn())
+        .filter(|arn| arn.starts_with("arn:"));
+    Ok(arns
+        .map(|arn| Candidate {
+            id: arn.into(),
+            owner: None,
+        })
+        .collect())
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>> {
-    let call = cloud.sns.get_subscription_attributes().subscription_arn(id.as_str());
+    let call = cloud
+        .sns
+        .get_subscription_attributes()
+        .subscription_arn(id.as_str());
     let attributes = call.send().ask().await?.attributes.unwrap_or_default();
     let text = |key: &str| attributes.get(key).map(String::as_str);
     let owned = |key: &str| text(key).unwrap_or_default().to_owned();
@@ -67,8 +83,16 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>>
         endpoint: owned("Endpoint"),
         filter_policy: text("FilterPolicy").and_then(Document::parse),
     };
-    let outputs = Outputs { confirmed: text("PendingConfirmation") != Some("true") };
-    Ok(Some(Live { id: id.clone(), spec, outputs, owner: None, phase: Phase::Ready }))
+    let outputs = Outputs {
+        confirmed: text("PendingConfirmation") != Some("true"),
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: None,
+        phase: Phase::Ready,
+    }))
 }
 
 impl Kind for Subscription {
@@ -83,7 +107,10 @@ impl Kind for Subscription {
     const TAGGED: bool = false;
     const HOME: &'static [&'static str] = &["/topic_arn"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["sns:ListSubscriptionsByTopic", "sns:GetSubscriptionAttributes"],
+        read: &[
+            "sns:ListSubscriptionsByTopic",
+            "sns:GetSubscriptionAttributes",
+        ],
         create: &["sns:Subscribe"],
         update: &["sns:SetSubscriptionAttributes"],
         delete: &["sns:Unsubscribe"],
@@ -105,18 +132,33 @@ impl Kind for Subscription {
 
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
-            ("/endpoint", json!("arn:aws:sqs:eu-west-1:123456789012:others")),
+            (
+                "/endpoint",
+                json!("arn:aws:sqs:eu-west-1:123456789012:others"),
+            ),
             ("/filter_policy", json!({"severity": ["high"]})),
         ]
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        const PROTOCOLS: [&str; 9] =
-            ["application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs"];
+        const PROTOCOLS: [&str; 9] = [
+            "application",
+            "email",
+            "email-json",
+            "firehose",
+            "http",
+            "https",
+            "lambda",
+            "sms",
+            "sqs",
+        ];
         if PROTOCOLS.contains(&spec.protocol.as_str()) {
             return Ok(());
         }
-        Err(SpecError::new("/protocol", format!("must be one of {}", PROTOCOLS.join(", "))))
+        Err(SpecError::new(
+            "/protocol",
+            format!("must be one of {}", PROTOCOLS.join(", ")),
+        ))
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
@@ -146,8 +188,13 @@ impl Kind for Subscription {
         _owner: &Owner,
     ) -> CloudResult<()> {
         if let Some(policy) = &spec.filter_policy {
-            let call = cloud.sns.set_subscription_attributes().subscription_arn(live.id.as_str());
-            let call = call.attribute_name("FilterPolicy").attribute_value(policy.to_json());
+            let call = cloud
+                .sns
+                .set_subscription_attributes()
+                .subscription_arn(live.id.as_str());
+            let call = call
+                .attribute_name("FilterPolicy")
+                .attribute_value(policy.to_json());
             call.send().ask().await?;
         }
         Ok(())
@@ -175,14 +222,27 @@ mod tests {
     #[tokio::test]
     async fn a_pending_subscription_lapses() {
         let read = mock!(aws_sdk_sns::Client::get_subscription_attributes).then_output(|| {
-            let attributes = [("PendingConfirmation", "true"), ("Protocol", "email"), ("FilterPolicy", "{}")];
+            let attributes = [
+                ("PendingConfirmation", "true"),
+                ("Protocol", "email"),
+                ("FilterPolicy", "{}"),
+            ];
             let build = GetSubscriptionAttributesOutput::builder();
-            attributes.into_iter().fold(build, |build, (key, value)| build.attributes(key, value)).build()
+            attributes
+                .into_iter()
+                .fold(build, |build, (key, value)| build.attributes(key, value))
+                .build()
         });
-        let cloud =
-            Cloud { sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[&read]).into(), ..cloud() };
+        let cloud = Cloud {
+            sns: mock_client!(aws_sdk_sns, RuleMode::Sequential, &[&read]).into(),
+            ..cloud()
+        };
         let id = Id::from("arn:aws:sns:eu-west-1:123456789012:example:1");
-        let live = Subscription::describe(&cloud, &[id]).await.unwrap().remove(0).unwrap();
+        let live = Subscription::describe(&cloud, &[id])
+            .await
+            .unwrap()
+            .remove(0)
+            .unwrap();
         assert!(!live.outputs.confirmed && live.spec.filter_policy.is_some());
         let error = Subscription::delete(&cloud, &live).await.unwrap_err();
         assert_eq!(error.class, Class::Lapsing);

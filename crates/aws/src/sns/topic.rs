@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use aws_sdk_sns::types::Tag;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -53,41 +53,70 @@ platctl_engine::outputs! {
     }
 }
 
-fn tags_from(tags: impl IntoIterator<Item = (String, String)>, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+fn tags_from(
+    tags: impl IntoIterator<Item = (String, String)>,
+    operation: &str,
+) -> CloudResult<Vec<Tag>> {
+    let tag = |(key, value)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(|e| invalid(operation, &e))
+    };
     tags.into_iter().map(tag).collect()
 }
 
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.sns.list_tags_for_resource().resource_arn(arn);
     let answer = call.send().ask().await?;
-    Ok(split(answer.tags().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+    Ok(split(
+        answer
+            .tags()
+            .iter()
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+    ))
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Topic>>> {
     let call = cloud.sns.get_topic_attributes().topic_arn(id.as_str());
     let attributes = call.send().ask().await?.attributes.unwrap_or_default();
     let (tags, owner) = tags_of(cloud, id.as_str()).await?;
-    let name = id.as_str().rsplit(':').next().unwrap_or_default().to_owned();
+    let name = id
+        .as_str()
+        .rsplit(':')
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let text = |key: &str| attributes.get(key).cloned();
     let spec = Spec {
         name: name.clone(),
         display_name: Some(text("DisplayName").unwrap_or_default()),
-        kms_master_key_id: text("KmsMasterKeyId").filter(|key| !key.is_empty()).map(KeyId::from),
+        kms_master_key_id: text("KmsMasterKeyId")
+            .filter(|key| !key.is_empty())
+            .map(KeyId::from),
         policy: text("Policy").as_deref().and_then(Policy::parse),
         tags,
     };
     Ok(Some(Live {
         id: id.clone(),
         spec,
-        outputs: Outputs { arn: id.as_str().into(), name },
+        outputs: Outputs {
+            arn: id.as_str().into(),
+            name,
+        },
         owner,
         phase: Phase::Ready,
     }))
 }
 
 async fn set(cloud: &Cloud, arn: &str, name: &str, value: &str) -> CloudResult<()> {
-    let call = cloud.sns.set_topic_attributes().topic_arn(arn).attribute_name(name).attribute_value(value);
+    let call = cloud
+        .sns
+        .set_topic_attributes()
+        .topic_arn(arn)
+        .attribute_name(name)
+        .attribute_value(value);
     call.send().ask().await.map(drop)
 }
 
@@ -98,9 +127,17 @@ impl Kind for Topic {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["sns:GetTopicAttributes", "sns:ListTagsForResource", "sns:ListTopics"],
+        read: &[
+            "sns:GetTopicAttributes",
+            "sns:ListTagsForResource",
+            "sns:ListTopics",
+        ],
         create: &["sns:CreateTopic", "sns:TagResource"],
-        update: &["sns:SetTopicAttributes", "sns:TagResource", "sns:UntagResource"],
+        update: &[
+            "sns:SetTopicAttributes",
+            "sns:TagResource",
+            "sns:UntagResource",
+        ],
         delete: &["sns:DeleteTopic"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
@@ -138,11 +175,17 @@ impl Kind for Topic {
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = (1..=256).contains(&spec.name.len())
-            && spec.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+            && spec
+                .name
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         if sound {
             Ok(())
         } else {
-            Err(SpecError::new("/name", "must have 1 to 256 letters, digits, `-` and `_`"))
+            Err(SpecError::new(
+                "/name",
+                "must have 1 to 256 letters, digits, `-` and `_`",
+            ))
         }
     }
 
@@ -154,20 +197,38 @@ impl Kind for Topic {
         let pages = cloud.sns.list_topics().into_paginator().items().send();
         let topics: Result<Vec<_>, _> = pages.collect().await;
         let topics = topics.asked()?;
-        let names: HashSet<&str> =
-            wanted.iter().filter_map(|wanted| wanted.spec.as_ref()).map(|spec| spec.name.as_str()).collect();
-        let named = |arn: &&str| arn.rsplit(':').next().is_some_and(|name| names.contains(name));
-        let arns = topics.iter().filter_map(|topic| topic.topic_arn()).filter(named);
-        let owners = arns.map(|arn| async move { Ok((Id::from(arn), tags_of(cloud, arn).await?.1)) });
+        let names: HashSet<&str> = wanted
+            .iter()
+            .filter_map(|wanted| wanted.spec.as_ref())
+            .map(|spec| spec.name.as_str())
+            .collect();
+        let named = |arn: &&str| {
+            arn.rsplit(':')
+                .next()
+                .is_some_and(|name| names.contains(name))
+        };
+        let arns = topics
+            .iter()
+            .filter_map(|topic| topic.topic_arn())
+            .filter(named);
+        let owners =
+            arns.map(|arn| async move { Ok((Id::from(arn), tags_of(cloud, arn).await?.1)) });
         Ok(by_address(wanted, try_join_all(owners).await?))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let tags = tags_from(claimed(&spec.tags, &claim.owner), "sns:CreateTopic")?;
-        let mut call = cloud.sns.create_topic().name(&spec.name).set_tags(Some(tags));
+        let mut call = cloud
+            .sns
+            .create_topic()
+            .name(&spec.name)
+            .set_tags(Some(tags));
         for (name, value) in [
             ("DisplayName", spec.display_name.clone()),
-            ("KmsMasterKeyId", spec.kms_master_key_id.as_ref().map(ToString::to_string)),
+            (
+                "KmsMasterKeyId",
+                spec.kms_master_key_id.as_ref().map(ToString::to_string),
+            ),
             ("Policy", spec.policy.as_ref().map(Policy::to_json)),
         ] {
             if let Some(value) = value {
@@ -186,10 +247,18 @@ impl Kind for Topic {
         owner: &Owner,
     ) -> CloudResult<()> {
         let arn = live.id.as_str();
-        if let Some(name) = spec.display_name.as_ref().filter(|_| changes.touch("/display_name")) {
+        if let Some(name) = spec
+            .display_name
+            .as_ref()
+            .filter(|_| changes.touch("/display_name"))
+        {
             set(cloud, arn, "DisplayName", name).await?;
         }
-        if let Some(key) = spec.kms_master_key_id.as_ref().filter(|_| changes.touch("/kms_master_key_id")) {
+        if let Some(key) = spec
+            .kms_master_key_id
+            .as_ref()
+            .filter(|_| changes.touch("/kms_master_key_id"))
+        {
             set(cloud, arn, "KmsMasterKeyId", key.as_str()).await?;
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
@@ -198,11 +267,19 @@ impl Kind for Topic {
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
             let tags = tags_from(edits.set, "sns:TagResource")?;
-            let call = cloud.sns.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let call = cloud
+                .sns
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.sns.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .sns
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 
 use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
-use aws_sdk_ssm::types::{ParameterMetadata, ParameterTier, ParameterType, ResourceTypeForTagging, Tag};
+use aws_sdk_ssm::types::{
+    ParameterMetadata, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
+};
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -66,20 +68,29 @@ platctl_engine::outputs! {
 const INTELLIGENT: &str = "Intelligent-Tiering";
 
 fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| Tag::builder().key(key).value(value).build().map_err(|e| invalid(operation, &e));
+    let tag = |(key, value)| {
+        Tag::builder()
+            .key(key)
+            .value(value)
+            .build()
+            .map_err(|e| invalid(operation, &e))
+    };
     tags.into_iter().map(tag).collect()
 }
 
 async fn tags_of(cloud: &Cloud, name: &str) -> CloudResult<Option<(Tags, Option<Owner>)>> {
-    let call =
-        cloud.ssm.list_tags_for_resource().resource_type(ResourceTypeForTagging::Parameter).resource_id(name);
+    let call = cloud
+        .ssm
+        .list_tags_for_resource()
+        .resource_type(ResourceTypeForTagging::Parameter)
+        .resource_id(name);
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => {
             let answer = other?;
-            Ok(Some(split(
-                answer.tag_list().iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
-            )))
+            Ok(Some(split(answer.tag_list().iter().map(|tag| {
+                (tag.key().to_owned(), tag.value().to_owned())
+            }))))
         }
     }
 }
@@ -96,22 +107,34 @@ async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<ParameterMetad
     let call = cloud.ssm.describe_parameters().parameter_filters(filter);
     let pages: Result<Vec<_>, _> = call.into_paginator().send().collect().await;
     let pages = pages.asked()?;
-    Ok(pages.into_iter().flat_map(|page| page.parameters.unwrap_or_default()).collect())
+    Ok(pages
+        .into_iter()
+        .flat_map(|page| page.parameters.unwrap_or_default())
+        .collect())
 }
 
 /// A parameter, with what only a listing tells.
 type Found = (aws_sdk_ssm::types::Parameter, Option<ParameterMetadata>);
 
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Found>> {
-    let call = cloud.ssm.get_parameters().set_names(Some(names.iter().map(ToString::to_string).collect()));
+    let call = cloud
+        .ssm
+        .get_parameters()
+        .set_names(Some(names.iter().map(ToString::to_string).collect()));
     let values = async { call.send().ask().await };
     let (values, metadata) = futures::try_join!(values, metadata(cloud, names))?;
-    let mut metadata: HashMap<String, _> =
-        metadata.into_iter().filter_map(|more| Some((more.name()?.to_owned(), more))).collect();
-    let found = values.parameters.unwrap_or_default().into_iter().map(|parameter| {
-        let more = parameter.name().and_then(|name| metadata.remove(name));
-        (parameter, more)
-    });
+    let mut metadata: HashMap<String, _> = metadata
+        .into_iter()
+        .filter_map(|more| Some((more.name()?.to_owned(), more)))
+        .collect();
+    let found = values
+        .parameters
+        .unwrap_or_default()
+        .into_iter()
+        .map(|parameter| {
+            let more = parameter.name().and_then(|name| metadata.remove(name));
+            (parameter, more)
+        });
     Ok(found.collect())
 }
 
@@ -120,30 +143,60 @@ async fn live(
     parameter: &aws_sdk_ssm::types::Parameter,
     more: Option<&ParameterMetadata>,
 ) -> CloudResult<Option<Live<Parameter>>> {
-    let kind = parameter.r#type().map(ParameterType::as_str).unwrap_or_default();
+    let kind = parameter
+        .r#type()
+        .map(ParameterType::as_str)
+        .unwrap_or_default();
     // A secret's value must not get any further than here.
-    let (Some(name), true) = (parameter.name(), kind != "SecureString") else { return Ok(None) };
-    let Some((tags, owner)) = tags_of(cloud, name).await? else { return Ok(None) };
+    let (Some(name), true) = (parameter.name(), kind != "SecureString") else {
+        return Ok(None);
+    };
+    let Some((tags, owner)) = tags_of(cloud, name).await? else {
+        return Ok(None);
+    };
     let spec = Spec {
         name: name.to_owned(),
         kind: kind.to_owned(),
         value: parameter.value().unwrap_or_default().to_owned(),
-        description: Some(more.and_then(|more| more.description()).unwrap_or_default().to_owned()),
-        tier: more.and_then(|more| more.tier()).map(|tier| tier.as_str().to_owned()),
+        description: Some(
+            more.and_then(|more| more.description())
+                .unwrap_or_default()
+                .to_owned(),
+        ),
+        tier: more
+            .and_then(|more| more.tier())
+            .map(|tier| tier.as_str().to_owned()),
         tags,
     };
     let unmanaged = more.map(unmanaged).unwrap_or_default();
     let arn = parameter.arn().unwrap_or_default().into();
-    let outputs = Outputs { arn, name: name.to_owned(), unmanaged };
-    Ok(Some(Live { id: name.into(), spec, outputs, owner, phase: Phase::Ready }))
+    let outputs = Outputs {
+        arn,
+        name: name.to_owned(),
+        unmanaged,
+    };
+    Ok(Some(Live {
+        id: name.into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }))
 }
 
 /// What is set on a parameter and cannot be said in a spec.
 fn unmanaged(more: &ParameterMetadata) -> Vec<String> {
     settings([
-        ("allowed pattern", more.allowed_pattern().is_some_and(|pattern| !pattern.is_empty())),
+        (
+            "allowed pattern",
+            more.allowed_pattern()
+                .is_some_and(|pattern| !pattern.is_empty()),
+        ),
         ("policies", some(more.policies())),
-        ("data type", more.data_type().is_some_and(|kind| kind != "text")),
+        (
+            "data type",
+            more.data_type().is_some_and(|kind| kind != "text"),
+        ),
     ])
 }
 
@@ -161,24 +214,40 @@ fn put(cloud: &Cloud, spec: &Spec) -> PutParameterFluentBuilder {
 
 /// Writes the parameter over: what a spec cannot say goes back as it is now. AWS takes no tags with it.
 async fn change(cloud: &Cloud, live: &Live<Parameter>, spec: &Spec) -> CloudResult<()> {
-    let more = metadata(cloud, std::slice::from_ref(&live.id)).await?.into_iter().next();
+    let more = metadata(cloud, std::slice::from_ref(&live.id))
+        .await?
+        .into_iter()
+        .next();
     let mut call = put(cloud, &crate::merge::over(&live.spec, spec)?).overwrite(true);
     if let Some(more) = more {
         let pattern = more.allowed_pattern.filter(|pattern| !pattern.is_empty());
         let policies = more.policies.unwrap_or_default();
-        let policies: Vec<String> = policies.into_iter().filter_map(|policy| policy.policy_text).collect();
+        let policies: Vec<String> = policies
+            .into_iter()
+            .filter_map(|policy| policy.policy_text)
+            .collect();
         // They are answered one by one, and taken as one list.
         let policies = (!policies.is_empty()).then(|| format!("[{}]", policies.join(",")));
-        call = call.set_allowed_pattern(pattern).set_policies(policies).set_data_type(more.data_type);
+        call = call
+            .set_allowed_pattern(pattern)
+            .set_policies(policies)
+            .set_data_type(more.data_type);
     }
     call.send().ask().await.map(drop)
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Parameter>>>> {
     let chunks = ids.chunks(AT_ONCE);
-    let found = each(cloud, "reading SSM parameters", chunks, |ids| read(cloud, ids)).await?.concat();
+    let found = each(cloud, "reading SSM parameters", chunks, |ids| {
+        read(cloud, ids)
+    })
+    .await?
+    .concat();
     let what = "reading the tags of SSM parameters";
-    let lives = each(cloud, what, &found, |(parameter, more)| live(cloud, parameter, more.as_ref())).await?;
+    let lives = each(cloud, what, &found, |(parameter, more)| {
+        live(cloud, parameter, more.as_ref())
+    })
+    .await?;
     Ok(in_order(ids, lives.into_iter().flatten()))
 }
 
@@ -189,7 +258,11 @@ impl Kind for Parameter {
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["ssm:GetParameters", "ssm:DescribeParameters", "ssm:ListTagsForResource"],
+        read: &[
+            "ssm:GetParameters",
+            "ssm:DescribeParameters",
+            "ssm:ListTagsForResource",
+        ],
         create: &["ssm:PutParameter", "ssm:AddTagsToResource"],
         update: &[
             "ssm:DescribeParameters",
@@ -241,8 +314,15 @@ impl Kind for Parameter {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         any(1024).check("/description", spec.description.as_deref())?;
         let tiers = ["Standard", "Advanced", INTELLIGENT];
-        if spec.tier.as_deref().is_some_and(|tier| !tiers.contains(&tier)) {
-            return Err(SpecError::new("/tier", format!("must be one of {}", tiers.join(", "))));
+        if spec
+            .tier
+            .as_deref()
+            .is_some_and(|tier| !tiers.contains(&tier))
+        {
+            return Err(SpecError::new(
+                "/tier",
+                format!("must be one of {}", tiers.join(", ")),
+            ));
         }
         match spec.kind.as_str() {
             "String" | "StringList" => Ok(()),
@@ -276,17 +356,28 @@ impl Kind for Parameter {
         owner: &Owner,
     ) -> CloudResult<()> {
         let name = live.id.as_str();
-        if ["/value", "/description", "/tier"].iter().any(|path| changes.touch(path)) {
+        if ["/value", "/description", "/tier"]
+            .iter()
+            .any(|path| changes.touch(path))
+        {
             change(cloud, live, spec).await?;
         }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
-            let call = cloud.ssm.add_tags_to_resource().resource_type(ResourceTypeForTagging::Parameter);
-            let call = call.resource_id(name).set_tags(Some(new_tags(edits.set, "ssm:AddTagsToResource")?));
+            let call = cloud
+                .ssm
+                .add_tags_to_resource()
+                .resource_type(ResourceTypeForTagging::Parameter);
+            let call = call
+                .resource_id(name)
+                .set_tags(Some(new_tags(edits.set, "ssm:AddTagsToResource")?));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.ssm.remove_tags_from_resource().resource_type(ResourceTypeForTagging::Parameter);
+            let call = cloud
+                .ssm
+                .remove_tags_from_resource()
+                .resource_type(ResourceTypeForTagging::Parameter);
             let call = call.resource_id(name).set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
@@ -311,18 +402,34 @@ mod tests {
     #[test]
     fn a_tier_that_aws_chooses_is_not_compared() {
         let of = |tier: &str| json!({"tier": tier});
-        assert!(Parameter::alike("/tier", &of("Intelligent-Tiering"), &of("Standard")));
-        assert!(Parameter::alike("/tier", &of("Intelligent-Tiering"), &of("Advanced")));
+        assert!(Parameter::alike(
+            "/tier",
+            &of("Intelligent-Tiering"),
+            &of("Standard")
+        ));
+        assert!(Parameter::alike(
+            "/tier",
+            &of("Intelligent-Tiering"),
+            &of("Advanced")
+        ));
         assert!(!Parameter::alike("/tier", &of("Advanced"), &of("Standard")));
-        assert!(!Parameter::alike("/value", &of("Intelligent-Tiering"), &of("Standard")));
-        let spec = Spec { tier: Some("INTELLIGENT_TIERING".into()), ..Parameter::example() };
+        assert!(!Parameter::alike(
+            "/value",
+            &of("Intelligent-Tiering"),
+            &of("Standard")
+        ));
+        let spec = Spec {
+            tier: Some("INTELLIGENT_TIERING".into()),
+            ..Parameter::example()
+        };
         assert_eq!(Parameter::check(&spec).unwrap_err().path, "/tier");
     }
 
     #[tokio::test]
     async fn a_parameter_keeps_its_pattern_and_its_policies() {
-        let policy =
-            |kind: &str| ParameterInlinePolicy::builder().policy_text(format!("{{\"Type\":\"{kind}\"}}"));
+        let policy = |kind: &str| {
+            ParameterInlinePolicy::builder().policy_text(format!("{{\"Type\":\"{kind}\"}}"))
+        };
         let more = ParameterMetadata::builder()
             .allowed_pattern("^[a-z]+$")
             .policies(policy("Expiration").build())
@@ -330,8 +437,11 @@ mod tests {
             .data_type("text")
             .build();
         assert_eq!(unmanaged(&more), ["allowed pattern", "policies"]);
-        let read = mock!(aws_sdk_ssm::Client::describe_parameters)
-            .then_output(move || DescribeParametersOutput::builder().parameters(more.clone()).build());
+        let read = mock!(aws_sdk_ssm::Client::describe_parameters).then_output(move || {
+            DescribeParametersOutput::builder()
+                .parameters(more.clone())
+                .build()
+        });
         let put = mock!(aws_sdk_ssm::Client::put_parameter)
             .match_requests(|request| {
                 let policies = "[{\"Type\":\"Expiration\"},{\"Type\":\"NoChangeNotification\"}]";
@@ -341,12 +451,26 @@ mod tests {
             })
             .then_output(|| PutParameterOutput::builder().build());
         let ssm = mock_client!(aws_sdk_ssm, RuleMode::Sequential, &[&read, &put]);
-        let outputs = Outputs { arn: "arn:p".into(), name: "p".into(), unmanaged: Vec::new() };
-        let live =
-            Live { id: "p".into(), spec: Parameter::example(), outputs, owner: None, phase: Phase::Ready };
+        let outputs = Outputs {
+            arn: "arn:p".into(),
+            name: "p".into(),
+            unmanaged: Vec::new(),
+        };
+        let live = Live {
+            id: "p".into(),
+            spec: Parameter::example(),
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        };
         let asked = changes(&[("/value", json!("old"), json!("new"))]);
-        let cloud = Cloud { ssm: ssm.into(), ..cloud() };
-        Parameter::update(&cloud, &live, &Parameter::example(), &asked, &owner()).await.unwrap();
+        let cloud = Cloud {
+            ssm: ssm.into(),
+            ..cloud()
+        };
+        Parameter::update(&cloud, &live, &Parameter::example(), &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(put.num_calls(), 1);
     }
 }

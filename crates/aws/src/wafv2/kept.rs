@@ -2,8 +2,8 @@
 
 use aws_sdk_wafv2::error::BuildError;
 use aws_sdk_wafv2::types::{
-    DefaultAction, ManagedRuleGroupStatement, RateBasedStatement, Rule as AwsRule, RuleActionOverride,
-    Statement as AwsStatement, WebAcl,
+    DefaultAction, ManagedRuleGroupStatement, RateBasedStatement, Rule as AwsRule,
+    RuleActionOverride, Statement as AwsStatement, WebAcl,
 };
 
 use super::rules::{Action, Rule, Rules, override_of};
@@ -11,13 +11,25 @@ use crate::unmanaged::{part, settings, some};
 
 /// The rules to send: each stated one over the live one of its name, and of the others those that the plan did not
 /// see, be it that they have no form of ours, or that somebody added them since. `seen` is what the plan saw.
-pub(super) fn rules(now: Vec<AwsRule>, stated: &Rules, seen: Option<&Rules>) -> Result<Vec<AwsRule>, String> {
+pub(super) fn rules(
+    now: Vec<AwsRule>,
+    stated: &Rules,
+    seen: Option<&Rules>,
+) -> Result<Vec<AwsRule>, String> {
     let (mut sent, mut others) = (Vec::new(), now);
     for rule in stated.iter() {
-        let live = others.iter().position(|live| live.name == rule.name).map(|at| others.remove(at));
+        let live = others
+            .iter()
+            .position(|live| live.name == rule.name)
+            .map(|at| others.remove(at));
         sent.push(over(rule, live).map_err(|error| error.to_string())?);
     }
-    others.retain(|live| !seen.into_iter().flat_map(Rules::iter).any(|rule| rule.name == live.name));
+    others.retain(|live| {
+        !seen
+            .into_iter()
+            .flat_map(Rules::iter)
+            .any(|rule| rule.name == live.name)
+    });
     for other in &others {
         if let Some(rule) = sent.iter().find(|rule| rule.priority == other.priority) {
             return Err(format!(
@@ -54,17 +66,22 @@ fn over(rule: &Rule, live: Option<AwsRule>) -> Result<AwsRule, BuildError> {
 
 /// A statement of the same type keeps what cannot be said of it.
 fn statement(mut live: AwsStatement, new: AwsStatement) -> AwsStatement {
-    if let (Some(group), Some(new)) =
-        (&mut live.managed_rule_group_statement, &new.managed_rule_group_statement)
-    {
+    if let (Some(group), Some(new)) = (
+        &mut live.managed_rule_group_statement,
+        &new.managed_rule_group_statement,
+    ) {
         managed(group, new);
-    } else if let (Some(rate), Some(new)) = (&mut live.rate_based_statement, &new.rate_based_statement) {
-        rate_based(rate, new);
-    } else if let (Some(geo), Some(new)) = (&mut live.geo_match_statement, &new.geo_match_statement) {
-        geo.country_codes.clone_from(&new.country_codes);
-    } else if let (Some(set), Some(new)) =
-        (&mut live.ip_set_reference_statement, &new.ip_set_reference_statement)
+    } else if let (Some(rate), Some(new)) =
+        (&mut live.rate_based_statement, &new.rate_based_statement)
     {
+        rate_based(rate, new);
+    } else if let (Some(geo), Some(new)) = (&mut live.geo_match_statement, &new.geo_match_statement)
+    {
+        geo.country_codes.clone_from(&new.country_codes);
+    } else if let (Some(set), Some(new)) = (
+        &mut live.ip_set_reference_statement,
+        &new.ip_set_reference_statement,
+    ) {
         set.arn.clone_from(&new.arn);
     } else {
         return new;
@@ -84,11 +101,15 @@ fn managed(group: &mut ManagedRuleGroupStatement, new: &ManagedRuleGroupStatemen
     let now = group.rule_action_overrides.take().unwrap_or_default();
     let action = |one: &RuleActionOverride| one.action_to_use.as_ref().and_then(Action::from_aws);
     let keep = |new: &RuleActionOverride| {
-        let same = now.iter().find(|live| live.name == new.name && action(live) == action(new));
+        let same = now
+            .iter()
+            .find(|live| live.name == new.name && action(live) == action(new));
         same.unwrap_or(new).clone()
     };
-    group.rule_action_overrides =
-        new.rule_action_overrides.as_ref().map(|all| all.iter().map(keep).collect());
+    group.rule_action_overrides = new
+        .rule_action_overrides
+        .as_ref()
+        .map(|all| all.iter().map(keep).collect());
 }
 
 fn rate_based(rate: &mut RateBasedStatement, new: &RateBasedStatement) {
@@ -111,19 +132,30 @@ pub(super) fn default_action(now: Option<DefaultAction>, new: DefaultAction) -> 
 /// What is set on a web ACL and cannot be said in a spec.
 pub(super) fn unmanaged(acl: &WebAcl) -> Vec<String> {
     let default = acl.default_action.as_ref();
-    let allow = default.and_then(|action| action.allow()).and_then(|allow| allow.custom_request_handling());
-    let block = default.and_then(|action| action.block()).and_then(|block| block.custom_response());
+    let allow = default
+        .and_then(|action| action.allow())
+        .and_then(|allow| allow.custom_request_handling());
+    let block = default
+        .and_then(|action| action.block())
+        .and_then(|block| block.custom_response());
     let mut all: Vec<String> = acl.rules().iter().filter_map(of_rule).collect();
     all.extend(settings([
         ("custom headers of the default action", allow.is_some()),
         ("custom response of the default action", block.is_some()),
-        ("custom response bodies", acl.custom_response_bodies().is_some_and(|bodies| !bodies.is_empty())),
+        (
+            "custom response bodies",
+            acl.custom_response_bodies()
+                .is_some_and(|bodies| !bodies.is_empty()),
+        ),
         ("data protection", acl.data_protection_config().is_some()),
         ("captcha settings", acl.captcha_config().is_some()),
         ("challenge settings", acl.challenge_config().is_some()),
         ("token domains", some(acl.token_domains())),
         ("request body limits", acl.association_config().is_some()),
-        ("DDoS protection", acl.on_source_d_do_s_protection_config().is_some()),
+        (
+            "DDoS protection",
+            acl.on_source_d_do_s_protection_config().is_some(),
+        ),
         ("application settings", acl.application_config().is_some()),
         ("monetization", acl.monetization_config().is_some()),
     ]));
@@ -137,12 +169,22 @@ fn of_rule(rule: &AwsRule) -> Option<String> {
         return Some(name);
     }
     let action = rule.action();
-    let response = action.and_then(|action| action.block()).and_then(|block| block.custom_response());
+    let response = action
+        .and_then(|action| action.block())
+        .and_then(|block| block.custom_response());
     let headers = [
-        action.and_then(|action| action.allow()).and_then(|allow| allow.custom_request_handling()),
-        action.and_then(|action| action.count()).and_then(|count| count.custom_request_handling()),
-        action.and_then(|action| action.captcha()).and_then(|captcha| captcha.custom_request_handling()),
-        action.and_then(|action| action.challenge()).and_then(|one| one.custom_request_handling()),
+        action
+            .and_then(|action| action.allow())
+            .and_then(|allow| allow.custom_request_handling()),
+        action
+            .and_then(|action| action.count())
+            .and_then(|count| count.custom_request_handling()),
+        action
+            .and_then(|action| action.captcha())
+            .and_then(|captcha| captcha.custom_request_handling()),
+        action
+            .and_then(|action| action.challenge())
+            .and_then(|one| one.custom_request_handling()),
     ];
     let mut parts = settings([
         ("labels", some(rule.rule_labels())),
@@ -156,17 +198,39 @@ fn of_rule(rule: &AwsRule) -> Option<String> {
 }
 
 fn of_statement(statement: &AwsStatement) -> Vec<String> {
-    let (group, rate) = (statement.managed_rule_group_statement(), statement.rate_based_statement());
-    let geo = statement.geo_match_statement().and_then(|geo| geo.forwarded_ip_config());
+    let (group, rate) = (
+        statement.managed_rule_group_statement(),
+        statement.rate_based_statement(),
+    );
+    let geo = statement
+        .geo_match_statement()
+        .and_then(|geo| geo.forwarded_ip_config());
     let set = statement.ip_set_reference_statement();
-    let forwarded = rate.and_then(|rate| rate.forwarded_ip_config()).or(geo).is_some()
+    let forwarded = rate
+        .and_then(|rate| rate.forwarded_ip_config())
+        .or(geo)
+        .is_some()
         || set.is_some_and(|set| set.ip_set_forwarded_ip_config().is_some());
     let scope = group.and_then(|group| group.scope_down_statement());
     settings([
-        ("scope-down statement", scope.or(rate.and_then(|rate| rate.scope_down_statement())).is_some()),
-        ("managed rule group settings", group.is_some_and(|group| some(group.managed_rule_group_configs()))),
-        ("excluded rules", group.is_some_and(|group| some(group.excluded_rules()))),
-        ("aggregation keys", rate.is_some_and(|rate| some(rate.custom_keys()))),
+        (
+            "scope-down statement",
+            scope
+                .or(rate.and_then(|rate| rate.scope_down_statement()))
+                .is_some(),
+        ),
+        (
+            "managed rule group settings",
+            group.is_some_and(|group| some(group.managed_rule_group_configs())),
+        ),
+        (
+            "excluded rules",
+            group.is_some_and(|group| some(group.excluded_rules())),
+        ),
+        (
+            "aggregation keys",
+            rate.is_some_and(|rate| some(rate.custom_keys())),
+        ),
         ("forwarded IP settings", forwarded),
     ])
 }
@@ -175,8 +239,8 @@ fn of_statement(statement: &AwsStatement) -> Vec<String> {
 pub(super) mod tests {
     use super::*;
     use aws_sdk_wafv2::types::{
-        BlockAction, CustomResponse, Label, LabelMatchScope, LabelMatchStatement, ManagedRuleGroupConfig,
-        RuleAction, VisibilityConfig,
+        BlockAction, CustomResponse, Label, LabelMatchScope, LabelMatchStatement,
+        ManagedRuleGroupConfig, RuleAction, VisibilityConfig,
     };
     use serde_json::{Value, json};
 
@@ -195,20 +259,31 @@ pub(super) mod tests {
     }
 
     fn labelled() -> AwsStatement {
-        let label = LabelMatchStatement::builder().scope(LabelMatchScope::Label).key("bad").build().unwrap();
+        let label = LabelMatchStatement::builder()
+            .scope(LabelMatchScope::Label)
+            .key("bad")
+            .build()
+            .unwrap();
         AwsStatement::builder().label_match_statement(label).build()
     }
 
     fn refused() -> BlockAction {
         BlockAction::builder()
-            .custom_response(CustomResponse::builder().response_code(429).build().unwrap())
+            .custom_response(
+                CustomResponse::builder()
+                    .response_code(429)
+                    .build()
+                    .unwrap(),
+            )
             .build()
     }
 
     /// What somebody added by hand, of a type that no spec can say.
     pub(in crate::wafv2) fn emergency() -> AwsRule {
         let visibility = VisibilityConfig::builder().metric_name("emergency-block");
-        let visibility = visibility.sampled_requests_enabled(true).cloud_watch_metrics_enabled(true);
+        let visibility = visibility
+            .sampled_requests_enabled(true)
+            .cloud_watch_metrics_enabled(true);
         AwsRule::builder()
             .name("emergency-block")
             .priority(0)
@@ -221,14 +296,30 @@ pub(super) mod tests {
 
     /// Two stated rules with all that can be set on them by hand, and the one that somebody added.
     fn by_hand() -> Vec<AwsRule> {
-        let mut rules =
-            rules(Vec::new(), &stated(json!([common("Version_1.0"), flood("block", 2000)])), None).unwrap();
-        let group = rules[0].statement.as_mut().unwrap().managed_rule_group_statement.as_mut().unwrap();
+        let mut rules = rules(
+            Vec::new(),
+            &stated(json!([common("Version_1.0"), flood("block", 2000)])),
+            None,
+        )
+        .unwrap();
+        let group = rules[0]
+            .statement
+            .as_mut()
+            .unwrap()
+            .managed_rule_group_statement
+            .as_mut()
+            .unwrap();
         group.scope_down_statement = Some(Box::new(labelled()));
         group.managed_rule_group_configs = Some(vec![ManagedRuleGroupConfig::builder().build()]);
         rules[1].rule_labels = Some(vec![Label::builder().name("flood").build().unwrap()]);
         rules[1].action = Some(RuleAction::builder().block(refused()).build());
-        let rate = rules[1].statement.as_mut().unwrap().rate_based_statement.as_mut().unwrap();
+        let rate = rules[1]
+            .statement
+            .as_mut()
+            .unwrap()
+            .rate_based_statement
+            .as_mut()
+            .unwrap();
         rate.scope_down_statement = Some(Box::new(labelled()));
         rules.insert(0, emergency());
         rules
@@ -242,11 +333,27 @@ pub(super) mod tests {
     fn a_rule_keeps_all_that_a_spec_cannot_say() {
         let now = by_hand();
         let mut wanted = now.clone();
-        let group = wanted[1].statement.as_mut().unwrap().managed_rule_group_statement.as_mut().unwrap();
+        let group = wanted[1]
+            .statement
+            .as_mut()
+            .unwrap()
+            .managed_rule_group_statement
+            .as_mut()
+            .unwrap();
         group.version = Some("Version_2.0".into());
-        wanted[2].statement.as_mut().unwrap().rate_based_statement.as_mut().unwrap().limit = 500;
+        wanted[2]
+            .statement
+            .as_mut()
+            .unwrap()
+            .rate_based_statement
+            .as_mut()
+            .unwrap()
+            .limit = 500;
         let stated = stated(json!([common("Version_2.0"), flood("block", 500)]));
-        assert_eq!(rules(now.clone(), &stated, Some(&seen(&now))).unwrap(), wanted);
+        assert_eq!(
+            rules(now.clone(), &stated, Some(&seen(&now))).unwrap(),
+            wanted
+        );
     }
 
     #[test]
@@ -254,13 +361,21 @@ pub(super) mod tests {
         let now = by_hand();
         let geo = json!({"name": "common", "priority": 10, "action": "block",
             "statement": {"geo_match_statement": {"country_codes": ["AQ"]}}});
-        let sent =
-            rules(now.clone(), &stated(json!([geo, flood("count", 2000)])), Some(&seen(&now))).unwrap();
+        let sent = rules(
+            now.clone(),
+            &stated(json!([geo, flood("count", 2000)])),
+            Some(&seen(&now)),
+        )
+        .unwrap();
         let forms: Vec<Option<Rule>> = sent.iter().map(Rule::from_aws).collect();
         assert_eq!(forms[0], None);
         assert_eq!(
             forms[1..],
-            stated(json!([geo, flood("count", 2000)])).iter().cloned().map(Some).collect::<Vec<_>>()
+            stated(json!([geo, flood("count", 2000)]))
+                .iter()
+                .cloned()
+                .map(Some)
+                .collect::<Vec<_>>()
         );
         assert_eq!(sent[2].rule_labels, now[2].rule_labels);
     }
@@ -269,7 +384,8 @@ pub(super) mod tests {
     fn what_the_plan_saw_and_nobody_states_goes_and_nothing_else() {
         let now = by_hand();
         let only = stated(json!([common("Version_1.0")]));
-        let names = |rules: Vec<AwsRule>| rules.into_iter().map(|rule| rule.name).collect::<Vec<_>>();
+        let names =
+            |rules: Vec<AwsRule>| rules.into_iter().map(|rule| rule.name).collect::<Vec<_>>();
         assert_eq!(
             names(rules(now.clone(), &only, Some(&seen(&now))).unwrap()),
             ["emergency-block", "common"]
@@ -286,7 +402,10 @@ pub(super) mod tests {
         let mut first = flood("block", 2000);
         first["priority"] = json!(0);
         let refused = rules(now.clone(), &stated(json!([first])), Some(&seen(&now))).unwrap_err();
-        assert!(refused.contains("the rule `emergency-block` has"), "{refused}");
+        assert!(
+            refused.contains("the rule `emergency-block` has"),
+            "{refused}"
+        );
     }
 
     #[test]

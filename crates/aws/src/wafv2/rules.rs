@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_wafv2::error::BuildError;
 use aws_sdk_wafv2::types::{
-    AllowAction, BlockAction, CaptchaAction, ChallengeAction, CountAction, CountryCode, GeoMatchStatement,
-    IpSetReferenceStatement, ManagedRuleGroupStatement, NoneAction, OverrideAction as AwsOverride,
-    RateBasedStatement, RateBasedStatementAggregateKeyType, Rule as AwsRule, RuleAction, RuleActionOverride,
-    Statement as AwsStatement, VisibilityConfig as AwsVisibility,
+    AllowAction, BlockAction, CaptchaAction, ChallengeAction, CountAction, CountryCode,
+    GeoMatchStatement, IpSetReferenceStatement, ManagedRuleGroupStatement, NoneAction,
+    OverrideAction as AwsOverride, RateBasedStatement, RateBasedStatementAggregateKeyType,
+    Rule as AwsRule, RuleAction, RuleActionOverride, Statement as AwsStatement,
+    VisibilityConfig as AwsVisibility,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -31,7 +32,8 @@ impl Rules {
         rules.sort_by_key(|rule| rule.priority);
         for rule in &mut rules {
             let name = &rule.name;
-            rule.visibility_config.get_or_insert_with(|| VisibilityConfig::named(name));
+            rule.visibility_config
+                .get_or_insert_with(|| VisibilityConfig::named(name));
         }
         Self(rules)
     }
@@ -186,7 +188,11 @@ const fn on() -> bool {
 impl VisibilityConfig {
     /// Everything, under this name.
     pub(super) fn named(name: &str) -> Self {
-        Self { metric_name: name.into(), sampled_requests_enabled: true, cloud_watch_metrics_enabled: true }
+        Self {
+            metric_name: name.into(),
+            sampled_requests_enabled: true,
+            cloud_watch_metrics_enabled: true,
+        }
     }
 
     pub(super) fn to_aws(&self) -> Result<AwsVisibility, BuildError> {
@@ -227,7 +233,9 @@ impl Action {
             (action.captcha().is_some(), Self::Captcha),
             (action.challenge().is_some(), Self::Challenge),
         ];
-        all.into_iter().find(|(is, _)| *is).map(|(_, action)| action)
+        all.into_iter()
+            .find(|(is, _)| *is)
+            .map(|(_, action)| action)
     }
 }
 
@@ -237,9 +245,16 @@ impl Statement {
         Ok(match self {
             Self::ManagedRuleGroupStatement(group) => {
                 let one = |(name, action): (&String, &Action)| {
-                    RuleActionOverride::builder().name(name).action_to_use(action.to_aws()).build()
+                    RuleActionOverride::builder()
+                        .name(name)
+                        .action_to_use(action.to_aws())
+                        .build()
                 };
-                let others = group.rule_action_overrides.iter().map(one).collect::<Result<Vec<_>, _>>()?;
+                let others = group
+                    .rule_action_overrides
+                    .iter()
+                    .map(one)
+                    .collect::<Result<Vec<_>, _>>()?;
                 let group = ManagedRuleGroupStatement::builder()
                     .vendor_name(&group.vendor_name)
                     .name(&group.name)
@@ -257,12 +272,20 @@ impl Statement {
                 builder.rate_based_statement(rate.build()?)
             }
             Self::GeoMatchStatement(geo) => {
-                let codes = geo.country_codes.iter().map(|code| CountryCode::from(code.as_str())).collect();
-                let geo = GeoMatchStatement::builder().set_country_codes(Some(codes)).build();
+                let codes = geo
+                    .country_codes
+                    .iter()
+                    .map(|code| CountryCode::from(code.as_str()))
+                    .collect();
+                let geo = GeoMatchStatement::builder()
+                    .set_country_codes(Some(codes))
+                    .build();
                 builder.geo_match_statement(geo)
             }
             Self::IpSetReferenceStatement(set) => {
-                let set = IpSetReferenceStatement::builder().arn(set.arn.as_str()).build()?;
+                let set = IpSetReferenceStatement::builder()
+                    .arn(set.arn.as_str())
+                    .build()?;
                 builder.ip_set_reference_statement(set)
             }
         }
@@ -272,13 +295,20 @@ impl Statement {
     fn from_aws(statement: &AwsStatement) -> Option<Self> {
         if let Some(group) = statement.managed_rule_group_statement() {
             let one = |one: &RuleActionOverride| {
-                Some((one.name().to_owned(), one.action_to_use().and_then(Action::from_aws)?))
+                Some((
+                    one.name().to_owned(),
+                    one.action_to_use().and_then(Action::from_aws)?,
+                ))
             };
             return Some(Self::ManagedRuleGroupStatement(ManagedRuleGroup {
                 vendor_name: group.vendor_name().to_owned(),
                 name: group.name().to_owned(),
                 version: group.version().map(ToOwned::to_owned),
-                rule_action_overrides: group.rule_action_overrides().iter().filter_map(one).collect(),
+                rule_action_overrides: group
+                    .rule_action_overrides()
+                    .iter()
+                    .filter_map(one)
+                    .collect(),
             }));
         }
         if let Some(rate) = statement.rate_based_statement() {
@@ -291,11 +321,17 @@ impl Statement {
             }));
         }
         if let Some(geo) = statement.geo_match_statement() {
-            let country_codes = geo.country_codes().iter().map(|code| code.as_str().to_owned()).collect();
+            let country_codes = geo
+                .country_codes()
+                .iter()
+                .map(|code| code.as_str().to_owned())
+                .collect();
             return Some(Self::GeoMatchStatement(GeoMatch { country_codes }));
         }
         let set = statement.ip_set_reference_statement()?;
-        Some(Self::IpSetReferenceStatement(IpSetReference { arn: set.arn().into() }))
+        Some(Self::IpSetReferenceStatement(IpSetReference {
+            arn: set.arn().into(),
+        }))
     }
 }
 
@@ -309,10 +345,16 @@ pub(super) fn override_of(rule: &AwsRule) -> Option<OverrideAction> {
 impl Rule {
     pub(super) fn to_aws(&self) -> Result<AwsRule, BuildError> {
         let visibility = self.visibility_config.clone();
-        let visibility = visibility.unwrap_or_else(|| VisibilityConfig::named(&self.name)).to_aws()?;
+        let visibility = visibility
+            .unwrap_or_else(|| VisibilityConfig::named(&self.name))
+            .to_aws()?;
         let other = self.override_action.map(|action| match action {
-            OverrideAction::None => AwsOverride::builder().none(NoneAction::builder().build()).build(),
-            OverrideAction::Count => AwsOverride::builder().count(CountAction::builder().build()).build(),
+            OverrideAction::None => AwsOverride::builder()
+                .none(NoneAction::builder().build())
+                .build(),
+            OverrideAction::Count => AwsOverride::builder()
+                .count(CountAction::builder().build())
+                .build(),
         });
         AwsRule::builder()
             .name(&self.name)
@@ -376,9 +418,15 @@ mod tests {
             {"name": "set", "priority": 4, "action": "allow", "statement": {"ip_set_reference_statement": {"arn": "arn:set"}}},
         ]))
         .unwrap();
-        let back = rules.iter().map(|rule| Rule::from_aws(&rule.to_aws().unwrap()).unwrap()).collect();
+        let back = rules
+            .iter()
+            .map(|rule| Rule::from_aws(&rule.to_aws().unwrap()).unwrap())
+            .collect();
         assert_eq!(Rules::new(back), rules);
-        assert_eq!(rules.iter().map(|rule| rule.priority).collect::<Vec<_>>(), [1, 2, 3, 4]);
+        assert_eq!(
+            rules.iter().map(|rule| rule.priority).collect::<Vec<_>>(),
+            [1, 2, 3, 4]
+        );
         assert!(rules.iter().all(|rule| rule.check().is_ok()));
     }
 }

@@ -9,8 +9,8 @@ use aws_sdk_wafv2::types::{
     VisibilityConfig as AwsVisibility, WebAcl as AwsWebAcl,
 };
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -77,8 +77,12 @@ platctl_engine::outputs! {
 impl DefaultAction {
     fn to_aws(self) -> AwsDefault {
         match self {
-            Self::Allow => AwsDefault::builder().allow(AllowAction::builder().build()).build(),
-            Self::Block => AwsDefault::builder().block(BlockAction::builder().build()).build(),
+            Self::Allow => AwsDefault::builder()
+                .allow(AllowAction::builder().build())
+                .build(),
+            Self::Block => AwsDefault::builder()
+                .block(BlockAction::builder().build())
+                .build(),
         }
     }
 }
@@ -90,13 +94,20 @@ fn invalid(operation: &str, error: impl ToString) -> CloudError {
 /// What is for CloudFront is spoken to in us-east-1.
 fn in_region(cloud: &Cloud, operation: &str, scope: &str) -> CloudResult<()> {
     if scope == "CLOUDFRONT" && cloud.partition == "aws" && cloud.region != "us-east-1" {
-        return Err(invalid(operation, "a web ACL with scope CLOUDFRONT must be in us-east-1"));
+        return Err(invalid(
+            operation,
+            "a web ACL with scope CLOUDFRONT must be in us-east-1",
+        ));
     }
     Ok(())
 }
 
 fn scope_of(arn: &str) -> &'static str {
-    if arn.contains(":global/") { "CLOUDFRONT" } else { "REGIONAL" }
+    if arn.contains(":global/") {
+        "CLOUDFRONT"
+    } else {
+        "REGIONAL"
+    }
 }
 
 async fn get(cloud: &Cloud, arn: &str) -> CloudResult<GetWebAclOutput> {
@@ -107,18 +118,31 @@ async fn get(cloud: &Cloud, arn: &str) -> CloudResult<GetWebAclOutput> {
 async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
     let call = cloud.wafv2.list_tags_for_resource().resource_arn(arn);
     let answer = call.send().ask().await?;
-    let tags = answer.tag_info_for_resource().map(|info| info.tag_list()).unwrap_or_default();
-    Ok(split(tags.iter().map(|tag| (tag.key().to_owned(), tag.value().to_owned()))))
+    let tags = answer
+        .tag_info_for_resource()
+        .map(|info| info.tag_list())
+        .unwrap_or_default();
+    Ok(split(
+        tags.iter()
+            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
+    ))
 }
 
 /// The ARNs of a scope's web ACLs, by name.
 async fn names(cloud: &Cloud, scope: &str) -> CloudResult<HashMap<String, String>> {
     let (mut all, mut marker) = (HashMap::new(), None);
     loop {
-        let call = cloud.wafv2.list_web_acls().scope(Scope::from(scope)).set_next_marker(marker);
+        let call = cloud
+            .wafv2
+            .list_web_acls()
+            .scope(Scope::from(scope))
+            .set_next_marker(marker);
         let answer = call.send().ask().await?;
         let page = answer.web_acls();
-        all.extend(page.iter().filter_map(|one| Some((one.name()?.to_owned(), one.arn()?.to_owned()))));
+        all.extend(
+            page.iter()
+                .filter_map(|one| Some((one.name()?.to_owned(), one.arn()?.to_owned()))),
+        );
         // A last page may carry a marker all the same.
         match answer.next_marker().filter(|_| !page.is_empty()) {
             Some(next) => marker = Some(next.to_owned()),
@@ -128,19 +152,36 @@ async fn names(cloud: &Cloud, scope: &str) -> CloudResult<HashMap<String, String
 }
 
 fn live(found: &AwsWebAcl, tags: Tags, owner: Option<Owner>) -> Live<WebAcl> {
-    let blocks = found.default_action().is_some_and(|action| action.block().is_some());
+    let blocks = found
+        .default_action()
+        .is_some_and(|action| action.block().is_some());
     let spec = Spec {
         name: found.name().to_owned(),
         scope: scope_of(found.arn()).to_owned(),
-        default_action: if blocks { DefaultAction::Block } else { DefaultAction::Allow },
+        default_action: if blocks {
+            DefaultAction::Block
+        } else {
+            DefaultAction::Allow
+        },
         description: Some(found.description().unwrap_or_default().to_owned()),
-        rules: Some(Rules::new(found.rules().iter().filter_map(Rule::from_aws).collect())),
+        rules: Some(Rules::new(
+            found.rules().iter().filter_map(Rule::from_aws).collect(),
+        )),
         visibility_config: found.visibility_config().map(VisibilityConfig::from_aws),
         tags,
     };
-    let outputs =
-        Outputs { arn: found.arn().into(), id: found.id().to_owned(), unmanaged: kept::unmanaged(found) };
-    Live { id: found.arn().into(), spec, outputs, owner, phase: Phase::Ready }
+    let outputs = Outputs {
+        arn: found.arn().into(),
+        id: found.id().to_owned(),
+        unmanaged: kept::unmanaged(found),
+    };
+    Live {
+        id: found.arn().into(),
+        spec,
+        outputs,
+        owner,
+        phase: Phase::Ready,
+    }
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAcl>>> {
@@ -154,11 +195,19 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAcl>>> {
 }
 
 fn rules(operation: &str, rules: &Rules) -> CloudResult<Vec<AwsRule>> {
-    rules.iter().map(Rule::to_aws).collect::<Result<_, _>>().map_err(|error| invalid(operation, error))
+    rules
+        .iter()
+        .map(Rule::to_aws)
+        .collect::<Result<_, _>>()
+        .map_err(|error| invalid(operation, error))
 }
 
 fn tag((key, value): (String, String)) -> CloudResult<Tag> {
-    Tag::builder().key(key).value(value).build().map_err(|error| invalid("wafv2:TagResource", error))
+    Tag::builder()
+        .key(key)
+        .value(value)
+        .build()
+        .map_err(|error| invalid("wafv2:TagResource", error))
 }
 
 /// The description and the visibility settings to send: as they are, but for what changes.
@@ -167,24 +216,47 @@ fn texts(
     spec: &Spec,
     changes: &Changes,
 ) -> Result<(Option<String>, Option<AwsVisibility>), BuildError> {
-    let description = spec.description.clone().filter(|_| changes.touch("/description"));
-    let description = description.or_else(|| now.description.clone()).filter(|text| !text.is_empty());
-    let stated = spec.visibility_config.as_ref().filter(|_| changes.touch("/visibility_config"));
+    let description = spec
+        .description
+        .clone()
+        .filter(|_| changes.touch("/description"));
+    let description = description
+        .or_else(|| now.description.clone())
+        .filter(|text| !text.is_empty());
+    let stated = spec
+        .visibility_config
+        .as_ref()
+        .filter(|_| changes.touch("/visibility_config"));
     let visibility = stated.map(VisibilityConfig::to_aws).transpose()?;
-    Ok((description, visibility.or_else(|| now.visibility_config.clone())))
+    Ok((
+        description,
+        visibility.or_else(|| now.visibility_config.clone()),
+    ))
 }
 
 /// An update replaces everything: what does not change is sent back as it is now.
-async fn replace(cloud: &Cloud, live: &Live<WebAcl>, spec: &Spec, changes: &Changes) -> CloudResult<()> {
+async fn replace(
+    cloud: &Cloud,
+    live: &Live<WebAcl>,
+    spec: &Spec,
+    changes: &Changes,
+) -> CloudResult<()> {
     let (operation, arn) = ("wafv2:UpdateWebACL", live.id.as_str());
     let answer = get(cloud, arn).await?;
     let token = answer.lock_token;
-    let Some(now) = answer.web_acl else { return Err(invalid(operation, "no web ACL in the response")) };
-    let (description, visibility) = texts(&now, spec, changes).map_err(|error| invalid(operation, error))?;
+    let Some(now) = answer.web_acl else {
+        return Err(invalid(operation, "no web ACL in the response"));
+    };
+    let (description, visibility) =
+        texts(&now, spec, changes).map_err(|error| invalid(operation, error))?;
     let rules = match spec.rules.as_ref().filter(|_| changes.touch("/rules")) {
-        Some(stated) => kept::rules(now.rules.unwrap_or_default(), stated, live.spec.rules.as_ref())
-            .map(Some)
-            .map_err(|message| invalid(operation, message))?,
+        Some(stated) => kept::rules(
+            now.rules.unwrap_or_default(),
+            stated,
+            live.spec.rules.as_ref(),
+        )
+        .map(Some)
+        .map_err(|message| invalid(operation, message))?,
         None => now.rules,
     };
     let action = match now.default_action {
@@ -228,9 +300,18 @@ impl Kind for WebAcl {
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const NAMED_BY: &'static [&'static str] = &["/name", "/scope"];
     const PERMISSIONS: Permissions = Permissions {
-        read: &["wafv2:ListWebACLs", "wafv2:GetWebACL", "wafv2:ListTagsForResource"],
+        read: &[
+            "wafv2:ListWebACLs",
+            "wafv2:GetWebACL",
+            "wafv2:ListTagsForResource",
+        ],
         create: &["wafv2:CreateWebACL", "wafv2:TagResource"],
-        update: &["wafv2:UpdateWebACL", "wafv2:GetWebACL", "wafv2:TagResource", "wafv2:UntagResource"],
+        update: &[
+            "wafv2:UpdateWebACL",
+            "wafv2:GetWebACL",
+            "wafv2:TagResource",
+            "wafv2:UntagResource",
+        ],
         delete: &["wafv2:DeleteWebACL", "wafv2:GetWebACL"],
     };
     const TIMING: Timing = Timing::seconds(2, 2, 2, 600);
@@ -247,7 +328,11 @@ impl Kind for WebAcl {
             version: None,
             rule_action_overrides: [("SizeRestrictions_BODY".to_owned(), Action::Count)].into(),
         };
-        let rate = RateBased { limit: 2000, evaluation_window_sec: 300, aggregate_key_type: "IP".into() };
+        let rate = RateBased {
+            limit: 2000,
+            evaluation_window_sec: 300,
+            aggregate_key_type: "IP".into(),
+        };
         let rule = |name: &str, priority, statement| Rule {
             name: name.into(),
             priority,
@@ -265,8 +350,14 @@ impl Kind for WebAcl {
             default_action: DefaultAction::Allow,
             description: Some("Requests to prod".into()),
             rules: Some(Rules::new(vec![
-                Rule { override_action: none, ..common },
-                Rule { action: Some(Action::Block), ..flood },
+                Rule {
+                    override_action: none,
+                    ..common
+                },
+                Rule {
+                    action: Some(Action::Block),
+                    ..flood
+                },
             ])),
             visibility_config: Some(VisibilityConfig::named("prod-web")),
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -280,7 +371,10 @@ impl Kind for WebAcl {
             ("/name", json!("prod-api")),
             ("/default_action", json!("block")),
             ("/description", json!("What reaches prod")),
-            ("/rules", json!([{"name": "far", "priority": 1, "action": "challenge", "statement": geo}])),
+            (
+                "/rules",
+                json!([{"name": "far", "priority": 1, "action": "challenge", "statement": geo}]),
+            ),
             ("/rules", json!([])),
             ("/visibility_config/metric_name", json!("prod")),
             ("/visibility_config/sampled_requests_enabled", json!(false)),
@@ -291,14 +385,21 @@ impl Kind for WebAcl {
     fn check(spec: &Spec) -> Result<(), SpecError> {
         let sound = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if spec.name.is_empty() || spec.name.len() > 128 || !spec.name.chars().all(sound) {
-            return Err(SpecError::new("/name", "must have 1 to 128 letters, digits, `-` and `_`"));
+            return Err(SpecError::new(
+                "/name",
+                "must have 1 to 128 letters, digits, `-` and `_`",
+            ));
         }
         if !matches!(spec.scope.as_str(), "REGIONAL" | "CLOUDFRONT") {
-            return Err(SpecError::new("/scope", "must be `REGIONAL` or `CLOUDFRONT`"));
+            return Err(SpecError::new(
+                "/scope",
+                "must be `REGIONAL` or `CLOUDFRONT`",
+            ));
         }
         if let Some(text) = &spec.description {
             if text.len() < 3 || text.trim() != text {
-                let message = "must have at least 3 characters, without a space at either end: or omit it";
+                let message =
+                    "must have at least 3 characters, without a space at either end: or omit it";
                 return Err(SpecError::new("/description", message));
             }
             DESCRIPTION.check("/description", Some(text))?;
@@ -307,9 +408,13 @@ impl Kind for WebAcl {
         for (position, rule) in spec.rules.iter().flat_map(Rules::iter).enumerate() {
             let path = format!("/rules/{position}");
             if !names.insert(&rule.name) || !priorities.insert(rule.priority) {
-                return Err(SpecError::new(path, "must not have the name or the priority of another rule"));
+                return Err(SpecError::new(
+                    path,
+                    "must not have the name or the priority of another rule",
+                ));
             }
-            rule.check().map_err(|message| SpecError::new(path, message))?;
+            rule.check()
+                .map_err(|message| SpecError::new(path, message))?;
         }
         Ok(())
     }
@@ -319,19 +424,30 @@ impl Kind for WebAcl {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let scopes: BTreeSet<&str> =
-            wanted.iter().filter_map(|one| one.spec.as_ref()).map(|spec| spec.scope.as_str()).collect();
+        let scopes: BTreeSet<&str> = wanted
+            .iter()
+            .filter_map(|one| one.spec.as_ref())
+            .map(|spec| spec.scope.as_str())
+            .collect();
         let lists = try_join_all(scopes.into_iter().map(|scope| async move {
             in_region(cloud, "wafv2:ListWebACLs", scope)?;
             Ok::<_, CloudError>((scope, names(cloud, scope).await?))
         }));
         let lists: HashMap<&str, HashMap<String, String>> = lists.await?.into_iter().collect();
         try_join_all(wanted.iter().map(|wanted| async {
-            let arn = wanted.spec.as_ref().and_then(|spec| lists.get(spec.scope.as_str())?.get(&spec.name));
-            let Some(arn) = arn else { return Ok(Vec::new()) };
+            let arn = wanted
+                .spec
+                .as_ref()
+                .and_then(|spec| lists.get(spec.scope.as_str())?.get(&spec.name));
+            let Some(arn) = arn else {
+                return Ok(Vec::new());
+            };
             match tags_of(cloud, arn).await {
                 Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
-                other => Ok(vec![Candidate { id: arn.as_str().into(), owner: other?.1 }]),
+                other => Ok(vec![Candidate {
+                    id: arn.as_str().into(),
+                    owner: other?.1,
+                }]),
             }
         }))
         .await
@@ -340,9 +456,14 @@ impl Kind for WebAcl {
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let operation = "wafv2:CreateWebACL";
         in_region(cloud, operation, &spec.scope)?;
-        let tags = claimed(&spec.tags, &claim.owner).into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
-        let visibility =
-            spec.visibility_config.clone().unwrap_or_else(|| VisibilityConfig::named(&spec.name));
+        let tags = claimed(&spec.tags, &claim.owner)
+            .into_iter()
+            .map(tag)
+            .collect::<CloudResult<Vec<_>>>()?;
+        let visibility = spec
+            .visibility_config
+            .clone()
+            .unwrap_or_else(|| VisibilityConfig::named(&spec.name));
         let call = cloud
             .wafv2
             .create_web_acl()
@@ -350,8 +471,17 @@ impl Kind for WebAcl {
             .scope(Scope::from(spec.scope.as_str()))
             .default_action(spec.default_action.to_aws())
             .set_description(spec.description.clone())
-            .set_rules(spec.rules.as_ref().map(|stated| rules(operation, stated)).transpose()?)
-            .visibility_config(visibility.to_aws().map_err(|error| invalid(operation, error))?)
+            .set_rules(
+                spec.rules
+                    .as_ref()
+                    .map(|stated| rules(operation, stated))
+                    .transpose()?,
+            )
+            .visibility_config(
+                visibility
+                    .to_aws()
+                    .map_err(|error| invalid(operation, error))?,
+            )
             .set_tags(Some(tags));
         let answer = call.send().ask().await?;
         made(operation, answer.summary().and_then(|made| made.arn()))
@@ -365,18 +495,35 @@ impl Kind for WebAcl {
         owner: &Owner,
     ) -> CloudResult<()> {
         let arn = live.id.as_str();
-        let paths = ["/default_action", "/description", "/rules", "/visibility_config"];
+        let paths = [
+            "/default_action",
+            "/description",
+            "/rules",
+            "/visibility_config",
+        ];
         if paths.iter().any(|path| changes.touch(path)) {
             replace(cloud, live, spec, changes).await?;
         }
         let edits = edits(changes, owner);
         if !edits.set.is_empty() {
-            let tags = edits.set.into_iter().map(tag).collect::<CloudResult<Vec<_>>>()?;
-            let call = cloud.wafv2.tag_resource().resource_arn(arn).set_tags(Some(tags));
+            let tags = edits
+                .set
+                .into_iter()
+                .map(tag)
+                .collect::<CloudResult<Vec<_>>>()?;
+            let call = cloud
+                .wafv2
+                .tag_resource()
+                .resource_arn(arn)
+                .set_tags(Some(tags));
             call.send().ask().await?;
         }
         if !edits.remove.is_empty() {
-            let call = cloud.wafv2.untag_resource().resource_arn(arn).set_tag_keys(Some(edits.remove));
+            let call = cloud
+                .wafv2
+                .untag_resource()
+                .resource_arn(arn)
+                .set_tag_keys(Some(edits.remove));
             call.send().ask().await?;
         }
         Ok(())
@@ -407,15 +554,27 @@ mod tests {
     const ARN: &str = "arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/prod-web/1";
 
     fn acl() -> AwsWebAcl {
-        let builder = AwsWebAcl::builder().name("prod-web").id("1").arn(ARN).token_domains("example.com");
+        let builder = AwsWebAcl::builder()
+            .name("prod-web")
+            .id("1")
+            .arn(ARN)
+            .token_domains("example.com");
         let visibility = VisibilityConfig::named("prod-web").to_aws().unwrap();
-        builder.default_action(DefaultAction::Allow.to_aws()).visibility_config(visibility).build().unwrap()
+        builder
+            .default_action(DefaultAction::Allow.to_aws())
+            .visibility_config(visibility)
+            .build()
+            .unwrap()
     }
 
     #[tokio::test]
     async fn an_update_takes_a_fresh_token_and_keeps_what_is_not_ours() {
-        let get = mock!(aws_sdk_wafv2::Client::get_web_acl)
-            .then_output(|| GetWebAclOutput::builder().web_acl(acl()).lock_token("fresh").build());
+        let get = mock!(aws_sdk_wafv2::Client::get_web_acl).then_output(|| {
+            GetWebAclOutput::builder()
+                .web_acl(acl())
+                .lock_token("fresh")
+                .build()
+        });
         let update = mock!(aws_sdk_wafv2::Client::update_web_acl)
             .match_requests(|request| {
                 request.lock_token() == Some("fresh") && request.token_domains() == ["example.com"]
@@ -424,8 +583,13 @@ mod tests {
         let wafv2 = mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[&get, &update]);
         let asked = changes(&[("/default_action", json!("allow"), json!("block"))]);
         let live = live(&acl(), Tags::new(), None);
-        let cloud = Cloud { wafv2: wafv2.into(), ..cloud() };
-        WebAcl::update(&cloud, &live, &WebAcl::example(), &asked, &owner()).await.unwrap();
+        let cloud = Cloud {
+            wafv2: wafv2.into(),
+            ..cloud()
+        };
+        WebAcl::update(&cloud, &live, &WebAcl::example(), &asked, &owner())
+            .await
+            .unwrap();
         assert_eq!(update.num_calls(), 1);
     }
 
@@ -440,28 +604,48 @@ mod tests {
         let before = kept::rules(Vec::new(), &rule(2000), None).unwrap();
         now.rules = Some([vec![emergency()], before].concat());
         let live = live(&now, Tags::new(), None);
-        assert_eq!(live.outputs.unmanaged, ["rule emergency-block", "token domains"]);
+        assert_eq!(
+            live.outputs.unmanaged,
+            ["rule emergency-block", "token domains"]
+        );
         assert_eq!(live.spec.rules, Some(rule(2000)), "it is no drift");
         for (spec, asked) in [
             (
-                Spec { rules: Some(rule(2000)), description: Some("new".into()), ..WebAcl::example() },
+                Spec {
+                    rules: Some(rule(2000)),
+                    description: Some("new".into()),
+                    ..WebAcl::example()
+                },
                 changes(&[("/description", json!(""), json!("new"))]),
             ),
             (
-                Spec { rules: Some(rule(500)), ..WebAcl::example() },
+                Spec {
+                    rules: Some(rule(500)),
+                    ..WebAcl::example()
+                },
                 changes(&[("/rules", json!([]), json!([]))]),
             ),
         ] {
             let found = now.clone();
             let get = mock!(aws_sdk_wafv2::Client::get_web_acl).then_output(move || {
-                GetWebAclOutput::builder().web_acl(found.clone()).lock_token("t").build()
+                GetWebAclOutput::builder()
+                    .web_acl(found.clone())
+                    .lock_token("t")
+                    .build()
             });
             let update = mock!(aws_sdk_wafv2::Client::update_web_acl)
-                .match_requests(|request| request.rules()[0] == emergency() && request.rules().len() == 2)
+                .match_requests(|request| {
+                    request.rules()[0] == emergency() && request.rules().len() == 2
+                })
                 .then_output(|| UpdateWebAclOutput::builder().build());
             let wafv2 = mock_client!(aws_sdk_wafv2, RuleMode::Sequential, &[&get, &update]);
-            let cloud = Cloud { wafv2: wafv2.into(), ..cloud() };
-            WebAcl::update(&cloud, &live, &spec, &asked, &owner()).await.unwrap();
+            let cloud = Cloud {
+                wafv2: wafv2.into(),
+                ..cloud()
+            };
+            WebAcl::update(&cloud, &live, &spec, &asked, &owner())
+                .await
+                .unwrap();
             assert_eq!(update.num_calls(), 1);
         }
     }

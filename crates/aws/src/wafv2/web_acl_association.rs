@@ -1,8 +1,8 @@
 //! `wafv2.WebAclAssociation`
 
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read, Replace,
-    Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -35,21 +35,34 @@ platctl_engine::outputs! {
 }
 
 async fn associate(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
-    let call = cloud.wafv2.associate_web_acl().web_acl_arn(spec.web_acl_arn.as_str());
+    let call = cloud
+        .wafv2
+        .associate_web_acl()
+        .web_acl_arn(spec.web_acl_arn.as_str());
     let call = call.resource_arn(spec.resource_arn.as_str()).send().await;
     call.map(drop).asked()
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAclAssociation>>> {
-    let call = cloud.wafv2.get_web_acl_for_resource().resource_arn(id.as_str()).send().await;
+    let call = cloud
+        .wafv2
+        .get_web_acl_for_resource()
+        .resource_arn(id.as_str())
+        .send()
+        .await;
     let answer = match call.asked() {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
     };
     Ok(answer.web_acl().map(|acl| Live {
         id: id.clone(),
-        spec: Spec { web_acl_arn: acl.arn().into(), resource_arn: id.as_str().into() },
-        outputs: Outputs { resource_arn: id.as_str().into() },
+        spec: Spec {
+            web_acl_arn: acl.arn().into(),
+            resource_arn: id.as_str().into(),
+        },
+        outputs: Outputs {
+            resource_arn: id.as_str().into(),
+        },
         owner: None,
         phase: Phase::Ready,
     }))
@@ -106,7 +119,10 @@ impl Kind for WebAclAssociation {
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![
-            ("/web_acl_arn", json!("arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/other/01234567")),
+            (
+                "/web_acl_arn",
+                json!("arn:aws:wafv2:eu-west-1:123456789012:regional/webacl/other/01234567"),
+            ),
             (
                 "/resource_arn",
                 json!(
@@ -133,12 +149,21 @@ impl Kind for WebAclAssociation {
         Ok(Id::from(spec.resource_arn.as_str()))
     }
 
-    async fn update(cloud: &Cloud, _: &Live<Self>, spec: &Spec, _: &Changes, _: &Owner) -> CloudResult<()> {
+    async fn update(
+        cloud: &Cloud,
+        _: &Live<Self>,
+        spec: &Spec,
+        _: &Changes,
+        _: &Owner,
+    ) -> CloudResult<()> {
         associate(cloud, spec).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let call = cloud.wafv2.disassociate_web_acl().resource_arn(live.id.as_str());
+        let call = cloud
+            .wafv2
+            .disassociate_web_acl()
+            .resource_arn(live.id.as_str());
         call.send().ask().await.map(drop)
     }
 }

@@ -58,7 +58,13 @@ impl Run {
     ) -> Result<Id, StepError> {
         let entry = self.entry(address)?;
         let desired = self.desired(entry)?;
-        let goal = Goal { address, entry, desired: &desired, begun: Instant::now(), tell };
+        let goal = Goal {
+            address,
+            entry,
+            desired: &desired,
+            begun: Instant::now(),
+            tell,
+        };
         let record = match approved {
             // What was found has just been deleted, to be made anew.
             Action::Replace(Replace::DeleteFirst) => self.recorded(&goal),
@@ -70,7 +76,11 @@ impl Run {
         };
         let (action, because) = self.needed(&goal, &record, live, approved);
         if action.severity() > approved.severity() {
-            return Err(StepError::Worse { approved, now: action, because });
+            return Err(StepError::Worse {
+                approved,
+                now: action,
+                because,
+            });
         }
         if let Action::Replace(_) = action {
             let id = self.create(&goal, record.clone()).await?;
@@ -81,14 +91,22 @@ impl Run {
 
     pub(super) fn recorded(&self, goal: &Goal<'_>) -> Record {
         let node = &goal.entry.node;
-        self.session.record(goal.address).unwrap_or_else(|| Record::new(&node.kind, &node.scope))
+        self.session
+            .record(goal.address)
+            .unwrap_or_else(|| Record::new(&node.kind, &node.scope))
     }
 
     /// The record of the address. An object found without an id in state becomes its own, durably.
     async fn adopted(&self, goal: &Goal<'_>) -> Result<Record, StepError> {
         let mut record = self.recorded(goal);
-        let Some(candidate) = self.observed.found.get(goal.address) else { return Ok(record) };
-        if record.object.as_ref().is_some_and(|object| object.id == candidate.id) {
+        let Some(candidate) = self.observed.found.get(goal.address) else {
+            return Ok(record);
+        };
+        if record
+            .object
+            .as_ref()
+            .is_some_and(|object| object.id == candidate.id)
+        {
             return Ok(record);
         }
         let tagged = candidate.owner.as_ref().map(|owner| owner.generation);
@@ -98,7 +116,9 @@ impl Run {
         if let Some(object) = record.object.as_mut().filter(|_| begun.is_none()) {
             object.made = 0;
         }
-        self.session.outcome(Verb::Adopt, goal.address, Some(record.clone())).await?;
+        self.session
+            .outcome(Verb::Adopt, goal.address, Some(record.clone()))
+            .await?;
         Ok(record)
     }
 
@@ -115,7 +135,13 @@ impl Run {
     }
 
     /// What has to be done now that every value is known, and the path that decides it.
-    fn needed(&self, goal: &Goal<'_>, record: &Record, live: &AnyLive, approved: Action) -> (Action, String) {
+    fn needed(
+        &self,
+        goal: &Goal<'_>,
+        record: &Record,
+        live: &AnyLive,
+        approved: Action,
+    ) -> (Action, String) {
         let changes = self.changes(goal, record, live);
         let immutable = changes.iter().find(|change| goal.kind().replaces(change));
         match (immutable, changes.first(), &live.phase) {
@@ -126,7 +152,9 @@ impl Run {
                 };
                 (Action::Replace(order), why.clone())
             }
-            (_, _, Phase::Deleting) => (Action::Replace(Replace::DeleteFirst), "its deletion".into()),
+            (_, _, Phase::Deleting) => {
+                (Action::Replace(Replace::DeleteFirst), "its deletion".into())
+            }
             _ if self.asked.contains(goal.address) => (approved, "--replace".into()),
             (Some(change), ..) => {
                 let order = match approved {
@@ -156,14 +184,22 @@ impl Run {
     }
 
     fn owner(&self, address: &Address, object: Option<&Object>) -> Owner {
-        self.session.owner(address, object.map_or(1, |object| object.generation))
+        self.session
+            .owner(address, object.map_or(1, |object| object.generation))
     }
 
     /// Waits until the object is ready, sets what differs, and verifies that nothing does any more.
-    async fn sync(&self, goal: &Goal<'_>, id: &Id, mut live: Option<AnyLive>) -> Result<Id, StepError> {
+    async fn sync(
+        &self,
+        goal: &Goal<'_>,
+        id: &Id,
+        mut live: Option<AnyLive>,
+    ) -> Result<Id, StepError> {
         let (mut rounds, mut before) = (0, Vec::new());
         // Something was under way when this run began: an update, perhaps, of a run that was cut off.
-        let resumed = live.as_ref().is_some_and(|live| matches!(live.phase, Phase::Settling(_)));
+        let resumed = live
+            .as_ref()
+            .is_some_and(|live| matches!(live.phase, Phase::Settling(_)));
         for updates in 0.. {
             let ready = match live.take() {
                 Some(live) if live.phase.is_at_rest() => self.seen(goal, live),
@@ -193,10 +229,22 @@ impl Run {
 
     /// An update that the cloud accepted and then gave up is not made again: it would end in the same way. What cannot
     /// be found out does not keep anything from being tried.
-    async fn unless_refused(&self, goal: &Goal<'_>, live: &AnyLive, resumed: bool) -> Result<(), StepError> {
+    async fn unless_refused(
+        &self,
+        goal: &Goal<'_>,
+        live: &AnyLive,
+        resumed: bool,
+    ) -> Result<(), StepError> {
         let what = format!("reading the last update of {}", goal.address);
-        match surely(&self.teller, what, || goal.kind().failed_update(live, resumed)).await {
-            Ok(Some(why)) => Err(StepError::NotUpdated { id: live.id.clone(), why }),
+        match surely(&self.teller, what, || {
+            goal.kind().failed_update(live, resumed)
+        })
+        .await
+        {
+            Ok(Some(why)) => Err(StepError::NotUpdated {
+                id: live.id.clone(),
+                why,
+            }),
             Ok(None) => Ok(()),
             Err(error) => {
                 tracing::debug!(%error, "cannot determine what became of the update");
@@ -216,9 +264,14 @@ impl Run {
     /// Whether all is known that consumers want before the object is ready. Some of it may come to be a while
     /// after the cloud accepted the object.
     fn has_early_outputs(&self, address: &Address, live: &AnyLive) -> bool {
-        let wanted = self.graph.iter().flat_map(|graph| graph.early_outputs(address.as_str()));
+        let wanted = self
+            .graph
+            .iter()
+            .flat_map(|graph| graph.early_outputs(address.as_str()));
         let known = live.known_outputs();
-        wanted.into_iter().all(|output| known.get(&output).is_some())
+        wanted
+            .into_iter()
+            .all(|output| known.get(&output).is_some())
     }
 
     async fn until_ready(&self, goal: &Goal<'_>, id: &Id) -> Result<AnyLive, StepError> {
@@ -234,7 +287,10 @@ impl Run {
                 Some(live) => {
                     if !told {
                         let address = goal.address.clone();
-                        (self.listener)(Event::Accepted { address, id: id.clone() });
+                        (self.listener)(Event::Accepted {
+                            address,
+                            id: id.clone(),
+                        });
                         told = true;
                     }
                     let live = self.seen(goal, live);
@@ -244,10 +300,12 @@ impl Run {
                             obstacle.ask(goal.kind(), &live).await;
                             let (id, why) = (id.clone(), obstacle.with(why));
                             let record = self.session.record(goal.address);
-                            return Err(match was_ready(record.as_ref(), &live, goal.kind().facts()) {
-                                true => StepError::Broken { id, why },
-                                false => StepError::FailedState { id, why },
-                            });
+                            return Err(
+                                match was_ready(record.as_ref(), &live, goal.kind().facts()) {
+                                    true => StepError::Broken { id, why },
+                                    false => StepError::FailedState { id, why },
+                                },
+                            );
                         }
                         Phase::Settling(status) => {
                             if obstacle.is_due(after, usual) {
@@ -258,15 +316,28 @@ impl Run {
                         _ => "being deleted".to_owned(),
                     }
                 }
-                None if after > timing.limit => return Err(StepError::Vanished { id: id.clone(), after }),
+                None if after > timing.limit => {
+                    return Err(StepError::Vanished {
+                        id: id.clone(),
+                        after,
+                    });
+                }
                 None => "not visible yet".to_owned(),
             };
             status = obstacle.with(&status);
             if let Some(helper) = self.failed_helper(goal) {
-                return Err(StepError::Unhelped { id: id.clone(), status, helper });
+                return Err(StepError::Unhelped {
+                    id: id.clone(),
+                    status,
+                    helper,
+                });
             }
             if after > timing.limit {
-                return Err(StepError::TimedOut { id: id.clone(), status, after });
+                return Err(StepError::TimedOut {
+                    id: id.clone(),
+                    status,
+                    after,
+                });
             }
             self.tell_waiting(goal.address, status, after, usual);
             delay = cadence(after, usual);
@@ -279,9 +350,14 @@ impl Run {
         if helps.is_empty() {
             return None;
         }
-        let consumers = self.graph.iter().flat_map(|graph| graph.consumers(goal.address.as_str()));
+        let consumers = self
+            .graph
+            .iter()
+            .flat_map(|graph| graph.consumers(goal.address.as_str()));
         let mut helpers = consumers.filter(|entry| helps.contains(&entry.node.kind.as_str()));
-        helpers.find(|entry| self.has_failed(&entry.node.address)).map(|entry| entry.node.address.clone())
+        helpers
+            .find(|entry| self.has_failed(&entry.node.address))
+            .map(|entry| entry.node.address.clone())
     }
 
     async fn update(
@@ -295,16 +371,27 @@ impl Run {
         let mut record = self.intending(goal, record);
         record.dependencies = self.dependencies(goal.address, &record, true);
         let record = &record;
-        self.session.intent(Verb::Update, goal.address, Some(record.clone())).await?;
+        self.session
+            .intent(Verb::Update, goal.address, Some(record.clone()))
+            .await?;
         let owner = self.owner(goal.address, record.object.as_ref());
         let limit = goal.kind().facts().timing.limit;
-        let transient =
-            |error: &crate::CloudError| error.class.is_transient() || error.class == Class::NotFound;
+        let transient = |error: &crate::CloudError| {
+            error.class.is_transient() || error.class == Class::NotFound
+        };
         let call = || goal.kind().update(live, goal.desired, changes, &owner);
         let result = self.call(goal.address, limit, transient, call).await;
         match &result {
-            Ok(()) => self.session.outcome(Verb::Update, goal.address, Some(record.clone())).await?,
-            Err(error) => self.session.failure(Verb::Update, goal.address, record.clone(), error).await?,
+            Ok(()) => {
+                self.session
+                    .outcome(Verb::Update, goal.address, Some(record.clone()))
+                    .await?
+            }
+            Err(error) => {
+                self.session
+                    .failure(Verb::Update, goal.address, record.clone(), error)
+                    .await?
+            }
         }
         result
     }
@@ -326,20 +413,36 @@ impl Run {
             let elapsed = updated.elapsed();
             match live {
                 Some(live) if !live.phase.is_at_rest() => return Ok(live),
-                Some(live) if !self.changes(goal, record, &live).iter().eq(asked.iter()) || elapsed > LAG => {
+                Some(live)
+                    if !self.changes(goal, record, &live).iter().eq(asked.iter())
+                        || elapsed > LAG =>
+                {
                     return Ok(live);
                 }
                 None if elapsed > goal.kind().facts().timing.limit => {
-                    return Err(StepError::Vanished { id: id.clone(), after: elapsed });
+                    return Err(StepError::Vanished {
+                        id: id.clone(),
+                        after: elapsed,
+                    });
                 }
                 _ => delay = cadence(elapsed, usual),
             }
-            self.tell_waiting(goal.address, "the change is not visible yet".to_owned(), elapsed, usual);
+            self.tell_waiting(
+                goal.address,
+                "the change is not visible yet".to_owned(),
+                elapsed,
+                usual,
+            );
         }
     }
 
     /// Everything is as it should be: that is what state says from now on.
-    async fn settled(&self, goal: &Goal<'_>, record: Record, live: &AnyLive) -> Result<(), StepError> {
+    async fn settled(
+        &self,
+        goal: &Goal<'_>,
+        record: Record,
+        live: &AnyLive,
+    ) -> Result<(), StepError> {
         self.publish(goal.address, live);
         let facts = goal.kind().facts();
         let mut new = record.clone();
@@ -360,16 +463,27 @@ impl Run {
         // The tags of a deposed object may name the old address for as long as it is there.
         new.formerly = new.formerly.filter(|_| !new.deposed.is_empty());
         if new != record || self.session.record(goal.address).is_none() {
-            self.session.outcome(Verb::Settle, goal.address, Some(new)).await?;
+            self.session
+                .outcome(Verb::Settle, goal.address, Some(new))
+                .await?;
         }
         Ok(())
     }
 
     /// What the address depends on; while a change of it is `open`, what it depended on before, too.
-    pub(super) fn dependencies(&self, address: &Address, record: &Record, open: bool) -> Vec<Address> {
-        let producers = self.graph.iter().flat_map(|graph| graph.producers(address.as_str()));
-        let mut dependencies: Vec<Address> =
-            producers.map(|(producer, _): (&Address, Wait)| producer.clone()).collect();
+    pub(super) fn dependencies(
+        &self,
+        address: &Address,
+        record: &Record,
+        open: bool,
+    ) -> Vec<Address> {
+        let producers = self
+            .graph
+            .iter()
+            .flat_map(|graph| graph.producers(address.as_str()));
+        let mut dependencies: Vec<Address> = producers
+            .map(|(producer, _): (&Address, Wait)| producer.clone())
+            .collect();
         if open {
             dependencies.extend(record.dependencies.iter().cloned());
         }

@@ -13,7 +13,9 @@ use super::{Run, StepError};
 use crate::observe::{Choice, Heritage, choose, describe_owner, find_awaited};
 use crate::retry::Patience;
 use crate::state::{Creating, Record, Verb, conceal, now};
-use crate::{Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner};
+use crate::{
+    Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner,
+};
 
 /// How often a nameless object is looked for while reads may lag.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -34,7 +36,11 @@ enum Tried {
 
 impl Run {
     /// Creates the object and puts it into state; answers its id.
-    pub(super) async fn create(&self, goal: &Goal<'_>, mut record: Record) -> Result<Id, StepError> {
+    pub(super) async fn create(
+        &self,
+        goal: &Goal<'_>,
+        mut record: Record,
+    ) -> Result<Id, StepError> {
         let begun = record.creating.take();
         // Whether the call was made before, so that something may come of it whatever it is answered now.
         let mut repeats = begun.is_some();
@@ -51,27 +57,45 @@ impl Run {
             },
             None => self.creating(goal, next(record.generation)),
         };
-        let (patience, begun) = (Patience::until(goal.kind().facts().timing.limit), Instant::now());
+        let (patience, begun) = (
+            Patience::until(goal.kind().facts().timing.limit),
+            Instant::now(),
+        );
         for tries in 1.. {
             record.generation = record.generation.max(creating.generation);
             record.creating = Some(creating.clone());
             record.dependencies = self.dependencies(goal.address, &record, true);
             record.protect = goal.entry.node.protect;
             record.ephemeral = goal.entry.node.ephemeral;
-            self.session.intent(Verb::Create, goal.address, Some(record.clone())).await?;
+            self.session
+                .intent(Verb::Create, goal.address, Some(record.clone()))
+                .await?;
             let (error, lost) = match self.try_create(goal, &record, &creating, repeats).await? {
-                Tried::Made(id, generation) => return self.made(goal, record, id, generation).await,
+                Tried::Made(id, generation) => {
+                    return self.made(goal, record, id, generation).await;
+                }
                 Tried::Again(error) => (error, false),
                 Tried::Lost(error) => (error, true),
                 Tried::Refused(error) if repeats => return Err(error),
                 Tried::Refused(error) => return Err(self.failed(goal, record, error).await?),
             };
             let delay = patience.delay(tries);
-            let limit = if error.class == Class::NotYetConsistent { VISIBLE_AFTER } else { patience.limit };
+            let limit = if error.class == Class::NotYetConsistent {
+                VISIBLE_AFTER
+            } else {
+                patience.limit
+            };
             if begun.elapsed() + delay > limit.min(patience.limit) {
-                let error = StepError::GaveUp { error, tried: begun.elapsed() };
+                let error = StepError::GaveUp {
+                    error,
+                    tried: begun.elapsed(),
+                };
                 let open = lost || repeats;
-                return Err(if open { error } else { self.failed(goal, record, error).await? });
+                return Err(if open {
+                    error
+                } else {
+                    self.failed(goal, record, error).await?
+                });
             }
             self.tell_retry(goal.address, &error, delay);
             self.pause(delay).await?;
@@ -91,7 +115,10 @@ impl Run {
         repeats: bool,
     ) -> Result<Tried, StepError> {
         let owner = self.claimed_by(goal.address, creating.generation);
-        let claim = Claim { owner: owner.clone(), token: creating.token.clone() };
+        let claim = Claim {
+            owner: owner.clone(),
+            token: creating.token.clone(),
+        };
         // One try a call: what follows depends on what became of it.
         let once = |_: &CloudError| false;
         let call = || goal.kind().create(goal.desired, &claim);
@@ -101,9 +128,17 @@ impl Run {
             Err(other) => return Err(other),
         };
         match error.class {
-            Class::AlreadyExists => self.existing(goal, record, (creating, repeats), error).await,
+            Class::AlreadyExists => {
+                self.existing(goal, record, (creating, repeats), error)
+                    .await
+            }
             Class::Interrupted => {
-                let search = Search { kind: goal.kind(), spec: goal.desired, owner: &owner, record };
+                let search = Search {
+                    kind: goal.kind(),
+                    spec: goal.desired,
+                    owner: &owner,
+                    record,
+                };
                 Ok(match self.search(&search, creating).await? {
                     Some(candidate) => Tried::Made(candidate.id, creating.generation),
                     None => Tried::Lost(error),
@@ -125,21 +160,32 @@ impl Run {
         error: CloudError,
     ) -> Result<Tried, StepError> {
         let owner = self.claimed_by(goal.address, creating.generation);
-        let search = Search { kind: goal.kind(), spec: goal.desired, owner: &owner, record };
+        let search = Search {
+            kind: goal.kind(),
+            spec: goal.desired,
+            owner: &owner,
+            record,
+        };
         let failure = match self.lookup(&search, None).await? {
             Choice::One(found) => match self.stranger(goal, &found, repeats).await? {
                 None => {
-                    let generation = found.owner.map_or(creating.generation, |owner| owner.generation);
+                    let generation = found
+                        .owner
+                        .map_or(creating.generation, |owner| owner.generation);
                     return Ok(Tried::Made(found.id, generation));
                 }
                 Some(refused) => refused,
             },
             // A read that lags behind the write that made it.
-            Choice::None if goal.begun.elapsed() < self.options.grace => return Ok(Tried::Again(error)),
-            Choice::None => StepError::Cloud(error),
-            Choice::Foreign(id, owner, stranger) => {
-                StepError::Foreign { id, owner: describe_owner(owner.as_ref(), &stranger), stranger }
+            Choice::None if goal.begun.elapsed() < self.options.grace => {
+                return Ok(Tried::Again(error));
             }
+            Choice::None => StepError::Cloud(error),
+            Choice::Foreign(id, owner, stranger) => StepError::Foreign {
+                id,
+                owner: describe_owner(owner.as_ref(), &stranger),
+                stranger,
+            },
             Choice::Many(ids) => StepError::Ambiguous { ids },
         };
         Ok(Tried::Refused(failure))
@@ -152,7 +198,10 @@ impl Run {
         search: &Search<'_>,
         creating: &Creating,
     ) -> Result<Option<Candidate>, StepError> {
-        let told = self.teller.about(format!("looking for the object created for {}", search.owner.address));
+        let told = self.teller.about(format!(
+            "looking for the object created for {}",
+            search.owner.address
+        ));
         told.for_reason("the response was lost, and no object is visible yet");
         told.during(self.searched(search, creating)).await
     }
@@ -176,20 +225,51 @@ impl Run {
         }
     }
 
-    async fn lookup(&self, search: &Search<'_>, generation: Option<u32>) -> Result<Choice, StepError> {
-        let Search { kind, spec, owner, record } = *search;
-        let wanted = [AnyWanted { owner: owner.clone(), spec: Some(spec.clone()) }];
-        let found = find_awaited(kind, &wanted, &self.teller).await.map_err(StepError::Cloud)?;
-        let known = |id: &Id| record.object.iter().chain(&record.deposed).any(|object| object.id == *id);
-        let candidates = found.into_iter().flatten().filter(|candidate| !known(&candidate.id)).collect();
+    async fn lookup(
+        &self,
+        search: &Search<'_>,
+        generation: Option<u32>,
+    ) -> Result<Choice, StepError> {
+        let Search {
+            kind,
+            spec,
+            owner,
+            record,
+        } = *search;
+        let wanted = [AnyWanted {
+            owner: owner.clone(),
+            spec: Some(spec.clone()),
+        }];
+        let found = find_awaited(kind, &wanted, &self.teller)
+            .await
+            .map_err(StepError::Cloud)?;
+        let known = |id: &Id| {
+            record
+                .object
+                .iter()
+                .chain(&record.deposed)
+                .any(|object| object.id == *id)
+        };
+        let candidates = found
+            .into_iter()
+            .flatten()
+            .filter(|candidate| !known(&candidate.id))
+            .collect();
         let heritage = Heritage::new(&self.session.state(), false);
-        Ok(choose(candidates, owner, generation, kind.facts(), &heritage))
+        Ok(choose(
+            candidates,
+            owner,
+            generation,
+            kind.facts(),
+            &heritage,
+        ))
     }
 
     /// What to do about a creation that an earlier run began. Planning has looked for its object once.
     async fn resume(&self, goal: &Goal<'_>, begun: Creating) -> Result<Resumed, StepError> {
         let facts = goal.kind().facts();
-        let unchanged = conceal(goal.desired, facts.write_only, &self.session.lineage()) == begun.spec;
+        let unchanged =
+            conceal(goal.desired, facts.write_only, &self.session.lineage()) == begun.spec;
         match facts.identity {
             Identity::Name => return Ok(Resumed::Repeat(begun)),
             Identity::Token if unchanged => return Ok(Resumed::Repeat(begun)),
@@ -197,9 +277,16 @@ impl Run {
         }
         let record = self.recorded(goal);
         let owner = self.claimed_by(goal.address, begun.generation);
-        let search = Search { kind: goal.kind(), spec: &begun.spec, owner: &owner, record: &record };
+        let search = Search {
+            kind: goal.kind(),
+            spec: &begun.spec,
+            owner: &owner,
+            record: &record,
+        };
         let found = self.search(&search, &begun).await?;
-        Ok(found.map_or(Resumed::Anew, |candidate| Resumed::Found(candidate, begun.generation)))
+        Ok(found.map_or(Resumed::Anew, |candidate| {
+            Resumed::Found(candidate, begun.generation)
+        }))
     }
 
     async fn made(
@@ -212,7 +299,9 @@ impl Run {
         self.take(&mut record, id.clone(), generation);
         record.dependencies = self.dependencies(goal.address, &record, false);
         let record = self.intending(goal, &record);
-        self.session.outcome(Verb::Create, goal.address, Some(record)).await?;
+        self.session
+            .outcome(Verb::Create, goal.address, Some(record))
+            .await?;
         Ok(id)
     }
 
@@ -224,7 +313,9 @@ impl Run {
         error: StepError,
     ) -> Result<StepError, StepError> {
         record.creating = None;
-        self.session.failure(Verb::Create, goal.address, record, &error).await?;
+        self.session
+            .failure(Verb::Create, goal.address, record, &error)
+            .await?;
         Ok(error)
     }
 

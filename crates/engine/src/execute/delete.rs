@@ -32,8 +32,12 @@ impl Run {
         id: Option<&Id>,
         deposed: bool,
     ) -> Result<(), StepError> {
-        let Some(record) = self.recorded_or_found(address, id) else { return Ok(()) };
-        let Some(id) = id else { return self.delete_nameless(address, record).await };
+        let Some(record) = self.recorded_or_found(address, id) else {
+            return Ok(());
+        };
+        let Some(id) = id else {
+            return self.delete_nameless(address, record).await;
+        };
         let stays = self.keep.contains_key(address);
         if deposed && stays && !record.deposed.iter().any(|old| old.id == *id) {
             // The replacement turned out to be unnecessary: this object is the one that stands.
@@ -47,7 +51,11 @@ impl Run {
         self.forget(address, record, Some(id)).await?;
         match self.session.record(address) {
             // A creation that was begun and never seen again may still arrive.
-            Some(left) if !stays && !self.observed.found.contains_key(address) && left.object.is_none() => {
+            Some(left)
+                if !stays
+                    && !self.observed.found.contains_key(address)
+                    && left.object.is_none() =>
+            {
                 self.delete_nameless(address, left).await
             }
             _ => Ok(()),
@@ -57,7 +65,9 @@ impl Run {
     /// Forgets the address and leaves its object where it is, as nobody's: a later stack of this name is not to
     /// meet it as one of its own.
     pub(super) async fn keep(&self, address: &Address) -> Result<Option<Id>, StepError> {
-        let Some(record) = self.session.record(address) else { return Ok(None) };
+        let Some(record) = self.session.record(address) else {
+            return Ok(None);
+        };
         let id = record.object.as_ref().map(|object| object.id.clone());
         if let Some(live) = self.live_of(&record).filter(|live| live.owner.is_some()) {
             self.disown(address, &record, live).await?;
@@ -66,15 +76,29 @@ impl Run {
         Ok(id)
     }
 
-    async fn disown(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {
-        let Some(owner) = live.owner.as_ref().filter(|_| live.phase.is_at_rest()) else { return Ok(()) };
+    async fn disown(
+        &self,
+        address: &Address,
+        record: &Record,
+        live: &AnyLive,
+    ) -> Result<(), StepError> {
+        let Some(owner) = live.owner.as_ref().filter(|_| live.phase.is_at_rest()) else {
+            return Ok(());
+        };
         let before = serde_json::to_value(owner).ok();
-        let change = Change { path: Changes::OWNER.into(), before, after: None };
+        let change = Change {
+            path: Changes::OWNER.into(),
+            before,
+            after: None,
+        };
         let (kind, changes) = (self.bound(record)?, Changes::new(vec![change]));
-        let Some(changes) = changes.filter(|_| kind.facts().tagged) else { return Ok(()) };
+        let Some(changes) = changes.filter(|_| kind.facts().tagged) else {
+            return Ok(());
+        };
         let transient = |error: &CloudError| error.class.is_transient();
         let call = || kind.update(live, &live.spec, &changes, owner);
-        self.call(address, kind.facts().timing.limit, transient, call).await
+        self.call(address, kind.facts().timing.limit, transient, call)
+            .await
     }
 
     /// What an operation has left in the cloud on purpose.
@@ -82,7 +106,8 @@ impl Run {
         let what = match work {
             Work::Keep => {
                 let id = id?;
-                self.copies_in(address, id).unwrap_or_else(|| id.to_string())
+                self.copies_in(address, id)
+                    .unwrap_or_else(|| id.to_string())
             }
             Work::Delete { id, .. } => {
                 let (kind, scope) = self.places.get(address)?;
@@ -91,20 +116,30 @@ impl Run {
             }
             Work::Converge(_) => return None,
         };
-        Some(Kept { address: address.clone(), what })
+        Some(Kept {
+            address: address.clone(),
+            what,
+        })
     }
 
     /// What a kept object is kept for, where that is in it.
     fn copies_in(&self, address: &Address, id: &Id) -> Option<String> {
         let (kind, scope) = self.places.get(address)?;
         let live = self.observed.get(kind, scope, id)?;
-        self.catalog.bind(kind, scope)?.last_copies(live).map(|copies| copies.what)
+        self.catalog
+            .bind(kind, scope)?
+            .last_copies(live)
+            .map(|copies| copies.what)
     }
 
     /// The record of the address; for an object that state never knew, one made up for it.
     fn recorded_or_found(&self, address: &Address, id: Option<&Id>) -> Option<Record> {
         let found = || {
-            let candidate = self.observed.found.get(address).filter(|found| Some(&found.id) == id)?;
+            let candidate = self
+                .observed
+                .found
+                .get(address)
+                .filter(|found| Some(&found.id) == id)?;
             let node = &self.entry(address).ok()?.node;
             let mut record = Record::new(&node.kind, &node.scope);
             record.generation = candidate.owner.as_ref().map_or(1, |owner| owner.generation);
@@ -119,9 +154,16 @@ impl Run {
         if let Some(creating) = &record.creating {
             let kind = self.bound(&record)?;
             let owner = self.claimed_by(address, creating.generation);
-            let search = Search { kind: &kind, spec: &creating.spec, owner: &owner, record: &record };
+            let search = Search {
+                kind: &kind,
+                spec: &creating.spec,
+                owner: &owner,
+                record: &record,
+            };
             if let Some(found) = self.search(&search, creating).await?
-                && let Some(live) = self.look_until_seen(&kind, &record.scope, &found.id).await?
+                && let Some(live) = self
+                    .look_until_seen(&kind, &record.scope, &found.id)
+                    .await?
             {
                 self.delete_live(address, &record, &live).await?;
             }
@@ -150,7 +192,12 @@ impl Run {
         told.during(seen).await
     }
 
-    async fn delete_live(&self, address: &Address, record: &Record, live: &AnyLive) -> Result<(), StepError> {
+    async fn delete_live(
+        &self,
+        address: &Address,
+        record: &Record,
+        live: &AnyLive,
+    ) -> Result<(), StepError> {
         if self.goes_with_its_home(record) {
             return Ok(());
         }
@@ -162,7 +209,9 @@ impl Run {
             return Ok(());
         }
         if live.phase != Phase::Deleting {
-            self.session.intent(Verb::Delete, address, Some(record.clone())).await?;
+            self.session
+                .intent(Verb::Delete, address, Some(record.clone()))
+                .await?;
             if self.start_deletion(address, record, live).await? == Begun::Lapses {
                 return Ok(());
             }
@@ -174,8 +223,15 @@ impl Run {
     fn goes_with_its_home(&self, record: &Record) -> bool {
         let inside = self.bound(record).ok().and_then(|kind| kind.facts().inside);
         inside.is_some_and(|home| {
-            let mut on = record.dependencies.iter().filter(|address| self.doomed.contains(*address));
-            on.any(|address| self.session.record(address).is_some_and(|record| record.kind == home))
+            let mut on = record
+                .dependencies
+                .iter()
+                .filter(|address| self.doomed.contains(*address));
+            on.any(|address| {
+                self.session
+                    .record(address)
+                    .is_some_and(|record| record.kind == home)
+            })
         })
     }
 
@@ -200,7 +256,13 @@ impl Run {
             let result = if first.swap(false, Ordering::Relaxed) {
                 kind.delete(live).await
             } else {
-                match kind.describe(std::slice::from_ref(&live.id)).await?.into_iter().next().flatten() {
+                match kind
+                    .describe(std::slice::from_ref(&live.id))
+                    .await?
+                    .into_iter()
+                    .next()
+                    .flatten()
+                {
                     Some(now) if !is_on_its_way_out(&now.phase) => kind.delete(&now).await,
                     _ => return Ok(Begun::Deletion),
                 }
@@ -212,9 +274,13 @@ impl Run {
                 result => begun(result),
             }
         };
-        let result = self.call(address, kind.facts().timing.limit, transient, call).await;
+        let result = self
+            .call(address, kind.facts().timing.limit, transient, call)
+            .await;
         if let Err(error) = &result {
-            self.session.failure(Verb::Delete, address, record.clone(), error).await?;
+            self.session
+                .failure(Verb::Delete, address, record.clone(), error)
+                .await?;
         }
         result
     }
@@ -228,8 +294,13 @@ impl Run {
         mut error: CloudError,
         looked: &Mutex<Option<(Instant, String)>>,
     ) -> CloudError {
-        let recent = looked.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let recent = recent.filter(|(when, _)| when.elapsed() < HOLDERS).map(|(_, found)| found);
+        let recent = looked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let recent = recent
+            .filter(|(when, _)| when.elapsed() < HOLDERS)
+            .map(|(_, found)| found);
         let found = match recent {
             Some(found) => found,
             None => {
@@ -240,7 +311,10 @@ impl Run {
             }
         };
         if !found.is_empty() {
-            error.message = format!("{}. Still there, and not in the state: {found}", error.message);
+            error.message = format!(
+                "{}. Still there, and not in the state: {found}",
+                error.message
+            );
         }
         error
     }
@@ -256,11 +330,23 @@ impl Run {
         };
         let state = self.session.state();
         let known = |holder: &Attached| {
-            let mut records = state.resources.values().filter(|record| record.kind == holder.kind);
-            records.any(|record| record.object.iter().chain(&record.deposed).any(|one| one.id == holder.id))
+            let mut records = state
+                .resources
+                .values()
+                .filter(|record| record.kind == holder.kind);
+            records.any(|record| {
+                record
+                    .object
+                    .iter()
+                    .chain(&record.deposed)
+                    .any(|one| one.id == holder.id)
+            })
         };
         let foreign = holders.into_iter().filter(|holder| !known(holder));
-        foreign.map(|holder| holder.what).collect::<Vec<_>>().join(", ")
+        foreign
+            .map(|holder| holder.what)
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     async fn until_gone(
@@ -281,7 +367,10 @@ impl Run {
                 Phase::Scheduled(_) => return Ok(()),
                 // Of what had failed before, a read may lag behind the deletion.
                 Phase::Failed(why) if going || elapsed > FAILED || before.phase.is_usable() => {
-                    return Err(StepError::NotDeleted { id: id.clone(), why });
+                    return Err(StepError::NotDeleted {
+                        id: id.clone(),
+                        why,
+                    });
                 }
                 Phase::Failed(why) => why,
                 phase => {
@@ -290,7 +379,11 @@ impl Run {
                 }
             };
             if elapsed > timing.limit {
-                return Err(StepError::TimedOut { id: id.clone(), status, after: elapsed });
+                return Err(StepError::TimedOut {
+                    id: id.clone(),
+                    status,
+                    after: elapsed,
+                });
             }
             self.tell_waiting(address, status, elapsed, usual);
             delay = cadence(elapsed, usual);
@@ -299,18 +392,34 @@ impl Run {
     }
 
     /// Takes the object out of state; the address goes with its last object, unless it is to live on.
-    async fn forget(&self, address: &Address, mut record: Record, id: Option<&Id>) -> Result<(), StepError> {
+    async fn forget(
+        &self,
+        address: &Address,
+        mut record: Record,
+        id: Option<&Id>,
+    ) -> Result<(), StepError> {
         record.deposed.retain(|old| Some(&old.id) != id);
-        if id.is_none() || record.object.as_ref().is_some_and(|object| Some(&object.id) == id) {
+        if id.is_none()
+            || record
+                .object
+                .as_ref()
+                .is_some_and(|object| Some(&object.id) == id)
+        {
             record.object = None;
         }
         // An object that was found by its tags has no other trace than the intent to create it.
-        let found = self.observed.found.get(address).map(|candidate| &candidate.id);
+        let found = self
+            .observed
+            .found
+            .get(address)
+            .map(|candidate| &candidate.id);
         if id.is_none() || found == id {
             record.creating = None;
         }
         let over = record.is_empty() && !self.keep.contains_key(address);
-        self.session.outcome(Verb::Delete, address, (!over).then_some(record)).await?;
+        self.session
+            .outcome(Verb::Delete, address, (!over).then_some(record))
+            .await?;
         Ok(())
     }
 }

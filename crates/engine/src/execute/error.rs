@@ -24,10 +24,20 @@ pub enum StepError {
          differs; run `platctl plan` again",
         infinitive(*approved), participle(*now)
     )]
-    Worse { approved: Action, now: Action, because: String },
+    Worse {
+        approved: Action,
+        now: Action,
+        because: String,
+    },
     #[error("{id} already exists and {owner}")]
-    Foreign { id: Id, owner: String, stranger: Stranger },
-    #[error("{id} already belongs to `{other}`: two resources in the stack file refer to the same object")]
+    Foreign {
+        id: Id,
+        owner: String,
+        stranger: Stranger,
+    },
+    #[error(
+        "{id} already belongs to `{other}`: two resources in the stack file refer to the same object"
+    )]
     Twice { id: Id, other: Address },
     #[error("multiple matching objects found: {}; delete all but one, then run again", ids.iter().map(Id::as_str).collect::<Vec<_>>().join(", "))]
     Ambiguous { ids: Vec<Id> },
@@ -38,16 +48,26 @@ pub enum StepError {
          then run again"
     )]
     Broken { id: Id, why: String },
-    #[error("AWS could not update {id}: {why}. The update was not repeated: fix the problem, then run again")]
+    #[error(
+        "AWS could not update {id}: {why}. The update was not repeated: fix the problem, then run again"
+    )]
     NotUpdated { id: Id, why: String },
     #[error("AWS could not delete {id}: {why}. Fix the problem, then run again")]
     NotDeleted { id: Id, why: String },
     #[error(
         "{id} is still {status}, and cannot become ready, because `{helper}` failed: fix that, then run again"
     )]
-    Unhelped { id: Id, status: String, helper: Address },
+    Unhelped {
+        id: Id,
+        status: String,
+        helper: Address,
+    },
     #[error("{id} is still {status} after {} s; run again to keep waiting", after.as_secs())]
-    TimedOut { id: Id, status: String, after: Duration },
+    TimedOut {
+        id: Id,
+        status: String,
+        after: Duration,
+    },
     #[error("{id} could not be found within {} s of its creation", after.as_secs())]
     Vanished { id: Id, after: Duration },
     #[error("AWS reported success, but the change to {} did not take effect", paths.join(", "))]

@@ -78,10 +78,14 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
     let (mut halted, mut told) = (false, false);
     loop {
         let halts = |error: &StepError| error.is_hopeless() || !run.options.keep_going;
-        halted |= outcome.failed.last().is_some_and(|(_, error)| halts(error)) || stop.is_stopping();
+        halted |=
+            outcome.failed.last().is_some_and(|(_, error)| halts(error)) || stop.is_stopping();
         if !halted {
             for op in schedule.start_ready() {
-                let (address, work) = (schedule.op(op).address.clone(), schedule.op(op).work.clone());
+                let (address, work) = (
+                    schedule.op(op).address.clone(),
+                    schedule.op(op).work.clone(),
+                );
                 tasks.spawn(operate(run.clone(), op, address, work, sender.clone()));
             }
         }
@@ -108,7 +112,10 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
     }
     outcome.unfinished += tasks.len();
     if halted || stop.is_stopping() {
-        outcome.not_begun += schedule.not_started().filter(|op| changes(schedule.op(*op))).count();
+        outcome.not_begun += schedule
+            .not_started()
+            .filter(|op| changes(schedule.op(*op)))
+            .count();
         outcome.interrupted |= outcome.not_begun + outcome.unfinished > 0;
     }
     outcome
@@ -139,7 +146,11 @@ async fn operate(
     let doing = doing(&run, &address, &work);
     run.pending.begin(&address, doing);
     if !run.is_silent(&address, &work) {
-        (run.listener)(Event::Started { address: address.clone(), kind: run.kind_name(&address), doing });
+        (run.listener)(Event::Started {
+            address: address.clone(),
+            kind: run.kind_name(&address),
+            doing,
+        });
     }
     // The driver hears of it unless it has ended, and then nobody waits.
     let tell = move || {
@@ -148,7 +159,10 @@ async fn operate(
     let result = match work {
         Work::Converge(approved) => run.converge(&address, approved, &tell).await.map(Some),
         Work::Keep => run.keep(&address).await,
-        Work::Delete { id, deposed } => run.delete(&address, id.as_ref(), deposed).await.map(|()| id),
+        Work::Delete { id, deposed } => run
+            .delete(&address, id.as_ref(), deposed)
+            .await
+            .map(|()| id),
     };
     (op, doing, begun.elapsed(), result)
 }
@@ -173,31 +187,54 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
             let doing = if left.is_some() { Doing::Leave } else { doing };
             outcome.left.extend(left);
             let silent = run.is_silent(&address, work);
-            outcome.kept.extend(run.kept_by(&address, work, id.as_ref()));
+            outcome
+                .kept
+                .extend(run.kept_by(&address, work, id.as_ref()));
             schedule.done(op);
             run.pending.end(&address);
             if !silent {
-                (run.listener)(Event::Finished { address: address.clone(), doing, id: id.clone(), elapsed });
-                outcome.done.push(Done { address, doing, id, elapsed });
+                (run.listener)(Event::Finished {
+                    address: address.clone(),
+                    doing,
+                    id: id.clone(),
+                    elapsed,
+                });
+                outcome.done.push(Done {
+                    address,
+                    doing,
+                    id,
+                    elapsed,
+                });
             }
         }
         Err(StepError::Interrupted) => {
             outcome.interrupted = true;
             outcome.unfinished += 1;
             let behind = schedule.failed(op);
-            outcome.not_begun += behind.into_iter().filter(|op| changes(schedule.op(*op))).count();
+            outcome.not_begun += behind
+                .into_iter()
+                .filter(|op| changes(schedule.op(*op)))
+                .count();
         }
         Err(error) => {
             run.pending.end(&address);
             run.fails(&address);
             let text = error.to_string();
-            (run.listener)(Event::Failed { address: address.clone(), doing, error: text, elapsed });
+            (run.listener)(Event::Failed {
+                address: address.clone(),
+                doing,
+                error: text,
+                elapsed,
+            });
             let mut skipped: HashMap<Address, ()> = HashMap::new();
             for behind in schedule.failed(op) {
                 let behind = schedule.op(behind).address.clone();
                 run.fails(&behind);
                 if behind != address && skipped.insert(behind.clone(), ()).is_none() {
-                    (run.listener)(Event::Skipped { address: behind.clone(), because: address.clone() });
+                    (run.listener)(Event::Skipped {
+                        address: behind.clone(),
+                        because: address.clone(),
+                    });
                     outcome.skipped.push((behind, address.clone()));
                 }
             }

@@ -26,28 +26,46 @@ impl Run {
         let other = state.resources.iter().find(|(address, record)| {
             *address != goal.address
                 && (&record.kind, record.scope.as_str()) == here
-                && record.object.as_ref().is_some_and(|object| object.id == found.id)
+                && record
+                    .object
+                    .as_ref()
+                    .is_some_and(|object| object.id == found.id)
         });
         if let Some((other, _)) = other {
-            return Ok(Some(StepError::Twice { id: found.id.clone(), other: other.clone() }));
+            return Ok(Some(StepError::Twice {
+                id: found.id.clone(),
+                other: other.clone(),
+            }));
         }
         // An earlier call of this run or of the one before may have made it.
         if facts.tagged || repeats || self.lives_in_ours(goal, found).await? {
             return Ok(None);
         }
         let owner = "only its name indicates that it belongs to this stack".to_owned();
-        Ok(Some(StepError::Foreign { id: found.id.clone(), owner, stranger: Stranger::Unowned }))
+        Ok(Some(StepError::Foreign {
+            id: found.id.clone(),
+            owner,
+            stranger: Stranger::Unowned,
+        }))
     }
 
     async fn lives_in_ours(&self, goal: &Goal<'_>, found: &Candidate) -> Result<bool, StepError> {
         let facts = goal.kind().facts();
-        let ours = self.graph.as_ref().is_some_and(|graph| names_ours(graph, goal.address.as_str(), facts));
+        let ours = self
+            .graph
+            .as_ref()
+            .is_some_and(|graph| names_ours(graph, goal.address.as_str(), facts));
         if !ours {
             return Ok(false);
         }
         let ids = std::slice::from_ref(&found.id);
-        let live = describe_all(goal.kind(), ids, &self.teller).await.map_err(StepError::Cloud)?;
-        Ok(live.into_iter().flatten().any(|live| is_at_home(&live.spec, goal.desired, facts)))
+        let live = describe_all(goal.kind(), ids, &self.teller)
+            .await
+            .map_err(StepError::Cloud)?;
+        Ok(live
+            .into_iter()
+            .flatten()
+            .any(|live| is_at_home(&live.spec, goal.desired, facts)))
     }
 
     /// Notes that an object is left alone.
@@ -63,7 +81,9 @@ impl Run {
         id: Option<&Id>,
     ) -> Option<(Address, Id, &'static str)> {
         let left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        left.iter().find(|(of, one, _)| of == address && Some(one) == id).cloned()
+        left.iter()
+            .find(|(of, one, _)| of == address && Some(one) == id)
+            .cloned()
     }
 
     /// The record with what an update is about to make of its object, where that tells whose it is.
@@ -82,12 +102,16 @@ impl Run {
         record: &Record,
         live: &AnyLive,
     ) -> Result<Option<&'static str>, StepError> {
-        let Some(kind) = self.catalog.bind(&record.kind, &record.scope) else { return Ok(None) };
+        let Some(kind) = self.catalog.bind(&record.kind, &record.scope) else {
+            return Ok(None);
+        };
         let facts = kind.facts();
         if facts.leads.is_empty() {
             return Ok(kept(record, live, facts));
         }
-        let now = self.look(&kind, &record.scope, &live.id, Duration::ZERO).await?;
+        let now = self
+            .look(&kind, &record.scope, &live.id, Duration::ZERO)
+            .await?;
         Ok(now.and_then(|now| kept(record, &now, facts)))
     }
 }

@@ -25,7 +25,14 @@ impl Pending {
     }
 
     pub(super) fn begin(&self, address: &Address, doing: Doing) {
-        self.open().insert(address.clone(), Open { doing, calls: 0, status: None });
+        self.open().insert(
+            address.clone(),
+            Open {
+                doing,
+                calls: 0,
+                status: None,
+            },
+        );
     }
 
     pub(super) fn end(&self, address: &Address) {
@@ -34,7 +41,9 @@ impl Pending {
 
     /// What is done to an address: "being created".
     pub(super) fn what(&self, address: &Address) -> &'static str {
-        self.open().get(address).map_or("in progress", |open| participle(open.doing))
+        self.open()
+            .get(address)
+            .map_or("in progress", |open| participle(open.doing))
     }
 
     /// The cloud works on it.
@@ -50,14 +59,20 @@ impl Pending {
             open.calls += 1;
             open.status = None;
         }
-        UnderWay { pending: self, address }
+        UnderWay {
+            pending: self,
+            address,
+        }
     }
 
     /// Calls that are under way are waited for; what the cloud works on is not.
     pub(super) fn stopping(&self) -> Event {
         let (mut calls, mut states) = (Vec::new(), Vec::new());
         for (address, open) in &*self.open() {
-            let pending = |what: &str| events::Pending { address: address.clone(), what: what.to_owned() };
+            let pending = |what: &str| events::Pending {
+                address: address.clone(),
+                what: what.to_owned(),
+            };
             match &open.status {
                 _ if open.calls > 0 => calls.push(pending(participle(open.doing))),
                 Some(status) => states.push(pending(status)),
@@ -110,13 +125,25 @@ mod tests {
         pending.end(&c);
         drop(pending.call(&d));
         let one = |address: &Address, what: &str| {
-            vec![events::Pending { address: address.clone(), what: what.into() }]
+            vec![events::Pending {
+                address: address.clone(),
+                what: what.into(),
+            }]
         };
         assert_eq!(
             pending.stopping(),
-            Event::Stopping { calls: one(&a, "being created"), states: one(&b, "CREATING") }
+            Event::Stopping {
+                calls: one(&a, "being created"),
+                states: one(&b, "CREATING")
+            }
         );
         drop(call);
-        assert_eq!(pending.stopping(), Event::Stopping { calls: Vec::new(), states: one(&b, "CREATING") });
+        assert_eq!(
+            pending.stopping(),
+            Event::Stopping {
+                calls: Vec::new(),
+                states: one(&b, "CREATING")
+            }
+        );
     }
 }

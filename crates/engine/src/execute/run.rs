@@ -40,7 +40,12 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { parallelism: 64, grace: Duration::from_secs(30), time_scale: 1.0, keep_going: true }
+        Self {
+            parallelism: 64,
+            grace: Duration::from_secs(30),
+            time_scale: 1.0,
+            keep_going: true,
+        }
     }
 }
 
@@ -88,7 +93,12 @@ impl Run {
         let teller = Teller::new(listener.clone());
         let stays = |step: &&crate::plan::Step| step.action.converges();
         let place = |step: &crate::plan::Step| (step.kind.clone(), step.scope.clone());
-        let doomed = plan.steps.iter().filter(|step| !stays(step)).map(|step| step.address.clone()).collect();
+        let doomed = plan
+            .steps
+            .iter()
+            .filter(|step| !stays(step))
+            .map(|step| step.address.clone())
+            .collect();
         Self {
             doomed,
             asked: plan
@@ -97,8 +107,17 @@ impl Run {
                 .filter(|step| step.reasons.contains(&crate::plan::Reason::Asked))
                 .map(|step| step.address.clone())
                 .collect(),
-            places: plan.steps.iter().map(|step| (step.address.clone(), place(step))).collect(),
-            keep: plan.steps.iter().filter(stays).map(|step| (step.address.clone(), ())).collect(),
+            places: plan
+                .steps
+                .iter()
+                .map(|step| (step.address.clone(), place(step)))
+                .collect(),
+            keep: plan
+                .steps
+                .iter()
+                .filter(stays)
+                .map(|step| (step.address.clone(), ()))
+                .collect(),
             session,
             catalog,
             graph,
@@ -117,13 +136,21 @@ impl Run {
     }
 
     pub(super) fn entry(&self, address: &Address) -> Result<&Entry, StepError> {
-        let entry = self.graph.as_ref().and_then(|graph| graph.get(address.as_str()));
+        let entry = self
+            .graph
+            .as_ref()
+            .and_then(|graph| graph.get(address.as_str()));
         entry.ok_or_else(|| StepError::Unknown(address.to_string()))
     }
 
     pub(super) fn kind_name(&self, address: &Address) -> String {
-        let declared = self.entry(address).ok().map(|entry| entry.node.kind.clone());
-        declared.or_else(|| self.session.record(address).map(|record| record.kind)).unwrap_or_default()
+        let declared = self
+            .entry(address)
+            .ok()
+            .map(|entry| entry.node.kind.clone());
+        declared
+            .or_else(|| self.session.record(address).map(|record| record.kind))
+            .unwrap_or_default()
     }
 
     /// Whether nothing is to be said of an operation: it changes nothing, and the object was seen to be ready.
@@ -149,7 +176,10 @@ impl Run {
 
     /// The spec with every reference replaced, normalised and checked.
     pub(super) fn desired(&self, entry: &Entry) -> Result<Value, StepError> {
-        let spec = resolve(&entry.node.spec, &self.board.lock().unwrap_or_else(PoisonError::into_inner));
+        let spec = resolve(
+            &entry.node.spec,
+            &self.board.lock().unwrap_or_else(PoisonError::into_inner),
+        );
         if is_known(&spec) {
             return entry.kind.resolve(spec).map_err(StepError::Spec);
         }
@@ -158,17 +188,26 @@ impl Run {
 
     /// Notes that an address will not come to be in this run.
     pub(super) fn fails(&self, address: &Address) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).insert(address.clone());
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(address.clone());
     }
 
     /// Whether an address will not come to be in this run.
     pub(super) fn has_failed(&self, address: &Address) -> bool {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).contains(address)
+        self.failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .contains(address)
     }
 
     /// Tells consumers the outputs that are known now.
     pub(super) fn publish(&self, address: &Address, live: &AnyLive) {
-        self.board.lock().unwrap_or_else(PoisonError::into_inner).set(address.clone(), live);
+        self.board
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set(address.clone(), live);
     }
 
     pub(super) async fn look(
@@ -199,14 +238,30 @@ impl Run {
     }
 
     /// The cloud works on it.
-    pub(super) fn tell_waiting(&self, address: &Address, status: String, elapsed: Duration, usual: Duration) {
+    pub(super) fn tell_waiting(
+        &self,
+        address: &Address,
+        status: String,
+        elapsed: Duration,
+        usual: Duration,
+    ) {
         self.pending.waits(address, &status);
-        (self.listener)(Event::Waiting { address: address.clone(), status, elapsed, usual });
+        (self.listener)(Event::Waiting {
+            address: address.clone(),
+            status,
+            elapsed,
+            usual,
+        });
     }
 
     pub(super) fn tell_retry(&self, address: &Address, error: &CloudError, delay: Duration) {
         let (address, message) = (address.clone(), error.to_string());
-        (self.listener)(Event::Retrying { address, class: error.class, message, delay });
+        (self.listener)(Event::Retrying {
+            address,
+            class: error.class,
+            message,
+            delay,
+        });
     }
 
     /// Makes a mutating call, again and again while its error is one that `again` accepts. Between tries
@@ -232,7 +287,9 @@ impl Run {
                     // Whoever has slept for too long must not go on beside the one who has taken over.
                     self.session.check().await.map_err(StepError::State)?;
                     let _under_way = self.pending.call(address);
-                    let told = self.teller.about(format!("{address}, {}", self.pending.what(address)));
+                    let told = self
+                        .teller
+                        .about(format!("{address}, {}", self.pending.what(address)));
                     told.during(call()).await
                 }
                 _ => return Err(StepError::Interrupted),
@@ -245,7 +302,10 @@ impl Run {
             tries += 1;
             let delay = patience.delay(tries);
             if begun.elapsed() + delay > patience.limit {
-                return Err(StepError::GaveUp { error, tried: begun.elapsed() });
+                return Err(StepError::GaveUp {
+                    error,
+                    tried: begun.elapsed(),
+                });
             }
             self.tell_retry(address, &error, delay);
             self.pause(delay).await?;

@@ -36,7 +36,10 @@ pub(super) struct Watchers {
 impl Watchers {
     /// Watchers that say what takes long.
     pub(super) fn new(teller: Teller) -> Self {
-        Self { open: Mutex::default(), teller }
+        Self {
+            open: Mutex::default(),
+            teller,
+        }
     }
 
     /// Looks at an object after `delay`, sharing the call with whoever waits for the same kind. The
@@ -53,8 +56,12 @@ impl Watchers {
     ) -> CloudResult<Option<AnyLive>> {
         let now = Instant::now();
         let (reply, answer) = oneshot::channel();
-        let ask =
-            Ask { id: id.clone(), earliest: now + delay.mul_f64(0.75), due: now + delay.max(GATHER), reply };
+        let ask = Ask {
+            id: id.clone(),
+            earliest: now + delay.mul_f64(0.75),
+            due: now + delay.max(GATHER),
+            reply,
+        };
         let ended = || CloudError::new(Class::Unknown, kind.facts().name, "the watcher ended");
         self.watcher(kind, scope).send(ask).map_err(|_| ended())?;
         answer.await.unwrap_or_else(|_| Err(ended()))
@@ -128,7 +135,12 @@ async fn answer(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>, teller: &Teller) {
 }
 
 /// One describe for each: what fails is repeated alone, and nobody waits for another one's answer.
-fn answer_each(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>, permits: &Arc<Semaphore>, teller: &Teller) {
+fn answer_each(
+    kind: &Arc<dyn AnyKind>,
+    batch: Vec<Ask>,
+    permits: &Arc<Semaphore>,
+    teller: &Teller,
+) {
     for Ask { id, mut reply, .. } in batch {
         let (kind, permits, teller) = (kind.clone(), permits.clone(), teller.clone());
         tokio::spawn(async move {
@@ -150,8 +162,13 @@ fn answer_each(kind: &Arc<dyn AnyKind>, batch: Vec<Ask>, permits: &Arc<Semaphore
 /// When to look again: dense around the expected end, sparse far from it, never above ten seconds.
 #[must_use]
 pub(super) fn cadence(elapsed: Duration, usual: Duration) -> Duration {
-    let shortest = usual.mul_f64(0.02).clamp(Duration::from_millis(20), Duration::from_secs(1));
-    usual.abs_diff(elapsed).mul_f64(0.35).clamp(shortest, LONGEST)
+    let shortest = usual
+        .mul_f64(0.02)
+        .clamp(Duration::from_millis(20), Duration::from_secs(1));
+    usual
+        .abs_diff(elapsed)
+        .mul_f64(0.35)
+        .clamp(shortest, LONGEST)
 }
 
 #[cfg(test)]
@@ -167,7 +184,8 @@ mod tests {
             elapsed += cadence(elapsed, usual);
             looks.push(elapsed.as_secs());
         }
-        let within = |range: std::ops::Range<u64>| looks.iter().filter(|at| range.contains(at)).count();
+        let within =
+            |range: std::ops::Range<u64>| looks.iter().filter(|at| range.contains(at)).count();
         assert!(within(90..110) > 3 * within(20..40), "{looks:?}");
         assert!(looks.len() < 60, "{looks:?}");
     }

@@ -7,10 +7,26 @@ use crate::testing::{Declared, Fault, Lab, When, graph};
 fn before() -> Declared {
     vec![
         ("mother", "toy.Tags", json!({"size": 1, "color": "red"})),
-        ("child", "toy.Token", json!({"name": "c", "color": "red", "uses": [{"$ref": "mother.id"}]})),
-        ("name", "toy.Name", json!({"name": "n", "uses": [{"$ref": "child.id"}]})),
-        ("plain", "toy.Plain", json!({"name": "p", "parent": {"$ref": "name.id"}})),
-        ("dropped", "toy.Tags", json!({"parent": {"$ref": "mother.id"}})),
+        (
+            "child",
+            "toy.Token",
+            json!({"name": "c", "color": "red", "uses": [{"$ref": "mother.id"}]}),
+        ),
+        (
+            "name",
+            "toy.Name",
+            json!({"name": "n", "uses": [{"$ref": "child.id"}]}),
+        ),
+        (
+            "plain",
+            "toy.Plain",
+            json!({"name": "p", "parent": {"$ref": "name.id"}}),
+        ),
+        (
+            "dropped",
+            "toy.Tags",
+            json!({"parent": {"$ref": "mother.id"}}),
+        ),
     ]
 }
 
@@ -18,10 +34,26 @@ fn before() -> Declared {
 fn after() -> Declared {
     vec![
         ("mother", "toy.Tags", json!({"size": 2, "color": "red"})),
-        ("child", "toy.Token", json!({"name": "c", "color": "blue", "uses": [{"$ref": "mother.id"}]})),
-        ("name", "toy.Name", json!({"name": "n", "color": "blue", "uses": [{"$ref": "child.id"}]})),
-        ("plain", "toy.Plain", json!({"name": "p", "parent": {"$ref": "name.id"}})),
-        ("added", "toy.Tags", json!({"parent": {"$ref": "mother.id"}})),
+        (
+            "child",
+            "toy.Token",
+            json!({"name": "c", "color": "blue", "uses": [{"$ref": "mother.id"}]}),
+        ),
+        (
+            "name",
+            "toy.Name",
+            json!({"name": "n", "color": "blue", "uses": [{"$ref": "child.id"}]}),
+        ),
+        (
+            "plain",
+            "toy.Plain",
+            json!({"name": "p", "parent": {"$ref": "name.id"}}),
+        ),
+        (
+            "added",
+            "toy.Tags",
+            json!({"parent": {"$ref": "mother.id"}}),
+        ),
     ]
 }
 
@@ -48,12 +80,27 @@ async fn every_point(from: Option<Declared>, to: Declared, fault: Fault) {
             lab.run(Some(graph(&to, &lab.cloud))).await;
             lab.calm();
             lab.apply(graph(&to, &lab.cloud)).await;
-            assert_eq!(lab.cloud.shape(), shape, "cut off {when:?} call {at} of {calls}");
-            assert!(lab.plan(Some(graph(&to, &lab.cloud))).await.is_empty(), "{when:?} call {at}");
+            assert_eq!(
+                lab.cloud.shape(),
+                shape,
+                "cut off {when:?} call {at} of {calls}"
+            );
+            assert!(
+                lab.plan(Some(graph(&to, &lab.cloud))).await.is_empty(),
+                "{when:?} call {at}"
+            );
             lab.destroy().await;
-            assert_eq!(lab.cloud.shape(), Vec::<String>::new(), "destroyed after {when:?} call {at}");
+            assert_eq!(
+                lab.cloud.shape(),
+                Vec::<String>::new(),
+                "destroyed after {when:?} call {at}"
+            );
             let state = lab.store().read().await.unwrap().state;
-            assert!(state.resources.is_empty(), "destroyed after {when:?} call {at}: {:?}", state.resources);
+            assert!(
+                state.resources.is_empty(),
+                "destroyed after {when:?} call {at}: {:?}",
+                state.resources
+            );
         }
     }
 }
@@ -84,7 +131,11 @@ async fn a_killed_apply_can_be_destroyed_at_once() {
             lab.run(Some(graph(&before(), &lab.cloud))).await;
             lab.calm();
             lab.destroy().await;
-            assert_eq!(lab.cloud.shape(), Vec::<String>::new(), "cut off {when:?} call {at} of {calls}");
+            assert_eq!(
+                lab.cloud.shape(),
+                Vec::<String>::new(),
+                "cut off {when:?} call {at} of {calls}"
+            );
         }
     }
 }
@@ -104,7 +155,11 @@ async fn a_killed_destroy_is_finished_by_the_next_one() {
             lab.run(None).await;
             lab.calm();
             lab.destroy().await;
-            assert_eq!(lab.cloud.shape(), Vec::<String>::new(), "cut off {when:?} call {at} of {calls}");
+            assert_eq!(
+                lab.cloud.shape(),
+                Vec::<String>::new(),
+                "cut off {when:?} call {at} of {calls}"
+            );
         }
     }
 }

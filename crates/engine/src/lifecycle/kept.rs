@@ -29,12 +29,18 @@ async fn the_key_of_what_is_left_is_kept_and_is_nobodys() {
         plan.refusals
     );
     let outcome = lab.run(None).await.unwrap();
-    let kept: Vec<String> =
-        outcome.kept.iter().map(|kept| format!("{} {}", kept.address, kept.what)).collect();
+    let kept: Vec<String> = outcome
+        .kept
+        .iter()
+        .map(|kept| format!("{} {}", kept.address, kept.what))
+        .collect();
     assert_eq!(kept, ["base snapshot b-final", "key toy.Tags-1"]);
     let things = lab.cloud.things();
     assert_eq!(things.len(), 1);
-    assert!(things.values().all(|thing| thing.owner.is_none()), "{things:?}");
+    assert!(
+        things.values().all(|thing| thing.owner.is_none()),
+        "{things:?}"
+    );
     // A later stack of that name begins with a key of its own.
     let plan = lab.plan(Some(graph(&declared(), &lab.cloud))).await;
     assert_eq!(plan.step("key").unwrap().action, Action::Create);
@@ -64,6 +70,15 @@ async fn a_stack_that_goes_on_after_all_keeps_its_key() {
     lab.calm();
     lab.apply(graph(&declared(), &lab.cloud)).await;
     let state = lab.store().read().await.unwrap().state;
-    assert!(state.resources.values().all(|record| record.kept_for.is_none()));
-    assert!(lab.plan(Some(graph(&declared(), &lab.cloud))).await.is_empty());
+    assert!(
+        state
+            .resources
+            .values()
+            .all(|record| record.kept_for.is_none())
+    );
+    assert!(
+        lab.plan(Some(graph(&declared(), &lab.cloud)))
+            .await
+            .is_empty()
+    );
 }

@@ -9,17 +9,28 @@ use crate::testing::{Declared, Fault, Lab, When, graph};
 fn declared() -> Declared {
     vec![
         ("one", "toy.Tags", json!({"size": 1})),
-        ("two", "toy.Token", json!({"name": "t", "uses": [{"$ref": "one.id"}]})),
+        (
+            "two",
+            "toy.Token",
+            json!({"name": "t", "uses": [{"$ref": "one.id"}]}),
+        ),
     ]
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_just_made_and_cannot_be_seen_is_not_made_twice() {
-    let lab = Lab { grace: Duration::from_secs(300), ..Lab::new() };
+    let lab = Lab {
+        grace: Duration::from_secs(300),
+        ..Lab::new()
+    };
     lab.apply(graph(&declared(), &lab.cloud)).await;
     lab.cloud.world.lock().unwrap().blind = 6;
     lab.apply(graph(&declared(), &lab.cloud)).await;
-    assert_eq!(lab.cloud.things().len(), 2, "made beside what could not be seen");
+    assert_eq!(
+        lab.cloud.things().len(),
+        2,
+        "made beside what could not be seen"
+    );
     lab.cloud.world.lock().unwrap().blind = 6;
     lab.destroy().await;
     assert_eq!(lab.cloud.things().len(), 0, "forgotten, not deleted");
@@ -37,7 +48,10 @@ async fn what_is_old_enough_and_cannot_be_seen_is_gone() {
 /// What a killed creation left is found by its tags and cannot be described yet: it is deleted all the same.
 #[tokio::test(start_paused = true)]
 async fn a_half_made_object_that_cannot_be_seen_is_destroyed() {
-    let lab = Lab { grace: Duration::from_secs(300), ..Lab::new() };
+    let lab = Lab {
+        grace: Duration::from_secs(300),
+        ..Lab::new()
+    };
     lab.fault(1, When::After, Fault::Hang);
     lab.run(Some(graph(&declared(), &lab.cloud))).await;
     lab.calm();
@@ -55,7 +69,11 @@ async fn a_wait_outlives_the_loss_of_the_network() {
         world.away = 40;
     }
     lab.apply(graph(&declared(), &lab.cloud)).await;
-    assert_eq!(lab.cloud.world.lock().unwrap().away, 0, "the network was never lost");
+    assert_eq!(
+        lab.cloud.world.lock().unwrap().away,
+        0,
+        "the network was never lost"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,9 +93,18 @@ async fn where_it_is_asked_for_the_first_failure_stops_everything() {
     };
     let lab = Lab::new();
     let outcome = lab.run(Some(failing(&lab))).await.unwrap();
-    assert_eq!((outcome.done.len(), outcome.failed.len(), outcome.not_begun), (12, 1, 0));
-    let lab = Lab { keep_going: false, ..Lab::new() };
+    assert_eq!(
+        (outcome.done.len(), outcome.failed.len(), outcome.not_begun),
+        (12, 1, 0)
+    );
+    let lab = Lab {
+        keep_going: false,
+        ..Lab::new()
+    };
     let outcome = lab.run(Some(failing(&lab))).await.unwrap();
     assert_eq!(outcome.failed.len(), 1);
-    assert!(outcome.not_begun > 0 && !outcome.is_complete(), "{outcome:?}");
+    assert!(
+        outcome.not_begun > 0 && !outcome.is_complete(),
+        "{outcome:?}"
+    );
 }

@@ -18,8 +18,8 @@ use crate::predict::predict;
 use crate::state::{Holder, Session, Store};
 use crate::testing::facts;
 use crate::{
-    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Change, Changes, Claim, CloudResult, Facts, Id,
-    Owner, Phase, Replace, SpecError, stop,
+    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Change, Changes, Claim, CloudResult,
+    Facts, Id, Owner, Phase, Replace, SpecError, stop,
 };
 
 /// A cloud in which every call takes the same time, however much there is.
@@ -43,8 +43,15 @@ struct Calls {
 impl Calls {
     /// Finds, describes, objects described, creates, updates, deletes since the last time.
     fn take(&self) -> [usize; 6] {
-        [&self.finds, &self.describes, &self.described, &self.creates, &self.updates, &self.deletes]
-            .map(|count| count.swap(0, Ordering::SeqCst))
+        [
+            &self.finds,
+            &self.describes,
+            &self.described,
+            &self.creates,
+            &self.updates,
+            &self.deletes,
+        ]
+        .map(|count| count.swap(0, Ordering::SeqCst))
     }
 }
 
@@ -76,13 +83,22 @@ impl AnyKind for Shelf {
     fn replacement(&self, _live: &Value, _desired: Option<&Value>) -> Replace {
         Replace::CreateFirst
     }
-    fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
+    fn find<'a>(
+        &'a self,
+        wanted: &'a [AnyWanted],
+    ) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
         one(&self.house.calls.finds);
-        Box::pin(std::future::ready(Ok(wanted.iter().map(|_| Vec::new()).collect())))
+        Box::pin(std::future::ready(Ok(wanted
+            .iter()
+            .map(|_| Vec::new())
+            .collect())))
     }
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>> {
         one(&self.house.calls.describes);
-        self.house.calls.described.fetch_add(ids.len(), Ordering::SeqCst);
+        self.house
+            .calls
+            .described
+            .fetch_add(ids.len(), Ordering::SeqCst);
         let things = self.house.things.lock().unwrap();
         let live = |id: &Id| {
             let (spec, owner) = things.get(id)?.clone();
@@ -105,7 +121,11 @@ impl AnyKind for Shelf {
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {
         one(&self.house.calls.creates);
         let id = Id::from(format!("id-{}", claim.owner.address));
-        self.house.things.lock().unwrap().insert(id.clone(), (spec.clone(), claim.owner.clone()));
+        self.house
+            .things
+            .lock()
+            .unwrap()
+            .insert(id.clone(), (spec.clone(), claim.owner.clone()));
         Box::pin(std::future::ready(Ok(id)))
     }
     fn update<'a>(
@@ -116,7 +136,11 @@ impl AnyKind for Shelf {
         owner: &'a Owner,
     ) -> BoxFuture<'a, CloudResult<()>> {
         one(&self.house.calls.updates);
-        self.house.things.lock().unwrap().insert(live.id.clone(), (spec.clone(), owner.clone()));
+        self.house
+            .things
+            .lock()
+            .unwrap()
+            .insert(live.id.clone(), (spec.clone(), owner.clone()));
         Box::pin(std::future::ready(Ok(())))
     }
     fn vet<'a>(
@@ -136,7 +160,10 @@ impl AnyKind for Shelf {
 
 impl Catalog for Warehouse {
     fn bind(&self, kind: &str, _scope: &str) -> Option<Arc<dyn AnyKind>> {
-        Some(Arc::new(Shelf { facts: facts(kind)?, house: self.clone() }))
+        Some(Arc::new(Shelf {
+            facts: facts(kind)?,
+            house: self.clone(),
+        }))
     }
     fn names(&self) -> Vec<&'static str> {
         vec!["toy.Tags"]
@@ -175,8 +202,13 @@ impl Site {
 
     async fn plan(&self, graph: Option<Graph>, session: &Session) -> Prepared {
         let begun = Instant::now();
-        let request = Request { graph, ..Request::default() };
-        let prepared = prepare(request, session.state(), &self.house).await.unwrap();
+        let request = Request {
+            graph,
+            ..Request::default()
+        };
+        let prepared = prepare(request, session.state(), &self.house)
+            .await
+            .unwrap();
         let _ = predict(prepared.schedule(&self.house).unwrap());
         self.say("plan", begun);
         prepared
@@ -184,15 +216,30 @@ impl Site {
 
     /// Plans and carries out; answers the events, too.
     async fn run(&self, graph: Option<Graph>) -> (Outcome, Vec<Event>) {
-        let session = Arc::new(self.store().open(&Holder::here("test"), Duration::ZERO).await.unwrap());
+        let session = Arc::new(
+            self.store()
+                .open(&Holder::here("test"), Duration::ZERO)
+                .await
+                .unwrap(),
+        );
         let prepared = self.plan(graph, &session).await;
         let heard: Arc<Mutex<Vec<Event>>> = Arc::default();
         let ear = heard.clone();
         let listener: Listener = Arc::new(move |event| ear.lock().unwrap().push(event));
         let (_stopper, stop) = stop::channel();
         let begun = Instant::now();
-        let how = (listener, stop, Options { grace: Duration::ZERO, ..Options::default() });
-        let outcome = prepared.carry_out(session.clone(), Arc::new(self.house.clone()), how).await.unwrap();
+        let how = (
+            listener,
+            stop,
+            Options {
+                grace: Duration::ZERO,
+                ..Options::default()
+            },
+        );
+        let outcome = prepared
+            .carry_out(session.clone(), Arc::new(self.house.clone()), how)
+            .await
+            .unwrap();
         session.finish().await.unwrap();
         self.say("carry out", begun);
         let heard = heard.lock().unwrap().clone();
@@ -202,17 +249,28 @@ impl Site {
     fn say(&self, what: &str, begun: Instant) {
         if self.loud {
             let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-            let memory = status.lines().filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"));
-            let memory: Vec<String> =
-                memory.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-            eprintln!("{what}: {:.2} s, {}", begun.elapsed().as_secs_f64(), memory.join(", "));
+            let memory = status
+                .lines()
+                .filter(|line| line.starts_with("VmHWM") || line.starts_with("VmRSS"));
+            let memory: Vec<String> = memory
+                .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+                .collect();
+            eprintln!(
+                "{what}: {:.2} s, {}",
+                begun.elapsed().as_secs_f64(),
+                memory.join(", ")
+            );
         }
     }
 }
 
 /// Plans, applies, changes one, plans, destroys; every call is counted.
 async fn live_through(count: usize, loud: bool) {
-    let site = Site { house: Warehouse::default(), folder: tempfile::tempdir().unwrap(), loud };
+    let site = Site {
+        house: Warehouse::default(),
+        folder: tempfile::tempdir().unwrap(),
+        loud,
+    };
     let calls = site.house.calls.clone();
     let (outcome, _) = site.run(Some(tree(count, 1, &site.house))).await;
     assert!(outcome.is_complete());
@@ -223,12 +281,20 @@ async fn live_through(count: usize, loud: bool) {
 
     let (outcome, events) = site.run(Some(tree(count, 1, &site.house))).await;
     assert!(outcome.is_complete() && outcome.done.is_empty());
-    assert_eq!(calls.take(), [0, 1, count, 0, 0, 0], "one read sees that nothing has changed");
+    assert_eq!(
+        calls.take(),
+        [0, 1, count, 0, 0, 0],
+        "one read sees that nothing has changed"
+    );
     assert_eq!(events, [], "what is unchanged is silent");
 
     let (outcome, events) = site.run(Some(tree(count, 2, &site.house))).await;
     assert_eq!(outcome.done.len(), 1);
-    assert_eq!(calls.take(), [0, 2, count + 1, 0, 1, 0], "what is unchanged is not read again");
+    assert_eq!(
+        calls.take(),
+        [0, 2, count + 1, 0, 1, 0],
+        "what is unchanged is not read again"
+    );
     let last = Address::new(format!("thing.n{}", count - 1)).unwrap();
     let about = |event: &Event| match event {
         Event::Started { address, .. }
@@ -241,8 +307,19 @@ async fn live_through(count: usize, loud: bool) {
     let (outcome, _) = site.run(None).await;
     assert!(outcome.is_complete());
     let [finds, _, described, creates, updates, deletes] = calls.take();
-    assert_eq!((finds, described, creates, updates, deletes), (0, 2 * count, 0, 0, count));
-    assert!(site.store().read().await.unwrap().state.resources.is_empty());
+    assert_eq!(
+        (finds, described, creates, updates, deletes),
+        (0, 2 * count, 0, 0, count)
+    );
+    assert!(
+        site.store()
+            .read()
+            .await
+            .unwrap()
+            .state
+            .resources
+            .is_empty()
+    );
 }
 
 #[tokio::test]

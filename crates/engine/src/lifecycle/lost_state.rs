@@ -14,8 +14,16 @@ fn declared(color: &str) -> Declared {
     vec![
         ("mother", "toy.Tags", json!({"size": 1})),
         // Made before the old one is deleted.
-        ("child", "toy.Token", json!({"name": "c", "color": color, "uses": [{"$ref": "mother.id"}]})),
-        ("other", "toy.Tags", json!({"color": color, "uses": [{"$ref": "child.id"}]})),
+        (
+            "child",
+            "toy.Token",
+            json!({"name": "c", "color": color, "uses": [{"$ref": "mother.id"}]}),
+        ),
+        (
+            "other",
+            "toy.Tags",
+            json!({"color": color, "uses": [{"$ref": "child.id"}]}),
+        ),
     ]
 }
 
@@ -41,10 +49,24 @@ async fn cut(at: usize, when: When, spoil: impl Fn(&Lab)) -> Lab {
 
 async fn goes_on(lab: &Lab, whence: &str) {
     lab.apply(graph(&declared("blue"), &lab.cloud)).await;
-    assert_eq!(lab.cloud.things().len(), 3, "{whence}: {:#?}", lab.cloud.shape());
-    assert!(lab.plan(Some(graph(&declared("blue"), &lab.cloud))).await.is_empty(), "{whence}");
+    assert_eq!(
+        lab.cloud.things().len(),
+        3,
+        "{whence}: {:#?}",
+        lab.cloud.shape()
+    );
+    assert!(
+        lab.plan(Some(graph(&declared("blue"), &lab.cloud)))
+            .await
+            .is_empty(),
+        "{whence}"
+    );
     lab.destroy().await;
-    assert_eq!(lab.cloud.shape(), Vec::<String>::new(), "{whence}, destroyed");
+    assert_eq!(
+        lab.cloud.shape(),
+        Vec::<String>::new(),
+        "{whence}, destroyed"
+    );
     assert!(
         lab.store().read().await.unwrap().state.resources.is_empty(),
         "{whence}: state remembers something"
@@ -55,8 +77,10 @@ async fn goes_on(lab: &Lab, whence: &str) {
 async fn a_change_whose_journal_is_gone_is_finished() {
     for at in 1..=calls().await {
         for when in [When::Before, When::After] {
-            let lab =
-                cut(at, when, |lab| fs::remove_file(lab.folder.path().join("toys.journal")).unwrap()).await;
+            let lab = cut(at, when, |lab| {
+                fs::remove_file(lab.folder.path().join("toys.journal")).unwrap()
+            })
+            .await;
             goes_on(&lab, &format!("{when:?} call {at}")).await;
         }
     }
@@ -64,8 +88,18 @@ async fn a_change_whose_journal_is_gone_is_finished() {
 
 async fn recovered(lab: &Lab) {
     lab.store().set_aside().await.unwrap();
-    let session = lab.store().open(&Holder::here("state recover"), Duration::ZERO).await.unwrap();
-    let found = recover(&graph(&declared("blue"), &lab.cloud), &session, &lab.cloud, Look::default()).await;
+    let session = lab
+        .store()
+        .open(&Holder::here("state recover"), Duration::ZERO)
+        .await
+        .unwrap();
+    let found = recover(
+        &graph(&declared("blue"), &lab.cloud),
+        &session,
+        &lab.cloud,
+        Look::default(),
+    )
+    .await;
     assert_eq!(found.unwrap().refusals, []);
     session.finish().await.unwrap();
 }
@@ -90,10 +124,16 @@ async fn a_change_whose_state_is_gone_altogether_is_recovered_and_finished() {
 #[tokio::test(start_paused = true)]
 async fn what_is_left_of_a_state_is_gone_on_from() {
     for (gone, at) in [("toys.json", 2), ("toys.json", 4)] {
-        let lab = cut(at, When::After, |lab| fs::remove_file(lab.folder.path().join(gone)).unwrap()).await;
+        let lab = cut(at, When::After, |lab| {
+            fs::remove_file(lab.folder.path().join(gone)).unwrap()
+        })
+        .await;
         let lineage = |lab: &Lab| {
             let text = fs::read_to_string(lab.folder.path().join("toys.journal")).unwrap();
-            text.split("\"lineage\":\"").nth(1).map(|rest| rest[..16].to_owned()).unwrap()
+            text.split("\"lineage\":\"")
+                .nth(1)
+                .map(|rest| rest[..16].to_owned())
+                .unwrap()
         };
         let before = lineage(&lab);
         recovered(&lab).await;

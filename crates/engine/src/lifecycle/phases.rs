@@ -10,7 +10,11 @@ use crate::{Id, Phase};
 fn declared() -> Declared {
     vec![
         ("first", "toy.Tags", json!({"size": 1})),
-        ("second", "toy.Name", json!({"name": "s", "uses": [{"$ref": "first.id"}]})),
+        (
+            "second",
+            "toy.Name",
+            json!({"name": "s", "uses": [{"$ref": "first.id"}]}),
+        ),
     ]
 }
 
@@ -19,7 +23,11 @@ async fn applied(phase: Phase) -> (Lab, Id) {
     let lab = Lab::new();
     lab.apply(graph(&declared(), &lab.cloud)).await;
     let mut world = lab.cloud.world.lock().unwrap();
-    let (id, thing) = world.things.iter_mut().find(|(_, thing)| thing.kind == "toy.Tags").unwrap();
+    let (id, thing) = world
+        .things
+        .iter_mut()
+        .find(|(_, thing)| thing.kind == "toy.Tags")
+        .unwrap();
     thing.phase = Some(phase);
     let id = id.clone();
     drop(world);
@@ -32,7 +40,12 @@ async fn what_was_ready_once_is_not_replaced_when_it_fails() {
     let plan = lab.plan(Some(graph(&declared(), &lab.cloud))).await;
     let step = plan.step("first").unwrap();
     assert_eq!(step.action, Action::NoOp);
-    assert_eq!(step.reasons, [Reason::Broken { why: "incompatible-parameters".into() }]);
+    assert_eq!(
+        step.reasons,
+        [Reason::Broken {
+            why: "incompatible-parameters".into()
+        }]
+    );
     let outcome = lab.run(Some(graph(&declared(), &lab.cloud))).await.unwrap();
     assert!(
         matches!(&outcome.failed[..], [(_, StepError::Broken { why, .. })] if why.contains("incompatible"))
@@ -47,10 +60,19 @@ async fn what_was_never_ready_is_created_again() {
     lab.run(Some(graph(&declared(), &lab.cloud))).await;
     lab.calm();
     let failed = lab.cloud.things().into_keys().next().unwrap();
-    lab.cloud.world.lock().unwrap().things.get_mut(&failed).unwrap().phase =
-        Some(Phase::Failed("no capacity".into()));
+    lab.cloud
+        .world
+        .lock()
+        .unwrap()
+        .things
+        .get_mut(&failed)
+        .unwrap()
+        .phase = Some(Phase::Failed("no capacity".into()));
     let plan = lab.plan(Some(graph(&declared(), &lab.cloud))).await;
-    assert!(matches!(plan.steps[0].action, Action::Replace(_)), "{plan:#?}");
+    assert!(
+        matches!(plan.steps[0].action, Action::Replace(_)),
+        "{plan:#?}"
+    );
     lab.apply(graph(&declared(), &lab.cloud)).await;
     assert!(!lab.cloud.things().contains_key(&failed));
     assert_eq!(lab.cloud.things().len(), 2);
@@ -61,7 +83,11 @@ async fn what_was_never_ready_is_created_again() {
 async fn what_led_to_a_failed_creation_stays_until_there_is_another() {
     let declared: Declared = vec![
         ("first", "toy.Tags", json!({"size": 1})),
-        ("second", "toy.Name", json!({"name": "s", "uses": {"early": {"$ref": "first.early"}}})),
+        (
+            "second",
+            "toy.Name",
+            json!({"name": "s", "uses": {"early": {"$ref": "first.early"}}}),
+        ),
     ];
     let lab = Lab::new();
     // It is never ready, however long the second one's creation takes.
@@ -73,16 +99,30 @@ async fn what_led_to_a_failed_creation_stays_until_there_is_another() {
         let mut world = lab.cloud.world.lock().unwrap();
         world.settle = 0;
         assert_eq!(world.things.len(), 2);
-        world.things.values_mut().for_each(|thing| thing.settling = 0);
-        let first = world.things.values_mut().find(|thing| thing.kind == "toy.Tags").unwrap();
+        world
+            .things
+            .values_mut()
+            .for_each(|thing| thing.settling = 0);
+        let first = world
+            .things
+            .values_mut()
+            .find(|thing| thing.kind == "toy.Tags")
+            .unwrap();
         first.phase = Some(Phase::Failed("no capacity".into()));
     }
     let plan = lab.plan(Some(graph(&declared, &lab.cloud))).await;
     assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
-    assert_eq!(plan.step("first").unwrap().action, Action::Replace(crate::Replace::DeleteFirst));
+    assert_eq!(
+        plan.step("first").unwrap().action,
+        Action::Replace(crate::Replace::DeleteFirst)
+    );
     assert_eq!(plan.step("second").unwrap().action, Action::Update);
     lab.apply(graph(&declared, &lab.cloud)).await;
-    assert!(lab.plan(Some(graph(&declared, &lab.cloud))).await.is_empty());
+    assert!(
+        lab.plan(Some(graph(&declared, &lab.cloud)))
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,23 +140,42 @@ async fn what_cannot_be_used_by_a_field_of_its_own_is_replaced_in_its_kinds_orde
         thing.spec["color"] = json!("blue");
     }
     let plan = lab.plan(Some(graph(&declared, &lab.cloud))).await;
-    assert_eq!(plan.steps[0].action, Action::Replace(crate::Replace::CreateFirst), "{plan:#?}");
+    assert_eq!(
+        plan.steps[0].action,
+        Action::Replace(crate::Replace::CreateFirst),
+        "{plan:#?}"
+    );
     lab.apply(graph(&declared, &lab.cloud)).await;
     assert!(!lab.cloud.things().contains_key(&failed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_stopped_or_about_to_go_is_made_usable_again() {
-    for phase in [Phase::Stopped("stopped".into()), Phase::Scheduled("goes on 24 December".into())] {
+    for phase in [
+        Phase::Stopped("stopped".into()),
+        Phase::Scheduled("goes on 24 December".into()),
+    ] {
         let (lab, id) = applied(phase).await;
         let plan = lab.plan(Some(graph(&declared(), &lab.cloud))).await;
         let step = plan.step("first").unwrap();
         assert_eq!(step.action, Action::Update);
-        assert!(matches!(&step.reasons[..], [Reason::Restored { .. }]), "{:?}", step.reasons);
-        assert_eq!(plan.step("second").unwrap().action, Action::NoOp, "nothing is replaced for it");
+        assert!(
+            matches!(&step.reasons[..], [Reason::Restored { .. }]),
+            "{:?}",
+            step.reasons
+        );
+        assert_eq!(
+            plan.step("second").unwrap().action,
+            Action::NoOp,
+            "nothing is replaced for it"
+        );
         lab.apply(graph(&declared(), &lab.cloud)).await;
         assert_eq!(lab.cloud.things()[&id].phase, None);
-        assert!(lab.plan(Some(graph(&declared(), &lab.cloud))).await.is_empty());
+        assert!(
+            lab.plan(Some(graph(&declared(), &lab.cloud)))
+                .await
+                .is_empty()
+        );
     }
 }
 
@@ -133,6 +192,9 @@ async fn what_is_usable_with_a_problem_is_said_and_changes_nothing() {
     let (lab, _) = applied(Phase::Degraded("one node is not healthy".into())).await;
     let plan = lab.plan(Some(graph(&declared(), &lab.cloud))).await;
     assert!(plan.is_empty());
-    assert_eq!(plan.step("first").unwrap().health.as_deref(), Some("one node is not healthy"));
+    assert_eq!(
+        plan.step("first").unwrap().health.as_deref(),
+        Some("one node is not healthy")
+    );
     lab.apply(graph(&declared(), &lab.cloud)).await;
 }

@@ -19,7 +19,10 @@ async fn run(
     hear: impl Fn(&Event, &Stopper) + Send + Sync + 'static,
 ) -> (Outcome, Vec<Event>) {
     let session = lab.session().await;
-    let request = Request { graph: Some(graph), ..Request::default() };
+    let request = Request {
+        graph: Some(graph),
+        ..Request::default()
+    };
     let prepared = prepare(request, session.state(), &lab.cloud).await.unwrap();
     let heard: Arc<Mutex<Vec<Event>>> = Arc::default();
     let (ear, (stopper, stop)) = (heard.clone(), channel());
@@ -28,7 +31,13 @@ async fn run(
         ear.lock().unwrap().push(event);
     });
     let catalog: Arc<dyn Catalog> = Arc::new(lab.cloud.clone());
-    let outcome = prepared.carry_out(session.clone(), catalog, (listener, stop, Options::default())).await;
+    let outcome = prepared
+        .carry_out(
+            session.clone(),
+            catalog,
+            (listener, stop, Options::default()),
+        )
+        .await;
     session.finish().await.unwrap();
     session.close().await;
     let events = heard.lock().unwrap().clone();
@@ -50,7 +59,10 @@ async fn a_run_that_is_stopped_says_what_it_leaves_and_the_next_one_only_what_st
     let lab = Lab::new();
     let first = [("b", "toy.Plain", json!({"name": "b"}))];
     run(&lab, graph(&first, &lab.cloud), |_, _| ()).await;
-    let both = [("b", "toy.Plain", json!({"name": "b"})), ("a", "toy.Token", json!({"size": 1}))];
+    let both = [
+        ("b", "toy.Plain", json!({"name": "b"})),
+        ("a", "toy.Token", json!({"size": 1})),
+    ];
     lab.cloud.world.lock().unwrap().settle = 10;
 
     let stops = |event: &Event, stopper: &Stopper| {
@@ -61,14 +73,40 @@ async fn a_run_that_is_stopped_says_what_it_leaves_and_the_next_one_only_what_st
     let (outcome, events) = run(&lab, graph(&both, &lab.cloud), stops).await;
     assert!(outcome.interrupted);
     let a = Address::new("a").unwrap();
-    let left = vec![Pending { address: a.clone(), what: "pending".into() }];
-    assert_eq!(events.last(), Some(&Event::Stopping { calls: Vec::new(), states: left }));
+    let left = vec![Pending {
+        address: a.clone(),
+        what: "pending".into(),
+    }];
+    assert_eq!(
+        events.last(),
+        Some(&Event::Stopping {
+            calls: Vec::new(),
+            states: left
+        })
+    );
 
     let (outcome, events) = run(&lab, graph(&both, &lab.cloud), |_, _| ()).await;
     assert!(outcome.is_complete(), "{outcome:?}");
-    assert!(matches!(&events[0], Event::Started { doing: Doing::Wait, .. }), "{events:?}");
-    assert!(events.iter().any(|event| matches!(event, Event::Waiting { .. })), "{events:?}");
-    assert!(events.iter().all(|event| address(event) == Some(&a)), "{events:?}");
+    assert!(
+        matches!(
+            &events[0],
+            Event::Started {
+                doing: Doing::Wait,
+                ..
+            }
+        ),
+        "{events:?}"
+    );
+    assert!(
+        events
+            .iter()
+            .any(|event| matches!(event, Event::Waiting { .. })),
+        "{events:?}"
+    );
+    assert!(
+        events.iter().all(|event| address(event) == Some(&a)),
+        "{events:?}"
+    );
 
     let (_, events) = run(&lab, graph(&both, &lab.cloud), |_, _| ()).await;
     assert_eq!(events, []);

@@ -28,11 +28,11 @@ fn toys(draw: &[Draw], order: &[prop::sample::Index]) -> Toys {
     let mut toys: Toys = Vec::new();
     for position in permutation(draw.len(), order) {
         let (kind, size, color, from, declared) = &draw[position];
-        let pick =
-            |index: &prop::sample::Index| json!({"$ref": format!("{}.id", toys[index.index(toys.len())].0)});
+        let pick = |index: &prop::sample::Index| json!({"$ref": format!("{}.id", toys[index.index(toys.len())].0)});
         // What a spec does not state is not managed, so every field is stated.
         let name = format!("n{position}");
-        let mut spec = json!({"name": name, "size": size, "color": color, "parent": null, "uses": []});
+        let mut spec =
+            json!({"name": name, "size": size, "color": color, "parent": null, "uses": []});
         if let Some(parent) = from.first().filter(|_| !toys.is_empty()) {
             spec["parent"] = pick(parent);
         }
@@ -48,8 +48,9 @@ fn toys(draw: &[Draw], order: &[prop::sample::Index]) -> Toys {
 
 fn permutation(length: usize, order: &[prop::sample::Index]) -> Vec<usize> {
     let mut left: Vec<usize> = (0..length).collect();
-    let picks =
-        order.iter().map_while(|index| (!left.is_empty()).then(|| left.remove(index.index(left.len()))));
+    let picks = order
+        .iter()
+        .map_while(|index| (!left.is_empty()).then(|| left.remove(index.index(left.len()))));
     let mut picked: Vec<usize> = picks.collect();
     picked.extend(left);
     picked
@@ -59,13 +60,19 @@ fn permutation(length: usize, order: &[prop::sample::Index]) -> Vec<usize> {
 type Version = (Vec<Draw>, Vec<prop::sample::Index>);
 
 fn version() -> impl Strategy<Value = Version> {
-    (draw(), prop::collection::vec(any::<prop::sample::Index>(), 9))
+    (
+        draw(),
+        prop::collection::vec(any::<prop::sample::Index>(), 9),
+    )
 }
 
 /// The same toys with other sizes, colours, references, some dropped and some added.
 fn check(versions: &[Version], cut: Option<(usize, When)>) {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let lab = Lab::new();
         for (number, (draw, order)) in versions.iter().enumerate() {
@@ -90,7 +97,10 @@ fn check(versions: &[Version], cut: Option<(usize, When)>) {
 
 /// More of them, for the long loop: `PLATCTL_TEST_CASES=5000 cargo test -p platctl-engine random`.
 fn cases() -> u32 {
-    std::env::var("PLATCTL_TEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(150)
+    std::env::var("PLATCTL_TEST_CASES")
+        .ok()
+        .and_then(|cases| cases.parse().ok())
+        .unwrap_or(150)
 }
 
 proptest! {

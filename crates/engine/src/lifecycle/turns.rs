@@ -9,13 +9,29 @@ fn versions() -> [Declared; 2] {
     [
         vec![
             ("b", "toy.Tags", json!({"size": 1, "uses": []})),
-            ("c", "toy.Tags", json!({"size": 1, "uses": [{"$ref": "b.id"}]})),
-            ("a", "toy.Token", json!({"color": "red", "uses": [{"$ref": "b.id"}, {"$ref": "c.id"}]})),
+            (
+                "c",
+                "toy.Tags",
+                json!({"size": 1, "uses": [{"$ref": "b.id"}]}),
+            ),
+            (
+                "a",
+                "toy.Token",
+                json!({"color": "red", "uses": [{"$ref": "b.id"}, {"$ref": "c.id"}]}),
+            ),
         ],
         vec![
             ("a", "toy.Token", json!({"color": "blue", "uses": []})),
-            ("c", "toy.Tags", json!({"size": 1, "uses": [{"$ref": "a.id"}]})),
-            ("b", "toy.Tags", json!({"size": 1, "uses": [{"$ref": "a.id"}, {"$ref": "c.id"}]})),
+            (
+                "c",
+                "toy.Tags",
+                json!({"size": 1, "uses": [{"$ref": "a.id"}]}),
+            ),
+            (
+                "b",
+                "toy.Tags",
+                json!({"size": 1, "uses": [{"$ref": "a.id"}, {"$ref": "c.id"}]}),
+            ),
         ],
     ]
 }
@@ -42,7 +58,11 @@ async fn it_can_be_destroyed_wherever_the_turn_was_cut_off() {
             lab.run(Some(graph(&second, &lab.cloud))).await;
             lab.calm();
             lab.destroy().await;
-            assert_eq!(lab.cloud.shape(), Vec::<String>::new(), "{when:?} call {at}");
+            assert_eq!(
+                lab.cloud.shape(),
+                Vec::<String>::new(),
+                "{when:?} call {at}"
+            );
         }
     }
 }

@@ -52,7 +52,12 @@ pub fn choose(
         Identity::Name => true,
         Identity::Token | Identity::Tags => *stranger == Stranger::OtherState,
     };
-    match (mine.len(), others.into_iter().find(|(_, stranger)| in_the_way(stranger))) {
+    match (
+        mine.len(),
+        others
+            .into_iter()
+            .find(|(_, stranger)| in_the_way(stranger)),
+    ) {
         (1, _) => mine.pop().map_or(Choice::None, Choice::One),
         (0, Some((other, stranger))) => Choice::Foreign(other.id, other.owner, stranger),
         (0, None) => Choice::None,

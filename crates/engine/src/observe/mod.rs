@@ -19,8 +19,8 @@ use crate::retry::{Patience, read_may_recover, retry, wait_may_go_on};
 use crate::state::State;
 use crate::tell::{Teller, Told};
 use crate::{
-    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Class, CloudError, CloudResult, Id, Identity,
-    Phase,
+    Address, AnyKind, AnyLive, AnyWanted, Candidate, Catalog, Class, CloudError, CloudResult, Id,
+    Identity, Phase,
 };
 pub use choice::{Choice, choose};
 pub use ownership::{Heritage, Stranger, Twin, describe_owner, leads_elsewhere};
@@ -49,12 +49,19 @@ impl Observed {
     /// The live object of this id, if it is still there.
     #[must_use]
     pub fn get(&self, kind: &str, scope: &str, id: &Id) -> Option<&AnyLive> {
-        self.objects.get(&(kind.to_owned(), scope.to_owned(), id.clone()))
+        self.objects
+            .get(&(kind.to_owned(), scope.to_owned(), id.clone()))
     }
 
     /// The live object that stands for an address: the recorded one, or the one found.
     #[must_use]
-    pub fn live(&self, state: &State, address: &Address, kind: &str, scope: &str) -> Option<&AnyLive> {
+    pub fn live(
+        &self,
+        state: &State,
+        address: &Address,
+        kind: &str,
+        scope: &str,
+    ) -> Option<&AnyLive> {
         match self.found.get(address) {
             Some(candidate) => self.get(kind, scope, &candidate.id),
             None => {
@@ -117,14 +124,17 @@ pub async fn observe(
     let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
     for (address, record) in &state.resources {
         if catalog.bind(&record.kind, &record.scope).is_none() {
-            observed
-                .refusals
-                .push(Refusal::UnknownKind { address: address.clone(), kind: record.kind.clone() });
+            observed.refusals.push(Refusal::UnknownKind {
+                address: address.clone(),
+                kind: record.kind.clone(),
+            });
             continue;
         }
         let objects = record.object.iter().chain(&record.deposed);
         let place = (record.kind.clone(), record.scope.clone());
-        ids.entry(place).or_default().extend(objects.map(|object| object.id.clone()));
+        ids.entry(place)
+            .or_default()
+            .extend(objects.map(|object| object.id.clone()));
     }
     describe(ids, state, catalog, &mut observed, &look.teller).await?;
     look_for_young(state, catalog, &mut observed, &look).await?;
@@ -142,7 +152,8 @@ async fn look_for_young(
     look: &Look,
 ) -> CloudResult<()> {
     let told = look.teller.about("looking for recently created objects");
-    told.during(until_seen(state, catalog, observed, look, &told)).await
+    told.during(until_seen(state, catalog, observed, look, &told))
+        .await
 }
 
 async fn until_seen(
@@ -164,11 +175,16 @@ async fn until_seen(
                 missing.entry(place).or_default().push(object.id.clone());
             }
         }
-        let Some((kind, id)) = missing.iter().find_map(|((kind, _), ids)| Some((kind, ids.first()?))) else {
+        let Some((kind, id)) = missing
+            .iter()
+            .find_map(|((kind, _), ids)| Some((kind, ids.first()?)))
+        else {
             return Ok(());
         };
         let minutes = grace.as_secs().div_ceil(60);
-        told.for_reason(format!("{kind} {id} is not visible yet; retrying for up to {minutes} min"));
+        told.for_reason(format!(
+            "{kind} {id} is not visible yet; retrying for up to {minutes} min"
+        ));
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
         describe(missing, state, catalog, observed, &look.teller).await?;
@@ -182,23 +198,29 @@ async fn describe(
     observed: &mut Observed,
     teller: &Teller,
 ) -> CloudResult<()> {
-    let reads = ids.into_iter().filter(|(_, ids)| !ids.is_empty()).filter_map(|(place, ids)| {
-        let kind = catalog.bind(&place.0, &place.1)?;
-        Some(async move {
-            let found = match describe_all(&kind, &ids, teller).await {
-                Err(error) if is_out_of_reach(&kind, &error) => Err(error),
-                other => Ok((other?, kind.remark())),
-            };
-            Ok((found, place, ids))
-        })
-    });
+    let reads = ids
+        .into_iter()
+        .filter(|(_, ids)| !ids.is_empty())
+        .filter_map(|(place, ids)| {
+            let kind = catalog.bind(&place.0, &place.1)?;
+            Some(async move {
+                let found = match describe_all(&kind, &ids, teller).await {
+                    Err(error) if is_out_of_reach(&kind, &error) => Err(error),
+                    other => Ok((other?, kind.remark())),
+                };
+                Ok((found, place, ids))
+            })
+        });
     for (found, (kind, scope), ids) in try_join_all(reads).await? {
         let found = match found {
             Ok((found, remark)) => {
-                let those = state.resources.iter().filter(|(_, record)| record.kind == kind);
-                observed
-                    .unseen
-                    .extend(those.filter_map(|(address, _)| Some((address.clone(), remark.clone()?))));
+                let those = state
+                    .resources
+                    .iter()
+                    .filter(|(_, record)| record.kind == kind);
+                observed.unseen.extend(
+                    those.filter_map(|(address, _)| Some((address.clone(), remark.clone()?))),
+                );
                 found
             }
             Err(error) => {
@@ -208,7 +230,9 @@ async fn describe(
         };
         for (id, live) in ids.into_iter().zip(found) {
             if let Some(live) = live {
-                observed.objects.insert((kind.clone(), scope.clone(), id), live);
+                observed
+                    .objects
+                    .insert((kind.clone(), scope.clone(), id), live);
             }
         }
     }
@@ -222,7 +246,11 @@ fn is_out_of_reach(kind: &Arc<dyn AnyKind>, error: &CloudError) -> bool {
 
 /// What is out of reach counts as it was last applied.
 fn as_recorded(state: &State, kind: &str, error: &CloudError, observed: &mut Observed) {
-    for (address, record) in state.resources.iter().filter(|(_, record)| record.kind == kind) {
+    for (address, record) in state
+        .resources
+        .iter()
+        .filter(|(_, record)| record.kind == kind)
+    {
         observed.unseen.insert(address.clone(), error.to_string());
         for object in record.object.iter().chain(&record.deposed) {
             let owner = state.owner(address, object.generation);
@@ -268,7 +296,11 @@ pub async fn describe_awaited(
 }
 
 fn several(count: usize, kind: &str) -> String {
-    if count == 1 { kind.to_owned() } else { format!("{count} {kind}") }
+    if count == 1 {
+        kind.to_owned()
+    } else {
+        format!("{count} {kind}")
+    }
 }
 
 /// How a read is repeated: for how long, and after which errors.
@@ -284,9 +316,15 @@ async fn read(
     let facts = kind.facts();
     let told = teller.about(format!("reading {}", several(ids.len(), facts.name)));
     let read = |ids| retry(patience, again, &told, move || kind.describe(ids));
-    let size = if facts.one_by_one { 1 } else { ids.len().max(1) };
+    let size = if facts.one_by_one {
+        1
+    } else {
+        ids.len().max(1)
+    };
     let reads: Vec<_> = ids.chunks(size).map(read).collect();
-    let found: Vec<_> = told.during(stream::iter(reads).buffered(AT_ONCE).try_collect()).await?;
+    let found: Vec<_> = told
+        .during(stream::iter(reads).buffered(AT_ONCE).try_collect())
+        .await?;
     Ok(found.concat())
 }
 
@@ -329,7 +367,9 @@ async fn search(
     let alone = facts.one_by_one && facts.identity == Identity::Name;
     let size = if alone { 1 } else { wanted.len().max(1) };
     let searches: Vec<_> = wanted.chunks(size).map(search).collect();
-    let found: Vec<_> = told.during(stream::iter(searches).buffered(AT_ONCE).try_collect()).await?;
+    let found: Vec<_> = told
+        .during(stream::iter(searches).buffered(AT_ONCE).try_collect())
+        .await?;
     Ok(found.concat())
 }
 
@@ -343,15 +383,31 @@ mod tests {
         let lab = Lab::new();
         let kind = lab.cloud.bind(kind, "").unwrap();
         lab.cloud.world.lock().unwrap().flaky = 3;
-        let ids: Vec<Id> = (0..10).map(|number| Id::from(format!("id-{number}"))).collect();
-        assert_eq!(describe_all(&kind, &ids, &Teller::default()).await.unwrap().len(), 10);
+        let ids: Vec<Id> = (0..10)
+            .map(|number| Id::from(format!("id-{number}")))
+            .collect();
+        assert_eq!(
+            describe_all(&kind, &ids, &Teller::default())
+                .await
+                .unwrap()
+                .len(),
+            10
+        );
         lab.cloud.world.lock().unwrap().reads
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_fails_is_asked_again_and_nothing_else() {
-        assert_eq!(reads("toy.Plain").await, 13, "ten reads, three of them twice");
-        assert_eq!(reads("toy.Tags").await, 4, "one read for all, made four times");
+        assert_eq!(
+            reads("toy.Plain").await,
+            13,
+            "ten reads, three of them twice"
+        );
+        assert_eq!(
+            reads("toy.Tags").await,
+            4,
+            "one read for all, made four times"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -360,11 +416,20 @@ mod tests {
         let kind = lab.cloud.bind("toy.Plain", "").unwrap();
         let (teller, heard) = crate::tell::tests::ear();
         lab.cloud.world.lock().unwrap().away = 30;
-        let ids: Vec<Id> = (0..3).map(|number| Id::from(format!("id-{number}"))).collect();
+        let ids: Vec<Id> = (0..3)
+            .map(|number| Id::from(format!("id-{number}")))
+            .collect();
         describe_awaited(&kind, &ids, &teller).await.unwrap();
-        assert_eq!(lab.cloud.world.lock().unwrap().reads, 33, "three reads, thirty of them that failed");
+        assert_eq!(
+            lab.cloud.world.lock().unwrap().reads,
+            33,
+            "three reads, thirty of them that failed"
+        );
         let first = heard.lock().unwrap()[0].clone();
-        assert_eq!(first, "reading 3 toy.Plain: toy.Plain: no route to the cloud (5 s)");
+        assert_eq!(
+            first,
+            "reading 3 toy.Plain: toy.Plain: no route to the cloud (5 s)"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -372,8 +437,16 @@ mod tests {
         let lab = Lab::new();
         let kind = lab.cloud.bind("toy.Plain", "").unwrap();
         lab.cloud.world.lock().unwrap().slow = Duration::from_millis(50);
-        let ids: Vec<Id> = (0..500).map(|number| Id::from(format!("id-{number}"))).collect();
-        assert_eq!(describe_all(&kind, &ids, &Teller::default()).await.unwrap().len(), 500);
+        let ids: Vec<Id> = (0..500)
+            .map(|number| Id::from(format!("id-{number}")))
+            .collect();
+        assert_eq!(
+            describe_all(&kind, &ids, &Teller::default())
+                .await
+                .unwrap()
+                .len(),
+            500
+        );
         let world = lab.cloud.world.lock().unwrap();
         assert_eq!((world.reads, world.most_reading), (500, AT_ONCE));
     }

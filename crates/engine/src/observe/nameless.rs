@@ -46,14 +46,22 @@ pub(super) async fn look_for_nameless(
     loop {
         let mut round: BTreeMap<Place, Vec<Nameless>> = BTreeMap::new();
         let newer = succeeded(state).filter(|_| closely.thorough);
-        for nameless in interrupted(state).chain(undiscovered(state, graph, observed, last)).chain(newer) {
-            let Some(kind) = catalog.bind(&nameless.place.0, &nameless.place.1) else { continue };
+        for nameless in interrupted(state)
+            .chain(undiscovered(state, graph, observed, last))
+            .chain(newer)
+        {
+            let Some(kind) = catalog.bind(&nameless.place.0, &nameless.place.1) else {
+                continue;
+            };
             let complete = nameless.wanted.spec.is_some();
             let facts = kind.facts();
             let useful = complete || (facts.tagged && facts.identity != Identity::Name);
             let done = observed.found.contains_key(&nameless.address);
             if useful && !done && asked.insert((nameless.address.clone(), complete)) {
-                round.entry(nameless.place.clone()).or_default().push(nameless);
+                round
+                    .entry(nameless.place.clone())
+                    .or_default()
+                    .push(nameless);
             }
         }
         match round.is_empty() {
@@ -68,13 +76,23 @@ pub(super) async fn look_for_nameless(
         let finds = look(round, &heritage, state, catalog, observed, &closely.teller).await?;
         let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
         for find in &finds {
-            let found = observed.found.get(&find.address).map(|candidate| candidate.id.clone());
+            let found = observed
+                .found
+                .get(&find.address)
+                .map(|candidate| candidate.id.clone());
             ids.entry(find.place.clone()).or_default().extend(found);
         }
         let told = closely.teller.about("looking for tagged objects");
         told.for_reason("it is not visible yet");
-        told.during(see(ids, state, catalog, observed, closely)).await?;
-        check_found(&finds, (state, graph), catalog, closely.claims == Claims::ByName, observed);
+        told.during(see(ids, state, catalog, observed, closely))
+            .await?;
+        check_found(
+            &finds,
+            (state, graph),
+            catalog,
+            closely.claims == Claims::ByName,
+            observed,
+        );
     }
 }
 
@@ -98,7 +116,9 @@ async fn see(
         }
         if begun.elapsed() >= closely.grace.min(TAGS_LAG) {
             let unseen: HashSet<&Id> = ids.values().flatten().collect();
-            observed.found.retain(|_, candidate| !unseen.contains(&candidate.id));
+            observed
+                .found
+                .retain(|_, candidate| !unseen.contains(&candidate.id));
             return Ok(());
         }
         sleep(LOOK_AGAIN).await;
@@ -128,15 +148,27 @@ async fn look(
     for (answers, nameless, kind) in try_join_all(lookups).await? {
         for (candidates, nameless) in answers.into_iter().zip(nameless) {
             let known = known_ids(state.resources.get(&nameless.address));
-            let young =
-                |c: &Candidate| c.owner.as_ref().map_or(0, |owner| owner.generation) >= nameless.after;
-            let candidates: Vec<Candidate> =
-                candidates.into_iter().filter(|c| !known.contains(&c.id) && young(c)).collect();
+            let young = |c: &Candidate| {
+                c.owner.as_ref().map_or(0, |owner| owner.generation) >= nameless.after
+            };
+            let candidates: Vec<Candidate> = candidates
+                .into_iter()
+                .filter(|c| !known.contains(&c.id) && young(c))
+                .collect();
             let owner = &nameless.wanted.owner;
-            match choose(candidates.clone(), owner, nameless.generation, kind.facts(), heritage) {
+            match choose(
+                candidates.clone(),
+                owner,
+                nameless.generation,
+                kind.facts(),
+                heritage,
+            ) {
                 // Of what a lost state knew there may be several generations.
                 Choice::Many(ids) => {
-                    let mine = candidates.into_iter().filter(|c| ids.contains(&c.id)).collect();
+                    let mine = candidates
+                        .into_iter()
+                        .filter(|c| ids.contains(&c.id))
+                        .collect();
                     observed.many.insert(nameless.address.clone(), mine);
                     observed.refusals.push(Refusal::Ambiguous {
                         address: nameless.address,
@@ -146,9 +178,12 @@ async fn look(
                 }
                 Choice::None => {}
                 Choice::One(candidate) => {
-                    observed
-                        .lineages
-                        .extend(candidate.owner.as_ref().and_then(|owner| owner.lineage.clone()));
+                    observed.lineages.extend(
+                        candidate
+                            .owner
+                            .as_ref()
+                            .and_then(|owner| owner.lineage.clone()),
+                    );
                     observed.found.insert(nameless.address.clone(), candidate);
                     finds.push(Find {
                         begun: nameless.generation.is_some(),
@@ -171,7 +206,9 @@ async fn look(
 }
 
 fn known_ids(record: Option<&Record>) -> HashSet<Id> {
-    let objects = record.into_iter().flat_map(|record| record.object.iter().chain(&record.deposed));
+    let objects = record
+        .into_iter()
+        .flat_map(|record| record.object.iter().chain(&record.deposed));
     objects.map(|object| object.id.clone()).collect()
 }
 
@@ -183,7 +220,10 @@ fn interrupted(state: &State) -> impl Iterator<Item = Nameless> {
         Some(Nameless {
             address: address.clone(),
             place: (record.kind.clone(), record.scope.clone()),
-            wanted: AnyWanted { owner, spec: Some(creating.spec.clone()) },
+            wanted: AnyWanted {
+                owner,
+                spec: Some(creating.spec.clone()),
+            },
             generation: Some(creating.generation),
             after: 0,
         })
@@ -193,7 +233,10 @@ fn interrupted(state: &State) -> impl Iterator<Item = Nameless> {
 /// Addresses of which state knows an object, and may not know a newer one. Only tags tell generations apart.
 fn succeeded(state: &State) -> impl Iterator<Item = Nameless> {
     state.resources.iter().filter_map(|(address, record)| {
-        let object = record.object.as_ref().filter(|_| record.creating.is_none())?;
+        let object = record
+            .object
+            .as_ref()
+            .filter(|_| record.creating.is_none())?;
         let owner = state.owner(address, 0);
         Some(Nameless {
             address: address.clone(),
@@ -207,7 +250,11 @@ fn succeeded(state: &State) -> impl Iterator<Item = Nameless> {
 
 /// Whether it is known what an object lives in, where that tells whose it is.
 fn has_home(spec: &Value, facts: &Facts) -> bool {
-    facts.tagged || facts.home.iter().all(|path| spec.pointer(path).is_some_and(is_known))
+    facts.tagged
+        || facts
+            .home
+            .iter()
+            .all(|path| spec.pointer(path).is_some_and(is_known))
 }
 
 /// Declared resources that state knows no object of. What is known of it only in part and cannot prove whose it is, is
@@ -230,7 +277,8 @@ fn undiscovered<'a>(
             let spec = match is_known(&spec) {
                 true => entry.kind.resolve(spec).ok(),
                 // What it lives in may become known yet, and proves whose it is.
-                false => named(&*entry.kind, &spec).filter(|_| last || has_home(&spec, entry.kind.facts())),
+                false => named(&*entry.kind, &spec)
+                    .filter(|_| last || has_home(&spec, entry.kind.facts())),
             };
             let owner = state.owner(&node.address, 0);
             missing.push(Nameless {

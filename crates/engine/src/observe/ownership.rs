@@ -42,7 +42,10 @@ impl Heritage {
     /// What the state has taken over; with `any`, what it may take over, too.
     #[must_use]
     pub fn new(state: &State, any: bool) -> Self {
-        Self { of: state.heir_of.clone(), any }
+        Self {
+            of: state.heir_of.clone(),
+            any,
+        }
     }
 
     /// Who another owner is; none when it is this state, be it by another address or generation.
@@ -59,7 +62,10 @@ impl Heritage {
         if differs(&found.region, &ours.region) {
             return Some(Stranger::OtherRegion);
         }
-        let inherited = found.lineage.as_ref().is_some_and(|lineage| self.any || self.of.contains(lineage));
+        let inherited = found
+            .lineage
+            .as_ref()
+            .is_some_and(|lineage| self.any || self.of.contains(lineage));
         (differs(&found.lineage, &ours.lineage) && !inherited).then_some(Stranger::OtherState)
     }
 }
@@ -67,13 +73,22 @@ impl Heritage {
 /// Whose an object is that is not ours, in words.
 #[must_use]
 pub fn describe_owner(owner: Option<&Owner>, stranger: &Stranger) -> String {
-    let Some(Owner { stack, address, region, lineage, .. }) = owner else {
+    let Some(Owner {
+        stack,
+        address,
+        region,
+        lineage,
+        ..
+    }) = owner
+    else {
         return "has no platctl ownership tags".to_owned();
     };
     let whose = format!("belongs to `{address}` of stack `{stack}`");
     match (stranger, region, lineage) {
         (Stranger::OtherRegion, Some(region), _) => format!("{whose} in {region}"),
-        (Stranger::OtherState, _, Some(lineage)) => format!("{whose}, in another state (lineage {lineage})"),
+        (Stranger::OtherState, _, Some(lineage)) => {
+            format!("{whose}, in another state (lineage {lineage})")
+        }
         _ => whose,
     }
 }
@@ -90,17 +105,27 @@ pub(super) fn check_recorded(
     let mut lineages = BTreeSet::new();
     let mut seen: BTreeMap<(&str, &str, &Id), &Address> = BTreeMap::new();
     for (address, record) in &state.resources {
-        let shared = catalog.bind(&record.kind, &record.scope).is_some_and(|kind| kind.facts().shared);
+        let shared = catalog
+            .bind(&record.kind, &record.scope)
+            .is_some_and(|kind| kind.facts().shared);
         for object in record.object.iter().chain(&record.deposed) {
             let key = (record.kind.as_str(), record.scope.as_str(), &object.id);
-            if let Some(other) = seen.insert(key, address).filter(|other| *other != address && !shared) {
+            if let Some(other) = seen
+                .insert(key, address)
+                .filter(|other| *other != address && !shared)
+            {
                 refusals.push(twice(address, other, &record.kind, &object.id, Twin::Known));
             }
             let live = observed.get(&record.kind, &record.scope, &object.id);
-            let Some(owner) = live.and_then(|live| live.owner.as_ref()) else { continue };
+            let Some(owner) = live.and_then(|live| live.owner.as_ref()) else {
+                continue;
+            };
             let ours = state.owner(address, object.generation);
             let elsewhere = owner.address != ours.address
-                && record.formerly.as_ref().is_none_or(|formerly| owner.address != formerly.as_str());
+                && record
+                    .formerly
+                    .as_ref()
+                    .is_none_or(|formerly| owner.address != formerly.as_str());
             let stranger = heritage.stranger(owner, &ours);
             match stranger.or(elsewhere.then(|| Stranger::OtherAddress(owner.address.clone()))) {
                 Some(stranger) => refusals.push(Refusal::NotOurs {
@@ -132,17 +157,33 @@ pub enum Twin {
 
 fn twice(address: &Address, other: &Address, kind: &str, id: &Id, twin: Twin) -> Refusal {
     let (address, other) = (address.clone(), other.clone());
-    Refusal::Twice { address, other, kind: kind.to_owned(), id: id.clone(), twin }
+    Refusal::Twice {
+        address,
+        other,
+        kind: kind.to_owned(),
+        id: id.clone(),
+        twin,
+    }
 }
 
 /// The recorded address of an object, other than `but`.
-fn recorded_under<'a>(state: &'a State, place: &Place, id: &Id, but: &Address) -> Option<&'a Address> {
-    let mut there = state
-        .resources
-        .iter()
-        .filter(|(address, record)| *address != but && record.kind == place.0 && record.scope == place.1);
+fn recorded_under<'a>(
+    state: &'a State,
+    place: &Place,
+    id: &Id,
+    but: &Address,
+) -> Option<&'a Address> {
+    let mut there = state.resources.iter().filter(|(address, record)| {
+        *address != but && record.kind == place.0 && record.scope == place.1
+    });
     there
-        .find(|(_, record)| record.object.iter().chain(&record.deposed).any(|object| object.id == *id))
+        .find(|(_, record)| {
+            record
+                .object
+                .iter()
+                .chain(&record.deposed)
+                .any(|object| object.id == *id)
+        })
         .map(|(address, _)| address)
 }
 
@@ -166,8 +207,12 @@ pub(super) fn check_found(
     observed: &mut Observed,
 ) {
     for find in finds {
-        let Some(candidate) = observed.found.get(&find.address).cloned() else { continue };
-        let Some(kind) = catalog.bind(&find.place.0, &find.place.1) else { continue };
+        let Some(candidate) = observed.found.get(&find.address).cloned() else {
+            continue;
+        };
+        let Some(kind) = catalog.bind(&find.place.0, &find.place.1) else {
+            continue;
+        };
         let facts = kind.facts();
         if facts.shared {
             continue;
@@ -177,11 +222,21 @@ pub(super) fn check_found(
             observed.found.remove(&find.address);
             // The tags of what was moved away name this address until the next apply: it is not what is looked for.
             if twin == Twin::Both || !declared || facts.identity == Identity::Name {
-                observed.refusals.push(twice(&find.address, &other, &find.place.0, &candidate.id, twin));
+                observed.refusals.push(twice(
+                    &find.address,
+                    &other,
+                    &find.place.0,
+                    &candidate.id,
+                    twin,
+                ));
             }
             continue;
         }
-        let key = (find.place.0.clone(), find.place.1.clone(), candidate.id.clone());
+        let key = (
+            find.place.0.clone(),
+            find.place.1.clone(),
+            candidate.id.clone(),
+        );
         observed.taken.insert(key, find.address.clone());
         let live = observed.get(&find.place.0, &find.place.1, &candidate.id);
         let proven = facts.tagged || find.begun || by_name;
@@ -199,33 +254,57 @@ pub(super) fn check_found(
 }
 
 /// Another address for which the object stands, or would.
-fn other_address(find: &Find, id: &Id, state: &State, observed: &Observed) -> Option<(Address, Twin)> {
+fn other_address(
+    find: &Find,
+    id: &Id,
+    state: &State,
+    observed: &Observed,
+) -> Option<(Address, Twin)> {
     if let Some(other) = recorded_under(state, &find.place, id, &find.address) {
         return Some((other.clone(), Twin::Found));
     }
     let key = (find.place.0.clone(), find.place.1.clone(), id.clone());
-    let other = observed.taken.get(&key).filter(|other| **other != find.address)?;
+    let other = observed
+        .taken
+        .get(&key)
+        .filter(|other| **other != find.address)?;
     Some((other.clone(), Twin::Both))
 }
 
-fn lives_in_ours(find: &Find, live: Option<&AnyLive>, graph: Option<&Graph>, facts: &Facts) -> bool {
-    let (Some(live), Some(spec), Some(graph)) = (live, &find.spec, graph) else { return false };
+fn lives_in_ours(
+    find: &Find,
+    live: Option<&AnyLive>,
+    graph: Option<&Graph>,
+    facts: &Facts,
+) -> bool {
+    let (Some(live), Some(spec), Some(graph)) = (live, &find.spec, graph) else {
+        return false;
+    };
     is_at_home(&live.spec, spec, facts) && names_ours(graph, find.address.as_str(), facts)
 }
 
 /// Whether a live object lives in what the wanted one names.
 pub(crate) fn is_at_home(live: &Value, desired: &Value, facts: &Facts) -> bool {
-    facts.home.iter().all(|path| live.pointer(path).is_some() && live.pointer(path) == desired.pointer(path))
+    facts
+        .home
+        .iter()
+        .all(|path| live.pointer(path).is_some() && live.pointer(path) == desired.pointer(path))
 }
 
 /// Whether what a declared resource lives in is one of the same stack. A plan in which that is not ours is refused
 /// for that reason already.
 pub(crate) fn names_ours(graph: &Graph, address: &str, facts: &Facts) -> bool {
-    let Some(entry) = graph.get(address) else { return false };
+    let Some(entry) = graph.get(address) else {
+        return false;
+    };
     let references = references(&entry.node.spec);
     let owned = |path: &str| {
         let mut there = references.iter().filter(|reference| reference.at == path);
-        there.any(|reference| graph.get(&reference.address).is_some_and(|home| !home.kind.facts().shared))
+        there.any(|reference| {
+            graph
+                .get(&reference.address)
+                .is_some_and(|home| !home.kind.facts().shared)
+        })
     };
     !facts.home.is_empty() && facts.home.iter().all(|path| owned(path))
 }
@@ -235,22 +314,41 @@ pub(crate) fn made_twice(steps: &[Step], catalog: &dyn Catalog) -> Vec<Refusal> 
     let mut seen: HashMap<String, &Address> = HashMap::new();
     let mut refusals = Vec::new();
     for step in steps.iter().filter(|step| step.action == Action::Create) {
-        let Some(kind) = catalog.bind(&step.kind, &step.scope) else { continue };
+        let Some(kind) = catalog.bind(&step.kind, &step.scope) else {
+            continue;
+        };
         let facts = kind.facts();
-        let Some(desired) =
-            step.desired.as_ref().filter(|_| facts.identity == Identity::Name && !facts.shared)
+        let Some(desired) = step
+            .desired
+            .as_ref()
+            .filter(|_| facts.identity == Identity::Name && !facts.shared)
         else {
             continue;
         };
         // What replaces an object is less than what tells two apart: of two rules of one group it is the same.
-        let names: Vec<Option<&Value>> = facts.named_by.iter().map(|path| desired.pointer(path)).collect();
-        if names.iter().all(Option::is_none) || !names.iter().flatten().all(|value| is_known(value)) {
+        let names: Vec<Option<&Value>> = facts
+            .named_by
+            .iter()
+            .map(|path| desired.pointer(path))
+            .collect();
+        if names.iter().all(Option::is_none) || !names.iter().flatten().all(|value| is_known(value))
+        {
             continue;
         }
         let key = serde_json::json!([step.kind, step.scope, names]).to_string();
         if let Some(other) = seen.insert(key, &step.address) {
-            let name = names.iter().flatten().find_map(|value| value.as_str()).unwrap_or_default();
-            refusals.push(twice(&step.address, other, &step.kind, &Id::from(name), Twin::Both));
+            let name = names
+                .iter()
+                .flatten()
+                .find_map(|value| value.as_str())
+                .unwrap_or_default();
+            refusals.push(twice(
+                &step.address,
+                other,
+                &step.kind,
+                &Id::from(name),
+                Twin::Both,
+            ));
         }
     }
     refusals
@@ -266,6 +364,9 @@ pub fn leads_elsewhere(live: &AnyLive, applied: &Value, intended: &Value, facts:
             Some(value) => live.spec.pointer(path) == Some(value),
         })
     };
-    let known: Vec<&Value> = [applied, intended].into_iter().filter(|spec| !spec.is_null()).collect();
+    let known: Vec<&Value> = [applied, intended]
+        .into_iter()
+        .filter(|spec| !spec.is_null())
+        .collect();
     !known.is_empty() && !known.into_iter().any(as_in)
 }

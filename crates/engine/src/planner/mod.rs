@@ -44,12 +44,20 @@ pub fn apply_moves(
         }
         if state.resources.contains_key(to) {
             let why = "both are in the state".to_owned();
-            refusals.push(Refusal::Move { from: from.clone(), to: to.clone(), why });
+            refusals.push(Refusal::Move {
+                from: from.clone(),
+                to: to.clone(),
+                why,
+            });
         } else if let Some(mut record) = state.resources.remove(from) {
             record.moved_from(from);
             state.resources.insert(to.clone(), record);
             for record in state.resources.values_mut() {
-                for dependency in record.dependencies.iter_mut().filter(|dependency| *dependency == from) {
+                for dependency in record
+                    .dependencies
+                    .iter_mut()
+                    .filter(|dependency| *dependency == from)
+                {
                     *dependency = to.clone();
                 }
             }
@@ -79,14 +87,26 @@ pub fn plan(
         plan: empty(state, graph.nodes()),
     };
     let picked = wishes.selection.picked(Some(graph), state);
-    planner.plan.refusals.extend(wishes.selection.unknown(Some(graph), state));
-    planner.plan.refusals.extend(observed.refusals.iter().cloned());
-    for entry in graph.in_order().filter(|entry| picked.contains(&entry.node.address)) {
+    planner
+        .plan
+        .refusals
+        .extend(wishes.selection.unknown(Some(graph), state));
+    planner
+        .plan
+        .refusals
+        .extend(observed.refusals.iter().cloned());
+    for entry in graph
+        .in_order()
+        .filter(|entry| picked.contains(&entry.node.address))
+    {
         planner.visit(entry);
     }
     for (address, record) in state.resources.iter().rev() {
         if graph.get(address.as_str()).is_none() && picked.contains(address) {
-            planner.plan.steps.push(deletion(address, record, observed, Reason::NotDeclared));
+            planner
+                .plan
+                .steps
+                .push(deletion(address, record, observed, Reason::NotDeclared));
         }
     }
     let mut plan = planner.plan;
@@ -99,13 +119,24 @@ pub fn plan(
 
 /// Plans to delete everything that state knows.
 #[must_use]
-pub fn plan_destroy(state: &State, observed: &Observed, catalog: &dyn Catalog, wishes: &Wishes) -> Plan {
+pub fn plan_destroy(
+    state: &State,
+    observed: &Observed,
+    catalog: &dyn Catalog,
+    wishes: &Wishes,
+) -> Plan {
     let mut plan = empty(state, Vec::new());
     let picked = wishes.selection.picked(None, state);
     plan.refusals.extend(wishes.selection.unknown(None, state));
     plan.refusals.extend(observed.refusals.iter().cloned());
-    for (address, record) in state.resources.iter().rev().filter(|(address, _)| picked.contains(*address)) {
-        plan.steps.push(deletion(address, record, observed, Reason::Destroyed));
+    for (address, record) in state
+        .resources
+        .iter()
+        .rev()
+        .filter(|(address, _)| picked.contains(*address))
+    {
+        plan.steps
+            .push(deletion(address, record, observed, Reason::Destroyed));
     }
     data::spare(&mut plan, state, observed, catalog, &wishes.data_loss);
     data::keep(&mut plan, state, observed, catalog);
@@ -126,22 +157,37 @@ fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
 }
 
 fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Reason) -> Step {
-    let found = observed.found.get(address).map(|candidate| candidate.id.clone());
+    let found = observed
+        .found
+        .get(address)
+        .map(|candidate| candidate.id.clone());
     let recorded = record.object.as_ref().map(|object| object.id.clone());
     let beside = found.clone().filter(|_| recorded.is_some());
-    let kept = record.kept_for.clone().map(|for_what| Reason::Kept { for_what });
+    let kept = record
+        .kept_for
+        .clone()
+        .map(|for_what| Reason::Kept { for_what });
     Step {
         address: address.clone(),
         kind: record.kind.clone(),
         scope: record.scope.clone(),
-        action: if kept.is_some() { Action::Keep } else { Action::Delete },
+        action: if kept.is_some() {
+            Action::Keep
+        } else {
+            Action::Delete
+        },
         reasons: std::iter::once(reason).chain(kept).collect(),
         changes: Vec::new(),
         desired: None,
         target: None,
         moved_on: Vec::new(),
         id: recorded.or(found),
-        deposed: record.deposed.iter().map(|object| object.id.clone()).chain(beside).collect(),
+        deposed: record
+            .deposed
+            .iter()
+            .map(|object| object.id.clone())
+            .chain(beside)
+            .collect(),
         settling: false,
         health: None,
         unseen: observed.unseen.get(address).cloned(),
@@ -172,7 +218,9 @@ impl Planner<'_> {
         if let Some(refusal) = self.another(entry) {
             return self.plan.refusals.push(refusal);
         }
-        let live = self.observed.live(self.state, &node.address, &node.kind, &node.scope);
+        let live = self
+            .observed
+            .live(self.state, &node.address, &node.kind, &node.scope);
         let mut step = match live {
             None => self.creation(entry, desired.clone()),
             Some(live) => self.comparison(entry, desired.clone(), live),
@@ -185,7 +233,11 @@ impl Planner<'_> {
             }
         }
         step.deposed = self.deposed(entry);
-        step.reasons.extend(step.deposed.iter().map(|id| Reason::Deposed { id: id.clone() }));
+        step.reasons.extend(
+            step.deposed
+                .iter()
+                .map(|id| Reason::Deposed { id: id.clone() }),
+        );
         self.publish(entry, &step, live);
         self.plan.steps.push(step);
     }
@@ -206,12 +258,15 @@ impl Planner<'_> {
         if !is_known(&desired) {
             return Ok(desired);
         }
-        entry.kind.resolve(desired).map_err(|error| Refusal::Invalid {
-            address: entry.node.address.clone(),
-            kind: entry.node.kind.clone(),
-            path: error.path,
-            message: error.message,
-        })
+        entry
+            .kind
+            .resolve(desired)
+            .map_err(|error| Refusal::Invalid {
+                address: entry.node.address.clone(),
+                kind: entry.node.kind.clone(),
+                path: error.path,
+                message: error.message,
+            })
     }
 
     fn step(&self, entry: &Entry, action: Action, reasons: Vec<Reason>) -> Step {
@@ -237,8 +292,15 @@ impl Planner<'_> {
     fn creation(&self, entry: &Entry, desired: Value) -> Step {
         let record = self.state.resources.get(&entry.node.address);
         let reason = match record {
-            Some(Record { object: Some(object), .. }) => Reason::DeletedOutside { id: object.id.clone() },
-            Some(Record { creating: Some(_), .. }) => Reason::NeverArrived,
+            Some(Record {
+                object: Some(object),
+                ..
+            }) => Reason::DeletedOutside {
+                id: object.id.clone(),
+            },
+            Some(Record {
+                creating: Some(_), ..
+            }) => Reason::NeverArrived,
             _ => Reason::New,
         };
         let mut step = self.step(entry, Action::Create, vec![reason]);
@@ -281,13 +343,25 @@ impl Planner<'_> {
     }
 
     /// What the cloud moved by itself, and what is to be changed.
-    fn changes(&self, entry: &Entry, desired: &Value, live: &AnyLive) -> (Vec<Change>, Vec<StepChange>) {
+    fn changes(
+        &self,
+        entry: &Entry,
+        desired: &Value,
+        live: &AnyLive,
+    ) -> (Vec<Change>, Vec<StepChange>) {
         let last = self.last(&entry.node.address, &live.id);
         let desired = &normalised(&*entry.kind, desired, &live.spec);
         let owner = self.owner(entry, live);
         let facts = entry.kind.facts();
         let salt = &self.state.lineage;
-        let found = diff(&Comparison { facts, desired, live, last, owner: &owner, salt });
+        let found = diff(&Comparison {
+            facts,
+            desired,
+            live,
+            last,
+            owner: &owner,
+            salt,
+        });
         let tolerated = |change: &Change| entry.kind.tolerates(change, last.pointer(&change.path));
         let (moved_on, found): (Vec<_>, Vec<_>) = found.into_iter().partition(tolerated);
         let changes = found.into_iter().map(|change| StepChange {
@@ -300,14 +374,26 @@ impl Planner<'_> {
     }
 
     fn last(&self, address: &Address, id: &Id) -> &Value {
-        let object = self.state.resources.get(address).and_then(|record| record.object.as_ref());
-        object.filter(|object| object.id == *id).map_or(&Value::Null, |object| &object.spec)
+        let object = self
+            .state
+            .resources
+            .get(address)
+            .and_then(|record| record.object.as_ref());
+        object
+            .filter(|object| object.id == *id)
+            .map_or(&Value::Null, |object| &object.spec)
     }
 
     fn owner(&self, entry: &Entry, live: &AnyLive) -> Owner {
         let address = &entry.node.address;
-        let record = self.state.resources.get(address).and_then(|record| record.object.as_ref());
-        let recorded = record.filter(|object| object.id == live.id).map(|object| object.generation);
+        let record = self
+            .state
+            .resources
+            .get(address)
+            .and_then(|record| record.object.as_ref());
+        let recorded = record
+            .filter(|object| object.id == live.id)
+            .map(|object| object.generation);
         let tagged = live.owner.as_ref().map(|owner| owner.generation);
         self.state.owner(address, recorded.or(tagged).unwrap_or(1))
     }
@@ -316,7 +402,9 @@ impl Planner<'_> {
         let address = &entry.node.address;
         let mut reasons = Vec::new();
         if let Some(candidate) = self.observed.found.get(address) {
-            reasons.push(Reason::Adopted { id: candidate.id.clone() });
+            reasons.push(Reason::Adopted {
+                id: candidate.id.clone(),
+            });
         }
         if let Some(from) = self.wishes.moved.get(address) {
             reasons.push(Reason::Moved { from: from.clone() });
@@ -329,7 +417,9 @@ impl Planner<'_> {
             reasons.push(Reason::Changed);
         }
         let immutable = changes.iter().filter(|change| change.forces_replacement);
-        reasons.extend(immutable.map(|change| Reason::Immutable { path: change.change.path.clone() }));
+        reasons.extend(immutable.map(|change| Reason::Immutable {
+            path: change.change.path.clone(),
+        }));
         reasons
     }
 
@@ -337,13 +427,27 @@ impl Planner<'_> {
     /// was cut off before it could say so.
     fn deposed(&self, entry: &Entry) -> Vec<Id> {
         let address = &entry.node.address;
-        let Some(record) = self.state.resources.get(address) else { return Vec::new() };
-        let found = self.observed.found.get(address).map(|candidate| &candidate.id);
+        let Some(record) = self.state.resources.get(address) else {
+            return Vec::new();
+        };
+        let found = self
+            .observed
+            .found
+            .get(address)
+            .map(|candidate| &candidate.id);
         let replaced = record.object.iter().filter(|object| {
-            let live = self.observed.get(&record.kind, &record.scope, &object.id).is_some();
+            let live = self
+                .observed
+                .get(&record.kind, &record.scope, &object.id)
+                .is_some();
             live && found.is_some_and(|found| *found != object.id)
         });
-        record.deposed.iter().chain(replaced).map(|object| object.id.clone()).collect()
+        record
+            .deposed
+            .iter()
+            .chain(replaced)
+            .map(|object| object.id.clone())
+            .collect()
     }
 
     /// Tells consumers what will be known of this resource.
@@ -354,13 +458,18 @@ impl Planner<'_> {
             (Action::Update, Some(live)) => {
                 self.board.set(address.clone(), live);
                 let volatile = entry.kind.facts().volatile;
-                self.board.forget(address, |output| !volatile.contains(&output));
+                self.board
+                    .forget(address, |output| !volatile.contains(&output));
             }
             _ => self.board.foresee(address.clone(), foreseen(entry, step)),
         }
         if let Action::Replace(order) = step.action {
             self.replaced.insert(address.clone(), order);
-            if step.reasons.iter().any(|reason| matches!(reason, Reason::Failed { .. })) {
+            if step
+                .reasons
+                .iter()
+                .any(|reason| matches!(reason, Reason::Failed { .. }))
+            {
                 self.failed.insert(address.clone());
             }
         }
@@ -369,17 +478,26 @@ impl Planner<'_> {
 
 /// What is known of an object before it is created: outputs that are named like a field are that field.
 fn foreseen(entry: &Entry, step: &Step) -> serde_json::Map<String, Value> {
-    let stated =
-        |name: &&str| step.desired.as_ref()?.get(name).filter(|value| is_known(value) && !value.is_null());
+    let stated = |name: &&str| {
+        step.desired
+            .as_ref()?
+            .get(name)
+            .filter(|value| is_known(value) && !value.is_null())
+    };
     let outputs = entry.kind.facts().outputs.iter();
-    outputs.filter_map(|name| Some(((*name).to_owned(), stated(name)?.clone()))).collect()
+    outputs
+        .filter_map(|name| Some(((*name).to_owned(), stated(name)?.clone())))
+        .collect()
 }
 
 /// Whether the live value is no longer what was last applied, though that is still what is wanted.
 fn has_drifted(change: &Change, last: &Value) -> bool {
     if change.path == crate::Changes::OWNER {
         // An older platctl wrote no lineage: its tags are only not complete.
-        let whole = change.before.as_ref().is_some_and(|owner| owner.get("lineage").is_some());
+        let whole = change
+            .before
+            .as_ref()
+            .is_some_and(|owner| owner.get("lineage").is_some());
         return whole && !last.is_null();
     }
     !last.is_null() && change.after.is_some() && last.pointer(&change.path) == change.after.as_ref()

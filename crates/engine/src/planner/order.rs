@@ -27,13 +27,17 @@ impl Planner<'_> {
         });
         let declared = declared.and_then(|reference| Address::new(reference.address).ok());
         let held = declared.or_else(|| self.held_back(entry))?;
-        Some(Refusal::Held { address: held, holder: entry.node.address.clone() })
+        Some(Refusal::Held {
+            address: held,
+            holder: entry.node.address.clone(),
+        })
     }
 
     /// Whether this refers to something whose creation failed, and was created before that was ready: nothing was
     /// ever reached by it, so that it can stay until there is something to refer to.
     fn led_nowhere(&self, entry: &Entry, reference: &Reference) -> bool {
-        entry.waits_for(reference) == Wait::Accepted && self.failed.contains(reference.address.as_str())
+        entry.waits_for(reference) == Wait::Accepted
+            && self.failed.contains(reference.address.as_str())
     }
 
     fn goes_first(&self, address: &str) -> bool {
@@ -45,13 +49,21 @@ impl Planner<'_> {
     fn held_back(&self, entry: &Entry) -> Option<Address> {
         let address = &entry.node.address;
         let record = self.state.resources.get(address)?;
-        let now: HashSet<&Address> =
-            self.graph.producers(address.as_str()).map(|(address, _)| address).collect();
-        let mut left = record.dependencies.iter().filter(|dependency| !now.contains(dependency)).peekable();
+        let now: HashSet<&Address> = self
+            .graph
+            .producers(address.as_str())
+            .map(|(address, _)| address)
+            .collect();
+        let mut left = record
+            .dependencies
+            .iter()
+            .filter(|dependency| !now.contains(dependency))
+            .peekable();
         left.peek()?;
         let needed = self.all_producers(address);
         let mut visited = HashMap::new();
-        left.find(|dependency| self.precedes(dependency, &needed, &mut visited)).cloned()
+        left.find(|dependency| self.precedes(dependency, &needed, &mut visited))
+            .cloned()
     }
 
     /// Whether the deletion of `old` comes before the creation of one of `needed`. What state recorded may run in a
@@ -81,8 +93,12 @@ impl Planner<'_> {
         visited: &mut HashMap<Address, bool>,
     ) -> bool {
         let record = self.state.resources.get(old);
-        record
-            .is_some_and(|record| record.dependencies.iter().any(|next| self.precedes(next, needed, visited)))
+        record.is_some_and(|record| {
+            record
+                .dependencies
+                .iter()
+                .any(|next| self.precedes(next, needed, visited))
+        })
     }
 
     fn all_producers(&self, address: &Address) -> HashSet<Address> {
@@ -106,7 +122,9 @@ impl Planner<'_> {
     ) -> Replace {
         // What failed is in the way of its successor, unless its kind says by a field that it cannot be used, and so
         // what becomes of it.
-        let stated = reasons.iter().any(|r| matches!(r, Reason::Immutable { .. }));
+        let stated = reasons
+            .iter()
+            .any(|r| matches!(r, Reason::Immutable { .. }));
         let must_go = reasons.iter().any(|r| match r {
             Reason::Failed { .. } => !stated,
             Reason::BeingDeleted => true,
@@ -114,7 +132,12 @@ impl Planner<'_> {
         });
         // A producer that is deleted first waits for the deletion of its dependants, so they go first too.
         let address = &entry.node.address;
-        let then = self.state.resources.get(address).into_iter().flat_map(|record| &record.dependencies);
+        let then = self
+            .state
+            .resources
+            .get(address)
+            .into_iter()
+            .flat_map(|record| &record.dependencies);
         let behind = self
             .graph
             .producers(address.as_str())
@@ -126,6 +149,8 @@ impl Planner<'_> {
         if must_go || behind || self.held_back(entry).is_some() {
             return Replace::DeleteFirst;
         }
-        entry.kind.replacement(&live.spec, is_known(desired).then_some(desired))
+        entry
+            .kind
+            .replacement(&live.spec, is_known(desired).then_some(desired))
     }
 }

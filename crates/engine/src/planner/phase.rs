@@ -17,7 +17,9 @@ impl Planner<'_> {
             }
             Phase::Failed(why) => Some(Reason::Failed { why: why.clone() }),
             Phase::Deleting => Some(Reason::BeingDeleted),
-            Phase::Stopped(why) | Phase::Scheduled(why) => Some(Reason::Restored { why: why.clone() }),
+            Phase::Stopped(why) | Phase::Scheduled(why) => {
+                Some(Reason::Restored { why: why.clone() })
+            }
             Phase::Settling(_) | Phase::Ready | Phase::Degraded(_) => None,
         }
     }
@@ -28,11 +30,17 @@ impl Planner<'_> {
 pub(crate) fn was_ready(record: Option<&Record>, live: &AnyLive, facts: &Facts) -> bool {
     match record {
         // What was imported or taken over was made by somebody else, at a time that nobody knows.
-        Some(Record { object: Some(object), .. }) if object.id == live.id && object.made > 0 => {
-            !object.spec.is_null()
-        }
-        Some(Record { object: Some(object), .. }) if !object.spec.is_null() => object.id == live.id,
-        Some(Record { creating: Some(_), .. }) => false,
+        Some(Record {
+            object: Some(object),
+            ..
+        }) if object.id == live.id && object.made > 0 => !object.spec.is_null(),
+        Some(Record {
+            object: Some(object),
+            ..
+        }) if !object.spec.is_null() => object.id == live.id,
+        Some(Record {
+            creating: Some(_), ..
+        }) => false,
         _ => facts.holds_data,
     }
 }

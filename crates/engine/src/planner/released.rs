@@ -7,7 +7,12 @@ use crate::changes::escape;
 use crate::{AnyLive, Facts};
 
 /// The fields that were applied last, are still set, and are no longer stated.
-pub(super) fn released(facts: &Facts, desired: &Value, last: &Value, live: &AnyLive) -> Vec<String> {
+pub(super) fn released(
+    facts: &Facts,
+    desired: &Value,
+    last: &Value,
+    live: &AnyLive,
+) -> Vec<String> {
     let stated = |field: &str| desired.get(field).is_some_and(|value| !value.is_null());
     let is_set = |field: &str| live.spec.get(field).is_some_and(|value| !is_nothing(value));
     let fields = last.as_object().into_iter().flatten();
@@ -53,11 +58,22 @@ mod tests {
     #[test]
     fn a_field_that_was_taken_out_stays_and_is_said() {
         let facts = facts("toy.Tags").unwrap();
-        let last =
-            json!({"size": 1, "color": "red", "note": "n", "tags": {"a": "b"}, "origin": "o", "parts": []});
-        let seen = live(json!({"size": 1, "color": "red", "note": "", "tags": {"a": "b"}, "parts": []}));
-        assert_eq!(released(&facts, &json!({"size": 1}), &last, &seen), ["color"]);
-        assert!(released(&facts, &json!({"size": 1, "color": {"$unknown": "a.b"}}), &last, &seen).is_empty());
+        let last = json!({"size": 1, "color": "red", "note": "n", "tags": {"a": "b"}, "origin": "o", "parts": []});
+        let seen =
+            live(json!({"size": 1, "color": "red", "note": "", "tags": {"a": "b"}, "parts": []}));
+        assert_eq!(
+            released(&facts, &json!({"size": 1}), &last, &seen),
+            ["color"]
+        );
+        assert!(
+            released(
+                &facts,
+                &json!({"size": 1, "color": {"$unknown": "a.b"}}),
+                &last,
+                &seen
+            )
+            .is_empty()
+        );
         assert!(released(&facts, &json!({}), &Value::Null, &seen).is_empty());
     }
 }

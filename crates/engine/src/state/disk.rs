@@ -27,9 +27,15 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, StateErro
         Err(error) => return Err(failed(error)),
     };
     let mut bytes = Vec::new();
-    let length = file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
+    let length = file
+        .take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     if length as u64 > limit {
-        return Err(StateError::TooLarge { path: path.to_owned(), limit });
+        return Err(StateError::TooLarge {
+            path: path.to_owned(),
+            limit,
+        });
     }
     Ok(Some(bytes))
 }
@@ -112,7 +118,11 @@ fn create_folder(folder: &Path) -> io::Result<()> {
 fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     remove(path)?;
     step()?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
     step()?;
     file.write_all(bytes)?;
     step()?;
@@ -138,7 +148,9 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or_else(|| Path::new("."))
 }
 
 /// Stands before every operation that changes the disk: where tests end the process.
@@ -197,7 +209,10 @@ mod tests {
         let path = home.path().join("a/b/s.json");
         replace(&path, b"x").unwrap();
         assert_eq!(mode(&path), 0o600);
-        assert_eq!((mode(&home.path().join("a")), mode(&home.path().join("a/b"))), (0o700, 0o700));
+        assert_eq!(
+            (mode(&home.path().join("a")), mode(&home.path().join("a/b"))),
+            (0o700, 0o700)
+        );
         // A file that was made readable to others does not stay so.
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
         replace(&path, b"y").unwrap();
@@ -218,7 +233,10 @@ mod tests {
             assert!(text == "old" || text == "new", "{steps}: {text:?}");
             if result.is_ok() {
                 assert_eq!(text, "new");
-                assert_eq!(fs::read_to_string(sibling(&path, ".backup")).unwrap(), "old");
+                assert_eq!(
+                    fs::read_to_string(sibling(&path, ".backup")).unwrap(),
+                    "old"
+                );
             }
             if whole {
                 return;
@@ -233,6 +251,9 @@ mod tests {
         assert_eq!(read(&path, 3).unwrap(), None);
         fs::write(&path, "abc").unwrap();
         assert_eq!(read(&path, 3).unwrap().unwrap(), b"abc");
-        assert!(matches!(read(&path, 2), Err(StateError::TooLarge { limit: 2, .. })));
+        assert!(matches!(
+            read(&path, 2),
+            Err(StateError::TooLarge { limit: 2, .. })
+        ));
     }
 }

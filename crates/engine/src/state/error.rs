@@ -12,7 +12,11 @@ use crate::CloudError;
 #[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum StateError {
     #[error("cannot {what} {}: {source}{}", path.display(), remedy(source.kind()))]
-    Io { what: &'static str, path: PathBuf, source: Arc<io::Error> },
+    Io {
+        what: &'static str,
+        path: PathBuf,
+        source: Arc<io::Error>,
+    },
     #[error(
         "{path} is not a valid state file: {why}. Run `platctl state recover` with the stack file: it moves \
          the file aside, continues from the last good copy ({path}.backup) if there is one, and finds \
@@ -25,13 +29,21 @@ pub enum StateError {
          the file aside and finds the resources that it recorded by their tags",
         path.display()
     )]
-    Journal { path: PathBuf, line: usize, why: String },
+    Journal {
+        path: PathBuf,
+        line: usize,
+        why: String,
+    },
     #[error(
         "{} was written by a newer version of platctl (format {found}, this version reads {known}); use that \
          version",
         path.display()
     )]
-    Newer { path: PathBuf, found: u64, known: u32 },
+    Newer {
+        path: PathBuf,
+        found: u64,
+        known: u32,
+    },
     #[error(
         "{} is larger than {} MiB, the limit for a state file; check its contents",
         path.display(), limit >> 20
@@ -42,14 +54,23 @@ pub enum StateError {
          move this one away",
         path.display()
     )]
-    OtherStack { path: PathBuf, found: String, wanted: String },
+    OtherStack {
+        path: PathBuf,
+        found: String,
+        wanted: String,
+    },
     #[error(
         "{} belongs to another state: it continues serial {found} of lineage {lineage}, but the state file \
          is at serial {serial}. Restore the state file that it belongs to; if you restored an older one on \
          purpose, move the journal away",
         path.display()
     )]
-    Stray { path: PathBuf, lineage: String, found: u64, serial: u64 },
+    Stray {
+        path: PathBuf,
+        lineage: String,
+        found: u64,
+        serial: u64,
+    },
     #[error(
         "{} exists, but the state file that it continues is missing. Restore {}, or its backup {}.backup; if \
          the state is lost, run `platctl state recover` with the stack file to rebuild it from AWS",
@@ -67,7 +88,13 @@ pub enum StateError {
          for it; without another heartbeat, its lease expires in {left} s. `platctl unlock {stack}` ends the \
          lease immediately and explains the consequences"
     )]
-    Leased { place: String, stack: String, holder: Holder, heard: u64, left: u64 },
+    Leased {
+        place: String,
+        stack: String,
+        holder: Holder,
+        heard: u64,
+        left: u64,
+    },
     #[error(
         "the lease of this run expired or was ended, and another run now holds the state in {place}: \
          {holder}. This run has stopped; its changes are recorded in the state, or the other run or the next one finds them by \
@@ -86,12 +113,20 @@ pub enum StateError {
     )]
     NoJournal { place: String, stack: String },
     #[error("cannot {what} {place}: {source}")]
-    Remote { what: &'static str, place: String, source: Box<CloudError> },
+    Remote {
+        what: &'static str,
+        place: String,
+        source: Box<CloudError>,
+    },
 }
 
 impl StateError {
     pub(super) fn io(what: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io { what, path: path.to_owned(), source: Arc::new(source) }
+        Self::Io {
+            what,
+            path: path.to_owned(),
+            source: Arc::new(source),
+        }
     }
 }
 
@@ -100,9 +135,13 @@ const fn remedy(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             "; free up disk space and run again"
         }
-        io::ErrorKind::PermissionDenied => "; grant yourself permission to read and write it and its folder",
+        io::ErrorKind::PermissionDenied => {
+            "; grant yourself permission to read and write it and its folder"
+        }
         io::ErrorKind::ReadOnlyFilesystem => "; choose a writable folder with --state",
-        io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => "; move away whatever has that name",
+        io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => {
+            "; move away whatever has that name"
+        }
         _ => "",
     }
 }

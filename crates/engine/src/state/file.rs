@@ -86,7 +86,10 @@ impl State {
             for record in self.resources.values() {
                 *counts.entry(&record.scope).or_default() += 1;
             }
-            counts.into_iter().max_by_key(|(_, count)| *count).map(|(scope, _)| scope)
+            counts
+                .into_iter()
+                .max_by_key(|(_, count)| *count)
+                .map(|(scope, _)| scope)
         })
     }
 
@@ -96,7 +99,10 @@ impl State {
         match &self.region {
             Some(home) => home == region || self.resources.is_empty(),
             // What most resources are in is a guess where an older platctl wrote the state.
-            None => self.resources.is_empty() || self.resources.values().any(|record| record.scope == region),
+            None => {
+                self.resources.is_empty()
+                    || self.resources.values().any(|record| record.scope == region)
+            }
         }
     }
 
@@ -105,22 +111,40 @@ impl State {
     /// # Errors
     /// When it cannot be read, is no state of this stack, or is of a newer format.
     pub fn read(path: &Path, stack: &str) -> Result<Option<Self>, StateError> {
-        read(path, LIMIT)?.map(|text| Self::parse(&text, path, stack)).transpose()
+        read(path, LIMIT)?
+            .map(|text| Self::parse(&text, path, stack))
+            .transpose()
     }
 
     /// Reads a document that came from somewhere.
     pub(super) fn parse(text: &[u8], path: &Path, stack: &str) -> Result<Self, StateError> {
-        let corrupt =
-            |why: serde_json::Error| StateError::Corrupt { path: path.to_owned(), why: why.to_string() };
+        let corrupt = |why: serde_json::Error| StateError::Corrupt {
+            path: path.to_owned(),
+            why: why.to_string(),
+        };
         let any: serde_json::Value = serde_json::from_slice(text).map_err(corrupt)?;
-        let found = any.get("version").and_then(serde_json::Value::as_u64).unwrap_or_default();
+        let found = any
+            .get("version")
+            .and_then(serde_json::Value::as_u64)
+            .unwrap_or_default();
         if found > u64::from(VERSION) {
-            return Err(StateError::Newer { path: path.to_owned(), found, known: VERSION });
+            return Err(StateError::Newer {
+                path: path.to_owned(),
+                found,
+                known: VERSION,
+            });
         }
-        let state = Self { version: VERSION, ..serde_json::from_slice(text).map_err(corrupt)? };
+        let state = Self {
+            version: VERSION,
+            ..serde_json::from_slice(text).map_err(corrupt)?
+        };
         if state.stack != stack {
             let (path, wanted) = (path.to_owned(), stack.to_owned());
-            return Err(StateError::OtherStack { path, found: state.stack, wanted });
+            return Err(StateError::OtherStack {
+                path,
+                found: state.stack,
+                wanted,
+            });
         }
         Ok(state)
     }
@@ -160,7 +184,10 @@ mod tests {
 
     fn sample() -> State {
         let mut state = State::new("s");
-        state.resources.insert(Address::new("a.b").unwrap(), Record::new("toy.Tags", "here"));
+        state.resources.insert(
+            Address::new("a.b").unwrap(),
+            Record::new("toy.Tags", "here"),
+        );
         state
     }
 
@@ -174,7 +201,9 @@ mod tests {
         state.serial = 1;
         state.write(&path).unwrap();
         assert_eq!(State::read(&path, "s").unwrap(), Some(state));
-        let before = State::read(&path.with_file_name("s.json.backup"), "s").unwrap().unwrap();
+        let before = State::read(&path.with_file_name("s.json.backup"), "s")
+            .unwrap()
+            .unwrap();
         assert_eq!(before.serial, 0);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
@@ -189,7 +218,10 @@ mod tests {
         // Without its last newline the document is still complete.
         for cut in 0..whole.len() - 1 {
             fs::write(&path, &whole[..cut]).unwrap();
-            assert!(matches!(State::read(&path, "s"), Err(StateError::Corrupt { .. })), "cut at {cut}");
+            assert!(
+                matches!(State::read(&path, "s"), Err(StateError::Corrupt { .. })),
+                "cut at {cut}"
+            );
         }
     }
 
@@ -198,8 +230,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.json");
         fs::write(&path, r#"{"version": 3, "shiny": true}"#).unwrap();
-        assert!(matches!(State::read(&path, "s"), Err(StateError::Newer { found: 3, .. })));
+        assert!(matches!(
+            State::read(&path, "s"),
+            Err(StateError::Newer { found: 3, .. })
+        ));
         sample().write(&path).unwrap();
-        assert!(matches!(State::read(&path, "t"), Err(StateError::OtherStack { .. })));
+        assert!(matches!(
+            State::read(&path, "t"),
+            Err(StateError::OtherStack { .. })
+        ));
     }
 }

@@ -14,7 +14,10 @@ const KEY: &str = "$fingerprint";
 pub fn conceal(spec: &Value, write_only: &[&str], salt: &str) -> Value {
     let mut spec = spec.clone();
     for path in write_only {
-        if let Some(value) = spec.pointer_mut(path).filter(|value| !is_fingerprint(value)) {
+        if let Some(value) = spec
+            .pointer_mut(path)
+            .filter(|value| !is_fingerprint(value))
+        {
             *value = fingerprint(value, salt);
         }
     }
@@ -43,7 +46,9 @@ pub fn same(value: &Value, recorded: &Value, salt: &str) -> bool {
 }
 
 fn is_fingerprint(value: &Value) -> bool {
-    let Some(map) = value.as_object().filter(|map| map.len() == 1) else { return false };
+    let Some(map) = value.as_object().filter(|map| map.len() == 1) else {
+        return false;
+    };
     let hex = map.get(KEY).and_then(Value::as_str);
     hex.is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
 }
@@ -53,7 +58,11 @@ fn fingerprint(value: &Value, salt: &str) -> Value {
     let mut canonical = value.clone();
     canonical.sort_all_objects();
     let digest = Sha256::digest(format!("{salt}\n{canonical}"));
-    let hex: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = digest
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     json!({ KEY: hex })
 }
 
@@ -69,21 +78,44 @@ mod tests {
         assert_eq!(hidden["user"], "u");
         assert!(same(&json!("hunter2"), &hidden["password"], "salt"));
         assert!(!same(&json!("hunter3"), &hidden["password"], "salt"));
-        assert!(!same(&json!("hunter2"), &hidden["password"], "another stack"));
+        assert!(!same(
+            &json!("hunter2"),
+            &hidden["password"],
+            "another stack"
+        ));
     }
 
     #[test]
     fn the_order_of_keys_is_no_part_of_a_secret() {
-        let hidden = conceal(&json!({"s": {"b": [{"y": 1, "x": 2}], "a": 0}}), &["/s"], "salt");
-        assert!(same(&json!({"a": 0, "b": [{"x": 2, "y": 1}]}), &hidden["s"], "salt"));
-        assert!(!same(&json!({"a": 0, "b": [{"x": 1, "y": 2}]}), &hidden["s"], "salt"));
+        let hidden = conceal(
+            &json!({"s": {"b": [{"y": 1, "x": 2}], "a": 0}}),
+            &["/s"],
+            "salt",
+        );
+        assert!(same(
+            &json!({"a": 0, "b": [{"x": 2, "y": 1}]}),
+            &hidden["s"],
+            "salt"
+        ));
+        assert!(!same(
+            &json!({"a": 0, "b": [{"x": 1, "y": 2}]}),
+            &hidden["s"],
+            "salt"
+        ));
     }
 
     #[test]
     fn what_is_concealed_is_not_concealed_again() {
-        let once = conceal(&json!({"nested": {"key": ["a", "b"]}}), &["/nested/key"], "salt");
+        let once = conceal(
+            &json!({"nested": {"key": ["a", "b"]}}),
+            &["/nested/key"],
+            "salt",
+        );
         assert_eq!(conceal(&once, &["/nested/key"], "salt"), once);
-        assert_ne!(conceal(&json!({"k": {"$fingerprint": "no"}}), &["/k"], "s")["k"]["$fingerprint"], "no");
+        assert_ne!(
+            conceal(&json!({"k": {"$fingerprint": "no"}}), &["/k"], "s")["k"]["$fingerprint"],
+            "no"
+        );
     }
 
     #[test]
@@ -91,14 +123,20 @@ mod tests {
         let spec = json!({"user": "u", "on": true, "nested": {"key": "k", "more": 1}});
         let paths = ["/on", "/nested/key", "/absent"];
         let hidden = conceal(&spec, &paths, "salt");
-        assert_eq!(legible(&hidden, &paths), json!({"user": "u", "nested": {"more": 1}}));
+        assert_eq!(
+            legible(&hidden, &paths),
+            json!({"user": "u", "nested": {"more": 1}})
+        );
         assert_eq!(legible(&spec, &paths), spec, "what is not concealed stays");
     }
 
     #[test]
     fn a_fingerprint_is_the_same_in_every_release() {
         let hidden = conceal(&json!({"k": "v"}), &["/k"], "salt");
-        assert_eq!(hidden["k"][KEY].as_str().unwrap(), sha256_hex("salt\n\"v\""));
+        assert_eq!(
+            hidden["k"][KEY].as_str().unwrap(),
+            sha256_hex("salt\n\"v\"")
+        );
     }
 
     fn sha256_hex(text: &str) -> String {

@@ -44,7 +44,9 @@ impl Folder {
     pub(super) async fn read(&self) -> Result<Loaded, StateError> {
         for _ in 0..LOOKS {
             match self.load() {
-                Err(StateError::Orphan { .. } | StateError::Stray { .. }) => sleep(BETWEEN_LOOKS).await,
+                Err(StateError::Orphan { .. } | StateError::Stray { .. }) => {
+                    sleep(BETWEEN_LOOKS).await
+                }
                 other => return other.map(|(loaded, _)| loaded),
             }
         }
@@ -57,19 +59,47 @@ impl Folder {
         let fresh = found.is_none();
         let state = found.unwrap_or_else(|| State::new(&self.stack));
         let Some(contents) = journal::read(&self.journal())? else {
-            return Ok((Loaded { state, fresh, replayed: 0, doubtful: !fresh }, None));
+            return Ok((
+                Loaded {
+                    state,
+                    fresh,
+                    replayed: 0,
+                    doubtful: !fresh,
+                },
+                None,
+            ));
         };
-        let Contents { header, entries, sound } = contents;
+        let Contents {
+            header,
+            entries,
+            sound,
+        } = contents;
         if fresh {
-            return Err(StateError::Orphan { path: self.journal(), state: self.file.clone() });
+            return Err(StateError::Orphan {
+                path: self.journal(),
+                state: self.file.clone(),
+            });
         }
         if header.lineage == state.lineage && header.serial < state.serial {
             // The last checkpoint was cut off after it had written the state file.
-            return Ok((Loaded { state, fresh, replayed: 0, doubtful: false }, None));
+            return Ok((
+                Loaded {
+                    state,
+                    fresh,
+                    replayed: 0,
+                    doubtful: false,
+                },
+                None,
+            ));
         }
         if header.lineage != state.lineage || header.serial > state.serial {
             let (found, serial) = (header.serial, state.serial);
-            return Err(StateError::Stray { path: self.journal(), lineage: header.lineage, found, serial });
+            return Err(StateError::Stray {
+                path: self.journal(),
+                lineage: header.lineage,
+                found,
+                serial,
+            });
         }
         Ok((replayed(state, fresh, entries), Some(sound)))
     }
@@ -79,11 +109,24 @@ impl Folder {
         holder: &Holder,
         timeout: Duration,
     ) -> Result<(Loaded, Box<dyn Keeper>), StateError> {
-        let told = self.teller.about(format!("waiting for the state lock of stack `{}`", self.stack));
-        let lock = told.during(Lock::acquire_telling(&self.lock(), holder, timeout, &told)).await?;
+        let told = self.teller.about(format!(
+            "waiting for the state lock of stack `{}`",
+            self.stack
+        ));
+        let lock = told
+            .during(Lock::acquire_telling(&self.lock(), holder, timeout, &told))
+            .await?;
         let (loaded, sound) = self.load()?;
-        let open = Open { journal: None, sound, fresh: loaded.fresh };
-        let held = Held { folder: self.clone(), open: Mutex::new(open), lock: Mutex::new(Some(lock)) };
+        let open = Open {
+            journal: None,
+            sound,
+            fresh: loaded.fresh,
+        };
+        let held = Held {
+            folder: self.clone(),
+            open: Mutex::new(open),
+            lock: Mutex::new(Some(lock)),
+        };
         Ok((loaded, Box::new(held)))
     }
 
@@ -91,8 +134,12 @@ impl Folder {
     pub(super) fn history(&self) -> Result<Vec<Version>, StateError> {
         let mut versions = Vec::new();
         for (path, current) in [(self.backup(), false), (self.file.clone(), true)] {
-            let Some(state) = State::read(&path, &self.stack)? else { continue };
-            let written = std::fs::metadata(&path).and_then(|about| about.modified()).ok();
+            let Some(state) = State::read(&path, &self.stack)? else {
+                continue;
+            };
+            let written = std::fs::metadata(&path)
+                .and_then(|about| about.modified())
+                .ok();
             versions.push(Version {
                 serial: state.serial,
                 name: path.display().to_string(),
@@ -111,7 +158,8 @@ impl Folder {
     /// A damaged state file, and every journal: it goes on from the copy of that file, or from none. What a journal
     /// says that has lost its state file is taken over.
     pub(super) async fn set_aside(&self) -> Result<Vec<String>, StateError> {
-        let _lock = Lock::acquire(&self.lock(), &Holder::here("state recover"), Duration::ZERO).await?;
+        let _lock =
+            Lock::acquire(&self.lock(), &Holder::here("state recover"), Duration::ZERO).await?;
         let mut moved = Vec::new();
         let found = State::read(&self.file, &self.stack);
         let damaged = found.is_err();
@@ -124,7 +172,11 @@ impl Folder {
                 continue;
             }
             let failed = |error| StateError::io("move away", &path, error);
-            moved.extend(disk::set_aside(&path).map_err(failed)?.map(|path| path.display().to_string()));
+            moved.extend(
+                disk::set_aside(&path)
+                    .map_err(failed)?
+                    .map(|path| path.display().to_string()),
+            );
         }
         let copy = State::read(&self.backup(), &self.stack).ok().flatten();
         let whole = match orphan {
@@ -139,10 +191,12 @@ impl Folder {
 
     /// Where the state file and its journal are both gone: the copy of the file that was before it.
     pub(super) async fn bring_back_copy(&self) -> Result<(), StateError> {
-        let _lock = Lock::acquire(&self.lock(), &Holder::here("state recover"), Duration::ZERO).await?;
-        if let (Ok(None), Ok(Some(copy))) =
-            (State::read(&self.file, &self.stack), State::read(&self.backup(), &self.stack))
-        {
+        let _lock =
+            Lock::acquire(&self.lock(), &Holder::here("state recover"), Duration::ZERO).await?;
+        if let (Ok(None), Ok(Some(copy))) = (
+            State::read(&self.file, &self.stack),
+            State::read(&self.backup(), &self.stack),
+        ) {
             copy.write(&self.file)?;
         }
         Ok(())
@@ -160,9 +214,14 @@ impl Folder {
 /// What a journal tells without the state file that it continues. Its records are whole; what it does not mention is
 /// as it was in the copy, if that is of the same state.
 fn adopted(orphan: Contents, copy: Option<State>, stack: &str) -> State {
-    let Header { lineage, serial, .. } = orphan.header;
+    let Header {
+        lineage, serial, ..
+    } = orphan.header;
     let base = copy.filter(|copy| copy.lineage == lineage);
-    let base = base.unwrap_or_else(|| State { lineage, ..State::new(stack) });
+    let base = base.unwrap_or_else(|| State {
+        lineage,
+        ..State::new(stack)
+    });
     replayed(State { serial, ..base }, false, orphan.entries).state
 }
 
@@ -219,7 +278,11 @@ impl Keeper for Held {
             let mut open = self.open.lock().await;
             state.write(&self.folder.file)?;
             let journal = start(&self.folder.journal(), state)?;
-            *open = Open { journal: Some(Arc::new(journal)), sound: None, fresh: false };
+            *open = Open {
+                journal: Some(Arc::new(journal)),
+                sound: None,
+                fresh: false,
+            };
             Ok(())
         })
     }

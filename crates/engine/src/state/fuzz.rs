@@ -10,7 +10,10 @@ use super::{Creating, Object, Record, State};
 use crate::{Address, Id};
 
 fn state() -> State {
-    let mut state = State { lineage: "0123456789abcdef".into(), ..State::new("toys") };
+    let mut state = State {
+        lineage: "0123456789abcdef".into(),
+        ..State::new("toys")
+    };
     for number in 0..4_u32 {
         let mut record = Record::new("toy.Tags", "here");
         let id = Id::from(format!("toy-{number}"));
@@ -23,10 +26,16 @@ fn state() -> State {
             outputs: json!({"a": [1]}),
             dependencies: Vec::new(),
         });
-        record.creating =
-            Some(Creating { generation: 2, token: "token".into(), since: 7, spec: json!({"name": "n"}) });
+        record.creating = Some(Creating {
+            generation: 2,
+            token: "token".into(),
+            since: 7,
+            spec: json!({"name": "n"}),
+        });
         record.dependencies = vec![Address::new("a0").unwrap()];
-        state.resources.insert(Address::new(format!("a{number}")).unwrap(), record);
+        state
+            .resources
+            .insert(Address::new(format!("a{number}")).unwrap(), record);
     }
     state
 }

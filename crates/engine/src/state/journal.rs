@@ -121,7 +121,11 @@ pub(super) struct Contents {
 }
 
 fn digest(json: &str) -> String {
-    Sha256::digest(json).iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(json)
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 pub(super) fn line(value: &impl Serialize) -> io::Result<String> {
@@ -146,7 +150,11 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Option<Contents>, State
     let mut contents: Option<Contents> = None;
     let mut sound = 0;
     for (number, text) in lines.iter().enumerate() {
-        let broken = |why: String| StateError::Journal { path: path.to_owned(), line: number + 1, why };
+        let broken = |why: String| StateError::Journal {
+            path: path.to_owned(),
+            line: number + 1,
+            why,
+        };
         let Some(json) = whole(text) else {
             if number + 1 == lines.len() {
                 break;
@@ -157,10 +165,16 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Option<Contents>, State
         match &mut contents {
             None => {
                 let header = serde_json::from_str(json).map_err(|e| broken(e.to_string()))?;
-                contents = Some(Contents { header, entries: Vec::new(), sound });
+                contents = Some(Contents {
+                    header,
+                    entries: Vec::new(),
+                    sound,
+                });
             }
             Some(contents) => {
-                contents.entries.push(serde_json::from_str(json).map_err(|e| broken(e.to_string()))?);
+                contents
+                    .entries
+                    .push(serde_json::from_str(json).map_err(|e| broken(e.to_string()))?);
                 contents.sound = sound;
             }
         }
@@ -197,8 +211,13 @@ impl Journal {
         let (jobs, queue) = mpsc::channel();
         let its_path = path.to_owned();
         let thread = thread::Builder::new().name("journal".into());
-        thread.spawn(move || write_all(file, &its_path, &queue)).map_err(failed)?;
-        Ok(Self { jobs, path: path.to_owned() })
+        thread
+            .spawn(move || write_all(file, &its_path, &queue))
+            .map_err(failed)?;
+        Ok(Self {
+            jobs,
+            path: path.to_owned(),
+        })
     }
 
     /// Appends an entry; returns once it would survive a power failure.
@@ -276,10 +295,16 @@ mod tests {
             match read(&path).unwrap() {
                 None => assert_eq!(ends, 0),
                 Some(contents) => {
-                    assert_eq!(contents.entries, (0..ends as u64 - 1).map(entry).collect::<Vec<_>>());
+                    assert_eq!(
+                        contents.entries,
+                        (0..ends as u64 - 1).map(entry).collect::<Vec<_>>()
+                    );
                     let journal = Journal::resume(&path, contents.sound).unwrap();
                     journal.append(&entry(99)).await.unwrap();
-                    assert_eq!(read(&path).unwrap().unwrap().entries.last(), Some(&entry(99)));
+                    assert_eq!(
+                        read(&path).unwrap().unwrap().entries.last(),
+                        Some(&entry(99))
+                    );
                 }
             }
         }
@@ -301,7 +326,10 @@ mod tests {
         let (jobs, queue) = mpsc::channel();
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         thread::spawn(move || write_all(full, Path::new("/dev/full"), &queue));
-        let journal = Journal { jobs, path: "/dev/full".into() };
+        let journal = Journal {
+            jobs,
+            path: "/dev/full".into(),
+        };
         for at in 0..2 {
             let error = journal.append(&entry(at)).await.unwrap_err();
             assert!(matches!(error, StateError::Io { .. }), "{error}");

@@ -40,10 +40,23 @@ impl Holder {
     /// This process, which is about to carry out `command`.
     #[must_use]
     pub fn here(command: &str) -> Self {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let user = std::env::var("USER").unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
-        let since = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
-        Self { command: command.to_owned(), pid: std::process::id(), host, user, since, machine: machine() }
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
+        let user = std::env::var("USER")
+            .unwrap_or_else(|_| rustix::process::getuid().as_raw().to_string());
+        let since = OffsetDateTime::now_utc()
+            .format(&Rfc3339)
+            .unwrap_or_default();
+        Self {
+            command: command.to_owned(),
+            pid: std::process::id(),
+            host,
+            user,
+            since,
+            machine: machine(),
+        }
     }
 
     /// Whether it was a process of this very machine, and is no more. Of other machines nothing is known.
@@ -51,7 +64,9 @@ impl Holder {
         if self.machine.is_empty() || self.machine != machine() {
             return false;
         }
-        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        let pid = i32::try_from(self.pid)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
         pid.is_some_and(|pid| rustix::process::test_kill_process(pid) == Err(Errno::SRCH))
     }
 }
@@ -60,18 +75,30 @@ impl Holder {
 fn machine() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let space = std::fs::read_link("/proc/self/ns/pid").unwrap_or_default();
-    if boot.is_empty() { String::new() } else { format!("{} {}", boot.trim(), space.display()) }
+    if boot.is_empty() {
+        String::new()
+    } else {
+        format!("{} {}", boot.trim(), space.display())
+    }
 }
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { command, pid, host, user, since, .. } = self;
+        let Self {
+            command,
+            pid,
+            host,
+            user,
+            since,
+            ..
+        } = self;
         if command.is_empty() {
             return f.write_str("another platctl process is running");
         }
         // It comes from a file, and goes to a terminal.
-        let text =
-            format!("`platctl {command}` by {user} on {host} (pid {pid}) has been running since {since}");
+        let text = format!(
+            "`platctl {command}` by {user} on {host} (pid {pid}) has been running since {since}"
+        );
         f.write_str(&text.replace(char::is_control, "\u{fffd}"))
     }
 }
@@ -88,7 +115,11 @@ impl Lock {
     ///
     /// # Errors
     /// When it is held by another for all that time, saying by whom; when the file cannot be opened.
-    pub async fn acquire(path: &Path, holder: &Holder, timeout: Duration) -> Result<Self, StateError> {
+    pub async fn acquire(
+        path: &Path,
+        holder: &Holder,
+        timeout: Duration,
+    ) -> Result<Self, StateError> {
         let silent = Teller::default();
         Self::acquire_telling(path, holder, timeout, &silent.about("")).await
     }
@@ -109,7 +140,10 @@ impl Lock {
                 Ok(()) => break,
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
                 Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    return Err(StateError::Locked { path: path.to_owned(), holder: said(&file) });
+                    return Err(StateError::Locked {
+                        path: path.to_owned(),
+                        holder: said(&file),
+                    });
                 }
                 Err(TryLockError::WouldBlock) => {
                     told.for_reason(said(&file).to_string());
@@ -118,8 +152,12 @@ impl Lock {
             }
         }
         check_ours(&mut file).map_err(failed)?;
-        let mut lock = Self { file, path: path.to_owned() };
-        lock.write(&serde_json::to_vec(holder).unwrap_or_default()).map_err(failed)?;
+        let mut lock = Self {
+            file,
+            path: path.to_owned(),
+        };
+        lock.write(&serde_json::to_vec(holder).unwrap_or_default())
+            .map_err(failed)?;
         Ok(lock)
     }
 
@@ -147,14 +185,21 @@ impl Drop for Lock {
 /// is in it.
 fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600);
     options.custom_flags(i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default());
-    options.open(path).map_err(|error| match Errno::from_io_error(&error) {
-        Some(Errno::LOOP) => {
-            std::io::Error::other("it is a symbolic link; remove it, then run the command again")
-        }
-        _ => error,
-    })
+    options
+        .open(path)
+        .map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => std::io::Error::other(
+                "it is a symbolic link; remove it, then run the command again",
+            ),
+            _ => error,
+        })
 }
 
 /// Refuses a file that has something else in it than what a holder wrote: a second name of another file.
@@ -165,7 +210,9 @@ fn check_ours(file: &mut File) -> std::io::Result<()> {
     if file.metadata()?.is_file() && (text.is_empty() || text == HOLDER) {
         return Ok(());
     }
-    Err(std::io::Error::other("it is not a lock file of platctl; remove it, then run the command again"))
+    Err(std::io::Error::other(
+        "it is not a lock file of platctl; remove it, then run the command again",
+    ))
 }
 
 /// How a holder's words begin.
@@ -176,7 +223,9 @@ fn said(mut file: &File) -> Holder {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
     let unknown = Holder::default();
-    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or(unknown)
+    read.ok()
+        .and_then(|_| serde_json::from_str(&text).ok())
+        .unwrap_or(unknown)
 }
 
 #[cfg(test)]
@@ -187,13 +236,19 @@ mod tests {
     async fn a_held_lock_says_who_holds_it_and_ends_when_dropped() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.lock");
-        let held = Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO).await.unwrap();
-        let error = Lock::acquire(&path, &Holder::here("destroy"), Duration::ZERO).await.unwrap_err();
+        let held = Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO)
+            .await
+            .unwrap();
+        let error = Lock::acquire(&path, &Holder::here("destroy"), Duration::ZERO)
+            .await
+            .unwrap_err();
         let text = error.to_string();
         assert!(text.contains("`platctl apply`"), "{text}");
         assert!(text.contains(&std::process::id().to_string()), "{text}");
         drop(held);
-        Lock::acquire(&path, &Holder::here("destroy"), Duration::ZERO).await.unwrap();
+        Lock::acquire(&path, &Holder::here("destroy"), Duration::ZERO)
+            .await
+            .unwrap();
     }
 
     #[tokio::test]
@@ -203,17 +258,28 @@ mod tests {
         std::fs::write(&precious, "years of work").unwrap();
         std::os::unix::fs::symlink(&precious, &path).unwrap();
         let holder = Holder::here("apply");
-        let error = Lock::acquire(&path, &holder, Duration::ZERO).await.unwrap_err().to_string();
-        assert!(error.contains("s.lock") && error.contains("symbolic link"), "{error}");
+        let error = Lock::acquire(&path, &holder, Duration::ZERO)
+            .await
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("s.lock") && error.contains("symbolic link"),
+            "{error}"
+        );
         std::fs::remove_file(&path).unwrap();
         std::fs::hard_link(&precious, &path).unwrap();
-        let error = Lock::acquire(&path, &holder, Duration::ZERO).await.unwrap_err().to_string();
+        let error = Lock::acquire(&path, &holder, Duration::ZERO)
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("not a lock file"), "{error}");
         assert_eq!(std::fs::read_to_string(&precious).unwrap(), "years of work");
         // Neither is a link to nothing: it would make a file elsewhere.
         std::fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink(folder.path().join("elsewhere"), &path).unwrap();
-        Lock::acquire(&path, &holder, Duration::ZERO).await.unwrap_err();
+        Lock::acquire(&path, &holder, Duration::ZERO)
+            .await
+            .unwrap_err();
         assert!(!folder.path().join("elsewhere").exists());
     }
 
@@ -222,14 +288,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.lock");
         std::fs::write(&path, serde_json::to_vec(&Holder::here("apply")).unwrap()).unwrap();
-        Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO).await.unwrap();
+        Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO)
+            .await
+            .unwrap();
     }
 
     #[tokio::test(start_paused = true)]
     async fn waits_for_the_holder_to_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("s.lock");
-        let held = Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO).await.unwrap();
+        let held = Lock::acquire(&path, &Holder::here("apply"), Duration::ZERO)
+            .await
+            .unwrap();
         let holder = Holder::here("destroy");
         let waiting = Lock::acquire(&path, &holder, Duration::from_secs(60));
         let release = async {

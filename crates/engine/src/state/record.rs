@@ -93,7 +93,9 @@ const fn is_zero(number: &u64) -> bool {
 /// Milliseconds since 1970.
 #[must_use]
 pub fn now() -> u64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let elapsed = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -102,7 +104,15 @@ impl Object {
     #[must_use]
     pub fn new(id: Id, generation: u32) -> Self {
         let (spec, intended, outputs) = (Value::Null, Value::Null, Value::Null);
-        Self { id, generation, made: now(), spec, intended, outputs, dependencies: Vec::new() }
+        Self {
+            id,
+            generation,
+            made: now(),
+            spec,
+            intended,
+            outputs,
+            dependencies: Vec::new(),
+        }
     }
 
     /// How long it has been known.

@@ -23,8 +23,15 @@ pub struct Session {
 
 impl Session {
     pub(super) fn new(loaded: Loaded, keeper: Box<dyn Keeper>) -> Self {
-        let inner = Inner { dirty: loaded.replayed > 0, state: loaded.state };
-        Self { inner: Mutex::new(inner), doubtful: loaded.doubtful, keeper }
+        let inner = Inner {
+            dirty: loaded.replayed > 0,
+            state: loaded.state,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            doubtful: loaded.doubtful,
+            keeper,
+        }
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
@@ -85,11 +92,17 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn inherit(&self, lineages: impl IntoIterator<Item = String>) -> Result<(), StateError> {
+    pub async fn inherit(
+        &self,
+        lineages: impl IntoIterator<Item = String>,
+    ) -> Result<(), StateError> {
         {
             let mut inner = self.inner();
             let Inner { state, dirty } = &mut *inner;
-            for lineage in lineages.into_iter().filter(|lineage| *lineage != state.lineage) {
+            for lineage in lineages
+                .into_iter()
+                .filter(|lineage| *lineage != state.lineage)
+            {
                 if !state.heir_of.contains(&lineage) {
                     state.heir_of.push(lineage);
                     *dirty = true;
@@ -101,7 +114,10 @@ impl Session {
 
     /// Notes the account that the resources live in; written with the next checkpoint.
     pub fn set_account(&self, account: &str) {
-        self.inner().state.account.get_or_insert_with(|| account.to_owned());
+        self.inner()
+            .state
+            .account
+            .get_or_insert_with(|| account.to_owned());
     }
 
     /// Something is about to be done. Durable when this returns.
@@ -142,7 +158,14 @@ impl Session {
         error: &impl ToString,
     ) -> Result<(), StateError> {
         let record = (!record.is_empty() || self.record(address).is_some()).then_some(record);
-        self.put(Moment::Outcome, verb, address, record, Some(error.to_string())).await
+        self.put(
+            Moment::Outcome,
+            verb,
+            address,
+            record,
+            Some(error.to_string()),
+        )
+        .await
     }
 
     async fn put(
@@ -153,9 +176,18 @@ impl Session {
         record: Option<Record>,
         error: Option<String>,
     ) -> Result<(), StateError> {
-        let entry = Entry { at: super::now(), moment, verb, address: address.clone(), error, record };
+        let entry = Entry {
+            at: super::now(),
+            moment,
+            verb,
+            address: address.clone(),
+            error,
+            record,
+        };
         let account = self.inner().state.account.clone();
-        self.keeper.append(&entry, account, &|| self.state()).await?;
+        self.keeper
+            .append(&entry, account, &|| self.state())
+            .await?;
         let mut inner = self.inner();
         inner.dirty = true;
         set(&mut inner.state.resources, entry.address, entry.record);
@@ -167,17 +199,28 @@ impl Session {
     /// # Errors
     /// When it cannot be written. What was written is sound either way.
     pub async fn rename(&self, from: &Address, to: &Address) -> Result<(), StateError> {
-        let Some(mut record) = self.record(from) else { return Ok(()) };
+        let Some(mut record) = self.record(from) else {
+            return Ok(());
+        };
         record.moved_from(from);
         // The new name first: cut off in between, the object is known twice rather than not at all.
         self.outcome(Verb::Move, to, Some(record)).await?;
         let dependants: Vec<(Address, Record)> = {
             let inner = self.inner();
-            let all = inner.state.resources.iter().filter(|(_, record)| record.dependencies.contains(from));
-            all.map(|(address, record)| (address.clone(), record.clone())).collect()
+            let all = inner
+                .state
+                .resources
+                .iter()
+                .filter(|(_, record)| record.dependencies.contains(from));
+            all.map(|(address, record)| (address.clone(), record.clone()))
+                .collect()
         };
         for (address, mut record) in dependants {
-            for dependency in record.dependencies.iter_mut().filter(|dependency| *dependency == from) {
+            for dependency in record
+                .dependencies
+                .iter_mut()
+                .filter(|dependency| *dependency == from)
+            {
                 *dependency = to.clone();
             }
             self.outcome(Verb::Move, &address, Some(record)).await?;
@@ -190,7 +233,9 @@ impl Session {
     /// # Errors
     /// When it cannot be written.
     pub async fn keep(&self, address: &Address, for_what: Option<&str>) -> Result<(), StateError> {
-        let Some(mut record) = self.record(address) else { return Ok(()) };
+        let Some(mut record) = self.record(address) else {
+            return Ok(());
+        };
         if record.kept_for.as_deref() == for_what {
             return Ok(());
         }
@@ -233,9 +278,16 @@ impl Session {
     pub async fn bring_back(&self, earlier: State) -> Result<u64, StateError> {
         let serial = self.inner().state.serial.saturating_add(1);
         let heir_of = self.inner().state.heir_of.clone();
-        let state = State { serial, heir_of, ..earlier };
+        let state = State {
+            serial,
+            heir_of,
+            ..earlier
+        };
         self.keeper.checkpoint(&state).await?;
-        *self.inner() = Inner { state, dirty: false };
+        *self.inner() = Inner {
+            state,
+            dirty: false,
+        };
         Ok(serial)
     }
 

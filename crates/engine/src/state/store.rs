@@ -77,7 +77,11 @@ impl Store {
     #[must_use]
     pub fn named(folder: &Path, stack: &str, name: &str) -> Self {
         let file = folder.join(format!("{name}.json"));
-        Self(Place::Folder(Folder { stack: stack.to_owned(), file, teller: Teller::default() }))
+        Self(Place::Folder(Folder {
+            stack: stack.to_owned(),
+            file,
+            teller: Teller::default(),
+        }))
     }
 
     /// The store of a stack in a bucket: `NAME/journal`, `NAME/versions/…`, `NAME/lease`. A run that is not heard
@@ -85,7 +89,12 @@ impl Store {
     #[must_use]
     pub fn within(blobs: Arc<dyn Blobs>, stack: &str, patience: Duration) -> Self {
         let teller = Teller::default();
-        Self(Place::Bucket(Bucket { blobs, stack: stack.to_owned(), patience, teller }))
+        Self(Place::Bucket(Bucket {
+            blobs,
+            stack: stack.to_owned(),
+            patience,
+            teller,
+        }))
     }
 
     /// The same store, which says what takes long.
@@ -201,10 +210,19 @@ pub(super) fn replayed(mut state: State, fresh: bool, entries: Vec<Entry>) -> Lo
     for entry in entries {
         set(&mut state.resources, entry.address, entry.record);
     }
-    Loaded { state, fresh, replayed, doubtful: false }
+    Loaded {
+        state,
+        fresh,
+        replayed,
+        doubtful: false,
+    }
 }
 
-pub(super) fn set(resources: &mut BTreeMap<Address, Record>, address: Address, record: Option<Record>) {
+pub(super) fn set(
+    resources: &mut BTreeMap<Address, Record>,
+    address: Address,
+    record: Option<Record>,
+) {
     match record {
         Some(record) => resources.insert(address, record),
         None => resources.remove(&address),

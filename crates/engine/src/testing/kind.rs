@@ -7,11 +7,17 @@ use serde_json::{Value, json};
 
 use super::{Cloud, Fault, Thing, When};
 use crate::{
-    AnyKind, AnyLive, AnyWanted, Attached, Candidate, Change, Changes, Claim, Class, CloudError, CloudResult,
-    Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError, Timing,
+    AnyKind, AnyLive, AnyWanted, Attached, Candidate, Change, Changes, Claim, Class, CloudError,
+    CloudResult, Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError,
+    Timing,
 };
 
-const PERMISSIONS: Permissions = Permissions { read: &[], create: &[], update: &[], delete: &[] };
+const PERMISSIONS: Permissions = Permissions {
+    read: &[],
+    create: &[],
+    update: &[],
+    delete: &[],
+};
 
 /// The facts of a toy kind. `/color` and `/parent` are immutable, `/size` and `/uses` are not. `/beyond` is what a
 /// spec cannot say.
@@ -36,19 +42,39 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         stated_maps: &["/attributes"],
         outputs: &["id", "early", "name"],
         identity,
-        named_by: if identity == Identity::Name { &["/name"] } else { &[] },
+        named_by: if identity == Identity::Name {
+            &["/name"]
+        } else {
+            &[]
+        },
         one_by_one: name == "toy.Plain",
         tagged: !matches!(name, "toy.Plain" | "toy.Shared"),
         own_tags: 5,
         alike: |path, desired, live| {
-            let text = |spec: &Value| spec.pointer(path).and_then(Value::as_str).map(str::to_lowercase);
+            let text = |spec: &Value| {
+                spec.pointer(path)
+                    .and_then(Value::as_str)
+                    .map(str::to_lowercase)
+            };
             path == "/spelling" && text(desired) == text(live)
         },
-        home: if name == "toy.Plain" { &["/parent"] } else { &[] },
-        leads: if name == "toy.Plain" { &["/target"] } else { &[] },
+        home: if name == "toy.Plain" {
+            &["/parent"]
+        } else {
+            &[]
+        },
+        leads: if name == "toy.Plain" {
+            &["/target"]
+        } else {
+            &[]
+        },
         shared: name == "toy.Shared",
         inside: None,
-        helped_by: if name == "toy.Token" { &["toy.Plain"] } else { &[] },
+        helped_by: if name == "toy.Token" {
+            &["toy.Plain"]
+        } else {
+            &[]
+        },
         holds_data: name == "toy.Name",
         permissions: PERMISSIONS,
         timing: Timing {
@@ -69,7 +95,10 @@ pub(crate) fn map_strings(value: &Value, to: &dyn Fn(&str) -> String) -> Value {
     match value {
         Value::String(text) => Value::String(to(text)),
         Value::Array(items) => items.iter().map(|item| map_strings(item, to)).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), map_strings(value, to))).collect(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), map_strings(value, to)))
+            .collect(),
         _ => value.clone(),
     }
 }
@@ -100,14 +129,24 @@ impl FakeKind {
             let turn = world.mutations;
             world.fault.filter(|(at, ..)| *at == turn)
         };
-        let Some((_, when, fault)) = fault else { return act() };
-        let result = if when == When::After { Some(act()) } else { None };
+        let Some((_, when, fault)) = fault else {
+            return act();
+        };
+        let result = if when == When::After {
+            Some(act())
+        } else {
+            None
+        };
         if fault == Fault::Hang {
             self.cloud.hung.notify_one();
             std::future::pending::<()>().await;
         }
         drop(result);
-        Err(CloudError::new(Class::Interrupted, self.facts.name, "connection reset"))
+        Err(CloudError::new(
+            Class::Interrupted,
+            self.facts.name,
+            "connection reset",
+        ))
     }
 
     async fn be_slow(&self) {
@@ -143,14 +182,27 @@ impl FakeKind {
                 }
             }
             Identity::Name
-                if world.things.values().filter(same).any(|t| t.spec.get("name") == spec.get("name")) =>
+                if world
+                    .things
+                    .values()
+                    .filter(same)
+                    .any(|t| t.spec.get("name") == spec.get("name")) =>
             {
                 return Err(self.error(Class::AlreadyExists, "that name is taken"));
             }
             _ => {}
         }
-        let used = spec.get("uses").and_then(Value::as_array).into_iter().flatten();
-        for parent in spec.get("parent").into_iter().chain(used).filter_map(Value::as_str) {
+        let used = spec
+            .get("uses")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        for parent in spec
+            .get("parent")
+            .into_iter()
+            .chain(used)
+            .filter_map(Value::as_str)
+        {
             if !world.things.contains_key(&Id::from(parent)) {
                 return Err(self.error(Class::NotFound, "no such parent"));
             }
@@ -176,7 +228,10 @@ impl FakeKind {
         if world.gives_up.is_some() {
             return Ok(());
         }
-        let thing = world.things.get_mut(id).ok_or_else(|| self.error(Class::NotFound, "gone"))?;
+        let thing = world
+            .things
+            .get_mut(id)
+            .ok_or_else(|| self.error(Class::NotFound, "gone"))?;
         for change in changes {
             if change.path == Changes::OWNER {
                 thing.owner = change.after.as_ref().map(|_| owner.clone());
@@ -190,7 +245,11 @@ impl FakeKind {
             if parent == "/tags" && thing.spec.get("tags").is_none() {
                 thing.spec["tags"] = json!({});
             }
-            let map = thing.spec.pointer_mut(parent).and_then(Value::as_object_mut).unwrap();
+            let map = thing
+                .spec
+                .pointer_mut(parent)
+                .and_then(Value::as_object_mut)
+                .unwrap();
             match &change.after {
                 Some(value) => drop(map.insert(key.to_owned(), value.clone())),
                 None => drop(map.remove(key)),
@@ -201,16 +260,27 @@ impl FakeKind {
 
     fn remove(&self, id: &Id) -> CloudResult<()> {
         let mut world = self.cloud.world.lock().unwrap();
-        if world.things.values().any(|thing| mentions(&thing.spec, id.as_str())) {
+        if world
+            .things
+            .values()
+            .any(|thing| mentions(&thing.spec, id.as_str()))
+        {
             world.in_use += 1;
             return Err(self.error(Class::InUse, "something still uses it"));
         }
         if let Some(why) = world.clings.clone() {
-            let thing = world.things.get_mut(id).ok_or_else(|| self.error(Class::NotFound, "gone"))?;
+            let thing = world
+                .things
+                .get_mut(id)
+                .ok_or_else(|| self.error(Class::NotFound, "gone"))?;
             thing.phase = Some(Phase::Failed(why));
             return Ok(());
         }
-        world.things.remove(id).map(drop).ok_or_else(|| self.error(Class::NotFound, "gone"))
+        world
+            .things
+            .remove(id)
+            .map(drop)
+            .ok_or_else(|| self.error(Class::NotFound, "gone"))
     }
 }
 
@@ -234,27 +304,46 @@ impl AnyKind for FakeKind {
         self.facts.replace_on.contains(&change.path.as_str())
     }
     fn replacement(&self, _live: &Value, _desired: Option<&Value>) -> Replace {
-        if self.facts.identity == Identity::Token { Replace::CreateFirst } else { Replace::DeleteFirst }
+        if self.facts.identity == Identity::Token {
+            Replace::CreateFirst
+        } else {
+            Replace::DeleteFirst
+        }
     }
 
     fn obstacle<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
         Box::pin(std::future::ready(Ok(Some("it is a toy".to_owned()))))
     }
 
-    fn find<'a>(&'a self, wanted: &'a [AnyWanted]) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
+    fn find<'a>(
+        &'a self,
+        wanted: &'a [AnyWanted],
+    ) -> BoxFuture<'a, CloudResult<Vec<Vec<Candidate>>>> {
         Box::pin(async move {
             let mut world = self.cloud.world.lock().unwrap();
             world.reads += 1;
             let matches = |thing: &Thing, wanted: &AnyWanted| match self.facts.identity {
-                Identity::Name => {
-                    wanted.spec.as_ref().is_some_and(|s| s.get("name") == thing.spec.get("name"))
-                }
-                _ => thing.owner.as_ref().is_some_and(|o| o.address == wanted.owner.address),
+                Identity::Name => wanted
+                    .spec
+                    .as_ref()
+                    .is_some_and(|s| s.get("name") == thing.spec.get("name")),
+                _ => thing
+                    .owner
+                    .as_ref()
+                    .is_some_and(|o| o.address == wanted.owner.address),
             };
             let find = |wanted: &AnyWanted| {
-                let mine = world.things.iter().filter(|(_, thing)| thing.kind == self.facts.name);
+                let mine = world
+                    .things
+                    .iter()
+                    .filter(|(_, thing)| thing.kind == self.facts.name);
                 let found = mine.filter(|(_, thing)| matches(thing, wanted));
-                found.map(|(id, thing)| Candidate { id: id.clone(), owner: thing.owner.clone() }).collect()
+                found
+                    .map(|(id, thing)| Candidate {
+                        id: id.clone(),
+                        owner: thing.owner.clone(),
+                    })
+                    .collect()
             };
             Ok(wanted.iter().map(find).collect())
         })
@@ -294,7 +383,14 @@ impl AnyKind for FakeKind {
                 let known = !late || thing.settling < 2;
                 let early = known.then(|| format!("early-{id}"));
                 let outputs = json!({"id": id, "early": early, "name": thing.spec.get("name")});
-                Some(AnyLive { id: id.clone(), spec, outputs, owner: thing.owner.clone(), phase, unmanaged })
+                Some(AnyLive {
+                    id: id.clone(),
+                    spec,
+                    outputs,
+                    owner: thing.owner.clone(),
+                    phase,
+                    unmanaged,
+                })
             };
             Ok(ids.iter().map(&mut see).collect())
         })
@@ -303,11 +399,22 @@ impl AnyKind for FakeKind {
     /// Untaggable things are attached to their parent.
     fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         let things = self.cloud.things();
-        let here = |thing: &Thing| thing.spec.get("parent").is_some_and(|parent| *parent == live.id.as_str());
-        let attached = things.into_iter().filter(|(_, thing)| thing.kind == "toy.Plain" && here(thing));
+        let here = |thing: &Thing| {
+            thing
+                .spec
+                .get("parent")
+                .is_some_and(|parent| *parent == live.id.as_str())
+        };
+        let attached = things
+            .into_iter()
+            .filter(|(_, thing)| thing.kind == "toy.Plain" && here(thing));
         let attached = attached.map(|(id, thing)| {
             let what = format!("toy {}", thing.spec["name"].as_str().unwrap_or_default());
-            Attached { kind: thing.kind, id, what }
+            Attached {
+                kind: thing.kind,
+                id,
+                what,
+            }
         });
         Box::pin(std::future::ready(Ok(attached.collect())))
     }
@@ -333,13 +440,19 @@ impl AnyKind for FakeKind {
         _changes: &'a Changes,
     ) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
         let unlucky = spec.get("size").is_some_and(|size| size == 13);
-        let faults = unlucky.then(|| SpecError::new("/size", "cannot be 13")).into_iter().collect();
+        let faults = unlucky
+            .then(|| SpecError::new("/size", "cannot be 13"))
+            .into_iter()
+            .collect();
         Box::pin(std::future::ready(Ok(faults)))
     }
 
     fn vet_new<'a>(&'a self, spec: &'a Value) -> BoxFuture<'a, CloudResult<Vec<SpecError>>> {
         let unlucky = spec.get("size").is_some_and(|size| size == 13);
-        let faults = unlucky.then(|| SpecError::new("/size", "is not offered")).into_iter().collect();
+        let faults = unlucky
+            .then(|| SpecError::new("/size", "is not offered"))
+            .into_iter()
+            .collect();
         Box::pin(std::future::ready(Ok(faults)))
     }
 
@@ -355,22 +468,49 @@ impl AnyKind for FakeKind {
     /// `/level` rises by itself.
     fn tolerates(&self, change: &Change, last: Option<&Value>) -> bool {
         let number = |value: Option<&Value>| value.and_then(Value::as_u64);
-        let (live, stated) = (number(change.before.as_ref()), number(change.after.as_ref()));
-        change.path == "/level" && live > stated && number(last).is_none_or(|last| Some(last) <= stated)
+        let (live, stated) = (
+            number(change.before.as_ref()),
+            number(change.after.as_ref()),
+        );
+        change.path == "/level"
+            && live > stated
+            && number(last).is_none_or(|last| Some(last) <= stated)
     }
 
     /// What `/copies` says is nowhere else.
     fn last_copies(&self, live: &AnyLive) -> Option<Leaves> {
         let what = live.spec.get("copies")?.as_str()?.to_owned();
-        let used = live.spec.get("uses").and_then(Value::as_array).into_iter().flatten();
-        Some(Leaves { what, needs: used.filter_map(Value::as_str).map(ToOwned::to_owned).collect() })
+        let used = live
+            .spec
+            .get("uses")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        Some(Leaves {
+            what,
+            needs: used
+                .filter_map(Value::as_str)
+                .map(ToOwned::to_owned)
+                .collect(),
+        })
     }
 
     /// What `/leaves` says stays, with all that the object uses.
     fn leaves(&self, live: &AnyLive) -> Option<Leaves> {
         let what = live.spec.get("leaves")?.as_str()?.to_owned();
-        let used = live.spec.get("uses").and_then(Value::as_array).into_iter().flatten();
-        Some(Leaves { what, needs: used.filter_map(Value::as_str).map(ToOwned::to_owned).collect() })
+        let used = live
+            .spec
+            .get("uses")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        Some(Leaves {
+            what,
+            needs: used
+                .filter_map(Value::as_str)
+                .map(ToOwned::to_owned)
+                .collect(),
+        })
     }
 
     fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {

@@ -89,14 +89,19 @@ impl Cloud {
         let things = self.things();
         // An untagged thing is told by its name.
         let address = |text: &str| match things.get(&Id::from(text)) {
-            Some(Thing { owner: Some(owner), .. }) => format!("<{}>", owner.address),
+            Some(Thing {
+                owner: Some(owner), ..
+            }) => format!("<{}>", owner.address),
             Some(thing) => format!("<{}>", thing.spec["name"]),
             None => text.to_owned(),
         };
         let mut shape: Vec<String> = things
             .values()
             .map(|thing| {
-                let owner = thing.owner.as_ref().map_or("-", |owner| owner.address.as_str());
+                let owner = thing
+                    .owner
+                    .as_ref()
+                    .map_or("-", |owner| owner.address.as_str());
                 let spec = kind::map_strings(&thing.spec, &address);
                 format!("{owner} {} {spec}", thing.kind)
             })
@@ -109,10 +114,19 @@ impl Cloud {
 impl Catalog for Cloud {
     fn bind(&self, kind: &str, _scope: &str) -> Option<Arc<dyn AnyKind>> {
         let facts = facts(kind)?;
-        Some(Arc::new(FakeKind { facts, cloud: self.clone() }))
+        Some(Arc::new(FakeKind {
+            facts,
+            cloud: self.clone(),
+        }))
     }
 
     fn names(&self) -> Vec<&'static str> {
-        vec!["toy.Tags", "toy.Token", "toy.Name", "toy.Plain", "toy.Shared"]
+        vec![
+            "toy.Tags",
+            "toy.Token",
+            "toy.Name",
+            "toy.Plain",
+            "toy.Shared",
+        ]
     }
 }

@@ -66,7 +66,11 @@ impl Lab {
 
     /// Another state of a stack of the same name, over the same cloud.
     pub(crate) fn another(&self) -> Self {
-        Self { cloud: self.cloud.clone(), region: self.region, ..Self::new() }
+        Self {
+            cloud: self.cloud.clone(),
+            region: self.region,
+            ..Self::new()
+        }
     }
 
     pub(crate) fn store(&self) -> Store {
@@ -74,17 +78,35 @@ impl Lab {
     }
 
     pub(crate) async fn session(&self) -> Arc<Session> {
-        Arc::new(self.store().open(&Holder::here("apply"), Duration::ZERO).await.unwrap())
+        Arc::new(
+            self.store()
+                .open(&Holder::here("apply"), Duration::ZERO)
+                .await
+                .unwrap(),
+        )
     }
 
     async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
-        self.region.iter().for_each(|region| session.set_region(region));
-        let look = Look { grace: self.grace, thorough: session.is_doubtful(), ..Look::default() };
+        self.region
+            .iter()
+            .for_each(|region| session.set_region(region));
+        let look = Look {
+            grace: self.grace,
+            thorough: session.is_doubtful(),
+            ..Look::default()
+        };
         let data_loss = DataLoss::all();
-        let mut request = Request { graph, look, data_loss, ..Request::default() };
+        let mut request = Request {
+            graph,
+            look,
+            data_loss,
+            ..Request::default()
+        };
         request.selection.replace.clone_from(&self.replace);
         loop {
-            let prepared = prepare(request.clone(), session.state(), &self.cloud).await.unwrap();
+            let prepared = prepare(request.clone(), session.state(), &self.cloud)
+                .await
+                .unwrap();
             let before = request.selection.replace.len();
             request.selection.replace.extend(holders(&prepared.plan));
             if request.selection.replace.len() == before {
@@ -95,8 +117,13 @@ impl Lab {
 
     pub(crate) async fn plan(&self, graph: Option<Graph>) -> Plan {
         let mut state = self.store().read().await.unwrap().state;
-        self.region.iter().for_each(|region| state.settle_in(region));
-        let request = Request { graph, ..Request::default() };
+        self.region
+            .iter()
+            .for_each(|region| state.settle_in(region));
+        let request = Request {
+            graph,
+            ..Request::default()
+        };
         prepare(request, state, &self.cloud).await.unwrap().plan
     }
 
@@ -106,7 +133,11 @@ impl Lab {
         let prepared = self.prepare(graph, &session).await;
         assert_eq!(prepared.plan.refusals, []);
         let (_stopper, stop) = stop::channel();
-        let options = Options { grace: Duration::ZERO, keep_going: self.keep_going, ..Options::default() };
+        let options = Options {
+            grace: Duration::ZERO,
+            keep_going: self.keep_going,
+            ..Options::default()
+        };
         let work = prepared.carry_out(
             session.clone(),
             Arc::new(self.cloud.clone()),

@@ -70,7 +70,10 @@ const PARTS: [Part; 8] = [
         kind: "StatefulSet",
         name: "argocd-application-controller",
         replicas: 1,
-        containers: &[("argocd-application-controller", Resources::new(250, 768, 3072))],
+        containers: &[(
+            "argocd-application-controller",
+            Resources::new(250, 768, 3072),
+        )],
     },
     Part {
         kind: "Deployment",
@@ -88,13 +91,19 @@ const PARTS: [Part; 8] = [
         kind: "Deployment",
         name: "argocd-applicationset-controller",
         replicas: 1,
-        containers: &[("argocd-applicationset-controller", Resources::new(25, 64, 512))],
+        containers: &[(
+            "argocd-applicationset-controller",
+            Resources::new(25, 64, 512),
+        )],
     },
     Part {
         kind: "Deployment",
         name: "argocd-notifications-controller",
         replicas: 1,
-        containers: &[("argocd-notifications-controller", Resources::new(25, 64, 512))],
+        containers: &[(
+            "argocd-notifications-controller",
+            Resources::new(25, 64, 512),
+        )],
     },
     Part {
         kind: "Deployment",
@@ -139,7 +148,11 @@ pub(crate) fn additions() -> Vec<Value> {
 
 fn pods() -> Vec<Pods> {
     let of = |part: &Part| {
-        let containers: Vec<Resources> = part.containers.iter().map(|(_, resources)| *resources).collect();
+        let containers: Vec<Resources> = part
+            .containers
+            .iter()
+            .map(|(_, resources)| *resources)
+            .collect();
         Pods::of(part.name, part.replicas, &containers)
     };
     PARTS.iter().map(of).collect()
@@ -160,7 +173,11 @@ fn disruptions() -> Vec<Value> {
             "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app.kubernetes.io/name": label}}},
         })
     };
-    PARTS.iter().filter(|part| part.replicas > 1).map(of).collect()
+    PARTS
+        .iter()
+        .filter(|part| part.replicas > 1)
+        .map(of)
+        .collect()
 }
 
 /// Only the key that is ours: the rest of the settings is the manifest's, and stays when this one goes.
@@ -220,7 +237,13 @@ pub(crate) const COMPONENT: Component = Component {
     purpose: "Deploys this repository to the cluster; only its settings are here",
     namespace: "argocd",
     wave: -5,
-    pods: |_, settings| if settings.manifest.is_none() { pods() } else { Vec::new() },
+    pods: |_, settings| {
+        if settings.manifest.is_none() {
+            pods()
+        } else {
+            Vec::new()
+        }
+    },
     objects: |_, own| {
         let mut objects = vec![settings()];
         // Nobody knows what another manifest consists of.
@@ -230,7 +253,10 @@ pub(crate) const COMPONENT: Component = Component {
         objects
     },
     missing: |inputs, _| {
-        let minor = inputs.version.strip_prefix("1.").and_then(|minor| minor.parse::<u8>().ok());
+        let minor = inputs
+            .version
+            .strip_prefix("1.")
+            .and_then(|minor| minor.parse::<u8>().ok());
         let tested = minor.is_none_or(|minor| ARGO_CD_TESTED.contains(&minor));
         (!tested).then_some(
             "is not tested with this version of Kubernetes by its maintainers: supported are 1.33 \
@@ -238,6 +264,9 @@ pub(crate) const COMPONENT: Component = Component {
         )
     },
     finalizers: &["resources-finalizer.argocd.argoproj.io"],
-    health: &["StatefulSet argocd/argocd-application-controller", "Deployment argocd/argocd-server"],
+    health: &[
+        "StatefulSet argocd/argocd-application-controller",
+        "Deployment argocd/argocd-server",
+    ],
     ..PLAIN
 };

@@ -12,7 +12,8 @@ const RESTORE: &str = "argo-cd-restore";
 
 /// The export of an Argo CD that is elsewhere is empty, and no error: so its size is looked at.
 const UPLOAD: &str = "size=$(wc -c < /backup/argo-cd.yaml)\n[ \"$size\" -gt 1000 ] || { echo \"the export has only $size bytes\"; exit 1; }\naws s3 cp --only-show-errors /backup/argo-cd.yaml \"s3://$BUCKET/argo-cd/$(date -u +%Y-%m-%dT%H-%M-%SZ).yaml\"\n";
-const DOWNLOAD: &str = "aws s3 cp --only-show-errors \"s3://$BUCKET/argo-cd/$FILE\" /backup/argo-cd.yaml\n";
+const DOWNLOAD: &str =
+    "aws s3 cp --only-show-errors \"s3://$BUCKET/argo-cd/$FILE\" /backup/argo-cd.yaml\n";
 
 fn metadata(name: &str) -> Value {
     json!({"name": name, "namespace": "argocd"})
@@ -102,11 +103,18 @@ fn objects(inputs: &Inputs, _: &Settings) -> Vec<Value> {
     );
     let upload = container("upload", AWS_CLI_IMAGE, UPLOAD, aws.clone());
     let download = container("download", AWS_CLI_IMAGE, DOWNLOAD, aws);
-    let import =
-        container("import", ARGO_CD_IMAGE, "argocd admin import -n argocd - < /backup/argo-cd.yaml", none);
+    let import = container(
+        "import",
+        ARGO_CD_IMAGE,
+        "argocd admin import -n argocd - < /backup/argo-cd.yaml",
+        none,
+    );
     let mut objects = account(BACKUP, &["get", "list"]);
     objects.push(cron_job(BACKUP, "17 2 * * *", false, export, upload));
-    objects.extend(account(RESTORE, &["get", "list", "create", "update", "patch"]));
+    objects.extend(account(
+        RESTORE,
+        &["get", "list", "create", "update", "patch"],
+    ));
     objects.push(cron_job(RESTORE, "0 0 1 1 *", true, download, import));
     objects
 }

@@ -22,7 +22,11 @@ fn labels(component: &str) -> Value {
 }
 
 fn issuer(name: &str, server: &str, inputs: &Inputs, settings: &Settings) -> Value {
-    let zone = inputs.zone.as_ref().map(|zone| zone.id.clone()).unwrap_or_default();
+    let zone = inputs
+        .zone
+        .as_ref()
+        .map(|zone| zone.id.clone())
+        .unwrap_or_default();
     let mut acme = json!({
         "server": server,
         "privateKeySecretRef": {"name": name},
@@ -47,7 +51,12 @@ pub(crate) const COMPONENT: Component = Component {
     chart: Some(CERT_MANAGER),
     doors: |_| {
         // The API server asks the webhook.
-        vec![Door { name: "webhook", labels: labels("webhook"), ports: vec![10250], from: Vec::new() }]
+        vec![Door {
+            name: "webhook",
+            labels: labels("webhook"),
+            ports: vec![10250],
+            from: Vec::new(),
+        }]
     },
     pods: |_, _| {
         vec![
@@ -82,30 +91,56 @@ pub(crate) const COMPONENT: Component = Component {
                 inputs,
                 settings,
             ),
-            issuer("letsencrypt", "https://acme-v02.api.letsencrypt.org/directory", inputs, settings),
+            issuer(
+                "letsencrypt",
+                "https://acme-v02.api.letsencrypt.org/directory",
+                inputs,
+                settings,
+            ),
         ]
     },
     workloads: |inputs| {
-        let zone = inputs.zone.as_ref().map(|zone| zone.id.clone()).unwrap_or_default();
-        let zone = join([format!("arn:{}:route53:::hostedzone/", inputs.partition).into(), zone]);
-        let text_only =
-            json!({"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["TXT"]}});
+        let zone = inputs
+            .zone
+            .as_ref()
+            .map(|zone| zone.id.clone())
+            .unwrap_or_default();
+        let zone = join([
+            format!("arn:{}:route53:::hostedzone/", inputs.partition).into(),
+            zone,
+        ]);
+        let text_only = json!({"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["TXT"]}});
         vec![Workload {
             namespace: "cert-manager",
             service_account: ACCOUNT,
             statements: vec![
-                allow(&["route53:GetChange"], format!("arn:{}:route53:::change/*", inputs.partition)),
-                allow_if(&["route53:ChangeResourceRecordSets"], zone.clone(), text_only),
+                allow(
+                    &["route53:GetChange"],
+                    format!("arn:{}:route53:::change/*", inputs.partition),
+                ),
+                allow_if(
+                    &["route53:ChangeResourceRecordSets"],
+                    zone.clone(),
+                    text_only,
+                ),
                 allow(&["route53:ListResourceRecordSets"], zone),
                 allow(&["route53:ListHostedZonesByName"], "*"),
             ],
         }]
     },
-    missing: |inputs, _| inputs.zone.is_none().then_some("requires a DNS zone: `edge:` with a domain"),
+    missing: |inputs, _| {
+        inputs
+            .zone
+            .is_none()
+            .then_some("requires a DNS zone: `edge:` with a domain")
+    },
     leftovers: &[Leftover {
         what: "DNS records for ACME challenges",
         found_by: "TXT records _acme-challenge.* in the zone",
     }],
-    health: &["Deployment cert-manager/cert-manager", "Deployment cert-manager/cert-manager-webhook"],
+    health: &[
+        "Deployment cert-manager/cert-manager",
+        "Deployment cert-manager/cert-manager-webhook",
+    ],
     ..PLAIN
 };

@@ -17,7 +17,9 @@ pub(crate) const COMPONENT: Component = Component {
     pods: |_, _| vec![Pods::of("cluster-autoscaler", REPLICAS, &[CONTAINER])],
     chart: Some(CLUSTER_AUTOSCALER),
     values: |inputs, _| {
-        let image = CLUSTER_AUTOSCALER_IMAGES.iter().find(|(version, _)| *version == inputs.version);
+        let image = CLUSTER_AUTOSCALER_IMAGES
+            .iter()
+            .find(|(version, _)| *version == inputs.version);
         let mut values = json!({
             "fullnameOverride": ACCOUNT,
             "autoDiscovery": {"clusterName": inputs.cluster},
@@ -43,7 +45,10 @@ pub(crate) const COMPONENT: Component = Component {
         values
     },
     workloads: |inputs| {
-        let owned = format!("autoscaling:ResourceTag/kubernetes.io/cluster/{}", inputs.cluster);
+        let owned = format!(
+            "autoscaling:ResourceTag/kubernetes.io/cluster/{}",
+            inputs.cluster
+        );
         vec![Workload {
             namespace: "kube-system",
             service_account: ACCOUNT,
@@ -64,7 +69,10 @@ pub(crate) const COMPONENT: Component = Component {
                     "*",
                 ),
                 allow_if(
-                    &["autoscaling:SetDesiredCapacity", "autoscaling:TerminateInstanceInAutoScalingGroup"],
+                    &[
+                        "autoscaling:SetDesiredCapacity",
+                        "autoscaling:TerminateInstanceInAutoScalingGroup",
+                    ],
                     "*",
                     json!({"StringEquals": {owned: "owned"}}),
                 ),

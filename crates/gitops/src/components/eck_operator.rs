@@ -19,7 +19,12 @@ pub(crate) const COMPONENT: Component = Component {
     doors: |_| {
         let labels = json!({"app.kubernetes.io/name": "elastic-operator"});
         // The API server asks the webhook.
-        vec![Door { name: "webhook", labels, ports: vec![9443], from: Vec::new() }]
+        vec![Door {
+            name: "webhook",
+            labels,
+            ports: vec![9443],
+            from: Vec::new(),
+        }]
     },
     pods: |_, _| vec![Pods::of("elastic-operator", 1, &[OPERATOR])],
     values: |_, _| json!({"replicaCount": 1, "managedNamespaces": ["logging"], "resources": OPERATOR.json()}),

@@ -4,7 +4,9 @@ use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
 use crate::application::LAST_WAVE;
-use crate::component::{Component, Door, PLAIN, PodSecurity, Pods, Resources, anew, spread, when_defined};
+use crate::component::{
+    Component, Door, PLAIN, PodSecurity, Pods, Resources, anew, spread, when_defined,
+};
 use crate::versions::ELASTIC;
 use crate::{Inputs, Settings};
 
@@ -57,7 +59,11 @@ fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
             "podTemplate": {"spec": {"containers": [{"name": "kibana", "resources": KIBANA.json()}]}},
         },
     });
-    vec![elasticsearch, kibana, retention(wishes.retention_days.unwrap_or(14))]
+    vec![
+        elasticsearch,
+        kibana,
+        retention(wishes.retention_days.unwrap_or(14)),
+    ]
 }
 
 /// What Elasticsearch is told: a new index every day, and none that is older than so many.
@@ -126,10 +132,18 @@ pub(crate) const COMPONENT: Component = Component {
     pod_security: PodSecurity::Privileged,
     doors: |_| {
         let labels = json!({"elasticsearch.k8s.elastic.co/cluster-name": "logs"});
-        vec![Door { name: "operator", labels, ports: vec![9200], from: vec!["elastic-system".into()] }]
+        vec![Door {
+            name: "operator",
+            labels,
+            ports: vec![9200],
+            from: vec!["elastic-system".into()],
+        }]
     },
     pods: |_, settings| {
-        vec![Pods::of("logs-es-default", nodes(settings).into(), &[NODE]), Pods::of("logs-kb", 1, &[KIBANA])]
+        vec![
+            Pods::of("logs-es-default", nodes(settings).into(), &[NODE]),
+            Pods::of("logs-kb", 1, &[KIBANA]),
+        ]
     },
     needs: &["storage", "eck-operator"],
     objects,

@@ -33,8 +33,15 @@ pub(crate) const COMPONENT: Component = Component {
         })
     },
     workloads: |inputs| {
-        let zone = inputs.zone.as_ref().map(|zone| zone.id.clone()).unwrap_or_default();
-        let zone = join([format!("arn:{}:route53:::hostedzone/", inputs.partition).into(), zone]);
+        let zone = inputs
+            .zone
+            .as_ref()
+            .map(|zone| zone.id.clone())
+            .unwrap_or_default();
+        let zone = join([
+            format!("arn:{}:route53:::hostedzone/", inputs.partition).into(),
+            zone,
+        ]);
         vec![Workload {
             namespace: "external-dns",
             service_account: ACCOUNT,
@@ -51,7 +58,12 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    missing: |inputs, _| inputs.zone.is_none().then_some("requires a DNS zone: `edge:` with a domain"),
+    missing: |inputs, _| {
+        inputs
+            .zone
+            .is_none()
+            .then_some("requires a DNS zone: `edge:` with a domain")
+    },
     leftovers: &[Leftover {
         what: "DNS records",
         found_by: "TXT records with heritage=external-dns,external-dns/owner=CLUSTER identify the records",

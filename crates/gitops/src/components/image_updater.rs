@@ -20,8 +20,10 @@ fn registry(inputs: &Inputs) -> String {
 /// A pipeline that releases an image to an environment gives it the tag `ENVIRONMENT-COMMIT`.
 fn application(service: &Service, inputs: &Inputs) -> Value {
     // A commit that is pinned is the newest of those that count.
-    let commit =
-        service.pin.as_ref().map_or_else(|| "[0-9a-f]{7,40}".to_owned(), |pin| format!("{pin}[0-9a-f]*"));
+    let commit = service.pin.as_ref().map_or_else(
+        || "[0-9a-f]{7,40}".to_owned(),
+        |pin| format!("{pin}[0-9a-f]*"),
+    );
     let tags = format!("regexp:^{}-{commit}$", inputs.environment);
     json!({
         "namePattern": service.name,

@@ -66,7 +66,10 @@ pub(crate) const COMPONENT: Component = Component {
                     "*",
                 ),
                 allow(
-                    &["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"],
+                    &[
+                        "elasticloadbalancing:RegisterTargets",
+                        "elasticloadbalancing:DeregisterTargets",
+                    ],
                     groups,
                 ),
             ],

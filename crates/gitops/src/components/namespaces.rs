@@ -44,14 +44,22 @@ pub(crate) fn deny(namespace: &str) -> Value {
 
 /// Whoever comes in by this door.
 pub(crate) fn open(namespace: &str, door: &Door) -> Value {
-    let ports: Vec<Value> = door.ports.iter().map(|port| json!({"protocol": "TCP", "port": port})).collect();
+    let ports: Vec<Value> = door
+        .ports
+        .iter()
+        .map(|port| json!({"protocol": "TCP", "port": port}))
+        .collect();
     let mut rule = json!({"ports": ports});
     if !door.from.is_empty() {
         rule["from"] = json!([{"namespaceSelector": {"matchExpressions": [{
             "key": "kubernetes.io/metadata.name", "operator": "In", "values": door.from,
         }]}}]);
     }
-    policy(namespace, door.name, &json!({"podSelector": {"matchLabels": door.labels}, "ingress": [rule]}))
+    policy(
+        namespace,
+        door.name,
+        &json!({"podSelector": {"matchLabels": door.labels}, "ingress": [rule]}),
+    )
 }
 
 /// Pods of one namespace reach each other.
@@ -68,8 +76,9 @@ fn objects(inputs: &Inputs, settings: &Settings) -> Vec<Value> {
     let components = chosen(inputs, settings).unwrap_or_default();
     let mut namespaces: BTreeMap<&str, (PodSecurity, Vec<Door>)> = BTreeMap::new();
     for component in components.iter().filter(|one| one.namespace != OF_EKS) {
-        let (level, doors) =
-            namespaces.entry(component.namespace).or_insert((component.pod_security, Vec::new()));
+        let (level, doors) = namespaces
+            .entry(component.namespace)
+            .or_insert((component.pod_security, Vec::new()));
         *level = (*level).min(component.pod_security);
         doors.extend((component.doors)(inputs));
     }

@@ -23,7 +23,12 @@ pub(crate) const COMPONENT: Component = Component {
             return Vec::new();
         }
         let labels = json!({"app.kubernetes.io/name": NAME});
-        vec![Door { name: "traces", labels, ports: vec![4317, 4318], from }]
+        vec![Door {
+            name: "traces",
+            labels,
+            ports: vec![4317, 4318],
+            from,
+        }]
     },
     pods: |_, _| vec![Pods::of(NAME, REPLICAS, &[CONTAINER])],
     needs: &["jaeger"],

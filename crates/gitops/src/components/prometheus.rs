@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{STORAGE, VOLUMES};
 use crate::application::LAST_WAVE;
 use crate::component::{
-    Component, Count, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, spread, when_defined,
+    Component, Count, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, spread,
+    when_defined,
 };
 use crate::versions::PROMETHEUS;
 use crate::{AlertReceivers, Inputs, Settings};
@@ -29,12 +30,24 @@ const ACCOUNT: &str = "alertmanager";
 
 fn pods() -> Vec<Pods> {
     vec![
-        Pods::of("prometheus-kube-prometheus-prometheus", PROMETHEUS_REPLICAS, &[SERVER, RELOADER]),
-        Pods::of("prometheus-kube-prometheus-alertmanager", ALERTMANAGER_REPLICAS, &[ALERTMANAGER, RELOADER]),
+        Pods::of(
+            "prometheus-kube-prometheus-prometheus",
+            PROMETHEUS_REPLICAS,
+            &[SERVER, RELOADER],
+        ),
+        Pods::of(
+            "prometheus-kube-prometheus-alertmanager",
+            ALERTMANAGER_REPLICAS,
+            &[ALERTMANAGER, RELOADER],
+        ),
         Pods::of("prometheus-kube-prometheus-operator", 1, &[OPERATOR]),
         Pods::of("prometheus-grafana", 1, &[GRAFANA, SIDECAR, SIDECAR]),
         Pods::of("prometheus-kube-state-metrics", 1, &[STATE_METRICS]),
-        Pods::new("prometheus-prometheus-node-exporter", Count::PerNode, &[NODE_EXPORTER]),
+        Pods::new(
+            "prometheus-prometheus-node-exporter",
+            Count::PerNode,
+            &[NODE_EXPORTER],
+        ),
     ]
 }
 
@@ -55,7 +68,10 @@ fn receivers(alerts: &AlertReceivers, inputs: &Inputs) -> Vec<Value> {
         }]);
     }
     if let Some(secret) = &alerts.slack_secret {
-        let channel = alerts.slack_channel.clone().unwrap_or_else(|| "#alerts".to_owned());
+        let channel = alerts
+            .slack_channel
+            .clone()
+            .unwrap_or_else(|| "#alerts".to_owned());
         receiver["slackConfigs"] = json!([{
             "apiURL": {"name": secret, "key": "url"}, "channel": channel, "sendResolved": true,
         }]);
@@ -78,7 +94,11 @@ fn receivers(alerts: &AlertReceivers, inputs: &Inputs) -> Vec<Value> {
             "botToken": {"name": secret, "key": "token"}, "chatID": chat, "sendResolved": true,
         }]);
     }
-    if receiver.as_object().is_some_and(|fields| fields.len() > 1) { vec![receiver] } else { Vec::new() }
+    if receiver.as_object().is_some_and(|fields| fields.len() > 1) {
+        vec![receiver]
+    } else {
+        Vec::new()
+    }
 }
 
 fn values(_: &Inputs, settings: &Settings) -> Value {
@@ -150,7 +170,12 @@ pub(crate) const COMPONENT: Component = Component {
     doors: |_| {
         let labels = json!({"app": "kube-prometheus-stack-operator"});
         // The API server asks the webhook.
-        vec![Door { name: "webhook", labels, ports: vec![10250], from: Vec::new() }]
+        vec![Door {
+            name: "webhook",
+            labels,
+            ports: vec![10250],
+            from: Vec::new(),
+        }]
     },
     pods: |_, _| pods(),
     workloads: |inputs| {

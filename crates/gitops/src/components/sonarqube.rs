@@ -16,7 +16,9 @@ fn values(inputs: &Inputs, _: &Settings) -> Value {
     let (endpoint, port) = inputs
         .database
         .as_ref()
-        .map_or((Value::Null, 5432), |database| (database.endpoint.clone(), database.port));
+        .map_or((Value::Null, 5432), |database| {
+            (database.endpoint.clone(), database.port)
+        });
     json!({
         "community": {"enabled": true},
         "resources": CONTAINER.json(),

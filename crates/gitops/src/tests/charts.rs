@@ -9,7 +9,10 @@ use super::{documents, everything, inputs};
 use crate::component::{Count, PodSecurity};
 use crate::{Component, Pods, all};
 
-const WANTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/charts/wanted.json");
+const WANTED: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../../tests/charts/wanted.json"
+);
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/tests/charts");
 
 /// What is to be rendered.
@@ -44,7 +47,9 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a Vec<Value> {
 }
 
 fn containers(workload: &Value) -> impl Iterator<Item = &Value> {
-    list(workload, "before").iter().chain(list(workload, "containers"))
+    list(workload, "before")
+        .iter()
+        .chain(list(workload, "containers"))
 }
 
 #[test]
@@ -66,8 +71,15 @@ fn every_chart_was_rendered_at_its_pin_with_these_values() {
     for (wanted, (component, fixture)) in wanted().iter().zip(fixtures()) {
         let name = component.name;
         assert_eq!(fixture["chart"], wanted["chart"], "{name}");
-        assert_eq!(fixture["version"], wanted["version"], "{name}: run tests/charts/run");
-        let values = if wanted["values"].is_null() { json!({}) } else { wanted["values"].clone() };
+        assert_eq!(
+            fixture["version"], wanted["version"],
+            "{name}: run tests/charts/run"
+        );
+        let values = if wanted["values"].is_null() {
+            json!({})
+        } else {
+            wanted["values"].clone()
+        };
         let same = serde_json::from_str::<Value>(&values.to_string()).unwrap();
         assert_eq!(fixture["values"], same, "{name}: run tests/charts/run");
     }
@@ -75,7 +87,11 @@ fn every_chart_was_rendered_at_its_pin_with_these_values() {
 
 /// Keys with dots in them are data.
 fn paths(values: &Value, before: &str, found: &mut Vec<String>) {
-    for (key, below) in values.as_object().into_iter().flatten().filter(|(key, _)| !key.contains(['.', '/']))
+    for (key, below) in values
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, _)| !key.contains(['.', '/']))
     {
         let path = format!("{before}{key}");
         paths(below, &format!("{path}."), found);
@@ -86,10 +102,16 @@ fn paths(values: &Value, before: &str, found: &mut Vec<String>) {
 #[test]
 fn charts_know_every_value() {
     for (component, fixture) in fixtures() {
-        let keys: BTreeSet<&str> = list(&fixture, "keys").iter().filter_map(Value::as_str).collect();
+        let keys: BTreeSet<&str> = list(&fixture, "keys")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
         let mut used = Vec::new();
         paths(&fixture["values"], "", &mut used);
-        let unknown: Vec<&String> = used.iter().filter(|path| !keys.contains(path.as_str())).collect();
+        let unknown: Vec<&String> = used
+            .iter()
+            .filter(|path| !keys.contains(path.as_str()))
+            .collect();
         assert_eq!(unknown, Vec::<&String>::new(), "{}", component.name);
     }
 }
@@ -97,10 +119,19 @@ fn charts_know_every_value() {
 /// Every Service, as `NAME.NAMESPACE`, with its ports.
 fn services() -> BTreeMap<String, BTreeSet<u64>> {
     let mut services = BTreeMap::new();
-    let ports = |ports: &[Value]| ports.iter().filter_map(Value::as_u64).collect::<BTreeSet<_>>();
+    let ports = |ports: &[Value]| {
+        ports
+            .iter()
+            .filter_map(Value::as_u64)
+            .collect::<BTreeSet<_>>()
+    };
     for (component, fixture) in fixtures() {
         for service in list(&fixture, "services") {
-            let name = format!("{}.{}", service["name"].as_str().unwrap(), component.namespace);
+            let name = format!(
+                "{}.{}",
+                service["name"].as_str().unwrap(),
+                component.namespace
+            );
             services.insert(name, ports(list(service, "ports")));
         }
     }
@@ -123,7 +154,9 @@ fn texts(value: &Value, each: &mut impl FnMut(&str)) {
 fn named<'a>(text: &'a str, namespaces: &BTreeSet<&str>) -> Vec<(String, Option<&'a str>)> {
     let host = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | ':'));
     let of = |token: &'a str| {
-        let (host, port) = token.split_once(':').map_or((token, None), |(host, port)| (host, Some(port)));
+        let (host, port) = token
+            .split_once(':')
+            .map_or((token, None), |(host, port)| (host, Some(port)));
         let labels: Vec<&str> = host.split('.').collect();
         let whole = labels.len() < 3 || labels.contains(&"svc");
         // A pod of a StatefulSet is named before its Service.
@@ -141,9 +174,12 @@ fn every_service_that_something_names_is_made_by_something() {
     for (path, object) in documents(&everything()) {
         texts(&resolved(&object), &mut |text| {
             for (name, port) in named(text, &namespaces) {
-                let ports =
-                    services.get(&name).unwrap_or_else(|| panic!("{path}: nobody makes the Service {name}"));
-                let port = port.filter(|port| !port.is_empty()).map(|port| port.parse::<u64>().unwrap());
+                let ports = services
+                    .get(&name)
+                    .unwrap_or_else(|| panic!("{path}: nobody makes the Service {name}"));
+                let port = port
+                    .filter(|port| !port.is_empty())
+                    .map(|port| port.parse::<u64>().unwrap());
                 assert!(
                     port.is_none_or(|port| ports.contains(&port)),
                     "{path}: {name} has {ports:?}, not {port:?}"
@@ -152,14 +188,29 @@ fn every_service_that_something_names_is_made_by_something() {
             }
         });
     }
-    for expected in
-        ["jaeger.tracing", "opentelemetry-collector.tracing", "vault-active.vault", "logs-es-http.logging"]
-    {
-        assert!(seen.contains(expected), "{expected} was not found in {seen:?}");
+    for expected in [
+        "jaeger.tracing",
+        "opentelemetry-collector.tracing",
+        "vault-active.vault",
+        "logs-es-http.logging",
+    ] {
+        assert!(
+            seen.contains(expected),
+            "{expected} was not found in {seen:?}"
+        );
     }
-    let seen = named("http://vault-0.vault-internal.vault.svc:8200/ and jaeger.tracing:4317", &namespaces);
-    let expected = [("vault-internal.vault", Some("8200")), ("jaeger.tracing", Some("4317"))];
-    let expected: Vec<_> = expected.into_iter().map(|(name, port)| (name.to_owned(), port)).collect();
+    let seen = named(
+        "http://vault-0.vault-internal.vault.svc:8200/ and jaeger.tracing:4317",
+        &namespaces,
+    );
+    let expected = [
+        ("vault-internal.vault", Some("8200")),
+        ("jaeger.tracing", Some("4317")),
+    ];
+    let expected: Vec<_> = expected
+        .into_iter()
+        .map(|(name, port)| (name.to_owned(), port))
+        .collect();
     assert_eq!(seen, expected);
 }
 
@@ -167,7 +218,8 @@ fn every_service_that_something_names_is_made_by_something() {
 fn every_image_has_a_tag() {
     let tagged = |image: &str| {
         let name = image.rsplit('/').next().unwrap_or_default();
-        name.split_once([':', '@']).is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest")
+        name.split_once([':', '@'])
+            .is_some_and(|(_, tag)| !tag.is_empty() && tag != "latest")
     };
     for (component, fixture) in fixtures() {
         for workload in list(&fixture, "workloads") {
@@ -177,7 +229,9 @@ fn every_image_has_a_tag() {
             }
         }
     }
-    for (path, object) in documents(&everything()).iter().filter(|(path, _)| path.starts_with("components/"))
+    for (path, object) in documents(&everything())
+        .iter()
+        .filter(|(path, _)| path.starts_with("components/"))
     {
         each_container(object, &mut |container| {
             let image = container["image"].as_str();
@@ -190,7 +244,11 @@ fn each_container(value: &Value, each: &mut impl FnMut(&Value)) {
     match value {
         Value::Object(map) => {
             for key in ["containers", "initContainers"] {
-                map.get(key).and_then(Value::as_array).into_iter().flatten().for_each(&mut *each);
+                map.get(key)
+                    .and_then(Value::as_array)
+                    .into_iter()
+                    .flatten()
+                    .for_each(&mut *each);
             }
             map.values().for_each(|below| each_container(below, each));
         }
@@ -232,7 +290,9 @@ fn every_container_says_what_it_needs() {
 }
 
 fn amount(text: &Value, units: &[(&str, u64)]) -> u64 {
-    let text = text.as_str().unwrap_or_else(|| panic!("{text} is no quantity"));
+    let text = text
+        .as_str()
+        .unwrap_or_else(|| panic!("{text} is no quantity"));
     let (number, factor) = units
         .iter()
         .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))
@@ -252,8 +312,8 @@ fn components_state_the_pods_that_their_charts_make() {
                 continue;
             }
             let at = stated.iter().position(|pods| pods.name == name);
-            let pods =
-                stated.remove(at.unwrap_or_else(|| panic!("{} does not state {name}", component.name)));
+            let pods = stated
+                .remove(at.unwrap_or_else(|| panic!("{} does not state {name}", component.name)));
             let count = if kind == "DaemonSet" {
                 Count::PerNode
             } else {
@@ -262,11 +322,19 @@ fn components_state_the_pods_that_their_charts_make() {
             assert_eq!(pods.count, count, "{name}");
             let sum = |key: &str, units: &[(&str, u64)]| -> u64 {
                 let all = list(workload, "containers").iter();
-                all.map(|one| amount(&one["resources"]["requests"][key], units)).sum()
+                all.map(|one| amount(&one["resources"]["requests"][key], units))
+                    .sum()
             };
-            let (cpu, memory) = (sum("cpu", &[("m", 1)]), sum("memory", &[("Mi", 1), ("Gi", 1024)]));
+            let (cpu, memory) = (
+                sum("cpu", &[("m", 1)]),
+                sum("memory", &[("Mi", 1), ("Gi", 1024)]),
+            );
             // Beside what it runs, the operator puts a container that reloads its configuration.
-            let reloads = if ["Prometheus", "Alertmanager"].contains(&kind) { (10, 32) } else { (0, 0) };
+            let reloads = if ["Prometheus", "Alertmanager"].contains(&kind) {
+                (10, 32)
+            } else {
+                (0, 0)
+            };
             assert_eq!(
                 (u64::from(pods.cpu), u64::from(pods.memory)),
                 (cpu + reloads.0, memory + reloads.1),
@@ -281,7 +349,10 @@ fn components_state_the_pods_that_their_charts_make() {
 fn more_than_one_pod_are_spread_and_leave_one_by_one() {
     let mut seen = 0;
     for (_, fixture) in fixtures() {
-        for workload in list(&fixture, "workloads").iter().filter(|one| one["replicas"].as_u64() > Some(1)) {
+        for workload in list(&fixture, "workloads")
+            .iter()
+            .filter(|one| one["replicas"].as_u64() > Some(1))
+        {
             seen += 1;
             let name = &workload["name"];
             assert_eq!(
@@ -304,23 +375,36 @@ fn no_pod_does_more_than_its_namespace_allows() {
     };
     let mut allowed: BTreeMap<&str, PodSecurity> = BTreeMap::new();
     for component in all() {
-        let one = allowed.entry(component.namespace).or_insert(component.pod_security);
+        let one = allowed
+            .entry(component.namespace)
+            .or_insert(component.pod_security);
         *one = (*one).min(component.pod_security);
     }
-    for (component, fixture) in
-        fixtures().iter().filter(|(component, _)| component.namespace != "kube-system")
+    for (component, fixture) in fixtures()
+        .iter()
+        .filter(|(component, _)| component.namespace != "kube-system")
     {
         for workload in list(fixture, "workloads") {
             let needs = level(workload["pod_security"].as_str().unwrap());
             let of_component = component.pod_security;
-            assert!(needs >= of_component, "{}: {} needs {needs:?}", component.name, workload["name"]);
+            assert!(
+                needs >= of_component,
+                "{}: {} needs {needs:?}",
+                component.name,
+                workload["name"]
+            );
         }
     }
-    for (path, object) in documents(&everything()).iter().filter(|(_, object)| object["kind"] == "Namespace")
+    for (path, object) in documents(&everything())
+        .iter()
+        .filter(|(_, object)| object["kind"] == "Namespace")
     {
         let label = object["metadata"]["labels"]["pod-security.kubernetes.io/enforce"].as_str();
         let name = object["metadata"]["name"].as_str().unwrap();
-        let expected = allowed.get(name).copied().unwrap_or(PodSecurity::Restricted);
+        let expected = allowed
+            .get(name)
+            .copied()
+            .unwrap_or(PodSecurity::Restricted);
         assert_eq!(label, Some(expected.label()), "{path}: {name}");
     }
 }
@@ -330,7 +414,10 @@ fn no_pod_does_more_than_its_namespace_allows() {
 fn what_has_a_volume_is_recreated() {
     let mut seen = 0;
     for (_, fixture) in fixtures() {
-        for workload in list(&fixture, "workloads").iter().filter(|one| one["kind"] == "Deployment") {
+        for workload in list(&fixture, "workloads")
+            .iter()
+            .filter(|one| one["kind"] == "Deployment")
+        {
             if list(workload, "volumes").contains(&json!("persistentVolumeClaim")) {
                 seen += 1;
                 assert_eq!(workload["strategy"], "Recreate", "{}", workload["name"]);
@@ -343,16 +430,29 @@ fn what_has_a_volume_is_recreated() {
 #[test]
 fn the_jobs_of_vault_run_the_version_of_its_server() {
     let fixtures = fixtures();
-    let (_, vault) = fixtures.iter().find(|(component, _)| component.name == "vault").unwrap();
-    let server = list(vault, "workloads").iter().find(|one| one["kind"] == "StatefulSet").unwrap();
-    assert_eq!(server["containers"][0]["image"], crate::versions::VAULT_IMAGE);
+    let (_, vault) = fixtures
+        .iter()
+        .find(|(component, _)| component.name == "vault")
+        .unwrap();
+    let server = list(vault, "workloads")
+        .iter()
+        .find(|one| one["kind"] == "StatefulSet")
+        .unwrap();
+    assert_eq!(
+        server["containers"][0]["image"],
+        crate::versions::VAULT_IMAGE
+    );
     assert_eq!(server["strategy"], "OnDelete");
 }
 
 /// An apply by the client keeps the whole object in an annotation, which has a limit.
 #[test]
 fn only_large_definitions_are_applied_by_the_server() {
-    let by_server: Vec<&str> = all().iter().filter(|one| one.server_side).map(|one| one.name).collect();
+    let by_server: Vec<&str> = all()
+        .iter()
+        .filter(|one| one.server_side)
+        .map(|one| one.name)
+        .collect();
     assert_eq!(by_server, ["prometheus"]);
     for (component, fixture) in fixtures() {
         let large = fixture["largest_definition"].as_u64().unwrap() > 262_144;

@@ -4,7 +4,11 @@ use super::{inputs, settings};
 use crate::{Need, Needs, Node, Settings, needs};
 
 fn node(cpu: u32, memory: u32, pods: u32, max: u32) -> Node {
-    Node { room: Need { cpu, memory, pods }, min: 1, max }
+    Node {
+        room: Need { cpu, memory, pods },
+        min: 1,
+        max,
+    }
 }
 
 fn of(text: &str) -> Needs {
@@ -15,7 +19,14 @@ fn of(text: &str) -> Needs {
 fn every_component_with_pods_is_counted() {
     let all = of("{}");
     let names: Vec<&str> = all.rows.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["EKS add-ons", "argo-cd", "vault", "prometheus", "elasticsearch", "service backend"] {
+    for name in [
+        "EKS add-ons",
+        "argo-cd",
+        "vault",
+        "prometheus",
+        "elasticsearch",
+        "service backend",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     let without = of("elastic: false");
@@ -30,9 +41,24 @@ fn every_component_with_pods_is_counted() {
 #[test]
 fn nodes_have_room_for_the_sum_and_for_the_largest_pod() {
     let needs = Needs {
-        rows: vec![("a".into(), Need { cpu: 3000, memory: 6000, pods: 10 })],
-        per_node: Need { cpu: 100, memory: 100, pods: 5 },
-        largest: Need { cpu: 1000, memory: 2000, pods: 1 },
+        rows: vec![(
+            "a".into(),
+            Need {
+                cpu: 3000,
+                memory: 6000,
+                pods: 10,
+            },
+        )],
+        per_node: Need {
+            cpu: 100,
+            memory: 100,
+            pods: 5,
+        },
+        largest: Need {
+            cpu: 1000,
+            memory: 2000,
+            pods: 1,
+        },
     };
     let most = |nodes: &[Node]| needs.fit(nodes, |node| node.max);
     assert!(most(&[node(1600, 3100, 20, 2)]));

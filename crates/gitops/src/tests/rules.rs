@@ -23,18 +23,30 @@ fn no_pod_waits_for_what_comes_after_it() {
         for object in (component.objects)(&inputs(), &everything()) {
             let kind = object["kind"].as_str().unwrap();
             let late = wave(&object) > 0 && component.chart.is_some();
-            assert!(!late || waited_for_by_nobody.contains(&kind), "{}: {object:#}", component.name);
+            assert!(
+                !late || waited_for_by_nobody.contains(&kind),
+                "{}: {object:#}",
+                component.name
+            );
         }
     }
 }
 
 #[test]
 fn vault_is_initialised_in_the_wave_of_its_servers() {
-    let vault = all().iter().find(|component| component.name == "vault").unwrap();
+    let vault = all()
+        .iter()
+        .find(|component| component.name == "vault")
+        .unwrap();
     let objects = (vault.objects)(&inputs(), &everything());
-    let jobs: Vec<&Value> = objects.iter().filter(|object| object["kind"] == "Job").collect();
+    let jobs: Vec<&Value> = objects
+        .iter()
+        .filter(|object| object["kind"] == "Job")
+        .collect();
     assert_eq!(
-        jobs.iter().map(|job| &job["metadata"]["name"]).collect::<Vec<_>>(),
+        jobs.iter()
+            .map(|job| &job["metadata"]["name"])
+            .collect::<Vec<_>>(),
         ["vault-init", "vault-config"]
     );
     assert!(objects.iter().all(|object| wave(object) == 0));
@@ -44,7 +56,10 @@ fn vault_is_initialised_in_the_wave_of_its_servers() {
 #[test]
 fn every_job_can_be_made_anew() {
     let documents = documents(&everything());
-    let jobs: Vec<_> = documents.iter().filter(|(_, object)| object["kind"] == "Job").collect();
+    let jobs: Vec<_> = documents
+        .iter()
+        .filter(|(_, object)| object["kind"] == "Job")
+        .collect();
     assert!(jobs.len() > 3);
     for (path, job) in jobs {
         let options = &job["metadata"]["annotations"]["argocd.argoproj.io/sync-options"];
@@ -55,7 +70,11 @@ fn every_job_can_be_made_anew() {
 /// Services wait for what their pods and objects need, and for nothing that only looks on.
 #[test]
 fn few_components_hold_services_back() {
-    let before: Vec<&str> = all().iter().filter(|one| one.wave < LAST_WAVE).map(|one| one.name).collect();
+    let before: Vec<&str> = all()
+        .iter()
+        .filter(|one| one.wave < LAST_WAVE)
+        .map(|one| one.name)
+        .collect();
     let expected = [
         "argo-cd",
         "argo-rollouts",
@@ -71,7 +90,13 @@ fn few_components_hold_services_back() {
 /// What another component defines may come after it.
 #[test]
 fn objects_of_a_kind_that_comes_later_hold_nothing_back() {
-    let theirs = ["ServiceMonitor", "AlertmanagerConfig", "Elasticsearch", "Kibana", "ImageUpdater"];
+    let theirs = [
+        "ServiceMonitor",
+        "AlertmanagerConfig",
+        "Elasticsearch",
+        "Kibana",
+        "ImageUpdater",
+    ];
     let mut seen = BTreeSet::new();
     for (path, object) in documents(&everything()) {
         let kind = object["kind"].as_str().unwrap();
@@ -88,8 +113,9 @@ fn objects_of_a_kind_that_comes_later_hold_nothing_back() {
 #[test]
 fn services_come_in_the_last_wave() {
     let last = all().iter().map(|component| component.wave).max();
-    let of_service =
-        &documents(&everything()).into_iter().find(|(path, _)| path.ends_with("service-backend.yaml"));
+    let of_service = &documents(&everything())
+        .into_iter()
+        .find(|(path, _)| path.ends_with("service-backend.yaml"));
     assert_eq!(last, Some(1));
     assert_eq!(of_service.as_ref().map(|(_, object)| wave(object)), Some(1));
 }
@@ -97,28 +123,56 @@ fn services_come_in_the_last_wave() {
 #[test]
 fn waves_wait_for_argo_cds_settings() {
     let documents = documents(&everything());
-    let find = |end: &str| &documents.iter().find(|(path, _)| path.ends_with(end)).unwrap().1;
-    let (settings, gate) = (find("components/argo-cd/objects/objects.yaml"), find("settings-gate.yaml"));
+    let find = |end: &str| {
+        &documents
+            .iter()
+            .find(|(path, _)| path.ends_with(end))
+            .unwrap()
+            .1
+    };
+    let (settings, gate) = (
+        find("components/argo-cd/objects/objects.yaml"),
+        find("settings-gate.yaml"),
+    );
     let key = "resource.customizations.health.argoproj.io_Application";
-    assert!(settings["data"][key].as_str().unwrap().contains("Succeeded"));
+    assert!(
+        settings["data"][key]
+            .as_str()
+            .unwrap()
+            .contains("Succeeded")
+    );
     let volume = &gate["spec"]["template"]["spec"]["volumes"][0]["configMap"];
-    assert_eq!((&volume["name"], &volume["items"][0]["key"]), (&settings["metadata"]["name"], &json!(key)));
+    assert_eq!(
+        (&volume["name"], &volume["items"][0]["key"]),
+        (&settings["metadata"]["name"], &json!(key))
+    );
     let others = all().iter().filter(|component| component.name != "argo-cd");
-    assert!(others.map(|component| i64::from(component.wave)).all(|later| later > wave(gate)));
+    assert!(
+        others
+            .map(|component| i64::from(component.wave))
+            .all(|later| later > wave(gate))
+    );
     assert!(wave(find("clusters/prod/argo-cd.yaml")) < wave(gate));
 }
 
 #[test]
 fn argo_cd_does_not_delete_itself() {
     let documents = documents(&everything());
-    for (path, object) in documents.iter().filter(|(_, object)| object["kind"] == "Application") {
+    for (path, object) in documents
+        .iter()
+        .filter(|(_, object)| object["kind"] == "Application")
+    {
         let name = object["metadata"]["name"].as_str().unwrap();
         let cascades = object["metadata"].get("finalizers").is_some();
         assert_eq!(cascades, !["argo-cd", "root"].contains(&name), "{path}");
     }
     // Neither its manifest nor its version is in the repository: those are platctl's.
-    let own = documents.iter().filter(|(path, _)| path.starts_with("components/argo-cd/"));
-    let kinds: BTreeSet<&str> = own.filter_map(|(_, object)| object["kind"].as_str()).collect();
+    let own = documents
+        .iter()
+        .filter(|(path, _)| path.starts_with("components/argo-cd/"));
+    let kinds: BTreeSet<&str> = own
+        .filter_map(|(_, object)| object["kind"].as_str())
+        .collect();
     assert_eq!(kinds, BTreeSet::from(["ConfigMap", "PodDisruptionBudget"]));
 }
 
@@ -127,7 +181,11 @@ fn what_the_cluster_keeps_is_kept_by_syncs_as_well() {
     for (path, object) in documents(&everything()) {
         let ignores = object["spec"].get("ignoreDifferences").is_some();
         let options = object["spec"]["syncPolicy"]["syncOptions"].to_string();
-        assert_eq!(ignores, options.contains("RespectIgnoreDifferences=true"), "{path}");
+        assert_eq!(
+            ignores,
+            options.contains("RespectIgnoreDifferences=true"),
+            "{path}"
+        );
     }
 }
 
@@ -135,19 +193,36 @@ fn what_the_cluster_keeps_is_kept_by_syncs_as_well() {
 #[test]
 fn whoever_reads_or_writes_under_a_key_may_use_it() {
     let inputs = inputs();
-    let encrypted = [(&inputs.vault_secret, &inputs.vault_key), (&inputs.backup_bucket, &inputs.backup_key)];
+    let encrypted = [
+        (&inputs.vault_secret, &inputs.vault_key),
+        (&inputs.backup_bucket, &inputs.backup_key),
+    ];
     let mut seen = 0;
-    for workload in all().iter().flat_map(|component| (component.workloads)(&inputs)) {
+    for workload in all()
+        .iter()
+        .flat_map(|component| (component.workloads)(&inputs))
+    {
         let texts = |statement: &Value| statement["Action"].to_string();
         for (thing, key) in encrypted {
-            let named = |statement: &&Value| statement["Resource"].to_string().contains(&thing.to_string());
+            let named = |statement: &&Value| {
+                statement["Resource"]
+                    .to_string()
+                    .contains(&thing.to_string())
+            };
             for statement in workload.statements.iter().filter(named) {
                 seen += 1;
-                let of_key = workload.statements.iter().filter(|other| other["Resource"] == *key);
+                let of_key = workload
+                    .statements
+                    .iter()
+                    .filter(|other| other["Resource"] == *key);
                 let may: String = of_key.map(texts).collect();
                 assert!(may.contains("kms:Decrypt"), "{}", workload.service_account);
                 let writes = texts(statement).contains("Put");
-                assert!(!writes || may.contains("kms:GenerateDataKey"), "{}", workload.service_account);
+                assert!(
+                    !writes || may.contains("kms:GenerateDataKey"),
+                    "{}",
+                    workload.service_account
+                );
             }
         }
     }
@@ -156,12 +231,20 @@ fn whoever_reads_or_writes_under_a_key_may_use_it() {
 
 #[test]
 fn the_autoscaler_has_the_clusters_version() {
-    let autoscaler = all().iter().find(|component| component.name == "cluster-autoscaler").unwrap();
+    let autoscaler = all()
+        .iter()
+        .find(|component| component.name == "cluster-autoscaler")
+        .unwrap();
     for minor in crate::versions::ARGO_CD_TESTED {
         let version = format!("1.{minor}");
-        let inputs = Inputs { version: version.clone(), ..inputs() };
+        let inputs = Inputs {
+            version: version.clone(),
+            ..inputs()
+        };
         let values = (autoscaler.values)(&inputs, &Settings::default());
-        let tag = values["image"]["tag"].as_str().unwrap_or_else(|| panic!("none for {version}"));
+        let tag = values["image"]["tag"]
+            .as_str()
+            .unwrap_or_else(|| panic!("none for {version}"));
         assert!(tag.starts_with(&format!("v{version}.")), "{tag}");
     }
 }
@@ -169,7 +252,10 @@ fn the_autoscaler_has_the_clusters_version() {
 /// Nearly every pod has a volume of type `emptyDir`, and a node with one would never go.
 #[test]
 fn the_autoscaler_removes_nodes_of_pods_with_an_empty_directory() {
-    let autoscaler = all().iter().find(|component| component.name == "cluster-autoscaler").unwrap();
+    let autoscaler = all()
+        .iter()
+        .find(|component| component.name == "cluster-autoscaler")
+        .unwrap();
     let values = (autoscaler.values)(&inputs(), &Settings::default());
     assert_eq!(values["extraArgs"]["skip-nodes-with-local-storage"], false);
 }
@@ -177,29 +263,48 @@ fn the_autoscaler_removes_nodes_of_pods_with_an_empty_directory() {
 fn kinds(settings: &str, of: &str) -> BTreeSet<String> {
     let mut documents = documents(&super::settings(settings));
     documents.retain(|(path, _)| path.starts_with(of));
-    documents.iter().map(|(_, object)| object["kind"].as_str().unwrap().to_owned()).collect()
+    documents
+        .iter()
+        .map(|(_, object)| object["kind"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
 fn services_get_only_what_is_there_for_them() {
     let all = kinds("{}", "services/backend/");
-    assert!(all.contains("ServiceMonitor") && all.contains("TargetGroupBinding") && all.contains("Rollout"));
+    assert!(
+        all.contains("ServiceMonitor")
+            && all.contains("TargetGroupBinding")
+            && all.contains("Rollout")
+    );
     assert!(!kinds("prometheus: false", "services/").contains("ServiceMonitor"));
     let text = |settings: &str| format!("{:?}", documents(&super::settings(settings)));
     assert!(
-        text("{}").contains("vault.hashicorp.com") && !text("vault: false").contains("vault.hashicorp.com")
+        text("{}").contains("vault.hashicorp.com")
+            && !text("vault: false").contains("vault.hashicorp.com")
     );
-    assert!(text("{}").contains("OTEL_EXPORTER") && !text("tracing: false").contains("OTEL_EXPORTER"));
+    assert!(
+        text("{}").contains("OTEL_EXPORTER") && !text("tracing: false").contains("OTEL_EXPORTER")
+    );
     // Every file that is listed is there, and the other way round.
-    for settings in ["{}", "{prometheus: false, vault: false, tracing: false, elastic: false}"] {
+    for settings in [
+        "{}",
+        "{prometheus: false, vault: false, tracing: false, elastic: false}",
+    ] {
         let files = files(&inputs(), &super::settings(settings)).unwrap();
-        let Some(crate::File::Yaml(listing)) = files.get("services/backend/kustomization.yaml") else {
+        let Some(crate::File::Yaml(listing)) = files.get("services/backend/kustomization.yaml")
+        else {
             panic!()
         };
-        let listed: BTreeSet<String> = serde_json::from_value(listing[0]["resources"].clone()).unwrap();
-        let there = files.keys().filter_map(|path| path.strip_prefix("services/backend/"));
-        let there: BTreeSet<String> =
-            there.filter(|name| *name != "kustomization.yaml").map(Into::into).collect();
+        let listed: BTreeSet<String> =
+            serde_json::from_value(listing[0]["resources"].clone()).unwrap();
+        let there = files
+            .keys()
+            .filter_map(|path| path.strip_prefix("services/backend/"));
+        let there: BTreeSet<String> = there
+            .filter(|name| *name != "kustomization.yaml")
+            .map(Into::into)
+            .collect();
         assert_eq!(listed, there);
     }
 }
@@ -208,21 +313,35 @@ fn services_get_only_what_is_there_for_them() {
 fn a_service_that_needs_what_is_off_is_refused() {
     let wrong = |text: &str, inputs: &Inputs| {
         let wrong = check(inputs, &settings(text)).into_iter();
-        wrong.map(|one| format!("{} {} at {}", one.what, one.why, one.key.join("."))).collect::<Vec<_>>()
+        wrong
+            .map(|one| format!("{} {} at {}", one.what, one.why, one.key.join(".")))
+            .collect::<Vec<_>>()
     };
     assert_eq!(wrong("{}", &inputs()), Vec::<String>::new());
     // The one that is rolled out pod by pod needs nothing.
     let rollouts = wrong("argo_rollouts: false", &inputs());
-    assert!(rollouts.len() == 1 && rollouts[0].ends_with("at services.backend.rollout"), "{rollouts:?}");
+    assert!(
+        rollouts.len() == 1 && rollouts[0].ends_with("at services.backend.rollout"),
+        "{rollouts:?}"
+    );
     let balancer = wrong("load_balancer_controller: false", &inputs());
     assert!(
         balancer.len() == 2 && balancer[0].contains("to register its pods, but it is disabled"),
         "{balancer:?}"
     );
-    let inside = crate::Service { target_group: None, ..service("backend", false) };
-    let inside = Inputs { services: vec![inside], ..inputs() };
+    let inside = crate::Service {
+        target_group: None,
+        ..service("backend", false)
+    };
+    let inside = Inputs {
+        services: vec![inside],
+        ..inputs()
+    };
     assert_eq!(
-        wrong("{load_balancer_controller: false, argo_rollouts: false}", &inside),
+        wrong(
+            "{load_balancer_controller: false, argo_rollouts: false}",
+            &inside
+        ),
         Vec::<String>::new()
     );
 }
@@ -234,22 +353,45 @@ fn settings_that_cannot_be_are_refused_where_they_stand() {
         wrong.map(|one| one.key.join(".")).collect::<Vec<_>>()
     };
     for replicas in [0, 2, 4, 7] {
-        assert_eq!(at(&format!("vault: {{replicas: {replicas}}}")), ["gitops.vault.replicas"]);
+        assert_eq!(
+            at(&format!("vault: {{replicas: {replicas}}}")),
+            ["gitops.vault.replicas"]
+        );
     }
     assert_eq!(at("vault: {replicas: 5}"), Vec::<String>::new());
     assert_eq!(at("elastic: {nodes: 0}"), ["gitops.elastic.nodes"]);
     let alerts = |text: &str| at(&format!("prometheus: {{alerts: {{{text}}}}}")).join(" ");
     let of = |keys: &[&str]| {
-        keys.iter().map(|key| format!("gitops.prometheus.alerts.{key}")).collect::<Vec<_>>().join(" ")
+        keys.iter()
+            .map(|key| format!("gitops.prometheus.alerts.{key}"))
+            .collect::<Vec<_>>()
+            .join(" ")
     };
     assert_eq!(alerts("email: a@example.com"), of(&["email"]));
-    assert_eq!(alerts("email: a@example.com, smtp: mail.example.com"), of(&["smtp"]));
-    assert_eq!(alerts("email: nobody, smtp: 'mail.example.com:25'"), of(&["email"]));
+    assert_eq!(
+        alerts("email: a@example.com, smtp: mail.example.com"),
+        of(&["smtp"])
+    );
+    assert_eq!(
+        alerts("email: nobody, smtp: 'mail.example.com:25'"),
+        of(&["email"])
+    );
     assert_eq!(alerts("smtp: 'mail.example.com:25'"), of(&["smtp"]));
     let mail = "email: a@example.com, smtp: 'mail.example.com:25'";
-    assert_eq!(alerts(&format!("{mail}, smtp_user: me")), of(&["smtp_user"]));
-    assert_eq!(alerts(&format!("{mail}, smtp_secret: mail")), of(&["smtp_secret"]));
-    assert_eq!(alerts(&format!("{mail}, smtp_user: me, smtp_secret: mail, from: b@example.com")), "");
+    assert_eq!(
+        alerts(&format!("{mail}, smtp_user: me")),
+        of(&["smtp_user"])
+    );
+    assert_eq!(
+        alerts(&format!("{mail}, smtp_secret: mail")),
+        of(&["smtp_secret"])
+    );
+    assert_eq!(
+        alerts(&format!(
+            "{mail}, smtp_user: me, smtp_secret: mail, from: b@example.com"
+        )),
+        ""
+    );
     assert_eq!(alerts("telegram_chat: 7"), of(&["telegram_chat"]));
     assert_eq!(alerts("telegram_secret: bot"), of(&["telegram_secret"]));
     assert_eq!(alerts("slack_channel: '#ops'"), of(&["slack_channel"]));
@@ -257,12 +399,22 @@ fn settings_that_cannot_be_are_refused_where_they_stand() {
 
 #[test]
 fn a_pinned_commit_is_the_only_one_that_counts() {
-    let pinned = crate::Service { pin: Some("0123abc".into()), ..service("backend", true) };
-    let inputs = Inputs { services: vec![pinned, service("frontend", true)], ..inputs() };
-    let updater = all().iter().find(|component| component.name == "image-updater").unwrap();
+    let pinned = crate::Service {
+        pin: Some("0123abc".into()),
+        ..service("backend", true)
+    };
+    let inputs = Inputs {
+        services: vec![pinned, service("frontend", true)],
+        ..inputs()
+    };
+    let updater = all()
+        .iter()
+        .find(|component| component.name == "image-updater")
+        .unwrap();
     let object = &(updater.objects)(&inputs, &Settings::default())[0];
     let tags = |number: usize| {
-        object["spec"]["applicationRefs"][number]["images"][0]["commonUpdateSettings"]["allowTags"].clone()
+        object["spec"]["applicationRefs"][number]["images"][0]["commonUpdateSettings"]["allowTags"]
+            .clone()
     };
     assert_eq!(tags(0), "regexp:^prod-0123abc[0-9a-f]*$");
     assert_eq!(tags(1), "regexp:^prod-[0-9a-f]{7,40}$");
@@ -272,7 +424,9 @@ fn a_pinned_commit_is_the_only_one_that_counts() {
 fn the_preview_is_not_measured_a_second_time() {
     let documents = documents(&everything());
     let of = |kind: &str| {
-        let of_backend = documents.iter().filter(|(path, _)| path.starts_with("services/backend/"));
+        let of_backend = documents
+            .iter()
+            .filter(|(path, _)| path.starts_with("services/backend/"));
         of_backend
             .filter(|(_, object)| object["kind"] == kind)
             .map(|(_, object)| object.clone())
@@ -280,22 +434,34 @@ fn the_preview_is_not_measured_a_second_time() {
     };
     let wanted = of("ServiceMonitor")[0]["spec"]["selector"]["matchLabels"].clone();
     let matches = |service: &&Value| {
-        wanted.as_object().unwrap().iter().all(|(key, value)| service["metadata"]["labels"][key] == *value)
+        wanted
+            .as_object()
+            .unwrap()
+            .iter()
+            .all(|(key, value)| service["metadata"]["labels"][key] == *value)
     };
     let services = of("Service");
     assert_eq!(services.len(), 2);
-    let names: Vec<&Value> = services.iter().filter(matches).map(|one| &one["metadata"]["name"]).collect();
+    let names: Vec<&Value> = services
+        .iter()
+        .filter(matches)
+        .map(|one| &one["metadata"]["name"])
+        .collect();
     assert_eq!(names, ["backend"]);
 }
 
 #[test]
 fn nothing_is_chosen_that_cannot_be() {
-    let none = Inputs { zone: None, database: None, vault_key: late("key"), ..inputs() };
+    let none = Inputs {
+        zone: None,
+        database: None,
+        vault_key: late("key"),
+        ..inputs()
+    };
     assert!(
-        chosen(&none, &Settings::default()).unwrap().iter().all(|one| (one.missing)(
-            &none,
-            &Settings::default()
-        )
-        .is_none())
+        chosen(&none, &Settings::default())
+            .unwrap()
+            .iter()
+            .all(|one| (one.missing)(&none, &Settings::default()).is_none())
     );
 }

@@ -39,17 +39,24 @@ fn schema(all: &Value, version: &str, kind: &str) -> Option<Value> {
 /// The object once its expressions are texts.
 pub(super) fn resolved(value: &Value) -> Value {
     match value {
-        Value::Object(map) if map.contains_key("$ref") || map.contains_key("$join") => "resolved".into(),
-        Value::Object(map) => {
-            map.iter().map(|(key, below)| (key.clone(), resolved(below))).collect::<Map<_, _>>().into()
+        Value::Object(map) if map.contains_key("$ref") || map.contains_key("$join") => {
+            "resolved".into()
         }
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, below)| (key.clone(), resolved(below)))
+            .collect::<Map<_, _>>()
+            .into(),
         Value::Array(items) => items.iter().map(resolved).collect(),
         other => other.clone(),
     }
 }
 
 fn faults(all: &Value, object: &Value) -> Vec<String> {
-    let (version, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
+    let (version, kind) = (
+        object["apiVersion"].as_str().unwrap(),
+        object["kind"].as_str().unwrap(),
+    );
     let Some(schema) = schema(all, version, kind) else {
         return vec![format!("{version} {kind} is unknown")];
     };
@@ -81,7 +88,11 @@ fn every_object_is_one_that_its_api_takes() {
     let few = "elastic: {nodes: 1}\nvault: {replicas: 1}\nprometheus: {alerts: {email: a@example.com, smtp: 'm:25'}}\n";
     for settings in [everything(), settings("{}"), settings(few)] {
         for (path, object) in all_objects(&settings) {
-            assert_eq!(faults(&all, &object), Vec::<String>::new(), "{path}: {object:#}");
+            assert_eq!(
+                faults(&all, &object),
+                Vec::<String>::new(),
+                "{path}: {object:#}"
+            );
         }
     }
 }
@@ -91,11 +102,23 @@ fn the_schemas_refuse_what_is_wrong() {
     let all = all_schemas();
     let find = |kind: &str| {
         let objects = all_objects(&everything());
-        objects.into_iter().map(|(_, object)| object).find(|object| object["kind"] == kind).unwrap()
+        objects
+            .into_iter()
+            .map(|(_, object)| object)
+            .find(|object| object["kind"] == kind)
+            .unwrap()
     };
     let wrong = [
-        ("Rollout", "/spec/strategy/blueGreen/activService", json!("x")),
-        ("Rollout", "/spec/template/spec/containers/0/image", json!(1)),
+        (
+            "Rollout",
+            "/spec/strategy/blueGreen/activService",
+            json!("x"),
+        ),
+        (
+            "Rollout",
+            "/spec/template/spec/containers/0/image",
+            json!(1),
+        ),
         ("HorizontalPodAutoscaler", "/spec/minReplicas", json!("3")),
         ("CronJob", "/spec/schedule", json!("nightly")),
         ("Application", "/spec/sources", json!([])),
@@ -106,6 +129,10 @@ fn the_schemas_refuse_what_is_wrong() {
         assert_eq!(faults(&all, &object), Vec::<String>::new());
         let (parent, field) = pointer.rsplit_once('/').unwrap();
         object.pointer_mut(parent).unwrap()[field] = value;
-        assert_ne!(faults(&all, &object), Vec::<String>::new(), "{kind} {pointer}");
+        assert_ne!(
+            faults(&all, &object),
+            Vec::<String>::new(),
+            "{kind} {pointer}"
+        );
     }
 }

@@ -36,7 +36,8 @@ struct Bench(PathBuf);
 
 impl Bench {
     fn new(name: &str) -> Self {
-        let folder = std::env::temp_dir().join(format!("platctl-vault-{name}-{}", std::process::id()));
+        let folder =
+            std::env::temp_dir().join(format!("platctl-vault-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&folder);
         for below in ["bin", "keys", "tmp"] {
             fs::create_dir_all(folder.join(below)).unwrap();
@@ -60,7 +61,10 @@ impl Bench {
     /// Runs the containers of a job one after the other, as a pod does; answers which one failed, and all output.
     fn run(&self, job: &str) -> (Option<String>, String) {
         let pod = pod(job);
-        let first = pod["initContainers"].as_array().cloned().unwrap_or_default();
+        let first = pod["initContainers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
         let mut output = String::new();
         for container in first.iter().chain(pod["containers"].as_array().unwrap()) {
             let script = container["command"][2].as_str().unwrap();
@@ -68,9 +72,16 @@ impl Bench {
             let script = script
                 .replace("/tmp/", &format!("{folder}/tmp/"))
                 .replace("/keys", &format!("{folder}/keys"));
-            let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+            let path = format!(
+                "{}:{}",
+                self.path("bin").display(),
+                std::env::var("PATH").unwrap()
+            );
             let mut command = Command::new("sh");
-            command.args(["-ceu", &script]).env("DIR", &self.0).env("PATH", path);
+            command
+                .args(["-ceu", &script])
+                .env("DIR", &self.0)
+                .env("PATH", path);
             for variable in container["env"].as_array().unwrap() {
                 let value = variable["value"].as_str().unwrap_or("resolved");
                 command.env(variable["name"].as_str().unwrap(), value);
@@ -93,15 +104,21 @@ impl Drop for Bench {
 }
 
 fn pod(job: &str) -> Value {
-    let vault = all().iter().find(|component| component.name == "vault").unwrap();
+    let vault = all()
+        .iter()
+        .find(|component| component.name == "vault")
+        .unwrap();
     let objects = (vault.objects)(&inputs(), &everything());
-    let found =
-        objects.into_iter().find(|object| object["kind"] == "Job" && object["metadata"]["name"] == job);
+    let found = objects
+        .into_iter()
+        .find(|object| object["kind"] == "Job" && object["metadata"]["name"] == job);
     found.unwrap()["spec"]["template"]["spec"].clone()
 }
 
 fn position(calls: &str, what: &str) -> usize {
-    calls.find(what).unwrap_or_else(|| panic!("no {what} in:\n{calls}"))
+    calls
+        .find(what)
+        .unwrap_or_else(|| panic!("no {what} in:\n{calls}"))
 }
 
 #[test]
@@ -109,7 +126,10 @@ fn vault_is_initialised_once_and_its_keys_are_kept_and_never_shown() {
     let bench = Bench::new("once");
     let (failed, output) = bench.run("vault-init");
     assert_eq!(failed, None, "{output}");
-    assert!(!output.contains("hvs.") && !output.contains("recovery"), "{output}");
+    assert!(
+        !output.contains("hvs.") && !output.contains("recovery"),
+        "{output}"
+    );
     let calls = bench.text("calls");
     let order = [
         "PLATCTL_PROBE",
@@ -132,7 +152,12 @@ fn vault_is_initialised_once_and_its_keys_are_kept_and_never_shown() {
         assert_eq!(bench.run("vault-init").0, None);
     }
     let calls = bench.text("calls");
-    for once in ["operator init", "--secret-string file:", "auth enable kubernetes", "token revoke -self"] {
+    for once in [
+        "operator init",
+        "--secret-string file:",
+        "auth enable kubernetes",
+        "token revoke -self",
+    ] {
         assert_eq!(calls.matches(once).count(), 1, "{calls}");
     }
 }
@@ -144,7 +169,8 @@ fn vault_writes_down_every_request_and_nobody_keeps_its_first_token() {
     assert_eq!(bench.run("vault-init").0, None);
     let calls = bench.text("calls");
     assert!(
-        position(&calls, "audit enable file file_path=stdout") < position(&calls, "auth enable kubernetes")
+        position(&calls, "audit enable file file_path=stdout")
+            < position(&calls, "auth enable kubernetes")
     );
     assert!(bench.path("revoked").exists());
 }
@@ -188,13 +214,21 @@ fn every_service_gets_a_policy_a_role_and_a_place_and_what_is_there_stays() {
     let calls = bench.text("calls");
     for name in ["backend", "frontend"] {
         position(&calls, &format!("policy write service-{name} -"));
-        position(&calls, &format!("write auth/kubernetes/role/{name} bound_service_account_names={name} "));
+        position(
+            &calls,
+            &format!("write auth/kubernetes/role/{name} bound_service_account_names={name} "),
+        );
     }
     assert!(
-        calls.contains("write secret/data/frontend") && !calls.contains("write secret/data/backend"),
+        calls.contains("write secret/data/frontend")
+            && !calls.contains("write secret/data/backend"),
         "{calls}"
     );
-    assert!(bench.text("written").contains("path \"secret/data/backend\" { capabilities = [\"read\"] }\n"));
+    assert!(
+        bench
+            .text("written")
+            .contains("path \"secret/data/backend\" { capabilities = [\"read\"] }\n")
+    );
 }
 
 #[test]
@@ -204,7 +238,10 @@ fn every_script_is_one_that_a_shell_can_read() {
         let objects = Value::from((component.objects)(&inputs(), &everything()));
         scripts(&objects, &mut |script| {
             seen += 1;
-            let ended = Command::new("sh").args(["-n", "-c", script]).output().unwrap();
+            let ended = Command::new("sh")
+                .args(["-n", "-c", script])
+                .output()
+                .unwrap();
             assert!(
                 ended.status.success(),
                 "{}: {script}\n{}",
@@ -220,7 +257,10 @@ fn every_script_is_one_that_a_shell_can_read() {
 fn scripts(value: &Value, each: &mut impl FnMut(&str)) {
     match value {
         Value::Object(map) => {
-            if let Some([shell, _, script]) = map.get("command").and_then(Value::as_array).map(Vec::as_slice)
+            if let Some([shell, _, script]) = map
+                .get("command")
+                .and_then(Value::as_array)
+                .map(Vec::as_slice)
                 && shell == "sh"
             {
                 each(script.as_str().unwrap());

@@ -20,10 +20,19 @@ fn atomic(stated: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
 }
 
 /// Applies what a manager states: fields that it stated before and does not any more are gone.
-pub(super) fn apply(object: &mut Value, stated: &Value, manager: &str, force: bool) -> Result<(), String> {
+pub(super) fn apply(
+    object: &mut Value,
+    stated: &Value,
+    manager: &str,
+    force: bool,
+) -> Result<(), String> {
     let mut fields = fields_of(stated);
     for (pointer, _) in atomic(stated) {
-        let at: String = pointer.split('/').skip(1).map(|part| format!("/f:{part}")).collect();
+        let at: String = pointer
+            .split('/')
+            .skip(1)
+            .map(|part| format!("/f:{part}"))
+            .collect();
         if let Some(whole) = fields.pointer_mut(&at) {
             *whole = json!({});
         }
@@ -36,18 +45,30 @@ pub(super) fn apply(object: &mut Value, stated: &Value, manager: &str, force: bo
             remove(metadata, header);
         }
     }
-    let mut account: Vec<Value> = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-    for other in account.iter_mut().filter(|entry| entry["manager"] != manager) {
+    let mut account: Vec<Value> = object["metadata"]["managedFields"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    for other in account
+        .iter_mut()
+        .filter(|entry| entry["manager"] != manager)
+    {
         let differing = conflicts(&other["fieldsV1"], object, stated);
         if !differing.is_empty() && !force {
-            return Err(format!("conflict with \"{}\": {}", other["manager"], differing.join(", ")));
+            return Err(format!(
+                "conflict with \"{}\": {}",
+                other["manager"],
+                differing.join(", ")
+            ));
         }
         for pointer in differing {
             take_out(&mut other["fieldsV1"], &pointer);
         }
     }
-    let before =
-        account.iter().find(|entry| entry["manager"] == manager).map(|entry| entry["fieldsV1"].clone());
+    let before = account
+        .iter()
+        .find(|entry| entry["manager"] == manager)
+        .map(|entry| entry["fieldsV1"].clone());
     if let Some(before) = before {
         drop_unstated(object, &before, stated);
     }
@@ -68,7 +89,10 @@ pub(super) fn apply(object: &mut Value, stated: &Value, manager: &str, force: bo
 /// Applies as clients do that compare themselves: what they applied the last time and do not state any more goes, and
 /// all else stays as it is.
 pub(super) fn apply_by_client(object: &mut Value, stated: &Value) {
-    let last = object.pointer(LAST).and_then(Value::as_str).and_then(|text| serde_json::from_str(text).ok());
+    let last = object
+        .pointer(LAST)
+        .and_then(Value::as_str)
+        .and_then(|text| serde_json::from_str(text).ok());
     if let Some(last) = last {
         drop_unstated(object, &fields_of(&last), stated);
     }
@@ -88,7 +112,11 @@ pub(super) fn change(object: &mut Value, patch: &Value) {
 /// Somebody else now owns this field.
 pub(super) fn disown(object: &mut Value, pointer: &str) {
     let mut stolen = Map::new();
-    for entry in object["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+    for entry in object["metadata"]["managedFields"]
+        .as_array_mut()
+        .into_iter()
+        .flatten()
+    {
         take_out(&mut entry["fieldsV1"], pointer);
     }
     let mut at = &mut stolen;
@@ -136,11 +164,21 @@ fn remove(fields: &mut Value, field: &str) {
 
 fn take_out(fields: &mut Value, pointer: &str) {
     let (parent, last) = pointer.rsplit_once('/').unwrap_or(("", pointer));
-    let parent: String = parent.split('/').skip(1).map(|part| format!("/f:{part}")).collect();
-    let Some(fields_there) = fields.pointer_mut(&parent) else { return };
+    let parent: String = parent
+        .split('/')
+        .skip(1)
+        .map(|part| format!("/f:{part}"))
+        .collect();
+    let Some(fields_there) = fields.pointer_mut(&parent) else {
+        return;
+    };
     remove(fields_there, &format!("f:{last}"));
     let bare = fields_there.as_object().is_some_and(Map::is_empty);
-    if bare && let Some((above, _)) = pointer.rsplit_once('/').filter(|(above, _)| !above.is_empty()) {
+    if bare
+        && let Some((above, _)) = pointer
+            .rsplit_once('/')
+            .filter(|(above, _)| !above.is_empty())
+    {
         // Of what has no fields left, none is owned.
         take_out(fields, above);
     }
@@ -150,11 +188,19 @@ fn take_out(fields: &mut Value, pointer: &str) {
 fn conflicts(fields: &Value, object: &Value, stated: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (field, below) in fields.as_object().into_iter().flatten() {
-        let Some(name) = field.strip_prefix("f:") else { continue };
-        let Some(new) = stated.get(name) else { continue };
+        let Some(name) = field.strip_prefix("f:") else {
+            continue;
+        };
+        let Some(new) = stated.get(name) else {
+            continue;
+        };
         let old = object.get(name).unwrap_or(&Value::Null);
         if below.as_object().is_some_and(|map| !map.is_empty()) {
-            found.extend(conflicts(below, old, new).into_iter().map(|rest| format!("/{name}{rest}")));
+            found.extend(
+                conflicts(below, old, new)
+                    .into_iter()
+                    .map(|rest| format!("/{name}{rest}")),
+            );
         } else if old != new {
             found.push(format!("/{name}"));
         }
@@ -164,16 +210,23 @@ fn conflicts(fields: &Value, object: &Value, stated: &Value) -> Vec<String> {
 
 fn drop_unstated(object: &mut Value, before: &Value, stated: &Value) {
     for (field, below) in before.as_object().into_iter().flatten() {
-        if let Some(name) = field.strip_prefix("k:").and_then(|key| serde_json::from_str::<Value>(key).ok()) {
+        if let Some(name) = field
+            .strip_prefix("k:")
+            .and_then(|key| serde_json::from_str::<Value>(key).ok())
+        {
             let same = |item: &&Value| item["name"] == name["name"];
             let still = stated.as_array().and_then(|items| items.iter().find(same));
-            let there = object.as_array_mut().and_then(|items| items.iter_mut().find(|item| same(&&**item)));
+            let there = object
+                .as_array_mut()
+                .and_then(|items| items.iter_mut().find(|item| same(&&**item)));
             if let (Some(still), Some(there)) = (still, there) {
                 drop_unstated(there, below, still);
             }
             continue;
         }
-        let Some(name) = field.strip_prefix("f:") else { continue };
+        let Some(name) = field.strip_prefix("f:") else {
+            continue;
+        };
         match (stated.get(name), object.as_object_mut()) {
             (Some(still), Some(map)) => {
                 if let Some(there) = map.get_mut(name) {

@@ -58,8 +58,18 @@ const BUILT_IN: &[(&str, &str, &str, bool)] = &[
     ("apps/v1", "StatefulSet", "statefulsets", true),
     ("batch/v1", "CronJob", "cronjobs", true),
     ("batch/v1", "Job", "jobs", true),
-    ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false),
-    ("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", false),
+    (
+        "rbac.authorization.k8s.io/v1",
+        "ClusterRole",
+        "clusterroles",
+        false,
+    ),
+    (
+        "apiextensions.k8s.io/v1",
+        "CustomResourceDefinition",
+        "customresourcedefinitions",
+        false,
+    ),
 ];
 
 type Answer = (u16, Value);
@@ -88,9 +98,16 @@ impl Fake {
         Client::new(service, "default")
     }
 
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Full<bytes::Bytes>>, std::io::Error> {
+    async fn answer(
+        &self,
+        request: Request<Body>,
+    ) -> Result<Response<Full<bytes::Bytes>>, std::io::Error> {
         let (parts, body) = request.into_parts();
-        let bytes = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+        let bytes = body
+            .collect()
+            .await
+            .map_err(std::io::Error::other)?
+            .to_bytes();
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let mut world = self.world();
         let query = parts.uri.query().unwrap_or_default();
@@ -103,13 +120,22 @@ impl Fake {
                 None => {}
             }
         }
-        let token = parts.headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let taken = world.takes(token.and_then(|text| text.strip_prefix("Bearer ")).unwrap_or_default());
+        let token = parts
+            .headers
+            .get(http::header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        let taken = world.takes(
+            token
+                .and_then(|text| text.strip_prefix("Bearer "))
+                .unwrap_or_default(),
+        );
         let (status, answer) = match world.fault(&line) {
             _ if !taken => refusal(401, "Unauthorized", "Unauthorized"),
-            Some(status) => {
-                refusal(status, if status == 409 { "Conflict" } else { "" }, "as the test wants it")
-            }
+            Some(status) => refusal(
+                status,
+                if status == 409 { "Conflict" } else { "" },
+                "as the test wants it",
+            ),
             None => world.serve(&parts.method, parts.uri.path(), query, &body),
         };
         let status = StatusCode::from_u16(status).map_err(std::io::Error::other)?;
@@ -124,7 +150,8 @@ impl World {
     pub(crate) fn issue(&mut self) -> String {
         self.version += 1;
         let token = format!("token-{}", self.version);
-        self.issued.insert(token.clone(), tokio::time::Instant::now());
+        self.issued
+            .insert(token.clone(), tokio::time::Instant::now());
         token
     }
 
@@ -136,23 +163,41 @@ impl World {
     }
 
     fn fault(&mut self, line: &str) -> Option<u16> {
-        let fault = self.faults.iter_mut().find(|fault| fault.times > 0 && line.contains(fault.line))?;
+        let fault = self
+            .faults
+            .iter_mut()
+            .find(|fault| fault.times > 0 && line.contains(fault.line))?;
         fault.times -= 1;
         Some(fault.status)
     }
 
     /// All that is served now, definitions included.
     fn served(&self) -> Vec<(String, String, String, bool)> {
-        let built_in = BUILT_IN.iter().map(|(a, b, c, d)| ((*a).into(), (*b).into(), (*c).into(), *d));
-        let defined = self.objects.values().filter(|object| object["kind"] == "CustomResourceDefinition");
-        let established = defined.filter(|object| object["status"]["conditions"][0]["status"] == "True");
+        let built_in = BUILT_IN
+            .iter()
+            .map(|(a, b, c, d)| ((*a).into(), (*b).into(), (*c).into(), *d));
+        let defined = self
+            .objects
+            .values()
+            .filter(|object| object["kind"] == "CustomResourceDefinition");
+        let established =
+            defined.filter(|object| object["status"]["conditions"][0]["status"] == "True");
         let custom = established.map(|object| {
             let text = |pointer: &str| {
-                object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+                object
+                    .pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
             };
             let version = format!("{}/{}", text("/spec/group"), text("/spec/versions/0/name"));
             let namespaced = text("/spec/scope") == "Namespaced";
-            (version, text("/spec/names/kind"), text("/spec/names/plural"), namespaced)
+            (
+                version,
+                text("/spec/names/kind"),
+                text("/spec/names/plural"),
+                namespaced,
+            )
         });
         built_in.chain(custom).collect()
     }
@@ -163,7 +208,13 @@ impl World {
         let (version, rest) = match parts.as_slice() {
             ["api", version, rest @ ..] => ((*version).to_owned(), rest),
             ["apis", group, version, rest @ ..] => (format!("{group}/{version}"), rest),
-            _ => return refusal(404, "NotFound", "the server could not find the requested resource"),
+            _ => {
+                return refusal(
+                    404,
+                    "NotFound",
+                    "the server could not find the requested resource",
+                );
+            }
         };
         if rest.is_empty() {
             return self.discover(&version);
@@ -176,18 +227,33 @@ impl World {
             _ => return refusal(404, "NotFound", path),
         };
         let served = self.served();
-        let known = served.iter().find(|(served, _, other, _)| *served == version && other == plural);
+        let known = served
+            .iter()
+            .find(|(served, _, other, _)| *served == version && other == plural);
         // What stands in a namespace is served there alone, but for lists.
-        if known.is_none_or(|(.., namespaced)| name.is_some() && *namespaced != namespace.is_some()) {
-            return refusal(404, "NotFound", "the server could not find the requested resource");
+        if known.is_none_or(|(.., namespaced)| name.is_some() && *namespaced != namespace.is_some())
+        {
+            return refusal(
+                404,
+                "NotFound",
+                "the server could not find the requested resource",
+            );
         }
-        let Some(name) = name else { return self.list(&version, plural) };
+        let Some(name) = name else {
+            return self.list(&version, plural);
+        };
         if let Some(namespace) = namespace
             && *method == Method::PATCH
-            && !self.objects.contains_key(&format!("v1/namespaces/{namespace}"))
+            && !self
+                .objects
+                .contains_key(&format!("v1/namespaces/{namespace}"))
             && namespace != "kube-system"
         {
-            return refusal(404, "NotFound", format!("namespaces \"{namespace}\" not found"));
+            return refusal(
+                404,
+                "NotFound",
+                format!("namespaces \"{namespace}\" not found"),
+            );
         }
         let at = namespace.map_or_else(
             || format!("{version}/{plural}/{name}"),
@@ -202,7 +268,10 @@ impl World {
     }
 
     fn discover(&self, version: &str) -> Answer {
-        let served = self.served().into_iter().filter(|(served, ..)| served == version);
+        let served = self
+            .served()
+            .into_iter()
+            .filter(|(served, ..)| served == version);
         let resources: Vec<Value> = served
             .map(|(_, kind, plural, namespaced)| {
                 json!({"name": plural, "singularName": "", "namespaced": namespaced, "kind": kind,
@@ -210,23 +279,40 @@ impl World {
             })
             .collect();
         if resources.is_empty() {
-            return refusal(404, "NotFound", "the server could not find the requested resource");
+            return refusal(
+                404,
+                "NotFound",
+                "the server could not find the requested resource",
+            );
         }
-        (200, json!({"kind": "APIResourceList", "groupVersion": version, "resources": resources}))
+        (
+            200,
+            json!({"kind": "APIResourceList", "groupVersion": version, "resources": resources}),
+        )
     }
 
     fn list(&self, version: &str, plural: &str) -> Answer {
         let within = format!("{version}/{plural}/");
-        let items: Vec<&Value> =
-            self.objects.iter().filter(|(at, _)| at.starts_with(&within)).map(|(_, object)| object).collect();
-        (200, json!({"kind": "List", "apiVersion": version, "metadata": {}, "items": items}))
+        let items: Vec<&Value> = self
+            .objects
+            .iter()
+            .filter(|(at, _)| at.starts_with(&within))
+            .map(|(_, object)| object)
+            .collect();
+        (
+            200,
+            json!({"kind": "List", "apiVersion": version, "metadata": {}, "items": items}),
+        )
     }
 
     fn get(&mut self, at: &str) -> Answer {
         let (slow, jobs_fail) = (self.slow, self.jobs_fail);
-        let Some(object) = self.objects.get_mut(at) else { return refusal(404, "NotFound", at) };
-        let reads =
-            object["metadata"]["annotations"]["test/reads"].as_str().and_then(|text| text.parse().ok());
+        let Some(object) = self.objects.get_mut(at) else {
+            return refusal(404, "NotFound", at);
+        };
+        let reads = object["metadata"]["annotations"]["test/reads"]
+            .as_str()
+            .and_then(|text| text.parse().ok());
         let reads: u64 = reads.unwrap_or(0) + 1;
         if reads > slow {
             ready(object, jobs_fail);
@@ -242,12 +328,18 @@ impl World {
             .find_map(|pair| pair.strip_prefix("fieldManager="))
             .unwrap_or_default()
             .to_owned();
-        let mut object = self.objects.get(at).cloned().unwrap_or_else(|| json!({"metadata": {}}));
+        let mut object = self
+            .objects
+            .get(at)
+            .cloned()
+            .unwrap_or_else(|| json!({"metadata": {}}));
         if object["metadata"].get("deletionTimestamp").is_some() {
             return refusal(409, "Conflict", "object is being deleted");
         }
         let before = object.clone();
-        if let Err(message) = fields::apply(&mut object, body, &manager, query.contains("force=true")) {
+        if let Err(message) =
+            fields::apply(&mut object, body, &manager, query.contains("force=true"))
+        {
             return refusal(409, "Conflict", message);
         }
         if object != before {
@@ -288,7 +380,11 @@ impl World {
     }
 
     fn write(&mut self, at: &str, how: impl FnOnce(&mut Value)) {
-        let mut object = self.objects.get(at).cloned().unwrap_or_else(|| json!({"metadata": {}}));
+        let mut object = self
+            .objects
+            .get(at)
+            .cloned()
+            .unwrap_or_else(|| json!({"metadata": {}}));
         let before = object.clone();
         how(&mut object);
         if object != before {
@@ -299,8 +395,12 @@ impl World {
     }
 
     fn delete(&mut self, at: &str) -> Answer {
-        let Some(object) = self.objects.get_mut(at) else { return refusal(404, "NotFound", at) };
-        let held = object["metadata"]["finalizers"].as_array().is_some_and(|list| !list.is_empty());
+        let Some(object) = self.objects.get_mut(at) else {
+            return refusal(404, "NotFound", at);
+        };
+        let held = object["metadata"]["finalizers"]
+            .as_array()
+            .is_some_and(|list| !list.is_empty());
         object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
         if held {
             return (200, object.clone());
@@ -310,16 +410,21 @@ impl World {
         if self.objects.contains_key(at) && Self::contents(at, &object).is_none() {
             self.objects.remove(at);
         }
-        (200, json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}}))
+        (
+            200,
+            json!({"kind": "Status", "apiVersion": "v1", "status": "Success", "metadata": {}}),
+        )
     }
 
     /// Where the things are that live and die with this one.
     fn contents(at: &str, object: &Value) -> Option<String> {
         match object["kind"].as_str() {
-            Some("Namespace") => at.strip_prefix("v1/namespaces/").map(|name| format!("/{name}/")),
-            Some("CustomResourceDefinition") => {
-                object["spec"]["names"]["plural"].as_str().map(|plural| format!("/{plural}/"))
-            }
+            Some("Namespace") => at
+                .strip_prefix("v1/namespaces/")
+                .map(|name| format!("/{name}/")),
+            Some("CustomResourceDefinition") => object["spec"]["names"]["plural"]
+                .as_str()
+                .map(|plural| format!("/{plural}/")),
             _ => None,
         }
     }
@@ -334,8 +439,9 @@ impl World {
             .filter_map(|(at, object)| Some((at.clone(), Self::contents(at, object)?)))
             .collect();
         for (home, inside) in homes {
-            self.objects
-                .retain(|at, object| !at.contains(&inside) || !object["metadata"]["finalizers"].is_null());
+            self.objects.retain(|at, object| {
+                !at.contains(&inside) || !object["metadata"]["finalizers"].is_null()
+            });
             if !self.objects.keys().any(|at| at.contains(&inside)) {
                 self.objects.remove(&home);
             }
@@ -344,8 +450,13 @@ impl World {
 
     /// Somebody else changes a field.
     pub(crate) fn meddle(&mut self, at: &str, pointer: &str, value: Value) {
-        let object = self.objects.get_mut(at).unwrap_or_else(|| panic!("there is no {at}"));
-        *object.pointer_mut(pointer).unwrap_or_else(|| panic!("there is no {pointer}")) = value;
+        let object = self
+            .objects
+            .get_mut(at)
+            .unwrap_or_else(|| panic!("there is no {at}"));
+        *object
+            .pointer_mut(pointer)
+            .unwrap_or_else(|| panic!("there is no {pointer}")) = value;
         self.version += 1;
         object["metadata"]["resourceVersion"] = self.version.to_string().into();
         fields::disown(object, pointer);

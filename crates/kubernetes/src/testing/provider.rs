@@ -25,8 +25,10 @@ impl Provided {
 impl Provider for Provided {
     fn way<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<Option<Way>>> {
         Box::pin(async move {
-            Ok((cluster == "open-example-cluster")
-                .then(|| Way::Other { server: Arc::new(self.api()), remark: None }))
+            Ok((cluster == "open-example-cluster").then(|| Way::Other {
+                server: Arc::new(self.api()),
+                remark: None,
+            }))
         })
     }
 
@@ -40,10 +42,13 @@ impl Provider for Provided {
 
     fn fetch<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>> {
         Box::pin(async move {
-            let manifests = self.manifests.lock().unwrap_or_else(PoisonError::into_inner);
-            let text = manifests
-                .get(&manifest.url)
-                .ok_or_else(|| CloudError::new(Class::NotFound, "kubernetes:Fetch", "nothing there"))?;
+            let manifests = self
+                .manifests
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let text = manifests.get(&manifest.url).ok_or_else(|| {
+                CloudError::new(Class::NotFound, "kubernetes:Fetch", "nothing there")
+            })?;
             verify(manifest, text.as_bytes())?;
             Ok(text.clone().into_bytes())
         })

@@ -12,7 +12,9 @@ use serde_json::{Value, json};
 
 use super::{owner, world};
 use crate::testing::Provided;
-use crate::{Api, Manifest, Order, Outcome, Server, SetState, Task, digest, key_of, perform, secret};
+use crate::{
+    Api, Manifest, Order, Outcome, Server, SetState, Task, digest, key_of, perform, secret,
+};
 
 const NAMESPACE: &str = "platctl-test";
 const SET: &str = "platctl-test";
@@ -70,11 +72,24 @@ spec:
 
 fn order(text: &str, provided: &Provided, more: &[Value]) -> Order {
     let url = format!("file:{}", digest::sha256(text.as_bytes()));
-    provided.manifests.lock().unwrap().insert(url.clone(), text.to_owned());
-    let manifest =
-        Manifest { url, sha256: digest::sha256(text.as_bytes()), namespace: Some(NAMESPACE.into()) };
-    let objects = more.iter().map(|object| (key_of(object).unwrap(), object.clone()));
-    Order { owner: owner(), manifest: Some(manifest), objects: objects.collect::<BTreeMap<_, _>>() }
+    provided
+        .manifests
+        .lock()
+        .unwrap()
+        .insert(url.clone(), text.to_owned());
+    let manifest = Manifest {
+        url,
+        sha256: digest::sha256(text.as_bytes()),
+        namespace: Some(NAMESPACE.into()),
+    };
+    let objects = more
+        .iter()
+        .map(|object| (key_of(object).unwrap(), object.clone()));
+    Order {
+        owner: owner(),
+        manifest: Some(manifest),
+        objects: objects.collect::<BTreeMap<_, _>>(),
+    }
 }
 
 fn credentials() -> Value {
@@ -101,14 +116,24 @@ async fn a_whole_life(api: &Api, order: &Order) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
     let first = read(api).await;
-    assert_eq!((&first.objects, &first.manifest), (&order.objects, &order.manifest));
+    assert_eq!(
+        (&first.objects, &first.manifest),
+        (&order.objects, &order.manifest)
+    );
     assert_eq!(first.drifted, Vec::<String>::new());
     let before = versions(api, order).await;
     assert!(before.len() > 5);
     api.apply(SET, order).await.unwrap();
-    assert_eq!(versions(api, order).await, before, "a second apply changes nothing");
+    assert_eq!(
+        versions(api, order).await,
+        before,
+        "a second apply changes nothing"
+    );
     let again = read(api).await;
-    assert_eq!((again.objects, again.drifted), (first.objects, first.drifted));
+    assert_eq!(
+        (again.objects, again.drifted),
+        (first.objects, first.drifted)
+    );
     assert_eq!(perform(api, &delete, &mut |_| ()).await, Outcome::Set(None));
     assert_eq!(api.delete(SET).await.unwrap_err().class, Class::NotFound);
 }
@@ -118,7 +143,11 @@ async fn versions(api: &Api, order: &Order) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (key, object) in api.objects_of(order).await.unwrap() {
         let generation = object.pointer("/metadata/generation").map(Value::to_string);
-        let version = || object.pointer("/metadata/resourceVersion").map(Value::to_string);
+        let version = || {
+            object
+                .pointer("/metadata/resourceVersion")
+                .map(Value::to_string)
+        };
         found.insert(key, generation.or_else(version).unwrap_or_default());
     }
     found
@@ -126,16 +155,21 @@ async fn versions(api: &Api, order: &Order) -> BTreeMap<String, String> {
 
 #[tokio::test]
 async fn a_real_server_takes_the_bundle() {
-    let Ok(path) = std::env::var("PLATCTL_TEST_KUBECONFIG") else { return };
+    let Ok(path) = std::env::var("PLATCTL_TEST_KUBECONFIG") else {
+        return;
+    };
     let file = Kubeconfig::read_from(Path::new(&path)).unwrap();
-    let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+    let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default())
+        .await
+        .unwrap();
     let client = kube::Client::try_from(config).unwrap();
     let provided = world();
     let api = Api::new(client, Arc::new(provided.clone()));
     a_whole_life(&api, &order(BUNDLE, &provided, &[credentials()])).await;
     if let Ok(manifest) = std::env::var("PLATCTL_TEST_MANIFEST") {
         let text = std::fs::read_to_string(manifest).unwrap();
-        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
         a_whole_life(&api, &order(&text, &provided, &[namespace, credentials()])).await;
     }
 }

@@ -12,7 +12,11 @@ fn service(name: &str, blue_green: bool) -> Service {
         name: name.into(),
         port: 8080,
         health_path: "/healthz".into(),
-        replicas: Replicas { min: 3, max: 12, cpu: 70 },
+        replicas: Replicas {
+            min: 3,
+            max: 12,
+            cpu: 70,
+        },
         pin: None,
         blue_green,
         image: "registry/image".into(),
@@ -31,7 +35,10 @@ fn files() -> Vec<(String, Vec<Value>)> {
         cluster: "prod-cluster".into(),
         version: "1.34".into(),
         vpc_id: "vpc-1".into(),
-        zone: Some(Zone { id: "zone".into(), domain: "example.com".into() }),
+        zone: Some(Zone {
+            id: "zone".into(),
+            domain: "example.com".into(),
+        }),
         database: None,
         alerts: None,
         vault_key: "arn:key".into(),
@@ -44,34 +51,63 @@ fn files() -> Vec<(String, Vec<Value>)> {
         services: vec![service("backend", true), service("frontend", false)],
     };
     let files = platctl_gitops::files(&inputs, &Settings::default()).unwrap();
-    let yaml = |file| if let File::Yaml(documents) = file { documents } else { Vec::new() };
-    files.into_iter().map(|(path, file)| (path, yaml(file))).collect()
+    let yaml = |file| {
+        if let File::Yaml(documents) = file {
+            documents
+        } else {
+            Vec::new()
+        }
+    };
+    files
+        .into_iter()
+        .map(|(path, file)| (path, yaml(file)))
+        .collect()
 }
 
 fn application(files: &[(String, Vec<Value>)], name: &str) -> Value {
-    files.iter().find(|(path, _)| *path == format!("clusters/prod/{name}.yaml")).unwrap().1[0].clone()
+    files
+        .iter()
+        .find(|(path, _)| *path == format!("clusters/prod/{name}.yaml"))
+        .unwrap()
+        .1[0]
+        .clone()
 }
 
 /// Objects of a folder that Argo CD applies.
 fn objects(files: &[(String, Vec<Value>)], folder: &str) -> Vec<Value> {
     let inside = files.iter().filter(|(path, _)| path.starts_with(folder));
     let all = inside.flat_map(|(_, objects)| objects.clone());
-    all.filter(|object| object["kind"] != "Kustomization").collect()
+    all.filter(|object| object["kind"] != "Kustomization")
+        .collect()
 }
 
 fn has(application: &Value, option: &str) -> bool {
-    application["spec"]["syncPolicy"]["syncOptions"].as_array().unwrap().contains(&json!(option))
+    application["spec"]["syncPolicy"]["syncOptions"]
+        .as_array()
+        .unwrap()
+        .contains(&json!(option))
 }
 
 /// The parts of a path in the two notations that Applications use.
 fn parts(entry: &Value) -> Vec<Vec<String>> {
     let pointers = entry["jsonPointers"].as_array().into_iter().flatten();
     let pointers = pointers.map(|pointer| {
-        pointer.as_str().unwrap().split('/').skip(1).map(|part| part.replace("~1", "/")).collect()
+        pointer
+            .as_str()
+            .unwrap()
+            .split('/')
+            .skip(1)
+            .map(|part| part.replace("~1", "/"))
+            .collect()
     });
     let paths = entry["jqPathExpressions"].as_array().into_iter().flatten();
     let paths = paths.map(|path| {
-        let path = path.as_str().unwrap().replace("[]?", ".[]").replace("[\"", ".\"").replace("\"]", "\"");
+        let path = path
+            .as_str()
+            .unwrap()
+            .replace("[]?", ".[]")
+            .replace("[\"", ".\"")
+            .replace("\"]", "\"");
         let mut parts = vec![String::new()];
         let mut quoted = false;
         for c in path.chars().skip(1) {
@@ -88,18 +124,23 @@ fn parts(entry: &Value) -> Vec<Vec<String>> {
 
 /// Puts what is there in place of what is stated.
 fn keep(stated: &mut Value, live: &Value, parts: &[String]) {
-    let Some((first, rest)) = parts.split_first() else { return };
+    let Some((first, rest)) = parts.split_first() else {
+        return;
+    };
     if first == "[]" {
         for item in stated.as_array_mut().into_iter().flatten() {
-            let live =
-                live.as_array().and_then(|items| items.iter().find(|live| live["name"] == item["name"]));
+            let live = live
+                .as_array()
+                .and_then(|items| items.iter().find(|live| live["name"] == item["name"]));
             if let Some(live) = live {
                 keep(item, live, rest);
             }
         }
         return;
     }
-    let Some(fields) = stated.as_object_mut() else { return };
+    let Some(fields) = stated.as_object_mut() else {
+        return;
+    };
     match (live.get(first), rest.is_empty()) {
         (Some(live), true) => drop(fields.insert(first.clone(), live.clone())),
         (None, true) => drop(fields.remove(first)),
@@ -116,17 +157,38 @@ fn place(object: &Value) -> String {
 fn sync(world: &mut World, application: &Value, objects: &[Value]) {
     for object in objects {
         let (at, mut stated) = (place(object), object.clone());
-        let group = object["apiVersion"].as_str().unwrap().split_once('/').map_or("", |(group, _)| group);
-        for entry in application["spec"]["ignoreDifferences"].as_array().into_iter().flatten() {
-            let named = entry.get("name").is_none_or(|name| *name == object["metadata"]["name"]);
-            let same = entry["kind"] == object["kind"] && entry["group"].as_str().unwrap_or("") == group;
-            let live = world.objects.get(&at).filter(|_| has(application, "RespectIgnoreDifferences=true"));
+        let group = object["apiVersion"]
+            .as_str()
+            .unwrap()
+            .split_once('/')
+            .map_or("", |(group, _)| group);
+        for entry in application["spec"]["ignoreDifferences"]
+            .as_array()
+            .into_iter()
+            .flatten()
+        {
+            let named = entry
+                .get("name")
+                .is_none_or(|name| *name == object["metadata"]["name"]);
+            let same =
+                entry["kind"] == object["kind"] && entry["group"].as_str().unwrap_or("") == group;
+            let live = world
+                .objects
+                .get(&at)
+                .filter(|_| has(application, "RespectIgnoreDifferences=true"));
             if let Some(live) = live.filter(|_| named && same) {
-                parts(entry).iter().for_each(|path| keep(&mut stated, live, path));
+                parts(entry)
+                    .iter()
+                    .for_each(|path| keep(&mut stated, live, path));
             }
         }
         if has(application, "ServerSideApply=true") {
-            assert_eq!(world.apply(&at, "fieldManager=argocd-controller&force=true", &stated).0, 200);
+            assert_eq!(
+                world
+                    .apply(&at, "fieldManager=argocd-controller&force=true", &stated)
+                    .0,
+                200
+            );
         } else {
             world.apply_by_client(&at, &stated);
         }
@@ -135,7 +197,11 @@ fn sync(world: &mut World, application: &Value, objects: &[Value]) {
 
 /// The versions of all objects, by which a change shows.
 fn versions(world: &World) -> Vec<Value> {
-    world.objects.values().map(|object| object["metadata"]["resourceVersion"].clone()).collect()
+    world
+        .objects
+        .values()
+        .map(|object| object["metadata"]["resourceVersion"].clone())
+        .collect()
 }
 
 /// What controllers write into the objects of a service, by kind.
@@ -148,19 +214,26 @@ fn writes(object: &Value) -> Option<(&'static str, Value)> {
                 "spec": {"selector": {"rollouts-pod-template-hash": "6d4b8f"}},
             }),
         )),
-        "Rollout" | "Deployment" => Some(("kube-controller-manager", json!({"spec": {"replicas": 7}}))),
+        "Rollout" | "Deployment" => {
+            Some(("kube-controller-manager", json!({"spec": {"replicas": 7}})))
+        }
         "TargetGroupBinding" => Some((
             "controller",
             json!({"metadata": {"finalizers": ["elbv2.k8s.aws/resources"]}, "spec": {"ipAddressType": "ipv4"}}),
         )),
-        "Namespace" => Some(("kube-apiserver", json!({"spec": {"finalizers": ["kubernetes"]}}))),
+        "Namespace" => Some((
+            "kube-apiserver",
+            json!({"spec": {"finalizers": ["kubernetes"]}}),
+        )),
         _ => None,
     }
 }
 
 fn contains(whole: &Value, part: &Value) -> bool {
     match part {
-        Value::Object(fields) => fields.iter().all(|(key, below)| contains(&whole[key], below)),
+        Value::Object(fields) => fields
+            .iter()
+            .all(|(key, below)| contains(&whole[key], below)),
         _ => whole == part,
     }
 }
@@ -169,8 +242,10 @@ fn contains(whole: &Value, part: &Value) -> bool {
 fn what_controllers_write_into_a_service_survives_the_next_sync() {
     let files = files();
     for name in ["backend", "frontend"] {
-        let (application, objects) =
-            (application(&files, &format!("service-{name}")), objects(&files, &format!("services/{name}/")));
+        let (application, objects) = (
+            application(&files, &format!("service-{name}")),
+            objects(&files, &format!("services/{name}/")),
+        );
         let mut world = World::default();
         sync(&mut world, &application, &objects);
         let mut written = 0;
@@ -186,11 +261,18 @@ fn what_controllers_write_into_a_service_survives_the_next_sync() {
         for object in &objects {
             let live = &world.objects[&place(object)];
             if let Some((manager, patch)) = writes(object) {
-                assert!(contains(live, &patch), "{manager} wrote {patch} into {live:#}");
+                assert!(
+                    contains(live, &patch),
+                    "{manager} wrote {patch} into {live:#}"
+                );
             }
         }
         sync(&mut world, &application, &objects);
-        assert_eq!(versions(&world), after, "{name}: a sync without a change changes something");
+        assert_eq!(
+            versions(&world),
+            after,
+            "{name}: a sync without a change changes something"
+        );
     }
 }
 
@@ -199,11 +281,16 @@ fn what_controllers_write_into_a_service_survives_the_next_sync() {
 #[test]
 fn no_application_of_a_service_is_applied_by_the_server() {
     let files = files();
-    let of_services = files.iter().filter(|(path, _)| path.starts_with("clusters/prod/service-"));
+    let of_services = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("clusters/prod/service-"));
     assert_eq!(of_services.clone().count(), 2);
     for (path, documents) in of_services {
         assert!(!has(&documents[0], "ServerSideApply=true"), "{path}");
-        assert!(has(&documents[0], "RespectIgnoreDifferences=true"), "{path}");
+        assert!(
+            has(&documents[0], "RespectIgnoreDifferences=true"),
+            "{path}"
+        );
     }
 }
 
@@ -223,19 +310,27 @@ fn certificates_in_webhooks_survive_the_next_sync() {
         let mut world = World::default();
         sync(&mut world, &application, &[webhook("")]);
         let at = place(&webhook(""));
-        let written = json!({"webhooks": [{"name": "one", "clientConfig": {"caBundle": "theirs"}}]});
+        let written =
+            json!({"webhooks": [{"name": "one", "clientConfig": {"caBundle": "theirs"}}]});
         world.change(&at, "injector", &written);
         sync(&mut world, &application, &[webhook("another")]);
-        assert_eq!(world.objects[&at]["webhooks"][0]["clientConfig"]["caBundle"], "theirs", "{name}");
+        assert_eq!(
+            world.objects[&at]["webhooks"][0]["clientConfig"]["caBundle"], "theirs",
+            "{name}"
+        );
     }
     // Where the chart states none, nothing has to be ignored.
     let application = application(&files, "cert-manager");
     let mut stated = webhook("");
-    stated["webhooks"][0]["clientConfig"].as_object_mut().unwrap().remove("caBundle");
+    stated["webhooks"][0]["clientConfig"]
+        .as_object_mut()
+        .unwrap()
+        .remove("caBundle");
     let mut world = World::default();
     for _ in 0..2 {
         sync(&mut world, &application, std::slice::from_ref(&stated));
-        let written = json!({"webhooks": [{"name": "one", "clientConfig": {"caBundle": "theirs"}}]});
+        let written =
+            json!({"webhooks": [{"name": "one", "clientConfig": {"caBundle": "theirs"}}]});
         world.change(&place(&stated), "cainjector", &written);
     }
     sync(&mut world, &application, std::slice::from_ref(&stated));

@@ -37,10 +37,21 @@ pub(crate) async fn run(
             "--target, --exclude and --replace cannot be used with a saved plan: pass them to `platctl plan` \
              instead",
         )),
-        Some(saved) => Box::pin(apply_saved(saved, approved.stack_file.as_deref(), consent, global)).await,
-        None if approved.plan_sha256.is_some() || approved.stack_file.is_some() => Err(CliError::other(
-            format!("--stack and --plan-sha256 require a saved plan, but {} is none", path.display()),
-        )),
+        Some(saved) => {
+            Box::pin(apply_saved(
+                saved,
+                approved.stack_file.as_deref(),
+                consent,
+                global,
+            ))
+            .await
+        }
+        None if approved.plan_sha256.is_some() || approved.stack_file.is_some() => {
+            Err(CliError::other(format!(
+                "--stack and --plan-sha256 require a saved plan, but {} is none",
+                path.display()
+            )))
+        }
         None => apply_stack(path, consent, selection, global).await,
     }
 }
@@ -69,8 +80,19 @@ async fn apply_stack(
         };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Do you want to apply these changes?";
-        converge(&site, session, prepared, Ask { consent, question, destroys: false, stack: path }, global)
-            .await
+        converge(
+            &site,
+            session,
+            prepared,
+            Ask {
+                consent,
+                question,
+                destroys: false,
+                stack: path,
+            },
+            global,
+        )
+        .await
     })
     .await
 }
@@ -82,9 +104,17 @@ async fn apply_saved(
     global: &Global,
 ) -> Result<Exit, CliError> {
     let name = saved.plan.stack.clone();
-    let stack = stack_file.map(|path| made_from(&saved, path, global)).transpose()?;
-    let state = saved.state.as_ref().map(|url| url.parse().map_err(CliError::other)).transpose()?;
-    let store = Named::saved(&name, state, &saved.region).store(global).await?;
+    let stack = stack_file
+        .map(|path| made_from(&saved, path, global))
+        .transpose()?;
+    let state = saved
+        .state
+        .as_ref()
+        .map(|url| url.parse().map_err(CliError::other))
+        .transpose()?;
+    let store = Named::saved(&name, state, &saved.region)
+        .store(global)
+        .await?;
     let site = Site::connect(Some(&saved.region), global).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
         let mut prepared = prepare_saved(&saved, stack.as_ref(), &site, &session).await?;
@@ -127,7 +157,8 @@ async fn prepare_saved(
     if let Some(stack) = stack {
         site.guard(stack.account(), &state)?;
     }
-    if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage) && !is_first(saved, &state)
+    if (state.serial, &state.lineage) != (saved.plan.serial, &saved.plan.lineage)
+        && !is_first(saved, &state)
     {
         return Err(stale(format!(
             "the state has changed since (serial {} then, {} now)",
@@ -137,13 +168,25 @@ async fn prepare_saved(
     let graph = match (saved.destroy, stack) {
         (true, _) => None,
         (false, Some(stack)) => Some(site.graph(stack, Some(&state)).await?),
-        (false, None) => Some(Graph::new(saved.plan.nodes.clone(), &*site.aws).map_err(CliError::Graph)?),
+        (false, None) => {
+            Some(Graph::new(saved.plan.nodes.clone(), &*site.aws).map_err(CliError::Graph)?)
+        }
     };
     let moved = stack.map_or_else(|| saved.moved.clone(), moved);
-    let data_loss = if stack.is_some() { DataLoss::default() } else { saved.data_loss.clone() };
+    let data_loss = if stack.is_some() {
+        DataLoss::default()
+    } else {
+        saved.data_loss.clone()
+    };
     let selection = saved.selection.clone();
     let look = site.look(session.is_doubtful());
-    let request = Request { graph, moved, data_loss, selection, look };
+    let request = Request {
+        graph,
+        moved,
+        data_loss,
+        selection,
+        look,
+    };
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
         let why = match stack {
@@ -161,7 +204,9 @@ fn is_first(saved: &SavedPlan, state: &State) -> bool {
 }
 
 fn stale(why: String) -> CliError {
-    CliError::other(format!("the saved plan is stale: {why}; nothing was changed. Run `platctl plan` again"))
+    CliError::other(format!(
+        "the saved plan is stale: {why}; nothing was changed. Run `platctl plan` again"
+    ))
 }
 
 /// How to ask before anything is changed.
@@ -181,26 +226,39 @@ pub(crate) async fn converge(
     ask: Ask<'_>,
     global: &Global,
 ) -> Result<Exit, CliError> {
-    let schedule = prepared.schedule(&*site.aws).map_err(|knot| CliError::other(knot.to_string()))?;
+    let schedule = prepared
+        .schedule(&*site.aws)
+        .map_err(|knot| CliError::other(knot.to_string()))?;
     render::plan(&prepared.plan, &predict(schedule), site, global);
     if !prepared.plan.refusals.is_empty() && (ask.consent.yes || !consents(&mut prepared)) {
         let stack = ask.stack.to_owned();
-        return Err(CliError::Refused { refusals: prepared.plan.refusals, stack });
+        return Err(CliError::Refused {
+            refusals: prepared.plan.refusals,
+            stack,
+        });
     }
     let idle = prepared.plan.is_empty() && !prepared.plan.steps.iter().any(|step| step.settling);
     if !idle && !ask.consent.yes && !confirm(ask.question) {
         return Err(CliError::other("cancelled; nothing was changed"));
     }
-    let signals =
-        Signals::listen().map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
+    let signals = Signals::listen()
+        .map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
     let progress = Progress::new(&prepared.plan, global);
     let begun = std::time::Instant::now();
     let how = (progress.listener(), signals.stop.clone(), site.options);
-    let outcome = prepared.carry_out(session.clone(), site.catalog(), how).await?;
+    let outcome = prepared
+        .carry_out(session.clone(), site.catalog(), how)
+        .await?;
     progress.end();
     let result = session.finish().await;
     if !idle {
-        render::outcome(&outcome, begun.elapsed(), site, (ask.destroys, ask.stack), global);
+        render::outcome(
+            &outcome,
+            begun.elapsed(),
+            site,
+            (ask.destroys, ask.stack),
+            global,
+        );
     }
     result?;
     Ok(exit(&outcome, &signals))

@@ -42,11 +42,18 @@ async fn place(path: &Path, global: &Global) -> Result<Place, CliError> {
     let bucket = id_of(&state, "gitops.backups").ok_or_else(none)?;
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
-    Ok(Place { site, cluster, bucket })
+    Ok(Place {
+        site,
+        cluster,
+        bucket,
+    })
 }
 
 fn id_of(state: &State, address: &str) -> Option<String> {
-    let (_, record) = state.resources.iter().find(|(known, _)| known.as_str() == address)?;
+    let (_, record) = state
+        .resources
+        .iter()
+        .find(|(known, _)| known.as_str() == address)?;
     record.object.as_ref().map(|object| object.id.to_string())
 }
 
@@ -54,20 +61,39 @@ impl Place {
     async fn backups(&self) -> Result<Vec<String>, CliError> {
         let cloud = self.site.aws.cloud(&self.site.region);
         let found = keys(&cloud, &self.bucket, PREFIX).await?;
-        Ok(found.into_iter().filter_map(|key| key.strip_prefix(PREFIX).map(ToOwned::to_owned)).collect())
+        Ok(found
+            .into_iter()
+            .filter_map(|key| key.strip_prefix(PREFIX).map(ToOwned::to_owned))
+            .collect())
     }
 
-    async fn run(&self, cron_job: &str, variables: BTreeMap<String, String>) -> Result<(), CliError> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    async fn run(
+        &self,
+        cron_job: &str,
+        variables: BTreeMap<String, String>,
+    ) -> Result<(), CliError> {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs();
         let job = JobOrder {
             namespace: "argocd".into(),
             cron_job: cron_job.into(),
             name: format!("{cron_job}-{now}"),
             variables,
         };
-        let server = Renewing::new(self.site.aws.clusters(&self.site.region), self.cluster.clone());
-        let told = self.site.aws.teller().about(format!("waiting for the job {}", job.name));
-        told.during(server.run_job(&job)).await.map_err(CliError::Runner)
+        let server = Renewing::new(
+            self.site.aws.clusters(&self.site.region),
+            self.cluster.clone(),
+        );
+        let told = self
+            .site
+            .aws
+            .teller()
+            .about(format!("waiting for the job {}", job.name));
+        told.during(server.run_job(&job))
+            .await
+            .map_err(CliError::Runner)
     }
 }
 
@@ -76,8 +102,14 @@ pub(crate) async fn backup(path: &Path, global: &Global) -> Result<Exit, CliErro
     let place = place(path, global).await?;
     place.run("argo-cd-backup", BTreeMap::new()).await?;
     let newest = place.backups().await?.pop();
-    let what = newest.map_or_else(|| "the Argo CD configuration".to_owned(), |file| format!("`{file}`"));
-    render::line(&format!("Backed up: {what} in s3://{}/{PREFIX}", place.bucket), global);
+    let what = newest.map_or_else(
+        || "the Argo CD configuration".to_owned(),
+        |file| format!("`{file}`"),
+    );
+    render::line(
+        &format!("Backed up: {what} in s3://{}/{PREFIX}", place.bucket),
+        global,
+    );
     Ok(Exit::Done)
 }
 
@@ -92,7 +124,14 @@ pub(crate) async fn restore(
     let backups = place.backups().await?;
     let Some(file) = from else {
         let none = || format!("No backups found in s3://{}/{PREFIX}", place.bucket);
-        render::line(&if backups.is_empty() { none() } else { backups.join("\n") }, global);
+        render::line(
+            &if backups.is_empty() {
+                none()
+            } else {
+                backups.join("\n")
+            },
+            global,
+        );
         return Ok(Exit::Done);
     };
     if !backups.iter().any(|backup| backup == file) {
@@ -111,7 +150,15 @@ pub(crate) async fn restore(
     {
         return Err(CliError::other("cancelled; nothing was changed"));
     }
-    place.run("argo-cd-restore", BTreeMap::from([("FILE".to_owned(), file.to_owned())])).await?;
-    render::line(&format!("Restored from {file}. Argo CD now syncs the restored configuration."), global);
+    place
+        .run(
+            "argo-cd-restore",
+            BTreeMap::from([("FILE".to_owned(), file.to_owned())]),
+        )
+        .await?;
+    render::line(
+        &format!("Restored from {file}. Argo CD now syncs the restored configuration."),
+        global,
+    );
     Ok(Exit::Done)
 }

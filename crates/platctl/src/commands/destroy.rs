@@ -34,11 +34,28 @@ pub(crate) async fn run(
         site.guard(None, &session.state())?;
         let data_loss = consent.data.consent();
         let look = site.look(session.is_doubtful());
-        let request = Request { graph: None, moved: BTreeMap::new(), data_loss, selection, look };
+        let request = Request {
+            graph: None,
+            moved: BTreeMap::new(),
+            data_loss,
+            selection,
+            look,
+        };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Do you want to delete all of these resources? This cannot be undone.";
-        converge(&site, session, prepared, Ask { consent, question, destroys: true, stack: path }, global)
-            .await
+        converge(
+            &site,
+            session,
+            prepared,
+            Ask {
+                consent,
+                question,
+                destroys: true,
+                stack: path,
+            },
+            global,
+        )
+        .await
     })
     .await
 }

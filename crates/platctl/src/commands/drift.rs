@@ -13,7 +13,11 @@ use crate::place::Named;
 use crate::render::{self, drift::Beside};
 
 /// Compares live AWS with what was last applied. Needs no valid stack file: state alone says what was.
-pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -> Result<Exit, CliError> {
+pub(crate) async fn run(
+    path: &Path,
+    detailed_exitcode: bool,
+    global: &Global,
+) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let mut state = named.store(global).await?.read().await?.state;
     named.exists(&state)?;
@@ -22,7 +26,10 @@ pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -
         render::nothing_there(&name, global);
         return Ok(Exit::Done);
     }
-    let look = Global { look: true, ..global.clone() };
+    let look = Global {
+        look: true,
+        ..global.clone()
+    };
     let site = Site::connect(state.home(), &look).await?;
     site.guard(None, &state)?;
     state.settle_in(&site.region);
@@ -33,7 +40,15 @@ pub(crate) async fn run(path: &Path, detailed_exitcode: bool, global: &Global) -
         beyond.entry(address).or_default().extend(others);
     }
     let moved_on = moved_on(&state, &observed, &*site.aws);
-    let beside = Beside { unseen: &observed.unseen, unmanaged: &beyond, moved_on: &moved_on };
+    let beside = Beside {
+        unseen: &observed.unseen,
+        unmanaged: &beyond,
+        moved_on: &moved_on,
+    };
     render::drift::show(&drifts, &unsettled(&state), &state, &beside, global);
-    Ok(if detailed_exitcode && !drifts.is_empty() { Exit::Changes } else { Exit::Done })
+    Ok(if detailed_exitcode && !drifts.is_empty() {
+        Exit::Changes
+    } else {
+        Exit::Done
+    })
 }

@@ -37,23 +37,40 @@ pub(crate) fn run(command: EmulatorCommand, global: &Global) -> Result<Exit, Cli
             render::emulator_environment(&environment(&running, global), global);
         }
         EmulatorCommand::Stop => {
-            let text =
-                if stop(&home)? { "The emulator has stopped." } else { "The emulator was not running." };
+            let text = if stop(&home)? {
+                "The emulator has stopped."
+            } else {
+                "The emulator was not running."
+            };
             render::line(text, global);
         }
-        EmulatorCommand::Profile { name, seed, scale, call, moment } => {
+        EmulatorCommand::Profile {
+            name,
+            seed,
+            scale,
+            call,
+            moment,
+        } => {
             if name == ProfileName::Cut && call.is_none() {
                 return Err(CliError::other(
                     "`cut` requires --call, the number of the changing call to interrupt",
                 ));
             }
-            let moment = if moment == Cut::Before { "before" } else { "after" };
-            let mut said = json!({"name": name.text(), "seed": seed, "call": call, "moment": moment});
+            let moment = if moment == Cut::Before {
+                "before"
+            } else {
+                "after"
+            };
+            let mut said =
+                json!({"name": name.text(), "seed": seed, "call": call, "moment": moment});
             if let Some(scale) = scale {
                 said["scale"] = json!(scale);
             }
             start_emulator()?.control().profile(&said)?;
-            render::line(&format!("The emulator now uses the profile `{}`.", name.text()), global);
+            render::line(
+                &format!("The emulator now uses the profile `{}`.", name.text()),
+                global,
+            );
         }
     }
     Ok(Exit::Done)

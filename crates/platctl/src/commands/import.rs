@@ -13,7 +13,12 @@ use crate::place::{Named, locked};
 use crate::render;
 
 /// Makes an existing object stand for a declared resource. Writes state only.
-pub(crate) async fn run(path: &Path, address: &str, id: &str, global: &Global) -> Result<Exit, CliError> {
+pub(crate) async fn run(
+    path: &Path,
+    address: &str,
+    id: &str,
+    global: &Global,
+) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
     let site = Site::connect(stack.region(), global).await?;
     let store = Named::of(&stack).store(global).await?;

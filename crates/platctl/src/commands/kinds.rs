@@ -13,7 +13,8 @@ pub(crate) fn list(word: Option<&str>, global: &Global) -> Result<Exit, CliError
     let word = word.unwrap_or_default().to_lowercase();
     let mut found = manuals();
     found.retain(|manual| {
-        manual.facts.name.to_lowercase().contains(&word) || manual.about().to_lowercase().contains(&word)
+        manual.facts.name.to_lowercase().contains(&word)
+            || manual.about().to_lowercase().contains(&word)
     });
     found.sort_by_key(|manual| manual.facts.name);
     if found.is_empty() {
@@ -46,15 +47,21 @@ pub(crate) fn explain(what: &str, global: &Global) -> Result<Exit, CliError> {
 fn find(what: &str) -> Result<(Manual, String), CliError> {
     let all = manuals();
     let mut parts = what.splitn(3, '.');
-    let wanted =
-        [parts.next().unwrap_or_default(), parts.next().unwrap_or_default()].join(".").to_lowercase();
+    let wanted = [
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    ]
+    .join(".")
+    .to_lowercase();
     let path = parts.next().unwrap_or_default().to_owned();
     let known: Vec<&str> = all.iter().map(|manual| manual.facts.name).collect();
     let help = platctl_stack::nearest(&wanted, known.iter().copied()).map_or_else(
         || "to list all kinds, run `platctl kinds`".to_owned(),
         |name| format!("did you mean `{name}`?"),
     );
-    let found = all.into_iter().find(|manual| manual.facts.name.to_lowercase() == wanted);
+    let found = all
+        .into_iter()
+        .find(|manual| manual.facts.name.to_lowercase() == wanted);
     let missing = || CliError::other(format!("there is no kind `{what}`; {help}"));
     found.map(|manual| (manual, path)).ok_or_else(missing)
 }

@@ -32,25 +32,66 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
     let global = &cli.global;
     match cli.command {
         Command::Validate { stack } => validate::run(&stack, global),
-        Command::Plan { stack, out, detailed_exitcode, destroy, part, anew, data } => {
+        Command::Plan {
+            stack,
+            out,
+            detailed_exitcode,
+            destroy,
+            part,
+            anew,
+            data,
+        } => {
             let selection = selection(part, anew);
-            let wish = plan::Wish { out, detailed_exitcode, destroy, data_loss: data.consent(), selection };
+            let wish = plan::Wish {
+                out,
+                detailed_exitcode,
+                destroy,
+                data_loss: data.consent(),
+                selection,
+            };
             plan::run(&stack, &wish, global).await
         }
-        Command::Apply { stack, approved, consent, part, anew } => {
-            apply::run(&stack, &approved, &consent, selection(part, anew), global).await
-        }
-        Command::Destroy { stack, consent, part } => {
-            destroy::run(&stack, &consent, selection(part, Anew::default()), global).await
-        }
+        Command::Apply {
+            stack,
+            approved,
+            consent,
+            part,
+            anew,
+        } => apply::run(&stack, &approved, &consent, selection(part, anew), global).await,
+        Command::Destroy {
+            stack,
+            consent,
+            part,
+        } => destroy::run(&stack, &consent, selection(part, Anew::default()), global).await,
         Command::Backup { stack } => backup::backup(&stack, global).await,
-        Command::Restore { stack, from, yes } => backup::restore(&stack, from.as_deref(), yes, global).await,
-        Command::Failover { stack, consent } => failover::run(&stack, &consent, global).await,
-        Command::Restart { stack, address, yes } => restart::run(&stack, &address, yes, global).await,
-        Command::Runner { bucket, task, sha256 } => {
-            runner::run(Errand { bucket, task, sha256 }, global).await
+        Command::Restore { stack, from, yes } => {
+            backup::restore(&stack, from.as_deref(), yes, global).await
         }
-        Command::Drift { stack, detailed_exitcode } => drift::run(&stack, detailed_exitcode, global).await,
+        Command::Failover { stack, consent } => failover::run(&stack, &consent, global).await,
+        Command::Restart {
+            stack,
+            address,
+            yes,
+        } => restart::run(&stack, &address, yes, global).await,
+        Command::Runner {
+            bucket,
+            task,
+            sha256,
+        } => {
+            runner::run(
+                Errand {
+                    bucket,
+                    task,
+                    sha256,
+                },
+                global,
+            )
+            .await
+        }
+        Command::Drift {
+            stack,
+            detailed_exitcode,
+        } => drift::run(&stack, detailed_exitcode, global).await,
         Command::Import { stack, address, id } => import::run(&stack, &address, &id, global).await,
         Command::Status { stack } => status::run(&stack, global).await,
         Command::Output { stack, name } => output::run(&stack, name.as_deref(), global).await,
@@ -65,5 +106,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
 }
 
 fn selection(part: Part, anew: Anew) -> Selection {
-    Selection { targets: part.targets, excludes: part.excludes, replace: anew.replace }
+    Selection {
+        targets: part.targets,
+        excludes: part.excludes,
+        replace: anew.replace,
+    }
 }

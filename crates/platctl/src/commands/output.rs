@@ -11,14 +11,24 @@ use crate::place::Named;
 use crate::render;
 
 /// Prints outputs as they were last seen; calls nothing.
-pub(crate) async fn run(path: &Path, wanted: Option<&str>, global: &Global) -> Result<Exit, CliError> {
+pub(crate) async fn run(
+    path: &Path,
+    wanted: Option<&str>,
+    global: &Global,
+) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let state = named.store(global).await?.read().await?.state;
     named.exists(&state)?;
     let stack = named.name;
     let all = state.resources.iter().flat_map(|(address, record)| {
-        let outputs = record.object.as_ref().and_then(|object| object.outputs.as_object());
-        outputs.into_iter().flatten().map(move |(name, value)| (format!("{address}.{name}"), value))
+        let outputs = record
+            .object
+            .as_ref()
+            .and_then(|object| object.outputs.as_object());
+        outputs
+            .into_iter()
+            .flatten()
+            .map(move |(name, value)| (format!("{address}.{name}"), value))
     });
     let Some(wanted) = wanted else {
         let all: Vec<(String, Value)> = all.map(|(name, value)| (name, value.clone())).collect();

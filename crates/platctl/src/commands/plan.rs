@@ -33,12 +33,26 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
     } else {
         plan_stack(path, wish, global).await?
     };
-    let prediction =
-        predict(prepared.schedule(&*site.catalog()).map_err(|knot| CliError::other(knot.to_string()))?);
+    let prediction = predict(
+        prepared
+            .schedule(&*site.catalog())
+            .map_err(|knot| CliError::other(knot.to_string()))?,
+    );
     render::plan(&prepared.plan, &prediction, &site, global);
-    let refused = |refusal: &Refusal| !matches!(refusal, Refusal::DataLoss { protected: false, .. });
+    let refused = |refusal: &Refusal| {
+        !matches!(
+            refusal,
+            Refusal::DataLoss {
+                protected: false,
+                ..
+            }
+        )
+    };
     if prepared.plan.refusals.iter().any(refused) {
-        return Err(CliError::Refused { refusals: prepared.plan.refusals, stack: path.to_owned() });
+        return Err(CliError::Refused {
+            refusals: prepared.plan.refusals,
+            stack: path.to_owned(),
+        });
     }
     let empty = prepared.plan.is_empty();
     if let Some(out) = &wish.out {
@@ -46,7 +60,11 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
         let sha256 = saved.save(out)?;
         render::saved(out, &sha256, global);
     }
-    Ok(if wish.detailed_exitcode && !empty { Exit::Changes } else { Exit::Done })
+    Ok(if wish.detailed_exitcode && !empty {
+        Exit::Changes
+    } else {
+        Exit::Done
+    })
 }
 
 async fn plan_stack(
@@ -104,7 +122,12 @@ async fn plan_destroy(
     };
     let prepared = prepare(request, state, &*site.aws).await?;
     let account = site.aws.identity().account.clone();
-    let mut saved = SavedPlan::new(prepared.plan.clone(), String::new(), account, site.region.clone());
+    let mut saved = SavedPlan::new(
+        prepared.plan.clone(),
+        String::new(),
+        account,
+        site.region.clone(),
+    );
     saved.state = named.state.map(|url| url.to_string());
     saved.destroy = true;
     saved.data_loss = wish.data_loss.clone();

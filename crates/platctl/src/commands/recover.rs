@@ -33,12 +33,18 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
     for place in store.set_aside().await? {
         render::line(&format!("Corrupted, moved aside: {place}"), global);
     }
-    let recovered = locked(&store, Some(&site), "state recover", global, async |session| {
-        site.guard(stack.account(), &session.state())?;
-        let recovered = claim(&graph, &session, &site, yes, global).await;
-        session.finish().await?;
-        recovered.map_err(|error| CliError::other(error.to_string()))
-    });
+    let recovered = locked(
+        &store,
+        Some(&site),
+        "state recover",
+        global,
+        async |session| {
+            site.guard(stack.account(), &session.state())?;
+            let recovered = claim(&graph, &session, &site, yes, global).await;
+            session.finish().await?;
+            recovered.map_err(|error| CliError::other(error.to_string()))
+        },
+    );
     let recovered = recovered.await?;
     render::recovered(&recovered, path, global);
     Ok(Exit::Done)
@@ -67,7 +73,11 @@ async fn claim(
         let more = recover(graph, session, &*site.aws, Look { claims, ..look }).await?;
         let known = recovered.known;
         recovered.found.extend(more.found);
-        recovered = Recovered { found: recovered.found, known, ..more };
+        recovered = Recovered {
+            found: recovered.found,
+            known,
+            ..more
+        };
     }
     Ok(recovered)
 }
@@ -86,14 +96,23 @@ pub(crate) async fn history(path: &Path, global: &Global) -> Result<Exit, CliErr
 }
 
 fn said(version: &Version) -> String {
-    let ago = version.written.and_then(|at| SystemTime::now().duration_since(at).ok());
-    let ago = ago.map_or_else(|| "some time ago".to_owned(), |ago| format!("{} ago", render::time(ago)));
+    let ago = version
+        .written
+        .and_then(|at| SystemTime::now().duration_since(at).ok());
+    let ago = ago.map_or_else(
+        || "some time ago".to_owned(),
+        |ago| format!("{} ago", render::time(ago)),
+    );
     let mark = if version.current { "  (now)" } else { "" };
     format!("{:>6}  {ago:>16}  {}{mark}", version.serial, version.name)
 }
 
 /// Makes an earlier version the state again.
-pub(crate) async fn rollback(path: &Path, to: Option<u64>, global: &Global) -> Result<Exit, CliError> {
+pub(crate) async fn rollback(
+    path: &Path,
+    to: Option<u64>,
+    global: &Global,
+) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let store = named.store(global).await?;
     locked(&store, None, "state rollback", global, async |session| {

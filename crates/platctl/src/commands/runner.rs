@@ -11,7 +11,10 @@ use crate::render::error_line;
 
 /// Does one task in a cluster that can be reached from here, and leaves what came of it in the bucket.
 pub(crate) async fn run(errand: Errand, global: &Global) -> Result<Exit, CliError> {
-    let global = Global { cluster_access: ClusterAccess::Direct, ..global.clone() };
+    let global = Global {
+        cluster_access: ClusterAccess::Direct,
+        ..global.clone()
+    };
     let site = Site::connect(None, &global).await?;
     let cloud = site.aws.cloud(&site.region);
     let (cluster, task) = errand.read(&cloud).await?;

@@ -10,7 +10,10 @@ pub(crate) fn run(markdown: bool) -> Exit {
     if markdown {
         render::raw(&reference::markdown());
     } else {
-        render::raw(&format!("{:#}\n", reference::schema_with(&platctl_aws::registry::manuals())));
+        render::raw(&format!(
+            "{:#}\n",
+            reference::schema_with(&platctl_aws::registry::manuals())
+        ));
     }
     Exit::Done
 }

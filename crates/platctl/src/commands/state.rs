@@ -19,12 +19,20 @@ pub(crate) async fn run(command: StateCommand, global: &Global) -> Result<Exit, 
         StateCommand::Show { stack, address } => {
             let named = Named::find(&stack, global)?;
             let state = named.store(global).await?.read().await?.state;
-            let record =
-                state.resources.get(address.as_str()).ok_or_else(|| unknown(&named.name, &address))?;
+            let record = state
+                .resources
+                .get(address.as_str())
+                .ok_or_else(|| unknown(&named.name, &address))?;
             render::record(&address, record, global);
         }
         StateCommand::Mv { stack, from, to } => {
-            rename(&Named::find(&stack, global)?, &parse(&from)?, &parse(&to)?, global).await?;
+            rename(
+                &Named::find(&stack, global)?,
+                &parse(&from)?,
+                &parse(&to)?,
+                global,
+            )
+            .await?;
         }
         StateCommand::Rm { stack, address } => {
             forget(&Named::find(&stack, global)?, &parse(&address)?, global).await?;
@@ -36,7 +44,12 @@ pub(crate) async fn run(command: StateCommand, global: &Global) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-async fn rename(named: &Named, from: &Address, to: &Address, global: &Global) -> Result<(), CliError> {
+async fn rename(
+    named: &Named,
+    from: &Address,
+    to: &Address,
+    global: &Global,
+) -> Result<(), CliError> {
     let store = named.store(global).await?;
     locked(&store, None, "state mv", global, async |session| {
         let state = session.state();
@@ -44,14 +57,19 @@ async fn rename(named: &Named, from: &Address, to: &Address, global: &Global) ->
             return Err(unknown(&named.name, from.as_str()));
         }
         if state.resources.contains_key(to) {
-            return Err(CliError::other(format!("`{to}` already exists in the state; nothing was changed")));
+            return Err(CliError::other(format!(
+                "`{to}` already exists in the state; nothing was changed"
+            )));
         }
         session.rename(from, to).await?;
         session.finish().await?;
         Ok(())
     })
     .await?;
-    render::line(&format!("Moved {from} to {to}. The next apply updates its tags."), global);
+    render::line(
+        &format!("Moved {from} to {to}. The next apply updates its tags."),
+        global,
+    );
     Ok(())
 }
 
@@ -66,7 +84,10 @@ async fn forget(named: &Named, address: &Address, global: &Global) -> Result<(),
         Ok(())
     })
     .await?;
-    render::line(&format!("Removed {address} from the state. The object in AWS was not deleted."), global);
+    render::line(
+        &format!("Removed {address} from the state. The object in AWS was not deleted."),
+        global,
+    );
     Ok(())
 }
 

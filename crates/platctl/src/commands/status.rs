@@ -25,9 +25,21 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     state.settle_in(&site.region);
-    let observed =
-        observe(&state, None, &*site.aws, Look { teller: site.aws.teller().clone(), ..Look::default() })
-            .await?;
-    render::status::show(&state, &observed, &moved_on(&state, &observed, &*site.aws), global);
+    let observed = observe(
+        &state,
+        None,
+        &*site.aws,
+        Look {
+            teller: site.aws.teller().clone(),
+            ..Look::default()
+        },
+    )
+    .await?;
+    render::status::show(
+        &state,
+        &observed,
+        &moved_on(&state, &observed, &*site.aws),
+        global,
+    );
     Ok(Exit::Done)
 }

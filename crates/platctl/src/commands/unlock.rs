@@ -18,7 +18,10 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
     match store.grip().await? {
         Grip::Free => {
             render::line(
-                &format!("The state of `{}` is not locked; nothing was changed.", named.name),
+                &format!(
+                    "The state of `{}` is not locked; nothing was changed.",
+                    named.name
+                ),
                 global,
             );
         }
@@ -29,7 +32,11 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
                 holder.pid
             )));
         }
-        Grip::Lease { holder, heard, left } => {
+        Grip::Lease {
+            holder,
+            heard,
+            left,
+        } => {
             let (heard, left) = (heard.as_secs(), left.as_secs());
             render::line(
                 &format!(
@@ -45,7 +52,10 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
                 return Err(CliError::other("cancelled; nothing was changed"));
             }
             store.unlock(&Holder::here("unlock")).await?;
-            render::line("The lease was ended. The next run can use the state.", global);
+            render::line(
+                "The lease was ended. The next run can use the state.",
+                global,
+            );
         }
     }
     Ok(Exit::Done)

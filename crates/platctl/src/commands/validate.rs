@@ -14,7 +14,10 @@ use crate::render;
 /// Checks the stack file and everything that can be known without calling AWS.
 pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
     let stack = load(stack, global)?;
-    let region = stack.region().or(global.region.as_deref()).unwrap_or("us-east-1");
+    let region = stack
+        .region()
+        .or(global.region.as_deref())
+        .unwrap_or("us-east-1");
     check_region(region).map_err(CliError::other)?;
     let context = Context::offline(region);
     let graph = build(&stack, &context, &Aws::offline(region))?;

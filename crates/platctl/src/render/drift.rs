@@ -24,12 +24,18 @@ pub(crate) fn show(
     drifts: &[Drift],
     unsettled: &[&Address],
     state: &State,
-    Beside { unseen, unmanaged, moved_on }: &Beside<'_>,
+    Beside {
+        unseen,
+        unmanaged,
+        moved_on,
+    }: &Beside<'_>,
     global: &Global,
 ) {
     let size = state.resources.len();
     if global.json {
-        drifts.iter().for_each(|drift| json_line(&json!({"type": "drift", "resource": drift})));
+        drifts
+            .iter()
+            .for_each(|drift| json_line(&json!({"type": "drift", "resource": drift})));
         json_line(&json!({
             "type": "drifts", "stack": state.stack, "resources": size, "drifted": drifts.len(), "unsettled": unsettled,
             "unseen": unseen, "unmanaged": unmanaged, "moved_on": moved_on,
@@ -37,21 +43,46 @@ pub(crate) fn show(
         return;
     }
     raw(&super::unseen(unseen.iter()));
-    raw(&super::moved_on(moved_on.iter().flat_map(|(address, fields)| {
-        fields.iter().map(move |field| (address, field.path.as_str(), &field.live, &field.applied))
-    })));
+    raw(&super::moved_on(moved_on.iter().flat_map(
+        |(address, fields)| {
+            fields
+                .iter()
+                .map(move |field| (address, field.path.as_str(), &field.live, &field.applied))
+        },
+    )));
     raw(&super::unmanaged(unmanaged.iter()));
-    raw(&text(drifts, unsettled, (size, unmanaged.len()), Paint::stdout(global)));
+    raw(&text(
+        drifts,
+        unsettled,
+        (size, unmanaged.len()),
+        Paint::stdout(global),
+    ));
 }
 
-fn text(drifts: &[Drift], unsettled: &[&Address], (size, beyond): (usize, usize), paint: Paint) -> String {
+fn text(
+    drifts: &[Drift],
+    unsettled: &[&Address],
+    (size, beyond): (usize, usize),
+    paint: Paint,
+) -> String {
     let mut text = String::new();
     for drift in drifts {
-        let symbol = if drift.what == What::Gone { paint.remove("-") } else { paint.change("~") };
+        let symbol = if drift.what == What::Gone {
+            paint.remove("-")
+        } else {
+            paint.change("~")
+        };
         let address = paint.bold(drift.address.as_str());
-        let _ = writeln!(text, "  {symbol} {address}  {}  {}", drift.kind, clean(drift.id.as_str()));
+        let _ = writeln!(
+            text,
+            "  {symbol} {address}  {}  {}",
+            drift.kind,
+            clean(drift.id.as_str())
+        );
         match &drift.what {
-            What::Gone => text.push_str("      does not exist: it was deleted outside of platctl\n"),
+            What::Gone => {
+                text.push_str("      does not exist: it was deleted outside of platctl\n")
+            }
             What::Failed { why } => {
                 let _ = writeln!(text, "      it is in a failed state: {}", clean(why));
             }
@@ -63,12 +94,18 @@ fn text(drifts: &[Drift], unsettled: &[&Address], (size, beyond): (usize, usize)
         text.push('\n');
     }
     for address in unsettled {
-        let _ =
-            writeln!(text, "  {address}: an operation on it was interrupted; the next apply completes it\n");
+        let _ = writeln!(
+            text,
+            "  {address}: an operation on it was interrupted; the next apply completes it\n"
+        );
     }
     let verdict = match drifts.len() {
         0 if beyond == 0 => {
-            format!("{} AWS matches the last apply ({}).", paint.bold("No drift."), count(size))
+            format!(
+                "{} AWS matches the last apply ({}).",
+                paint.bold("No drift."),
+                count(size)
+            )
         }
         0 => format!(
             "{} What platctl manages matches the last apply ({}). Settings that are not managed: on {}.",
@@ -90,7 +127,11 @@ fn line(field: &Field) -> String {
         return "      its ownership tags were changed\n".to_owned();
     }
     if field.path == Changes::RESTORE {
-        let why = field.live.as_ref().and_then(Value::as_str).unwrap_or_default();
+        let why = field
+            .live
+            .as_ref()
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         return format!("      it is not usable: {}\n", clean(why));
     }
     let show = |value: &Option<Value>| match value {
@@ -98,5 +139,10 @@ fn line(field: &Field) -> String {
         Some(_) if field.sensitive => "(sensitive)".to_owned(),
         Some(value) => inline(value),
     };
-    format!("      {}  was {}, is {}\n", path(&field.path), show(&field.applied), show(&field.live))
+    format!(
+        "      {}  was {}, is {}\n",
+        path(&field.path),
+        show(&field.applied),
+        show(&field.live)
+    )
 }

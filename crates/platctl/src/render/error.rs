@@ -24,7 +24,10 @@ pub(crate) fn report(error: &CliError, global: &Global) {
 /// The error as people read it.
 pub(crate) fn text(error: &CliError, paint: Paint) -> String {
     match error {
-        CliError::Stack(errors) => errors.iter().map(|error| diagnostic(error, paint)).collect(),
+        CliError::Stack(errors) => errors
+            .iter()
+            .map(|error| diagnostic(error, paint))
+            .collect(),
         CliError::Refused { refusals, stack } => refused(refusals, stack, paint),
         other => format!("{} {other}", paint.remove("Error:")),
     }
@@ -32,18 +35,31 @@ pub(crate) fn text(error: &CliError, paint: Paint) -> String {
 
 fn plain(error: &CliError) -> String {
     match error {
-        CliError::Stack(errors) => errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "),
-        CliError::Refused { refusals, .. } => {
-            refusals.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-        }
+        CliError::Stack(errors) => errors
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; "),
+        CliError::Refused { refusals, .. } => refusals
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; "),
         other => other.to_string(),
     }
 }
 
 fn diagnostic(error: &dyn Diagnostic, paint: Paint) -> String {
-    let theme = if paint.is_on() { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let theme = if paint.is_on() {
+        GraphicalTheme::unicode()
+    } else {
+        GraphicalTheme::unicode_nocolor()
+    };
     let mut text = String::new();
-    match GraphicalReportHandler::new_themed(theme).with_width(100).render_report(&mut text, error) {
+    match GraphicalReportHandler::new_themed(theme)
+        .with_width(100)
+        .render_report(&mut text, error)
+    {
         Ok(()) => text,
         Err(_) => format!("{error}\n"),
     }
@@ -53,8 +69,10 @@ fn diagnostic(error: &dyn Diagnostic, paint: Paint) -> String {
 const TOLD: usize = 3;
 
 fn refused(refusals: &[Refusal], stack: &Path, paint: Paint) -> String {
-    let mut lines =
-        vec![format!("{} the plan cannot be applied; nothing was changed:", paint.remove("Error:"))];
+    let mut lines = vec![format!(
+        "{} the plan cannot be applied; nothing was changed:",
+        paint.remove("Error:")
+    )];
     let (lost, others): (Vec<&Refusal>, Vec<&Refusal>) =
         refusals.iter().partition(|refusal| is_lost(refusal));
     for refusal in others.into_iter().chain(lost.iter().copied().take(TOLD)) {
@@ -62,7 +80,10 @@ fn refused(refusals: &[Refusal], stack: &Path, paint: Paint) -> String {
         lines.push(format!("    {}", paint.dim(&next(refusal, stack))));
     }
     if lost.len() > TOLD {
-        lines.push(format!("  - and {} more resources of that other state", lost.len() - TOLD));
+        lines.push(format!(
+            "  - and {} more resources of that other state",
+            lost.len() - TOLD
+        ));
     }
     lines.join("\n")
 }
@@ -71,8 +92,13 @@ fn refused(refusals: &[Refusal], stack: &Path, paint: Paint) -> String {
 const fn is_lost(refusal: &Refusal) -> bool {
     matches!(
         refusal,
-        Refusal::Foreign { stranger: Stranger::OtherState, .. }
-            | Refusal::NotOurs { stranger: Stranger::OtherState, .. }
+        Refusal::Foreign {
+            stranger: Stranger::OtherState,
+            ..
+        } | Refusal::NotOurs {
+            stranger: Stranger::OtherState,
+            ..
+        }
     )
 }
 
@@ -83,10 +109,17 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
         Refusal::DataLoss { address, .. } => {
             format!("to allow its data to be deleted, add --allow-data-loss {address}")
         }
-        Refusal::Foreign { address, id, stranger, .. } => {
-            about_stranger(stranger, address.as_str(), id, stack)
-        }
-        Refusal::NotOurs { address, stranger: Stranger::OtherState, .. } => format!(
+        Refusal::Foreign {
+            address,
+            id,
+            stranger,
+            ..
+        } => about_stranger(stranger, address.as_str(), id, stack),
+        Refusal::NotOurs {
+            address,
+            stranger: Stranger::OtherState,
+            ..
+        } => format!(
             "if that state is lost, run `platctl state recover {at}` to take it over; if somebody else uses \
              it, use their state, or remove the resource from this one with `platctl state rm {at} \
              {address}`"
@@ -97,12 +130,21 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
                 {address}`"
             )
         }
-        Refusal::Twice { address, other, twin, .. } => match twin {
+        Refusal::Twice {
+            address,
+            other,
+            twin,
+            ..
+        } => match twin {
             Twin::Found => {
-                format!("if the resource was renamed, run `platctl state mv {at} {other} {address}`")
+                format!(
+                    "if the resource was renamed, run `platctl state mv {at} {other} {address}`"
+                )
             }
             Twin::Known => {
-                format!("remove the wrong one from the state: `platctl state rm {at} {address}` (or {other})")
+                format!(
+                    "remove the wrong one from the state: `platctl state rm {at} {address}` (or {other})"
+                )
             }
             Twin::Both => "remove one of them from the stack file, or give it another name".into(),
         },
@@ -122,7 +164,9 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
         }
         Refusal::Another { .. } => "give the new resource another name in the stack file".into(),
         Refusal::NoSuchAddress { .. } => "to list all addresses, run `platctl state list`".into(),
-        Refusal::LeftBehind { .. } => "or exclude the resource that it depends on from this run too".into(),
+        Refusal::LeftBehind { .. } => {
+            "or exclude the resource that it depends on from this run too".into()
+        }
         Refusal::Move { .. } => "correct `moved:` in the stack file".into(),
     }
 }

@@ -14,9 +14,17 @@ pub(crate) fn list(kinds: &[Manual], global: &Global) {
         kinds.iter().for_each(|manual| json_line(&object(manual)));
         return;
     }
-    let width = kinds.iter().map(|manual| manual.facts.name.len()).max().unwrap_or_default();
+    let width = kinds
+        .iter()
+        .map(|manual| manual.facts.name.len())
+        .max()
+        .unwrap_or_default();
     for manual in kinds {
-        raw(&format!("{:width$}  {}\n", manual.facts.name, first_sentence(&manual.about())));
+        raw(&format!(
+            "{:width$}  {}\n",
+            manual.facts.name,
+            first_sentence(&manual.about())
+        ));
     }
 }
 
@@ -37,7 +45,11 @@ pub(crate) fn field(manual: &Manual, field: &Field, below: &[Field], global: &Gl
         return;
     }
     let paint = Paint::stdout(global);
-    let mut text = format!("{}{}\n\n", manual.facts.name, field.path.replace('/', ".").replace(".*", "[]"));
+    let mut text = format!(
+        "{}{}\n\n",
+        manual.facts.name,
+        field.path.replace('/', ".").replace(".*", "[]")
+    );
     fields(&mut text, std::slice::from_ref(field), paint);
     if !below.is_empty() {
         let _ = writeln!(text, "\n{}", paint.bold("Fields"));
@@ -87,18 +99,27 @@ fn of_field(field: &Field) -> Value {
 }
 
 fn first_sentence(text: &str) -> &str {
-    text.split_once(". ").map_or(text, |(first, _)| first).trim_end_matches('.')
+    text.split_once(". ")
+        .map_or(text, |(first, _)| first)
+        .trim_end_matches('.')
 }
 
 /// What is to know about a field beside what it is.
 fn notes(field: &Field) -> Vec<String> {
     // Where the text says it in words, the value is not repeated.
-    let default = field.default.as_ref().filter(|_| !field.about.contains("Default: "));
+    let default = field
+        .default
+        .as_ref()
+        .filter(|_| !field.about.contains("Default: "));
     let notes = [
         field.required.then(|| "required".to_owned()),
         default.map(|default| format!("default: {default}")),
-        field.replaces.then(|| "a change replaces the resource".to_owned()),
-        field.create_only.then(|| "used at creation only".to_owned()),
+        field
+            .replaces
+            .then(|| "a change replaces the resource".to_owned()),
+        field
+            .create_only
+            .then(|| "used at creation only".to_owned()),
         field.write_only.then(|| "never stored in state".to_owned()),
         field.reference.then(|| "can be a reference".to_owned()),
     ];
@@ -195,7 +216,8 @@ fn behavior(manual: &Manual) -> Vec<String> {
 /// The page of one service in `docs/kinds/`.
 #[cfg(test)]
 fn page(service: &str, kinds: &[&Manual]) -> String {
-    let mut text = format!("# {service}\n\nGenerated from the code: the same as `platctl explain KIND`.\n");
+    let mut text =
+        format!("# {service}\n\nGenerated from the code: the same as `platctl explain KIND`.\n");
     for manual in kinds {
         let _ = write!(
             text,
@@ -208,17 +230,34 @@ fn page(service: &str, kinds: &[&Manual]) -> String {
             below(manual, field, &mut rows);
         }
         for field in rows {
-            let path = field.path.trim_start_matches('/').replace("/*", "[]").replace('/', ".");
+            let path = field
+                .path
+                .trim_start_matches('/')
+                .replace("/*", "[]")
+                .replace('/', ".");
             let mut notes = notes(&field);
             notes.retain(|note| note != "can be a reference");
-            let notes = if notes.is_empty() { String::new() } else { format!(" *({})*", notes.join("; ")) };
+            let notes = if notes.is_empty() {
+                String::new()
+            } else {
+                format!(" *({})*", notes.join("; "))
+            };
             let about = format!("{}{notes}", field.about).replace('|', "\\|");
-            let _ = writeln!(text, "| `{path}` | {} | {} |", field.takes.replace('|', "\\|"), about.trim());
+            let _ = writeln!(
+                text,
+                "| `{path}` | {} | {} |",
+                field.takes.replace('|', "\\|"),
+                about.trim()
+            );
         }
         text.push_str("\nOutputs: ");
         let outputs = manual.outputs().into_iter().map(|(name, about)| {
             let about = about.trim().trim_end_matches('.');
-            if about.is_empty() { format!("`{name}`") } else { format!("`{name}` ({about})") }
+            if about.is_empty() {
+                format!("`{name}`")
+            } else {
+                format!("`{name}` ({about})")
+            }
         });
         let _ = write!(
             text,
@@ -230,9 +269,14 @@ fn page(service: &str, kinds: &[&Manual]) -> String {
             let _ = writeln!(text, "{line}");
         }
         text.push_str("\nPermissions: ");
-        let actions: std::collections::BTreeSet<&str> =
-            verbs(manual).into_iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
-        let actions: Vec<String> = actions.into_iter().map(|action| format!("`{action}`")).collect();
+        let actions: std::collections::BTreeSet<&str> = verbs(manual)
+            .into_iter()
+            .flat_map(|(_, actions)| actions.iter().copied())
+            .collect();
+        let actions: Vec<String> = actions
+            .into_iter()
+            .map(|action| format!("`{action}`"))
+            .collect();
         let _ = writeln!(text, "{}.", actions.join(", "));
     }
     text
@@ -240,7 +284,11 @@ fn page(service: &str, kinds: &[&Manual]) -> String {
 
 #[cfg(test)]
 fn below(manual: &Manual, field: Field, rows: &mut Vec<Field>) {
-    let name = field.path.trim_start_matches('/').replace("/*", "").replace('/', ".");
+    let name = field
+        .path
+        .trim_start_matches('/')
+        .replace("/*", "")
+        .replace('/', ".");
     rows.push(field);
     // No spec is nested as deep as that; a type that contains itself would be.
     if name.matches('.').count() > 4 {
@@ -264,7 +312,10 @@ mod tests {
         let manuals = manuals();
         let mut services: BTreeMap<&str, Vec<&Manual>> = BTreeMap::new();
         for manual in &manuals {
-            services.entry(manual.facts.name.split_once('.').unwrap().0).or_default().push(manual);
+            services
+                .entry(manual.facts.name.split_once('.').unwrap().0)
+                .or_default()
+                .push(manual);
         }
         let mut index = String::from(
             "# Kinds\n\nEvery kind that `resources:` takes, by service. Generated from the code; \
@@ -274,7 +325,12 @@ mod tests {
         for (service, kinds) in &services {
             let _ = write!(index, "\n## [{service}]({service}.md)\n\n");
             for manual in kinds {
-                let _ = writeln!(index, "- `{}`: {}", manual.facts.name, first_sentence(&manual.about()));
+                let _ = writeln!(
+                    index,
+                    "- `{}`: {}",
+                    manual.facts.name,
+                    first_sentence(&manual.about())
+                );
             }
             pages.push((format!("{service}.md"), page(service, kinds)));
         }
@@ -298,9 +354,16 @@ mod tests {
         let mut silent: Vec<String> = Vec::new();
         for manual in manuals() {
             assert!(!manual.about().is_empty(), "{}", manual.facts.name);
-            assert!(manual.spec.get("$defs").is_none(), "{} has definitions", manual.facts.name);
+            assert!(
+                manual.spec.get("$defs").is_none(),
+                "{} has definitions",
+                manual.facts.name
+            );
             let mut rows = Vec::new();
-            manual.fields().into_iter().for_each(|field| below(&manual, field, &mut rows));
+            manual
+                .fields()
+                .into_iter()
+                .for_each(|field| below(&manual, field, &mut rows));
             let missing = rows.into_iter().filter(|field| field.about.is_empty());
             silent.extend(missing.map(|field| format!("{}{}", manual.facts.name, field.path)));
         }
@@ -312,7 +375,14 @@ mod tests {
     fn every_stated_path_can_be_explained() {
         for manual in manuals() {
             let facts = &manual.facts;
-            for path in [facts.replace_on, facts.write_only, facts.create_only, facts.holds].concat() {
+            for path in [
+                facts.replace_on,
+                facts.write_only,
+                facts.create_only,
+                facts.holds,
+            ]
+            .concat()
+            {
                 let name = path.trim_start_matches('/').replace('/', ".");
                 assert!(manual.field(&name).is_some(), "{} {path}", facts.name);
             }
@@ -321,7 +391,10 @@ mod tests {
 
     #[test]
     fn a_kind_is_explained() {
-        let manual = manuals().into_iter().find(|manual| manual.facts.name == "ssm.Parameter").unwrap();
+        let manual = manuals()
+            .into_iter()
+            .find(|manual| manual.facts.name == "ssm.Parameter")
+            .unwrap();
         insta::assert_snapshot!(text(&manual, Paint::plain()));
     }
 }

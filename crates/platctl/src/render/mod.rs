@@ -35,7 +35,9 @@ const FORMAT: u32 = 1;
 /// Writes to stdout. A reader that has gone away ends the output, not the run.
 pub(crate) fn raw(text: &str) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(terminal::safe(text).as_bytes()).and_then(|()| stdout.flush());
+    let _ = stdout
+        .write_all(terminal::safe(text).as_bytes())
+        .and_then(|()| stdout.flush());
 }
 
 /// Writes a line to stderr.
@@ -73,36 +75,63 @@ pub(crate) fn unseen<'a>(what: impl Iterator<Item = (&'a Address, &'a String)>) 
         by_reason.entry(why).or_default().push(address.as_str());
     }
     let line = |(why, addresses): (&String, Vec<&str>)| {
-        format!("Not refreshed, shown as last applied: {} ({}).\n\n", addresses.join(", "), value::clean(why))
+        format!(
+            "Not refreshed, shown as last applied: {} ({}).\n\n",
+            addresses.join(", "),
+            value::clean(why)
+        )
     };
     by_reason.into_iter().map(line).collect()
 }
 
 /// What is set on live objects and platctl does not manage. Empty when there is nothing.
 pub(crate) fn unmanaged<'a>(what: impl Iterator<Item = (&'a Address, &'a Vec<String>)>) -> String {
-    let lines: String =
-        what.map(|(address, settings)| format!("  {address}: {}\n", beyond(settings))).collect();
-    if lines.is_empty() { lines } else { format!("Also set, not managed:\n{lines}\n") }
+    let lines: String = what
+        .map(|(address, settings)| format!("  {address}: {}\n", beyond(settings)))
+        .collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("Also set, not managed:\n{lines}\n")
+    }
 }
 
 /// What moved outside of platctl, and stays as it is: address, path, value now, value stated. Empty when nothing did.
 pub(crate) fn moved_on<'a>(
     what: impl Iterator<Item = (&'a Address, &'a str, &'a Option<Value>, &'a Option<Value>)>,
 ) -> String {
-    let lines: String =
-        what.map(|(address, at, now, stated)| format!("  {address}: {}\n", moved(at, now, stated))).collect();
-    if lines.is_empty() { lines } else { format!("Changed outside of platctl, and kept:\n{lines}\n") }
+    let lines: String = what
+        .map(|(address, at, now, stated)| format!("  {address}: {}\n", moved(at, now, stated)))
+        .collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("Changed outside of platctl, and kept:\n{lines}\n")
+    }
 }
 
 /// A value that moved, in one line.
 pub(crate) fn moved(at: &str, now: &Option<Value>, stated: &Option<Value>) -> String {
-    let show = |value: &Option<Value>| value.as_ref().map_or_else(|| "(none)".to_owned(), value::inline);
-    format!("{} is {}, configured is {}", value::path(at), show(now), show(stated))
+    let show = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .map_or_else(|| "(none)".to_owned(), value::inline)
+    };
+    format!(
+        "{} is {}, configured is {}",
+        value::path(at),
+        show(now),
+        show(stated)
+    )
 }
 
 /// Settings that are not managed, in one line.
 pub(crate) fn beyond(settings: &[String]) -> String {
-    settings.iter().map(|text| value::clean(text)).collect::<Vec<_>>().join("; ")
+    settings
+        .iter()
+        .map(|text| value::clean(text))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 /// A duration as people say it.
@@ -117,12 +146,21 @@ pub(crate) fn time(duration: Duration) -> String {
 
 /// `1 resource`, `2 resources`.
 pub(crate) fn count(resources: usize) -> String {
-    format!("{resources} {}", if resources == 1 { "resource" } else { "resources" })
+    format!(
+        "{resources} {}",
+        if resources == 1 {
+            "resource"
+        } else {
+            "resources"
+        }
+    )
 }
 
 pub(crate) fn validated(name: &str, resources: usize, warnings: &[String], global: &Global) {
     if global.json {
-        json_line(&json!({"type": "valid", "stack": name, "resources": resources, "warnings": warnings}));
+        json_line(
+            &json!({"type": "valid", "stack": name, "resources": resources, "warnings": warnings}),
+        );
         return;
     }
     raw(&format!("Stack `{name}` is valid: {}.\n", count(resources)));
@@ -178,7 +216,10 @@ pub(crate) fn outcome(
 }
 
 pub(crate) fn nothing_to_destroy(name: &str, global: &Global) {
-    line(&format!("Nothing to delete: the state of stack `{name}` has no resources."), global);
+    line(
+        &format!("Nothing to delete: the state of stack `{name}` has no resources."),
+        global,
+    );
 }
 
 /// What a state that is being recovered would claim by name alone.
@@ -187,15 +228,20 @@ pub(crate) fn by_name(claims: &[(Address, Id)], global: &Global) {
         raw(
             "These resources do not support tags; only their names indicate that they belong to this stack:\n",
         );
-        claims.iter().for_each(|(address, id)| raw(&format!("  ? {address}  {id}\n")));
+        claims
+            .iter()
+            .for_each(|(address, id)| raw(&format!("  ? {address}  {id}\n")));
     }
 }
 
 /// What a recovered state consists of.
 pub(crate) fn recovered(recovered: &Recovered, path: &Path, global: &Global) {
     if global.json {
-        let found: serde_json::Map<String, Value> =
-            recovered.found.iter().map(|(address, id)| (address.to_string(), json!(id))).collect();
+        let found: serde_json::Map<String, Value> = recovered
+            .found
+            .iter()
+            .map(|(address, id)| (address.to_string(), json!(id)))
+            .collect();
         json_line(&json!({
             "type": "recovered", "found": found, "known": recovered.known, "missing": recovered.missing,
             "by_name": recovered.by_name,
@@ -214,7 +260,11 @@ pub(crate) fn recovered(recovered: &Recovered, path: &Path, global: &Global) {
     for refusal in &recovered.refusals {
         raw(&format!("  ! {refusal}\n"));
     }
-    let (found, known, missing) = (recovered.found.len(), recovered.known, recovered.missing.len());
+    let (found, known, missing) = (
+        recovered.found.len(),
+        recovered.known,
+        recovered.missing.len(),
+    );
     raw(&format!(
         "\nState recovered: {found} found in AWS, {known} already in the state, {missing} declared but not \
          found. Nothing was changed in AWS. Only resources that are declared in this file were searched for. \
@@ -259,12 +309,18 @@ pub(crate) fn record(address: &str, record: &Record, global: &Global) {
 /// Lines for a shell: `eval "$(platctl emulator status --env)"`.
 pub(crate) fn emulator_environment(variables: &[(&str, String)], global: &Global) {
     if global.json {
-        let variables: BTreeMap<_, _> = variables.iter().map(|(name, value)| (*name, value)).collect();
+        let variables: BTreeMap<_, _> = variables
+            .iter()
+            .map(|(name, value)| (*name, value))
+            .collect();
         json_line(&json!({"type": "emulator_environment", "variables": variables}));
         return;
     }
     for (name, value) in variables {
-        raw(&format!("export {name}='{}'\n", value.replace('\'', "'\\''")));
+        raw(&format!(
+            "export {name}='{}'\n",
+            value.replace('\'', "'\\''")
+        ));
     }
     // The token of another session does not belong to this key.
     raw("unset AWS_SESSION_TOKEN\n");

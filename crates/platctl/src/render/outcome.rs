@@ -25,7 +25,12 @@ pub(crate) fn text(
         text.push_str(&skipped(outcome));
     }
     let (done, head) = (counts(outcome), headline(outcome, destroys));
-    let _ = writeln!(text, "\n{} {done} in {}, {calls} API calls.", paint.bold(head), time(elapsed));
+    let _ = writeln!(
+        text,
+        "\n{} {done} in {}, {calls} API calls.",
+        paint.bold(head),
+        time(elapsed)
+    );
     if !outcome.is_complete() {
         text.push_str(
             "All completed work is recorded in the state. To continue, run the same command again.\n",
@@ -46,28 +51,33 @@ const NAMED: usize = 5;
 fn failures(outcome: &Outcome, stack: &Path, paint: Paint) -> String {
     let mut causes: Vec<(&StepError, Vec<&str>)> = Vec::new();
     for (address, error) in &outcome.failed {
-        let same =
-            |known: &StepError| error.is_hopeless() && known.is_hopeless() && known.class() == error.class();
+        let same = |known: &StepError| {
+            error.is_hopeless() && known.is_hopeless() && known.class() == error.class()
+        };
         match causes.iter_mut().find(|(known, _)| same(known)) {
             Some((_, addresses)) => addresses.push(address.as_str()),
             None => causes.push((error, vec![address.as_str()])),
         }
     }
-    causes.iter().fold(String::new(), |mut text, (error, addresses)| {
-        let more = addresses.len().saturating_sub(NAMED);
-        let mut names = addresses[..addresses.len() - more].join(", ");
-        if more > 0 {
-            let _ = write!(names, " and {more} more");
-        }
-        let said = error.to_string().replace('\n', "\n    ");
-        let _ = writeln!(text, "\n{} {said}", paint.remove(&format!("✗ {names}:")));
-        let advice = || error.class().map(|class| class.advice().to_owned());
-        let hint = addresses.first().and_then(|address| stranger_hint(address, error, stack));
-        if let Some(hint) = hint.or_else(advice) {
-            let _ = writeln!(text, "  {}", paint.dim(&hint));
-        }
-        text
-    })
+    causes
+        .iter()
+        .fold(String::new(), |mut text, (error, addresses)| {
+            let more = addresses.len().saturating_sub(NAMED);
+            let mut names = addresses[..addresses.len() - more].join(", ");
+            if more > 0 {
+                let _ = write!(names, " and {more} more");
+            }
+            let said = error.to_string().replace('\n', "\n    ");
+            let _ = writeln!(text, "\n{} {said}", paint.remove(&format!("✗ {names}:")));
+            let advice = || error.class().map(|class| class.advice().to_owned());
+            let hint = addresses
+                .first()
+                .and_then(|address| stranger_hint(address, error, stack));
+            if let Some(hint) = hint.or_else(advice) {
+                let _ = writeln!(text, "  {}", paint.dim(&hint));
+            }
+            text
+        })
 }
 
 const fn headline(outcome: &Outcome, destroys: bool) -> &'static str {
@@ -80,7 +90,13 @@ const fn headline(outcome: &Outcome, destroys: bool) -> &'static str {
 }
 
 fn counts(outcome: &Outcome) -> String {
-    let count = |wanted: Doing| outcome.done.iter().filter(|done| done.doing == wanted).count();
+    let count = |wanted: Doing| {
+        outcome
+            .done
+            .iter()
+            .filter(|done| done.doing == wanted)
+            .count()
+    };
     let said = [
         (count(Doing::Create), "created"),
         (count(Doing::Adopt), "adopted"),
@@ -93,20 +109,36 @@ fn counts(outcome: &Outcome) -> String {
         (outcome.unfinished, "unfinished"),
         (outcome.not_begun, "not started"),
     ];
-    let said: Vec<String> =
-        said.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    if said.is_empty() { "No changes made".to_owned() } else { said.join(", ") }
+    let said: Vec<String> = said
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, what)| format!("{n} {what}"))
+        .collect();
+    if said.is_empty() {
+        "No changes made".to_owned()
+    } else {
+        said.join(", ")
+    }
 }
 
 fn skipped(outcome: &Outcome) -> String {
     let mut causes: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (address, because) in &outcome.skipped {
-        causes.entry(because.as_str()).or_default().push(address.as_str());
+        causes
+            .entry(because.as_str())
+            .or_default()
+            .push(address.as_str());
     }
-    causes.iter().fold(String::new(), |mut text, (cause, addresses)| {
-        let _ = writeln!(text, "\nSkipped because {cause} failed: {}", addresses.join(", "));
-        text
-    })
+    causes
+        .iter()
+        .fold(String::new(), |mut text, (cause, addresses)| {
+            let _ = writeln!(
+                text,
+                "\nSkipped because {cause} failed: {}",
+                addresses.join(", ")
+            );
+            text
+        })
 }
 
 /// What was deleted, each seen to be gone.
@@ -127,7 +159,10 @@ fn kept(outcome: &Outcome) -> String {
         return String::new();
     }
     let line = |kept: &Kept| format!("  {}  {}\n", kept.address, super::value::clean(&kept.what));
-    format!("\nKept on purpose:\n{}", outcome.kept.iter().map(line).collect::<String>())
+    format!(
+        "\nKept on purpose:\n{}",
+        outcome.kept.iter().map(line).collect::<String>()
+    )
 }
 
 /// What would have been deleted, and is not this stack's to delete.
@@ -137,14 +172,20 @@ fn left_alone(outcome: &Outcome) -> String {
     }
     let mut text = String::from("\nNot deleted, only removed from the state:\n");
     for (address, id, why) in &outcome.left {
-        let _ = writeln!(text, "  {address}  {}  # {why}", super::value::clean(id.as_str()));
+        let _ = writeln!(
+            text,
+            "  {address}  {}  # {why}",
+            super::value::clean(id.as_str())
+        );
     }
     text
 }
 
 /// What to do about something that is in the way, and is not this stack's.
 fn stranger_hint(address: &str, error: &StepError, stack: &Path) -> Option<String> {
-    let StepError::Foreign { id, stranger, .. } = error else { return None };
+    let StepError::Foreign { id, stranger, .. } = error else {
+        return None;
+    };
     Some(super::error::about_stranger(stranger, address, id, stack))
 }
 

@@ -16,23 +16,37 @@ const LINKS: usize = 6;
 
 /// The plan as text: what changes and why, the counts, and how long it takes.
 pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Paint) -> String {
-    let mut text = format!("{} {place}\n\n", paint.bold(&format!("Stack `{}`:", plan.stack)));
+    let mut text = format!(
+        "{} {place}\n\n",
+        paint.bold(&format!("Stack `{}`:", plan.stack))
+    );
     for step in plan.steps.iter().filter(|step| step.acts()) {
         text.push_str(&step_text(step, paint));
         text.push('\n');
     }
     text.push_str(&super::unseen(
-        plan.steps.iter().filter_map(|step| Some((&step.address, step.unseen.as_ref()?))),
+        plan.steps
+            .iter()
+            .filter_map(|step| Some((&step.address, step.unseen.as_ref()?))),
     ));
     text.push_str(&unhealthy(plan));
     text.push_str(&super::moved_on(plan.steps.iter().flat_map(|step| {
-        step.moved_on
-            .iter()
-            .map(move |change| (&step.address, change.path.as_str(), &change.before, &change.after))
+        step.moved_on.iter().map(move |change| {
+            (
+                &step.address,
+                change.path.as_str(),
+                &change.before,
+                &change.after,
+            )
+        })
     })));
     text.push_str(&super::unmanaged(unmanaged(plan)));
     text.push_str(&released(plan));
-    let waiting = plan.steps.iter().filter(|step| step.settling && !step.acts()).count();
+    let waiting = plan
+        .steps
+        .iter()
+        .filter(|step| step.settling && !step.acts())
+        .count();
     if plan.is_empty() {
         let size = plan.steps.len();
         let _ = writeln!(
@@ -42,13 +56,18 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
             super::count(size)
         );
         if waiting > 0 {
-            let _ = writeln!(text, "{waiting} of them are not ready yet; `platctl apply` waits for them.");
+            let _ = writeln!(
+                text,
+                "{waiting} of them are not ready yet; `platctl apply` waits for them."
+            );
         }
         return text;
     }
     let counts = plan.counts();
-    let summary =
-        format!("{} to add, {} to change, {} to destroy.", counts.add, counts.change, counts.destroy);
+    let summary = format!(
+        "{} to add, {} to change, {} to destroy.",
+        counts.add, counts.change, counts.destroy
+    );
     let _ = writeln!(text, "{} {summary}", paint.bold("Plan:"));
     text.push_str(&prediction_text(prediction));
     text.push_str(&data(plan));
@@ -59,29 +78,52 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
 fn data(plan: &Plan) -> String {
     let mut text = String::new();
     for refusal in &plan.refusals {
-        if let Refusal::DataLoss { address, verb, leaves, .. } = refusal {
-            let kept = leaves.as_ref().map(|what| format!("; {what} is kept")).unwrap_or_default();
+        if let Refusal::DataLoss {
+            address,
+            verb,
+            leaves,
+            ..
+        } = refusal
+        {
+            let kept = leaves
+                .as_ref()
+                .map(|what| format!("; {what} is kept"))
+                .unwrap_or_default();
             let _ = writeln!(text, "  {address}: would be {verb}d{kept}");
         }
     }
     if text.is_empty() {
         return text;
     }
-    format!("\nThis plan deletes data. To apply it, add --allow-data-loss ADDRESS for each of:\n{text}")
+    format!(
+        "\nThis plan deletes data. To apply it, add --allow-data-loss ADDRESS for each of:\n{text}"
+    )
 }
 
 /// What AWS reports about resources that are usable all the same.
 fn unhealthy(plan: &Plan) -> String {
-    let reported = plan.steps.iter().filter_map(|step| Some((&step.address, step.health.as_ref()?)));
-    let lines: String =
-        reported.map(|(address, why)| format!("  {address}: {}\n", super::value::clean(why))).collect();
-    if lines.is_empty() { lines } else { format!("Usable, but AWS reports a problem:\n{lines}\n") }
+    let reported = plan
+        .steps
+        .iter()
+        .filter_map(|step| Some((&step.address, step.health.as_ref()?)));
+    let lines: String = reported
+        .map(|(address, why)| format!("  {address}: {}\n", super::value::clean(why)))
+        .collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("Usable, but AWS reports a problem:\n{lines}\n")
+    }
 }
 
 /// What is set beside what the plan is about, and stays.
 fn unmanaged(plan: &Plan) -> impl Iterator<Item = (&Address, &Vec<String>)> {
-    let kept = plan.steps.iter().filter(|step| matches!(step.action, Action::NoOp | Action::Update));
-    kept.map(|step| (&step.address, &step.unmanaged)).filter(|(_, settings)| !settings.is_empty())
+    let kept = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::NoOp | Action::Update));
+    kept.map(|step| (&step.address, &step.unmanaged))
+        .filter(|(_, settings)| !settings.is_empty())
 }
 
 /// What was taken out of the stack file, and stays.
@@ -90,9 +132,15 @@ fn released(plan: &Plan) -> String {
         .released
         .iter()
         .flat_map(|(address, fields)| fields.iter().map(move |field| (address, field)))
-        .map(|(address, field)| format!("  {address}: `{field}` is no longer managed and stays as it is\n"))
+        .map(|(address, field)| {
+            format!("  {address}: `{field}` is no longer managed and stays as it is\n")
+        })
         .collect();
-    if lines.is_empty() { lines } else { format!("Removed from the stack file:\n{lines}\n") }
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("Removed from the stack file:\n{lines}\n")
+    }
 }
 
 /// What moved by itself, and stays.
@@ -109,9 +157,16 @@ fn prediction_text(prediction: &Prediction) -> String {
         .collect();
     if links.len() > LINKS {
         let left_out = links.len() - LINKS;
-        links.splice(LINKS / 2..LINKS / 2 + left_out, [format!("{left_out} more")]);
+        links.splice(
+            LINKS / 2..LINKS / 2 + left_out,
+            [format!("{left_out} more")],
+        );
     }
-    format!("Estimated duration: {}. Critical path: {}\n", time(prediction.makespan), links.join(" → "))
+    format!(
+        "Estimated duration: {}. Critical path: {}\n",
+        time(prediction.makespan),
+        links.join(" → ")
+    )
 }
 
 fn symbol(step: &Step, paint: Paint) -> String {
@@ -119,26 +174,48 @@ fn symbol(step: &Step, paint: Paint) -> String {
         Action::Create => format!("  {}", paint.add("+")),
         Action::Update => format!("  {}", paint.change("~")),
         Action::Delete => format!("  {}", paint.remove("-")),
-        Action::Replace(Replace::DeleteFirst) => format!("{}/{}", paint.remove("-"), paint.add("+")),
-        Action::Replace(Replace::CreateFirst) => format!("{}/{}", paint.add("+"), paint.remove("-")),
+        Action::Replace(Replace::DeleteFirst) => {
+            format!("{}/{}", paint.remove("-"), paint.add("+"))
+        }
+        Action::Replace(Replace::CreateFirst) => {
+            format!("{}/{}", paint.add("+"), paint.remove("-"))
+        }
         Action::Keep => "  .".to_owned(),
         Action::NoOp => "   ".to_owned(),
     }
 }
 
 fn step_text(step: &Step, paint: Paint) -> String {
-    let mut text = format!("{} {}  {}", symbol(step, paint), paint.bold(step.address.as_str()), step.kind);
+    let mut text = format!(
+        "{} {}  {}",
+        symbol(step, paint),
+        paint.bold(step.address.as_str()),
+        step.kind
+    );
     if let Some(id) = &step.id {
         let _ = write!(text, "  {}", super::value::clean(id.as_str()));
     }
     text.push('\n');
-    for reason in step.reasons.iter().filter_map(|one| reason(one, &step.address)) {
+    for reason in step
+        .reasons
+        .iter()
+        .filter_map(|one| reason(one, &step.address))
+    {
         let _ = writeln!(text, "      {}", paint.dim(&format!("# {reason}")));
     }
-    if let Some(desired) = step.desired.as_ref().filter(|_| step.action == Action::Create) {
+    if let Some(desired) = step
+        .desired
+        .as_ref()
+        .filter(|_| step.action == Action::Create)
+    {
         text.push_str(&fields(desired));
     }
-    let width = step.changes.iter().map(|change| path(&change.change.path).len()).max().unwrap_or(0);
+    let width = step
+        .changes
+        .iter()
+        .map(|change| path(&change.change.path).len())
+        .max()
+        .unwrap_or(0);
     for change in &step.changes {
         text.push_str(&change_text(change, width, paint));
     }
@@ -168,8 +245,12 @@ fn change_text(step_change: &StepChange, width: usize, paint: Paint) -> String {
     if change.path == Changes::RESTORE {
         return String::new();
     }
-    let mut line =
-        format!("      {:width$}  {} → {}", path(&change.path), show(&change.before), show(&change.after));
+    let mut line = format!(
+        "      {:width$}  {} → {}",
+        path(&change.path),
+        show(&change.before),
+        show(&change.after)
+    );
     if step_change.forces_replacement {
         let _ = write!(line, "  {}", paint.remove("# forces replacement"));
     }
@@ -183,16 +264,24 @@ fn change_text(step_change: &StepChange, width: usize, paint: Paint) -> String {
 /// Why a step exists, where its symbol and its changes do not say it.
 fn reason(reason: &Reason, address: &Address) -> Option<String> {
     Some(match reason {
-        Reason::New | Reason::Changed | Reason::Drifted | Reason::Destroyed | Reason::Immutable { .. } => {
+        Reason::New
+        | Reason::Changed
+        | Reason::Drifted
+        | Reason::Destroyed
+        | Reason::Immutable { .. } => {
             return None;
         }
         Reason::NeverArrived => "an earlier run was interrupted before this was created".into(),
-        Reason::DeletedOutside { id } => format!("{id} no longer exists: it was deleted outside of platctl"),
+        Reason::DeletedOutside { id } => {
+            format!("{id} no longer exists: it was deleted outside of platctl")
+        }
         Reason::Adopted { id } => {
             format!("{id} belongs to this stack but is not in the state: it is adopted")
         }
         Reason::Failed { why } => format!("creation failed ({why}): it is created again"),
-        Reason::Broken { why } => format!("it is in a failed state, and platctl does not change it: {why}"),
+        Reason::Broken { why } => {
+            format!("it is in a failed state, and platctl does not change it: {why}")
+        }
         Reason::Restored { why } => format!("it is not usable ({why}): it is restored"),
         Reason::BeingDeleted => "it is being deleted".into(),
         Reason::NotDeclared => "not declared in the stack file".into(),

@@ -79,7 +79,9 @@ impl Progress {
             live: live.then(|| Live::new(steps)),
             said: Mutex::default(),
         };
-        Self { view: Arc::new(view) }
+        Self {
+            view: Arc::new(view),
+        }
     }
 
     pub(crate) fn listener(&self) -> Listener {
@@ -115,14 +117,23 @@ impl View {
         if let Event::Started { address, .. } = event {
             said.remove(address);
         }
-        if let Event::Waiting { address, status, elapsed, usual } = event {
+        if let Event::Waiting {
+            address,
+            status,
+            elapsed,
+            usual,
+        } = event
+        {
             let next = said.get(address).map_or(QUIET, |last| *last + STILL);
             if *elapsed < next {
                 return None;
             }
             said.insert(address.clone(), *elapsed);
             let (elapsed, usual) = (time(*elapsed), time(*usual));
-            return Some(format!("  {address}: {}, {elapsed} elapsed, usually {usual}", clean(status)));
+            return Some(format!(
+                "  {address}: {}, {elapsed} elapsed, usually {usual}",
+                clean(status)
+            ));
         }
         text(event, self.paint)
     }
@@ -136,12 +147,18 @@ impl Live {
         total.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         total.enable_steady_tick(Duration::from_millis(200));
         *LIVE.lock().unwrap_or_else(PoisonError::into_inner) = Some(all.clone());
-        Self { all, total, bars: Mutex::default() }
+        Self {
+            all,
+            total,
+            bars: Mutex::default(),
+        }
     }
 
     fn show(&self, bars: &mut HashMap<Address, ProgressBar>, address: &Address, text: String) {
         if !bars.contains_key(address) && bars.len() < SHOWN {
-            let bar = self.all.insert_before(&self.total, ProgressBar::new_spinner());
+            let bar = self
+                .all
+                .insert_before(&self.total, ProgressBar::new_spinner());
             bar.enable_steady_tick(Duration::from_millis(120));
             bars.insert(address.clone(), bar);
         }
@@ -154,11 +171,23 @@ impl Live {
         let mut bars = self.bars.lock().unwrap_or_else(PoisonError::into_inner);
         match event {
             Event::Started { address, doing, .. } => {
-                self.show(&mut bars, address, format!("{address}: {}", doing_text(*doing)));
+                self.show(
+                    &mut bars,
+                    address,
+                    format!("{address}: {}", doing_text(*doing)),
+                );
             }
-            Event::Waiting { address, status, elapsed, usual } => {
+            Event::Waiting {
+                address,
+                status,
+                elapsed,
+                usual,
+            } => {
                 let (elapsed, usual) = (time(*elapsed), time(*usual));
-                let text = format!("{address}: {}, {elapsed} elapsed, usually {usual}", clean(status));
+                let text = format!(
+                    "{address}: {}, {elapsed} elapsed, usually {usual}",
+                    clean(status)
+                );
                 self.show(&mut bars, address, text);
             }
             Event::Finished { address, .. } | Event::Failed { address, .. } => {
@@ -191,8 +220,16 @@ const fn doing_text(doing: Doing) -> &'static str {
 fn text(event: &Event, paint: Paint) -> Option<String> {
     Some(match event {
         Event::Started { address, doing, .. } => format!("  {address}: {}…", doing_text(*doing)),
-        Event::Finished { address, doing, id, elapsed } => {
-            let id = id.as_ref().map(|id| format!(" {}", clean(id.as_str()))).unwrap_or_default();
+        Event::Finished {
+            address,
+            doing,
+            id,
+            elapsed,
+        } => {
+            let id = id
+                .as_ref()
+                .map(|id| format!(" {}", clean(id.as_str())))
+                .unwrap_or_default();
             let (mark, what) = match doing {
                 Doing::Create => (paint.add("+"), "created"),
                 Doing::Update => (paint.change("~"), "updated"),
@@ -200,15 +237,37 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
                 Doing::Adopt => (paint.add("+"), "adopted"),
                 Doing::Wait => (paint.add("+"), "ready"),
                 Doing::Keep => (paint.dim("."), "kept"),
-                Doing::Leave => (" ".to_owned(), "not deleted: it does not belong to this stack"),
+                Doing::Leave => (
+                    " ".to_owned(),
+                    "not deleted: it does not belong to this stack",
+                ),
             };
             format!("{mark} {address}: {what}{id} ({})", time(*elapsed))
         }
-        Event::Failed { address, error, elapsed, .. } => {
-            format!("{} {address}: {} ({})", paint.remove("✗"), clean(error), time(*elapsed))
+        Event::Failed {
+            address,
+            error,
+            elapsed,
+            ..
+        } => {
+            format!(
+                "{} {address}: {} ({})",
+                paint.remove("✗"),
+                clean(error),
+                time(*elapsed)
+            )
         }
-        Event::Retrying { address, message, delay, .. } => {
-            format!("  {address}: {}; retrying in {}", clean(message), time(*delay))
+        Event::Retrying {
+            address,
+            message,
+            delay,
+            ..
+        } => {
+            format!(
+                "  {address}: {}; retrying in {}",
+                clean(message),
+                time(*delay)
+            )
         }
         Event::Slow { what, why, elapsed } => {
             let why = why.as_deref().unwrap_or("no response yet");
@@ -228,8 +287,9 @@ fn stopping(calls: &[Pending], states: &[Pending]) -> String {
     });
     if !states.is_empty() {
         let states = named(states);
-        lines
-            .push(format!("  Not waiting for these operations, the next run continues with them: {states}."));
+        lines.push(format!(
+            "  Not waiting for these operations, the next run continues with them: {states}."
+        ));
     }
     lines.join("\n")
 }
@@ -248,7 +308,10 @@ mod tests {
     use super::*;
 
     fn pending(addresses: &[&str], what: &str) -> Vec<Pending> {
-        let one = |address: &&str| Pending { address: Address::new(*address).unwrap(), what: what.into() };
+        let one = |address: &&str| Pending {
+            address: Address::new(*address).unwrap(),
+            what: what.into(),
+        };
         addresses.iter().map(one).collect()
     }
 
@@ -279,16 +342,26 @@ mod tests {
             elapsed: Duration::from_secs(35),
         };
         let said = |why| text(&slow(why), paint).unwrap();
-        assert_eq!(said(None), "  reading 12 ssm.Parameter: no response yet (for 35 s)");
         assert_eq!(
-            said(Some("ssm:GetParameters failed with InternalServerError: oh")),
+            said(None),
+            "  reading 12 ssm.Parameter: no response yet (for 35 s)"
+        );
+        assert_eq!(
+            said(Some(
+                "ssm:GetParameters failed with InternalServerError: oh"
+            )),
             "  reading 12 ssm.Parameter: ssm:GetParameters failed with InternalServerError: oh (for 35 s)"
         );
     }
 
     #[test]
     fn without_a_terminal_a_wait_is_said_after_five_seconds_and_then_every_half_a_minute() {
-        let view = View { json: false, paint: Paint::plain(), live: None, said: Mutex::default() };
+        let view = View {
+            json: false,
+            paint: Paint::plain(),
+            live: None,
+            said: Mutex::default(),
+        };
         let address = Address::new("cluster").unwrap();
         let wait = |seconds| Event::Waiting {
             address: address.clone(),
@@ -297,11 +370,18 @@ mod tests {
             usual: Duration::from_secs(600),
         };
         let said = |seconds: &[u64]| -> Vec<u64> {
-            seconds.iter().copied().filter(|at| view.plain(&wait(*at)).is_some()).collect()
+            seconds
+                .iter()
+                .copied()
+                .filter(|at| view.plain(&wait(*at)).is_some())
+                .collect()
         };
         assert_eq!(said(&[1, 4, 6, 16, 26, 37, 50, 70]), [6, 37, 70]);
-        let started =
-            Event::Started { address: address.clone(), kind: "eks.Cluster".into(), doing: Doing::Delete };
+        let started = Event::Started {
+            address: address.clone(),
+            kind: "eks.Cluster".into(),
+            doing: Doing::Delete,
+        };
         view.plain(&started);
         assert_eq!(said(&[2, 7]), [7], "another operation on it begins anew");
     }

@@ -20,26 +20,48 @@ pub(crate) fn show(
     global: &Global,
 ) {
     let paint = Paint::stdout(global);
-    let width = state.resources.keys().map(|address| address.as_str().len()).max().unwrap_or(0);
+    let width = state
+        .resources
+        .keys()
+        .map(|address| address.as_str().len())
+        .max()
+        .unwrap_or(0);
     for (address, record) in &state.resources {
         let (id, health, fine) = health(record, observed);
         let live = record.object.as_ref();
         let live = live.and_then(|object| observed.get(&record.kind, &record.scope, &object.id));
-        let unmanaged = live.map(|live| live.unmanaged.as_slice()).unwrap_or_default();
+        let unmanaged = live
+            .map(|live| live.unmanaged.as_slice())
+            .unwrap_or_default();
         if global.json {
             json_line(&json!({
                 "type": "resource", "address": address, "kind": record.kind, "scope": record.scope, "id": id,
                 "health": health, "unmanaged": unmanaged, "moved_on": moved_on.get(address),
             }));
         } else {
-            let health = if fine { paint.add(&health) } else { paint.remove(&health) };
-            raw(&format!("{address:width$}  {:24}  {}  {health}\n", record.kind, clean(&id)));
+            let health = if fine {
+                paint.add(&health)
+            } else {
+                paint.remove(&health)
+            };
+            raw(&format!(
+                "{address:width$}  {:24}  {}  {health}\n",
+                record.kind,
+                clean(&id)
+            ));
             for field in moved_on.get(address).into_iter().flatten() {
                 let moved = super::moved(&field.path, &field.live, &field.applied);
-                raw(&format!("{:width$}  changed outside of platctl, and kept: {moved}\n", ""));
+                raw(&format!(
+                    "{:width$}  changed outside of platctl, and kept: {moved}\n",
+                    ""
+                ));
             }
             if !unmanaged.is_empty() {
-                raw(&format!("{:width$}  also set, not managed: {}\n", "", super::beyond(unmanaged)));
+                raw(&format!(
+                    "{:width$}  also set, not managed: {}\n",
+                    "",
+                    super::beyond(unmanaged)
+                ));
             }
         }
     }
@@ -47,7 +69,11 @@ pub(crate) fn show(
 
 fn health(record: &Record, observed: &Observed) -> (String, String, bool) {
     let Some(object) = &record.object else {
-        return ("-".into(), "its creation was interrupted; the next apply completes it".into(), false);
+        return (
+            "-".into(),
+            "its creation was interrupted; the next apply completes it".into(),
+            false,
+        );
     };
     let live = observed.get(&record.kind, &record.scope, &object.id);
     let (health, fine) = match live.map(|live| &live.phase) {
@@ -64,13 +90,27 @@ fn health(record: &Record, observed: &Observed) -> (String, String, bool) {
 
 /// Every resource that state knows; calls nothing.
 pub(crate) fn list(state: &State, global: &Global) {
-    let width = state.resources.keys().map(|address| address.as_str().len()).max().unwrap_or(0);
+    let width = state
+        .resources
+        .keys()
+        .map(|address| address.as_str().len())
+        .max()
+        .unwrap_or(0);
     for (address, record) in &state.resources {
-        let id = record.object.as_ref().map_or("-", |object| object.id.as_str());
+        let id = record
+            .object
+            .as_ref()
+            .map_or("-", |object| object.id.as_str());
         if global.json {
-            json_line(&json!({"type": "resource", "address": address, "kind": record.kind, "id": id}));
+            json_line(
+                &json!({"type": "resource", "address": address, "kind": record.kind, "id": id}),
+            );
         } else {
-            raw(&format!("{address:width$}  {:24}  {}\n", record.kind, clean(id)));
+            raw(&format!(
+                "{address:width$}  {:24}  {}\n",
+                record.kind,
+                clean(id)
+            ));
         }
     }
 }

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 
 /// Whether a character can change how the text around it looks.
 pub(crate) fn forges(c: char) -> bool {
-    let turns_around =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns_around = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     (c.is_control() && c != '\t') || turns_around
 }
 
@@ -39,7 +38,9 @@ pub(crate) fn safe(text: &str) -> Cow<'_, str> {
 /// The length of the sequence at the beginning that sets a colour; none if it is another one, or hides what follows.
 fn colour(text: &str) -> Option<usize> {
     let (numbers, _) = text.strip_prefix("\u{1b}[")?.split_once('m')?;
-    let known = numbers.split(';').all(|n| n.bytes().all(|b| b.is_ascii_digit()) && n.len() <= 3 && n != "8");
+    let known = numbers
+        .split(';')
+        .all(|n| n.bytes().all(|b| b.is_ascii_digit()) && n.len() <= 3 && n != "8");
     known.then_some(numbers.len() + 3)
 }
 
@@ -77,7 +78,10 @@ mod tests {
             "\u{1b}",
         ] {
             let out = safe(forged).into_owned();
-            assert!(out.starts_with('\u{fffd}') && !out.contains(forges), "{forged:?} is {out:?}");
+            assert!(
+                out.starts_with('\u{fffd}') && !out.contains(forges),
+                "{forged:?} is {out:?}"
+            );
         }
     }
 
@@ -86,6 +90,9 @@ mod tests {
         let value = serde_json::json!({"a": "\u{9b}\u{202e}\u{1b}"});
         let text = escaped(&value.to_string()).into_owned();
         assert!(!text.contains(forges), "{text:?}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        assert_eq!(
+            serde_json::from_str::<serde_json::Value>(&text).unwrap(),
+            value
+        );
     }
 }

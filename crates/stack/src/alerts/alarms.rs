@@ -43,11 +43,19 @@ impl Alerts {
         watched: &Watched<'_>,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let Some(database) = watched.database else { return Ok(()) };
+        let Some(database) = watched.database else {
+            return Ok(());
+        };
         let limits = &self.thresholds;
         let memory = limits.database_memory_mib.unwrap_or(1024.0) * 1024.0 * 1024.0;
         let mut watched = vec![
-            ("cpu", "CPUUtilization", "Average", true, limits.database_cpu.unwrap_or(80.0)),
+            (
+                "cpu",
+                "CPUUtilization",
+                "Average",
+                true,
+                limits.database_cpu.unwrap_or(80.0),
+            ),
             (
                 "connections",
                 "DatabaseConnections",
@@ -59,7 +67,13 @@ impl Alerts {
         ];
         if !database.readers.is_empty() {
             let lag = limits.replica_lag_ms.unwrap_or(1000.0);
-            watched.push(("replica-lag", "AuroraReplicaLagMaximum", "Maximum", true, lag));
+            watched.push((
+                "replica-lag",
+                "AuroraReplicaLagMaximum",
+                "Maximum",
+                true,
+                lag,
+            ));
         }
         for (name, metric, statistic, above, threshold) in watched {
             let alarm = Alarm {
@@ -85,7 +99,9 @@ impl Alerts {
         watched: &Watched<'_>,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let Some(edge) = watched.edge else { return Ok(()) };
+        let Some(edge) = watched.edge else {
+            return Ok(());
+        };
         let balancer = edge.balancer.json(load_balancer::out::ARN_SUFFIX);
         let failed = self.thresholds.failed_requests.unwrap_or(25.0);
         let of_balancer = |name, description, metric| Alarm {
@@ -101,11 +117,21 @@ impl Alerts {
             silence: "notBreaching",
         };
         let text = "Services answer with errors";
-        declare_alarm(&of_balancer("services-5xx", text, "HTTPCode_Target_5XX_Count"), topic, declare)?;
+        declare_alarm(
+            &of_balancer("services-5xx", text, "HTTPCode_Target_5XX_Count"),
+            topic,
+            declare,
+        )?;
         let text = "The load balancer cannot reach services";
-        declare_alarm(&of_balancer("load-balancer-5xx", text, "HTTPCode_ELB_5XX_Count"), topic, declare)?;
+        declare_alarm(
+            &of_balancer("load-balancer-5xx", text, "HTTPCode_ELB_5XX_Count"),
+            topic,
+            declare,
+        )?;
         for service in watched.services {
-            let Some(group) = &service.target_group else { continue };
+            let Some(group) = &service.target_group else {
+                continue;
+            };
             let alarm = Alarm {
                 name: &format!("{}-healthy-hosts", service.name),
                 description: &format!("No pod of {} is healthy", service.name),
@@ -124,7 +150,11 @@ impl Alerts {
     }
 }
 
-fn declare_alarm(alarm: &Alarm<'_>, topic: &Handle<Topic>, declare: &mut Declare<'_>) -> Checked<()> {
+fn declare_alarm(
+    alarm: &Alarm<'_>,
+    topic: &Handle<Topic>,
+    declare: &mut Declare<'_>,
+) -> Checked<()> {
     let tell = json!([topic.json(topic::out::ARN)]);
     declare.make::<MetricAlarm>(
         &format!("alarm.{}", alarm.name),

@@ -16,19 +16,30 @@ impl Alerts {
     pub(super) fn board(&self, watched: &Watched<'_>, declare: &mut Declare<'_>) -> Checked<()> {
         let mut graphs: Vec<(&str, Value)> = Vec::new();
         if let Some(database) = watched.database {
-            let id = database.cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER);
+            let id = database
+                .cluster
+                .json(db_cluster::out::DB_CLUSTER_IDENTIFIER);
             let metrics = |names: &[&str]| -> Value {
-                names.iter().map(|name| json!(["AWS/RDS", name, "DBClusterIdentifier", id])).collect()
+                names
+                    .iter()
+                    .map(|name| json!(["AWS/RDS", name, "DBClusterIdentifier", id]))
+                    .collect()
             };
             graphs.push(("Database: load", metrics(&["CPUUtilization"])));
             graphs.push(("Database: connections", metrics(&["DatabaseConnections"])));
             graphs.push(("Database: free memory", metrics(&["FreeableMemory"])));
-            graphs.push(("Database: lag of readers", metrics(&["AuroraReplicaLagMaximum"])));
+            graphs.push((
+                "Database: lag of readers",
+                metrics(&["AuroraReplicaLagMaximum"]),
+            ));
         }
         if let Some(edge) = watched.edge {
             let id = edge.balancer.json(load_balancer::out::ARN_SUFFIX);
             let metrics = |names: &[&str]| -> Value {
-                names.iter().map(|name| json!(["AWS/ApplicationELB", name, "LoadBalancer", id])).collect()
+                names
+                    .iter()
+                    .map(|name| json!(["AWS/ApplicationELB", name, "LoadBalancer", id]))
+                    .collect()
             };
             graphs.push(("Services: requests", metrics(&["RequestCount"])));
             graphs.push(("Services: time to answer", metrics(&["TargetResponseTime"])));

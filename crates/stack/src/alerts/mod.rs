@@ -72,12 +72,18 @@ pub(crate) struct Watched<'a> {
 
 impl Alerts {
     /// Declares topic, alarms and dashboard.
-    pub(crate) fn declare(&self, watched: &Watched<'_>, declare: &mut Declare<'_>) -> Checked<Parts> {
+    pub(crate) fn declare(
+        &self,
+        watched: &Watched<'_>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         let recipients = self.recipients()?;
         let account = json!({"StringEquals": {"aws:SourceAccount": declare.context().account}});
         let statements = ["cloudwatch.amazonaws.com", "events.amazonaws.com"];
-        let statements = statements.map(|service| service_uses_key(service, account.clone())).to_vec();
+        let statements = statements
+            .map(|service| service_uses_key(service, account.clone()))
+            .to_vec();
         let key = key("", "Encrypts alerts", statements, declare)?;
         let topic: Handle<Topic> = declare.make(
             "topic",
@@ -104,15 +110,17 @@ impl Alerts {
     }
 
     fn recipients(&self) -> Checked<Vec<String>> {
-        let Some(At { value, span }) = &self.email else { return Ok(Vec::new()) };
+        let Some(At { value, span }) = &self.email else {
+            return Ok(Vec::new());
+        };
         let all = match value {
             Recipients::One(address) => vec![address.clone()],
             Recipients::Many(addresses) => addresses.clone(),
         };
         let sound = |address: &&String| {
-            address
-                .split_once('@')
-                .is_some_and(|(who, host)| !who.is_empty() && host.contains('.') && !address.contains(' '))
+            address.split_once('@').is_some_and(|(who, host)| {
+                !who.is_empty() && host.contains('.') && !address.contains(' ')
+            })
         };
         match all.iter().find(|address| !sound(address)) {
             Some(wrong) => {

@@ -16,8 +16,14 @@ impl Cluster {
         declare: &mut Declare<'_>,
     ) -> Checked<Vec<Address>> {
         let mut made = Vec::new();
-        let admins = self.admins.iter().map(|person| (person, "AmazonEKSClusterAdminPolicy"));
-        let viewers = self.viewers.iter().map(|person| (person, "AmazonEKSViewPolicy"));
+        let admins = self
+            .admins
+            .iter()
+            .map(|person| (person, "AmazonEKSClusterAdminPolicy"));
+        let viewers = self
+            .viewers
+            .iter()
+            .map(|person| (person, "AmazonEKSViewPolicy"));
         for (person, policy) in admins.chain(viewers) {
             let name: String = person
                 .value

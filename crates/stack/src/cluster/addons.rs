@@ -72,7 +72,10 @@ impl Cluster {
         self.check_addons()?;
         let mut made = Vec::new();
         for name in EARLY {
-            made.extend(self.addon(name, cluster, &[], declare)?.map(|addon| addon.address().clone()));
+            made.extend(
+                self.addon(name, cluster, &[], declare)?
+                    .map(|addon| addon.address().clone()),
+            );
         }
         Ok(made)
     }
@@ -87,8 +90,19 @@ impl Cluster {
         let mut after: Vec<Address> = groups.iter().map(|group| group.address().clone()).collect();
         if self.wants(EBS) {
             let trust = pod_trust(EBS_ACCOUNT.0, EBS_ACCOUNT.1, declare);
-            let role = role("ebs_role", "ebs-csi", "The driver of EBS volumes", trust, declare)?;
-            let policy = attach("policy.ebs", &role, "service-role/AmazonEBSCSIDriverPolicy", declare)?;
+            let role = role(
+                "ebs_role",
+                "ebs-csi",
+                "The driver of EBS volumes",
+                trust,
+                declare,
+            )?;
+            let policy = attach(
+                "policy.ebs",
+                &role,
+                "service-role/AmazonEBSCSIDriverPolicy",
+                declare,
+            )?;
             let identity: Handle<PodIdentityAssociation> = declare.make_after(
                 "pod_identity.ebs",
                 json!({
@@ -107,13 +121,19 @@ impl Cluster {
             .filter(|name| !EARLY.contains(&name.as_str()) && !LATE.contains(&name.as_str()));
         let mut made = Vec::new();
         for name in LATE.into_iter().chain(others.map(String::as_str)) {
-            made.extend(self.addon(name, cluster, &after, declare)?.map(|addon| addon.address().clone()));
+            made.extend(
+                self.addon(name, cluster, &after, declare)?
+                    .map(|addon| addon.address().clone()),
+            );
         }
         Ok(made)
     }
 
     fn wants(&self, name: &str) -> bool {
-        !matches!(self.addons.get(name).map(|wish| &wish.value), Some(Wish::On(false)))
+        !matches!(
+            self.addons.get(name).map(|wish| &wish.value),
+            Some(Wish::On(false))
+        )
     }
 
     fn addon(
@@ -139,7 +159,9 @@ impl Cluster {
             "configuration_values": configuration(name, tuned.configuration, declare),
         });
         let after: Vec<&Address> = after.iter().collect();
-        declare.make_after(&format!("addon.{name}"), spec, &after).map(Some)
+        declare
+            .make_after(&format!("addon.{name}"), spec, &after)
+            .map(Some)
     }
 
     fn check_addons(&self) -> Checked<()> {
@@ -147,12 +169,16 @@ impl Cluster {
         let known: Vec<&str> = KNOWN.iter().chain(&EARLY).chain(&LATE).copied().collect();
         for (name, wish) in &self.addons {
             if !known.contains(&name.as_str()) {
-                let fault =
-                    Fault::new(format!("EKS has no add-on named `{name}`")).at(wish.span, "unknown add-on");
+                let fault = Fault::new(format!("EKS has no add-on named `{name}`"))
+                    .at(wish.span, "unknown add-on");
                 faults.push(fault.maybe_help(suggest(name, &known)));
             }
         }
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
     }
 }
 

@@ -12,15 +12,37 @@ const DEFAULT_VERSION: &str = "1.35";
 /// EKS refuses a cluster with a subnet in a zone that its control plane does not serve.
 fn unserved(ground: &Ground, declare: &Declare<'_>) -> Option<Fault> {
     let context = declare.context();
-    let id =
-        |name: &String| context.zones.iter().find(|zone| zone.name == *name).map(|zone| zone.id.as_str());
+    let id = |name: &String| {
+        context
+            .zones
+            .iter()
+            .find(|zone| zone.name == *name)
+            .map(|zone| zone.id.as_str())
+    };
     let is_served = |zone: &&crate::Zone| !UNSERVED_ZONES.contains(&zone.id.as_str());
-    let zone = ground.zones.iter().find(|name| id(name).is_some_and(|id| UNSERVED_ZONES.contains(&id)))?;
-    let served: Vec<&str> = context.zones.iter().filter(is_served).map(|zone| zone.name.as_str()).collect();
-    let message =
-        format!("EKS does not support the availability zone {zone} ({})", id(zone).unwrap_or_default());
-    let help = format!("set network.availability_zones to some of [{}]", served.join(", "));
-    Some(Fault::new(message).at(declare.place(), "the network has a subnet in this zone").help(help))
+    let zone = ground
+        .zones
+        .iter()
+        .find(|name| id(name).is_some_and(|id| UNSERVED_ZONES.contains(&id)))?;
+    let served: Vec<&str> = context
+        .zones
+        .iter()
+        .filter(is_served)
+        .map(|zone| zone.name.as_str())
+        .collect();
+    let message = format!(
+        "EKS does not support the availability zone {zone} ({})",
+        id(zone).unwrap_or_default()
+    );
+    let help = format!(
+        "set network.availability_zones to some of [{}]",
+        served.join(", ")
+    );
+    Some(
+        Fault::new(message)
+            .at(declare.place(), "the network has a subnet in this zone")
+            .help(help),
+    )
 }
 
 impl Cluster {
@@ -41,24 +63,37 @@ impl Cluster {
         // Which versions there are, EKS says when it is asked: `plan` does.
         let numbers = |version: &str| {
             version.split_once('.').is_some_and(|(major, minor)| {
-                [major, minor].iter().all(|number| number.parse::<u16>().is_ok())
+                [major, minor]
+                    .iter()
+                    .all(|number| number.parse::<u16>().is_ok())
             })
         };
-        if let Some(version) = self.version.as_ref().filter(|version| !numbers(&version.value)) {
-            let fault = Fault::new(format!("{} is not a version of Kubernetes", quoted(&version.value)));
-            let help =
-                format!("specify a major and a minor version in quotes, such as \"{DEFAULT_VERSION}\"");
+        if let Some(version) = self
+            .version
+            .as_ref()
+            .filter(|version| !numbers(&version.value))
+        {
+            let fault = Fault::new(format!(
+                "{} is not a version of Kubernetes",
+                quoted(&version.value)
+            ));
+            let help = format!(
+                "specify a major and a minor version in quotes, such as \"{DEFAULT_VERSION}\""
+            );
             faults.push(fault.at(version.span, "not a version").help(help));
         }
         faults.extend(self.check_endpoint());
         for (name, group) in self.node_groups.iter().flatten() {
             let (min, max) = group.value.sizes(ground);
             if min > max || max == 0 {
-                let message =
-                    format!("node group {}: `min` ({min}) is greater than `max` ({max})", quoted(name));
+                let message = format!(
+                    "node group {}: `min` ({min}) is greater than `max` ({max})",
+                    quoted(name)
+                );
                 faults.push(Fault::new(message).at(group.span, "`min` is greater than `max`"));
             }
-            let sound = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            let sound =
+                name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             if !sound {
                 let message = format!(
                     "{} is not a valid node group name: use letters, digits and `-`, at most 40 characters",
@@ -78,13 +113,21 @@ impl Cluster {
         }
         for person in self.admins.iter().chain(&self.viewers) {
             if !person.value.starts_with("arn:") || !person.value.contains(":iam::") {
-                let message = format!("{} is not the ARN of an IAM role or user", quoted(&person.value));
+                let message = format!(
+                    "{} is not the ARN of an IAM role or user",
+                    quoted(&person.value)
+                );
                 faults.push(
-                    Fault::new(message).at(person.span, "such as arn:aws:iam::123456789012:role/admin"),
+                    Fault::new(message)
+                        .at(person.span, "such as arn:aws:iam::123456789012:role/admin"),
                 );
             }
         }
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
     }
 
     fn check_endpoint(&self) -> Vec<Fault> {
@@ -94,7 +137,11 @@ impl Cluster {
             None if public => {
                 let fault = Fault::new("a public endpoint requires `public_cidrs`");
                 let help = "public_cidrs: [203.0.113.0/24]";
-                faults.push(fault.at(self.endpoint.span, "accessible from the whole internet").help(help));
+                faults.push(
+                    fault
+                        .at(self.endpoint.span, "accessible from the whole internet")
+                        .help(help),
+                );
             }
             Some(ranges) if !public => {
                 faults.push(
@@ -107,12 +154,15 @@ impl Cluster {
                     match range.value.parse::<ipnet::Ipv4Net>() {
                         Ok(net) if net.prefix_len() > 0 => {}
                         Ok(_) => faults.push(
-                            Fault::new("the API server must not be accessible from the whole internet")
-                                .at(range.span, "allows everyone"),
+                            Fault::new(
+                                "the API server must not be accessible from the whole internet",
+                            )
+                            .at(range.span, "allows everyone"),
                         ),
                         Err(_) => {
                             let message = format!("{} is not an IPv4 range", quoted(&range.value));
-                            faults.push(Fault::new(message).at(range.span, "such as 203.0.113.0/24"));
+                            faults
+                                .push(Fault::new(message).at(range.span, "such as 203.0.113.0/24"));
                         }
                     }
                 }
@@ -123,6 +173,8 @@ impl Cluster {
     }
 
     pub(super) fn version(&self) -> &str {
-        self.version.as_ref().map_or(DEFAULT_VERSION, |version| &version.value)
+        self.version
+            .as_ref()
+            .map_or(DEFAULT_VERSION, |version| &version.value)
     }
 }

@@ -21,7 +21,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::common::{
-    Ground, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule, security_group, trust,
+    Ground, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule, security_group,
+    trust,
 };
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -139,11 +140,20 @@ impl Default for At<Endpoint> {
 }
 
 /// Every log that the control plane writes.
-const LOGS: [&str; 5] = ["api", "audit", "authenticator", "controllerManager", "scheduler"];
+const LOGS: [&str; 5] = [
+    "api",
+    "audit",
+    "authenticator",
+    "controllerManager",
+    "scheduler",
+];
 
 impl Cluster {
     /// The security group of the nodes: other blocks let it in, and need not wait for the cluster.
-    pub(crate) fn nodes_group(ground: &Ground, declare: &mut Declare<'_>) -> Checked<Handle<SecurityGroup>> {
+    pub(crate) fn nodes_group(
+        ground: &Ground,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<SecurityGroup>> {
         let group = security_group("nodes", ground, "The nodes of the cluster", true, declare)?;
         let among = Rule {
             address: "ingress.nodes",
@@ -169,7 +179,10 @@ impl Cluster {
             vec![logs_use_key(&logs, declare)],
             declare,
         )?;
-        let days = self.log_days.as_ref().map_or_else(|| declare.log_days(90), |days| i32::from(days.value));
+        let days = self
+            .log_days
+            .as_ref()
+            .map_or_else(|| declare.log_days(90), |days| i32::from(days.value));
         let log_group = log_group("log_group", &logs, days, &key, declare)?;
         let nodes = Self::nodes_group(ground, declare)?;
         let cluster = self.cluster(ground, &key, log_group.address(), declare)?;
@@ -188,7 +201,15 @@ impl Cluster {
         ready.extend(access);
         self.fargate(ground, &cluster, declare)?;
         let private = self.endpoint.value == Endpoint::Private;
-        Ok(Parts { cluster, name, version: self.version().to_owned(), nodes, oidc, private, ready })
+        Ok(Parts {
+            cluster,
+            name,
+            version: self.version().to_owned(),
+            nodes,
+            oidc,
+            private,
+            ready,
+        })
     }
 
     fn cluster(
@@ -199,7 +220,13 @@ impl Cluster {
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<EksCluster>> {
         let trust = trust("eks.amazonaws.com", declare);
-        let role = role("role", "cluster", "The control plane of the cluster", trust, declare)?;
+        let role = role(
+            "role",
+            "cluster",
+            "The control plane of the cluster",
+            trust,
+            declare,
+        )?;
         let policy = attach("policy.cluster", &role, "AmazonEKSClusterPolicy", declare)?;
         let endpoint = self.endpoint.value;
         let mut spec = json!({
@@ -214,8 +241,16 @@ impl Cluster {
             "authentication_mode": "API",
             "deletion_protection": declare.protects(),
         });
-        if let Some(ranges) = self.public_cidrs.as_ref().filter(|_| endpoint != Endpoint::Private) {
-            spec["public_access_cidrs"] = ranges.value.iter().map(|range| range.value.clone()).collect();
+        if let Some(ranges) = self
+            .public_cidrs
+            .as_ref()
+            .filter(|_| endpoint != Endpoint::Private)
+        {
+            spec["public_access_cidrs"] = ranges
+                .value
+                .iter()
+                .map(|range| range.value.clone())
+                .collect();
         }
         // Without its policy the control plane cannot make its network interfaces; and EKS would make the
         // group of its logs itself, without an end and without a key.
@@ -224,6 +259,12 @@ impl Cluster {
 }
 
 /// The id of the group that EKS makes for the cluster, beside the nodes' own: both are on every node.
-fn node_groups_of(cluster: &Handle<EksCluster>, nodes: &Handle<SecurityGroup>) -> serde_json::Value {
-    json!([nodes.json(security_group::out::GROUP_ID), cluster.json(cluster::out::CLUSTER_SECURITY_GROUP_ID)])
+fn node_groups_of(
+    cluster: &Handle<EksCluster>,
+    nodes: &Handle<SecurityGroup>,
+) -> serde_json::Value {
+    json!([
+        nodes.json(security_group::out::GROUP_ID),
+        cluster.json(cluster::out::CLUSTER_SECURITY_GROUP_ID)
+    ])
 }

@@ -39,7 +39,13 @@ impl Cluster {
         before: &[Address],
         declare: &mut Declare<'_>,
     ) -> Checked<Vec<Handle<EksNodeGroup>>> {
-        let role = role("node_role", "nodes", "The nodes of the cluster", instance_trust(), declare)?;
+        let role = role(
+            "node_role",
+            "nodes",
+            "The nodes of the cluster",
+            instance_trust(),
+            declare,
+        )?;
         // Nodes that cannot reach EKS, ECR and S3 never join: EKS gives the group up after 20 minutes.
         let mut after: Vec<Address> = before.iter().chain(&ground.ways_out).cloned().collect();
         for (address, policy) in POLICIES {
@@ -114,8 +120,19 @@ impl Cluster {
             return Ok(());
         }
         let trust = trust("eks-fargate-pods.amazonaws.com", declare);
-        let role = role("fargate_role", "fargate", "Pods that run without nodes", trust, declare)?;
-        let policy = attach("policy.fargate", &role, "AmazonEKSFargatePodExecutionRolePolicy", declare)?;
+        let role = role(
+            "fargate_role",
+            "fargate",
+            "Pods that run without nodes",
+            trust,
+            declare,
+        )?;
+        let policy = attach(
+            "policy.fargate",
+            &role,
+            "AmazonEKSFargatePodExecutionRolePolicy",
+            declare,
+        )?;
         for (name, profile) in &self.fargate {
             declare.make_after::<FargateProfile>(
                 &format!("fargate.{name}"),
@@ -136,7 +153,11 @@ impl Cluster {
 impl Cluster {
     /// An instance type with Arm processors, of nodes on which any pod may run.
     pub(crate) fn arm_nodes(&self) -> Option<&At<String>> {
-        let open = self.node_groups.iter().flatten().filter(|(_, group)| group.value.taints.is_empty());
+        let open = self
+            .node_groups
+            .iter()
+            .flatten()
+            .filter(|(_, group)| group.value.taints.is_empty());
         let mut types = open.flat_map(|(_, group)| group.value.instance_types.iter().flatten());
         types.find(|of| architecture::of_type(&of.value) == Some(Architecture::Arm))
     }
@@ -144,19 +165,30 @@ impl Cluster {
 
 /// What tells the zones of a region apart.
 fn letter(zone: &str) -> &str {
-    zone.char_indices().next_back().map_or(zone, |(at, _)| zone.get(at..).unwrap_or(zone))
+    zone.char_indices()
+        .next_back()
+        .map_or(zone, |(at, _)| zone.get(at..).unwrap_or(zone))
 }
 
 impl NodeGroup {
     /// The fewest and the most nodes of each group of EKS.
     pub(super) fn sizes(&self, ground: &Ground) -> (u16, u16) {
-        let min = self.min.unwrap_or_else(|| if self.per_zone { 1 } else { fewest(ground) });
-        (min, self.max.unwrap_or_else(|| min.saturating_mul(3).max(1)))
+        let min = self
+            .min
+            .unwrap_or_else(|| if self.per_zone { 1 } else { fewest(ground) });
+        (
+            min,
+            self.max.unwrap_or_else(|| min.saturating_mul(3).max(1)),
+        )
     }
 
     /// How many groups of EKS it is.
     pub(super) fn count(&self, ground: &Ground) -> u16 {
-        if self.per_zone { u16::try_from(ground.zones.len()).unwrap_or(u16::MAX) } else { 1 }
+        if self.per_zone {
+            u16::try_from(ground.zones.len()).unwrap_or(u16::MAX)
+        } else {
+            1
+        }
     }
 
     /// The groups of EKS that it is, with their subnets.
@@ -165,7 +197,9 @@ impl NodeGroup {
             return vec![(name.to_owned(), ground.private.clone())];
         }
         let zones = ground.zones.iter().zip(&ground.private);
-        zones.map(|(zone, subnet)| (format!("{name}-{}", letter(zone)), vec![subnet.clone()])).collect()
+        zones
+            .map(|(zone, subnet)| (format!("{name}-{}", letter(zone)), vec![subnet.clone()]))
+            .collect()
     }
 
     pub(super) fn types(&self) -> Vec<String> {
@@ -181,7 +215,10 @@ impl NodeGroup {
         architecture::image(types.iter().map(String::as_str)).map_err(|message| {
             let fault = Fault::new(format!("node group {}: {message}", quoted(name)));
             let place = self.instance_types.iter().flatten().next();
-            let fault = place.map_or_else(|| fault.clone(), |at| fault.clone().at(at.span, "mixed types"));
+            let fault = place.map_or_else(
+                || fault.clone(),
+                |at| fault.clone().at(at.span, "mixed types"),
+            );
             vec![fault.help("declare a node group for each of them")]
         })
     }
@@ -202,7 +239,9 @@ impl NodeGroup {
             });
             let Some(parts) = parts else {
                 let fault = Fault::new(format!("{} is not a valid taint", quoted(&taint.value)));
-                return Err(vec![fault.at(taint.span, "such as dedicated=batch:NoSchedule")]);
+                return Err(vec![
+                    fault.at(taint.span, "such as dedicated=batch:NoSchedule"),
+                ]);
             };
             taints.push(parts);
         }

@@ -12,7 +12,9 @@ const NODES: u16 = 3;
 
 /// The fewest nodes of a group that does not say.
 pub(super) fn fewest(ground: &Ground) -> u16 {
-    u16::try_from(ground.zones.len()).unwrap_or(NODES).max(NODES)
+    u16::try_from(ground.zones.len())
+        .unwrap_or(NODES)
+        .max(NODES)
 }
 
 impl Cluster {
@@ -37,7 +39,11 @@ impl Cluster {
                 "add the role that platctl runs as: cluster.admins: [\"{}\"]",
                 declare.global_arn("iam", "role/NAME")
             );
-            faults.push(fault.at(self.endpoint.span, "platctl connects from outside the VPC").help(help));
+            faults.push(
+                fault
+                    .at(self.endpoint.span, "platctl connects from outside the VPC")
+                    .help(help),
+            );
         }
         // Nobody knows what another manifest needs.
         if settings.manifest.is_none() {
@@ -49,24 +55,38 @@ impl Cluster {
     /// Whether there is a group that pods can be on for each zone.
     pub(crate) fn has_group_per_zone(&self) -> bool {
         let groups = self.node_groups.iter().flatten();
-        groups.map(|(_, group)| &group.value).any(|group| group.per_zone && !group.is_tainted())
+        groups
+            .map(|(_, group)| &group.value)
+            .any(|group| group.per_zone && !group.is_tainted())
     }
 
     /// The nodes that pods can be on; none where an instance type is not known.
     pub(crate) fn capacity(&self, ground: &Ground) -> Option<Vec<Node>> {
         let general = NodeGroup::default();
         let groups: Vec<&NodeGroup> = match &self.node_groups {
-            Some(groups) => {
-                groups.values().map(|group| &group.value).filter(|group| !group.is_tainted()).collect()
-            }
+            Some(groups) => groups
+                .values()
+                .map(|group| &group.value)
+                .filter(|group| !group.is_tainted())
+                .collect(),
             None => vec![&general],
         };
         let of = |group: &NodeGroup| {
-            let rooms = group.types().iter().map(|name| room(name)).collect::<Option<Vec<Need>>>()?;
+            let rooms = group
+                .types()
+                .iter()
+                .map(|name| room(name))
+                .collect::<Option<Vec<Need>>>()?;
             // Which of them there will be, AWS decides.
-            let room = rooms.into_iter().min_by_key(|room| (room.memory, room.cpu))?;
+            let room = rooms
+                .into_iter()
+                .min_by_key(|room| (room.memory, room.cpu))?;
             let ((min, max), count) = (group.sizes(ground), u32::from(group.count(ground)));
-            Some(Node { room, min: u32::from(min) * count, max: u32::from(max) * count })
+            Some(Node {
+                room,
+                min: u32::from(min) * count,
+                max: u32::from(max) * count,
+            })
         };
         groups.into_iter().map(of).collect()
     }
@@ -75,15 +95,26 @@ impl Cluster {
         let groups = self.node_groups.as_ref()?;
         let open = groups.values().filter(|group| !group.value.is_tainted());
         let nodes = open.fold(0_u16, |sum, group| {
-            sum.saturating_add(group.value.sizes(ground).0.saturating_mul(group.value.count(ground)))
+            sum.saturating_add(
+                group
+                    .value
+                    .sizes(ground)
+                    .0
+                    .saturating_mul(group.value.count(ground)),
+            )
         });
         if nodes >= NODES {
             return None;
         }
-        let message =
-            format!("Argo CD requires {NODES} untainted nodes, but this cluster may have only {nodes}");
+        let message = format!(
+            "Argo CD requires {NODES} untainted nodes, but this cluster may have only {nodes}"
+        );
         let fault = groups.values().fold(Fault::new(message), |fault, group| {
-            let label = if group.value.is_tainted() { "tainted" } else { "too few" };
+            let label = if group.value.is_tainted() {
+                "tainted"
+            } else {
+                "too few"
+            };
             fault.at(group.span, label)
         });
         Some(fault.help(format!(
@@ -106,7 +137,10 @@ fn room(instance_type: &str) -> Option<Need> {
         }
     };
     let burstable = matches!(family, "t3" | "t3a" | "t4g");
-    let modern = family.as_bytes().get(1).is_some_and(|digit| (b'5'..=b'9').contains(digit));
+    let modern = family
+        .as_bytes()
+        .get(1)
+        .is_some_and(|digit| (b'5'..=b'9').contains(digit));
     let gib = match family.as_bytes().first()? {
         b't' if burstable && size == "medium" => 4,
         b't' if burstable => cpus.checked_mul(4)?,
@@ -116,10 +150,16 @@ fn room(instance_type: &str) -> Option<Need> {
         b'c' if modern && family != "c5n" => cpus.checked_mul(2)?,
         _ => return None,
     };
-    let (cpus, pods) = if burstable && size == "medium" { (2, 17) } else { (cpus, pods) };
+    let (cpus, pods) = if burstable && size == "medium" {
+        (2, 17)
+    } else {
+        (cpus, pods)
+    };
     // 6% of the first CPU, 1% of the second, 0.5% of two more, and 0.25% of all others.
-    let kept =
-        60 + 10 * u32::from(cpus > 1) + 5 * cpus.saturating_sub(2).min(2) + 5 * cpus.saturating_sub(4) / 2;
+    let kept = 60
+        + 10 * u32::from(cpus > 1)
+        + 5 * cpus.saturating_sub(2).min(2)
+        + 5 * cpus.saturating_sub(4) / 2;
     // The kernel shows a few percent less than the instance has.
     let memory = gib.checked_mul(1024 * 24)? / 25;
     Some(Need {
@@ -132,7 +172,9 @@ fn room(instance_type: &str) -> Option<Need> {
 impl NodeGroup {
     /// Whether pods that do not say otherwise stay away.
     fn is_tainted(&self) -> bool {
-        self.taints.iter().any(|taint| !taint.value.ends_with(":PreferNoSchedule"))
+        self.taints
+            .iter()
+            .any(|taint| !taint.value.ends_with(":PreferNoSchedule"))
     }
 }
 
@@ -142,12 +184,40 @@ mod tests {
 
     #[test]
     fn instances_have_less_room_than_they_have() {
-        assert_eq!(room("m6i.large"), Some(Need { cpu: 1930, memory: 7190, pods: 29 }));
-        assert_eq!(room("t3.medium"), Some(Need { cpu: 1930, memory: 3390, pods: 17 }));
-        assert_eq!(room("m7g.xlarge"), Some(Need { cpu: 3920, memory: 14735, pods: 58 }));
+        assert_eq!(
+            room("m6i.large"),
+            Some(Need {
+                cpu: 1930,
+                memory: 7190,
+                pods: 29
+            })
+        );
+        assert_eq!(
+            room("t3.medium"),
+            Some(Need {
+                cpu: 1930,
+                memory: 3390,
+                pods: 17
+            })
+        );
+        assert_eq!(
+            room("m7g.xlarge"),
+            Some(Need {
+                cpu: 3920,
+                memory: 14735,
+                pods: 58
+            })
+        );
         let large = room("r6g.4xlarge").unwrap();
         assert_eq!((large.cpu, large.pods), (15_890, 234));
-        for unknown in ["p5.48xlarge", "m6i.metal", "c5n.large", "m6i", "m4.large", ""] {
+        for unknown in [
+            "p5.48xlarge",
+            "m6i.metal",
+            "c5n.large",
+            "m6i",
+            "m4.large",
+            "",
+        ] {
             assert_eq!(room(unknown), None, "{unknown}");
         }
     }

@@ -33,7 +33,9 @@ impl Database {
         key: &Handle<Key>,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let Switch::On(wish) = &self.backup.vault else { return Ok(()) };
+        let Switch::On(wish) = &self.backup.vault else {
+            return Ok(());
+        };
         let vault: Handle<vault::Vault> = declare.make(
             "backup.vault",
             json!({
@@ -54,9 +56,19 @@ impl Database {
             }),
         )?;
         let trust = trust("backup.amazonaws.com", declare);
-        let role = role("backup.role", "database-backup", "Backs the database up", trust, declare)?;
-        let policy =
-            attach("backup.policy", &role, "service-role/AWSBackupServiceRolePolicyForBackup", declare)?;
+        let role = role(
+            "backup.role",
+            "database-backup",
+            "Backs the database up",
+            trust,
+            declare,
+        )?;
+        let policy = attach(
+            "backup.policy",
+            &role,
+            "service-role/AWSBackupServiceRolePolicyForBackup",
+            declare,
+        )?;
         declare.make_after::<Selection>(
             "backup.selection",
             json!({

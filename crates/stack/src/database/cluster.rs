@@ -76,7 +76,8 @@ impl Database {
         match &self.backup.restore {
             None => {
                 let text = |at: &Option<crate::de::At<String>>, default: &str| {
-                    at.as_ref().map_or_else(|| default.to_owned(), |at| at.value.clone())
+                    at.as_ref()
+                        .map_or_else(|| default.to_owned(), |at| at.value.clone())
                 };
                 spec["database_name"] = text(&self.name, "app").into();
                 spec["master_username"] = text(&self.user, "platform").into();
@@ -92,9 +93,17 @@ impl Database {
     }
 
     /// Where services find the database; the password stays where RDS keeps it.
-    pub(super) fn addresses(&self, cluster: &Handle<DbCluster>, declare: &mut Declare<'_>) -> Checked<()> {
+    pub(super) fn addresses(
+        &self,
+        cluster: &Handle<DbCluster>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<()> {
         let values = [
-            ("endpoint", cluster.json(db_cluster::out::ENDPOINT), "Where the database takes writes"),
+            (
+                "endpoint",
+                cluster.json(db_cluster::out::ENDPOINT),
+                "Where the database takes writes",
+            ),
             (
                 "reader-endpoint",
                 cluster.json(db_cluster::out::READER_ENDPOINT),

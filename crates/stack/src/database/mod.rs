@@ -231,19 +231,34 @@ impl Database {
         self.check(ground, declare)?;
         let name = declare.name("database");
         let logs = format!("/aws/rds/cluster/{name}/postgresql");
-        let key = key("", "Encrypts the database", vec![logs_use_key(&logs, declare)], declare)?;
+        let key = key(
+            "",
+            "Encrypts the database",
+            vec![logs_use_key(&logs, declare)],
+            declare,
+        )?;
         let group = self.security_group(ground, nodes, declare)?;
         let log_group = log_group("log_group", &logs, self.log_days(), &key, declare)?;
         let groups = self.parameter_groups(declare)?;
         let cluster = self.cluster(ground, &key, &group, &groups, &log_group, declare)?;
         let monitoring = self.monitoring_role(declare)?;
-        let (writer, readers) =
-            self.instances(ground, &cluster, &groups, &key, monitoring.as_ref(), declare)?;
+        let (writer, readers) = self.instances(
+            ground,
+            &cluster,
+            &groups,
+            &key,
+            monitoring.as_ref(),
+            declare,
+        )?;
         self.autoscale(&cluster, &readers, declare)?;
         self.vault(&cluster, &key, declare)?;
         self.addresses(&cluster, declare)?;
         self.replicate(&cluster, &writer, declare)?;
-        Ok(Parts { cluster, readers, port: self.port.0 })
+        Ok(Parts {
+            cluster,
+            readers,
+            port: self.port.0,
+        })
     }
 
     /// Who may connect: the nodes, and whom the file names. Nobody else, and never the internet.
@@ -276,7 +291,8 @@ impl Database {
                 "description": "PostgreSQL from a group that the stack file names",
             });
             let address = format!("ingress.allowed-{number}");
-            declare.make::<platctl_aws::ec2::security_group_rule::SecurityGroupRule>(&address, spec)?;
+            declare
+                .make::<platctl_aws::ec2::security_group_rule::SecurityGroupRule>(&address, spec)?;
         }
         Ok(group)
     }
@@ -297,7 +313,12 @@ impl Database {
             trust,
             declare,
         )?;
-        attach("monitoring_policy", &role, "service-role/AmazonRDSEnhancedMonitoringRole", declare)?;
+        attach(
+            "monitoring_policy",
+            &role,
+            "service-role/AmazonRDSEnhancedMonitoringRole",
+            declare,
+        )?;
         Ok(Some(role))
     }
 }

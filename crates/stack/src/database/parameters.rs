@@ -32,11 +32,16 @@ impl Database {
     pub(super) fn parameter_groups(&self, declare: &mut Declare<'_>) -> Checked<Groups> {
         let family = self.family();
         let major = family.trim_start_matches("aurora-postgresql");
-        let mut parameters: Map<String, Value> =
-            self.parameters.iter().map(|(name, value)| (name.clone(), value.value.text().into())).collect();
+        let mut parameters: Map<String, Value> = self
+            .parameters
+            .iter()
+            .map(|(name, value)| (name.clone(), value.value.text().into()))
+            .collect();
         // Connections without TLS are refused; what is slower than a second is logged.
         parameters.insert("rds.force_ssl".into(), "1".into());
-        parameters.entry("log_min_duration_statement").or_insert_with(|| "1000".into());
+        parameters
+            .entry("log_min_duration_statement")
+            .or_insert_with(|| "1000".into());
         let cluster = declare.make(
             "parameters.cluster",
             json!({

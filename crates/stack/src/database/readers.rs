@@ -38,7 +38,8 @@ impl Database {
         let mut readers = Vec::new();
         for number in 1..=self.reader_count() {
             let mut spec = base.clone();
-            spec["db_instance_identifier"] = declare.name(&format!("database-reader-{number}")).into();
+            spec["db_instance_identifier"] =
+                declare.name(&format!("database-reader-{number}")).into();
             spec["db_instance_class"] = self.reader_class().into();
             spec["promotion_tier"] = number.into();
             spec["availability_zone"] = json!(zone(usize::from(number)));
@@ -84,8 +85,13 @@ impl Database {
         readers: &[Handle<DbInstance>],
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let Some(scale) = &self.readers.autoscale else { return Ok(()) };
-        let id = join([json!("cluster:"), cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER)]);
+        let Some(scale) = &self.readers.autoscale else {
+            return Ok(());
+        };
+        let id = join([
+            json!("cluster:"),
+            cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER),
+        ]);
         // Scaling copies a reader, so there has to be one.
         let after: Vec<&Address> = readers.iter().map(Handle::address).collect();
         let target: Handle<ScalableTarget> = declare.make_after(

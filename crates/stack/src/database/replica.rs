@@ -26,7 +26,9 @@ impl Database {
         writer: &Handle<DbInstance>,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let Some(replica) = &self.replica else { return Ok(()) };
+        let Some(replica) = &self.replica else {
+            return Ok(());
+        };
         let global: Handle<GlobalCluster> = declare.make_after(
             "replica.global",
             json!({
@@ -48,7 +50,12 @@ impl Database {
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
         let (subnets, group) = self.other_network(replica, declare)?;
-        let key = key("replica", "Encrypts the copy of the database", Vec::new(), declare)?;
+        let key = key(
+            "replica",
+            "Encrypts the copy of the database",
+            Vec::new(),
+            declare,
+        )?;
         let mut spec = json!({
             "db_cluster_identifier": declare.name("database-replica"),
             "engine": "aurora-postgresql",
@@ -64,7 +71,10 @@ impl Database {
         });
         spec["port"] = self.port.0.into();
         let cluster: Handle<DbCluster> = declare.make("replica.cluster", spec)?;
-        let class = replica.class.as_ref().map_or_else(|| self.writer_class(), |class| &class.value);
+        let class = replica
+            .class
+            .as_ref()
+            .map_or_else(|| self.writer_class(), |class| &class.value);
         declare.make::<DbInstance>(
             "replica.instance",
             json!({
@@ -84,8 +94,10 @@ impl Database {
         replica: &Replica,
         declare: &mut Declare<'_>,
     ) -> Checked<(Handle<DbSubnetGroup>, Handle<SecurityGroup>)> {
-        let cidr =
-            replica.cidr.as_ref().map_or_else(|| "10.20.0.0/16".to_owned(), |cidr| cidr.value.to_string());
+        let cidr = replica
+            .cidr
+            .as_ref()
+            .map_or_else(|| "10.20.0.0/16".to_owned(), |cidr| cidr.value.to_string());
         let vpc: Handle<Vpc> = declare.make(
             "replica.vpc",
             json!({
@@ -93,9 +105,13 @@ impl Database {
                 "default_security_group_rules": false,
             }),
         )?;
-        let range: ipnet::Ipv4Net = cidr.parse().map_err(|_| declare.fault("not a valid range"))?;
+        let range: ipnet::Ipv4Net = cidr
+            .parse()
+            .map_err(|_| declare.fault("not a valid range"))?;
         let prefix = (range.prefix_len() + 8).min(28);
-        let ranges = range.subnets(prefix).map_err(|error| declare.fault(error.to_string()))?;
+        let ranges = range
+            .subnets(prefix)
+            .map_err(|error| declare.fault(error.to_string()))?;
         let mut ids = Vec::new();
         for (letter, range) in LETTERS.iter().zip(ranges) {
             let subnet: Handle<Subnet> = declare.make(

@@ -1,6 +1,8 @@
 //! Walking lists and maps, and reading keys.
 
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
 
 use super::{ReadError, Reader, at};
 use crate::tree::{Key, Node};
@@ -13,18 +15,36 @@ pub(super) struct List<'a> {
 
 impl<'a> List<'a> {
     pub(super) fn new(items: &'a [Node], above: Reader<'a>) -> Self {
-        Self { items: items.iter(), above }
+        Self {
+            items: items.iter(),
+            above,
+        }
     }
 }
 
 impl<'de> SeqAccess<'de> for List<'_> {
     type Error = ReadError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        let Some(node) = self.items.next() else { return Ok(None) };
-        let place = if node.span.len == 0 { self.above.place } else { node.span };
-        let reader = Reader { node, place, ..self.above };
-        seed.deserialize(reader).map(Some).map_err(|error| error.or_at(reader.blame()))
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ReadError> {
+        let Some(node) = self.items.next() else {
+            return Ok(None);
+        };
+        let place = if node.span.len == 0 {
+            self.above.place
+        } else {
+            node.span
+        };
+        let reader = Reader {
+            node,
+            place,
+            ..self.above
+        };
+        seed.deserialize(reader)
+            .map(Some)
+            .map_err(|error| error.or_at(reader.blame()))
     }
 }
 
@@ -41,26 +61,42 @@ impl<'a> Map<'a> {
     }
 
     pub(super) fn of(entries: Vec<&'a (Key, Node)>, above: Reader<'a>) -> Self {
-        Self { entries: entries.into_iter(), current: None, above }
+        Self {
+            entries: entries.into_iter(),
+            current: None,
+            above,
+        }
     }
 }
 
 impl<'de> MapAccess<'de> for Map<'_> {
     type Error = ReadError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, ReadError> {
         self.current = self.entries.next();
-        let Some((key, _)) = self.current else { return Ok(None) };
-        seed.deserialize(KeyReader(key)).map(Some).map_err(|error| error.or_at(key.span))
+        let Some((key, _)) = self.current else {
+            return Ok(None);
+        };
+        seed.deserialize(KeyReader(key))
+            .map(Some)
+            .map_err(|error| error.or_at(key.span))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, ReadError> {
         let Some((key, node)) = self.current.take() else {
             return Err(ReadError::message("a value was asked for before its key"));
         };
-        let reader = Reader { node, place: key.span, ..self.above };
+        let reader = Reader {
+            node,
+            place: key.span,
+            ..self.above
+        };
         // What a type's own check finds comes up without a place.
-        seed.deserialize(reader).map_err(|error| error.or_at(reader.blame()))
+        seed.deserialize(reader)
+            .map_err(|error| error.or_at(reader.blame()))
     }
 }
 
@@ -72,7 +108,14 @@ pub(super) struct Alternative<'a> {
 
 impl<'a> Alternative<'a> {
     pub(super) fn new((key, node): &'a (Key, Node), above: Reader<'a>) -> Self {
-        Self { key, reader: Reader { node, place: key.span, ..above } }
+        Self {
+            key,
+            reader: Reader {
+                node,
+                place: key.span,
+                ..above
+            },
+        }
     }
 }
 
@@ -81,7 +124,9 @@ impl<'de> EnumAccess<'de> for Alternative<'_> {
     type Variant = Self;
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
-        let name = seed.deserialize(KeyReader(self.key)).map_err(|error| error.or_at(self.key.span))?;
+        let name = seed
+            .deserialize(KeyReader(self.key))
+            .map_err(|error| error.or_at(self.key.span))?;
         Ok((name, self))
     }
 }
@@ -90,11 +135,15 @@ impl<'de> VariantAccess<'de> for Alternative<'_> {
     type Error = ReadError;
 
     fn unit_variant(self) -> Result<(), ReadError> {
-        Err(ReadError::message(format!("`{}` does not take a value: write only the word", self.key.text)))
+        Err(ReadError::message(format!(
+            "`{}` does not take a value: write only the word",
+            self.key.text
+        )))
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, ReadError> {
-        seed.deserialize(self.reader).map_err(|error| error.or_at(self.reader.blame()))
+        seed.deserialize(self.reader)
+            .map_err(|error| error.or_at(self.reader.blame()))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, ReadError> {

@@ -22,7 +22,14 @@ pub(crate) struct At<T> {
 impl<T> At<T> {
     /// A value that nobody wrote: a default.
     pub(crate) const fn made(value: T) -> Self {
-        Self { value, span: Span { source: 0, start: 0, len: 0 } }
+        Self {
+            value,
+            span: Span {
+                source: 0,
+                start: 0,
+                len: 0,
+            },
+        }
     }
 }
 
@@ -60,7 +67,10 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for AtVisitor<T> {
         let place: Option<[usize; 3]> = access.next_element()?;
         let value: Option<T> = access.next_element()?;
         match (place, value) {
-            (Some([source, start, len]), Some(value)) => Ok(At { value, span: Span { source, start, len } }),
+            (Some([source, start, len]), Some(value)) => Ok(At {
+                value,
+                span: Span { source, start, len },
+            }),
             _ => Err(A::Error::custom("a value without a place")),
         }
     }
@@ -74,18 +84,27 @@ pub(super) struct Access<D> {
 
 impl<D> Access<D> {
     pub(super) const fn new(place: Span, value: D) -> Self {
-        Self { place: Some(place), value: Some(value) }
+        Self {
+            place: Some(place),
+            value: Some(value),
+        }
     }
 }
 
 impl<'de, D: Deserializer<'de, Error = ReadError>> SeqAccess<'de> for Access<D> {
     type Error = ReadError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, ReadError> {
         if let Some(Span { source, start, len }) = self.place.take() {
             let place: SeqDeserializer<_, ReadError> = vec![source, start, len].into_deserializer();
             return seed.deserialize(place).map(Some);
         }
-        self.value.take().map(|value| seed.deserialize(value)).transpose()
+        self.value
+            .take()
+            .map(|value| seed.deserialize(value))
+            .transpose()
     }
 }

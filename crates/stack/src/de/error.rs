@@ -29,7 +29,12 @@ impl ReadError {
     }
 
     fn new(message: String, label: impl Into<String>) -> Self {
-        Self(Box::new(Problem { span: None, message, label: label.into(), help: None }))
+        Self(Box::new(Problem {
+            span: None,
+            message,
+            label: label.into(),
+            help: None,
+        }))
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -49,7 +54,12 @@ impl ReadError {
     }
 
     pub(super) fn into_fault(self) -> Fault {
-        let Problem { span, message, label, help } = *self.0;
+        let Problem {
+            span,
+            message,
+            label,
+            help,
+        } = *self.0;
         let fault = Fault::new(message).maybe_help(help);
         match span {
             Some(span) => fault.at(span, label),
@@ -61,7 +71,9 @@ impl ReadError {
     pub(super) fn field(field: &str, known: &[&str]) -> Self {
         let later = known.contains(&"stack") && LATER.contains(&field);
         let help = if later {
-            Some(format!("this version of platctl does not support the block `{field}` yet"))
+            Some(format!(
+                "this version of platctl does not support the block `{field}` yet"
+            ))
         } else {
             suggest(field, known)
         };
@@ -74,7 +86,10 @@ impl ReadError {
     }
 
     fn type_error(found: &str, expected: &str) -> Self {
-        Self::new(format!("expected {expected}, found {found}"), format!("this is {found}"))
+        Self::new(
+            format!("expected {expected}, found {found}"),
+            format!("this is {found}"),
+        )
     }
 }
 
@@ -127,9 +142,12 @@ impl Error for ReadError {
     fn invalid_type(unexpected: Unexpected<'_>, wanted: &dyn Expected) -> Self {
         let wanted = expected(wanted);
         let quote = match unexpected {
-            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) | Unexpected::Bool(_) => {
-                wanted.contains("string").then(|| "put the value in quotes to make it a string".to_owned())
-            }
+            Unexpected::Unsigned(_)
+            | Unexpected::Signed(_)
+            | Unexpected::Float(_)
+            | Unexpected::Bool(_) => wanted
+                .contains("string")
+                .then(|| "put the value in quotes to make it a string".to_owned()),
             _ => None,
         };
         Self::type_error(&found(unexpected), &wanted).maybe_help(quote)
@@ -151,7 +169,10 @@ impl Error for ReadError {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::new(format!("`{field}` is missing"), format!("requires `{field}`"))
+        Self::new(
+            format!("`{field}` is missing"),
+            format!("requires `{field}`"),
+        )
     }
 
     fn duplicate_field(field: &'static str) -> Self {

@@ -20,9 +20,16 @@ use crate::tree::{Node, Tree, scalar};
 /// Reads a type from a node.
 ///
 /// Unknown keys are gathered, all of them; the first fault of another sort ends the reading.
-pub(crate) fn read<T: for<'de> Deserialize<'de>>(node: &Node, place: Span) -> Result<T, Vec<Fault>> {
+pub(crate) fn read<T: for<'de> Deserialize<'de>>(
+    node: &Node,
+    place: Span,
+) -> Result<T, Vec<Fault>> {
     let faults = RefCell::new(Vec::new());
-    let read = T::deserialize(Reader { node, place, faults: &faults });
+    let read = T::deserialize(Reader {
+        node,
+        place,
+        faults: &faults,
+    });
     let mut faults = faults.into_inner();
     match read {
         Ok(value) if faults.is_empty() => return Ok(value),
@@ -77,10 +84,16 @@ impl<'a> Reader<'a> {
 
     /// The keys that a struct knows; each other one is a fault of its own.
     fn without_unknown(self, known: &[&str]) -> access::Map<'a> {
-        let (good, bad): (Vec<_>, Vec<_>) =
-            self.node.entries().iter().partition(|(key, _)| known.contains(&key.text.as_str()));
-        let unknown =
-            bad.iter().map(|(key, _)| ReadError::field(&key.text, known).or_at(key.span).into_fault());
+        let (good, bad): (Vec<_>, Vec<_>) = self
+            .node
+            .entries()
+            .iter()
+            .partition(|(key, _)| known.contains(&key.text.as_str()));
+        let unknown = bad.iter().map(|(key, _)| {
+            ReadError::field(&key.text, known)
+                .or_at(key.span)
+                .into_fault()
+        });
         self.faults.borrow_mut().extend(unknown);
         access::Map::of(good, self)
     }
@@ -104,14 +117,17 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let result = match &self.node.tree {
-            Tree::Text(text) if text.from_env && text.plain => self.any(&scalar(&text.text), visitor),
+            Tree::Text(text) if text.from_env && text.plain => {
+                self.any(&scalar(&text.text), visitor)
+            }
             tree => self.any(tree, visitor),
         };
         result.map_err(|error| error.or_at(self.blame()))
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        self.any(&self.node.tree, visitor).map_err(|error| error.or_at(self.blame()))
+        self.any(&self.node.tree, visitor)
+            .map_err(|error| error.or_at(self.blame()))
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
@@ -130,7 +146,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _: &'static str,
         visitor: V,
     ) -> Result<V::Value, ReadError> {
-        visitor.visit_newtype_struct(self).map_err(|error| error.or_at(self.blame()))
+        visitor
+            .visit_newtype_struct(self)
+            .map_err(|error| error.or_at(self.blame()))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(

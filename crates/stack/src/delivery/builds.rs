@@ -45,7 +45,13 @@ impl Delivery {
     ) -> Checked<Builds> {
         let name = &service.name;
         let logs = format!("/platctl/{}/builds/{name}", declare.stack());
-        let group = log_group(&format!("{name}.log_group"), &logs, base.log_days, &base.key, declare)?;
+        let group = log_group(
+            &format!("{name}.log_group"),
+            &logs,
+            base.log_days,
+            &base.key,
+            declare,
+        )?;
         let pipelines = self.pipeline_names(service, declare);
         let builder = roles::builder(service, &pipelines, &group, base, declare)?;
         let releaser = roles::releaser(service, &pipelines, &group, base, declare)?;
@@ -103,7 +109,10 @@ impl Delivery {
             Size::Medium => "BUILD_GENERAL1_MEDIUM",
             Size::Large => "BUILD_GENERAL1_LARGE",
         };
-        let image = self.build_image.as_deref().unwrap_or("aws/codebuild/amazonlinux-x86_64-standard:5.0");
+        let image = self
+            .build_image
+            .as_deref()
+            .unwrap_or("aws/codebuild/amazonlinux-x86_64-standard:5.0");
         let mut source = wish.source.clone();
         source["buildspec"] = wish.buildspec.into();
         let spec = json!({
@@ -124,7 +133,11 @@ impl Delivery {
             "timeout_in_minutes": 30,
             "logs": {"group_name": group.json(log_group::out::LOG_GROUP_NAME), "stream_name": wish.name},
         });
-        declare.make_after(&format!("{}.project.{}", service.name, wish.name), spec, &[&allowed.policy])
+        declare.make_after(
+            &format!("{}.project.{}", service.name, wish.name),
+            spec,
+            &[&allowed.policy],
+        )
     }
 
     /// A pull request in CodeCommit starts a check of what it would bring.
@@ -138,8 +151,11 @@ impl Delivery {
         let Code::Own(own) = code else { return Ok(()) };
         let name = &service.name;
         let project = builds.check.json(project::out::ARN);
-        let trigger =
-            roles::checks_trigger(service, vec![allow(&["codebuild:StartBuild"], project.clone())], declare)?;
+        let trigger = roles::checks_trigger(
+            service,
+            vec![allow(&["codebuild:StartBuild"], project.clone())],
+            declare,
+        )?;
         let after: [&Address; 1] = [&trigger.policy];
         declare.make_after::<Rule>(
             &format!("{name}.pull_request"),

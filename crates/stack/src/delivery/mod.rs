@@ -137,13 +137,21 @@ impl Delivery {
 
     /// The names of the environments.
     pub(crate) fn names(&self) -> Vec<String> {
-        self.environments().into_iter().map(|(name, _)| name).collect()
+        self.environments()
+            .into_iter()
+            .map(|(name, _)| name)
+            .collect()
     }
 
     /// The environments, those that get new images most rarely first: behind an approval, then by the usual order.
     pub(crate) fn rarest_first(&self) -> Vec<String> {
         let mut all = self.environments();
-        let usual = |name: &str| ["prod", "staging"].iter().position(|known| *known == name).unwrap_or(2);
+        let usual = |name: &str| {
+            ["prod", "staging"]
+                .iter()
+                .position(|known| *known == name)
+                .unwrap_or(2)
+        };
         all.sort_by_key(|(name, gate)| (*gate == Gate::Auto, usual(name), name.clone()));
         all.into_iter().map(|(name, _)| name).collect()
     }
@@ -157,8 +165,16 @@ impl Delivery {
     fn base(&self, declare: &mut Declare<'_>) -> Checked<Base> {
         let logs = format!("/platctl/{}/builds/*", declare.stack());
         let statements = vec![logs_use_key(&logs, declare)];
-        let key = key("", "Encrypts source, artefacts and logs of builds", statements, declare)?;
-        let days = self.keep_days.as_ref().map_or(30, |days| i32::from(days.value));
+        let key = key(
+            "",
+            "Encrypts source, artefacts and logs of builds",
+            statements,
+            declare,
+        )?;
+        let days = self
+            .keep_days
+            .as_ref()
+            .map_or(30, |days| i32::from(days.value));
         let context = declare.context();
         let name = declare.name(&format!("artifacts-{}-{}", context.account, context.region));
         let arn = format!("arn:{}:s3:::{name}", context.partition);
@@ -178,20 +194,35 @@ impl Delivery {
             "logging": declare.access_logs("artifacts"),
             "force_destroy": true,
         }))?;
-        let log_days =
-            self.log_days.as_ref().map_or_else(|| declare.log_days(days), |days| i32::from(days.value));
-        Ok(Base { key, artifacts, log_days })
+        let log_days = self
+            .log_days
+            .as_ref()
+            .map_or_else(|| declare.log_days(days), |days| i32::from(days.value));
+        Ok(Base {
+            key,
+            artifacts,
+            log_days,
+        })
     }
 
     /// The environments with their gates; the reference's three unless they are said.
     pub(super) fn environments(&self) -> Vec<(String, Gate)> {
         let usual = || {
-            [("develop", Gate::Auto), ("staging", Gate::Auto), ("prod", Gate::Approval)]
-                .map(|(name, gate)| (name.to_owned(), gate))
-                .to_vec()
+            [
+                ("develop", Gate::Auto),
+                ("staging", Gate::Auto),
+                ("prod", Gate::Approval),
+            ]
+            .map(|(name, gate)| (name.to_owned(), gate))
+            .to_vec()
         };
-        self.environments.as_ref().map_or_else(usual, |environments| {
-            environments.iter().map(|(name, gate)| (name.clone(), gate.value)).collect()
-        })
+        self.environments
+            .as_ref()
+            .map_or_else(usual, |environments| {
+                environments
+                    .iter()
+                    .map(|(name, gate)| (name.clone(), gate.value))
+                    .collect()
+            })
     }
 }

@@ -27,21 +27,38 @@ impl Delivery {
         base: &Base,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let projects = [builds.build.json(project::out::ARN), builds.release.json(project::out::ARN)];
+        let projects = [
+            builds.build.json(project::out::ARN),
+            builds.release.json(project::out::ARN),
+        ];
         let names = self.pipeline_names(service, declare);
         let allowed = roles::pipeline(service, code, (&projects, &names), base, declare)?;
         let mut made = Vec::new();
         for (environment, gate) in self.environments() {
-            let pipeline = one(service, &environment, gate, code, builds, (base, &allowed), declare)?;
+            let pipeline = one(
+                service,
+                &environment,
+                gate,
+                code,
+                builds,
+                (base, &allowed),
+                declare,
+            )?;
             made.push((environment, pipeline));
         }
         self.triggers(service, code, &made, declare)
     }
 
     /// The names of the pipelines of a service.
-    pub(super) fn pipeline_names(&self, service: &services::Parts, declare: &Declare<'_>) -> Vec<String> {
+    pub(super) fn pipeline_names(
+        &self,
+        service: &services::Parts,
+        declare: &Declare<'_>,
+    ) -> Vec<String> {
         let environments = self.environments().into_iter();
-        environments.map(|(environment, _)| pipeline_name(service, &environment, declare)).collect()
+        environments
+            .map(|(environment, _)| pipeline_name(service, &environment, declare))
+            .collect()
     }
 
     /// A commit on a branch starts its pipeline. Sources outside of AWS start theirs themselves.
@@ -54,7 +71,10 @@ impl Delivery {
     ) -> Checked<()> {
         let Code::Own(own) = code else { return Ok(()) };
         let name = &service.name;
-        let arns: Vec<Value> = pipelines.iter().map(|(_, made)| made.json(pipeline::out::ARN)).collect();
+        let arns: Vec<Value> = pipelines
+            .iter()
+            .map(|(_, made)| made.json(pipeline::out::ARN))
+            .collect();
         let starts = vec![allow(&["codepipeline:StartPipelineExecution"], arns)];
         let trigger = roles::trigger(service, starts, declare)?;
         let after: [&Address; 1] = [&trigger.policy];
@@ -147,7 +167,11 @@ fn one(
             "push": [{"branches": {"includes": [environment]}}],
         }]);
     }
-    declare.make_after(&format!("{name}.pipeline.{environment}"), spec, &[&allowed.policy])
+    declare.make_after(
+        &format!("{name}.pipeline.{environment}"),
+        spec,
+        &[&allowed.policy],
+    )
 }
 
 fn stage(name: &str, action: Value) -> Value {
@@ -164,7 +188,10 @@ fn source(code: &Code, branch: &str) -> Value {
                 "PollForSourceChanges": "false",
             }),
         ),
-        Code::Elsewhere { connection, repository } => (
+        Code::Elsewhere {
+            connection,
+            repository,
+        } => (
             "CodeStarSourceConnection",
             json!({
                 "ConnectionArn": connection,

@@ -28,9 +28,18 @@ fn made(
     statements: Vec<Value>,
     declare: &mut Declare<'_>,
 ) -> Checked<Allowed> {
-    let role = role(&format!("{address}.role"), name, description, trust, declare)?;
+    let role = role(
+        &format!("{address}.role"),
+        name,
+        description,
+        trust,
+        declare,
+    )?;
     let policy = permit(&format!("{address}.policy"), &role, statements, declare)?;
-    Ok(Allowed { role, policy: policy.address().clone() })
+    Ok(Allowed {
+        role,
+        policy: policy.address().clone(),
+    })
 }
 
 /// For builds of one project, and of no other that somebody hands its role to.
@@ -42,10 +51,20 @@ fn build_role(
     declare: &mut Declare<'_>,
 ) -> Checked<Allowed> {
     let name = &service.name;
-    let source = declare.arn("codebuild", &format!("project/{}", declare.name(&format!("{name}-{project}"))));
+    let source = declare.arn(
+        "codebuild",
+        &format!("project/{}", declare.name(&format!("{name}-{project}"))),
+    );
     let trust = trust_of("codebuild.amazonaws.com", &source, declare);
     let (address, role) = (format!("{name}.{project}"), format!("{project}-{name}"));
-    made(&address, &role, &format!("{description} of {name}"), trust, statements, declare)
+    made(
+        &address,
+        &role,
+        &format!("{description} of {name}"),
+        trust,
+        statements,
+        declare,
+    )
 }
 
 /// How much of its name a pipeline puts in front of its artefacts.
@@ -64,21 +83,33 @@ fn artifacts(base: &Base, pipelines: &[String], write: bool) -> [Value; 2] {
     let mut prefixes: Vec<String> = pipelines.iter().map(|pipeline| prefix(pipeline)).collect();
     prefixes.dedup();
     let arn = base.artifacts.json(bucket::out::ARN);
-    let objects: Vec<Value> = prefixes.into_iter().map(|prefix| join([arn.clone(), prefix.into()])).collect();
+    let objects: Vec<Value> = prefixes
+        .into_iter()
+        .map(|prefix| join([arn.clone(), prefix.into()]))
+        .collect();
     let (objects_do, key_does): (&[&str], &[&str]) = if write {
         (
             &["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"],
             &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"],
         )
     } else {
-        (&["s3:GetObject", "s3:GetObjectVersion"], &["kms:Decrypt", "kms:DescribeKey"])
+        (
+            &["s3:GetObject", "s3:GetObjectVersion"],
+            &["kms:Decrypt", "kms:DescribeKey"],
+        )
     };
-    [allow(objects_do, objects), allow(key_does, base.key.json(key::out::ARN))]
+    [
+        allow(objects_do, objects),
+        allow(key_does, base.key.json(key::out::ARN)),
+    ]
 }
 
 fn logs(group: &Handle<LogGroup>) -> Value {
     let arn = group.json(log_group::out::ARN);
-    allow(&["logs:CreateLogStream", "logs:PutLogEvents"], json!([join([arn, json!(":*")])]))
+    allow(
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        json!([join([arn, json!(":*")])]),
+    )
 }
 
 /// For builds of a service: its logs, its images, and the artefacts of its pipelines. Its code comes as an artefact.
@@ -134,9 +165,18 @@ pub(super) fn checker(
     base: &Base,
     declare: &mut Declare<'_>,
 ) -> Checked<Allowed> {
-    let decrypt = allow(&["kms:Decrypt", "kms:DescribeKey"], base.key.json(key::out::ARN));
+    let decrypt = allow(
+        &["kms:Decrypt", "kms:DescribeKey"],
+        base.key.json(key::out::ARN),
+    );
     let statements = vec![logs(group), code.permissions(false), decrypt];
-    build_role(service, "check", "Checks of pull requests", statements, declare)
+    build_role(
+        service,
+        "check",
+        "Checks of pull requests",
+        statements,
+        declare,
+    )
 }
 
 /// For pipelines of a service: its code, its builds, and the artefacts.
@@ -151,13 +191,23 @@ pub(super) fn pipeline(
     let bucket = base.artifacts.json(bucket::out::ARN);
     let mut statements = vec![
         code.permissions(true),
-        allow(&["codebuild:BatchGetBuilds", "codebuild:StartBuild"], Value::from(projects.to_vec())),
+        allow(
+            &["codebuild:BatchGetBuilds", "codebuild:StartBuild"],
+            Value::from(projects.to_vec()),
+        ),
         allow(&["s3:GetBucketLocation", "s3:GetBucketVersioning"], bucket),
     ];
     statements.extend(artifacts(base, pipelines, true));
     let description = format!("Pipelines of {name}");
     let trust = trust("codepipeline.amazonaws.com", declare);
-    made(&format!("{name}.pipeline"), &format!("pipeline-{name}"), &description, trust, statements, declare)
+    made(
+        &format!("{name}.pipeline"),
+        &format!("pipeline-{name}"),
+        &description,
+        trust,
+        statements,
+        declare,
+    )
 }
 
 /// For the rules that start pipelines of a service.
@@ -169,7 +219,14 @@ pub(super) fn trigger(
     let name = &service.name;
     let (address, role) = (format!("{name}.trigger"), format!("trigger-{name}"));
     let trust = trust("events.amazonaws.com", declare);
-    made(&address, &role, &format!("Starts pipelines of {name}"), trust, starts, declare)
+    made(
+        &address,
+        &role,
+        &format!("Starts pipelines of {name}"),
+        trust,
+        starts,
+        declare,
+    )
 }
 
 /// For the rule that starts checks of a service.
@@ -179,7 +236,17 @@ pub(super) fn checks_trigger(
     declare: &mut Declare<'_>,
 ) -> Checked<Allowed> {
     let name = &service.name;
-    let (address, role) = (format!("{name}.check-trigger"), format!("check-trigger-{name}"));
+    let (address, role) = (
+        format!("{name}.check-trigger"),
+        format!("check-trigger-{name}"),
+    );
     let trust = trust("events.amazonaws.com", declare);
-    made(&address, &role, &format!("Starts checks of {name}"), trust, starts, declare)
+    made(
+        &address,
+        &role,
+        &format!("Starts checks of {name}"),
+        trust,
+        starts,
+        declare,
+    )
 }

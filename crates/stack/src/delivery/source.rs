@@ -14,7 +14,10 @@ pub(super) enum Code {
     /// A repository of the stack's own.
     Own(Handle<Repository>),
     /// Somewhere else, through a connection: its ARN, and `owner/name`.
-    Elsewhere { connection: Value, repository: String },
+    Elsewhere {
+        connection: Value,
+        repository: String,
+    },
 }
 
 /// The way to a source outside of AWS.
@@ -26,15 +29,23 @@ pub(super) struct Way {
 impl Delivery {
     /// The connection, where code is not in CodeCommit.
     pub(super) fn connection(&self, declare: &mut Declare<'_>) -> Checked<Option<Way>> {
-        let Source::Elsewhere(elsewhere) = &self.source else { return Ok(None) };
+        let Source::Elsewhere(elsewhere) = &self.source else {
+            return Ok(None);
+        };
         let arn = match (&elsewhere.connection, &elsewhere.provider) {
             (Some(arn), _) => json!(arn),
             (None, provider) => {
-                let spec = json!({"connection_name": declare.name("source"), "provider_type": provider});
-                declare.make::<Connection>("connection", spec)?.json(connection::out::ARN)
+                let spec =
+                    json!({"connection_name": declare.name("source"), "provider_type": provider});
+                declare
+                    .make::<Connection>("connection", spec)?
+                    .json(connection::out::ARN)
             }
         };
-        Ok(Some(Way { arn, owner: elsewhere.owner.clone() }))
+        Ok(Some(Way {
+            arn,
+            owner: elsewhere.owner.clone(),
+        }))
     }
 
     pub(super) fn source(
@@ -46,10 +57,19 @@ impl Delivery {
     ) -> Checked<Code> {
         if let Some(way) = way {
             let repository = format!("{}/{service}", way.owner);
-            return Ok(Code::Elsewhere { connection: way.arn.clone(), repository });
+            return Ok(Code::Elsewhere {
+                connection: way.arn.clone(),
+                repository,
+            });
         }
         let description = format!("The code of {service}");
-        Ok(Code::Own(repository(&format!("{service}.source"), service, &description, base, declare)?))
+        Ok(Code::Own(repository(
+            &format!("{service}.source"),
+            service,
+            &description,
+            base,
+            declare,
+        )?))
     }
 
     /// What the cluster runs is written down here.
@@ -58,7 +78,13 @@ impl Delivery {
         base: &Base,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<Repository>> {
-        repository("gitops", "gitops", "What runs in the cluster", base, declare)
+        repository(
+            "gitops",
+            "gitops",
+            "What runs in the cluster",
+            base,
+            declare,
+        )
     }
 }
 
@@ -99,7 +125,10 @@ impl Code {
                 crate::common::allow(actions, own.json(repository::out::ARN))
             }
             Self::Elsewhere { connection, .. } => crate::common::allow(
-                &["codeconnections:UseConnection", "codestar-connections:UseConnection"],
+                &[
+                    "codeconnections:UseConnection",
+                    "codestar-connections:UseConnection",
+                ],
                 connection.clone(),
             ),
         }

@@ -35,7 +35,11 @@ impl Edge {
         declare: &mut Declare<'_>,
     ) -> Checked<Balancer> {
         let domain = &self.domain.value;
-        let name = if self.cdn { format!("origin.{domain}") } else { domain.clone() };
+        let name = if self.cdn {
+            format!("origin.{domain}")
+        } else {
+            domain.clone()
+        };
         let certificate = self.certificate("origin", &name, None, records, declare)?;
         let group = security_group("balancer", ground, "The load balancer", true, declare)?;
         self.openings(&group, declare)?;
@@ -44,7 +48,11 @@ impl Edge {
         attributes["routing.http.drop_invalid_header_fields.enabled"] = "true".into();
         attributes["idle_timeout.timeout_seconds"] = "60".into();
         // AWS takes an internet-facing load balancer only once the VPC has an internet gateway attached.
-        let after = if self.cdn { Vec::new() } else { vec![&ground.gateway] };
+        let after = if self.cdn {
+            Vec::new()
+        } else {
+            vec![&ground.gateway]
+        };
         let balancer: Handle<LoadBalancer> = declare.make_after(
             "load_balancer",
             json!({
@@ -87,7 +95,12 @@ impl Edge {
                 }),
             )?;
         }
-        Ok(Balancer { balancer, group, listener, name })
+        Ok(Balancer {
+            balancer,
+            group,
+            listener,
+            name,
+        })
     }
 
     /// Who may reach the load balancer: CloudFront alone, or everybody where there is no CloudFront.
@@ -102,14 +115,27 @@ impl Edge {
         };
         if self.cdn {
             let list = declare.context().cloudfront_prefix_list.clone();
-            let list = list.ok_or_else(|| declare.fault("this region has no prefix list for CloudFront"))?;
+            let list =
+                list.ok_or_else(|| declare.fault("this region has no prefix list for CloudFront"))?;
             let peer = Peer::PrefixList(&list);
-            rule(group, &opening("ingress.cloudfront", 443, peer, "HTTPS from CloudFront"), declare)?;
+            rule(
+                group,
+                &opening("ingress.cloudfront", 443, peer, "HTTPS from CloudFront"),
+                declare,
+            )?;
         } else {
             let everyone = || Peer::Cidr("0.0.0.0/0");
-            rule(group, &opening("ingress.https", 443, everyone(), "HTTPS from everywhere"), declare)?;
+            rule(
+                group,
+                &opening("ingress.https", 443, everyone(), "HTTPS from everywhere"),
+                declare,
+            )?;
             let text = "HTTP from everywhere, to be sent to HTTPS";
-            rule(group, &opening("ingress.http", 80, everyone(), text), declare)?;
+            rule(
+                group,
+                &opening("ingress.http", 80, everyone(), text),
+                declare,
+            )?;
         }
         Ok(())
     }

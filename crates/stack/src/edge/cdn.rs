@@ -31,7 +31,13 @@ impl Edge {
         records: &Records,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let certificate = self.certificate("viewers", &self.domain.value, Some(GLOBAL), records, declare)?;
+        let certificate = self.certificate(
+            "viewers",
+            &self.domain.value,
+            Some(GLOBAL),
+            records,
+            declare,
+        )?;
         let acl = if self.waf {
             declare.region(Some(GLOBAL));
             let acl = self.web_acl("CLOUDFRONT", declare);
@@ -79,8 +85,11 @@ impl Edge {
             "evaluate_target_health": false,
         });
         for (number, name) in self.all_names().iter().enumerate() {
-            let address =
-                if number == 0 { "record.apex".to_owned() } else { format!("record.name-{number}") };
+            let address = if number == 0 {
+                "record.apex".to_owned()
+            } else {
+                format!("record.name-{number}")
+            };
             self.lead(&address, name, &target, &["A", "AAAA"], records, declare)?;
         }
         Ok(())
@@ -98,10 +107,17 @@ impl Edge {
             "hosted_zone_id": balancer.balancer.json(load_balancer::out::CANONICAL_HOSTED_ZONE_ID),
             "evaluate_target_health": false,
         });
-        self.lead("record.origin", &balancer.name, &target, &["A"], records, declare)?;
+        self.lead(
+            "record.origin",
+            &balancer.name,
+            &target,
+            &["A"],
+            records,
+            declare,
+        )?;
         // CloudFront reaches a VPC only if that has an internet gateway, though nothing passes through it.
-        let gateway =
-            Address::new("network.internet_gateway").map_err(|error| declare.fault(error.to_string()))?;
+        let gateway = Address::new("network.internet_gateway")
+            .map_err(|error| declare.fault(error.to_string()))?;
         declare.make_after(
             "vpc_origin",
             json!({
@@ -153,8 +169,11 @@ impl Edge {
             "evaluate_target_health": true,
         });
         for (number, name) in self.all_names().iter().enumerate() {
-            let address =
-                if number == 0 { "record.apex".to_owned() } else { format!("record.name-{number}") };
+            let address = if number == 0 {
+                "record.apex".to_owned()
+            } else {
+                format!("record.name-{number}")
+            };
             self.lead(&address, name, &target, &["A"], records, declare)?;
         }
         Ok(())

@@ -9,7 +9,9 @@ fn is_domain(text: &str) -> bool {
         (1..=63).contains(&part.len())
             && !part.starts_with('-')
             && !part.ends_with('-')
-            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
     };
     text.len() <= 200 && text.contains('.') && text.split('.').all(label)
 }
@@ -19,44 +21,69 @@ impl Edge {
         let mut faults = Vec::new();
         let domain = &self.domain;
         if !is_domain(&domain.value) {
-            let fault = Fault::new(format!("{} is not a valid domain name", quoted(&domain.value)));
-            faults.push(fault.at(domain.span, "such as example.com, in lower case, without a trailing dot"));
+            let fault = Fault::new(format!(
+                "{} is not a valid domain name",
+                quoted(&domain.value)
+            ));
+            faults.push(fault.at(
+                domain.span,
+                "such as example.com, in lower case, without a trailing dot",
+            ));
         }
         if let Some(zone) = &self.zone_domain {
-            let below = domain.value == zone.value || domain.value.ends_with(&format!(".{}", zone.value));
+            let below =
+                domain.value == zone.value || domain.value.ends_with(&format!(".{}", zone.value));
             if !below {
                 let message = format!(
                     "the domain {} is not in the zone {}",
                     quoted(&domain.value),
                     quoted(&zone.value)
                 );
-                faults.push(Fault::new(message).at(domain.span, "this domain").at(zone.span, "this zone"));
+                faults.push(
+                    Fault::new(message)
+                        .at(domain.span, "this domain")
+                        .at(zone.span, "this zone"),
+                );
             }
         }
         if let Zone::Id(id) = &self.zone.value
             && !(id.starts_with('Z')
                 && id.len() <= 32
-                && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
         {
             let fault = Fault::new(format!("{} is not a Route 53 zone ID", quoted(id)));
-            faults.push(fault.at(self.zone.span, "use `create`, or an ID such as Z0123456789ABC"));
+            faults.push(fault.at(
+                self.zone.span,
+                "use `create`, or an ID such as Z0123456789ABC",
+            ));
         }
         for name in &self.names {
             let full = format!("{}.{}", name.value, domain.value);
             if !is_domain(&full) || name.value == "origin" {
-                let fault =
-                    Fault::new(format!("{} is not a valid name in {}", quoted(&name.value), domain.value));
+                let fault = Fault::new(format!(
+                    "{} is not a valid name in {}",
+                    quoted(&name.value),
+                    domain.value
+                ));
                 faults.push(fault.at(name.span, "such as www"));
             }
         }
-        if let Some(limit) =
-            self.rate_limit.as_ref().filter(|limit| !(10..=2_000_000_000).contains(&limit.value))
+        if let Some(limit) = self
+            .rate_limit
+            .as_ref()
+            .filter(|limit| !(10..=2_000_000_000).contains(&limit.value))
         {
             faults.push(
                 Fault::new("the rate limit must be at least 10 requests per 5 minutes")
                     .at(limit.span, "too low"),
             );
         }
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(faults)
+        }
     }
 }

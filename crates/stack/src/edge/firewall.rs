@@ -17,7 +17,11 @@ const MANAGED: [&str; 4] = [
 ];
 
 impl Edge {
-    pub(super) fn web_acl(&self, scope: &str, declare: &mut Declare<'_>) -> Checked<Handle<WebAcl>> {
+    pub(super) fn web_acl(
+        &self,
+        scope: &str,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<WebAcl>> {
         let limit = self.rate_limit.as_ref().map_or(2000, |limit| limit.value);
         let mut rules: Vec<Value> = vec![json!({
             "name": "rate-limit",
@@ -33,10 +37,18 @@ impl Edge {
                 "statement": {"managed_rule_group_statement": {"vendor_name": "AWS", "name": name}},
             }));
         }
-        let name = if scope == "CLOUDFRONT" { declare.global_name("edge") } else { declare.name("edge") };
+        let name = if scope == "CLOUDFRONT" {
+            declare.global_name("edge")
+        } else {
+            declare.name("edge")
+        };
         declare.make(
             // Another scope is another place, so it is another resource: both are there while the edge moves over.
-            if scope == "CLOUDFRONT" { "web_acl" } else { "regional_web_acl" },
+            if scope == "CLOUDFRONT" {
+                "web_acl"
+            } else {
+                "regional_web_acl"
+            },
             json!({
                 "name": name,
                 "scope": scope,

@@ -73,7 +73,11 @@ pub(crate) enum Zone {
 
 impl From<String> for Zone {
     fn from(text: String) -> Self {
-        if text == "create" { Self::Create } else { Self::Id(text) }
+        if text == "create" {
+            Self::Create
+        } else {
+            Self::Id(text)
+        }
     }
 }
 
@@ -175,12 +179,19 @@ impl Edge {
     }
 
     pub(crate) fn zone_domain(&self) -> &str {
-        self.zone_domain.as_ref().map_or(&self.domain.value, |domain| &domain.value)
+        self.zone_domain
+            .as_ref()
+            .map_or(&self.domain.value, |domain| &domain.value)
     }
 
     /// Every name that the services answer under.
     pub(super) fn all_names(&self) -> Vec<String> {
-        let below = self.names.iter().map(|name| format!("{}.{}", name.value, self.domain.value));
-        std::iter::once(self.domain.value.clone()).chain(below).collect()
+        let below = self
+            .names
+            .iter()
+            .map(|name| format!("{}.{}", name.value, self.domain.value));
+        std::iter::once(self.domain.value.clone())
+            .chain(below)
+            .collect()
     }
 }

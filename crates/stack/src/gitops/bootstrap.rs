@@ -2,7 +2,9 @@
 
 use platctl_aws::codecommit::files::Files;
 use platctl_aws::codecommit::repository::{self, Repository};
-use platctl_aws::iam::service_specific_credential::{self as credential, ServiceSpecificCredential};
+use platctl_aws::iam::service_specific_credential::{
+    self as credential, ServiceSpecificCredential,
+};
 use platctl_aws::iam::user::{self, User};
 use platctl_aws::iam::user_policy::UserPolicy;
 use platctl_aws::kms::key::{self, Key};
@@ -41,7 +43,8 @@ pub(super) fn credential(
     key: &Handle<Key>,
     declare: &mut Declare<'_>,
 ) -> Checked<Credential> {
-    let user: Handle<User> = declare.make("git.user", json!({"user_name": role_name("git", declare)}))?;
+    let user: Handle<User> =
+        declare.make("git.user", json!({"user_name": role_name("git", declare)}))?;
     let user_name = user.json(user::out::USER_NAME);
     let arn = repository.json(repository::out::ARN);
     let may = policy([allow(&["codecommit:GitPull", "codecommit:GitPush"], arn)]);
@@ -72,7 +75,10 @@ pub(super) fn credential(
 
 /// Objects by their keys, as a set takes them.
 fn keyed(objects: impl IntoIterator<Item = Value>) -> Map<String, Value> {
-    objects.into_iter().filter_map(|object| Some((key_of(&object)?, object))).collect()
+    objects
+        .into_iter()
+        .filter_map(|object| Some((key_of(&object)?, object)))
+        .collect()
 }
 
 /// Argo CD, and then what it is to follow.
@@ -80,10 +86,17 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
     let Credential { credential, .. } = &wish.credential;
     let secret = |field: &str| {
         let arn = credential.json(credential::out::SECRET_ID);
-        from_secret(&arn, field, &credential.json(credential::out::CREDENTIAL_ID))
+        from_secret(
+            &arn,
+            field,
+            &credential.json(credential::out::CREDENTIAL_ID),
+        )
     };
-    let repository =
-        bootstrap::repository_secret(wish.inputs, &secret("ServiceUserName"), &secret("ServicePassword"));
+    let repository = bootstrap::repository_secret(
+        wish.inputs,
+        &secret("ServiceUserName"),
+        &secret("ServicePassword"),
+    );
     let (url, sha256) = bootstrap::argo_cd(wish.settings);
     let after: Vec<&Address> = wish.after.iter().collect();
     let argo: Handle<Objects> = declare.make_after(

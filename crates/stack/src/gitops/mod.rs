@@ -56,7 +56,11 @@ struct Keeps {
 }
 
 /// Declares all of the block's resources.
-pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<()> {
+pub(crate) fn declare(
+    settings: &Settings,
+    base: &Base<'_>,
+    declare: &mut Declare<'_>,
+) -> Checked<()> {
     let keeps = keeps(declare)?;
     let environment = environment(settings, base, declare)?;
     let inputs = inputs(settings, base, &keeps, environment, declare);
@@ -64,10 +68,17 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
     let chosen = chosen.map_err(|one| vec![unfit(&one, base.root, declare)])?;
     let wrong = platctl_gitops::check(&inputs, settings);
     if !wrong.is_empty() {
-        return Err(wrong.iter().map(|one| unfit(one, base.root, declare)).collect());
+        return Err(wrong
+            .iter()
+            .map(|one| unfit(one, base.root, declare))
+            .collect());
     }
     room::check(&inputs, settings, base, declare)?;
-    let theirs = |name: &str| chosen.iter().any(|one| one.namespace == name || one.name == name);
+    let theirs = |name: &str| {
+        chosen
+            .iter()
+            .any(|one| one.namespace == name || one.name == name)
+    };
     if let Some(service) = inputs.services.iter().find(|service| theirs(&service.name)) {
         let message = format!(
             "the service name `{0}` is reserved: the platform has a component with this name",
@@ -83,7 +94,10 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
             identities.push(workloads::declare(&workload, base.cluster, declare)?);
         }
     }
-    let files: Map<String, Value> = files.into_iter().map(|(path, file)| (path, content(file))).collect();
+    let files: Map<String, Value> = files
+        .into_iter()
+        .map(|(path, file)| (path, content(file)))
+        .collect();
     let files = declare.make::<Files>(
         "files",
         json!({
@@ -99,10 +113,23 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
     let credential = bootstrap::credential(base.repository, &keeps.key, declare)?;
     let mut after = base.cluster.ready.clone();
     if base.cluster.private {
-        after.extend(runner::declare(base, &keeps.key, &credential.secret, declare)?);
+        after.extend(runner::declare(
+            base,
+            &keeps.key,
+            &credential.secret,
+            declare,
+        )?);
     }
     bootstrap::declare(
-        &bootstrap::Wish { settings, inputs: &inputs, base, credential, files, after, identities },
+        &bootstrap::Wish {
+            settings,
+            inputs: &inputs,
+            base,
+            credential,
+            files,
+            after,
+            identities,
+        },
         declare,
     )
 }
@@ -111,10 +138,16 @@ pub(crate) fn declare(settings: &Settings, base: &Base<'_>, declare: &mut Declar
 fn unfit(unfit: &platctl_gitops::Unfit, root: &Node, declare: &Declare<'_>) -> Fault {
     let (mut node, mut place, mut found) = (root, declare.place(), 0);
     for part in &unfit.key {
-        let Some((key, below)) = node.get(part) else { break };
+        let Some((key, below)) = node.get(part) else {
+            break;
+        };
         (node, place, found) = (below, key.span, found + 1);
     }
-    let label = if found > 1 { "configured here" } else { "in this block" };
+    let label = if found > 1 {
+        "configured here"
+    } else {
+        "in this block"
+    };
     let fault = Fault::new(format!("`{}` {}", unfit.what, unfit.why)).at(place, label);
     fault.maybe_help(unfit.help.clone())
 }
@@ -128,7 +161,12 @@ fn content(file: File) -> Value {
 
 /// Without its key, nobody can read what Vault keeps, backups included.
 fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
-    let vault_key = key("vault", "Unseals Vault: what Vault keeps is lost with it", Vec::new(), declare)?;
+    let vault_key = key(
+        "vault",
+        "Unseals Vault: what Vault keeps is lost with it",
+        Vec::new(),
+        declare,
+    )?;
     let logs = logs_use_key(&runner::log_group_name(declare), declare);
     let key = key(
         "",
@@ -163,7 +201,12 @@ fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
             "force_destroy": !declare.protects(),
         }),
     )?;
-    Ok(Keeps { vault_key, vault_keys, backups, key })
+    Ok(Keeps {
+        vault_key,
+        vault_keys,
+        backups,
+        key,
+    })
 }
 
 /// The policy of a bucket that takes nothing in the clear.
@@ -182,12 +225,18 @@ fn environment(settings: &Settings, base: &Base<'_>, declare: &Declare<'_>) -> C
         if known.contains(wanted) {
             return Ok(wanted.clone());
         }
-        return Err(
-            declare.fault(format!("unknown environment `{wanted}`: `delivery` has {}", known.join(", ")))
-        );
+        return Err(declare.fault(format!(
+            "unknown environment `{wanted}`: `delivery` has {}",
+            known.join(", ")
+        )));
     }
-    let found = [declare.stack(), "prod"].into_iter().find(|name| known.iter().any(|one| one == name));
-    Ok(found.map_or_else(|| known.last().cloned().unwrap_or_default(), ToOwned::to_owned))
+    let found = [declare.stack(), "prod"]
+        .into_iter()
+        .find(|name| known.iter().any(|one| one == name));
+    Ok(found.map_or_else(
+        || known.last().cloned().unwrap_or_default(),
+        ToOwned::to_owned,
+    ))
 }
 
 fn inputs(
@@ -207,18 +256,21 @@ fn inputs(
         cluster: base.cluster.name.clone(),
         version: base.cluster.version.clone(),
         vpc_id: base.ground.vpc.json(vpc::out::VPC_ID),
-        zone: base
-            .zone
-            .as_ref()
-            .map(|(id, domain)| platctl_gitops::Zone { id: id.clone(), domain: (*domain).to_owned() }),
+        zone: base.zone.as_ref().map(|(id, domain)| platctl_gitops::Zone {
+            id: id.clone(),
+            domain: (*domain).to_owned(),
+        }),
         database: base.database.map(|database| platctl_gitops::Database {
             endpoint: database.cluster.json(db_cluster::out::ENDPOINT),
             port: database.port,
         }),
-        alerts: base.alerts.filter(|_| settings.alerts_by_topic()).map(|alerts| platctl_gitops::Alerts {
-            topic: alerts.topic.json(topic::out::ARN),
-            key: alerts.key.json(key::out::ARN),
-        }),
+        alerts: base
+            .alerts
+            .filter(|_| settings.alerts_by_topic())
+            .map(|alerts| platctl_gitops::Alerts {
+                topic: alerts.topic.json(topic::out::ARN),
+                key: alerts.key.json(key::out::ARN),
+            }),
         vault_key: keeps.vault_key.json(key::out::ARN),
         vault_secret: keeps.vault_keys.json(secret::out::ARN),
         backup_bucket: keeps.backups.json(bucket::out::BUCKET),
@@ -240,7 +292,10 @@ fn service(service: &services::Parts) -> Option<platctl_gitops::Service> {
         pin: service.pin.clone(),
         blue_green: service.blue_green,
         image: service.repository.json(images::out::REPOSITORY_URI),
-        target_group: service.target_group.as_ref().map(|group| group.json(target_group::out::ARN)),
+        target_group: service
+            .target_group
+            .as_ref()
+            .map(|group| group.json(target_group::out::ARN)),
         role: service.role.as_ref()?.json(role::out::ARN),
     })
 }

@@ -16,12 +16,22 @@ pub(super) fn check(
     base: &Base<'_>,
     declare: &Declare<'_>,
 ) -> Checked<()> {
-    let Some(nodes) = &base.nodes else { return Ok(()) };
+    let Some(nodes) = &base.nodes else {
+        return Ok(());
+    };
     let needs = needs(inputs, settings).map_err(|one| vec![unfit(&one, base.root, declare)])?;
     // Without the autoscaler, there are never more than the fewest.
     let fixed = settings.cluster_autoscaler == Some(false);
-    let count: fn(&Node) -> u32 = if fixed { |node| node.min } else { |node| node.max };
-    let how = if fixed { "minimum size, because `cluster_autoscaler` is disabled," } else { "maximum size" };
+    let count: fn(&Node) -> u32 = if fixed {
+        |node| node.min
+    } else {
+        |node| node.max
+    };
+    let how = if fixed {
+        "minimum size, because `cluster_autoscaler` is disabled,"
+    } else {
+        "maximum size"
+    };
     if needs.fit(nodes, count) {
         return Ok(());
     }
@@ -33,14 +43,20 @@ pub(super) fn check(
     );
     let mut rows = needs.rows.clone();
     rows.sort_by_key(|(_, need)| std::cmp::Reverse(need.memory));
-    let largest: Vec<String> =
-        rows.iter().take(NAMED).map(|(name, need)| format!("{name} ({need})")).collect();
+    let largest: Vec<String> = rows
+        .iter()
+        .take(NAMED)
+        .map(|(name, need)| format!("{name} ({need})"))
+        .collect();
     let help = format!(
         "increase `max` of a node group, use larger instance types, or disable components. The largest are {}. No \
          pod may be larger than a node: the largest requests {}",
         largest.join(", "),
         needs.largest
     );
-    let place = base.root.get("cluster").map_or_else(|| declare.place(), |(key, _)| key.span);
+    let place = base
+        .root
+        .get("cluster")
+        .map_or_else(|| declare.place(), |(key, _)| key.span);
     Err(vec![Fault::new(message).at(place, "too small").help(help)])
 }

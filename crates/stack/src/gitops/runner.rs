@@ -126,21 +126,41 @@ fn permissions(
     let below = |prefix: &str| join([bucket.json(bucket::out::ARN), format!("/{prefix}/*").into()]);
     let cluster = declare.arn("eks", &format!("cluster/{}", base.cluster.name));
     let mut statements = vec![
-        allow(&["s3:GetObject"], ["platctl", "tasks", "manifests"].map(below)),
+        allow(
+            &["s3:GetObject"],
+            ["platctl", "tasks", "manifests"].map(below),
+        ),
         allow(&["s3:PutObject"], below("outcomes")),
-        allow(&["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"], key.json(key::out::ARN)),
-        allow(&["logs:CreateLogStream", "logs:PutLogEvents"], join([group.clone(), ":*".into()])),
+        allow(
+            &["kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey*"],
+            key.json(key::out::ARN),
+        ),
+        allow(
+            &["logs:CreateLogStream", "logs:PutLogEvents"],
+            join([group.clone(), ":*".into()]),
+        ),
         allow(&["eks:DescribeCluster"], cluster),
-        allow(&["secretsmanager:GetSecretValue"], secret.json(secret::out::ARN)),
+        allow(
+            &["secretsmanager:GetSecretValue"],
+            secret.json(secret::out::ARN),
+        ),
     ];
     statements.extend(network(base, declare));
     statements
 }
 
 /// The builds' security group, and the API server's rule that lets it in.
-fn security(base: &Base<'_>, declare: &mut Declare<'_>) -> Checked<(Handle<SecurityGroup>, Address)> {
-    let group =
-        security_group("runner.group", base.ground, "Builds that speak to the cluster", true, declare)?;
+fn security(
+    base: &Base<'_>,
+    declare: &mut Declare<'_>,
+) -> Checked<(Handle<SecurityGroup>, Address)> {
+    let group = security_group(
+        "runner.group",
+        base.ground,
+        "Builds that speak to the cluster",
+        true,
+        declare,
+    )?;
     let rule: Handle<SecurityGroupRule> = declare.make(
         "runner.ingress",
         json!({
@@ -164,17 +184,33 @@ pub(super) fn declare(
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Address>> {
     let days = declare.log_days(30);
-    let logs = log_group("runner.log_group", &log_group_name(declare), days, key, declare)?;
-    let project = declare.arn("codebuild", &format!("project/{}", project_name(&base.cluster.name)));
+    let logs = log_group(
+        "runner.log_group",
+        &log_group_name(declare),
+        days,
+        key,
+        declare,
+    )?;
+    let project = declare.arn(
+        "codebuild",
+        &format!("project/{}", project_name(&base.cluster.name)),
+    );
     let trust = trust_of("codebuild.amazonaws.com", &project, declare);
-    let role = role("runner.role", "runner", "Builds that speak to the cluster", trust, declare)?;
+    let role = role(
+        "runner.role",
+        "runner",
+        "Builds that speak to the cluster",
+        trust,
+        declare,
+    )?;
     let bucket = bucket(base, key, &role, declare)?;
     let group_arn = logs.json(log_group::out::ARN);
     let statements = permissions(base, &bucket, key, secret, &group_arn, declare);
     let policy = permit("runner.policy", &role, statements, declare)?;
     let (group, rule) = security(base, declare)?;
     let partition = &declare.context().partition;
-    let admin = format!("arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy");
+    let admin =
+        format!("arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy");
     let access: Handle<AccessEntry> = declare.make(
         "runner.access",
         json!({
@@ -208,5 +244,9 @@ pub(super) fn declare(
         }),
         &[policy.address()],
     )?;
-    Ok(vec![project.address().clone(), access.address().clone(), rule])
+    Ok(vec![
+        project.address().clone(),
+        access.address().clone(),
+        rule,
+    ])
 }

@@ -21,8 +21,19 @@ pub(super) fn declare(
     let name = workload.service_account;
     let description = format!("Service account {name} of namespace {}", workload.namespace);
     let trust = pod_trust(workload.namespace, name, declare);
-    let role = make_role(&format!("{name}.role"), &format!("pod-{name}"), &description, trust, declare)?;
-    let policy = permit(&format!("{name}.permissions"), &role, workload.statements.clone(), declare)?;
+    let role = make_role(
+        &format!("{name}.role"),
+        &format!("pod-{name}"),
+        &description,
+        trust,
+        declare,
+    )?;
+    let policy = permit(
+        &format!("{name}.permissions"),
+        &role,
+        workload.statements.clone(),
+        declare,
+    )?;
     let identity: Handle<PodIdentityAssociation> = declare.make_after(
         &format!("{name}.identity"),
         json!({

@@ -27,7 +27,12 @@ pub(crate) struct Logs {
 
 impl Default for Logs {
     fn default() -> Self {
-        Self { retention_days: None, load_balancer: true, buckets: true, tags: None }
+        Self {
+            retention_days: None,
+            load_balancer: true,
+            buckets: true,
+            tags: None,
+        }
     }
 }
 
@@ -69,7 +74,10 @@ impl Logs {
             }),
         )?;
         let wanted = |on: bool| on.then(|| bucket.clone());
-        Ok(Parts { load_balancer: wanted(self.load_balancer), buckets: wanted(self.buckets) })
+        Ok(Parts {
+            load_balancer: wanted(self.load_balancer),
+            buckets: wanted(self.buckets),
+        })
     }
 
     fn days(&self) -> Checked<u16> {

@@ -34,7 +34,12 @@ pub(super) struct Subnet {
 
 impl Subnet {
     fn title(&self) -> String {
-        format!("the {} subnet of {} ({})", self.tier.name(), self.zone.name, self.cidr)
+        format!(
+            "the {} subnet of {} ({})",
+            self.tier.name(),
+            self.zone.name,
+            self.cidr
+        )
     }
 }
 
@@ -56,17 +61,33 @@ impl Network {
             }
         }
         faults.extend(self.misfits(&subnets, place));
-        if faults.is_empty() { Ok((zones, subnets)) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok((zones, subnets))
+        } else {
+            Err(faults)
+        }
     }
 
     fn check_cidr(&self) -> Checked<()> {
-        let Some(At { value: Cidr(net), span }) = &self.cidr else { return Ok(()) };
+        let Some(At {
+            value: Cidr(net),
+            span,
+        }) = &self.cidr
+        else {
+            return Ok(());
+        };
         if !(LARGEST..=SMALLEST).contains(&net.prefix_len()) {
             let message = format!("{net} is not a valid range for a VPC");
-            return Err(vec![Fault::new(message).at(*span, format!("AWS allows /{LARGEST} to /{SMALLEST}"))]);
+            return Err(vec![
+                Fault::new(message).at(*span, format!("AWS allows /{LARGEST} to /{SMALLEST}")),
+            ]);
         }
         let first = net.network();
-        if first.is_loopback() || first.is_link_local() || first.is_multicast() || first.octets()[0] == 0 {
+        if first.is_loopback()
+            || first.is_link_local()
+            || first.is_multicast()
+            || first.octets()[0] == 0
+        {
             return Err(vec![
                 Fault::new(format!("{net} is not a valid range for a VPC"))
                     .at(*span, "not usable for a network"),
@@ -78,7 +99,11 @@ impl Network {
     /// The zones, in the order of their letters.
     fn pick_zones(&self, context: &Context, for_cluster: bool, place: Span) -> Checked<Vec<Zone>> {
         let last: &[&str] = if for_cluster { &UNSERVED_ZONES } else { &[] };
-        let mut zones = match self.availability_zones.as_ref().map(|zones| (zones.span, &zones.value)) {
+        let mut zones = match self
+            .availability_zones
+            .as_ref()
+            .map(|zones| (zones.span, &zones.value))
+        {
             Some((_, Zones::These(names))) => these_zones(names, context)?,
             Some((span, Zones::Count(count))) => some_zones(*count, context, last, span)?,
             None => some_zones(3, context, last, place)?,
@@ -90,7 +115,10 @@ impl Network {
     fn tier(&self, tier: Tier, zones: &[Zone], place: Span) -> Checked<Vec<Subnet>> {
         let shape = self.subnets.of(tier);
         match shape {
-            Shape { cidrs: Some(cidrs), prefix: Some(prefix) } => Err(vec![
+            Shape {
+                cidrs: Some(cidrs),
+                prefix: Some(prefix),
+            } => Err(vec![
                 Fault::new(format!(
                     "`cidrs` and `prefix` cannot be used together (the {} subnets)",
                     tier.name()
@@ -98,7 +126,9 @@ impl Network {
                 .at(cidrs.span, "these ranges")
                 .at(prefix.span, "already set the size"),
             ]),
-            Shape { cidrs: Some(cidrs), .. } => explicit(tier, zones, cidrs),
+            Shape {
+                cidrs: Some(cidrs), ..
+            } => explicit(tier, zones, cidrs),
             Shape { prefix, .. } => zones
                 .iter()
                 .map(|zone| self.laid_out(tier, zone, prefix.as_ref(), place))
@@ -106,17 +136,25 @@ impl Network {
         }
     }
 
-    fn laid_out(&self, tier: Tier, zone: &Zone, prefix: Option<&At<u8>>, place: Span) -> Checked<Subnet> {
+    fn laid_out(
+        &self,
+        tier: Tier,
+        zone: &Zone,
+        prefix: Option<&At<u8>>,
+        place: Span,
+    ) -> Checked<Subnet> {
         let vpc = self.cidr();
         let name = tier.name();
         let Some(slot) = layout::slot(vpc, tier, zone.slot) else {
             let place = self.cidr.as_ref().map_or(place, |cidr| cidr.span);
             return Err(vec![
-                Fault::new(format!("{vpc} is too small: {name} subnets would be smaller than /{SMALLEST}"))
-                    .at(place, "the smallest possible range is /21")
-                    .help(format!(
-                        "use a larger range, or specify the ranges: subnets: {{{name}: {{cidrs: […]}}}}"
-                    )),
+                Fault::new(format!(
+                    "{vpc} is too small: {name} subnets would be smaller than /{SMALLEST}"
+                ))
+                .at(place, "the smallest possible range is /21")
+                .help(format!(
+                    "use a larger range, or specify the ranges: subnets: {{{name}: {{cidrs: […]}}}}"
+                )),
             ]);
         };
         let cidr = match prefix {
@@ -133,7 +171,12 @@ impl Network {
                 })?
             }
         };
-        Ok(Subnet { tier, zone: zone.clone(), cidr, span: None })
+        Ok(Subnet {
+            tier,
+            zone: zone.clone(),
+            cidr,
+            span: None,
+        })
     }
 
     /// What is outside the VPC, too large, too small, or in another's place.
@@ -145,7 +188,10 @@ impl Network {
             if let Some(span) = subnet.span {
                 faults.extend(misfit(subnet, span, vpc, vpc_place));
             }
-            let rivals = subnets.iter().take(number).filter(|other| layout::overlap(other.cidr, subnet.cidr));
+            let rivals = subnets
+                .iter()
+                .take(number)
+                .filter(|other| layout::overlap(other.cidr, subnet.cidr));
             faults.extend(rivals.map(|other| clash(other, subnet, vpc_place)));
         }
         faults
@@ -155,16 +201,29 @@ impl Network {
 /// So many zones: those that the network is in stay, impaired or not, for everything in a zone that is left would be
 /// replaced; then come the first of the region's that are available, those with an ID in `last` behind all others.
 fn some_zones(wanted: usize, context: &Context, last: &[&str], place: Span) -> Checked<Vec<Zone>> {
-    let mut zones: Vec<_> = context.zones.iter().filter_map(|one| Some((zone(&one.name)?, one))).collect();
+    let mut zones: Vec<_> = context
+        .zones
+        .iter()
+        .filter_map(|one| Some((zone(&one.name)?, one)))
+        .collect();
     zones.sort_by_key(|(zone, one)| {
-        (!context.settled.contains(&one.name), last.contains(&one.id.as_str()), zone.slot)
+        (
+            !context.settled.contains(&one.name),
+            last.contains(&one.id.as_str()),
+            zone.slot,
+        )
     });
     zones.dedup_by_key(|(zone, _)| zone.slot);
-    let (usable, impaired): (Vec<_>, Vec<_>) =
-        zones.into_iter().partition(|(_, one)| one.available || context.settled.contains(&one.name));
+    let (usable, impaired): (Vec<_>, Vec<_>) = zones
+        .into_iter()
+        .partition(|(_, one)| one.available || context.settled.contains(&one.name));
     if usable.len() < wanted {
         let names = |zones: &[(Zone, &crate::Zone)]| {
-            zones.iter().map(|(zone, _)| zone.name.clone()).collect::<Vec<_>>().join(", ")
+            zones
+                .iter()
+                .map(|(zone, _)| zone.name.clone())
+                .collect::<Vec<_>>()
+                .join(", ")
         };
         let mut help = format!("available: {}", names(&usable));
         if !impaired.is_empty() {
@@ -174,46 +233,77 @@ fn some_zones(wanted: usize, context: &Context, last: &[&str], place: Span) -> C
         let message = format!("{wanted} availability zones requested, but {region} has {count}");
         return Err(vec![Fault::new(message).at(place, "too many").help(help)]);
     }
-    Ok(usable.into_iter().take(wanted).map(|(zone, _)| zone).collect())
+    Ok(usable
+        .into_iter()
+        .take(wanted)
+        .map(|(zone, _)| zone)
+        .collect())
 }
 
 /// The zones of these names or ids, each once.
 fn these_zones(names: &[At<String>], context: &Context) -> Checked<Vec<Zone>> {
     let (mut zones, mut faults): (Vec<Zone>, Vec<Fault>) = (Vec::new(), Vec::new());
     for At { value, span } in names {
-        let known = context.zones.iter().find(|one| one.name == *value || one.id == *value);
+        let known = context
+            .zones
+            .iter()
+            .find(|one| one.name == *value || one.id == *value);
         let found = known.and_then(|known| Some((zone(&known.name)?, known)));
         let Some((zone, known)) = found else {
             let all: Vec<_> = context.zones.iter().map(|one| one.name.as_str()).collect();
-            let message =
-                format!("{} has no availability zone {}", context.region, crate::error::quoted(value));
+            let message = format!(
+                "{} has no availability zone {}",
+                context.region,
+                crate::error::quoted(value)
+            );
             let help = format!("available: {}", all.join(", "));
-            faults.push(Fault::new(message).at(*span, "not a zone in this region").help(help));
+            faults.push(
+                Fault::new(message)
+                    .at(*span, "not a zone in this region")
+                    .help(help),
+            );
             continue;
         };
         if zones.contains(&zone) {
             let message = format!("the zone {} is listed twice", zone.name);
             faults.push(Fault::new(message).at(*span, "duplicate"));
         } else if !known.available && !context.settled.contains(&known.name) {
-            let message = format!("the zone {} is impaired, so no resources can be created in it", zone.name);
+            let message = format!(
+                "the zone {} is impaired, so no resources can be created in it",
+                zone.name
+            );
             faults.push(Fault::new(message).at(*span, "reported by AWS"));
         } else {
             zones.push(zone);
         }
     }
-    if faults.is_empty() { Ok(zones) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(zones)
+    } else {
+        Err(faults)
+    }
 }
 
 fn zone(name: &str) -> Option<Zone> {
     let slot = layout::place(name)?;
-    Some(Zone { name: name.to_owned(), letter: name.get(name.len() - 1..)?.to_owned(), slot })
+    Some(Zone {
+        name: name.to_owned(),
+        letter: name.get(name.len() - 1..)?.to_owned(),
+        slot,
+    })
 }
 
 fn explicit(tier: Tier, zones: &[Zone], cidrs: &At<Vec<At<Cidr>>>) -> Checked<Vec<Subnet>> {
     if cidrs.value.len() != zones.len() {
-        let message =
-            format!("{} ranges for {} subnets in {} zones", cidrs.value.len(), tier.name(), zones.len());
-        return Err(vec![Fault::new(message).at(cidrs.span, "specify one range for each zone")]);
+        let message = format!(
+            "{} ranges for {} subnets in {} zones",
+            cidrs.value.len(),
+            tier.name(),
+            zones.len()
+        );
+        return Err(vec![
+            Fault::new(message).at(cidrs.span, "specify one range for each zone"),
+        ]);
     }
     let pairs = zones.iter().zip(&cidrs.value);
     Ok(pairs
@@ -233,9 +323,12 @@ fn misfit(subnet: &Subnet, span: Span, vpc: Ipv4Net, vpc_place: Span) -> Option<
         return Some(Fault::new(message).at(span, format!("AWS allows /{LARGEST} to /{SMALLEST}")));
     }
     (!vpc.contains(&cidr)).then(|| {
-        Fault::new(format!("{} is outside the VPC's range {vpc}", subnet.title()))
-            .at(span, "outside")
-            .at(vpc_place, "the VPC's range")
+        Fault::new(format!(
+            "{} is outside the VPC's range {vpc}",
+            subnet.title()
+        ))
+        .at(span, "outside")
+        .at(vpc_place, "the VPC's range")
     })
 }
 

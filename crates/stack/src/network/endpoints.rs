@@ -25,8 +25,17 @@ const DEFAULT: [&str; 5] = ["s3", "ecr.api", "ecr.dkr", "logs", "sts"];
 const GATEWAYS: [&str; 2] = ["s3", "dynamodb"];
 /// The services whose endpoints are limited. Not every service takes a policy, and AWS refuses to make an endpoint with
 /// one for those that do not.
-const LIMITED: [&str; 9] =
-    ["s3", "dynamodb", "ecr.api", "logs", "sts", "kms", "secretsmanager", "sns", "sqs"];
+const LIMITED: [&str; 9] = [
+    "s3",
+    "dynamodb",
+    "ecr.api",
+    "logs",
+    "sts",
+    "kms",
+    "secretsmanager",
+    "sns",
+    "sqs",
+];
 
 impl Network {
     pub(super) fn endpoints(
@@ -35,13 +44,22 @@ impl Network {
         tables: &[Handle<RouteTable>],
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let (gateways, interfaces): (Vec<_>, Vec<_>) =
-            self.services()?.into_iter().partition(|service| GATEWAYS.contains(&service.as_str()));
+        let (gateways, interfaces): (Vec<_>, Vec<_>) = self
+            .services()?
+            .into_iter()
+            .partition(|service| GATEWAYS.contains(&service.as_str()));
         for service in gateways {
             let mut spec = endpoint(&service, Type::Gateway, base, declare);
-            spec.policy_document = self.endpoint_access.policy(&service, declare).map(Into::into);
-            spec.route_table_ids =
-                Some(all(tables.iter().map(|table| table.get(route_table::out::ROUTE_TABLE_ID)), declare)?);
+            spec.policy_document = self
+                .endpoint_access
+                .policy(&service, declare)
+                .map(Into::into);
+            spec.route_table_ids = Some(all(
+                tables
+                    .iter()
+                    .map(|table| table.get(route_table::out::ROUTE_TABLE_ID)),
+                declare,
+            )?);
             declare_endpoint(&service, &spec, declare)?;
         }
         if interfaces.is_empty() {
@@ -50,10 +68,16 @@ impl Network {
         let group = self.https_group(base, declare)?;
         for service in interfaces {
             let mut spec = endpoint(&service, Type::Interface, base, declare);
-            spec.policy_document = self.endpoint_access.policy(&service, declare).map(Into::into);
-            let subnets = base.tier(Tier::Private).map(|(_, subnet)| subnet.get(subnet::out::SUBNET_ID));
+            spec.policy_document = self
+                .endpoint_access
+                .policy(&service, declare)
+                .map(Into::into);
+            let subnets = base
+                .tier(Tier::Private)
+                .map(|(_, subnet)| subnet.get(subnet::out::SUBNET_ID));
             spec.subnet_ids = Some(all(subnets, declare)?);
-            spec.security_group_ids = Some(all([group.get(security_group::out::GROUP_ID)], declare)?);
+            spec.security_group_ids =
+                Some(all([group.get(security_group::out::GROUP_ID)], declare)?);
             // Under the services' own names, so that no client has to be told of the endpoints.
             spec.private_dns_enabled = Some(true);
             declare_endpoint(&service, &spec, declare)?;
@@ -63,23 +87,40 @@ impl Network {
 
     /// The wanted services, each once.
     pub(super) fn services(&self) -> Checked<Vec<String>> {
-        let Some(wanted) = &self.endpoints else { return Ok(DEFAULT.map(str::to_owned).to_vec()) };
+        let Some(wanted) = &self.endpoints else {
+            return Ok(DEFAULT.map(str::to_owned).to_vec());
+        };
         let mut faults = Vec::new();
         for (number, service) in wanted.iter().enumerate() {
-            if let Some(first) = wanted.iter().take(number).find(|other| other.value == service.value) {
+            if let Some(first) = wanted
+                .iter()
+                .take(number)
+                .find(|other| other.value == service.value)
+            {
                 let Service(name) = &service.value;
                 let fault = Fault::new(format!("duplicate endpoint `{name}`"));
-                faults.push(fault.at(service.span, "second entry").at(first.span, "first entry"));
+                faults.push(
+                    fault
+                        .at(service.span, "second entry")
+                        .at(first.span, "first entry"),
+                );
             }
         }
         if !faults.is_empty() {
             return Err(faults);
         }
-        Ok(wanted.iter().map(|service| service.value.0.clone()).collect())
+        Ok(wanted
+            .iter()
+            .map(|service| service.value.0.clone())
+            .collect())
     }
 
     /// Who may reach the interface endpoints: everything within the VPC, by HTTPS.
-    fn https_group(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<Handle<SecurityGroup>> {
+    fn https_group(
+        &self,
+        base: &Base,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<SecurityGroup>> {
         let spec = security_group::Spec {
             vpc_id: base.vpc.get(vpc::out::VPC_ID),
             group_name: declare.name("endpoints"),
@@ -120,7 +161,12 @@ impl EndpointAccess {
     }
 }
 
-fn endpoint(service: &str, kind: Type, base: &Base, declare: &Declare<'_>) -> vpc_endpoint::Spec<Declared> {
+fn endpoint(
+    service: &str,
+    kind: Type,
+    base: &Base,
+    declare: &Declare<'_>,
+) -> vpc_endpoint::Spec<Declared> {
     vpc_endpoint::Spec {
         vpc_id: base.vpc.get(vpc::out::VPC_ID),
         service_name: endpoint_service(service, &declare.context().region),
@@ -139,7 +185,9 @@ fn declare_endpoint(
     spec: &vpc_endpoint::Spec<Declared>,
     declare: &mut Declare<'_>,
 ) -> Checked<()> {
-    declare.declare::<VpcEndpoint>(&address(service), spec).map(drop)
+    declare
+        .declare::<VpcEndpoint>(&address(service), spec)
+        .map(drop)
 }
 
 fn address(service: &str) -> String {

@@ -24,7 +24,9 @@ impl Network {
     pub(super) fn flow_logs(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
         match &self.flow_logs {
             Switch::Off => Ok(()),
-            Switch::On(logs) if logs.destination == Destination::S3 => logs.to_bucket(base, declare),
+            Switch::On(logs) if logs.destination == Destination::S3 => {
+                logs.to_bucket(base, declare)
+            }
             Switch::On(logs) => logs.to_log_group(base, declare),
         }
     }
@@ -33,15 +35,23 @@ impl Network {
 impl FlowLogs {
     /// The retention period of flow log records, in days. Default: 30.
     fn days(&self) -> Checked<i32> {
-        let Some(days) = &self.retention_days else { return Ok(30) };
+        let Some(days) = &self.retention_days else {
+            return Ok(30);
+        };
         let fault = |message: String| vec![Fault::new(message).at(days.span, "not supported")];
         let count = i32::try_from(days.value).ok().filter(|count| *count >= 1);
         let count = count.ok_or_else(|| {
-            fault(format!("CloudWatch Logs does not support a retention period of {} days", days.value))
+            fault(format!(
+                "CloudWatch Logs does not support a retention period of {} days",
+                days.value
+            ))
         })?;
         if self.destination == Destination::Cloudwatch {
             // CloudWatch Logs knows certain periods only, and its kind knows which.
-            let group = log_group::Spec { retention_in_days: Some(count), ..LogGroup::example() };
+            let group = log_group::Spec {
+                retention_in_days: Some(count),
+                ..LogGroup::example()
+            };
             LogGroup::check(&group).map_err(|error| fault(error.message))?;
         }
         Ok(count)
@@ -60,10 +70,17 @@ impl FlowLogs {
         };
         let group = declare.declare::<LogGroup>("flow_log_group", &spec)?;
         let (role, policy) = writer(&group, &place, declare)?;
-        let mut spec = self.log(base, "cloud-watch-logs", group.get(log_group::out::ARN), declare);
+        let mut spec = self.log(
+            base,
+            "cloud-watch-logs",
+            group.get(log_group::out::ARN),
+            declare,
+        );
         spec.deliver_logs_permission_arn = Some(role.get(role::out::ARN));
         // AWS takes a flow log whose role may not write yet, and then loses what it records meanwhile.
-        declare.declare_after::<FlowLog>("flow_log", &spec, &[policy.address()]).map(drop)
+        declare
+            .declare_after::<FlowLog>("flow_log", &spec, &[policy.address()])
+            .map(drop)
     }
 
     fn to_bucket(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
@@ -94,7 +111,11 @@ impl FlowLogs {
     }
 
     /// The key, if there is to be one: who may use it besides the account is for the destination to say.
-    fn key(&self, policy: &serde_json::Value, declare: &mut Declare<'_>) -> Checked<Option<Handle<Key>>> {
+    fn key(
+        &self,
+        policy: &serde_json::Value,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Option<Handle<Key>>> {
         if !self.encrypt.unwrap_or_else(|| declare.protects()) {
             return Ok(None);
         }

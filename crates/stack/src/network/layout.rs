@@ -42,7 +42,9 @@ impl Tier {
 
 /// The range that a zone's subnet of a tier may use; none where it would be smaller than /28.
 pub(super) fn slot(vpc: Ipv4Net, tier: Tier, zone: usize) -> Option<Ipv4Net> {
-    let zone = u32::try_from(zone).ok().filter(|zone| (*zone as usize) < MAX_ZONES)?;
+    let zone = u32::try_from(zone)
+        .ok()
+        .filter(|zone| (*zone as usize) < MAX_ZONES)?;
     match tier {
         Tier::Private => part(vpc, 3, zone),
         // The seventh eighth, in sixteenths.
@@ -53,14 +55,20 @@ pub(super) fn slot(vpc: Ipv4Net, tier: Tier, zone: usize) -> Option<Ipv4Net> {
 
 /// One of the 2^bits equal parts of a range.
 fn part(net: Ipv4Net, bits: u8, number: u32) -> Option<Ipv4Net> {
-    let prefix = net.prefix_len().checked_add(bits).filter(|prefix| *prefix <= SMALLEST)?;
-    let start = u32::from(net.network()).checked_add(number.checked_shl(32 - u32::from(prefix))?)?;
+    let prefix = net
+        .prefix_len()
+        .checked_add(bits)
+        .filter(|prefix| *prefix <= SMALLEST)?;
+    let start =
+        u32::from(net.network()).checked_add(number.checked_shl(32 - u32::from(prefix))?)?;
     Ipv4Net::new(start.into(), prefix).ok()
 }
 
 /// The first range of this size within a slot; none when the slot is smaller.
 pub(super) fn resize(slot: Ipv4Net, prefix: u8) -> Option<Ipv4Net> {
-    (prefix >= slot.prefix_len()).then(|| Ipv4Net::new(slot.network(), prefix).ok()).flatten()
+    (prefix >= slot.prefix_len())
+        .then(|| Ipv4Net::new(slot.network(), prefix).ok())
+        .flatten()
 }
 
 /// The place of a zone in the layout: its letter, so that a zone that AWS adds later shifts nothing.
@@ -80,12 +88,19 @@ mod tests {
     use proptest::prelude::*;
 
     fn all(vpc: Ipv4Net) -> Vec<Option<Ipv4Net>> {
-        Tier::ALL.iter().flat_map(|tier| (0..MAX_ZONES).map(move |zone| slot(vpc, *tier, zone))).collect()
+        Tier::ALL
+            .iter()
+            .flat_map(|tier| (0..MAX_ZONES).map(move |zone| slot(vpc, *tier, zone)))
+            .collect()
     }
 
     #[test]
     fn the_reference_layout_never_changes() {
-        let shown: Vec<_> = all(DEFAULT_CIDR).into_iter().flatten().map(|net| net.to_string()).collect();
+        let shown: Vec<_> = all(DEFAULT_CIDR)
+            .into_iter()
+            .flatten()
+            .map(|net| net.to_string())
+            .collect();
         insta::assert_snapshot!(shown.join("\n"), @"
         10.10.192.0/23
         10.10.194.0/23

@@ -156,7 +156,10 @@ impl TryFrom<String> for Cidr {
     type Error = String;
     fn try_from(text: String) -> Result<Self, String> {
         let net = Ipv4Net::from_str(&text).map_err(|_| {
-            format!("{} is not an IPv4 range such as 10.10.0.0/16", crate::error::quoted(&text))
+            format!(
+                "{} is not an IPv4 range such as 10.10.0.0/16",
+                crate::error::quoted(&text)
+            )
         })?;
         if net != net.trunc() {
             return Err(format!("{net} has host bits set: use {}", net.trunc()));
@@ -185,7 +188,10 @@ impl Zones {
         if (1..=layout::MAX_ZONES).contains(&count) {
             return Ok(count);
         }
-        Err(E::custom(format!("a network must have 1 to {} availability zones", layout::MAX_ZONES)))
+        Err(E::custom(format!(
+            "a network must have 1 to {} availability zones",
+            layout::MAX_ZONES
+        )))
     }
 }
 
@@ -250,23 +256,35 @@ impl TryFrom<String> for Service {
             && text.len() <= 120
             && text.split('.').all(|part| {
                 !part.is_empty()
-                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             });
         if sound {
             Ok(Self(text))
         } else {
-            Err(format!("{} is not a valid service name, such as ecr.api", crate::error::quoted(&text)))
+            Err(format!(
+                "{} is not a valid service name, such as ecr.api",
+                crate::error::quoted(&text)
+            ))
         }
     }
 }
 
 /// What has to be there before anything in a private subnet can reach AWS.
-const WAYS_OUT: [&str; 4] = ["route.public", "route.private", "association.private", "endpoint"];
+const WAYS_OUT: [&str; 4] = [
+    "route.public",
+    "route.private",
+    "association.private",
+    "endpoint",
+];
 
 impl Network {
     /// The range of the VPC. Default: 10.10.0.0/16.
     fn cidr(&self) -> Ipv4Net {
-        self.cidr.as_ref().map_or(layout::DEFAULT_CIDR, |cidr| cidr.value.0)
+        self.cidr
+            .as_ref()
+            .map_or(layout::DEFAULT_CIDR, |cidr| cidr.value.0)
     }
 
     /// Declares all of the network's resources. Where a cluster is to be in it, zones that EKS does not serve come last.
@@ -284,7 +302,10 @@ impl Network {
             private: tier(Tier::Private),
             database: tier(Tier::Database),
             gateway: base.gateway.address().clone(),
-            ways_out: WAYS_OUT.iter().flat_map(|below| declare.addresses(below)).collect(),
+            ways_out: WAYS_OUT
+                .iter()
+                .flat_map(|below| declare.addresses(below))
+                .collect(),
         })
     }
 }

@@ -29,7 +29,12 @@ impl<'a> Place<'a> {
     }
 
     fn arn(&self, service: &str, resource: &str) -> String {
-        let Self { partition, region, account, .. } = self;
+        let Self {
+            partition,
+            region,
+            account,
+            ..
+        } = self;
         format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 
@@ -70,7 +75,9 @@ pub(super) fn write(group: Value, place: &Place<'_>) -> Value {
 /// Lets identities of this account use the endpoint of a service, and nobody else who is in the VPC, with whatever
 /// credentials: nothing leaves it for another account's resources.
 pub(super) fn endpoint(service: &str, place: &Place<'_>) -> Value {
-    let Place { partition, account, .. } = place;
+    let Place {
+        partition, account, ..
+    } = place;
     let any = |action: Value| json!({"Effect": "Allow", "Principal": "*", "Action": action, "Resource": "*"});
     let mut own = any(json!("*"));
     match service {
@@ -103,7 +110,12 @@ pub(super) fn open_endpoint() -> Value {
 /// Lets log delivery write into the bucket, and refuses whatever comes without TLS. The first two
 /// statements are the ones that AWS would add by itself.
 pub(super) fn delivery(place: &Place<'_>) -> Value {
-    let Place { partition, account, bucket, .. } = place;
+    let Place {
+        partition,
+        account,
+        bucket,
+        ..
+    } = place;
     let bucket = format!("arn:{partition}:s3:::{bucket}");
     let service = json!({"Service": "delivery.logs.amazonaws.com"});
     let on_behalf = place.on_behalf(&place.arn("logs", "*"));
@@ -125,8 +137,13 @@ pub(super) fn delivery(place: &Place<'_>) -> Value {
     ]))
 }
 
-const USE_OF_KEY: [&str; 5] =
-    ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"];
+const USE_OF_KEY: [&str; 5] = [
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey*",
+    "kms:ReEncrypt*",
+];
 
 /// Lets CloudWatch Logs use the key, for this one log group.
 pub(super) fn key_of_log_group(place: &Place<'_>) -> Value {
@@ -160,7 +177,9 @@ pub(super) fn key_of_bucket(place: &Place<'_>) -> Value {
 
 /// A key's policy: the account's own IAM policies decide, and a service may use it besides.
 fn key(place: &Place<'_>, service: Value) -> Value {
-    let Place { partition, account, .. } = place;
+    let Place {
+        partition, account, ..
+    } = place;
     let root = format!("arn:{partition}:iam::{account}:root");
     policy(json!([
         {"Effect": "Allow", "Principal": {"AWS": root}, "Action": "kms:*", "Resource": "*"},

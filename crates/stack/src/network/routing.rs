@@ -18,7 +18,11 @@ use crate::declare::{Checked, Declare};
 
 impl Network {
     /// Declares all routing; answers the route tables.
-    pub(super) fn routing(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<Vec<Handle<RouteTable>>> {
+    pub(super) fn routing(
+        &self,
+        base: &Base,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Vec<Handle<RouteTable>>> {
         let public = public_table(base, declare)?;
         let database = shared_table(base, Tier::Database, declare)?;
         let nats = self.nat_gateways(base, declare)?;
@@ -31,7 +35,11 @@ impl Network {
         Ok(tables)
     }
 
-    fn nat_gateways(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<Vec<Handle<NatGateway>>> {
+    fn nat_gateways(
+        &self,
+        base: &Base,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Vec<Handle<NatGateway>>> {
         let count = match self.nat {
             Nat::PerAz => base.zones.len(),
             Nat::Single => 1,
@@ -51,7 +59,10 @@ fn nat_gateway(
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<NatGateway>> {
     let address = format!("eip.{letter}");
-    let spec = elastic_ip::Spec { tags: declare.tags(&address), stage: std::marker::PhantomData };
+    let spec = elastic_ip::Spec {
+        tags: declare.tags(&address),
+        stage: std::marker::PhantomData,
+    };
     // On the way down the gateway can be detached only once no address is mapped in the VPC any more, so
     // every address has to be released before.
     let eip = declare.declare_after(&address, &spec, &[base.gateway.address()])?;
@@ -80,7 +91,12 @@ fn public_table(base: &Base, declare: &mut Declare<'_>) -> Checked<Handle<RouteT
 fn shared_table(base: &Base, tier: Tier, declare: &mut Declare<'_>) -> Checked<Handle<RouteTable>> {
     let table = route_table(base, tier.name(), declare)?;
     for (letter, subnet) in base.tier(tier) {
-        associate(&format!("{}.{letter}", tier.name()), subnet, &table, declare)?;
+        associate(
+            &format!("{}.{letter}", tier.name()),
+            subnet,
+            &table,
+            declare,
+        )?;
     }
     Ok(table)
 }
@@ -106,7 +122,10 @@ fn private_table(
 
 fn route_table(base: &Base, name: &str, declare: &mut Declare<'_>) -> Checked<Handle<RouteTable>> {
     let address = format!("route_table.{name}");
-    let spec = route_table::Spec { vpc_id: base.vpc.get(vpc::out::VPC_ID), tags: declare.tags(&address) };
+    let spec = route_table::Spec {
+        vpc_id: base.vpc.get(vpc::out::VPC_ID),
+        tags: declare.tags(&address),
+    };
     declare.declare(&address, &spec)
 }
 

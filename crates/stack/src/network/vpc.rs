@@ -44,7 +44,12 @@ impl Network {
             let subnet = declare_subnet(&planned, &vpc, declare)?;
             subnets.insert((planned.tier, planned.zone.letter), subnet);
         }
-        Ok(Base { vpc, gateway, zones, subnets })
+        Ok(Base {
+            vpc,
+            gateway,
+            zones,
+            subnets,
+        })
     }
 
     fn vpc(&self, declare: &mut Declare<'_>) -> Checked<Handle<Vpc>> {

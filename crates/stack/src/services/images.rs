@@ -15,7 +15,10 @@ pub(super) fn rules(keep: u16, environments: &[String]) -> Vec<Value> {
             "tagStatus": "tagged", "tagPrefixList": [format!("{environment}-")],
             "countType": "imageCountMoreThan", "countNumber": keep,
         });
-        (format!("The last {keep} that were released to {environment} stay"), released)
+        (
+            format!("The last {keep} that were released to {environment} stay"),
+            released,
+        )
     }));
     selections.push((
         format!("Of all others, the last {keep} stay"),

@@ -91,7 +91,11 @@ impl From<Replicas> for platctl_gitops::Replicas {
 
 impl Default for Replicas {
     fn default() -> Self {
-        Self { min: 3, max: 6, cpu: load() }
+        Self {
+            min: 3,
+            max: 6,
+            cpu: load(),
+        }
     }
 }
 
@@ -150,19 +154,29 @@ pub(crate) fn declare(
     if services.is_empty() {
         return Ok(Vec::new());
     }
-    let key = key("", "Encrypts the images of the services", Vec::new(), declare)?;
+    let key = key(
+        "",
+        "Encrypts the images of the services",
+        Vec::new(),
+        declare,
+    )?;
     let mut ports = BTreeSet::new();
     let mut made = Vec::new();
     for (name, At { value: service, .. }) in services {
         let repository = service.repository(name, &key, &base.environments, declare)?;
         let target_group = match (base.ground, base.edge) {
-            (Some(ground), Some(edge)) => Some(service.route(name, ground, edge, base.domain, declare)?),
+            (Some(ground), Some(edge)) => {
+                Some(service.route(name, ground, edge, base.domain, declare)?)
+            }
             _ => None,
         };
         let mut role = None;
         if let Some(cluster) = base.cluster {
             role = Some(service.role(name, cluster, declare)?);
-            if let Some(edge) = base.edge.filter(|_| ports.insert(service.port.min(UNPRIVILEGED))) {
+            if let Some(edge) = base
+                .edge
+                .filter(|_| ports.insert(service.port.min(UNPRIVILEGED)))
+            {
                 open(service.port, &cluster.nodes, &edge.group, declare)?;
             }
         }
@@ -210,7 +224,9 @@ fn open(
 impl Service {
     /// Where its health is asked for.
     fn health_path(&self) -> &str {
-        self.health_path.as_ref().map_or("/healthz", |path| &path.value)
+        self.health_path
+            .as_ref()
+            .map_or("/healthz", |path| &path.value)
     }
 
     /// Images are scanned when they come, never changed, and go when they are old.
@@ -240,17 +256,37 @@ impl Service {
     }
 
     /// The role that the service's pods take on, and nobody else's.
-    fn role(&self, name: &str, cluster: &cluster::Parts, declare: &mut Declare<'_>) -> Checked<Handle<Role>> {
+    fn role(
+        &self,
+        name: &str,
+        cluster: &cluster::Parts,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Handle<Role>> {
         let issuer = cluster.cluster.json(eks_cluster::out::OIDC_ISSUER_HOST);
         let account = format!("system:serviceaccount:{name}:{name}");
-        let trust = web_identity(cluster.oidc.json(oidc_provider::out::ARN), &issuer, &account);
+        let trust = web_identity(
+            cluster.oidc.json(oidc_provider::out::ARN),
+            &issuer,
+            &account,
+        );
         let description = format!("The pods of {name}");
-        let role = role(&format!("{name}.role"), &format!("service-{name}"), &description, trust, declare)?;
+        let role = role(
+            &format!("{name}.role"),
+            &format!("service-{name}"),
+            &description,
+            trust,
+            declare,
+        )?;
         if !self.permissions.is_empty() {
             let statements = self.permissions.iter().map(|wanted| {
                 json!({"Effect": "Allow", "Action": wanted.value.actions, "Resource": wanted.value.resources})
             });
-            permit(&format!("{name}.permissions"), &role, statements.collect(), declare)?;
+            permit(
+                &format!("{name}.permissions"),
+                &role,
+                statements.collect(),
+                declare,
+            )?;
         }
         Ok(role)
     }
@@ -259,7 +295,9 @@ impl Service {
 /// Keys of a policy cannot be references, so the document is composed as a text.
 fn web_identity(provider: Value, issuer: &Value, account: &str) -> Value {
     join([
-        json!(r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":""#),
+        json!(
+            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":""#
+        ),
         provider,
         json!(r#""},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{""#),
         issuer.clone(),

@@ -71,10 +71,14 @@ impl Service {
     /// The rule's place, which no other service's coming or going changes: what is more particular stands
     /// before what is less; among equals the name decides.
     pub(super) fn priority(&self, name: &str) -> u32 {
-        let length = u32::try_from(self.path_pattern().trim_end_matches('*').len().min(11)).unwrap_or(11);
+        let length =
+            u32::try_from(self.path_pattern().trim_end_matches('*').len().min(11)).unwrap_or(11);
         let class = if self.host.is_some() { 0 } else { 12 } + (11 - length);
         let digest = Sha256::digest(name.as_bytes());
-        let spread = digest.iter().take(2).fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        let spread = digest
+            .iter()
+            .take(2)
+            .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
         class * WIDTH + spread % WIDTH + 1
     }
 }

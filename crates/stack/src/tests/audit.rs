@@ -18,7 +18,10 @@ fn text(value: &Value) -> String {
 /// A service that acts for any account could be made to act for this one by another.
 #[test]
 fn services_take_on_roles_for_this_account_only() {
-    for (stack, node) in all(&[]).into_iter().filter(|(_, node)| node.kind == "iam.Role") {
+    for (stack, node) in all(&[])
+        .into_iter()
+        .filter(|(_, node)| node.kind == "iam.Role")
+    {
         let say = format!("{stack} {}", node.address);
         let trust = text(&node.spec["assume_role_policy_document"]);
         let service = |name: &str| trust.contains(&format!("\"{name}.amazonaws.com\""));
@@ -26,14 +29,27 @@ fn services_take_on_roles_for_this_account_only() {
             // EC2 says nothing of accounts; pods with a token are known by their own issuer.
             continue;
         }
-        assert!(text(&trusted_when(&node)).contains("aws:SourceAccount"), "{say}: {trust}");
+        assert!(
+            text(&trusted_when(&node)).contains("aws:SourceAccount"),
+            "{say}: {trust}"
+        );
         if service("codebuild") {
-            assert!(text(&trusted_when(&node)).contains(":project/"), "{say}: any project could use it");
+            assert!(
+                text(&trusted_when(&node)).contains(":project/"),
+                "{say}: any project could use it"
+            );
         }
         if service("pods.eks") {
             let condition = text(&trusted_when(&node));
-            for tag in ["eks-cluster-name", "kubernetes-namespace", "kubernetes-service-account"] {
-                assert!(condition.contains(&format!("aws:RequestTag/{tag}")), "{say}: {condition}");
+            for tag in [
+                "eks-cluster-name",
+                "kubernetes-namespace",
+                "kubernetes-service-account",
+            ] {
+                assert!(
+                    condition.contains(&format!("aws:RequestTag/{tag}")),
+                    "{say}: {condition}"
+                );
             }
         }
     }
@@ -43,9 +59,14 @@ fn services_take_on_roles_for_this_account_only() {
 fn each_build_project_has_a_role_of_its_own() {
     for (stack, text) in STACKS {
         let nodes = nodes(&load(text, &[]).unwrap()).unwrap();
-        let projects: Vec<&Node> = nodes.iter().filter(|node| node.kind == "codebuild.Project").collect();
-        let roles: std::collections::BTreeSet<String> =
-            projects.iter().flat_map(|node| references(&node.spec["service_role"])).collect();
+        let projects: Vec<&Node> = nodes
+            .iter()
+            .filter(|node| node.kind == "codebuild.Project")
+            .collect();
+        let roles: std::collections::BTreeSet<String> = projects
+            .iter()
+            .flat_map(|node| references(&node.spec["service_role"]))
+            .collect();
         assert_eq!(roles.len(), projects.len(), "{stack}");
     }
 }
@@ -55,8 +76,12 @@ fn prod() -> Vec<Node> {
 }
 
 fn of<'a>(nodes: &'a [Node], address: &str) -> &'a Value {
-    let found = nodes.iter().find(|node| node.address.to_string() == address);
-    &found.unwrap_or_else(|| panic!("{address} is not declared")).spec
+    let found = nodes
+        .iter()
+        .find(|node| node.address.to_string() == address);
+    &found
+        .unwrap_or_else(|| panic!("{address} is not declared"))
+        .spec
 }
 
 /// Layers are written by builds, release tags are set by releases, and what is not reviewed writes neither.
@@ -68,9 +93,15 @@ fn releases_write_no_layers_and_checks_write_nothing() {
         statements(policy).iter().flat_map(actions).collect()
     };
     assert!(names(&may("build"), "ecr:UploadLayerPart"));
-    assert!(names(&may("release"), "ecr:PutImage") && !names(&may("release"), "ecr:UploadLayerPart"));
+    assert!(
+        names(&may("release"), "ecr:PutImage") && !names(&may("release"), "ecr:UploadLayerPart")
+    );
     assert!(!names(&may("release"), "s3:PutObject"));
-    assert!(!may("check").iter().any(|action| action.starts_with("ecr:") || action.starts_with("s3:")));
+    assert!(
+        !may("check")
+            .iter()
+            .any(|action| action.starts_with("ecr:") || action.starts_with("s3:"))
+    );
 }
 
 /// A pipeline puts the first 20 characters of its name in front of its artefacts.
@@ -78,8 +109,12 @@ fn releases_write_no_layers_and_checks_write_nothing() {
 fn builds_see_the_artefacts_of_their_own_pipelines_only() {
     let prod = prod();
     for (service, other) in [("backend", "frontend"), ("frontend", "backend")] {
-        let policy = text(&of(&prod, &format!("delivery.{service}.build.policy"))["policy_document"]);
-        assert!(policy.contains(&format!("\"/prod-{service}-prod/*\"")), "{policy}");
+        let policy =
+            text(&of(&prod, &format!("delivery.{service}.build.policy"))["policy_document"]);
+        assert!(
+            policy.contains(&format!("\"/prod-{service}-prod/*\"")),
+            "{policy}"
+        );
         assert!(!policy.contains(other), "{policy}");
         assert!(!policy.contains("\"/*\""), "{policy}");
     }
@@ -88,16 +123,27 @@ fn builds_see_the_artefacts_of_their_own_pipelines_only() {
 #[test]
 fn logs_that_tell_who_did_what_are_kept_for_a_year_where_data_is_protected() {
     let days = |nodes: &[Node], address: &str| of(nodes, address)["retention_in_days"].clone();
-    let kept = ["cluster.log_group", "gitops.runner.log_group", "delivery.backend.log_group"];
+    let kept = [
+        "cluster.log_group",
+        "gitops.runner.log_group",
+        "delivery.backend.log_group",
+    ];
     for address in kept {
         assert_eq!(days(&prod(), address), 365, "{address}");
     }
     let set = ["protect=false", "delivery.keep_days=14"];
     let open = nodes(&load(STACKS[0].1, &set).unwrap()).unwrap();
     assert_eq!(kept.map(|address| days(&open, address)), [90, 30, 14]);
-    let said = load(STACKS[0].1, &["delivery.log_days=60", "cluster.log_days=30"]).unwrap();
+    let said = load(
+        STACKS[0].1,
+        &["delivery.log_days=60", "cluster.log_days=30"],
+    )
+    .unwrap();
     let said = nodes(&said).unwrap();
-    assert_eq!([kept[0], kept[2]].map(|address| days(&said, address)), [30, 60]);
+    assert_eq!(
+        [kept[0], kept[2]].map(|address| days(&said, address)),
+        [30, 60]
+    );
 }
 
 #[test]
@@ -118,13 +164,22 @@ fn endpoints_are_for_this_account_unless_they_are_open() {
         );
     }
     // Pods that bring a token have no account yet.
-    assert!(limited.iter().any(|policy| policy.contains("sts:AssumeRoleWithWebIdentity")), "{limited:?}");
+    assert!(
+        limited
+            .iter()
+            .any(|policy| policy.contains("sts:AssumeRoleWithWebIdentity")),
+        "{limited:?}"
+    );
     for policy in policies(&["network.endpoint_access=open"]) {
         assert!(!policy.contains("Condition"), "{policy}");
     }
     // AWS makes no endpoint with a policy for a service that takes none: most are left as they are.
     let other = load("stack: net\nnetwork: {endpoints: [elasticache]}", &[]).unwrap();
-    assert!(of(&nodes(&other).unwrap(), "network.endpoint.elasticache").get("policy_document").is_none());
+    assert!(
+        of(&nodes(&other).unwrap(), "network.endpoint.elasticache")
+            .get("policy_document")
+            .is_none()
+    );
 }
 
 #[test]
@@ -132,35 +187,77 @@ fn access_logs_are_written_where_data_is_protected() {
     let prod = prod();
     let attributes = &of(&prod, "edge.load_balancer")["attributes"];
     assert_eq!(attributes["access_logs.s3.enabled"], "true");
-    assert_eq!(references(&attributes["access_logs.s3.bucket"]), ["logs.bucket"]);
+    assert_eq!(
+        references(&attributes["access_logs.s3.bucket"]),
+        ["logs.bucket"]
+    );
     for node in prod.iter().filter(|node| node.kind == "s3.Bucket") {
         let to = references(&node.spec["logging"]);
         let itself = node.address.to_string() == "logs.bucket";
-        assert_eq!(to, if itself { Vec::new() } else { vec!["logs.bucket".to_owned()] }, "{}", node.address);
+        assert_eq!(
+            to,
+            if itself {
+                Vec::new()
+            } else {
+                vec!["logs.bucket".to_owned()]
+            },
+            "{}",
+            node.address
+        );
     }
     // The services that deliver logs write with no key but S3's own.
-    assert_eq!(of(&prod, "logs.bucket")["encryption"]["sse_algorithm"], "AES256");
+    assert_eq!(
+        of(&prod, "logs.bucket")["encryption"]["sse_algorithm"],
+        "AES256"
+    );
 }
 
 #[test]
 fn access_logs_can_be_switched_off_one_by_one() {
     let with = |set: &[&str]| nodes(&load(STACKS[0].1, set).unwrap()).unwrap();
     let off = with(&["logs=false"]);
-    assert!(!off.iter().any(|node| node.address.to_string() == "logs.bucket"));
-    assert_eq!(of(&off, "edge.load_balancer")["attributes"]["access_logs.s3.enabled"], "false");
+    assert!(
+        !off.iter()
+            .any(|node| node.address.to_string() == "logs.bucket")
+    );
+    assert_eq!(
+        of(&off, "edge.load_balancer")["attributes"]["access_logs.s3.enabled"],
+        "false"
+    );
     let buckets = with(&["logs.load_balancer=false", "logs.retention_days=30"]);
-    assert_eq!(of(&buckets, "edge.load_balancer")["attributes"]["access_logs.s3.enabled"], "false");
+    assert_eq!(
+        of(&buckets, "edge.load_balancer")["attributes"]["access_logs.s3.enabled"],
+        "false"
+    );
     assert!(!references(&of(&buckets, "delivery.artifacts")["logging"]).is_empty());
-    assert_eq!(of(&buckets, "logs.bucket")["lifecycle_rules"][0]["expiration_days"], 30);
+    assert_eq!(
+        of(&buckets, "logs.bucket")["lifecycle_rules"][0]["expiration_days"],
+        30
+    );
     let unprotected = with(&["protect=false"]);
-    assert!(!unprotected.iter().any(|node| node.address.to_string() == "logs.bucket"));
+    assert!(
+        !unprotected
+            .iter()
+            .any(|node| node.address.to_string() == "logs.bucket")
+    );
     let wanted = with(&["protect=false", "logs=true"]);
-    assert!(wanted.iter().any(|node| node.address.to_string() == "logs.bucket"));
+    assert!(
+        wanted
+            .iter()
+            .any(|node| node.address.to_string() == "logs.bucket")
+    );
 }
 
 #[test]
 fn the_default_group_of_a_vpc_lets_nothing_through() {
-    for (stack, node) in all(&[]).into_iter().filter(|(_, node)| node.kind == "ec2.Vpc") {
-        assert_eq!(node.spec["default_security_group_rules"], false, "{stack} {}", node.address);
+    for (stack, node) in all(&[])
+        .into_iter()
+        .filter(|(_, node)| node.kind == "ec2.Vpc")
+    {
+        assert_eq!(
+            node.spec["default_security_group_rules"], false,
+            "{stack} {}",
+            node.address
+        );
     }
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use platctl_engine::{
-    AnyKind, Bound, Catalog, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
-    Resolved, SpecError, Stage, Timing,
+    AnyKind, Bound, Catalog, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Read, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +29,12 @@ impl Catalog for Kinds {
 /// The verbs of a kind that nobody calls.
 macro_rules! idle {
     () => {
-        const PERMISSIONS: Permissions = Permissions { read: &[], create: &[], update: &[], delete: &[] };
+        const PERMISSIONS: Permissions = Permissions {
+            read: &[],
+            create: &[],
+            update: &[],
+            delete: &[],
+        };
         const TIMING: Timing = Timing::SYNCHRONOUS;
         const IDENTITY: Identity = Identity::Name;
         const READ: Read<Self> = Read::Each(|(), _| Box::pin(async { Ok(None) }));
@@ -77,7 +82,11 @@ mod bucket {
         idle!();
 
         fn example() -> Spec {
-            Spec { bucket: "b".into(), versioning: false, tags: BTreeMap::new() }
+            Spec {
+                bucket: "b".into(),
+                versioning: false,
+                tags: BTreeMap::new(),
+            }
         }
 
         fn check(spec: &Spec) -> Result<(), SpecError> {
@@ -85,7 +94,10 @@ mod bucket {
             if sound {
                 Ok(())
             } else {
-                Err(SpecError::new("/bucket", "a bucket's name has at least 3 characters"))
+                Err(SpecError::new(
+                    "/bucket",
+                    "a bucket's name has at least 3 characters",
+                ))
             }
         }
     }
@@ -115,7 +127,11 @@ mod note {
         idle!();
 
         fn example() -> Spec {
-            Spec { text: "t".into(), lines: None, size: None }
+            Spec {
+                text: "t".into(),
+                lines: None,
+                size: None,
+            }
         }
     }
 }

@@ -193,9 +193,14 @@ fn names_of_the_wrong_form() {
 #[test]
 fn an_account_without_quotes() {
     let loaded = load("stack: prod\naccount: 012345678901", &[]);
-    let account = loaded.map(|stack| stack.account().map(str::to_owned)).map_err(|errors| errors.to_string());
+    let account = loaded
+        .map(|stack| stack.account().map(str::to_owned))
+        .map_err(|errors| errors.to_string());
     let said = "an account ID must be in quotes: \"012345678901\"";
-    assert!(account == Ok(Some("012345678901".into())) || account == Err(said.into()), "{account:?}");
+    assert!(
+        account == Ok(Some("012345678901".into())) || account == Err(said.into()),
+        "{account:?}"
+    );
 }
 
 #[test]
@@ -266,10 +271,16 @@ fn moves_are_read() {
 
 #[test]
 fn tags_beyond_what_aws_takes() {
-    let tags = |count: usize| (0..count).map(|number| format!("  t{number}: x\n")).collect::<String>();
+    let tags = |count: usize| {
+        (0..count)
+            .map(|number| format!("  t{number}: x\n"))
+            .collect::<String>()
+    };
     let with = |count: usize, rest: &str| {
         let text = format!("stack: prod\n{rest}\ntags:\n{}", tags(count));
-        load(&text, &[]).and_then(|stack| nodes(&stack)).map_err(|errors| errors.to_string())
+        load(&text, &[])
+            .and_then(|stack| nodes(&stack))
+            .map_err(|errors| errors.to_string())
     };
     assert!(with(43, "network:").is_ok());
     // A subnet has a name and what load balancers look for, beside the five tags of ownership.
@@ -279,7 +290,10 @@ fn tags_beyond_what_aws_takes() {
     // A cluster of RDS has one more of ours than other resources.
     let of_cluster =
         "`database.cluster` would have 51 tags, but AWS allows 50, of which 43 are left for yours";
-    assert_eq!(with(44, "network:\ndatabase:").unwrap_err(), format!("{of_subnet}\n{of_cluster}"));
+    assert_eq!(
+        with(44, "network:\ndatabase:").unwrap_err(),
+        format!("{of_subnet}\n{of_cluster}")
+    );
     assert!(with(43, "network:\ndatabase:").is_ok());
     // Those of a single resource count as well.
     let raw = |count: usize| {
@@ -304,8 +318,13 @@ fn a_file_that_is_not_there_and_one_that_is() {
     let folder = std::path::Path::new("../../stacks");
     let none = crate::Overrides::default();
     assert!(crate::load(folder.join("network.yaml"), &none).is_ok());
-    let error = crate::load("stacks/none.yaml", &none).unwrap_err().to_string();
-    assert!(error.starts_with("cannot read stacks/none.yaml: "), "{error}");
+    let error = crate::load("stacks/none.yaml", &none)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("cannot read stacks/none.yaml: "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -313,9 +332,18 @@ fn what_the_graph_refuses_is_shown_in_the_file() {
     let text = "stack: prod\nnetwork:\nresources:\n  note:\n    kind: test.Note\n    text: x";
     let address = |text: &str| Address::new(text).unwrap();
     let errors = load(text, &[]).unwrap().explain(&[
-        GraphError::Dangling { address: address("note"), at: "/text".into(), to: "gone".into() },
-        GraphError::Duplicate { address: address("network.vpc") },
-        GraphError::UnknownKind { address: address("note"), kind: "test.Note".into() },
+        GraphError::Dangling {
+            address: address("note"),
+            at: "/text".into(),
+            to: "gone".into(),
+        },
+        GraphError::Duplicate {
+            address: address("network.vpc"),
+        },
+        GraphError::UnknownKind {
+            address: address("note"),
+            kind: "test.Note".into(),
+        },
     ]);
     assert_snapshot!(render(&errors), @"
      × `note` references `gone` in `/text`, but it is not declared

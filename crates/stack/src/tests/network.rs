@@ -10,13 +10,19 @@ use super::{load, nodes};
 
 /// The nodes that `network:` with this below it declares.
 fn declared(network: &str) -> Vec<Node> {
-    let stack = load(&format!("stack: prod\nregion: eu-west-1\nnetwork: {network}"), &[]).unwrap();
+    let stack = load(
+        &format!("stack: prod\nregion: eu-west-1\nnetwork: {network}"),
+        &[],
+    )
+    .unwrap();
     nodes(&stack).unwrap()
 }
 
 fn spec<'a>(nodes: &'a [Node], address: &str) -> &'a Value {
     let found = nodes.iter().find(|node| node.address.as_str() == address);
-    &found.unwrap_or_else(|| panic!("{address} is not declared")).spec
+    &found
+        .unwrap_or_else(|| panic!("{address} is not declared"))
+        .spec
 }
 
 fn addresses(nodes: &[Node], start: &str) -> Vec<String> {
@@ -33,7 +39,11 @@ fn shown(nodes: &[Node]) -> String {
             tags.retain(|key, _| !common(key));
         }
         let after: Vec<_> = node.after.iter().map(ToString::to_string).collect();
-        let after = if after.is_empty() { String::new() } else { format!(" after {}", after.join(", ")) };
+        let after = if after.is_empty() {
+            String::new()
+        } else {
+            format!(" after {}", after.join(", "))
+        };
         format!("{} {}{after} {spec}", node.address, node.kind)
     };
     nodes.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -44,11 +54,25 @@ fn the_ten_line_stack() {
     let text = include_str!("../../../../stacks/network.yaml");
     assert!(text.lines().count() <= 10);
     let stack = load(text, &[]).unwrap();
-    assert_eq!((stack.name(), stack.region()), ("network", Some("eu-west-1")));
+    assert_eq!(
+        (stack.name(), stack.region()),
+        ("network", Some("eu-west-1"))
+    );
     let nodes = nodes(&stack).unwrap();
     for node in nodes.iter().filter(|node| node.spec.get("tags").is_some()) {
-        assert_eq!(node.spec["tags"]["owner"], "platform-team", "{}", node.address);
-        assert!(node.spec["tags"]["Name"].as_str().unwrap().starts_with("network-"), "{}", node.address);
+        assert_eq!(
+            node.spec["tags"]["owner"], "platform-team",
+            "{}",
+            node.address
+        );
+        assert!(
+            node.spec["tags"]["Name"]
+                .as_str()
+                .unwrap()
+                .starts_with("network-"),
+            "{}",
+            node.address
+        );
     }
     assert_snapshot!(shown(&nodes), @r#"
     network.vpc ec2.Vpc {"cidr_block":"10.10.0.0/16","enable_dns_support":true,"enable_dns_hostnames":true,"default_security_group_rules":false,"tags":{}}
@@ -104,13 +128,17 @@ fn the_ten_line_stack() {
 fn the_smallest_stack_is_highly_available() {
     for text in ["stack: network\nnetwork:", "stack: network\nnetwork: {}"] {
         let nodes = nodes(&load(text, &[]).unwrap()).unwrap();
-        assert_eq!(addresses(&nodes, "network.nat."), ["network.nat.a", "network.nat.b", "network.nat.c"]);
+        assert_eq!(
+            addresses(&nodes, "network.nat."),
+            ["network.nat.a", "network.nat.b", "network.nat.c"]
+        );
     }
 }
 
 #[test]
 fn protection_and_tags_reach_every_resource() {
-    let text = "stack: prod\nprotect: true\ntags: {a: stack, b: stack}\nnetwork: {tags: {b: network}}";
+    let text =
+        "stack: prod\nprotect: true\ntags: {a: stack, b: stack}\nnetwork: {tags: {b: network}}";
     let nodes = nodes(&load(text, &[]).unwrap()).unwrap();
     assert!(nodes.iter().all(|node| node.protect));
     assert_eq!(
@@ -125,7 +153,10 @@ fn a_single_nat_gateway_serves_every_zone() {
     assert_eq!(addresses(&nodes, "network.nat."), ["network.nat.a"]);
     for zone in ["a", "b", "c"] {
         let route = spec(&nodes, &format!("network.route.private.{zone}"));
-        assert_eq!(route["nat_gateway_id"], json!({"$ref": "network.nat.a.nat_gateway_id"}));
+        assert_eq!(
+            route["nat_gateway_id"],
+            json!({"$ref": "network.nat.a.nat_gateway_id"})
+        );
     }
 }
 
@@ -136,24 +167,37 @@ fn without_nat_private_subnets_have_no_way_out() {
         assert!(addresses(&nodes, start).is_empty(), "{start}");
     }
     assert_eq!(addresses(&nodes, "network.route_table.private").len(), 3);
-    assert_eq!(addresses(&nodes, "network.route."), ["network.route.public"]);
+    assert_eq!(
+        addresses(&nodes, "network.route."),
+        ["network.route.public"]
+    );
 }
 
 #[test]
 fn endpoints_can_be_chosen_and_left_out() {
     let nodes = declared("{endpoints: [dynamodb, cn.com.amazonaws.cn-north-1.sts]}");
-    assert_eq!(spec(&nodes, "network.endpoint.dynamodb")["vpc_endpoint_type"], "Gateway");
+    assert_eq!(
+        spec(&nodes, "network.endpoint.dynamodb")["vpc_endpoint_type"],
+        "Gateway"
+    );
     let address = "network.endpoint.cn-com-amazonaws-cn-north-1-sts";
-    assert_eq!(spec(&nodes, address)["service_name"], "cn.com.amazonaws.cn-north-1.sts");
+    assert_eq!(
+        spec(&nodes, address)["service_name"],
+        "cn.com.amazonaws.cn-north-1.sts"
+    );
     let nodes = declared("{endpoints: []}");
     assert!(addresses(&nodes, "network.endpoint").is_empty());
 }
 
 #[test]
 fn flow_logs_can_go_to_a_bucket_encrypted() {
-    let nodes =
-        declared("{flow_logs: {destination: s3, retention_days: 31, traffic: reject, encrypt: true}}");
-    let logs: Vec<_> = nodes.into_iter().filter(|node| node.address.as_str().contains("flow_log")).collect();
+    let nodes = declared(
+        "{flow_logs: {destination: s3, retention_days: 31, traffic: reject, encrypt: true}}",
+    );
+    let logs: Vec<_> = nodes
+        .into_iter()
+        .filter(|node| node.address.as_str().contains("flow_log"))
+        .collect();
     assert_snapshot!(shown(&logs), @r#"
     network.flow_log_key kms.Key {"description":"Encrypts the flow logs of the VPC","policy":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:root"},"Action":"kms:*","Resource":"*"},{"Effect":"Allow","Principal":{"Service":"delivery.logs.amazonaws.com"},"Action":["kms:Decrypt","kms:DescribeKey","kms:Encrypt","kms:GenerateDataKey*","kms:ReEncrypt*"],"Resource":"*","Condition":{"StringEquals":{"aws:SourceAccount":"000000000000"},"ArnLike":{"aws:SourceArn":"arn:aws:logs:eu-west-1:000000000000:*"}}}]},"enable_key_rotation":true,"enabled":true,"tags":{}}
     network.flow_log_alias kms.Alias {"alias_name":"alias/prod-flow-logs","target_key_id":{"$ref":"network.flow_log_key.key_id"}}
@@ -166,12 +210,21 @@ fn flow_logs_can_go_to_a_bucket_encrypted() {
 fn flow_logs_can_be_encrypted_in_cloudwatch() {
     let nodes = declared("{flow_logs: {encrypt: true}}");
     let key = spec(&nodes, "network.flow_log_key");
-    assert_eq!(key["policy"]["Statement"][1]["Principal"]["Service"], json!("logs.eu-west-1.amazonaws.com"));
+    assert_eq!(
+        key["policy"]["Statement"][1]["Principal"]["Service"],
+        json!("logs.eu-west-1.amazonaws.com")
+    );
     let group = spec(&nodes, "network.flow_log_group");
-    assert_eq!(group["kms_key_id"], json!({"$ref": "network.flow_log_key.arn"}));
+    assert_eq!(
+        group["kms_key_id"],
+        json!({"$ref": "network.flow_log_key.arn"})
+    );
     // The key's policy names the very group that it is for.
     let context = key["policy"]["Statement"][1]["Condition"]["ArnEquals"].to_string();
-    assert!(context.contains(group["log_group_name"].as_str().unwrap()), "{context}");
+    assert!(
+        context.contains(group["log_group_name"].as_str().unwrap()),
+        "{context}"
+    );
 }
 
 #[test]
@@ -185,7 +238,12 @@ fn said_ranges_and_sizes_are_taken() {
     let nodes = declared(
         "{availability_zones: 2, subnets: {public: {cidrs: [10.10.224.0/24, 10.10.225.0/24]}, database: {prefix: 24}}}",
     );
-    let range = |address: &str| spec(&nodes, address)["cidr_block"].as_str().unwrap().to_owned();
+    let range = |address: &str| {
+        spec(&nodes, address)["cidr_block"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(range("network.public.b"), "10.10.225.0/24");
     assert_eq!(range("network.database.b"), "10.10.210.0/24");
 }
@@ -201,26 +259,44 @@ fn zones_are_those_of_the_context() {
         partition: "aws".into(),
         cloudfront_prefix_list: None,
     };
-    let nodes = stack.nodes(&context, &platctl_aws::Aws::offline("us-west-1")).unwrap();
-    assert_eq!(addresses(&nodes, "network.private."), ["network.private.a", "network.private.c"]);
+    let nodes = stack
+        .nodes(&context, &platctl_aws::Aws::offline("us-west-1"))
+        .unwrap();
+    assert_eq!(
+        addresses(&nodes, "network.private."),
+        ["network.private.a", "network.private.c"]
+    );
     // The third letter's place, though it is the second zone.
-    assert_eq!(spec(&nodes, "network.private.c")["cidr_block"], "10.10.64.0/19");
+    assert_eq!(
+        spec(&nodes, "network.private.c")["cidr_block"],
+        "10.10.64.0/19"
+    );
     assert!(nodes.iter().all(|node| node.scope == "us-west-1"));
 }
 
 /// The zones of a stack that is in some zones already, in a region of which one zone is impaired.
 fn zones_in(wanted: &str, settled: &[&str]) -> Result<Vec<String>, crate::StackErrors> {
-    let stack = load(&format!("stack: prod\nnetwork: {{availability_zones: {wanted}}}"), &[]).unwrap();
+    let stack = load(
+        &format!("stack: prod\nnetwork: {{availability_zones: {wanted}}}"),
+        &[],
+    )
+    .unwrap();
     let mut context = crate::Context::offline("eu-west-1");
     context.zones.truncate(4);
     for (number, zone) in context.zones.iter_mut().enumerate() {
         zone.id = format!("euw1-az{}", 4 - number);
         zone.available = zone.name != "eu-west-1b";
     }
-    context.settled = settled.iter().map(|letter| format!("eu-west-1{letter}")).collect();
+    context.settled = settled
+        .iter()
+        .map(|letter| format!("eu-west-1{letter}"))
+        .collect();
     let nodes = stack.nodes(&context, &platctl_aws::Aws::offline("eu-west-1"))?;
     let letter = |address: String| address.rsplit('.').next().unwrap().to_owned();
-    Ok(addresses(&nodes, "network.private.").into_iter().map(|address| letter(address.to_string())).collect())
+    Ok(addresses(&nodes, "network.private.")
+        .into_iter()
+        .map(|address| letter(address.to_string()))
+        .collect())
 }
 
 #[test]
@@ -235,12 +311,27 @@ fn a_network_stays_in_the_zones_that_it_is_in() {
 
 #[test]
 fn zones_can_be_named() {
-    assert_eq!(zones_in("[eu-west-1d, eu-west-1a]", &[]).unwrap(), ["a", "d"]);
+    assert_eq!(
+        zones_in("[eu-west-1d, eu-west-1a]", &[]).unwrap(),
+        ["a", "d"]
+    );
     assert_eq!(zones_in("[euw1-az4, eu-west-1c]", &[]).unwrap(), ["a", "c"]);
-    assert_eq!(zones_in("[eu-west-1a, eu-west-1b]", &["a", "b"]).unwrap(), ["a", "b"]);
-    for wrong in ["[eu-west-1a, eu-west-1b]", "[eu-west-1a, euw1-az4]", "[eu-west-1z]", "[]"] {
+    assert_eq!(
+        zones_in("[eu-west-1a, eu-west-1b]", &["a", "b"]).unwrap(),
+        ["a", "b"]
+    );
+    for wrong in [
+        "[eu-west-1a, eu-west-1b]",
+        "[eu-west-1a, euw1-az4]",
+        "[eu-west-1z]",
+        "[]",
+    ] {
         assert!(
-            load(&format!("stack: prod\nnetwork: {{availability_zones: {wrong}}}"), &[]).is_err()
+            load(
+                &format!("stack: prod\nnetwork: {{availability_zones: {wrong}}}"),
+                &[]
+            )
+            .is_err()
                 || zones_in(wrong, &[]).is_err(),
             "{wrong}"
         );

@@ -7,20 +7,31 @@ use super::{load, nodes, wrong, wrong_with};
 
 #[test]
 fn the_environment_fills_strings_numbers_and_gaps() {
-    let stack =
-        load("stack: ${env:NAME:-prod}\nregion: ${env:REGION}\naccount: \"${env:ID:-123456789012}\"", &[])
-            .unwrap();
+    let stack = load(
+        "stack: ${env:NAME:-prod}\nregion: ${env:REGION}\naccount: \"${env:ID:-123456789012}\"",
+        &[],
+    )
+    .unwrap();
     assert_eq!(
         (stack.name(), stack.region(), stack.account()),
         ("prod", Some("eu-west-1"), Some("123456789012"))
     );
     // Where a number belongs, the text of a variable is read as one, in quotes as well.
     for zones in ["${env:ZONES}", "\"${env:ZONES}\"", "${env:NONE:-2}"] {
-        let one = load(&format!("stack: prod\nnetwork:\n  availability_zones: {zones}"), &[]).unwrap();
+        let one = load(
+            &format!("stack: prod\nnetwork:\n  availability_zones: {zones}"),
+            &[],
+        )
+        .unwrap();
         let two = load("stack: prod\nnetwork:\n  availability_zones: 2", &[]).unwrap();
         assert_eq!(nodes(&one).unwrap(), nodes(&two).unwrap(), "{zones}");
     }
-    assert_eq!(load("stack: prod\nregion: eu-west-1${env:EMPTY}", &[]).unwrap().region(), Some("eu-west-1"));
+    assert_eq!(
+        load("stack: prod\nregion: eu-west-1${env:EMPTY}", &[])
+            .unwrap()
+            .region(),
+        Some("eu-west-1")
+    );
 }
 
 #[test]
@@ -116,7 +127,10 @@ fn the_digest_changes_with_what_is_said_and_with_nothing_else() {
     assert_eq!(one, digest("stack: prod\n\nregion: eu-west-1", &[]));
     assert_eq!(one, digest("stack: prod\nregion: ${env:REGION}", &[]));
     assert_ne!(one, digest("stack: prod\nregion: eu-west-2", &[]));
-    assert_ne!(one, digest("stack: prod\nregion: eu-west-1", &["protect=true"]));
+    assert_ne!(
+        one,
+        digest("stack: prod\nregion: eu-west-1", &["protect=true"])
+    );
 }
 
 #[test]

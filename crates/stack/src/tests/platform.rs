@@ -10,16 +10,23 @@ fn of(block: &str) -> String {
 
 #[test]
 fn database() {
-    insta::assert_snapshot!("unknown_class", of("database: {writer: {class: db.r6g.larg}}"));
+    insta::assert_snapshot!(
+        "unknown_class",
+        of("database: {writer: {class: db.r6g.larg}}")
+    );
     insta::assert_snapshot!(
         "what_rds_refuses",
-        of("database:\n  name: grant\n  user: admin\n  writer: {class: db.r6g.24xlarge}\n  \
+        of(
+            "database:\n  name: grant\n  user: admin\n  writer: {class: db.r6g.24xlarge}\n  \
             backup: {window: '04:30-05:30'}\n  maintenance_window: sun:04:00-sun:05:00\n  \
-            parameters: {rds.force_ssl: 0}")
+            parameters: {rds.force_ssl: 0}"
+        )
     );
     insta::assert_snapshot!(
         "windows_that_are_too_short",
-        of("database: {backup: {window: '02:00-02:10'}, maintenance_window: 'Sun:04:00-Sun:05:00'}")
+        of(
+            "database: {backup: {window: '02:00-02:10'}, maintenance_window: 'Sun:04:00-Sun:05:00'}"
+        )
     );
     insta::assert_snapshot!("port_below_those_of_rds", of("database: {port: 1149}"));
     insta::assert_snapshot!("no_engine_version", of("database: {version: \"16\"}"));
@@ -28,13 +35,22 @@ fn database() {
         "readers_scale_below_their_count",
         of("database: {readers: {count: 4, autoscale: {max: 2}}}")
     );
-    insta::assert_snapshot!("backups_for_too_long", of("database: {backup: {retention_days: 40}}"));
-    insta::assert_snapshot!("unknown_restore", of("database: {backup: {restore: {snapshoot: s}}}"));
+    insta::assert_snapshot!(
+        "backups_for_too_long",
+        of("database: {backup: {retention_days: 40}}")
+    );
+    insta::assert_snapshot!(
+        "unknown_restore",
+        of("database: {backup: {restore: {snapshoot: s}}}")
+    );
     insta::assert_snapshot!(
         "unknown_key_of_a_moment",
         of("database: {backup: {restore: {point_in_time: {cluster: c, tme: t}}}}")
     );
-    insta::assert_snapshot!("serverless_without_capacity", of("database: {writer: {class: db.serverless}}"));
+    insta::assert_snapshot!(
+        "serverless_without_capacity",
+        of("database: {writer: {class: db.serverless}}")
+    );
     insta::assert_snapshot!(
         "one_zone",
         wrong("stack: prod\nnetwork: {availability_zones: 1}\ndatabase: {}\ncluster: {}")
@@ -45,7 +61,10 @@ fn database() {
 #[test]
 fn cluster() {
     insta::assert_snapshot!("no_version_of_kubernetes", of("cluster: {version: latest}"));
-    insta::assert_snapshot!("min_above_max", of("cluster: {node_groups: {general: {min: 5, max: 3}}}"));
+    insta::assert_snapshot!(
+        "min_above_max",
+        of("cluster: {node_groups: {general: {min: 5, max: 3}}}")
+    );
     insta::assert_snapshot!(
         "mixed_processors",
         of("cluster: {node_groups: {general: {instance_types: [m6i.large, m7g.large]}}}")
@@ -63,9 +82,15 @@ fn cluster() {
             "stack: prod\nnetwork: {availability_zones: [use1-az1, use1-az3]}\ncluster: {}"
         )
     );
-    insta::assert_snapshot!("public_endpoint_for_everybody", of("cluster: {endpoint: public}"));
+    insta::assert_snapshot!(
+        "public_endpoint_for_everybody",
+        of("cluster: {endpoint: public}")
+    );
     insta::assert_snapshot!("unknown_addon", of("cluster: {addons: {corednss: true}}"));
-    insta::assert_snapshot!("no_taint", of("cluster: {node_groups: {gpu: {taints: [gpu]}}}"));
+    insta::assert_snapshot!(
+        "no_taint",
+        of("cluster: {node_groups: {gpu: {taints: [gpu]}}}")
+    );
 }
 
 #[test]
@@ -94,7 +119,10 @@ fn services_and_delivery() {
         "bad_gate",
         of("services: {one: {port: 80}}\ndelivery: {environments: {prod: aproval}}")
     );
-    insta::assert_snapshot!("pinned_to_no_commit", of("services: {one: {port: 80, pin: newest}}"));
+    insta::assert_snapshot!(
+        "pinned_to_no_commit",
+        of("services: {one: {port: 80, pin: newest}}")
+    );
     insta::assert_snapshot!("bad_address", of("alerts: {email: ops}"));
 }
 
@@ -103,7 +131,10 @@ fn gitops() {
     insta::assert_snapshot!("gitops_without_cluster", of("gitops: {}"));
     insta::assert_snapshot!("gitops_without_repository", of("cluster: {}\ngitops: {}"));
     let whole = "cluster: {}\nservices: {one: {port: 80}}\ndelivery: {}\n";
-    insta::assert_snapshot!("gitops_of_no_environment", of(&format!("{whole}gitops: {{environment: qa}}")));
+    insta::assert_snapshot!(
+        "gitops_of_no_environment",
+        of(&format!("{whole}gitops: {{environment: qa}}"))
+    );
     let of_cluster = |cluster: &str, gitops: &str| {
         of(&format!(
             "cluster: {cluster}\nservices: {{one: {{port: 80}}}}\ndelivery: {{}}\nedge: {{domain: example.com}}\ngitops: {gitops}"
@@ -111,7 +142,10 @@ fn gitops() {
     };
     insta::assert_snapshot!(
         "gitops_without_room",
-        of_cluster("{node_groups: {general: {min: 2}, gpu: {min: 3, taints: [gpu=a:NoSchedule]}}}", "{}")
+        of_cluster(
+            "{node_groups: {general: {min: 2}, gpu: {min: 3, taints: [gpu=a:NoSchedule]}}}",
+            "{}"
+        )
     );
     insta::assert_snapshot!(
         "gitops_that_nobody_can_reach",
@@ -123,15 +157,24 @@ fn gitops() {
     );
     insta::assert_snapshot!(
         "gitops_with_half_a_receiver",
-        of_cluster("{}", "{prometheus: {alerts: {email: ops@example.com, telegram_chat: 7}}}")
+        of_cluster(
+            "{}",
+            "{prometheus: {alerts: {email: ops@example.com, telegram_chat: 7}}}"
+        )
     );
     insta::assert_snapshot!(
         "gitops_without_what_a_service_needs",
-        of_cluster("{}", "{argo_rollouts: false, load_balancer_controller: false}")
+        of_cluster(
+            "{}",
+            "{argo_rollouts: false, load_balancer_controller: false}"
+        )
     );
     let taken = "cluster: {}\nservices: {vault: {port: 80}}\ndelivery: {}\ngitops: {}";
     insta::assert_snapshot!("gitops_beside_a_service_of_its_name", of(taken));
-    insta::assert_snapshot!("gitops_without_zone", of(&format!("{whole}gitops: {{external_dns: true}}")));
+    insta::assert_snapshot!(
+        "gitops_without_zone",
+        of(&format!("{whole}gitops: {{external_dns: true}}"))
+    );
     insta::assert_snapshot!(
         "gitops_with_slips",
         of(&format!(
@@ -150,14 +193,21 @@ fn a_stack_name_too_long_for_its_region() {
             1,
         );
         let stack = super::load(&text, &[]).unwrap();
-        let nodes = stack.nodes(&crate::Context::offline(region), &platctl_aws::Aws::offline(region));
+        let nodes = stack.nodes(
+            &crate::Context::offline(region),
+            &platctl_aws::Aws::offline(region),
+        );
         nodes.map(drop).map_err(|errors| errors.to_string())
     };
     let long = "a2345678901234567890";
     assert_eq!(of(long, "eu-west-1"), Ok(()));
     let said = of(long, "ap-southeast-1").unwrap_err();
-    let begins = format!("the stack name `{long}` is too long for ap-southeast-1: it can have at most ");
-    let most = said.strip_prefix(&begins).and_then(|rest| rest.split_once(' ')).map(|(number, _)| number);
+    let begins =
+        format!("the stack name `{long}` is too long for ap-southeast-1: it can have at most ");
+    let most = said
+        .strip_prefix(&begins)
+        .and_then(|rest| rest.split_once(' '))
+        .map(|(number, _)| number);
     let most: usize = most.unwrap_or_else(|| panic!("{said}")).parse().unwrap();
     // What is said is what is possible.
     assert_eq!(of(&"a".repeat(most), "ap-southeast-1"), Ok(()));

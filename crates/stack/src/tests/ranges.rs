@@ -166,7 +166,9 @@ fn more_zones_than_there_are() {
     let stack = load("stack: prod\nnetwork:\n  availability_zones: 3", &[]).unwrap();
     let mut context = crate::Context::offline("us-west-1");
     context.zones = vec![crate::Zone::of("us-west-1a"), crate::Zone::of("us-west-1c")];
-    let errors = stack.nodes(&context, &platctl_aws::Aws::offline("us-west-1")).unwrap_err();
+    let errors = stack
+        .nodes(&context, &platctl_aws::Aws::offline("us-west-1"))
+        .unwrap_err();
     assert_snapshot!(super::render(&errors), @"
      × 3 availability zones requested, but us-west-1 has 2
       ╭─[stack.yaml:3:23]

@@ -84,7 +84,10 @@ fn a_key_twice() {
 fn a_bomb_of_aliases_does_not_go_off() {
     let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for (last, next) in "abcdefgh".chars().zip("bcdefghi".chars()) {
-        bomb.push_str(&format!("{next}: &{next} [{}]\n", vec![format!("*{last}"); 10].join(", ")));
+        bomb.push_str(&format!(
+            "{next}: &{next} [{}]\n",
+            vec![format!("*{last}"); 10].join(", ")
+        ));
     }
     assert_snapshot!(wrong(&bomb), @"
      × too many YAML aliases: the expanded document would be too large
@@ -111,7 +114,10 @@ fn too_deep_and_too_large() {
       ╰────
     ");
     let large = wrong(&"#".repeat(2_000_000));
-    assert_eq!(large.trim(), "× the stack file is larger than 1048576 bytes");
+    assert_eq!(
+        large.trim(),
+        "× the stack file is larger than 1048576 bytes"
+    );
 }
 
 #[test]
@@ -146,8 +152,13 @@ fn control_characters_never_reach_the_terminal() {
      help: remove it: AWS does not allow control characters in names, tags or text
     "#);
     // A sound file whose name is not: it is shown, but never raw.
-    let errors =
-        crate::load_text("\u{1b}[2J.yaml", "stack: 3", &crate::Overrides::default(), &|_| None).unwrap_err();
+    let errors = crate::load_text(
+        "\u{1b}[2J.yaml",
+        "stack: 3",
+        &crate::Overrides::default(),
+        &|_| None,
+    )
+    .unwrap_err();
     assert_snapshot!(super::render(&errors), @r"
      × expected a string, found the number 3
       ╭─[\u{1b}[2J.yaml:1:8]

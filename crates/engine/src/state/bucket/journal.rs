@@ -51,7 +51,11 @@ pub(super) fn text_of(bucket: &Bucket, entry: &Entry) -> Result<String, StateErr
 
 /// Carries out jobs one after another; entries that arrive meanwhile share the next write. Once something could not
 /// be written, nothing more is.
-pub(super) async fn write_all(bucket: Bucket, mut root: Root, mut jobs: mpsc::UnboundedReceiver<Job>) {
+pub(super) async fn write_all(
+    bucket: Bucket,
+    mut root: Root,
+    mut jobs: mpsc::UnboundedReceiver<Job>,
+) {
     let mut failure: Option<StateError> = None;
     let mut next = None;
     loop {
@@ -104,14 +108,24 @@ pub(super) async fn write_all(bucket: Bucket, mut root: Root, mut jobs: mpsc::Un
 async fn checkpoint(bucket: &Bucket, root: &mut Root, state: &State) -> Result<(), StateError> {
     let key = bucket.version_key(state.serial, root.header.epoch);
     let place = bucket.blobs.place(&key);
-    let text = state.text().map_err(|error| StateError::io("write", place.as_ref(), error))?;
+    let text = state
+        .text()
+        .map_err(|error| StateError::io("write", place.as_ref(), error))?;
     let put = surely::put(bucket, &key, &text, &Condition::Absent).await;
     if put.map_err(|e| bucket.failed("write", &key, e))? == Put::Refused {
         let why = "it already exists, with different contents".to_owned();
-        return Err(StateError::Corrupt { path: place.into(), why });
+        return Err(StateError::Corrupt {
+            path: place.into(),
+            why,
+        });
     }
     let (epoch, claim) = (root.header.epoch, root.header.claim.take());
-    root.header = Header { epoch, claim, state: Some(key), ..Header::of(state) };
+    root.header = Header {
+        epoch,
+        claim,
+        state: Some(key),
+        ..Header::of(state)
+    };
     root.lines.clear();
     mine(bucket, root).await
 }
@@ -121,6 +135,12 @@ async fn mine(bucket: &Bucket, root: &mut Root) -> Result<(), StateError> {
     if root.write(bucket).await? {
         return Ok(());
     }
-    let holder = lease::find(bucket).await?.map(|found| found.lease.holder).unwrap_or_default();
-    Err(StateError::Lost { place: bucket.place(), holder })
+    let holder = lease::find(bucket)
+        .await?
+        .map(|found| found.lease.holder)
+        .unwrap_or_default();
+    Err(StateError::Lost {
+        place: bucket.place(),
+        holder,
+    })
 }

@@ -59,7 +59,9 @@ impl Lease {
 /// The lease that there is.
 pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
     let key = bucket.lease();
-    let found = surely::get(bucket, &key).await.map_err(|e| bucket.failed("read", &key, e))?;
+    let found = surely::get(bucket, &key)
+        .await
+        .map_err(|e| bucket.failed("read", &key, e))?;
     Ok(found.map(|blob| {
         // One that cannot be read is respected for as long as this platctl's own would be.
         let unknown = || Lease {
@@ -70,13 +72,24 @@ pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
             released: false,
         };
         let lease = serde_json::from_slice(&blob.bytes).unwrap_or_else(|_| unknown());
-        Found { lease, tag: blob.tag, age: blob.age }
+        Found {
+            lease,
+            tag: blob.tag,
+            age: blob.age,
+        }
     }))
 }
 
 /// Takes the lease, waiting for up to `limit` while another run holds it.
-pub(super) async fn acquire(bucket: &Bucket, holder: &Holder, limit: Duration) -> Result<Held, StateError> {
-    let told = bucket.teller.about(format!("waiting for the state lease of stack `{}`", bucket.stack));
+pub(super) async fn acquire(
+    bucket: &Bucket,
+    holder: &Holder,
+    limit: Duration,
+) -> Result<Held, StateError> {
+    let told = bucket.teller.about(format!(
+        "waiting for the state lease of stack `{}`",
+        bucket.stack
+    ));
     told.during(until_free(bucket, holder, limit, &told)).await
 }
 
@@ -128,11 +141,22 @@ pub(super) async fn take(
     let epoch = last.saturating_add(1);
     let condition = found.map_or(Condition::Absent, |found| Condition::Is(found.tag));
     let seconds = bucket.patience.as_secs().max(1);
-    let lease = Lease { holder: holder.clone(), epoch, beat: 0, seconds, released: false };
+    let lease = Lease {
+        holder: holder.clone(),
+        epoch,
+        beat: 0,
+        seconds,
+        released: false,
+    };
     let key = bucket.lease();
     let put = surely::put(bucket, &key, &lease.bytes(), &condition).await;
     match put.map_err(|e| bucket.failed("lock", &key, e))? {
-        Put::Done(tag) => Ok(Some(Held::new(Beat { bucket: bucket.clone(), key, lease, tag }))),
+        Put::Done(tag) => Ok(Some(Held::new(Beat {
+            bucket: bucket.clone(),
+            key,
+            lease,
+            tag,
+        }))),
         Put::Refused => Ok(None),
     }
 }
@@ -153,7 +177,12 @@ impl Held {
         let (epoch, seconds) = (beat.lease.epoch, beat.lease.seconds);
         let heard = Arc::new(AtomicU64::new(now()));
         let task = tokio::spawn(renew(beat, heard.clone(), stopped));
-        Self { epoch, seconds, heard, renewing: Mutex::new(Some((stop, task))) }
+        Self {
+            epoch,
+            seconds,
+            heard,
+            renewing: Mutex::new(Some((stop, task))),
+        }
     }
 
     /// Sees that nobody has taken it over. Without a call, as long as nobody can have: by the clock on the wall, which
@@ -167,7 +196,10 @@ impl Held {
             Some(found) if found.lease.epoch == self.epoch => return Ok(()),
             found => found.map(|found| found.lease.holder).unwrap_or_default(),
         };
-        Err(StateError::Lost { place: bucket.place(), holder })
+        Err(StateError::Lost {
+            place: bucket.place(),
+            holder,
+        })
     }
 
     /// Lets go.
@@ -240,7 +272,9 @@ async fn renew(mut beat: Beat, heard: Arc<AtomicU64>, mut stopped: oneshot::Rece
         }
         let begun = now();
         // One renewal that hangs must not cost the lease.
-        let renewed = timeout(2 * pause, beat.renew()).await.unwrap_or(Renewed::Unheard);
+        let renewed = timeout(2 * pause, beat.renew())
+            .await
+            .unwrap_or(Renewed::Unheard);
         match renewed {
             // What the others see is not younger than this.
             Renewed::Done => heard.store(begun, Ordering::Relaxed),
@@ -253,6 +287,10 @@ async fn renew(mut beat: Beat, heard: Arc<AtomicU64>, mut stopped: oneshot::Rece
         if beat.lease.released {
             return;
         }
-        wait = if renewed == Renewed::Done { pause } else { pause / 4 };
+        wait = if renewed == Renewed::Done {
+            pause
+        } else {
+            pause / 4
+        };
     }
 }

@@ -60,11 +60,17 @@ impl Bucket {
     }
 
     fn failed(&self, what: &'static str, key: &str, source: CloudError) -> StateError {
-        StateError::Remote { what, place: self.blobs.place(key), source: Box::new(source) }
+        StateError::Remote {
+            what,
+            place: self.blobs.place(key),
+            source: Box::new(source),
+        }
     }
 
     async fn get(&self, key: &str) -> Result<Option<super::Blob>, StateError> {
-        surely::get(self, key).await.map_err(|error| self.failed("read", key, error))
+        surely::get(self, key)
+            .await
+            .map_err(|error| self.failed("read", key, error))
     }
 
     pub(super) async fn read(&self) -> Result<Loaded, StateError> {
@@ -77,15 +83,38 @@ impl Bucket {
         let place = self.blobs.place(&key);
         let Some(blob) = self.get(&key).await? else {
             let state = State::new(&self.stack);
-            let root = Root { header: Header::of(&state), lines: String::new(), tag: None };
+            let root = Root {
+                header: Header::of(&state),
+                lines: String::new(),
+                tag: None,
+            };
             return match self.versions_there().await?.is_empty() {
-                true => Ok((Loaded { state, fresh: true, replayed: 0, doubtful: false }, root)),
-                false => Err(StateError::NoJournal { place, stack: self.stack.clone() }),
+                true => Ok((
+                    Loaded {
+                        state,
+                        fresh: true,
+                        replayed: 0,
+                        doubtful: false,
+                    },
+                    root,
+                )),
+                false => Err(StateError::NoJournal {
+                    place,
+                    stack: self.stack.clone(),
+                }),
             };
         };
-        let damaged =
-            |line, why: &str| StateError::Journal { path: place.clone().into(), line, why: why.into() };
-        let Some(Contents { header, entries, sound }) = parse(&blob.bytes, place.as_ref())? else {
+        let damaged = |line, why: &str| StateError::Journal {
+            path: place.clone().into(),
+            line,
+            why: why.into(),
+        };
+        let Some(Contents {
+            header,
+            entries,
+            sound,
+        }) = parse(&blob.bytes, place.as_ref())?
+        else {
             return Err(damaged(1, "the header is missing"));
         };
         if sound != blob.bytes.len() as u64 {
@@ -93,22 +122,42 @@ impl Bucket {
         }
         if header.stack != self.stack {
             let wanted = self.stack.clone();
-            return Err(StateError::OtherStack { path: place.into(), found: header.stack, wanted });
+            return Err(StateError::OtherStack {
+                path: place.into(),
+                found: header.stack,
+                wanted,
+            });
         }
         let mut state = match &header.state {
             Some(key) => self.whole(key).await?,
-            None => State { lineage: header.lineage.clone(), ..State::new(&self.stack) },
+            None => State {
+                lineage: header.lineage.clone(),
+                ..State::new(&self.stack)
+            },
         };
         state.account = state.account.or_else(|| header.account.clone());
         let text = String::from_utf8_lossy(&blob.bytes);
-        let lines = text.split_once('\n').map_or("", |(_, rest)| rest).to_owned();
+        let lines = text
+            .split_once('\n')
+            .map_or("", |(_, rest)| rest)
+            .to_owned();
         let fresh = header.state.is_none() && entries.is_empty();
-        Ok((replayed(state, fresh, entries), Root { header, lines, tag: Some(blob.tag) }))
+        Ok((
+            replayed(state, fresh, entries),
+            Root {
+                header,
+                lines,
+                tag: Some(blob.tag),
+            },
+        ))
     }
 
     async fn whole(&self, key: &str) -> Result<State, StateError> {
         let place = self.blobs.place(key);
-        let gone = || StateError::Missing { place: place.clone(), stack: self.stack.clone() };
+        let gone = || StateError::Missing {
+            place: place.clone(),
+            stack: self.stack.clone(),
+        };
         let blob = self.get(key).await?.ok_or_else(gone)?;
         State::parse(&blob.bytes, place.as_ref(), &self.stack)
     }
@@ -128,7 +177,14 @@ impl Bucket {
         };
         let (jobs, queue) = mpsc::unbounded_channel();
         tokio::spawn(write_all(self.clone(), root, queue));
-        Ok((loaded, Box::new(Open { bucket: self.clone(), jobs, lease })))
+        Ok((
+            loaded,
+            Box::new(Open {
+                bucket: self.clone(),
+                jobs,
+                lease,
+            }),
+        ))
     }
 
     /// Makes the journal one's own: whoever had it before is refused from here on.
@@ -146,8 +202,14 @@ impl Bucket {
                 return Ok((loaded, root));
             }
         }
-        let holder = lease::find(self).await?.map(|found| found.lease.holder).unwrap_or_default();
-        Err(StateError::Lost { place: self.place(), holder })
+        let holder = lease::find(self)
+            .await?
+            .map(|found| found.lease.holder)
+            .unwrap_or_default();
+        Err(StateError::Lost {
+            place: self.place(),
+            holder,
+        })
     }
 
     pub(super) async fn history(&self) -> Result<Vec<Version>, StateError> {
@@ -173,8 +235,12 @@ impl Bucket {
     /// The last holder's of that number: two are there when a former holder's was never used.
     pub(super) async fn version(&self, serial: u64) -> Result<Option<State>, StateError> {
         let found = self.versions_there().await?;
-        let of_that = found.iter().filter_map(|listed| Some((self.number(&listed.key)?, listed)));
-        let last = of_that.filter(|((number, _), _)| *number == serial).max_by_key(|(number, _)| *number);
+        let of_that = found
+            .iter()
+            .filter_map(|listed| Some((self.number(&listed.key)?, listed)));
+        let last = of_that
+            .filter(|((number, _), _)| *number == serial)
+            .max_by_key(|(number, _)| *number);
         match last.map(|(_, listed)| listed) {
             Some(listed) => self.whole(&listed.key).await.map(Some),
             None => Ok(None),
@@ -200,22 +266,46 @@ impl Bucket {
             moved.push(self.blobs.place(&aside));
         }
         let (header, serial) = match self.newest().await? {
-            Some((key, state)) => (Header { state: Some(key), ..Header::of(&state) }, state.serial),
+            Some((key, state)) => (
+                Header {
+                    state: Some(key),
+                    ..Header::of(&state)
+                },
+                state.serial,
+            ),
             None => (Header::of(&State::new(&self.stack)), 0),
         };
-        let header = Header { epoch, serial, ..header };
-        let mut root = Root { header, lines: String::new(), tag: old.map(|old| old.tag) };
+        let header = Header {
+            epoch,
+            serial,
+            ..header
+        };
+        let mut root = Root {
+            header,
+            lines: String::new(),
+            tag: old.map(|old| old.tag),
+        };
         if root.write(self).await? {
             return Ok(moved);
         }
-        let holder = lease::find(self).await?.map(|found| found.lease.holder).unwrap_or_default();
-        Err(StateError::Lost { place: self.place(), holder })
+        let holder = lease::find(self)
+            .await?
+            .map(|found| found.lease.holder)
+            .unwrap_or_default();
+        Err(StateError::Lost {
+            place: self.place(),
+            holder,
+        })
     }
 
     /// The last version that can be read.
     async fn newest(&self) -> Result<Option<(String, State)>, StateError> {
-        let mut keys: Vec<String> =
-            self.versions_there().await?.into_iter().map(|listed| listed.key).collect();
+        let mut keys: Vec<String> = self
+            .versions_there()
+            .await?
+            .into_iter()
+            .map(|listed| listed.key)
+            .collect();
         keys.sort_by_key(|key| self.number(key));
         for key in keys.into_iter().rev() {
             match self.whole(&key).await {
@@ -230,7 +320,10 @@ impl Bucket {
 
     async fn versions_there(&self) -> Result<Vec<super::Listed>, StateError> {
         let prefix = self.versions();
-        self.blobs.list(&prefix).await.map_err(|error| self.failed("list", &prefix, error))
+        self.blobs
+            .list(&prefix)
+            .await
+            .map_err(|error| self.failed("list", &prefix, error))
     }
 
     /// The serial and the epoch in a version's key.
@@ -243,13 +336,19 @@ impl Bucket {
     /// The number of the last holder, as the journal tells it; zero where it tells none.
     async fn last_epoch(&self) -> Result<u64, StateError> {
         let key = self.journal();
-        let Some(blob) = self.get(&key).await? else { return Ok(0) };
-        let contents = parse(&blob.bytes, self.blobs.place(&key).as_ref()).ok().flatten();
+        let Some(blob) = self.get(&key).await? else {
+            return Ok(0);
+        };
+        let contents = parse(&blob.bytes, self.blobs.place(&key).as_ref())
+            .ok()
+            .flatten();
         Ok(contents.map_or(0, |contents| contents.header.epoch))
     }
 
     pub(super) async fn grip(&self) -> Result<Grip, StateError> {
-        let held = lease::find(self).await?.filter(|found| !found.left().is_zero());
+        let held = lease::find(self)
+            .await?
+            .filter(|found| !found.left().is_zero());
         Ok(held.map_or(Grip::Free, |found| Grip::Lease {
             left: found.left(),
             heard: found.age,
@@ -261,13 +360,21 @@ impl Bucket {
     pub(super) async fn unlock(&self, holder: &Holder) -> Result<(), StateError> {
         for _ in 0..TRIES {
             let found = lease::find(self).await?;
-            let Some(lease) = lease::take(self, holder, found).await? else { continue };
+            let Some(lease) = lease::take(self, holder, found).await? else {
+                continue;
+            };
             let claimed = self.claim(lease.epoch).await;
             lease.release().await;
             return claimed.map(drop);
         }
-        let holder = lease::find(self).await?.map(|found| found.lease.holder).unwrap_or_default();
-        Err(StateError::Lost { place: self.place(), holder })
+        let holder = lease::find(self)
+            .await?
+            .map(|found| found.lease.holder)
+            .unwrap_or_default();
+        Err(StateError::Lost {
+            place: self.place(),
+            holder,
+        })
     }
 }
 
@@ -283,7 +390,13 @@ impl Open {
         job: impl FnOnce(oneshot::Sender<Result<(), StateError>>) -> Job,
     ) -> Result<(), StateError> {
         let place = self.bucket.place();
-        let ended = || StateError::io("write", place.as_ref(), std::io::ErrorKind::BrokenPipe.into());
+        let ended = || {
+            StateError::io(
+                "write",
+                place.as_ref(),
+                std::io::ErrorKind::BrokenPipe.into(),
+            )
+        };
         let (done, durable) = oneshot::channel();
         self.jobs.send(job(done)).map_err(|_| ended())?;
         durable.await.unwrap_or_else(|_| Err(ended()))

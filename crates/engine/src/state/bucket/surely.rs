@@ -14,7 +14,9 @@ const WAITS: [u64; 8] = [100, 200, 400, 1_000, 2_000, 5_000, 10_000, 10_000];
 
 /// Reads an object.
 pub(super) async fn get(bucket: &Bucket, key: &str) -> CloudResult<Option<Blob>> {
-    let told = bucket.teller.about(format!("reading {}", bucket.blobs.place(key)));
+    let told = bucket
+        .teller
+        .about(format!("reading {}", bucket.blobs.place(key)));
     told.during(got(bucket, key, &told)).await
 }
 
@@ -35,9 +37,17 @@ async fn got(bucket: &Bucket, key: &str, told: &Told<'_>) -> CloudResult<Option<
 
 /// Writes an object. When an answer was lost, a refusal may be of one's own earlier try: then what is there tells.
 /// What is written has to be unlike anything that others write.
-pub(super) async fn put(bucket: &Bucket, key: &str, bytes: &[u8], condition: &Condition) -> CloudResult<Put> {
-    let told = bucket.teller.about(format!("writing {}", bucket.blobs.place(key)));
-    told.during(done(bucket, key, (bytes, condition), &told)).await
+pub(super) async fn put(
+    bucket: &Bucket,
+    key: &str,
+    bytes: &[u8],
+    condition: &Condition,
+) -> CloudResult<Put> {
+    let told = bucket
+        .teller
+        .about(format!("writing {}", bucket.blobs.place(key)));
+    told.during(done(bucket, key, (bytes, condition), &told))
+        .await
 }
 
 async fn done(
@@ -49,7 +59,11 @@ async fn done(
     let mut waits = WAITS.iter();
     let mut lost = false;
     loop {
-        let error = match bucket.blobs.put(key, bytes.to_vec(), condition.clone()).await {
+        let error = match bucket
+            .blobs
+            .put(key, bytes.to_vec(), condition.clone())
+            .await
+        {
             Ok(Put::Refused) if lost => {
                 let found = get(bucket, key).await?.filter(|blob| blob.bytes == bytes);
                 return Ok(found.map_or(Put::Refused, |blob| Put::Done(blob.tag)));
@@ -67,5 +81,8 @@ async fn done(
 }
 
 const fn passes(class: Class) -> bool {
-    matches!(class, Class::Throttled | Class::Busy | Class::Interrupted | Class::Unreachable)
+    matches!(
+        class,
+        Class::Throttled | Class::Busy | Class::Interrupted | Class::Unreachable
+    )
 }

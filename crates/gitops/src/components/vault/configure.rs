@@ -28,7 +28,11 @@ pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
     if inputs.services.is_empty() {
         return Vec::new();
     }
-    let names: Vec<&str> = inputs.services.iter().map(|service| service.name.as_str()).collect();
+    let names: Vec<&str> = inputs
+        .services
+        .iter()
+        .map(|service| service.name.as_str())
+        .collect();
     let env = json!([{"name": "SERVICES", "value": names.join(" ")}]);
     let mut container = vault_container("configure", ADDRESS, &script(), env);
     container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/tmp"}]);

@@ -82,7 +82,8 @@ end_token
 /// Its pods are not ready before it is unsealed, and it is not unsealed before this has run: so this belongs to the
 /// same wave as the servers, never to a later one.
 pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
-    let memory = json!([{"name": "keys", "mountPath": "/keys"}, {"name": "tmp", "mountPath": "/tmp"}]);
+    let memory =
+        json!([{"name": "keys", "mountPath": "/keys"}, {"name": "tmp", "mountPath": "/tmp"}]);
     let aws = |name: &str, command: &str| {
         json!({
             "name": name,
@@ -103,7 +104,11 @@ pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
         container["volumeMounts"] = memory.clone();
         container
     };
-    let set_up = vault("set-up", &set_up(), json!([{"name": "POLICY", "value": POLICY}]));
+    let set_up = vault(
+        "set-up",
+        &set_up(),
+        json!([{"name": "POLICY", "value": POLICY}]),
+    );
     let mut job = job(INITIALISER, set_up);
     let pod = &mut job["spec"]["template"]["spec"];
     pod["initContainers"] = json!([

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
 use crate::component::{
-    Component, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, allow_if, anew, join, spread,
+    Component, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, allow_if, anew, join,
+    spread,
 };
 use crate::versions::{VAULT, VAULT_IMAGE};
 use crate::{Inputs, Settings};
@@ -53,8 +54,10 @@ fn quiet() -> Value {
 
 /// A container that speaks to Vault.
 fn vault_container(name: &str, address: &str, command: &str, env: Value) -> Value {
-    let mut variables =
-        vec![json!({"name": "VAULT_ADDR", "value": address}), json!({"name": "HOME", "value": "/tmp"})];
+    let mut variables = vec![
+        json!({"name": "VAULT_ADDR", "value": address}),
+        json!({"name": "HOME", "value": "/tmp"}),
+    ];
     if let Value::Array(more) = env {
         variables.extend(more);
     }
@@ -151,11 +154,20 @@ pub(crate) const COMPONENT: Component = Component {
     pod_security: PodSecurity::Baseline,
     doors: |inputs| {
         // The API server asks the injector.
-        let mut doors =
-            vec![Door { name: "injector", labels: injector_labels(), ports: vec![8080], from: Vec::new() }];
+        let mut doors = vec![Door {
+            name: "injector",
+            labels: injector_labels(),
+            ports: vec![8080],
+            from: Vec::new(),
+        }];
         let from = inputs.service_names();
         if !from.is_empty() {
-            doors.push(Door { name: "agents", labels: server_labels(), ports: vec![8200], from });
+            doors.push(Door {
+                name: "agents",
+                labels: server_labels(),
+                ports: vec![8200],
+                from,
+            });
         }
         doors
     },
@@ -166,7 +178,12 @@ pub(crate) const COMPONENT: Component = Component {
         ]
     },
     values,
-    objects: |inputs, _| init::objects(inputs).into_iter().chain(configure::objects(inputs)).collect(),
+    objects: |inputs, _| {
+        init::objects(inputs)
+            .into_iter()
+            .chain(configure::objects(inputs))
+            .collect()
+    },
     workloads: |inputs| {
         vec![
             Workload {
@@ -181,7 +198,10 @@ pub(crate) const COMPONENT: Component = Component {
                 namespace: "vault",
                 service_account: INITIALISER,
                 statements: vec![
-                    allow(&["secretsmanager:PutSecretValue"], inputs.vault_secret.clone()),
+                    allow(
+                        &["secretsmanager:PutSecretValue"],
+                        inputs.vault_secret.clone(),
+                    ),
                     // The secret is under this key; by itself the job may do nothing with it.
                     allow_if(
                         &["kms:GenerateDataKey", "kms:Decrypt"],
