@@ -14,7 +14,7 @@ use platctl_emulator::SECRET_KEY;
 use platctl_engine::execute::Options;
 use platctl_engine::flow::{Request, prepare};
 use platctl_engine::graph::Graph;
-use platctl_engine::observe::Look;
+use platctl_engine::observe::ReadOptions;
 use platctl_engine::planner::DataLoss;
 use platctl_engine::schedule::OpId;
 use platctl_engine::state::{Holder, Store};
@@ -96,7 +96,7 @@ async fn carry_out(world: &World, name: &str, graph: Option<Graph>, number: usiz
     let request = Request {
         graph,
         data_loss: DataLoss::all(),
-        look: Look::default(),
+        read_options: ReadOptions::default(),
         ..Request::default()
     };
     let prepared = prepare(request, session.state(), &*aws).await.unwrap();

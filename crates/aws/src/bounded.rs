@@ -5,7 +5,7 @@ use std::future::Future;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use platctl_engine::CloudResult;
 use platctl_engine::observe::AT_ONCE;
-use platctl_engine::retry::surely;
+use platctl_engine::retry::call_with_retries;
 
 use crate::Cloud;
 
@@ -32,7 +32,7 @@ where
 {
     let one = move |item: I| {
         let read = read.clone();
-        surely(&cloud.teller, what, move || read(item.clone()))
+        call_with_retries(&cloud.teller, what, move || read(item.clone()))
     };
     try_join_all(items.into_iter().map(one))
 }

@@ -13,7 +13,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
-use platctl_engine::retry::surely;
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::tell::Teller;
 use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
 use platctl_kubernetes::Clusters;
@@ -197,8 +197,9 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
     let sts = aws_sdk_sts::Client::from_conf(builder.build());
     let ask = || async { sts.get_caller_identity().send().ask().await };
     let what = "checking the AWS credentials";
-    let answer = surely(&meter.teller, what, ask).await.map_err(|error| {
-        match (error.class, &error.code) {
+    let answer = call_with_retries(&meter.teller, what, ask)
+        .await
+        .map_err(|error| match (error.class, &error.code) {
             (Class::Unauthenticated, None) if error.message.contains(NO_PROVIDER) => {
                 ConnectError::NoCredentials(error.message)
             }
@@ -209,8 +210,7 @@ async fn who(config: &SdkConfig, meter: &Meter) -> Result<Identity, ConnectError
                 ConnectError::Unreachable { endpoint, error }
             }
             _ => ConnectError::Other(error),
-        }
-    })?;
+        })?;
     let arn = answer.arn().unwrap_or_default().to_owned();
     let partition = arn
         .split(':')
@@ -285,7 +285,7 @@ impl Aws {
     /// What EC2 answers.
     pub async fn zones(&self, region: &str) -> CloudResult<Vec<ec2::ZoneInfo>> {
         let what = format!("reading the availability zones of {region}");
-        surely(&self.teller, what, || async {
+        call_with_retries(&self.teller, what, || async {
             ec2::zones(&self.cloud(region)).await
         })
         .await
@@ -298,7 +298,7 @@ impl Aws {
     pub async fn cloudfront_prefix_list(&self, region: &str) -> CloudResult<Option<String>> {
         let name = "com.amazonaws.global.cloudfront.origin-facing";
         let what = format!("reading the prefix list {name}");
-        surely(&self.teller, what, || async {
+        call_with_retries(&self.teller, what, || async {
             ec2::prefix_list(&self.cloud(region), name).await
         })
         .await

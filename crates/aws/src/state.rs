@@ -18,7 +18,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::date_time::Format;
 use aws_types::region::Region;
-use platctl_engine::retry::surely;
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::state::{Answer, Blob, Blobs, Condition, Listed, Put};
 use platctl_engine::tell::Teller;
 use platctl_engine::{Class, CloudError, CloudResult};
@@ -69,7 +69,7 @@ pub async fn open(place: Place, options: &Options) -> CloudResult<Bucket> {
         Client::from_conf(builder.build())
     };
     let mut s3 = client(None);
-    let region = match surely(
+    let region = match call_with_retries(
         &options.teller,
         format!("opening s3://{}", place.bucket),
         || whereabouts(&s3, &place.bucket),
@@ -254,7 +254,7 @@ impl Bucket {
                 answer.asked()
             };
             let what = format!("listing s3://{}", self.place.bucket);
-            let answer = surely(&self.teller, what, page).await?;
+            let answer = call_with_retries(&self.teller, what, page).await?;
             found.extend(answer.contents().iter().filter_map(|object| {
                 let written = object
                     .last_modified()

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::diff::{Comparison, diff, is_sensitive};
 use crate::observe::{AT_ONCE, Observed};
-use crate::retry::surely;
+use crate::retry::call_with_retries;
 use crate::state::{Object, Record, State};
 use crate::tell::Teller;
 use crate::{Address, AnyKind, AnyLive, Catalog, Changes, CloudResult, Id, Phase};
@@ -155,7 +155,7 @@ pub async fn attached(
             let kind = catalog.bind(&record.kind, &record.scope)?;
             let what = format!("reading what is attached to {address}");
             Some(async move {
-                let found = surely(teller, what, || kind.attached(live)).await?;
+                let found = call_with_retries(teller, what, || kind.attached(live)).await?;
                 Ok::<_, crate::CloudError>((address.clone(), found))
             })
         })
@@ -247,7 +247,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::observe::{Look, observe};
+    use crate::observe::{ReadOptions, observe};
     use crate::testing::{Lab, graph};
 
     #[tokio::test(start_paused = true)]
@@ -259,7 +259,7 @@ mod tests {
         ];
         lab.apply(graph(&declared, &lab.cloud)).await;
         let state = lab.store().read().await.unwrap().state;
-        let observed = observe(&state, None, &lab.cloud, Look::default())
+        let observed = observe(&state, None, &lab.cloud, ReadOptions::default())
             .await
             .unwrap();
         assert_eq!(drift(&state, &observed, &lab.cloud), []);
@@ -273,7 +273,7 @@ mod tests {
                 thing.spec["tags"]["theirs"] = json!("x");
             }
         }
-        let observed = observe(&state, None, &lab.cloud, Look::default())
+        let observed = observe(&state, None, &lab.cloud, ReadOptions::default())
             .await
             .unwrap();
         let found = drift(&state, &observed, &lab.cloud);
@@ -310,7 +310,7 @@ mod tests {
             .get_mut(&one)
             .unwrap()
             .spec["beyond"] = json!(["rule theirs"]);
-        let observed = observe(&state, None, &lab.cloud, Look::default())
+        let observed = observe(&state, None, &lab.cloud, ReadOptions::default())
             .await
             .unwrap();
         assert_eq!(drift(&state, &observed, &lab.cloud), []);
@@ -323,7 +323,7 @@ mod tests {
             &state,
             &observed,
             &lab.cloud,
-            &crate::planner::Wishes::default(),
+            &crate::planner::PlanOptions::default(),
         );
         assert!(plan.is_empty());
         assert_eq!(plan.step("one").unwrap().unmanaged, ["rule theirs"]);
@@ -349,7 +349,7 @@ mod tests {
             theirs.spec["name"] = json!("theirs");
             world.things.insert(Id::from("by-hand"), theirs);
         }
-        let observed = observe(&state, None, &lab.cloud, Look::default())
+        let observed = observe(&state, None, &lab.cloud, ReadOptions::default())
             .await
             .unwrap();
         let seen = attached(&state, &observed, &lab.cloud, &Teller::default())

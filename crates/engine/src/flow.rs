@@ -9,11 +9,11 @@ use crate::events::Listener;
 use crate::execute::kept;
 use crate::execute::{Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
-use crate::observe::{AT_ONCE, Look, Observed, made_twice, observe};
+use crate::observe::{AT_ONCE, Observed, ReadOptions, made_twice, observe};
 use crate::plan::{Action, Plan, Reason, Refusal, Step};
-use crate::planner::{DataLoss, Wishes, apply_moves, plan, plan_destroy};
-use crate::retry::surely;
-use crate::schedule::{Knot, Schedule};
+use crate::planner::{DataLoss, PlanOptions, apply_moves, plan, plan_destroy};
+use crate::retry::call_with_retries;
+use crate::schedule::{Cycle, Schedule};
 use crate::select::Selection;
 use crate::state::{Session, State};
 use crate::stop::Stop;
@@ -32,7 +32,7 @@ pub struct Request {
     /// Which part of the stack it is about.
     pub selection: Selection,
     /// How closely to look at what there is.
-    pub look: Look,
+    pub read_options: ReadOptions,
 }
 
 /// A plan with all that it was made from.
@@ -56,21 +56,27 @@ pub async fn prepare(
     catalog: &dyn Catalog,
 ) -> CloudResult<Prepared> {
     let (moved, refusals) = apply_moves(&mut state, &request.moved);
-    let teller = request.look.teller.clone();
-    let observed = observe(&state, request.graph.as_ref(), catalog, request.look).await?;
+    let teller = request.read_options.teller.clone();
+    let observed = observe(
+        &state,
+        request.graph.as_ref(),
+        catalog,
+        request.read_options,
+    )
+    .await?;
     let Request {
         data_loss,
         selection,
         ..
     } = request;
-    let wishes = Wishes {
+    let options = PlanOptions {
         moved: moved.clone(),
         data_loss,
         selection,
     };
     let mut plan = match &request.graph {
-        Some(graph) => plan(graph, &state, &observed, catalog, &wishes),
-        None => plan_destroy(&state, &observed, catalog, &wishes),
+        Some(graph) => plan(graph, &state, &observed, catalog, &options),
+        None => plan_destroy(&state, &observed, catalog, &options),
     };
     plan.refusals.extend(refusals);
     plan.refusals
@@ -132,10 +138,11 @@ async fn vet(
             )?;
             let target = step.target.as_ref()?;
             Some(async move {
-                let faults = surely(teller, format!("checking {}", step.address), || {
-                    kind.vet(live, target, &changes)
-                })
-                .await?;
+                let faults =
+                    call_with_retries(teller, format!("checking {}", step.address), || {
+                        kind.vet(live, target, &changes)
+                    })
+                    .await?;
                 Ok::<_, CloudError>(refused(step, faults))
             })
         });
@@ -167,7 +174,7 @@ async fn vet_new(plan: &Plan, catalog: &dyn Catalog, teller: &Teller) -> CloudRe
             let what = format!("checking {}", step.address);
             Ok::<_, CloudError>(refused(
                 step,
-                surely(teller, what, || kind.vet_new(spec)).await?,
+                call_with_retries(teller, what, || kind.vet_new(spec)).await?,
             ))
         })
     });
@@ -194,7 +201,7 @@ impl Prepared {
     ///
     /// # Errors
     /// When operations wait for each other in a circle. A refused plan has no order, and needs none.
-    pub fn schedule(&self, catalog: &dyn Catalog) -> Result<Schedule, Knot> {
+    pub fn schedule(&self, catalog: &dyn Catalog) -> Result<Schedule, Cycle> {
         if !self.plan.refusals.iter().all(Refusal::is_about_data) {
             return Ok(Schedule::default());
         }
@@ -273,7 +280,7 @@ impl Prepared {
 #[expect(missing_docs, reason = "the messages say what each one is")]
 pub enum NotBegun {
     #[error(transparent)]
-    Knot(#[from] Knot),
+    Cycle(#[from] Cycle),
     #[error(transparent)]
     Step(#[from] StepError),
 }

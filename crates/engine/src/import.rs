@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::diff::{Comparison, diff};
 use crate::graph::Node;
 use crate::observe::{Heritage, describe_owner};
-use crate::resolve::{Board, is_known, resolve};
+use crate::resolve::{KnownOutputs, is_known, resolve};
 use crate::state::{Object, Record, Session, State, StateError, Verb};
 use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, Id, Owner, Phase};
 
@@ -127,19 +127,19 @@ fn contradiction(
     kind: &dyn AnyKind,
     state: &State,
 ) -> Option<ImportError> {
-    let mut board = Board::default();
+    let mut known = KnownOutputs::default();
     for (address, record) in &state.resources {
         if let Some(Value::Object(outputs)) = record.object.as_ref().map(|object| &object.outputs) {
-            let known = outputs.iter().filter(|(_, value)| !value.is_null());
-            board.foresee(
+            let stated = outputs.iter().filter(|(_, value)| !value.is_null());
+            known.foresee(
                 address.clone(),
-                known
+                stated
                     .map(|(name, value)| (name.clone(), value.clone()))
                     .collect(),
             );
         }
     }
-    let spec = resolve(&node.spec, &board);
+    let spec = resolve(&node.spec, &known);
     let desired = if is_known(&spec) {
         kind.resolve(spec.clone()).unwrap_or(spec)
     } else {

@@ -2,7 +2,7 @@
 //! the name of a declared resource, stands for its address again. Nothing in the cloud is changed.
 
 use crate::graph::{Entry, Graph};
-use crate::observe::{Claims, Look, Observed, observe};
+use crate::observe::{Claims, Observed, ReadOptions, observe};
 use crate::plan::Refusal;
 use crate::state::{Object, Record, Session, StateError, Verb};
 use crate::{Address, Candidate, Catalog, CloudError, Id};
@@ -42,20 +42,20 @@ pub async fn recover(
     graph: &Graph,
     session: &Session,
     catalog: &dyn Catalog,
-    look: Look,
+    options: ReadOptions,
 ) -> Result<Recovered, RecoverError> {
     let state = session.state();
-    let claims = if look.claims == Claims::ByName {
+    let claims = if options.claims == Claims::ByName {
         Claims::ByName
     } else {
         Claims::Lost
     };
-    let look = Look {
+    let options = ReadOptions {
         thorough: true,
         claims,
-        ..look
+        ..options
     };
-    let mut observed = observe(&state, Some(graph), catalog, look).await?;
+    let mut observed = observe(&state, Some(graph), catalog, options).await?;
     // Before anything is noted: what the tags of a lost state name is this one's from here on.
     session
         .inherit(std::mem::take(&mut observed.lineages))
@@ -190,7 +190,7 @@ mod tests {
                 .await
                 .unwrap();
         }
-        let recovered = recover(&declared(), &session, &lab.cloud, Look::default())
+        let recovered = recover(&declared(), &session, &lab.cloud, ReadOptions::default())
             .await
             .unwrap();
         assert_eq!(
@@ -201,7 +201,7 @@ mod tests {
             ),
             (2, 0, 0)
         );
-        let again = recover(&declared(), &session, &lab.cloud, Look::default())
+        let again = recover(&declared(), &session, &lab.cloud, ReadOptions::default())
             .await
             .unwrap();
         assert_eq!((again.found.len(), again.known), (0, 2));

@@ -9,9 +9,9 @@ use crate::{Address, AnyLive};
 
 /// The outputs that are known of each resource. An output that is absent is not known yet.
 #[derive(Clone, Debug, Default)]
-pub struct Board(HashMap<Address, Map<String, Value>>);
+pub struct KnownOutputs(HashMap<Address, Map<String, Value>>);
 
-impl Board {
+impl KnownOutputs {
     /// Writes down the known outputs of a live object.
     pub fn set(&mut self, address: Address, live: &AnyLive) {
         if let Value::Object(known) = live.known_outputs() {
@@ -40,29 +40,29 @@ impl Board {
 /// Replaces references by what the board knows. What it does not know becomes
 /// `{"$unknown": "address.output"}`.
 #[must_use]
-pub fn resolve(spec: &Value, board: &Board) -> Value {
+pub fn resolve(spec: &Value, known: &KnownOutputs) -> Value {
     match spec {
         Value::Object(map) => match operator(map) {
-            Some((REF, Value::String(reference))) => board
+            Some((REF, Value::String(reference))) => known
                 .get(reference)
                 .cloned()
                 .unwrap_or_else(|| json!({ UNKNOWN: reference })),
-            Some((JOIN, Value::Array(parts))) => join(parts, board),
+            Some((JOIN, Value::Array(parts))) => join(parts, known),
             Some(_) => spec.clone(),
             None => map
                 .iter()
-                .map(|(key, value)| (key.clone(), resolve(value, board)))
+                .map(|(key, value)| (key.clone(), resolve(value, known)))
                 .collect(),
         },
-        Value::Array(items) => items.iter().map(|item| resolve(item, board)).collect(),
+        Value::Array(items) => items.iter().map(|item| resolve(item, known)).collect(),
         _ => spec.clone(),
     }
 }
 
-fn join(parts: &[Value], board: &Board) -> Value {
+fn join(parts: &[Value], known: &KnownOutputs) -> Value {
     let mut text = String::new();
     for part in parts {
-        match resolve(part, board) {
+        match resolve(part, known) {
             Value::String(part) => text.push_str(&part),
             unknown @ Value::Object(_) => return unknown,
             other => text.push_str(&other.to_string()),
@@ -110,14 +110,14 @@ mod tests {
         assert_eq!(live(outputs.clone(), Phase::Ready).known_outputs(), outputs);
     }
 
-    fn board() -> Board {
-        let mut board = Board::default();
+    fn known() -> KnownOutputs {
+        let mut known = KnownOutputs::default();
         let live = live(
             json!({"vpc_id": "vpc-1", "later": null, "n": 4}),
             Phase::Ready,
         );
-        board.set(Address::new("network.vpc").unwrap(), &live);
-        board
+        known.set(Address::new("network.vpc").unwrap(), &live);
+        known
     }
 
     #[test]
@@ -125,7 +125,7 @@ mod tests {
         let spec =
             json!({"a": {"$ref": "network.vpc.vpc_id"}, "list": [{"$ref": "network.vpc.n"}, "x"]});
         assert_eq!(
-            resolve(&spec, &board()),
+            resolve(&spec, &known()),
             json!({"a": "vpc-1", "list": [4, "x"]})
         );
     }
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn what_is_not_known_says_what_it_waits_for() {
         let spec = json!({"a": {"$ref": "network.vpc.later"}, "b": {"$ref": "gone.id"}});
-        let resolved = resolve(&spec, &board());
+        let resolved = resolve(&spec, &known());
         assert_eq!(
             resolved,
             json!({"a": {"$unknown": "network.vpc.later"}, "b": {"$unknown": "gone.id"}})
@@ -145,10 +145,10 @@ mod tests {
     #[test]
     fn a_join_is_text_once_every_part_is_known() {
         let spec = json!({"$join": ["arn:", {"$ref": "network.vpc.vpc_id"}, "/", {"$ref": "network.vpc.n"}]});
-        assert_eq!(resolve(&spec, &board()), json!("arn:vpc-1/4"));
+        assert_eq!(resolve(&spec, &known()), json!("arn:vpc-1/4"));
         let spec = json!({"$join": ["arn:", {"$ref": "network.vpc.later"}]});
         assert_eq!(
-            resolve(&spec, &board()),
+            resolve(&spec, &known()),
             json!({"$unknown": "network.vpc.later"})
         );
     }

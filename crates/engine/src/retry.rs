@@ -11,7 +11,7 @@ use crate::{Class, CloudError, CloudResult};
 
 /// How often and how long a call is repeated.
 #[derive(Clone, Copy, Debug)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// The delay before the first repetition; it doubles from there, with jitter.
     pub first: Duration,
     /// The longest delay between two tries.
@@ -20,7 +20,7 @@ pub struct Patience {
     pub limit: Duration,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// For reads: they answer soon or something is wrong. One of them may hang until its time is out, and is tried again.
     pub const READ: Self = Self {
         first: Duration::from_millis(100),
@@ -75,7 +75,7 @@ pub const fn wait_may_go_on(class: Class) -> bool {
 /// # Errors
 /// The first error that is not to be repeated, or the last one when patience ends.
 pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
-    patience: Patience,
+    policy: RetryPolicy,
     again: impl Fn(&CloudError) -> bool,
     told: &Told<'_>,
     mut call: impl FnMut() -> F,
@@ -88,8 +88,8 @@ pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
             Err(error) => error,
         };
         tries += 1;
-        let delay = patience.delay(tries);
-        if !again(&error) || begun.elapsed() + delay > patience.limit {
+        let delay = policy.delay(tries);
+        if !again(&error) || begun.elapsed() + delay > policy.limit {
             return Err(error);
         }
         told.because(&error);
@@ -102,14 +102,14 @@ pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
 ///
 /// # Errors
 /// The first error that does not pass, or the last one when patience ends.
-pub async fn surely<T, F: Future<Output = CloudResult<T>>>(
+pub async fn call_with_retries<T, F: Future<Output = CloudResult<T>>>(
     teller: &Teller,
     what: impl Into<String>,
     call: impl FnMut() -> F,
 ) -> CloudResult<T> {
     let told = teller.about(what);
     told.during(retry(
-        Patience::READ,
+        RetryPolicy::READ,
         |error| read_may_recover(error.class),
         &told,
         call,
@@ -132,7 +132,7 @@ mod tests {
         let quiet = Teller::default();
         let told = quiet.about("");
         let result = retry(
-            Patience::READ,
+            RetryPolicy::READ,
             |e| read_may_recover(e.class),
             &told,
             || {
@@ -156,7 +156,7 @@ mod tests {
         let quiet = Teller::default();
         let told = quiet.about("");
         let result: CloudResult<()> = retry(
-            Patience::READ,
+            RetryPolicy::READ,
             |e| read_may_recover(e.class),
             &told,
             || {
@@ -175,14 +175,14 @@ mod tests {
         let quiet = Teller::default();
         let told = quiet.about("");
         let result: CloudResult<()> = retry(
-            Patience::READ,
+            RetryPolicy::READ,
             |_| true,
             &told,
             || async { Err(error(Class::Throttled)) },
         )
         .await;
         assert!(result.is_err());
-        assert!(begun.elapsed() <= Patience::READ.limit);
+        assert!(begun.elapsed() <= RetryPolicy::READ.limit);
     }
 
     #[tokio::test(start_paused = true)]
@@ -194,7 +194,9 @@ mod tests {
                 ..error(Class::Interrupted)
             })
         };
-        surely(&teller, "reading a toy", answer).await.unwrap_err();
+        call_with_retries(&teller, "reading a toy", answer)
+            .await
+            .unwrap_err();
         let heard = heard.lock().unwrap();
         assert_eq!(
             heard.first().map(String::as_str),

@@ -71,7 +71,7 @@ enum Status {
 /// is refused before anything is changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the plan cannot be ordered: `{address}` would depend on itself")]
-pub struct Knot {
+pub struct Cycle {
     /// One of the resources concerned.
     pub address: Address,
 }
@@ -86,7 +86,7 @@ impl Schedule {
         graph: Option<&Graph>,
         state: &State,
         catalog: &dyn Catalog,
-    ) -> Result<Self, Knot> {
+    ) -> Result<Self, Cycle> {
         let mut layout = Layout {
             ops: DiGraph::new(),
             converge: HashMap::new(),
@@ -105,9 +105,9 @@ impl Schedule {
         Self::from_ops(ops)
     }
 
-    fn from_ops(mut ops: DiGraph<Op, Wait>) -> Result<Self, Knot> {
+    fn from_ops(mut ops: DiGraph<Op, Wait>) -> Result<Self, Cycle> {
         untie(&mut ops);
-        let order = toposort(&ops, None).map_err(|cycle| Knot {
+        let order = toposort(&ops, None).map_err(|cycle| Cycle {
             address: ops[cycle.node_id()].address.clone(),
         })?;
         let mut remaining = vec![Duration::ZERO; ops.node_count()];
@@ -269,7 +269,7 @@ fn untie(ops: &mut DiGraph<Op, Wait>) {
     let deletes = |ops: &DiGraph<Op, Wait>, op: OpId| !matches!(ops[op].work, Work::Converge(_));
     let knots: Vec<HashSet<OpId>> = tarjan_scc(&*ops)
         .into_iter()
-        .filter(|knot| knot.len() > 1)
+        .filter(|cycle| cycle.len() > 1)
         .map(HashSet::from_iter)
         .collect();
     ops.retain_edges(|ops, edge| {
@@ -278,7 +278,7 @@ fn untie(ops: &mut DiGraph<Op, Wait>) {
         };
         let tied = knots
             .iter()
-            .any(|knot| knot.contains(&from) && knot.contains(&to));
+            .any(|cycle| cycle.contains(&from) && cycle.contains(&to));
         !(tied && deletes(&ops, from) && deletes(&ops, to))
     });
 }

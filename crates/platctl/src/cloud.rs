@@ -7,7 +7,7 @@ use std::sync::Arc;
 use platctl_aws::Aws;
 use platctl_engine::execute::Options;
 use platctl_engine::graph::Graph;
-use platctl_engine::observe::Look;
+use platctl_engine::observe::ReadOptions;
 use platctl_engine::state::{Object, State};
 use platctl_engine::{Address, Catalog};
 use platctl_stack::{Context, Overrides, Stack, Zone};
@@ -128,13 +128,13 @@ impl Site {
 
     /// How closely to look at what there is. AWS's own guarantees of when a new object can be seen are weaker than
     /// those of its searches, so that what is known to have been made is looked for longer.
-    pub(crate) fn look(&self, doubtful: bool) -> Look {
+    pub(crate) fn read_options(&self, doubtful: bool) -> ReadOptions {
         let teller = self.aws.teller().clone();
-        Look {
+        ReadOptions {
             grace: 10 * self.options.grace,
             thorough: doubtful,
             teller,
-            ..Look::default()
+            ..ReadOptions::default()
         }
     }
 

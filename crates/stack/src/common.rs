@@ -18,7 +18,7 @@ use crate::declare::{Checked, Declare};
 
 /// The network that other blocks build in.
 #[derive(Clone, Debug)]
-pub(crate) struct Ground {
+pub(crate) struct NetworkParts {
     pub(crate) vpc: Handle<Vpc>,
     /// The zones' names, in order.
     pub(crate) zones: Vec<String>,
@@ -189,7 +189,7 @@ pub(crate) fn log_group(
 /// A security group; nothing may come in yet.
 pub(crate) fn security_group(
     address: &str,
-    ground: &Ground,
+    network: &NetworkParts,
     description: &str,
     egress: bool,
     declare: &mut Declare<'_>,
@@ -200,7 +200,7 @@ pub(crate) fn security_group(
         address.replace(['.', '_'], "-")
     ));
     let spec = json!({
-        "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
+        "vpc_id": network.vpc.json(vpc::out::VPC_ID),
         "group_name": name,
         "description": description,
         "allow_all_egress": egress,

@@ -157,16 +157,16 @@ impl<'a> Declare<'a> {
     }
 
     /// Declares a resource below the block's name.
-    pub(crate) fn declare<K: Kind>(
+    pub(crate) fn add<K: Kind>(
         &mut self,
         address: &str,
         spec: &K::Spec<Declared>,
     ) -> Checked<Handle<K>> {
-        self.declare_after(address, spec, &[])
+        self.add_after(address, spec, &[])
     }
 
     /// Declares a resource that has to wait for others from which it takes nothing.
-    pub(crate) fn declare_after<K: Kind>(
+    pub(crate) fn add_after<K: Kind>(
         &mut self,
         address: &str,
         spec: &K::Spec<Declared>,
@@ -222,7 +222,7 @@ impl<'a> Declare<'a> {
                     .at(self.place, "in this block"),
             ]
         })?;
-        self.declare_after(address, &typed, after)
+        self.add_after(address, &typed, after)
     }
 
     /// Declares what follows in another region, until the next call.

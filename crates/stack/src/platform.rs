@@ -4,7 +4,7 @@ use platctl_aws::codecommit::repository::Repository;
 use platctl_engine::Handle;
 
 use crate::Context;
-use crate::common::Ground;
+use crate::common::NetworkParts;
 use crate::declare::{Checked, Declare, Placed};
 use crate::error::{Fault, quoted};
 use crate::file::{File, Switch};
@@ -23,7 +23,7 @@ pub(crate) struct Platform<'a> {
 #[derive(Default)]
 struct Made {
     logs: logs::Parts,
-    ground: Option<Ground>,
+    network: Option<NetworkParts>,
     cluster: Option<cluster::Parts>,
     database: Option<database::Parts>,
     edge: Option<edge::Parts>,
@@ -82,9 +82,9 @@ impl<'a> Platform<'a> {
     }
 
     /// The network that a block builds in. Where the network itself is at fault, nothing more is said.
-    fn ground<'m>(&self, block: &str, made: &'m Made) -> Checked<&'m Ground> {
-        if let Some(ground) = &made.ground {
-            return Ok(ground);
+    fn network_for<'m>(&self, block: &str, made: &'m Made) -> Checked<&'m NetworkParts> {
+        if let Some(network) = &made.network {
+            return Ok(network);
         }
         if self.file.network.is_some() {
             return Err(Vec::new());
@@ -114,7 +114,7 @@ impl<'a> Platform<'a> {
             return Ok(Vec::new());
         };
         let mut declare = self.begin("network", made);
-        made.ground = Some(network.declare(self.file.cluster.is_some(), &mut declare)?);
+        made.network = Some(network.declare(self.file.cluster.is_some(), &mut declare)?);
         Ok(declare.finish())
     }
 
@@ -123,7 +123,7 @@ impl<'a> Platform<'a> {
             return Ok(Vec::new());
         };
         let mut declare = self.begin("cluster", made);
-        made.cluster = Some(cluster.declare(self.ground("cluster", made)?, &mut declare)?);
+        made.cluster = Some(cluster.declare(self.network_for("cluster", made)?, &mut declare)?);
         Ok(declare.finish())
     }
 
@@ -134,7 +134,7 @@ impl<'a> Platform<'a> {
         let mut declare = self.begin("database", made);
         let nodes = made.cluster.as_ref().map(|cluster| &cluster.nodes);
         made.database =
-            Some(database.declare(self.ground("database", made)?, nodes, &mut declare)?);
+            Some(database.declare(self.network_for("database", made)?, nodes, &mut declare)?);
         Ok(declare.finish())
     }
 
@@ -143,7 +143,8 @@ impl<'a> Platform<'a> {
             return Ok(Vec::new());
         };
         let mut declare = self.begin("edge", made);
-        made.edge = Some(edge.declare(self.ground("edge", made)?, &made.logs, &mut declare)?);
+        made.edge =
+            Some(edge.declare(self.network_for("edge", made)?, &made.logs, &mut declare)?);
         Ok(declare.finish())
     }
 
@@ -153,7 +154,7 @@ impl<'a> Platform<'a> {
         };
         let mut declare = self.begin("services", made);
         let base = services::Base {
-            ground: made.ground.as_ref(),
+            network: made.network.as_ref(),
             cluster: made.cluster.as_ref(),
             edge: made.edge.as_ref(),
             domain: self.file.edge.as_ref().map(edge::Edge::domain),
@@ -218,18 +219,18 @@ impl<'a> Platform<'a> {
             ));
         };
         let domain = self.file.edge.as_ref().map(edge::Edge::zone_domain);
-        let ground = self.ground("gitops", made)?;
+        let network = self.network_for("gitops", made)?;
         let fits = self
             .file
             .cluster
             .as_ref()
-            .map_or_else(Vec::new, |file| file.check_for(settings, ground, &declare));
+            .map_or_else(Vec::new, |file| file.check_for(settings, network, &declare));
         if !fits.is_empty() {
             return Err(fits);
         }
         let base = gitops::Base {
             root: self.root,
-            ground,
+            network,
             cluster,
             database: made.database.as_ref(),
             zone: made.edge.as_ref().map(|edge| edge.zone.clone()).zip(domain),
@@ -239,7 +240,7 @@ impl<'a> Platform<'a> {
                 .file
                 .cluster
                 .as_ref()
-                .and_then(|cluster| cluster.capacity(ground)),
+                .and_then(|cluster| cluster.capacity(network)),
             environments: self
                 .file
                 .delivery

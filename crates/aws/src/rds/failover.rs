@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platctl_engine::retry::surely;
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
@@ -39,7 +39,7 @@ pub async fn members(cloud: &Cloud, global: &str) -> CloudResult<Option<Members>
             .await;
         call.asked()
     };
-    let found = match surely(
+    let found = match call_with_retries(
         &cloud.teller,
         format!("reading the global database {global}"),
         look,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platctl_engine::retry::surely;
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
@@ -36,7 +36,7 @@ pub async fn members(cloud: &Cloud, cluster: &str) -> CloudResult<Option<Vec<Mem
             .await
             .asked()
     };
-    let found = match surely(
+    let found = match call_with_retries(
         &cloud.teller,
         format!("reading the cluster {cluster}"),
         look,
@@ -91,7 +91,7 @@ async fn until_available(cloud: &Cloud, instance: &str) -> CloudResult<()> {
                 .await
                 .asked()
         };
-        let found = surely(&cloud.teller, format!("reading {instance}"), look).await?;
+        let found = call_with_retries(&cloud.teller, format!("reading {instance}"), look).await?;
         let status = found
             .db_instances()
             .first()

@@ -12,7 +12,7 @@ use aws_sdk_s3::types::ChecksumMode;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
-use platctl_engine::retry::surely;
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::tell::Told;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use platctl_kubernetes::{JobOrder, Manifest, Order, Outcome, Server, SetState, Task};
@@ -161,7 +161,7 @@ async fn get_bytes(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<Option
         let bytes = found.body.collect().await;
         bytes.map_err(|e| CloudError::new(Class::Interrupted, "s3:GetObject", e.to_string()))
     };
-    match surely(&cloud.teller, format!("reading s3://{bucket}/{key}"), read).await {
+    match call_with_retries(&cloud.teller, format!("reading s3://{bucket}/{key}"), read).await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => other.map(|bytes| Some(bytes.to_vec())),
     }
@@ -193,7 +193,7 @@ async fn write(cloud: &Cloud, bucket: &str, key: &str, bytes: Vec<u8>) -> CloudR
             .await
             .map(drop)
     };
-    surely(&cloud.teller, format!("writing s3://{bucket}/{key}"), write).await
+    call_with_retries(&cloud.teller, format!("writing s3://{bucket}/{key}"), write).await
 }
 
 /// A digest as S3 writes it.
@@ -212,7 +212,7 @@ async fn erase(cloud: &Cloud, bucket: &str, key: &str) -> CloudResult<()> {
             .await;
         call.map(drop).asked()
     };
-    surely(
+    call_with_retries(
         &cloud.teller,
         format!("deleting s3://{bucket}/{key}"),
         erase,
@@ -272,7 +272,7 @@ impl Runner {
                 .await
                 .asked()
         };
-        match surely(
+        match call_with_retries(
             &self.cloud.teller,
             format!("reading s3://{}/{key}", self.bucket),
             look,
@@ -332,7 +332,7 @@ impl Runner {
             call.send().ask().await
         };
         // The latest come first, and none runs for longer than half an hour: one page is enough.
-        let mut ids = surely(&self.cloud.teller, "listing the runner's builds", list)
+        let mut ids = call_with_retries(&self.cloud.teller, "listing the runner's builds", list)
             .await?
             .ids
             .unwrap_or_default();
@@ -348,7 +348,8 @@ impl Runner {
                 .set_ids(Some(ids.clone()));
             call.send().ask().await
         };
-        let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
+        let found =
+            call_with_retries(&self.cloud.teller, "reading the runner's builds", look).await?;
         let running = |build: &&Build| build.build_status() == Some(&StatusType::InProgress);
         for build in found
             .builds()
@@ -365,7 +366,7 @@ impl Runner {
                 let call = self.cloud.codebuild.stop_build().id(id).send().await;
                 call.map(drop).asked()
             };
-            surely(&self.cloud.teller, format!("stopping the build {id}"), stop).await?;
+            call_with_retries(&self.cloud.teller, format!("stopping the build {id}"), stop).await?;
             self.until_done(id).await?;
         }
         Ok(())
@@ -419,7 +420,8 @@ impl Runner {
                 let call = self.cloud.codebuild.batch_get_builds().ids(id).send().await;
                 call.asked()
             };
-            let found = surely(&self.cloud.teller, "reading the runner's builds", look).await?;
+            let found =
+                call_with_retries(&self.cloud.teller, "reading the runner's builds", look).await?;
             let build = found.builds().first().cloned().ok_or_else(|| {
                 CloudError::new(
                     Class::Unknown,

@@ -1,7 +1,7 @@
 //! What is in a bucket.
 
 use platctl_engine::CloudResult;
-use platctl_engine::retry::surely;
+use platctl_engine::retry::call_with_retries;
 
 use crate::Cloud;
 use crate::errors::Ask;
@@ -21,7 +21,8 @@ pub async fn keys(cloud: &Cloud, bucket: &str, prefix: &str) -> CloudResult<Vec<
             .prefix(prefix)
             .set_continuation_token(next);
         let page = || async { call.clone().send().ask().await };
-        let answer = surely(&cloud.teller, format!("listing s3://{bucket}"), page).await?;
+        let answer =
+            call_with_retries(&cloud.teller, format!("listing s3://{bucket}"), page).await?;
         keys.extend(
             answer
                 .contents()

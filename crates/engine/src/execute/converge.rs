@@ -14,7 +14,7 @@ use crate::events::Event;
 use crate::graph::{Entry, Wait};
 use crate::plan::Action;
 use crate::planner::was_ready;
-use crate::retry::surely;
+use crate::retry::call_with_retries;
 use crate::state::{Object, Record, Verb, conceal};
 use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, Id, Owner, Phase, Replace};
 
@@ -236,7 +236,7 @@ impl Run {
         resumed: bool,
     ) -> Result<(), StepError> {
         let what = format!("reading the last update of {}", goal.address);
-        match surely(&self.teller, what, || {
+        match call_with_retries(&self.teller, what, || {
             goal.kind().failed_update(live, resumed)
         })
         .await

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::converge::Goal;
 use super::{Run, StepError};
 use crate::observe::{Choice, Heritage, choose, describe_owner, find_awaited};
-use crate::retry::Patience;
+use crate::retry::RetryPolicy;
 use crate::state::{Creating, Record, Verb, conceal, now};
 use crate::{
     Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner,
@@ -57,8 +57,8 @@ impl Run {
             },
             None => self.creating(goal, next(record.generation)),
         };
-        let (patience, begun) = (
-            Patience::until(goal.kind().facts().timing.limit),
+        let (policy, begun) = (
+            RetryPolicy::until(goal.kind().facts().timing.limit),
             Instant::now(),
         );
         for tries in 1.. {
@@ -79,13 +79,13 @@ impl Run {
                 Tried::Refused(error) if repeats => return Err(error),
                 Tried::Refused(error) => return Err(self.failed(goal, record, error).await?),
             };
-            let delay = patience.delay(tries);
+            let delay = policy.delay(tries);
             let limit = if error.class == Class::NotYetConsistent {
                 VISIBLE_AFTER
             } else {
-                patience.limit
+                policy.limit
             };
-            if begun.elapsed() + delay > limit.min(patience.limit) {
+            if begun.elapsed() + delay > limit.min(policy.limit) {
                 let error = StepError::GaveUp {
                     error,
                     tried: begun.elapsed(),

@@ -16,8 +16,8 @@ use crate::events::{Event, Listener};
 use crate::graph::{Entry, Graph};
 use crate::observe::Observed;
 use crate::plan::{Action, Plan};
-use crate::resolve::{Board, is_known, resolve, unknown};
-use crate::retry::Patience;
+use crate::resolve::{KnownOutputs, is_known, resolve, unknown};
+use crate::retry::RetryPolicy;
 use crate::schedule::Work;
 use crate::state::{Record, Session};
 use crate::stop::Stop;
@@ -73,7 +73,7 @@ pub struct Run {
     pub(super) pending: Pending,
     /// Says what takes long.
     pub(super) teller: Teller,
-    board: Mutex<Board>,
+    known: Mutex<KnownOutputs>,
     watchers: Watchers,
     permits: Semaphore,
 }
@@ -130,7 +130,7 @@ impl Run {
             pending: Pending::default(),
             watchers: Watchers::new(teller.clone()),
             teller,
-            board: Mutex::default(),
+            known: Mutex::default(),
             permits: Semaphore::new(options.parallelism.max(1)),
         }
     }
@@ -178,7 +178,7 @@ impl Run {
     pub(super) fn desired(&self, entry: &Entry) -> Result<Value, StepError> {
         let spec = resolve(
             &entry.node.spec,
-            &self.board.lock().unwrap_or_else(PoisonError::into_inner),
+            &self.known.lock().unwrap_or_else(PoisonError::into_inner),
         );
         if is_known(&spec) {
             return entry.kind.resolve(spec).map_err(StepError::Spec);
@@ -204,7 +204,7 @@ impl Run {
 
     /// Tells consumers the outputs that are known now.
     pub(super) fn publish(&self, address: &Address, live: &AnyLive) {
-        self.board
+        self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .set(address.clone(), live);
@@ -273,7 +273,7 @@ impl Run {
         again: impl Fn(&CloudError) -> bool,
         mut call: impl FnMut() -> F,
     ) -> Result<T, StepError> {
-        let (patience, begun) = (Patience::until(limit), Instant::now());
+        let (policy, begun) = (RetryPolicy::until(limit), Instant::now());
         let mut tries = 0;
         loop {
             let turn = self.teller.about("calls waiting for a free slot");
@@ -300,8 +300,8 @@ impl Run {
                 Err(error) => return Err(StepError::Cloud(error)),
             };
             tries += 1;
-            let delay = patience.delay(tries);
-            if begun.elapsed() + delay > patience.limit {
+            let delay = policy.delay(tries);
+            if begun.elapsed() + delay > policy.limit {
                 return Err(StepError::GaveUp {
                     error,
                     tried: begun.elapsed(),

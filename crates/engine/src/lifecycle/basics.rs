@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::flow::{Request, prepare};
-use crate::observe::Look;
+use crate::observe::ReadOptions;
 use crate::plan::{Action, Reason};
 use crate::planner::DataLoss;
 use crate::recover::recover;
@@ -145,7 +145,7 @@ async fn a_lost_state_is_found_again_by_tags_and_names() {
     );
     let session = lab.session().await;
     let declared = graph(&family(), &lab.cloud);
-    let recovered = recover(&declared, &session, &lab.cloud, Look::default())
+    let recovered = recover(&declared, &session, &lab.cloud, ReadOptions::default())
         .await
         .unwrap();
     assert_eq!(

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::drift::{drift, moved_on};
 use crate::execute::StepError;
-use crate::observe::{Look, observe};
+use crate::observe::{ReadOptions, observe};
 use crate::plan::{Action, Reason, Refusal};
 use crate::planner::DataLoss;
 use crate::testing::{Declared, Lab, graph};
@@ -37,7 +37,7 @@ async fn what_the_cloud_raised_is_no_change_and_is_said() {
         matches!(moved, [change] if change.before == Some(json!(9)) && change.after == Some(json!(8)))
     );
     let state = lab.store().read().await.unwrap().state;
-    let observed = observe(&state, None, &lab.cloud, Look::default())
+    let observed = observe(&state, None, &lab.cloud, ReadOptions::default())
         .await
         .unwrap();
     assert_eq!(drift(&state, &observed, &lab.cloud), []);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::observe::Look;
+use crate::observe::ReadOptions;
 use crate::recover::recover;
 use crate::state::Holder;
 use crate::testing::{Declared, Fault, Lab, When, graph};
@@ -97,7 +97,7 @@ async fn recovered(lab: &Lab) {
         &graph(&declared("blue"), &lab.cloud),
         &session,
         &lab.cloud,
-        Look::default(),
+        ReadOptions::default(),
     )
     .await;
     assert_eq!(found.unwrap().refusals, []);

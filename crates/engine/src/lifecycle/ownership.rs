@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::execute::StepError;
-use crate::observe::{Claims, Look, Stranger, Twin};
+use crate::observe::{Claims, ReadOptions, Stranger, Twin};
 use crate::plan::{Action, Refusal};
 use crate::recover::recover;
 use crate::state::Holder;
@@ -189,10 +189,15 @@ async fn a_second_state_of_the_stack_is_told_apart_and_recover_takes_a_lost_one_
         .await
         .unwrap();
     session.set_region("here");
-    let look = Look::default();
-    let found = recover(&graph(&one(), &second.cloud), &session, &second.cloud, look)
-        .await
-        .unwrap();
+    let options = ReadOptions::default();
+    let found = recover(
+        &graph(&one(), &second.cloud),
+        &session,
+        &second.cloud,
+        options,
+    )
+    .await
+    .unwrap();
     assert_eq!((found.found.len(), found.refusals), (1, Vec::new()));
     session.finish().await.unwrap();
     drop(session);
@@ -254,15 +259,15 @@ async fn a_name_alone_makes_nothing_ours() {
     );
     let recovered = async |claims| {
         let session = lab.session().await;
-        let look = Look {
+        let options = ReadOptions {
             claims,
-            ..Look::default()
+            ..ReadOptions::default()
         };
         let recovered = recover(
             &graph(&plain("ours"), &lab.cloud),
             &session,
             &lab.cloud,
-            look,
+            options,
         )
         .await
         .unwrap();

@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use self::nameless::look_for_nameless;
 use crate::graph::Graph;
 use crate::plan::Refusal;
-use crate::retry::{Patience, read_may_recover, retry, wait_may_go_on};
+use crate::retry::{RetryPolicy, read_may_recover, retry, wait_may_go_on};
 use crate::state::State;
 use crate::tell::{Teller, Told};
 use crate::{
@@ -77,7 +77,7 @@ type Place = (String, String);
 
 /// How closely to look.
 #[derive(Clone, Debug, Default)]
-pub struct Look {
+pub struct ReadOptions {
     /// For how long an object that was made may be invisible: until then it is looked for again, and never taken for
     /// deleted.
     pub grace: Duration,
@@ -118,7 +118,7 @@ pub async fn observe(
     state: &State,
     graph: Option<&Graph>,
     catalog: &dyn Catalog,
-    look: Look,
+    options: ReadOptions,
 ) -> CloudResult<Observed> {
     let mut observed = Observed::default();
     let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
@@ -136,11 +136,11 @@ pub async fn observe(
             .or_default()
             .extend(objects.map(|object| object.id.clone()));
     }
-    describe(ids, state, catalog, &mut observed, &look.teller).await?;
-    look_for_young(state, catalog, &mut observed, &look).await?;
-    let heritage = Heritage::new(state, look.claims != Claims::Proven);
+    describe(ids, state, catalog, &mut observed, &options.teller).await?;
+    look_for_young(state, catalog, &mut observed, &options).await?;
+    let heritage = Heritage::new(state, options.claims != Claims::Proven);
     ownership::check_recorded(state, &heritage, catalog, &mut observed);
-    look_for_nameless(state, graph, catalog, &mut observed, &look).await?;
+    look_for_nameless(state, graph, catalog, &mut observed, &options).await?;
     Ok(observed)
 }
 
@@ -149,10 +149,10 @@ async fn look_for_young(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    look: &Look,
+    options: &ReadOptions,
 ) -> CloudResult<()> {
-    let told = look.teller.about("looking for recently created objects");
-    told.during(until_seen(state, catalog, observed, look, &told))
+    let told = options.teller.about("looking for recently created objects");
+    told.during(until_seen(state, catalog, observed, options, &told))
         .await
 }
 
@@ -160,10 +160,10 @@ async fn until_seen(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    look: &Look,
+    options: &ReadOptions,
     told: &Told<'_>,
 ) -> CloudResult<()> {
-    let grace = look.grace;
+    let grace = options.grace;
     let mut pause = LOOK_AGAIN.min(grace);
     loop {
         let mut missing: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
@@ -187,7 +187,7 @@ async fn until_seen(
         ));
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
-        describe(missing, state, catalog, observed, &look.teller).await?;
+        describe(missing, state, catalog, observed, &options.teller).await?;
     }
 }
 
@@ -278,7 +278,7 @@ pub async fn describe_all(
     teller: &Teller,
 ) -> CloudResult<Vec<Option<AnyLive>>> {
     let again = |error: &CloudError| read_may_recover(error.class);
-    read(kind, ids, teller, (Patience::READ, &again)).await
+    read(kind, ids, teller, (RetryPolicy::READ, &again)).await
 }
 
 /// Reads objects that a run waits for: patient with a network that is gone for a while, too.
@@ -292,7 +292,7 @@ pub async fn describe_awaited(
 ) -> CloudResult<Vec<Option<AnyLive>>> {
     // What is inside of something may be out of reach for good.
     let again = |error: &CloudError| wait_may_go_on(error.class) && !is_out_of_reach(kind, error);
-    read(kind, ids, teller, (Patience::WAIT, &again)).await
+    read(kind, ids, teller, (RetryPolicy::WAIT, &again)).await
 }
 
 fn several(count: usize, kind: &str) -> String {
@@ -304,18 +304,18 @@ fn several(count: usize, kind: &str) -> String {
 }
 
 /// How a read is repeated: for how long, and after which errors.
-type Persistence<'a> = (Patience, &'a (dyn Fn(&CloudError) -> bool + Sync));
+type Persistence<'a> = (RetryPolicy, &'a (dyn Fn(&CloudError) -> bool + Sync));
 
 /// One read for all objects, or one for each where the kind says so: then what fails is repeated alone.
 async fn read(
     kind: &Arc<dyn AnyKind>,
     ids: &[Id],
     teller: &Teller,
-    (patience, again): Persistence<'_>,
+    (policy, again): Persistence<'_>,
 ) -> CloudResult<Vec<Option<AnyLive>>> {
     let facts = kind.facts();
     let told = teller.about(format!("reading {}", several(ids.len(), facts.name)));
-    let read = |ids| retry(patience, again, &told, move || kind.describe(ids));
+    let read = |ids| retry(policy, again, &told, move || kind.describe(ids));
     let size = if facts.one_by_one {
         1
     } else {
@@ -338,7 +338,7 @@ pub async fn find_awaited(
     teller: &Teller,
 ) -> CloudResult<Vec<Vec<Candidate>>> {
     let again = |error: &CloudError| wait_may_go_on(error.class) && !is_out_of_reach(kind, error);
-    search(kind, wanted, teller, (Patience::WAIT, &again)).await
+    search(kind, wanted, teller, (RetryPolicy::WAIT, &again)).await
 }
 
 /// Searches, patient with throttling and lost answers.
@@ -351,7 +351,7 @@ pub async fn find_all(
     teller: &Teller,
 ) -> CloudResult<Vec<Vec<Candidate>>> {
     let again = |error: &CloudError| read_may_recover(error.class);
-    search(kind, wanted, teller, (Patience::READ, &again)).await
+    search(kind, wanted, teller, (RetryPolicy::READ, &again)).await
 }
 
 /// One search for all, or one for each name.
@@ -359,11 +359,11 @@ async fn search(
     kind: &Arc<dyn AnyKind>,
     wanted: &[AnyWanted],
     teller: &Teller,
-    (patience, again): Persistence<'_>,
+    (policy, again): Persistence<'_>,
 ) -> CloudResult<Vec<Vec<Candidate>>> {
     let facts = kind.facts();
     let told = teller.about(format!("looking for {}", several(wanted.len(), facts.name)));
-    let search = |wanted| retry(patience, again, &told, move || kind.find(wanted));
+    let search = |wanted| retry(policy, again, &told, move || kind.find(wanted));
     let alone = facts.one_by_one && facts.identity == Identity::Name;
     let size = if alone { 1 } else { wanted.len().max(1) };
     let searches: Vec<_> = wanted.chunks(size).map(search).collect();

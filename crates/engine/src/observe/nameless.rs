@@ -9,11 +9,13 @@ use tokio::time::{Instant, sleep};
 
 use super::choice::{Choice, choose};
 use super::ownership::{Find, Heritage, check_found, describe_owner};
-use super::{Claims, LOOK_AGAIN, Look, Observed, Place, describe, find_all, is_out_of_reach};
+use super::{
+    Claims, LOOK_AGAIN, Observed, Place, ReadOptions, describe, find_all, is_out_of_reach,
+};
 use crate::graph::Graph;
 use crate::partial::named;
 use crate::plan::Refusal;
-use crate::resolve::{Board, is_known, resolve};
+use crate::resolve::{KnownOutputs, is_known, resolve};
 use crate::state::{Record, State};
 use crate::tell::Teller;
 use crate::{Address, AnyWanted, Candidate, Catalog, CloudResult, Facts, Id, Identity};
@@ -39,13 +41,13 @@ pub(super) async fn look_for_nameless(
     graph: Option<&Graph>,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    closely: &Look,
+    options: &ReadOptions,
 ) -> CloudResult<()> {
     let mut asked: HashSet<(Address, bool)> = HashSet::new();
     let mut last = false;
     loop {
         let mut round: BTreeMap<Place, Vec<Nameless>> = BTreeMap::new();
-        let newer = succeeded(state).filter(|_| closely.thorough);
+        let newer = succeeded(state).filter(|_| options.thorough);
         for nameless in interrupted(state)
             .chain(undiscovered(state, graph, observed, last))
             .chain(newer)
@@ -72,8 +74,8 @@ pub(super) async fn look_for_nameless(
             }
             false => {}
         }
-        let heritage = Heritage::new(state, closely.claims != Claims::Proven);
-        let finds = look(round, &heritage, state, catalog, observed, &closely.teller).await?;
+        let heritage = Heritage::new(state, options.claims != Claims::Proven);
+        let finds = look(round, &heritage, state, catalog, observed, &options.teller).await?;
         let mut ids: BTreeMap<Place, Vec<Id>> = BTreeMap::new();
         for find in &finds {
             let found = observed
@@ -82,15 +84,15 @@ pub(super) async fn look_for_nameless(
                 .map(|candidate| candidate.id.clone());
             ids.entry(find.place.clone()).or_default().extend(found);
         }
-        let told = closely.teller.about("looking for tagged objects");
+        let told = options.teller.about("looking for tagged objects");
         told.for_reason("it is not visible yet");
-        told.during(see(ids, state, catalog, observed, closely))
+        told.during(see(ids, state, catalog, observed, options))
             .await?;
         check_found(
             &finds,
             (state, graph),
             catalog,
-            closely.claims == Claims::ByName,
+            options.claims == Claims::ByName,
             observed,
         );
     }
@@ -103,18 +105,18 @@ async fn see(
     state: &State,
     catalog: &dyn Catalog,
     observed: &mut Observed,
-    closely: &Look,
+    options: &ReadOptions,
 ) -> CloudResult<()> {
     let begun = Instant::now();
     loop {
-        describe(ids.clone(), state, catalog, observed, &closely.teller).await?;
+        describe(ids.clone(), state, catalog, observed, &options.teller).await?;
         for ((kind, scope), ids) in &mut ids {
             ids.retain(|id| observed.get(kind, scope, id).is_none());
         }
         if ids.values().all(Vec::is_empty) {
             return Ok(());
         }
-        if begun.elapsed() >= closely.grace.min(TAGS_LAG) {
+        if begun.elapsed() >= options.grace.min(TAGS_LAG) {
             let unseen: HashSet<&Id> = ids.values().flatten().collect();
             observed
                 .found
@@ -265,15 +267,15 @@ fn undiscovered<'a>(
     observed: &Observed,
     last: bool,
 ) -> impl Iterator<Item = Nameless> + use<'a> {
-    let mut board = Board::default();
+    let mut known = KnownOutputs::default();
     let mut missing = Vec::new();
     for entry in graph.into_iter().flat_map(Graph::in_order) {
         let node = &entry.node;
         let record = state.resources.get(&node.address);
         if let Some(live) = observed.live(state, &node.address, &node.kind, &node.scope) {
-            board.set(node.address.clone(), live);
+            known.set(node.address.clone(), live);
         } else if record.is_none_or(|record| record.creating.is_none()) {
-            let spec: Value = resolve(&node.spec, &board);
+            let spec: Value = resolve(&node.spec, &known);
             let spec = match is_known(&spec) {
                 true => entry.kind.resolve(spec).ok(),
                 // What it lives in may become known yet, and proves whose it is.

@@ -14,7 +14,7 @@ use crate::graph::{Entry, Graph};
 use crate::observe::Observed;
 use crate::partial::{completed, normalised};
 use crate::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
-use crate::resolve::{Board, is_known, resolve};
+use crate::resolve::{KnownOutputs, is_known, resolve};
 use crate::select::{Selection, orphaned};
 use crate::state::{Record, State};
 use crate::{Address, AnyLive, Catalog, Change, Id, Owner, Phase, Replace};
@@ -23,7 +23,7 @@ pub(crate) use phase::was_ready;
 
 /// What the user asked for beside the stack file.
 #[derive(Clone, Debug, Default)]
-pub struct Wishes {
+pub struct PlanOptions {
     /// New address → old address of resources that were renamed in the file, and have been in `state`.
     pub moved: BTreeMap<Address, Address>,
     /// Whose data may be lost.
@@ -74,23 +74,23 @@ pub fn plan(
     state: &State,
     observed: &Observed,
     catalog: &dyn Catalog,
-    wishes: &Wishes,
+    options: &PlanOptions,
 ) -> Plan {
     let mut planner = Planner {
         graph,
         state,
         observed,
-        wishes,
-        board: Board::default(),
+        options,
+        known: KnownOutputs::default(),
         replaced: HashMap::new(),
         failed: HashSet::new(),
         plan: empty(state, graph.nodes()),
     };
-    let picked = wishes.selection.picked(Some(graph), state);
+    let picked = options.selection.picked(Some(graph), state);
     planner
         .plan
         .refusals
-        .extend(wishes.selection.unknown(Some(graph), state));
+        .extend(options.selection.unknown(Some(graph), state));
     planner
         .plan
         .refusals
@@ -110,9 +110,9 @@ pub fn plan(
         }
     }
     let mut plan = planner.plan;
-    data::spare(&mut plan, state, observed, catalog, &wishes.data_loss);
+    data::spare(&mut plan, state, observed, catalog, &options.data_loss);
     data::keep(&mut plan, state, observed, catalog);
-    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
+    data::refuse(&mut plan, state, observed, catalog, &options.data_loss);
     plan.refusals.extend(orphaned(&plan, &picked, state));
     plan
 }
@@ -123,11 +123,11 @@ pub fn plan_destroy(
     state: &State,
     observed: &Observed,
     catalog: &dyn Catalog,
-    wishes: &Wishes,
+    options: &PlanOptions,
 ) -> Plan {
     let mut plan = empty(state, Vec::new());
-    let picked = wishes.selection.picked(None, state);
-    plan.refusals.extend(wishes.selection.unknown(None, state));
+    let picked = options.selection.picked(None, state);
+    plan.refusals.extend(options.selection.unknown(None, state));
     plan.refusals.extend(observed.refusals.iter().cloned());
     for (address, record) in state
         .resources
@@ -138,9 +138,9 @@ pub fn plan_destroy(
         plan.steps
             .push(deletion(address, record, observed, Reason::Destroyed));
     }
-    data::spare(&mut plan, state, observed, catalog, &wishes.data_loss);
+    data::spare(&mut plan, state, observed, catalog, &options.data_loss);
     data::keep(&mut plan, state, observed, catalog);
-    data::refuse(&mut plan, state, observed, catalog, &wishes.data_loss);
+    data::refuse(&mut plan, state, observed, catalog, &options.data_loss);
     plan
 }
 
@@ -199,8 +199,8 @@ struct Planner<'a> {
     graph: &'a Graph,
     state: &'a State,
     observed: &'a Observed,
-    wishes: &'a Wishes,
-    board: Board,
+    options: &'a PlanOptions,
+    known: KnownOutputs,
     replaced: HashMap<Address, Replace>,
     /// What is replaced because its creation failed.
     failed: HashSet<Address>,
@@ -210,7 +210,7 @@ struct Planner<'a> {
 impl Planner<'_> {
     fn visit(&mut self, entry: &Entry) {
         let node = &entry.node;
-        let desired = resolve(&node.spec, &self.board);
+        let desired = resolve(&node.spec, &self.known);
         let desired = match self.checked(entry, desired) {
             Ok(desired) => desired,
             Err(refusal) => return self.plan.refusals.push(refusal),
@@ -312,7 +312,7 @@ impl Planner<'_> {
         let (moved_on, changes) = self.changes(entry, &desired, live);
         let mut reasons = self.reasons(entry, &changes);
         reasons.extend(self.because_of_phase(entry, live));
-        if self.wishes.selection.replaces(&entry.node.address) {
+        if self.options.selection.replaces(&entry.node.address) {
             reasons.push(Reason::Asked);
         }
         let again = reasons.iter().any(Reason::replaces);
@@ -406,7 +406,7 @@ impl Planner<'_> {
                 id: candidate.id.clone(),
             });
         }
-        if let Some(from) = self.wishes.moved.get(address) {
+        if let Some(from) = self.options.moved.get(address) {
             reasons.push(Reason::Moved { from: from.clone() });
         }
         if changes.iter().any(|change| change.drift) {
@@ -454,14 +454,14 @@ impl Planner<'_> {
     fn publish(&mut self, entry: &Entry, step: &Step, live: Option<&AnyLive>) {
         let address = &entry.node.address;
         match (step.action, live) {
-            (Action::NoOp, Some(live)) => self.board.set(address.clone(), live),
+            (Action::NoOp, Some(live)) => self.known.set(address.clone(), live),
             (Action::Update, Some(live)) => {
-                self.board.set(address.clone(), live);
+                self.known.set(address.clone(), live);
                 let volatile = entry.kind.facts().volatile;
-                self.board
+                self.known
                     .forget(address, |output| !volatile.contains(&output));
             }
-            _ => self.board.foresee(address.clone(), foreseen(entry, step)),
+            _ => self.known.foresee(address.clone(), foreseen(entry, step)),
         }
         if let Action::Replace(order) = step.action {
             self.replaced.insert(address.clone(), order);

@@ -10,8 +10,8 @@ use tokio::time::sleep;
 
 use super::disk::{self, sibling};
 use super::journal::{self, Contents, Entry, Header, Journal};
-use super::keeper::Keeper;
-use super::store::{Grip, Loaded, Version, replayed};
+use super::open::OpenState;
+use super::store::{Loaded, LockStatus, Version, replayed};
 use super::{Holder, Lock, State, StateError};
 use crate::tell::Teller;
 
@@ -108,7 +108,7 @@ impl Folder {
         &self,
         holder: &Holder,
         timeout: Duration,
-    ) -> Result<(Loaded, Box<dyn Keeper>), StateError> {
+    ) -> Result<(Loaded, Box<dyn OpenState>), StateError> {
         let told = self.teller.about(format!(
             "waiting for the state lock of stack `{}`",
             self.stack
@@ -202,10 +202,10 @@ impl Folder {
         Ok(())
     }
 
-    pub(super) async fn grip(&self) -> Result<Grip, StateError> {
+    pub(super) async fn lock_status(&self) -> Result<LockStatus, StateError> {
         match Lock::acquire(&self.lock(), &Holder::here("unlock"), Duration::ZERO).await {
-            Ok(_) => Ok(Grip::Free),
-            Err(StateError::Locked { holder, .. }) => Ok(Grip::Process(holder)),
+            Ok(_) => Ok(LockStatus::Free),
+            Err(StateError::Locked { holder, .. }) => Ok(LockStatus::Process(holder)),
             Err(error) => Err(error),
         }
     }
@@ -262,7 +262,7 @@ fn start(path: &Path, state: &State) -> Result<Journal, StateError> {
     Journal::start(path, &Header::of(state))
 }
 
-impl Keeper for Held {
+impl OpenState for Held {
     fn append<'a>(
         &'a self,
         entry: &'a Entry,

@@ -20,8 +20,8 @@ mod folder;
 #[cfg(test)]
 mod fuzz;
 mod journal;
-mod keeper;
 mod lock;
+mod open;
 mod record;
 mod session;
 mod store;
@@ -34,4 +34,4 @@ pub use journal::{Entry, Moment, Verb};
 pub use lock::{Holder, Lock};
 pub use record::{Creating, Object, Record, now};
 pub use session::Session;
-pub use store::{Grip, Loaded, Store, Version};
+pub use store::{Loaded, LockStatus, Store, Version};

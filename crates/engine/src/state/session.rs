@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::journal::{Entry, Moment, Verb};
-use super::keeper::Keeper;
+use super::open::OpenState;
 use super::store::{Loaded, set};
 use super::{Record, State, StateError};
 use crate::{Address, Owner};
@@ -18,11 +18,11 @@ struct Inner {
 pub struct Session {
     inner: Mutex<Inner>,
     doubtful: bool,
-    keeper: Box<dyn Keeper>,
+    open: Box<dyn OpenState>,
 }
 
 impl Session {
-    pub(super) fn new(loaded: Loaded, keeper: Box<dyn Keeper>) -> Self {
+    pub(super) fn new(loaded: Loaded, open: Box<dyn OpenState>) -> Self {
         let inner = Inner {
             dirty: loaded.replayed > 0,
             state: loaded.state,
@@ -30,7 +30,7 @@ impl Session {
         Self {
             inner: Mutex::new(inner),
             doubtful: loaded.doubtful,
-            keeper,
+            open,
         }
     }
 
@@ -56,7 +56,7 @@ impl Session {
     /// # Errors
     /// When it may not.
     pub async fn check(&self) -> Result<(), StateError> {
-        self.keeper.check().await
+        self.open.check().await
     }
 
     /// The record of an address as it is now.
@@ -185,9 +185,7 @@ impl Session {
             record,
         };
         let account = self.inner().state.account.clone();
-        self.keeper
-            .append(&entry, account, &|| self.state())
-            .await?;
+        self.open.append(&entry, account, &|| self.state()).await?;
         let mut inner = self.inner();
         inner.dirty = true;
         set(&mut inner.state.resources, entry.address, entry.record);
@@ -264,7 +262,7 @@ impl Session {
             inner.state.clone()
         };
         state.serial = state.serial.saturating_add(1);
-        self.keeper.checkpoint(&state).await?;
+        self.open.checkpoint(&state).await?;
         let mut inner = self.inner();
         inner.state.serial = state.serial;
         inner.dirty = false;
@@ -283,7 +281,7 @@ impl Session {
             heir_of,
             ..earlier
         };
-        self.keeper.checkpoint(&state).await?;
+        self.open.checkpoint(&state).await?;
         *self.inner() = Inner {
             state,
             dirty: false,
@@ -293,6 +291,6 @@ impl Session {
 
     /// Lets go of the lock. A session that is only dropped keeps a lease until it runs out.
     pub async fn close(&self) {
-        self.keeper.close().await;
+        self.open.close().await;
     }
 }

@@ -50,7 +50,7 @@ pub struct Version {
 
 /// Who holds a state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Grip {
+pub enum LockStatus {
     /// Nobody.
     Free,
     /// A process of this machine, for as long as it lives.
@@ -87,12 +87,12 @@ impl Store {
     /// The store of a stack in a bucket: `NAME/journal`, `NAME/versions/…`, `NAME/lease`. A run that is not heard
     /// of for `patience` has lost its lease.
     #[must_use]
-    pub fn within(blobs: Arc<dyn Blobs>, stack: &str, patience: Duration) -> Self {
+    pub fn within(blobs: Arc<dyn Blobs>, stack: &str, policy: Duration) -> Self {
         let teller = Teller::default();
         Self(Place::Bucket(Bucket {
             blobs,
             stack: stack.to_owned(),
-            patience,
+            policy,
             teller,
         }))
     }
@@ -123,11 +123,11 @@ impl Store {
     /// # Errors
     /// When another run holds it for longer than `timeout`; see also [`Store::read`].
     pub async fn open(&self, holder: &Holder, timeout: Duration) -> Result<Session, StateError> {
-        let (loaded, keeper) = match &self.0 {
+        let (loaded, open) = match &self.0 {
             Place::Folder(folder) => folder.open(holder, timeout).await?,
             Place::Bucket(bucket) => bucket.open(holder, timeout).await?,
         };
-        Ok(Session::new(loaded, keeper))
+        Ok(Session::new(loaded, open))
     }
 
     /// The versions that are still there, the oldest first.
@@ -185,10 +185,10 @@ impl Store {
     ///
     /// # Errors
     /// When that cannot be found out.
-    pub async fn grip(&self) -> Result<Grip, StateError> {
+    pub async fn lock_status(&self) -> Result<LockStatus, StateError> {
         match &self.0 {
-            Place::Folder(folder) => folder.grip().await,
-            Place::Bucket(bucket) => bucket.grip().await,
+            Place::Folder(folder) => folder.lock_status().await,
+            Place::Bucket(bucket) => bucket.lock_status().await,
         }
     }
 

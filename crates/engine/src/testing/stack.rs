@@ -9,7 +9,7 @@ use super::{Cloud, Fault, When};
 use crate::execute::{Options, Outcome};
 use crate::flow::{Prepared, Request, prepare};
 use crate::graph::{Graph, Node};
-use crate::observe::Look;
+use crate::observe::ReadOptions;
 use crate::plan::{Plan, Refusal};
 use crate::planner::DataLoss;
 use crate::state::{Holder, Session, Store};
@@ -90,15 +90,15 @@ impl Lab {
         self.region
             .iter()
             .for_each(|region| session.set_region(region));
-        let look = Look {
+        let options = ReadOptions {
             grace: self.grace,
             thorough: session.is_doubtful(),
-            ..Look::default()
+            ..ReadOptions::default()
         };
         let data_loss = DataLoss::all();
         let mut request = Request {
             graph,
-            look,
+            read_options: options,
             data_loss,
             ..Request::default()
         };

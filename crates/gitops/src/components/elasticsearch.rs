@@ -20,7 +20,7 @@ fn nodes(settings: &Settings) -> u8 {
 }
 
 fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
-    let wishes = settings.elastic();
+    let wanted = settings.elastic();
     let nodes = nodes(settings);
     let elasticsearch = json!({
         "apiVersion": "elasticsearch.k8s.elastic.co/v1",
@@ -44,7 +44,7 @@ fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
                     "spec": {
                         "accessModes": ["ReadWriteOnce"],
                         "storageClassName": STORAGE,
-                        "resources": {"requests": {"storage": format!("{}Gi", wishes.disk_gib.unwrap_or(100))}},
+                        "resources": {"requests": {"storage": format!("{}Gi", wanted.disk_gib.unwrap_or(100))}},
                     },
                 }],
             }],
@@ -62,7 +62,7 @@ fn objects(_: &Inputs, settings: &Settings) -> Vec<Value> {
     vec![
         elasticsearch,
         kibana,
-        retention(wishes.retention_days.unwrap_or(14)),
+        retention(wanted.retention_days.unwrap_or(14)),
     ]
 }
 

@@ -102,8 +102,8 @@ fn receivers(alerts: &AlertReceivers, inputs: &Inputs) -> Vec<Value> {
 }
 
 fn values(_: &Inputs, settings: &Settings) -> Value {
-    let wishes = settings.prometheus();
-    let days = wishes.retention_days.unwrap_or(15);
+    let wanted = settings.prometheus();
+    let days = wanted.retention_days.unwrap_or(15);
     json!({
         "crds": {"enabled": true},
         // What EKS runs cannot be looked into.
@@ -127,7 +127,7 @@ fn values(_: &Inputs, settings: &Settings) -> Value {
             "resources": SERVER.json(),
             "topologySpreadConstraints": spread(&json!({"app.kubernetes.io/name": "prometheus"})),
             "retention": format!("{days}d"),
-            "storageSpec": claim(wishes.disk_gib.unwrap_or(50)),
+            "storageSpec": claim(wanted.disk_gib.unwrap_or(50)),
             "serviceMonitorSelectorNilUsesHelmValues": false,
             "podMonitorSelectorNilUsesHelmValues": false,
             "ruleSelectorNilUsesHelmValues": false,

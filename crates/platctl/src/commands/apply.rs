@@ -76,7 +76,7 @@ async fn apply_stack(
             moved: moved(&stack),
             data_loss: consent.data.consent(),
             selection,
-            look: site.look(session.is_doubtful()),
+            read_options: site.read_options(session.is_doubtful()),
         };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Do you want to apply these changes?";
@@ -179,13 +179,13 @@ async fn prepare_saved(
         saved.data_loss.clone()
     };
     let selection = saved.selection.clone();
-    let look = site.look(session.is_doubtful());
+    let options = site.read_options(session.is_doubtful());
     let request = Request {
         graph,
         moved,
         data_loss,
         selection,
-        look,
+        read_options: options,
     };
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
@@ -228,7 +228,7 @@ pub(crate) async fn converge(
 ) -> Result<Exit, CliError> {
     let schedule = prepared
         .schedule(&*site.aws)
-        .map_err(|knot| CliError::other(knot.to_string()))?;
+        .map_err(|cycle| CliError::other(cycle.to_string()))?;
     render::plan(&prepared.plan, &predict(schedule), site, global);
     if !prepared.plan.refusals.is_empty() && (ask.consent.yes || !consents(&mut prepared)) {
         let stack = ask.stack.to_owned();

@@ -33,13 +33,13 @@ pub(crate) async fn run(
     locked(&store, Some(&site), "destroy", global, async |session| {
         site.guard(None, &session.state())?;
         let data_loss = consent.data.consent();
-        let look = site.look(session.is_doubtful());
+        let options = site.read_options(session.is_doubtful());
         let request = Request {
             graph: None,
             moved: BTreeMap::new(),
             data_loss,
             selection,
-            look,
+            read_options: options,
         };
         let prepared = prepare(request, session.state(), &*site.aws).await?;
         let question = "Do you want to delete all of these resources? This cannot be undone.";

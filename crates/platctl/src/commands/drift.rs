@@ -33,7 +33,7 @@ pub(crate) async fn run(
     let site = Site::connect(state.home(), &look).await?;
     site.guard(None, &state)?;
     state.settle_in(&site.region);
-    let observed = observe(&state, None, &*site.aws, site.look(false)).await?;
+    let observed = observe(&state, None, &*site.aws, site.read_options(false)).await?;
     let drifts = drift(&state, &observed, &*site.aws);
     let mut beyond = unmanaged(&state, &observed);
     for (address, others) in attached(&state, &observed, &*site.aws, site.aws.teller()).await? {

@@ -36,7 +36,7 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
     let prediction = predict(
         prepared
             .schedule(&*site.catalog())
-            .map_err(|knot| CliError::other(knot.to_string()))?,
+            .map_err(|cycle| CliError::other(cycle.to_string()))?,
     );
     render::plan(&prepared.plan, &prediction, &site, global);
     let refused = |refusal: &Refusal| {
@@ -85,7 +85,7 @@ async fn plan_stack(
         moved: moved.clone(),
         data_loss: wish.data_loss.clone(),
         selection: wish.selection.clone(),
-        look: site.look(loaded.doubtful),
+        read_options: site.read_options(loaded.doubtful),
     };
     let prepared = prepare(request, state, &*site.aws).await?;
     let mut saved = SavedPlan::new(
@@ -118,7 +118,7 @@ async fn plan_destroy(
         moved: BTreeMap::new(),
         data_loss: wish.data_loss.clone(),
         selection: wish.selection.clone(),
-        look: site.look(loaded.doubtful),
+        read_options: site.read_options(loaded.doubtful),
     };
     let prepared = prepare(request, state, &*site.aws).await?;
     let account = site.aws.identity().account.clone();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use platctl_engine::graph::Graph;
-use platctl_engine::observe::{Claims, Look};
+use platctl_engine::observe::{Claims, ReadOptions};
 use platctl_engine::recover::{RecoverError, Recovered, recover};
 use platctl_engine::state::{Session, Version};
 
@@ -57,8 +57,8 @@ async fn claim(
     yes: bool,
     global: &Global,
 ) -> Result<Recovered, RecoverError> {
-    let look = site.look(true);
-    let mut recovered = recover(graph, session, &*site.aws, look.clone()).await?;
+    let options = site.read_options(true);
+    let mut recovered = recover(graph, session, &*site.aws, options.clone()).await?;
     if recovered.by_name.is_empty() {
         return Ok(recovered);
     }
@@ -70,7 +70,13 @@ async fn claim(
         )
     {
         let claims = Claims::ByName;
-        let more = recover(graph, session, &*site.aws, Look { claims, ..look }).await?;
+        let more = recover(
+            graph,
+            session,
+            &*site.aws,
+            ReadOptions { claims, ..options },
+        )
+        .await?;
         let known = recovered.known;
         recovered.found.extend(more.found);
         recovered = Recovered {

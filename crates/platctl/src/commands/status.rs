@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use platctl_engine::drift::moved_on;
-use platctl_engine::observe::{Look, observe};
+use platctl_engine::observe::{ReadOptions, observe};
 
 use crate::cli::Global;
 use crate::cloud::Site;
@@ -29,9 +29,9 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
         &state,
         None,
         &*site.aws,
-        Look {
+        ReadOptions {
             teller: site.aws.teller().clone(),
-            ..Look::default()
+            ..ReadOptions::default()
         },
     )
     .await?;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use platctl_engine::state::{Grip, Holder};
+use platctl_engine::state::{Holder, LockStatus};
 
 use crate::cli::Global;
 use crate::error::CliError;
@@ -15,8 +15,8 @@ use crate::render;
 pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let store = named.store(global).await?;
-    match store.grip().await? {
-        Grip::Free => {
+    match store.lock_status().await? {
+        LockStatus::Free => {
             render::line(
                 &format!(
                     "The state of `{}` is not locked; nothing was changed.",
@@ -25,14 +25,14 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
                 global,
             );
         }
-        Grip::Process(holder) => {
+        LockStatus::Process(holder) => {
             return Err(CliError::other(format!(
                 "{holder}. Its lock is released when that process ends: wait for it, or stop it with `kill \
                  {}`; it records the operations in progress before it stops",
                 holder.pid
             )));
         }
-        Grip::Lease {
+        LockStatus::Lease {
             holder,
             heard,
             left,

@@ -3,14 +3,14 @@
 use platctl_aws::eks::UNSERVED_ZONES;
 
 use super::{Cluster, Endpoint};
-use crate::common::Ground;
+use crate::common::NetworkParts;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
 const DEFAULT_VERSION: &str = "1.35";
 
 /// EKS refuses a cluster with a subnet in a zone that its control plane does not serve.
-fn unserved(ground: &Ground, declare: &Declare<'_>) -> Option<Fault> {
+fn unserved(network: &NetworkParts, declare: &Declare<'_>) -> Option<Fault> {
     let context = declare.context();
     let id = |name: &String| {
         context
@@ -20,7 +20,7 @@ fn unserved(ground: &Ground, declare: &Declare<'_>) -> Option<Fault> {
             .map(|zone| zone.id.as_str())
     };
     let is_served = |zone: &&crate::Zone| !UNSERVED_ZONES.contains(&zone.id.as_str());
-    let zone = ground
+    let zone = network
         .zones
         .iter()
         .find(|name| id(name).is_some_and(|id| UNSERVED_ZONES.contains(&id)))?;
@@ -46,12 +46,12 @@ fn unserved(ground: &Ground, declare: &Declare<'_>) -> Option<Fault> {
 }
 
 impl Cluster {
-    pub(super) fn check(&self, ground: &Ground, declare: &Declare<'_>) -> Checked<()> {
+    pub(super) fn check(&self, network: &NetworkParts, declare: &Declare<'_>) -> Checked<()> {
         let mut faults = Vec::new();
-        if ground.zones.len() < 2 {
+        if network.zones.len() < 2 {
             let fault = Fault::new(format!(
                 "EKS requires at least two availability zones, but this network has {}",
-                ground.zones.len()
+                network.zones.len()
             ));
             faults.push(
                 fault
@@ -59,7 +59,7 @@ impl Cluster {
                     .help("set network.availability_zones to 2 or more"),
             );
         }
-        faults.extend(unserved(ground, declare));
+        faults.extend(unserved(network, declare));
         // Which versions there are, EKS says when it is asked: `plan` does.
         let numbers = |version: &str| {
             version.split_once('.').is_some_and(|(major, minor)| {
@@ -84,7 +84,7 @@ impl Cluster {
         }
         faults.extend(self.check_endpoint());
         for (name, group) in self.node_groups.iter().flatten() {
-            let (min, max) = group.value.sizes(ground);
+            let (min, max) = group.value.sizes(network);
             if min > max || max == 0 {
                 let message = format!(
                     "node group {}: `min` ({min}) is greater than `max` ({max})",

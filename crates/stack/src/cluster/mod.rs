@@ -21,8 +21,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::common::{
-    Ground, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule, security_group,
-    trust,
+    NetworkParts, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule,
+    security_group, trust,
 };
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -151,10 +151,10 @@ const LOGS: [&str; 5] = [
 impl Cluster {
     /// The security group of the nodes: other blocks let it in, and need not wait for the cluster.
     pub(crate) fn nodes_group(
-        ground: &Ground,
+        network: &NetworkParts,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<SecurityGroup>> {
-        let group = security_group("nodes", ground, "The nodes of the cluster", true, declare)?;
+        let group = security_group("nodes", network, "The nodes of the cluster", true, declare)?;
         let among = Rule {
             address: "ingress.nodes",
             direction: "ingress",
@@ -168,9 +168,13 @@ impl Cluster {
     }
 
     /// Declares all of the cluster's resources.
-    pub(crate) fn declare(&self, ground: &Ground, declare: &mut Declare<'_>) -> Checked<Parts> {
+    pub(crate) fn declare(
+        &self,
+        network: &NetworkParts,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
-        self.check(ground, declare)?;
+        self.check(network, declare)?;
         let name = declare.name("cluster");
         let logs = format!("/aws/eks/{name}/cluster");
         let key = key(
@@ -184,8 +188,8 @@ impl Cluster {
             .as_ref()
             .map_or_else(|| declare.log_days(90), |days| i32::from(days.value));
         let log_group = log_group("log_group", &logs, days, &key, declare)?;
-        let nodes = Self::nodes_group(ground, declare)?;
-        let cluster = self.cluster(ground, &key, log_group.address(), declare)?;
+        let nodes = Self::nodes_group(network, declare)?;
+        let cluster = self.cluster(network, &key, log_group.address(), declare)?;
         let oidc = declare.make(
             "oidc",
             json!({
@@ -195,11 +199,11 @@ impl Cluster {
         )?;
         let access = self.access(&cluster, declare)?;
         let before = self.early_addons(&cluster, declare)?;
-        let groups = self.node_groups(ground, &cluster, &nodes, &key, &before, declare)?;
+        let groups = self.node_groups(network, &cluster, &nodes, &key, &before, declare)?;
         let mut ready = self.late_addons(&cluster, &groups, declare)?;
         ready.extend(groups.iter().map(|group| group.address().clone()));
         ready.extend(access);
-        self.fargate(ground, &cluster, declare)?;
+        self.fargate(network, &cluster, declare)?;
         let private = self.endpoint.value == Endpoint::Private;
         Ok(Parts {
             cluster,
@@ -214,7 +218,7 @@ impl Cluster {
 
     fn cluster(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         key: &Handle<Key>,
         logs: &Address,
         declare: &mut Declare<'_>,
@@ -233,7 +237,7 @@ impl Cluster {
             "name": declare.name("cluster"),
             "version": self.version(),
             "role_arn": role.json(role::out::ARN),
-            "subnet_ids": ids(&ground.private),
+            "subnet_ids": ids(&network.private),
             "endpoint_private_access": endpoint != Endpoint::Public,
             "endpoint_public_access": endpoint != Endpoint::Private,
             "logging": LOGS,

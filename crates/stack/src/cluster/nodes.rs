@@ -15,7 +15,7 @@ use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
 use super::{Capacity, Cluster, NodeGroup, fewest, node_groups_of};
-use crate::common::{Ground, attach, ids, instance_trust, role, trust};
+use crate::common::{NetworkParts, attach, ids, instance_trust, role, trust};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
@@ -32,7 +32,7 @@ const POLICIES: [(&str, &str); 4] = [
 impl Cluster {
     pub(super) fn node_groups(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         cluster: &Handle<EksCluster>,
         nodes: &Handle<SecurityGroup>,
         _key: &Handle<Key>,
@@ -47,7 +47,7 @@ impl Cluster {
             declare,
         )?;
         // Nodes that cannot reach EKS, ECR and S3 never join: EKS gives the group up after 20 minutes.
-        let mut after: Vec<Address> = before.iter().chain(&ground.ways_out).cloned().collect();
+        let mut after: Vec<Address> = before.iter().chain(&network.ways_out).cloned().collect();
         for (address, policy) in POLICIES {
             after.push(attach(address, &role, policy, declare)?.address().clone());
         }
@@ -56,9 +56,9 @@ impl Cluster {
         let mut made = Vec::new();
         for (name, At { value: group, .. }) in groups {
             let template = self.template(name, group, cluster, nodes, declare)?;
-            let (min, max) = group.sizes(ground);
+            let (min, max) = group.sizes(network);
             let image = group.image(name)?;
-            for (name, subnets) in group.parts(name, ground) {
+            for (name, subnets) in group.parts(name, network) {
                 let spec = json!({
                 "cluster_name": cluster.json(cluster::out::NAME),
                 "nodegroup_name": name,
@@ -112,7 +112,7 @@ impl Cluster {
 
     pub(super) fn fargate(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         cluster: &Handle<EksCluster>,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
@@ -140,7 +140,7 @@ impl Cluster {
                     "cluster_name": cluster.json(cluster::out::NAME),
                     "fargate_profile_name": name,
                     "pod_execution_role_arn": role.json(role::out::ARN),
-                    "subnets": ids(&ground.private),
+                    "subnets": ids(&network.private),
                     "selectors": [{"namespace": profile.namespace, "labels": profile.labels}],
                 }),
                 &[policy.address()],
@@ -172,10 +172,10 @@ fn letter(zone: &str) -> &str {
 
 impl NodeGroup {
     /// The fewest and the most nodes of each group of EKS.
-    pub(super) fn sizes(&self, ground: &Ground) -> (u16, u16) {
+    pub(super) fn sizes(&self, network: &NetworkParts) -> (u16, u16) {
         let min = self
             .min
-            .unwrap_or_else(|| if self.per_zone { 1 } else { fewest(ground) });
+            .unwrap_or_else(|| if self.per_zone { 1 } else { fewest(network) });
         (
             min,
             self.max.unwrap_or_else(|| min.saturating_mul(3).max(1)),
@@ -183,20 +183,20 @@ impl NodeGroup {
     }
 
     /// How many groups of EKS it is.
-    pub(super) fn count(&self, ground: &Ground) -> u16 {
+    pub(super) fn count(&self, network: &NetworkParts) -> u16 {
         if self.per_zone {
-            u16::try_from(ground.zones.len()).unwrap_or(u16::MAX)
+            u16::try_from(network.zones.len()).unwrap_or(u16::MAX)
         } else {
             1
         }
     }
 
     /// The groups of EKS that it is, with their subnets.
-    fn parts(&self, name: &str, ground: &Ground) -> Vec<(String, Vec<Handle<Subnet>>)> {
+    fn parts(&self, name: &str, network: &NetworkParts) -> Vec<(String, Vec<Handle<Subnet>>)> {
         if !self.per_zone {
-            return vec![(name.to_owned(), ground.private.clone())];
+            return vec![(name.to_owned(), network.private.clone())];
         }
-        let zones = ground.zones.iter().zip(&ground.private);
+        let zones = network.zones.iter().zip(&network.private);
         zones
             .map(|(zone, subnet)| (format!("{name}-{}", letter(zone)), vec![subnet.clone()]))
             .collect()

@@ -3,7 +3,7 @@
 use platctl_gitops::{Need, Node, Settings};
 
 use super::{Cluster, Endpoint, NodeGroup};
-use crate::common::Ground;
+use crate::common::NetworkParts;
 use crate::declare::Declare;
 use crate::error::Fault;
 
@@ -11,8 +11,8 @@ use crate::error::Fault;
 const NODES: u16 = 3;
 
 /// The fewest nodes of a group that does not say.
-pub(super) fn fewest(ground: &Ground) -> u16 {
-    u16::try_from(ground.zones.len())
+pub(super) fn fewest(network: &NetworkParts) -> u16 {
+    u16::try_from(network.zones.len())
         .unwrap_or(NODES)
         .max(NODES)
 }
@@ -22,7 +22,7 @@ impl Cluster {
     pub(crate) fn check_for(
         &self,
         settings: &Settings,
-        ground: &Ground,
+        network: &NetworkParts,
         declare: &Declare<'_>,
     ) -> Vec<Fault> {
         if settings.bootstrap == Some(false) {
@@ -47,7 +47,7 @@ impl Cluster {
         }
         // Nobody knows what another manifest needs.
         if settings.manifest.is_none() {
-            faults.extend(self.check_room(ground));
+            faults.extend(self.check_room(network));
         }
         faults
     }
@@ -61,7 +61,7 @@ impl Cluster {
     }
 
     /// The nodes that pods can be on; none where an instance type is not known.
-    pub(crate) fn capacity(&self, ground: &Ground) -> Option<Vec<Node>> {
+    pub(crate) fn capacity(&self, network: &NetworkParts) -> Option<Vec<Node>> {
         let general = NodeGroup::default();
         let groups: Vec<&NodeGroup> = match &self.node_groups {
             Some(groups) => groups
@@ -81,7 +81,7 @@ impl Cluster {
             let room = rooms
                 .into_iter()
                 .min_by_key(|room| (room.memory, room.cpu))?;
-            let ((min, max), count) = (group.sizes(ground), u32::from(group.count(ground)));
+            let ((min, max), count) = (group.sizes(network), u32::from(group.count(network)));
             Some(Node {
                 room,
                 min: u32::from(min) * count,
@@ -91,16 +91,16 @@ impl Cluster {
         groups.into_iter().map(of).collect()
     }
 
-    fn check_room(&self, ground: &Ground) -> Option<Fault> {
+    fn check_room(&self, network: &NetworkParts) -> Option<Fault> {
         let groups = self.node_groups.as_ref()?;
         let open = groups.values().filter(|group| !group.value.is_tainted());
         let nodes = open.fold(0_u16, |sum, group| {
             sum.saturating_add(
                 group
                     .value
-                    .sizes(ground)
+                    .sizes(network)
                     .0
-                    .saturating_mul(group.value.count(ground)),
+                    .saturating_mul(group.value.count(network)),
             )
         });
         if nodes >= NODES {

@@ -4,7 +4,7 @@ use platctl_aws::rds::classes::{self, Known};
 use platctl_aws::rds::{names, windows};
 
 use super::Database;
-use crate::common::Ground;
+use crate::common::NetworkParts;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
@@ -13,12 +13,12 @@ const INTERVALS: [u16; 7] = [0, 1, 5, 10, 15, 30, 60];
 const DEFAULT_CLASS: &str = "db.r6g.large";
 
 impl Database {
-    pub(super) fn check(&self, ground: &Ground, declare: &Declare<'_>) -> Checked<()> {
+    pub(super) fn check(&self, network: &NetworkParts, declare: &Declare<'_>) -> Checked<()> {
         let mut faults = Vec::new();
-        if ground.zones.len() < 2 {
+        if network.zones.len() < 2 {
             let fault = Fault::new(format!(
                 "Aurora requires at least two availability zones, but this network has {}",
-                ground.zones.len()
+                network.zones.len()
             ));
             faults.push(
                 fault

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 
 use super::parameters::Groups;
 use super::{Database, Restore};
-use crate::common::{Ground, ids};
+use crate::common::{NetworkParts, ids};
 use crate::declare::{Checked, Declare};
 
 impl Database {
     pub(super) fn cluster(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         key: &Handle<Key>,
         group: &Handle<SecurityGroup>,
         groups: &Groups,
@@ -31,7 +31,7 @@ impl Database {
             json!({
                 "db_subnet_group_name": declare.name("database"),
                 "db_subnet_group_description": "The database subnets",
-                "subnet_ids": ids(&ground.database),
+                "subnet_ids": ids(&network.database),
             }),
         )?;
         let mut spec = json!({

@@ -17,7 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::{
-    Ground, Peer, Rule, attach, key, log_group, logs_use_key, role, rule, security_group, trust,
+    NetworkParts, Peer, Rule, attach, key, log_group, logs_use_key, role, rule, security_group,
+    trust,
 };
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -223,12 +224,12 @@ impl Database {
     /// Declares all of the database's resources.
     pub(crate) fn declare(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         nodes: Option<&Handle<SecurityGroup>>,
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
-        self.check(ground, declare)?;
+        self.check(network, declare)?;
         let name = declare.name("database");
         let logs = format!("/aws/rds/cluster/{name}/postgresql");
         let key = key(
@@ -237,13 +238,13 @@ impl Database {
             vec![logs_use_key(&logs, declare)],
             declare,
         )?;
-        let group = self.security_group(ground, nodes, declare)?;
+        let group = self.security_group(network, nodes, declare)?;
         let log_group = log_group("log_group", &logs, self.log_days(), &key, declare)?;
         let groups = self.parameter_groups(declare)?;
-        let cluster = self.cluster(ground, &key, &group, &groups, &log_group, declare)?;
+        let cluster = self.cluster(network, &key, &group, &groups, &log_group, declare)?;
         let monitoring = self.monitoring_role(declare)?;
         let (writer, readers) = self.instances(
-            ground,
+            network,
             &cluster,
             &groups,
             &key,
@@ -264,11 +265,11 @@ impl Database {
     /// Who may connect: the nodes, and whom the file names. Nobody else, and never the internet.
     fn security_group(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         nodes: Option<&Handle<SecurityGroup>>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<SecurityGroup>> {
-        let group = security_group("security_group", ground, "The database", false, declare)?;
+        let group = security_group("security_group", network, "The database", false, declare)?;
         if let Some(nodes) = nodes {
             let from_nodes = Rule {
                 address: "ingress.nodes",

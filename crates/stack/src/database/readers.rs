@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::Database;
 use super::parameters::Groups;
-use crate::common::{Ground, join};
+use crate::common::{NetworkParts, join};
 use crate::declare::{Checked, Declare};
 
 impl Database {
@@ -20,7 +20,7 @@ impl Database {
     /// accepted. Each stands in the next zone.
     pub(super) fn instances(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         cluster: &Handle<DbCluster>,
         groups: &Groups,
         key: &Handle<Key>,
@@ -28,7 +28,7 @@ impl Database {
         declare: &mut Declare<'_>,
     ) -> Checked<(Handle<DbInstance>, Vec<Handle<DbInstance>>)> {
         let base = self.instance(cluster, groups, key, monitoring);
-        let zone = |number: usize| ground.zones.get(number % ground.zones.len().max(1));
+        let zone = |number: usize| network.zones.get(number % network.zones.len().max(1));
         let mut spec = base.clone();
         spec["db_instance_identifier"] = declare.name("database-writer").into();
         spec["db_instance_class"] = self.writer_class().into();

@@ -8,7 +8,7 @@ use platctl_engine::Handle;
 use serde_json::json;
 
 use super::{Edge, Records};
-use crate::common::{Ground, Peer, Rule, ids, rule, security_group};
+use crate::common::{NetworkParts, Peer, Rule, ids, rule, security_group};
 use crate::declare::{Checked, Declare};
 use crate::logs;
 
@@ -29,7 +29,7 @@ impl Edge {
     /// Behind CloudFront the load balancer has no public address at all; without it, it has to have one.
     pub(super) fn balancer(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         records: &Records,
         logs: &logs::Parts,
         declare: &mut Declare<'_>,
@@ -41,7 +41,7 @@ impl Edge {
             domain.clone()
         };
         let certificate = self.certificate("origin", &name, None, records, declare)?;
-        let group = security_group("balancer", ground, "The load balancer", true, declare)?;
+        let group = security_group("balancer", network, "The load balancer", true, declare)?;
         self.openings(&group, declare)?;
         let mut attributes = logs.attributes();
         attributes["deletion_protection.enabled"] = declare.protects().to_string().into();
@@ -51,7 +51,7 @@ impl Edge {
         let after = if self.cdn {
             Vec::new()
         } else {
-            vec![&ground.gateway]
+            vec![&network.gateway]
         };
         let balancer: Handle<LoadBalancer> = declare.make_after(
             "load_balancer",
@@ -61,7 +61,7 @@ impl Edge {
                 "name": declare.name(if self.cdn { "services" } else { "public" }),
                 "type": "application",
                 "scheme": if self.cdn { "internal" } else { "internet-facing" },
-                "subnet_ids": ids(if self.cdn { &ground.private } else { &ground.public }),
+                "subnet_ids": ids(if self.cdn { &network.private } else { &network.public }),
                 "security_group_ids": [group.json(security_group::out::GROUP_ID)],
                 "attributes": attributes,
             }),

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::Ground;
+use crate::common::NetworkParts;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::logs;
@@ -134,14 +134,14 @@ impl Edge {
     /// Declares all of the edge's resources.
     pub(crate) fn declare(
         &self,
-        ground: &Ground,
+        network: &NetworkParts,
         logs: &logs::Parts,
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(declare)?;
         let records = self.records(declare)?;
-        let balancer = self.balancer(ground, &records, logs, declare)?;
+        let balancer = self.balancer(network, &records, logs, declare)?;
         if self.cdn {
             self.distribution(&balancer, &records, declare)?;
         } else {

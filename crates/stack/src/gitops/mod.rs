@@ -22,7 +22,7 @@ use platctl_engine::Handle;
 use platctl_gitops::{File, Inputs, Settings};
 use serde_json::{Map, Value, json};
 
-use crate::common::{Ground, key, logs_use_key};
+use crate::common::{NetworkParts, key, logs_use_key};
 use crate::declare::{Checked, Declare};
 use crate::error::Fault;
 use crate::tree::Node;
@@ -32,7 +32,7 @@ use crate::{alerts, cluster, database, services};
 pub(crate) struct Base<'a> {
     /// The stack file, for the places of what cannot be.
     pub(crate) root: &'a Node,
-    pub(crate) ground: &'a Ground,
+    pub(crate) network: &'a NetworkParts,
     pub(crate) cluster: &'a cluster::Parts,
     pub(crate) database: Option<&'a database::Parts>,
     /// The id and the name of the DNS zone.
@@ -255,7 +255,7 @@ fn inputs(
         dns_suffix: dns_suffix(&context.partition).to_owned(),
         cluster: base.cluster.name.clone(),
         version: base.cluster.version.clone(),
-        vpc_id: base.ground.vpc.json(vpc::out::VPC_ID),
+        vpc_id: base.network.vpc.json(vpc::out::VPC_ID),
         zone: base.zone.as_ref().map(|(id, domain)| platctl_gitops::Zone {
             id: id.clone(),
             domain: (*domain).to_owned(),

@@ -82,7 +82,7 @@ fn bucket(
 /// What CodeBuild needs to put a build into a VPC, in AWS's own words.
 fn network(base: &Base<'_>, declare: &Declare<'_>) -> Vec<Value> {
     let subnets: Vec<Value> = base
-        .ground
+        .network
         .private
         .iter()
         .map(|subnet| {
@@ -156,7 +156,7 @@ fn security(
 ) -> Checked<(Handle<SecurityGroup>, Address)> {
     let group = security_group(
         "runner.group",
-        base.ground,
+        base.network,
         "Builds that speak to the cluster",
         true,
         declare,
@@ -236,8 +236,8 @@ pub(super) fn declare(
             "encryption_key": key.json(key::out::ARN),
             "timeout_in_minutes": 30,
             "vpc": {
-                "vpc_id": base.ground.vpc.json(vpc::out::VPC_ID),
-                "subnets": ids(&base.ground.private),
+                "vpc_id": base.network.vpc.json(vpc::out::VPC_ID),
+                "subnets": ids(&base.network.private),
                 "security_group_ids": [group.json(security_group::out::GROUP_ID)],
             },
             "logs": {"group_name": logs.json(log_group::out::LOG_GROUP_NAME), "stream_name": "runner"},

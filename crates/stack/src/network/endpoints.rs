@@ -128,7 +128,7 @@ impl Network {
             allow_all_egress: false,
             tags: declare.tags("endpoint_security_group"),
         };
-        let group = declare.declare("endpoint_security_group", &spec)?;
+        let group = declare.add("endpoint_security_group", &spec)?;
         let spec = security_group_rule::Spec {
             group_id: group.get(security_group::out::GROUP_ID),
             direction: Direction::Ingress,
@@ -142,7 +142,7 @@ impl Network {
             description: Some("HTTPS from the VPC".to_owned()),
             tags: declare.tags("endpoint_rule.https"),
         };
-        declare.declare::<SecurityGroupRule>("endpoint_rule.https", &spec)?;
+        declare.add::<SecurityGroupRule>("endpoint_rule.https", &spec)?;
         Ok(group)
     }
 }
@@ -186,7 +186,7 @@ fn declare_endpoint(
     declare: &mut Declare<'_>,
 ) -> Checked<()> {
     declare
-        .declare::<VpcEndpoint>(&address(service), spec)
+        .add::<VpcEndpoint>(&address(service), spec)
         .map(drop)
 }
 

@@ -68,7 +68,7 @@ impl FlowLogs {
             log_group_class: None,
             tags: declare.tags("flow_log_group"),
         };
-        let group = declare.declare::<LogGroup>("flow_log_group", &spec)?;
+        let group = declare.add::<LogGroup>("flow_log_group", &spec)?;
         let (role, policy) = writer(&group, &place, declare)?;
         let mut spec = self.log(
             base,
@@ -79,7 +79,7 @@ impl FlowLogs {
         spec.deliver_logs_permission_arn = Some(role.get(role::out::ARN));
         // AWS takes a flow log whose role may not write yet, and then loses what it records meanwhile.
         declare
-            .declare_after::<FlowLog>("flow_log", &spec, &[policy.address()])
+            .add_after::<FlowLog>("flow_log", &spec, &[policy.address()])
             .map(drop)
     }
 
@@ -105,9 +105,9 @@ impl FlowLogs {
             force_destroy: !declare.protects(),
             tags: declare.tags("flow_log_bucket"),
         };
-        let bucket = declare.declare::<Bucket>("flow_log_bucket", &spec)?;
+        let bucket = declare.add::<Bucket>("flow_log_bucket", &spec)?;
         let spec = self.log(base, "s3", bucket.get(bucket::out::ARN), declare);
-        declare.declare::<FlowLog>("flow_log", &spec).map(drop)
+        declare.add::<FlowLog>("flow_log", &spec).map(drop)
     }
 
     /// The key, if there is to be one: who may use it besides the account is for the destination to say.
@@ -126,12 +126,12 @@ impl FlowLogs {
             enabled: true,
             tags: declare.tags("flow_log_key"),
         };
-        let key = declare.declare::<Key>("flow_log_key", &spec)?;
+        let key = declare.add::<Key>("flow_log_key", &spec)?;
         let spec = alias::Spec {
             alias_name: format!("alias/{}", declare.name("flow-logs")),
             target_key_id: key.get(key::out::KEY_ID),
         };
-        declare.declare::<Alias>("flow_log_alias", &spec)?;
+        declare.add::<Alias>("flow_log_alias", &spec)?;
         Ok(Some(key))
     }
 
@@ -175,12 +175,12 @@ fn writer(
         permissions_boundary: None,
         tags: declare.tags("flow_log_role"),
     };
-    let role = declare.declare::<Role>("flow_log_role", &spec)?;
+    let role = declare.add::<Role>("flow_log_role", &spec)?;
     let spec = role_policy::Spec {
         role_name: role.get(role::out::ROLE_NAME),
         policy_name: "write".to_owned(),
         policy_document: Input::Expr(policies::write(group.json(log_group::out::ARN), place)),
     };
-    let policy = declare.declare::<RolePolicy>("flow_log_policy", &spec)?;
+    let policy = declare.add::<RolePolicy>("flow_log_policy", &spec)?;
     Ok((role, policy))
 }

@@ -18,7 +18,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use crate::common::Ground;
+use crate::common::NetworkParts;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::file::Switch;
@@ -288,14 +288,18 @@ impl Network {
     }
 
     /// Declares all of the network's resources. Where a cluster is to be in it, zones that EKS does not serve come last.
-    pub(crate) fn declare(&self, for_cluster: bool, declare: &mut Declare<'_>) -> Checked<Ground> {
+    pub(crate) fn declare(
+        &self,
+        for_cluster: bool,
+        declare: &mut Declare<'_>,
+    ) -> Checked<NetworkParts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         let base = self.base(for_cluster, declare)?;
         let tables = self.routing(&base, declare)?;
         self.endpoints(&base, &tables, declare)?;
         self.flow_logs(&base, declare)?;
         let tier = |tier| base.tier(tier).map(|(_, subnet)| subnet.clone()).collect();
-        Ok(Ground {
+        Ok(NetworkParts {
             vpc: base.vpc.clone(),
             zones: base.zones.iter().map(|zone| zone.name.clone()).collect(),
             public: tier(Tier::Public),

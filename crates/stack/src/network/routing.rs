@@ -65,7 +65,7 @@ fn nat_gateway(
     };
     // On the way down the gateway can be detached only once no address is mapped in the VPC any more, so
     // every address has to be released before.
-    let eip = declare.declare_after(&address, &spec, &[base.gateway.address()])?;
+    let eip = declare.add_after(&address, &spec, &[base.gateway.address()])?;
     let address = format!("nat.{letter}");
     let spec = nat_gateway::Spec {
         subnet_id: subnet.get(subnet::out::SUBNET_ID),
@@ -74,7 +74,7 @@ fn nat_gateway(
         tags: declare.tags(&address),
     };
     // A public NAT gateway fails in a VPC without an attached internet gateway.
-    declare.declare_after(&address, &spec, &[base.gateway.address()])
+    declare.add_after(&address, &spec, &[base.gateway.address()])
 }
 
 /// One table for all public subnets: their way out is the same.
@@ -83,7 +83,7 @@ fn public_table(base: &Base, declare: &mut Declare<'_>) -> Checked<Handle<RouteT
     let mut spec = default_route(&table);
     // Ready is a gateway only once it is attached, which the route needs.
     spec.gateway_id = Some(base.gateway.get(INTERNET_GATEWAY_ID));
-    declare.declare::<Route>("route.public", &spec)?;
+    declare.add::<Route>("route.public", &spec)?;
     Ok(table)
 }
 
@@ -114,7 +114,7 @@ fn private_table(
     if let Some(nat) = nat {
         let mut spec = default_route(&table);
         spec.nat_gateway_id = Some(nat.get(nat_gateway::out::NAT_GATEWAY_ID));
-        declare.declare::<Route>(&format!("route.{name}"), &spec)?;
+        declare.add::<Route>(&format!("route.{name}"), &spec)?;
     }
     associate(&name, subnet, &table, declare)?;
     Ok(table)
@@ -126,7 +126,7 @@ fn route_table(base: &Base, name: &str, declare: &mut Declare<'_>) -> Checked<Ha
         vpc_id: base.vpc.get(vpc::out::VPC_ID),
         tags: declare.tags(&address),
     };
-    declare.declare(&address, &spec)
+    declare.add(&address, &spec)
 }
 
 /// A route to everywhere else, its target still to be said.
@@ -152,5 +152,5 @@ fn associate(
         subnet_id: subnet.get(subnet::out::SUBNET_ID),
         route_table_id: table.get(route_table::out::ROUTE_TABLE_ID),
     };
-    declare.declare(&format!("association.{name}"), &spec)
+    declare.add(&format!("association.{name}"), &spec)
 }

@@ -38,7 +38,7 @@ impl Network {
             vpc_id: vpc.get(vpc::out::VPC_ID),
             tags: declare.tags("internet_gateway"),
         };
-        let gateway = declare.declare("internet_gateway", &spec)?;
+        let gateway = declare.add("internet_gateway", &spec)?;
         let mut subnets = BTreeMap::new();
         for planned in planned {
             let subnet = declare_subnet(&planned, &vpc, declare)?;
@@ -64,7 +64,7 @@ impl Network {
             tags: declare.tags("vpc"),
             stage: PhantomData,
         };
-        declare.declare("vpc", &spec)
+        declare.add("vpc", &spec)
     }
 }
 
@@ -84,7 +84,7 @@ fn declare_subnet(
         map_public_ip_on_launch: Some(false),
         tags,
     };
-    declare.declare(&address, &spec)
+    declare.add(&address, &spec)
 }
 
 /// The tag by which load balancer controllers find the subnets that they may use.

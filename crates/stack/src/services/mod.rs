@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{Ground, join, key, permit, role};
+use crate::common::{NetworkParts, join, key, permit, role};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::{cluster, edge};
@@ -136,7 +136,7 @@ pub(crate) struct Parts {
 
 /// What all services stand on.
 pub(crate) struct Base<'a> {
-    pub(crate) ground: Option<&'a Ground>,
+    pub(crate) network: Option<&'a NetworkParts>,
     pub(crate) cluster: Option<&'a cluster::Parts>,
     pub(crate) edge: Option<&'a edge::Parts>,
     pub(crate) domain: Option<&'a str>,
@@ -164,9 +164,9 @@ pub(crate) fn declare(
     let mut made = Vec::new();
     for (name, At { value: service, .. }) in services {
         let repository = service.repository(name, &key, &base.environments, declare)?;
-        let target_group = match (base.ground, base.edge) {
-            (Some(ground), Some(edge)) => {
-                Some(service.route(name, ground, edge, base.domain, declare)?)
+        let target_group = match (base.network, base.edge) {
+            (Some(network), Some(edge)) => {
+                Some(service.route(name, network, edge, base.domain, declare)?)
             }
             _ => None,
         };

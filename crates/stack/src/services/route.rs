@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::Service;
-use crate::common::Ground;
+use crate::common::NetworkParts;
 use crate::declare::{Checked, Declare};
 use crate::edge;
 
@@ -22,7 +22,7 @@ impl Service {
     pub(super) fn route(
         &self,
         name: &str,
-        ground: &Ground,
+        network: &NetworkParts,
         edge: &edge::Parts,
         domain: Option<&str>,
         declare: &mut Declare<'_>,
@@ -34,7 +34,7 @@ impl Service {
                 "name": declare.name(name),
                 "target_type": "ip",
                 "protocol": "HTTP",
-                "vpc_id": ground.vpc.json(vpc::out::VPC_ID),
+                "vpc_id": network.vpc.json(vpc::out::VPC_ID),
                 "health_check_path": health,
                 // As often as can be: until its second answer, a pod that comes gets nothing, and at a switch of
                 // blue and green all of them come at once.

@@ -2,7 +2,7 @@
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Bucket, lease, surely};
+use super::{Bucket, lease, settled};
 use crate::state::journal::{Entry, Header, line};
 use crate::state::{Condition, Put, State, StateError};
 
@@ -32,7 +32,7 @@ impl Root {
         let failed = |error| StateError::io("write", place.as_ref(), error);
         let text = line(&self.header).map_err(failed)? + &self.lines;
         let condition = self.tag.clone().map_or(Condition::Absent, Condition::Is);
-        let put = surely::put(bucket, &key, text.as_bytes(), &condition).await;
+        let put = settled::put(bucket, &key, text.as_bytes(), &condition).await;
         match put.map_err(|e| bucket.failed("write", &key, e))? {
             Put::Done(tag) => {
                 self.tag = Some(tag);
@@ -111,7 +111,7 @@ async fn checkpoint(bucket: &Bucket, root: &mut Root, state: &State) -> Result<(
     let text = state
         .text()
         .map_err(|error| StateError::io("write", place.as_ref(), error))?;
-    let put = surely::put(bucket, &key, &text, &Condition::Absent).await;
+    let put = settled::put(bucket, &key, &text, &Condition::Absent).await;
     if put.map_err(|e| bucket.failed("write", &key, e))? == Put::Refused {
         let why = "it already exists, with different contents".to_owned();
         return Err(StateError::Corrupt {

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Bucket, surely};
+use super::{Bucket, settled};
 use crate::state::lock::FOR_EVER;
 use crate::state::{Condition, Holder, Put, StateError, now};
 use crate::tell::Told;
@@ -59,7 +59,7 @@ impl Lease {
 /// The lease that there is.
 pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
     let key = bucket.lease();
-    let found = surely::get(bucket, &key)
+    let found = settled::get(bucket, &key)
         .await
         .map_err(|e| bucket.failed("read", &key, e))?;
     Ok(found.map(|blob| {
@@ -68,7 +68,7 @@ pub(super) async fn find(bucket: &Bucket) -> Result<Option<Found>, StateError> {
             holder: Holder::default(),
             epoch: 0,
             beat: 0,
-            seconds: bucket.patience.as_secs(),
+            seconds: bucket.policy.as_secs(),
             released: false,
         };
         let lease = serde_json::from_slice(&blob.bytes).unwrap_or_else(|_| unknown());
@@ -140,7 +140,7 @@ pub(super) async fn take(
     };
     let epoch = last.saturating_add(1);
     let condition = found.map_or(Condition::Absent, |found| Condition::Is(found.tag));
-    let seconds = bucket.patience.as_secs().max(1);
+    let seconds = bucket.policy.as_secs().max(1);
     let lease = Lease {
         holder: holder.clone(),
         epoch,
@@ -149,7 +149,7 @@ pub(super) async fn take(
         released: false,
     };
     let key = bucket.lease();
-    let put = surely::put(bucket, &key, &lease.bytes(), &condition).await;
+    let put = settled::put(bucket, &key, &lease.bytes(), &condition).await;
     match put.map_err(|e| bucket.failed("lock", &key, e))? {
         Put::Done(tag) => Ok(Some(Held::new(Beat {
             bucket: bucket.clone(),
@@ -234,7 +234,7 @@ impl Beat {
         let before = self.lease.clone();
         self.lease.beat = self.lease.beat.saturating_add(1);
         let condition = Condition::Is(self.tag.clone());
-        match surely::put(&self.bucket, &self.key, &self.lease.bytes(), &condition).await {
+        match settled::put(&self.bucket, &self.key, &self.lease.bytes(), &condition).await {
             Ok(Put::Done(tag)) => {
                 self.tag = tag;
                 Renewed::Done

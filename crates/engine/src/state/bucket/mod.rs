@@ -6,7 +6,7 @@
 
 mod journal;
 mod lease;
-mod surely;
+mod settled;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +20,8 @@ use tokio::sync::{mpsc, oneshot};
 use self::journal::{Job, Root, text_of, write_all};
 use self::lease::Held;
 use super::journal::{Contents, Entry, Header, parse};
-use super::keeper::Keeper;
-use super::store::{Grip, Loaded, Version, replayed};
+use super::open::OpenState;
+use super::store::{Loaded, LockStatus, Version, replayed};
 use super::{Blobs, Holder, State, StateError};
 use crate::CloudError;
 use crate::tell::Teller;
@@ -33,7 +33,7 @@ const TRIES: usize = 20;
 pub(super) struct Bucket {
     pub(super) blobs: Arc<dyn Blobs>,
     pub(super) stack: String,
-    pub(super) patience: Duration,
+    pub(super) policy: Duration,
     pub(super) teller: Teller,
 }
 
@@ -68,7 +68,7 @@ impl Bucket {
     }
 
     async fn get(&self, key: &str) -> Result<Option<super::Blob>, StateError> {
-        surely::get(self, key)
+        settled::get(self, key)
             .await
             .map_err(|error| self.failed("read", key, error))
     }
@@ -166,7 +166,7 @@ impl Bucket {
         &self,
         holder: &Holder,
         timeout: Duration,
-    ) -> Result<(Loaded, Box<dyn Keeper>), StateError> {
+    ) -> Result<(Loaded, Box<dyn OpenState>), StateError> {
         let lease = lease::acquire(self, holder, timeout).await?;
         let (loaded, root) = match self.claim(lease.epoch).await {
             Ok(claimed) => claimed,
@@ -261,7 +261,7 @@ impl Bucket {
         let mut moved = Vec::new();
         if let Some(old) = &old {
             let aside = format!("{}/damaged/journal-{epoch}", self.stack);
-            let put = surely::put(self, &aside, &old.bytes, &super::Condition::Absent).await;
+            let put = settled::put(self, &aside, &old.bytes, &super::Condition::Absent).await;
             put.map_err(|error| self.failed("write", &aside, error))?;
             moved.push(self.blobs.place(&aside));
         }
@@ -345,11 +345,11 @@ impl Bucket {
         Ok(contents.map_or(0, |contents| contents.header.epoch))
     }
 
-    pub(super) async fn grip(&self) -> Result<Grip, StateError> {
+    pub(super) async fn lock_status(&self) -> Result<LockStatus, StateError> {
         let held = lease::find(self)
             .await?
             .filter(|found| !found.left().is_zero());
-        Ok(held.map_or(Grip::Free, |found| Grip::Lease {
+        Ok(held.map_or(LockStatus::Free, |found| LockStatus::Lease {
             left: found.left(),
             heard: found.age,
             holder: found.lease.holder,
@@ -403,7 +403,7 @@ impl Open {
     }
 }
 
-impl Keeper for Open {
+impl OpenState for Open {
     fn append<'a>(
         &'a self,
         entry: &'a Entry,

@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 
 use crate::state::{
-    Answer, Blob, Blobs, Condition, Grip, Holder, Listed, Put, Record, Session, State, StateError,
-    Store, Verb,
+    Answer, Blob, Blobs, Condition, Holder, Listed, LockStatus, Put, Record, Session, State,
+    StateError, Store, Verb,
 };
 use crate::{Address, Class, CloudError};
 
@@ -320,11 +320,14 @@ async fn unlocking_ends_a_lease_and_stops_its_holder() {
     let first = open(&bucket.store(), "first", 0).await.unwrap();
     note(&first, 0).await.unwrap();
     assert!(matches!(
-        bucket.store().grip().await.unwrap(),
-        Grip::Lease { .. }
+        bucket.store().lock_status().await.unwrap(),
+        LockStatus::Lease { .. }
     ));
     bucket.store().unlock(&holder("unlock")).await.unwrap();
-    assert_eq!(bucket.store().grip().await.unwrap(), Grip::Free);
+    assert_eq!(
+        bucket.store().lock_status().await.unwrap(),
+        LockStatus::Free
+    );
     assert!(matches!(
         note(&first, 1).await,
         Err(StateError::Lost { .. })

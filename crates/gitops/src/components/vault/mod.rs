@@ -107,7 +107,7 @@ fn injector_labels() -> Value {
 }
 
 fn values(inputs: &Inputs, settings: &Settings) -> Value {
-    let wishes = settings.vault();
+    let wanted = settings.vault();
     let replicas = replicas(settings);
     json!({
         "global": {"tlsDisable": true},
@@ -131,7 +131,7 @@ fn values(inputs: &Inputs, settings: &Settings) -> Value {
             "serviceAccount": {"create": true, "name": SERVER},
             "dataStorage": {
                 "enabled": true,
-                "size": format!("{}Gi", wishes.disk_gib.unwrap_or(10)),
+                "size": format!("{}Gi", wanted.disk_gib.unwrap_or(10)),
                 "storageClass": STORAGE,
             },
             "ha": {

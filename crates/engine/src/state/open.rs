@@ -5,7 +5,7 @@ use futures::future::BoxFuture;
 use super::{Entry, State, StateError};
 
 /// A locked state, open for writing.
-pub(super) trait Keeper: Send + Sync {
+pub(super) trait OpenState: Send + Sync {
     /// Makes an entry durable. `account` is where the resources live; `now` is the state that it is the first to
     /// change, should nothing be written yet: it copies everything, so it is asked for once.
     fn append<'a>(
