@@ -197,6 +197,10 @@ pub trait AnyKind: Send + Sync {
     fn attached<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
     }
+    /// See [`Kind::is_detachable`].
+    fn is_detachable(&self) -> bool {
+        false
+    }
     /// See [`Kind::holders`].
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         self.attached(live)
@@ -430,6 +434,10 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(async move { K::attached(&self.cloud, &Self::lower(live)?).await })
+    }
+
+    fn is_detachable(&self) -> bool {
+        K::is_detachable()
     }
 
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {

@@ -411,6 +411,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         std::future::ready(Ok(Vec::new()))
     }
 
+    /// Whether an object of this kind can be removed from what it is attached to, where it belongs to no stack and the
+    /// user allows that: it holds nothing of its own, as a policy attachment or an endpoint does.
+    fn is_detachable() -> bool {
+        false
+    }
+
     /// What keeps an object of this kind from being deleted, be it ours or not: asked when the cloud refuses the
     /// deletion because the object is in use. By default, what is attached to it.
     fn holders(

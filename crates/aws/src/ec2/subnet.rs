@@ -1,6 +1,6 @@
 //! `ec2.Subnet`
 
-use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
+use aws_sdk_ec2::types::{self, AttributeBooleanValue, Filter, ResourceType, SubnetState};
 use platctl_engine::{
     Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -107,7 +107,11 @@ impl Kind for Subnet {
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
-        delete: &["ec2:DeleteSubnet", "ec2:DescribeNetworkInterfaces"],
+        delete: &[
+            "ec2:DeleteSubnet",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeVpcEndpoints",
+        ],
     };
     // Network interfaces of endpoints and load balancers linger in it for minutes.
     const TIMING: Timing = Timing::seconds(2, 1, 1, 1200);
@@ -204,7 +208,14 @@ impl Kind for Subnet {
     }
 
     async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
-        super::holders::interfaces(cloud, "subnet-id", live.id.as_str()).await
+        let subnet = live.id.as_str();
+        let uses =
+            |one: &types::VpcEndpoint| one.subnet_ids().iter().any(|id| id.as_str() == subnet);
+        let (endpoints, interfaces) = futures::join!(
+            super::holders::endpoints(cloud, live.spec.vpc_id.as_str(), uses),
+            super::holders::interfaces(cloud, "subnet-id", subnet),
+        );
+        Ok([endpoints?, interfaces?].concat())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -2,6 +2,7 @@
 
 mod basics;
 mod crashes;
+mod detach;
 mod endings;
 mod kept;
 mod lag;

@@ -396,6 +396,10 @@ impl AnyKind for FakeKind {
         })
     }
 
+    fn is_detachable(&self) -> bool {
+        self.facts.name == "toy.Plain"
+    }
+
     /// Untaggable things are attached to their parent.
     fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         let things = self.cloud.things();
