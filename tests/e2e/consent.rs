@@ -197,7 +197,7 @@ async fn a_role_lets_go_of_policies_of_others_by_consent() {
         .await
         .unwrap();
     let ended = world
-        .platctl("destroy one --yes --detach-foreign resources.role")
+        .platctl("destroy one --yes --detach-foreign role")
         .expect(0);
     for what in [
         "removed policy arn:aws:iam::aws:policy/ReadOnlyAccess",

@@ -176,7 +176,8 @@ mod tests {
                 facts.shared_maps,
                 facts.stated_maps,
             ];
-            for path in lists.into_iter().flatten() {
+            let follows = facts.follows.iter().flat_map(|(_, fields)| *fields);
+            for path in lists.into_iter().flatten().chain(follows) {
                 let mut spec = example.clone();
                 if spec.pointer(path).is_none() {
                     spec[path.trim_start_matches('/')] = serde_json::Value::Null;
@@ -191,6 +192,16 @@ mod tests {
                     "{} has no {path}: {error}",
                     facts.name
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn every_output_that_follows_a_field_is_one() {
+        for facts in facts() {
+            let follow = facts.follows.iter().map(|(output, _)| output);
+            for output in follow.chain(facts.volatile) {
+                assert!(facts.outputs.contains(output), "{} {output}", facts.name);
             }
         }
     }

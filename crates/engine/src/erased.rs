@@ -49,6 +49,7 @@ pub struct Facts {
     pub replace_on: &'static [&'static str],
     pub write_only: &'static [&'static str],
     pub volatile: &'static [&'static str],
+    pub follows: &'static [(&'static str, &'static [&'static str])],
     pub content_with_accepted: &'static [&'static str],
     pub holds: &'static [&'static str],
     pub shared_maps: &'static [&'static str],
@@ -72,6 +73,16 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether an update in place that changes these paths may change this output.
+    #[must_use]
+    pub fn may_change(&self, output: &str, changed: &[&str]) -> bool {
+        let follows = |(name, fields): &(&str, &[&str])| {
+            let touched = |field: &&str| changed.iter().any(|path| is_under(path, field));
+            *name == output && fields.iter().any(touched)
+        };
+        self.volatile.contains(&output) || self.follows.iter().any(follows)
+    }
+
     /// The facts of a kind.
     #[must_use]
     pub const fn of<K: Kind>() -> Self {
@@ -80,6 +91,7 @@ impl Facts {
             replace_on: K::REPLACE_ON,
             write_only: K::WRITE_ONLY,
             volatile: K::VOLATILE,
+            follows: K::FOLLOWS,
             content_with_accepted: K::CONTENT_WITH_ACCEPTED,
             holds: K::HOLDS,
             shared_maps: K::SHARED_MAPS,

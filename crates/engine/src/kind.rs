@@ -266,8 +266,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Paths that say how the object comes into being, and mean nothing afterwards (the snapshot that a
     /// database begins with): never compared.
     const CREATE_ONLY: &'static [&'static str] = &[];
-    /// Outputs that an update in place may change. All others stay as they are.
+    /// Outputs that any update in place may change.
     const VOLATILE: &'static [&'static str] = &[];
+    /// Outputs that an update in place changes with these fields, and with no others: a name, and the address that is
+    /// made of it. An output that is named here and like one of its fields becomes what the field becomes. All
+    /// outputs that are neither here nor in `VOLATILE` stay as they are.
+    const FOLLOWS: &'static [(&'static str, &'static [&'static str])] = &[];
     /// Inputs whose producer need only be *accepted*, not *ready*, before this resource is created.
     const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &[];
     /// Inputs whose producer cannot be deleted while this resource still names it.

@@ -287,7 +287,8 @@ impl Kind for Addon {
     const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/addon_name"];
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    const VOLATILE: &'static [&'static str] = &["addon_version"];
+    const FOLLOWS: &'static [(&'static str, &'static [&'static str])] =
+        &[("addon_version", &["/addon_version"])];
     /// Those of ownership, and the version of Kubernetes that it was chosen for.
     const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;

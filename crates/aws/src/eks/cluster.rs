@@ -391,7 +391,8 @@ impl Kind for Cluster {
         "/bootstrap_cluster_creator_admin_permissions",
         "/bootstrap_self_managed_addons",
     ];
-    const VOLATILE: &'static [&'static str] = &["version"];
+    const FOLLOWS: &'static [(&'static str, &'static [&'static str])] =
+        &[("version", &["/version"])];
     // Its network interfaces live in the subnets and carry the groups.
     const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
     const HOLDS_DATA: bool = true;

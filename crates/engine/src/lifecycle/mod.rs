@@ -12,5 +12,6 @@ mod ownership;
 mod phases;
 mod quiet;
 mod random;
+mod renames;
 mod replacement;
 mod turns;

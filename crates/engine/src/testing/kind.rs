@@ -35,12 +35,13 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         replace_on: &["/color", "/parent", "/name"],
         write_only: &["/secret"],
         volatile: &[],
+        follows: &[("label", &["/label"]), ("url", &["/label"])],
         content_with_accepted: &["/hint", "/uses/early"],
         holds: &["/uses"],
         shared_maps: &["/tags"],
         create_only: &["/origin"],
         stated_maps: &["/attributes"],
-        outputs: &["id", "early", "name"],
+        outputs: &["id", "early", "name", "label", "url"],
         identity,
         named_by: if identity == Identity::Name {
             &["/name"]
@@ -382,7 +383,13 @@ impl AnyKind for FakeKind {
                 let unmanaged = serde_json::from_value(beyond).unwrap_or_default();
                 let known = !late || thing.settling < 2;
                 let early = known.then(|| format!("early-{id}"));
-                let outputs = json!({"id": id, "early": early, "name": thing.spec.get("name")});
+                let label = thing.spec.get("label");
+                let url = label
+                    .and_then(Value::as_str)
+                    .map(|label| format!("toy://{label}"));
+                let outputs = json!({
+                    "id": id, "early": early, "name": thing.spec.get("name"), "label": label, "url": url,
+                });
                 Some(AnyLive {
                     id: id.clone(),
                     spec,
