@@ -269,6 +269,17 @@ pub(crate) enum Command {
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
     },
+    /// Roll back a cluster to the Kubernetes version before its last upgrade, which EKS allows for seven days
+    Rollback {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The address of the cluster
+        #[arg(default_value = "cluster")]
+        address: String,
+        /// Skip the confirmation prompt
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
+    },
     /// Do a task next to a cluster; what builds of the runner call
     #[command(hide = true)]
     Runner {

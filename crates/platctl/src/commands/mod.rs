@@ -13,10 +13,12 @@ mod output;
 mod plan;
 mod recover;
 mod restart;
+mod rollback;
 mod runner;
 mod schema;
 mod state;
 mod status;
+mod target;
 mod unlock;
 mod validate;
 
@@ -73,6 +75,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             yes,
         } => restart::run(&stack, &address, yes, global).await,
+        Command::Rollback {
+            stack,
+            address,
+            yes,
+        } => rollback::run(&stack, &address, yes, global).await,
         Command::Runner {
             bucket,
             task,
