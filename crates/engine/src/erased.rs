@@ -205,6 +205,10 @@ pub trait AnyKind: Send + Sync {
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>>;
     /// See [`Kind::obstacle`].
     fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>>;
+    /// See [`Kind::behind`].
+    fn behind<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
     /// See [`Kind::attached`].
     fn attached<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
@@ -442,6 +446,10 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
         Box::pin(async move { K::obstacle(&self.cloud, &Self::lower(live)?).await })
+    }
+
+    fn behind<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(async move { K::behind(&self.cloud, &Self::lower(live)?).await })
     }
 
     fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {

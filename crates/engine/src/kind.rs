@@ -397,6 +397,15 @@ pub trait Kind: Sized + Send + Sync + 'static {
         read_all::<Self>(cloud, ids)
     }
 
+    /// What newer version of an object the cloud offers, in a few words; none where it is up to date. `plan` and
+    /// `status` ask, and show it. Nothing is changed because of it.
+    fn behind(
+        _cloud: &Self::Cloud,
+        _live: &Live<Self>,
+    ) -> impl Future<Output = CloudResult<Option<String>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// What may keep an object from getting ready, asked once it takes longer than usual, or has failed. None when
     /// nothing is to be seen.
     fn obstacle(

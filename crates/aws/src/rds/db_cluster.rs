@@ -525,6 +525,10 @@ impl Kind for DbCluster {
         Ok(faults)
     }
 
+    async fn behind(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
+        super::db_cluster_upgrade::behind(cloud, live).await
+    }
+
     fn leaves(live: &Live<Self>) -> Option<Leaves> {
         let needs = live
             .spec

@@ -152,6 +152,7 @@ fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
         nodes,
         steps: Vec::new(),
         released: BTreeMap::new(),
+        behind: BTreeMap::new(),
         refusals: Vec::new(),
     }
 }

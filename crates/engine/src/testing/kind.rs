@@ -407,6 +407,12 @@ impl AnyKind for FakeKind {
         self.facts.name == "toy.Plain"
     }
 
+    /// What `/behind` says.
+    fn behind<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        let said = live.spec.get("behind").and_then(Value::as_str);
+        Box::pin(std::future::ready(Ok(said.map(ToOwned::to_owned))))
+    }
+
     /// Untaggable things are attached to their parent.
     fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         let things = self.cloud.things();
