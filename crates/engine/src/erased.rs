@@ -297,6 +297,46 @@ impl<K: Kind> Bound<K> {
         }
     }
 
+    /// Fields that are stated as nothing stand for what the cloud, or the kind, takes where nothing is stated.
+    fn reset(&self, mut spec: Value) -> Result<Value, SpecError> {
+        let fields = spec.as_object().into_iter().flatten();
+        let blank: Vec<String> = fields
+            .filter(|(_, value)| value.is_null())
+            .map(|(field, _)| field.clone())
+            .collect();
+        let resets = K::resets();
+        for field in blank {
+            let reset = resets.iter().find(|(name, _)| *name == field);
+            if let (Some((_, value)), Some(slot)) = (reset, spec.get_mut(&field)) {
+                *slot = value.clone();
+                continue;
+            }
+            // A field with a value of its own where nothing is stated has it then.
+            let mut without = spec.clone();
+            without.as_object_mut().map(|map| map.remove(&field));
+            let declared = read::<K::Spec<Declared>>(without.clone());
+            if declared.is_ok_and(|(_, declared)| declared.get(&field).is_some()) {
+                spec = without;
+                continue;
+            }
+            read::<K::Spec<Declared>>(spec.clone())?;
+            let names: Vec<String> = resets.iter().map(|(name, _)| format!("`{name}`")).collect();
+            let others = match names.as_slice() {
+                [] => String::new(),
+                names => format!(" Fields that can be reset: {}.", names.join(", ")),
+            };
+            let message = format!(
+                "`{field}: null` cannot reset the field: AWS has no value to which it can be set back.{others} To stop \
+                 managing the field, remove the line"
+            );
+            return Err(SpecError::new(
+                format!("/{}", crate::changes::escape(&field)),
+                message,
+            ));
+        }
+        Ok(spec)
+    }
+
     /// Checks what is known of a spec with references, so that a slip beside one is not found only after others were
     /// created. What is taken from others stands as in the example, and nothing is said about it.
     fn check_known(&self, spec: &Value) -> Result<(), SpecError> {
@@ -377,7 +417,7 @@ impl<K: Kind> AnyKind for Bound<K> {
     }
 
     fn declare(&self, spec: Value) -> Result<Value, SpecError> {
-        let (_, value) = read::<K::Spec<Declared>>(spec)?;
+        let (_, value) = read::<K::Spec<Declared>>(self.reset(spec)?)?;
         if !crate::input::is_expr(&value) {
             return self.resolve(value);
         }

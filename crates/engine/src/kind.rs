@@ -333,6 +333,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What the cloud sets where nothing is stated, by field: `field: null` in a stack file stands for it. Only fields
+    /// that can be changed in place, and whose value there does not depend on other fields.
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
+    }
+
     /// Checks what types cannot say.
     ///
     /// # Errors

@@ -185,6 +185,10 @@ impl Kind for Repository {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("repository_description", json!(""))]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             (

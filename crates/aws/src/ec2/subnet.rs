@@ -130,6 +130,11 @@ impl Kind for Subnet {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("map_public_ip_on_launch", json!(false))]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![

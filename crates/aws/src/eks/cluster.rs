@@ -462,6 +462,10 @@ impl Kind for Cluster {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("support_type", json!("EXTENDED"))]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         let key = "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef";
         vec![

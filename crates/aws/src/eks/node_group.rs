@@ -476,6 +476,10 @@ impl Kind for NodeGroup {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("max_unavailable", json!(1))]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/min_size", json!(3)),

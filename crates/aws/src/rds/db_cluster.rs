@@ -416,6 +416,13 @@ impl Kind for DbCluster {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![
+            ("backup_retention_period", json!(1)),
+            ("enabled_cloudwatch_logs_exports", json!([])),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/engine_version", json!("16.9")),
