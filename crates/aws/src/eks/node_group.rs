@@ -232,16 +232,17 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
     })
 }
 
+async fn describe(cloud: &Cloud, cluster: &str, name: &str) -> CloudResult<Option<Nodegroup>> {
+    let call = cloud.eks.describe_nodegroup().cluster_name(cluster);
+    Ok(call.nodegroup_name(name).send().ask().await?.nodegroup)
+}
+
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<NodeGroup>>> {
     let Some((cluster, name)) = parts(id) else {
         return Ok(None);
     };
-    let call = cloud
-        .eks
-        .describe_nodegroup()
-        .cluster_name(cluster)
-        .nodegroup_name(name);
-    let Some(mut live) = call.send().ask().await?.nodegroup().and_then(live) else {
+    let group = describe(cloud, cluster, name).await?;
+    let Some(mut live) = group.as_ref().and_then(live) else {
         return Ok(None);
     };
     // Whoever may not read the parameters of AWS can still have nodes.
@@ -306,8 +307,14 @@ async fn configure(
 ) -> CloudResult<bool> {
     let touch = |paths: &[&str]| paths.iter().any(|path| changes.touch(path));
     let sizes = touch(&["/min_size", "/max_size", "/desired_size"]);
-    let pace =
+    let mut pace =
         rollout(spec).filter(|_| touch(&["/max_unavailable", "/max_unavailable_percentage"]));
+    if let Some(pace) = &mut pace {
+        // A strategy that somebody set goes back as it is.
+        let now = describe(cloud, &live.spec.cluster_name, &live.outputs.nodegroup_name).await?;
+        let now = now.and_then(|group| group.update_config);
+        pace.update_strategy = now.and_then(|config| config.update_strategy);
+    }
     let (set, remove) = changes.map_edits("/labels");
     let labels = UpdateLabelsPayload::builder()
         .set_add_or_update_labels((!set.is_empty()).then(|| set.iter().cloned().collect()))
