@@ -313,9 +313,15 @@ impl<K: Kind> Bound<K> {
             }
             // A field with a value of its own where nothing is stated has it then.
             let mut without = spec.clone();
-            without.as_object_mut().map(|map| map.remove(&field));
+            if let Some(fields) = without.as_object_mut() {
+                fields.remove(&field);
+            }
             let declared = read::<K::Spec<Declared>>(without.clone());
-            if declared.is_ok_and(|(_, declared)| declared.get(&field).is_some()) {
+            // Of a map that others write to as well, what was applied last goes.
+            let path = format!("/{}", crate::changes::escape(&field));
+            if K::SHARED_MAPS.contains(&path.as_str())
+                || declared.is_ok_and(|(_, declared)| declared.get(&field).is_some())
+            {
                 spec = without;
                 continue;
             }
@@ -329,10 +335,7 @@ impl<K: Kind> Bound<K> {
                 "`{field}: null` cannot reset the field: AWS has no value to which it can be set back.{others} To stop \
                  managing the field, remove the line"
             );
-            return Err(SpecError::new(
-                format!("/{}", crate::changes::escape(&field)),
-                message,
-            ));
+            return Err(SpecError::new(path, message));
         }
         Ok(spec)
     }

@@ -236,7 +236,7 @@ impl Kind for Repository {
                 id: live.id,
                 owner: live.owner,
             });
-            Ok(candidate.into_iter().collect())
+            Ok::<_, CloudError>(candidate.into_iter().collect())
         };
         each(cloud, "looking for CodeCommit repositories", names, find).await
     }

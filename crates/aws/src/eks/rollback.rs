@@ -34,13 +34,8 @@ pub struct Rollback {
 pub async fn look(cloud: &Cloud, cluster: &str) -> CloudResult<Option<Rollback>> {
     let what = format!("reading the cluster {cluster}");
     let read = || async {
-        cloud
-            .eks
-            .describe_cluster()
-            .name(cluster)
-            .send()
-            .ask()
-            .await
+        let call = cloud.eks.describe_cluster().name(cluster);
+        call.send().ask().await
     };
     let found = match call_with_retries(&cloud.teller, what, read).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),

@@ -36,8 +36,10 @@ pub(crate) async fn run(
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     let cloud = site.aws.cloud(&target.scope);
-    let work = async |_| roll_back(&cloud, &target.id, yes, global).await;
-    locked(&store, Some(&site), "rollback", global, work).await
+    locked(&store, Some(&site), "rollback", global, async |_| {
+        roll_back(&cloud, &target.id, yes, global).await
+    })
+    .await
 }
 
 async fn roll_back(
