@@ -294,7 +294,7 @@ mod tests {
                 arn: "arn:aws:eks:eu-west-1:123456789012:podidentityassociation/a-1".into(),
             },
             owner: None,
-            phase: platctl_engine::Phase::Ready,
+            phase: Phase::Ready,
         };
         let asked = changes(&[("/role_arn", json!("one"), json!("other"))]);
         PodIdentityAssociation::update(&cloud, &live, &desired, &asked, &owner())

@@ -292,7 +292,7 @@ fn null_sets_a_field_back_where_aws_has_a_value_for_it() {
              assume_role_policy_document: {{Version: '2012-10-17', Statement: []}}\n    {field}: null\n"
         )
     };
-    let stack = super::load(&role("max_session_duration"), &[]).unwrap();
+    let stack = load(&role("max_session_duration"), &[]).unwrap();
     let nodes = super::nodes(&stack).unwrap();
     assert_eq!(nodes[0].spec["max_session_duration"], 3600);
     let said = super::wrong(&role("permissions_boundary"));
