@@ -304,38 +304,26 @@ impl<K: Kind> Bound<K> {
             .filter(|(_, value)| value.is_null())
             .map(|(field, _)| field.clone())
             .collect();
+        if blank.is_empty() {
+            return Ok(spec);
+        }
+        let stated = spec.clone();
+        if let Some(fields) = spec.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+        // A field with a value of its own where nothing is stated has it then.
+        let declared = read::<K::Spec<Declared>>(spec.clone()).map(|(_, declared)| declared);
+        let declared = declared.unwrap_or_default();
         let resets = K::resets();
         for field in blank {
-            let reset = resets.iter().find(|(name, _)| *name == field);
-            if let (Some((_, value)), Some(slot)) = (reset, spec.get_mut(&field)) {
-                *slot = value.clone();
-                continue;
-            }
-            // A field with a value of its own where nothing is stated has it then.
-            let mut without = spec.clone();
-            if let Some(fields) = without.as_object_mut() {
-                fields.remove(&field);
-            }
-            let declared = read::<K::Spec<Declared>>(without.clone());
-            // Of a map that others write to as well, what was applied last goes.
             let path = format!("/{}", crate::changes::escape(&field));
-            if K::SHARED_MAPS.contains(&path.as_str())
-                || declared.is_ok_and(|(_, declared)| declared.get(&field).is_some())
-            {
-                spec = without;
-                continue;
+            if let Some((_, value)) = resets.iter().find(|(name, _)| *name == field) {
+                spec[field] = value.clone();
+            } else if declared.get(&field).is_none() && !K::SHARED_MAPS.contains(&path.as_str()) {
+                // A field that there is not, or one that has to be stated.
+                read::<K::Spec<Declared>>(stated)?;
+                return Err(SpecError::new(path, cannot_reset(&field, &resets)));
             }
-            read::<K::Spec<Declared>>(spec.clone())?;
-            let names: Vec<String> = resets.iter().map(|(name, _)| format!("`{name}`")).collect();
-            let others = match names.as_slice() {
-                [] => String::new(),
-                names => format!(" Fields that can be reset: {}.", names.join(", ")),
-            };
-            let message = format!(
-                "`{field}: null` cannot reset the field: AWS has no value to which it can be set back.{others} To stop \
-                 managing the field, remove the line"
-            );
-            return Err(SpecError::new(path, message));
         }
         Ok(spec)
     }
@@ -408,6 +396,19 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         }
         pointer
     })
+}
+
+/// Why a field that is stated as nothing cannot be set back.
+fn cannot_reset(field: &str, resets: &[(&'static str, Value)]) -> String {
+    let names: Vec<String> = resets.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let others = match names.as_slice() {
+        [] => String::new(),
+        names => format!(" Fields that can be reset: {}.", names.join(", ")),
+    };
+    format!(
+        "`{field}: null` cannot reset the field: AWS has no value to which it can be set back.{others} To stop \
+         managing the field, remove the line"
+    )
 }
 
 impl<K: Kind> AnyKind for Bound<K> {
