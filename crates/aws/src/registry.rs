@@ -147,6 +147,7 @@ kinds! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use platctl_engine::fields::Fact;
     use platctl_engine::state::{conceal, legible};
     use std::collections::BTreeSet;
 
@@ -168,16 +169,8 @@ mod tests {
     #[test]
     fn every_stated_path_is_a_field_of_the_spec() {
         for Sample { facts, example, .. } in samples() {
-            let lists = [
-                facts.replace_on,
-                facts.write_only,
-                facts.content_with_accepted,
-                facts.holds,
-                facts.shared_maps,
-                facts.stated_maps,
-            ];
-            let follows = facts.follows.iter().flat_map(|(_, fields)| *fields);
-            for path in lists.into_iter().flatten().chain(follows) {
+            let follows = facts.follows.iter().flat_map(|(_, fields)| fields.iter());
+            for path in facts.fields.paths().chain(follows.copied()) {
                 let mut spec = example.clone();
                 if spec.pointer(path).is_none() {
                     spec[path.trim_start_matches('/')] = serde_json::Value::Null;
@@ -203,7 +196,7 @@ mod tests {
             for (field, value) in &manual.resets {
                 let path = format!("/{field}");
                 assert!(
-                    !facts.replace_on.contains(&path.as_str()),
+                    !facts.fields.holds(&path, Fact::Immutable),
                     "{} {path}",
                     facts.name
                 );
@@ -254,9 +247,10 @@ mod tests {
     #[test]
     fn an_interrupted_creation_can_be_looked_for() {
         for Sample { facts, example, .. } in samples() {
-            let journaled = conceal(&example, facts.write_only, "salt");
+            let write_only = facts.fields.with(Fact::WriteOnly);
+            let journaled = conceal(&example, &write_only, "salt");
             let error = bound(facts.name)
-                .resolve(legible(&journaled, facts.write_only))
+                .resolve(legible(&journaled, &write_only))
                 .err();
             assert!(error.is_none(), "{}: {error:?}", facts.name);
         }

@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::changes::is_under;
+use crate::fields::Fact;
 use crate::input::REFERENCE;
 use crate::{Declared, Facts, Kind};
 
@@ -125,7 +125,6 @@ impl Manual {
 
     fn read(&self, pointer: &str, name: &str, schema: &Value, required: bool) -> Field {
         let path = format!("{pointer}/{name}");
-        let under = |list: &[&str]| list.iter().any(|at| is_under(&path, at));
         let resets = self.resets.iter().filter(|_| pointer.is_empty());
         let mut resets = resets.filter(|(field, _)| *field == name);
         let default = schema
@@ -139,9 +138,9 @@ impl Manual {
             default: default.cloned(),
             reset: resets.next().map(|(_, value)| value.clone()),
             reference: is_reference(schema),
-            replaces: under(self.facts.replace_on),
-            write_only: under(self.facts.write_only),
-            create_only: under(self.facts.create_only),
+            replaces: self.facts.fields.holds(&path, Fact::Immutable),
+            write_only: self.facts.fields.holds(&path, Fact::WriteOnly),
+            create_only: self.facts.fields.holds(&path, Fact::CreateOnly),
             path,
         }
     }
@@ -283,6 +282,7 @@ fn in_words(schema: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::Fields;
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use std::collections::BTreeMap;
@@ -324,7 +324,13 @@ mod tests {
 
     fn manual() -> Manual {
         let facts = Facts {
-            replace_on: &["/name", "/parts/*/size"],
+            fields: Fields::new(
+                &[
+                    ("/name", &[Fact::Immutable]),
+                    ("/parts/*/size", &[Fact::Immutable]),
+                ],
+                None,
+            ),
             ..crate::testing::facts("toy.Tags").unwrap()
         };
         Manual {

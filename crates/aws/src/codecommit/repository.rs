@@ -1,6 +1,8 @@
 //! `codecommit.Repository`
 
 use aws_sdk_codecommit::types::RepositoryMetadata;
+use platctl_engine::fields::Fact::Name;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -132,6 +134,7 @@ async fn rename(cloud: &Cloud, old: &str, new: &str) -> CloudResult<()> {
 
 impl Kind for Repository {
     const NAME: &'static str = "codecommit.Repository";
+    const FIELDS: &'static Table = &[("/repository_name", &[Name])];
     const FOLLOWS: &'static [(&'static str, &'static [&'static str])] = &[
         ("repository_name", &["/repository_name"]),
         ("arn", &["/repository_name"]),
@@ -139,7 +142,6 @@ impl Kind for Repository {
     ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/repository_name"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[
