@@ -122,8 +122,8 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Repo
             None => Ok(None),
         }
     };
-    let what = "reading CodeCommit repositories";
-    each(cloud, what, ids.iter().map(name), read).await
+    let names: Vec<Option<String>> = ids.iter().map(name).collect();
+    each(cloud, "reading CodeCommit repositories", names, read).await
 }
 
 async fn rename(cloud: &Cloud, old: &str, new: &str) -> CloudResult<()> {
@@ -227,8 +227,8 @@ impl Kind for Repository {
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
-        let names = wanted.iter().map(|wanted| wanted.spec.as_ref());
-        let names = names.map(|spec| spec.map(|spec| spec.repository_name.clone()));
+        let name = |wanted: &Wanted<Self>| Some(wanted.spec.as_ref()?.repository_name.clone());
+        let names: Vec<Option<String>> = wanted.iter().map(name).collect();
         let find = |name: Option<String>| async move {
             let found = match name {
                 Some(name) => named(cloud, &name).await?,

@@ -1,6 +1,6 @@
 //! `ec2.SecurityGroup`
 
-use aws_sdk_ec2::types::{self, Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
+use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
 use platctl_engine::fields::Fact::{Holds, Immutable};
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -308,8 +308,9 @@ impl Kind for SecurityGroup {
 
     async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
         let group = live.id.as_str();
-        let uses =
-            |one: &types::VpcEndpoint| one.groups().iter().any(|of| of.group_id() == Some(group));
+        let uses = |one: &aws_sdk_ec2::types::VpcEndpoint| {
+            one.groups().iter().any(|of| of.group_id() == Some(group))
+        };
         let (endpoints, interfaces) = futures::join!(
             super::holders::endpoints(cloud, live.spec.vpc_id.as_str(), uses),
             super::holders::interfaces(cloud, "group-id", group),

@@ -1,6 +1,6 @@
 //! `ec2.Subnet`
 
-use aws_sdk_ec2::types::{self, AttributeBooleanValue, Filter, ResourceType, SubnetState};
+use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
 use platctl_engine::fields::Fact::{Holds, Immutable};
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -219,8 +219,9 @@ impl Kind for Subnet {
 
     async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
         let subnet = live.id.as_str();
-        let uses =
-            |one: &types::VpcEndpoint| one.subnet_ids().iter().any(|id| id.as_str() == subnet);
+        let uses = |one: &aws_sdk_ec2::types::VpcEndpoint| {
+            one.subnet_ids().iter().any(|id| id.as_str() == subnet)
+        };
         let (endpoints, interfaces) = futures::join!(
             super::holders::endpoints(cloud, live.spec.vpc_id.as_str(), uses),
             super::holders::interfaces(cloud, "subnet-id", subnet),
