@@ -277,7 +277,7 @@ mod tests {
     async fn a_session_policy_that_somebody_set_goes_back_as_it_is() {
         let read =
             mock!(aws_sdk_eks::Client::describe_pod_identity_association).then_output(|| {
-                let now = aws_sdk_eks::types::PodIdentityAssociation::builder().policy("{}");
+                let now = types::PodIdentityAssociation::builder().policy("{}");
                 DescribePodIdentityAssociationOutput::builder()
                     .association(now.build())
                     .build()
