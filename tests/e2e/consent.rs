@@ -171,3 +171,43 @@ fn a_used_backup_vault_stays_with_its_key_unless_it_is_named() {
         1
     );
 }
+
+/// What somebody attached to a role of the stack goes with the role, where the user names the role.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_lets_go_of_policies_of_others_by_consent() {
+    let world = World::new();
+    world.file(
+        "one.yaml",
+        "stack: one\nregion: eu-west-1\nresources:\n  role:\n    kind: iam.Role\n    role_name: one-role\n    \
+         assume_role_policy_document:\n      Version: '2012-10-17'\n      Statement:\n      \
+         - {Effect: Allow, Principal: {Service: ec2.amazonaws.com}, Action: 'sts:AssumeRole'}\n",
+    );
+    world.platctl("apply one.yaml --yes").expect(0);
+    let iam = world.iam();
+    let attach = iam.attach_role_policy().role_name("one-role");
+    attach
+        .policy_arn("arn:aws:iam::aws:policy/ReadOnlyAccess")
+        .send()
+        .await
+        .unwrap();
+    let put = iam.put_role_policy().role_name("one-role");
+    put.policy_name("by-hand")
+        .policy_document(r#"{"Version": "2012-10-17", "Statement": []}"#)
+        .send()
+        .await
+        .unwrap();
+    let ended = world
+        .platctl("destroy one --yes --detach-foreign role")
+        .expect(0);
+    for what in [
+        "removed policy arn:aws:iam::aws:policy/ReadOnlyAccess",
+        "removed inline policy by-hand",
+    ] {
+        assert!(ended.stderr.contains(what), "{}", ended.stderr);
+    }
+    iam.get_role()
+        .role_name("one-role")
+        .send()
+        .await
+        .unwrap_err();
+}

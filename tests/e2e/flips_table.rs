@@ -201,6 +201,7 @@ pub(crate) const FLIPS: &[Flip] = &[
     flip(Stack::Staging, "cluster.node_groups.NAME.per_zone", &["cluster.node_groups.general.per_zone=true"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.capacity", &["cluster.node_groups.general.capacity=on_demand"], Outcome::Converges, true),
     flip(Stack::Staging, "cluster.node_groups.NAME.disk_gib", &["cluster.node_groups.general.disk_gib=120"], Outcome::Converges, false),
+    flip(Stack::Staging, "cluster.node_groups.NAME.release", &["cluster.node_groups.general.release=1.34.9-20261201"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.force_update", &["cluster.node_groups.general.force_update=true"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.labels", &["cluster.node_groups.general.labels.team=web"], Outcome::Converges, false),
     flip(Stack::Staging, "cluster.node_groups.NAME.taints", &["cluster.node_groups.general.taints=[dedicated=web:NoSchedule]"], Outcome::Converges, false),

@@ -425,3 +425,43 @@ fn a_zone_that_is_impaired_moves_nothing() {
             .expect(0);
     }
 }
+
+/// A repository that gets another name is the same repository: what people committed is there, and what platctl writes
+/// goes on under the new name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_is_renamed_with_all_that_is_in_it() {
+    let world = World::new();
+    let write = |name: &str| {
+        world.file(
+            "code.yaml",
+            &format!(
+                "stack: code\nregion: eu-west-1\nresources:\n  \
+                 repo: {{kind: codecommit.Repository, repository_name: {name}}}\n  \
+                 files: {{kind: codecommit.Files, repository_name: '${{repo.repository_name}}', branch_name: main, \
+                 files: {{README.md: hello}}}}\n"
+            ),
+        );
+    };
+    let repository = async |name: &str| {
+        let call = world.codecommit().get_repository().repository_name(name);
+        let found = call.send().await.ok()?.repository_metadata;
+        found?.repository_id
+    };
+    write("old");
+    world.platctl("apply code.yaml --yes").expect(0);
+    let before = repository("old").await;
+    write("new");
+    let plan = world.platctl("plan code.yaml").expect(0);
+    assert!(plan.stdout.contains("~ repo"), "{}", plan.stdout);
+    world.platctl("apply code.yaml --yes").expect(0);
+    world
+        .platctl("plan code.yaml --detailed-exitcode")
+        .expect(0);
+    assert_eq!(repository("new").await, before);
+    assert_eq!(repository("old").await, None);
+    let call = world.codecommit().get_file().repository_name("new");
+    call.file_path("README.md").send().await.unwrap();
+    world
+        .platctl("destroy code --yes --allow-data-loss all")
+        .expect(0);
+}

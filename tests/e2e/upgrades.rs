@@ -224,6 +224,18 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
     world
         .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
         .expect(0);
+
+    // The way back, for a few days: nodes first, which must not be newer than the control plane.
+    world.platctl("rollback up vpc --yes").expect(1);
+    let ended = world.platctl("rollback up --yes").expect(0);
+    assert!(
+        ended.stdout.contains("up-cluster has Kubernetes 1.34"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(group(&world, "general").await.version(), Some("1.34"));
+    let plan = world.platctl("plan up.yaml").expect(0);
+    assert!(!plan.stdout.contains("cluster.cluster"), "{}", plan.stdout);
 }
 
 #[test]

@@ -114,6 +114,49 @@ def test_a_cluster_goes_up_one_minor_at_a_time(aws):
         aws.eks.describe_update(name="one", updateId="none")
 
 
+def test_nodes_get_the_newest_release_that_aws_publishes(aws):
+    _, subnets = eks_cluster(aws, version="1.34")
+    of = "/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/x86_64/standard/recommended/release_version"
+    newest = aws.ssm.get_parameter(Name=of)["Parameter"]["Value"]
+    assert newest.startswith("1.34.")
+    old = node_group(aws, subnets, releaseVersion="1.34.0-20261001")["releaseVersion"]
+    about = {"clusterName": "one", "nodegroupName": "nodes"}
+    assert old == "1.34.0-20261001"
+    aws.eks.update_nodegroup_version(**about)
+    assert aws.eks.describe_nodegroup(**about)["nodegroup"]["releaseVersion"] == newest
+    with aws.refused("ParameterNotFound"):
+        aws.ssm.get_parameter(Name=of.replace("1.34", "1.99"))
+
+
+def test_an_upgrade_can_be_rolled_back_for_seven_days(aws):
+    _, subnets = eks_cluster(aws, version="1.33")
+    node_group(aws, subnets)
+
+    def to(version):
+        return aws.eks.update_cluster_version(name="one", version=version)["update"]["type"]
+
+    def nodes_to(version):
+        aws.eks.update_nodegroup_version(clusterName="one", nodegroupName="nodes", version=version)
+
+    with aws.refused("InvalidParameterException", "not upgraded"):
+        to("1.32")
+    assert to("1.34") == "VersionUpdate"
+    nodes_to("1.34")
+    with aws.refused("InvalidRequestException", "version skew"):
+        to("1.33")
+    nodes_to("1.33")
+    assert to("1.33") == "VersionRollback"
+    assert cluster(aws)["version"] == "1.33"
+    with aws.refused("InvalidParameterException", "not upgraded"):
+        to("1.32")
+    to("1.34")
+    assert cluster(aws)["version"] == "1.34"
+    aws.slow()
+    aws.pass_by(7 * 24 * 3600 + 1)
+    with aws.refused("InvalidParameterException", "last 7 days"):
+        to("1.33")
+
+
 def test_one_kind_of_change_at_a_time(aws):
     network, subnets = eks_cluster(aws, mode="API_AND_CONFIG_MAP")
     wrong = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import test_authorization
 import test_botocore_models
+import test_carried
 import test_cloudformation
 from deviations import Deviation, Finding, complaints, listed
 
@@ -35,5 +36,6 @@ def test_what_is_listed_is_fine() -> None:
 
 
 def test_every_check_of_the_list_is_made() -> None:
-    made = {"type", *test_cloudformation.CHECKS, *test_authorization.CHECKS, *test_botocore_models.CHECKS}
+    models = test_botocore_models.CHECKS | test_carried.CHECKS
+    made = {"type", *test_cloudformation.CHECKS, *test_authorization.CHECKS, *models}
     assert {deviation.check for deviation in listed()} <= made

@@ -89,6 +89,8 @@ macro_rules! clients {
             pub dns: crate::dns::Dns,
             /// The updates of EKS that this process has begun.
             pub(crate) updates: crate::eks::updates::Begun,
+            /// The releases of images of nodes that this process has asked for.
+            pub(crate) releases: crate::eks::releases::Published,
             $($(#[$doc])* pub $field: Lazy<$sdk::Client>,)*
         }
 
@@ -115,6 +117,7 @@ macro_rules! clients {
                     partition: place.partition,
                     teller,
                     updates: crate::eks::updates::Begun::default(),
+                    releases: crate::eks::releases::Published::default(),
                     dns,
                 }
             }
@@ -129,6 +132,7 @@ macro_rules! clients {
                     partition: "aws".into(),
                     teller: platctl_engine::tell::Teller::default(),
                     updates: crate::eks::updates::Begun::default(),
+                    releases: crate::eks::releases::Published::default(),
                     dns: crate::dns::Dns::none(),
                 }
             }

@@ -169,7 +169,8 @@ mod tests {
     #[test]
     fn every_stated_path_is_a_field_of_the_spec() {
         for Sample { facts, example, .. } in samples() {
-            for path in facts.fields.paths() {
+            let follows = facts.follows.iter().flat_map(|(_, fields)| fields.iter());
+            for path in facts.fields.paths().chain(follows.copied()) {
                 let mut spec = example.clone();
                 if spec.pointer(path).is_none() {
                     spec[path.trim_start_matches('/')] = serde_json::Value::Null;
@@ -184,6 +185,60 @@ mod tests {
                     "{} has no {path}: {error}",
                     facts.name
                 );
+            }
+        }
+    }
+
+    /// `field: null` stands for a value that AWS takes: of the kind's own fields, and of none that would be replaced.
+    #[test]
+    fn what_can_be_reset_is_a_valid_value_of_a_field_that_can_be_changed() {
+        for (manual, Sample { facts, example, .. }) in manuals().iter().zip(samples()) {
+            for (field, value) in &manual.resets {
+                let path = format!("/{field}");
+                assert!(
+                    !facts.fields.holds(&path, Fact::Immutable),
+                    "{} {path}",
+                    facts.name
+                );
+                let mut spec = example.clone();
+                spec[*field] = value.clone();
+                let resolved = bound(facts.name).resolve(spec.clone());
+                assert_eq!(resolved.as_ref(), Ok(&spec), "{} {path}", facts.name);
+                spec[*field] = serde_json::Value::Null;
+                let declared = bound(facts.name).declare(spec).unwrap();
+                assert_eq!(declared[*field], *value, "{} {path}", facts.name);
+            }
+        }
+    }
+
+    #[test]
+    fn what_aws_cannot_reset_is_refused_with_what_can_be_reset() {
+        let mut role = bound("iam.Role").example();
+        role["permissions_boundary"] = serde_json::Value::Null;
+        let error = bound("iam.Role").declare(role).unwrap_err();
+        assert_eq!(error.path, "/permissions_boundary");
+        assert!(
+            error
+                .message
+                .contains("Fields that can be reset: `description`, `max_session_duration`"),
+            "{error}"
+        );
+        let mut repository = bound("ecr.Repository").example();
+        repository["scan_on_push"] = serde_json::Value::Null;
+        let declared = bound("ecr.Repository").declare(repository).unwrap();
+        assert_eq!(declared["scan_on_push"], true, "the default of the kind");
+        let mut other = bound("iam.Role").example();
+        other["no_such_field"] = serde_json::Value::Null;
+        let error = bound("iam.Role").declare(other).unwrap_err();
+        assert!(error.message.contains("unknown field"), "{error}");
+    }
+
+    #[test]
+    fn every_output_that_follows_a_field_is_one() {
+        for facts in facts() {
+            let follow = facts.follows.iter().map(|(output, _)| output);
+            for output in follow.chain(facts.volatile) {
+                assert!(facts.outputs.contains(output), "{} {output}", facts.name);
             }
         }
     }

@@ -49,6 +49,7 @@ pub struct Facts {
     pub name: &'static str,
     pub fields: Fields,
     pub volatile: &'static [&'static str],
+    pub follows: &'static [(&'static str, &'static [&'static str])],
     pub outputs: &'static [&'static str],
     pub identity: Identity,
     pub one_by_one: bool,
@@ -64,6 +65,16 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether an update in place that changes these paths may change this output.
+    #[must_use]
+    pub fn may_change(&self, output: &str, changed: &[&str]) -> bool {
+        let follows = |(name, fields): &(&str, &[&str])| {
+            let touched = |field: &&str| changed.iter().any(|path| is_under(path, field));
+            *name == output && fields.iter().any(touched)
+        };
+        self.volatile.contains(&output) || self.follows.iter().any(follows)
+    }
+
     /// The facts of a kind.
     #[must_use]
     pub fn of<K: Kind>() -> Self {
@@ -71,6 +82,7 @@ impl Facts {
             name: K::NAME,
             fields: Fields::of::<K>(),
             volatile: K::VOLATILE,
+            follows: K::FOLLOWS,
             outputs: K::Outputs::NAMES,
             identity: K::IDENTITY,
             one_by_one: matches!(K::READ, Read::Each(_)),
@@ -176,9 +188,17 @@ pub trait AnyKind: Send + Sync {
     fn describe<'a>(&'a self, ids: &'a [Id]) -> BoxFuture<'a, CloudResult<Vec<Option<AnyLive>>>>;
     /// See [`Kind::obstacle`].
     fn obstacle<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>>;
+    /// See [`Kind::behind`].
+    fn behind<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
     /// See [`Kind::attached`].
     fn attached<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+    /// See [`Kind::is_detachable`].
+    fn is_detachable(&self) -> bool {
+        false
     }
     /// See [`Kind::holders`].
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
@@ -260,6 +280,39 @@ impl<K: Kind> Bound<K> {
         }
     }
 
+    /// Fields that are stated as nothing stand for what the cloud, or the kind, takes where nothing is stated.
+    fn reset(&self, mut spec: Value) -> Result<Value, SpecError> {
+        let fields = spec.as_object().into_iter().flatten();
+        let blank: Vec<String> = fields
+            .filter(|(_, value)| value.is_null())
+            .map(|(field, _)| field.clone())
+            .collect();
+        if blank.is_empty() {
+            return Ok(spec);
+        }
+        let stated = spec.clone();
+        if let Some(fields) = spec.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+        // A field with a value of its own where nothing is stated has it then.
+        let declared = read::<K::Spec<Declared>>(spec.clone()).map(|(_, declared)| declared);
+        let declared = declared.unwrap_or_default();
+        let resets = K::resets();
+        for field in blank {
+            let path = format!("/{}", crate::changes::escape(&field));
+            if let Some((_, value)) = resets.iter().find(|(name, _)| *name == field) {
+                spec[field] = value.clone();
+            } else if declared.get(&field).is_none()
+                && !self.facts.fields.is(&path, Fact::SharedMap)
+            {
+                // A field that there is not, or one that has to be stated.
+                read::<K::Spec<Declared>>(stated)?;
+                return Err(SpecError::new(path, cannot_reset(&field, &resets)));
+            }
+        }
+        Ok(spec)
+    }
+
     /// Checks what is known of a spec with references, so that a slip beside one is not found only after others were
     /// created. What is taken from others stands as in the example, and nothing is said about it.
     fn check_known(&self, spec: &Value) -> Result<(), SpecError> {
@@ -330,6 +383,19 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
     })
 }
 
+/// Why a field that is stated as nothing cannot be set back.
+fn cannot_reset(field: &str, resets: &[(&'static str, Value)]) -> String {
+    let names: Vec<String> = resets.iter().map(|(name, _)| format!("`{name}`")).collect();
+    let others = match names.as_slice() {
+        [] => String::new(),
+        names => format!(" Fields that can be reset: {}.", names.join(", ")),
+    };
+    format!(
+        "`{field}: null` cannot reset the field: AWS has no value to which it can be set back.{others} To stop \
+         managing the field, remove the line"
+    )
+}
+
 impl<K: Kind> AnyKind for Bound<K> {
     fn facts(&self) -> &Facts {
         &self.facts
@@ -340,7 +406,7 @@ impl<K: Kind> AnyKind for Bound<K> {
     }
 
     fn declare(&self, spec: Value) -> Result<Value, SpecError> {
-        let (_, value) = read::<K::Spec<Declared>>(spec)?;
+        let (_, value) = read::<K::Spec<Declared>>(self.reset(spec)?)?;
         if !crate::input::is_expr(&value) {
             return self.resolve(value);
         }
@@ -414,8 +480,16 @@ impl<K: Kind> AnyKind for Bound<K> {
         Box::pin(async move { K::obstacle(&self.cloud, &Self::lower(live)?).await })
     }
 
+    fn behind<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        Box::pin(async move { K::behind(&self.cloud, &Self::lower(live)?).await })
+    }
+
     fn attached<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(async move { K::attached(&self.cloud, &Self::lower(live)?).await })
+    }
+
+    fn is_detachable(&self) -> bool {
+        K::is_detachable()
     }
 
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {

@@ -58,6 +58,8 @@ pub enum Event {
         message: String,
         delay: Duration,
     },
+    /// Something that is not in the state kept it from being deleted, and was removed, as the user allowed.
+    Detached { address: Address, what: String },
     /// It is as it should be, or gone.
     Finished {
         address: Address,

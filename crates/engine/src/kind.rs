@@ -262,8 +262,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     const TAGS: Option<&'static str> = Some("/tags");
     /// The usual order of a replacement; see [`Kind::replacement`].
     const REPLACE: Replace = Replace::DeleteFirst;
-    /// Outputs that an update in place may change. All others stay as they are.
+    /// Outputs that any update in place may change.
     const VOLATILE: &'static [&'static str] = &[];
+    /// Outputs that an update in place changes with these fields, and with no others: a name, and the address that is
+    /// made of it. An output that is named here and like one of its fields becomes what the field becomes. All
+    /// outputs that are neither here nor in `VOLATILE` stay as they are.
+    const FOLLOWS: &'static [(&'static str, &'static [&'static str])] = &[];
     /// What makes a creation findable after its answer was lost.
     const IDENTITY: Identity;
     /// How its objects are read: one at a time or many at once.
@@ -301,6 +305,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// Other values that fields of the example can have, by path: what a user may change it to, in place or
     /// by a replacement. The conformance tests make each change on its own.
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
+        Vec::new()
+    }
+
+    /// What the cloud sets where nothing is stated, by field: `field: null` in a stack file stands for it. Only fields
+    /// that can be changed in place, and whose value there does not depend on other fields.
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
         Vec::new()
     }
 
@@ -366,6 +376,15 @@ pub trait Kind: Sized + Send + Sync + 'static {
         read_all::<Self>(cloud, ids)
     }
 
+    /// What newer version of an object the cloud offers, in a few words; none where it is up to date. `plan` and
+    /// `status` ask, and show it. Nothing is changed because of it.
+    fn behind(
+        _cloud: &Self::Cloud,
+        _live: &Live<Self>,
+    ) -> impl Future<Output = CloudResult<Option<String>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
     /// What may keep an object from getting ready, asked once it takes longer than usual, or has failed. None when
     /// nothing is to be seen.
     fn obstacle(
@@ -382,6 +401,12 @@ pub trait Kind: Sized + Send + Sync + 'static {
         _live: &Live<Self>,
     ) -> impl Future<Output = CloudResult<Vec<Attached>>> + Send {
         std::future::ready(Ok(Vec::new()))
+    }
+
+    /// Whether an object of this kind can be removed from what it is attached to, where it belongs to no stack and the
+    /// user allows that: it holds nothing of its own, as a policy attachment or an endpoint does.
+    fn is_detachable() -> bool {
+        false
     }
 
     /// What keeps an object of this kind from being deleted, be it ours or not: asked when the cloud refuses the

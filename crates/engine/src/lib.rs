@@ -7,6 +7,7 @@
 //! Data flows one way: [`graph`] → [`plan`] → [`execute`] → [`state`].
 
 pub mod address;
+pub mod behind;
 pub mod changes;
 pub mod diff;
 pub mod drift;

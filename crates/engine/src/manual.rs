@@ -18,6 +18,8 @@ pub struct Manual {
     pub outputs: Value,
     /// A typical spec.
     pub example: Value,
+    /// What `field: null` stands for, by field.
+    pub resets: Vec<(&'static str, Value)>,
 }
 
 /// One field of a kind.
@@ -35,6 +37,8 @@ pub struct Field {
     pub required: bool,
     /// The value where nothing is stated, as JSON, if the kind has one.
     pub default: Option<Value>,
+    /// The value to which `null` sets it back, if the kind has one.
+    pub reset: Option<Value>,
     /// Whether it takes a reference to another resource's output.
     pub reference: bool,
     /// Whether changing it replaces the object.
@@ -54,6 +58,7 @@ impl Manual {
             spec: schema::<K::Spec<Declared>>(),
             outputs: schema::<K::Outputs>(),
             example: serde_json::to_value(K::example()).unwrap_or_default(),
+            resets: K::resets(),
         }
     }
 
@@ -120,6 +125,8 @@ impl Manual {
 
     fn read(&self, pointer: &str, name: &str, schema: &Value, required: bool) -> Field {
         let path = format!("{pointer}/{name}");
+        let resets = self.resets.iter().filter(|_| pointer.is_empty());
+        let mut resets = resets.filter(|(field, _)| *field == name);
         let default = schema
             .get("default")
             .filter(|value| !value.is_null() && !is_empty(value));
@@ -129,6 +136,7 @@ impl Manual {
             takes: takes(schema),
             required,
             default: default.cloned(),
+            reset: resets.next().map(|(_, value)| value.clone()),
             reference: is_reference(schema),
             replaces: self.facts.fields.holds(&path, Fact::Immutable),
             write_only: self.facts.fields.holds(&path, Fact::WriteOnly),
@@ -330,6 +338,7 @@ mod tests {
             spec: schema::<Spec<Declared>>(),
             outputs: json!({}),
             example: json!({}),
+            resets: Vec::new(),
         }
     }
 

@@ -321,6 +321,9 @@ pub struct Plan {
     /// The fields that are no longer declared and stay as they are. No part of a saved plan.
     #[serde(skip)]
     pub released: BTreeMap<Address, Vec<String>>,
+    /// What the cloud offers newer versions of. No part of a saved plan.
+    #[serde(skip)]
+    pub behind: BTreeMap<Address, String>,
     /// Why it must not be carried out; empty for a sound plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,

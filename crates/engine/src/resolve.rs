@@ -31,6 +31,11 @@ impl KnownOutputs {
         }
     }
 
+    /// Writes down what some outputs of a resource are going to be.
+    pub fn amend(&mut self, address: &Address, outputs: Map<String, Value>) {
+        self.0.entry(address.clone()).or_default().extend(outputs);
+    }
+
     fn get(&self, reference: &str) -> Option<&Value> {
         let (address, output) = reference.rsplit_once('.')?;
         self.0.get(address)?.get(output)

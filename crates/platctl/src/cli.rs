@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use platctl_engine::execute::Detach;
 use platctl_engine::planner::DataLoss;
 
 /// Provision a whole production platform on AWS from one stack file.
@@ -140,6 +141,16 @@ pub(crate) struct Consent {
     pub(crate) yes: bool,
     #[command(flatten)]
     pub(crate) data: Data,
+    /// If an object that belongs to no stack keeps this resource, or one below this address, from being deleted,
+    /// remove that object: detach a policy from a role, delete an endpoint in a VPC (can be repeated)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) detach_foreign: Vec<String>,
+}
+
+impl Consent {
+    pub(crate) fn detach(&self) -> Detach {
+        Detach(self.detach_foreign.clone())
+    }
 }
 
 /// Whose data may be lost.
@@ -304,6 +315,17 @@ pub(crate) enum Command {
         /// The stack file, or the stack's name
         stack: PathBuf,
         /// The address of a database cluster, for all of its instances, or of one instance
+        address: String,
+        /// Skip the confirmation prompt
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
+    },
+    /// Roll back a cluster to the Kubernetes version before its last upgrade, which EKS allows for seven days
+    Rollback {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// The address of the cluster
+        #[arg(default_value = "cluster")]
         address: String,
         /// Skip the confirmation prompt
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]

@@ -243,6 +243,7 @@ mod tests {
             nodes: vec![node],
             steps: vec![step],
             released: BTreeMap::new(),
+            behind: BTreeMap::new(),
             refusals: Vec::new(),
         };
         SavedPlan::new(

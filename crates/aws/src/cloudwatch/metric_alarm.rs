@@ -334,6 +334,15 @@ impl Kind for MetricAlarm {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![
+            ("alarm_actions", json!([])),
+            ("ok_actions", json!([])),
+            ("insufficient_data_actions", json!([])),
+            ("actions_enabled", json!(true)),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/alarm_description", json!("The database works very hard")),

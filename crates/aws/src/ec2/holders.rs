@@ -1,13 +1,13 @@
 //! What keeps a VPC, a subnet or a security group from being deleted.
 
-use aws_sdk_ec2::types::{NetworkInterface, Tag};
+use aws_sdk_ec2::types::{NetworkInterface, Tag, VpcEndpoint};
 use platctl_engine::{Attached, CloudResult, Id, Kind};
 
 use super::internet_gateway::InternetGateway;
 use super::route_table::RouteTable;
 use super::security_group::SecurityGroup;
 use super::subnet::Subnet;
-use super::vpc_endpoint::VpcEndpoint;
+use super::vpc_endpoint;
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 use crate::tags::{filter, split_ec2};
@@ -70,17 +70,38 @@ pub(super) async fn interfaces(
     Ok(found.asked()?.iter().filter_map(interface).collect())
 }
 
+/// The endpoints in a VPC that a test selects: each has interfaces in its subnets, with its groups.
+pub(super) async fn endpoints(
+    cloud: &Cloud,
+    vpc: &str,
+    uses: impl Fn(&VpcEndpoint) -> bool,
+) -> CloudResult<Vec<Attached>> {
+    let call = cloud
+        .ec2
+        .describe_vpc_endpoints()
+        .filters(filter("vpc-id", [vpc]));
+    let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    let found = found.asked()?;
+    Ok(found
+        .iter()
+        .filter(|one| uses(one))
+        .filter_map(endpoint)
+        .collect())
+}
+
+fn endpoint(one: &VpcEndpoint) -> Option<Attached> {
+    let service = one.service_name().map(ToOwned::to_owned);
+    attached(
+        vpc_endpoint::VpcEndpoint::NAME,
+        "endpoint",
+        one.vpc_endpoint_id(),
+        vec![service, whose(one.tags())],
+    )
+}
+
 /// What is in a VPC, except for what goes with it.
 pub(super) async fn of_vpc(cloud: &Cloud, vpc: &str) -> CloudResult<Vec<Attached>> {
     let here = || filter("vpc-id", [vpc]);
-    let endpoints = cloud
-        .ec2
-        .describe_vpc_endpoints()
-        .filters(here())
-        .into_paginator()
-        .items()
-        .send()
-        .collect();
     let subnets = cloud
         .ec2
         .describe_subnets()
@@ -104,25 +125,16 @@ pub(super) async fn of_vpc(cloud: &Cloud, vpc: &str) -> CloudResult<Vec<Attached
         .send()
         .ask();
     let (endpoints, subnets, groups, gateways, tables, interfaces) = futures::join!(
-        endpoints,
+        endpoints(cloud, vpc, |_| true),
         subnets,
         groups,
         gateways,
         super::route_tables(cloud, vec![here()]),
         interfaces(cloud, "vpc-id", vpc),
     );
-    let (endpoints, subnets, groups): (Result<Vec<_>, _>, Result<Vec<_>, _>, Result<Vec<_>, _>) =
-        (endpoints, subnets, groups);
+    let (subnets, groups): (Result<Vec<_>, _>, Result<Vec<_>, _>) = (subnets, groups);
     let mut all = interfaces?;
-    all.extend(endpoints.asked()?.iter().filter_map(|one| {
-        let service = one.service_name().map(ToOwned::to_owned);
-        attached(
-            VpcEndpoint::NAME,
-            "endpoint",
-            one.vpc_endpoint_id(),
-            vec![service, whose(one.tags())],
-        )
-    }));
+    all.extend(endpoints?);
     all.extend(subnets.asked()?.iter().filter_map(|one| {
         attached(
             Subnet::NAME,
@@ -181,7 +193,40 @@ mod tests {
     use super::*;
     use crate::cloud::tests::cloud;
     use aws_sdk_ec2::operation::describe_network_interfaces::DescribeNetworkInterfacesOutput;
+    use aws_sdk_ec2::operation::describe_vpc_endpoints::DescribeVpcEndpointsOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn an_endpoint_is_named_with_its_service_where_it_uses_the_subnet() {
+        let found = mock!(aws_sdk_ec2::Client::describe_vpc_endpoints).then_output(|| {
+            let made = |id: &str, subnet: &str| {
+                VpcEndpoint::builder()
+                    .vpc_endpoint_id(id)
+                    .service_name("com.amazonaws.eu-west-1.ssm")
+                    .subnet_ids(subnet)
+                    .build()
+            };
+            DescribeVpcEndpointsOutput::builder()
+                .vpc_endpoints(made("vpce-1", "subnet-1"))
+                .vpc_endpoints(made("vpce-2", "subnet-2"))
+                .build()
+        });
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&found]);
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        let uses = |one: &VpcEndpoint| one.subnet_ids().contains(&"subnet-2".to_owned());
+        let all = endpoints(&cloud, "vpc-1", uses).await.unwrap();
+        assert_eq!(
+            all,
+            [Attached {
+                kind: "ec2.VpcEndpoint",
+                id: "vpce-2".into(),
+                what: "endpoint vpce-2 (com.amazonaws.eu-west-1.ssm)".into(),
+            }]
+        );
+    }
 
     #[tokio::test]
     async fn an_interface_is_named_with_what_it_is_for_and_who_made_it() {

@@ -206,7 +206,11 @@ impl Kind for SecurityGroup {
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
-        delete: &["ec2:DeleteSecurityGroup", "ec2:DescribeNetworkInterfaces"],
+        delete: &[
+            "ec2:DeleteSecurityGroup",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeVpcEndpoints",
+        ],
     };
     // Network interfaces of endpoints and load balancers hold on to it for minutes after those are gone.
     const TIMING: Timing = Timing::seconds(1, 1, 1, 1200);
@@ -303,7 +307,15 @@ impl Kind for SecurityGroup {
     }
 
     async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
-        super::holders::interfaces(cloud, "group-id", live.id.as_str()).await
+        let group = live.id.as_str();
+        let uses = |one: &aws_sdk_ec2::types::VpcEndpoint| {
+            one.groups().iter().any(|of| of.group_id() == Some(group))
+        };
+        let (endpoints, interfaces) = futures::join!(
+            super::holders::endpoints(cloud, live.spec.vpc_id.as_str(), uses),
+            super::holders::interfaces(cloud, "group-id", group),
+        );
+        Ok([endpoints?, interfaces?].concat())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

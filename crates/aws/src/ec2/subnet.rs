@@ -112,7 +112,11 @@ impl Kind for Subnet {
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
-        delete: &["ec2:DeleteSubnet", "ec2:DescribeNetworkInterfaces"],
+        delete: &[
+            "ec2:DeleteSubnet",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeVpcEndpoints",
+        ],
     };
     // Network interfaces of endpoints and load balancers linger in it for minutes.
     const TIMING: Timing = Timing::seconds(2, 1, 1, 1200);
@@ -129,6 +133,11 @@ impl Kind for Subnet {
             map_public_ip_on_launch: Some(true),
             tags: Tags::from([("Name".into(), "prod-public-a".into())]),
         }
+    }
+
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("map_public_ip_on_launch", json!(false))]
     }
 
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
@@ -209,7 +218,15 @@ impl Kind for Subnet {
     }
 
     async fn holders(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
-        super::holders::interfaces(cloud, "subnet-id", live.id.as_str()).await
+        let subnet = live.id.as_str();
+        let uses = |one: &aws_sdk_ec2::types::VpcEndpoint| {
+            one.subnet_ids().iter().any(|id| id.as_str() == subnet)
+        };
+        let (endpoints, interfaces) = futures::join!(
+            super::holders::endpoints(cloud, live.spec.vpc_id.as_str(), uses),
+            super::holders::interfaces(cloud, "subnet-id", subnet),
+        );
+        Ok([endpoints?, interfaces?].concat())
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -232,6 +232,14 @@ impl Kind for Vpc {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        vec![
+            ("enable_dns_support", json!(true)),
+            ("enable_dns_hostnames", json!(false)),
+            ("default_security_group_rules", json!(true)),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![

@@ -364,6 +364,10 @@ impl Kind for VpcEndpoint {
         sync_ec2(cloud, &live.id, changes, owner).await
     }
 
+    fn is_detachable() -> bool {
+        true
+    }
+
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let operation = "ec2:DeleteVpcEndpoints";
         let call = cloud

@@ -292,7 +292,8 @@ impl Kind for Addon {
     ];
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    const VOLATILE: &'static [&'static str] = &["addon_version"];
+    const FOLLOWS: &'static [(&'static str, &'static [&'static str])] =
+        &[("addon_version", &["/addon_version", "/kubernetes_version"])];
     /// Those of ownership, and the version of Kubernetes that it was chosen for.
     const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
@@ -300,6 +301,8 @@ impl Kind for Addon {
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "eks:DescribeAddon",
+            "eks:DescribeAddonVersions",
+            "eks:DescribeCluster",
             "eks:DescribePodIdentityAssociation",
             "eks:DescribeUpdate",
             "eks:ListUpdates",
@@ -313,7 +316,6 @@ impl Kind for Addon {
         ],
         update: &[
             "eks:UpdateAddon",
-            "eks:DescribeAddonVersions",
             "eks:CreatePodIdentityAssociation",
             "eks:UpdatePodIdentityAssociation",
             "eks:DeletePodIdentityAssociation",
@@ -380,6 +382,26 @@ impl Kind for Addon {
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
         Some(id_of(spec))
+    }
+
+    async fn behind(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
+        let kubernetes = match &live.spec.kubernetes_version {
+            Some(version) => Some(version.clone()),
+            None => {
+                let call = cloud.eks.describe_cluster();
+                let found = call.name(&live.spec.cluster_name).send().ask().await?;
+                found.cluster.and_then(|cluster| cluster.version)
+            }
+        };
+        let Some(kubernetes) = kubernetes else {
+            return Ok(None);
+        };
+        let (name, version) = (&live.spec.addon_name, &live.outputs.addon_version);
+        let newest = addon_versions::newest_for(cloud, name, &kubernetes).await?;
+        let newest = newest.filter(|newest| addon_versions::is_newer(newest, version));
+        Ok(newest.map(|newest| {
+            format!("the add-on has version {version}; {newest} is available for Kubernetes {kubernetes}")
+        }))
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -6,12 +6,40 @@ use platctl_engine::CloudResult;
 use crate::Cloud;
 use crate::errors::Asked;
 
+/// The newest version for a version of Kubernetes; none where EKS has none of that name.
+pub(super) async fn newest_for(
+    cloud: &Cloud,
+    addon: &str,
+    kubernetes: &str,
+) -> CloudResult<Option<String>> {
+    let versions = versions_for(cloud, addon, kubernetes).await?;
+    let mut versions = versions.into_iter().filter_map(|one| one.addon_version);
+    let newer = |one: String, other: String| if is_newer(&other, &one) { other } else { one };
+    Ok(versions.next().map(|first| versions.fold(first, newer)))
+}
+
 /// What EKS takes by default for a version of Kubernetes; none where it has none of that name.
 pub(super) async fn default_for(
     cloud: &Cloud,
     addon: &str,
     kubernetes: &str,
 ) -> CloudResult<Option<String>> {
+    let found = versions_for(cloud, addon, kubernetes).await?;
+    let is_default = |version: &&AddonVersionInfo| {
+        version
+            .compatibilities()
+            .iter()
+            .any(|fits| fits.default_version() && fits.cluster_version() == Some(kubernetes))
+    };
+    let default = found.iter().find(is_default);
+    Ok(default.and_then(|version| version.addon_version().map(ToOwned::to_owned)))
+}
+
+async fn versions_for(
+    cloud: &Cloud,
+    addon: &str,
+    kubernetes: &str,
+) -> CloudResult<Vec<AddonVersionInfo>> {
     let call = cloud
         .eks
         .describe_addon_versions()
@@ -19,16 +47,10 @@ pub(super) async fn default_for(
         .kubernetes_version(kubernetes);
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let found = found.asked()?;
-    let is_default = |version: &&AddonVersionInfo| {
-        version
-            .compatibilities()
-            .iter()
-            .any(|fits| fits.default_version() && fits.cluster_version() == Some(kubernetes))
-    };
-    let mut versions = found.iter().flat_map(|addon| addon.addon_versions());
-    Ok(versions
-        .find(is_default)
-        .and_then(|version| version.addon_version().map(ToOwned::to_owned)))
+    let versions = found
+        .into_iter()
+        .flat_map(|addon| addon.addon_versions.unwrap_or_default());
+    Ok(versions.collect())
 }
 
 /// Whether one version is newer than another: `v1.20.10-eksbuild.2` than `v1.20.9-eksbuild.3`.
@@ -45,6 +67,39 @@ pub(super) fn is_newer(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_eks::operation::describe_addon_versions::DescribeAddonVersionsOutput;
+    use aws_sdk_eks::types::{AddonInfo, Compatibility};
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn the_newest_is_not_always_the_default() {
+        let found = mock!(aws_sdk_eks::Client::describe_addon_versions).then_output(|| {
+            let version = |version: &str, default| {
+                let fits = Compatibility::builder()
+                    .cluster_version("1.35")
+                    .default_version(default);
+                let info = AddonVersionInfo::builder().addon_version(version);
+                info.compatibilities(fits.build()).build()
+            };
+            let addon = AddonInfo::builder()
+                .addon_name("vpc-cni")
+                .addon_versions(version("v1.20.4-eksbuild.1", true))
+                .addon_versions(version("v1.21.1-eksbuild.1", false))
+                .addon_versions(version("v1.20.5-eksbuild.1", false));
+            DescribeAddonVersionsOutput::builder()
+                .addons(addon.build())
+                .build()
+        });
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::MatchAny, &[&found]).into(),
+            ..cloud()
+        };
+        let newest = newest_for(&cloud, "vpc-cni", "1.35").await.unwrap();
+        assert_eq!(newest.as_deref(), Some("v1.21.1-eksbuild.1"));
+        let default = default_for(&cloud, "vpc-cni", "1.35").await.unwrap();
+        assert_eq!(default.as_deref(), Some("v1.20.4-eksbuild.1"));
+    }
 
     #[test]
     fn versions_are_compared_by_their_numbers() {

@@ -395,7 +395,8 @@ impl Kind for Cluster {
         ("/subnet_ids", &[Holds]),
         ("/security_group_ids", &[Holds]),
     ];
-    const VOLATILE: &'static [&'static str] = &["version"];
+    const FOLLOWS: &'static [(&'static str, &'static [&'static str])] =
+        &[("version", &["/version"])];
     const HOLDS_DATA: bool = true;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
@@ -460,6 +461,10 @@ impl Kind for Cluster {
             deletion_protection: false,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
+    }
+
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("support_type", json!("EXTENDED"))]
     }
 
     fn variations() -> Vec<(&'static str, Value)> {

@@ -31,12 +31,13 @@ pub(super) async fn offered(cloud: &Cloud, version: &str) -> CloudResult<Vec<Spe
 }
 
 /// What keeps a cluster from getting from one version to another in one update: nodes and add-ons have to come along at
-/// every step, and there is no way back.
+/// every step. The way back is a command of its own.
 pub(super) fn one_step(live: &str, desired: &str) -> Result<(), String> {
     if is_later(live, desired) {
         return Err(format!(
             "cannot be lowered to {desired}: the cluster has Kubernetes {live}, and a cluster cannot be moved to an \
-             earlier version. Set the version to {live}"
+             earlier version by an apply. Set the version to {live}. To undo an upgrade of the last seven days, run \
+             `platctl rollback STACK`"
         ));
     }
     match (kubernetes(live), kubernetes(desired)) {

@@ -12,6 +12,8 @@ mod insights;
 pub mod node_group;
 mod nodes_missing;
 pub mod pod_identity_association;
+pub(crate) mod releases;
+pub mod rollback;
 pub(crate) mod updates;
 
 use std::collections::HashMap;

@@ -16,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::updates::{self, Subject, began};
-use super::{architecture, generations, id_in, parts, phase, sync_tags, tags_of, tags_with};
+use super::{
+    architecture, generations, id_in, parts, phase, releases, sync_tags, tags_of, tags_with,
+};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
@@ -102,9 +104,17 @@ pub struct Spec<S: Stage = Resolved> {
     /// nodes one after another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<S::In<String>>,
-    /// The release version of the EKS AMI. If omitted, the latest.
+    /// The release version of the EKS AMI, such as `1.35.2-20261101`. If omitted, the newest when the node group is
+    /// created, and again when the nodes are replaced. A change replaces the nodes one after another. Cannot be an
+    /// earlier release than that of the nodes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_version: Option<String>,
+    /// Whether the nodes have the newest release of their AMI for their Kubernetes version. `true`: if AWS has
+    /// published a newer one, the nodes are replaced one after another. `false`: the nodes keep their release, also
+    /// when they are replaced for another reason, except a new Kubernetes version. Cannot be used with
+    /// `release_version`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_release: Option<bool>,
     /// The Kubernetes labels of the nodes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -175,6 +185,7 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
         launch_template_version: owned(template.and_then(LaunchTemplateSpecification::version)),
         version: owned(group.version()),
         release_version: owned(group.release_version()),
+        latest_release: None,
         labels: group
             .labels()
             .into_iter()
@@ -223,16 +234,34 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
     })
 }
 
+async fn describe(cloud: &Cloud, cluster: &str, name: &str) -> CloudResult<Option<Nodegroup>> {
+    let call = cloud.eks.describe_nodegroup().cluster_name(cluster);
+    Ok(call.nodegroup_name(name).send().ask().await?.nodegroup)
+}
+
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<NodeGroup>>> {
     let Some((cluster, name)) = parts(id) else {
         return Ok(None);
     };
-    let call = cloud
-        .eks
-        .describe_nodegroup()
-        .cluster_name(cluster)
-        .nodegroup_name(name);
-    Ok(call.send().ask().await?.nodegroup().and_then(live))
+    let group = describe(cloud, cluster, name).await?;
+    let Some(mut live) = group.as_ref().and_then(live) else {
+        return Ok(None);
+    };
+    // Whoever may not read the parameters of AWS can still have nodes.
+    let newer = newer_release(cloud, &live.spec).await;
+    live.spec.latest_release = Some(!matches!(newer, Ok(Some(_))));
+    Ok(Some(live))
+}
+
+/// The newest release of the image, where the nodes have an older one.
+async fn newer_release(cloud: &Cloud, live: &Spec) -> CloudResult<Option<String>> {
+    let (Some(version), Some(image), Some(release)) =
+        (&live.version, &live.ami_type, &live.release_version)
+    else {
+        return Ok(None);
+    };
+    let newest = releases::newest(cloud, version, image).await?;
+    Ok(newest.filter(|newest| releases::is_newer(newest, release)))
 }
 
 fn scaling(spec: &Spec, otherwise: Option<i32>) -> NodegroupScalingConfig {
@@ -280,8 +309,14 @@ async fn configure(
 ) -> CloudResult<bool> {
     let touch = |paths: &[&str]| paths.iter().any(|path| changes.touch(path));
     let sizes = touch(&["/min_size", "/max_size", "/desired_size"]);
-    let pace =
+    let mut pace =
         rollout(spec).filter(|_| touch(&["/max_unavailable", "/max_unavailable_percentage"]));
+    if let Some(pace) = &mut pace {
+        // A strategy that somebody set goes back as it is.
+        let now = describe(cloud, &live.spec.cluster_name, &live.outputs.nodegroup_name).await?;
+        let now = now.and_then(|group| group.update_config);
+        pace.update_strategy = now.and_then(|config| config.update_strategy);
+    }
     let (set, remove) = changes.map_edits("/labels");
     let labels = UpdateLabelsPayload::builder()
         .set_add_or_update_labels((!set.is_empty()).then(|| set.iter().cloned().collect()))
@@ -338,11 +373,17 @@ async fn roll(
     changes: &Changes,
 ) -> CloudResult<()> {
     let version = spec.version.clone().filter(|_| changes.touch("/version"));
-    let release = spec
-        .release_version
-        .clone()
-        .filter(|_| changes.touch("/release_version"));
     let template = template(spec).filter(|_| changes.touch("/launch_template_version"));
+    let mut release = spec.release_version.clone().filter(|_| {
+        // Without a word, EKS takes the newest release whatever nodes are replaced for.
+        changes.touch("/release_version") || template.is_some()
+    });
+    if changes.touch("/latest_release") && version.is_none() {
+        release = newer_release(cloud, &live.spec).await?;
+    }
+    if template.is_some() && version.is_none() && spec.latest_release == Some(false) {
+        release.clone_from(&live.spec.release_version);
+    }
     if version.is_none() && release.is_none() && template.is_none() {
         return Ok(());
     }
@@ -384,6 +425,7 @@ impl Kind for NodeGroup {
             "eks:ListNodegroups",
             "eks:DescribeUpdate",
             "eks:ListUpdates",
+            "ssm:GetParameter",
             "autoscaling:DescribeScalingActivities",
             "ec2:DescribeRouteTables",
         ],
@@ -432,6 +474,7 @@ impl Kind for NodeGroup {
             launch_template_version: Some("1".into()),
             version: None,
             release_version: None,
+            latest_release: None,
             labels: BTreeMap::from([("workload".into(), "general".into())]),
             taints: BTreeSet::new(),
             max_unavailable: Some(1),
@@ -439,6 +482,10 @@ impl Kind for NodeGroup {
             force_update_enabled: None,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
+    }
+
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("max_unavailable", json!(1))]
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
@@ -484,6 +531,12 @@ impl Kind for NodeGroup {
             return Err(SpecError::new(
                 "/desired_size",
                 "must be between min_size and max_size",
+            ));
+        }
+        if spec.latest_release.is_some() && spec.release_version.is_some() {
+            return Err(SpecError::new(
+                "/latest_release",
+                "cannot be used with release_version",
             ));
         }
         if spec.disk_size.is_some() && spec.launch_template_id.is_some() {
@@ -580,8 +633,29 @@ impl Kind for NodeGroup {
         match change.path.as_str() {
             "/desired_size" => change.after.is_some() && last == change.after.as_ref(),
             "/version" => was_raised(change, last, is_later),
+            "/release_version" => was_raised(change, last, releases::is_newer),
             _ => false,
         }
+    }
+
+    /// Whoever wants to keep a release is content with any.
+    fn alike(path: &str, desired: &Value, _live: &Value) -> bool {
+        path == "/latest_release" && desired.get("latest_release") == Some(&Value::Bool(false))
+    }
+
+    async fn behind(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
+        let newer = newer_release(cloud, &live.spec).await?;
+        let (Some(newer), Some(release)) = (newer, &live.spec.release_version) else {
+            return Ok(None);
+        };
+        let days = match releases::days_between(release, &newer) {
+            Some(1) => "1 day newer, ".to_owned(),
+            Some(days) => format!("{days} days newer, "),
+            None => String::new(),
+        };
+        Ok(Some(format!(
+            "the nodes have AMI release {release}; {newer}, {days}is available"
+        )))
     }
 
     async fn vet(
@@ -598,7 +672,19 @@ impl Kind for NodeGroup {
             );
             SpecError::new("/version", message)
         };
-        Ok(lowered.map(fault).into_iter().collect())
+        let releases = live.spec.release_version.as_deref();
+        let releases = releases.zip(spec.release_version.as_deref());
+        let older = releases.filter(|(from, to)| {
+            let stays = !changes.touch("/version");
+            stays && changes.touch("/release_version") && releases::is_newer(from, to)
+        });
+        let older = older.map(|(from, to)| {
+            let message = format!(
+                "cannot be lowered to {to}: the nodes have {from}, and EKS has no way back. Set the release to {from}"
+            );
+            SpecError::new("/release_version", message)
+        });
+        Ok(lowered.map(fault).into_iter().chain(older).collect())
     }
 
     async fn failed_update(
@@ -787,6 +873,91 @@ mod tests {
             .unwrap();
             assert_eq!(roll.num_calls(), 1);
         }
+    }
+
+    /// The call with which nodes are replaced by those of a release.
+    async fn rolled(desired: Spec, asked: Changes) -> Option<String> {
+        use aws_sdk_eks::operation::update_nodegroup_version::UpdateNodegroupVersionOutput;
+        use aws_sdk_ssm::operation::get_parameter::GetParameterOutput;
+        use aws_sdk_ssm::types::Parameter;
+        let asked_for = std::sync::Arc::new(std::sync::Mutex::new(None));
+        let seen = asked_for.clone();
+        let roll = mock!(aws_sdk_eks::Client::update_nodegroup_version)
+            .match_requests(move |request| {
+                *seen.lock().unwrap() = request.release_version().map(ToOwned::to_owned);
+                true
+            })
+            .then_output(|| UpdateNodegroupVersionOutput::builder().build());
+        let get = mock!(aws_sdk_ssm::Client::get_parameter).then_output(|| {
+            let parameter = Parameter::builder().value("1.35.2-20261101").build();
+            GetParameterOutput::builder().parameter(parameter).build()
+        });
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&roll]).into(),
+            ssm: mock_client!(aws_sdk_ssm, RuleMode::MatchAny, &[&get]).into(),
+            ..cloud()
+        };
+        let mut live = group(NodegroupStatus::Active);
+        live.spec.version = Some("1.35".into());
+        live.spec.ami_type = Some("AL2023_ARM_64_STANDARD".into());
+        live.spec.release_version = Some("1.35.0-20261001".into());
+        NodeGroup::update(&cloud, &live, &desired, &asked, &owner())
+            .await
+            .unwrap();
+        let behind = NodeGroup::behind(&cloud, &live).await.unwrap();
+        assert_eq!(
+            behind.as_deref(),
+            Some(
+                "the nodes have AMI release 1.35.0-20261001; 1.35.2-20261101, 31 days newer, is available"
+            )
+        );
+        asked_for.lock().unwrap().clone()
+    }
+
+    #[tokio::test]
+    async fn nodes_that_follow_releases_get_the_newest_and_pinned_ones_keep_theirs() {
+        let follows = Spec {
+            latest_release: Some(true),
+            ..NodeGroup::example()
+        };
+        let newer = changes(&[("/latest_release", json!(false), json!(true))]);
+        assert_eq!(
+            rolled(follows, newer).await.as_deref(),
+            Some("1.35.2-20261101")
+        );
+        let pinned = Spec {
+            latest_release: Some(false),
+            launch_template_version: Some("2".into()),
+            ..NodeGroup::example()
+        };
+        let template = changes(&[("/launch_template_version", json!("1"), json!("2"))]);
+        assert_eq!(
+            rolled(pinned, template).await.as_deref(),
+            Some("1.35.0-20261001")
+        );
+    }
+
+    #[tokio::test]
+    async fn an_older_release_is_refused_by_the_plan_and_pinned_nodes_are_no_change() {
+        let mut live = group(NodegroupStatus::Active);
+        live.spec.release_version = Some("1.35.2-20261101".into());
+        let desired = Spec {
+            release_version: Some("1.35.0-20261001".into()),
+            ..NodeGroup::example()
+        };
+        let asked = changes(&[(
+            "/release_version",
+            json!("1.35.2-20261101"),
+            json!("1.35.0-20261001"),
+        )]);
+        let faults = NodeGroup::vet(&cloud(), &live, &desired, &asked)
+            .await
+            .unwrap();
+        assert_eq!(faults[0].path, "/release_version");
+        let pinned = json!({"latest_release": false});
+        assert!(NodeGroup::alike("/latest_release", &pinned, &json!({})));
+        let follows = json!({"latest_release": true});
+        assert!(!NodeGroup::alike("/latest_release", &follows, &json!({})));
     }
 
     #[test]

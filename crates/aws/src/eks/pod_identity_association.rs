@@ -233,11 +233,17 @@ impl Kind for PodIdentityAssociation {
                 .target_role_arn
                 .as_ref()
                 .or(live.spec.target_role_arn.as_ref());
+            // A session policy that somebody set goes back as it is.
+            let read = cloud.eks.describe_pod_identity_association();
+            let read = read.cluster_name(&live.spec.cluster_name);
+            let now = read.association_id(&live.outputs.association_id);
+            let now = now.send().ask().await?.association;
             let call = cloud
                 .eks
                 .update_pod_identity_association()
                 .cluster_name(&live.spec.cluster_name)
                 .association_id(&live.outputs.association_id)
+                .set_policy(now.and_then(|now| now.policy))
                 .role_arn(spec.role_arn.as_str())
                 .set_target_role_arn(target.map(ToString::to_string))
                 .disable_session_tags(spec.disable_session_tags);
@@ -259,11 +265,48 @@ impl Kind for PodIdentityAssociation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::{cloud, owner};
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_eks::operation::describe_pod_identity_association::DescribePodIdentityAssociationOutput;
     use aws_sdk_eks::operation::list_pod_identity_associations::ListPodIdentityAssociationsError;
+    use aws_sdk_eks::operation::update_pod_identity_association::UpdatePodIdentityAssociationOutput;
     use aws_sdk_eks::types::error::ResourceNotFoundException;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
+
+    #[tokio::test]
+    async fn a_session_policy_that_somebody_set_goes_back_as_it_is() {
+        let read =
+            mock!(aws_sdk_eks::Client::describe_pod_identity_association).then_output(|| {
+                let now = types::PodIdentityAssociation::builder().policy("{}");
+                DescribePodIdentityAssociationOutput::builder()
+                    .association(now.build())
+                    .build()
+            });
+        let update = mock!(aws_sdk_eks::Client::update_pod_identity_association)
+            .match_requests(|request| request.policy() == Some("{}"))
+            .then_output(|| UpdatePodIdentityAssociationOutput::builder().build());
+        let eks = mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&read, &update]);
+        let cloud = Cloud {
+            eks: eks.into(),
+            ..cloud()
+        };
+        let desired = PodIdentityAssociation::example();
+        let live = Live {
+            id: "example-cluster|a-1".into(),
+            spec: desired.clone(),
+            outputs: Outputs {
+                association_id: "a-1".into(),
+                arn: "arn:aws:eks:eu-west-1:123456789012:podidentityassociation/a-1".into(),
+            },
+            owner: None,
+            phase: Phase::Ready,
+        };
+        let asked = changes(&[("/role_arn", json!("one"), json!("other"))]);
+        PodIdentityAssociation::update(&cloud, &live, &desired, &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!(update.num_calls(), 1);
+    }
 
     #[tokio::test]
     async fn a_cluster_that_is_gone_has_no_associations() {

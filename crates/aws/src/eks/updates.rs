@@ -51,7 +51,7 @@ pub(super) fn began(cloud: &Cloud, subject: Subject<'_>, update: Option<&Update>
     }
 }
 
-async fn read(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResult<Option<Update>> {
+pub(super) async fn read(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResult<Option<Update>> {
     let call = cloud.eks.describe_update().name(of.cluster).update_id(id);
     let call = call.set_nodegroup_name(of.node_group.map(ToOwned::to_owned));
     Ok(call
@@ -92,7 +92,7 @@ pub(super) async fn failure(
     Ok(update.as_ref().and_then(why))
 }
 
-fn why(update: &Update) -> Option<String> {
+pub(super) fn why(update: &Update) -> Option<String> {
     let status = update
         .status()
         .filter(|status| matches!(status, UpdateStatus::Failed | UpdateStatus::Cancelled))?;

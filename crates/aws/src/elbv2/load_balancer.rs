@@ -312,6 +312,11 @@ impl Kind for LoadBalancer {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("ip_address_type", json!("ipv4"))]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![

@@ -322,6 +322,16 @@ impl Kind for TargetGroup {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("health_check_port", json!("traffic-port")),
+            ("health_check_interval_seconds", json!(30)),
+            ("healthy_threshold_count", json!(5)),
+            ("unhealthy_threshold_count", json!(2)),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![

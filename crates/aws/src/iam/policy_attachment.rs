@@ -166,6 +166,10 @@ impl Kind for PolicyAttachment {
         Ok(())
     }
 
+    fn is_detachable() -> bool {
+        true
+    }
+
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud
             .iam

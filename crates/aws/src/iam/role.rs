@@ -189,6 +189,14 @@ impl Kind for Role {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("description", json!("")),
+            ("max_session_duration", json!(3600)),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![

@@ -149,6 +149,10 @@ impl Kind for RolePolicy {
         put(cloud, spec).await
     }
 
+    fn is_detachable() -> bool {
+        true
+    }
+
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let (role, name) = (live.spec.role_name.as_str(), &live.spec.policy_name);
         let call = cloud

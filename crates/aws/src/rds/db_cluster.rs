@@ -411,6 +411,13 @@ impl Kind for DbCluster {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![
+            ("backup_retention_period", json!(1)),
+            ("enabled_cloudwatch_logs_exports", json!([])),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/engine_version", json!("16.9")),
@@ -518,6 +525,10 @@ impl Kind for DbCluster {
         let mut faults = super::db_cluster_upgrade::vet(cloud, live, spec, changes).await?;
         faults.extend(db_cluster_values::windows_collide(&live.spec, spec));
         Ok(faults)
+    }
+
+    async fn behind(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<String>> {
+        super::db_cluster_upgrade::behind(cloud, live).await
     }
 
     fn leaves(live: &Live<Self>) -> Option<Leaves> {

@@ -91,22 +91,10 @@ pub(super) async fn vet(
              and add it again"
         ));
     }
-    let call = cloud
-        .rds
-        .describe_db_engine_versions()
-        .engine(&spec.engine)
-        .engine_version(from)
-        // Those that no new cluster can be made of any more, too.
-        .include_all(true);
-    let answer = call.send().ask().await?;
-    let Some(version) = answer.db_engine_versions().first() else {
+    let Some(targets) = targets(cloud, &spec.engine, from).await? else {
         return Ok(Vec::new());
     };
-    let targets: Vec<&str> = version
-        .valid_upgrade_target()
-        .iter()
-        .filter_map(|target| target.engine_version())
-        .collect();
+    let targets: Vec<&str> = targets.iter().map(String::as_str).collect();
     if targets.contains(&to.as_str()) {
         return Ok(Vec::new());
     }
@@ -115,6 +103,40 @@ pub(super) async fn vet(
         targets => format!("it can be upgraded to {}", targets.join(", ")),
     };
     fault(format!("{from} cannot be upgraded to {to}; {ways}"))
+}
+
+/// The versions to which a version can be upgraded; none where RDS does not know the version.
+async fn targets(cloud: &Cloud, engine: &str, from: &str) -> CloudResult<Option<Vec<String>>> {
+    let call = cloud
+        .rds
+        .describe_db_engine_versions()
+        .engine(engine)
+        .engine_version(from)
+        // Those that no new cluster can be made of any more, too.
+        .include_all(true);
+    let answer = call.send().ask().await?;
+    let version = answer.db_engine_versions().first();
+    Ok(version.map(|version| {
+        let targets = version.valid_upgrade_target().iter();
+        targets
+            .filter_map(|target| target.engine_version().map(ToOwned::to_owned))
+            .collect()
+    }))
+}
+
+/// The newest minor version to which a cluster can be upgraded, where it has an older one.
+pub(super) async fn behind(cloud: &Cloud, live: &Live<DbCluster>) -> CloudResult<Option<String>> {
+    let (engine, version) = (&live.spec.engine, &live.spec.engine_version);
+    let targets = targets(cloud, engine, version).await?.unwrap_or_default();
+    let newest = targets.into_iter().fold(version.clone(), |newest, target| {
+        if is_ahead(&target, &newest) {
+            target
+        } else {
+            newest
+        }
+    });
+    Ok((newest != *version)
+        .then(|| format!("the database has version {version}; {newest} is available")))
 }
 
 /// How far the preparation of an upgrade is.
@@ -246,6 +268,33 @@ mod tests {
             owner: None,
             phase: Phase::Ready,
         }
+    }
+
+    #[tokio::test]
+    async fn the_newest_minor_version_is_told_and_no_major_one() {
+        let versions = mock!(aws_sdk_rds::Client::describe_db_engine_versions).then_output(|| {
+            let target = |version: &str| UpgradeTarget::builder().engine_version(version).build();
+            let version = DbEngineVersion::builder().set_valid_upgrade_target(Some(vec![
+                target("16.9"),
+                target("16.10"),
+                target("17.4"),
+            ]));
+            DescribeDbEngineVersionsOutput::builder()
+                .db_engine_versions(version.build())
+                .build()
+        });
+        let cloud = Cloud {
+            rds: mock_client!(aws_sdk_rds, RuleMode::MatchAny, &[&versions]).into(),
+            ..cloud()
+        };
+        let mut old = live();
+        old.spec.engine_version = "16.8".into();
+        assert_eq!(
+            behind(&cloud, &old).await.unwrap().as_deref(),
+            Some("the database has version 16.8; 16.10 is available")
+        );
+        old.spec.engine_version = "16.10".into();
+        assert_eq!(behind(&cloud, &old).await.unwrap(), None);
     }
 
     fn to(version: &str) -> Spec {

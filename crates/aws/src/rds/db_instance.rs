@@ -330,6 +330,13 @@ impl Kind for DbInstance {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![
+            ("promotion_tier", json!(1)),
+            ("monitoring_interval", json!(0)),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/db_instance_class", json!("db.r6g.xlarge")),

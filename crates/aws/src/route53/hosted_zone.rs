@@ -251,6 +251,11 @@ impl Kind for HostedZone {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("comment", json!(""))]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![

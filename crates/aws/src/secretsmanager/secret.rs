@@ -247,6 +247,10 @@ impl Kind for Secret {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("description", json!(""))]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/description", json!("The password of something else")),

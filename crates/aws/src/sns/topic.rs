@@ -161,6 +161,10 @@ impl Kind for Topic {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("display_name", json!(""))]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         let policy = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish",

@@ -1,25 +1,23 @@
 //! Deletion, until it is really gone.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::create::Search;
+use super::detach::Strangers;
 use super::watch::cadence;
 use super::{Kept, Run, StepError};
 use crate::schedule::Work;
 use crate::state::{Record, Verb};
 use crate::{
-    Address, AnyKind, AnyLive, Attached, Change, Changes, Class, CloudError, CloudResult, Id, Phase,
+    Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Phase,
 };
 
 /// For how long what was found may be invisible to a describe.
 const LAG: Duration = Duration::from_secs(10);
-
-/// The time between two looks at what still uses an object.
-const HOLDERS: Duration = Duration::from_secs(30);
 
 /// For how long what had failed before may look as if nothing had been done about it.
 const FAILED: Duration = Duration::from_secs(60);
@@ -251,7 +249,7 @@ impl Run {
         // A kind may have done something first, such as lifting a protection, and asked to be called again: it
         // then has to see what became of that.
         let first = AtomicBool::new(true);
-        let looked = Mutex::new(None);
+        let strangers = Strangers::new(address, &record.scope);
         let call = || async {
             let result = if first.swap(false, Ordering::Relaxed) {
                 kind.delete(live).await
@@ -269,7 +267,7 @@ impl Run {
             };
             match result {
                 Err(error) if error.class == Class::InUse => {
-                    Err(self.with_holders(&kind, live, error, &looked).await)
+                    Err(strangers.add_to(error, self, &kind, live).await)
                 }
                 result => begun(result),
             }
@@ -283,70 +281,6 @@ impl Run {
                 .await?;
         }
         result
-    }
-
-    /// An error that says that something is in use, with what uses it and is not this stack's: that does not go by
-    /// itself. It takes calls, so it is looked at now and then.
-    async fn with_holders(
-        &self,
-        kind: &Arc<dyn AnyKind>,
-        live: &AnyLive,
-        mut error: CloudError,
-        looked: &Mutex<Option<(Instant, String)>>,
-    ) -> CloudError {
-        let recent = looked
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let recent = recent
-            .filter(|(when, _)| when.elapsed() < HOLDERS)
-            .map(|(_, found)| found);
-        let found = match recent {
-            Some(found) => found,
-            None => {
-                let found = self.strangers(kind, live).await;
-                *looked.lock().unwrap_or_else(PoisonError::into_inner) =
-                    Some((Instant::now(), found.clone()));
-                found
-            }
-        };
-        if !found.is_empty() {
-            error.message = format!(
-                "{}. Still there, and not in the state: {found}",
-                error.message
-            );
-        }
-        error
-    }
-
-    /// What holds an object and is not in state, in words. What cannot be found out is left out.
-    async fn strangers(&self, kind: &Arc<dyn AnyKind>, live: &AnyLive) -> String {
-        let holders = match kind.holders(live).await {
-            Ok(holders) => holders,
-            Err(error) => {
-                tracing::debug!(%error, "cannot determine what still uses it");
-                return String::new();
-            }
-        };
-        let state = self.session.state();
-        let known = |holder: &Attached| {
-            let mut records = state
-                .resources
-                .values()
-                .filter(|record| record.kind == holder.kind);
-            records.any(|record| {
-                record
-                    .object
-                    .iter()
-                    .chain(&record.deposed)
-                    .any(|one| one.id == holder.id)
-            })
-        };
-        let foreign = holders.into_iter().filter(|holder| !known(holder));
-        foreign
-            .map(|holder| holder.what)
-            .collect::<Vec<_>>()
-            .join(", ")
     }
 
     async fn until_gone(

@@ -4,6 +4,7 @@
 mod converge;
 mod create;
 mod delete;
+mod detach;
 mod error;
 mod obstacle;
 mod ownership;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+pub use detach::Detach;
 pub use error::StepError;
 pub(crate) use ownership::kept;
 pub use run::{Options, Run};

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::StepError;
+use super::detach::Detach;
 use super::pending::Pending;
 use super::watch::Watchers;
 use crate::events::{Event, Listener};
@@ -25,7 +26,7 @@ use crate::tell::Teller;
 use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, CloudResult, Id, Phase};
 
 /// How a run behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How many mutating calls may be under way at once. Waiting does not count.
     pub parallelism: usize,
@@ -36,6 +37,8 @@ pub struct Options {
     pub time_scale: f64,
     /// Whether what does not depend on a failure goes on.
     pub keep_going: bool,
+    /// From what others may be removed that belong to no stack and keep it from being deleted.
+    pub detach: Detach,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             grace: Duration::from_secs(30),
             time_scale: 1.0,
             keep_going: true,
+            detach: Detach::default(),
         }
     }
 }
@@ -124,6 +128,7 @@ impl Run {
             observed,
             stop,
             listener,
+            permits: Semaphore::new(options.parallelism.max(1)),
             options,
             left: Mutex::default(),
             failed: Mutex::default(),
@@ -131,7 +136,6 @@ impl Run {
             watchers: Watchers::new(teller.clone()),
             teller,
             known: Mutex::default(),
-            permits: Semaphore::new(options.parallelism.max(1)),
         }
     }
 

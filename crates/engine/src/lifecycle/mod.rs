@@ -2,6 +2,7 @@
 
 mod basics;
 mod crashes;
+mod detach;
 mod endings;
 mod kept;
 mod lag;
@@ -11,5 +12,6 @@ mod ownership;
 mod phases;
 mod quiet;
 mod random;
+mod renames;
 mod replacement;
 mod turns;

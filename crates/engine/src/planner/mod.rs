@@ -152,6 +152,7 @@ fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
         nodes,
         steps: Vec::new(),
         released: BTreeMap::new(),
+        behind: BTreeMap::new(),
         refusals: Vec::new(),
     }
 }
@@ -457,9 +458,15 @@ impl Planner<'_> {
             (Action::NoOp, Some(live)) => self.known.set(address.clone(), live),
             (Action::Update, Some(live)) => {
                 self.known.set(address.clone(), live);
-                let volatile = entry.kind.facts().volatile;
+                let facts = entry.kind.facts();
+                let changed: Vec<&str> = step
+                    .changes
+                    .iter()
+                    .map(|change| change.change.path.as_str())
+                    .collect();
                 self.known
-                    .forget(address, |output| !volatile.contains(&output));
+                    .forget(address, |output| !facts.may_change(output, &changed));
+                self.known.amend(address, renamed(facts, step));
             }
             _ => self.known.foresee(address.clone(), foreseen(entry, step)),
         }
@@ -474,6 +481,21 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+/// What outputs become that follow a field of the same name.
+fn renamed(facts: &crate::Facts, step: &Step) -> serde_json::Map<String, Value> {
+    let becomes = |(name, _): &(&str, &[&str])| {
+        let path = format!("/{}", crate::changes::escape(name));
+        let change = step
+            .changes
+            .iter()
+            .find(|change| change.change.path == path)?;
+        let value = change.change.after.as_ref();
+        let value = value.filter(|value| is_known(value) && !value.is_null())?;
+        Some(((*name).to_owned(), value.clone()))
+    };
+    facts.follows.iter().filter_map(becomes).collect()
 }
 
 /// What is known of an object before it is created: outputs that are named like a field are that field.

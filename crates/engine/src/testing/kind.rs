@@ -59,7 +59,8 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         name,
         fields: fields(name, identity),
         volatile: &[],
-        outputs: &["id", "early", "name"],
+        follows: &[("label", &["/label"]), ("url", &["/label"])],
+        outputs: &["id", "early", "name", "label", "url"],
         identity,
         one_by_one: name == "toy.Plain",
         tagged: !matches!(name, "toy.Plain" | "toy.Shared"),
@@ -386,7 +387,13 @@ impl AnyKind for FakeKind {
                 let unmanaged = serde_json::from_value(beyond).unwrap_or_default();
                 let known = !late || thing.settling < 2;
                 let early = known.then(|| format!("early-{id}"));
-                let outputs = json!({"id": id, "early": early, "name": thing.spec.get("name")});
+                let label = thing.spec.get("label");
+                let url = label
+                    .and_then(Value::as_str)
+                    .map(|label| format!("toy://{label}"));
+                let outputs = json!({
+                    "id": id, "early": early, "name": thing.spec.get("name"), "label": label, "url": url,
+                });
                 Some(AnyLive {
                     id: id.clone(),
                     spec,
@@ -398,6 +405,16 @@ impl AnyKind for FakeKind {
             };
             Ok(ids.iter().map(&mut see).collect())
         })
+    }
+
+    fn is_detachable(&self) -> bool {
+        self.facts.name == "toy.Plain"
+    }
+
+    /// What `/behind` says.
+    fn behind<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<String>>> {
+        let said = live.spec.get("behind").and_then(Value::as_str);
+        Box::pin(std::future::ready(Ok(said.map(ToOwned::to_owned))))
     }
 
     /// Untaggable things are attached to their parent.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Cloud, Fault, When};
-use crate::execute::{Options, Outcome};
+use crate::execute::{Detach, Options, Outcome};
 use crate::flow::{Prepared, Request, prepare};
 use crate::graph::{Graph, Node};
 use crate::observe::ReadOptions;
@@ -50,6 +50,8 @@ pub(crate) struct Lab {
     pub replace: Vec<String>,
     /// The region that the stack lives in.
     pub region: Option<&'static str>,
+    /// From what foreign objects may be removed.
+    pub detach: Detach,
 }
 
 impl Lab {
@@ -61,6 +63,7 @@ impl Lab {
             keep_going: true,
             replace: Vec::new(),
             region: None,
+            detach: Detach::default(),
         }
     }
 
@@ -136,6 +139,7 @@ impl Lab {
         let options = Options {
             grace: Duration::ZERO,
             keep_going: self.keep_going,
+            detach: self.detach.clone(),
             ..Options::default()
         };
         let work = prepared.carry_out(

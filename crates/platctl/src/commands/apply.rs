@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use platctl_engine::execute::Outcome;
+use platctl_engine::execute::{Options, Outcome};
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::graph::Graph;
 use platctl_engine::plan::Refusal;
@@ -256,7 +256,11 @@ pub(crate) async fn converge(
     };
     let progress = Progress::new(&prepared.plan, global);
     let begun = std::time::Instant::now();
-    let how = (progress.listener(), signals.stop.clone(), site.options);
+    let options = Options {
+        detach: ask.consent.detach(),
+        ..site.options.clone()
+    };
+    let how = (progress.listener(), signals.stop.clone(), options);
     let outcome = prepared
         .carry_out(session.clone(), site.catalog(), how)
         .await?;

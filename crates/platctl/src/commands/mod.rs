@@ -16,10 +16,12 @@ mod plan;
 mod reap;
 mod recover;
 mod restart;
+mod rollback;
 mod runner;
 mod schema;
 mod state;
 mod status;
+mod target;
 mod unlock;
 mod validate;
 
@@ -94,6 +96,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             yes,
         } => restart::run(&stack, &address, yes, global).await,
+        Command::Rollback {
+            stack,
+            address,
+            yes,
+        } => rollback::run(&stack, &address, yes, global).await,
         Command::Runner {
             bucket,
             task,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use platctl_engine::behind::behind;
 use platctl_engine::drift::moved_on;
 use platctl_engine::observe::{ReadOptions, observe};
 
@@ -11,6 +12,7 @@ use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
 use crate::render;
+use crate::render::status::Remarks;
 
 /// Shows what state knows, and how it is doing in AWS now.
 pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> {
@@ -35,11 +37,10 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
         },
     )
     .await?;
-    render::status::show(
-        &state,
-        &observed,
-        &moved_on(&state, &observed, &*site.aws),
-        global,
-    );
+    let remarks = Remarks {
+        moved_on: moved_on(&state, &observed, &*site.aws),
+        behind: behind(&state, &observed, &*site.aws, site.aws.teller()).await,
+    };
+    render::status::show(&state, &observed, &remarks, global);
     Ok(Exit::Done)
 }

@@ -94,7 +94,7 @@ fn object(manual: &Manual) -> Value {
 fn of_field(field: &Field) -> Value {
     json!({
         "path": field.path, "about": field.about, "takes": field.takes, "required": field.required,
-        "default": field.default, "reference": field.reference, "replaces": field.replaces,
+        "default": field.default, "reset": field.reset, "reference": field.reference, "replaces": field.replaces,
         "write_only": field.write_only, "create_only": field.create_only,
     })
 }
@@ -115,6 +115,10 @@ fn notes(field: &Field) -> Vec<String> {
     let notes = [
         field.required.then(|| "required".to_owned()),
         default.map(|default| format!("default: {default}")),
+        field
+            .reset
+            .as_ref()
+            .map(|reset| format!("null sets it back to {reset}")),
         field
             .replaces
             .then(|| "a change replaces the resource".to_owned()),

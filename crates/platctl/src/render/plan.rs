@@ -42,6 +42,7 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     })));
     text.push_str(&super::unmanaged(unmanaged(plan)));
     text.push_str(&released(plan));
+    text.push_str(&behind(plan));
     let waiting = plan
         .steps
         .iter()
@@ -140,6 +141,20 @@ fn released(plan: &Plan) -> String {
         lines
     } else {
         format!("Removed from the stack file:\n{lines}\n")
+    }
+}
+
+/// What AWS offers newer versions of.
+fn behind(plan: &Plan) -> String {
+    let lines: String = plan
+        .behind
+        .iter()
+        .map(|(address, what)| format!("  {address}: {}\n", super::value::clean(what)))
+        .collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("Newer versions are available:\n{lines}\n")
     }
 }
 
@@ -319,6 +334,7 @@ pub(crate) fn json(plan: &Plan, prediction: &Prediction) {
         "refusals": plan.refusals,
         "unmanaged": unmanaged(plan).collect::<BTreeMap<_, _>>(),
         "released": plan.released,
+        "behind": plan.behind,
         "moved_on": moved_on(plan),
     }));
 }

@@ -269,6 +269,11 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
                 time(*delay)
             )
         }
+        Event::Detached { address, what } => format!(
+            "{} {address}: removed {}, which was not in the state",
+            paint.remove("-"),
+            clean(what)
+        ),
         Event::Slow { what, why, elapsed } => {
             let why = why.as_deref().unwrap_or("no response yet");
             format!("  {}: {} (for {})", clean(what), clean(why), time(*elapsed))

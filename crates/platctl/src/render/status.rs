@@ -12,13 +12,17 @@ use super::value::clean;
 use super::{Paint, json_line, raw};
 use crate::cli::Global;
 
+/// What is said of resources beside their health.
+pub(crate) struct Remarks {
+    /// What moved by itself, and stays.
+    pub(crate) moved_on: BTreeMap<Address, Vec<Field>>,
+    /// What AWS offers newer versions of.
+    pub(crate) behind: BTreeMap<Address, String>,
+}
+
 /// Every resource that state knows, with how it is doing now.
-pub(crate) fn show(
-    state: &State,
-    observed: &Observed,
-    moved_on: &BTreeMap<Address, Vec<Field>>,
-    global: &Global,
-) {
+pub(crate) fn show(state: &State, observed: &Observed, remarks: &Remarks, global: &Global) {
+    let Remarks { moved_on, behind } = remarks;
     let paint = Paint::stdout(global);
     let width = state
         .resources
@@ -37,6 +41,7 @@ pub(crate) fn show(
             json_line(&json!({
                 "type": "resource", "address": address, "kind": record.kind, "scope": record.scope, "id": id,
                 "health": health, "unmanaged": unmanaged, "moved_on": moved_on.get(address),
+                "behind": behind.get(address),
             }));
         } else {
             let health = if fine {
@@ -55,6 +60,9 @@ pub(crate) fn show(
                     "{:width$}  changed outside of platctl, and kept: {moved}\n",
                     ""
                 ));
+            }
+            if let Some(what) = behind.get(address) {
+                raw(&format!("{:width$}  {}\n", "", clean(what)));
             }
             if !unmanaged.is_empty() {
                 raw(&format!(

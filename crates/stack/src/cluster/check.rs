@@ -92,6 +92,7 @@ impl Cluster {
                 );
                 faults.push(Fault::new(message).at(group.span, "`min` is greater than `max`"));
             }
+            faults.extend(group.value.check_release(self.version()));
             let sound =
                 name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
             if !sound {

@@ -90,6 +90,11 @@ pub(crate) struct NodeGroup {
     /// Whether an upgrade of the nodes goes on where a pod disruption budget does not let pods go. Default:
     /// false, and such an upgrade fails.
     force_update: Option<bool>,
+    /// The release of the AMI. `latest`: if AWS has published a newer release for the Kubernetes version, `plan` shows
+    /// an update, which replaces the nodes one after another. `pinned`: the nodes keep their release until the
+    /// Kubernetes version changes. A release version, such as `1.35.2-20261101`: the nodes have this release. Default:
+    /// the newest when a node group is created or its nodes are replaced; a newer one is only reported.
+    release: Option<At<String>>,
     /// The Kubernetes labels of the nodes.
     labels: BTreeMap<String, String>,
     /// The Kubernetes taints of the nodes, such as `key=value:NoSchedule`.

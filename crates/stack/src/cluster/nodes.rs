@@ -76,6 +76,8 @@ impl Cluster {
                 "launch_template_id": template.json(launch_template::out::LAUNCH_TEMPLATE_ID),
                 "launch_template_version": template.json(launch_template::out::VERSION_NUMBER),
                 "version": self.version(),
+                "release_version": group.release().0,
+                "latest_release": group.release().1,
                 });
                 let after: Vec<&Address> = after.iter().collect();
                 made.push(declare.make_after(&format!("node_group.{name}"), spec, &after)?);
@@ -207,6 +209,39 @@ impl NodeGroup {
             Some(types) => types.iter().map(|of| of.value.clone()).collect(),
             None => vec!["m6i.large".to_owned()],
         }
+    }
+
+    /// The release of the image, and whether it is the newest one.
+    fn release(&self) -> (Option<&str>, Option<bool>) {
+        match self.release.as_ref().map(|release| release.value.as_str()) {
+            None => (None, None),
+            Some("latest") => (None, Some(true)),
+            Some("pinned") => (None, Some(false)),
+            Some(release) => (Some(release), None),
+        }
+    }
+
+    /// Why what is said of the release cannot be: one that is stated belongs to a version of Kubernetes.
+    pub(super) fn check_release(&self, kubernetes: &str) -> Option<Fault> {
+        let stated = self.release.as_ref()?;
+        let version = self.release().0?;
+        let below = |version: &str| {
+            let (number, day) = version.split_once('-')?;
+            let patch = number.strip_prefix(kubernetes)?.strip_prefix('.')?;
+            let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
+            (!patch.is_empty() && digits(patch) && day.len() == 8 && digits(day)).then_some(())
+        };
+        if below(version).is_some() {
+            return None;
+        }
+        let fault = Fault::new(format!(
+            "{} is not a release of the AMI for Kubernetes {kubernetes}",
+            quoted(version)
+        ));
+        let help = format!(
+            "specify latest, pinned, or a release version, such as {kubernetes}.2-20261101"
+        );
+        Some(fault.at(stated.span, "not a release").help(help))
     }
 
     /// The image that fits the instance types.

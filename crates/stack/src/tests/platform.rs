@@ -213,3 +213,35 @@ fn a_stack_name_too_long_for_its_region() {
     assert_eq!(of(&"a".repeat(most), "ap-southeast-1"), Ok(()));
     assert!(of(&"a".repeat(most + 1), "ap-southeast-1").is_err());
 }
+
+#[test]
+fn nodes_follow_releases_or_keep_one() {
+    let group = |release: &str| {
+        let block = format!(
+            "cluster: {{version: '1.35', node_groups: {{general: {{release: {release}}}}}}}\n"
+        );
+        let stack = super::load(&format!("{NETWORK}{block}"), &[]).unwrap();
+        let nodes = super::nodes(&stack).unwrap();
+        let mut groups = nodes
+            .into_iter()
+            .filter(|node| node.kind == "eks.NodeGroup");
+        let spec = groups.next().unwrap().spec;
+        (
+            spec.get("release_version").cloned(),
+            spec.get("latest_release").cloned(),
+        )
+    };
+    assert_eq!(group("latest"), (None, Some(true.into())));
+    assert_eq!(group("pinned"), (None, Some(false.into())));
+    let stated = "1.35.2-20261101";
+    assert_eq!(group(stated), (Some(stated.into()), None));
+    for no_release in ["1.34.2-20261101", "newest", "1.35.2", "1.35.2-2026"] {
+        let said = of(&format!(
+            "cluster: {{version: '1.35', node_groups: {{general: {{release: '{no_release}'}}}}}}"
+        ));
+        assert!(
+            said.contains("is not a release of the AMI for Kubernetes 1.35"),
+            "{said}"
+        );
+    }
+}

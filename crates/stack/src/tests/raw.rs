@@ -283,3 +283,21 @@ fn references_are_for_resources() {
      help: references to resources are only allowed in `resources:`; write `$${` for a literal `${`
     ");
 }
+
+#[test]
+fn null_sets_a_field_back_where_aws_has_a_value_for_it() {
+    let role = |field: &str| {
+        format!(
+            "stack: prod\nregion: eu-west-1\nresources:\n  role:\n    kind: iam.Role\n    role_name: prod-role\n    \
+             assume_role_policy_document: {{Version: '2012-10-17', Statement: []}}\n    {field}: null\n"
+        )
+    };
+    let stack = load(&role("max_session_duration"), &[]).unwrap();
+    let nodes = super::nodes(&stack).unwrap();
+    assert_eq!(nodes[0].spec["max_session_duration"], 3600);
+    let said = super::wrong(&role("permissions_boundary"));
+    assert!(
+        said.contains("`permissions_boundary: null` cannot reset the field"),
+        "{said}"
+    );
+}

@@ -27,6 +27,8 @@ CLUSTER, CLUSTER_UPDATE, CLUSTER_UPGRADE, CLUSTER_DELETE = 600, 120, 540, 180
 NODES, NODES_UPDATE, NODES_ROLL, NODES_DELETE = 180, 30, 600, 360
 ADDON, ADDON_DELETE, FARGATE, FARGATE_DELETE = 60, 30, 120, 120
 
+# For how long after an upgrade a cluster can be taken back.
+ROLLBACK_WINDOW = 7 * 24 * 3600
 VERSIONS = ("1.31", "1.32", "1.33", "1.34", "1.35", "1.36")
 DEFAULT_VERSION = "1.35"
 LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
@@ -357,9 +359,35 @@ def update_cluster_version(call: Call) -> Answer:
     cluster, version = cluster_of(call), call.params["version"]
     idle(cluster, "The cluster")
     order = list(VERSIONS)
+    if version in order and order.index(version) == order.index(cluster["version"]) - 1:
+        return roll_back(call, cluster, version)
     if version not in order or order.index(version) != order.index(cluster["version"]) + 1:
         raise invalid(f"Unsupported Kubernetes minor version update from {cluster['version']} to {version}")
-    return update(call, cluster, "VersionUpdate", CLUSTER_UPGRADE, lambda: cluster.update(version=version))
+
+    def done() -> None:
+        cluster.update(version=version)
+        STORE.of(call, "eks.upgraded")[cluster["name"]] = TIMELINE.now()
+
+    return update(call, cluster, "VersionUpdate", CLUSTER_UPGRADE, done)
+
+
+def roll_back(call: Call, cluster: Any, version: Any) -> Answer:
+    """Back to the version before, within seven days of an upgrade, and not below the nodes."""
+    name = cluster["name"]
+    upgraded = STORE.of(call, "eks.upgraded").get(name)
+    window = ROLLBACK_WINDOW * TIMELINE.scale
+    if upgraded is None or 0 < window < TIMELINE.now() - upgraded:
+        raise invalid(f"Cluster {name} cannot be rolled back to {version}: it was not upgraded within the last 7 days")
+    newer = [key for key, group in of_cluster(call, "nodegroups").items() if group["version"] > version]
+    if newer and not call.params.get("force"):
+        message = f"Rollback readiness checks failed: Kubelet version skew (node groups {', '.join(newer)})"
+        raise Refused("InvalidRequestException", message)
+
+    def done() -> None:
+        cluster.update(version=version)
+        STORE.of(call, "eks.upgraded").pop(name, None)
+
+    return update(call, cluster, "VersionRollback", CLUSTER_UPGRADE, done)
 
 
 @before("eks:AssociateEncryptionConfig")
@@ -393,6 +421,7 @@ def delete_cluster(call: Call) -> Answer:
 
     def gone() -> None:
         clusters(call).pop(name, None)
+        STORE.of(call, "eks.upgraded").pop(name, None)
         KUBERNETES.end(cluster.get("endpoint"))
         for kind in ("addons", "access", "pods"):
             things = STORE.of(call, f"eks.{kind}")

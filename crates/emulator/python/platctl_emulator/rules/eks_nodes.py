@@ -34,6 +34,37 @@ def ready(cluster: Any) -> None:
         raise Refused("InvalidRequestException", f"Cluster '{cluster['name']}' is not in ACTIVE status")
 
 
+def newest_release(version: Any) -> str:
+    """The newest release of all images for a version of Kubernetes."""
+    return f"{version}.0-20261101"
+
+
+IMAGE_PARAMETER = re.compile(
+    r"/aws/service/eks/optimized-ami/(?P<version>1\.\d+)/"
+    r"(amazon-linux-2|amazon-linux-2-gpu|amazon-linux-2-arm64|amazon-linux-2023/(x86_64|arm64)/(standard|nvidia|neuron))"
+    r"/recommended/release_version"
+)
+
+
+@before("ssm:GetParameter")
+def release_parameter(call: Call) -> Answer | None:
+    """AWS publishes the newest release of each image for nodes."""
+    name = call.params["Name"]
+    found = IMAGE_PARAMETER.fullmatch(name)
+    if found is None or found["version"] not in eks.VERSIONS:
+        return None
+    parameter = {
+        "Name": name,
+        "Type": "String",
+        "Value": newest_release(found["version"]),
+        "Version": 1,
+        "LastModifiedDate": eks.now(),
+        "ARN": f"arn:aws:ssm:{call.region}::parameter{name}",
+        "DataType": "text",
+    }
+    return result(call, {"Parameter": parameter})
+
+
 def is_arm(instance_type: str) -> bool:
     """Whether an instance type has processors of AWS's own."""
     found = re.fullmatch(r"([a-z]+)\d+([a-z0-9-]*)\..+", instance_type)
@@ -73,7 +104,7 @@ def create(call: Call) -> Answer:
         "nodegroupArn": eks.arn(call, f"nodegroup/{cluster['name']}/{name}/{number}"),
         "clusterName": cluster["name"],
         "version": version,
-        "releaseVersion": params.get("releaseVersion") or f"{version}.0-20261101",
+        "releaseVersion": params.get("releaseVersion") or newest_release(version),
         "createdAt": eks.now(),
         "modifiedAt": eks.now(),
         "status": "CREATING",
@@ -168,9 +199,8 @@ def roll(call: Call) -> Answer:
     version = params.get("version") or group["version"]
     if version > cluster["version"]:
         raise eks.invalid(f"Nodegroup version {version} is newer than that of the cluster")
-    changes = {"version": version}
-    if version != group["version"] or params.get("releaseVersion"):
-        changes["releaseVersion"] = params.get("releaseVersion") or f"{version}.0-20261101"
+    # Whatever nodes are replaced for, they get the newest release if none is stated.
+    changes = {"version": version, "releaseVersion": params.get("releaseVersion") or newest_release(version)}
     if params.get("launchTemplate"):
         changes["launchTemplate"] = resolved(call, params["launchTemplate"])
         if changes["launchTemplate"]["id"] != (group.get("launchTemplate") or {}).get("id"):
