@@ -173,6 +173,8 @@ clients! {
     ecr: aws_sdk_ecr in here,
     /// EKS of this region.
     eks: aws_sdk_eks in here,
+    /// ElastiCache of this region.
+    elasticache: aws_sdk_elasticache in here,
     /// Elastic Load Balancing of this region.
     elbv2: aws_sdk_elasticloadbalancingv2 in here,
     /// EventBridge of this region.

@@ -21,6 +21,7 @@ pub mod document;
 pub mod ec2;
 pub mod ecr;
 pub mod eks;
+pub mod elasticache;
 pub mod elbv2;
 pub mod errors;
 pub mod events;

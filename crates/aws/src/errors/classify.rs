@@ -285,6 +285,24 @@ mod tests {
                 "Invalid parameter: DisplayName",
             ),
             (
+                Class::Busy,
+                "elasticache:ModifyReplicationGroup",
+                "InvalidReplicationGroupState",
+                "Replication group must be in available state to modify.",
+            ),
+            (
+                Class::NotFound,
+                "elasticache:DescribeReplicationGroups",
+                "ReplicationGroupNotFoundFault",
+                "ReplicationGroup example not found.",
+            ),
+            (
+                Class::InUse,
+                "elasticache:DeleteCacheParameterGroup",
+                "InvalidCacheParameterGroupState",
+                "Some clusters are using parameter group example",
+            ),
+            (
                 Class::NotFound,
                 "sqs:GetQueueAttributes",
                 "AWS.SimpleQueueService.NonExistentQueue",

@@ -26,6 +26,11 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
     (
         Class::NotFound,
         &[
+            "ReplicationGroupNotFoundFault",
+            "CacheClusterNotFound",
+            "CacheSubnetGroupNotFoundFault",
+            "CacheParameterGroupNotFound",
+            "TagNotFound",
             "RepositoryPolicyNotFoundException",
             "LifecyclePolicyNotFoundException",
             "RepositoryNotFoundException",
@@ -86,6 +91,10 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
     (
         Class::AlreadyExists,
         &[
+            "ReplicationGroupAlreadyExists",
+            "CacheSubnetGroupAlreadyExists",
+            "CacheParameterGroupAlreadyExists",
+            "SnapshotAlreadyExistsFault",
             "DBClusterAlreadyExistsFault",
             "DBInstanceAlreadyExists",
             "DBSubnetGroupAlreadyExists",
@@ -118,6 +127,9 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
     (
         Class::InUse,
         &[
+            "CacheSubnetGroupInUse",
+            "InvalidCacheParameterGroupState",
+            "SubnetInUse",
             "InvalidDBSubnetGroupStateFault",
             "InvalidDBParameterGroupState",
             "SubnetAlreadyInUse",
@@ -140,6 +152,9 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
     (
         Class::Busy,
         &[
+            "InvalidReplicationGroupState",
+            "InvalidCacheClusterState",
+            "InvalidUserGroupState",
             "InvalidDBClusterStateFault",
             "InvalidDBInstanceState",
             "ConcurrentUpdateException",
@@ -169,6 +184,10 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
     (
         Class::Limit,
         &[
+            "ClusterQuotaForCustomerExceeded",
+            "NodeQuotaForClusterExceeded",
+            "NodeQuotaForCustomerExceeded",
+            "TagQuotaPerResourceExceeded",
             "DBClusterQuotaExceededFault",
             "InstanceQuotaExceeded",
             "DBSubnetGroupQuotaExceeded",
@@ -250,6 +269,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
     (
         Class::Capacity,
         &[
+            "InsufficientCacheClusterCapacity",
             "InsufficientFreeAddressesInSubnet",
             "InsufficientFreeAddresses",
             "InsufficientAddressCapacity",
