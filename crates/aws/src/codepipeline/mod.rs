@@ -1,5 +1,8 @@
 //! CodePipeline: the way of a commit to production.
 
+mod codes;
 mod kept;
 pub mod pipeline;
 mod structure;
+
+pub(crate) use codes::CODES;

@@ -6,6 +6,7 @@ mod addon_versions;
 pub mod architecture;
 pub mod cluster;
 mod cluster_versions;
+mod codes;
 pub mod fargate_profile;
 mod generations;
 mod insights;
@@ -13,6 +14,8 @@ pub mod node_group;
 mod nodes_missing;
 pub mod pod_identity_association;
 pub(crate) mod updates;
+
+pub(crate) use codes::CODES;
 
 use std::collections::HashMap;
 

@@ -1,10 +1,13 @@
 //! ElastiCache: replication groups of Valkey and Redis, and what they are configured with.
 
+mod codes;
 pub mod parameter_group;
 pub mod replication_group;
 mod replication_group_changes;
 mod replication_group_checks;
 pub mod subnet_group;
+
+pub(crate) use codes::CODES;
 
 use aws_sdk_elasticache::types::Tag;
 use platctl_engine::{Changes, CloudResult, Owner, SpecError};

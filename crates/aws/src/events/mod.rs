@@ -1,4 +1,7 @@
 //! EventBridge: what happens because something happened.
 
+mod codes;
 pub mod rule;
 mod targets;
+
+pub(crate) use codes::CODES;

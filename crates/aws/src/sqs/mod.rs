@@ -2,4 +2,7 @@
 
 mod attributes;
 mod checks;
+mod codes;
 pub mod queue;
+
+pub(crate) use codes::CODES;

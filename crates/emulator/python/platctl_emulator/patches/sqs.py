@@ -10,7 +10,7 @@ from moto.sqs.models import Queue, SQSBackend
 from .wrap import around
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the SQS backend."""
     Queue.BASE_ATTRIBUTES = [*Queue.BASE_ATTRIBUTES, "RedriveAllowPolicy"]
     Queue.redrive_allow_policy = None
