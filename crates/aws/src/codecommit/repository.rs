@@ -7,9 +7,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::CodeCommitTags;
 use crate::Cloud;
-use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::errors::Ask;
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::text::any;
 use crate::types::{Arn, unless_same};
 
@@ -47,17 +48,6 @@ platctl_engine::outputs! {
     }
 }
 
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let answer = cloud
-        .codecommit
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await;
-    let answer = answer.asked()?;
-    Ok(split(answer.tags.unwrap_or_default()))
-}
-
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
     let call = cloud
         .codecommit
@@ -68,7 +58,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
         return Ok(None);
     };
     let arn = found.arn().unwrap_or_default();
-    let (tags, owner) = tags_of(cloud, arn).await?;
+    let (tags, owner) = owned::<CodeCommitTags>(cloud, arn).await?;
     let spec = Spec {
         repository_name: id.to_string(),
         repository_description: Some(
@@ -222,25 +212,7 @@ impl Kind for Repository {
             let call = call.kms_key_id(key.as_str());
             call.send().ask().await?;
         }
-        let edits = edits(changes, owner);
-        if !edits.set.is_empty() {
-            let tags = edits.set.into_iter().collect();
-            let call = cloud
-                .codecommit
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .codecommit
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<CodeCommitTags>(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

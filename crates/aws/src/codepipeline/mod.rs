@@ -4,5 +4,6 @@ mod codes;
 mod kept;
 pub mod pipeline;
 mod structure;
+mod tags;
 
 pub(crate) use codes::CODES;

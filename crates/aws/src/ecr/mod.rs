@@ -3,5 +3,6 @@
 mod codes;
 pub mod lifecycle_policy;
 pub mod repository;
+mod tags;
 
 pub(crate) use codes::CODES;

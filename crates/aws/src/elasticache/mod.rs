@@ -5,16 +5,17 @@ pub mod parameter_group;
 pub mod replication_group;
 mod replication_group_changes;
 mod replication_group_checks;
+mod replication_group_live;
 pub mod subnet_group;
 
 pub(crate) use codes::CODES;
 
 use aws_sdk_elasticache::types::Tag;
-use platctl_engine::{Changes, CloudResult, Owner, SpecError};
+use platctl_engine::{CloudResult, SpecError};
 
 use crate::Cloud;
 use crate::errors::{Ask, if_there};
-use crate::tags::{Tags, edits};
+use crate::tags::{Tagged, Tagging, Tags};
 
 /// Tags as ElastiCache takes them.
 fn tags_from(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
@@ -23,45 +24,34 @@ fn tags_from(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
         .collect()
 }
 
-/// All tags of an object, those of ownership included.
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<Tags> {
-    let call = cloud.elasticache.list_tags_for_resource();
-    let answer = call.resource_name(arn).send().ask().await?;
-    let pair = |tag: &Tag| {
-        let value = tag.value().unwrap_or_default().to_owned();
-        Some((tag.key()?.to_owned(), value))
-    };
-    Ok(answer.tag_list().iter().filter_map(pair).collect())
+/// Tags, as every kind of the service reads and writes them, by ARN.
+struct CacheTags;
+
+impl Tagged for CacheTags {
+    async fn list(cloud: &Cloud, object: &str) -> CloudResult<Tags> {
+        let call = cloud.elasticache.list_tags_for_resource();
+        let answer = call.resource_name(object).send().ask().await?;
+        let pair = |tag: &Tag| {
+            let value = tag.value().unwrap_or_default().to_owned();
+            Some((tag.key()?.to_owned(), value))
+        };
+        Ok(answer.tag_list().iter().filter_map(pair).collect())
+    }
 }
 
-/// Writes and removes tags as the changes ask, and those that a deletion has to know. Answers whether there was
-/// anything to do: a replication group takes no other change for a moment after that.
-async fn sync_tags(
-    cloud: &Cloud,
-    arn: &str,
-    changes: &Changes,
-    owner: &Owner,
-    own: Option<(&str, String)>,
-) -> CloudResult<bool> {
-    let mut edits = edits(changes, owner);
-    edits
-        .set
-        .extend(own.map(|(key, value)| (key.to_owned(), value)));
-    let any = !edits.set.is_empty() || !edits.remove.is_empty();
-    if !edits.set.is_empty() {
-        let call = cloud.elasticache.add_tags_to_resource().resource_name(arn);
-        let call = call.set_tags(Some(tags_from(edits.set)));
-        call.send().ask().await?;
+impl Tagging for CacheTags {
+    async fn set(cloud: &Cloud, object: &str, tags: Tags) -> CloudResult<()> {
+        let call = cloud.elasticache.add_tags_to_resource();
+        let call = call.resource_name(object).set_tags(Some(tags_from(tags)));
+        call.send().ask().await.map(drop)
     }
-    if !edits.remove.is_empty() {
+
+    /// A tag that somebody removed meanwhile is an error there, and none here.
+    async fn remove(cloud: &Cloud, object: &str, keys: Vec<String>) -> CloudResult<()> {
         let call = cloud.elasticache.remove_tags_from_resource();
-        let call = call
-            .resource_name(arn)
-            .set_tag_keys(Some(edits.remove.clone()));
-        // A tag that somebody removed meanwhile is no error.
-        if_there(call.send().ask().await)?;
+        let call = call.resource_name(object).set_tag_keys(Some(keys));
+        if_there(call.send().ask().await).map(drop)
     }
-    Ok(any)
 }
 
 /// ElastiCache keeps names in lower case, so anything else would be a difference for ever.

@@ -10,10 +10,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{check_name, sync_tags, tags_from, tags_of};
+use super::{CacheTags, check_name, tags_from};
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, claimed, split};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::types::{Arn, unless_same};
 
 /// A cache parameter group, which configures the nodes of a cache.
@@ -88,8 +88,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ParameterGroup>
         return Ok(None);
     };
     let arn = group.arn().unwrap_or_default();
-    let (all, parameters) = futures::try_join!(tags_of(cloud, arn), values(cloud, id.as_str()))?;
-    let (tags, owner) = split(all);
+    let tags = owned::<CacheTags>(cloud, arn);
+    let ((tags, owner), parameters) = futures::try_join!(tags, values(cloud, id.as_str()))?;
     let family = group.cache_parameter_group_family();
     let spec = Spec {
         cache_parameter_group_name: id.to_string(),
@@ -260,7 +260,7 @@ impl Kind for ParameterGroup {
             sync_parameters(cloud, live.id.as_str(), desired, known).await?;
         }
         let arn = live.outputs.arn.as_str();
-        sync_tags(cloud, arn, changes, owner, None).await.map(drop)
+        sync::<CacheTags>(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

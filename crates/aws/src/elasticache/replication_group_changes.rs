@@ -9,10 +9,11 @@ use std::collections::BTreeSet;
 use aws_sdk_elasticache::types::TransitEncryptionMode;
 use platctl_engine::{Changes, CloudResult, Live, Owner};
 
+use super::CacheTags;
 use super::replication_group::{FINAL_SNAPSHOT, ReplicationGroup, Spec, final_snapshot};
-use super::sync_tags;
 use crate::Cloud;
 use crate::errors::Ask;
+use crate::tags::{TagEdits, edits, write};
 
 /// Makes the first of the changes. Nodes are added before other settings change, because automatic failover and zones
 /// require them, and removed after.
@@ -23,10 +24,13 @@ pub(super) async fn apply(
     changes: &Changes,
     owner: &Owner,
 ) -> CloudResult<()> {
-    let kept = changes.touch("/skip_final_snapshot") || changes.touch("/final_snapshot_identifier");
-    let own = kept.then(|| (FINAL_SNAPSHOT, final_snapshot(spec)));
-    if sync_tags(cloud, live.outputs.arn.as_str(), changes, owner, own).await? {
-        return Ok(());
+    let mut edits = edits(changes, owner);
+    if changes.touch("/skip_final_snapshot") || changes.touch("/final_snapshot_identifier") {
+        let value = final_snapshot(spec);
+        edits.set.insert(FINAL_SNAPSHOT.to_owned(), value);
+    }
+    if edits != TagEdits::default() {
+        return write::<CacheTags>(cloud, live.outputs.arn.as_str(), edits).await;
     }
     if changes.touch("/num_node_groups") {
         return shards(cloud, live, spec).await;
@@ -112,11 +116,6 @@ async fn modify(
     let touch = |path: &str| changes.touch(path);
     let upgrade = touch("/engine") || touch("/engine_version");
     let encrypt = touch("/transit_encryption_enabled") || touch("/transit_encryption_mode");
-    let groups: Vec<String> = spec
-        .security_group_ids
-        .iter()
-        .map(ToString::to_string)
-        .collect();
     let mode = spec.transit_encryption_mode.as_deref();
     let (added, removed) = users(&live.spec, spec);
     let call = cloud
@@ -136,7 +135,7 @@ async fn modify(
             touch("/automatic_failover_enabled").then_some(spec.automatic_failover_enabled),
         )
         .set_multi_az_enabled(touch("/multi_az_enabled").then_some(spec.multi_az_enabled))
-        .set_security_group_ids(touch("/security_group_ids").then_some(groups))
+        .set_security_group_ids(touch("/security_group_ids").then(|| groups(spec)))
         .set_cache_parameter_group_name(
             spec.cache_parameter_group_name
                 .clone()
@@ -147,8 +146,8 @@ async fn modify(
             mode.filter(|_| encrypt && spec.transit_encryption_enabled)
                 .map(TransitEncryptionMode::from),
         )
-        .set_user_group_ids_to_add(added.filter(|_| touch("/user_group_ids")))
-        .set_user_group_ids_to_remove(removed.filter(|_| touch("/user_group_ids")))
+        .set_user_group_ids_to_add(added)
+        .set_user_group_ids_to_remove(removed)
         .set_snapshot_retention_limit(
             spec.snapshot_retention_limit
                 .filter(|_| touch("/snapshot_retention_limit")),
@@ -170,11 +169,18 @@ async fn modify(
     call.send().ask().await.map(drop)
 }
 
-/// The user groups to add and to remove; none where there are none.
+fn groups(spec: &Spec) -> Vec<String> {
+    spec.security_group_ids
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+/// The user groups to add and to remove; none where there are none, or where they are not stated.
 fn users(live: &Spec, desired: &Spec) -> (Option<Vec<String>>, Option<Vec<String>>) {
     let nothing = BTreeSet::new();
     let now = live.user_group_ids.as_ref().unwrap_or(&nothing);
-    let wanted = desired.user_group_ids.as_ref().unwrap_or(&nothing);
+    let wanted = desired.user_group_ids.as_ref().unwrap_or(now);
     let list = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
         let names: Vec<String> = one.difference(other).cloned().collect();
         (!names.is_empty()).then_some(names)

@@ -9,10 +9,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{check_name, sync_tags, tags_from, tags_of};
+use super::{CacheTags, check_name, tags_from};
 use crate::Cloud;
 use crate::errors::Ask;
-use crate::tags::{Tags, claimed, split};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::types::{Arn, SubnetId, unless_same};
 
 /// A cache subnet group, which contains the subnets that a cache can use.
@@ -55,7 +55,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<SubnetGroup>>> 
         return Ok(None);
     };
     let arn = group.arn().unwrap_or_default();
-    let (tags, owner) = split(tags_of(cloud, arn).await?);
+    let (tags, owner) = owned::<CacheTags>(cloud, arn).await?;
     let subnets = group.subnets().iter();
     let description = group.cache_subnet_group_description();
     let spec = Spec {
@@ -193,7 +193,7 @@ impl Kind for SubnetGroup {
             call.send().ask().await?;
         }
         let arn = live.outputs.arn.as_str();
-        sync_tags(cloud, arn, changes, owner, None).await.map(drop)
+        sync::<CacheTags>(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -2,6 +2,7 @@
 
 mod codes;
 pub mod rule;
+mod tags;
 mod targets;
 
 pub(crate) use codes::CODES;

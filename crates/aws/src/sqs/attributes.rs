@@ -12,82 +12,105 @@ use crate::types::{Arn, KeyId};
 /// What SQS answers.
 pub(super) type Attributes = HashMap<Name, String>;
 
+/// A field, the attribute that it is for, and its value, where it is stated.
+type Field = (&'static str, Name, Option<String>);
+
 /// The attributes that a spec states, each with the field that it comes from.
 pub(super) fn stated(spec: &Spec) -> Vec<(&'static str, Name, String)> {
-    let number = |number: Option<i32>| number.map(|number| number.to_string());
-    let flag = |flag: Option<bool>| flag.map(|flag| flag.to_string());
-    let redrive = spec.redrive_policy.as_ref().map(redrive);
-    let allow = spec.redrive_allow_policy.as_ref().map(redrive_allow);
-    let key = spec.kms_master_key_id.as_ref().map(ToString::to_string);
-    let all = [
+    let fields = fifo(spec)
+        .into_iter()
+        .chain(numbers(spec))
+        .chain(documents(spec));
+    fields
+        .filter_map(|(path, name, value)| Some((path, name, value?)))
+        .collect()
+}
+
+fn flag(flag: Option<bool>) -> Option<String> {
+    flag.map(|flag| flag.to_string())
+}
+
+fn fifo(spec: &Spec) -> [Field; 4] {
+    let based = spec.content_based_deduplication;
+    let (scope, limit) = (&spec.deduplication_scope, &spec.fifo_throughput_limit);
+    [
         // A standard queue does not know this attribute, not even with the value `false`.
         (
             "/fifo_queue",
             Name::FifoQueue,
-            spec.fifo_queue.then(|| "true".to_owned()),
+            flag(spec.fifo_queue.then_some(true)),
         ),
         (
             "/content_based_deduplication",
             Name::ContentBasedDeduplication,
-            flag(spec.content_based_deduplication),
+            flag(based),
         ),
         (
             "/deduplication_scope",
             Name::DeduplicationScope,
-            spec.deduplication_scope.clone(),
+            scope.clone(),
         ),
         (
             "/fifo_throughput_limit",
             Name::FifoThroughputLimit,
-            spec.fifo_throughput_limit.clone(),
+            limit.clone(),
         ),
-        (
-            "/delay_seconds",
-            Name::DelaySeconds,
-            number(spec.delay_seconds),
-        ),
+    ]
+}
+
+fn numbers(spec: &Spec) -> impl Iterator<Item = Field> {
+    let wait = spec.receive_message_wait_time_seconds;
+    let reuse = spec.kms_data_key_reuse_period_seconds;
+    let all = [
+        ("/delay_seconds", Name::DelaySeconds, spec.delay_seconds),
         (
             "/maximum_message_size",
             Name::MaximumMessageSize,
-            number(spec.maximum_message_size),
+            spec.maximum_message_size,
         ),
         (
             "/message_retention_period",
             Name::MessageRetentionPeriod,
-            number(spec.message_retention_period),
+            spec.message_retention_period,
         ),
         (
             "/receive_message_wait_time_seconds",
             Name::ReceiveMessageWaitTimeSeconds,
-            number(spec.receive_message_wait_time_seconds),
+            wait,
         ),
         (
             "/visibility_timeout",
             Name::VisibilityTimeout,
-            number(spec.visibility_timeout),
+            spec.visibility_timeout,
         ),
-        ("/redrive_policy", Name::RedrivePolicy, redrive),
-        ("/redrive_allow_policy", Name::RedriveAllowPolicy, allow),
-        ("/kms_master_key_id", Name::KmsMasterKeyId, key),
         (
             "/kms_data_key_reuse_period_seconds",
             Name::KmsDataKeyReusePeriodSeconds,
-            number(spec.kms_data_key_reuse_period_seconds),
+            reuse,
         ),
+    ];
+    let text = |(path, name, number): (_, _, Option<i32>)| {
+        (path, name, number.map(|number| number.to_string()))
+    };
+    all.into_iter().map(text)
+}
+
+fn documents(spec: &Spec) -> [Field; 5] {
+    let redrive = spec.redrive_policy.as_ref().map(redrive);
+    let allow = spec.redrive_allow_policy.as_ref().map(redrive_allow);
+    let key = spec.kms_master_key_id.as_ref().map(ToString::to_string);
+    let policy = spec.policy.as_ref().map(Policy::to_json);
+    [
+        ("/redrive_policy", Name::RedrivePolicy, redrive),
+        ("/redrive_allow_policy", Name::RedriveAllowPolicy, allow),
+        ("/kms_master_key_id", Name::KmsMasterKeyId, key),
         (
             "/sqs_managed_sse_enabled",
             Name::SqsManagedSseEnabled,
             flag(spec.sqs_managed_sse_enabled),
         ),
-        (
-            "/policy",
-            Name::Policy,
-            spec.policy.as_ref().map(Policy::to_json),
-        ),
-    ];
-    all.into_iter()
-        .filter_map(|(path, name, value)| Some((path, name, value?)))
-        .collect()
+        ("/policy", Name::Policy, policy),
+    ]
 }
 
 fn redrive(policy: &RedrivePolicy) -> String {

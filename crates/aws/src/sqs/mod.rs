@@ -4,5 +4,6 @@ mod attributes;
 mod checks;
 mod codes;
 pub mod queue;
+mod tags;
 
 pub(crate) use codes::CODES;

@@ -1,6 +1,6 @@
 //! `sqs.Queue`
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::QueueAttributeName;
 use platctl_engine::{
@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 
 use super::attributes::{self, Attributes, stated};
 use super::checks::{self, other_type};
+use super::tags::SqsTags;
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, if_there, made};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tagged, Tags, claimed, edits, split, write};
 use crate::types::{Arn, KeyId, unless_same};
 use crate::{Cloud, Policy};
 
@@ -153,12 +154,6 @@ fn live(id: &Id, attributes: &Attributes, all: Tags) -> Live<Queue> {
     }
 }
 
-async fn tags_of(cloud: &Cloud, url: &str) -> CloudResult<Tags> {
-    let call = cloud.sqs.list_queue_tags().queue_url(url);
-    let tags = call.send().ask().await?.tags.unwrap_or_default();
-    Ok(tags.into_iter().collect())
-}
-
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Queue>>> {
     let call = cloud
         .sqs
@@ -166,7 +161,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Queue>>> {
         .queue_url(id.as_str())
         .attribute_names(QueueAttributeName::All);
     let attributes = call.send().ask().await?.attributes.unwrap_or_default();
-    let tags = tags_of(cloud, id.as_str()).await?;
+    let tags = SqsTags::list(cloud, id.as_str()).await?;
     Ok(Some(live(id, &attributes, tags)))
 }
 
@@ -184,7 +179,7 @@ async fn named(cloud: &Cloud, wanted: &Wanted<Queue>) -> CloudResult<Vec<Candida
     let Some(url) = url_of(cloud, &spec.queue_name).await? else {
         return Ok(Vec::new());
     };
-    let tags = if_there(tags_of(cloud, &url).await)?;
+    let tags = if_there(SqsTags::list(cloud, &url).await)?;
     let candidate = |tags: Tags| Candidate {
         id: Id(url),
         owner: split(tags).1,
@@ -342,17 +337,7 @@ impl Kind for Queue {
             let value = spec.force_delete.to_string();
             edits.set.insert(FORCE.to_owned(), value);
         }
-        if !edits.set.is_empty() {
-            let tags: HashMap<_, _> = edits.set.into_iter().collect();
-            let call = cloud.sqs.tag_queue().queue_url(url).set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud.sqs.untag_queue().queue_url(url);
-            let call = call.set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        write::<SqsTags>(cloud, url, edits).await
     }
 
     async fn vet(
