@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticache::types::ParameterNameValue;
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -159,14 +161,13 @@ async fn sync_parameters(
 
 impl Kind for ParameterGroup {
     const NAME: &'static str = "elasticache.ParameterGroup";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/cache_parameter_group_name",
-        "/cache_parameter_group_family",
-        "/description",
+    const FIELDS: &'static Table = &[
+        ("/cache_parameter_group_name", &[Immutable, Name]),
+        ("/cache_parameter_group_family", &[Immutable]),
+        ("/description", &[Immutable]),
     ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/cache_parameter_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "elasticache:DescribeCacheParameterGroups",

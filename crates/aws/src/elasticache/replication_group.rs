@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_elasticache::types::{ClusterMode, TransitEncryptionMode};
+use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, Name};
+use platctl_engine::fields::{Fact, Fields, Table};
 use platctl_engine::{
     Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
     Permissions, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -177,29 +179,25 @@ fn snapshot_name(live: &Live<ReplicationGroup>) -> String {
 
 impl Kind for ReplicationGroup {
     const NAME: &'static str = "elasticache.ReplicationGroup";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/replication_group_id",
-        "/engine",
-        "/cluster_mode",
-        "/cache_subnet_group_name",
-        "/port",
-        "/at_rest_encryption_enabled",
-        "/kms_key_id",
+    const FIELDS: &'static Table = &[
+        ("/replication_group_id", &[Immutable, Name]),
+        ("/engine", &[Immutable]),
+        ("/cluster_mode", &[Immutable]),
+        ("/cache_subnet_group_name", &[Immutable, Holds]),
+        ("/security_group_ids", &[Holds]),
+        ("/cache_parameter_group_name", &[Holds]),
+        ("/port", &[Immutable]),
+        ("/at_rest_encryption_enabled", &[Immutable]),
+        ("/kms_key_id", &[Immutable]),
+        ("/snapshot_name", &[CreateOnly]),
     ];
-    const CREATE_ONLY: &'static [&'static str] = &["/snapshot_name"];
     const VOLATILE: &'static [&'static str] = &[
         "primary_endpoint",
         "reader_endpoint",
         "configuration_endpoint",
     ];
-    const HOLDS: &'static [&'static str] = &[
-        "/cache_subnet_group_name",
-        "/security_group_ids",
-        "/cache_parameter_group_name",
-    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/replication_group_id"];
     const HOLDS_DATA: bool = true;
     /// And the final snapshot's.
     const OWN_TAGS: usize = 6;
@@ -307,10 +305,9 @@ impl Kind for ReplicationGroup {
         let is = |value: &Option<Value>, engine: &str| {
             value.as_ref().and_then(Value::as_str) == Some(engine)
         };
-        if change.path == "/engine" {
-            return !(is(&change.before, "redis") && is(&change.after, "valkey"));
-        }
-        Self::REPLACE_ON.contains(&change.path.as_str())
+        let migrates =
+            change.path == "/engine" && is(&change.before, "redis") && is(&change.after, "valkey");
+        !migrates && Fields::of::<Self>().holds(&change.path, Fact::Immutable)
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use platctl_engine::fields::Fact::{Holds, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -85,11 +87,12 @@ fn ids(spec: &Spec) -> Option<Vec<String>> {
 
 impl Kind for SubnetGroup {
     const NAME: &'static str = "elasticache.SubnetGroup";
-    const REPLACE_ON: &'static [&'static str] = &["/cache_subnet_group_name"];
-    const HOLDS: &'static [&'static str] = &["/subnet_ids"];
+    const FIELDS: &'static Table = &[
+        ("/cache_subnet_group_name", &[Immutable, Name]),
+        ("/subnet_ids", &[Holds]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/cache_subnet_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "elasticache:DescribeCacheSubnetGroups",

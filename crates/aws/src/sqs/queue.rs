@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_sqs::types::QueueAttributeName;
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Input, Kind,
     Leaves, Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -206,13 +208,15 @@ fn changed(live: &Spec, spec: &Spec, changes: &Changes) -> Attributes {
 
 impl Kind for Queue {
     const NAME: &'static str = "sqs.Queue";
-    const REPLACE_ON: &'static [&'static str] = &["/queue_name", "/fifo_queue"];
+    const FIELDS: &'static Table = &[
+        ("/queue_name", &[Immutable, Name]),
+        ("/fifo_queue", &[Immutable]),
+    ];
     const VOLATILE: &'static [&'static str] = &["approximate_number_of_messages"];
     /// Those of ownership, and whether its messages are deleted.
     const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/queue_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "sqs:GetQueueUrl",
