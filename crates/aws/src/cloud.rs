@@ -177,6 +177,8 @@ clients! {
     ecr: aws_sdk_ecr in here,
     /// EKS of this region.
     eks: aws_sdk_eks in here,
+    /// ElastiCache of this region.
+    elasticache: aws_sdk_elasticache in here,
     /// Elastic Load Balancing of this region.
     elbv2: aws_sdk_elasticloadbalancingv2 in here,
     /// EventBridge of this region.
@@ -189,6 +191,8 @@ clients! {
     secretsmanager: aws_sdk_secretsmanager in here,
     /// SNS of this region.
     sns: aws_sdk_sns in here,
+    /// SQS of this region.
+    sqs: aws_sdk_sqs in here,
     /// Systems Manager of this region.
     ssm: aws_sdk_ssm in here,
     /// WAF of this region; what is for CloudFront lives in us-east-1.

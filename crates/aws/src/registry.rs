@@ -1,4 +1,4 @@
-//! All kinds. Adding one is its file and one line here.
+//! All kinds, by service. Adding one is its file and one line here.
 
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use platctl_engine::{AnyKind, Bound, Facts, Kind};
 use platctl_kubernetes::{Clusters, Objects};
 
 use crate::Cloud;
+use crate::errors::Codes;
 
 /// A kind as the conformance tests take it.
 #[derive(Clone, Debug)]
@@ -29,7 +30,7 @@ fn sample<K: Kind>() -> Sample {
 }
 
 macro_rules! kinds {
-    ($($kind:path),* $(,)?) => {
+    ($($service:ident { $($file:ident::$kind:ident),* $(,)? })*) => {
         /// The kind of this name, bound to the clients of a region, or to its clusters; none when there is no such
         /// kind.
         #[must_use]
@@ -41,107 +42,166 @@ macro_rules! kinds {
             if name == Objects::NAME {
                 return Some(Arc::new(Bound::<Objects>::new(clusters())));
             }
-            $(if name == <$kind as Kind>::NAME {
-                return Some(Arc::new(Bound::<$kind>::new(cloud)));
-            })*
+            $($(if name == <crate::$service::$file::$kind as Kind>::NAME {
+                return Some(Arc::new(Bound::<crate::$service::$file::$kind>::new(cloud)));
+            })*)*
             None
         }
+
+        /// What the codes of every service mean, by the service's folder.
+        pub(crate) const CODES: &[(&str, Codes)] = &[$((stringify!($service), crate::$service::CODES)),*];
 
         /// What every kind states about itself.
         #[must_use]
         pub fn facts() -> Vec<Facts> {
-            vec![$(Facts::of::<$kind>(),)* Facts::of::<Objects>()]
+            vec![$($(Facts::of::<crate::$service::$file::$kind>(),)*)* Facts::of::<Objects>()]
         }
 
         /// Of every kind what it takes and gives.
         #[must_use]
         pub fn manuals() -> Vec<Manual> {
-            vec![$(Manual::of::<$kind>(),)* Manual::of::<Objects>()]
+            vec![$($(Manual::of::<crate::$service::$file::$kind>(),)*)* Manual::of::<Objects>()]
         }
 
         /// Of every kind a typical spec, and other values that its fields can have.
         #[must_use]
         pub fn samples() -> Vec<Sample> {
-            vec![$(sample::<$kind>(),)* sample::<Objects>()]
+            vec![$($(sample::<crate::$service::$file::$kind>(),)*)* sample::<Objects>()]
         }
     };
 }
 
 kinds! {
-    crate::acm::certificate::Certificate,
-    crate::applicationautoscaling::scalable_target::ScalableTarget,
-    crate::applicationautoscaling::scaling_policy::ScalingPolicy,
-    crate::backup::plan::Plan,
-    crate::backup::selection::Selection,
-    crate::backup::vault::Vault,
-    crate::cloudfront::cache_policy::CachePolicy,
-    crate::cloudfront::distribution::Distribution,
-    crate::cloudfront::origin_access_control::OriginAccessControl,
-    crate::cloudfront::response_headers_policy::ResponseHeadersPolicy,
-    crate::cloudfront::vpc_origin::VpcOrigin,
-    crate::cloudwatch::dashboard::Dashboard,
-    crate::cloudwatch::metric_alarm::MetricAlarm,
-    crate::codebuild::project::Project,
-    crate::codecommit::files::Files,
-    crate::codecommit::repository::Repository,
-    crate::codeconnections::connection::Connection,
-    crate::codepipeline::pipeline::Pipeline,
-    crate::ec2::elastic_ip::ElasticIp,
-    crate::ec2::flow_log::FlowLog,
-    crate::ec2::internet_gateway::InternetGateway,
-    crate::ec2::launch_template::LaunchTemplate,
-    crate::ec2::nat_gateway::NatGateway,
-    crate::ec2::route::Route,
-    crate::ec2::route_table::RouteTable,
-    crate::ec2::route_table_association::RouteTableAssociation,
-    crate::ec2::security_group::SecurityGroup,
-    crate::ec2::security_group_rule::SecurityGroupRule,
-    crate::ec2::subnet::Subnet,
-    crate::ec2::vpc::Vpc,
-    crate::ec2::vpc_endpoint::VpcEndpoint,
-    crate::ecr::lifecycle_policy::LifecyclePolicy,
-    crate::ecr::repository::Repository,
-    crate::elbv2::listener::Listener,
-    crate::elbv2::listener_rule::ListenerRule,
-    crate::elbv2::load_balancer::LoadBalancer,
-    crate::elbv2::target_group::TargetGroup,
-    crate::events::rule::Rule,
-    crate::eks::access_entry::AccessEntry,
-    crate::eks::addon::Addon,
-    crate::eks::cluster::Cluster,
-    crate::eks::fargate_profile::FargateProfile,
-    crate::eks::node_group::NodeGroup,
-    crate::eks::pod_identity_association::PodIdentityAssociation,
-    crate::iam::instance_profile::InstanceProfile,
-    crate::iam::managed_policy::ManagedPolicy,
-    crate::iam::oidc_provider::OidcProvider,
-    crate::iam::policy_attachment::PolicyAttachment,
-    crate::iam::role::Role,
-    crate::iam::role_policy::RolePolicy,
-    crate::iam::service_linked_role::ServiceLinkedRole,
-    crate::iam::service_specific_credential::ServiceSpecificCredential,
-    crate::iam::user::User,
-    crate::iam::user_policy::UserPolicy,
-    crate::kms::alias::Alias,
-    crate::kms::key::Key,
-    crate::logs::log_group::LogGroup,
-    crate::rds::db_cluster::DbCluster,
-    crate::rds::db_cluster_parameter_group::DbClusterParameterGroup,
-    crate::rds::db_cluster_snapshot::DbClusterSnapshot,
-    crate::rds::db_instance::DbInstance,
-    crate::rds::db_parameter_group::DbParameterGroup,
-    crate::rds::db_subnet_group::DbSubnetGroup,
-    crate::rds::global_cluster::GlobalCluster,
-    crate::route53::health_check::HealthCheck,
-    crate::route53::hosted_zone::HostedZone,
-    crate::route53::record_set::RecordSet,
-    crate::s3::bucket::Bucket,
-    crate::secretsmanager::secret::Secret,
-    crate::sns::subscription::Subscription,
-    crate::sns::topic::Topic,
-    crate::ssm::parameter::Parameter,
-    crate::wafv2::web_acl::WebAcl,
-    crate::wafv2::web_acl_association::WebAclAssociation,
+    acm {
+        certificate::Certificate,
+    }
+    applicationautoscaling {
+        scalable_target::ScalableTarget,
+        scaling_policy::ScalingPolicy,
+    }
+    backup {
+        plan::Plan,
+        selection::Selection,
+        vault::Vault,
+    }
+    cloudfront {
+        cache_policy::CachePolicy,
+        distribution::Distribution,
+        origin_access_control::OriginAccessControl,
+        response_headers_policy::ResponseHeadersPolicy,
+        vpc_origin::VpcOrigin,
+    }
+    cloudwatch {
+        dashboard::Dashboard,
+        metric_alarm::MetricAlarm,
+    }
+    codebuild {
+        project::Project,
+    }
+    codecommit {
+        files::Files,
+        repository::Repository,
+    }
+    codeconnections {
+        connection::Connection,
+    }
+    codepipeline {
+        pipeline::Pipeline,
+    }
+    ec2 {
+        elastic_ip::ElasticIp,
+        flow_log::FlowLog,
+        internet_gateway::InternetGateway,
+        launch_template::LaunchTemplate,
+        nat_gateway::NatGateway,
+        route::Route,
+        route_table::RouteTable,
+        route_table_association::RouteTableAssociation,
+        security_group::SecurityGroup,
+        security_group_rule::SecurityGroupRule,
+        subnet::Subnet,
+        vpc::Vpc,
+        vpc_endpoint::VpcEndpoint,
+    }
+    ecr {
+        lifecycle_policy::LifecyclePolicy,
+        repository::Repository,
+    }
+    eks {
+        access_entry::AccessEntry,
+        addon::Addon,
+        cluster::Cluster,
+        fargate_profile::FargateProfile,
+        node_group::NodeGroup,
+        pod_identity_association::PodIdentityAssociation,
+    }
+    elasticache {
+        parameter_group::ParameterGroup,
+        replication_group::ReplicationGroup,
+        subnet_group::SubnetGroup,
+    }
+    elbv2 {
+        listener::Listener,
+        listener_rule::ListenerRule,
+        load_balancer::LoadBalancer,
+        target_group::TargetGroup,
+    }
+    events {
+        rule::Rule,
+    }
+    iam {
+        instance_profile::InstanceProfile,
+        managed_policy::ManagedPolicy,
+        oidc_provider::OidcProvider,
+        policy_attachment::PolicyAttachment,
+        role::Role,
+        role_policy::RolePolicy,
+        service_linked_role::ServiceLinkedRole,
+        service_specific_credential::ServiceSpecificCredential,
+        user::User,
+        user_policy::UserPolicy,
+    }
+    kms {
+        alias::Alias,
+        key::Key,
+    }
+    logs {
+        log_group::LogGroup,
+    }
+    rds {
+        db_cluster::DbCluster,
+        db_cluster_parameter_group::DbClusterParameterGroup,
+        db_cluster_snapshot::DbClusterSnapshot,
+        db_instance::DbInstance,
+        db_parameter_group::DbParameterGroup,
+        db_subnet_group::DbSubnetGroup,
+        global_cluster::GlobalCluster,
+    }
+    route53 {
+        health_check::HealthCheck,
+        hosted_zone::HostedZone,
+        record_set::RecordSet,
+    }
+    s3 {
+        bucket::Bucket,
+    }
+    secretsmanager {
+        secret::Secret,
+    }
+    sns {
+        subscription::Subscription,
+        topic::Topic,
+    }
+    sqs {
+        queue::Queue,
+    }
+    ssm {
+        parameter::Parameter,
+    }
+    wafv2 {
+        web_acl::WebAcl,
+        web_acl_association::WebAclAssociation,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Tags: the user's own, and those that say whose a resource is.
 
 use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use platctl_engine::{Candidate, Changes, CloudResult, Id, Kind, Owner, Resolved, Wanted};
@@ -88,6 +89,60 @@ pub fn edits(changes: &Changes, owner: &Owner) -> TagEdits {
         }
     }
     TagEdits { set, remove }
+}
+
+/// How a service sets and removes the tags of an object. A service says it once, in its folder; what its kinds do with
+/// tags follows from it.
+pub(crate) trait Tagging {
+    /// Sets tags; all others stay. The object is named as the service wants it: by an ARN, an ID, a URL.
+    fn set(cloud: &Cloud, object: &str, tags: Tags)
+    -> impl Future<Output = CloudResult<()>> + Send;
+
+    /// Removes the tags with these keys.
+    fn remove(
+        cloud: &Cloud,
+        object: &str,
+        keys: Vec<String>,
+    ) -> impl Future<Output = CloudResult<()>> + Send;
+}
+
+/// How a service answers the tags of one object, where they do not come with the object itself.
+pub(crate) trait Tagged {
+    /// All tags, ours and AWS's included.
+    fn list(cloud: &Cloud, object: &str) -> impl Future<Output = CloudResult<Tags>> + Send;
+}
+
+/// The user's tags of an object, and whose it is.
+pub(crate) async fn owned<S: Tagged>(
+    cloud: &Cloud,
+    object: &str,
+) -> CloudResult<(Tags, Option<Owner>)> {
+    Ok(split(S::list(cloud, object).await?))
+}
+
+/// Writes and removes tags as the changes ask.
+pub(crate) async fn sync<S: Tagging>(
+    cloud: &Cloud,
+    object: &str,
+    changes: &Changes,
+    owner: &Owner,
+) -> CloudResult<()> {
+    write::<S>(cloud, object, edits(changes, owner)).await
+}
+
+/// Writes and removes tags. Without any there is no call.
+pub(crate) async fn write<S: Tagging>(
+    cloud: &Cloud,
+    object: &str,
+    edits: TagEdits,
+) -> CloudResult<()> {
+    if !edits.set.is_empty() {
+        S::set(cloud, object, edits.set).await?;
+    }
+    if !edits.remove.is_empty() {
+        S::remove(cloud, object, edits.remove).await?;
+    }
+    Ok(())
 }
 
 /// Takes an EC2 resource's tags apart.
@@ -229,8 +284,36 @@ pub fn by_address<K: Kind>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::{changes, owner};
+    use crate::cloud::tests::{changes, cloud, owner};
+    use platctl_engine::{Class, CloudError};
     use serde_json::{Value, json};
+
+    /// A service that refuses every call.
+    struct Refusing;
+
+    impl Tagging for Refusing {
+        async fn set(_cloud: &Cloud, _object: &str, _tags: Tags) -> CloudResult<()> {
+            Err(CloudError::new(Class::Denied, "toy:Tag", "no"))
+        }
+
+        async fn remove(_cloud: &Cloud, _object: &str, _keys: Vec<String>) -> CloudResult<()> {
+            Err(CloudError::new(Class::Denied, "toy:Untag", "no"))
+        }
+    }
+
+    #[tokio::test]
+    async fn without_tags_to_write_there_is_no_call() {
+        let tried = async |list: &[(&str, Value, Value)]| {
+            let changes = changes(list);
+            sync::<Refusing>(&cloud(), "arn", &changes, &owner()).await
+        };
+        assert_eq!(tried(&[("/name", json!("a"), json!("b"))]).await, Ok(()));
+        let operation = |result: CloudResult<()>| result.unwrap_err().operation;
+        let set = tried(&[("/tags/a", json!("1"), json!("2"))]).await;
+        assert_eq!(operation(set), "toy:Tag");
+        let removed = tried(&[("/tags/a", json!("1"), Value::Null)]).await;
+        assert_eq!(operation(removed), "toy:Untag");
+    }
 
     #[test]
     fn what_is_claimed_is_recognised() {

@@ -11,7 +11,10 @@ use serde_json::{Map, Value, json};
 use crate::world::World;
 
 /// What AWS moves on by itself and never back: a later value is left as it is.
-const MOVES_ON: [(&str, &str); 1] = [("rds.DbCluster", "/engine_version")];
+const MOVES_ON: [(&str, &str); 2] = [
+    ("elasticache.ReplicationGroup", "/engine_version"),
+    ("rds.DbCluster", "/engine_version"),
+];
 
 const SUBJECT: &str = "subject";
 
@@ -58,6 +61,7 @@ services! {
     ec2,
     ecr,
     eks,
+    elasticache,
     elbv2,
     events,
     iam,
@@ -69,6 +73,7 @@ services! {
     s3,
     secretsmanager,
     sns,
+    sqs,
     ssm,
     wafv2,
 }

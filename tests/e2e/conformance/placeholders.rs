@@ -84,6 +84,20 @@ const PLACEHOLDERS: &[Placeholder] = &[
         &[],
     ),
     one(
+        "cache-parameters-example",
+        "elasticache.ParameterGroup",
+        "cache_parameter_group_name",
+        "cache_parameters",
+        &[],
+    ),
+    one(
+        "cache-subnets-example",
+        "elasticache.SubnetGroup",
+        "cache_subnet_group_name",
+        "cache_subnets",
+        &[],
+    ),
+    one(
         "arn:aws:rds:eu-west-1:123456789012:cluster:example",
         "rds.DbCluster",
         "arn",
@@ -110,6 +124,13 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "arn",
         "topic",
         &[],
+    ),
+    one(
+        "arn:aws:sqs:eu-west-1:123456789012:example-dead",
+        "sqs.Queue",
+        "arn",
+        "dead_letters",
+        &[("/queue_name", r#""example-dead""#)],
     ),
     one(
         "example-vault",

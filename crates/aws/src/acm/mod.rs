@@ -1,3 +1,6 @@
 //! ACM: certificates.
 
 pub mod certificate;
+mod codes;
+
+pub(crate) use codes::CODES;

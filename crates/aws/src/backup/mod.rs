@@ -1,8 +1,11 @@
 //! AWS Backup.
 
+mod codes;
 pub mod plan;
 pub mod selection;
 pub mod vault;
+
+pub(crate) use codes::CODES;
 
 use platctl_engine::{Changes, CloudResult, Owner};
 

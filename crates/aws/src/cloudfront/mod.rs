@@ -3,6 +3,7 @@
 mod behaviors;
 pub mod cache_key;
 pub mod cache_policy;
+mod codes;
 pub mod distribution;
 mod distribution_config;
 mod distribution_example;
@@ -14,6 +15,8 @@ pub mod response_headers_policy;
 mod secrets;
 mod settings;
 pub mod vpc_origin;
+
+pub(crate) use codes::CODES;
 
 pub use behaviors::Behavior;
 pub use origins::{CustomOrigin, HeaderValue, Origin, VpcOriginConfig};

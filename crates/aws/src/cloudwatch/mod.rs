@@ -2,3 +2,5 @@
 
 pub mod dashboard;
 pub mod metric_alarm;
+
+pub(crate) use crate::errors::NONE as CODES;

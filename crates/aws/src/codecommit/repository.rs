@@ -10,10 +10,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::CodeCommitTags;
 use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::text::any;
 use crate::types::{Arn, unless_same};
 
@@ -53,17 +54,6 @@ platctl_engine::outputs! {
     }
 }
 
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let answer = cloud
-        .codecommit
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await;
-    let answer = answer.asked()?;
-    Ok(split(answer.tags.unwrap_or_default()))
-}
-
 /// The repository of this name, and who owns it; none when there is none.
 async fn named(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Repository>>> {
     let call = cloud.codecommit.get_repository().repository_name(name);
@@ -74,7 +64,8 @@ async fn named(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Repository>
     let Some(found) = answer.repository_metadata() else {
         return Ok(None);
     };
-    let (tags, owner) = tags_of(cloud, found.arn().unwrap_or_default()).await?;
+    let arn = found.arn().unwrap_or_default();
+    let (tags, owner) = owned::<CodeCommitTags>(cloud, arn).await?;
     Ok(live(found, tags, owner))
 }
 
@@ -308,24 +299,7 @@ impl Kind for Repository {
             let call = call.kms_key_id(key.as_str());
             call.send().ask().await?;
         }
-        let edits = edits(changes, owner);
-        if !edits.set.is_empty() {
-            let tags = edits.set.into_iter().collect();
-            let call = cloud
-                .codecommit
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .codecommit
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
+        sync::<CodeCommitTags>(cloud, arn, changes, owner).await?;
         // Last: name and ARN are others afterwards.
         if changes.touch("/repository_name") {
             rename(cloud, name, &spec.repository_name).await?;

@@ -1,6 +1,6 @@
 //! `codeconnections.Connection`: usable only once a person has authorised it in the console.
 
-use aws_sdk_codeconnections::types::{ProviderType, Tag};
+use aws_sdk_codeconnections::types::ProviderType;
 use platctl_engine::fields::Fact::Immutable;
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -10,10 +10,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{CodeConnectionsTags, tags_from};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{Ask, Asked, invalid, made};
-use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
+use crate::errors::{Ask, Asked, made};
+use crate::tags::{Tags, by_address, claimed, of_stack, owned, sync};
 use crate::types::Arn;
 
 /// A CodeConnections connection to a third-party Git provider.
@@ -46,33 +47,6 @@ platctl_engine::outputs! {
     }
 }
 
-fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let answer = cloud
-        .codeconnections
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await;
-    let answer = answer.asked()?;
-    Ok(split(
-        answer
-            .tags()
-            .iter()
-            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
-    ))
-}
-
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
     let call = cloud
         .codeconnections
@@ -82,7 +56,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
     let Some(found) = answer.connection() else {
         return Ok(None);
     };
-    let (tags, owner) = tags_of(cloud, id.as_str()).await?;
+    let (tags, owner) = owned::<CodeConnectionsTags>(cloud, id.as_str()).await?;
     let spec = Spec {
         connection_name: found.connection_name().unwrap_or_default().to_owned(),
         provider_type: found
@@ -181,7 +155,7 @@ impl Kind for Connection {
             .flat_map(|page| page.connections.unwrap_or_default());
         let arns = all.filter_map(|connection| connection.connection_arn);
         let owners = arns.map(|arn| async move {
-            let owner = tags_of(cloud, &arn).await?.1;
+            let owner = owned::<CodeConnectionsTags>(cloud, &arn).await?.1;
             Ok((Id::from(arn), owner))
         });
         Ok(by_address(
@@ -197,7 +171,7 @@ impl Kind for Connection {
             .create_connection()
             .connection_name(&spec.connection_name)
             .provider_type(ProviderType::from(spec.provider_type.as_str()))
-            .set_tags(Some(new_tags(
+            .set_tags(Some(tags_from(
                 claimed(&spec.tags, &claim.owner),
                 operation,
             )?));
@@ -212,25 +186,7 @@ impl Kind for Connection {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let (arn, edits) = (live.id.as_str(), edits(changes, owner));
-        if !edits.set.is_empty() {
-            let tags = new_tags(edits.set, "codeconnections:TagResource")?;
-            let call = cloud
-                .codeconnections
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .codeconnections
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<CodeConnectionsTags>(cloud, live.id.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

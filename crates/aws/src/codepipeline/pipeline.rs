@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_codepipeline::types::Tag;
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -12,10 +11,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{CodePipelineTags, tags_from};
 use super::{kept, structure};
 use crate::Cloud;
-use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::errors::Ask;
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::types::{Arn, unless_same};
 
 /// A CodePipeline pipeline.
@@ -163,33 +163,6 @@ platctl_engine::outputs! {
     and unmanaged
 }
 
-fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let pages = cloud
-        .codepipeline
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .into_paginator()
-        .items()
-        .send();
-    let tags: Result<Vec<_>, _> = pages.collect().await;
-    let tags = tags.asked()?;
-    Ok(split(
-        tags.iter()
-            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
-    ))
-}
-
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Pipeline>>> {
     let call = cloud.codepipeline.get_pipeline().name(id.as_str());
     let answer = call.send().ask().await?;
@@ -200,7 +173,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Pipeline>>> {
         .metadata()
         .and_then(|metadata| metadata.pipeline_arn())
         .unwrap_or_default();
-    let (tags, owner) = tags_of(cloud, arn).await?;
+    let (tags, owner) = owned::<CodePipelineTags>(cloud, arn).await?;
     let spec = Spec {
         name: id.to_string(),
         pipeline_type: found
@@ -433,7 +406,7 @@ impl Kind for Pipeline {
             .codepipeline
             .create_pipeline()
             .pipeline(structure::declaration(spec)?)
-            .set_tags(Some(new_tags(
+            .set_tags(Some(tags_from(
                 claimed(&spec.tags, &claim.owner),
                 operation,
             )?));
@@ -455,25 +428,7 @@ impl Kind for Pipeline {
         {
             restructure(cloud, live, spec, changes).await?;
         }
-        let (arn, edits) = (live.outputs.arn.as_str(), edits(changes, owner));
-        if !edits.set.is_empty() {
-            let tags = new_tags(edits.set, "codepipeline:TagResource")?;
-            let call = cloud
-                .codepipeline
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .codepipeline
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<CodePipelineTags>(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -1,5 +1,6 @@
 //! EC2: the network.
 
+mod codes;
 mod default_group;
 pub mod elastic_ip;
 pub mod flow_log;
@@ -16,6 +17,8 @@ pub mod security_group_rule;
 pub mod subnet;
 pub mod vpc;
 pub mod vpc_endpoint;
+
+pub(crate) use codes::CODES;
 
 use std::collections::HashMap;
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
-    Repository as Described, Tag,
+    Repository as Described,
 };
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
@@ -13,8 +13,9 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{EcrTags, tags_from};
 use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tagged, Tags, claimed, edits, split, write};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
 
@@ -75,32 +76,6 @@ platctl_engine::outputs! {
 /// The tag that says that images may go with the repository.
 const FORCE: &str = "platctl:force-delete";
 
-fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<Tags> {
-    let answer = cloud
-        .ecr
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await;
-    let answer = answer.asked()?;
-    Ok(answer
-        .tags()
-        .iter()
-        .map(|tag| (tag.key().to_owned(), tag.value().to_owned()))
-        .collect())
-}
-
 async fn policy_of(cloud: &Cloud, name: &str) -> CloudResult<Option<Policy>> {
     let answer = cloud
         .ecr
@@ -124,7 +99,8 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
         return Ok(None);
     };
     let arn = found.repository_arn().unwrap_or_default();
-    let (all, policy) = futures::try_join!(tags_of(cloud, arn), policy_of(cloud, id.as_str()))?;
+    let (all, policy) =
+        futures::try_join!(EcrTags::list(cloud, arn), policy_of(cloud, id.as_str()))?;
     Ok(Some(live(id, found, all, policy)))
 }
 
@@ -289,7 +265,7 @@ impl Kind for Repository {
             .image_tag_mutability(ImageTagMutability::from(spec.image_tag_mutability.as_str()))
             .image_scanning_configuration(scan)
             .set_encryption_configuration(encryption.transpose()?)
-            .set_tags(Some(new_tags(tags, operation)?));
+            .set_tags(Some(tags_from(tags, operation)?));
         call.send().ask().await?;
         Ok(Id::from(spec.repository_name.as_str()))
     }
@@ -333,25 +309,7 @@ impl Kind for Repository {
                 .set
                 .insert(FORCE.to_owned(), spec.force_delete.to_string());
         }
-        let arn = live.outputs.arn.as_str();
-        if !edits.set.is_empty() {
-            let tags = new_tags(edits.set, "ecr:TagResource")?;
-            let call = cloud
-                .ecr
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .ecr
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        write::<EcrTags>(cloud, live.outputs.arn.as_str(), edits).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -6,6 +6,7 @@ mod addon_versions;
 pub mod architecture;
 pub mod cluster;
 mod cluster_versions;
+mod codes;
 pub mod fargate_profile;
 mod generations;
 mod insights;
@@ -15,6 +16,8 @@ pub mod pod_identity_association;
 pub(crate) mod releases;
 pub mod rollback;
 pub(crate) mod updates;
+
+pub(crate) use codes::CODES;
 
 use std::collections::HashMap;
 

@@ -1,11 +1,14 @@
 //! Elastic Load Balancing.
 
 pub mod action;
+mod codes;
 pub mod condition;
 pub mod listener;
 pub mod listener_rule;
 pub mod load_balancer;
 pub mod target_group;
+
+pub(crate) use codes::CODES;
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::Future;

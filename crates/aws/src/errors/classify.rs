@@ -2,7 +2,8 @@
 
 use platctl_engine::Class;
 
-use super::codes::{CODES, CREATIONS, SPECIAL};
+use super::codes::{COMMON, CREATIONS};
+use crate::registry::CODES;
 
 /// What a code means.
 #[must_use]
@@ -10,14 +11,14 @@ pub fn classify(operation: &str, code: Option<&str>, message: &str, status: u16)
     let Some(code) = code else {
         return by_status(status);
     };
-    let special = SPECIAL.iter().find(|(_, prefix, its_code, part)| {
+    let mut special = CODES.iter().flat_map(|(_, codes)| codes.special);
+    let special = special.find(|(_, prefix, its_code, part)| {
         operation.starts_with(prefix) && *its_code == code && message.contains(part)
     });
     if let Some((class, ..)) = special {
         return *class;
     }
-    let known = CODES
-        .iter()
+    let known = classes()
         .find(|(_, codes)| codes.contains(&code))
         .map(|(class, _)| *class);
     let class = known.unwrap_or_else(|| by_shape(code, status));
@@ -28,6 +29,12 @@ pub fn classify(operation: &str, code: Option<&str>, message: &str, status: u16)
         Class::NotFound if makes_something(operation) => Class::NotYetConsistent,
         class => class,
     }
+}
+
+/// The codes that mean the same for every operation.
+fn classes() -> impl Iterator<Item = &'static (Class, &'static [&'static str])> {
+    let of_services = CODES.iter().flat_map(|(_, codes)| codes.classes);
+    COMMON.iter().chain(of_services)
 }
 
 fn makes_something(operation: &str) -> bool {
@@ -326,14 +333,29 @@ mod tests {
 
     #[test]
     fn no_code_is_in_two_classes() {
-        let mut all: Vec<&str> = CODES
-            .iter()
+        let mut all: Vec<&str> = classes()
             .flat_map(|(_, codes)| codes.iter().copied())
             .collect();
         let count = all.len();
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count);
+    }
+
+    /// Where a service is looked up by whoever reads its folder, its codes are all that there are.
+    #[test]
+    fn codes_of_a_service_are_of_its_operations() {
+        for (service, codes) in CODES {
+            for (_, operation, code, _) in codes.special {
+                let prefix = operation.split(':').next().unwrap_or_default();
+                let folder = match prefix {
+                    "application-autoscaling" => "applicationautoscaling",
+                    "elasticloadbalancing" => "elbv2",
+                    other => other,
+                };
+                assert_eq!(folder, *service, "{operation} {code}");
+            }
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use platctl_engine::{Class, CloudError, CloudResult, Id, chain};
 
 pub(crate) use ask::{Ask, Asked, if_there};
 pub use classify::classify;
+pub(crate) use codes::{Codes, NONE};
 
 /// The id of what a creation made. An answer without one is as good as lost.
 pub(crate) fn made(operation: &str, id: Option<impl Into<Id>>) -> CloudResult<Id> {

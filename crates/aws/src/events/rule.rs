@@ -12,9 +12,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{EventsTags, tags_from};
 use super::targets;
-use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::errors::Ask;
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Document};
@@ -95,39 +96,14 @@ platctl_engine::outputs! {
     and unmanaged
 }
 
-fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let answer = cloud
-        .events
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await;
-    let answer = answer.asked()?;
-    Ok(split(
-        answer
-            .tags()
-            .iter()
-            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
-    ))
-}
-
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Rule>>> {
     let call = cloud.events.describe_rule().name(id.as_str());
     let found = call.send().ask().await?;
     let arn = found.arn().unwrap_or_default();
-    let ((tags, owner), found_targets) =
-        futures::try_join!(tags_of(cloud, arn), targets::read(cloud, id.as_str()))?;
+    let ((tags, owner), found_targets) = futures::try_join!(
+        owned::<EventsTags>(cloud, arn),
+        targets::read(cloud, id.as_str())
+    )?;
     let role = found.role_arn().map(|_| "role of the rule".to_owned());
     let spec = Spec {
         name: id.to_string(),
@@ -316,7 +292,7 @@ impl Kind for Rule {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let tags = new_tags(claimed(&spec.tags, &claim.owner), "events:PutRule")?;
+        let tags = tags_from(claimed(&spec.tags, &claim.owner), "events:PutRule")?;
         put(cloud, spec, (state(spec), None), Some(tags)).await?;
         Ok(Id::from(spec.name.as_str()))
     }
@@ -347,25 +323,7 @@ impl Kind for Rule {
             targets::remove(cloud, name, gone.map(|target| target.id.clone()).collect()).await?;
             targets::put(cloud, name, &spec.targets).await?;
         }
-        let edits = edits(changes, owner);
-        if !edits.set.is_empty() {
-            let tags = new_tags(edits.set, "events:TagResource")?;
-            let call = cloud
-                .events
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .events
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<EventsTags>(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -1,5 +1,6 @@
 //! IAM: roles and what they may do. Global: one name serves all regions.
 
+mod codes;
 pub mod instance_profile;
 pub mod managed_policy;
 pub mod oidc_provider;
@@ -10,6 +11,8 @@ pub mod service_linked_role;
 pub mod service_specific_credential;
 pub mod user;
 pub mod user_policy;
+
+pub(crate) use codes::CODES;
 
 use aws_sdk_iam::types::Tag;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};

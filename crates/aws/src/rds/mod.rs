@@ -1,6 +1,7 @@
 //! RDS: Aurora clusters, their instances, and what both are configured with.
 
 pub mod classes;
+mod codes;
 pub mod db_cluster;
 mod db_cluster_changes;
 mod db_cluster_origin;
@@ -21,6 +22,8 @@ mod phase;
 pub mod restart;
 mod scaled_out;
 pub mod windows;
+
+pub(crate) use codes::CODES;
 
 use aws_sdk_rds::types::Tag;
 use platctl_engine::{Changes, Class, CloudResult, Owner, SpecError};

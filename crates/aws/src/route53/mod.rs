@@ -1,10 +1,13 @@
 //! Route 53: names.
 
+mod codes;
 pub mod health_check;
 pub mod hosted_zone;
 pub mod record_set;
 mod records;
 mod texts;
+
+pub(crate) use codes::CODES;
 
 use std::collections::HashMap;
 

@@ -1,3 +1,6 @@
 //! Secrets Manager.
 
+mod codes;
 pub mod secret;
+
+pub(crate) use codes::CODES;

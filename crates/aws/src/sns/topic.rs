@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use aws_sdk_sns::types::Tag;
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -12,9 +11,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{SnsTags, tags_from};
 use crate::bounded::try_join_all;
-use crate::errors::{Ask, Asked, invalid, made};
-use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::errors::{Ask, Asked, made};
+use crate::tags::{Tags, by_address, claimed, owned, sync};
 use crate::types::{Arn, KeyId, unless_same};
 use crate::{Cloud, Policy};
 
@@ -55,35 +55,10 @@ platctl_engine::outputs! {
     }
 }
 
-fn tags_from(
-    tags: impl IntoIterator<Item = (String, String)>,
-    operation: &str,
-) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let call = cloud.sns.list_tags_for_resource().resource_arn(arn);
-    let answer = call.send().ask().await?;
-    Ok(split(
-        answer
-            .tags()
-            .iter()
-            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
-    ))
-}
-
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Topic>>> {
     let call = cloud.sns.get_topic_attributes().topic_arn(id.as_str());
     let attributes = call.send().ask().await?.attributes.unwrap_or_default();
-    let (tags, owner) = tags_of(cloud, id.as_str()).await?;
+    let (tags, owner) = owned::<SnsTags>(cloud, id.as_str()).await?;
     let name = id
         .as_str()
         .rsplit(':')
@@ -216,8 +191,8 @@ impl Kind for Topic {
             .iter()
             .filter_map(|topic| topic.topic_arn())
             .filter(named);
-        let owners =
-            arns.map(|arn| async move { Ok((Id::from(arn), tags_of(cloud, arn).await?.1)) });
+        let owners = arns
+            .map(|arn| async move { Ok((Id::from(arn), owned::<SnsTags>(cloud, arn).await?.1)) });
         Ok(by_address(wanted, try_join_all(owners).await?))
     }
 
@@ -269,25 +244,7 @@ impl Kind for Topic {
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
             set(cloud, arn, "Policy", &policy.to_json()).await?;
         }
-        let edits = edits(changes, owner);
-        if !edits.set.is_empty() {
-            let tags = tags_from(edits.set, "sns:TagResource")?;
-            let call = cloud
-                .sns
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .sns
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<SnsTags>(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

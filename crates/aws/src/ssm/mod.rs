@@ -1,3 +1,6 @@
 //! Systems Manager: parameters.
 
+mod codes;
 pub mod parameter;
+
+pub(crate) use codes::CODES;

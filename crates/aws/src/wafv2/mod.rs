@@ -1,6 +1,9 @@
 //! WAF: what requests are let through.
 
+mod codes;
 mod kept;
 pub mod rules;
 pub mod web_acl;
 pub mod web_acl_association;
+
+pub(crate) use codes::CODES;

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
+import pkgutil
+from importlib import import_module
 from typing import Any
-
-from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns, speed
 
 
 def apply(profile: Any) -> None:
-    """Applies all, once, before the first call."""
-    acm.apply()
-    ec2.apply(profile)
-    elbv2.apply(profile)
-    kms.apply()
-    rds.apply(profile)
-    s3.apply()
-    secretsmanager.apply()
-    serializer.apply()
-    sns.apply()
-    speed.apply()
+    """Applies all, once, before the first call: those of every module here that has any, by name."""
+    for name in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+        module = import_module(f"{__name__}.{name}")
+        if hasattr(module, "apply"):
+            module.apply(profile)

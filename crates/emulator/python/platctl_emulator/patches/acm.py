@@ -19,7 +19,7 @@ def issued_unless_validated(self: Any) -> None:
         self.status = "ISSUED"
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the ACM backend."""
     # moto issues what has waited for a minute. Here the DNS decides, where rules hold; elsewhere nothing does.
     CertBundle.check = issued_unless_validated

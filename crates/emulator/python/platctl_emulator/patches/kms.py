@@ -11,7 +11,7 @@ from moto.kms.responses import KmsResponse
 from .wrap import around
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the KMS backend."""
 
     @around(KmsResponse, "enable_key_rotation")

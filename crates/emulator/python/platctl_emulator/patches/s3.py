@@ -38,7 +38,7 @@ ROOTS = {
 }
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the serializer of S3's answers, and how moto reads a refusal of what comes in the clear."""
 
     @around(IAMPolicyStatement, "is_action_permitted")

@@ -10,7 +10,7 @@ from moto.secretsmanager.models import SecretsManagerBackend
 CANARY = "canary"
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the backend."""
     original = SecretsManagerBackend.get_random_password
 

@@ -14,7 +14,7 @@ from .wrap import around
 _keys = {}
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the way to an attribute's possible names, and the writing of XML."""
 
     @around(serialize.XFormedAttributePicker, "get_possible_keys")

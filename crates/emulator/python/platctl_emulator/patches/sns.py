@@ -20,7 +20,7 @@ def hidden(subscription: Any) -> Any:
     return shown
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the SNS backend."""
     for name in ("list_subscriptions", "list_subscriptions_by_topic"):
 

@@ -21,7 +21,7 @@ from .wrap import around
 LOAD_IMAGES = EC2Backend._load_amis
 
 
-def apply() -> None:
+def apply(_profile: Any) -> None:
     """Changes the backends."""
     # Thousands of images, with a volume and a snapshot each, in every region, after every reset.
     EC2Backend._load_amis = lambda self: None

@@ -1,0 +1,11 @@
+//! What ACM's codes mean.
+
+use platctl_engine::Class;
+
+use crate::errors::Codes;
+
+/// Of all operations, and of single ones.
+pub(crate) const CODES: Codes = Codes {
+    classes: &[(Class::Busy, &["RequestInProgressException"])],
+    special: &[(Class::Busy, "acm:", "InvalidStateException", "")],
+};
