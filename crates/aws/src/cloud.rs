@@ -87,6 +87,8 @@ macro_rules! clients {
             pub teller: platctl_engine::tell::Teller,
             /// The public DNS.
             pub dns: crate::dns::Dns,
+            /// The hosts of repositories outside of AWS.
+            pub hosts: crate::web::Hosts,
             /// The updates of EKS that this process has begun.
             pub(crate) updates: crate::eks::updates::Begun,
             $($(#[$doc])* pub $field: Lazy<$sdk::Client>,)*
@@ -99,7 +101,7 @@ macro_rules! clients {
                 config: &SdkConfig,
                 meter: &SharedInterceptor,
                 teller: platctl_engine::tell::Teller,
-                dns: crate::dns::Dns,
+                (dns, hosts): (crate::dns::Dns, crate::web::Hosts),
             ) -> Self {
                 Self {
                     $($field: {
@@ -116,6 +118,7 @@ macro_rules! clients {
                     teller,
                     updates: crate::eks::updates::Begun::default(),
                     dns,
+                    hosts,
                 }
             }
 
@@ -130,6 +133,7 @@ macro_rules! clients {
                     teller: platctl_engine::tell::Teller::default(),
                     updates: crate::eks::updates::Begun::default(),
                     dns: crate::dns::Dns::none(),
+                    hosts: crate::web::tests::script(Vec::new()).0,
                 }
             }
         }

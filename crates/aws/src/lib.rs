@@ -7,6 +7,7 @@ mod alike;
 pub mod applicationautoscaling;
 pub mod backup;
 mod bounded;
+pub mod branch;
 mod budget;
 mod cloud;
 pub mod cloudfront;
@@ -24,6 +25,9 @@ pub mod eks;
 pub mod elbv2;
 pub mod errors;
 pub mod events;
+pub mod github;
+pub mod gitlab;
+mod host;
 pub mod iam;
 pub mod kms;
 #[cfg(test)]
@@ -48,6 +52,7 @@ pub mod types;
 mod unmanaged;
 mod versions;
 pub mod wafv2;
+pub mod web;
 mod wire;
 
 pub use cloud::Cloud;

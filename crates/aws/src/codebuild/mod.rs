@@ -3,3 +3,4 @@
 mod kept;
 pub mod project;
 mod project_parts;
+pub mod webhook;

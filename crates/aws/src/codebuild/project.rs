@@ -26,6 +26,17 @@ const AT_ONCE: usize = 100;
 #[derive(Debug)]
 pub struct Project;
 
+/// How a build project gets access to its repository.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Auth<S: Stage = Resolved> {
+    /// The type of access: `CODECONNECTIONS` or `SECRETS_MANAGER`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The ARN of the connection, or of the secret with a token.
+    pub resource: S::In<Arn>,
+}
+
 /// The source code of a build project.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
@@ -42,6 +53,12 @@ pub struct Source<S: Stage = Resolved> {
     /// The buildspec, either inline or as the path of a file in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buildspec: Option<String>,
+    /// The access to a repository of GitHub, GitLab or Bitbucket. Default: the account's credentials for the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth<S>>,
+    /// Whether the host of the repository shows the results of builds. Not for CodeCommit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_build_status: Option<bool>,
 }
 
 /// The build output artifacts of a build project.
@@ -276,6 +293,8 @@ impl Kind for Project {
                 location: None,
                 git_clone_depth: 0,
                 buildspec: Some("version: 0.2\nphases:\n  build:\n    commands: [make]\n".into()),
+                auth: None,
+                report_build_status: None,
             },
             artifacts: Artifacts {
                 kind: "CODEPIPELINE".into(),
@@ -588,7 +607,6 @@ mod tests {
         assert_eq!(
             live(&by_hand()).unwrap().outputs.unmanaged,
             [
-                "source credentials",
                 "Git submodules",
                 "image credentials",
                 "S3 artifacts",

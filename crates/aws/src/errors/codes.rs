@@ -406,6 +406,13 @@ pub(super) const SPECIAL: &[(Class, &str, &str, &str)] = &[
         "MalformedPolicyDocument",
         "Invalid principal in policy",
     ),
+    // The role of the project is not known to have the permission yet.
+    (
+        Class::NotYetConsistent,
+        "codebuild:CreateWebhook",
+        "InvalidInputException",
+        "Access denied to connection",
+    ),
     (
         Class::NotYetConsistent,
         "eks:Create",

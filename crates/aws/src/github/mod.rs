@@ -1,0 +1,5 @@
+//! GitHub: files in its repositories, by a GitHub App.
+
+mod api;
+mod app;
+pub mod files;

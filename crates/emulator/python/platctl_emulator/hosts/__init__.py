@@ -1,0 +1,73 @@
+"""Hosts of Git repositories outside of AWS, as far as platctl speaks to them: GitHub and GitLab. Requests to
+`https://HOST/PATH` come to `/_platctl/hosts/HOST/PATH`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import guard
+from ..guard import GUARD
+from .git import Repository
+from .github import App, GitHub
+from .gitlab import MAINTAINER, GitLab
+from .http import Answer, Request, answer
+
+
+class Hosts:
+    """All hosts."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forgets everything."""
+        self.github, self.gitlab = GitHub(), GitLab()
+
+    def answer(self, environ: dict[str, Any]) -> Answer:
+        """A host's answer. GitLab's API has its version in its path, GitHub's does not."""
+        if not GUARD.controls(environ):
+            status, headers, body = guard.refusal("requests to hosts carry the access key in the header X-Platctl-Key")
+            return status, headers, body
+        request = Request(environ)
+        if request.path[:2] == ["api", "v4"]:
+            return self.gitlab.answer(request)
+        if request.host == "api.github.com" or request.path[:2] == ["api", "v3"]:
+            return self.github.answer(request)
+        return answer(404, {"message": "Not Found"})
+
+    def repository(self, name: str) -> Repository:
+        """A repository of one of the hosts."""
+        return {**self.github.repositories, **self.gitlab.repositories}[name]
+
+    def set(self, body: dict[str, Any]) -> None:
+        """What only people do there: repositories, Apps, tokens, commits, protected branches."""
+        if app := body.get("app"):
+            made = App(str(app["id"]), str(app["installation"]), app["public_key"], list(app["repositories"]))
+            made.permissions.update(app.get("permissions", {}))
+            self.github.apps[made.number] = made
+            for name in made.repositories:
+                self.github.repositories.setdefault(name, Repository())
+        if token := body.get("token"):
+            roles = {name: int(token.get("role", MAINTAINER)) for name in token["repositories"]}
+            self.gitlab.tokens[token["value"]] = roles
+            for name in roles:
+                self.gitlab.repositories.setdefault(name, Repository())
+        if commit := body.get("commit"):
+            self.repository(commit["repository"]).push(commit.get("branch", "main"), commit["files"])
+        if protect := body.get("protect"):
+            self.repository(protect["repository"]).protected = bool(protect["on"])
+        if "remaining" in body:
+            self.github.remaining = int(body["remaining"])
+
+    def get(self, query: dict[str, str]) -> dict[str, Any]:
+        """The files of a branch, and what was said of its commits, the latest first."""
+        repository = self.repository(query["repository"])
+        branch = query.get("branch", repository.default)
+        found, messages = repository.at(branch), []
+        while found:
+            messages.append(found.message)
+            found = repository.commits[found.parents[0]] if found.parents else None
+        return {"files": repository.files(branch), "commits": messages}
+
+
+HOSTS = Hosts()
