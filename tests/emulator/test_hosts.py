@@ -13,10 +13,8 @@ from platctl_emulator.hosts import HOSTS
 
 from harness import ENDPOINT
 
-KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-PUBLIC = KEY.public_key().public_bytes(
-    serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-).decode()  # fmt: skip
+# The key of the App, which GitHub makes.
+KEYS = {}
 NAME = "acme/prod-gitops"
 GITHUB, GITLAB = "api.github.com", "gitlab.com/api/v4"
 AT = f"{GITHUB}/repos/{NAME}"
@@ -26,9 +24,9 @@ def part(value):
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
 
 
-def proof(key=KEY, algorithm="RS256", **claims):
+def proof(key=None, algorithm="RS256", **claims):
     """A JSON web token of the App."""
-    now = int(time.time())
+    now, key = int(time.time()), key or KEYS["app"]
     claims = {"iat": now - 60, "exp": now + 540, "iss": "12", **claims}
     text = f"{part(json.dumps({'alg': algorithm}).encode())}.{part(json.dumps(claims).encode())}"
     return f"{text}.{part(key.sign(text.encode(), padding.PKCS1v15(), SHA256()))}"
@@ -64,8 +62,9 @@ def token(aws, repositories=("prod-gitops",), permissions=None):
 
 @pytest.fixture
 def github(aws):
-    app = {"id": "12", "installation": "34", "public_key": PUBLIC, "repositories": [NAME]}
-    aws.control("POST hosts", {"app": app})
+    app = {"id": "12", "installation": "34", "repositories": [NAME]}
+    pem = aws.control("POST hosts", {"app": app})["private_key"]
+    KEYS["app"] = serialization.load_pem_private_key(pem.encode(), None)
     return Client(aws, Authorization=f"Bearer {token(aws)}")
 
 

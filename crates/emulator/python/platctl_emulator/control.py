@@ -96,8 +96,7 @@ class Control:
     def post_hosts(self, body: dict[str, Any]) -> dict[str, Any]:
         """Does what only people do at hosts of repositories."""
         with self._app.moto.lock:
-            HOSTS.set(body)
-        return {}
+            return HOSTS.set(body)
 
     def get_hosts(self, query: dict[str, str]) -> dict[str, Any]:
         """What is in a repository of a host."""

@@ -5,12 +5,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
 from .. import guard
 from ..guard import GUARD
 from .git import Repository
 from .github import App, GitHub
 from .gitlab import MAINTAINER, GitLab
 from .http import Answer, Request, answer
+
+
+def new_key() -> tuple[str, str]:
+    """The public and the private half of a key, as GitHub hands the latter out."""
+    key = generate_private_key(public_exponent=65537, key_size=2048)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return public.decode(), private.decode()
 
 
 class Hosts:
@@ -39,11 +50,14 @@ class Hosts:
         """A repository of one of the hosts."""
         return {**self.github.repositories, **self.gitlab.repositories}[name]
 
-    def set(self, body: dict[str, Any]) -> None:
-        """What only people do there: repositories, Apps, tokens, commits, protected branches."""
+    def set(self, body: dict[str, Any]) -> dict[str, Any]:
+        """What only people do there: repositories, Apps, tokens, commits, protected branches. Answers the private key
+        of an App, which GitHub makes.
+        """
+        shown = {}
         if app := body.get("app"):
-            made = App(str(app["id"]), str(app["installation"]), app["public_key"], list(app["repositories"]))
-            made.permissions.update(app.get("permissions", {}))
+            public, shown["private_key"] = new_key()
+            made = App(str(app["id"]), str(app["installation"]), public, list(app["repositories"]))
             self.github.apps[made.number] = made
             for name in made.repositories:
                 self.github.repositories.setdefault(name, Repository())
@@ -58,6 +72,7 @@ class Hosts:
             self.repository(protect["repository"]).protected = bool(protect["on"])
         if "remaining" in body:
             self.github.remaining = int(body["remaining"])
+        return shown
 
     def get(self, query: dict[str, str]) -> dict[str, Any]:
         """The files of a branch, and what was said of its commits, the latest first."""
