@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types::{Project as Described, Tag};
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Attached, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::webhook::Webhook;
 use super::{kept, project_parts as parts};
 use crate::Cloud;
 use crate::bounded::each;
@@ -27,7 +28,7 @@ const AT_ONCE: usize = 100;
 pub struct Project;
 
 /// How a build project gets access to its repository.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Auth<S: Stage = Resolved> {
     /// The type of access: `CODECONNECTIONS` or `SECRETS_MANAGER`.
@@ -395,6 +396,18 @@ impl Kind for Project {
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
         Some(Id::from(spec.name.as_str()))
+    }
+
+    async fn attached(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        let call = cloud.codebuild.batch_get_projects();
+        let answer = call.names(live.id.as_str()).send().ask().await?;
+        let webhooks = answer.projects().iter().filter_map(Described::webhook);
+        let attached = webhooks.map(|webhook| Attached {
+            kind: Webhook::NAME,
+            id: live.id.clone(),
+            what: format!("webhook {}", webhook.url().unwrap_or_default()),
+        });
+        Ok(attached.collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

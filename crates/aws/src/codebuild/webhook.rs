@@ -130,21 +130,19 @@ fn phase(found: &sdk::Webhook) -> Phase {
     }
 }
 
+async fn read(cloud: &Cloud, projects: &[Id]) -> CloudResult<Vec<Live<Webhook>>> {
+    let call = cloud.codebuild.batch_get_projects();
+    let call = call.set_names(Some(projects.iter().map(ToString::to_string).collect()));
+    let answer = call.send().ask().await?;
+    Ok(answer.projects().iter().filter_map(live).collect())
+}
+
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Webhook>>>> {
-    let read = |names: &[Id]| {
-        let names = names.iter().map(ToString::to_string).collect();
-        async move {
-            let call = cloud.codebuild.batch_get_projects();
-            let answer = call.set_names(Some(names)).send().ask().await?;
-            Ok(answer
-                .projects()
-                .iter()
-                .filter_map(live)
-                .collect::<Vec<_>>())
-        }
-    };
     let chunks = ids.chunks(AT_ONCE);
-    let found = each(cloud, "reading CodeBuild webhooks", chunks, read).await?;
+    let found = each(cloud, "reading CodeBuild webhooks", chunks, |ids| {
+        read(cloud, ids)
+    })
+    .await?;
     Ok(in_order(ids, found.into_iter().flatten()))
 }
 

@@ -108,16 +108,17 @@ fn wrong_credential(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> 
         return Some(fault(message).help("add `url: https://git.example.com`"));
     }
     let text = credential.value.as_str();
-    let here = format!("{}:", declare.arn("secretsmanager", "secret"));
+    let region = declare.context().region.as_str();
     let known = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b);
     let sound = if text.starts_with("arn:") {
-        text.starts_with(&here)
+        let parts: Vec<&str> = text.split(':').collect();
+        matches!(parts[..], [_, _, "secretsmanager", at, _, "secret", _] if at == region)
     } else {
         (1..=512).contains(&text.len()) && text.bytes().all(known)
     };
     (!sound).then(|| {
         let message = format!(
-            "{} is not the name or ARN of a secret in this account and region",
+            "{} is not the name or ARN of a secret in this region",
             quoted(text)
         );
         let help = "store the credential in Secrets Manager, and set `credential` to the name of the secret";

@@ -18,7 +18,7 @@ pub(crate) enum Source {
     #[default]
     Default,
     Named(Named),
-    Elsewhere(Elsewhere),
+    Elsewhere(Box<Elsewhere>),
 }
 
 /// Sources that have a name of their own.
@@ -156,6 +156,7 @@ impl<'de> Visitor<'de> for SourceVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Source, A::Error> {
-        Elsewhere::deserialize(MapAccessDeserializer::new(access)).map(Source::Elsewhere)
+        let elsewhere = Elsewhere::deserialize(MapAccessDeserializer::new(access))?;
+        Ok(Source::Elsewhere(Box::new(elsewhere)))
     }
 }

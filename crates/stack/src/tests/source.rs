@@ -164,6 +164,28 @@ fn a_server_of_ones_own() {
     assert_eq!(project["source"]["type"], "GITHUB_ENTERPRISE");
 }
 
+/// Nothing but the way to the repository depends on where it is.
+#[test]
+fn the_repository_of_prod_is_the_same_on_github() {
+    let prod = include_str!("../../../../stacks/prod.yaml");
+    let files = |set: &[&str]| {
+        let nodes = nodes(&load(prod, set).unwrap()).unwrap();
+        find(&nodes, "gitops.files")["files"].clone()
+    };
+    let here = files(&[]).to_string();
+    let there =
+        files(&["delivery.source={provider: github, owner: acme, credential: prod/github-app}"])
+            .to_string();
+    let moved = here
+        .replace(
+            r#"{"$ref":"delivery.gitops.clone_url_http"}"#,
+            r#""https://github.com/acme/prod-gitops.git""#,
+        )
+        .replace("git:secret:argocd/gitops-repository", "git:repocreds");
+    assert!(here != moved, "nothing refers to the repository");
+    assert!(moved == there, "{there}");
+}
+
 #[test]
 fn a_word_is_not_enough() {
     assert_snapshot!(delivery("github"), @"");

@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from .. import guard
 from ..guard import GUARD
+from . import smart
 from .git import Repository
 from .github import App, GitHub
 from .gitlab import MAINTAINER, GitLab
-from .http import Answer, Request, answer
+from .http import Answer, Refused, Request, answer
 
 
 def new_key() -> tuple[str, str]:
@@ -44,7 +45,23 @@ class Hosts:
             return self.gitlab.answer(request)
         if request.host == "api.github.com" or request.path[:2] == ["api", "v3"]:
             return self.github.answer(request)
+        name = smart.asked_for(request)
+        if name is not None:
+            return self._git(request, name)
         return answer(404, {"message": "Not Found"})
+
+    def _git(self, request: Request, name: str) -> Answer:
+        """Git asks without a password first."""
+        token = request.password()
+        writes = self.github.admits(token, name)
+        if writes is None:
+            writes = self.gitlab.admits(token, name)
+        if writes is None:
+            return 401, {"WWW-Authenticate": 'Basic realm="Git"', "Content-Type": "text/plain"}, b"Unauthorized"
+        try:
+            return smart.serve(request, self.repository(name), writes)
+        except Refused as refused:
+            return answer(refused.status, refused.body)
 
     def repository(self, name: str) -> Repository:
         """A repository of one of the hosts."""

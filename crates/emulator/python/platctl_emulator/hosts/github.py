@@ -145,6 +145,12 @@ class GitHub:
             raise missing()
         return writes
 
+    def admits(self, token: str, name: str) -> bool | None:
+        """Whether a token may write to a repository by Git; none where it may not even read it."""
+        ends, names, writes = self._tokens.get(token, (0.0, [], False))
+        known = time.time() < ends and name in names and name in self.repositories
+        return writes if known else None
+
     def _of(self, repository: Repository, name: str, request: Request, path: list[str]) -> Answer:
         about = {"full_name": name, "private": True, "default_branch": repository.default}
         calls = {

@@ -29,6 +29,11 @@ class GitLab:
             status, headers, body = answer(refused.status, refused.body)
         return status, headers | {"X-Request-Id": secrets.token_hex(13).upper()}, body
 
+    def admits(self, token: str, name: str) -> bool | None:
+        """Whether a token may write to a repository by Git; none where it may not even read it."""
+        role = self.tokens.get(token, {}).get(name)
+        return None if role is None else role >= MAINTAINER
+
     def _answer(self, request: Request) -> Answer:
         path = request.path
         if path[:3] != ["api", "v4", "projects"] or len(path) < 4:
