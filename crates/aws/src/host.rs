@@ -275,10 +275,10 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_secret_that_is_missing_is_not_taken_for_a_repository_that_is_gone() {
         use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-        use aws_sdk_secretsmanager::types::error::ResourceNotFoundException;
+        use aws_smithy_types::error::ErrorMetadata;
         let gone = mock!(aws_sdk_secretsmanager::Client::get_secret_value).then_error(|| {
-            let error = ResourceNotFoundException::builder().build();
-            GetSecretValueError::ResourceNotFoundException(error)
+            let code = ErrorMetadata::builder().code("ResourceNotFoundException");
+            GetSecretValueError::generic(code.build())
         });
         let cloud = Cloud {
             secretsmanager: mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, &[&gone])

@@ -133,7 +133,10 @@ fn of_source(source: &ProjectSource) -> Vec<String> {
     let submodules = source
         .git_submodules_config()
         .is_some_and(|config| config.fetch_submodules());
+    // Those of the whole account, which have no resource: a spec can name one only.
+    let of_account = source.auth().is_some_and(|auth| auth.resource().is_none());
     settings([
+        ("source credentials", of_account),
         ("Git submodules", submodules),
         (
             "build status settings",

@@ -620,6 +620,7 @@ mod tests {
         assert_eq!(
             live(&by_hand()).unwrap().outputs.unmanaged,
             [
+                "source credentials",
                 "Git submodules",
                 "image credentials",
                 "S3 artifacts",

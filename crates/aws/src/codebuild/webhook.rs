@@ -126,7 +126,8 @@ fn phase(found: &sdk::Webhook) -> Phase {
         Some(sdk::WebhookStatus::CreateFailed) => {
             Phase::Failed(format!("CREATE_FAILED: {}", why()))
         }
-        _ => Phase::Ready,
+        Some(sdk::WebhookStatus::Active) | None => Phase::Ready,
+        Some(other) => Phase::Degraded(other.as_str().to_owned()),
     }
 }
 
