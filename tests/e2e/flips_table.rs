@@ -79,8 +79,11 @@ pub(crate) const EXCUSED: &[(&str, &str)] = &[
         "it says what a new cluster begins as: tests/e2e/platform.rs",
     ),
     ("delivery.source.connection", "as `delivery.source`"),
+    ("delivery.source.credential", "as `delivery.source`"),
     ("delivery.source.owner", "as `delivery.source`"),
     ("delivery.source.provider", "as `delivery.source`"),
+    ("delivery.source.repository", "as `delivery.source`"),
+    ("delivery.source.url", "as `delivery.source`"),
     (
         "gitops.manifest.url",
         "it stands for what is at GitHub, which tests do not ask",

@@ -22,6 +22,7 @@ mod flips;
 mod flips_table;
 mod gitops;
 mod hostile;
+mod hosts;
 mod interrupts;
 mod inventory;
 mod lifecycle;

@@ -423,6 +423,10 @@ impl World {
         client!(self, aws_sdk_codepipeline)
     }
 
+    pub(crate) fn secretsmanager(&self) -> aws_sdk_secretsmanager::Client {
+        client!(self, aws_sdk_secretsmanager)
+    }
+
     /// Without a host for each bucket.
     pub(crate) fn s3(&self) -> aws_sdk_s3::Client {
         let config = client!(self, aws_sdk_s3)

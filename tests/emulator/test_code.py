@@ -1,5 +1,7 @@
 """CodeCommit, CodeBuild, CodePipeline, CodeConnections."""
 
+import json
+
 import pytest
 
 from things import NOWHERE, role
@@ -134,6 +136,57 @@ def test_a_build_runs_for_a_while(aws, fails, end):
     assert aws.codebuild.batch_get_builds(ids=[later])["builds"][0]["buildStatus"] == "STOPPED"
     assert aws.codebuild.list_builds_for_project(projectName="one")["ids"] == [later, number]
     assert aws.codebuild.batch_get_builds(ids=["one:none"])["buildsNotFound"] == ["one:none"]
+
+
+CONNECTION = "arn:aws:codeconnections:eu-west-1:123456789012:connection/11111111-2222-3333-4444-555555555555"
+EVENT = {"type": "EVENT", "pattern": "PULL_REQUEST_CREATED"}
+
+
+def called(aws, allowed=True, **more):
+    """A project whose source is on GitHub."""
+    auth = {"type": "CODECONNECTIONS", "resource": CONNECTION}
+    source = {"type": "GITHUB", "location": "https://github.com/acme/one.git", "auth": auth, **more}
+    made = project(aws, source=source, artifacts={"type": "NO_ARTIFACTS"})
+    if allowed:
+        may = {"Effect": "Allow", "Action": "codeconnections:GetConnectionToken", "Resource": CONNECTION}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+        name = made["serviceRole"].rpartition("/")[2]
+        aws.iam.put_role_policy(RoleName=name, PolicyName="connection", PolicyDocument=document)
+    return made
+
+
+def test_a_webhook(aws):
+    called(aws)
+    about = {"projectName": "one", "filterGroups": [[EVENT]]}
+    made = aws.codebuild.create_webhook(**about)["webhook"]
+    assert (made["status"], made["filterGroups"]) == ("ACTIVE", [[EVENT]])
+    with aws.refused("ResourceAlreadyExistsException"):
+        aws.codebuild.create_webhook(**about)
+    policy = {"requiresCommentApproval": "FORK_PULL_REQUESTS"}
+    aws.codebuild.update_webhook(projectName="one", pullRequestBuildPolicy=policy)
+    seen = aws.codebuild.batch_get_projects(names=["one"])["projects"][0]["webhook"]
+    assert (seen["pullRequestBuildPolicy"], seen["filterGroups"]) == (policy, [[EVENT]])
+    aws.codebuild.delete_webhook(projectName="one")
+    assert "webhook" not in aws.codebuild.batch_get_projects(names=["one"])["projects"][0]
+    for call in (aws.codebuild.delete_webhook, aws.codebuild.update_webhook):
+        with aws.refused("ResourceNotFoundException"):
+            call(projectName="one")
+
+
+@pytest.mark.parametrize(
+    ("more", "allowed", "groups", "code", "words"),
+    [
+        ({}, False, [[EVENT]], "InvalidInputException", "Access denied to connection"),
+        ({"auth": {"type": "OAUTH"}}, True, [[EVENT]], "ResourceNotFoundException", "Could not find access token"),
+        ({"type": "CODECOMMIT"}, True, [[EVENT]], "InvalidInputException", "not supported"),
+        ({}, True, [[{"type": "BASE_REF", "pattern": "x"}]], "InvalidInputException", "EVENT"),
+    ],
+)
+def test_a_webhook_that_is_refused(aws, more, allowed, groups, code, words):
+    called(aws, allowed, **more)
+    with aws.refused(code, words):
+        aws.codebuild.create_webhook(projectName="one", filterGroups=groups)
+
 
 
 def test_builds_of_what_is_not_there(aws):

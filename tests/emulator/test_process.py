@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -356,3 +357,44 @@ def test_an_object_whose_length_is_not_said(real):
     connection.request("PUT", "/objects/key", iter(pieces), headers, encode_chunked=True)
     assert connection.getresponse().status == 200
     assert client.get_object(Bucket="objects", Key="key")["Body"].read() == b"hello"
+
+
+def git(folder, *words, **more):
+    """What a command of Git prints, without the settings of whoever runs the tests."""
+    quiet = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_TERMINAL_PROMPT": "0"}
+    command = ["git", "-C", str(folder), "-c", "user.name=me", "-c", "user.email=me@example.com", *words]
+    return subprocess.run(command, env=os.environ | quiet, capture_output=True, text=True, **more)
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="there is no Git")
+def test_what_is_committed_by_an_api_is_what_git_clones_and_the_other_way_round(real, tmp_path):
+    name = "acme/prod-gitops"
+    for value, level in (("glpat-one", 40), ("glpat-two", 30)):
+        real.control("POST hosts", {"token": {"value": value, "repositories": [name], "role": level}})
+    real.control("POST hosts", {"commit": {"repository": name, "files": {"a/ü.md": "first\n", "b": "1"}}})
+    real.control("POST hosts", {"commit": {"repository": name, "files": {"b": None, "c d": "2"}}})
+    key = f"http.extraHeader=X-Platctl-Key: {real.key}"
+    place = real.endpoint.removeprefix("http://") + f"/_platctl/hosts/gitlab.com/{name}.git"
+
+    def clone(token, folder):
+        return git(tmp_path, "-c", key, "clone", f"http://argo:{token}@{place}", folder)
+
+    assert clone("glpat-one", "mine").returncode == 0
+    mine = tmp_path / "mine"
+    found = {path.relative_to(mine).as_posix() for path in mine.rglob("*") if path.is_file()}
+    assert {path for path in found if not path.startswith(".git/")} == {"a/ü.md", "c d"}
+    assert (mine / "a/ü.md").read_text() == "first\n"
+    assert git(mine, "rev-list", "--count", "HEAD").stdout.strip() == "2"
+    (mine / "values.yaml").write_text("tag: develop-1234567\n")
+    git(mine, "add", "--all", check=True)
+    git(mine, "commit", "--message", "build: a new image", check=True)
+    pushed = git(mine, "-c", key, "push")
+    assert pushed.returncode == 0, pushed.stderr
+    seen = real.control(f"GET hosts?repository={name}")
+    assert seen["files"] == {"a/ü.md": "first\n", "c d": "2", "values.yaml": "tag: develop-1234567\n"}
+    assert seen["commits"][0] == "build: a new image"
+    # Who may only read, and who may not even do that.
+    assert clone("glpat-two", "theirs").returncode == 0
+    git(tmp_path / "theirs", "commit", "--allow-empty", "--message", "x", check=True)
+    assert "403" in git(tmp_path / "theirs", "-c", key, "push").stderr
+    assert clone("wrong", "nobodys").returncode != 0

@@ -20,6 +20,7 @@ SERVICES |= {"asg": "autoscaling"}
 STATES = {
     "acm.Certificate": "CertificateStatus",
     "backup.Vault": "VaultState",
+    "codebuild.Webhook": "WebhookStatus",
     "codeconnections.Connection": "ConnectionStatus",
     "ec2.FlowLog": "FlowLog.DeliverLogsStatus",
     "ec2.InternetGateway": "AttachmentStatus",

@@ -87,6 +87,8 @@ macro_rules! clients {
             pub teller: platctl_engine::tell::Teller,
             /// The public DNS.
             pub dns: crate::dns::Dns,
+            /// The hosts of repositories outside of AWS.
+            pub hosts: crate::web::Hosts,
             /// The updates of EKS that this process has begun.
             pub(crate) updates: crate::eks::updates::Begun,
             /// The releases of images of nodes that this process has asked for.
@@ -101,7 +103,7 @@ macro_rules! clients {
                 config: &SdkConfig,
                 meter: &SharedInterceptor,
                 teller: platctl_engine::tell::Teller,
-                dns: crate::dns::Dns,
+                (dns, hosts): (crate::dns::Dns, crate::web::Hosts),
             ) -> Self {
                 Self {
                     $($field: {
@@ -119,6 +121,7 @@ macro_rules! clients {
                     updates: crate::eks::updates::Begun::default(),
                     releases: crate::eks::releases::Published::default(),
                     dns,
+                    hosts,
                 }
             }
 
@@ -134,6 +137,7 @@ macro_rules! clients {
                     updates: crate::eks::updates::Begun::default(),
                     releases: crate::eks::releases::Published::default(),
                     dns: crate::dns::Dns::none(),
+                    hosts: crate::web::tests::script(Vec::new()).0,
                 }
             }
         }

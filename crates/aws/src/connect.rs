@@ -8,7 +8,7 @@ use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
@@ -28,6 +28,7 @@ use crate::reach;
 use crate::regions;
 use crate::registry;
 use crate::transport::{Calls, Meter, Metered};
+use crate::web::Hosts;
 use crate::{Cloud, ec2};
 
 /// How to connect.
@@ -102,6 +103,7 @@ pub struct Aws {
     clouds: Mutex<HashMap<String, Arc<Cloud>>>,
     clusters: Mutex<HashMap<String, Arc<Clusters>>>,
     dns: Dns,
+    hosts: Hosts,
     reach: reach::Settings,
     emulator: bool,
     teller: Teller,
@@ -133,6 +135,7 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
     } else {
         Dns::public()
     };
+    let hosts = Hosts::new(stand_in(&config, &options).await);
     Ok(Aws {
         config,
         meter,
@@ -141,10 +144,19 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
         clouds: Mutex::default(),
         clusters: Mutex::default(),
         dns,
+        hosts,
         reach: options.reach,
         emulator: options.emulator,
         teller: options.teller,
     })
+}
+
+/// Where the emulator stands for hosts of repositories, and the key that it asks for.
+async fn stand_in(config: &SdkConfig, options: &Options) -> Option<(String, String)> {
+    let endpoint = config.endpoint_url().filter(|_| options.emulator)?;
+    let credentials = config.credentials_provider()?.provide_credentials().await;
+    let key = credentials.ok()?.access_key_id().to_owned();
+    Some((endpoint.to_owned(), key))
 }
 
 /// What sends requests. Where nothing is encrypted, as with the emulator, the system's certificates are not read:
@@ -257,6 +269,7 @@ impl Aws {
             clouds: Mutex::default(),
             clusters: Mutex::default(),
             dns: Dns::none(),
+            hosts: Hosts::new(None),
             reach: reach::Settings::default(),
             emulator: false,
             teller: Teller::default(),
@@ -358,7 +371,7 @@ impl Aws {
             &self.config,
             &meter,
             self.teller.clone(),
-            self.dns.clone(),
+            (self.dns.clone(), self.hosts.clone()),
         )
     }
 }
@@ -380,7 +393,7 @@ impl Catalog for Aws {
 mod tests {
     use super::*;
     use aws_credential_types::provider::error::CredentialsError;
-    use aws_credential_types::provider::{ProvideCredentials, future};
+    use aws_credential_types::provider::future;
 
     /// A provider that has none to give.
     #[derive(Debug)]

@@ -7,6 +7,7 @@ mod alike;
 pub mod applicationautoscaling;
 pub mod backup;
 mod bounded;
+pub mod branch;
 mod budget;
 mod cloud;
 pub mod cloudfront;
@@ -25,6 +26,9 @@ pub mod elasticache;
 pub mod elbv2;
 pub mod errors;
 pub mod events;
+pub mod github;
+pub mod gitlab;
+mod host;
 pub mod iam;
 pub mod kms;
 #[cfg(test)]
@@ -51,6 +55,7 @@ pub mod types;
 mod unmanaged;
 mod versions;
 pub mod wafv2;
+pub mod web;
 mod wire;
 
 pub use cloud::Cloud;

@@ -97,6 +97,7 @@ kinds! {
     }
     codebuild {
         project::Project,
+        webhook::Webhook,
     }
     codecommit {
         files::Files,
@@ -148,6 +149,12 @@ kinds! {
     }
     events {
         rule::Rule,
+    }
+    github {
+        files::Files,
+    }
+    gitlab {
+        files::Files,
     }
     iam {
         instance_profile::InstanceProfile,

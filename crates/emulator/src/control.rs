@@ -203,6 +203,22 @@ impl Control {
             .map(drop)
     }
 
+    /// Does what only people do at GitHub and GitLab; answers what is shown only once, such as a key.
+    ///
+    /// # Errors
+    /// When it does not answer, or there is no such repository.
+    pub fn hosts(&self, body: &Value) -> Result<Value, EmulatorError> {
+        self.post("hosts", body)
+    }
+
+    /// The files on the default branch of a repository at GitHub or GitLab, and what its commits say.
+    ///
+    /// # Errors
+    /// When it does not answer, or there is no such repository.
+    pub fn repository(&self, name: &str) -> Result<Value, EmulatorError> {
+        self.get(&format!("hosts?repository={name}"))
+    }
+
     /// The calls since the last [`Control::clear_calls`].
     ///
     /// # Errors

@@ -48,10 +48,33 @@ pub fn additions(settings: &Settings) -> Vec<Value> {
     }
 }
 
-/// How Argo CD reads the repository. User name and password come from outside: they are secret.
+/// How Argo CD and Image Updater get into the repository. What is secret comes from outside, when it is applied.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// A user name and a password, or a token in the place of a password.
+    Password {
+        /// The user's name.
+        user: Value,
+        /// The password.
+        password: Value,
+    },
+    /// A GitHub App.
+    GitHubApp {
+        /// Its ID.
+        id: Value,
+        /// The ID of its installation.
+        installation: Value,
+        /// Its private key.
+        key: Value,
+        /// Where the API of a server of GitHub Enterprise is.
+        api: Option<String>,
+    },
+}
+
+/// How Argo CD reads the repository.
 #[must_use]
-pub fn repository_secret(inputs: &Inputs, user: &Value, password: &Value) -> Value {
-    json!({
+pub fn repository_secret(inputs: &Inputs, login: &Login) -> Value {
+    let mut secret = json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {
@@ -59,13 +82,29 @@ pub fn repository_secret(inputs: &Inputs, user: &Value, password: &Value) -> Val
             "namespace": NAMESPACE,
             "labels": {"argocd.argoproj.io/secret-type": "repository"},
         },
-        "stringData": {
-            "type": "git",
-            "url": inputs.repository_url,
-            "username": user,
-            "password": password,
-        },
-    })
+        "stringData": {"type": "git", "url": inputs.repository_url},
+    });
+    let data = &mut secret["stringData"];
+    match login {
+        Login::Password { user, password } => {
+            data["username"] = user.clone();
+            data["password"] = password.clone();
+        }
+        Login::GitHubApp {
+            id,
+            installation,
+            key,
+            api,
+        } => {
+            data["githubAppID"] = id.clone();
+            data["githubAppInstallationID"] = installation.clone();
+            data["githubAppPrivateKey"] = key.clone();
+            if let Some(api) = api {
+                data["githubAppEnterpriseBaseUrl"] = api.as_str().into();
+            }
+        }
+    }
+    secret
 }
 
 /// The root Application, and the projects that it and all others are a part of.

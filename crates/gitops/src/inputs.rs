@@ -37,6 +37,8 @@ pub struct Inputs {
     pub backup_key: Value,
     /// Where the GitOps repository is cloned from, by HTTPS.
     pub repository_url: Value,
+    /// Whether a GitHub App reads and writes it, and not a user with a password.
+    pub by_github_app: bool,
     /// The environment whose images run here: their tags begin with it.
     pub environment: String,
     /// The branch that the cluster follows.

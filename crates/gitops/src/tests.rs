@@ -65,6 +65,7 @@ fn inputs() -> Inputs {
         backup_bucket: late("gitops.backups.bucket"),
         backup_key: late("gitops.key.arn"),
         repository_url: late("delivery.gitops.clone_url_http"),
+        by_github_app: false,
         environment: "prod".into(),
         branch: "main".into(),
         services: vec![service("backend", true), service("frontend", false)],

@@ -1,8 +1,5 @@
 //! All blocks of a stack file, in the order in which they build on each other.
 
-use platctl_aws::codecommit::repository::Repository;
-use platctl_engine::Handle;
-
 use crate::Context;
 use crate::common::NetworkParts;
 use crate::declare::{Checked, Declare, Placed};
@@ -30,7 +27,7 @@ struct Made {
     services: Vec<services::Parts>,
     alerts: Option<alerts::Parts>,
     /// The repository that the cluster follows.
-    repository: Option<Handle<Repository>>,
+    repository: Option<delivery::Follows>,
 }
 
 /// Declares one block.
@@ -212,11 +209,8 @@ impl<'a> Platform<'a> {
             return Err(self.lacks("a cluster", "cluster: {}", self.file.cluster.is_some()));
         };
         let Some(repository) = &made.repository else {
-            return Err(self.lacks(
-                "a repository in CodeCommit",
-                "delivery: {source: codecommit}",
-                self.at_fault(),
-            ));
+            let (what, how) = self.way_to_a_repository();
+            return Err(self.lacks(what, how, self.at_fault()));
         };
         let domain = self.file.edge.as_ref().map(edge::Edge::zone_domain);
         let network = self.network_for("gitops", made)?;
@@ -263,12 +257,27 @@ impl<'a> Platform<'a> {
         vec![fault.help(format!("declare `{how}`"))]
     }
 
-    /// Whether the delivery is declared so that it would have made a repository, had it not failed.
+    /// Whether the delivery is declared so that there would be a repository, had it not failed.
     fn at_fault(&self) -> bool {
         self.file
             .delivery
             .as_ref()
-            .is_some_and(delivery::Delivery::in_codecommit)
+            .is_some_and(delivery::Delivery::can_be_followed)
+    }
+
+    /// What the delivery lacks so that a cluster can follow a repository, and what to declare.
+    fn way_to_a_repository(&self) -> (&'static str, &'static str) {
+        let delivery = self.file.delivery.as_ref();
+        if delivery.is_some_and(|delivery| !delivery.in_codecommit()) {
+            return (
+                "a credential for the GitOps repository, on GitHub or GitLab",
+                "delivery: {source: {provider: github, owner: acme, credential: NAME-OF-A-SECRET}}",
+            );
+        }
+        (
+            "a repository in CodeCommit",
+            "delivery: {source: codecommit}",
+        )
     }
 
     fn alerts(&self, made: &mut Made) -> Checked<Vec<Placed>> {

@@ -8,6 +8,7 @@ use platctl_aws::registry::{Sample, samples};
 use platctl_engine::fields::Fact;
 use serde_json::{Map, Value, json};
 
+use crate::hosts;
 use crate::world::World;
 
 /// What AWS moves on by itself and never back: a later value is left as it is.
@@ -30,12 +31,31 @@ fn conform(service: &str) {
         .filter(|sample| sample.facts.name.contains(&only))
     {
         world.reset();
+        people(&world, service);
         Trial {
             world: &world,
             sample,
         }
         .run();
     }
+}
+
+/// What people do before platctl can write to a host: a repository, and a credential for it in a secret.
+fn people(world: &World, service: &str) {
+    let (secret, content) = match service {
+        "github" => (
+            "example/github-app",
+            hosts::app(world, "acme/example-gitops"),
+        ),
+        "gitlab" => (
+            "example/gitlab-token",
+            hosts::token(world, "acme/example-gitops"),
+        ),
+        _ => return,
+    };
+    tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(hosts::store(world, secret, &content));
 }
 
 macro_rules! services {
@@ -64,6 +84,8 @@ services! {
     elasticache,
     elbv2,
     events,
+    github,
+    gitlab,
     iam,
     kms,
     kubernetes,

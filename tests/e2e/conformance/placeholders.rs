@@ -364,6 +364,40 @@ const PLACEHOLDERS: &[Placeholder] = &[
     ),
     one("example-role", "iam.Role", "role_name", "role", &[]),
     one(
+        "services-role",
+        "iam.Role",
+        "role_name",
+        "service_role",
+        &[
+            ("/role_name", r#""services-example""#),
+            (
+                "/assume_role_policy_document",
+                r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": ["backup.amazonaws.com", "codebuild.amazonaws.com", "codepipeline.amazonaws.com", "monitoring.rds.amazonaws.com"]}, "Action": "sts:AssumeRole"}]}"#,
+            ),
+        ],
+    ),
+    one(
+        "arn:aws:codeconnections:eu-west-1:123456789012:connection/11111111-2222-3333-4444-555555555555",
+        "codeconnections.Connection",
+        "arn",
+        "connection",
+        &[],
+    ),
+    one(
+        "example-checked",
+        "codebuild.Project",
+        "name",
+        "checked",
+        &[
+            ("/name", r#""checked""#),
+            (
+                "/source",
+                r#"{"type": "GITHUB", "location": "https://github.com/acme/example.git", "auth": {"type": "CODECONNECTIONS", "resource": "arn:aws:codeconnections:eu-west-1:123456789012:connection/11111111-2222-3333-4444-555555555555"}}"#,
+            ),
+            ("/artifacts", r#"{"type": "NO_ARTIFACTS"}"#),
+        ],
+    ),
+    one(
         "arn:aws:kms:eu-west-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
         "kms.Key",
         "arn",
@@ -525,6 +559,16 @@ const COMPANIONS: &[(&str, &str, &str)] = &[
         r#"{
             "hosted_zone_id": "Z0123456789FORCED", "type": "CNAME", "ttl": 60,
             "name": "${SELF.validation_record_name}", "records": ["${SELF.validation_record_value}"]
+        }"#,
+    ),
+    (
+        "codebuild.Webhook",
+        "iam.RolePolicy",
+        r#"{
+            "role_name": "services-role", "policy_name": "connection",
+            "policy_document": {"Version": "2012-10-17", "Statement": [{
+                "Effect": "Allow", "Action": "codeconnections:GetConnectionToken", "Resource": "*"
+            }]}
         }"#,
     ),
     (

@@ -53,6 +53,8 @@ fn source(now: Option<ProjectSource>, new: ProjectSource) -> ProjectSource {
     sent.location = new.location;
     sent.git_clone_depth = new.git_clone_depth;
     sent.buildspec = new.buildspec;
+    sent.auth = new.auth.or(sent.auth);
+    sent.report_build_status = new.report_build_status.or(sent.report_build_status);
     sent
 }
 
@@ -118,7 +120,6 @@ pub(super) fn unmanaged(project: &Described) -> Vec<String> {
             "automatic retries",
             project.auto_retry_limit().is_some_and(|limit| limit > 0),
         ),
-        ("webhook", project.webhook().is_some()),
         (
             "badge",
             project.badge().is_some_and(|badge| badge.badge_enabled()),
@@ -132,13 +133,11 @@ fn of_source(source: &ProjectSource) -> Vec<String> {
     let submodules = source
         .git_submodules_config()
         .is_some_and(|config| config.fetch_submodules());
+    // Those of the whole account, which have no resource: a spec can name one only.
+    let of_account = source.auth().is_some_and(|auth| auth.resource().is_none());
     settings([
-        ("source credentials", source.auth().is_some()),
+        ("source credentials", of_account),
         ("Git submodules", submodules),
-        (
-            "build status reports",
-            source.report_build_status() == Some(true),
-        ),
         (
             "build status settings",
             source.build_status_config().is_some(),

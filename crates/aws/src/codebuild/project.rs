@@ -6,12 +6,13 @@ use aws_sdk_codebuild::types::{Project as Described, Tag};
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Attached, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::webhook::Webhook;
 use super::{kept, project_parts as parts};
 use crate::Cloud;
 use crate::bounded::each;
@@ -27,6 +28,17 @@ const AT_ONCE: usize = 100;
 /// A CodeBuild build project.
 #[derive(Debug)]
 pub struct Project;
+
+/// How a build project gets access to its repository.
+#[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Auth<S: Stage = Resolved> {
+    /// The type of access: `CODECONNECTIONS` or `SECRETS_MANAGER`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The ARN of the connection, or of the secret with a token.
+    pub resource: S::In<Arn>,
+}
 
 /// The source code of a build project.
 #[derive(Clone, Debug, Serialize, Deserialize, schemars::JsonSchema)]
@@ -44,6 +56,12 @@ pub struct Source<S: Stage = Resolved> {
     /// The buildspec, either inline or as the path of a file in the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub buildspec: Option<String>,
+    /// The access to a repository of GitHub, GitLab or Bitbucket. Default: the account's credentials for the host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth: Option<Auth<S>>,
+    /// Whether the host of the repository shows the results of builds. Not for CodeCommit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report_build_status: Option<bool>,
 }
 
 /// The build output artifacts of a build project.
@@ -277,6 +295,8 @@ impl Kind for Project {
                 location: None,
                 git_clone_depth: 0,
                 buildspec: Some("version: 0.2\nphases:\n  build:\n    commands: [make]\n".into()),
+                auth: None,
+                report_build_status: None,
             },
             artifacts: Artifacts {
                 kind: "CODEPIPELINE".into(),
@@ -377,6 +397,18 @@ impl Kind for Project {
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
         Some(Id::from(spec.name.as_str()))
+    }
+
+    async fn attached(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Vec<Attached>> {
+        let call = cloud.codebuild.batch_get_projects();
+        let answer = call.names(live.id.as_str()).send().ask().await?;
+        let webhooks = answer.projects().iter().filter_map(Described::webhook);
+        let attached = webhooks.map(|webhook| Attached {
+            kind: Webhook::NAME,
+            id: live.id.clone(),
+            what: format!("webhook {}", webhook.url().unwrap_or_default()),
+        });
+        Ok(attached.collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {

@@ -3,14 +3,23 @@
 use aws_sdk_codebuild::types::{
     ArtifactsType, CloudWatchLogsConfig, ComputeType, EnvironmentType, EnvironmentVariable,
     EnvironmentVariableType, LogsConfig, LogsConfigStatusType, Project as Described,
-    ProjectArtifacts, ProjectEnvironment, ProjectSource, SourceType, VpcConfig,
+    ProjectArtifacts, ProjectEnvironment, ProjectSource, SourceAuth, SourceAuthType, SourceType,
+    VpcConfig,
 };
 use platctl_engine::CloudResult;
 
-use super::project::{Artifacts, Environment, Logs, Source, Spec, Variable, Vpc};
+use super::project::{Artifacts, Auth, Environment, Logs, Source, Spec, Variable, Vpc};
 use crate::errors::invalid;
 
 const OPERATION: &str = "codebuild:CreateProject";
+
+fn sdk_auth(auth: &Auth) -> CloudResult<SourceAuth> {
+    SourceAuth::builder()
+        .r#type(SourceAuthType::from(auth.kind.as_str()))
+        .resource(auth.resource.as_str())
+        .build()
+        .map_err(|e| invalid(OPERATION, &e))
+}
 
 pub(super) fn sdk_source(source: &Source) -> CloudResult<ProjectSource> {
     ProjectSource::builder()
@@ -18,6 +27,8 @@ pub(super) fn sdk_source(source: &Source) -> CloudResult<ProjectSource> {
         .set_location(source.location.clone())
         .set_git_clone_depth((source.git_clone_depth > 0).then_some(source.git_clone_depth))
         .set_buildspec(source.buildspec.clone())
+        .set_auth(source.auth.as_ref().map(sdk_auth).transpose()?)
+        .set_report_build_status(source.report_build_status)
         .build()
         .map_err(|e| invalid(OPERATION, &e))
 }
@@ -114,7 +125,17 @@ pub(super) fn source(project: &Described) -> Source {
         buildspec: found
             .and_then(|source| source.buildspec())
             .map(ToOwned::to_owned),
+        auth: found.and_then(|source| source.auth()).and_then(auth),
+        report_build_status: found.and_then(|source| source.report_build_status()),
     }
+}
+
+/// An account's own credentials have no resource.
+fn auth(found: &SourceAuth) -> Option<Auth> {
+    Some(Auth {
+        kind: found.r#type().as_str().to_owned(),
+        resource: found.resource()?.into(),
+    })
 }
 
 pub(super) fn artifacts(project: &Described) -> Artifacts {

@@ -5,23 +5,18 @@ use aws_smithy_types::Blob;
 use platctl_engine::{Class, CloudResult};
 
 use crate::Cloud;
+use crate::branch::Edit;
 use crate::errors::{Ask, invalid};
 
-/// One commit takes 100 files; one is ours.
-pub(super) const AT_ONCE: usize = 99;
+/// One commit takes 100 files.
+pub(super) const AT_ONCE: usize = 100;
 
 /// A branch of a repository.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Branch<'a> {
+    pub(super) cloud: &'a Cloud,
     pub(super) repository: &'a str,
     pub(super) name: &'a str,
-}
-
-/// A change of one file.
-#[derive(Clone, Debug)]
-pub(super) enum Edit {
-    Put(String, String),
-    Delete(String),
 }
 
 /// The commit that the branch is at; none without the branch, or the repository.

@@ -5,52 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use platctl_engine::fields::Fact::{CreateOnly, Holds, Home, Immutable};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
 };
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::commits::{Branch, Edit, branch_off, commit, content, tip};
+use super::commits::{AT_ONCE, Branch, branch_off, commit, content, tip};
 use crate::Cloud;
-use crate::bounded::try_join_all;
+use crate::branch::{Edit, Text, check_paths, remove, write, written};
 
 /// Files on a branch of a CodeCommit repository. Changes that people make after platctl has written a file
 /// are never overwritten: if both sides changed a file, the update stops and names the file.
 #[derive(Debug)]
 pub struct Files;
-
-/// The content of a file. In a stack file, it can also be written as YAML documents, whose values can
-/// reference other resources.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(transparent)]
-pub struct Text(#[schemars(with = "Value")] String);
-
-impl Text {
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::String(text) => Ok(Self(text)),
-            Value::Array(documents) => {
-                let written: Result<Vec<String>, _> =
-                    documents.iter().map(serde_yaml::to_string).collect();
-                let written = written.map_err(D::Error::custom)?;
-                Ok(Self(written.join("---\n")))
-            }
-            _ => Err(D::Error::custom(
-                "a file must be a string, or a list of YAML documents",
-            )),
-        }
-    }
-}
 
 /// Files on a branch of a CodeCommit repository. Changes that people make after platctl has written a file
 /// are never overwritten: if both sides changed a file, the update stops and names the file.
@@ -76,69 +44,58 @@ platctl_engine::outputs! {
     }
 }
 
-/// Where platctl keeps what it wrote last: the common ancestor of its version and of people's.
-const BASE: &str = ".platctl/files.json";
-
-/// Why nothing is written to a file, or what is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    /// It is as it should be, or people's own change of a file that platctl has nothing new for.
-    Leave,
-    /// It is written.
-    Write,
-    /// It is removed: platctl wrote it, and nobody changed it.
-    Remove,
-    /// Both changed it.
-    Conflict,
-}
-
-/// Compares what is wanted, what platctl wrote last, and what is there.
-fn judge(wanted: Option<&str>, base: Option<&str>, there: Option<&str>) -> Verdict {
-    match (wanted, base, there) {
-        (wanted, _, there) if wanted == there => Verdict::Leave,
-        (wanted, base, _) if wanted == base => Verdict::Leave,
-        (Some(_), _, None) => Verdict::Write,
-        (Some(_), base, there) if base == there => Verdict::Write,
-        (None, base, there) if base == there => Verdict::Remove,
-        (None, ..) => Verdict::Leave,
-        _ => Verdict::Conflict,
-    }
-}
-
 fn id_of(spec: &Spec) -> Id {
     Id::from(format!("{}|{}", spec.repository_name, spec.branch_name))
 }
 
-fn place(id: &Id) -> Branch<'_> {
+fn place<'a>(cloud: &'a Cloud, id: &'a Id) -> Branch<'a> {
     let (repository, branch) = id.as_str().split_once('|').unwrap_or((id.as_str(), "main"));
     Branch {
+        cloud,
         repository,
         name: branch,
     }
 }
 
-type Texts = BTreeMap<String, String>;
+impl crate::branch::Branch for Branch<'_> {
+    const COMMIT: &'static str = "codecommit:CreateCommit";
+    const AT_ONCE: usize = AT_ONCE;
 
-fn parsed(text: &str) -> Texts {
-    serde_json::from_str(text).unwrap_or_default()
+    fn place(&self) -> String {
+        format!("branch {} of {}", self.name, self.repository)
+    }
+
+    async fn tip(&self) -> CloudResult<Option<String>> {
+        tip(self.cloud, *self).await
+    }
+
+    async fn start(&self, _first: &str) -> CloudResult<Option<String>> {
+        branch_off(self.cloud, *self).await
+    }
+
+    async fn content(&self, commit: &str, path: &str) -> CloudResult<Option<String>> {
+        content(self.cloud, *self, commit, path).await
+    }
+
+    async fn commit(
+        &self,
+        parent: Option<String>,
+        edits: &[Edit],
+        message: &str,
+    ) -> CloudResult<Option<String>> {
+        commit(self.cloud, *self, parent, edits, message).await
+    }
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Files>>> {
-    let at = place(id);
-    let Some(tip) = tip(cloud, at).await? else {
+    let at = place(cloud, id);
+    let Some((tip, base)) = written(&at).await? else {
         return Ok(None);
     };
-    let Some(base) = content(cloud, at, &tip, BASE).await? else {
-        return Ok(None);
-    };
-    let files = parsed(&base)
-        .into_iter()
-        .map(|(path, text)| (path, Text(text)))
-        .collect();
     let spec = Spec {
         repository_name: at.repository.to_owned(),
         branch_name: at.name.to_owned(),
-        files,
+        files: base.files(),
         keep: None,
     };
     Ok(Some(Live {
@@ -148,106 +105,6 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Files>>> {
         owner: None,
         phase: Phase::Ready,
     }))
-}
-
-/// Brings the branch to what is wanted, in as few commits as the API takes; what platctl wrote goes along with
-/// each of them, so that one cut short is continued.
-async fn write(
-    cloud: &Cloud,
-    at: Branch<'_>,
-    wanted: &Texts,
-    keep: &BTreeSet<String>,
-) -> CloudResult<()> {
-    let parent = match tip(cloud, at).await? {
-        Some(tip) => Some(tip),
-        None => branch_off(cloud, at).await?,
-    };
-    let mut base = match &parent {
-        Some(tip) => parsed(
-            &content(cloud, at, tip, BASE)
-                .await?
-                .unwrap_or_else(|| "{}".into()),
-        ),
-        None => Texts::new(),
-    };
-    let paths: BTreeSet<&String> = wanted.keys().chain(base.keys()).collect();
-    // Where there is nothing new, nobody has to look.
-    let changed = paths
-        .into_iter()
-        .filter(|path| wanted.get(*path) != base.get(*path));
-    let looked = changed.map(|path| async {
-        if keep.contains(path) {
-            return Ok((path.clone(), Verdict::Leave));
-        }
-        let there = match &parent {
-            Some(tip) => content(cloud, at, tip, path).await?,
-            None => None,
-        };
-        let verdict = judge(
-            wanted.get(path).map(String::as_str),
-            base.get(path).map(String::as_str),
-            there.as_deref(),
-        );
-        Ok::<_, CloudError>((path.clone(), verdict))
-    });
-    let verdicts = try_join_all(looked).await?;
-    let conflicts: Vec<&str> = verdicts
-        .iter()
-        .filter(|(_, verdict)| *verdict == Verdict::Conflict)
-        .map(|(path, _)| path.as_str())
-        .collect();
-    if !conflicts.is_empty() {
-        return Err(conflict(at, &conflicts));
-    }
-    let edits = verdicts.into_iter().map(|(path, verdict)| {
-        let text = wanted.get(&path);
-        let edit = match (verdict, text) {
-            (Verdict::Write, Some(text)) => Some(Edit::Put(path.clone(), text.clone())),
-            (Verdict::Remove, _) => Some(Edit::Delete(path.clone())),
-            _ => None,
-        };
-        (path, text.cloned(), edit)
-    });
-    let edits: Vec<_> = edits.collect();
-    let mut parent = parent;
-    for chunk in edits.chunks(super::commits::AT_ONCE) {
-        for (path, text, _) in chunk {
-            match text {
-                Some(text) => base.insert(path.clone(), text.clone()),
-                None => base.remove(path),
-            };
-        }
-        let mut together: Vec<Edit> = chunk.iter().filter_map(|(.., edit)| edit.clone()).collect();
-        together.push(Edit::Put(BASE.into(), json!(base).to_string()));
-        parent = commit(
-            cloud,
-            at,
-            parent,
-            &together,
-            "platctl: what the stack file says",
-        )
-        .await?;
-    }
-    Ok(())
-}
-
-fn conflict(at: Branch<'_>, paths: &[&str]) -> CloudError {
-    let message = format!(
-        "conflict in {} (branch {} of {}): changed in the repository since platctl wrote it, and changed by the \
-         stack file too; nothing was written. To use platctl's version, delete the file in the repository; to \
-         keep the version in the repository, add the file to `keep`",
-        paths.join(", "),
-        at.name,
-        at.repository
-    );
-    CloudError::new(Class::Protected, "codecommit:CreateCommit", message)
-}
-
-fn texts(spec: &Spec) -> Texts {
-    spec.files
-        .iter()
-        .map(|(path, text)| (path.clone(), text.0.clone()))
-        .collect()
 }
 
 impl Kind for Files {
@@ -306,16 +163,7 @@ impl Kind for Files {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        let bad = |path: &&String| {
-            path.starts_with('/') || path.split('/').any(|part| matches!(part, "" | "." | ".."))
-        };
-        match spec.files.keys().find(bad) {
-            Some(path) => Err(SpecError::new(
-                "/files",
-                format!("contains `{path}`, which is not a valid path in a repository"),
-            )),
-            None => Ok(()),
-        }
+        check_paths(spec.files.keys())
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
@@ -324,13 +172,8 @@ impl Kind for Files {
 
     async fn create(cloud: &Cloud, spec: &Spec, _claim: &Claim) -> CloudResult<Id> {
         let id = id_of(spec);
-        write(
-            cloud,
-            place(&id),
-            &texts(spec),
-            &spec.keep.clone().unwrap_or_default(),
-        )
-        .await?;
+        let keep = spec.keep.clone().unwrap_or_default();
+        write(&place(cloud, &id), &spec.files, &keep, None).await?;
         Ok(id)
     }
 
@@ -341,75 +184,12 @@ impl Kind for Files {
         _changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        write(
-            cloud,
-            place(&live.id),
-            &texts(spec),
-            &spec.keep.clone().unwrap_or_default(),
-        )
-        .await
+        let keep = spec.keep.clone().unwrap_or_default();
+        write(&place(cloud, &live.id), &spec.files, &keep, None).await
     }
 
     /// Takes out what platctl wrote and nobody changed; the history keeps it.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        let at = place(&live.id);
-        write(cloud, at, &Texts::new(), &BTreeSet::new()).await?;
-        let tip = tip(cloud, at).await?;
-        commit(
-            cloud,
-            at,
-            tip,
-            &[Edit::Delete(BASE.into())],
-            "platctl: nothing of this is its own any more",
-        )
-        .await
-        .map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn people_win_where_platctl_has_nothing_new() {
-        assert_eq!(judge(Some("a"), Some("a"), Some("theirs")), Verdict::Leave);
-        assert_eq!(judge(Some("a"), Some("a"), None), Verdict::Leave);
-        assert_eq!(judge(Some("b"), Some("a"), Some("b")), Verdict::Leave);
-        assert_eq!(judge(None, Some("a"), Some("theirs")), Verdict::Leave);
-    }
-
-    #[test]
-    fn what_nobody_else_changed_is_written_and_removed() {
-        assert_eq!(judge(Some("b"), Some("a"), Some("a")), Verdict::Write);
-        assert_eq!(judge(Some("b"), None, None), Verdict::Write);
-        assert_eq!(judge(Some("b"), Some("a"), None), Verdict::Write);
-        assert_eq!(judge(None, Some("a"), Some("a")), Verdict::Remove);
-    }
-
-    #[test]
-    fn what_both_changed_and_what_was_there_before_are_conflicts() {
-        assert_eq!(
-            judge(Some("b"), Some("a"), Some("theirs")),
-            Verdict::Conflict
-        );
-        assert_eq!(judge(Some("b"), None, Some("theirs")), Verdict::Conflict);
-    }
-
-    #[test]
-    fn documents_become_one_yaml_file() {
-        let text: Text =
-            serde_json::from_value(json!([{"a": "yes", "b": [1]}, {"c": null}])).unwrap();
-        let back: Vec<Value> = text
-            .as_str()
-            .split("---\n")
-            .map(|one| serde_yaml::from_str(one).unwrap())
-            .collect();
-        assert_eq!(
-            back,
-            [json!({"a": "yes", "b": [1]}), json!({"c": null})],
-            "{}",
-            text.as_str()
-        );
+        remove(&place(cloud, &live.id)).await
     }
 }

@@ -81,7 +81,7 @@ fn unfit(message: impl Into<String>) -> CloudError {
 }
 
 /// The bytes of a PEM block.
-fn der(pem: &str) -> Option<Vec<u8>> {
+pub(crate) fn der(pem: &str) -> Option<Vec<u8>> {
     let body: String = pem
         .lines()
         .filter(|line| !line.starts_with("-----"))
@@ -187,17 +187,19 @@ impl Reach {
             .secret_string()
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
-        content
-            .get(key)
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned)
-            .ok_or_else(|| {
-                CloudError::new(
-                    Class::NotYetConsistent,
-                    operation,
-                    format!("the secret {arn} does not have the key `{key}` (yet)"),
-                )
-            })
+        let found = match content.get(key) {
+            Some(Value::String(text)) => Some(text.clone()),
+            // A person may write the ID of an App as a number.
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            CloudError::new(
+                Class::NotYetConsistent,
+                operation,
+                format!("the secret {arn} does not have the key `{key}` (yet)"),
+            )
+        })
     }
 }
 

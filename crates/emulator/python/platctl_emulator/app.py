@@ -20,6 +20,7 @@ from .control import Control
 from .faults import AFTER, BEFORE, Broken, Faults, Hold
 from .guard import GUARD
 from .hostile import HOSTILE
+from .hosts import HOSTS
 from .kubernetes import KUBERNETES
 from .profile import Profile
 from .recording import Recording, open_params
@@ -89,6 +90,9 @@ class App:
         elif environ["PATH_INFO"].startswith("/_platctl/kubernetes/"):
             with self.traffic.inside(), self.moto.lock:
                 status, headers, body = KUBERNETES.answer(environ)
+        elif environ["PATH_INFO"].startswith("/_platctl/hosts/"):
+            with self.traffic.inside(), self.moto.lock:
+                status, headers, body = HOSTS.answer(environ)
         elif environ["PATH_INFO"].startswith("/_platctl/"):
             status, headers, body = self.control.answer(environ)
         else:
@@ -195,6 +199,7 @@ class App:
             TIMELINE.clear()
             STORE.clear()
             KUBERNETES.clear()
+            HOSTS.clear()
             self.tokens.clear()
             HOSTILE.clear()
         self.profile.restore()

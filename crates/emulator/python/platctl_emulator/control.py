@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 from . import guard, profiles
 from .guard import GUARD
 from .hostile import HOSTILE
+from .hosts import HOSTS
 from .inventory import inventory
 from .states import set_state
 from .timeline import TIMELINE
@@ -91,6 +92,16 @@ class Control:
             TIMELINE.tick()
             set_state(str(body["kind"]), str(body["id"]), str(body["state"]))
         return {}
+
+    def post_hosts(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Does what only people do at hosts of repositories."""
+        with self._app.moto.lock:
+            return HOSTS.set(body)
+
+    def get_hosts(self, query: dict[str, str]) -> dict[str, Any]:
+        """What is in a repository of a host."""
+        with self._app.moto.lock:
+            return HOSTS.get(query)
 
     def post_reset(self, _: Any) -> dict[str, Any]:
         """Forgets everything."""

@@ -17,6 +17,16 @@ fn registry(inputs: &Inputs) -> String {
     format!("{}.dkr.{}", inputs.account, inputs.endpoint("ecr"))
 }
 
+/// With which credential it writes. Of a Secret that it reads itself, it knows user names and passwords only; what
+/// belongs to a GitHub App it gets as Argo CD has it.
+const fn write_back(inputs: &Inputs) -> &'static str {
+    if inputs.by_github_app {
+        "git:repocreds"
+    } else {
+        "git:secret:argocd/gitops-repository"
+    }
+}
+
 /// A pipeline that releases an image to an environment gives it the tag `ENVIRONMENT-COMMIT`.
 fn application(service: &Service, inputs: &Inputs) -> Value {
     // A commit that is pinned is the newest of those that count.
@@ -71,7 +81,7 @@ pub(crate) const COMPONENT: Component = Component {
             "metadata": {"name": "services", "namespace": "argocd", "annotations": when_defined()},
             "spec": {
                 "writeBackConfig": {
-                    "method": "git:secret:argocd/gitops-repository",
+                    "method": write_back(inputs),
                     // Into a file of its own beside the service's, which platctl does not write.
                     "gitConfig": {"branch": inputs.branch},
                 },

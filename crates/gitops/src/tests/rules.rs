@@ -465,3 +465,45 @@ fn nothing_is_chosen_that_cannot_be() {
             .all(|one| (one.missing)(&none, &Settings::default()).is_none())
     );
 }
+
+/// Of a Secret, Image Updater knows user names and passwords only: an App's key would be of no use to it there.
+#[test]
+fn image_updater_writes_with_what_the_repository_takes() {
+    for (by_github_app, method) in [
+        (false, "git:secret:argocd/gitops-repository"),
+        (true, "git:repocreds"),
+    ] {
+        let inputs = Inputs {
+            by_github_app,
+            ..inputs()
+        };
+        let component = all()
+            .iter()
+            .find(|component| component.name == "image-updater")
+            .unwrap();
+        let objects = (component.objects)(&inputs, &settings("{}"));
+        assert_eq!(objects[0]["spec"]["writeBackConfig"]["method"], method);
+    }
+}
+
+#[test]
+fn a_github_app_is_what_argo_cd_takes_for_one() {
+    use crate::bootstrap::{Login, repository_secret};
+    let login = |api: Option<&str>| Login::GitHubApp {
+        id: json!("12"),
+        installation: json!("34"),
+        key: json!({"$secret": {"arn": "prod/app", "key": "private_key", "version": "1"}}),
+        api: api.map(ToOwned::to_owned),
+    };
+    let secret = repository_secret(&inputs(), &login(None));
+    let data = &secret["stringData"];
+    assert_eq!(data["githubAppID"], "12");
+    assert_eq!(data["githubAppInstallationID"], "34");
+    assert!(data["githubAppPrivateKey"]["$secret"].is_object());
+    assert!(data.get("username").is_none() && data.get("githubAppEnterpriseBaseUrl").is_none());
+    let own = repository_secret(&inputs(), &login(Some("https://git.example.com/api/v3")));
+    assert_eq!(
+        own["stringData"]["githubAppEnterpriseBaseUrl"],
+        "https://git.example.com/api/v3"
+    );
+}

@@ -74,9 +74,20 @@ fn all_schemas() -> Value {
 /// What is in the repository, and what comes into the cluster before it.
 fn all_objects(settings: &Settings) -> Vec<(String, Value)> {
     let mut objects = documents(settings);
+    let password = bootstrap::Login::Password {
+        user: json!("user"),
+        password: json!("password"),
+    };
+    let app = bootstrap::Login::GitHubApp {
+        id: json!("1"),
+        installation: json!("2"),
+        key: json!("key"),
+        api: Some("https://git.example.com/api/v3".into()),
+    };
     let before = [
         bootstrap::namespace(settings),
-        bootstrap::repository_secret(&inputs(), &json!("user"), &json!("password")),
+        bootstrap::repository_secret(&inputs(), &password),
+        bootstrap::repository_secret(&inputs(), &app),
     ];
     objects.extend(before.map(|object| ("bootstrap".to_owned(), object)));
     objects

@@ -46,6 +46,7 @@ fn files() -> Vec<(String, Vec<Value>)> {
         backup_bucket: "backups".into(),
         backup_key: "arn:backups".into(),
         repository_url: "https://repository".into(),
+        by_github_app: false,
         environment: "prod".into(),
         branch: "main".into(),
         services: vec![service("backend", true), service("frontend", false)],

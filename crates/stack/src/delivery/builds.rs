@@ -1,6 +1,7 @@
 //! The builds of a service: checks of pull requests, builds of commits, releases to environments.
 
 use platctl_aws::codebuild::project::{self, Project};
+use platctl_aws::codebuild::webhook::{self, Webhook};
 use platctl_aws::codecommit::repository;
 use platctl_aws::ecr::repository as ecr;
 use platctl_aws::events::rule::Rule;
@@ -11,7 +12,7 @@ use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
 use super::roles::{self, Allowed};
-use super::source::Code;
+use super::source::{Code, Outside};
 use super::{Base, Delivery, Size};
 use crate::common::{allow, log_group};
 use crate::declare::{Checked, Declare};
@@ -140,7 +141,7 @@ impl Delivery {
         )
     }
 
-    /// A pull request in CodeCommit starts a check of what it would bring.
+    /// A pull request starts a check of what it would bring: by an event of CodeCommit, or by a call of its host.
     pub(super) fn checks(
         &self,
         service: &services::Parts,
@@ -148,7 +149,10 @@ impl Delivery {
         builds: &Builds,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
-        let Code::Own(own) = code else { return Ok(()) };
+        let own = match code {
+            Code::Own(own) => own,
+            Code::Elsewhere(outside) => return webhook(service, outside, builds, declare),
+        };
         let name = &service.name;
         let project = builds.check.json(project::out::ARN);
         let trigger = roles::checks_trigger(
@@ -192,8 +196,54 @@ fn checked(code: &Code) -> Value {
             "location": own.json(repository::out::CLONE_URL_HTTP),
             "git_clone_depth": 1,
         }),
-        Code::Elsewhere { repository, .. } => {
-            json!({"type": "GITHUB", "location": format!("https://github.com/{repository}.git"), "git_clone_depth": 1})
-        }
+        Code::Elsewhere(outside) => outside_source(outside),
     }
+}
+
+/// With the connection, where its host is known; otherwise as CodeBuild is set up for the account.
+fn outside_source(outside: &Outside) -> Value {
+    let Some((kind, url)) = &outside.host else {
+        let location = format!("https://github.com/{}.git", outside.repository);
+        return json!({"type": "GITHUB", "location": location, "git_clone_depth": 1});
+    };
+    let mut source = json!({
+        "type": kind, "location": format!("{url}/{}.git", outside.repository), "git_clone_depth": 1,
+    });
+    // A project cannot be made with a connection that nobody has authorized yet.
+    if outside.authorized {
+        source["auth"] = json!({"type": "CODECONNECTIONS", "resource": outside.connection});
+        source["report_build_status"] = true.into();
+    }
+    source
+}
+
+/// The host of the repository calls CodeBuild for every pull request.
+fn webhook(
+    service: &services::Parts,
+    outside: &Outside,
+    builds: &Builds,
+    declare: &mut Declare<'_>,
+) -> Checked<()> {
+    if !outside.authorized || outside.host.is_none() {
+        return Ok(());
+    }
+    let events = "PULL_REQUEST_CREATED, PULL_REQUEST_UPDATED, PULL_REQUEST_REOPENED";
+    let event = webhook::Filter {
+        kind: "EVENT".into(),
+        pattern: events.into(),
+        exclude_matched_pattern: false,
+    };
+    // What a stranger has written is built only after a member has looked at it.
+    let policy = webhook::PullRequestBuildPolicy {
+        requires_comment_approval: "FORK_PULL_REQUESTS".into(),
+        approver_roles: None,
+    };
+    let spec = webhook::Spec {
+        project_name: builds.check.get(project::out::NAME),
+        filter_groups: vec![vec![event]],
+        pull_request_build_policy: Some(policy),
+    };
+    declare
+        .add::<Webhook>(&format!("{}.pull_request", service.name), &spec)
+        .map(drop)
 }

@@ -1,17 +1,11 @@
 //! Whether what `delivery:` says makes sense, before AWS is asked.
 
-use super::{Delivery, Elsewhere, Source};
+use super::Delivery;
+use super::elsewhere::{Elsewhere, Source, providers};
+use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 use crate::services;
-
-const PROVIDERS: [&str; 5] = [
-    "Bitbucket",
-    "GitHub",
-    "GitHubEnterpriseServer",
-    "GitLab",
-    "GitLabSelfManaged",
-];
 
 impl Delivery {
     pub(super) fn check(&self, services: &[services::Parts], declare: &Declare<'_>) -> Checked<()> {
@@ -37,10 +31,8 @@ impl Delivery {
                 ));
             }
         }
-        if let Source::Elsewhere(source) = &self.source
-            && let Some(message) = wrong(source)
-        {
-            faults.push(Fault::new(message).at(declare.place(), "in `source`"));
+        if let Source::Elsewhere(source) = &self.source {
+            faults.extend(wrong(source, declare));
         }
         if faults.is_empty() {
             Ok(())
@@ -50,20 +42,111 @@ impl Delivery {
     }
 }
 
-fn wrong(source: &Elsewhere) -> Option<String> {
-    match (&source.connection, &source.provider) {
-        (Some(arn), None) if arn.starts_with("arn:") => None,
-        (Some(arn), None) => Some(format!("{} is not the ARN of a connection", quoted(arn))),
-        (Some(_), Some(_)) => Some(
-            "`provider` cannot be used with `connection`: an existing connection already has a provider"
-                .into(),
-        ),
-        (None, Some(provider)) if PROVIDERS.contains(&provider.as_str()) => None,
-        (None, Some(provider)) => Some(format!(
-            "CodeConnections does not support the provider {}; use one of {}",
-            quoted(provider),
-            PROVIDERS.join(", ")
-        )),
-        (None, None) => Some("a source outside AWS requires `connection` or `provider`".into()),
+/// What is wrong with a source outside of AWS.
+fn wrong(source: &Elsewhere, declare: &Declare<'_>) -> Vec<Fault> {
+    let faults = [
+        wrong_provider(source, declare),
+        wrong_connection(source, declare),
+        wrong_credential(source, declare),
+        wrong_name(&source.owner, "owner", true),
+        source
+            .repository
+            .as_ref()
+            .and_then(|name| wrong_name(name, "repository", false)),
+        source.url.as_ref().and_then(wrong_url),
+    ];
+    faults.into_iter().flatten().collect()
+}
+
+fn wrong_provider(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> {
+    let Some(provider) = &source.provider else {
+        let message = "a source outside AWS requires `connection` or `provider`";
+        let fault = Fault::new(message).at(declare.place(), "in `source`");
+        return source
+            .connection
+            .is_none()
+            .then(|| fault.help("declare `source: {provider: github, owner: acme}`"));
+    };
+    let names: Vec<&str> = providers().collect();
+    (!names.contains(&provider.value.as_str())).then(|| {
+        let message = format!("unknown provider {}", quoted(&provider.value));
+        let fault = Fault::new(message).at(provider.span, "unknown provider");
+        fault.help(format!("use one of {}", names.join(", ")))
+    })
+}
+
+fn wrong_connection(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> {
+    if let Some(connection) = &source.connection {
+        let arn = connection.value.starts_with("arn:");
+        let message = format!(
+            "{} is not the ARN of a connection",
+            quoted(&connection.value)
+        );
+        return (!arn).then(|| Fault::new(message).at(connection.span, "not an ARN"));
     }
+    // A connection to a server of one's own needs a host, which is set up in the console with the server.
+    source.own_server().then(|| {
+        let message = "a server of your own requires `connection`";
+        let place = source.url.as_ref().or(source.provider.as_ref());
+        let place = place.map_or(declare.place(), |place| place.span);
+        let fault = Fault::new(message).at(place, "platctl cannot create this connection");
+        fault.help(
+            "create the connection and its host in the console, and set `connection` to its ARN",
+        )
+    })
+}
+
+fn wrong_credential(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> {
+    let credential = source.credential.as_ref()?;
+    let fault = |message: String| Fault::new(message).at(credential.span, "in `source`");
+    if source.host().is_none() {
+        let message = "`credential` requires the host of the repository".to_owned();
+        return Some(fault(message).help("add `provider: github` or `provider: gitlab`"));
+    }
+    if source.own_server() && source.url.is_none() {
+        let message = "`credential` requires the URL of your server".to_owned();
+        return Some(fault(message).help("add `url: https://git.example.com`"));
+    }
+    let text = credential.value.as_str();
+    let region = declare.context().region.as_str();
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@-".contains(&b);
+    let sound = if text.starts_with("arn:") {
+        let parts: Vec<&str> = text.split(':').collect();
+        matches!(parts[..], [_, _, "secretsmanager", at, _, "secret", _] if at == region)
+    } else {
+        (1..=512).contains(&text.len()) && text.bytes().all(known)
+    };
+    (!sound).then(|| {
+        let message = format!(
+            "{} is not the name or ARN of a secret in this region",
+            quoted(text)
+        );
+        let help = "store the credential in Secrets Manager, and set `credential` to the name of the secret";
+        fault(message).help(help)
+    })
+}
+
+/// Groups of GitLab can be in other groups.
+fn wrong_name(name: &At<String>, key: &str, nested: bool) -> Option<Fault> {
+    let part = |part: &str| {
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        !part.is_empty() && !matches!(part, "." | "..") && part.bytes().all(known)
+    };
+    let sound = name.value.split('/').all(part) && (nested || !name.value.contains('/'));
+    (!sound).then(|| {
+        let message = format!("{} is not a valid `{key}`", quoted(&name.value));
+        Fault::new(message).at(name.span, "use letters, digits, `-`, `_` and `.`")
+    })
+}
+
+fn wrong_url(url: &At<String>) -> Option<Fault> {
+    let host = url.value.trim_end_matches('/').strip_prefix("https://");
+    let sound = host.is_some_and(|host| {
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"-.:".contains(&b);
+        !host.is_empty() && host.bytes().all(known)
+    });
+    (!sound).then(|| {
+        let message = format!("{} is not the URL of a server", quoted(&url.value));
+        Fault::new(message).at(url.span, "use a URL such as `https://git.example.com`")
+    })
 }

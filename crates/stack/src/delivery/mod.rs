@@ -5,13 +5,13 @@
 
 mod builds;
 mod check;
+mod elsewhere;
 mod pipelines;
 mod roles;
 mod source;
 
 use std::collections::BTreeMap;
 
-use platctl_aws::codecommit::repository::Repository;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::s3::bucket::Bucket;
 use platctl_engine::Handle;
@@ -25,12 +25,16 @@ use crate::declare::{Checked, Declare};
 use crate::names::TagMap;
 use crate::services;
 
+pub(crate) use elsewhere::Host;
+use elsewhere::Source;
+pub(crate) use source::{Follows, Remote};
+
 /// What `delivery:` says.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Delivery {
-    /// The source of the code: `codecommit` creates CodeCommit repositories; use a connection for GitHub
-    /// and other providers.
+    /// The source of the code: `codecommit` creates CodeCommit repositories; a map names the host and the owner of
+    /// repositories that exist.
     source: Source,
     /// The environments. Each one is deployed from the branch with its name.
     environments: Option<BTreeMap<String, At<Gate>>>,
@@ -45,40 +49,6 @@ pub(crate) struct Delivery {
     log_days: Option<At<u16>>,
     /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
-}
-
-/// Where the code is.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub(crate) enum Source {
-    /// `codecommit`, or nothing at all.
-    #[default]
-    Default,
-    Named(Named),
-    Elsewhere(Elsewhere),
-}
-
-/// Sources that have a name of their own.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Named {
-    /// AWS CodeCommit.
-    Codecommit,
-}
-
-/// Code that is not in AWS.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Elsewhere {
-    /// The ARN of an existing connection. Default: a connection is created, which must be authorized once
-    /// in the console.
-    #[serde(default)]
-    connection: Option<String>,
-    /// The provider of a new connection: `GitHub`, `GitLab` or `Bitbucket`.
-    #[serde(default)]
-    provider: Option<String>,
-    /// The organization that owns the repositories. Each repository has the name of its service.
-    owner: String,
 }
 
 /// How a commit comes into an environment.
@@ -113,12 +83,13 @@ pub(super) struct Base {
 }
 
 impl Delivery {
-    /// Declares the delivery of every service, and the GitOps repository where code is in CodeCommit.
+    /// Declares the delivery of every service, and the GitOps repository where code is in CodeCommit. Answers the
+    /// repository that the cluster follows, where there is a way into it.
     pub(crate) fn declare(
         &self,
         services: &[services::Parts],
         declare: &mut Declare<'_>,
-    ) -> Checked<Option<Handle<Repository>>> {
+    ) -> Checked<Option<Follows>> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(services, declare)?;
         let base = self.base(declare)?;
@@ -129,10 +100,11 @@ impl Delivery {
             self.pipelines(service, &source, &builds, &base, declare)?;
             self.checks(service, &source, &builds, declare)?;
         }
-        if connection.is_some() {
-            return Ok(None);
+        if let Source::Elsewhere(elsewhere) = &self.source {
+            return Ok(Remote::of(elsewhere, declare).map(Follows::Remote));
         }
-        self.gitops_repository(&base, declare).map(Some)
+        let own = self.gitops_repository(&base, declare)?;
+        Ok(Some(Follows::CodeCommit(own)))
     }
 
     /// The names of the environments.
@@ -154,6 +126,16 @@ impl Delivery {
         };
         all.sort_by_key(|(name, gate)| (*gate == Gate::Auto, usual(name), name.clone()));
         all.into_iter().map(|(name, _)| name).collect()
+    }
+
+    /// Whether there is a repository that a cluster can follow.
+    pub(crate) fn can_be_followed(&self) -> bool {
+        match &self.source {
+            Source::Elsewhere(elsewhere) => {
+                elsewhere.credential.is_some() && elsewhere.host().is_some()
+            }
+            _ => true,
+        }
     }
 
     /// Whether the code is in CodeCommit.

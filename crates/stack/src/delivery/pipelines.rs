@@ -161,7 +161,7 @@ fn one(
         },
         "stages": stages,
     });
-    if let Code::Elsewhere { .. } = code {
+    if let Code::Elsewhere(_) = code {
         spec["triggers"] = json!([{
             "source_action_name": "Source",
             "push": [{"branches": {"includes": [environment]}}],
@@ -188,14 +188,11 @@ fn source(code: &Code, branch: &str) -> Value {
                 "PollForSourceChanges": "false",
             }),
         ),
-        Code::Elsewhere {
-            connection,
-            repository,
-        } => (
+        Code::Elsewhere(outside) => (
             "CodeStarSourceConnection",
             json!({
-                "ConnectionArn": connection,
-                "FullRepositoryId": repository,
+                "ConnectionArn": outside.connection,
+                "FullRepositoryId": outside.repository,
                 "BranchName": branch,
                 "DetectChanges": "true",
             }),

@@ -6,37 +6,97 @@ use platctl_aws::kms::key;
 use platctl_engine::Handle;
 use serde_json::{Value, json};
 
-use super::{Base, Delivery, Source};
+use super::elsewhere::{Elsewhere, Host, Source};
+use super::{Base, Delivery};
 use crate::declare::{Checked, Declare};
 
 /// The source of one service.
 pub(super) enum Code {
     /// A repository of the stack's own.
     Own(Handle<Repository>),
-    /// Somewhere else, through a connection: its ARN, and `owner/name`.
-    Elsewhere {
-        connection: Value,
-        repository: String,
-    },
+    /// Somewhere else, through a connection.
+    Elsewhere(Outside),
+}
+
+/// A repository outside of AWS.
+pub(super) struct Outside {
+    /// The ARN of the connection.
+    pub(super) connection: Value,
+    /// Its name: `owner/name`.
+    pub(super) repository: String,
+    /// What CodeBuild calls its host, and the URL of the host; none where only the connection knows.
+    pub(super) host: Option<(&'static str, String)>,
+    /// Whether the connection is one that somebody has authorized.
+    pub(super) authorized: bool,
 }
 
 /// The way to a source outside of AWS.
-pub(super) struct Way {
+pub(super) struct Way<'a> {
     arn: Value,
-    owner: String,
+    source: &'a Elsewhere,
+}
+
+/// The repository that the cluster follows.
+pub(crate) enum Follows {
+    CodeCommit(Handle<Repository>),
+    Remote(Remote),
+}
+
+/// A repository outside of AWS that platctl writes to.
+pub(crate) struct Remote {
+    pub(crate) host: Host,
+    /// The URL of the host: `https://github.com`.
+    pub(crate) url: String,
+    /// Its name: `owner/name`.
+    pub(crate) name: String,
+    /// The name or ARN of the secret with the credential.
+    pub(crate) credential: String,
+}
+
+impl Remote {
+    /// Where the stack's GitOps repository is; none without a credential for it.
+    pub(super) fn of(source: &Elsewhere, declare: &Declare<'_>) -> Option<Self> {
+        let name = source
+            .repository
+            .as_ref()
+            .map_or_else(|| declare.name("gitops"), |name| name.value.clone());
+        Some(Self {
+            host: source.host()?,
+            url: source.url()?,
+            name: format!("{}/{name}", source.owner.value),
+            credential: source.credential.as_ref()?.value.clone(),
+        })
+    }
+
+    /// Where it is cloned from.
+    pub(crate) fn clone_url(&self) -> String {
+        format!("{}/{}.git", self.url, self.name)
+    }
+
+    /// The ARN of the secret, or a pattern for it: AWS adds six random characters to a name.
+    pub(crate) fn secret_arn(&self, declare: &Declare<'_>) -> String {
+        if self.credential.starts_with("arn:") {
+            return self.credential.clone();
+        }
+        declare.arn(
+            "secretsmanager",
+            &format!("secret:{}-??????", self.credential),
+        )
+    }
 }
 
 impl Delivery {
     /// The connection, where code is not in CodeCommit.
-    pub(super) fn connection(&self, declare: &mut Declare<'_>) -> Checked<Option<Way>> {
+    pub(super) fn connection(&self, declare: &mut Declare<'_>) -> Checked<Option<Way<'_>>> {
         let Source::Elsewhere(elsewhere) = &self.source else {
             return Ok(None);
         };
-        let arn = match (&elsewhere.connection, &elsewhere.provider) {
-            (Some(arn), _) => json!(arn),
-            (None, provider) => {
-                let spec =
-                    json!({"connection_name": declare.name("source"), "provider_type": provider});
+        let arn = match &elsewhere.connection {
+            Some(arn) => json!(arn.value),
+            None => {
+                let spec = json!({
+                    "connection_name": declare.name("source"), "provider_type": elsewhere.provider_type(),
+                });
                 declare
                     .make::<Connection>("connection", spec)?
                     .json(connection::out::ARN)
@@ -44,23 +104,19 @@ impl Delivery {
         };
         Ok(Some(Way {
             arn,
-            owner: elsewhere.owner.clone(),
+            source: elsewhere,
         }))
     }
 
     pub(super) fn source(
         &self,
         service: &str,
-        way: Option<&Way>,
+        way: Option<&Way<'_>>,
         base: &Base,
         declare: &mut Declare<'_>,
     ) -> Checked<Code> {
         if let Some(way) = way {
-            let repository = format!("{}/{service}", way.owner);
-            return Ok(Code::Elsewhere {
-                connection: way.arn.clone(),
-                repository,
-            });
+            return Ok(Code::Elsewhere(way.to(service)));
         }
         let description = format!("The code of {service}");
         Ok(Code::Own(repository(
@@ -85,6 +141,26 @@ impl Delivery {
             base,
             declare,
         )
+    }
+}
+
+impl Way<'_> {
+    /// The repository of a service.
+    fn to(&self, service: &str) -> Outside {
+        let kind = match (self.source.provider_type(), self.source.own_server()) {
+            (Some("Bitbucket"), _) => Some("BITBUCKET"),
+            (Some(provider), own) if provider.starts_with("GitHub") => {
+                Some(if own { "GITHUB_ENTERPRISE" } else { "GITHUB" })
+            }
+            (Some(_), own) => Some(if own { "GITLAB_SELF_MANAGED" } else { "GITLAB" }),
+            (None, _) => None,
+        };
+        Outside {
+            connection: self.arn.clone(),
+            repository: format!("{}/{service}", self.source.owner.value),
+            host: kind.zip(self.source.url()),
+            authorized: self.source.connection.is_some(),
+        }
     }
 }
 
@@ -124,13 +200,22 @@ impl Code {
                 };
                 crate::common::allow(actions, own.json(repository::out::ARN))
             }
-            Self::Elsewhere { connection, .. } => crate::common::allow(
-                &[
-                    "codeconnections:UseConnection",
-                    "codestar-connections:UseConnection",
-                ],
-                connection.clone(),
-            ),
+            Self::Elsewhere(Outside { connection, .. }) => {
+                let actions: &[&str] = if pipeline {
+                    &[
+                        "codeconnections:UseConnection",
+                        "codestar-connections:UseConnection",
+                    ]
+                } else {
+                    &[
+                        "codeconnections:GetConnection",
+                        "codeconnections:GetConnectionToken",
+                        "codestar-connections:GetConnection",
+                        "codestar-connections:GetConnectionToken",
+                    ]
+                };
+                crate::common::allow(actions, connection.clone())
+            }
         }
     }
 }

@@ -1,12 +1,11 @@
 //! `gitops:`: the GitOps repository's contents, and what the pods of components may do in AWS.
 
 mod bootstrap;
+mod repository;
 mod room;
 mod runner;
 mod workloads;
 
-use platctl_aws::codecommit::files::Files;
-use platctl_aws::codecommit::repository::{self, Repository};
 use platctl_aws::ec2::vpc;
 use platctl_aws::ecr::repository as images;
 use platctl_aws::eks::cluster as eks_cluster;
@@ -24,6 +23,7 @@ use serde_json::{Map, Value, json};
 
 use crate::common::{NetworkParts, key, logs_use_key};
 use crate::declare::{Checked, Declare};
+use crate::delivery::Follows;
 use crate::error::Fault;
 use crate::tree::Node;
 use crate::{alerts, cluster, database, services};
@@ -44,7 +44,7 @@ pub(crate) struct Base<'a> {
     /// The environments that pipelines release to.
     pub(crate) environments: Vec<String>,
     /// The repository that the cluster follows.
-    pub(crate) repository: &'a Handle<Repository>,
+    pub(crate) repository: &'a Follows,
 }
 
 /// What components keep outside of the cluster.
@@ -98,35 +98,22 @@ pub(crate) fn declare(
         .into_iter()
         .map(|(path, file)| (path, content(file)))
         .collect();
-    let files = declare.make::<Files>(
-        "files",
-        json!({
-            "repository_name": base.repository.json(repository::out::REPOSITORY_NAME),
-            "branch_name": inputs.branch,
-            "files": files,
-            "keep": settings.keep,
-        }),
-    )?;
+    let files = repository::files(files, settings, base, declare)?;
     if settings.bootstrap == Some(false) {
         return Ok(());
     }
-    let credential = bootstrap::credential(base.repository, &keeps.key, declare)?;
+    let login = repository::login(&files, base.repository, &keeps.key, declare)?;
     let mut after = base.cluster.ready.clone();
     if base.cluster.private {
-        after.extend(runner::declare(
-            base,
-            &keeps.key,
-            &credential.secret,
-            declare,
-        )?);
+        after.extend(runner::declare(base, &keeps.key, &login.secret, declare)?);
     }
     bootstrap::declare(
         &bootstrap::Wish {
             settings,
             inputs: &inputs,
             base,
-            credential,
-            files,
+            login: login.login,
+            files: files.address,
             after,
             identities,
         },
@@ -275,7 +262,8 @@ fn inputs(
         vault_secret: keeps.vault_keys.json(secret::out::ARN),
         backup_bucket: keeps.backups.json(bucket::out::BUCKET),
         backup_key: keeps.key.json(key::out::ARN),
-        repository_url: base.repository.json(repository::out::CLONE_URL_HTTP),
+        repository_url: repository::url(base.repository),
+        by_github_app: repository::by_github_app(base.repository),
         environment,
         branch: settings.branch.clone().unwrap_or_else(|| "main".to_owned()),
         services: base.services.iter().filter_map(service).collect(),

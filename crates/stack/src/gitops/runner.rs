@@ -12,7 +12,6 @@ use platctl_aws::kms::key::{self, Key};
 use platctl_aws::logs::log_group;
 use platctl_aws::reach::{bucket_name, project_name};
 use platctl_aws::s3::bucket::{self, Bucket};
-use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_engine::{Address, Handle};
 use serde_json::{Value, json};
 
@@ -119,7 +118,7 @@ fn permissions(
     base: &Base<'_>,
     bucket: &Handle<Bucket>,
     key: &Handle<Key>,
-    secret: &Handle<Secret>,
+    secret: &Value,
     group: &Value,
     declare: &Declare<'_>,
 ) -> Vec<Value> {
@@ -140,10 +139,7 @@ fn permissions(
             join([group.clone(), ":*".into()]),
         ),
         allow(&["eks:DescribeCluster"], cluster),
-        allow(
-            &["secretsmanager:GetSecretValue"],
-            secret.json(secret::out::ARN),
-        ),
+        allow(&["secretsmanager:GetSecretValue"], secret.clone()),
     ];
     statements.extend(network(base, declare));
     statements
@@ -180,7 +176,7 @@ fn security(
 pub(super) fn declare(
     base: &Base<'_>,
     key: &Handle<Key>,
-    secret: &Handle<Secret>,
+    secret: &Value,
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Address>> {
     let days = declare.log_days(30);

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from ..answers import Refused, result
 from ..backends import LOCK
 from ..builds import begin, runs, stop
 from ..store import STORE
-from ..things import arn, now
+from ..things import arn, found, now
 from ..timeline import TIMELINE
 from .iam import role_of
 from .registry import before
@@ -79,6 +80,80 @@ def update(call: Call) -> Answer:
     judge(call, project)
     projects[params["name"]] = {**project, "lastModified": now()}
     return result(call, {"project": projects[params["name"]]})
+
+
+# What the host of a repository calls.
+CALLED = ("GITHUB", "GITHUB_ENTERPRISE", "GITLAB", "GITLAB_SELF_MANAGED", "BITBUCKET")
+
+
+def project_of(call: Call) -> Any:
+    """The project that a call names."""
+    name = call.params["projectName"]
+    return found(STORE.of(call, "codebuild"), name, "ResourceNotFoundException", f"Project cannot be found: {name}")
+
+
+def judge_access(call: Call, project: dict[str, Any]) -> None:
+    """CodeBuild makes a webhook with the connection of the project, which its role has to be allowed to use."""
+    kind, auth = project["source"]["type"], project["source"].get("auth") or {}
+    if kind not in CALLED:
+        raise Refused("InvalidInputException", f"Webhooks are not supported for source type {kind}")
+    if not auth.get("resource"):
+        raise Refused("ResourceNotFoundException", f"Could not find access token for server type {kind.lower()}")
+    if auth["type"] == "CODECONNECTIONS" and not may_use_connections(role_of(call, project["serviceRole"])):
+        raise Refused("InvalidInputException", f"Access denied to connection {auth['resource']}")
+
+
+def may_use_connections(role: Any) -> bool:
+    """Whether a policy of the role names what a connection gives out."""
+    documents = [*role.policies.values(), *(policy.document for policy in role.managed_policies.values())]
+    return any("connections:GetConnectionToken" in unquote(str(document)) for document in documents)
+
+
+def judge_filters(groups: Any) -> None:
+    """Each group says for which events it is."""
+    for group in groups or []:
+        if not any(one["type"] == "EVENT" for one in group):
+            raise Refused("InvalidInputException", "Filter group must contain a filter of type EVENT")
+
+
+@before("codebuild:CreateWebhook")
+def create_webhook(call: Call) -> Answer:
+    """A project has one."""
+    project, params = project_of(call), call.params
+    if project.get("webhook"):
+        raise Refused("ResourceAlreadyExistsException", f"A webhook already exists for project {project['name']}")
+    judge_access(call, project)
+    judge_filters(params.get("filterGroups"))
+    webhook = {
+        "url": f"{project['source']['location'].removesuffix('.git')}/hooks/{uuid.uuid4().int % 10**9}",
+        "filterGroups": params.get("filterGroups") or [],
+        "buildType": params.get("buildType") or "BUILD",
+        "status": "ACTIVE",
+        "pullRequestBuildPolicy": params.get("pullRequestBuildPolicy"),
+    }
+    project["webhook"] = {key: value for key, value in webhook.items() if value is not None}
+    return result(call, {"webhook": project["webhook"]})
+
+
+@before("codebuild:UpdateWebhook")
+def update_webhook(call: Call) -> Answer:
+    """What is left out stays."""
+    project, params = project_of(call), call.params
+    if not project.get("webhook"):
+        raise Refused("ResourceNotFoundException", f"No webhook exists for project {project['name']}")
+    judge_filters(params.get("filterGroups"))
+    kept = ("filterGroups", "buildType", "pullRequestBuildPolicy")
+    project["webhook"] |= {key: params[key] for key in kept if params.get(key) is not None}
+    return result(call, {"webhook": project["webhook"]})
+
+
+@before("codebuild:DeleteWebhook")
+def delete_webhook(call: Call) -> Answer:
+    """The project stays."""
+    project = project_of(call)
+    if not project.pop("webhook", None):
+        raise Refused("ResourceNotFoundException", f"No webhook exists for project {project['name']}")
+    return result(call, {})
 
 
 @before("codebuild:BatchGetProjects")

@@ -1,0 +1,314 @@
+//! `gitlab.Files`: files that platctl writes into a repository on GitLab in which people work as well.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use platctl_engine::{
+    Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
+    Replace, Resolved, SpecError, Stage, Timing,
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::api::OnGitLab;
+use crate::Cloud;
+use crate::branch::{Text, check_paths, remove, write, written};
+use crate::host::{Place, check_place, credential_is_fixed};
+use crate::types::Arn;
+
+/// Files on a branch of a repository on GitLab. Changes that people make after platctl has written a file
+/// are never overwritten: if both sides changed a file, the update stops and names the file.
+#[derive(Debug)]
+pub struct Files;
+
+/// Files on a branch of a repository on GitLab. Changes that people make after platctl has written a file
+/// are never overwritten: if both sides changed a file, the update stops and names the file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields, bound = "")]
+pub struct Spec<S: Stage = Resolved> {
+    /// The repository, with its group: `acme/platform-gitops`. It must exist, and can be empty.
+    pub repository: String,
+    /// The name of the branch. If it does not exist, it is created from the default branch.
+    pub branch_name: String,
+    /// The name or ARN of the secret in Secrets Manager with an
+    /// access token as `token`, as a JSON object. To
+    /// change the credential, write another value to the secret.
+    pub credential: S::In<Arn>,
+    /// The URL of a GitLab server of your own. Default: `https://gitlab.com`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The files, by path.
+    pub files: S::In<BTreeMap<String, Text>>,
+    /// The paths of files that platctl no longer manages and leaves to people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep: Option<BTreeSet<String>>,
+}
+
+platctl_engine::outputs! {
+    /// Attributes of the files that other resources can reference.
+    Files {
+        /// The ID of the latest commit on the branch.
+        COMMIT_ID: commit_id: String,
+        /// The version of the secret with the credential. It changes if another value is written to the secret.
+        CREDENTIAL_VERSION: credential_version: String,
+    }
+}
+
+const URL: &str = "https://gitlab.com";
+
+fn id_of(spec: &Spec) -> Id {
+    let url = spec.url.as_deref().unwrap_or(URL);
+    Place::id(url, &spec.repository, &spec.credential, &spec.branch_name)
+}
+
+async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Files>>> {
+    let at = OnGitLab(Place::of(cloud, id));
+    let Some((tip, base)) = written(&at).await? else {
+        return Ok(None);
+    };
+    let spec = Spec {
+        repository: at.0.repository.to_owned(),
+        branch_name: at.0.branch.to_owned(),
+        credential: at.0.secret.into(),
+        url: Some(at.0.url.to_owned()),
+        files: base.files(),
+        keep: None,
+    };
+    let outputs = Outputs {
+        commit_id: tip,
+        credential_version: at.version().await?,
+    };
+    Ok(Some(Live {
+        id: id.clone(),
+        spec,
+        outputs,
+        owner: base.owner,
+        phase: Phase::Ready,
+    }))
+}
+
+/// The one call to AWS; all others are calls of GitLab's API.
+const SECRET: &[&str] = &["secretsmanager:GetSecretValue"];
+
+impl Kind for Files {
+    const NAME: &'static str = "gitlab.Files";
+    const REPLACE_ON: &'static [&'static str] = &["/repository", "/branch_name", "/url"];
+    // All of them are its identity.
+    const REPLACE: Replace = Replace::CreateFirst;
+    const CREATE_ONLY: &'static [&'static str] = &["/keep"];
+    const VOLATILE: &'static [&'static str] = &["commit_id", "credential_version"];
+    const SHARED_MAPS: &'static [&'static str] = &[];
+    const IDENTITY: Identity = Identity::Name;
+    const NAMED_BY: &'static [&'static str] = &["/repository", "/branch_name", "/credential"];
+    const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
+    const PERMISSIONS: Permissions = Permissions {
+        read: SECRET,
+        create: SECRET,
+        update: SECRET,
+        delete: SECRET,
+    };
+    const TIMING: Timing = Timing::SYNCHRONOUS;
+
+    type Cloud = Cloud;
+    type Spec<S: Stage> = Spec<S>;
+    type Outputs = Outputs;
+
+    fn example() -> Spec {
+        let files = [
+            ("README.md", "# What runs\n"),
+            ("clusters/prod/root.yaml", "kind: Application\n"),
+        ];
+        Spec {
+            repository: "acme/example-gitops".into(),
+            branch_name: "main".into(),
+            credential: "example/gitlab-token".into(),
+            url: None,
+            files: files
+                .map(|(path, text)| (path.to_owned(), Text(text.to_owned())))
+                .into(),
+            keep: None,
+        }
+    }
+
+    fn variations() -> Vec<(&'static str, Value)> {
+        vec![
+            ("/files/README.md", json!("# What runs here\n")),
+            ("/branch_name", json!("trunk")),
+        ]
+    }
+
+    fn check(spec: &Spec) -> Result<(), SpecError> {
+        check_place(
+            &spec.repository,
+            &spec.branch_name,
+            spec.url.as_deref(),
+            None,
+        )?;
+        check_paths(spec.files.keys())
+    }
+
+    fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
+        Some(id_of(spec))
+    }
+
+    async fn vet(
+        _cloud: &Cloud,
+        _live: &Live<Self>,
+        _spec: &Spec,
+        changes: &Changes,
+    ) -> CloudResult<Vec<SpecError>> {
+        Ok(credential_is_fixed(changes).into_iter().collect())
+    }
+
+    async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
+        let (id, keep) = (id_of(spec), spec.keep.clone().unwrap_or_default());
+        let at = OnGitLab(Place::of(cloud, &id));
+        write(&at, &spec.files, &keep, Some(&claim.owner)).await?;
+        Ok(id)
+    }
+
+    async fn update(
+        cloud: &Cloud,
+        live: &Live<Self>,
+        spec: &Spec,
+        changes: &Changes,
+        owner: &Owner,
+    ) -> CloudResult<()> {
+        let keep = spec.keep.clone().unwrap_or_default();
+        let disowned = changes
+            .under(Changes::OWNER)
+            .any(|change| change.after.is_none());
+        let owner = (!disowned).then_some(owner);
+        let at = OnGitLab(Place::of(cloud, &live.id));
+        write(&at, &spec.files, &keep, owner).await
+    }
+
+    /// Takes out what platctl wrote and nobody changed; the history keeps it.
+    async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
+        remove(&OnGitLab(Place::of(cloud, &live.id))).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use platctl_engine::Class;
+
+    use super::*;
+    use crate::cloud::tests::{claim, owner};
+    use crate::host::tests::with_hosts;
+    use crate::web::tests::{Line, script};
+
+    const PROJECT: &str = "GET https://gitlab.com/api/v4/projects/acme%2Fexample-gitops";
+    const BRANCH: &str =
+        "GET https://gitlab.com/api/v4/projects/acme%2Fexample-gitops/repository/branches/main";
+    const BASE: &str = "GET https://gitlab.com/api/v4/projects/acme%2Fexample-gitops/repository/files/.platctl%2Ffiles.json?ref=c1";
+    const README: &str = "GET https://gitlab.com/api/v4/projects/acme%2Fexample-gitops/repository/files/README.md?ref=c1";
+    const COMMITS: &str =
+        "POST https://gitlab.com/api/v4/projects/acme%2Fexample-gitops/repository/commits";
+
+    fn missing(line: &'static str) -> Line {
+        (line, 404, json!({"message": "404 Not Found"}))
+    }
+
+    fn file(line: &'static str, text: &str) -> Line {
+        let content = STANDARD.encode(text);
+        (
+            line,
+            200,
+            json!({"content": content, "last_commit_id": "c0"}),
+        )
+    }
+
+    fn at(commit: &str) -> Line {
+        (BRANCH, 200, json!({"commit": {"id": commit}}))
+    }
+
+    fn readme_only() -> Spec {
+        let mut spec = Files::example();
+        spec.files.remove("clusters/prod/root.yaml");
+        spec
+    }
+
+    #[tokio::test]
+    async fn the_first_commit_of_an_empty_project_makes_the_branch() {
+        let (hosts, asked) = script(vec![
+            missing(BRANCH),
+            (
+                PROJECT,
+                200,
+                json!({"empty_repo": true, "default_branch": null}),
+            ),
+            (COMMITS, 201, json!({"id": "c1"})),
+        ]);
+        let cloud = with_hosts(hosts, &json!({"token": "glpat-CANARY"}));
+        Files::create(&cloud, &Files::example(), &claim())
+            .await
+            .unwrap();
+        let asked = asked.lock().unwrap();
+        let commit = asked.last().unwrap();
+        assert_eq!(commit.authorization, "glpat-CANARY");
+        assert_eq!(commit.body["branch"], "main");
+        let actions = commit.body["actions"].as_array().unwrap();
+        assert_eq!(actions.len(), 3);
+        assert!(actions.iter().all(|one| one["action"] == "create"));
+    }
+
+    #[tokio::test]
+    async fn a_change_says_what_it_is_a_change_of() {
+        let base = json!({"owner": owner(), "files": {"README.md": "old"}}).to_string();
+        let (hosts, asked) = script(vec![
+            at("c1"),
+            file(BASE, &base),
+            file(README, "old"),
+            file(README, "old"),
+            file(BASE, &base),
+            (
+                COMMITS,
+                400,
+                json!({"message": "You are attempting to update a file that has changed since you started editing it."}),
+            ),
+        ]);
+        let cloud = with_hosts(hosts, &json!({"token": "glpat-CANARY"}));
+        let error = Files::create(&cloud, &readme_only(), &claim())
+            .await
+            .unwrap_err();
+        assert_eq!(error.class, Class::Busy);
+        assert!(!error.to_string().contains("CANARY"), "{error}");
+        let asked = asked.lock().unwrap();
+        let actions = asked.last().unwrap().body["actions"].clone();
+        assert_eq!(actions[0]["action"], "update");
+        assert_eq!(actions[0]["last_commit_id"], "c0");
+    }
+
+    #[tokio::test]
+    async fn what_people_changed_and_platctl_has_nothing_new_for_stays() {
+        let files = json!({"README.md": "# What runs\n"});
+        let base = json!({"owner": owner(), "files": files}).to_string();
+        let (hosts, _) = script(vec![at("c1"), file(BASE, &base)]);
+        let cloud = with_hosts(hosts, &json!({"token": "glpat-1"}));
+        Files::create(&cloud, &readme_only(), &claim())
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_project_out_of_reach_is_said_with_what_to_do() {
+        let (hosts, _) = script(vec![missing(BRANCH), missing(PROJECT)]);
+        let cloud = with_hosts(hosts, &json!({"token": "glpat-1"}));
+        let error = Files::create(&cloud, &Files::example(), &claim())
+            .await
+            .unwrap_err();
+        assert_eq!(error.class, Class::Denied);
+        assert!(error.message.contains("role Maintainer"), "{error}");
+    }
+
+    #[test]
+    fn groups_can_be_in_other_groups() {
+        let nested = Spec {
+            repository: "acme/platform/gitops".into(),
+            ..Files::example()
+        };
+        assert!(Files::check(&nested).is_ok());
+    }
+}

@@ -1,0 +1,210 @@
+//! Code on GitHub and GitLab: what `delivery.source` declares, and what people read when it makes no sense.
+
+use insta::assert_snapshot;
+use platctl_engine::graph::Node;
+use serde_json::Value;
+
+use super::security::statements;
+use super::{load, nodes, wrong};
+
+const GITHUB: &str = include_str!("../../../../stacks/github.yaml");
+
+fn of(text: &str) -> Vec<Node> {
+    nodes(&load(text, &[]).unwrap()).unwrap()
+}
+
+fn find<'a>(nodes: &'a [Node], address: &str) -> &'a Value {
+    let found = nodes.iter().find(|node| node.address.as_str() == address);
+    &found.unwrap_or_else(|| panic!("no {address}")).spec
+}
+
+/// GitHub's stack with other lines in `delivery.source`.
+fn with(source: &str) -> String {
+    let (before, rest) = GITHUB.split_once("  source:\n").unwrap();
+    let (_, after) = rest.split_once("  environments:").unwrap();
+    format!("{before}  source: {source}\n  environments:{after}")
+}
+
+fn delivery(source: &str) -> String {
+    wrong(&format!(
+        "stack: prod\nservices: {{one: {{port: 80}}}}\ndelivery: {{source: {source}}}\n"
+    ))
+}
+
+#[test]
+fn nothing_of_codecommit_and_no_user_is_left() {
+    let nodes = of(GITHUB);
+    let kinds: Vec<&str> = nodes.iter().map(|node| node.kind.as_str()).collect();
+    for kind in [
+        "codecommit.Repository",
+        "codecommit.Files",
+        "iam.User",
+        "iam.UserPolicy",
+        "iam.ServiceSpecificCredential",
+        "codeconnections.Connection",
+    ] {
+        assert!(!kinds.contains(&kind), "{kind}");
+    }
+    let files = find(&nodes, "gitops.files");
+    assert_eq!(files["repository"], "acme/shop-gitops");
+    assert_eq!(files["credential"], "shop/github-app");
+    assert_eq!(files["branch_name"], "main");
+}
+
+#[test]
+fn argo_cd_logs_in_with_the_app_and_again_when_its_key_changes() {
+    let nodes = of(GITHUB);
+    let objects = &find(&nodes, "gitops.argo_cd")["objects"];
+    let secret = objects
+        .as_object()
+        .unwrap()
+        .values()
+        .find(|object| object["metadata"]["name"] == "gitops-repository")
+        .unwrap();
+    let data = &secret["stringData"];
+    assert_eq!(data["url"], "https://github.com/acme/shop-gitops.git");
+    let key = &data["githubAppPrivateKey"]["$secret"];
+    assert_eq!(key["arn"], "shop/github-app");
+    assert_eq!(key["key"], "private_key");
+    let version = key["version"].to_string();
+    assert!(
+        version.contains("gitops.files.credential_version"),
+        "{version}"
+    );
+    assert!(data.get("password").is_none());
+}
+
+#[test]
+fn the_runner_reads_this_secret_and_no_other() {
+    let nodes = of(GITHUB);
+    let policy = &find(&nodes, "gitops.runner.policy")["policy_document"];
+    let read = statements(policy)
+        .into_iter()
+        .find(|one| {
+            one["Action"]
+                .to_string()
+                .contains("secretsmanager:GetSecretValue")
+        })
+        .unwrap();
+    let pattern = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:shop/github-app-??????";
+    assert!(read["Resource"].to_string().contains(pattern), "{read}");
+}
+
+#[test]
+fn pull_requests_are_checked_with_the_connection() {
+    let nodes = of(GITHUB);
+    let project = find(&nodes, "delivery.backend.project.check");
+    assert_eq!(project["source"]["type"], "GITHUB");
+    assert_eq!(
+        project["source"]["location"],
+        "https://github.com/acme/backend.git"
+    );
+    assert_eq!(project["source"]["auth"]["type"], "CODECONNECTIONS");
+    assert_eq!(project["source"]["report_build_status"], true);
+    let webhook = find(&nodes, "delivery.backend.pull_request");
+    assert_eq!(
+        webhook["pull_request_build_policy"]["requires_comment_approval"],
+        "FORK_PULL_REQUESTS"
+    );
+    let role = find(&nodes, "delivery.backend.check.policy")["policy_document"].to_string();
+    assert!(
+        role.contains("codeconnections:GetConnectionToken"),
+        "{role}"
+    );
+    assert!(!role.contains("UseConnection"), "{role}");
+}
+
+/// A connection that platctl makes is of no use until a person has authorized it: a webhook would fail the first apply.
+#[test]
+fn a_connection_that_nobody_has_authorized_checks_nothing() {
+    let nodes = of(&with(
+        "{provider: github, owner: acme, credential: shop/github-app}",
+    ));
+    assert_eq!(
+        find(&nodes, "delivery.connection")["provider_type"],
+        "GitHub"
+    );
+    assert!(nodes.iter().all(|node| node.kind != "codebuild.Webhook"));
+    let project = find(&nodes, "delivery.backend.project.check");
+    assert!(project["source"].get("auth").is_none());
+}
+
+#[test]
+fn gitlab_takes_a_token() {
+    let nodes = of(&with(
+        "{provider: gitlab, owner: acme/platform, credential: shop/gitlab, repository: gitops}",
+    ));
+    let files = nodes
+        .iter()
+        .find(|node| node.address.as_str() == "gitops.files")
+        .unwrap();
+    assert_eq!(files.kind, "gitlab.Files");
+    assert_eq!(files.spec["repository"], "acme/platform/gitops");
+    let objects = &find(&nodes, "gitops.argo_cd")["objects"];
+    let text = objects.to_string();
+    assert!(text.contains("https://gitlab.com/acme/platform/gitops.git"));
+    assert!(text.contains(r#""key":"token""#), "{text}");
+    let project = find(&nodes, "delivery.backend.project.check");
+    assert_eq!(project["source"]["type"], "GITLAB");
+}
+
+#[test]
+fn a_server_of_ones_own() {
+    let nodes = of(&with(
+        "{provider: github, owner: acme, credential: shop/github-app, url: https://git.example.com, connection: \
+         'arn:aws:codeconnections:eu-west-1:123456789012:connection/1'}",
+    ));
+    assert_eq!(
+        find(&nodes, "gitops.files")["url"],
+        "https://git.example.com"
+    );
+    let text = find(&nodes, "gitops.argo_cd")["objects"].to_string();
+    assert!(text.contains(r#""githubAppEnterpriseBaseUrl":"https://git.example.com/api/v3""#));
+    let project = find(&nodes, "delivery.backend.project.check");
+    assert_eq!(project["source"]["type"], "GITHUB_ENTERPRISE");
+}
+
+/// Nothing but the way to the repository depends on where it is.
+#[test]
+fn the_repository_of_prod_is_the_same_on_github() {
+    let prod = include_str!("../../../../stacks/prod.yaml");
+    let files = |set: &[&str]| {
+        let nodes = nodes(&load(prod, set).unwrap()).unwrap();
+        find(&nodes, "gitops.files")["files"].clone()
+    };
+    let here = files(&[]).to_string();
+    let there =
+        files(&["delivery.source={provider: github, owner: acme, credential: prod/github-app}"])
+            .to_string();
+    let moved = here
+        .replace(
+            r#"{"$ref":"delivery.gitops.clone_url_http"}"#,
+            r#""https://github.com/acme/prod-gitops.git""#,
+        )
+        .replace("git:secret:argocd/gitops-repository", "git:repocreds");
+    assert!(here != moved, "nothing refers to the repository");
+    assert!(moved == there, "{there}");
+}
+
+#[test]
+fn a_word_is_not_enough() {
+    assert_snapshot!(delivery("github"), @"");
+    assert_snapshot!(delivery("subversion"), @"");
+    assert_snapshot!(delivery("[github]"), @"");
+}
+
+#[test]
+fn sources_that_make_no_sense() {
+    assert_snapshot!(delivery("{provider: githb, owner: acme}"), @"");
+    assert_snapshot!(delivery("{owner: acme}"), @"");
+    assert_snapshot!(delivery("{provider: github, owner: acme, conection: x}"), @"");
+    assert_snapshot!(delivery("{connection: x, owner: a b}"), @"");
+    assert_snapshot!(delivery("{connection: 'arn:a', owner: acme, credential: x}"), @"");
+    assert_snapshot!(delivery("{provider: github, owner: acme, credential: 'my secret', repository: a/b}"), @"");
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, url: 'http://git'}"), @"");
+}
+
+#[test]
+fn a_cluster_follows_no_repository_that_nobody_can_write_to() {
+    assert_snapshot!(wrong(&with("{provider: github, owner: acme}")), @"");
+}

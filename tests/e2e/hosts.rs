@@ -1,0 +1,117 @@
+//! The GitOps repository on GitHub and GitLab.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const REPOSITORY: &str = "acme/prod-gitops";
+const SECRET: &str = "prod/repository";
+
+const STACK: &str = "
+stack: prod
+region: eu-west-1
+network: {availability_zones: 2, nat: none, endpoints: [], flow_logs: false}
+cluster: {}
+delivery:
+  source:
+    provider: github
+    owner: acme
+    credential: prod/repository
+    connection: arn:aws:codeconnections:eu-west-1:123456789012:connection/11111111-2222-3333-4444-555555555555
+  environments: {develop: auto}
+services:
+  backend: {port: 8080}
+gitops: {}
+";
+
+/// Stores what lets platctl into the repository, as a user does.
+pub(crate) async fn store(world: &World, secret: &str, content: &Value) {
+    let call = world.secretsmanager().create_secret().name(secret);
+    call.secret_string(content.to_string())
+        .send()
+        .await
+        .unwrap();
+}
+
+/// A GitHub App that is installed on the repository: what its secret contains.
+pub(crate) fn app(world: &World, repository: &str) -> Value {
+    let app = json!({"id": 12, "installation": 34, "repositories": [repository]});
+    let made = world.control().hosts(&json!({"app": app})).unwrap();
+    json!({"app_id": 12, "installation_id": 34, "private_key": made["private_key"]})
+}
+
+/// A token of a project of GitLab: what its secret contains.
+pub(crate) fn token(world: &World, repository: &str) -> Value {
+    let token = json!({"value": "glpat-CANARY", "repositories": [repository]});
+    world.control().hosts(&json!({"token": token})).unwrap();
+    json!({"token": "glpat-CANARY"})
+}
+
+fn files(world: &World) -> Value {
+    world.control().repository(REPOSITORY).unwrap()["files"].clone()
+}
+
+fn commit(world: &World, path: &str, text: &str) {
+    let commit = json!({"repository": REPOSITORY, "files": {path: text}});
+    world.control().hosts(&json!({"commit": commit})).unwrap();
+}
+
+#[tokio::test]
+async fn a_platform_lives_on_github() {
+    let world = World::new();
+    world.file("prod.yaml", STACK);
+
+    // What is missing is said before anything is made.
+    let ended = world.platctl("plan prod.yaml").expect(1);
+    assert!(
+        ended.stdout.contains("the secret prod/repository")
+            || ended.stderr.contains("the secret prod/repository"),
+        "{}{}",
+        ended.stdout,
+        ended.stderr
+    );
+
+    let content = app(&world, REPOSITORY);
+    store(&world, SECRET, &content).await;
+    world.platctl("apply prod.yaml --yes").expect(0);
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
+    let found = files(&world);
+    let root = found["clusters/prod/vault.yaml"].as_str().unwrap();
+    assert!(
+        root.contains("https://github.com/acme/prod-gitops.git"),
+        "{root}"
+    );
+    let users = world.iam().list_users().send().await.unwrap();
+    assert_eq!(users.users().len(), 0, "nobody needs a user");
+
+    // The key is in the secret and in the cluster, and nowhere else.
+    let key = content["private_key"]
+        .as_str()
+        .unwrap()
+        .lines()
+        .nth(1)
+        .unwrap();
+    for entry in std::fs::read_dir(world.path().join("state/emulator")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains(key));
+    }
+
+    // What people change stays, and is a conflict where platctl has something new.
+    let path = "services/backend/scaling.yaml";
+    commit(&world, path, "# ours now\n");
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
+    let ended =
+        world.platctl("apply prod.yaml --yes --set services.backend.replicas={min:~4,~max:~9}");
+    assert_ne!(ended.code, Some(0));
+    assert!(ended.stdout.contains("conflict in "), "{}", ended.stdout);
+    assert_eq!(files(&world)[path], "# ours now\n");
+
+    world
+        .platctl("destroy prod --yes --allow-data-loss all")
+        .expect(0);
+    assert_eq!(files(&world), json!({path: "# ours now\n"}));
+}
