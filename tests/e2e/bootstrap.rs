@@ -91,6 +91,18 @@ async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
         .then(|| serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap())
 }
 
+/// How many access policies the role of the runner's builds has.
+async fn rights_of_the_runner(world: &World) -> usize {
+    let role = "arn:aws:iam::123456789012:role/prod-eu-west-1-runner";
+    let call = world.eks().list_associated_access_policies();
+    let call = call.cluster_name("prod-cluster").principal_arn(role);
+    call.send()
+        .await
+        .unwrap()
+        .associated_access_policies()
+        .len()
+}
+
 /// Everything below a folder, as text.
 fn written(folder: &std::path::Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -133,6 +145,15 @@ async fn argo_cd_runs_and_knows_the_repository() {
         "the build's log is passed on:\n{}",
         applied.stderr
     );
+
+    // The role of the builds is an administrator of the cluster while one of them runs, and no longer.
+    let calls = world.control().calls().unwrap();
+    assert!(
+        calls
+            .iter()
+            .any(|call| call.operation == "AssociateAccessPolicy")
+    );
+    assert_eq!(rights_of_the_runner(&world).await, 0);
 
     // The password is in the secret, and in the cluster.
     let repository = ask(&world, "GET", REPOSITORY).await.unwrap();

@@ -89,6 +89,8 @@ macro_rules! clients {
             pub dns: crate::dns::Dns,
             /// The updates of EKS that this process has begun.
             pub(crate) updates: crate::eks::updates::Begun,
+            /// The rights in clusters that this process has given to builds of runners.
+            pub(crate) rights: crate::reach::Given,
             $($(#[$doc])* pub $field: Lazy<$sdk::Client>,)*
         }
 
@@ -115,6 +117,7 @@ macro_rules! clients {
                     partition: place.partition,
                     teller,
                     updates: crate::eks::updates::Begun::default(),
+                    rights: crate::reach::Given::default(),
                     dns,
                 }
             }
@@ -129,6 +132,7 @@ macro_rules! clients {
                     partition: "aws".into(),
                     teller: platctl_engine::tell::Teller::default(),
                     updates: crate::eks::updates::Begun::default(),
+                    rights: crate::reach::Given::default(),
                     dns: crate::dns::Dns::none(),
                 }
             }

@@ -208,15 +208,13 @@ pub(super) fn declare(
     let statements = permissions(base, &bucket, key, secret, &group_arn, declare);
     let policy = permit("runner.policy", &role, statements, declare)?;
     let (group, rule) = security(base, declare)?;
-    let partition = &declare.context().partition;
-    let admin =
-        format!("arn:{partition}:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy");
     let access: Handle<AccessEntry> = declare.make(
         "runner.access",
         json!({
             "cluster_name": cluster_name(base.cluster),
             "principal_arn": role.json(role::out::ARN),
-            "access_policies": [{"policy_arn": admin}],
+            // platctl gives it one while a build of its own runs. What is left by a run that was cut off is drift.
+            "access_policies": [],
         }),
     )?;
     let project: Handle<Project> = declare.make_after(
