@@ -80,6 +80,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "EntityNotFound",
             "NoSuchHostedZone",
             "NoSuchHealthCheck",
+            "NoSuchQueryLoggingConfig",
         ],
     ),
     (
@@ -112,6 +113,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "DuplicateListener",
             "PriorityInUse",
             "WAFDuplicateItemException",
+            "QueryLoggingConfigAlreadyExists",
         ],
     ),
     (
@@ -289,6 +291,38 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
 
 /// Codes that mean something else for some operation: operation, code, a part of the message.
 pub(super) const SPECIAL: &[(Class, &str, &str, &str)] = &[
+    // A resource policy that was written a moment ago.
+    (
+        Class::NotYetConsistent,
+        "route53:CreateQueryLoggingConfig",
+        "InsufficientCloudWatchLogsResourcePolicy",
+        "",
+    ),
+    (
+        Class::NotYetConsistent,
+        "route53:CreateQueryLoggingConfig",
+        "NoSuchCloudWatchLogsLogGroup",
+        "",
+    ),
+    (
+        Class::AlreadyExists,
+        "logs:CreateDelivery",
+        "ConflictException",
+        "already exists",
+    ),
+    // Something is still delivered from it, or to it.
+    (
+        Class::InUse,
+        "logs:DeleteDeliverySource",
+        "ConflictException",
+        "",
+    ),
+    (
+        Class::InUse,
+        "logs:DeleteDeliveryDestination",
+        "ConflictException",
+        "",
+    ),
     (
         Class::NotYetConsistent,
         "rds:",

@@ -2,6 +2,7 @@
 
 pub mod health_check;
 pub mod hosted_zone;
+pub mod query_logging_config;
 pub mod record_set;
 mod records;
 mod texts;

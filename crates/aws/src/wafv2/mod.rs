@@ -1,6 +1,7 @@
 //! WAF: what requests are let through.
 
 mod kept;
+pub mod logging_configuration;
 pub mod rules;
 pub mod web_acl;
 pub mod web_acl_association;

@@ -212,6 +212,78 @@ fn access_logs_are_written_where_data_is_protected() {
     );
 }
 
+/// The resources that write the logs of the edge.
+fn edge_logs(set: &[&str]) -> Vec<String> {
+    let nodes = nodes(&load(STACKS[0].1, set).unwrap()).unwrap();
+    let all = nodes.iter().map(|node| node.address.to_string());
+    all.filter_map(|address| address.strip_prefix("edge.logs.").map(ToOwned::to_owned))
+        .collect()
+}
+
+#[test]
+fn the_edge_writes_logs_where_data_is_protected() {
+    let prod = prod();
+    let node = |address: &str| {
+        let mut nodes = prod.iter();
+        nodes
+            .find(|node| node.address.as_str() == address)
+            .unwrap()
+            .clone()
+    };
+    // CloudFront's deliveries, its web ACL and Route 53's log groups are in one region, wherever the stack is.
+    for address in [
+        "source",
+        "destination",
+        "delivery",
+        "waf_group",
+        "waf",
+        "dns_group",
+        "dns_policy",
+    ] {
+        let node = node(&format!("edge.logs.{address}"));
+        assert_eq!(node.scope, "us-east-1", "{address}");
+    }
+    let name = |address: &str| of(&prod, address)["log_group_name"].clone();
+    assert_eq!(
+        name("edge.logs.waf_group"),
+        "aws-waf-logs-prod-eu-west-1-edge"
+    );
+    let redacted = text(&of(&prod, "edge.logs.waf")["redacted_headers"]);
+    assert!(redacted.contains("authorization") && redacted.contains("cookie"));
+    let target = of(&prod, "edge.logs.destination")["destination_resource_arn"].clone();
+    let bucket = statements(&of(&prod, "logs.bucket")["policy"]);
+    let delivery = bucket
+        .iter()
+        .find(|one| one["Principal"]["Service"] == "delivery.logs.amazonaws.com");
+    let delivery = delivery.unwrap();
+    assert_eq!(
+        delivery["Resource"],
+        format!("{}/*", target.as_str().unwrap())
+    );
+    assert!(text(&delivery["Condition"]).contains("arn:aws:logs:us-east-1:"));
+    let query = node("edge.logs.dns");
+    assert_eq!(query.after[0].as_str(), "edge.logs.dns_policy");
+    for group in ["edge.logs.waf_group", "edge.logs.dns_group"] {
+        assert_eq!(of(&prod, group)["retention_in_days"], 365);
+    }
+}
+
+#[test]
+fn logs_of_the_edge_can_be_switched_off_one_by_one() {
+    assert_eq!(edge_logs(&[]).len(), 8);
+    assert_eq!(edge_logs(&["logs=false"]), Vec::<String>::new());
+    assert_eq!(edge_logs(&["protect=false"]), Vec::<String>::new());
+    let cdn = ["source", "destination", "delivery"];
+    let (waf, dns) = (["waf_group", "waf"], ["dns_group", "dns_policy", "dns"]);
+    assert_eq!(edge_logs(&["logs.cdn=false", "logs.waf=false"]), dns);
+    assert_eq!(edge_logs(&["logs.cdn=false", "logs.dns=false"]), waf);
+    assert_eq!(edge_logs(&["logs.waf=false", "logs.dns=false"]), cdn);
+    // The zone of somebody else is for its owner.
+    assert!(!edge_logs(&["edge.zone=Z0123456789ABC"]).contains(&"dns".to_owned()));
+    // A web ACL of the load balancer is where that is.
+    assert_eq!(edge_logs(&["edge.cdn=false", "logs.dns=false"]), waf);
+}
+
 #[test]
 fn access_logs_can_be_switched_off_one_by_one() {
     let with = |set: &[&str]| nodes(&load(STACKS[0].1, set).unwrap()).unwrap();
