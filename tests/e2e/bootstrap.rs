@@ -219,23 +219,44 @@ async fn what_somebody_changed_in_the_cluster_is_put_back() {
         .platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}"))
         .expect(0);
 
-    // A new password goes into the cluster.
-    let before = ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"].clone();
-    world
+    // A new password goes into the cluster, and only then the previous credential goes. The other one stays.
+    let write = format!("{REPOSITORY}-write");
+    let before = password(&world, REPOSITORY).await;
+    let other = password(&world, &write).await;
+    assert_ne!(
+        before, other,
+        "Argo CD and Image Updater share no credential"
+    );
+    let rotated = world
         .platctl(&format!(
-            "apply prod.yaml --yes {OPEN} --replace gitops.git.credential"
+            "rotate prod.yaml gitops.git.credential --yes {OPEN}"
         ))
         .expect(0);
-    world
-        .platctl(&format!("apply prod.yaml --yes {OPEN}"))
-        .expect(0);
-    assert_ne!(
-        ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"],
-        before
+    assert!(
+        rotated.stdout.contains("previous credentials deleted: 1"),
+        "{}",
+        rotated.stdout
+    );
+    assert!(!format!("{}{}", rotated.stdout, rotated.stderr).contains("canary"));
+    assert_ne!(password(&world, REPOSITORY).await, before);
+    assert_eq!(password(&world, &write).await, other);
+    let credentials = world.iam().list_service_specific_credentials();
+    let credentials = credentials.user_name("prod-eu-west-1-git").send().await;
+    assert_eq!(credentials.unwrap().service_specific_credentials().len(), 1);
+    let status = world.platctl("status prod").expect(0);
+    assert!(
+        status.stdout.contains("created 0 days ago"),
+        "{}",
+        status.stdout
     );
     world
         .platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}"))
         .expect(0);
+}
+
+/// The password in a Secret of the cluster, encoded.
+async fn password(world: &World, secret: &str) -> Value {
+    ask(world, "GET", secret).await.unwrap()["data"]["password"].clone()
 }
 
 #[tokio::test]

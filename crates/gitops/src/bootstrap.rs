@@ -9,8 +9,10 @@ use crate::{Inputs, Settings, application};
 
 /// The namespace of Argo CD.
 pub const NAMESPACE: &str = "argocd";
-/// The Secret by which Argo CD and Image Updater read and write the repository.
+/// The Secret by which Argo CD reads the repository.
 pub const REPOSITORY_SECRET: &str = "gitops-repository";
+/// The Secret by which Image Updater writes to the repository. Argo CD does not use it.
+pub const WRITE_SECRET: &str = "gitops-repository-write";
 
 /// Argo CD itself: where its manifest is, and the digest of it.
 #[must_use]
@@ -65,6 +67,17 @@ pub fn repository_secret(inputs: &Inputs, user: &Value, password: &Value) -> Val
             "username": user,
             "password": password,
         },
+    })
+}
+
+/// How Image Updater writes to the repository. User name and password come from outside: they are secret.
+#[must_use]
+pub fn write_secret(user: &Value, password: &Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": WRITE_SECRET, "namespace": NAMESPACE},
+        "stringData": {"username": user, "password": password},
     })
 }
 

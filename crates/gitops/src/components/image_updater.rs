@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::application::LAST_WAVE;
+use crate::bootstrap;
 use crate::component::{Component, PLAIN, Pods, Resources, Workload, allow, join, when_defined};
 use crate::versions::IMAGE_UPDATER;
 use crate::{Inputs, Service};
@@ -71,7 +72,7 @@ pub(crate) const COMPONENT: Component = Component {
             "metadata": {"name": "services", "namespace": "argocd", "annotations": when_defined()},
             "spec": {
                 "writeBackConfig": {
-                    "method": "git:secret:argocd/gitops-repository",
+                    "method": format!("git:secret:{}/{}", bootstrap::NAMESPACE, bootstrap::WRITE_SECRET),
                     // Into a file of its own beside the service's, which platctl does not write.
                     "gitConfig": {"branch": inputs.branch},
                 },

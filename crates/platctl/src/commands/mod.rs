@@ -13,6 +13,7 @@ mod output;
 mod plan;
 mod recover;
 mod restart;
+mod rotate;
 mod runner;
 mod schema;
 mod state;
@@ -73,6 +74,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             yes,
         } => restart::run(&stack, &address, yes, global).await,
+        Command::Rotate {
+            stack,
+            address,
+            consent,
+        } => rotate::run(&stack, address.as_deref(), &consent, global).await,
         Command::Runner {
             bucket,
             task,

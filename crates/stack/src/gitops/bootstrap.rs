@@ -18,7 +18,7 @@ use super::{Base, cluster_name};
 use crate::common::{allow, policy, role_name};
 use crate::declare::{Checked, Declare};
 
-/// How Argo CD gets into the repository.
+/// A way into the repository.
 pub(super) struct Credential {
     pub(super) secret: Handle<Secret>,
     credential: Handle<ServiceSpecificCredential>,
@@ -29,7 +29,10 @@ pub(super) struct Wish<'a> {
     pub(super) settings: &'a Settings,
     pub(super) inputs: &'a Inputs,
     pub(super) base: &'a Base<'a>,
-    pub(super) credential: Credential,
+    /// By which Argo CD reads the repository.
+    pub(super) read: Credential,
+    /// By which Image Updater writes to it, where there is one.
+    pub(super) write: Option<Credential>,
     pub(super) files: Handle<Files>,
     /// What has to be there before.
     pub(super) after: Vec<Address>,
@@ -37,33 +40,92 @@ pub(super) struct Wish<'a> {
     pub(super) identities: Vec<Address>,
 }
 
-/// A user for Git alone: Argo CD cannot take on a role for it.
+/// What a user of the repository may do with it.
+pub(super) enum Access {
+    /// What Argo CD needs.
+    Read,
+    /// What Image Updater needs: it commits to the branch that is deployed.
+    Write,
+}
+
+impl Access {
+    const fn address(&self) -> &'static str {
+        match self {
+            Self::Read => "git",
+            Self::Write => "git_write",
+        }
+    }
+
+    /// The user's name, the secret's name, and what the secret is for.
+    const fn names(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Read => (
+                "git",
+                "gitops-repository",
+                "By which Argo CD reads the GitOps repository",
+            ),
+            Self::Write => (
+                "git-write",
+                "gitops-repository-write",
+                "By which Image Updater writes to the GitOps repository",
+            ),
+        }
+    }
+
+    /// IAM knows branches, and no paths within a repository.
+    fn policy(&self, repository: &Value, branch: &str) -> Value {
+        match self {
+            Self::Read => policy([allow(&["codecommit:GitPull"], repository.clone())]),
+            Self::Write => policy([
+                allow(
+                    &["codecommit:GitPull", "codecommit:GitPush"],
+                    repository.clone(),
+                ),
+                json!({
+                    "Effect": "Deny", "Action": "codecommit:GitPush", "Resource": repository,
+                    "Condition": {
+                        "StringNotEquals": {"codecommit:References": format!("refs/heads/{branch}")},
+                        // A push begins with a request that is about no branch yet.
+                        "Null": {"codecommit:References": "false"},
+                    },
+                }),
+            ]),
+        }
+    }
+}
+
+/// A user for Git alone: neither Argo CD nor Image Updater can take on a role for it.
 pub(super) fn credential(
+    access: &Access,
     repository: &Handle<Repository>,
+    branch: &str,
     key: &Handle<Key>,
     declare: &mut Declare<'_>,
 ) -> Checked<Credential> {
-    let user: Handle<User> =
-        declare.make("git.user", json!({"user_name": role_name("git", declare)}))?;
+    let below = |name: &str| format!("{}.{name}", access.address());
+    let (user, secret, purpose) = access.names();
+    let user: Handle<User> = declare.make(
+        &below("user"),
+        json!({"user_name": role_name(user, declare)}),
+    )?;
     let user_name = user.json(user::out::USER_NAME);
-    let arn = repository.json(repository::out::ARN);
-    let may = policy([allow(&["codecommit:GitPull", "codecommit:GitPush"], arn)]);
+    let may = access.policy(&repository.json(repository::out::ARN), branch);
     declare.make::<UserPolicy>(
-        "git.policy",
+        &below("policy"),
         json!({"user_name": user_name, "policy_name": "platctl", "policy_document": may}),
     )?;
     let secret: Handle<Secret> = declare.make(
-        "git.secret",
+        &below("secret"),
         json!({
-            "name": declare.name("gitops-repository"),
-            "description": "By which Argo CD reads and writes the GitOps repository",
+            "name": declare.name(secret),
+            "description": purpose,
             "kms_key_id": key.json(key::out::ARN),
             // A new one is made at any time.
             "recovery_window_in_days": 0,
         }),
     )?;
     let credential = declare.make(
-        "git.credential",
+        &below("credential"),
         json!({
             "user_name": user_name,
             "service_name": "codecommit.amazonaws.com",
@@ -71,6 +133,18 @@ pub(super) fn credential(
         }),
     )?;
     Ok(Credential { secret, credential })
+}
+
+impl Credential {
+    /// What a Secret of the cluster takes from it.
+    fn field(&self, field: &str) -> Value {
+        let arn = self.credential.json(credential::out::SECRET_ID);
+        from_secret(
+            &arn,
+            field,
+            &self.credential.json(credential::out::CREDENTIAL_ID),
+        )
+    }
 }
 
 /// Objects by their keys, as a set takes them.
@@ -83,20 +157,13 @@ fn keyed(objects: impl IntoIterator<Item = Value>) -> Map<String, Value> {
 
 /// Argo CD, and then what it is to follow.
 pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()> {
-    let Credential { credential, .. } = &wish.credential;
-    let secret = |field: &str| {
-        let arn = credential.json(credential::out::SECRET_ID);
-        from_secret(
-            &arn,
-            field,
-            &credential.json(credential::out::CREDENTIAL_ID),
-        )
-    };
-    let repository = bootstrap::repository_secret(
-        wish.inputs,
-        &secret("ServiceUserName"),
-        &secret("ServicePassword"),
-    );
+    let (user, password) = ("ServiceUserName", "ServicePassword");
+    let read = &wish.read;
+    let repository =
+        bootstrap::repository_secret(wish.inputs, &read.field(user), &read.field(password));
+    let write = wish.write.as_ref();
+    let write =
+        write.map(|write| bootstrap::write_secret(&write.field(user), &write.field(password)));
     let (url, sha256) = bootstrap::argo_cd(wish.settings);
     let after: Vec<&Address> = wish.after.iter().collect();
     let argo: Handle<Objects> = declare.make_after(
@@ -106,7 +173,10 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
             "name": "argo-cd",
             "manifest": {"url": url, "sha256": sha256, "namespace": bootstrap::NAMESPACE},
             "objects": keyed(
-                [bootstrap::namespace(wish.settings), repository].into_iter().chain(bootstrap::additions(wish.settings)),
+                [bootstrap::namespace(wish.settings), repository]
+                    .into_iter()
+                    .chain(write)
+                    .chain(bootstrap::additions(wish.settings)),
             ),
         }),
         &after,

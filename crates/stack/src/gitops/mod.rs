@@ -88,6 +88,7 @@ pub(crate) fn declare(
     }
     let files = platctl_gitops::files(&inputs, settings);
     let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    let writes = chosen.iter().any(|one| one.name == "image-updater");
     let mut identities = Vec::new();
     for component in chosen {
         for workload in (component.workloads)(&inputs) {
@@ -110,22 +111,29 @@ pub(crate) fn declare(
     if settings.bootstrap == Some(false) {
         return Ok(());
     }
-    let credential = bootstrap::credential(base.repository, &keeps.key, declare)?;
+    let mut credential = |access: bootstrap::Access| {
+        let (repository, branch) = (base.repository, inputs.branch.as_str());
+        bootstrap::credential(&access, repository, branch, &keeps.key, declare)
+    };
+    let read = credential(bootstrap::Access::Read)?;
+    let write = writes
+        .then(|| credential(bootstrap::Access::Write))
+        .transpose()?;
+    let secrets: Vec<_> = std::iter::once(&read)
+        .chain(&write)
+        .map(|one| one.secret.clone())
+        .collect();
     let mut after = base.cluster.ready.clone();
     if base.cluster.private {
-        after.extend(runner::declare(
-            base,
-            &keeps.key,
-            &credential.secret,
-            declare,
-        )?);
+        after.extend(runner::declare(base, &keeps.key, &secrets, declare)?);
     }
     bootstrap::declare(
         &bootstrap::Wish {
             settings,
             inputs: &inputs,
             base,
-            credential,
+            read,
+            write,
             files,
             after,
             identities,

@@ -119,7 +119,7 @@ fn permissions(
     base: &Base<'_>,
     bucket: &Handle<Bucket>,
     key: &Handle<Key>,
-    secret: &Handle<Secret>,
+    secrets: &[Handle<Secret>],
     group: &Value,
     declare: &Declare<'_>,
 ) -> Vec<Value> {
@@ -142,7 +142,10 @@ fn permissions(
         allow(&["eks:DescribeCluster"], cluster),
         allow(
             &["secretsmanager:GetSecretValue"],
-            secret.json(secret::out::ARN),
+            secrets
+                .iter()
+                .map(|secret| secret.json(secret::out::ARN))
+                .collect::<Vec<_>>(),
         ),
     ];
     statements.extend(network(base, declare));
@@ -180,7 +183,7 @@ fn security(
 pub(super) fn declare(
     base: &Base<'_>,
     key: &Handle<Key>,
-    secret: &Handle<Secret>,
+    secrets: &[Handle<Secret>],
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Address>> {
     let days = declare.log_days(30);
@@ -205,7 +208,7 @@ pub(super) fn declare(
     )?;
     let bucket = bucket(base, key, &role, declare)?;
     let group_arn = logs.json(log_group::out::ARN);
-    let statements = permissions(base, &bucket, key, secret, &group_arn, declare);
+    let statements = permissions(base, &bucket, key, secrets, &group_arn, declare);
     let policy = permit("runner.policy", &role, statements, declare)?;
     let (group, rule) = security(base, declare)?;
     let access: Handle<AccessEntry> = declare.make(
