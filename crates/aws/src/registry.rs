@@ -135,6 +135,7 @@ kinds! {
     crate::rds::db_instance::DbInstance,
     crate::rds::db_parameter_group::DbParameterGroup,
     crate::rds::db_subnet_group::DbSubnetGroup,
+    crate::rds::event_subscription::EventSubscription,
     crate::rds::global_cluster::GlobalCluster,
     crate::route53::health_check::HealthCheck,
     crate::route53::hosted_zone::HostedZone,

@@ -81,6 +81,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "NoSuchHostedZone",
             "NoSuchHealthCheck",
             "NoSuchQueryLoggingConfig",
+            "SubscriptionNotFound",
         ],
     ),
     (
@@ -114,6 +115,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "PriorityInUse",
             "WAFDuplicateItemException",
             "QueryLoggingConfigAlreadyExists",
+            "SubscriptionAlreadyExist",
         ],
     ),
     (
@@ -161,6 +163,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "EntityTemporarilyUnmodifiable",
             "PriorRequestNotComplete",
             "OperationInProgress",
+            "InvalidEventSubscriptionState",
             "ConflictException",
             "RequestInProgressException",
             "WAFOptimisticLockException",
@@ -174,6 +177,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "DBSubnetGroupQuotaExceeded",
             "DBParameterGroupQuotaExceeded",
             "SnapshotQuotaExceeded",
+            "EventSubscriptionQuotaExceeded",
             "ResourceLimitExceededException",
             "ResourceLimitExceeded",
             "VcpuLimitExceeded",
@@ -291,6 +295,13 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
 
 /// Codes that mean something else for some operation: operation, code, a part of the message.
 pub(super) const SPECIAL: &[(Class, &str, &str, &str)] = &[
+    // A policy of a topic or of its key that was written a moment ago.
+    (
+        Class::NotYetConsistent,
+        "rds:CreateEventSubscription",
+        "SNSNoAuthorization",
+        "",
+    ),
     // A resource policy that was written a moment ago.
     (
         Class::NotYetConsistent,

@@ -333,3 +333,51 @@ fn the_default_group_of_a_vpc_lets_nothing_through() {
         );
     }
 }
+
+#[test]
+fn rds_tells_of_the_stacks_own_database_only() {
+    let prod = prod();
+    let cluster = of(&prod, "alerts.events.cluster");
+    assert_eq!(references(&cluster["source_ids"]), ["database.cluster"]);
+    let instances = references(&of(&prod, "alerts.events.instance")["source_ids"]);
+    assert!(instances.contains(&"database.writer".to_owned()));
+    assert_eq!(instances.len(), 3, "{instances:?}");
+    let publishers = text(&of(&prod, "alerts.topic")["policy"]);
+    assert!(publishers.contains("events.rds.amazonaws.com"));
+    assert!(publishers.contains("aws:SourceAccount"));
+    let without = nodes(&load("stack: a\nregion: eu-west-1\nalerts: {}\n", &[]).unwrap()).unwrap();
+    assert!(
+        !without
+            .iter()
+            .any(|node| node.kind == "rds.EventSubscription")
+    );
+}
+
+#[test]
+fn argo_cd_reads_and_image_updater_writes() {
+    let prod = prod();
+    let may = |address: &str| text(&of(&prod, address)["policy_document"]);
+    assert!(!may("gitops.git.policy").contains("GitPush"));
+    let write = may("gitops.git_write.policy");
+    assert!(write.contains("GitPush") && write.contains("refs/heads/main"));
+    // The role of builds reads both secrets, and nobody else's.
+    let secrets: Vec<String> = statements(&of(&prod, "gitops.runner.policy")["policy_document"])
+        .iter()
+        .filter(|one| actions(one).contains(&"secretsmanager:GetSecretValue".to_owned()))
+        .flat_map(|one| references(&one["Resource"]))
+        .collect();
+    assert_eq!(secrets, ["gitops.git.secret", "gitops.git_write.secret"]);
+    let off = nodes(&load(STACKS[0].1, &["gitops.image_updater=false"]).unwrap()).unwrap();
+    assert!(
+        !off.iter()
+            .any(|node| node.address.as_str().starts_with("gitops.git_write"))
+    );
+}
+
+#[test]
+fn the_runner_has_no_rights_but_those_that_platctl_lends_it() {
+    assert_eq!(
+        of(&prod(), "gitops.runner.access")["access_policies"],
+        serde_json::json!([])
+    );
+}
