@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::component::PodSecurity;
+use crate::component::{Component, PodSecurity};
 use crate::components::{argo_cd, namespaces};
 use crate::versions::{ARGO_CD, ARGO_CD_SHA256};
 use crate::{Inputs, Settings, application};
@@ -83,8 +83,8 @@ pub fn write_secret(user: &Value, password: &Value) -> Value {
 
 /// The root Application, and the projects that it and all others are a part of.
 #[must_use]
-pub fn root(inputs: &Inputs) -> Vec<Value> {
-    let mut objects = application::projects(inputs);
+pub fn root(inputs: &Inputs, components: &[&Component]) -> Vec<Value> {
+    let mut objects = application::projects(inputs, components);
     objects.push(application::root(inputs));
     objects
 }

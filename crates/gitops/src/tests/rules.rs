@@ -465,3 +465,61 @@ fn nothing_is_chosen_that_cannot_be() {
             .all(|one| (one.missing)(&none, &Settings::default()).is_none())
     );
 }
+
+/// A project that lists everything keeps nothing out: whoever can change an Application could otherwise take it from
+/// anywhere, and put it anywhere.
+#[test]
+fn projects_list_the_sources_and_namespaces_of_their_applications() {
+    let documents = documents(&everything());
+    let of_kind = |kind: &str| {
+        let all = documents.iter().map(|(_, one)| one.clone());
+        all.filter(|one| one["kind"] == kind).collect::<Vec<_>>()
+    };
+    let projects = of_kind("AppProject");
+    assert_eq!(projects.len(), 2);
+    for project in &projects {
+        let spec = &project["spec"];
+        assert!(!spec["sourceRepos"].to_string().contains('*'), "{project}");
+        assert!(
+            !spec["destinations"].to_string().contains("\"*\""),
+            "{project}"
+        );
+    }
+    let project = |name: &Value| {
+        let mut all = projects.iter();
+        all.find(|one| one["metadata"]["name"] == *name).unwrap()["spec"].clone()
+    };
+    for application in of_kind("Application") {
+        let spec = &application["spec"];
+        let (allowed, name) = (project(&spec["project"]), &application["metadata"]["name"]);
+        for source in spec["sources"].as_array().unwrap() {
+            let repositories = allowed["sourceRepos"].as_array().unwrap();
+            assert!(
+                repositories.contains(&source["repoURL"]),
+                "{name}: {source}"
+            );
+        }
+        assert!(
+            allowed["destinations"]
+                .as_array()
+                .unwrap()
+                .contains(&spec["destination"]),
+            "{name}"
+        );
+    }
+    // Objects beside the charts, in namespaces of their own.
+    let platform = project(&json!("platform"));
+    for (path, one) in documents
+        .iter()
+        .filter(|(path, _)| path.starts_with("components/"))
+    {
+        let Some(namespace) = one["metadata"]["namespace"].as_str() else {
+            continue;
+        };
+        let mut allowed = platform["destinations"].as_array().unwrap().iter();
+        assert!(
+            allowed.any(|one| one["namespace"] == namespace),
+            "{path}: {namespace}"
+        );
+    }
+}

@@ -10,7 +10,8 @@ use platctl_aws::iam::user_policy::UserPolicy;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_engine::{Address, Handle};
-use platctl_gitops::{Inputs, Settings, bootstrap};
+
+use platctl_gitops::{Component, Inputs, Settings, bootstrap};
 use platctl_kubernetes::{Objects, key_of, secret as from_secret};
 use serde_json::{Map, Value, json};
 
@@ -28,6 +29,7 @@ pub(super) struct Credential {
 pub(super) struct Wish<'a> {
     pub(super) settings: &'a Settings,
     pub(super) inputs: &'a Inputs,
+    pub(super) components: &'a [&'static Component],
     pub(super) base: &'a Base<'a>,
     /// By which Argo CD reads the repository.
     pub(super) read: Credential,
@@ -189,7 +191,7 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
         json!({
             "cluster_name": cluster_name(wish.base.cluster),
             "name": "root",
-            "objects": keyed(bootstrap::root(wish.inputs)),
+            "objects": keyed(bootstrap::root(wish.inputs, wish.components)),
         }),
         &after,
     )?;

@@ -90,7 +90,7 @@ pub(crate) fn declare(
     let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
     let writes = chosen.iter().any(|one| one.name == "image-updater");
     let mut identities = Vec::new();
-    for component in chosen {
+    for component in &chosen {
         for workload in (component.workloads)(&inputs) {
             identities.push(workloads::declare(&workload, base.cluster, declare)?);
         }
@@ -131,6 +131,7 @@ pub(crate) fn declare(
         &bootstrap::Wish {
             settings,
             inputs: &inputs,
+            components: &chosen,
             base,
             read,
             write,

@@ -363,7 +363,7 @@ fn argo_cd_reads_and_image_updater_writes() {
     // The role of builds reads both secrets, and nobody else's.
     let secrets: Vec<String> = statements(&of(&prod, "gitops.runner.policy")["policy_document"])
         .iter()
-        .filter(|one| actions(one).contains(&"secretsmanager:GetSecretValue".to_owned()))
+        .filter(|one| actions(one).contains(&"secretsmanager:getsecretvalue".to_owned()))
         .flat_map(|one| references(&one["Resource"]))
         .collect();
     assert_eq!(secrets, ["gitops.git.secret", "gitops.git_write.secret"]);
