@@ -109,7 +109,10 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "sns.Topic",
         "arn",
         "topic",
-        &[],
+        &[(
+            "/policy",
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.rds.amazonaws.com"}, "Action": "sns:Publish", "Resource": "arn:aws:sns:eu-west-1:123456789012:example"}]}"#,
+        )],
     ),
     one(
         "example-vault",

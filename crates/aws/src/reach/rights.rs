@@ -92,8 +92,8 @@ impl<'a> Rights<'a> {
     pub(super) async fn of(cloud: &'a Cloud, cluster: &'a str) -> CloudResult<Self> {
         let name = project_name(cluster);
         let look = || async {
-            let call = cloud.codebuild.batch_get_projects().names(&name).send();
-            call.await.asked()
+            let call = cloud.codebuild.batch_get_projects().names(&name);
+            call.send().ask().await
         };
         let found =
             call_with_retries(&cloud.teller, format!("reading the project {name}"), look).await?;

@@ -10,7 +10,6 @@ use platctl_aws::iam::user_policy::UserPolicy;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_engine::{Address, Handle};
-
 use platctl_gitops::{Component, Inputs, Settings, bootstrap};
 use platctl_kubernetes::{Objects, key_of, secret as from_secret};
 use serde_json::{Map, Value, json};
