@@ -226,6 +226,7 @@ pub(crate) const FLIPS: &[Flip] = &[
     flip(Stack::Staging, "delivery.build_size", &["delivery.build_size=medium"], Outcome::Converges, false),
     flip(Stack::Staging, "delivery.build_size", &["delivery.build_size=large"], Outcome::Converges, false),
     flip(Stack::Staging, "delivery.keep_days", &["delivery.keep_days=60"], Outcome::Converges, false),
+    flip(Stack::Staging, "delivery.approvals", &["delivery.approvals=2"], Outcome::Converges, false),
     flip(Stack::Staging, "delivery.tags", &["delivery.tags.team=web"], Outcome::Converges, false),
     flip(Stack::Staging, "gitops.branch", &["gitops.branch=trunk"], Outcome::Converges, false),
     flip(Stack::Staging, "gitops.environment", &["gitops.environment=develop"], Outcome::Converges, false),

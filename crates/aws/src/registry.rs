@@ -82,6 +82,7 @@ kinds! {
     crate::cloudwatch::dashboard::Dashboard,
     crate::cloudwatch::metric_alarm::MetricAlarm,
     crate::codebuild::project::Project,
+    crate::codecommit::approval_rule_template::ApprovalRuleTemplate,
     crate::codecommit::files::Files,
     crate::codecommit::repository::Repository,
     crate::codeconnections::connection::Connection,

@@ -82,6 +82,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "NoSuchHealthCheck",
             "NoSuchQueryLoggingConfig",
             "SubscriptionNotFound",
+            "ApprovalRuleTemplateDoesNotExistException",
         ],
     ),
     (
@@ -116,6 +117,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "WAFDuplicateItemException",
             "QueryLoggingConfigAlreadyExists",
             "SubscriptionAlreadyExist",
+            "ApprovalRuleTemplateNameAlreadyExistsException",
         ],
     ),
     (
@@ -138,6 +140,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "ResponseHeadersPolicyInUse",
             "CannotDeleteEntityWhileInUse",
             "LastVPCAssociation",
+            "ApprovalRuleTemplateInUseException",
         ],
     ),
     (
@@ -178,6 +181,8 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "DBParameterGroupQuotaExceeded",
             "SnapshotQuotaExceeded",
             "EventSubscriptionQuotaExceeded",
+            "NumberOfRuleTemplatesExceededException",
+            "MaximumRuleTemplatesAssociatedWithRepositoryException",
             "ResourceLimitExceededException",
             "ResourceLimitExceeded",
             "VcpuLimitExceeded",

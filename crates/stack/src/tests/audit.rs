@@ -381,3 +381,35 @@ fn the_runner_has_no_rights_but_those_that_platctl_lends_it() {
         serde_json::json!([])
     );
 }
+
+#[test]
+fn pull_requests_need_another_person_where_data_is_protected() {
+    let prod = prod();
+    let rule = of(&prod, "delivery.approvals");
+    let mut repositories = references(&rule["repository_names"]);
+    repositories.sort();
+    let expected = [
+        "delivery.backend.source",
+        "delivery.frontend.source",
+        "delivery.gitops",
+    ];
+    assert_eq!(repositories, expected);
+    let content = &rule["approval_rule_template_content"];
+    assert_eq!(content["Statements"][0]["NumberOfApprovalsNeeded"], 1);
+    for (set, rules) in [
+        ("protect=false", 0),
+        ("delivery.approvals=0", 0),
+        ("delivery.approvals=2", 1),
+    ] {
+        let nodes = nodes(&load(STACKS[0].1, &[set]).unwrap()).unwrap();
+        let found = nodes
+            .iter()
+            .filter(|node| node.kind == "codecommit.ApprovalRuleTemplate");
+        assert_eq!(found.count(), rules, "{set}");
+    }
+    assert!(
+        load(STACKS[0].1, &["delivery.approvals=11"])
+            .and_then(|stack| nodes(&stack))
+            .is_err()
+    );
+}
