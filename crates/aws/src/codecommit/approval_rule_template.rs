@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -112,11 +114,9 @@ async fn sync_repositories(
 
 impl Kind for ApprovalRuleTemplate {
     const NAME: &'static str = "codecommit.ApprovalRuleTemplate";
-    const REPLACE_ON: &'static [&'static str] = &["/approval_rule_template_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[("/approval_rule_template_name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/approval_rule_template_name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &[

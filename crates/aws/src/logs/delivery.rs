@@ -1,5 +1,7 @@
 //! `logs.Delivery`
 
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, Stage, Timing, Wanted,
@@ -89,12 +91,13 @@ async fn between(cloud: &Cloud, wanted: &Wanted<Delivery>) -> CloudResult<Vec<Ca
 
 impl Kind for Delivery {
     const NAME: &'static str = "logs.Delivery";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/delivery_source_name", "/delivery_destination_arn"];
+    const FIELDS: &'static Table = &[
+        // Neither can be deleted while something is delivered.
+        ("/delivery_source_name", &[Immutable, Holds]),
+        ("/delivery_destination_arn", &[Immutable, Holds]),
+    ];
     // A source has one delivery to each type of destination.
     const REPLACE: Replace = Replace::DeleteFirst;
-    // Neither can be deleted while something is delivered.
-    const HOLDS: &'static [&'static str] = &["/delivery_source_name", "/delivery_destination_arn"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {

@@ -1,6 +1,8 @@
 //! `logs.DeliveryDestination`
 
 use aws_sdk_cloudwatchlogs::types::{DeliveryDestinationConfiguration, OutputFormat};
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -89,10 +91,12 @@ async fn put(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult<()> 
 
 impl Kind for DeliveryDestination {
     const NAME: &'static str = "logs.DeliveryDestination";
-    const REPLACE_ON: &'static [&'static str] = &["/name", "/output_format"];
+    const FIELDS: &'static Table = &[
+        ("/name", &[Immutable, Name]),
+        ("/output_format", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["logs:GetDeliveryDestination", "logs:ListTagsForResource"],
         create: &[

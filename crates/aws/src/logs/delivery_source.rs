@@ -1,5 +1,7 @@
 //! `logs.DeliverySource`
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -73,10 +75,13 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DeliverySource>
 
 impl Kind for DeliverySource {
     const NAME: &'static str = "logs.DeliverySource";
-    const REPLACE_ON: &'static [&'static str] = &["/name", "/resource_arn", "/log_type"];
+    const FIELDS: &'static Table = &[
+        ("/name", &[Immutable, Name]),
+        ("/resource_arn", &[Immutable]),
+        ("/log_type", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["logs:GetDeliverySource", "logs:ListTagsForResource"],
         // The service that writes the logs authorizes it, too.

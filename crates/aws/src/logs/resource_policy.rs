@@ -1,5 +1,7 @@
 //! `logs.ResourcePolicy`
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -82,11 +84,9 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
 
 impl Kind for ResourcePolicy {
     const NAME: &'static str = "logs.ResourcePolicy";
-    const REPLACE_ON: &'static [&'static str] = &["/policy_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[("/policy_name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/policy_name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["logs:DescribeResourcePolicies"],

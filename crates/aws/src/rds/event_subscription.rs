@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -119,10 +121,12 @@ async fn sync_sources(
 
 impl Kind for EventSubscription {
     const NAME: &'static str = "rds.EventSubscription";
-    const REPLACE_ON: &'static [&'static str] = &["/subscription_name", "/source_type"];
+    const FIELDS: &'static Table = &[
+        ("/subscription_name", &[Immutable, Name]),
+        ("/source_type", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/subscription_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeEventSubscriptions", "rds:ListTagsForResource"],
         create: &["rds:CreateEventSubscription", "rds:AddTagsToResource"],

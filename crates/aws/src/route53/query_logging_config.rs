@@ -1,5 +1,7 @@
 //! `route53.QueryLoggingConfig`
 
+use platctl_engine::fields::Fact::{Home, Immutable, Leads};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -79,14 +81,13 @@ async fn of_zone(
 
 impl Kind for QueryLoggingConfig {
     const NAME: &'static str = "route53.QueryLoggingConfig";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/hosted_zone_id", "/cloud_watch_logs_log_group_arn"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[
+        ("/hosted_zone_id", &[Immutable, Home]),
+        ("/cloud_watch_logs_log_group_arn", &[Immutable, Leads]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/hosted_zone_id"];
-    const LEADS: &'static [&'static str] = &["/cloud_watch_logs_log_group_arn"];
     // Route 53 looks whether the log group is there, and whether it may write.
     const PERMISSIONS: Permissions = Permissions {
         read: &[

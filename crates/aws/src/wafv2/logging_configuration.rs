@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_wafv2::types::{self, FieldToMatch, SingleHeader};
+use platctl_engine::fields::Fact::{Holds, Home, Immutable, Leads};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -136,16 +138,15 @@ const WRITE: &[&str] = &[
 
 impl Kind for LoggingConfiguration {
     const NAME: &'static str = "wafv2.LoggingConfiguration";
-    const REPLACE_ON: &'static [&'static str] = &["/resource_arn"];
+    const FIELDS: &'static Table = &[
+        ("/resource_arn", &[Immutable, Home]),
+        ("/log_destination_arn", &[Holds, Leads]),
+    ];
     // Each web ACL has its own.
     const REPLACE: Replace = Replace::CreateFirst;
-    const HOLDS: &'static [&'static str] = &["/log_destination_arn"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/resource_arn"];
-    const LEADS: &'static [&'static str] = &["/log_destination_arn"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["wafv2:GetLoggingConfiguration"],
         create: WRITE,

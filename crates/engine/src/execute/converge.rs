@@ -11,6 +11,7 @@ use super::watch::cadence;
 use super::{Run, StepError};
 use crate::diff::{Comparison, diff};
 use crate::events::Event;
+use crate::fields::Fact;
 use crate::graph::{Entry, Wait};
 use crate::plan::Action;
 use crate::planner::was_ready;
@@ -455,7 +456,11 @@ impl Run {
             id: live.id.clone(),
             generation: known.map_or(1, |object| object.generation),
             made: known.map_or(0, |object| object.made),
-            spec: conceal(goal.desired, facts.write_only, &self.session.lineage()),
+            spec: conceal(
+                goal.desired,
+                &facts.fields.with(Fact::WriteOnly),
+                &self.session.lineage(),
+            ),
             intended: Value::Null,
             outputs: live.outputs.clone(),
             dependencies: Vec::new(),

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::converge::Goal;
 use super::{Run, StepError};
+use crate::fields::Fact;
 use crate::observe::{Choice, Heritage, choose, describe_owner, find_awaited};
 use crate::retry::RetryPolicy;
 use crate::state::{Creating, Record, Verb, conceal, now};
@@ -268,8 +269,11 @@ impl Run {
     /// What to do about a creation that an earlier run began. Planning has looked for its object once.
     async fn resume(&self, goal: &Goal<'_>, begun: Creating) -> Result<Resumed, StepError> {
         let facts = goal.kind().facts();
-        let unchanged =
-            conceal(goal.desired, facts.write_only, &self.session.lineage()) == begun.spec;
+        let unchanged = conceal(
+            goal.desired,
+            &facts.fields.with(Fact::WriteOnly),
+            &self.session.lineage(),
+        ) == begun.spec;
         match facts.identity {
             Identity::Name => return Ok(Resumed::Repeat(begun)),
             Identity::Token if unchanged => return Ok(Resumed::Repeat(begun)),
@@ -325,7 +329,11 @@ impl Run {
             generation,
             token: token(),
             since: now(),
-            spec: conceal(goal.desired, goal.kind().facts().write_only, &lineage),
+            spec: conceal(
+                goal.desired,
+                &goal.kind().facts().fields.with(Fact::WriteOnly),
+                &lineage,
+            ),
         }
     }
 

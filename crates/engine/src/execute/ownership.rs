@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::converge::Goal;
 use super::{Run, StepError};
+use crate::fields::Fact;
 use crate::observe::{Stranger, describe_all, is_at_home, leads_elsewhere, names_ours};
 use crate::state::{Record, conceal};
 use crate::{Address, AnyLive, Candidate, Id};
@@ -89,8 +90,16 @@ impl Run {
     /// The record with what an update is about to make of its object, where that tells whose it is.
     pub(super) fn intending(&self, goal: &Goal<'_>, record: &Record) -> Record {
         let (facts, mut record) = (goal.kind().facts(), record.clone());
-        if let Some(object) = record.object.as_mut().filter(|_| !facts.leads.is_empty()) {
-            object.intended = conceal(goal.desired, facts.write_only, &self.session.lineage());
+        if let Some(object) = record
+            .object
+            .as_mut()
+            .filter(|_| facts.fields.any(Fact::Leads))
+        {
+            object.intended = conceal(
+                goal.desired,
+                &facts.fields.with(Fact::WriteOnly),
+                &self.session.lineage(),
+            );
         }
         record
     }
@@ -106,7 +115,7 @@ impl Run {
             return Ok(None);
         };
         let facts = kind.facts();
-        if facts.leads.is_empty() {
+        if !facts.fields.any(Fact::Leads) {
             return Ok(kept(record, live, facts));
         }
         let now = self
