@@ -43,7 +43,7 @@ impl Edge {
         let acl = if self.waf {
             declare.region(Some(GLOBAL));
             let acl = self.web_acl("CLOUDFRONT", declare)?;
-            self.waf_logs(&acl, logs, declare)?;
+            self.waf_logs("CLOUDFRONT", &acl, logs, declare)?;
             declare.region(None);
             Some(acl)
         } else {
@@ -168,7 +168,7 @@ impl Edge {
     ) -> Checked<()> {
         if self.waf {
             let acl = self.web_acl("REGIONAL", declare)?;
-            self.waf_logs(&acl, logs, declare)?;
+            self.waf_logs("REGIONAL", &acl, logs, declare)?;
             declare.make::<WebAclAssociation>(
                 "web_acl_association",
                 json!({

@@ -68,9 +68,11 @@ impl Edge {
         Ok(())
     }
 
-    /// What AWS WAF did with each request. The log group is where the web ACL is.
+    /// What AWS WAF did with each request. The log group is where the web ACL is: as that, it is another resource in
+    /// another scope.
     pub(super) fn waf_logs(
         &self,
+        scope: &str,
         acl: &Handle<WebAcl>,
         logs: &logs::Parts,
         declare: &mut Declare<'_>,
@@ -80,9 +82,14 @@ impl Edge {
         };
         // AWS WAF writes to no other names.
         let name = format!("aws-waf-logs-{}", declare.global_name("edge"));
-        let group = log_group("logs.waf_group", name, days, declare)?;
+        let address = if scope == "CLOUDFRONT" {
+            "logs.waf"
+        } else {
+            "logs.regional_waf"
+        };
+        let group = log_group(&format!("{address}_group"), name, days, declare)?;
         declare.add::<LoggingConfiguration>(
-            "logs.waf",
+            address,
             &logging_configuration::Spec::<Declared> {
                 resource_arn: acl.get(web_acl::out::ARN),
                 log_destination_arn: group.get(log_group::out::ARN),

@@ -281,7 +281,8 @@ fn logs_of_the_edge_can_be_switched_off_one_by_one() {
     // The zone of somebody else is for its owner.
     assert!(!edge_logs(&["edge.zone=Z0123456789ABC"]).contains(&"dns".to_owned()));
     // A web ACL of the load balancer is where that is.
-    assert_eq!(edge_logs(&["edge.cdn=false", "logs.dns=false"]), waf);
+    let regional = ["regional_waf_group", "regional_waf"];
+    assert_eq!(edge_logs(&["edge.cdn=false", "logs.dns=false"]), regional);
 }
 
 #[test]
