@@ -95,12 +95,22 @@ impl Access {
     }
 }
 
+/// Lets nobody else read a secret, whatever their own policies say. Nothing where nobody knows who reads it.
+fn readers_only(readers: &[String]) -> Option<Value> {
+    let statement = json!({
+        "Sid": "ReadersOnly", "Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*", "Condition": {"ArnNotEquals": {"aws:PrincipalArn": readers}},
+    });
+    (!readers.is_empty()).then(|| policy([statement]))
+}
+
 /// A user for Git alone: neither Argo CD nor Image Updater can take on a role for it.
 pub(super) fn credential(
     access: &Access,
     repository: &Handle<Repository>,
     branch: &str,
     key: &Handle<Key>,
+    readers: &[String],
     declare: &mut Declare<'_>,
 ) -> Checked<Credential> {
     let below = |name: &str| format!("{}.{name}", access.address());
@@ -121,6 +131,7 @@ pub(super) fn credential(
             "name": declare.name(secret),
             "description": purpose,
             "kms_key_id": key.json(key::out::ARN),
+            "resource_policy": readers_only(readers),
             // A new one is made at any time.
             "recovery_window_in_days": 0,
         }),

@@ -22,7 +22,7 @@ use platctl_engine::Handle;
 use platctl_gitops::{File, Inputs, Settings};
 use serde_json::{Map, Value, json};
 
-use crate::common::{NetworkParts, key, logs_use_key};
+use crate::common::{NetworkParts, key, logs_use_key, role_name};
 use crate::declare::{Checked, Declare};
 use crate::error::Fault;
 use crate::tree::Node;
@@ -111,9 +111,11 @@ pub(crate) fn declare(
     if settings.bootstrap == Some(false) {
         return Ok(());
     }
+    let readers = readers(base.cluster, declare);
     let mut credential = |access: bootstrap::Access| {
         let (repository, branch) = (base.repository, inputs.branch.as_str());
-        bootstrap::credential(&access, repository, branch, &keeps.key, declare)
+        let key = &keeps.key;
+        bootstrap::credential(&access, repository, branch, key, &readers, declare)
     };
     let read = credential(bootstrap::Access::Read)?;
     let write = writes
@@ -141,6 +143,14 @@ pub(crate) fn declare(
         },
         declare,
     )
+}
+
+/// Who applies the cluster's objects, and so reads what is secret in them: the builds of the runner, and the
+/// administrators of the cluster.
+fn readers(cluster: &cluster::Parts, declare: &Declare<'_>) -> Vec<String> {
+    let runner = format!("role/{}", role_name("runner", declare));
+    let runner = cluster.private.then(|| declare.global_arn("iam", &runner));
+    runner.into_iter().chain(cluster.admins.clone()).collect()
 }
 
 /// What cannot be, at the key that asks for it, or at the nearest one above it that is there.

@@ -414,3 +414,17 @@ fn pull_requests_need_another_person_where_data_is_protected() {
             .is_err()
     );
 }
+
+#[test]
+fn nobody_reads_the_git_credentials_but_who_applies_them() {
+    let with = |set: &[&str]| nodes(&load(STACKS[0].1, set).unwrap()).unwrap();
+    let deny = |nodes: &[Node], secret: &str| text(&of(nodes, secret)["resource_policy"]);
+    for secret in ["gitops.git.secret", "gitops.git_write.secret"] {
+        let policy = deny(&prod(), secret);
+        assert!(policy.contains("role/prod-eu-west-1-runner"), "{policy}");
+        assert!(policy.contains("\"Deny\"") && policy.contains("GetSecretValue"));
+    }
+    let admin = "arn:aws:iam::123456789012:role/platform";
+    let both = with(&[&format!("cluster.admins=[{admin}]")]);
+    assert!(deny(&both, "gitops.git.secret").contains(admin));
+}
