@@ -91,6 +91,18 @@ async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
         .then(|| serde_json::from_str(&answer.body_mut().read_to_string().unwrap()).unwrap())
 }
 
+/// How many access policies the role of the runner's builds has.
+async fn rights_of_the_runner(world: &World) -> usize {
+    let role = "arn:aws:iam::123456789012:role/prod-eu-west-1-runner";
+    let call = world.eks().list_associated_access_policies();
+    let call = call.cluster_name("prod-cluster").principal_arn(role);
+    call.send()
+        .await
+        .unwrap()
+        .associated_access_policies()
+        .len()
+}
+
 /// Everything below a folder, as text.
 fn written(folder: &std::path::Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
@@ -133,6 +145,15 @@ async fn argo_cd_runs_and_knows_the_repository() {
         "the build's log is passed on:\n{}",
         applied.stderr
     );
+
+    // The role of the builds is an administrator of the cluster while one of them runs, and no longer.
+    let calls = world.control().calls().unwrap();
+    assert!(
+        calls
+            .iter()
+            .any(|call| call.operation == "AssociateAccessPolicy")
+    );
+    assert_eq!(rights_of_the_runner(&world).await, 0);
 
     // The password is in the secret, and in the cluster.
     let repository = ask(&world, "GET", REPOSITORY).await.unwrap();
@@ -198,23 +219,44 @@ async fn what_somebody_changed_in_the_cluster_is_put_back() {
         .platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}"))
         .expect(0);
 
-    // A new password goes into the cluster.
-    let before = ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"].clone();
-    world
+    // A new password goes into the cluster, and only then the previous credential goes. The other one stays.
+    let write = format!("{REPOSITORY}-write");
+    let before = password(&world, REPOSITORY).await;
+    let other = password(&world, &write).await;
+    assert_ne!(
+        before, other,
+        "Argo CD and Image Updater share no credential"
+    );
+    let rotated = world
         .platctl(&format!(
-            "apply prod.yaml --yes {OPEN} --replace gitops.git.credential"
+            "rotate prod.yaml gitops.git.credential --yes {OPEN}"
         ))
         .expect(0);
-    world
-        .platctl(&format!("apply prod.yaml --yes {OPEN}"))
-        .expect(0);
-    assert_ne!(
-        ask(&world, "GET", REPOSITORY).await.unwrap()["data"]["password"],
-        before
+    assert!(
+        rotated.stdout.contains("previous credentials deleted: 1"),
+        "{}",
+        rotated.stdout
+    );
+    assert!(!format!("{}{}", rotated.stdout, rotated.stderr).contains("canary"));
+    assert_ne!(password(&world, REPOSITORY).await, before);
+    assert_eq!(password(&world, &write).await, other);
+    let credentials = world.iam().list_service_specific_credentials();
+    let credentials = credentials.user_name("prod-eu-west-1-git").send().await;
+    assert_eq!(credentials.unwrap().service_specific_credentials().len(), 1);
+    let status = world.platctl("status prod").expect(0);
+    assert!(
+        status.stdout.contains("created 0 days ago"),
+        "{}",
+        status.stdout
     );
     world
         .platctl(&format!("plan prod.yaml --detailed-exitcode {OPEN}"))
         .expect(0);
+}
+
+/// The password in a Secret of the cluster, encoded.
+async fn password(world: &World, secret: &str) -> Value {
+    ask(world, "GET", secret).await.unwrap()["data"]["password"].clone()
 }
 
 #[tokio::test]

@@ -282,6 +282,35 @@ fn the_runner_runs_no_program_and_carries_out_no_task_that_lies_in_its_bucket() 
         "{said}"
     );
     world.platctl("drift prod --detailed-exitcode").expect(0);
+    a_plan_believes_what_the_last_run_left_and_nothing_else(&world);
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn text_of(world: &World, key: &str) -> String {
+    let call = world.s3().get_object().bucket(RUNNERS_BUCKET).key(key);
+    let bytes = call.send().await.unwrap().body.collect().await.unwrap();
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// What the last build left is in the bucket, too. Somebody pretends that a change has been applied.
+fn a_plan_believes_what_the_last_run_left_and_nothing_else(world: &World) {
+    let (key, branch) = ("sets/root.json", "\"targetRevision\":\"main\"");
+    let own = text_of(world, key);
+    assert!(own.contains(branch), "{own}");
+    put(
+        world,
+        key,
+        &own.replace(branch, "\"targetRevision\":\"new\""),
+    );
+    let plan = world
+        .platctl("plan prod.yaml --set gitops.branch=new")
+        .expect(0);
+    let said = "is not the one that the last run of platctl wrote";
+    assert!(plan.stdout.contains(said), "{}", plan.stdout);
+    put(world, key, &own);
+    world
+        .platctl("plan prod.yaml --detailed-exitcode")
+        .expect(0);
 }
 
 #[test]

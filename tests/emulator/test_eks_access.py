@@ -167,6 +167,26 @@ def test_a_cluster_answers_with_a_token_alone(api):
     assert api.call("GET", "/api/v1/namespaces")[0] == 503
 
 
+def test_the_token_of_a_build_is_good_for_what_its_role_may_do(api):
+    arn = role(api.aws, "codebuild.amazonaws.com")
+    key = GUARD.lend(arn)
+
+    def status():
+        return api.call("GET", "/api/v1/namespaces", token=token_of(key))[0]
+
+    assert status() == 401
+    about = {**ABOUT, "principalArn": arn}
+    api.aws.eks.create_access_entry(**about)
+    assert status() == 403
+    admin = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
+    api.aws.eks.associate_access_policy(**about, policyArn=admin, accessScope={"type": "cluster"})
+    assert status() == 200
+    api.aws.eks.disassociate_access_policy(**about, policyArn=admin)
+    assert status() == 403
+    GUARD.take_back(key)
+    assert status() == 401
+
+
 def test_a_namespace_comes_first_and_takes_all_with_it(api):
     config = named("ConfigMap", "one", data={"a": "1"})
     assert api.apply(f"{MAPS}/one", config)[0] == 404

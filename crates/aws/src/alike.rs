@@ -5,7 +5,12 @@ use serde_json::Value;
 use crate::Policy;
 
 /// Fields with a policy document.
-const POLICIES: [&str; 3] = ["policy", "policy_document", "assume_role_policy_document"];
+const POLICIES: [&str; 4] = [
+    "policy",
+    "policy_document",
+    "resource_policy",
+    "assume_role_policy_document",
+];
 
 /// Fields that name a KMS key.
 const KEYS: [&str; 8] = [

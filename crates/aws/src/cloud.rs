@@ -93,6 +93,8 @@ macro_rules! clients {
             pub(crate) updates: crate::eks::updates::Begun,
             /// The releases of images of nodes that this process has asked for.
             pub(crate) releases: crate::eks::releases::Published,
+            /// The rights in clusters that this process has given to builds of runners.
+            pub(crate) rights: crate::reach::Given,
             $($(#[$doc])* pub $field: Lazy<$sdk::Client>,)*
         }
 
@@ -120,6 +122,7 @@ macro_rules! clients {
                     teller,
                     updates: crate::eks::updates::Begun::default(),
                     releases: crate::eks::releases::Published::default(),
+                    rights: crate::reach::Given::default(),
                     dns,
                     hosts,
                 }
@@ -136,6 +139,7 @@ macro_rules! clients {
                     teller: platctl_engine::tell::Teller::default(),
                     updates: crate::eks::updates::Begun::default(),
                     releases: crate::eks::releases::Published::default(),
+                    rights: crate::reach::Given::default(),
                     dns: crate::dns::Dns::none(),
                     hosts: crate::web::tests::script(Vec::new()).0,
                 }

@@ -100,6 +100,7 @@ kinds! {
         webhook::Webhook,
     }
     codecommit {
+        approval_rule_template::ApprovalRuleTemplate,
         files::Files,
         repository::Repository,
     }
@@ -173,7 +174,11 @@ kinds! {
         key::Key,
     }
     logs {
+        delivery::Delivery,
+        delivery_destination::DeliveryDestination,
+        delivery_source::DeliverySource,
         log_group::LogGroup,
+        resource_policy::ResourcePolicy,
     }
     rds {
         db_cluster::DbCluster,
@@ -182,11 +187,13 @@ kinds! {
         db_instance::DbInstance,
         db_parameter_group::DbParameterGroup,
         db_subnet_group::DbSubnetGroup,
+        event_subscription::EventSubscription,
         global_cluster::GlobalCluster,
     }
     route53 {
         health_check::HealthCheck,
         hosted_zone::HostedZone,
+        query_logging_config::QueryLoggingConfig,
         record_set::RecordSet,
     }
     s3 {
@@ -206,6 +213,7 @@ kinds! {
         parameter::Parameter,
     }
     wafv2 {
+        logging_configuration::LoggingConfiguration,
         web_acl::WebAcl,
         web_acl_association::WebAclAssociation,
     }

@@ -284,6 +284,10 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// The kind inside which objects of this kind live: they go with it, without a call of their own, and may be
     /// out of reach where it cannot be entered from. They then count as they were last applied.
     const INSIDE: Option<&'static str> = None;
+    /// Of a kind whose objects can be known from a record that others could write to, instead of from a look at them:
+    /// the output that is the record's checksum. A record that is not the one that the state knows is not believed:
+    /// the object is restored. Empty where the object itself was looked at.
+    const CHECKSUM: Option<&'static str> = None;
     /// Kinds of resources that an object of this kind needs to get ready, although they come after it: the records
     /// that validate a certificate. Where one of them fails, the object is not waited for any more.
     const HELPED_BY: &'static [&'static str] = &[];

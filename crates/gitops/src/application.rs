@@ -1,7 +1,10 @@
 //! Applications of Argo CD.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
+use crate::bootstrap::NAMESPACE;
 use crate::component::{Chart, Component};
 use crate::components::argo_cd;
 use crate::{Inputs, Settings};
@@ -142,8 +145,30 @@ pub(crate) fn root(inputs: &Inputs) -> Value {
     one
 }
 
-/// What Applications may do: components everything, services only in their own namespaces.
-pub(crate) fn projects(inputs: &Inputs) -> Vec<Value> {
+/// Where charts put objects besides their own namespace: roles for what the API server or the kubelet offers.
+const SYSTEM: &str = "kube-system";
+
+/// Where components come from: this repository, and the repositories of their charts.
+fn sources(inputs: &Inputs, components: &[&Component]) -> Vec<Value> {
+    let charts = components.iter().filter_map(|component| component.chart);
+    let charts: BTreeSet<&str> = charts.map(|chart| chart.repository).collect();
+    std::iter::once(inputs.repository_url.clone())
+        .chain(charts.into_iter().map(Value::from))
+        .collect()
+}
+
+/// Where components may put objects: their own namespaces, and those of services, which get policies of the network.
+fn namespaces(inputs: &Inputs, components: &[&Component]) -> BTreeSet<String> {
+    let own = components
+        .iter()
+        .map(|component| component.namespace.to_owned());
+    let services = inputs.services.iter().map(|service| service.name.clone());
+    let always = [NAMESPACE, SYSTEM].map(ToOwned::to_owned);
+    own.chain(services).chain(always).collect()
+}
+
+/// What Applications may do: components in the namespaces of the platform, services only in their own.
+pub(crate) fn projects(inputs: &Inputs, components: &[&Component]) -> Vec<Value> {
     let project = |name: &str,
                    description: &str,
                    namespaces: Vec<Value>,
@@ -165,23 +190,25 @@ pub(crate) fn projects(inputs: &Inputs) -> Vec<Value> {
         })
     };
     let server = "https://kubernetes.default.svc";
-    let namespaces = inputs
-        .services
-        .iter()
-        .map(|service| json!({"server": server, "namespace": service.name}))
+    let namespace = |name: &str| json!({"server": server, "namespace": name});
+    let of_services = inputs.services.iter();
+    let of_services = of_services
+        .map(|service| namespace(&service.name))
         .collect();
+    let of_platform = namespaces(inputs, components);
+    let of_platform = of_platform.iter().map(|name| namespace(name)).collect();
     vec![
         project(
             "platform",
             "What the platform itself consists of",
-            vec![json!({"server": server, "namespace": "*"})],
+            of_platform,
             vec![json!({"group": "*", "kind": "*"})],
-            json!(["*"]),
+            sources(inputs, components).into(),
         ),
         project(
             "services",
             "The services, each in its own namespace",
-            namespaces,
+            of_services,
             vec![json!({"group": "", "kind": "Namespace"})],
             json!([inputs.repository_url]),
         ),

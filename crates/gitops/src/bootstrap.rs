@@ -2,15 +2,17 @@
 
 use serde_json::{Value, json};
 
-use crate::component::PodSecurity;
+use crate::component::{Component, PodSecurity};
 use crate::components::{argo_cd, namespaces};
 use crate::versions::{ARGO_CD, ARGO_CD_SHA256};
 use crate::{Inputs, Settings, application};
 
 /// The namespace of Argo CD.
 pub const NAMESPACE: &str = "argocd";
-/// The Secret by which Argo CD and Image Updater read and write the repository.
+/// The Secret by which Argo CD reads the repository.
 pub const REPOSITORY_SECRET: &str = "gitops-repository";
+/// The Secret by which Image Updater writes to the repository. Argo CD does not use it.
+pub const WRITE_SECRET: &str = "gitops-repository-write";
 
 /// Argo CD itself: where its manifest is, and the digest of it.
 #[must_use]
@@ -107,10 +109,21 @@ pub fn repository_secret(inputs: &Inputs, login: &Login) -> Value {
     secret
 }
 
+/// How Image Updater writes to the repository. User name and password come from outside: they are secret.
+#[must_use]
+pub fn write_secret(user: &Value, password: &Value) -> Value {
+    json!({
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": WRITE_SECRET, "namespace": NAMESPACE},
+        "stringData": {"username": user, "password": password},
+    })
+}
+
 /// The root Application, and the projects that it and all others are a part of.
 #[must_use]
-pub fn root(inputs: &Inputs) -> Vec<Value> {
-    let mut objects = application::projects(inputs);
+pub fn root(inputs: &Inputs, components: &[&Component]) -> Vec<Value> {
+    let mut objects = application::projects(inputs, components);
     objects.push(application::root(inputs));
     objects
 }

@@ -42,7 +42,7 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
     );
     put(
         format!("bootstrap/{}.yaml", inputs.stack),
-        bootstrap::root(inputs),
+        bootstrap::root(inputs, &components),
     );
     for component in &components {
         let one = application::of_component(component, inputs, settings);

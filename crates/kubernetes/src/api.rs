@@ -307,6 +307,7 @@ impl Api {
             objects: BTreeMap::new(),
             drifted: Vec::new(),
             waiting: None,
+            checksum: String::new(),
         };
         for (key, live) in self.get_all(inventory.objects.keys()).await? {
             let text = key.to_string();

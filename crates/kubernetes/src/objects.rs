@@ -61,17 +61,24 @@ platctl_engine::outputs! {
     Objects {
         /// The name of the set.
         NAME: name: String,
+        /// The SHA-256 checksum of the record that describes the set, if it was not read from the cluster. If it is
+        /// not the checksum in the state, the set is applied again.
+        CHECKSUM: checksum: String,
     }
 }
 
 /// What looking takes, by whichever way: the runner's bucket and builds, or a tunnel over a node.
 const READ: &[&str] = &[
     "codebuild:BatchGetBuilds",
+    "codebuild:BatchGetProjects",
     "codebuild:ListBuildsForProject",
     "codebuild:StartBuild",
     "codebuild:StopBuild",
     "ec2:DescribeInstances",
+    "eks:AssociateAccessPolicy",
     "eks:DescribeCluster",
+    "eks:DisassociateAccessPolicy",
+    "eks:ListAssociatedAccessPolicies",
     "logs:GetLogEvents",
     "s3:DeleteObject",
     "s3:GetObject",
@@ -82,11 +89,15 @@ const READ: &[&str] = &[
 /// The same, and secrets that are filled in on the way.
 const CHANGE: &[&str] = &[
     "codebuild:BatchGetBuilds",
+    "codebuild:BatchGetProjects",
     "codebuild:ListBuildsForProject",
     "codebuild:StartBuild",
     "codebuild:StopBuild",
     "ec2:DescribeInstances",
+    "eks:AssociateAccessPolicy",
     "eks:DescribeCluster",
+    "eks:DisassociateAccessPolicy",
+    "eks:ListAssociatedAccessPolicies",
     "logs:GetLogEvents",
     "s3:DeleteObject",
     "s3:GetObject",
@@ -119,6 +130,7 @@ fn live(id: &Id, state: SetState) -> Live<Objects> {
         spec,
         outputs: Outputs {
             name: set.to_owned(),
+            checksum: state.checksum,
         },
         owner: state.owner,
         phase,
@@ -143,6 +155,8 @@ impl Kind for Objects {
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|clusters, id| Box::pin(read(clusters, id)));
     const INSIDE: Option<&'static str> = Some("eks.Cluster");
+    const CHECKSUM: Option<&'static str> = Some("checksum");
+    const VOLATILE: &'static [&'static str] = &["checksum"];
     const PERMISSIONS: Permissions = Permissions {
         read: READ,
         create: CHANGE,

@@ -33,6 +33,9 @@ pub struct SetState {
     pub drifted: Vec<String>,
     /// What is not ready yet, in words.
     pub waiting: Option<String>,
+    /// Where this was not read from the cluster but from a record of it: the record's SHA-256, in hexadecimal.
+    #[serde(skip)]
+    pub checksum: String,
 }
 
 impl SetState {
@@ -43,6 +46,16 @@ impl SetState {
             owner,
             ..Self::default()
         }
+    }
+
+    /// Whether nothing but its owner is there.
+    #[must_use]
+    pub fn is_only_claimed(&self) -> bool {
+        let claimed = Self {
+            checksum: self.checksum.clone(),
+            ..Self::claimed(self.owner.clone())
+        };
+        *self == claimed
     }
 }
 

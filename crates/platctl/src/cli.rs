@@ -331,6 +331,15 @@ pub(crate) enum Command {
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
     },
+    /// Replace the Git credentials of the cluster: the previous ones work until the new ones are in use
+    Rotate {
+        /// The stack file
+        stack: PathBuf,
+        /// The address of a credential, such as gitops.git.credential. Default: all of them
+        address: Option<String>,
+        #[command(flatten)]
+        consent: Consent,
+    },
     /// Do a task next to a cluster; what builds of the runner call
     #[command(hide = true)]
     Runner {

@@ -123,7 +123,10 @@ const PLACEHOLDERS: &[Placeholder] = &[
         "sns.Topic",
         "arn",
         "topic",
-        &[],
+        &[(
+            "/policy",
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "events.rds.amazonaws.com"}, "Action": "sns:Publish", "Resource": "arn:aws:sns:eu-west-1:123456789012:example"}]}"#,
+        )],
     ),
     one(
         "arn:aws:sqs:eu-west-1:123456789012:example-dead",
@@ -412,6 +415,72 @@ const PLACEHOLDERS: &[Placeholder] = &[
         &[],
     ),
     one(
+        "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-example",
+        "logs.LogGroup",
+        "arn",
+        "waf_log_group",
+        &[("/log_group_name", r#""aws-waf-logs-example""#)],
+    ),
+    one(
+        "arn:aws:logs:eu-west-1:123456789012:log-group:aws-waf-logs-other",
+        "logs.LogGroup",
+        "arn",
+        "waf_log_group_1",
+        &[("/log_group_name", r#""aws-waf-logs-other""#)],
+    ),
+    // Route 53 writes to us-east-1 alone.
+    one(
+        "arn:aws:logs:us-east-1:123456789012:log-group:/aws/route53/example",
+        "logs.LogGroup",
+        "arn",
+        "dns_log_group",
+        &[
+            ("/log_group_name", r#""/aws/route53/example""#),
+            ("/region", r#""us-east-1""#),
+        ],
+    ),
+    one(
+        "arn:aws:logs:us-east-1:123456789012:log-group:/aws/route53/other",
+        "logs.LogGroup",
+        "arn",
+        "dns_log_group_1",
+        &[
+            ("/log_group_name", r#""/aws/route53/other""#),
+            ("/region", r#""us-east-1""#),
+        ],
+    ),
+    one(
+        "example-delivery-source",
+        "logs.DeliverySource",
+        "name",
+        "delivery_source",
+        &[],
+    ),
+    one(
+        "example-other-delivery-source",
+        "logs.DeliverySource",
+        "name",
+        "delivery_source_1",
+        &[
+            ("/name", r#""other""#),
+            ("/log_type", r#""AUTHENTICATION_LOGS""#),
+        ],
+    ),
+    one(
+        "arn:aws:logs:eu-west-1:123456789012:delivery-destination:example",
+        "logs.DeliveryDestination",
+        "arn",
+        "delivery_destination",
+        &[],
+    ),
+    one(
+        "arn:aws:logs:eu-west-1:123456789012:delivery-destination:other",
+        "logs.DeliveryDestination",
+        "arn",
+        "delivery_destination_1",
+        &[("/name", r#""other""#)],
+    ),
+    one(
         "arn:aws:logs:eu-west-1:123456789012:log-group:example",
         "logs.LogGroup",
         "arn",
@@ -569,6 +638,19 @@ const COMPANIONS: &[(&str, &str, &str)] = &[
             "policy_document": {"Version": "2012-10-17", "Statement": [{
                 "Effect": "Allow", "Action": "codeconnections:GetConnectionToken", "Resource": "*"
             }]}
+        }"#,
+    ),
+    (
+        "route53.QueryLoggingConfig",
+        "logs.ResourcePolicy",
+        r#"{
+            "region": "us-east-1", "policy_name": "dns", "policy_document": {
+                "Version": "2012-10-17", "Statement": [{
+                    "Effect": "Allow", "Principal": {"Service": "route53.amazonaws.com"},
+                    "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                    "Resource": "arn:aws:logs:us-east-1:*:log-group:/aws/route53/*"
+                }]
+            }
         }"#,
     ),
     (

@@ -15,9 +15,17 @@ pub(crate) const CODES: Codes = Codes {
                 "CommitDoesNotExistException",
                 "FileDoesNotExistException",
                 "FolderDoesNotExistException",
+                "ApprovalRuleTemplateDoesNotExistException",
             ],
         ),
-        (Class::AlreadyExists, &["RepositoryNameExistsException"]),
+        (
+            Class::AlreadyExists,
+            &[
+                "RepositoryNameExistsException",
+                "ApprovalRuleTemplateNameAlreadyExistsException",
+            ],
+        ),
+        (Class::InUse, &["ApprovalRuleTemplateInUseException"]),
         (
             Class::Busy,
             &[
@@ -25,7 +33,14 @@ pub(crate) const CODES: Codes = Codes {
                 "ConcurrentReferenceUpdateException",
             ],
         ),
-        (Class::Limit, &["RepositoryLimitExceededException"]),
+        (
+            Class::Limit,
+            &[
+                "RepositoryLimitExceededException",
+                "NumberOfRuleTemplatesExceededException",
+                "MaximumRuleTemplatesAssociatedWithRepositoryException",
+            ],
+        ),
     ],
     special: &[],
 };

@@ -1,5 +1,6 @@
 //! CodeCommit: Git repositories.
 
+pub mod approval_rule_template;
 mod codes;
 mod commits;
 pub mod files;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::{id_in, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::{Ask, Asked, if_there};
+use crate::reach::runner_policy;
 use crate::tags::Tags;
 use crate::types::{Arn, unless_same};
 
@@ -160,7 +161,14 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> 
     let Some(entry) = answer.access_entry else {
         return Ok(None);
     };
-    Ok(live(&entry, policies(cloud, cluster, principal).await?))
+    let before = cloud.rights.count(cluster, principal);
+    let mut found = policies(cloud, cluster, principal).await?;
+    // What a build of the runner has for as long as it runs is no drift. What is left of a run that was cut off is.
+    if cloud.rights.since(before, cluster, principal) {
+        let lent = runner_policy(cloud);
+        found.retain(|policy| policy.policy_arn.as_str() != lent);
+    }
+    Ok(live(&entry, found))
 }
 
 /// What a policy is associated with is known by its ARN: associating it again changes its scope.

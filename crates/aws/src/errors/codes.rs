@@ -61,6 +61,7 @@ pub(super) const COMMON: &[(Class, &[&str])] = &[
             "ConcurrentModification",
             "ConcurrentModificationException",
             "OperationInProgress",
+            "InvalidEventSubscriptionState",
             "ConflictException",
         ],
     ),

@@ -7,6 +7,7 @@ pub mod oidc_provider;
 pub mod policy_attachment;
 pub mod role;
 pub mod role_policy;
+pub mod rotation;
 pub mod service_linked_role;
 pub mod service_specific_credential;
 pub mod user;

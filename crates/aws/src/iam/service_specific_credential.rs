@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::Cloud;
 use crate::errors::{Ask, Asked, if_there};
-use crate::types::Arn;
+use crate::types::{Arn, day};
 
 /// The service-specific credential of an IAM user. IAM returns the password only once, and platctl writes it
 /// directly to a secret: it is neither shown nor stored elsewhere.
@@ -24,7 +24,8 @@ pub struct ServiceSpecificCredential;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
-    /// The name of the user. All other credentials of the user for the service are deleted.
+    /// The name of the user. If the secret does not contain the credential, all credentials of the user for the
+    /// service are deleted.
     pub user_name: S::In<String>,
     /// The name of the service: `codecommit.amazonaws.com`.
     pub service_name: String,
@@ -41,6 +42,8 @@ platctl_engine::outputs! {
         CREDENTIAL_ID: credential_id: String,
         /// The ARN of the secret that contains the credential.
         SECRET_ID: secret_id: Arn,
+        /// The day on which the credential was created, in UTC: `2026-12-24`.
+        CREATED_ON: created_on: String,
     }
 }
 
@@ -52,7 +55,7 @@ fn id_of(spec: &Spec) -> Id {
     ))
 }
 
-fn place(id: &Id) -> (&str, &str, &str) {
+pub(super) fn place(id: &Id) -> (&str, &str, &str) {
     let mut parts = id.as_str().splitn(3, '|');
     let mut next = || parts.next().unwrap_or_default();
     (next(), next(), next())
@@ -79,16 +82,34 @@ async fn list(
         .unwrap_or_default())
 }
 
-/// Whoever uses a credential that is not active is refused. Somebody made it so; it is shown, and left as it is.
-fn phase(found: &ServiceSpecificCredentialMetadata) -> Phase {
+/// Whoever uses a credential that is not active is refused. Somebody made it so; it is shown, and left as it is. So is
+/// another credential of the user: one that a rotation which was cut off has left.
+fn phase(found: &ServiceSpecificCredentialMetadata, others: usize) -> Phase {
     match &found.status {
+        StatusType::Active if others > 0 => Phase::Degraded(
+            "the user has another credential for the service: to delete it, run `platctl rotate`"
+                .into(),
+        ),
         StatusType::Active => Phase::Ready,
         status => Phase::Degraded(format!("{status}: AWS refuses it")),
     }
 }
 
-/// Whether the secret's current version is the one that holds the credential.
-async fn holds(cloud: &Cloud, secret: &str, credential: &str) -> CloudResult<bool> {
+/// The credentials of a user for a service.
+#[derive(Debug)]
+pub(super) struct Standing {
+    /// The one that the secret contains.
+    pub(super) kept: Option<ServiceSpecificCredentialMetadata>,
+    pub(super) others: Vec<ServiceSpecificCredentialMetadata>,
+}
+
+/// What is there, and which of them the current version of the secret holds.
+pub(super) async fn standing(cloud: &Cloud, id: &Id) -> CloudResult<Standing> {
+    let (user, service, secret) = place(id);
+    let mut others = list(cloud, user, service).await?;
+    if others.is_empty() {
+        return Ok(Standing { kept: None, others });
+    }
     let call = cloud
         .secretsmanager
         .describe_secret()
@@ -99,59 +120,62 @@ async fn holds(cloud: &Cloud, secret: &str, credential: &str) -> CloudResult<boo
     let versions = answer
         .and_then(|answer| answer.version_ids_to_stages)
         .unwrap_or_default();
-    let stages = versions.get(&version(credential));
-    Ok(stages.is_some_and(|stages| stages.iter().any(|stage| stage == "AWSCURRENT")))
+    let holds = |found: &ServiceSpecificCredentialMetadata| {
+        let stages = versions.get(&version(found.service_specific_credential_id()));
+        stages.is_some_and(|stages| stages.iter().any(|stage| stage == "AWSCURRENT"))
+    };
+    let at = others.iter().position(holds);
+    let kept = at.map(|at| others.remove(at));
+    Ok(Standing { kept, others })
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceSpecificCredential>>> {
     let (user, service, secret) = place(id);
-    let Some(found) = list(cloud, user, service).await?.into_iter().next() else {
+    let Standing { kept, others } = standing(cloud, id).await?;
+    let held = kept.is_some();
+    let Some(found) = kept.as_ref().or_else(|| others.first()) else {
         return Ok(None);
     };
-    let phase = phase(&found);
-    let credential_id = found.service_specific_credential_id;
-    let kept = if holds(cloud, secret, &credential_id).await? {
-        secret
-    } else {
-        ""
-    };
+    // One that is in no secret is of no use to anybody: all of them are made anew.
+    let others = if held { others.len() } else { 0 };
     let spec = Spec {
         user_name: user.to_owned(),
         service_name: service.to_owned(),
-        secret_id: Arn::from(kept),
+        secret_id: Arn::from(if held { secret } else { "" }),
     };
     let outputs = Outputs {
-        credential_id,
+        credential_id: found.service_specific_credential_id.clone(),
         secret_id: Arn::from(secret),
+        created_on: day(found.create_date()).unwrap_or_default(),
     };
     Ok(Some(Live {
         id: id.clone(),
         spec,
         outputs,
         owner: None,
-        phase,
+        phase: phase(found, others),
     }))
+}
+
+pub(super) async fn delete(cloud: &Cloud, user: &str, credential: &str) -> CloudResult<()> {
+    let call = cloud
+        .iam
+        .delete_service_specific_credential()
+        .user_name(user);
+    let call = call.service_specific_credential_id(credential);
+    if_there(call.send().ask().await).map(drop)
 }
 
 async fn delete_all(cloud: &Cloud, user: &str, service: &str) -> CloudResult<()> {
     for credential in list(cloud, user, service).await? {
-        let call = cloud
-            .iam
-            .delete_service_specific_credential()
-            .user_name(user);
-        let answer = call
-            .service_specific_credential_id(credential.service_specific_credential_id)
-            .send()
-            .await;
-        if_there(answer.asked())?;
+        delete(cloud, user, credential.service_specific_credential_id()).await?;
     }
     Ok(())
 }
 
-/// A new credential, in the secret. A password whose way there was cut off is lost: its credential goes first.
-async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
-    let (user, service) = (&spec.user_name, &spec.service_name);
-    delete_all(cloud, user, service).await?;
+/// One more credential, in the secret. A user can have two for a service.
+pub(super) async fn add(cloud: &Cloud, id: &Id) -> CloudResult<()> {
+    let (user, service, secret) = place(id);
     let call = cloud
         .iam
         .create_service_specific_credential()
@@ -167,10 +191,16 @@ async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
     let call = cloud
         .secretsmanager
         .put_secret_value()
-        .secret_id(spec.secret_id.as_str())
+        .secret_id(secret)
         .client_request_token(version(credential.service_specific_credential_id()))
         .secret_string(content.to_string());
     call.send().ask().await.map(drop)
+}
+
+/// A new credential, in the secret. A password whose way there was cut off is lost: its credential goes first.
+async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
+    delete_all(cloud, &spec.user_name, &spec.service_name).await?;
+    add(cloud, &id_of(spec)).await
 }
 
 impl Kind for ServiceSpecificCredential {
@@ -181,7 +211,7 @@ impl Kind for ServiceSpecificCredential {
         ("/service_name", &[Immutable]),
         ("/secret_id", &[Immutable]),
     ];
-    const VOLATILE: &'static [&'static str] = &["credential_id"];
+    const VOLATILE: &'static [&'static str] = &["credential_id", "created_on"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
@@ -280,11 +310,12 @@ mod tests {
 
     #[test]
     fn one_that_somebody_deactivated_is_shown() {
-        assert_eq!(phase(&metadata()), Phase::Ready);
+        assert_eq!(phase(&metadata(), 0), Phase::Ready);
+        assert!(matches!(phase(&metadata(), 1), Phase::Degraded(_)));
         let mut inactive = metadata();
         inactive.status = StatusType::Inactive;
         assert_eq!(
-            phase(&inactive),
+            phase(&inactive, 0),
             Phase::Degraded("Inactive: AWS refuses it".into())
         );
     }

@@ -15,5 +15,24 @@ pub(crate) const CODES: Codes = Codes {
             "InvalidParameterException",
             "KMS",
         ),
+        (
+            Class::AlreadyExists,
+            "logs:CreateDelivery",
+            "ConflictException",
+            "already exists",
+        ),
+        // Something is still delivered from it, or to it.
+        (
+            Class::InUse,
+            "logs:DeleteDeliverySource",
+            "ConflictException",
+            "",
+        ),
+        (
+            Class::InUse,
+            "logs:DeleteDeliveryDestination",
+            "ConflictException",
+            "",
+        ),
     ],
 };

@@ -11,11 +11,12 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::sync_tags;
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tags, claimed, split};
 use crate::types::{Arn, LogGroupName, unless_same};
 
 /// For how many days CloudWatch Logs can keep records.
@@ -23,6 +24,15 @@ const RETENTION_DAYS: &[i32] = &[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
+
+/// The shortest period that CloudWatch Logs supports and that is not shorter than this one.
+#[must_use]
+pub fn retention_of(days: u16) -> i32 {
+    let days = i32::from(days);
+    let longest = RETENTION_DAYS.iter().copied().max().unwrap_or(days);
+    let long_enough = RETENTION_DAYS.iter().copied().find(|known| *known >= days);
+    long_enough.unwrap_or(longest)
+}
 
 /// A CloudWatch Logs log group.
 #[derive(Debug)]
@@ -145,28 +155,6 @@ async fn live(
         owner,
         phase: Phase::Ready,
     }))
-}
-
-async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
-    let edits = edits(changes, owner);
-    if !edits.set.is_empty() {
-        let tags = edits.set.into_iter().collect();
-        let call = cloud
-            .logs
-            .tag_resource()
-            .resource_arn(arn)
-            .set_tags(Some(tags));
-        call.send().ask().await?;
-    }
-    if !edits.remove.is_empty() {
-        let call = cloud
-            .logs
-            .untag_resource()
-            .resource_arn(arn)
-            .set_tag_keys(Some(edits.remove));
-        call.send().ask().await?;
-    }
-    Ok(())
 }
 
 async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<LogGroup>>>> {
@@ -324,6 +312,12 @@ mod tests {
         assert_eq!(common_prefix(["/a"]), "/a");
         assert_eq!(common_prefix(["/a", "b"]), "");
         assert_eq!(common_prefix([]), "");
+    }
+
+    #[test]
+    fn a_period_that_is_not_supported_becomes_a_longer_one() {
+        assert_eq!([1, 365, 366, 31].map(retention_of), [1, 365, 400, 60]);
+        assert_eq!(retention_of(u16::MAX), 3653);
     }
 
     #[test]

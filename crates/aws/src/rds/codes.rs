@@ -17,6 +17,7 @@ pub(crate) const CODES: Codes = Codes {
                 "DBClusterParameterGroupNotFound",
                 "DBClusterSnapshotNotFoundFault",
                 "GlobalClusterNotFoundFault",
+                "SubscriptionNotFound",
             ],
         ),
         (
@@ -28,6 +29,7 @@ pub(crate) const CODES: Codes = Codes {
                 "DBParameterGroupAlreadyExists",
                 "DBClusterSnapshotAlreadyExistsFault",
                 "GlobalClusterAlreadyExistsFault",
+                "SubscriptionAlreadyExist",
             ],
         ),
         (
@@ -45,6 +47,7 @@ pub(crate) const CODES: Codes = Codes {
                 "InvalidDBClusterStateFault",
                 "InvalidDBInstanceState",
                 "InvalidDBClusterSnapshotStateFault",
+                "InvalidEventSubscriptionState",
             ],
         ),
         (
@@ -55,6 +58,7 @@ pub(crate) const CODES: Codes = Codes {
                 "DBSubnetGroupQuotaExceeded",
                 "DBParameterGroupQuotaExceeded",
                 "SnapshotQuotaExceeded",
+                "EventSubscriptionQuotaExceeded",
             ],
         ),
         (
@@ -66,10 +70,19 @@ pub(crate) const CODES: Codes = Codes {
             ],
         ),
     ],
-    special: &[(
-        Class::NotYetConsistent,
-        "rds:",
-        "InvalidParameterValue",
-        "IAM role ARN value is invalid",
-    )],
+    special: &[
+        (
+            Class::NotYetConsistent,
+            "rds:",
+            "InvalidParameterValue",
+            "IAM role ARN value is invalid",
+        ),
+        // A policy of a topic or of its key that was written a moment ago.
+        (
+            Class::NotYetConsistent,
+            "rds:CreateEventSubscription",
+            "SNSNoAuthorization",
+            "",
+        ),
+    ],
 };

@@ -12,6 +12,7 @@ mod db_cluster_values;
 pub mod db_instance;
 pub mod db_parameter_group;
 pub mod db_subnet_group;
+pub mod event_subscription;
 pub mod failover;
 pub mod global_cluster;
 pub mod names;

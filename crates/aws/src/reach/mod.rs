@@ -2,6 +2,7 @@
 
 mod fetch;
 mod program;
+mod rights;
 mod runner;
 mod token;
 mod tunnel;
@@ -23,6 +24,7 @@ use self::fetch::StandIn;
 use crate::Cloud;
 use crate::errors::Asked;
 
+pub(crate) use rights::{Given, policy as runner_policy};
 pub use runner::{Errand, bucket_name, project_name};
 
 /// How a cluster's API server is reached.

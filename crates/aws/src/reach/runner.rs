@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 
 use super::Settings;
 use super::program::program;
+use super::rights::{Rights, Share};
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 
@@ -235,8 +236,16 @@ impl Runner {
         format!("sets/{set}.json")
     }
 
+    /// What the last build left, as the bucket has it. Its checksum tells whether it is what a run left there.
     async fn saved(&self, set: &str) -> CloudResult<Option<SetState>> {
-        get(&self.cloud, &self.bucket, &Self::set_key(set)).await
+        let key = Self::set_key(set);
+        let Some(mut state) = get::<SetState>(&self.cloud, &self.bucket, &key).await? else {
+            return Ok(None);
+        };
+        let text = serde_json::to_vec(&state)
+            .map_err(|e| CloudError::new(Class::Invalid, "s3:GetObject", e.to_string()))?;
+        state.checksum = hex(&Sha256::digest(&text));
+        Ok(Some(state))
     }
 
     async fn save(&self, set: &str, state: &SetState) -> CloudResult<()> {
@@ -308,8 +317,11 @@ impl Runner {
         let subject = subject(&task);
         self.stop_others(subject).await?;
         write(&self.cloud, &self.bucket, &errand.task, text).await?;
-        let id = self.start(&program, &errand, subject).await?;
-        let build = self.until_done(&id).await?;
+        let rights = Rights::of(&self.cloud, &self.cluster).await?;
+        let share = rights.give().await?;
+        let build = self.build(&rights, &program, &errand, subject).await;
+        self.take_back(&rights, share).await;
+        let build = build?;
         let outcome: Option<Outcome> = get(&self.cloud, &self.bucket, &errand.outcome()).await?;
         erase(&self.cloud, &self.bucket, &errand.task).await?;
         erase(&self.cloud, &self.bucket, &errand.outcome()).await?;
@@ -320,9 +332,55 @@ impl Runner {
         }
     }
 
+    /// Starts a build and waits for its end.
+    async fn build(
+        &self,
+        rights: &Rights<'_>,
+        program: &str,
+        errand: &Errand,
+        subject: &str,
+    ) -> CloudResult<Build> {
+        let id = self.start(program, errand, subject).await?;
+        // From here on, other runs see the build, and leave the rights alone.
+        rights.keep().await?;
+        self.until_done(&id).await
+    }
+
+    /// Takes the rights of builds away, unless another one needs them. What the task has done is done: where this
+    /// fails, it is told, and the next plan shows what is left.
+    async fn take_back(&self, rights: &Rights<'_>, share: Share) {
+        let in_use = || async { Ok(!self.running().await?.is_empty()) };
+        if let Err(error) = rights.take(share, in_use).await {
+            tracing::warn!(
+                cluster = self.cluster,
+                "the role of the runner is still an administrator of the cluster: {error}. To take its access away, \
+                 run `platctl apply`"
+            );
+        }
+    }
+
     /// Ends builds about the same thing that are still running: those of a run that was cut off, whose work would
     /// otherwise land after that of this one.
     async fn stop_others(&self, subject: &str) -> CloudResult<()> {
+        let running = self.running().await?;
+        for build in running.iter().filter(|build| is_about(build, subject)) {
+            let Some(id) = build.id() else { continue };
+            tracing::info!(
+                build = id,
+                "stopping an earlier build for {subject} that is still running"
+            );
+            let stop = || async {
+                let call = self.cloud.codebuild.stop_build().id(id).send().await;
+                call.map(drop).asked()
+            };
+            call_with_retries(&self.cloud.teller, format!("stopping the build {id}"), stop).await?;
+            self.until_done(id).await?;
+        }
+        Ok(())
+    }
+
+    /// The builds of the runner that are running.
+    async fn running(&self) -> CloudResult<Vec<Build>> {
         let list = || async {
             let call = self
                 .cloud
@@ -338,7 +396,7 @@ impl Runner {
             .unwrap_or_default();
         ids.truncate(LOOKED_AT);
         if ids.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let look = || async {
             let call = self
@@ -350,26 +408,9 @@ impl Runner {
         };
         let found =
             call_with_retries(&self.cloud.teller, "reading the runner's builds", look).await?;
-        let running = |build: &&Build| build.build_status() == Some(&StatusType::InProgress);
-        for build in found
-            .builds()
-            .iter()
-            .filter(running)
-            .filter(|build| is_about(build, subject))
-        {
-            let Some(id) = build.id() else { continue };
-            tracing::info!(
-                build = id,
-                "stopping an earlier build for {subject} that is still running"
-            );
-            let stop = || async {
-                let call = self.cloud.codebuild.stop_build().id(id).send().await;
-                call.map(drop).asked()
-            };
-            call_with_retries(&self.cloud.teller, format!("stopping the build {id}"), stop).await?;
-            self.until_done(id).await?;
-        }
-        Ok(())
+        let mut builds = found.builds.unwrap_or_default();
+        builds.retain(|build| build.build_status() == Some(&StatusType::InProgress));
+        Ok(builds)
     }
 
     async fn start(&self, program: &str, errand: &Errand, subject: &str) -> CloudResult<String> {
@@ -514,9 +555,7 @@ impl Server for Runner {
         Box::pin(async move {
             match self.saved(set).await? {
                 // One that was never applied is known without a look.
-                Some(saved)
-                    if self.settings.look && saved != SetState::claimed(saved.owner.clone()) =>
-                {
+                Some(saved) if self.settings.look && !saved.is_only_claimed() => {
                     let seen = self
                         .run(Task::Read {
                             set: set.to_owned(),
@@ -535,9 +574,9 @@ impl Server for Runner {
 
     fn claim<'a>(&'a self, set: &'a str, owner: &'a Owner) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move {
-            let mut state = self.saved(set).await?.unwrap_or_default();
-            state.owner = Some(owner.clone());
-            self.save(set, &state).await
+            // What lies there is not believed: nothing of a set that is being created is there.
+            self.save(set, &SetState::claimed(Some(owner.clone())))
+                .await
         })
     }
 
@@ -582,9 +621,14 @@ mod tests {
     use crate::reach::Program;
     use aws_sdk_codebuild::Client;
     use aws_sdk_codebuild::operation::batch_get_builds::BatchGetBuildsOutput;
+    use aws_sdk_codebuild::operation::batch_get_projects::BatchGetProjectsOutput;
     use aws_sdk_codebuild::operation::list_builds_for_project::ListBuildsForProjectOutput;
     use aws_sdk_codebuild::operation::stop_build::StopBuildOutput;
-    use aws_sdk_codebuild::types::{ComputeType, EnvironmentType, ProjectEnvironment};
+    use aws_sdk_codebuild::types::{ComputeType, EnvironmentType, Project, ProjectEnvironment};
+    use aws_sdk_eks::operation::associate_access_policy::AssociateAccessPolicyOutput;
+    use aws_sdk_eks::operation::disassociate_access_policy::DisassociateAccessPolicyOutput;
+    use aws_sdk_eks::operation::list_associated_access_policies::ListAssociatedAccessPoliciesOutput;
+    use aws_sdk_eks::types::AssociatedAccessPolicy;
     use aws_sdk_s3::operation::get_object::GetObjectOutput;
     use aws_sdk_s3::operation::head_object::HeadObjectOutput;
     use aws_sdk_s3::operation::put_object::PutObjectOutput;
@@ -626,6 +670,107 @@ mod tests {
             said,
             "CodeBuild phase: BUILD, last line of its log: waiting for CRD"
         );
+    }
+
+    const ADMIN: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+    const ROLE: &str = "arn:aws:iam::123456789012:role/runner";
+
+    /// What is done about the role's rights when a build of `own` has ended while `running` still runs: how often they
+    /// are given, and taken.
+    async fn rights_after(own: usize, running: Option<&'static str>) -> (usize, usize) {
+        let projects = mock!(Client::batch_get_projects).then_output(|| {
+            let project = Project::builder().name("prod-runner").service_role(ROLE);
+            BatchGetProjectsOutput::builder()
+                .projects(project.build())
+                .build()
+        });
+        let list = mock!(Client::list_builds_for_project)
+            .then_output(|| ListBuildsForProjectOutput::builder().ids("one").build());
+        let builds = mock!(Client::batch_get_builds).then_output(move || {
+            let done = build("done", "argo-cd", StatusType::Succeeded);
+            let other = running.map(|id| build(id, "vault", StatusType::InProgress));
+            let builds = std::iter::once(done).chain(other).collect();
+            BatchGetBuildsOutput::builder()
+                .set_builds(Some(builds))
+                .build()
+        });
+        let give = mock!(aws_sdk_eks::Client::associate_access_policy)
+            .match_requests(|request| request.policy_arn() == Some(ADMIN))
+            .then_output(|| AssociateAccessPolicyOutput::builder().build());
+        let look = mock!(aws_sdk_eks::Client::list_associated_access_policies).then_output(|| {
+            let policy = AssociatedAccessPolicy::builder().policy_arn(ADMIN).build();
+            ListAssociatedAccessPoliciesOutput::builder()
+                .associated_access_policies(policy)
+                .build()
+        });
+        let take = mock!(aws_sdk_eks::Client::disassociate_access_policy)
+            .match_requests(|request| request.principal_arn() == Some(ROLE))
+            .then_output(|| DisassociateAccessPolicyOutput::builder().build());
+        let codebuild = mock_client!(
+            aws_sdk_codebuild,
+            RuleMode::MatchAny,
+            &[&projects, &list, &builds]
+        );
+        let eks = mock_client!(aws_sdk_eks, RuleMode::MatchAny, &[&give, &look, &take]);
+        let cloud = Cloud {
+            codebuild: codebuild.into(),
+            eks: eks.into(),
+            ..cloud()
+        };
+        let runner = Runner::new(Arc::new(cloud), "prod", Settings::default());
+        let rights = Rights::of(&runner.cloud, "prod").await.unwrap();
+        let mut shares = Vec::new();
+        for _ in 0..own {
+            shares.push(rights.give().await.unwrap());
+        }
+        for share in shares {
+            runner.take_back(&rights, share).await;
+        }
+        (give.num_calls(), take.num_calls())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_role_has_rights_while_a_build_runs_and_no_longer() {
+        assert_eq!(rights_after(1, None).await, (1, 1));
+        // The last one of this run takes them away.
+        assert_eq!(rights_after(3, None).await, (3, 1));
+        // A build of another run needs them: that run takes them away.
+        assert_eq!(rights_after(1, Some("other")).await, (1, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_of_a_set_has_a_checksum_that_tells_who_wrote_it() {
+        let written = |text: &str| {
+            let text = text.as_bytes().to_vec();
+            mock!(aws_sdk_s3::Client::get_object).then_output(move || {
+                GetObjectOutput::builder()
+                    .body(ByteStream::from(text.clone()))
+                    .build()
+            })
+        };
+        let state = SetState {
+            drifted: vec!["v1 ConfigMap a/b".into()],
+            ..SetState::default()
+        };
+        let own = serde_json::to_string(&state).unwrap();
+        let spaced = own.replace(':', ": ");
+        let forged = own.replace(r#"["v1 ConfigMap a/b"]"#, "[]");
+        assert_ne!(own, forged);
+        let (own, spaced, forged) = (written(&own), written(&spaced), written(&forged));
+        let s3 = mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&own, &spaced, &forged]);
+        let cloud = Cloud {
+            s3: s3.into(),
+            ..cloud()
+        };
+        let runner = Runner::new(Arc::new(cloud), "prod", Settings::default());
+        let mut seen = Vec::new();
+        for _ in 0..3 {
+            let checksum = runner.saved("root").await.unwrap().unwrap().checksum;
+            assert_eq!(checksum.len(), 64);
+            seen.push(checksum);
+        }
+        assert_eq!(seen[0], seen[1]);
+        assert_ne!(seen[0], seen[2]);
     }
 
     #[tokio::test(start_paused = true)]

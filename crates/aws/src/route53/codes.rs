@@ -7,7 +7,15 @@ use crate::errors::Codes;
 /// Of all operations, and of single ones.
 pub(crate) const CODES: Codes = Codes {
     classes: &[
-        (Class::NotFound, &["NoSuchHostedZone", "NoSuchHealthCheck"]),
+        (
+            Class::NotFound,
+            &[
+                "NoSuchHostedZone",
+                "NoSuchHealthCheck",
+                "NoSuchQueryLoggingConfig",
+            ],
+        ),
+        (Class::AlreadyExists, &["QueryLoggingConfigAlreadyExists"]),
         (Class::InUse, &["LastVPCAssociation"]),
         (
             Class::Busy,
@@ -26,6 +34,19 @@ pub(crate) const CODES: Codes = Codes {
             Class::NotYetConsistent,
             "route53:AssociateVPCWithHostedZone",
             "InvalidVPCId",
+            "",
+        ),
+        // A resource policy that was written a moment ago.
+        (
+            Class::NotYetConsistent,
+            "route53:CreateQueryLoggingConfig",
+            "InsufficientCloudWatchLogsResourcePolicy",
+            "",
+        ),
+        (
+            Class::NotYetConsistent,
+            "route53:CreateQueryLoggingConfig",
+            "NoSuchCloudWatchLogsLogGroup",
             "",
         ),
         // One code for everything that can be wrong with a change of records.

@@ -3,6 +3,7 @@
 mod codes;
 pub mod health_check;
 pub mod hosted_zone;
+pub mod query_logging_config;
 pub mod record_set;
 mod records;
 mod texts;

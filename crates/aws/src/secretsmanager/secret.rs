@@ -10,12 +10,12 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, made};
 use crate::tags::{Tags, by_address, claimed, edits, split};
 use crate::text::any;
 use crate::types::{Arn, day, unless_same};
+use crate::{Cloud, Policy};
 
 /// A secret in AWS Secrets Manager.
 #[derive(Debug)]
@@ -53,6 +53,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// later change does not generate a new value, because the users of the secret would have to be updated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub generate: Option<Generate>,
+    /// The resource policy of the secret, in addition to the policies of identities. If omitted, the resource policy is
+    /// not managed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource_policy: Option<S::In<Policy>>,
     /// The number of days for which the secret can be restored after its deletion: 7 to 30, or 0 to delete it
     /// without a recovery window. Stored in a tag. Default: 30.
     #[serde(default = "thirty")]
@@ -94,6 +98,12 @@ fn pairs(tags: &[Tag]) -> impl Iterator<Item = (String, String)> + '_ {
     })
 }
 
+async fn resource_policy(cloud: &Cloud, id: &Id) -> CloudResult<Option<Policy>> {
+    let call = cloud.secretsmanager.get_resource_policy();
+    let answer = call.secret_id(id.as_str()).send().ask().await?;
+    Ok(answer.resource_policy().and_then(Policy::parse))
+}
+
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
     let call = cloud
         .secretsmanager
@@ -107,6 +117,11 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
         }),
         None => Phase::Ready,
     };
+    // Of one that is scheduled for deletion, nothing but its description can be read.
+    let policy = match secret.deleted_date() {
+        Some(_) => None,
+        None => resource_policy(cloud, id).await?,
+    };
     let window = pairs(secret.tags())
         .find(|(key, _)| key == WINDOW)
         .and_then(|(_, days)| days.parse().ok());
@@ -117,6 +132,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
         description: Some(secret.description().unwrap_or_default().to_owned()),
         kms_key_id: secret.kms_key_id().map(Arn::from),
         generate: None,
+        resource_policy: policy,
         recovery_window_in_days: window.unwrap_or(thirty()),
         tags,
     };
@@ -201,6 +217,7 @@ impl Kind for Secret {
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "secretsmanager:DescribeSecret",
+            "secretsmanager:GetResourcePolicy",
             "secretsmanager:ListSecrets",
         ],
         create: &[
@@ -213,6 +230,7 @@ impl Kind for Secret {
         ],
         update: &[
             "secretsmanager:UpdateSecret",
+            "secretsmanager:PutResourcePolicy",
             "secretsmanager:RestoreSecret",
             "secretsmanager:TagResource",
             "secretsmanager:UntagResource",
@@ -242,6 +260,7 @@ impl Kind for Secret {
                 exclude_characters: "\"@/".into(),
                 exclude_punctuation: false,
             }),
+            resource_policy: None,
             recovery_window_in_days: 7,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
@@ -252,7 +271,12 @@ impl Kind for Secret {
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
+        let policy = json!({"Version": "2012-10-17", "Statement": [{
+            "Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue", "Resource": "*",
+            "Condition": {"ArnNotEquals": {"aws:PrincipalArn": "arn:aws:iam::123456789012:role/reader"}},
+        }]});
         vec![
+            ("/resource_policy", policy),
             ("/description", json!("The password of something else")),
             ("/recovery_window_in_days", json!(0)),
             ("/tags/team", json!("data")),
@@ -351,6 +375,15 @@ impl Kind for Secret {
                 .secret_id(id)
                 .set_description(spec.description.clone());
             let call = call.set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string));
+            call.send().ask().await?;
+        }
+        if let Some(policy) = spec
+            .resource_policy
+            .as_ref()
+            .filter(|_| changes.touch("/resource_policy"))
+        {
+            let call = cloud.secretsmanager.put_resource_policy().secret_id(id);
+            let call = call.resource_policy(policy.to_json());
             call.send().ask().await?;
         }
         let mut edits = edits(changes, owner);

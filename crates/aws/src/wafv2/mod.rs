@@ -2,6 +2,7 @@
 
 mod codes;
 mod kept;
+pub mod logging_configuration;
 pub mod rules;
 pub mod web_acl;
 pub mod web_acl_association;

@@ -147,7 +147,7 @@ def run(lock: Any, region: str, logs: Any, project: dict[str, Any], build: dict[
     threading.Thread(target=whole, daemon=True).start()
 
 
-def environment_of(project: dict[str, Any], region: str, variables: Any, folder: str) -> dict[str, str]:
+def environment_of(project: dict[str, Any], region: str, variables: Any, folder: str, key: str) -> dict[str, str]:
     """What the commands of a build see."""
     stated = (project["environment"].get("environmentVariables") or []) + list(variables)
     passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -156,7 +156,7 @@ def environment_of(project: dict[str, Any], region: str, variables: Any, folder:
         "PATH": f"{folder}/bin:{passed.get('PATH', os.defpath)}",
         "HOME": folder,
         "AWS_ENDPOINT_URL": KUBERNETES.base,
-        "AWS_ACCESS_KEY_ID": GUARD.key,
+        "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": "emulator",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
@@ -181,7 +181,16 @@ def end_of(process: Any, end: float) -> tuple[str, bool]:
 
 
 def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number: str) -> str:
-    """Runs all commands; answers the status of the build. To be called with the gate held."""
+    """Runs all commands with a key of their own; answers the status of the build. To be called with the gate held."""
+    key = GUARD.lend(project["serviceRole"])
+    try:
+        return commands(project, region, variables, tell, number, key)
+    finally:
+        GUARD.take_back(key)
+
+
+def commands(project: dict[str, Any], region: str, variables: Any, tell: Any, number: str, key: str) -> str:
+    """Runs all commands; answers the status of the build."""
     spec = yaml.safe_load(project["source"]["buildspec"])
     end = time.monotonic() + LONGEST
     with tempfile.TemporaryDirectory() as folder:
@@ -190,7 +199,7 @@ def work(project: dict[str, Any], region: str, variables: Any, tell: Any, number
         with open(shim, "w", encoding="utf-8") as file:
             file.write(SHIM.format(python=sys.executable))
         os.chmod(shim, stat.S_IRWXU)
-        environment = environment_of(project, region, variables, folder)
+        environment = environment_of(project, region, variables, folder, key)
         for phase in ("install", "pre_build", "build", "post_build"):
             for command in (spec["phases"].get(phase) or {}).get("commands", []):
                 if number in STOPPED:

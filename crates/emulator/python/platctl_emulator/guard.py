@@ -32,6 +32,8 @@ class Guard:
 
     def __init__(self) -> None:
         self.key, self._port, self._hosts = "", 0, frozenset[str]()
+        # The keys of builds that run, each with the role of its project.
+        self._lent: dict[str, str] = {}
 
     def open(self, port: int) -> None:
         """A new secret for what listens at a port; the same one as long as it does."""
@@ -53,7 +55,18 @@ class Guard:
         """Whether this is the secret, or a key that this AWS has given out itself."""
         said = key.encode()
         # All are compared, so that the time tells nothing.
-        return any([hmac.compare_digest(known.encode(), said) for known in (self.key, *issued())])
+        known = (self.key, *list(self._lent), *issued())
+        return any([hmac.compare_digest(one.encode(), said) for one in known])
+
+    def lend(self, role: str) -> str:
+        """A key for a build, which has this role."""
+        key = f"PLATCTL{secrets.token_hex(20).upper()}"
+        self._lent[key] = role
+        return key
+
+    def take_back(self, key: str) -> None:
+        """The build has ended."""
+        self._lent.pop(key, None)
 
     def controls(self, environ: dict[str, Any]) -> bool:
         """Whether a control request carries the secret."""
@@ -61,15 +74,25 @@ class Guard:
 
     def admits(self, authorization: str) -> bool:
         """Whether a token for an API server was made with a known key."""
-        if not authorization.startswith(BEARER):
-            return False
-        text = authorization.removeprefix(BEARER)
-        try:
-            question = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-            signed = parse_qs(urlsplit(question).query)["X-Amz-Credential"][0]
-        except (binascii.Error, ValueError, KeyError):
-            return False
-        return self.knows(signed.partition("/")[0])
+        key = signed_with(authorization)
+        return key is not None and self.knows(key)
+
+    def role(self, authorization: str) -> str | None:
+        """The role of the build that made a token; none where it was made by somebody else."""
+        return self._lent.get(signed_with(authorization) or "")
+
+
+def signed_with(authorization: str) -> str | None:
+    """The key that a token for an API server was made with."""
+    if not authorization.startswith(BEARER):
+        return None
+    text = authorization.removeprefix(BEARER)
+    try:
+        question = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        signed = parse_qs(urlsplit(question).query)["X-Amz-Credential"][0]
+    except (binascii.Error, ValueError, KeyError):
+        return None
+    return signed.partition("/")[0]
 
 
 def issued() -> Iterator[str]:

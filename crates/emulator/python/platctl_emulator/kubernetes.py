@@ -228,6 +228,8 @@ class Kubernetes:
 
     def __init__(self) -> None:
         self.base, self._servers = "", {}
+        # Whether EKS lets a role do everything in the cluster of this endpoint; none where it does not even know it.
+        self.permits: Any = lambda endpoint, role: None
 
     def begin(self) -> str:
         """A new server; answers its address."""
@@ -249,6 +251,16 @@ class Kubernetes:
         """None is any more."""
         self._servers.clear()
 
+    def _permitted(self, name: str, role: str | None) -> None:
+        """A build may do what its role's access entry says, and nothing without one."""
+        if role is None:
+            return
+        permitted = self.permits(f"{self.base}/_platctl/kubernetes/{name}", role)
+        if permitted is None:
+            raise Denied(401, "Unauthorized", "Unauthorized")
+        if not permitted:
+            raise Denied(403, "Forbidden", f'User "{role}" cannot do this: its access entry has no access policy')
+
     def answer(self, environ: dict[str, Any]) -> Any:
         """Status, headers and body."""
         name, _, rest = environ["PATH_INFO"].removeprefix("/_platctl/kubernetes/").partition("/")
@@ -259,6 +271,7 @@ class Kubernetes:
                 raise Denied(503, "ServiceUnavailable", "there is no such cluster")
             if not GUARD.admits(environ.get("HTTP_AUTHORIZATION", "")):
                 raise Denied(401, "Unauthorized", "Unauthorized")
+            self._permitted(name, GUARD.role(environ.get("HTTP_AUTHORIZATION", "")))
             answer = self._servers[name].answer(environ["REQUEST_METHOD"], f"/{rest}", query, body)
             return 200, HEADERS, json.dumps(answer).encode()
         except Denied as denied:

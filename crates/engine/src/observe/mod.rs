@@ -1,5 +1,6 @@
 //! What is live: every recorded object read in one call per kind, and every nameless one looked for.
 
+mod checksum;
 mod choice;
 mod nameless;
 mod ownership;
@@ -138,6 +139,7 @@ pub async fn observe(
     }
     describe(ids, state, catalog, &mut observed, &options.teller).await?;
     look_for_young(state, catalog, &mut observed, &options).await?;
+    checksum::compare(state, catalog, &mut observed);
     let heritage = Heritage::new(state, options.claims != Claims::Proven);
     ownership::check_recorded(state, &heritage, catalog, &mut observed);
     look_for_nameless(state, graph, catalog, &mut observed, &options).await?;

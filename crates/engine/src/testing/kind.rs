@@ -75,6 +75,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         },
         shared: name == "toy.Shared",
         inside: None,
+        checksum: (name == "toy.Plain").then_some("checksum"),
         helped_by: if name == "toy.Token" {
             &["toy.Plain"]
         } else {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::application::LAST_WAVE;
+use crate::bootstrap;
 use crate::component::{Component, PLAIN, Pods, Resources, Workload, allow, join, when_defined};
 use crate::versions::IMAGE_UPDATER;
 use crate::{Inputs, Service};
@@ -19,11 +20,15 @@ fn registry(inputs: &Inputs) -> String {
 
 /// With which credential it writes. Of a Secret that it reads itself, it knows user names and passwords only; what
 /// belongs to a GitHub App it gets as Argo CD has it.
-const fn write_back(inputs: &Inputs) -> &'static str {
+fn write_back(inputs: &Inputs) -> String {
     if inputs.by_github_app {
-        "git:repocreds"
+        "git:repocreds".to_owned()
     } else {
-        "git:secret:argocd/gitops-repository"
+        format!(
+            "git:secret:{}/{}",
+            bootstrap::NAMESPACE,
+            bootstrap::WRITE_SECRET
+        )
     }
 }
 

@@ -470,7 +470,7 @@ fn nothing_is_chosen_that_cannot_be() {
 #[test]
 fn image_updater_writes_with_what_the_repository_takes() {
     for (by_github_app, method) in [
-        (false, "git:secret:argocd/gitops-repository"),
+        (false, "git:secret:argocd/gitops-repository-write"),
         (true, "git:repocreds"),
     ] {
         let inputs = Inputs {
@@ -506,4 +506,62 @@ fn a_github_app_is_what_argo_cd_takes_for_one() {
         own["stringData"]["githubAppEnterpriseBaseUrl"],
         "https://git.example.com/api/v3"
     );
+}
+
+/// A project that lists everything keeps nothing out: whoever can change an Application could otherwise take it from
+/// anywhere, and put it anywhere.
+#[test]
+fn projects_list_the_sources_and_namespaces_of_their_applications() {
+    let documents = documents(&everything());
+    let of_kind = |kind: &str| {
+        let all = documents.iter().map(|(_, one)| one.clone());
+        all.filter(|one| one["kind"] == kind).collect::<Vec<_>>()
+    };
+    let projects = of_kind("AppProject");
+    assert_eq!(projects.len(), 2);
+    for project in &projects {
+        let spec = &project["spec"];
+        assert!(!spec["sourceRepos"].to_string().contains('*'), "{project}");
+        assert!(
+            !spec["destinations"].to_string().contains("\"*\""),
+            "{project}"
+        );
+    }
+    let project = |name: &Value| {
+        let mut all = projects.iter();
+        all.find(|one| one["metadata"]["name"] == *name).unwrap()["spec"].clone()
+    };
+    for application in of_kind("Application") {
+        let spec = &application["spec"];
+        let (allowed, name) = (project(&spec["project"]), &application["metadata"]["name"]);
+        for source in spec["sources"].as_array().unwrap() {
+            let repositories = allowed["sourceRepos"].as_array().unwrap();
+            assert!(
+                repositories.contains(&source["repoURL"]),
+                "{name}: {source}"
+            );
+        }
+        assert!(
+            allowed["destinations"]
+                .as_array()
+                .unwrap()
+                .contains(&spec["destination"]),
+            "{name}"
+        );
+    }
+    // Objects beside the charts, in namespaces of their own.
+    let platform = project(&json!("platform"));
+    for (path, one) in documents
+        .iter()
+        .filter(|(path, _)| path.starts_with("components/"))
+    {
+        let Some(namespace) = one["metadata"]["namespace"].as_str() else {
+            continue;
+        };
+        let mut allowed = platform["destinations"].as_array().unwrap().iter();
+        assert!(
+            allowed.any(|one| one["namespace"] == namespace),
+            "{path}: {namespace}"
+        );
+    }
 }

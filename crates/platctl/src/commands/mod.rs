@@ -17,6 +17,7 @@ mod reap;
 mod recover;
 mod restart;
 mod rollback;
+mod rotate;
 mod runner;
 mod schema;
 mod state;
@@ -101,6 +102,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             yes,
         } => rollback::run(&stack, &address, yes, global).await,
+        Command::Rotate {
+            stack,
+            address,
+            consent,
+        } => rotate::run(&stack, address.as_deref(), &consent, global).await,
         Command::Runner {
             bucket,
             task,

@@ -6,7 +6,9 @@ use platctl_engine::drift::Field;
 use platctl_engine::observe::Observed;
 use platctl_engine::state::{Record, State};
 use platctl_engine::{Address, Phase};
-use serde_json::json;
+use serde_json::{Value, json};
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use super::value::clean;
 use super::{Paint, json_line, raw};
@@ -42,6 +44,7 @@ pub(crate) fn show(state: &State, observed: &Observed, remarks: &Remarks, global
                 "type": "resource", "address": address, "kind": record.kind, "scope": record.scope, "id": id,
                 "health": health, "unmanaged": unmanaged, "moved_on": moved_on.get(address),
                 "behind": behind.get(address),
+                "age_days": live.and_then(|live| age(&live.outputs)),
             }));
         } else {
             let health = if fine {
@@ -54,6 +57,9 @@ pub(crate) fn show(state: &State, observed: &Observed, remarks: &Remarks, global
                 record.kind,
                 clean(&id)
             ));
+            if let Some(age) = live.and_then(|live| age(&live.outputs)) {
+                raw(&format!("{:width$}  {}\n", "", old(age)));
+            }
             for field in moved_on.get(address).into_iter().flatten() {
                 let moved = super::moved(&field.path, &field.live, &field.applied);
                 raw(&format!(
@@ -73,6 +79,26 @@ pub(crate) fn show(state: &State, observed: &Observed, remarks: &Remarks, global
             }
         }
     }
+}
+
+/// After how many days a credential is to be rotated.
+const ROTATE_AFTER: i64 = 90;
+
+/// How many days ago a credential was created; none for what is no credential.
+fn age(outputs: &Value) -> Option<i64> {
+    let day = format_description!("[year]-[month]-[day]");
+    let created = Date::parse(outputs.get("created_on")?.as_str()?, day).ok()?;
+    Some((OffsetDateTime::now_utc().date() - created).whole_days())
+}
+
+fn old(days: i64) -> String {
+    let advice = if days >= ROTATE_AFTER {
+        ": to replace it, run `platctl rotate`"
+    } else {
+        ""
+    };
+    let unit = if days == 1 { "day" } else { "days" };
+    format!("created {days} {unit} ago{advice}")
 }
 
 fn health(record: &Record, observed: &Observed) -> (String, String, bool) {
@@ -120,5 +146,23 @@ pub(crate) fn list(state: &State, global: &Global) {
                 clean(id)
             ));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_says_how_old_it_is() {
+        assert_eq!(age(&json!({"arn": "x"})), None);
+        assert_eq!(age(&json!({"created_on": ""})), None);
+        assert!(age(&json!({"created_on": "2020-01-01"})).is_some_and(|days| days > 300));
+        assert_eq!(old(1), "created 1 day ago");
+        assert_eq!(old(89), "created 89 days ago");
+        assert_eq!(
+            old(90),
+            "created 90 days ago: to replace it, run `platctl rotate`"
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod dashboard;
+mod events;
 
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::sns::subscription::Subscription;
@@ -9,9 +10,9 @@ use platctl_aws::sns::topic::{self, Topic};
 use platctl_engine::Handle;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::common::{key, service_uses_key};
+use crate::common::{key, policy, service_uses_key};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
@@ -80,7 +81,11 @@ impl Alerts {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         let recipients = self.recipients()?;
         let account = json!({"StringEquals": {"aws:SourceAccount": declare.context().account}});
-        let statements = ["cloudwatch.amazonaws.com", "events.amazonaws.com"];
+        let statements = [
+            "cloudwatch.amazonaws.com",
+            "events.amazonaws.com",
+            events::SERVICE,
+        ];
         let statements = statements
             .map(|service| service_uses_key(service, account.clone()))
             .to_vec();
@@ -90,6 +95,7 @@ impl Alerts {
             json!({
                 "name": declare.name("alerts"),
                 "kms_master_key_id": key.json(key::out::KEY_ID),
+                "policy": publishers(declare),
             }),
         )?;
         for (number, address) in recipients.iter().enumerate() {
@@ -103,6 +109,9 @@ impl Alerts {
             )?;
         }
         self.alarms(&topic, watched, declare)?;
+        if let Some(database) = watched.database {
+            events::declare(database, &topic, declare)?;
+        }
         if self.dashboard.unwrap_or(true) {
             self.board(watched, declare)?;
         }
@@ -130,4 +139,24 @@ impl Alerts {
             None => Ok(all),
         }
     }
+}
+
+/// Who may publish: this account, and services of AWS that act for it. A topic without a policy of its own is open to
+/// the account only, and RDS is refused.
+fn publishers(declare: &Declare<'_>) -> Value {
+    let topic = declare.arn("sns", &declare.name("alerts"));
+    let context = declare.context();
+    policy([
+        json!({
+            "Sid": "Account", "Effect": "Allow",
+            "Principal": {"AWS": format!("arn:{}:iam::{}:root", context.partition, context.account)},
+            "Action": ["sns:GetTopicAttributes", "sns:Publish", "sns:Subscribe"], "Resource": topic,
+        }),
+        json!({
+            "Sid": "Services", "Effect": "Allow",
+            "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", events::SERVICE]},
+            "Action": "sns:Publish", "Resource": topic,
+            "Condition": {"StringEquals": {"aws:SourceAccount": context.account}},
+        }),
+    ])
 }

@@ -134,6 +134,8 @@ pub(crate) struct Parts {
     pub(crate) oidc: Handle<OidcProvider>,
     /// Whether its API server can be reached from within the VPC only.
     pub(crate) private: bool,
+    /// The ARNs of its administrators.
+    pub(crate) admins: Vec<String>,
     /// What has to be there before pods can run, and before anybody can bring them.
     pub(crate) ready: Vec<Address>,
 }
@@ -217,6 +219,7 @@ impl Cluster {
             nodes,
             oidc,
             private,
+            admins: self.admins.iter().map(|one| one.value.clone()).collect(),
             ready,
         })
     }

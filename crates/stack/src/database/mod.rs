@@ -216,6 +216,7 @@ pub(crate) struct Replica {
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) cluster: Handle<DbCluster>,
+    pub(crate) writer: Handle<DbInstance>,
     pub(crate) readers: Vec<Handle<DbInstance>>,
     pub(crate) port: u16,
 }
@@ -257,6 +258,7 @@ impl Database {
         self.replicate(&cluster, &writer, declare)?;
         Ok(Parts {
             cluster,
+            writer,
             readers,
             port: self.port.0,
         })

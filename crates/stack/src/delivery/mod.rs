@@ -3,6 +3,7 @@
 //! Each service has a repository, checks of its pull requests, and a pipeline for each environment's branch:
 //! source, build, approval where it is asked for, release.
 
+mod approvals;
 mod builds;
 mod check;
 mod elsewhere;
@@ -47,6 +48,9 @@ pub(crate) struct Delivery {
     /// The retention period of build logs, in days. Default: 365 with `protect`, otherwise the same as
     /// `keep_days`.
     log_days: Option<At<u16>>,
+    /// How many other people have to approve a pull request before it can be merged, in all repositories of the
+    /// stack: 0 to 10. Pushing to a branch needs no approval. Default: 1 with `protect`, otherwise 0.
+    approvals: Option<At<u8>>,
     /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
 }
@@ -94,8 +98,10 @@ impl Delivery {
         self.check(services, declare)?;
         let base = self.base(declare)?;
         let connection = self.connection(declare)?;
+        let mut own = Vec::new();
         for service in services {
             let source = self.source(&service.name, connection.as_ref(), &base, declare)?;
+            own.extend(source.own().cloned());
             let builds = self.builds(service, &source, &base, declare)?;
             self.pipelines(service, &source, &builds, &base, declare)?;
             self.checks(service, &source, &builds, declare)?;
@@ -103,8 +109,10 @@ impl Delivery {
         if let Source::Elsewhere(elsewhere) = &self.source {
             return Ok(Remote::of(elsewhere, declare).map(Follows::Remote));
         }
-        let own = self.gitops_repository(&base, declare)?;
-        Ok(Some(Follows::CodeCommit(own)))
+        let gitops = self.gitops_repository(&base, declare)?;
+        own.push(gitops.clone());
+        self.approval_rule(&own, declare)?;
+        Ok(Some(Follows::CodeCommit(gitops)))
     }
 
     /// The names of the environments.

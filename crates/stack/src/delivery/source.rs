@@ -182,6 +182,14 @@ fn repository(
 }
 
 impl Code {
+    /// The repository, where it is one of the stack's own.
+    pub(super) const fn own(&self) -> Option<&Handle<Repository>> {
+        match self {
+            Self::Own(own) => Some(own),
+            Self::Elsewhere { .. } => None,
+        }
+    }
+
     /// What a role has to be allowed to read it.
     pub(super) fn permissions(&self, pipeline: bool) -> Value {
         match self {

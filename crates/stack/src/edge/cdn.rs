@@ -13,9 +13,10 @@ use serde_json::json;
 use super::balancer::Balancer;
 use super::{Edge, PriceClass, Records};
 use crate::declare::{Checked, Declare};
+use crate::logs;
 
 /// CloudFront takes certificates and web ACLs from here only.
-const GLOBAL: &str = "us-east-1";
+pub(super) const GLOBAL: &str = "us-east-1";
 /// AWS's own policies: nothing is cached, and the origin gets all that the viewer sent. Services say
 /// themselves what may be cached, once they are ready for it.
 const CACHING_DISABLED: &str = "4135ea2d-6df8-44a3-9df3-4b5a84be39ad";
@@ -29,6 +30,7 @@ impl Edge {
         &self,
         balancer: &Balancer,
         records: &Records,
+        logs: &logs::Parts,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
         let certificate = self.certificate(
@@ -40,9 +42,10 @@ impl Edge {
         )?;
         let acl = if self.waf {
             declare.region(Some(GLOBAL));
-            let acl = self.web_acl("CLOUDFRONT", declare);
+            let acl = self.web_acl("CLOUDFRONT", declare)?;
+            self.waf_logs("CLOUDFRONT", &acl, logs, declare)?;
             declare.region(None);
-            Some(acl?)
+            Some(acl)
         } else {
             None
         };
@@ -79,6 +82,7 @@ impl Edge {
                 "minimum_protocol_version": TLS,
             },
         }))?;
+        self.cdn_logs(&distribution, logs, declare)?;
         let target = json!({
             "dns_name": distribution.json(distribution::out::DOMAIN_NAME),
             "hosted_zone_id": distribution.json(distribution::out::HOSTED_ZONE_ID),
@@ -134,7 +138,11 @@ impl Edge {
 
     /// What browsers are told to enforce.
     fn headers(&self, declare: &mut Declare<'_>) -> Checked<Handle<ResponseHeadersPolicy>> {
-        declare.make("headers", json!({
+        let contents = self.content_security_policy.as_ref().map(|policy| {
+            // What a service says itself counts.
+            json!({"content_security_policy": policy.value, "override": false})
+        });
+        let mut spec = json!({
             "name": declare.global_name("edge"),
             "comment": "Security headers of every answer",
             "security_headers_config": {
@@ -143,7 +151,11 @@ impl Edge {
                 "frame_options": {"frame_option": "SAMEORIGIN", "override": false},
                 "referrer_policy": {"referrer_policy": "strict-origin-when-cross-origin", "override": false},
             },
-        }))
+        });
+        if let Some(contents) = contents {
+            spec["security_headers_config"]["content_security_policy"] = contents;
+        }
+        declare.make("headers", spec)
     }
 
     /// Without CloudFront the domain leads to the load balancer, and the web ACL stands before that.
@@ -151,10 +163,12 @@ impl Edge {
         &self,
         balancer: &Balancer,
         records: &Records,
+        logs: &logs::Parts,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
         if self.waf {
             let acl = self.web_acl("REGIONAL", declare)?;
+            self.waf_logs("REGIONAL", &acl, logs, declare)?;
             declare.make::<WebAclAssociation>(
                 "web_acl_association",
                 json!({

@@ -6,6 +6,7 @@ mod cdn;
 mod certificates;
 mod check;
 mod firewall;
+mod logs;
 
 use platctl_aws::ec2::security_group::SecurityGroup;
 use platctl_aws::elbv2::listener::Listener;
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 use crate::common::NetworkParts;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
-use crate::logs;
+use crate::logs as access_logs;
 use crate::names::TagMap;
 
 /// What `edge:` says.
@@ -51,6 +52,10 @@ pub(crate) struct Edge {
     /// The CloudFront price class: `100` (Europe and North America, the cheapest), `200` or `all`.
     #[serde(default)]
     price_class: PriceClass,
+    /// The `Content-Security-Policy` header that CloudFront adds to answers which have none, such as
+    /// `default-src 'self'`. Default: none, because only the services know what their pages need.
+    #[serde(default)]
+    content_security_policy: Option<At<String>>,
     /// Tags to add to the resources of this block.
     #[serde(default)]
     tags: Option<At<TagMap>>,
@@ -135,17 +140,18 @@ impl Edge {
     pub(crate) fn declare(
         &self,
         network: &NetworkParts,
-        logs: &logs::Parts,
+        logs: &access_logs::Parts,
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         self.check(declare)?;
         let records = self.records(declare)?;
         let balancer = self.balancer(network, &records, logs, declare)?;
+        self.dns_logs(&records, logs, declare)?;
         if self.cdn {
-            self.distribution(&balancer, &records, declare)?;
+            self.distribution(&balancer, &records, logs, declare)?;
         } else {
-            self.direct(&balancer, &records, declare)?;
+            self.direct(&balancer, &records, logs, declare)?;
         }
         Ok(Parts {
             balancer: balancer.balancer,

@@ -1,10 +1,11 @@
 //! Argo CD in the cluster, and its way into the repository.
 
 use platctl_engine::{Address, Handle};
-use platctl_gitops::{Inputs, Settings, bootstrap};
+use platctl_gitops::{Component, Inputs, Settings, bootstrap};
 use platctl_kubernetes::{Objects, key_of};
 use serde_json::{Map, Value, json};
 
+use super::repository::Login;
 use super::{Base, cluster_name};
 use crate::declare::{Checked, Declare};
 
@@ -12,9 +13,10 @@ use crate::declare::{Checked, Declare};
 pub(super) struct Wish<'a> {
     pub(super) settings: &'a Settings,
     pub(super) inputs: &'a Inputs,
+    pub(super) components: &'a [&'static Component],
     pub(super) base: &'a Base<'a>,
-    /// How Argo CD gets into the repository.
-    pub(super) login: bootstrap::Login,
+    /// How Argo CD and Image Updater get into the repository.
+    pub(super) login: Login,
     /// The files of the repository.
     pub(super) files: Address,
     /// What has to be there before.
@@ -33,7 +35,9 @@ fn keyed(objects: impl IntoIterator<Item = Value>) -> Map<String, Value> {
 
 /// Argo CD, and then what it is to follow.
 pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()> {
-    let repository = bootstrap::repository_secret(wish.inputs, &wish.login);
+    let repository = bootstrap::repository_secret(wish.inputs, &wish.login.read);
+    let write = wish.login.write.as_ref();
+    let write = write.map(|(user, password)| bootstrap::write_secret(user, password));
     let (url, sha256) = bootstrap::argo_cd(wish.settings);
     let after: Vec<&Address> = wish.after.iter().collect();
     let argo: Handle<Objects> = declare.make_after(
@@ -43,7 +47,10 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
             "name": "argo-cd",
             "manifest": {"url": url, "sha256": sha256, "namespace": bootstrap::NAMESPACE},
             "objects": keyed(
-                [bootstrap::namespace(wish.settings), repository].into_iter().chain(bootstrap::additions(wish.settings)),
+                [bootstrap::namespace(wish.settings), repository]
+                    .into_iter()
+                    .chain(write)
+                    .chain(bootstrap::additions(wish.settings)),
             ),
         }),
         &after,
@@ -56,7 +63,7 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
         json!({
             "cluster_name": cluster_name(wish.base.cluster),
             "name": "root",
-            "objects": keyed(bootstrap::root(wish.inputs)),
+            "objects": keyed(bootstrap::root(wish.inputs, wish.components)),
         }),
         &after,
     )?;

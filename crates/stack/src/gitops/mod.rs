@@ -21,7 +21,7 @@ use platctl_engine::Handle;
 use platctl_gitops::{File, Inputs, Settings};
 use serde_json::{Map, Value, json};
 
-use crate::common::{NetworkParts, key, logs_use_key};
+use crate::common::{NetworkParts, key, logs_use_key, role_name};
 use crate::declare::{Checked, Declare};
 use crate::delivery::Follows;
 use crate::error::Fault;
@@ -88,8 +88,9 @@ pub(crate) fn declare(
     }
     let files = platctl_gitops::files(&inputs, settings);
     let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    let writes = chosen.iter().any(|one| one.name == "image-updater");
     let mut identities = Vec::new();
-    for component in chosen {
+    for component in &chosen {
         for workload in (component.workloads)(&inputs) {
             identities.push(workloads::declare(&workload, base.cluster, declare)?);
         }
@@ -102,23 +103,38 @@ pub(crate) fn declare(
     if settings.bootstrap == Some(false) {
         return Ok(());
     }
-    let login = repository::login(&files, base.repository, &keeps.key, declare)?;
+    let way = repository::Way {
+        key: &keeps.key,
+        branch: &inputs.branch,
+        readers: &readers(base.cluster, declare),
+        writes,
+    };
+    let login = repository::login(&files, base.repository, &way, declare)?;
     let mut after = base.cluster.ready.clone();
     if base.cluster.private {
-        after.extend(runner::declare(base, &keeps.key, &login.secret, declare)?);
+        after.extend(runner::declare(base, &keeps.key, &login.secrets, declare)?);
     }
     bootstrap::declare(
         &bootstrap::Wish {
             settings,
             inputs: &inputs,
+            components: &chosen,
             base,
-            login: login.login,
+            login,
             files: files.address,
             after,
             identities,
         },
         declare,
     )
+}
+
+/// Who applies the cluster's objects, and so reads what is secret in them: the builds of the runner, and the
+/// administrators of the cluster.
+fn readers(cluster: &cluster::Parts, declare: &Declare<'_>) -> Vec<String> {
+    let runner = format!("role/{}", role_name("runner", declare));
+    let runner = cluster.private.then(|| declare.global_arn("iam", &runner));
+    runner.into_iter().chain(cluster.admins.clone()).collect()
 }
 
 /// What cannot be, at the key that asks for it, or at the nearest one above it that is there.

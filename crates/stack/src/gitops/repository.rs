@@ -27,10 +27,23 @@ pub(super) struct Written {
     version: Option<Value>,
 }
 
-/// How Argo CD logs in, and the secret that this is read from: its ARN, or a pattern for it.
+/// How Argo CD and Image Updater log in, and the secrets that this is read from: their ARNs, or patterns for them.
 pub(super) struct Login {
-    pub(super) login: bootstrap::Login,
-    pub(super) secret: Value,
+    pub(super) read: bootstrap::Login,
+    /// User name and password of Image Updater, where it does not write as a GitHub App.
+    pub(super) write: Option<(Value, Value)>,
+    pub(super) secrets: Vec<Value>,
+}
+
+/// What credentials for the repository are made with.
+pub(super) struct Way<'a> {
+    pub(super) key: &'a Handle<Key>,
+    /// The branch that is deployed.
+    pub(super) branch: &'a str,
+    /// Who may read the secrets.
+    pub(super) readers: &'a [String],
+    /// Whether Image Updater is there to write.
+    pub(super) writes: bool,
 }
 
 /// Where the repository is cloned from.
@@ -91,15 +104,25 @@ pub(super) fn files(
 pub(super) fn login(
     files: &Written,
     repository: &Follows,
-    key: &Handle<Key>,
+    way: &Way<'_>,
     declare: &mut Declare<'_>,
 ) -> Checked<Login> {
     match repository {
-        Follows::CodeCommit(own) => by_user(own, key, declare),
-        Follows::Remote(remote) => Ok(Login {
-            login: by_credential(remote, files.version.as_ref()),
-            secret: remote.secret_arn(declare).into(),
-        }),
+        Follows::CodeCommit(own) => by_users(own, way, declare),
+        Follows::Remote(remote) => {
+            let read = by_credential(remote, files.version.as_ref());
+            let write = match &read {
+                bootstrap::Login::Password { user, password } if way.writes => {
+                    Some((user.clone(), password.clone()))
+                }
+                _ => None,
+            };
+            Ok(Login {
+                read,
+                write,
+                secrets: vec![remote.secret_arn(declare).into()],
+            })
+        }
     }
 }
 
@@ -123,46 +146,152 @@ fn by_credential(remote: &Remote, version: Option<&Value>) -> bootstrap::Login {
     }
 }
 
-/// A user for Git alone: Argo CD cannot take on a role for it.
-fn by_user(
+/// What a user of the repository may do with it.
+enum Access {
+    /// What Argo CD needs.
+    Read,
+    /// What Image Updater needs: it commits to the branch that is deployed.
+    Write,
+}
+
+impl Access {
+    const fn address(&self) -> &'static str {
+        match self {
+            Self::Read => "git",
+            Self::Write => "git_write",
+        }
+    }
+
+    /// The user's name, the secret's name, and what the secret is for.
+    const fn names(&self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Read => (
+                "git",
+                "gitops-repository",
+                "By which Argo CD reads the GitOps repository",
+            ),
+            Self::Write => (
+                "git-write",
+                "gitops-repository-write",
+                "By which Image Updater writes to the GitOps repository",
+            ),
+        }
+    }
+
+    /// IAM knows branches, and no paths within a repository.
+    fn policy(&self, repository: &Value, branch: &str) -> Value {
+        match self {
+            Self::Read => policy([allow(&["codecommit:GitPull"], repository.clone())]),
+            Self::Write => policy([
+                allow(
+                    &["codecommit:GitPull", "codecommit:GitPush"],
+                    repository.clone(),
+                ),
+                json!({
+                    "Effect": "Deny", "Action": "codecommit:GitPush", "Resource": repository,
+                    "Condition": {
+                        "StringNotEquals": {"codecommit:References": format!("refs/heads/{branch}")},
+                        // A push begins with a request that is about no branch yet.
+                        "Null": {"codecommit:References": "false"},
+                    },
+                }),
+            ]),
+        }
+    }
+}
+
+/// Lets nobody else read a secret, whatever their own policies say. Nothing where nobody knows who reads it.
+fn readers_only(readers: &[String]) -> Option<Value> {
+    let statement = json!({
+        "Sid": "ReadersOnly", "Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue",
+        "Resource": "*", "Condition": {"ArnNotEquals": {"aws:PrincipalArn": readers}},
+    });
+    (!readers.is_empty()).then(|| policy([statement]))
+}
+
+/// Users for Git alone: neither Argo CD nor Image Updater can take on a role for it.
+fn by_users(
     repository: &Handle<Repository>,
-    key: &Handle<Key>,
+    way: &Way<'_>,
     declare: &mut Declare<'_>,
 ) -> Checked<Login> {
-    let user: Handle<User> =
-        declare.make("git.user", json!({"user_name": role_name("git", declare)}))?;
+    let read = credential(&Access::Read, repository, way, declare)?;
+    let write = way
+        .writes
+        .then(|| credential(&Access::Write, repository, way, declare))
+        .transpose()?;
+    let secrets = std::iter::once(&read).chain(&write);
+    Ok(Login {
+        secrets: secrets
+            .map(|one| one.secret.json(secret::out::ARN))
+            .collect(),
+        read: bootstrap::Login::Password {
+            user: read.user(),
+            password: read.password(),
+        },
+        write: write.map(|write| (write.user(), write.password())),
+    })
+}
+
+/// A way into a repository of CodeCommit.
+struct Credential {
+    secret: Handle<Secret>,
+    credential: Handle<ServiceSpecificCredential>,
+}
+
+impl Credential {
+    fn user(&self) -> Value {
+        self.field("ServiceUserName")
+    }
+
+    fn password(&self) -> Value {
+        self.field("ServicePassword")
+    }
+
+    /// What a Secret of the cluster takes from it.
+    fn field(&self, field: &str) -> Value {
+        let arn = self.credential.json(credential::out::SECRET_ID);
+        let version = self.credential.json(credential::out::CREDENTIAL_ID);
+        from_secret(&arn, field, &version)
+    }
+}
+
+fn credential(
+    access: &Access,
+    repository: &Handle<Repository>,
+    way: &Way<'_>,
+    declare: &mut Declare<'_>,
+) -> Checked<Credential> {
+    let below = |name: &str| format!("{}.{name}", access.address());
+    let (user, secret, purpose) = access.names();
+    let user: Handle<User> = declare.make(
+        &below("user"),
+        json!({"user_name": role_name(user, declare)}),
+    )?;
     let user_name = user.json(user::out::USER_NAME);
-    let arn = repository.json(repository::out::ARN);
-    let may = policy([allow(&["codecommit:GitPull", "codecommit:GitPush"], arn)]);
+    let may = access.policy(&repository.json(repository::out::ARN), way.branch);
     declare.make::<UserPolicy>(
-        "git.policy",
+        &below("policy"),
         json!({"user_name": user_name, "policy_name": "platctl", "policy_document": may}),
     )?;
     let secret: Handle<Secret> = declare.make(
-        "git.secret",
+        &below("secret"),
         json!({
-            "name": declare.name("gitops-repository"),
-            "description": "By which Argo CD reads and writes the GitOps repository",
-            "kms_key_id": key.json(key::out::ARN),
+            "name": declare.name(secret),
+            "description": purpose,
+            "kms_key_id": way.key.json(key::out::ARN),
+            "resource_policy": readers_only(way.readers),
             // A new one is made at any time.
             "recovery_window_in_days": 0,
         }),
     )?;
-    let made: Handle<ServiceSpecificCredential> = declare.make(
-        "git.credential",
+    let credential = declare.make(
+        &below("credential"),
         json!({
             "user_name": user_name,
             "service_name": "codecommit.amazonaws.com",
             "secret_id": secret.json(secret::out::ARN),
         }),
     )?;
-    let arn = made.json(credential::out::SECRET_ID);
-    let version = made.json(credential::out::CREDENTIAL_ID);
-    Ok(Login {
-        login: bootstrap::Login::Password {
-            user: from_secret(&arn, "ServiceUserName", &version),
-            password: from_secret(&arn, "ServicePassword", &version),
-        },
-        secret: secret.json(secret::out::ARN),
-    })
+    Ok(Credential { secret, credential })
 }

@@ -1,5 +1,7 @@
-//! The `logs:` block: the one bucket for access logs, those of the load balancer and those of the stack's other buckets.
+//! The `logs:` block: the one bucket for access logs, those of the load balancer, of CloudFront and of the stack's other
+//! buckets. What can go to log groups only is declared by the block that it is about.
 
+use platctl_aws::logs::log_group::retention_of;
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_engine::Handle;
 use schemars::JsonSchema;
@@ -15,12 +17,19 @@ use crate::names::TagMap;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Logs {
-    /// The retention period of the access logs, in days. Default: 365.
+    /// The retention period of the logs, in days. Log groups keep theirs for the next longer period that CloudWatch
+    /// Logs supports. Default: 365.
     retention_days: Option<At<u16>>,
     /// Whether the load balancer writes access logs. Enabled by default.
     load_balancer: bool,
     /// Whether the S3 buckets of the stack write server access logs. Enabled by default.
     buckets: bool,
+    /// Whether CloudFront writes access logs to the bucket. Enabled by default.
+    cdn: bool,
+    /// Whether AWS WAF writes its decisions to a log group. Enabled by default.
+    waf: bool,
+    /// Whether Route 53 writes the DNS queries for the stack's zone to a log group. Enabled by default.
+    dns: bool,
     /// Tags to add to the resources of this block.
     tags: Option<At<TagMap>>,
 }
@@ -31,6 +40,9 @@ impl Default for Logs {
             retention_days: None,
             load_balancer: true,
             buckets: true,
+            cdn: true,
+            waf: true,
+            dns: true,
             tags: None,
         }
     }
@@ -43,12 +55,28 @@ pub(crate) struct Parts {
     pub(crate) load_balancer: Option<Handle<Bucket>>,
     /// Where buckets write.
     pub(crate) buckets: Option<Handle<Bucket>>,
+    /// Where CloudFront writes.
+    pub(crate) cdn: Option<Place>,
+    /// For how many days the log group of the web ACL keeps what AWS WAF writes.
+    pub(crate) waf_days: Option<i32>,
+    /// For how many days the log group of the zone keeps what Route 53 writes.
+    pub(crate) dns_days: Option<i32>,
+}
+
+/// A place in the bucket.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) bucket: Handle<Bucket>,
+    /// The ARN of the bucket, and the prefix.
+    pub(crate) arn: String,
 }
 
 /// Where the load balancer's logs are in the bucket.
 pub(crate) const LOAD_BALANCER: &str = "load-balancer";
 /// Where the logs of buckets are, each under its own name.
 pub(crate) const BUCKETS: &str = "buckets";
+/// Where the logs of CloudFront are.
+const CDN: &str = "cdn";
 
 impl Logs {
     pub(crate) fn declare(&self, declare: &mut Declare<'_>) -> Checked<Parts> {
@@ -74,9 +102,17 @@ impl Logs {
             }),
         )?;
         let wanted = |on: bool| on.then(|| bucket.clone());
+        let kept = |on: bool| on.then(|| retention_of(days));
+        let cdn = Place {
+            bucket: bucket.clone(),
+            arn: format!("arn:{}:s3:::{name}/{CDN}", context.partition),
+        };
         Ok(Parts {
             load_balancer: wanted(self.load_balancer),
             buckets: wanted(self.buckets),
+            cdn: self.cdn.then_some(cdn),
+            waf_days: kept(self.waf),
+            dns_days: kept(self.dns),
         })
     }
 
@@ -92,7 +128,7 @@ impl Logs {
     }
 }
 
-/// Lets the two services deliver logs of this account, each below its own prefix, and nothing come in the clear.
+/// Lets the three services deliver logs of this account, each below its own prefix, and nothing come in the clear.
 fn policy(name: &str, declare: &Declare<'_>) -> Value {
     let context = declare.context();
     let (partition, account) = (&context.partition, &context.account);
@@ -110,6 +146,15 @@ fn policy(name: &str, declare: &Declare<'_>) -> Value {
             "Condition": {
                 "ArnLike": {"aws:SourceArn": format!("arn:{partition}:s3:::{}", declare.name("*"))},
                 "StringEquals": {"aws:SourceAccount": account},
+            },
+        },
+        {
+            // Deliveries of CloudFront's logs are in us-east-1, wherever the bucket is.
+            "Sid": "CloudFrontLogs", "Effect": "Allow", "Principal": {"Service": "delivery.logs.amazonaws.com"},
+            "Action": "s3:PutObject", "Resource": format!("{arn}/{CDN}/*"),
+            "Condition": {
+                "ArnLike": {"aws:SourceArn": format!("arn:{partition}:logs:us-east-1:{account}:*")},
+                "StringEquals": {"aws:SourceAccount": account, "s3:x-amz-acl": "bucket-owner-full-control"},
             },
         },
         {

@@ -212,6 +212,79 @@ fn access_logs_are_written_where_data_is_protected() {
     );
 }
 
+/// The resources that write the logs of the edge.
+fn edge_logs(set: &[&str]) -> Vec<String> {
+    let nodes = nodes(&load(STACKS[0].1, set).unwrap()).unwrap();
+    let all = nodes.iter().map(|node| node.address.to_string());
+    all.filter_map(|address| address.strip_prefix("edge.logs.").map(ToOwned::to_owned))
+        .collect()
+}
+
+#[test]
+fn the_edge_writes_logs_where_data_is_protected() {
+    let prod = prod();
+    let node = |address: &str| {
+        let mut nodes = prod.iter();
+        nodes
+            .find(|node| node.address.as_str() == address)
+            .unwrap()
+            .clone()
+    };
+    // CloudFront's deliveries, its web ACL and Route 53's log groups are in one region, wherever the stack is.
+    for address in [
+        "source",
+        "destination",
+        "delivery",
+        "waf_group",
+        "waf",
+        "dns_group",
+        "dns_policy",
+    ] {
+        let node = node(&format!("edge.logs.{address}"));
+        assert_eq!(node.scope, "us-east-1", "{address}");
+    }
+    let name = |address: &str| of(&prod, address)["log_group_name"].clone();
+    assert_eq!(
+        name("edge.logs.waf_group"),
+        "aws-waf-logs-prod-eu-west-1-edge"
+    );
+    let redacted = text(&of(&prod, "edge.logs.waf")["redacted_headers"]);
+    assert!(redacted.contains("authorization") && redacted.contains("cookie"));
+    let target = of(&prod, "edge.logs.destination")["destination_resource_arn"].clone();
+    let bucket = statements(&of(&prod, "logs.bucket")["policy"]);
+    let delivery = bucket
+        .iter()
+        .find(|one| one["Principal"]["Service"] == "delivery.logs.amazonaws.com");
+    let delivery = delivery.unwrap();
+    assert_eq!(
+        delivery["Resource"],
+        format!("{}/*", target.as_str().unwrap())
+    );
+    assert!(text(&delivery["Condition"]).contains("arn:aws:logs:us-east-1:"));
+    let query = node("edge.logs.dns");
+    assert_eq!(query.after[0].as_str(), "edge.logs.dns_policy");
+    for group in ["edge.logs.waf_group", "edge.logs.dns_group"] {
+        assert_eq!(of(&prod, group)["retention_in_days"], 365);
+    }
+}
+
+#[test]
+fn logs_of_the_edge_can_be_switched_off_one_by_one() {
+    assert_eq!(edge_logs(&[]).len(), 8);
+    assert_eq!(edge_logs(&["logs=false"]), Vec::<String>::new());
+    assert_eq!(edge_logs(&["protect=false"]), Vec::<String>::new());
+    let cdn = ["source", "destination", "delivery"];
+    let (waf, dns) = (["waf_group", "waf"], ["dns_group", "dns_policy", "dns"]);
+    assert_eq!(edge_logs(&["logs.cdn=false", "logs.waf=false"]), dns);
+    assert_eq!(edge_logs(&["logs.cdn=false", "logs.dns=false"]), waf);
+    assert_eq!(edge_logs(&["logs.waf=false", "logs.dns=false"]), cdn);
+    // The zone of somebody else is for its owner.
+    assert!(!edge_logs(&["edge.zone=Z0123456789ABC"]).contains(&"dns".to_owned()));
+    // A web ACL of the load balancer is where that is.
+    let regional = ["regional_waf_group", "regional_waf"];
+    assert_eq!(edge_logs(&["edge.cdn=false", "logs.dns=false"]), regional);
+}
+
 #[test]
 fn access_logs_can_be_switched_off_one_by_one() {
     let with = |set: &[&str]| nodes(&load(STACKS[0].1, set).unwrap()).unwrap();
@@ -260,4 +333,98 @@ fn the_default_group_of_a_vpc_lets_nothing_through() {
             node.address
         );
     }
+}
+
+#[test]
+fn rds_tells_of_the_stacks_own_database_only() {
+    let prod = prod();
+    let cluster = of(&prod, "alerts.events.cluster");
+    assert_eq!(references(&cluster["source_ids"]), ["database.cluster"]);
+    let instances = references(&of(&prod, "alerts.events.instance")["source_ids"]);
+    assert!(instances.contains(&"database.writer".to_owned()));
+    assert_eq!(instances.len(), 3, "{instances:?}");
+    let publishers = text(&of(&prod, "alerts.topic")["policy"]);
+    assert!(publishers.contains("events.rds.amazonaws.com"));
+    assert!(publishers.contains("aws:SourceAccount"));
+    let without = nodes(&load("stack: a\nregion: eu-west-1\nalerts: {}\n", &[]).unwrap()).unwrap();
+    assert!(
+        !without
+            .iter()
+            .any(|node| node.kind == "rds.EventSubscription")
+    );
+}
+
+#[test]
+fn argo_cd_reads_and_image_updater_writes() {
+    let prod = prod();
+    let may = |address: &str| text(&of(&prod, address)["policy_document"]);
+    assert!(!may("gitops.git.policy").contains("GitPush"));
+    let write = may("gitops.git_write.policy");
+    assert!(write.contains("GitPush") && write.contains("refs/heads/main"));
+    // The role of builds reads both secrets, and nobody else's.
+    let secrets: Vec<String> = statements(&of(&prod, "gitops.runner.policy")["policy_document"])
+        .iter()
+        .filter(|one| actions(one).contains(&"secretsmanager:getsecretvalue".to_owned()))
+        .flat_map(|one| references(&one["Resource"]))
+        .collect();
+    assert_eq!(secrets, ["gitops.git.secret", "gitops.git_write.secret"]);
+    let off = nodes(&load(STACKS[0].1, &["gitops.image_updater=false"]).unwrap()).unwrap();
+    assert!(
+        !off.iter()
+            .any(|node| node.address.as_str().starts_with("gitops.git_write"))
+    );
+}
+
+#[test]
+fn the_runner_has_no_rights_but_those_that_platctl_lends_it() {
+    assert_eq!(
+        of(&prod(), "gitops.runner.access")["access_policies"],
+        serde_json::json!([])
+    );
+}
+
+#[test]
+fn pull_requests_need_another_person_where_data_is_protected() {
+    let prod = prod();
+    let rule = of(&prod, "delivery.approvals");
+    let mut repositories = references(&rule["repository_names"]);
+    repositories.sort();
+    let expected = [
+        "delivery.backend.source",
+        "delivery.frontend.source",
+        "delivery.gitops",
+    ];
+    assert_eq!(repositories, expected);
+    let content = &rule["approval_rule_template_content"];
+    assert_eq!(content["Statements"][0]["NumberOfApprovalsNeeded"], 1);
+    for (set, rules) in [
+        ("protect=false", 0),
+        ("delivery.approvals=0", 0),
+        ("delivery.approvals=2", 1),
+    ] {
+        let nodes = nodes(&load(STACKS[0].1, &[set]).unwrap()).unwrap();
+        let found = nodes
+            .iter()
+            .filter(|node| node.kind == "codecommit.ApprovalRuleTemplate");
+        assert_eq!(found.count(), rules, "{set}");
+    }
+    assert!(
+        load(STACKS[0].1, &["delivery.approvals=11"])
+            .and_then(|stack| nodes(&stack))
+            .is_err()
+    );
+}
+
+#[test]
+fn nobody_reads_the_git_credentials_but_who_applies_them() {
+    let with = |set: &[&str]| nodes(&load(STACKS[0].1, set).unwrap()).unwrap();
+    let deny = |nodes: &[Node], secret: &str| text(&of(nodes, secret)["resource_policy"]);
+    for secret in ["gitops.git.secret", "gitops.git_write.secret"] {
+        let policy = deny(&prod(), secret);
+        assert!(policy.contains("role/prod-eu-west-1-runner"), "{policy}");
+        assert!(policy.contains("\"Deny\"") && policy.contains("GetSecretValue"));
+    }
+    let admin = "arn:aws:iam::123456789012:role/platform";
+    let both = with(&[&format!("cluster.admins=[{admin}]")]);
+    assert!(deny(&both, "gitops.git.secret").contains(admin));
 }

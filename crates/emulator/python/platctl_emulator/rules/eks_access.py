@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
 from ..hostile import fails
+from ..kubernetes import KUBERNETES
 from ..store import STORE
 from ..timeline import TIMELINE
 from . import eks
@@ -198,6 +199,27 @@ def entry_of(call: Call) -> Any:
             "'list-access-entries'."
         )
     return entries[name]
+
+
+ADMIN = "cluster-access-policy/AmazonEKSClusterAdminPolicy"
+
+
+def permits(endpoint: str, role: str) -> bool | None:
+    """Whether a role is an administrator of the cluster; none where it has no access entry."""
+    known = [things for kind, things in STORE.kinds() if kind == "eks.access"]
+    clusters = [one for kind, things in STORE.kinds() if kind == "eks.clusters" for one in things.values()]
+    names = [one["name"] for one in clusters if one.get("endpoint") == endpoint]
+    entries = [things[name, role] for things in known for name in names if (name, role) in things]
+    if not entries:
+        return None
+    return any(
+        policy["policyArn"].endswith(ADMIN) and policy["accessScope"]["type"] == "cluster"
+        for entry in entries
+        for policy in entry["policies"].values()
+    )
+
+
+KUBERNETES.permits = permits
 
 
 def shown(entry: dict[str, Any]) -> dict[str, Any]:

@@ -28,6 +28,8 @@ def name_is_free(call: Call) -> None:
     "secretsmanager:TagResource",
     "secretsmanager:UntagResource",
     "secretsmanager:PutSecretValue",
+    "secretsmanager:GetResourcePolicy",
+    "secretsmanager:PutResourcePolicy",
 )
 def secret_stays(call: Call) -> None:
     """moto changes what waits for its end."""

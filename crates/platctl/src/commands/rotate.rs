@@ -1,0 +1,156 @@
+//! `platctl rotate`
+
+use std::path::Path;
+
+use platctl_aws::iam::rotation::{Progress, begin, finish};
+use platctl_engine::select::Selection;
+use platctl_engine::state::State;
+use platctl_engine::{Address, Id};
+
+use super::apply;
+use crate::cli::{Approved, Consent, Global};
+use crate::cloud::{Site, load};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::place::{Named, locked};
+use crate::prompt::confirm;
+use crate::render;
+
+const CREDENTIAL: &str = "iam.ServiceSpecificCredential";
+
+/// A credential that is to be rotated.
+struct Target {
+    address: Address,
+    scope: String,
+    id: Id,
+}
+
+/// Replaces credentials by new ones: a second one comes into the secret, then to all that uses it, and only then the
+/// first one goes. A run that is cut off is continued by the next one.
+pub(crate) async fn run(
+    path: &Path,
+    address: Option<&str>,
+    consent: &Consent,
+    global: &Global,
+) -> Result<Exit, CliError> {
+    let stack = load(path, global)?;
+    let store = Named::of(&stack).store(global).await?;
+    let state = store.read().await?.state;
+    let targets = targets(&state, stack.name(), address)?;
+    let site = Site::connect(stack.region(), global).await?;
+    site.guard(stack.account(), &state)?;
+    let names: Vec<&str> = targets.iter().map(|one| one.address.as_str()).collect();
+    let names = names.join(", ");
+    let question = format!(
+        "Do you want to rotate {names}? The present credential works until the new one is in use."
+    );
+    if !consent.yes && !confirm(&question) {
+        return Err(CliError::other("cancelled; nothing was changed"));
+    }
+    locked(&store, Some(&site), "rotate", global, async |_| {
+        begin_all(&targets, &site, global).await
+    })
+    .await?;
+    let users = users(&state, &targets);
+    if !users.is_empty() {
+        let selection = Selection {
+            targets: users,
+            ..Selection::default()
+        };
+        let approved = Approved {
+            stack_file: None,
+            plan_sha256: None,
+        };
+        let exit = apply::run(path, &approved, consent, selection, global).await?;
+        if exit != Exit::Done {
+            let next =
+                "The previous credential still works. To continue, run the same command again.";
+            render::line(next, global);
+            return Ok(exit);
+        }
+    }
+    let question =
+        "Everything in this stack uses the new credential. Do you want to delete the previous one?";
+    if !consent.yes && !confirm(question) {
+        return Err(CliError::other(
+            "cancelled. Both credentials work: to delete the previous one, run the same command again",
+        ));
+    }
+    locked(&store, Some(&site), "rotate", global, async |_| {
+        finish_all(&targets, &site, global).await
+    })
+    .await?;
+    Ok(Exit::Done)
+}
+
+async fn begin_all(targets: &[Target], site: &Site, global: &Global) -> Result<(), CliError> {
+    for target in targets {
+        let said = match begin(&site.aws.cloud(&target.scope), &target.id).await? {
+            Progress::New => "a new credential is in the secret",
+            Progress::Resumed => "the rotation that was interrupted is continued",
+        };
+        render::line(&format!("{}: {said}", target.address), global);
+    }
+    Ok(())
+}
+
+async fn finish_all(targets: &[Target], site: &Site, global: &Global) -> Result<(), CliError> {
+    for target in targets {
+        let count = finish(&site.aws.cloud(&target.scope), &target.id).await?;
+        let said = format!(
+            "{}: rotated; previous credentials deleted: {count}",
+            target.address
+        );
+        render::line(&said, global);
+    }
+    Ok(())
+}
+
+/// The credentials at an address or below it; all of them without one.
+fn targets(state: &State, stack: &str, address: Option<&str>) -> Result<Vec<Target>, CliError> {
+    let all = state
+        .resources
+        .iter()
+        .filter(|(_, record)| record.kind == CREDENTIAL);
+    let all: Vec<Target> = all
+        .filter_map(|(at, record)| {
+            Some(Target {
+                address: at.clone(),
+                scope: record.scope.clone(),
+                id: record.object.as_ref()?.id.clone(),
+            })
+        })
+        .collect();
+    let known: Vec<String> = all.iter().map(|one| one.address.to_string()).collect();
+    if known.is_empty() {
+        return Err(CliError::other(format!(
+            "stack `{stack}` has no credential that can be rotated. Nothing was changed"
+        )));
+    }
+    let Some(wanted) = address else {
+        return Ok(all);
+    };
+    let below = format!("{wanted}.");
+    let is_wanted = |one: &Target| {
+        let at = one.address.as_str();
+        at == wanted || at.starts_with(&below)
+    };
+    let found: Vec<Target> = all.into_iter().filter(is_wanted).collect();
+    if found.is_empty() {
+        return Err(CliError::other(format!(
+            "`{wanted}` is no credential of stack `{stack}`. Specify one of {}, or none for all of them. Nothing was \
+             changed",
+            known.join(", ")
+        )));
+    }
+    Ok(found)
+}
+
+/// What uses the credentials, as it was last applied.
+fn users(state: &State, targets: &[Target]) -> Vec<String> {
+    let uses = |needs: &[Address]| targets.iter().any(|one| needs.contains(&one.address));
+    let all = state.resources.iter();
+    all.filter(|(_, record)| uses(&record.dependencies))
+        .map(|(address, _)| address.to_string())
+        .collect()
+}
