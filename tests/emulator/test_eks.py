@@ -287,3 +287,66 @@ def test_tags(aws, what):
     assert aws.eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
     with aws.refused("NotFoundException"):
         aws.eks.list_tags_for_resource(resourceArn=f"{arn}x")
+
+
+def auto(enabled=True, **compute):
+    return {
+        "computeConfig": {"enabled": enabled, **compute},
+        "storageConfig": {"blockStorage": {"enabled": enabled}},
+        "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": enabled}},
+    }
+
+
+def test_auto_mode_is_enabled_as_a_whole(aws):
+    network, subnets = place(aws)
+    arn, nodes = role(aws, "eks.amazonaws.com"), role(aws, "ec2.amazonaws.com")
+    pools = {"nodePools": ["general-purpose", "system"], "nodeRoleArn": nodes}
+
+    def create(mode="API", addons=False, **more):
+        aws.eks.create_cluster(
+            name="one",
+            roleArn=arn,
+            resourcesVpcConfig={"subnetIds": subnets},
+            accessConfig={"authenticationMode": mode},
+            bootstrapSelfManagedAddons=addons,
+            **more,
+        )
+
+    half = {**auto(**pools), "storageConfig": {"blockStorage": {"enabled": False}}}
+    refusals = (
+        ({"addons": True, **auto(**pools)}, "bootstrapSelfManagedAddons must be set to false"),
+        ({"mode": "CONFIG_MAP", **auto(**pools)}, "authentication mode"),
+        (half, "either fully enabled or fully disabled"),
+        ({"computeConfig": {"enabled": True}}, "either fully enabled or fully disabled"),
+        (auto(nodePools=["system"]), "nodePool list cannot be populated"),
+        (auto(nodeRoleArn=nodes), "nodePool list cannot be empty"),
+        (auto(nodePools=["other"], nodeRoleArn=nodes), "Unsupported node pool"),
+        (auto(nodePools=["system"], nodeRoleArn=arn), "could not be assumed"),
+    )
+    for wrong, words in refusals:
+        with aws.refused("InvalidParameterException", words):
+            create(**wrong)
+    create(**auto(**pools))
+    made = cluster(aws)
+    assert made["computeConfig"] == {"enabled": True, **pools}
+    assert made["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
+    assert made["kubernetesNetworkConfig"]["serviceIpv4Cidr"] == "172.20.0.0/16"
+
+
+def test_auto_mode_is_switched_in_one_update(aws):
+    eks_cluster(aws)
+    nodes, other = role(aws, "ec2.amazonaws.com"), role(aws, "ec2.amazonaws.com", "other")
+    assert "computeConfig" not in cluster(aws)
+    with aws.refused("InvalidParameterException", "either fully enabled or fully disabled"):
+        aws.eks.update_cluster_config(name="one", computeConfig={"enabled": True})
+    with aws.refused("InvalidParameterException", "more than one"):
+        aws.eks.update_cluster_config(name="one", deletionProtection=True, **auto())
+    pools = {"nodePools": ["system"], "nodeRoleArn": nodes}
+    update = aws.eks.update_cluster_config(name="one", **auto(**pools))["update"]
+    assert update["type"] == "AutoModeUpdate" and cluster(aws)["computeConfig"]["nodeRoleArn"] == nodes
+    with aws.refused("InvalidParameterException", "No changes needed"):
+        aws.eks.update_cluster_config(name="one", **auto(**pools))
+    with aws.refused("InvalidParameterException", "cannot be changed"):
+        aws.eks.update_cluster_config(name="one", **auto(nodePools=["system"], nodeRoleArn=other))
+    aws.eks.update_cluster_config(name="one", **auto(enabled=False))
+    assert cluster(aws)["computeConfig"] == {"enabled": False, "nodePools": []}
