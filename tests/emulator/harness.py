@@ -52,6 +52,10 @@ BEYOND_THE_MODEL = {
     # The list of error codes in S3's API reference.
     ("s3", "CreateBucket"): {"TooManyBuckets"},
     ("s3", "PutObject"): {"BadDigest"},
+    # SQS keeps the codes of its older protocol, in the header x-amzn-query-error, which the SDKs read.
+    ("sqs", "CreateQueue"): {"AWS.SimpleQueueService.QueueDeletedRecently", "QueueAlreadyExists"},
+    ("sqs", "GetQueueAttributes"): {"AWS.SimpleQueueService.NonExistentQueue"},
+    ("sqs", "GetQueueUrl"): {"AWS.SimpleQueueService.NonExistentQueue"},
 }
 
 

@@ -17,6 +17,7 @@ BEYOND = {
     "elasticloadbalancing:CreateListener": {"UnsupportedCertificate"},
     "iam:UpdateAssumeRolePolicy": {"ConcurrentModification"},
     "s3:CreateBucket": {"TooManyBuckets"},
+    "sqs:CreateQueue": {"AWS.SimpleQueueService.QueueDeletedRecently"},
 }
 
 

@@ -185,6 +185,8 @@ clients! {
     secretsmanager: aws_sdk_secretsmanager in here,
     /// SNS of this region.
     sns: aws_sdk_sns in here,
+    /// SQS of this region.
+    sqs: aws_sdk_sqs in here,
     /// Systems Manager of this region.
     ssm: aws_sdk_ssm in here,
     /// WAF of this region; what is for CloudFront lives in us-east-1.

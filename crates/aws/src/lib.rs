@@ -39,6 +39,7 @@ pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
 pub mod sns;
+pub mod sqs;
 pub mod ssm;
 pub mod state;
 pub mod tags;

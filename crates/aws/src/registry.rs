@@ -139,6 +139,7 @@ kinds! {
     crate::secretsmanager::secret::Secret,
     crate::sns::subscription::Subscription,
     crate::sns::topic::Topic,
+    crate::sqs::queue::Queue,
     crate::ssm::parameter::Parameter,
     crate::wafv2::web_acl::WebAcl,
     crate::wafv2::web_acl_association::WebAclAssociation,

@@ -68,6 +68,7 @@ services! {
     s3,
     secretsmanager,
     sns,
+    sqs,
     ssm,
     wafv2,
 }

@@ -112,6 +112,13 @@ const PLACEHOLDERS: &[Placeholder] = &[
         &[],
     ),
     one(
+        "arn:aws:sqs:eu-west-1:123456789012:example-dead",
+        "sqs.Queue",
+        "arn",
+        "dead_letters",
+        &[("/queue_name", r#""example-dead""#)],
+    ),
+    one(
         "example-vault",
         "backup.Vault",
         "backup_vault_name",

@@ -285,6 +285,42 @@ mod tests {
                 "Invalid parameter: DisplayName",
             ),
             (
+                Class::NotFound,
+                "sqs:GetQueueAttributes",
+                "AWS.SimpleQueueService.NonExistentQueue",
+                "",
+            ),
+            (
+                Class::Busy,
+                "sqs:CreateQueue",
+                "AWS.SimpleQueueService.QueueDeletedRecently",
+                "You must wait 60 seconds",
+            ),
+            (
+                Class::AlreadyExists,
+                "sqs:CreateQueue",
+                "QueueAlreadyExists",
+                "",
+            ),
+            (
+                Class::NotYetConsistent,
+                "sqs:SetQueueAttributes",
+                "InvalidAttributeValue",
+                "Invalid value for the parameter Policy.",
+            ),
+            (
+                Class::Invalid,
+                "sqs:SetQueueAttributes",
+                "InvalidAttributeValue",
+                "Invalid value for the parameter DelaySeconds.",
+            ),
+            (
+                Class::NotYetConsistent,
+                "sqs:CreateQueue",
+                "InvalidParameterValue",
+                "Value {} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist.",
+            ),
+            (
                 Class::NotYetConsistent,
                 "ecr:SetRepositoryPolicy",
                 "InvalidParameterException",

@@ -80,6 +80,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "EntityNotFound",
             "NoSuchHostedZone",
             "NoSuchHealthCheck",
+            "AWS.SimpleQueueService.NonExistentQueue",
         ],
     ),
     (
@@ -162,6 +163,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "ConflictException",
             "RequestInProgressException",
             "WAFOptimisticLockException",
+            "AWS.SimpleQueueService.QueueDeletedRecently",
         ],
     ),
     (
@@ -179,6 +181,7 @@ pub(super) const CODES: &[(Class, &[&str])] = &[
             "AccountLimitExceededException",
             "ParameterLimitExceeded",
             "TopicLimitExceeded",
+            "OverLimit",
             "SubscriptionLimitExceeded",
             "VpcLimitExceeded",
             "SubnetLimitExceeded",
@@ -495,6 +498,19 @@ pub(super) const SPECIAL: &[(Class, &str, &str, &str)] = &[
         "sns:",
         "InvalidParameter",
         "rincipal",
+    ),
+    // A principal or a dead-letter queue that was made a moment ago.
+    (
+        Class::NotYetConsistent,
+        "sqs:",
+        "InvalidAttributeValue",
+        "parameter Policy",
+    ),
+    (
+        Class::NotYetConsistent,
+        "sqs:",
+        "InvalidParameterValue",
+        "Dead letter target does not exist",
     ),
     (
         Class::NotYetConsistent,

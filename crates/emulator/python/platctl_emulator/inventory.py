@@ -28,6 +28,7 @@ TRACES = {
     "s3:FakeGrantee",
     "s3:FakeKey",
     "layer:builds",
+    "layer:deleted_queues",
     "layer:eks.updates",
     "layer:executions",
     "layer:route53.Change",

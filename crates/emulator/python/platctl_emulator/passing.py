@@ -63,6 +63,12 @@ MONITORING = (
     400,
     has("MonitoringRoleArn"),
 )
+QUEUE_POLICY = (
+    "InvalidAttributeValue",
+    "Invalid value for the parameter Policy.",
+    400,
+    lambda call, made: bool((call.params.get("Attributes") or {}).get("Policy")),
+)
 KEY_POLICY = (
     "MalformedPolicyDocumentException",
     "Policy contains a statement with one or more invalid principals.",
@@ -159,6 +165,15 @@ PASSING: dict[str, list[Any]] = {
         ("InvalidParameterValueException", "IAM Role {role} cannot be assumed by AWS Backup", 400),
         ("InvalidParameterValueException", "IAM Role {role} is not authorized to call tag:GetResources", 400),
     ],
+    "sqs:CreateQueue": [
+        (
+            "AWS.SimpleQueueService.QueueDeletedRecently",
+            "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
+            400,
+        ),
+        QUEUE_POLICY,
+    ],
+    "sqs:SetQueueAttributes": [QUEUE_POLICY],
     "application-autoscaling:RegisterScalableTarget": [
         ("ValidationException", "Unable to assume IAM role: {RoleARN}", 400),
         ("ConcurrentUpdateException", "Concurrent updates caused an exception, for example, if you request an update to an Application Auto Scaling resource that already has a pending update.", 400),

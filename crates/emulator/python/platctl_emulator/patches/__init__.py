@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns, speed
+from . import acm, ec2, elbv2, kms, rds, s3, secretsmanager, serializer, sns, speed, sqs
 
 
 def apply(profile: Any) -> None:
@@ -19,3 +19,4 @@ def apply(profile: Any) -> None:
     serializer.apply()
     sns.apply()
     speed.apply()
+    sqs.apply()

@@ -1,0 +1,5 @@
+//! SQS: queues.
+
+mod attributes;
+mod checks;
+pub mod queue;
