@@ -11,7 +11,7 @@ pub enum Nodes {
     #[default]
     Managed,
     /// Karpenter.
-    Karpenter(Karpenter),
+    Karpenter(Box<Karpenter>),
     /// EKS Auto Mode.
     Auto,
 }

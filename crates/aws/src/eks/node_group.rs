@@ -832,7 +832,6 @@ mod tests {
         };
         NodeGroup::create(&cloud, &spec, &claim).await.unwrap();
         assert_eq!(create.num_calls(), 1);
-        assert!(NodeGroup::CREATE_ONLY.contains(&"/initial_ami_type"));
         let both = Spec {
             ami_type: Some("AL2023_x86_64_NVIDIA".into()),
             ..spec

@@ -61,7 +61,7 @@ pub(super) fn karpenter() -> Inputs {
         pools: vec![pool("general"), batch],
     };
     Inputs {
-        nodes: Nodes::Karpenter(karpenter),
+        nodes: Nodes::Karpenter(Box::new(karpenter)),
         ..inputs()
     }
 }

@@ -86,7 +86,7 @@ impl Cluster {
         tags.insert("platctl:cluster".to_owned(), declare.name("cluster"));
         let subnets = network.private.iter();
         Ok(Made {
-            nodes: nodes::Nodes::Karpenter(nodes::Karpenter {
+            nodes: nodes::Nodes::Karpenter(Box::new(nodes::Karpenter {
                 queue,
                 node_role: role.json(role::out::ARN),
                 instance_profile: profile.json(instance_profile::out::INSTANCE_PROFILE_NAME),
@@ -99,7 +99,7 @@ impl Cluster {
                 ],
                 tags,
                 pools: self.pools()?,
-            }),
+            })),
             ready,
         })
     }
