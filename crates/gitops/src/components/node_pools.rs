@@ -22,12 +22,13 @@ pub(crate) const COMPONENT: Component = Component {
         };
         karpenter.pools.iter().flat_map(of).collect()
     },
-    missing: |inputs, _| {
-        inputs
-            .nodes
-            .karpenter()
-            .is_none()
-            .then_some("requires `cluster.nodes: karpenter`")
+    // Without pools there is no Application: Argo CD deletes those that are there, and the controller drains their nodes.
+    missing: |inputs, _| match inputs.nodes.karpenter() {
+        None => Some("requires `cluster.nodes: karpenter`"),
+        Some(karpenter) if karpenter.pools.is_empty() => {
+            Some("requires a pool in `cluster.node_pools`")
+        }
+        Some(_) => None,
     },
     ..PLAIN
 };

@@ -93,14 +93,6 @@ impl Cluster {
                     .help("set cluster.nodes to karpenter"),
             ];
         }
-        if pools.value.is_empty() {
-            let fault = Fault::new("Karpenter launches no nodes without a node pool");
-            return vec![
-                fault
-                    .at(pools.span, "empty")
-                    .help("node_pools: {general: {}}"),
-            ];
-        }
         pools
             .value
             .iter()

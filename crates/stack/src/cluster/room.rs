@@ -77,13 +77,22 @@ impl Cluster {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let groups = self.node_groups.iter().flatten();
         let kept = groups.filter(|(_, group)| group.value.keeps_its_image());
-        kept.map(|(name, _)| {
+        let kept = kept.map(|(name, _)| {
             format!(
                 "node group `{name}` has GPUs: if it exists already, platctl does not change its AMI. Set `ami: al2023` \
                  to use the AMI for GPUs, which replaces a node group with another AMI"
             )
-        })
-        .collect()
+        });
+        let is_empty = self
+            .node_pools
+            .as_ref()
+            .is_some_and(|pools| pools.value.is_empty());
+        let none = is_empty.then(|| {
+            "`cluster.node_pools` is empty: Karpenter removes its nodes and launches none. Remove the key for the \
+             default node pool"
+                .to_owned()
+        });
+        kept.chain(none).collect()
     }
 
     /// The nodes that pods can be on; none where an instance type is not known, or where there are as many nodes as

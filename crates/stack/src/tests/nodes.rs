@@ -183,6 +183,24 @@ fn node_pools_are_those_of_the_file() {
     );
 }
 
+/// The way back from Karpenter: its nodes go while its controller is there to drain them.
+#[test]
+fn without_pools_karpenter_stays_and_its_nodes_go() {
+    let stack = load(PROD, &[KARPENTER, "cluster.node_pools={}"]).unwrap();
+    let told = stack.warnings();
+    assert!(
+        told.iter()
+            .any(|one| one.contains("`cluster.node_pools` is empty")),
+        "{told:?}"
+    );
+    let nodes = nodes(&stack).unwrap();
+    let files = find(&nodes, "gitops.files").spec["files"]
+        .as_object()
+        .unwrap();
+    assert!(files.contains_key("clusters/prod/karpenter.yaml"));
+    assert!(!files.contains_key("clusters/prod/node-pools.yaml"));
+}
+
 #[test]
 fn auto_mode_leaves_out_what_eks_does_itself() {
     let nodes = of(&[AUTO]);
@@ -251,10 +269,6 @@ fn what_does_not_go_together_is_refused() {
         (
             "cluster={node_pools: {general: {}}}",
             "`node_pools` requires `nodes: karpenter`",
-        ),
-        (
-            "cluster={nodes: karpenter, node_pools: {}}",
-            "launches no nodes without a node pool",
         ),
         (
             "cluster={nodes: karpenter, node_pools: {a: {instance_families: [m7g, m7i]}}}",
