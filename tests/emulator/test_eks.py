@@ -350,3 +350,33 @@ def test_auto_mode_is_switched_in_one_update(aws):
         aws.eks.update_cluster_config(name="one", **auto(nodePools=["system"], nodeRoleArn=other))
     aws.eks.update_cluster_config(name="one", **auto(enabled=False))
     assert cluster(aws)["computeConfig"] == {"enabled": False, "nodePools": []}
+
+
+def test_what_karpenter_launched_is_found_by_both_of_its_tags(aws):
+    network, subnets = place(aws)
+
+    def tags(what, *keys):
+        values = {"kubernetes.io/cluster/one": "owned", "karpenter.sh/nodepool": "general"}
+        return [{"ResourceType": what, "Tags": [{"Key": key, "Value": values[key]} for key in keys]}]
+
+    both = ("kubernetes.io/cluster/one", "karpenter.sh/nodepool")
+    image = aws.ec2.describe_images()["Images"][0]["ImageId"]
+    machine = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": subnets[0]}
+    for keys in (both, both[:1]):
+        aws.ec2.run_instances(**machine, TagSpecifications=tags("instance", *keys))
+    data = {"ImageId": image}
+    aws.ec2.create_launch_template(
+        LaunchTemplateName="its", LaunchTemplateData=data, TagSpecifications=tags("launch-template", *both)
+    )
+    aws.ec2.create_launch_template(LaunchTemplateName="other", LaunchTemplateData=data)
+    of_both = [
+        {"Name": "tag:kubernetes.io/cluster/one", "Values": ["owned"]},
+        {"Name": "tag-key", "Values": ["karpenter.sh/nodepool"]},
+    ]
+    states = [{"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]}]
+    found = aws.ec2.describe_instances(Filters=of_both + states)["Reservations"]
+    assert len(found) == 1 and len(found[0]["Instances"]) == 1
+    aws.ec2.terminate_instances(InstanceIds=[found[0]["Instances"][0]["InstanceId"]])
+    assert aws.ec2.describe_instances(Filters=of_both + states)["Reservations"] == []
+    templates = aws.ec2.describe_launch_templates(Filters=of_both)["LaunchTemplates"]
+    assert [template["LaunchTemplateName"] for template in templates] == ["its"]

@@ -17,7 +17,7 @@ pub enum Nodes {
 }
 
 impl Nodes {
-    pub(crate) const fn karpenter(&self) -> Option<&Karpenter> {
+    pub(crate) fn karpenter(&self) -> Option<&Karpenter> {
         match self {
             Self::Karpenter(karpenter) => Some(karpenter),
             Self::Managed | Self::Auto => None,

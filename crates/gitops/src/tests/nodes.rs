@@ -97,24 +97,24 @@ fn objects(inputs: &Inputs, kind: &str) -> Vec<Value> {
 
 #[test]
 fn each_way_has_its_own_components() {
-    let (managed, karpenter, auto) = (names(&inputs()), names(&karpenter()), names(&auto()));
+    let (managed, launched, by_eks) = (names(&inputs()), names(&karpenter()), names(&auto()));
     let more = |one: &BTreeSet<&'static str>, than: &BTreeSet<&'static str>| {
         one.difference(than).copied().collect::<Vec<_>>()
     };
-    assert_eq!(more(&managed, &karpenter), ["cluster-autoscaler"]);
-    assert_eq!(more(&karpenter, &managed), ["karpenter", "node-pools"]);
+    assert_eq!(more(&managed, &launched), ["cluster-autoscaler"]);
+    assert_eq!(more(&launched, &managed), ["karpenter", "node-pools"]);
     assert_eq!(
-        more(&managed, &auto),
+        more(&managed, &by_eks),
         ["cluster-autoscaler", "load-balancer-controller"]
     );
-    assert_eq!(more(&auto, &managed), ["auto-mode"]);
-    for inputs in [super::nodes::karpenter(), super::nodes::auto()] {
+    assert_eq!(more(&by_eks, &managed), ["auto-mode"]);
+    for inputs in [karpenter(), auto()] {
         let refused = chosen(&inputs, &settings("cluster_autoscaler: true")).unwrap_err();
         assert_eq!(refused.key, ["gitops", "cluster_autoscaler"]);
         assert!(refused.why.contains("cluster.nodes"), "{refused:?}");
     }
     // Services need no controller beside that of EKS.
-    let wrong = crate::check(&super::nodes::auto(), &settings("{}"));
+    let wrong = crate::check(&auto(), &settings("{}"));
     assert_eq!(wrong, Vec::new());
 }
 

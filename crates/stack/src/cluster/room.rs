@@ -151,7 +151,7 @@ impl Cluster {
             return None;
         }
         let message = format!(
-            "{who} requires {needed} untainted nodes of node groups, but this cluster may have only {nodes}"
+            "{who} requires {needed} untainted nodes, but this cluster may have only {nodes}"
         );
         let fault = groups.values().fold(Fault::new(message), |fault, group| {
             let label = if group.value.is_tainted() {
