@@ -95,10 +95,10 @@ impl Cluster {
         kept.chain(none).collect()
     }
 
-    /// The nodes that pods can be on; none where an instance type is not known, or where there are as many nodes as
-    /// pods need.
+    /// The nodes of groups that pods can be on; none where an instance type is not known, or where EKS launches as many
+    /// as pods need.
     pub(crate) fn capacity(&self, network: &NetworkParts) -> Option<Vec<Node>> {
-        if self.nodes.value != NodeSource::Managed {
+        if self.is_auto() {
             return None;
         }
         let general = NodeGroup::default();

@@ -154,13 +154,21 @@ fn karpenter_has_a_small_group_for_itself_and_all_else_that_it_needs() {
     assert!(files.contains_key("clusters/prod/karpenter.yaml"));
     assert!(files.contains_key("components/node-pools/objects/objects.yaml"));
     assert!(!files.contains_key("clusters/prod/cluster-autoscaler.yaml"));
-    // It launches as many nodes as pods need, so nothing is added up.
+    // It launches as many nodes as pods need, up to the limits of its pools.
     assert!(!of(&[KARPENTER, "gitops.elastic={nodes: 30}"]).is_empty());
+    let small = wrong_with(PROD, &[KARPENTER, "cluster.node_pools={a: {max_cpu: 2}}"]);
+    assert!(
+        small.contains("do not fit on the nodes") && small.contains("`max_cpu`"),
+        "{small}"
+    );
+    let elsewhere = "cluster.node_pools={a: {taints: [dedicated=batch:NoSchedule]}}";
+    let small = wrong_with(PROD, &[KARPENTER, elsewhere]);
+    assert!(small.contains("do not fit on the nodes"), "{small}");
 }
 
 #[test]
 fn node_pools_are_those_of_the_file() {
-    let set = "cluster.node_pools={batch: {instance_families: [m7g, c7g], capacity: spot, max_cpu: 64, \
+    let set = "cluster.node_pools={general: {}, batch: {instance_families: [m7g, c7g], capacity: spot, max_cpu: 64, \
                expire_days: 0, consolidate: empty, labels: {workload: batch}, taints: [dedicated=batch:NoSchedule]}}";
     let nodes = of(&[KARPENTER, set]);
     let files = &find(&nodes, "gitops.files").spec["files"];
@@ -168,7 +176,8 @@ fn node_pools_are_those_of_the_file() {
         .as_array()
         .unwrap();
     let kinds: Vec<&Value> = objects.iter().map(|one| &one["kind"]).collect();
-    assert_eq!(kinds, ["EC2NodeClass", "NodePool"]);
+    let pairs = ["EC2NodeClass", "NodePool", "EC2NodeClass", "NodePool"];
+    assert_eq!(kinds, pairs, "`batch` comes before `general`");
     let pool = &objects[1]["spec"];
     assert_eq!(pool["limits"], json!({"cpu": "64", "memory": "256Gi"}));
     assert_eq!(pool["template"]["spec"]["expireAfter"], "Never");
@@ -186,7 +195,8 @@ fn node_pools_are_those_of_the_file() {
 /// The way back from Karpenter: its nodes go while its controller is there to drain them.
 #[test]
 fn without_pools_karpenter_stays_and_its_nodes_go() {
-    let stack = load(PROD, &[KARPENTER, "cluster.node_pools={}"]).unwrap();
+    let groups = "cluster.node_groups={general: {instance_types: [m6i.4xlarge], min: 3}}";
+    let stack = load(PROD, &[KARPENTER, groups, "cluster.node_pools={}"]).unwrap();
     let told = stack.warnings();
     assert!(
         told.iter()
