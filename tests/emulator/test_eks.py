@@ -330,3 +330,96 @@ def test_tags(aws, what):
     assert aws.eks.list_tags_for_resource(resourceArn=arn)["tags"] == {"b": "2"}
     with aws.refused("NotFoundException"):
         aws.eks.list_tags_for_resource(resourceArn=f"{arn}x")
+
+
+def auto(enabled=True, **compute):
+    return {
+        "computeConfig": {"enabled": enabled, **compute},
+        "storageConfig": {"blockStorage": {"enabled": enabled}},
+        "kubernetesNetworkConfig": {"elasticLoadBalancing": {"enabled": enabled}},
+    }
+
+
+def test_auto_mode_is_enabled_as_a_whole(aws):
+    network, subnets = place(aws)
+    arn, nodes = role(aws, "eks.amazonaws.com"), role(aws, "ec2.amazonaws.com")
+    pools = {"nodePools": ["general-purpose", "system"], "nodeRoleArn": nodes}
+
+    def create(mode="API", addons=False, **more):
+        aws.eks.create_cluster(
+            name="one",
+            roleArn=arn,
+            resourcesVpcConfig={"subnetIds": subnets},
+            accessConfig={"authenticationMode": mode},
+            bootstrapSelfManagedAddons=addons,
+            **more,
+        )
+
+    half = {**auto(**pools), "storageConfig": {"blockStorage": {"enabled": False}}}
+    refusals = (
+        ({"addons": True, **auto(**pools)}, "bootstrapSelfManagedAddons must be set to false"),
+        ({"mode": "CONFIG_MAP", **auto(**pools)}, "authentication mode"),
+        (half, "either fully enabled or fully disabled"),
+        ({"computeConfig": {"enabled": True}}, "either fully enabled or fully disabled"),
+        (auto(nodePools=["system"]), "nodePool list cannot be populated"),
+        (auto(nodeRoleArn=nodes), "nodePool list cannot be empty"),
+        (auto(nodePools=["other"], nodeRoleArn=nodes), "Unsupported node pool"),
+        (auto(nodePools=["system"], nodeRoleArn=arn), "could not be assumed"),
+    )
+    for wrong, words in refusals:
+        with aws.refused("InvalidParameterException", words):
+            create(**wrong)
+    create(**auto(**pools))
+    made = cluster(aws)
+    assert made["computeConfig"] == {"enabled": True, **pools}
+    assert made["kubernetesNetworkConfig"]["elasticLoadBalancing"] == {"enabled": True}
+    assert made["kubernetesNetworkConfig"]["serviceIpv4Cidr"] == "172.20.0.0/16"
+
+
+def test_auto_mode_is_switched_in_one_update(aws):
+    eks_cluster(aws)
+    nodes, other = role(aws, "ec2.amazonaws.com"), role(aws, "ec2.amazonaws.com", "other")
+    assert "computeConfig" not in cluster(aws)
+    with aws.refused("InvalidParameterException", "either fully enabled or fully disabled"):
+        aws.eks.update_cluster_config(name="one", computeConfig={"enabled": True})
+    with aws.refused("InvalidParameterException", "more than one"):
+        aws.eks.update_cluster_config(name="one", deletionProtection=True, **auto())
+    pools = {"nodePools": ["system"], "nodeRoleArn": nodes}
+    update = aws.eks.update_cluster_config(name="one", **auto(**pools))["update"]
+    assert update["type"] == "AutoModeUpdate" and cluster(aws)["computeConfig"]["nodeRoleArn"] == nodes
+    with aws.refused("InvalidParameterException", "No changes needed"):
+        aws.eks.update_cluster_config(name="one", **auto(**pools))
+    with aws.refused("InvalidParameterException", "cannot be changed"):
+        aws.eks.update_cluster_config(name="one", **auto(nodePools=["system"], nodeRoleArn=other))
+    aws.eks.update_cluster_config(name="one", **auto(enabled=False))
+    assert cluster(aws)["computeConfig"] == {"enabled": False, "nodePools": []}
+
+
+def test_what_karpenter_launched_is_found_by_both_of_its_tags(aws):
+    network, subnets = place(aws)
+
+    def tags(what, *keys):
+        values = {"kubernetes.io/cluster/one": "owned", "karpenter.sh/nodepool": "general"}
+        return [{"ResourceType": what, "Tags": [{"Key": key, "Value": values[key]} for key in keys]}]
+
+    both = ("kubernetes.io/cluster/one", "karpenter.sh/nodepool")
+    image = aws.ec2.describe_images()["Images"][0]["ImageId"]
+    machine = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": subnets[0]}
+    for keys in (both, both[:1]):
+        aws.ec2.run_instances(**machine, TagSpecifications=tags("instance", *keys))
+    data = {"ImageId": image}
+    aws.ec2.create_launch_template(
+        LaunchTemplateName="its", LaunchTemplateData=data, TagSpecifications=tags("launch-template", *both)
+    )
+    aws.ec2.create_launch_template(LaunchTemplateName="other", LaunchTemplateData=data)
+    of_both = [
+        {"Name": "tag:kubernetes.io/cluster/one", "Values": ["owned"]},
+        {"Name": "tag-key", "Values": ["karpenter.sh/nodepool"]},
+    ]
+    states = [{"Name": "instance-state-name", "Values": ["pending", "running", "shutting-down", "stopping", "stopped"]}]
+    found = aws.ec2.describe_instances(Filters=of_both + states)["Reservations"]
+    assert len(found) == 1 and len(found[0]["Instances"]) == 1
+    aws.ec2.terminate_instances(InstanceIds=[found[0]["Instances"][0]["InstanceId"]])
+    assert aws.ec2.describe_instances(Filters=of_both + states)["Reservations"] == []
+    templates = aws.ec2.describe_launch_templates(Filters=of_both)["LaunchTemplates"]
+    assert [template["LaunchTemplateName"] for template in templates] == ["its"]

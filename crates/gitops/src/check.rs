@@ -19,7 +19,7 @@ pub fn check(inputs: &Inputs, settings: &Settings) -> Vec<Unfit> {
         let without_controller = inputs
             .services
             .iter()
-            .filter(|_| !has("load-balancer-controller"));
+            .filter(|_| !has("load-balancer-controller") && !inputs.nodes.is_auto());
         wrong.extend(
             without_controller
                 .filter(|service| service.target_group.is_some())

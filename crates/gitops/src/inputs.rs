@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::Nodes;
+
 /// What is known of the platform around the cluster. A `Value` may be an expression of the engine.
 #[derive(Clone, Debug)]
 pub struct Inputs {
@@ -19,6 +21,8 @@ pub struct Inputs {
     pub cluster: String,
     /// Its version of Kubernetes: `1.34`.
     pub version: String,
+    /// Who makes its nodes.
+    pub nodes: Nodes,
     /// The id of its VPC.
     pub vpc_id: Value,
     /// The public DNS zone, where there is one.

@@ -10,6 +10,7 @@ mod check;
 pub mod component;
 mod components;
 mod inputs;
+pub mod nodes;
 mod repository;
 mod room;
 mod services;
@@ -23,6 +24,7 @@ pub use check::check;
 pub use component::{Component, Count, Leftover, PodSecurity, Pods, Resources, Workload};
 pub use components::all;
 pub use inputs::{Alerts, Database, Inputs, Replicas, Service, Zone};
+pub use nodes::Nodes;
 pub use repository::{File, files};
 pub use room::{Need, Needs, Node, needs};
 pub use settings::{

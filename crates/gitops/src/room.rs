@@ -152,11 +152,12 @@ impl Needs {
 pub fn needs(inputs: &Inputs, settings: &Settings) -> Result<Needs, Unfit> {
     let components = chosen(inputs, settings)?;
     let around = Around::new(&components);
-    let mut needs = Needs {
-        per_node: ADDONS_PER_NODE,
-        ..Needs::default()
-    };
-    needs.rows.push(("EKS add-ons".to_owned(), ADDONS));
+    let mut needs = Needs::default();
+    // EKS Auto Mode runs them as part of the node.
+    if !inputs.nodes.is_auto() {
+        needs.per_node = ADDONS_PER_NODE;
+        needs.rows.push(("EKS add-ons".to_owned(), ADDONS));
+    }
     for component in &components {
         needs.add(component.name, &(component.pods)(inputs, settings));
     }

@@ -302,7 +302,7 @@ fn monitor(service: &Service) -> Value {
 
 /// Pods become targets of the service's own group, behind the one load balancer that all share.
 fn targets(service: &Service, group: &Value, inputs: &Inputs) -> Value {
-    json!({
+    let mut binding = json!({
         "apiVersion": "elbv2.k8s.aws/v1beta1",
         "kind": "TargetGroupBinding",
         "metadata": metadata(service, &service.name),
@@ -310,7 +310,13 @@ fn targets(service: &Service, group: &Value, inputs: &Inputs) -> Value {
             "serviceRef": {"name": service.name, "port": 80},
             "targetGroupARN": group,
             "targetType": "ip",
-            "vpcID": inputs.vpc_id,
         },
-    })
+    });
+    // EKS Auto Mode has a controller of its own, which knows its VPC.
+    if inputs.nodes.is_auto() {
+        binding["apiVersion"] = "eks.amazonaws.com/v1".into();
+    } else {
+        binding["spec"]["vpcID"] = inputs.vpc_id.clone();
+    }
+    binding
 }

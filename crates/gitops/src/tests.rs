@@ -1,6 +1,7 @@
 //! What every component, object and policy has to be.
 
 mod charts;
+mod nodes;
 mod policies;
 mod room;
 mod rules;
@@ -13,7 +14,7 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::{
-    Alerts, Database, File, Inputs, Replicas, Service, Settings, Zone, all, chosen, files,
+    Alerts, Database, File, Inputs, Nodes, Replicas, Service, Settings, Zone, all, chosen, files,
 };
 
 fn late(name: &str) -> Value {
@@ -47,6 +48,7 @@ fn inputs() -> Inputs {
         dns_suffix: "amazonaws.com".into(),
         cluster: "prod-cluster".into(),
         version: "1.34".into(),
+        nodes: Nodes::Managed,
         vpc_id: late("network.vpc.vpc_id"),
         zone: Some(Zone {
             id: late("edge.zone.zone_id"),
@@ -77,7 +79,11 @@ fn settings(text: &str) -> Settings {
 }
 
 fn documents(settings: &Settings) -> Vec<(String, Value)> {
-    let files = files(&inputs(), settings).unwrap();
+    documents_of(&inputs(), settings)
+}
+
+fn documents_of(inputs: &Inputs, settings: &Settings) -> Vec<(String, Value)> {
+    let files = files(inputs, settings).unwrap();
     let mut documents = Vec::new();
     for (path, file) in files {
         if let File::Yaml(many) = file {
@@ -137,7 +143,7 @@ fn what_is_needed_comes_first() {
 #[test]
 fn pods_may_do_what_they_have_to_and_no_more() {
     for component in all() {
-        for workload in (component.workloads)(&inputs()) {
+        for workload in (component.workloads)(&nodes::inputs_for(component)) {
             for statement in &workload.statements {
                 let everywhere =
                     statement["Resource"] == "*" && statement.get("Condition").is_none();
@@ -164,7 +170,7 @@ fn service_accounts_that_get_a_role_exist() {
     for component in all() {
         let values = (component.values)(&inputs(), &settings).to_string();
         let objects = Value::from((component.objects)(&inputs(), &settings)).to_string();
-        for workload in (component.workloads)(&inputs()) {
+        for workload in (component.workloads)(&nodes::inputs_for(component)) {
             let name = format!("\"name\":\"{}\"", workload.service_account);
             assert!(
                 values.contains(&name) || objects.contains(&name),

@@ -40,6 +40,7 @@ pub(crate) const CLUSTER_AUTOSCALER_IMAGES: [(&str, &str); 4] = [
     ("1.35", "v1.35.0"),
     ("1.36", "v1.36.1"),
 ];
+pub(crate) const KARPENTER: Chart = chart("public.ecr.aws/karpenter", "karpenter", "1.14.1");
 pub(crate) const METRICS_SERVER: Chart = chart(
     "https://kubernetes-sigs.github.io/metrics-server",
     "metrics-server",

@@ -4,6 +4,7 @@ use platctl_aws::ec2::security_group::{self, SecurityGroup};
 use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
 use platctl_aws::ec2::subnet::{self, Subnet};
 use platctl_aws::ec2::vpc::{self, Vpc};
+use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::iam::policy_attachment::PolicyAttachment;
 use platctl_aws::iam::role::{self, Role};
 use platctl_aws::iam::role_policy::RolePolicy;
@@ -208,9 +209,29 @@ pub(crate) fn security_group(
     declare.make(address, spec)
 }
 
+/// The security group of the nodes.
+#[derive(Clone, Debug)]
+pub(crate) enum NodesGroup {
+    /// The nodes have one of their own.
+    Own(Handle<SecurityGroup>),
+    /// Nodes of EKS Auto Mode have the group that EKS makes for the cluster.
+    OfCluster(Handle<EksCluster>),
+}
+
+impl NodesGroup {
+    /// A reference to its ID.
+    pub(crate) fn id(&self) -> Value {
+        match self {
+            Self::Own(group) => group.json(security_group::out::GROUP_ID),
+            Self::OfCluster(cluster) => cluster.json(cluster::out::CLUSTER_SECURITY_GROUP_ID),
+        }
+    }
+}
+
 /// Where traffic comes from, or goes to.
 pub(crate) enum Peer<'a> {
     Group(&'a Handle<SecurityGroup>),
+    Nodes(&'a NodesGroup),
     Cidr(&'a str),
     PrefixList(&'a str),
 }
@@ -243,6 +264,7 @@ pub(crate) fn rule(
             "referenced_group_id",
             peer.json(security_group::out::GROUP_ID),
         ),
+        Peer::Nodes(nodes) => ("referenced_group_id", nodes.id()),
         Peer::Cidr(cidr) => ("cidr_ipv4", json!(cidr)),
         Peer::PrefixList(id) => ("prefix_list_id", json!(id)),
     };

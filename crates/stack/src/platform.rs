@@ -119,6 +119,12 @@ impl<'a> Platform<'a> {
         let Some(cluster) = &self.file.cluster else {
             return Ok(Vec::new());
         };
+        if cluster.requires_gitops() && self.file.gitops.is_none() {
+            let fault =
+                Fault::new("`nodes: karpenter` requires `gitops`, which installs Karpenter")
+                    .at(self.place("cluster"), "missing");
+            return Err(vec![fault.help("declare `gitops: {}`")]);
+        }
         let mut declare = self.begin("cluster", made);
         made.cluster = Some(cluster.declare(self.network_for("cluster", made)?, &mut declare)?);
         Ok(declare.finish())

@@ -4,6 +4,7 @@ mod audit;
 mod catalog;
 mod errors;
 mod network;
+mod nodes;
 mod overrides;
 mod platform;
 mod ranges;

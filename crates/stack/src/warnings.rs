@@ -7,10 +7,11 @@ use crate::file::File;
 impl File {
     /// What is worth a warning, each with what to type.
     pub(crate) fn warnings(&self) -> Vec<String> {
+        let cluster = self.cluster.as_ref();
+        let mut warnings = cluster.map_or_else(Vec::new, crate::cluster::Cluster::warnings);
         let Some(settings) = &self.gitops else {
-            return Vec::new();
+            return warnings;
         };
-        let mut warnings = Vec::new();
         if self.alerts.is_none() && settings.alerts_by_topic() {
             warnings.push(
                 "alerts of the cluster are sent to nobody. Add `alerts: {email: ops@example.com}`, or receivers in \
@@ -35,6 +36,6 @@ impl File {
             && self
                 .cluster
                 .as_ref()
-                .is_some_and(|cluster| !cluster.has_group_per_zone())
+                .is_some_and(|cluster| cluster.has_only_groups() && !cluster.has_group_per_zone())
     }
 }

@@ -78,22 +78,42 @@ pub fn of_ami(ami_type: &str) -> Option<Architecture> {
     is_x86.then_some(Architecture::X86)
 }
 
-/// The AMI type of Amazon Linux 2023 for instances of these types.
+/// The operating systems that EKS has images of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ami {
+    /// Amazon Linux 2023.
+    #[default]
+    Al2023,
+    /// Bottlerocket: only what containers need, with a read-only root file system.
+    Bottlerocket,
+}
+
+/// The AMI type for instances of these types.
 ///
 /// # Errors
 /// When they do not fit together: there is no image for all of them.
-pub fn image<'a>(types: impl IntoIterator<Item = &'a str> + Clone) -> Result<&'static str, String> {
+pub fn image<'a>(
+    types: impl IntoIterator<Item = &'a str> + Clone,
+    ami: Ami,
+) -> Result<&'static str, String> {
     let of = one_of(types.clone(), of_type, "processors")?;
-    let accelerator = one_of(types, |one| Some(accelerator(one)), "accelerators")?;
-    Ok(
-        match (of.unwrap_or(Architecture::X86), accelerator.flatten()) {
-            (Architecture::X86, None) => "AL2023_x86_64_STANDARD",
-            (Architecture::X86, Some(Accelerator::Nvidia)) => "AL2023_x86_64_NVIDIA",
-            (Architecture::X86, Some(Accelerator::Neuron)) => "AL2023_x86_64_NEURON",
-            (Architecture::Arm, None) => "AL2023_ARM_64_STANDARD",
-            (Architecture::Arm, Some(_)) => "AL2023_ARM_64_NVIDIA",
-        },
-    )
+    let accelerator = one_of(types, |one| Some(accelerator(one)), "accelerators")?.flatten();
+    let is_arm = of == Some(Architecture::Arm);
+    match (ami, is_arm, accelerator) {
+        (Ami::Al2023, false, None) => Ok("AL2023_x86_64_STANDARD"),
+        (Ami::Al2023, false, Some(Accelerator::Nvidia)) => Ok("AL2023_x86_64_NVIDIA"),
+        (Ami::Al2023, false, Some(Accelerator::Neuron)) => Ok("AL2023_x86_64_NEURON"),
+        (Ami::Al2023, true, None) => Ok("AL2023_ARM_64_STANDARD"),
+        (Ami::Al2023, true, Some(_)) => Ok("AL2023_ARM_64_NVIDIA"),
+        (Ami::Bottlerocket, _, Some(Accelerator::Neuron)) => Err(
+            "EKS has no Bottlerocket AMI for Trainium and Inferentia: use `ami: al2023`".to_owned(),
+        ),
+        (Ami::Bottlerocket, false, None) => Ok("BOTTLEROCKET_x86_64"),
+        (Ami::Bottlerocket, false, Some(_)) => Ok("BOTTLEROCKET_x86_64_NVIDIA"),
+        (Ami::Bottlerocket, true, None) => Ok("BOTTLEROCKET_ARM_64"),
+        (Ami::Bottlerocket, true, Some(_)) => Ok("BOTTLEROCKET_ARM_64_NVIDIA"),
+    }
 }
 
 /// What all of them have in common. None where no name says it.
@@ -179,25 +199,41 @@ mod tests {
 
     #[test]
     fn an_image_fits_all_types_or_there_is_none() {
+        let al2023 = |types: &[&'static str]| image(types.iter().copied(), Ami::Al2023);
         assert_eq!(
-            image(["m6i.large", "m5.large"]),
+            al2023(&["m6i.large", "m5.large"]),
             Ok("AL2023_x86_64_STANDARD")
         );
-        assert_eq!(image(["m7g.large"]), Ok("AL2023_ARM_64_STANDARD"));
+        assert_eq!(al2023(&["m7g.large"]), Ok("AL2023_ARM_64_STANDARD"));
         assert_eq!(
-            image(["g5.xlarge", "p4d.24xlarge"]),
+            al2023(&["g5.xlarge", "p4d.24xlarge"]),
             Ok("AL2023_x86_64_NVIDIA")
         );
-        assert_eq!(image(["inf2.xlarge"]), Ok("AL2023_x86_64_NEURON"));
-        assert_eq!(image(["g4ad.xlarge"]), Ok("AL2023_x86_64_STANDARD"));
-        assert_eq!(image([]), Ok("AL2023_x86_64_STANDARD"));
+        assert_eq!(al2023(&["g5g.xlarge"]), Ok("AL2023_ARM_64_NVIDIA"));
+        assert_eq!(al2023(&["inf2.xlarge"]), Ok("AL2023_x86_64_NEURON"));
+        assert_eq!(al2023(&["g4ad.xlarge"]), Ok("AL2023_x86_64_STANDARD"));
+        assert_eq!(al2023(&[]), Ok("AL2023_x86_64_STANDARD"));
         assert_eq!(
-            image(["m6i.large", "m7g.large"]),
+            al2023(&["m6i.large", "m7g.large"]),
             Err(
                 "`m6i.large` and `m7g.large` have different processors, so no AMI fits both".into()
             )
         );
-        assert!(image(["m6i.large", "g5.xlarge"]).is_err());
+        assert!(al2023(&["m6i.large", "g5.xlarge"]).is_err());
+    }
+
+    #[test]
+    fn bottlerocket_has_an_image_for_the_same_types_but_those_with_neuron() {
+        let bottlerocket = |one: &'static str| image([one], Ami::Bottlerocket);
+        assert_eq!(bottlerocket("m6i.large"), Ok("BOTTLEROCKET_x86_64"));
+        assert_eq!(bottlerocket("m7g.large"), Ok("BOTTLEROCKET_ARM_64"));
+        assert_eq!(bottlerocket("g5.xlarge"), Ok("BOTTLEROCKET_x86_64_NVIDIA"));
+        assert_eq!(bottlerocket("g5g.xlarge"), Ok("BOTTLEROCKET_ARM_64_NVIDIA"));
+        assert!(bottlerocket("trn1.2xlarge").is_err_and(|why| why.contains("ami: al2023")));
+        let known = aws_sdk_eks::types::AmiTypes::values();
+        for ami in ["m6i.large", "m7g.large", "g5.xlarge", "g5g.xlarge"].map(bottlerocket) {
+            assert!(ami.is_ok_and(|ami| known.contains(&ami)), "{ami:?}");
+        }
     }
 
     #[test]

@@ -16,9 +16,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::auto_mode::{self, ComputeConfig};
 use super::cluster_versions::{self, one_step};
 use super::updates::{self, Subject, began};
-use super::{phase, sync_tags, tags_of, tags_with};
+use super::{karpenter, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
@@ -112,6 +113,16 @@ pub struct Spec<S: Stage = Resolved> {
     /// The IPv4 CIDR block for Kubernetes service addresses. Cannot be changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service_ipv4_cidr: Option<Cidr>,
+    /// The compute capability of EKS Auto Mode: EKS creates and deletes the nodes. It is enabled or disabled
+    /// together with `block_storage` and `elastic_load_balancing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute_config: Option<ComputeConfig<S>>,
+    /// Whether EKS Auto Mode creates and deletes EBS volumes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_storage: Option<bool>,
+    /// Whether EKS Auto Mode creates and deletes load balancers, and registers their targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elastic_load_balancing: Option<bool>,
     /// The support type: `STANDARD` or `EXTENDED`. With `STANDARD`, EKS upgrades the cluster automatically
     /// after 14 months of standard support for a version. With `EXTENDED`, the version is supported for 12
     /// more months at six times the price.
@@ -192,7 +203,7 @@ fn texts<T: ToString>(items: &BTreeSet<T>) -> Option<Vec<String>> {
     Some(items.iter().map(ToString::to_string).collect())
 }
 
-fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
+pub(super) fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
     let (tags, owner) = tags_of(cluster.tags());
     let vpc = cluster.resources_vpc_config();
     let ids = |list: Option<&[String]>| list.unwrap_or_default().to_vec();
@@ -241,6 +252,9 @@ fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
             .unwrap_or_default(),
         bootstrap_self_managed_addons: false,
         service_ipv4_cidr: network.and_then(|cidr| cidr.parse().ok()),
+        compute_config: Some(auto_mode::compute(cluster)),
+        block_storage: Some(auto_mode::stores(cluster)),
+        elastic_load_balancing: Some(auto_mode::balances(cluster)),
         support_type: cluster
             .upgrade_policy()
             .and_then(|policy| policy.support_type())
@@ -278,6 +292,17 @@ fn live(cluster: &types::Cluster) -> Option<Live<Cluster>> {
         outputs,
         owner,
         phase,
+    })
+}
+
+/// The addresses of services, and whether load balancers are EKS's.
+fn network(spec: &Spec) -> Option<KubernetesNetworkConfigRequest> {
+    let (cidr, balancing) = (&spec.service_ipv4_cidr, auto_mode::balancing(spec));
+    (cidr.is_some() || balancing.is_some()).then(|| {
+        KubernetesNetworkConfigRequest::builder()
+            .set_service_ipv4_cidr(cidr.as_ref().map(Cidr::to_string))
+            .set_elastic_load_balancing(balancing)
+            .build()
     })
 }
 
@@ -354,6 +379,8 @@ async fn change(
                 .authentication_mode(mode)
                 .build(),
         )
+    } else if auto_mode::PATHS.iter().any(|path| changes.touch(path)) {
+        auto_mode::update(call, live, spec)
     } else if let Some(kind) = spec
         .support_type
         .as_deref()
@@ -406,6 +433,7 @@ impl Kind for Cluster {
             "eks:DescribeClusterVersions",
             "eks:ListInsights",
             "eks:DescribeUpdate",
+            "eks:ListAddons",
             "eks:ListUpdates",
         ],
         create: &[
@@ -426,8 +454,15 @@ impl Kind for Cluster {
             "eks:AssociateEncryptionConfig",
             "eks:TagResource",
             "eks:UntagResource",
+            "iam:PassRole",
         ],
-        delete: &["eks:DeleteCluster"],
+        delete: &[
+            "eks:DeleteCluster",
+            "ec2:DescribeInstances",
+            "ec2:TerminateInstances",
+            "ec2:DescribeLaunchTemplates",
+            "ec2:DeleteLaunchTemplate",
+        ],
     };
     const TIMING: Timing = Timing::seconds(600, 540, 180, 5400);
 
@@ -457,6 +492,9 @@ impl Kind for Cluster {
             bootstrap_cluster_creator_admin_permissions: false,
             bootstrap_self_managed_addons: false,
             service_ipv4_cidr: "172.20.0.0/16".parse().ok(),
+            compute_config: None,
+            block_storage: None,
+            elastic_load_balancing: None,
             support_type: Some("STANDARD".into()),
             deletion_protection: false,
             tags: Tags::from([("team".into(), "platform".into())]),
@@ -516,7 +554,7 @@ impl Kind for Cluster {
             );
             return Err(SpecError::new("/logging", message));
         }
-        Ok(())
+        auto_mode::check(spec)
     }
 
     /// A key can be added, but not changed.
@@ -550,11 +588,6 @@ impl Kind for Cluster {
             .bootstrap_cluster_creator_admin_permissions(
                 spec.bootstrap_cluster_creator_admin_permissions,
             );
-        let network = |cidr: &Cidr| {
-            KubernetesNetworkConfigRequest::builder()
-                .service_ipv4_cidr(cidr.to_string())
-                .build()
-        };
         let support = |kind: &str| {
             UpgradePolicyRequest::builder()
                 .support_type(SupportType::from(kind))
@@ -575,7 +608,9 @@ impl Kind for Cluster {
             )
             .access_config(access.build())
             .bootstrap_self_managed_addons(spec.bootstrap_self_managed_addons)
-            .set_kubernetes_network_config(spec.service_ipv4_cidr.as_ref().map(network))
+            .set_kubernetes_network_config(network(spec))
+            .set_compute_config(auto_mode::nodes(spec))
+            .set_storage_config(auto_mode::storage(spec))
             .set_upgrade_policy(spec.support_type.as_deref().map(support))
             .deletion_protection(spec.deletion_protection)
             .client_request_token(&claim.token)
@@ -602,10 +637,11 @@ impl Kind for Cluster {
         changes: &Changes,
     ) -> CloudResult<Vec<SpecError>> {
         let (from, to) = (live.outputs.version.as_str(), spec.version.as_deref());
-        match to.filter(|to| *to != from && changes.touch("/version")) {
-            Some(to) => cluster_versions::vet(cloud, live.id.as_str(), from, to).await,
-            None => Ok(Vec::new()),
+        let mut faults = auto_mode::vet(cloud, live, spec, changes).await?;
+        if let Some(to) = to.filter(|to| *to != from && changes.touch("/version")) {
+            faults.extend(cluster_versions::vet(cloud, live.id.as_str(), from, to).await?);
         }
+        Ok(faults)
     }
 
     async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
@@ -643,6 +679,7 @@ impl Kind for Cluster {
             let message = "its deletion protection is being disabled";
             return Err(CloudError::new(Class::Busy, "eks:DeleteCluster", message));
         }
+        karpenter::clear(cloud, live.id.as_str()).await?;
         let call = cloud.eks.delete_cluster().name(live.id.as_str());
         call.send().ask().await.map(drop)
     }

@@ -88,6 +88,10 @@ pub struct Spec<S: Stage = Resolved> {
     /// default: `AL2023_x86_64_STANDARD`. Cannot be used with a launch template that specifies an AMI.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ami_type: Option<String>,
+    /// The AMI type of a new node group, if `ami_type` is omitted. It is used at creation only: an existing node
+    /// group keeps its AMI type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_ami_type: Option<String>,
     /// The capacity type: `ON_DEMAND` or `SPOT`. AWS default: `ON_DEMAND`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity_type: Option<String>,
@@ -179,6 +183,7 @@ fn live(group: &Nodegroup) -> Option<Live<NodeGroup>> {
         desired_size: scaling.and_then(|scaling| scaling.desired_size()),
         instance_types: Some(group.instance_types().to_vec()),
         ami_type: owned(group.ami_type().map(AmiTypes::as_str)),
+        initial_ami_type: None,
         capacity_type: owned(group.capacity_type().map(CapacityTypes::as_str)),
         disk_size: group.disk_size(),
         launch_template_id: owned(template.and_then(LaunchTemplateSpecification::id)),
@@ -412,8 +417,9 @@ impl Kind for NodeGroup {
         ("/capacity_type", &[Immutable]),
         ("/disk_size", &[Immutable]),
         ("/launch_template_id", &[Immutable, Holds]),
-        // How updates are made, which no group has.
+        // How updates are made, and how it began: no group has these.
         ("/force_update_enabled", &[CreateOnly]),
+        ("/initial_ami_type", &[CreateOnly]),
         ("/labels", &[SharedMap]),
     ];
     const REPLACE: Replace = Replace::CreateFirst;
@@ -468,6 +474,7 @@ impl Kind for NodeGroup {
             desired_size: None,
             instance_types: Some(vec!["m7g.large".into()]),
             ami_type: Some("AL2023_ARM_64_STANDARD".into()),
+            initial_ami_type: None,
             capacity_type: Some("ON_DEMAND".into()),
             disk_size: None,
             launch_template_id: Some("lt-0123456789abcdef0".into()),
@@ -573,7 +580,17 @@ impl Kind for NodeGroup {
             .launch_template_id
             .is_none()
             .then_some("AL2023_x86_64_STANDARD");
-        architecture::check(&types, spec.ami_type.as_deref().or(usual))
+        if spec.ami_type.is_some() && spec.initial_ami_type.is_some() {
+            return Err(SpecError::new(
+                "/initial_ami_type",
+                "cannot be used with ami_type",
+            ));
+        }
+        let stated = spec
+            .ami_type
+            .as_deref()
+            .or(spec.initial_ami_type.as_deref());
+        architecture::check(&types, stated.or(usual))
             .map_err(|message| SpecError::new("/instance_types", message))?;
         let effects = TaintEffect::values();
         match spec
@@ -602,6 +619,10 @@ impl Kind for NodeGroup {
             .unwrap_or(spec.min_size)
             .max(spec.min_size)
             .min(spec.max_size);
+        let ami = spec
+            .ami_type
+            .as_deref()
+            .or(spec.initial_ami_type.as_deref());
         let call = cloud
             .eks
             .create_nodegroup()
@@ -611,7 +632,7 @@ impl Kind for NodeGroup {
             .set_subnets(Some(spec.subnets.iter().map(ToString::to_string).collect()))
             .scaling_config(scaling(spec, Some(size)))
             .set_instance_types(spec.instance_types.clone())
-            .set_ami_type(spec.ami_type.as_deref().map(AmiTypes::from))
+            .set_ami_type(ami.map(AmiTypes::from))
             .set_capacity_type(spec.capacity_type.as_deref().map(CapacityTypes::from))
             .set_disk_size(spec.disk_size)
             .set_launch_template(template(spec))
@@ -958,6 +979,40 @@ mod tests {
         assert!(NodeGroup::alike("/latest_release", &pinned, &json!({})));
         let follows = json!({"latest_release": true});
         assert!(!NodeGroup::alike("/latest_release", &follows, &json!({})));
+    }
+
+    /// A group of an older version of platctl stays as it is, whatever a new one would begin with.
+    #[tokio::test]
+    async fn the_ami_that_a_group_begins_with_is_sent_once_and_compared_with_nothing() {
+        use aws_sdk_eks::operation::create_nodegroup::CreateNodegroupOutput;
+        let create = mock!(aws_sdk_eks::Client::create_nodegroup)
+            .match_requests(|request| request.ami_type() == Some(&AmiTypes::Al2023X8664Nvidia))
+            .then_output(|| CreateNodegroupOutput::builder().build());
+        let cloud = Cloud {
+            eks: mock_client!(aws_sdk_eks, RuleMode::Sequential, &[&create]).into(),
+            ..cloud()
+        };
+        let spec = Spec {
+            instance_types: Some(vec!["g5.xlarge".into()]),
+            ami_type: None,
+            initial_ami_type: Some("AL2023_x86_64_NVIDIA".into()),
+            ..NodeGroup::example()
+        };
+        NodeGroup::check(&spec).unwrap();
+        let claim = Claim {
+            owner: owner(),
+            token: "token".into(),
+        };
+        NodeGroup::create(&cloud, &spec, &claim).await.unwrap();
+        assert_eq!(create.num_calls(), 1);
+        let both = Spec {
+            ami_type: Some("AL2023_x86_64_NVIDIA".into()),
+            ..spec
+        };
+        assert_eq!(
+            NodeGroup::check(&both).unwrap_err().path,
+            "/initial_ami_type"
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::Nodes;
 use crate::component::{Component, PLAIN, Pods, Resources, Workload, allow, allow_if, spread};
 use crate::versions::{CLUSTER_AUTOSCALER, CLUSTER_AUTOSCALER_IMAGES};
 
@@ -78,6 +79,15 @@ pub(crate) const COMPONENT: Component = Component {
                 ),
             ],
         }]
+    },
+    missing: |inputs, _| match inputs.nodes {
+        Nodes::Managed => None,
+        Nodes::Karpenter(_) => Some(
+            "scales managed node groups, but with `cluster.nodes: karpenter`, Karpenter launches the nodes",
+        ),
+        Nodes::Auto => Some(
+            "scales managed node groups, but with `cluster.nodes: auto`, EKS launches the nodes",
+        ),
     },
     health: &["Deployment kube-system/cluster-autoscaler"],
     ..PLAIN

@@ -89,6 +89,12 @@ pub(crate) const COMPONENT: Component = Component {
             json!({"kind": "Secret", "name": "aws-load-balancer-tls", "jsonPointers": ["/data"]}),
         ]
     },
+    missing: |inputs, _| {
+        inputs
+            .nodes
+            .is_auto()
+            .then_some("is part of EKS Auto Mode (`cluster.nodes: auto`)")
+    },
     finalizers: &["elbv2.k8s.aws/resources"],
     health: &["Deployment kube-system/aws-load-balancer-controller"],
     ..PLAIN

@@ -3,6 +3,7 @@
 pub(crate) mod argo_cd;
 mod argo_cd_backup;
 mod argo_rollouts;
+mod auto_mode;
 mod cert_manager;
 mod cluster_autoscaler;
 mod eck_operator;
@@ -11,9 +12,11 @@ mod external_dns;
 mod fluent_bit;
 mod image_updater;
 mod jaeger;
+mod karpenter;
 mod load_balancer_controller;
 mod metrics_server;
 pub(crate) mod namespaces;
+mod node_pools;
 mod opentelemetry;
 mod prometheus;
 mod sonarqube;
@@ -29,6 +32,7 @@ pub const fn all() -> &'static [Component] {
         argo_cd::COMPONENT,
         argo_cd_backup::COMPONENT,
         argo_rollouts::COMPONENT,
+        auto_mode::COMPONENT,
         cert_manager::COMPONENT,
         cluster_autoscaler::COMPONENT,
         eck_operator::COMPONENT,
@@ -37,9 +41,11 @@ pub const fn all() -> &'static [Component] {
         fluent_bit::COMPONENT,
         image_updater::COMPONENT,
         jaeger::COMPONENT,
+        karpenter::COMPONENT,
         load_balancer_controller::COMPONENT,
         metrics_server::COMPONENT,
         namespaces::COMPONENT,
+        node_pools::COMPONENT,
         opentelemetry::COMPONENT,
         prometheus::COMPONENT,
         sonarqube::COMPONENT,

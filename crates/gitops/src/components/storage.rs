@@ -10,7 +10,12 @@ pub(crate) const COMPONENT: Component = Component {
     purpose: "Encrypted gp3 volumes, created in the zone of the pod",
     namespace: "kube-system",
     wave: -3,
-    objects: |_, _| {
+    objects: |inputs, _| {
+        let driver = if inputs.nodes.is_auto() {
+            "ebs.csi.eks.amazonaws.com"
+        } else {
+            "ebs.csi.aws.com"
+        };
         vec![json!({
             "apiVersion": "storage.k8s.io/v1",
             "kind": "StorageClass",
@@ -18,7 +23,7 @@ pub(crate) const COMPONENT: Component = Component {
                 "name": STORAGE,
                 "annotations": {"storageclass.kubernetes.io/is-default-class": "true"},
             },
-            "provisioner": "ebs.csi.aws.com",
+            "provisioner": driver,
             "parameters": {"type": "gp3", "encrypted": "true"},
             "volumeBindingMode": "WaitForFirstConsumer",
             "allowVolumeExpansion": true,

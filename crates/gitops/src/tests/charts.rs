@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::nodes::inputs_for;
 use super::schemas::resolved;
 use super::{documents, everything, inputs};
 use crate::component::{Count, PodSecurity};
@@ -25,7 +26,7 @@ fn wanted() -> Vec<Value> {
             "repository": chart.repository,
             "chart": chart.name,
             "version": chart.version,
-            "values": resolved(&(component.values)(&inputs(), &everything())),
+            "values": resolved(&(component.values)(&inputs_for(component), &everything())),
         }))
     };
     all().iter().filter_map(of).collect()

@@ -78,9 +78,12 @@ fn few_components_hold_services_back() {
     let expected = [
         "argo-cd",
         "argo-rollouts",
+        "auto-mode",
         "cluster-autoscaler",
+        "karpenter",
         "load-balancer-controller",
         "namespaces",
+        "node-pools",
         "storage",
         "vault",
     ];

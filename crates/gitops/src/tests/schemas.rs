@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{documents, everything, inputs, settings};
+use super::{documents, documents_of, everything, inputs, nodes, settings};
 use crate::{Settings, bootstrap};
 
 /// What the API takes of a kind, as one closed schema; nothing for a kind that we have not looked up.
@@ -97,14 +97,18 @@ fn all_objects(settings: &Settings) -> Vec<(String, Value)> {
 fn every_object_is_one_that_its_api_takes() {
     let all = all_schemas();
     let few = "elastic: {nodes: 1}\nvault: {replicas: 1}\nprometheus: {alerts: {email: a@example.com, smtp: 'm:25'}}\n";
-    for settings in [everything(), settings("{}"), settings(few)] {
-        for (path, object) in all_objects(&settings) {
-            assert_eq!(
-                faults(&all, &object),
-                Vec::<String>::new(),
-                "{path}: {object:#}"
-            );
-        }
+    let more = [nodes::karpenter(), nodes::auto()];
+    let more = more
+        .iter()
+        .flat_map(|inputs| documents_of(inputs, &settings("{}")));
+    let of = [everything(), settings("{}"), settings(few)];
+    let objects: Vec<_> = of.iter().flat_map(all_objects).chain(more).collect();
+    for (path, object) in objects {
+        assert_eq!(
+            faults(&all, &object),
+            Vec::<String>::new(),
+            "{path}: {object:#}"
+        );
     }
 }
 

@@ -115,18 +115,37 @@ impl Cluster {
             )?;
             after.push(identity.address().clone());
         }
-        let others = self
-            .addons
-            .keys()
-            .filter(|name| !EARLY.contains(&name.as_str()) && !LATE.contains(&name.as_str()));
         let mut made = Vec::new();
-        for name in LATE.into_iter().chain(others.map(String::as_str)) {
+        for name in LATE.into_iter().chain(self.others()) {
             made.extend(
                 self.addon(name, cluster, &after, declare)?
                     .map(|addon| addon.address().clone()),
             );
         }
         Ok(made)
+    }
+
+    /// Add-ons of a cluster whose nodes bring what they need.
+    pub(super) fn other_addons(
+        &self,
+        cluster: &Handle<EksCluster>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Vec<Address>> {
+        self.check_addons()?;
+        let mut made = Vec::new();
+        for name in self.others() {
+            made.extend(
+                self.addon(name, cluster, &[], declare)?
+                    .map(|addon| addon.address().clone()),
+            );
+        }
+        Ok(made)
+    }
+
+    /// The names of those that are there on request only.
+    fn others(&self) -> impl Iterator<Item = &str> {
+        let names = self.addons.keys().map(String::as_str);
+        names.filter(|name| !EARLY.contains(name) && !LATE.contains(name))
     }
 
     fn wants(&self, name: &str) -> bool {

@@ -83,6 +83,8 @@ impl Cluster {
             faults.push(fault.at(version.span, "not a version").help(help));
         }
         faults.extend(self.check_endpoint());
+        faults.extend(self.check_pools());
+        faults.extend(self.check_auto());
         for (name, group) in self.node_groups.iter().flatten() {
             let (min, max) = group.value.sizes(network);
             if min > max || max == 0 {

@@ -2,8 +2,11 @@
 
 mod access;
 mod addons;
+mod auto_mode;
 mod check;
+mod karpenter;
 mod nodes;
+mod pools;
 mod room;
 
 pub(crate) use addons::pod_trust;
@@ -11,6 +14,7 @@ pub(crate) use addons::pod_trust;
 use std::collections::BTreeMap;
 
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
+use platctl_aws::eks::architecture::Ami;
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::iam::oidc_provider::OidcProvider;
 use platctl_aws::iam::role;
@@ -21,7 +25,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::common::{
-    NetworkParts, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule,
+    NetworkParts, NodesGroup, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule,
     security_group, trust,
 };
 use crate::de::At;
@@ -42,8 +46,14 @@ pub(crate) struct Cluster {
     public_cidrs: Option<At<Vec<At<String>>>>,
     /// The retention period of the control plane logs, in days. Default: 365 with `protect`, otherwise 90.
     log_days: Option<At<u16>>,
-    /// The node groups. Default: one node group named `general`.
+    /// What launches the nodes: managed node groups, Karpenter, or EKS Auto Mode.
+    nodes: At<NodeSource>,
+    /// The managed node groups. Default: one node group named `general`. With `nodes: karpenter`: one node group named
+    /// `system`, for Karpenter itself and what it requires. Cannot be used with `nodes: auto`.
     node_groups: Option<BTreeMap<String, At<NodeGroup>>>,
+    /// The node pools: which nodes Karpenter may launch. Requires `nodes: karpenter`. Default: one node pool named
+    /// `general`.
+    node_pools: Option<At<BTreeMap<String, At<pools::NodePool>>>>,
     /// Fargate profiles: namespaces with pods that run on Fargate.
     fargate: BTreeMap<String, Fargate>,
     /// The EKS add-ons. Set an add-on to `false` to disable it, or to a version to pin it.
@@ -69,12 +79,29 @@ pub(crate) enum Endpoint {
     Both,
 }
 
+/// What launches the nodes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NodeSource {
+    /// Managed node groups, which Cluster Autoscaler scales.
+    #[default]
+    Managed,
+    /// Karpenter, which runs on a small managed node group. Requires `gitops:`.
+    Karpenter,
+    /// EKS Auto Mode: EKS launches the nodes, and runs networking, DNS, storage and load balancing itself.
+    Auto,
+}
+
 /// A group of nodes.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NodeGroup {
     /// The instance types. Default: m6i.large.
     instance_types: Option<Vec<At<String>>>,
+    /// The operating system of the nodes: Amazon Linux 2023 or Bottlerocket. The AMI fits the processors and GPUs of
+    /// the instance types. Default: al2023. A change replaces the node group. An existing node group with GPUs
+    /// keeps its AMI until this is set.
+    ami: Option<Ami>,
     /// The minimum number of nodes. Default: one for each zone, but at least 3. With `per_zone`: in each zone.
     min: Option<u16>,
     /// The maximum number of nodes. Default: three times the minimum. With `per_zone`: in each zone.
@@ -130,7 +157,9 @@ pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) version: String,
     /// The security group of the nodes.
-    pub(crate) nodes: Handle<SecurityGroup>,
+    pub(crate) nodes: NodesGroup,
+    /// Who makes the nodes.
+    pub(crate) source: platctl_gitops::Nodes,
     pub(crate) oidc: Handle<OidcProvider>,
     /// Whether its API server can be reached from within the VPC only.
     pub(crate) private: bool,
@@ -146,6 +175,12 @@ impl Default for At<Endpoint> {
     }
 }
 
+impl Default for At<NodeSource> {
+    fn default() -> Self {
+        Self::made(NodeSource::default())
+    }
+}
+
 /// Every log that the control plane writes.
 const LOGS: [&str; 5] = [
     "api",
@@ -157,7 +192,7 @@ const LOGS: [&str; 5] = [
 
 impl Cluster {
     /// The security group of the nodes: other blocks let it in, and need not wait for the cluster.
-    pub(crate) fn nodes_group(
+    fn nodes_group(
         network: &NetworkParts,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<SecurityGroup>> {
@@ -195,7 +230,6 @@ impl Cluster {
             .as_ref()
             .map_or_else(|| declare.log_days(90), |days| i32::from(days.value));
         let log_group = log_group("log_group", &logs, days, &key, declare)?;
-        let nodes = Self::nodes_group(network, declare)?;
         let cluster = self.cluster(network, &key, log_group.address(), declare)?;
         let oidc = declare.make(
             "oidc",
@@ -204,24 +238,49 @@ impl Cluster {
                 "client_id_list": ["sts.amazonaws.com"],
             }),
         )?;
-        let access = self.access(&cluster, declare)?;
-        let before = self.early_addons(&cluster, declare)?;
-        let groups = self.node_groups(network, &cluster, &nodes, &key, &before, declare)?;
-        let mut ready = self.late_addons(&cluster, &groups, declare)?;
-        ready.extend(groups.iter().map(|group| group.address().clone()));
-        ready.extend(access);
-        self.fargate(network, &cluster, declare)?;
+        let mut ready = self.access(&cluster, declare)?;
+        let (nodes, source, more) = self.compute(network, &cluster, declare)?;
+        ready.extend(more);
         let private = self.endpoint.value == Endpoint::Private;
         Ok(Parts {
             cluster,
             name,
             version: self.version().to_owned(),
             nodes,
+            source,
             oidc,
             private,
             admins: self.admins.iter().map(|one| one.value.clone()).collect(),
             ready,
         })
+    }
+
+    /// The nodes and what runs on all of them; answers their group, who makes them, and what has to be there before pods
+    /// can run.
+    fn compute(
+        &self,
+        network: &NetworkParts,
+        cluster: &Handle<EksCluster>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<(NodesGroup, platctl_gitops::Nodes, Vec<Address>)> {
+        if self.is_auto() {
+            let ready = self.other_addons(cluster, declare)?;
+            let group = NodesGroup::OfCluster(cluster.clone());
+            return Ok((group, platctl_gitops::Nodes::Auto, ready));
+        }
+        let nodes = Self::nodes_group(network, declare)?;
+        let before = self.early_addons(cluster, declare)?;
+        let groups = self.node_groups(network, cluster, &nodes, &before, declare)?;
+        let mut ready = self.late_addons(cluster, &groups, declare)?;
+        ready.extend(groups.iter().map(|group| group.address().clone()));
+        self.fargate(network, cluster, declare)?;
+        let mut source = platctl_gitops::Nodes::Managed;
+        if self.nodes.value == NodeSource::Karpenter {
+            let made = self.karpenter(network, cluster, &nodes, declare)?;
+            ready.extend(made.ready);
+            source = made.nodes;
+        }
+        Ok((NodesGroup::Own(nodes), source, ready))
     }
 
     fn cluster(
@@ -231,7 +290,11 @@ impl Cluster {
         logs: &Address,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<EksCluster>> {
-        let trust = trust("eks.amazonaws.com", declare);
+        let trust = if self.is_auto() {
+            auto_mode::trust(declare)
+        } else {
+            trust("eks.amazonaws.com", declare)
+        };
         let role = role(
             "role",
             "cluster",
@@ -266,7 +329,15 @@ impl Cluster {
         }
         // Without its policy the control plane cannot make its network interfaces; and EKS would make the
         // group of its logs itself, without an end and without a key.
-        declare.make_after("cluster", spec, &[policy.address(), logs])
+        let mut after = vec![policy.address().clone(), logs.clone()];
+        if self.is_auto() {
+            after.extend(auto_mode::declare(&role, &mut spec, declare)?);
+            // Nodes that cannot reach ECR and S3 run nothing.
+            after.extend(network.ways_out.iter().cloned());
+        } else {
+            auto_mode::disable(&mut spec);
+        }
+        declare.make_after("cluster", spec, &after.iter().collect::<Vec<_>>())
     }
 }
 

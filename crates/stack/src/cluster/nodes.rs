@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use platctl_aws::ec2::launch_template::{self, LaunchTemplate};
 use platctl_aws::ec2::security_group::SecurityGroup;
 use platctl_aws::ec2::subnet::Subnet;
-use platctl_aws::eks::architecture::{self, Architecture};
+use platctl_aws::eks::architecture::{self, Ami, Architecture};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::eks::fargate_profile::FargateProfile;
 use platctl_aws::eks::node_group::NodeGroup as EksNodeGroup;
 use platctl_aws::iam::role;
-use platctl_aws::kms::key::Key;
 use platctl_engine::{Address, Handle};
+use platctl_gitops::nodes::BOTTLEROCKET_GIB;
 use serde_json::{Value, json};
 
-use super::{Capacity, Cluster, NodeGroup, fewest, node_groups_of};
+use super::{Capacity, Cluster, NodeGroup, NodeSource, fewest, node_groups_of};
 use crate::common::{NetworkParts, attach, ids, instance_trust, role, trust};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -22,7 +22,7 @@ use crate::error::{Fault, quoted};
 
 /// What a node has to be allowed: to join, to give pods addresses, to pull images, and to be reached by
 /// Session Manager instead of SSH.
-const POLICIES: [(&str, &str); 4] = [
+pub(super) const POLICIES: [(&str, &str); 4] = [
     ("policy.node", "AmazonEKSWorkerNodePolicy"),
     ("policy.cni", "AmazonEKS_CNI_Policy"),
     ("policy.pull", "AmazonEC2ContainerRegistryPullOnly"),
@@ -35,7 +35,6 @@ impl Cluster {
         network: &NetworkParts,
         cluster: &Handle<EksCluster>,
         nodes: &Handle<SecurityGroup>,
-        _key: &Handle<Key>,
         before: &[Address],
         declare: &mut Declare<'_>,
     ) -> Checked<Vec<Handle<EksNodeGroup>>> {
@@ -51,13 +50,13 @@ impl Cluster {
         for (address, policy) in POLICIES {
             after.push(attach(address, &role, policy, declare)?.address().clone());
         }
-        let general = BTreeMap::from([("general".to_owned(), At::made(NodeGroup::default()))]);
-        let groups = self.node_groups.as_ref().unwrap_or(&general);
+        let usual = BTreeMap::from([(self.usual_group(), At::made(NodeGroup::default()))]);
+        let groups = self.node_groups.as_ref().unwrap_or(&usual);
         let mut made = Vec::new();
         for (name, At { value: group, .. }) in groups {
             let template = self.template(name, group, cluster, nodes, declare)?;
             let (min, max) = group.sizes(network);
-            let image = group.image(name)?;
+            let (ami, initial_ami) = group.images(name)?;
             for (name, subnets) in group.parts(name, network) {
                 let spec = json!({
                 "cluster_name": cluster.json(cluster::out::NAME),
@@ -65,7 +64,8 @@ impl Cluster {
                 "node_role": role.json(role::out::ARN),
                 "subnets": ids(&subnets),
                 "instance_types": group.types(),
-                "ami_type": image,
+                "ami_type": ami,
+                "initial_ami_type": initial_ami,
                 "capacity_type": if group.capacity == Capacity::Spot { "SPOT" } else { "ON_DEMAND" },
                 "min_size": min,
                 "max_size": max,
@@ -100,12 +100,7 @@ impl Cluster {
             json!({
                 "launch_template_name": declare.name(&format!("nodes-{name}")),
                 "metadata_options": {"http_tokens": "required", "http_put_response_hop_limit": 1},
-                "block_device_mappings": [{
-                    "device_name": "/dev/xvda",
-                    "volume_size": group.disk_gib.unwrap_or(100),
-                    "volume_type": "gp3",
-                    "encrypted": true,
-                }],
+                "block_device_mappings": group.disks(),
                 "security_group_ids": node_groups_of(cluster, nodes),
                 "tag_specifications": {"instance": {"Name": declare.name(&format!("node-{name}"))}},
             }),
@@ -161,7 +156,18 @@ impl Cluster {
             .flatten()
             .filter(|(_, group)| group.value.taints.is_empty());
         let mut types = open.flat_map(|(_, group)| group.value.instance_types.iter().flatten());
-        types.find(|of| architecture::of_type(&of.value) == Some(Architecture::Arm))
+        types
+            .find(|of| architecture::of_type(&of.value) == Some(Architecture::Arm))
+            .or_else(|| self.arm_pool())
+    }
+
+    /// The name of the node group of a file that states none.
+    fn usual_group(&self) -> String {
+        let name = match self.nodes.value {
+            NodeSource::Karpenter => "system",
+            NodeSource::Managed | NodeSource::Auto => "general",
+        };
+        name.to_owned()
     }
 }
 
@@ -244,42 +250,75 @@ impl NodeGroup {
         Some(fault.at(stated.span, "not a release").help(help))
     }
 
-    /// The image that fits the instance types.
+    /// The image that fits the instance types, and the one that a new group begins with. Groups that compute with GPUs
+    /// had the plain image once: they keep it until the file says which one they are to have.
+    fn images(&self, name: &str) -> Checked<(Option<&'static str>, Option<&'static str>)> {
+        let image = self.image(name)?;
+        if self.keeps_its_image() {
+            return Ok((None, Some(image)));
+        }
+        Ok((Some(image), None))
+    }
+
+    /// Whether the image of a group that is there is left as it is.
+    pub(super) fn keeps_its_image(&self) -> bool {
+        let accelerated = |of: &String| architecture::accelerator(of).is_some();
+        self.ami.is_none() && self.types().iter().any(accelerated)
+    }
+
     fn image(&self, name: &str) -> Checked<&'static str> {
         let types = self.types();
-        architecture::image(types.iter().map(String::as_str)).map_err(|message| {
+        let ami = self.ami.unwrap_or_default();
+        architecture::image(types.iter().map(String::as_str), ami).map_err(|message| {
             let fault = Fault::new(format!("node group {}: {message}", quoted(name)));
             let place = self.instance_types.iter().flatten().next();
             let fault = place.map_or_else(
                 || fault.clone(),
-                |at| fault.clone().at(at.span, "mixed types"),
+                |at| fault.clone().at(at.span, "no AMI fits"),
             );
-            vec![fault.help("declare a node group for each of them")]
+            vec![fault.help("declare a node group for each kind of instance")]
         })
     }
 
-    /// `key=value:Effect`, as kubectl writes taints.
-    fn taints(&self) -> Checked<Value> {
-        let effects = [
-            ("NoSchedule", "NO_SCHEDULE"),
-            ("NoExecute", "NO_EXECUTE"),
-            ("PreferNoSchedule", "PREFER_NO_SCHEDULE"),
-        ];
-        let mut taints = Vec::new();
-        for taint in &self.taints {
-            let parts = taint.value.rsplit_once(':').and_then(|(what, effect)| {
-                let effect = effects.iter().find(|(name, _)| *name == effect)?.1;
-                let (key, value) = what.split_once('=').unwrap_or((what, ""));
-                Some(json!({"key": key, "value": value, "effect": effect}))
-            });
-            let Some(parts) = parts else {
-                let fault = Fault::new(format!("{} is not a valid taint", quoted(&taint.value)));
-                return Err(vec![
-                    fault.at(taint.span, "such as dedicated=batch:NoSchedule"),
-                ]);
-            };
-            taints.push(parts);
+    /// The disks. Bottlerocket keeps its own files and those of containers apart.
+    fn disks(&self) -> Value {
+        let disk = |device: &str, gib: u16| json!({"device_name": device, "volume_size": gib, "volume_type": "gp3", "encrypted": true});
+        let gib = self.disk_gib.unwrap_or(100);
+        match self.ami.unwrap_or_default() {
+            Ami::Al2023 => json!([disk("/dev/xvda", gib)]),
+            Ami::Bottlerocket => {
+                json!([disk("/dev/xvda", BOTTLEROCKET_GIB), disk("/dev/xvdb", gib)])
+            }
         }
-        Ok(taints.into())
     }
+
+    /// Taints as EKS writes them.
+    fn taints(&self) -> Checked<Value> {
+        let taint = |taint: &At<String>| {
+            let (key, value, effect) = split_taint(taint)?;
+            let effect = EFFECTS.iter().find(|(name, _)| *name == effect);
+            Ok(json!({"key": key, "value": value, "effect": effect.map(|(_, name)| name)}))
+        };
+        self.taints.iter().map(taint).collect()
+    }
+}
+
+/// The effects of taints: as Kubernetes writes them, and as EKS does.
+const EFFECTS: [(&str, &str); 3] = [
+    ("NoSchedule", "NO_SCHEDULE"),
+    ("NoExecute", "NO_EXECUTE"),
+    ("PreferNoSchedule", "PREFER_NO_SCHEDULE"),
+];
+
+/// `key=value:Effect`, as kubectl writes taints: the key, the value and the effect.
+pub(super) fn split_taint(taint: &At<String>) -> Checked<(&str, &str, &str)> {
+    let parts = taint.value.rsplit_once(':').and_then(|(what, effect)| {
+        let (key, value) = what.split_once('=').unwrap_or((what, ""));
+        let known = EFFECTS.iter().any(|(name, _)| *name == effect);
+        (known && !key.is_empty()).then_some((key, value, effect))
+    });
+    parts.ok_or_else(|| {
+        let fault = Fault::new(format!("{} is not a valid taint", quoted(&taint.value)));
+        vec![fault.at(taint.span, "such as dedicated=batch:NoSchedule")]
+    })
 }

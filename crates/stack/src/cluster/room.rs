@@ -2,13 +2,16 @@
 
 use platctl_gitops::{Need, Node, Settings};
 
-use super::{Cluster, Endpoint, NodeGroup};
+use super::{Cluster, Endpoint, NodeGroup, NodeSource};
 use crate::common::NetworkParts;
 use crate::declare::Declare;
 use crate::error::Fault;
 
 /// Its highly available manifest keeps three copies of Redis, each on a node of its own: with fewer, it never gets well.
 const NODES: u16 = 3;
+
+/// It keeps two copies of itself, each on a node of its own that it has not launched.
+const KARPENTER: u16 = 2;
 
 /// The fewest nodes of a group that does not say.
 pub(super) fn fewest(network: &NetworkParts) -> u16 {
@@ -60,8 +63,44 @@ impl Cluster {
             .any(|group| group.per_zone && !group.is_tainted())
     }
 
-    /// The nodes that pods can be on; none where an instance type is not known.
+    /// Whether something in the cluster launches its nodes.
+    pub(crate) fn requires_gitops(&self) -> bool {
+        self.nodes.value == NodeSource::Karpenter
+    }
+
+    /// Whether Cluster Autoscaler scales node groups.
+    pub(crate) fn has_only_groups(&self) -> bool {
+        self.nodes.value == NodeSource::Managed
+    }
+
+    /// What the file does not say of node groups, and what becomes of it.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let groups = self.node_groups.iter().flatten();
+        let kept = groups.filter(|(_, group)| group.value.keeps_its_image());
+        let kept = kept.map(|(name, _)| {
+            format!(
+                "node group `{name}` has GPUs: if it exists already, platctl does not change its AMI. Set `ami: al2023` \
+                 to use the AMI for GPUs, which replaces a node group with another AMI"
+            )
+        });
+        let is_empty = self
+            .node_pools
+            .as_ref()
+            .is_some_and(|pools| pools.value.is_empty());
+        let none = is_empty.then(|| {
+            "`cluster.node_pools` is empty: Karpenter removes its nodes and launches none. Remove the key for the \
+             default node pool"
+                .to_owned()
+        });
+        kept.chain(none).collect()
+    }
+
+    /// The nodes of groups that pods can be on; none where an instance type is not known, or where EKS launches as many
+    /// as pods need.
     pub(crate) fn capacity(&self, network: &NetworkParts) -> Option<Vec<Node>> {
+        if self.is_auto() {
+            return None;
+        }
         let general = NodeGroup::default();
         let groups: Vec<&NodeGroup> = match &self.node_groups {
             Some(groups) => groups
@@ -103,11 +142,16 @@ impl Cluster {
                     .saturating_mul(group.value.count(network)),
             )
         });
-        if nodes >= NODES {
+        // Karpenter adds the third node, but two of its own replicas have to run before.
+        let (who, needed) = match self.nodes.value {
+            NodeSource::Managed | NodeSource::Auto => ("Argo CD", NODES),
+            NodeSource::Karpenter => ("Karpenter", KARPENTER),
+        };
+        if nodes >= needed {
             return None;
         }
         let message = format!(
-            "Argo CD requires {NODES} untainted nodes, but this cluster may have only {nodes}"
+            "{who} requires {needed} untainted nodes, but this cluster may have only {nodes}"
         );
         let fault = groups.values().fold(Fault::new(message), |fault, group| {
             let label = if group.value.is_tainted() {
@@ -118,7 +162,7 @@ impl Cluster {
             fault.at(group.span, label)
         });
         Some(fault.help(format!(
-            "set `min` to {NODES}, or set gitops.manifest to the manifest of a smaller Argo CD installation"
+            "set `min` to {needed}, or set gitops.manifest to the manifest of a smaller Argo CD installation"
         )))
     }
 }

@@ -17,8 +17,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::common::{
-    NetworkParts, Peer, Rule, attach, key, log_group, logs_use_key, role, rule, security_group,
-    trust,
+    NetworkParts, NodesGroup, Peer, Rule, attach, key, log_group, logs_use_key, role, rule,
+    security_group, trust,
 };
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -226,7 +226,7 @@ impl Database {
     pub(crate) fn declare(
         &self,
         network: &NetworkParts,
-        nodes: Option<&Handle<SecurityGroup>>,
+        nodes: Option<&NodesGroup>,
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
@@ -268,7 +268,7 @@ impl Database {
     fn security_group(
         &self,
         network: &NetworkParts,
-        nodes: Option<&Handle<SecurityGroup>>,
+        nodes: Option<&NodesGroup>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<SecurityGroup>> {
         let group = security_group("security_group", network, "The database", false, declare)?;
@@ -278,7 +278,7 @@ impl Database {
                 direction: "ingress",
                 protocol: "tcp",
                 port: Some(self.port.0),
-                peer: Peer::Group(nodes),
+                peer: Peer::Nodes(nodes),
                 description: "PostgreSQL from the nodes of the cluster",
             };
             rule(&group, &from_nodes, declare)?;

@@ -258,6 +258,7 @@ fn inputs(
         dns_suffix: dns_suffix(&context.partition).to_owned(),
         cluster: base.cluster.name.clone(),
         version: base.cluster.version.clone(),
+        nodes: base.cluster.source.clone(),
         vpc_id: base.network.vpc.json(vpc::out::VPC_ID),
         zone: base.zone.as_ref().map(|(id, domain)| platctl_gitops::Zone {
             id: id.clone(),

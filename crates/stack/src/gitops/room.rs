@@ -1,6 +1,7 @@
 //! Whether the nodes have room for what the components and services ask for.
 
-use platctl_gitops::{Inputs, Node, Settings, needs};
+use platctl_gitops::nodes::{Karpenter, Taint};
+use platctl_gitops::{Inputs, Needs, Node, Nodes, Settings, needs};
 
 use super::{Base, unfit};
 use crate::declare::{Checked, Declare};
@@ -20,6 +21,9 @@ pub(super) fn check(
         return Ok(());
     };
     let needs = needs(inputs, settings).map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    if let Nodes::Karpenter(karpenter) = &base.cluster.source {
+        return within_limits(&needs, nodes, karpenter, base, declare);
+    }
     // Without the autoscaler, there are never more than the fewest.
     let fixed = settings.cluster_autoscaler == Some(false);
     let count: fn(&Node) -> u32 = if fixed {
@@ -54,9 +58,46 @@ pub(super) fn check(
         largest.join(", "),
         needs.largest
     );
+    Err(vec![too_small(message, help, base, declare)])
+}
+
+/// Node groups stay at their fewest, and Karpenter launches what pods need, up to the limits of its pools.
+fn within_limits(
+    needs: &Needs,
+    nodes: &[Node],
+    karpenter: &Karpenter,
+    base: &Base<'_>,
+    declare: &Declare<'_>,
+) -> Checked<()> {
+    let stays_away = |taint: &Taint| taint.effect != "PreferNoSchedule";
+    let open = karpenter
+        .pools
+        .iter()
+        .filter(|pool| !pool.taints.iter().any(stays_away));
+    let (total, mut room) = (needs.total(), needs.room(nodes, |node| node.min));
+    for pool in open {
+        room.cpu = room.cpu.saturating_add(pool.cpu.saturating_mul(1000));
+        room.memory = room
+            .memory
+            .saturating_add(pool.memory_gib.saturating_mul(1024));
+    }
+    if room.cpu >= total.cpu && room.memory >= total.memory {
+        return Ok(());
+    }
+    // How many pods a node takes, its type says.
+    room.pods = total.pods;
+    let message = format!(
+        "the pods of the components and services do not fit on the nodes: they request {total}, and node groups at their \
+         minimum size and the limits of the node pools have room for {room}"
+    );
+    let help = "increase `max_cpu` or `max_memory_gib` of a node pool without taints, or disable components";
+    Err(vec![too_small(message, help.to_owned(), base, declare)])
+}
+
+fn too_small(message: String, help: String, base: &Base<'_>, declare: &Declare<'_>) -> Fault {
     let place = base
         .root
         .get("cluster")
         .map_or_else(|| declare.place(), |(key, _)| key.span);
-    Err(vec![Fault::new(message).at(place, "too small").help(help)])
+    Fault::new(message).at(place, "too small").help(help)
 }

@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::common::{NetworkParts, join, key, permit, role};
+use crate::common::{NetworkParts, NodesGroup, join, key, permit, role};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::{cluster, edge};
@@ -165,9 +165,7 @@ pub(crate) fn declare(
     for (name, At { value: service, .. }) in services {
         let repository = service.repository(name, &key, &base.environments, declare)?;
         let target_group = match (base.network, base.edge) {
-            (Some(network), Some(edge)) => {
-                Some(service.route(name, network, edge, base.domain, declare)?)
-            }
+            (Some(network), Some(edge)) => Some(service.route(name, network, edge, base, declare)?),
             _ => None,
         };
         let mut role = None;
@@ -200,7 +198,7 @@ pub(crate) fn declare(
 /// to registered targets only.
 fn open(
     port: u16,
-    nodes: &Handle<SecurityGroup>,
+    nodes: &NodesGroup,
     balancer: &Handle<SecurityGroup>,
     declare: &mut Declare<'_>,
 ) -> Checked<()> {
@@ -210,7 +208,7 @@ fn open(
         ("ports.ingress".into(), u16::MAX)
     };
     let spec = json!({
-        "group_id": nodes.json(security_group::out::GROUP_ID),
+        "group_id": nodes.id(),
         "direction": "ingress",
         "ip_protocol": "tcp",
         "from_port": port.min(UNPRIVILEGED),

@@ -5,10 +5,11 @@ use platctl_aws::elbv2::listener;
 use platctl_aws::elbv2::listener_rule::ListenerRule;
 use platctl_aws::elbv2::target_group::{self, TargetGroup};
 use platctl_engine::Handle;
+use platctl_gitops::Nodes;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Service;
+use super::{Base, Service};
 use crate::common::NetworkParts;
 use crate::declare::{Checked, Declare};
 use crate::edge;
@@ -24,10 +25,15 @@ impl Service {
         name: &str,
         network: &NetworkParts,
         edge: &edge::Parts,
-        domain: Option<&str>,
+        base: &Base<'_>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<TargetGroup>> {
         let health = self.health_path();
+        // EKS Auto Mode registers pods in groups with this tag only.
+        let cluster = base
+            .cluster
+            .filter(|cluster| matches!(cluster.source, Nodes::Auto));
+        let tags = cluster.map(|cluster| json!({"eks:eks-cluster-name": cluster.name}));
         let group: Handle<TargetGroup> = declare.make(
             &format!("{name}.target_group"),
             json!({
@@ -44,10 +50,11 @@ impl Service {
                 "unhealthy_threshold_count": 3,
                 "matcher": "200-299",
                 "attributes": {"deregistration_delay.timeout_seconds": "30"},
+                "tags": tags,
             }),
         )?;
         let mut conditions = json!({"path_pattern": [self.path_pattern()]});
-        if let (Some(host), Some(domain)) = (&self.host, domain) {
+        if let (Some(host), Some(domain)) = (&self.host, base.domain) {
             conditions["host_header"] = json!([format!("{}.{domain}", host.value)]);
         }
         let target = json!({"target_group_arn": group.json(target_group::out::ARN)});

@@ -245,6 +245,7 @@ def create_cluster(call: Call) -> Answer:
         "deletionProtection": bool(params.get("deletionProtection")),
         "health": {"issues": []},
     }
+    auto_mode(call, params, cluster)
     clusters(call)[name] = cluster
     later(
         CLUSTER,
@@ -255,6 +256,56 @@ def create_cluster(call: Call) -> Answer:
         identity={"oidc": {"issuer": issuer}},
     )
     return result(call, {"cluster": dict(cluster)})
+
+
+AUTO = ("computeConfig", "kubernetesNetworkConfig", "storageConfig")
+AUTO_POOLS = ("general-purpose", "system")
+
+
+def auto_parts(params: Any) -> dict[str, bool]:
+    """What a request says of each part of EKS Auto Mode."""
+    network, storage = params.get("kubernetesNetworkConfig") or {}, params.get("storageConfig") or {}
+    said = {
+        "computeConfig": (params.get("computeConfig") or {}).get("enabled"),
+        "kubernetesNetworkConfig": (network.get("elasticLoadBalancing") or {}).get("enabled"),
+        "storageConfig": (storage.get("blockStorage") or {}).get("enabled"),
+    }
+    return {part: bool(enabled) for part, enabled in said.items() if enabled is not None}
+
+
+def auto_mode(call: Call, params: Any, cluster: Any) -> None:
+    """Compute, storage and load balancing are enabled together or not at all; writes them into the cluster."""
+    said = auto_parts(params)
+    if not said:
+        return
+    if len(said) < len(AUTO) or len(set(said.values())) > 1:
+        raise invalid(
+            "For EKS Auto Mode, please ensure that all required configs, including computeConfig, "
+            "kubernetesNetworkConfig, and blockStorage are all either fully enabled or fully disabled."
+        )
+    compute, enabled = params["computeConfig"], said["computeConfig"]
+    pools, role = compute.get("nodePools") or [], compute.get("nodeRoleArn")
+    before = cluster.get("computeConfig") or {}
+    if enabled and params.get("bootstrapSelfManagedAddons", "roleArn" in params):
+        raise invalid("When EKS Auto Mode is enabled, bootstrapSelfManagedAddons must be set to false.")
+    if enabled and cluster["accessConfig"]["authenticationMode"] == "CONFIG_MAP":
+        raise invalid("EKS Auto Mode requires the authentication mode API or API_AND_CONFIG_MAP.")
+    if pools and not role:
+        raise invalid("When Compute Config nodeRoleArn is null or empty, nodePool list cannot be populated.")
+    if role and enabled and not pools:
+        raise invalid("When Compute Config nodeRoleArn is not null or empty, nodePool list cannot be empty.")
+    if unknown := [pool for pool in pools if pool not in AUTO_POOLS]:
+        raise invalid(f"Unsupported node pool: {unknown[0]}")
+    if enabled and before.get("enabled") and before.get("nodeRoleArn") not in (None, role):
+        raise invalid("The nodeRoleArn of EKS Auto Mode cannot be changed after compute is enabled.")
+    if role and enabled:
+        assumable(call, role, "ec2.amazonaws.com")
+    cluster["computeConfig"] = {"enabled": enabled, "nodePools": pools if enabled else []}
+    if role and enabled:
+        cluster["computeConfig"]["nodeRoleArn"] = role
+    cluster["storageConfig"] = {"blockStorage": {"enabled": enabled}}
+    network = dict(cluster["kubernetesNetworkConfig"])
+    cluster["kubernetesNetworkConfig"] = {**network, "elasticLoadBalancing": {"enabled": enabled}}
 
 
 def subnets_of(ec2: Any, wanted: Any) -> list[Any]:
@@ -320,6 +371,8 @@ def update_cluster_config(call: Call) -> Answer:
     cluster, params = cluster_of(call), call.params
     idle(cluster, "The cluster")
     kinds = [key for key in params if key not in ("name", "clientRequestToken")]
+    if kinds and set(kinds) <= set(AUTO):
+        return update_auto_mode(call, cluster)
     if len(kinds) != 1:
         raise invalid("The type for cluster update was not provided, or there was more than one.")
     kind, value = kinds[0], params[kinds[0]]
@@ -351,6 +404,16 @@ def update_cluster_config(call: Call) -> Answer:
     if new[kind] == cluster[kind]:
         raise invalid(f"No changes needed for the {kind} config provided")
     return update(call, cluster, update_type, CLUSTER_UPDATE, lambda: cluster.update({kind: new[kind]}))
+
+
+def update_auto_mode(call: Call, cluster: Any) -> Answer:
+    """The three parts of EKS Auto Mode in one update."""
+    new = dict(cluster)
+    auto_mode(call, call.params, new)
+    changed = {key: new[key] for key in AUTO if new.get(key) != cluster.get(key)}
+    if not changed:
+        raise invalid("No changes needed for the EKS Auto Mode config provided")
+    return update(call, cluster, "AutoModeUpdate", CLUSTER_UPDATE, lambda: cluster.update(changed))
 
 
 @before("eks:UpdateClusterVersion")
