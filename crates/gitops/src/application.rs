@@ -166,8 +166,7 @@ pub(crate) fn projects(inputs: &Inputs) -> Vec<Value> {
     };
     let server = "https://kubernetes.default.svc";
     let namespaces = inputs
-        .services
-        .iter()
+        .deployed()
         .map(|service| json!({"server": server, "namespace": service.name}))
         .collect();
     vec![

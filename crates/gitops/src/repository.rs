@@ -55,13 +55,13 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
             );
         }
     }
-    for service in &inputs.services {
+    for service in inputs.deployed() {
         put(
             format!("{cluster}/service-{}.yaml", service.name),
             vec![application::of_service(&service.name, inputs)],
         );
         let objects = services::objects(service, inputs, around);
-        let names: Vec<&str> = objects.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = objects.iter().map(|(name, _)| name.as_str()).collect();
         put(
             format!("services/{}/kustomization.yaml", service.name),
             vec![services::kustomization(service, &names)],

@@ -79,6 +79,7 @@ fn few_components_hold_services_back() {
         "argo-cd",
         "argo-rollouts",
         "cluster-autoscaler",
+        "external-secrets",
         "load-balancer-controller",
         "namespaces",
         "storage",
@@ -330,7 +331,10 @@ fn a_service_that_needs_what_is_off_is_refused() {
         "{balancer:?}"
     );
     let inside = crate::Service {
-        target_group: None,
+        work: crate::Work::Web(crate::Web {
+            target_group: None,
+            ..super::web("backend", false)
+        }),
         ..service("backend", false)
     };
     let inside = Inputs {

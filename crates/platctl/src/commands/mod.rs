@@ -11,6 +11,7 @@ mod import;
 mod kinds;
 mod output;
 mod plan;
+mod promote;
 mod recover;
 mod restart;
 mod runner;
@@ -22,6 +23,7 @@ mod validate;
 
 use platctl_aws::reach::Errand;
 use platctl_engine::select::Selection;
+use platctl_kubernetes::Step;
 
 use crate::cli::{Anew, Cli, Command, Part};
 use crate::error::CliError;
@@ -73,6 +75,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             yes,
         } => restart::run(&stack, &address, yes, global).await,
+        Command::Promote { release } => promote::run(&release, Step::Promote, global).await,
+        Command::Abort { release } => promote::run(&release, Step::Abort, global).await,
         Command::Runner {
             bucket,
             task,

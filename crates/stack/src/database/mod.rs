@@ -218,6 +218,8 @@ pub(crate) struct Parts {
     pub(crate) cluster: Handle<DbCluster>,
     pub(crate) readers: Vec<Handle<DbInstance>>,
     pub(crate) port: u16,
+    /// The name of the initial database; none where it comes from a backup, which alone knows it.
+    pub(crate) name: Option<String>,
 }
 
 impl Database {
@@ -259,6 +261,7 @@ impl Database {
             cluster,
             readers,
             port: self.port.0,
+            name: self.initial_name(),
         })
     }
 

@@ -123,7 +123,7 @@ impl Delivery {
         self.check(services, declare)?;
         let base = self.base(declare)?;
         let connection = self.connection(declare)?;
-        for service in services {
+        for service in services.iter().filter(|service| service.builds) {
             let source = self.source(&service.name, connection.as_ref(), &base, declare)?;
             let builds = self.builds(service, &source, &base, declare)?;
             self.pipelines(service, &source, &builds, &base, declare)?;

@@ -1,6 +1,8 @@
 //! Whether what `services:` says makes sense, before AWS is asked.
 
-use super::Services;
+use super::route::PREVIEW;
+use super::{Service, Services};
+use crate::de::{At, Late};
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
@@ -11,8 +13,13 @@ fn is_commit(text: &str) -> bool {
 pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
     let mut faults = Vec::new();
     // Names of target groups have 32 characters, the stack's name among them.
-    let room = 31 - declare.stack().len();
+    let most = 31 - declare.stack().len();
     for (name, service) in services {
+        let room = if service.value.previews() {
+            most.saturating_sub(PREVIEW.len())
+        } else {
+            most
+        };
         let sound = name.len() <= room
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && !name.ends_with('-')
@@ -51,9 +58,10 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
             faults.push(fault.at(pin.span, "use 7 to 40 hexadecimal digits, in quotes"));
         }
         for wanted in &service.value.permissions {
-            let all = |list: &[String]| list.iter().any(|item| item == "*");
-            if all(&wanted.value.actions)
-                || (all(&wanted.value.resources)
+            let resources = &wanted.value.resources;
+            let everything = |one: &At<Late>| one.value.literal() == Some("*");
+            if wanted.value.actions.iter().any(|action| action == "*")
+                || (resources.iter().any(everything)
                     && wanted
                         .value
                         .actions
@@ -69,29 +77,23 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
             }
         }
     }
-    let clash = |(number, (name, service)): (usize, (&String, &crate::de::At<super::Service>))| {
-        let way = |service: &super::Service| {
-            let text = |at: &Option<crate::de::At<String>>| at.as_ref().map(|at| at.value.clone());
-            (
-                text(&service.host),
-                text(&service.path).unwrap_or_else(|| "/*".into()),
-            )
-        };
-        let mut others = services.iter().take(number);
-        let same_place =
-            |other: &str, of: &super::Service| of.priority(other) == service.value.priority(name);
-        let other = others.find(|(other, of)| {
-            way(&of.value) == way(&service.value) || same_place(other, &of.value)
-        })?;
+    let clash = |(number, (name, service)): (usize, (&String, &At<Service>))| {
+        let (other, place) = services
+            .iter()
+            .take(number)
+            .filter(|(_, of)| of.value.port.is_some() && service.value.port.is_some())
+            .find(|(other, of)| {
+                meet((other.as_str(), &of.value), (name.as_str(), &service.value))
+            })?;
         let message = format!(
             "{} and {} have the same host and path",
-            quoted(other.0),
+            quoted(other),
             quoted(name)
         );
         Some(
             Fault::new(message)
                 .at(service.span, "this one")
-                .at(other.1.span, "and this one"),
+                .at(place.span, "and this one"),
         )
     };
     faults.extend(services.iter().enumerate().filter_map(clash));
@@ -100,4 +102,21 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
     } else {
         Err(faults)
     }
+}
+
+/// Whether the load balancer could not tell two services apart.
+fn meet((one_name, one): (&str, &Service), (other_name, other): (&str, &Service)) -> bool {
+    let way = |service: &Service| {
+        let text = |at: &Option<At<String>>| at.as_ref().map(|at| at.value.clone());
+        (
+            text(&service.host),
+            text(&service.path).unwrap_or_else(|| "/*".into()),
+        )
+    };
+    let others = other.priorities(other_name);
+    let same_place = one
+        .priorities(one_name)
+        .iter()
+        .any(|place| others.contains(place));
+    way(one) == way(other) || same_place
 }

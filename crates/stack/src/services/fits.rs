@@ -1,0 +1,418 @@
+//! Whether what a service says fits together: its kind, what it is deployed with, its environment.
+
+use super::Has;
+use super::spec::{Kind, Method, SecretSource, Service, Services};
+use crate::de::At;
+use crate::declare::Checked;
+use crate::error::{Fault, nearest, quoted};
+use crate::file::Switch;
+use crate::source::Span;
+
+impl Kind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Web => "web",
+            Self::Worker => "worker",
+            Self::Cron => "cron",
+            Self::Job => "job",
+        }
+    }
+}
+
+/// One service among all.
+struct Subject<'a> {
+    name: &'a str,
+    span: Span,
+    service: &'a Service,
+    all: &'a Services,
+    has: Has,
+}
+
+pub(super) fn check(services: &Services, has: Has) -> Checked<()> {
+    let mut faults = Vec::new();
+    for (name, at) in services {
+        let subject = Subject {
+            name,
+            span: at.span,
+            service: &at.value,
+            all: services,
+            has,
+        };
+        faults.extend(subject.faults());
+    }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(faults)
+    }
+}
+
+fn place<T>(at: Option<&At<T>>) -> Option<Span> {
+    at.map(|at| at.span)
+}
+
+impl Subject<'_> {
+    fn faults(&self) -> Vec<Fault> {
+        let mut faults = self.of_other_kinds();
+        faults.extend(self.missing());
+        faults.extend(self.owner());
+        faults.extend(self.ranges());
+        faults.extend(self.traffic());
+        faults.extend(self.variables());
+        let secrets = self.service.secrets.iter();
+        faults.extend(secrets.filter_map(|(variable, source)| self.secret(variable, source)));
+        faults
+    }
+
+    /// Keys that mean nothing for this kind.
+    fn of_other_kinds(&self) -> Vec<Fault> {
+        const WEB: &[Kind] = &[Kind::Web];
+        const STAYS: &[Kind] = &[Kind::Web, Kind::Worker];
+        let service = self.service;
+        let keys: [(&str, Option<Span>, &[Kind]); 11] = [
+            ("port", place(service.port.as_ref()), WEB),
+            ("path", place(service.path.as_ref()), WEB),
+            ("host", place(service.host.as_ref()), WEB),
+            ("health_path", place(service.health_path.as_ref()), WEB),
+            (
+                "startup_seconds",
+                place(service.startup_seconds.as_ref()),
+                WEB,
+            ),
+            ("analysis", place(service.analysis.as_ref()), WEB),
+            ("preview", place(service.preview.as_ref()), WEB),
+            ("replicas", place(service.replicas.as_ref()), STAYS),
+            ("rollout", place(service.rollout.as_ref()), STAYS),
+            ("schedule", place(service.schedule.as_ref()), &[Kind::Cron]),
+            (
+                "before_deploy",
+                place(service.before_deploy.as_ref()),
+                &[Kind::Job],
+            ),
+        ];
+        let kind = service.kind;
+        let wrong = keys.into_iter().filter_map(|(key, span, kinds)| {
+            let words: Vec<String> = kinds
+                .iter()
+                .map(|one| format!("`kind: {}`", one.word()))
+                .collect();
+            let fault = Fault::new(format!(
+                "`{key}` cannot be used with `kind: {}`",
+                kind.word()
+            ))
+            .at(span?, "not for this kind")
+            .help(format!("remove it, or use {}", words.join(" or ")));
+            (!kinds.contains(&kind)).then_some(fault)
+        });
+        wrong.collect()
+    }
+
+    fn fault(&self, message: String, label: &str) -> Fault {
+        Fault::new(message).at(self.span, label)
+    }
+
+    /// Keys that this kind requires.
+    fn missing(&self) -> Vec<Fault> {
+        let service = self.service;
+        let mut faults = Vec::new();
+        if service.kind == Kind::Web && service.port.is_none() {
+            let fault = self.fault(
+                "`port` is missing".to_owned(),
+                "`kind: web` requires `port`",
+            );
+            faults.push(fault.help(
+                "add the port that the pods listen on, or use `kind: worker` if they do not listen",
+            ));
+        }
+        match &service.schedule {
+            None if service.kind == Kind::Cron => {
+                let fault = self.fault(
+                    "`schedule` is missing".to_owned(),
+                    "`kind: cron` requires `schedule`",
+                );
+                faults.push(fault.help("such as schedule: \"15 3 * * *\""));
+            }
+            Some(schedule) if !is_schedule(&schedule.value) => {
+                let message = format!("{} is not a schedule", quoted(&schedule.value));
+                let fault = Fault::new(message).at(schedule.span, "use five fields");
+                faults.push(fault.help(
+                    "minute (0-59), hour (0-23), day of the month (1-31), month (1-12) and day of the week (0-6), such as \
+                     `15 3 * * *`",
+                ));
+            }
+            _ => {}
+        }
+        let rolled = service.rollout.as_ref();
+        let blue_green = rolled.filter(|rollout| rollout.value == super::spec::Rollout::BlueGreen);
+        if let Some(rollout) = blue_green.filter(|_| service.kind == Kind::Worker) {
+            let message = "`rollout: blue_green` cannot be used with `kind: worker`";
+            let fault = Fault::new(message).at(
+                rollout.span,
+                "a worker gets no requests that could be switched",
+            );
+            faults.push(fault.help("use `rollout: rolling`"));
+        }
+        faults
+    }
+
+    /// The service that it is deployed with.
+    fn owner(&self) -> Vec<Fault> {
+        let service = self.service;
+        let before = service.before_deploy.as_ref().filter(|before| before.value);
+        let Some(owner) = &service.image_of else {
+            let fault = before.map(|before| {
+                Fault::new("`before_deploy` requires `image_of`")
+                    .at(before.span, "before which service is deployed?")
+                    .help("add image_of with the name of the service")
+            });
+            return fault.into_iter().collect();
+        };
+        let mut faults = Vec::new();
+        let mut wrong = |span: Span, message: String, label: &str, help: Option<String>| {
+            faults.push(Fault::new(message).at(span, label).maybe_help(help));
+        };
+        if service.kind == Kind::Web {
+            let message = "`image_of` cannot be used with `kind: web`".to_owned();
+            let help = "use `kind: worker`, `cron` or `job`, or remove `image_of`".to_owned();
+            wrong(owner.span, message, "not for this kind", Some(help));
+        }
+        match self.all.get(&owner.value) {
+            None => {
+                let names = self.all.keys().map(String::as_str);
+                let help =
+                    nearest(&owner.value, names).map(|name| format!("did you mean `{name}`?"));
+                wrong(
+                    owner.span,
+                    format!("there is no service {}", quoted(&owner.value)),
+                    "unknown service",
+                    help,
+                );
+            }
+            Some(other) if other.value.image_of.is_some() => {
+                let message = format!("{} has no image of its own", quoted(&owner.value));
+                let help = other.value.owner().filter(|_| owner.value != self.name);
+                let help = help.map(|name| format!("use image_of: {name}"));
+                wrong(owner.span, message, "it uses `image_of` too", help);
+            }
+            Some(_) => {}
+        }
+        let of_owner = [
+            ("images", place(service.images.as_ref())),
+            ("pin", place(service.pin.as_ref())),
+        ];
+        for (key, span) in of_owner {
+            if let Some(span) = span {
+                let message = format!("`{key}` cannot be used with `image_of`");
+                let help = format!("set services.{}.{key}", owner.value);
+                wrong(
+                    span,
+                    message,
+                    "the image is that of another service",
+                    Some(help),
+                );
+            }
+        }
+        faults
+    }
+
+    fn ranges(&self) -> Vec<Fault> {
+        let ranges = [
+            (&self.service.startup_seconds, 5),
+            (&self.service.shutdown_seconds, 1),
+        ];
+        let wrong = ranges.into_iter().filter_map(|(seconds, least)| {
+            let seconds = seconds.as_ref()?;
+            let label = format!("use {least} to 3600 seconds");
+            let fault = Fault::new(format!("{} seconds are out of range", seconds.value));
+            (!(least..=3600).contains(&seconds.value)).then(|| fault.at(seconds.span, label))
+        });
+        wrong.collect()
+    }
+
+    /// The preview and the analysis of a new version.
+    fn traffic(&self) -> Vec<Fault> {
+        let service = self.service;
+        let mut faults = Vec::new();
+        let preview = service.preview.as_ref().filter(|preview| preview.value);
+        let analysis = service.analysis.as_ref();
+        let analysis = analysis.filter(|analysis| matches!(analysis.value, Switch::On(_)));
+        let rolling = service.kind == Kind::Web && !service.blue_green();
+        for (key, span) in [("preview", place(preview)), ("analysis", place(analysis))] {
+            if let Some(span) = span.filter(|_| rolling) {
+                let fault = Fault::new(format!("`{key}` requires `rollout: blue_green`"));
+                faults.push(fault.at(span, "pods are replaced one by one"));
+            }
+        }
+        if let Some(preview) = preview.filter(|_| !self.has.edge) {
+            let fault =
+                Fault::new("`preview` requires a load balancer").at(preview.span, "no `edge`");
+            faults.push(fault.help("declare `edge: {domain: example.com}`"));
+        }
+        if let Some(analysis) = analysis
+            && let Switch::On(limits) = &analysis.value
+            && (!(0.0..=100.0).contains(&limits.errors) || limits.latency_ms == 0)
+        {
+            let fault =
+                Fault::new("these limits cannot be checked").at(analysis.span, "out of range");
+            faults.push(
+                fault.help("use 0 to 100 percent for `errors`, and 1 or more for `latency_ms`"),
+            );
+        }
+        faults
+    }
+
+    /// The names of environment variables, and the database.
+    fn variables(&self) -> Vec<Fault> {
+        let service = self.service;
+        let mut faults = Vec::new();
+        let plain = service.env.iter().map(|(name, value)| (name, value.span));
+        let secret = service
+            .secrets
+            .iter()
+            .map(|(name, value)| (name, value.span));
+        for (name, span) in plain.chain(secret) {
+            let fault = |message: String| Fault::new(message).at(span, "this variable");
+            if !is_variable(name) {
+                let message = format!(
+                    "{} is not a valid name for an environment variable",
+                    quoted(name)
+                );
+                faults.push(
+                    fault(message).help("use letters, digits and `_`, not beginning with a digit"),
+                );
+            }
+            if service.login().is_some() && name.starts_with("DATABASE_") {
+                let message = format!("{} is reserved for `database`", quoted(name));
+                faults.push(fault(message).help("use another name, or remove `database`"));
+            }
+        }
+        for (name, value) in &service.env {
+            if let Some(secret) = service.secrets.get(name) {
+                let fault = Fault::new(format!("{} is in `env` and in `secrets`", quoted(name)));
+                faults.push(fault.at(value.span, "here").at(secret.span, "and here"));
+            }
+        }
+        if let (Some(database), Some(_)) = (&service.database, service.login())
+            && !self.has.database
+        {
+            let fault = Fault::new("this service uses the database, but the stack has none")
+                .at(database.span, "no `database`");
+            faults.push(fault.help("declare `database: {}` at the top level of the file"));
+        }
+        if let (Some(database), Some(Method::Iam)) = (&service.database, service.login())
+            && self.name.len() > 63
+        {
+            let message = "the name of the service is too long for a user of the database";
+            faults.push(Fault::new(message).at(database.span, "63 characters at most"));
+        }
+        faults
+    }
+
+    /// Where the value of a secret is.
+    fn secret(&self, variable: &str, at: &At<SecretSource>) -> Option<Fault> {
+        let source = &at.value;
+        let stated = [
+            source.secret.is_some(),
+            source.parameter.is_some(),
+            source.vault.is_some(),
+        ];
+        let fault = |message: String, help: String| {
+            Some(Fault::new(message).at(at.span, "this secret").help(help))
+        };
+        if stated.into_iter().filter(|one| *one).count() != 1 {
+            let message = format!(
+                "{} requires exactly one of `secret`, `parameter` and `vault`",
+                quoted(variable)
+            );
+            return fault(
+                message,
+                format!("such as {variable}: {{secret: NAME, key: KEY}}"),
+            );
+        }
+        if let Some(empty) = [&source.parameter, &source.vault]
+            .into_iter()
+            .flatten()
+            .find(|name| name.value.is_empty())
+        {
+            return Some(Fault::new("the name of a secret is empty").at(empty.span, "here"));
+        }
+        let path = source.vault.as_ref()?;
+        let below = path.value.strip_prefix(self.name);
+        if !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') && rest.len() > 1) {
+            let message = format!(
+                "{} cannot read {} in Vault",
+                quoted(self.name),
+                quoted(&path.value)
+            );
+            let fault = Fault::new(message).at(path.span, "another path");
+            return Some(fault.help(format!(
+                "use {0} or a path below it, such as {0}/smtp",
+                self.name
+            )));
+        }
+        if source.key.is_none() {
+            let message = format!("{} requires `key`", quoted(variable));
+            return fault(message, "add the key of the secret in Vault".to_owned());
+        }
+        None
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Five fields, each a list of values, ranges or `*`, with steps. Names of months and days are not known here.
+fn is_schedule(text: &str) -> bool {
+    let ranges = [0..=59, 0..=23, 1..=31, 1..=12, 0..=6];
+    let fields: Vec<&str> = text.split(' ').collect();
+    let sound = |(field, range): (&&str, &std::ops::RangeInclusive<u8>)| {
+        let number = |text: &str| text.parse::<u8>().ok().filter(|one| range.contains(one));
+        field.split(',').all(|item| {
+            let (what, step) = item
+                .split_once('/')
+                .map_or((item, None), |(what, step)| (what, Some(step)));
+            let stepped = step.is_none_or(|step| step.parse::<u8>().is_ok_and(|step| step > 0));
+            let whole = match what.split_once('-') {
+                _ if what == "*" => true,
+                Some((from, to)) => number(from)
+                    .zip(number(to))
+                    .is_some_and(|(from, to)| from <= to),
+                None => number(what).is_some(),
+            };
+            stepped && whole
+        })
+    };
+    fields.len() == ranges.len() && fields.iter().zip(&ranges).all(sound)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn schedules_are_those_that_kubernetes_takes() {
+        for right in [
+            "15 3 * * *",
+            "*/5 * * * *",
+            "0 0,12 1-7 */2 1-5",
+            "59 23 31 12 6",
+        ] {
+            assert!(is_schedule(right), "{right}");
+        }
+        for wrong in [
+            "",
+            "nightly",
+            "60 3 * * *",
+            "15 3 * *",
+            "15 3 * * * *",
+            "15  3 * * *",
+            "5-1 * * * *",
+            "*/0 * * * *",
+            "* * 0 * *",
+        ] {
+            assert!(!is_schedule(wrong), "{wrong}");
+        }
+    }
+}
