@@ -117,7 +117,7 @@ fn documents(settings: &Settings) -> Vec<(String, Value)> {
 
 fn everything() -> Settings {
     settings(
-        "sonarqube: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
+        "sonarqube: true\nexternal_secrets: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
          ops@example.com, smtp: 'smtp.example.com:587', smtp_user: me, smtp_secret: smtp, telegram_secret: telegram, telegram_chat: 7}}\n",
     )
 }

@@ -10,6 +10,7 @@ mod ranges;
 mod raw;
 mod repository;
 mod security;
+mod services;
 mod syntax;
 
 use miette::{GraphicalReportHandler, GraphicalTheme};

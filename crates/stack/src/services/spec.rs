@@ -185,6 +185,7 @@ impl Default for Analysis {
 pub(crate) struct SecretSource {
     /// The name or the ARN of a secret in Secrets Manager, or a reference such as `${stripe.arn}`.
     #[serde(default)]
+    #[schemars(with = "Option<String>")]
     pub(super) secret: Option<At<Late>>,
     /// The name of a parameter in Parameter Store.
     #[serde(default)]
