@@ -145,6 +145,8 @@ pub struct Service {
     pub login: Option<Login>,
     /// How many seconds a pod has to finish what it is doing.
     pub shutdown_seconds: u16,
+    /// How many seconds pods that end have until they are given up.
+    pub timeout_seconds: Option<u32>,
 }
 
 impl Service {

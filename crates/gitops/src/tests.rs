@@ -61,6 +61,7 @@ fn worker(name: &str) -> Service {
         secrets: Vec::new(),
         login: None,
         shutdown_seconds: SHUTDOWN_SECONDS,
+        timeout_seconds: None,
     }
 }
 

@@ -11,6 +11,10 @@ use crate::{Service, Work};
 const SWITCH: u16 = 300;
 /// How often a job that fails is tried again.
 const RETRIES: u8 = 3;
+/// How many seconds a job has that the rest of its service waits for, unless the stack file says it. While a sync waits,
+/// Argo CD takes no newer commit: the one that would mend a job that never ends would never come, nor would the first
+/// image of a new service.
+const WAITED_FOR: u32 = 900;
 /// The wave of jobs that run before the rest of their service.
 const BEFORE: &str = "-1";
 
@@ -78,6 +82,15 @@ fn deployment(made: Made<'_>) -> Value {
     deployment
 }
 
+/// How pods run until one of them succeeds.
+fn runs(made: Made<'_>, seconds: Option<u32>) -> Value {
+    let mut spec = json!({"backoffLimit": RETRIES, "template": template(made)});
+    if let Some(seconds) = seconds {
+        spec["activeDeadlineSeconds"] = seconds.into();
+    }
+    spec
+}
+
 /// One that still runs is not overtaken by the next.
 fn cron_job(made: Made<'_>, schedule: &str) -> Value {
     json!({
@@ -89,7 +102,7 @@ fn cron_job(made: Made<'_>, schedule: &str) -> Value {
             "concurrencyPolicy": "Forbid",
             "successfulJobsHistoryLimit": 3,
             "failedJobsHistoryLimit": 3,
-            "jobTemplate": {"spec": {"backoffLimit": RETRIES, "template": template(made)}},
+            "jobTemplate": {"spec": runs(made, made.service.timeout_seconds)},
         },
     })
 }
@@ -98,14 +111,18 @@ fn cron_job(made: Made<'_>, schedule: &str) -> Value {
 /// for it for ever, because it needs a service account and secrets, which only a sync makes.
 fn job(made: Made<'_>, before_deploy: bool) -> Value {
     let mut metadata = metadata(made.service, &made.service.name);
-    if !before_deploy {
+    let stated = made.service.timeout_seconds;
+    let timeout = if before_deploy {
+        stated.or(Some(WAITED_FOR))
+    } else {
         metadata["annotations"] = anew();
-    }
+        stated
+    };
     let mut job = json!({
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": metadata,
-        "spec": {"backoffLimit": RETRIES, "template": template(made)},
+        "spec": runs(made, timeout),
     });
     if before_deploy {
         annotate(&mut job, "argocd.argoproj.io/hook", "Sync");

@@ -332,6 +332,12 @@ fn a_migration_runs_before_the_rest_with_all_that_it_needs() {
     ] {
         assert!(wave(&all[later]) > wave(job), "{later}");
     }
+    // Argo CD takes no newer commit while it waits.
+    let seconds = |key: &str| all[key]["spec"]["activeDeadlineSeconds"].clone();
+    assert_eq!(
+        (seconds("Job migrate"), seconds("Job seed")),
+        (900.into(), Value::Null)
+    );
     // One that runs with the rest is made anew.
     let options = &all["Job seed"]["metadata"]["annotations"]["argocd.argoproj.io/sync-options"];
     assert_eq!(options, "Replace=true,Force=true");

@@ -68,8 +68,9 @@ impl Subject<'_> {
     fn of_other_kinds(&self) -> Vec<Fault> {
         const WEB: &[Kind] = &[Kind::Web];
         const STAYS: &[Kind] = &[Kind::Web, Kind::Worker];
+        const ENDS: &[Kind] = &[Kind::Cron, Kind::Job];
         let service = self.service;
-        let keys: [(&str, Option<Span>, &[Kind]); 11] = [
+        let keys: [(&str, Option<Span>, &[Kind]); 12] = [
             ("port", place(service.port.as_ref()), WEB),
             ("path", place(service.path.as_ref()), WEB),
             ("host", place(service.host.as_ref()), WEB),
@@ -83,6 +84,11 @@ impl Subject<'_> {
             ("preview", place(service.preview.as_ref()), WEB),
             ("replicas", place(service.replicas.as_ref()), STAYS),
             ("rollout", place(service.rollout.as_ref()), STAYS),
+            (
+                "timeout_seconds",
+                place(service.timeout_seconds.as_ref()),
+                ENDS,
+            ),
             ("schedule", place(service.schedule.as_ref()), &[Kind::Cron]),
             (
                 "before_deploy",
@@ -216,15 +222,19 @@ impl Subject<'_> {
     }
 
     fn ranges(&self) -> Vec<Fault> {
+        let service = self.service;
+        let short = |at: &Option<At<u16>>| at.as_ref().map(|at| (u32::from(at.value), at.span));
+        let long = service.timeout_seconds.as_ref();
         let ranges = [
-            (&self.service.startup_seconds, 5),
-            (&self.service.shutdown_seconds, 1),
+            (short(&service.startup_seconds), 5..=3600),
+            (short(&service.shutdown_seconds), 1..=3600),
+            (long.map(|at| (at.value, at.span)), 10..=86_400),
         ];
-        let wrong = ranges.into_iter().filter_map(|(seconds, least)| {
-            let seconds = seconds.as_ref()?;
-            let label = format!("use {least} to 3600 seconds");
-            let fault = Fault::new(format!("{} seconds are out of range", seconds.value));
-            (!(least..=3600).contains(&seconds.value)).then(|| fault.at(seconds.span, label))
+        let wrong = ranges.into_iter().filter_map(|(stated, range)| {
+            let (seconds, span) = stated?;
+            let label = format!("use {} to {} seconds", range.start(), range.end());
+            let fault = Fault::new(format!("{seconds} seconds are out of range"));
+            (!range.contains(&seconds)).then(|| fault.at(span, label))
         });
         wrong.collect()
     }

@@ -58,6 +58,7 @@ impl Service {
                 },
             }),
             shutdown_seconds: self.shutdown_seconds(),
+            timeout_seconds: self.timeout_seconds.as_ref().map(|seconds| seconds.value),
         }
     }
 

@@ -60,6 +60,10 @@ pub(crate) struct Service {
     /// database migration. Disabled by default.
     #[serde(default)]
     pub(super) before_deploy: Option<At<bool>>,
+    /// The time after which the pods of a `cron` or `job` service are stopped, in seconds: 10 to 86400. Default: 900 with
+    /// `before_deploy`, otherwise no limit.
+    #[serde(default)]
+    pub(super) timeout_seconds: Option<At<u32>>,
     /// The service whose image the pods run, with another command. They are deployed together with that service, in
     /// its namespace. Default: an image, a repository and a pipeline of its own.
     #[serde(default)]
