@@ -295,6 +295,7 @@ pub(crate) const FLIPS: &[Flip] = &[
     flip(Stack::Staging, "services.NAME.image_of", &["services.mailer.kind=worker", "services.mailer.image_of=backend"], Outcome::Converges, false),
     flip(Stack::Staging, "services.NAME.schedule", &["services.nightly.kind=cron", "services.nightly.image_of=backend", "services.nightly.schedule=\"1~3~*~*~*\""], Outcome::Converges, false),
     flip(Stack::Staging, "services.NAME.before_deploy", &["services.migrate.image_of=backend", "services.migrate.kind=job", "services.migrate.before_deploy=true"], Outcome::Converges, true),
+    flip(Stack::Staging, "services.NAME.timeout_seconds", &["services.migrate.image_of=backend", "services.migrate.kind=job", "services.migrate.timeout_seconds=600"], Outcome::Converges, false),
     flip(Stack::Staging, "services.NAME.startup_seconds", &["services.backend.startup_seconds=60"], Outcome::Converges, false),
     flip(Stack::Staging, "services.NAME.shutdown_seconds", &["services.backend.shutdown_seconds=120"], Outcome::Converges, false),
     flip(Stack::Staging, "services.NAME.analysis", &["services.backend.analysis=true"], Outcome::Converges, false),

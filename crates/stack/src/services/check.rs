@@ -37,6 +37,19 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
                     .help(help),
             );
         }
+        let green = format!("{name}{PREVIEW}");
+        if let Some(other) = services.get(&green).filter(|_| service.value.previews()) {
+            let message = format!(
+                "{} is reserved for the preview of {}",
+                quoted(&green),
+                quoted(name)
+            );
+            faults.push(
+                Fault::new(message)
+                    .at(other.span, "this one")
+                    .help("use another name, or remove `preview`"),
+            );
+        }
         let paths = [&service.value.path, &service.value.health_path];
         for path in paths
             .into_iter()

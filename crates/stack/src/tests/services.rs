@@ -353,6 +353,14 @@ fn keys_that_do_not_fit_the_kind_are_refused() {
             "`pin` cannot be used with `image_of`",
         ),
         (
+            "  w: {port: 80, timeout_seconds: 60}",
+            "`timeout_seconds` cannot be used with `kind: web`",
+        ),
+        (
+            "  j: {kind: job, timeout_seconds: 5}",
+            "5 seconds are out of range",
+        ),
+        (
             "  w: {port: 80, shutdown_seconds: 0}",
             "0 seconds are out of range",
         ),
