@@ -2,12 +2,15 @@
 //! target group behind the shared load balancer, a role, and its pipelines; or only a role, where it runs the image of
 //! another one.
 
+mod amounts;
 mod check;
+mod environment;
 mod fits;
 mod images;
 mod pods;
 mod role;
 mod route;
+mod schedule;
 mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,7 +76,7 @@ pub(crate) fn references(services: &Services) -> Vec<Reference> {
     let texts = services.values().flat_map(|service| service.value.late());
     texts
         .flat_map(|text| {
-            text.value.references().map(|path| Reference {
+            text.value.references().map(move |path| Reference {
                 path: path.to_owned(),
                 span: text.span,
             })
