@@ -1,10 +1,12 @@
 //! CPU and memory as a stack file writes them.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 /// An amount as a stack file writes it.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Deserialize)]
 #[serde(untagged, expecting = "expected an amount, such as 0.5 or 500m")]
 enum Amount {
     Whole(u32),
@@ -13,10 +15,21 @@ enum Amount {
 }
 
 /// CPU, in thousandths of a core.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Amount")]
-#[schemars(with = "Amount")]
 pub(crate) struct Cpu(u32);
+
+impl JsonSchema for Cpu {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Cpu".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({"type": ["string", "number"]})
+    }
+}
 
 impl Cpu {
     pub(super) const fn thousandths(self) -> u32 {
@@ -63,10 +76,21 @@ fn thousandths(cores: &str) -> Option<u32> {
 }
 
 /// Memory, in MiB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-#[schemars(with = "String")]
 pub(crate) struct Memory(u32);
+
+impl JsonSchema for Memory {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Memory".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({"type": "string"})
+    }
+}
 
 impl Memory {
     pub(super) const fn mib(self) -> u32 {

@@ -119,7 +119,7 @@ fn decrypts(service: &str, context: &str, arns: Vec<Value>, declare: &Declare<'_
     let mut statement = allow(&["kms:Decrypt"], declare.arn("kms", "key/*"));
     statement["Condition"] = json!({
         "StringEquals": {"kms:ViaService": via},
-        "StringLike": {format!("kms:EncryptionContext:{context}"): arns},
+        "StringLike": {(format!("kms:EncryptionContext:{context}")): arns},
     });
     statement
 }
