@@ -1,12 +1,10 @@
 //! CPU and memory as a stack file writes them.
 
-use std::borrow::Cow;
-
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// An amount as a stack file writes it.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "expected an amount, such as 0.5 or 500m")]
 enum Amount {
     Whole(u32),
@@ -19,17 +17,7 @@ enum Amount {
 #[serde(try_from = "Amount")]
 pub(crate) struct Cpu(u32);
 
-impl JsonSchema for Cpu {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Cpu".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({"type": ["string", "number"]})
-    }
-}
+schema_of!(Cpu, Amount);
 
 impl Cpu {
     pub(super) const fn thousandths(self) -> u32 {
@@ -80,17 +68,7 @@ fn thousandths(cores: &str) -> Option<u32> {
 #[serde(try_from = "String")]
 pub(crate) struct Memory(u32);
 
-impl JsonSchema for Memory {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> Cow<'static, str> {
-        "Memory".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        schemars::json_schema!({"type": "string"})
-    }
-}
+schema_of!(Memory, String);
 
 impl Memory {
     pub(super) const fn mib(self) -> u32 {
