@@ -102,7 +102,7 @@ pub(crate) fn declare(
         declare,
     )?;
     let mut ports = BTreeSet::new();
-    let mut repositories = BTreeMap::new();
+    let mut repositories: BTreeMap<&str, Handle<Repository>> = BTreeMap::new();
     let mut made = Vec::new();
     // Those that have an image come before those that only run it.
     let (own, others): (Vec<_>, Vec<_>) = services
