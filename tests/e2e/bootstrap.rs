@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use platctl_emulator::{HoldAt, Moment};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::recovery::alternating;
 use crate::world::World;
@@ -57,6 +57,12 @@ async fn open_world() -> World {
 
 /// Asks the cluster's API server; none for what is not there.
 async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
+    let body = CRON_JOB.replace("NAME", path.rsplit('/').next().unwrap());
+    send(world, method, path, body).await
+}
+
+/// One request to the API server; a `PATCH` applies the body as Argo CD.
+async fn send(world: &World, method: &str, path: &str, body: String) -> Option<Value> {
     let call = world
         .eks()
         .describe_cluster()
@@ -78,10 +84,7 @@ async fn ask(world: &World, method: &str, path: &str) -> Option<Value> {
     let answer = match method {
         "PATCH" => {
             let url = format!("{url}?fieldManager=argocd&force=true");
-            agent
-                .patch(&url)
-                .header("Authorization", &token)
-                .send(CRON_JOB.replace("NAME", path.rsplit('/').next().unwrap()))
+            agent.patch(&url).header("Authorization", &token).send(body)
         }
         "DELETE" => agent.delete(&url).header("Authorization", &token).call(),
         _ => agent.get(&url).header("Authorization", &token).call(),
@@ -458,4 +461,68 @@ async fn a_manifest_of_ones_own_is_handed_to_the_build_and_another_one_is_refuse
     world
         .platctl("plan prod.yaml --detailed-exitcode --exclude gitops.root")
         .expect(0);
+}
+
+/// The Rollout of a service whose new version waits, as Argo CD and Argo Rollouts leave it.
+async fn waiting_rollout(world: &World) {
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": "rollouts.argoproj.io"},
+        "spec": {
+            "group": "argoproj.io", "scope": "Namespaced", "versions": [{"name": "v1alpha1"}],
+            "names": {"kind": "Rollout", "plural": "rollouts"},
+        },
+    });
+    let namespace =
+        json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "backend"}});
+    let rollout = json!({
+        "apiVersion": "argoproj.io/v1alpha1", "kind": "Rollout",
+        "metadata": {"name": "backend", "namespace": "backend"},
+        "status": {
+            "currentPodHash": "new", "blueGreen": {"activeSelector": "old"},
+            "pauseConditions": [{"reason": "BlueGreenPause"}],
+        },
+    });
+    let definitions = "apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+    let all = [
+        (format!("{definitions}/rollouts.argoproj.io"), definition),
+        ("api/v1/namespaces/backend".to_owned(), namespace),
+        (ROLLOUT.to_owned(), rollout),
+    ];
+    for (path, object) in all {
+        send(world, "PATCH", &path, object.to_string())
+            .await
+            .unwrap();
+    }
+}
+
+const ROLLOUT: &str = "apis/argoproj.io/v1alpha1/namespaces/backend/rollouts/backend";
+
+#[tokio::test]
+async fn a_new_version_is_promoted_in_a_private_cluster() {
+    let world = world();
+    world.platctl("apply prod.yaml --yes").expect(0);
+    let ended = world.platctl("promote prod other --yes").expect(1);
+    assert!(
+        ended
+            .stderr
+            .contains("`other` is not a service of stack `prod`. Specify one of backend"),
+        "{}",
+        ended.stderr
+    );
+    waiting_rollout(&world).await;
+    let ended = world.platctl("promote prod backend --yes").expect(0);
+    assert!(
+        ended.stdout.contains("backend was promoted"),
+        "{}",
+        ended.stdout
+    );
+    let rollout = ask(&world, "GET", ROLLOUT).await.unwrap();
+    assert_eq!(rollout["status"]["blueGreen"]["activeSelector"], "new");
+    let ended = world.platctl("abort prod backend --yes").expect(1);
+    assert!(
+        ended.stderr.contains("no new version is waiting"),
+        "{}",
+        ended.stderr
+    );
 }

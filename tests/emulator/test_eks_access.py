@@ -250,3 +250,28 @@ def test_the_server_goes_with_its_cluster(api):
     with api.aws.refused("ResourceNotFoundException"):
         api.aws.eks.describe_cluster(name="one")
     assert api.call("GET", "/api/v1/namespaces")[0] == 503
+
+
+def test_a_version_that_nothing_pauses_any_more_is_promoted(api):
+    """As Argo Rollouts does when the status is patched; one that was given up stays where it is."""
+    api.apply("/api/v1/namespaces/web", named("Namespace", "web"))
+    names = {"kind": "Rollout", "plural": "rollouts"}
+    spec = {"group": "argoproj.io", "scope": "Namespaced", "versions": [{"name": "v1alpha1"}], "names": names}
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    definition = {**named("CustomResourceDefinition", "rollouts.argoproj.io", spec=spec)}
+    api.apply(f"{definitions}/rollouts.argoproj.io", {**definition, "apiVersion": "apiextensions.k8s.io/v1"})
+    place = "/apis/argoproj.io/v1alpha1/namespaces/web/rollouts/app"
+    rollout = {**named("Rollout", "app", spec={}), "apiVersion": "argoproj.io/v1alpha1"}
+    assert api.call("PATCH", f"{place}/status", {"status": {}})[0] == 404
+    api.apply(place, rollout)
+
+    def patch(status):
+        assert api.call("PATCH", f"{place}/status", {"status": status})[0] == 200
+        return api.call("GET", place)[1]["status"]
+
+    waits = {"currentPodHash": "new", "blueGreen": {"activeSelector": "old"}, "pauseConditions": [{"reason": "x"}]}
+    assert patch(waits)["blueGreen"]["activeSelector"] == "old"
+    assert patch({"abort": True, "pauseConditions": None})["blueGreen"]["activeSelector"] == "old"
+    assert patch({"abort": None})["blueGreen"]["activeSelector"] == "new"
+    # A patch of the status takes nothing else along.
+    assert "data" not in api.call("PATCH", f"{place}/status", {"data": {}, "status": {}})[1]

@@ -191,8 +191,8 @@ pub(crate) fn projects(inputs: &Inputs, components: &[&Component]) -> Vec<Value>
     };
     let server = "https://kubernetes.default.svc";
     let namespace = |name: &str| json!({"server": server, "namespace": name});
-    let of_services = inputs.services.iter();
-    let of_services = of_services
+    let of_services = inputs
+        .deployed()
         .map(|service| namespace(&service.name))
         .collect();
     let of_platform = namespaces(inputs, components);

@@ -1,6 +1,6 @@
 //! Whether what is asked for makes sense, before anything of it is written.
 
-use crate::{AlertReceivers, Inputs, Service, Settings, Unfit, chosen};
+use crate::{AlertReceivers, Inputs, Service, Settings, Source, Unfit, chosen};
 
 /// All that is wrong with the settings of components, and with services whose components are not there.
 #[must_use]
@@ -10,23 +10,80 @@ pub fn check(inputs: &Inputs, settings: &Settings) -> Vec<Unfit> {
     // A component that cannot be has been told by whoever chose.
     if let Ok(components) = chosen(inputs, settings) {
         let has = |name: &str| components.iter().any(|component| component.name == name);
-        let without_rollouts = inputs.services.iter().filter(|_| !has("argo-rollouts"));
-        wrong.extend(
-            without_rollouts
-                .filter(|service| service.blue_green)
-                .map(no_rollouts),
-        );
-        let without_controller = inputs
-            .services
-            .iter()
-            .filter(|_| !has("load-balancer-controller") && !inputs.nodes.is_auto());
-        wrong.extend(
-            without_controller
-                .filter(|service| service.target_group.is_some())
-                .map(no_controller),
-        );
+        let is_lacking = |lack: &&Lack| {
+            let by_aws = lack.component == "load-balancer-controller" && inputs.nodes.is_auto();
+            !has(lack.component) && !by_aws
+        };
+        for lack in LACKS.iter().filter(is_lacking) {
+            let lacking = inputs.services.iter().filter(|service| (lack.of)(service));
+            wrong.extend(lacking.map(lack.why));
+        }
     }
     wrong
+}
+
+/// A component, the services that need it, and what is said where it is not there.
+struct Lack {
+    component: &'static str,
+    of: fn(&Service) -> bool,
+    why: fn(&Service) -> Unfit,
+}
+
+const LACKS: &[Lack] = &[
+    Lack {
+        component: "argo-rollouts",
+        of: Service::blue_green,
+        why: no_rollouts,
+    },
+    Lack {
+        component: "load-balancer-controller",
+        of: |service| service.web().is_some_and(|web| web.target_group.is_some()),
+        why: no_controller,
+    },
+    Lack {
+        component: "external-secrets",
+        of: Service::needs_secrets,
+        why: no_operator,
+    },
+    Lack {
+        component: "vault",
+        of: |service| {
+            let mut sources = service.secrets.iter().map(|secret| &secret.source);
+            sources.any(|source| matches!(source, Source::Vault { .. }))
+        },
+        why: no_vault,
+    },
+    Lack {
+        component: "prometheus",
+        of: |service| {
+            let analysis = service.web().and_then(|web| web.analysis);
+            analysis.is_some_and(|analysis| analysis.asked_for)
+        },
+        why: no_prometheus,
+    },
+];
+
+fn no_operator(service: &Service) -> Unfit {
+    let key = if service.secrets.is_empty() {
+        "database"
+    } else {
+        "secrets"
+    };
+    let why = format!("uses `{key}`, which requires `external_secrets`, but it is disabled");
+    Unfit::new(&service.name, why, &["services", &service.name, key])
+        .help("enable gitops.external_secrets")
+}
+
+fn no_vault(service: &Service) -> Unfit {
+    let why = "has secrets in Vault, but `vault` is disabled";
+    Unfit::new(&service.name, why, &["services", &service.name, "secrets"])
+        .help("enable gitops.vault, or keep the secret in Secrets Manager")
+}
+
+fn no_prometheus(service: &Service) -> Unfit {
+    let why = "uses `analysis`, which requires `prometheus`, but it is disabled";
+    Unfit::new(&service.name, why, &["services", &service.name, "analysis"])
+        .help("enable gitops.prometheus, or remove `analysis`")
 }
 
 fn no_rollouts(service: &Service) -> Unfit {

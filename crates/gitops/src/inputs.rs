@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::Nodes;
+use crate::component::Resources;
 
 /// What is known of the platform around the cluster. A `Value` may be an expression of the engine.
 #[derive(Clone, Debug)]
@@ -52,12 +53,31 @@ pub struct Inputs {
 }
 
 impl Inputs {
-    /// The names of all services, which are those of their namespaces too.
-    pub(crate) fn service_names(&self) -> Vec<String> {
+    /// The services that are deployed on their own, each in the namespace of its name.
+    pub(crate) fn deployed(&self) -> impl Iterator<Item = &Service> {
         self.services
             .iter()
+            .filter(|service| service.part_of.is_none())
+    }
+
+    /// What is deployed with a service.
+    pub(crate) fn parts_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Service> {
+        self.services
+            .iter()
+            .filter(move |service| service.part_of.as_deref() == Some(name))
+    }
+
+    /// The namespaces of all services.
+    pub(crate) fn service_namespaces(&self) -> Vec<String> {
+        self.deployed()
             .map(|service| service.name.clone())
             .collect()
+    }
+
+    /// Whether a secret of a service is in Vault.
+    pub(crate) fn secrets_in_vault(&self) -> bool {
+        let mut secrets = self.services.iter().flat_map(|service| &service.secrets);
+        secrets.any(|secret| matches!(secret.source, Source::Vault { .. }))
     }
 
     /// The name of a service of AWS in this region, as it is called by others: `logs.eu-west-1.amazonaws.com`.
@@ -80,8 +100,14 @@ pub struct Zone {
 pub struct Database {
     /// The host that writes.
     pub endpoint: Value,
+    /// The host that only reads.
+    pub reader_endpoint: Value,
     /// The port.
     pub port: u16,
+    /// The name of the database; none where it comes from a backup, which alone knows it.
+    pub name: Option<String>,
+    /// The ARN of the secret of the master user.
+    pub secret: Value,
 }
 
 /// The topic of the stack's alerts.
@@ -96,24 +122,168 @@ pub struct Alerts {
 /// A service of the user's.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// Its name; its namespace and its service account have the same one.
+    /// Its name; its service account has the same one, and so has its namespace, unless it is part of another service.
     pub name: String,
-    /// The port that its pods listen on.
-    pub port: u16,
-    /// Where its health is asked for.
-    pub health_path: String,
+    /// The service that it is part of: it runs that one's image in that one's namespace, and is deployed with it.
+    pub part_of: Option<String>,
+    /// What its pods do.
+    pub work: Work,
     /// How many pods.
     pub replicas: Replicas,
     /// The commit whose image runs, whatever is newer; the newest unless it is said.
     pub pin: Option<String>,
-    /// Whether a new version stands beside the old one until it is promoted.
-    pub blue_green: bool,
     /// Where its images are, without a tag.
     pub image: Value,
-    /// The ARN of its target group, where it is reached from outside.
-    pub target_group: Option<Value>,
     /// The ARN of the role that its pods take on.
     pub role: Value,
+    /// What its container asks for.
+    pub resources: Resources,
+    /// What its container runs instead of what the image says; nothing else when it is empty.
+    pub command: Vec<String>,
+    /// What that is given.
+    pub args: Vec<String>,
+    /// Variables.
+    pub env: Vec<(String, Value)>,
+    /// Variables whose values are kept elsewhere.
+    pub secrets: Vec<Secret>,
+    /// How it logs in to the database, if it does.
+    pub login: Option<Login>,
+    /// How many seconds a pod has to finish what it is doing.
+    pub shutdown_seconds: u16,
+    /// How many seconds pods that end have until they are given up.
+    pub timeout_seconds: Option<u32>,
+}
+
+impl Service {
+    /// Where its pods are.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.part_of.as_deref().unwrap_or(&self.name)
+    }
+
+    /// What answers requests, if it does.
+    pub(crate) const fn web(&self) -> Option<&Web> {
+        match &self.work {
+            Work::Web(web) => Some(web),
+            _ => None,
+        }
+    }
+
+    /// Whether its pods run until they are told to stop.
+    pub(crate) const fn stays(&self) -> bool {
+        matches!(self.work, Work::Web(_) | Work::Worker)
+    }
+
+    /// Whether a new version stands beside the old one until it is promoted.
+    pub(crate) fn blue_green(&self) -> bool {
+        self.web().is_some_and(|web| web.blue_green)
+    }
+
+    /// Whether a new version is held against limits before it can be promoted.
+    pub(crate) fn is_analysed(&self) -> bool {
+        self.web().is_some_and(|web| web.analysis.is_some())
+    }
+
+    /// Whether something of it comes from where secrets are kept.
+    pub(crate) fn needs_secrets(&self) -> bool {
+        !self.secrets.is_empty() || matches!(self.login, Some(Login::Password))
+    }
+}
+
+/// What the pods of a service do.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// They answer requests.
+    Web(Web),
+    /// They work on something without being asked.
+    Worker,
+    /// They do something at certain times.
+    Cron {
+        /// When, as cron writes it.
+        schedule: String,
+    },
+    /// They do something once for each version.
+    Job {
+        /// Whether the rest of the service waits for its end.
+        before_deploy: bool,
+    },
+}
+
+/// How requests are answered.
+#[derive(Clone, Debug)]
+pub struct Web {
+    /// The port that the pods listen on.
+    pub port: u16,
+    /// Where their health is asked for.
+    pub health_path: String,
+    /// How many seconds they have to start.
+    pub startup_seconds: u16,
+    /// Whether a new version stands beside the old one until it is promoted.
+    pub blue_green: bool,
+    /// What a new version is held against before it can be promoted.
+    pub analysis: Option<Analysis>,
+    /// The ARN of the target group, where the service is reached from outside.
+    pub target_group: Option<Value>,
+    /// The ARN of the target group of the version that is not promoted yet, where it can be reached.
+    pub preview_group: Option<Value>,
+}
+
+/// What a new version may not exceed.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Analysis {
+    /// The share of requests that fail, in percent.
+    pub errors: f64,
+    /// The 95th percentile of the time that an answer takes, in milliseconds.
+    pub latency_ms: u32,
+    /// Whether the stack file asks for it; otherwise it is done where it can be.
+    pub asked_for: bool,
+}
+
+/// A variable whose value is kept elsewhere.
+#[derive(Clone, Debug)]
+pub struct Secret {
+    /// The variable.
+    pub variable: String,
+    /// Where its value is.
+    pub source: Source,
+}
+
+/// Where the value of a secret is.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// In Secrets Manager.
+    SecretsManager {
+        /// The name or the ARN of the secret.
+        id: Value,
+        /// The key in its value; the whole value without one.
+        key: Option<String>,
+    },
+    /// In Parameter Store.
+    ParameterStore {
+        /// The name of the parameter.
+        name: Value,
+        /// The key in its value; the whole value without one.
+        key: Option<String>,
+    },
+    /// In Vault.
+    Vault {
+        /// The path below `secret/`.
+        path: String,
+        /// The key there.
+        key: String,
+    },
+}
+
+/// How a service logs in to the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// As the master user, with the password that RDS keeps.
+    Password,
+    /// As this user, with the role of its pods.
+    Iam {
+        /// The user.
+        user: String,
+    },
 }
 
 /// How many pods.

@@ -23,10 +23,13 @@ mod tests;
 pub use check::check;
 pub use component::{Component, Count, Leftover, PodSecurity, Pods, Resources, Workload};
 pub use components::all;
-pub use inputs::{Alerts, Database, Inputs, Replicas, Service, Zone};
+pub use inputs::{
+    Alerts, Analysis, Database, Inputs, Login, Replicas, Secret, Service, Source, Web, Work, Zone,
+};
 pub use nodes::Nodes;
 pub use repository::{File, files};
 pub use room::{Need, Needs, Node, needs};
+pub use services::{DEFAULT_RESOURCES, SHUTDOWN_SECONDS, STARTUP_SECONDS, deregistration_seconds};
 pub use settings::{
     AlertReceivers, CertManager, Elastic, ManifestSource, Prometheus, Settings, Switch, Vault,
 };

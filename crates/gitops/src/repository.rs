@@ -55,13 +55,13 @@ pub fn files(inputs: &Inputs, settings: &Settings) -> Result<BTreeMap<String, Fi
             );
         }
     }
-    for service in &inputs.services {
+    for service in inputs.deployed() {
         put(
             format!("{cluster}/service-{}.yaml", service.name),
             vec![application::of_service(&service.name, inputs)],
         );
         let objects = services::objects(service, inputs, around);
-        let names: Vec<&str> = objects.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = objects.iter().map(|(name, _)| name.as_str()).collect();
         put(
             format!("services/{}/kustomization.yaml", service.name),
             vec![services::kustomization(service, &names)],
@@ -94,7 +94,7 @@ fn readme(inputs: &Inputs, components: &[&'static Component], asked: &Needs) -> 
          on its branch, and pushes the image with a tag that contains the environment and the commit. Image \
          Updater writes the tag to `services/NAME/.argocd-source-NAME.yaml`. If the service has a \
          `rollout.yaml`, the new version is deployed beside the old one: check it through the Service \
-         `NAME-preview`, then run `kubectl argo rollouts promote NAME -n NAME`, or `abort`. If it has a \
+         `NAME-preview`, then run `platctl promote {stack} NAME`, or `platctl abort {stack} NAME`. If it has a \
          `deployment.yaml`, pods are replaced one by one.\n\nTo go back to an older version, set \
          `services.NAME.pin` to its commit in the stack file, and apply. It is not sufficient to revert the \
          commit in this repository, because Image Updater writes it again.\n\n\

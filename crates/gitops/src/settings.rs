@@ -38,6 +38,9 @@ pub struct Settings {
     pub metrics_server: Option<bool>,
     /// external-dns: manages DNS records for workloads in the cluster. Requires a zone.
     pub external_dns: Option<bool>,
+    /// External Secrets Operator: copies the secrets that services name to the cluster. Default: enabled if a
+    /// service has `secrets` or `database: true`.
+    pub external_secrets: Option<bool>,
     /// cert-manager, with Let's Encrypt.
     pub cert_manager: Option<Switch<CertManager>>,
     /// Vault: secrets for the services.
@@ -196,6 +199,7 @@ pub(crate) fn key_of(component: &str) -> &'static str {
         "cluster-autoscaler" => "cluster_autoscaler",
         "metrics-server" => "metrics_server",
         "external-dns" => "external_dns",
+        "external-secrets" => "external_secrets",
         "cert-manager" => "cert_manager",
         "vault" => "vault",
         "prometheus" => "prometheus",
@@ -223,6 +227,7 @@ impl Settings {
             "cluster_autoscaler" => self.cluster_autoscaler,
             "metrics_server" => self.metrics_server,
             "external_dns" => self.external_dns,
+            "external_secrets" => self.external_secrets,
             "cert_manager" => on(self.cert_manager.as_ref()),
             "vault" => on(self.vault.as_ref()),
             "prometheus" => on(self.prometheus.as_ref()),

@@ -6,6 +6,7 @@ mod policies;
 mod room;
 mod rules;
 mod schemas;
+mod services;
 mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,8 @@ use insta::assert_snapshot;
 use serde_json::{Value, json};
 
 use crate::{
-    Alerts, Database, File, Inputs, Nodes, Replicas, Service, Settings, Zone, all, chosen, files,
+    Alerts, DEFAULT_RESOURCES, Database, File, Inputs, Nodes, Replicas, SHUTDOWN_SECONDS,
+    STARTUP_SECONDS, Service, Settings, Web, Work, Zone, all, chosen, files,
 };
 
 fn late(name: &str) -> Value {
@@ -23,19 +25,44 @@ fn late(name: &str) -> Value {
 
 fn service(name: &str, blue_green: bool) -> Service {
     Service {
-        name: name.into(),
+        work: Work::Web(web(name, blue_green)),
+        ..worker(name)
+    }
+}
+
+fn web(name: &str, blue_green: bool) -> Web {
+    Web {
         port: 8080,
         health_path: "/healthz".into(),
+        startup_seconds: STARTUP_SECONDS,
+        blue_green,
+        analysis: None,
+        target_group: Some(late(&format!("services.{name}.target_group.arn"))),
+        preview_group: None,
+    }
+}
+
+fn worker(name: &str) -> Service {
+    Service {
+        name: name.into(),
+        part_of: None,
+        work: Work::Worker,
         replicas: Replicas {
             min: 3,
             max: 12,
             cpu: 70,
         },
         pin: None,
-        blue_green,
         image: late(&format!("services.{name}.repository.repository_uri")),
-        target_group: Some(late(&format!("services.{name}.target_group.arn"))),
         role: late(&format!("services.{name}.role.arn")),
+        resources: DEFAULT_RESOURCES,
+        command: Vec::new(),
+        args: Vec::new(),
+        env: Vec::new(),
+        secrets: Vec::new(),
+        login: None,
+        shutdown_seconds: SHUTDOWN_SECONDS,
+        timeout_seconds: None,
     }
 }
 
@@ -56,7 +83,10 @@ fn inputs() -> Inputs {
         }),
         database: Some(Database {
             endpoint: late("database.cluster.endpoint"),
+            reader_endpoint: late("database.cluster.reader_endpoint"),
             port: 5432,
+            name: Some("app".into()),
+            secret: late("database.cluster.master_user_secret_arn"),
         }),
         alerts: Some(Alerts {
             topic: late("alerts.topic.arn"),
@@ -95,7 +125,7 @@ fn documents_of(inputs: &Inputs, settings: &Settings) -> Vec<(String, Value)> {
 
 fn everything() -> Settings {
     settings(
-        "sonarqube: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
+        "sonarqube: true\nexternal_secrets: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
          ops@example.com, smtp: 'smtp.example.com:587', smtp_user: me, smtp_secret: smtp, telegram_secret: telegram, telegram_chat: 7}}\n",
     )
 }

@@ -51,6 +51,11 @@ pub(crate) const EXTERNAL_DNS: Chart = chart(
     "external-dns",
     "1.21.1",
 );
+pub(crate) const EXTERNAL_SECRETS: Chart = chart(
+    "https://charts.external-secrets.io",
+    "external-secrets",
+    "2.9.0",
+);
 pub(crate) const CERT_MANAGER: Chart = chart("quay.io/jetstack/charts", "cert-manager", "v1.21.1");
 pub(crate) const VAULT: Chart = chart("https://helm.releases.hashicorp.com", "vault", "0.34.1");
 pub(crate) const PROMETHEUS: Chart = chart(

@@ -11,7 +11,7 @@ use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use tokio::sync::Mutex;
 
 use crate::tokens::{Tokens, authenticated};
-use crate::{Api, JobOrder, Order, Server, SetState};
+use crate::{Api, JobOrder, Order, ReleaseOrder, Server, SetState};
 
 /// An API server that can be reached from here.
 #[derive(Clone, Debug)]
@@ -165,6 +165,10 @@ impl Server for Renewing {
 
     fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move { self.server().await?.run_job(job).await })
+    }
+
+    fn release<'a>(&'a self, order: &'a ReleaseOrder) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move { self.server().await?.release(order).await })
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

@@ -19,7 +19,8 @@ use crate::key::{Key, parse};
 use crate::objects::Manifest;
 use crate::owned::{MANAGER, owned};
 use crate::{
-    JobOrder, Order, Provider, Server, SetState, digest, drifted, errors, health, manifest, secrets,
+    JobOrder, Order, Provider, ReleaseOrder, Server, SetState, digest, drifted, errors, health,
+    manifest, secrets,
 };
 
 /// How many calls are under way at a time.
@@ -129,6 +130,22 @@ impl Api {
         let applied = applied
             .map_err(|e| errors::cloud_error(&format!("kubernetes:Apply {}", key.short()), &e))?;
         Ok((key.to_string(), seen(key, &json!(applied))))
+    }
+
+    /// Changes fields of an object's status, as its controller does.
+    pub(crate) async fn patch_status(&self, key: &Key, status: &Value) -> CloudResult<()> {
+        let operation = format!("kubernetes:Patch {}", key.short());
+        let place = self.place(key).await?.ok_or_else(|| {
+            let message = format!("the API server does not serve {}", key.kind);
+            CloudError::new(Class::NotFound, operation.clone(), message)
+        })?;
+        let patch = Patch::Merge(json!({"status": status}));
+        let patched = place
+            .patch_status(&key.name, &PatchParams::default(), &patch)
+            .await;
+        patched
+            .map(drop)
+            .map_err(|e| errors::cloud_error(&operation, &e))
     }
 
     async fn remove(&self, key: &Key) -> CloudResult<()> {
@@ -476,6 +493,10 @@ impl Server for Api {
 
     fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(self.do_run_job(job))
+    }
+
+    fn release<'a>(&'a self, order: &'a ReleaseOrder) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(self.do_release(order))
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

@@ -72,6 +72,27 @@ pub struct JobOrder {
     pub variables: BTreeMap<String, String>,
 }
 
+/// What becomes of a new version that stands beside the old one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// It gets the requests.
+    Promote,
+    /// It goes, and the old one stays.
+    Abort,
+}
+
+/// A step of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseOrder {
+    /// The namespace of its Rollout.
+    pub namespace: String,
+    /// The name of its Rollout.
+    pub name: String,
+    /// The step.
+    pub step: Step,
+}
+
 /// The way into a cluster. Every verb may be repeated.
 pub trait Server: Send + Sync {
     /// What the set is; none when there is none of this name.
@@ -82,6 +103,8 @@ pub trait Server: Send + Sync {
     fn apply<'a>(&'a self, set: &'a str, order: &'a Order) -> BoxFuture<'a, CloudResult<()>>;
     /// Runs a job, and waits for its end. One of this name that is there already is waited for.
     fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>>;
+    /// Promotes or aborts a new version, and waits until it is done. What is done already is left as it is.
+    fn release<'a>(&'a self, order: &'a ReleaseOrder) -> BoxFuture<'a, CloudResult<()>>;
     /// Deletes the set. Answers *in use* for as long as something of it is still there.
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>>;
 }
@@ -106,6 +129,11 @@ pub enum Task {
     Job {
         /// The job.
         job: JobOrder,
+    },
+    /// [`Server::release`].
+    Release {
+        /// The step.
+        order: ReleaseOrder,
     },
     /// [`Server::delete`].
     Delete {
@@ -134,6 +162,7 @@ pub async fn perform(
         Task::Read { set } => server.read(set).await,
         Task::Apply { set, order } => apply(server, set, order, tell).await,
         Task::Job { job } => server.run_job(job).await.map(|()| None),
+        Task::Release { order } => server.release(order).await.map(|()| None),
         Task::Delete { set } => delete(server, set, tell).await,
     };
     done.map_or_else(Outcome::Failed, Outcome::Set)

@@ -207,6 +207,18 @@ impl Temporary {
     }
 }
 
+/// A new version of a service.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Release {
+    /// The stack file, or the stack's name
+    pub(crate) stack: PathBuf,
+    /// The name of the service
+    pub(crate) service: String,
+    /// Skip the confirmation prompt
+    #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) yes: bool,
+}
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check a stack file without calling AWS
@@ -339,6 +351,16 @@ pub(crate) enum Command {
         address: Option<String>,
         #[command(flatten)]
         consent: Consent,
+    },
+    /// Switch a service to its new version, which waits beside the old one
+    Promote {
+        #[command(flatten)]
+        release: Release,
+    },
+    /// Remove the new version of a service that waits beside the old one
+    Abort {
+        #[command(flatten)]
+        release: Release,
     },
     /// Do a task next to a cluster; what builds of the runner call
     #[command(hide = true)]

@@ -159,7 +159,12 @@ impl<'a> Platform<'a> {
         let base = services::Base {
             network: made.network.as_ref(),
             cluster: made.cluster.as_ref(),
+            database: made.database.as_ref(),
             edge: made.edge.as_ref(),
+            has: services::Has {
+                database: self.file.database.is_some(),
+                edge: self.file.edge.is_some(),
+            },
             domain: self.file.edge.as_ref().map(edge::Edge::domain),
             environments: self
                 .file

@@ -21,7 +21,7 @@ use crate::resources::{Json, RawResource};
 use crate::source::{Sources, Span};
 use crate::too_long::{Incomplete, TooLong, complete};
 use crate::tree::{Node, Tree};
-use crate::{de, parse, resources, set, tags};
+use crate::{de, parse, resources, services, set, tags};
 
 /// What only AWS knows of the place where a stack will live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -303,6 +303,9 @@ impl Stack {
         }
         faults.extend(longest.map(|found| found.fault(&self.file.stack, &context.region)));
         let outputs = Outputs::new(&nodes, &self.raw, context, catalog);
+        let of_services = self.file.services.as_ref().map(services::references);
+        let of_services = of_services.unwrap_or_default();
+        faults.extend(of_services.iter().filter_map(|one| outputs.check(one)));
         for raw in &self.raw {
             match self.raw_node(raw, &outputs, context, catalog) {
                 Ok(node) => nodes.push(node),

@@ -11,6 +11,7 @@ mod ranges;
 mod raw;
 mod repository;
 mod security;
+mod services;
 mod source;
 mod syntax;
 

@@ -15,7 +15,9 @@ use futures::future::BoxFuture;
 use platctl_engine::retry::call_with_retries;
 use platctl_engine::tell::Told;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
-use platctl_kubernetes::{JobOrder, Manifest, Order, Outcome, Server, SetState, Task};
+use platctl_kubernetes::{
+    JobOrder, Manifest, Order, Outcome, ReleaseOrder, Server, SetState, Task,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -101,6 +103,7 @@ fn subject(task: &Task) -> &str {
     match task {
         Task::Read { set } | Task::Apply { set, .. } | Task::Delete { set } => set,
         Task::Job { job } => &job.name,
+        Task::Release { order } => &order.name,
     }
 }
 
@@ -601,6 +604,13 @@ impl Server for Runner {
 
     fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move { self.run(Task::Job { job: job.clone() }).await.map(drop) })
+    }
+
+    fn release<'a>(&'a self, order: &'a ReleaseOrder) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(async move {
+            let order = order.clone();
+            self.run(Task::Release { order }).await.map(drop)
+        })
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

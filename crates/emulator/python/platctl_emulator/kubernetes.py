@@ -100,6 +100,8 @@ class Server:
             ]
             return {"kind": "List", "apiVersion": version, "metadata": {}, "items": items}
         key = (version, plural, namespace, name)
+        if parts[2:] == ["status"] and method == "PATCH":
+            return self.patch_status(key, json.loads(body))
         if method == "PATCH":
             return self.apply(key, query, json.loads(body))
         if key not in self.objects:
@@ -158,6 +160,17 @@ class Server:
         self.objects[key] = object
         return object
 
+    def patch_status(self, key: tuple[Any, ...], patch: Any) -> Any:
+        """A merge patch of the status, which is all that this subresource takes."""
+        if key not in self.objects:
+            raise Denied(404, "NotFound", f'{key[1]} "{key[3]}" not found')
+        object = self.objects[key]
+        patched(object.setdefault("status", {}), patch.get("status", {}))
+        self.version += 1
+        object["metadata"]["resourceVersion"] = str(self.version)
+        settle_rollout(object)
+        return object
+
     def delete(self, key: tuple[Any, ...]) -> Any:
         """What a finalizer holds stays; what is in a namespace or of a definition's kind goes along."""
         object = self.objects[key]
@@ -207,6 +220,24 @@ def merge(into: Any, stated: Any) -> None:
             merge(into[key], value)
         else:
             into[key] = json.loads(json.dumps(value))
+
+
+def patched(into: Any, patch: Any) -> None:
+    """Merges a patch: what is null goes."""
+    for key, value in patch.items():
+        if value is None:
+            into.pop(key, None)
+        elif isinstance(value, dict) and isinstance(into.get(key), dict):
+            patched(into[key], value)
+        else:
+            into[key] = value
+
+
+def settle_rollout(object: Any) -> None:
+    """What Argo Rollouts does: a version that nothing pauses any more, and nobody gave up, gets the requests."""
+    status = object.get("status") or {}
+    if object["kind"] == "Rollout" and not status.get("pauseConditions") and not status.get("abort"):
+        status.setdefault("blueGreen", {})["activeSelector"] = status.get("currentPodHash")
 
 
 def settle(object: Any) -> None:

@@ -90,7 +90,7 @@ pub(crate) const COMPONENT: Component = Component {
                     // Into a file of its own beside the service's, which platctl does not write.
                     "gitConfig": {"branch": inputs.branch},
                 },
-                "applicationRefs": inputs.services.iter().map(|service| application(service, inputs)).collect::<Vec<_>>(),
+                "applicationRefs": inputs.deployed().map(|service| application(service, inputs)).collect::<Vec<_>>(),
             },
         })]
     },

@@ -9,6 +9,7 @@ mod cluster_autoscaler;
 mod eck_operator;
 mod elasticsearch;
 mod external_dns;
+pub(crate) mod external_secrets;
 mod fluent_bit;
 mod image_updater;
 mod jaeger;
@@ -38,6 +39,7 @@ pub const fn all() -> &'static [Component] {
         eck_operator::COMPONENT,
         elasticsearch::COMPONENT,
         external_dns::COMPONENT,
+        external_secrets::COMPONENT,
         fluent_bit::COMPONENT,
         image_updater::COMPONENT,
         jaeger::COMPONENT,

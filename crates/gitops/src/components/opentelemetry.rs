@@ -18,7 +18,7 @@ pub(crate) const COMPONENT: Component = Component {
     wave: LAST_WAVE,
     pod_security: PodSecurity::Baseline,
     doors: |inputs| {
-        let from = inputs.service_names();
+        let from = inputs.service_namespaces();
         if from.is_empty() {
             return Vec::new();
         }

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::{STORAGE, VOLUMES};
+use super::{STORAGE, VOLUMES, argo_rollouts};
 use crate::application::LAST_WAVE;
 use crate::component::{
     Component, Count, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, spread,
     when_defined,
 };
 use crate::versions::PROMETHEUS;
-use crate::{AlertReceivers, Inputs, Settings};
+use crate::{AlertReceivers, Inputs, Service, Settings};
 
 const PROMETHEUS_REPLICAS: u32 = 2;
 const ALERTMANAGER_REPLICAS: u32 = 3;
@@ -167,15 +167,24 @@ pub(crate) const COMPONENT: Component = Component {
     server_side: true,
     // The exporter reads what is on its node.
     pod_security: PodSecurity::Privileged,
-    doors: |_| {
+    doors: |inputs| {
         let labels = json!({"app": "kube-prometheus-stack-operator"});
         // The API server asks the webhook.
-        vec![Door {
+        let mut doors = vec![Door {
             name: "webhook",
             labels,
             ports: vec![10250],
             from: Vec::new(),
-        }]
+        }];
+        if inputs.services.iter().any(Service::is_analysed) {
+            doors.push(Door {
+                name: "analysis",
+                labels: json!({"app.kubernetes.io/name": "prometheus"}),
+                ports: vec![9090],
+                from: vec![argo_rollouts::COMPONENT.namespace.to_owned()],
+            });
+        }
+        doors
     },
     pods: |_, _| pods(),
     workloads: |inputs| {

@@ -58,6 +58,7 @@ fn everybody_reaches_webhooks_and_services() {
         "backend 8080",
         "cert-manager 10250",
         "elastic-system 9443",
+        "external-secrets 10250",
         "frontend 8080",
         "monitoring 10250",
         "vault 8080",

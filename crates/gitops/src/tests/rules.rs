@@ -80,6 +80,7 @@ fn few_components_hold_services_back() {
         "argo-rollouts",
         "auto-mode",
         "cluster-autoscaler",
+        "external-secrets",
         "karpenter",
         "load-balancer-controller",
         "namespaces",
@@ -333,7 +334,10 @@ fn a_service_that_needs_what_is_off_is_refused() {
         "{balancer:?}"
     );
     let inside = crate::Service {
-        target_group: None,
+        work: crate::Work::Web(crate::Web {
+            target_group: None,
+            ..super::web("backend", false)
+        }),
         ..service("backend", false)
     };
     let inside = Inputs {

@@ -52,7 +52,7 @@ pub(super) fn resolved(value: &Value) -> Value {
     }
 }
 
-fn faults(all: &Value, object: &Value) -> Vec<String> {
+pub(super) fn faults(all: &Value, object: &Value) -> Vec<String> {
     let (version, kind) = (
         object["apiVersion"].as_str().unwrap(),
         object["kind"].as_str().unwrap(),
@@ -67,7 +67,7 @@ fn faults(all: &Value, object: &Value) -> Vec<String> {
         .collect()
 }
 
-fn all_schemas() -> Value {
+pub(super) fn all_schemas() -> Value {
     serde_yaml::from_str(include_str!("schemas.yaml")).unwrap()
 }
 

@@ -220,6 +220,9 @@ impl World {
             return self.discover(&version);
         }
         let (namespace, plural, name) = match rest {
+            ["namespaces", namespace, plural, name, "status"] if *method == Method::PATCH => {
+                return self.patch_status(&format!("{version}/{plural}/{namespace}/{name}"), body);
+            }
             ["namespaces", namespace, plural, name] => (Some(*namespace), *plural, Some(*name)),
             ["namespaces", namespace, plural] => (Some(*namespace), *plural, None),
             [plural, name] => (None, *plural, Some(*name)),
@@ -358,6 +361,20 @@ impl World {
             ready(object, jobs_fail);
         }
         (200, object)
+    }
+
+    /// A merge patch of the status alone.
+    fn patch_status(&mut self, at: &str, body: &Value) -> Answer {
+        let Some(object) = self.objects.get_mut(at) else {
+            return refusal(404, "NotFound", at);
+        };
+        for (field, value) in body["status"].as_object().into_iter().flatten() {
+            match object["status"].as_object_mut() {
+                Some(status) if value.is_null() => drop(status.remove(field)),
+                _ => object["status"][field] = value.clone(),
+            }
+        }
+        (200, object.clone())
     }
 
     /// A client applies an object by its own comparison.

@@ -13,6 +13,7 @@ mod life;
 mod list;
 mod output;
 mod plan;
+mod promote;
 mod reap;
 mod recover;
 mod restart;
@@ -28,6 +29,7 @@ mod validate;
 
 use platctl_aws::reach::Errand;
 use platctl_engine::select::Selection;
+use platctl_kubernetes::Step;
 
 use crate::cli::{Anew, Cli, Command, Part};
 use crate::error::CliError;
@@ -107,6 +109,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             consent,
         } => rotate::run(&stack, address.as_deref(), &consent, global).await,
+        Command::Promote { release } => promote::run(&release, Step::Promote, global).await,
+        Command::Abort { release } => promote::run(&release, Step::Abort, global).await,
         Command::Runner {
             bucket,
             task,

@@ -71,16 +71,20 @@ impl Database {
         declare.make_after("cluster", spec, &[logs.address()])
     }
 
+    /// The name of the database that a new cluster begins with.
+    pub(super) fn initial_name(&self) -> Option<String> {
+        let name = self.name.as_ref().map(|name| name.value.as_str());
+        let new = self.backup.restore.is_none();
+        new.then(|| name.unwrap_or("app").to_owned())
+    }
+
     /// What the cluster is made from.
     fn origin(&self, spec: &mut Value) {
         match &self.backup.restore {
             None => {
-                let text = |at: &Option<crate::de::At<String>>, default: &str| {
-                    at.as_ref()
-                        .map_or_else(|| default.to_owned(), |at| at.value.clone())
-                };
-                spec["database_name"] = text(&self.name, "app").into();
-                spec["master_username"] = text(&self.user, "platform").into();
+                let user = self.user.as_ref().map(|user| user.value.as_str());
+                spec["database_name"] = self.initial_name().into();
+                spec["master_username"] = user.unwrap_or("platform").into();
             }
             Some(Restore::Snapshot(id)) => spec["snapshot_identifier"] = id.clone().into(),
             Some(Restore::PointInTime(moment)) => {

@@ -219,6 +219,8 @@ pub(crate) struct Parts {
     pub(crate) writer: Handle<DbInstance>,
     pub(crate) readers: Vec<Handle<DbInstance>>,
     pub(crate) port: u16,
+    /// The name of the initial database; none where it comes from a backup, which alone knows it.
+    pub(crate) name: Option<String>,
 }
 
 impl Database {
@@ -261,6 +263,7 @@ impl Database {
             writer,
             readers,
             port: self.port.0,
+            name: self.initial_name(),
         })
     }
 

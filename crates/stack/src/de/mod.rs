@@ -3,6 +3,7 @@
 mod access;
 mod at;
 mod error;
+mod late;
 
 use std::cell::RefCell;
 
@@ -12,6 +13,7 @@ use serde::de::{Deserializer, IntoDeserializer, Visitor};
 
 pub(crate) use at::At;
 pub(crate) use error::{ReadError, in_words};
+pub(crate) use late::Late;
 
 use crate::error::Fault;
 use crate::source::Span;
@@ -66,7 +68,8 @@ impl<'a> Reader<'a> {
             Tree::Float(value) => visitor.visit_f64(*value),
             Tree::Text(text) => visitor.visit_str(&text.text),
             Tree::Template(_) => Err(ReadError::message("a reference is not allowed here").help(
-                "references to resources are only allowed in `resources:`; write `$${` for a literal `${`",
+                "references to resources are only allowed in `resources:`, and in `env`, `permissions` and `secrets` of \
+                 services; write `$${` for a literal `${`",
             )),
             Tree::List(items) => visitor.visit_seq(access::List::new(items, self)),
             Tree::Map(entries) => visitor.visit_map(access::Map::new(entries, self)),
@@ -160,6 +163,12 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         if name == at::NAME {
             return visitor
                 .visit_seq(at::Access::new(self.blame(), self))
+                .map_err(|error| error.or_at(self.blame()));
+        }
+        if name == late::NAME {
+            let pieces = late::pieces(self.node);
+            return pieces
+                .and_then(|pieces| visitor.visit_seq(pieces))
                 .map_err(|error| error.or_at(self.blame()));
         }
         // A block without anything below it asks for its defaults.

@@ -99,7 +99,7 @@ impl Delivery {
         let base = self.base(declare)?;
         let connection = self.connection(declare)?;
         let mut own = Vec::new();
-        for service in services {
+        for service in services.iter().filter(|service| service.builds) {
             let source = self.source(&service.name, connection.as_ref(), &base, declare)?;
             own.extend(source.own().cloned());
             let builds = self.builds(service, &source, &base, declare)?;

@@ -7,10 +7,7 @@ mod runner;
 mod workloads;
 
 use platctl_aws::ec2::vpc;
-use platctl_aws::ecr::repository as images;
 use platctl_aws::eks::cluster as eks_cluster;
-use platctl_aws::elbv2::target_group;
-use platctl_aws::iam::role;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::rds::db_cluster;
 use platctl_aws::regions::dns_suffix;
@@ -266,7 +263,12 @@ fn inputs(
         }),
         database: base.database.map(|database| platctl_gitops::Database {
             endpoint: database.cluster.json(db_cluster::out::ENDPOINT),
+            reader_endpoint: database.cluster.json(db_cluster::out::READER_ENDPOINT),
             port: database.port,
+            name: database.name.clone(),
+            secret: database
+                .cluster
+                .json(db_cluster::out::MASTER_USER_SECRET_ARN),
         }),
         alerts: base
             .alerts
@@ -283,26 +285,12 @@ fn inputs(
         by_github_app: repository::by_github_app(base.repository),
         environment,
         branch: settings.branch.clone().unwrap_or_else(|| "main".to_owned()),
-        services: base.services.iter().filter_map(service).collect(),
+        services: base
+            .services
+            .iter()
+            .filter_map(|service| service.pods.clone())
+            .collect(),
     }
-}
-
-/// A service without a role has no cluster to run in.
-fn service(service: &services::Parts) -> Option<platctl_gitops::Service> {
-    Some(platctl_gitops::Service {
-        name: service.name.clone(),
-        port: service.port,
-        health_path: service.health_path.clone(),
-        replicas: service.replicas,
-        pin: service.pin.clone(),
-        blue_green: service.blue_green,
-        image: service.repository.json(images::out::REPOSITORY_URI),
-        target_group: service
-            .target_group
-            .as_ref()
-            .map(|group| group.json(target_group::out::ARN)),
-        role: service.role.as_ref()?.json(role::out::ARN),
-    })
 }
 
 /// The cluster's name as a reference, for what has to be made after it.

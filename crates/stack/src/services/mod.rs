@@ -1,9 +1,17 @@
 //! The `services:` block: what AWS has to have for each service. One entry gives it a repository of images, a
-//! target group behind the shared load balancer, a role, and its pipelines.
+//! target group behind the shared load balancer, a role, and its pipelines; or only a role, where it runs the image of
+//! another one.
 
+mod amounts;
 mod check;
+mod environment;
+mod fits;
 mod images;
+mod pods;
+mod role;
 mod route;
+mod schedule;
+mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,137 +19,69 @@ use platctl_aws::ec2::security_group::{self, SecurityGroup};
 use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
 use platctl_aws::ecr::lifecycle_policy::LifecyclePolicy;
 use platctl_aws::ecr::repository::{self, Repository};
-use platctl_aws::eks::cluster as eks_cluster;
 use platctl_aws::elbv2::target_group::TargetGroup;
-use platctl_aws::iam::oidc_provider;
-use platctl_aws::iam::role::Role;
 use platctl_aws::kms::key::{self, Key};
 use platctl_engine::Handle;
-use schemars::JsonSchema;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::common::{NetworkParts, NodesGroup, join, key, permit, role};
-use crate::de::At;
+use crate::common::{NetworkParts, NodesGroup, key};
 use crate::declare::{Checked, Declare};
-use crate::{cluster, edge};
+use crate::resources::Reference;
+use crate::{cluster, database, edge};
 
-/// What `services:` says: each service by its name.
-pub(crate) type Services = BTreeMap<String, At<Service>>;
+pub(crate) use spec::{Service, Services};
 
 /// The first port that needs no privileges.
 const UNPRIVILEGED: u16 = 1024;
-
-/// One service.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Service {
-    /// The port that the pods listen on.
-    port: u16,
-    /// The path pattern of the service, such as `/api/*`. Default: all paths.
-    #[serde(default)]
-    path: Option<At<String>>,
-    /// The host name of the service in the domain: `api` for api.example.com. Default: all hosts.
-    #[serde(default)]
-    host: Option<At<String>>,
-    /// The path of the health check. Default: `/healthz`.
-    #[serde(default)]
-    health_path: Option<At<String>>,
-    /// The number of pods.
-    #[serde(default)]
-    replicas: Replicas,
-    /// The deployment strategy for new versions.
-    #[serde(default)]
-    rollout: Rollout,
-    /// The permissions of the service's IAM role: actions on resources. Default: none.
-    #[serde(default)]
-    permissions: Vec<At<Permission>>,
-    /// The number of images to keep for each environment, and of images that are not released to any
-    /// environment. Default: 30.
-    #[serde(default)]
-    images: Option<u16>,
-    /// The commit ID of the image to run, to go back to an older version. Default: the newest released
-    /// image.
-    #[serde(default)]
-    pin: Option<At<String>>,
-}
-
-/// How many pods a service has.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Replicas {
-    /// The minimum number of pods.
-    min: u16,
-    /// The maximum number of pods.
-    max: u16,
-    /// The target for the average CPU utilization, in percent of the pods' CPU requests.
-    #[serde(default = "load")]
-    cpu: u8,
-}
-
-const fn load() -> u8 {
-    70
-}
-
-impl From<Replicas> for platctl_gitops::Replicas {
-    fn from(Replicas { min, max, cpu }: Replicas) -> Self {
-        Self { min, max, cpu }
-    }
-}
-
-impl Default for Replicas {
-    fn default() -> Self {
-        Self {
-            min: 3,
-            max: 6,
-            cpu: load(),
-        }
-    }
-}
-
-/// The deployment strategy for new versions.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Rollout {
-    /// The new version runs beside the old version until it is promoted.
-    #[default]
-    BlueGreen,
-    /// Pod by pod.
-    Rolling,
-}
-
-/// Something that a service's role may do.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Permission {
-    /// The IAM actions, such as `s3:GetObject`.
-    actions: Vec<String>,
-    /// The ARNs of the resources.
-    resources: Vec<String>,
-}
 
 /// What other blocks take from a service.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) name: String,
     pub(crate) repository: Handle<Repository>,
+    /// Whether its image is its own, and not that of another service.
+    pub(crate) builds: bool,
     pub(crate) target_group: Option<Handle<TargetGroup>>,
-    pub(crate) role: Option<Handle<Role>>,
-    pub(crate) port: u16,
-    pub(crate) health_path: String,
-    pub(crate) replicas: platctl_gitops::Replicas,
-    pub(crate) blue_green: bool,
-    pub(crate) pin: Option<String>,
+    /// What it is in the cluster, where there is one.
+    pub(crate) pods: Option<platctl_gitops::Service>,
 }
 
 /// What all services stand on.
 pub(crate) struct Base<'a> {
     pub(crate) network: Option<&'a NetworkParts>,
     pub(crate) cluster: Option<&'a cluster::Parts>,
+    pub(crate) database: Option<&'a database::Parts>,
     pub(crate) edge: Option<&'a edge::Parts>,
     pub(crate) domain: Option<&'a str>,
+    /// Whether the file has a database, and an edge, whatever is wrong with them.
+    pub(crate) has: Has,
     /// The environments, those that get new images most rarely first.
     pub(crate) environments: Vec<String>,
+}
+
+/// The blocks that some services need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Has {
+    pub(crate) database: bool,
+    pub(crate) edge: bool,
+}
+
+/// The user of the database that a service logs in as without a password.
+fn database_user(name: &str) -> String {
+    name.replace('-', "_")
+}
+
+/// What the texts of all services refer to.
+pub(crate) fn references(services: &Services) -> Vec<Reference> {
+    let texts = services.values().flat_map(|service| service.value.late());
+    texts
+        .flat_map(|text| {
+            text.value.references().map(move |path| Reference {
+                path: path.to_owned(),
+                span: text.span,
+            })
+        })
+        .collect()
 }
 
 /// Declares the AWS side of all services.
@@ -151,6 +91,7 @@ pub(crate) fn declare(
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Parts>> {
     check::check(services, declare)?;
+    fits::check(services, base.has)?;
     if services.is_empty() {
         return Ok(Vec::new());
     }
@@ -161,34 +102,20 @@ pub(crate) fn declare(
         declare,
     )?;
     let mut ports = BTreeSet::new();
+    let mut repositories: BTreeMap<&str, Handle<Repository>> = BTreeMap::new();
     let mut made = Vec::new();
-    for (name, At { value: service, .. }) in services {
-        let repository = service.repository(name, &key, &base.environments, declare)?;
-        let target_group = match (base.network, base.edge) {
-            (Some(network), Some(edge)) => Some(service.route(name, network, edge, base, declare)?),
-            _ => None,
+    // Those that have an image come before those that only run it.
+    let (own, others): (Vec<_>, Vec<_>) = services
+        .iter()
+        .partition(|(_, service)| service.value.owner().is_none());
+    for (name, service) in own.into_iter().chain(others) {
+        let service = &service.value;
+        let repository = match service.owner().and_then(|owner| repositories.get(owner)) {
+            Some(repository) => Handle::clone(repository),
+            None => service.repository(name, &key, &base.environments, declare)?,
         };
-        let mut role = None;
-        if let Some(cluster) = base.cluster {
-            role = Some(service.role(name, cluster, declare)?);
-            if let Some(edge) = base
-                .edge
-                .filter(|_| ports.insert(service.port.min(UNPRIVILEGED)))
-            {
-                open(service.port, &cluster.nodes, &edge.group, declare)?;
-            }
-        }
-        made.push(Parts {
-            name: name.clone(),
-            repository,
-            target_group,
-            role,
-            port: service.port,
-            health_path: service.health_path().to_owned(),
-            replicas: service.replicas.clone().into(),
-            blue_green: service.rollout == Rollout::BlueGreen,
-            pin: service.pin.as_ref().map(|pin| pin.value.clone()),
-        });
+        repositories.insert(name.as_str(), repository.clone());
+        made.push(service.parts(name, repository, base, &mut ports, declare)?);
     }
     Ok(made)
 }
@@ -220,11 +147,44 @@ fn open(
 }
 
 impl Service {
-    /// Where its health is asked for.
-    fn health_path(&self) -> &str {
-        self.health_path
-            .as_ref()
-            .map_or("/healthz", |path| &path.value)
+    /// What one service has beside its image.
+    fn parts(
+        &self,
+        name: &str,
+        repository: Handle<Repository>,
+        base: &Base<'_>,
+        ports: &mut BTreeSet<u16>,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Parts> {
+        let port = self.port.as_ref().map(|port| port.value);
+        let groups = match (base.network, base.edge, port) {
+            (Some(network), Some(edge), Some(_)) => {
+                self.route(name, network, edge, base, declare)?
+            }
+            _ => route::Groups::default(),
+        };
+        let mut pods = None;
+        if let Some(cluster) = base.cluster {
+            let wish = role::Wish {
+                name,
+                cluster,
+                database: base.database,
+            };
+            let role = self.role(&wish, declare)?;
+            pods = Some(self.pods(name, &role, &repository, &groups, declare));
+            if let (Some(port), Some(edge)) = (port, base.edge)
+                && ports.insert(port.min(UNPRIVILEGED))
+            {
+                open(port, &cluster.nodes, &edge.group, declare)?;
+            }
+        }
+        Ok(Parts {
+            name: name.to_owned(),
+            repository,
+            builds: self.owner().is_none(),
+            target_group: groups.active,
+            pods,
+        })
     }
 
     /// Images are scanned when they come, never changed, and go when they are old.
@@ -243,64 +203,14 @@ impl Service {
                 "force_delete": !declare.protects(),
             }),
         )?;
+        let keep = self.images.as_ref().map_or(30, |images| images.value);
         declare.make::<LifecyclePolicy>(
             &format!("{name}.lifecycle"),
             json!({
                 "repository_name": repository.json(repository::out::REPOSITORY_NAME),
-                "policy": {"rules": images::rules(self.images.unwrap_or(30), environments)},
+                "policy": {"rules": images::rules(keep, environments)},
             }),
         )?;
         Ok(repository)
     }
-
-    /// The role that the service's pods take on, and nobody else's.
-    fn role(
-        &self,
-        name: &str,
-        cluster: &cluster::Parts,
-        declare: &mut Declare<'_>,
-    ) -> Checked<Handle<Role>> {
-        let issuer = cluster.cluster.json(eks_cluster::out::OIDC_ISSUER_HOST);
-        let account = format!("system:serviceaccount:{name}:{name}");
-        let trust = web_identity(
-            cluster.oidc.json(oidc_provider::out::ARN),
-            &issuer,
-            &account,
-        );
-        let description = format!("The pods of {name}");
-        let role = role(
-            &format!("{name}.role"),
-            &format!("service-{name}"),
-            &description,
-            trust,
-            declare,
-        )?;
-        if !self.permissions.is_empty() {
-            let statements = self.permissions.iter().map(|wanted| {
-                json!({"Effect": "Allow", "Action": wanted.value.actions, "Resource": wanted.value.resources})
-            });
-            permit(
-                &format!("{name}.permissions"),
-                &role,
-                statements.collect(),
-                declare,
-            )?;
-        }
-        Ok(role)
-    }
-}
-
-/// Keys of a policy cannot be references, so the document is composed as a text.
-fn web_identity(provider: Value, issuer: &Value, account: &str) -> Value {
-    join([
-        json!(
-            r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Federated":""#
-        ),
-        provider,
-        json!(r#""},"Action":"sts:AssumeRoleWithWebIdentity","Condition":{"StringEquals":{""#),
-        issuer.clone(),
-        json!(format!(r#":sub":"{account}",""#)),
-        issuer.clone(),
-        json!(r#":aud":"sts.amazonaws.com"}}}]}"#),
-    ])
 }

@@ -3,21 +3,29 @@
 use serde_json::{Value, json};
 
 use super::{CONFIGURER, CONFIGURER_ROLE, account, job, vault_container};
-use crate::Inputs;
+use crate::{Inputs, Service};
 
 /// Of whichever server leads.
 const ADDRESS: &str = "http://vault-active.vault.svc:8200";
 
 /// It logs in with its own service account, so nobody's token is kept anywhere. What is there already, it leaves: a
-/// secret is only begun.
-fn script() -> String {
+/// secret is only begun. Where services are deployed with others, each is named with its namespace.
+fn script(namespaces: bool) -> String {
+    let (each, namespace) = if namespaces {
+        (
+            "for EACH in $SERVICES; do\n  NAME=${EACH%%:*} NAMESPACE=${EACH#*:}",
+            "$NAMESPACE",
+        )
+    } else {
+        ("for NAME in $SERVICES; do", "$NAME")
+    };
     format!(
         "\
 until VAULT_TOKEN=$(vault write -field=token auth/kubernetes/login role={CONFIGURER_ROLE} jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token); do sleep 10; done
 export VAULT_TOKEN
-for NAME in $SERVICES; do
+{each}
   printf 'path \"secret/data/%s\" {{ capabilities = [\"read\"] }}\\npath \"secret/data/%s/*\" {{ capabilities = [\"read\"] }}\\n' \"$NAME\" \"$NAME\" | vault policy write \"service-$NAME\" -
-  vault write \"auth/kubernetes/role/$NAME\" bound_service_account_names=\"$NAME\" bound_service_account_namespaces=\"$NAME\" token_policies=\"service-$NAME\" token_ttl=1h
+  vault write \"auth/kubernetes/role/$NAME\" bound_service_account_names=\"$NAME\" bound_service_account_namespaces=\"{namespace}\" token_policies=\"service-$NAME\" token_ttl=1h
   vault read \"secret/metadata/$NAME\" > /dev/null 2>&1 || echo '{{\"data\":{{}},\"options\":{{\"cas\":0}}}}' | vault write \"secret/data/$NAME\" - > /dev/null
 done
 "
@@ -28,13 +36,20 @@ pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
     if inputs.services.is_empty() {
         return Vec::new();
     }
-    let names: Vec<&str> = inputs
+    let namespaces = inputs
         .services
         .iter()
-        .map(|service| service.name.as_str())
-        .collect();
+        .any(|service| service.part_of.is_some());
+    let name = |service: &Service| {
+        if namespaces {
+            format!("{}:{}", service.name, service.namespace())
+        } else {
+            service.name.clone()
+        }
+    };
+    let names: Vec<String> = inputs.services.iter().map(name).collect();
     let env = json!([{"name": "SERVICES", "value": names.join(" ")}]);
-    let mut container = vault_container("configure", ADDRESS, &script(), env);
+    let mut container = vault_container("configure", ADDRESS, &script(namespaces), env);
     container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/tmp"}]);
     let mut job = job(CONFIGURER, container);
     job["spec"]["template"]["spec"]["volumes"] =

@@ -5,7 +5,7 @@ mod init;
 
 use serde_json::{Value, json};
 
-use super::{STORAGE, VOLUMES};
+use super::{STORAGE, VOLUMES, external_secrets};
 use crate::component::{
     Component, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, allow_if, anew, join,
     spread,
@@ -160,7 +160,10 @@ pub(crate) const COMPONENT: Component = Component {
             ports: vec![8080],
             from: Vec::new(),
         }];
-        let from = inputs.service_names();
+        let mut from = inputs.service_namespaces();
+        if inputs.secrets_in_vault() {
+            from.push(external_secrets::NAMESPACE.to_owned());
+        }
         if !from.is_empty() {
             doors.push(Door {
                 name: "agents",

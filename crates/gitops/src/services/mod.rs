@@ -1,0 +1,183 @@
+//! What a service is in the cluster.
+
+mod analysis;
+mod pod;
+mod secrets;
+mod traffic;
+mod workload;
+
+use serde_json::{Value, json};
+
+use crate::component::{Door, PodSecurity, Pods, Resources};
+use crate::components::{namespaces, vault};
+use crate::{Component, Inputs, Service, Work};
+
+pub use pod::{DEFAULT_RESOURCES, SHUTDOWN_SECONDS, STARTUP_SECONDS, deregistration_seconds};
+
+/// What is there for services: an object of a kind that nobody knows would keep all others from coming.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Around {
+    vault: bool,
+    prometheus: bool,
+    tracing: bool,
+}
+
+impl Around {
+    pub(crate) fn new(components: &[&'static Component]) -> Self {
+        let has = |name: &str| components.iter().any(|component| component.name == name);
+        Self {
+            vault: has("vault"),
+            prometheus: has("prometheus"),
+            tracing: has("opentelemetry-collector"),
+        }
+    }
+}
+
+/// A service, and what its objects are made from.
+#[derive(Clone, Copy)]
+struct Made<'a> {
+    service: &'a Service,
+    inputs: &'a Inputs,
+    around: Around,
+}
+
+/// The objects of a service and of all that is deployed with it, by the name of their file.
+pub(crate) fn objects(
+    service: &Service,
+    inputs: &Inputs,
+    around: Around,
+) -> Vec<(String, Vec<Value>)> {
+    let made = Made {
+        service,
+        inputs,
+        around,
+    };
+    let mut files = vec![
+        ("namespace.yaml", vec![namespace(service), account(service)]),
+        ("policy.yaml", policies(service)),
+        workload::file(made),
+    ];
+    if service.web().is_some() {
+        files.push(("service.yaml", traffic::network(service)));
+    }
+    if service.stays() {
+        files.push(("scaling.yaml", workload::scaling(service)));
+    }
+    if around.prometheus && service.web().is_some() {
+        files.push(("monitoring.yaml", traffic::monitoring(service)));
+    }
+    let targets = traffic::targets(service, inputs);
+    let secrets = secrets::objects(service, inputs);
+    files.extend([("targets.yaml", targets), ("secrets.yaml", secrets)]);
+    files.retain(|(_, objects)| !objects.is_empty());
+    let parts = inputs.parts_of(&service.name).map(|part| {
+        let made = Made {
+            service: part,
+            inputs,
+            around,
+        };
+        (format!("{}.yaml", part.name), whole(made))
+    });
+    let own = files
+        .into_iter()
+        .map(|(name, objects)| (name.to_owned(), objects));
+    own.chain(parts).collect()
+}
+
+/// All objects of what is deployed with another service.
+fn whole(made: Made<'_>) -> Vec<Value> {
+    let service = made.service;
+    let mut objects = vec![account(service)];
+    objects.extend(secrets::objects(service, made.inputs));
+    if matches!(
+        service.work,
+        Work::Job {
+            before_deploy: true
+        }
+    ) {
+        for object in &mut objects {
+            annotate(object, WAVE, BEFORE_JOBS);
+        }
+    }
+    objects.extend(workload::file(made).1);
+    if service.stays() {
+        objects.extend(workload::scaling(service));
+    }
+    objects
+}
+
+const WAVE: &str = "argocd.argoproj.io/sync-wave";
+/// The wave of what jobs need that run before all others of their service.
+const BEFORE_JOBS: &str = "-2";
+
+fn annotate(object: &mut Value, key: &str, value: &str) {
+    object["metadata"]["annotations"][key] = value.into();
+}
+
+/// What lists them.
+pub(crate) fn kustomization(service: &Service, files: &[&str]) -> Value {
+    json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "namespace": service.name,
+        "resources": files,
+    })
+}
+
+fn metadata(service: &Service, name: &str) -> Value {
+    json!({
+        "name": name,
+        "namespace": service.namespace(),
+        "labels": {"app.kubernetes.io/name": service.name, "app.kubernetes.io/part-of": "services"},
+    })
+}
+
+fn selector(service: &Service) -> Value {
+    json!({"app.kubernetes.io/name": service.name})
+}
+
+fn namespace(service: &Service) -> Value {
+    let mut labels = json!({"pod-security.kubernetes.io/enforce": PodSecurity::Restricted.label()});
+    if service.web().is_some_and(|web| web.target_group.is_some()) {
+        // A pod is ready when the load balancer thinks so too.
+        labels["elbv2.k8s.aws/pod-readiness-gate-inject"] = "enabled".into();
+    }
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": service.name, "labels": labels}})
+}
+
+/// The port of a web service is open to everybody: the load balancer, other services, and Prometheus. Nothing else is,
+/// and no port of the pods that do not answer requests.
+fn policies(service: &Service) -> Vec<Value> {
+    let door = |port: u16| Door {
+        name: "service",
+        labels: selector(service),
+        ports: vec![port],
+        from: Vec::new(),
+    };
+    let open = service
+        .web()
+        .map(|web| namespaces::open(&service.name, &door(web.port)));
+    std::iter::once(namespaces::deny(&service.name))
+        .chain(open)
+        .collect()
+}
+
+/// What its pods ask for when it has the fewest. Those that end are counted as none, but a node has to have room for
+/// one of them.
+pub(crate) fn pods(service: &Service, around: Around) -> Pods {
+    // For a pod that ends, the agent runs before its container, not beside it.
+    let agent = (around.vault && service.stays()).then_some(vault::AGENT);
+    let containers: Vec<Resources> = [service.resources].into_iter().chain(agent).collect();
+    let count = if service.stays() {
+        service.replicas.min
+    } else {
+        0
+    };
+    Pods::of(&service.name, count.into(), &containers)
+}
+
+fn account(service: &Service) -> Value {
+    let mut metadata = metadata(service, &service.name);
+    metadata["annotations"] = json!({"eks.amazonaws.com/role-arn": service.role});
+    json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+}

@@ -1,0 +1,435 @@
+//! Services: the example of the documentation, as it is declared in AWS and written into the repository, and what is
+//! refused.
+
+use std::collections::BTreeMap;
+
+use platctl_engine::graph::Node;
+use serde_json::{Value, json};
+
+use super::{load, nodes, wrong};
+
+const PAGE: &str = include_str!("../../../../docs/services.md");
+
+/// The stack file that the page begins with.
+fn example() -> &'static str {
+    let (_, rest) = PAGE.split_once("```yaml\n").unwrap();
+    rest.split_once("```").unwrap().0
+}
+
+fn of(set: &[&str]) -> BTreeMap<String, Node> {
+    let nodes = nodes(&load(example(), set).unwrap()).unwrap();
+    let by_address = nodes.into_iter();
+    by_address
+        .map(|node| (node.address.to_string(), node))
+        .collect()
+}
+
+/// The objects of the services in the repository, by kind and name.
+fn objects(nodes: &BTreeMap<String, Node>) -> BTreeMap<String, Value> {
+    let files = nodes["gitops.files"].spec["files"].as_object().unwrap();
+    let of_services = files
+        .iter()
+        .filter(|(path, _)| path.starts_with("services/"));
+    let documents = of_services.flat_map(|(_, content)| content.as_array().unwrap());
+    documents
+        .map(|object| {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            (
+                format!("{} {name}", object["kind"].as_str().unwrap()),
+                object.clone(),
+            )
+        })
+        .collect()
+}
+
+fn pod(objects: &BTreeMap<String, Value>, of: &str) -> Value {
+    let spec = &objects[of]["spec"];
+    let within = spec.pointer("/jobTemplate/spec/template/spec");
+    within.unwrap_or(&spec["template"]["spec"]).clone()
+}
+
+fn variables(objects: &BTreeMap<String, Value>, of: &str) -> Vec<String> {
+    let pod = pod(objects, of);
+    let env = pod["containers"][0]["env"].as_array().unwrap();
+    env.iter()
+        .map(|one| one["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// One item or several, each as a text, in order.
+fn list(value: &Value) -> String {
+    let text = |one: &Value| {
+        one.as_str()
+            .map_or_else(|| one.to_string(), ToOwned::to_owned)
+    };
+    let mut texts: Vec<String> = match value {
+        Value::Array(items) => items.iter().map(text).collect(),
+        one => vec![text(one)],
+    };
+    texts.sort();
+    texts.join(" ")
+}
+
+/// What a role may do: actions, and on what.
+fn permissions(nodes: &BTreeMap<String, Node>, name: &str) -> Vec<String> {
+    let node = &nodes[&format!("services.{name}.permissions")];
+    let statements = node.spec["policy_document"]["Statement"].as_array();
+    statements
+        .into_iter()
+        .flatten()
+        .map(|one| format!("{} on {}", list(&one["Action"]), list(&one["Resource"])))
+        .collect()
+}
+
+#[test]
+fn the_pods_of_the_example_have_the_environment_that_the_page_describes() {
+    let objects = objects(&of(&[]));
+    assert_eq!(
+        variables(&objects, "Rollout api"),
+        [
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "DATABASE_HOST",
+            "DATABASE_READER_HOST",
+            "DATABASE_PORT",
+            "DATABASE_NAME",
+            "DATABASE_USER",
+            "DATABASE_PASSWORD",
+            "DATABASE_PASSWORD_FILE",
+            "LOG_LEVEL",
+            "UPLOADS",
+            "SMTP_PASSWORD",
+            "STRIPE_KEY",
+        ]
+    );
+    let env = pod(&objects, "Rollout api")["containers"][0]["env"].clone();
+    assert_eq!(
+        env[9]["value"],
+        json!({"$join": [{"$ref": "uploads.bucket"}]})
+    );
+    let report = variables(&objects, "CronJob report");
+    assert!(report.contains(&"DATABASE_AUTHENTICATION".to_owned()));
+    assert!(!report.contains(&"DATABASE_PASSWORD".to_owned()));
+    assert!(variables(&objects, "Deployment mailer").contains(&"SMTP_PASSWORD".to_owned()));
+    let resources = &pod(&objects, "Rollout api")["containers"][0]["resources"];
+    assert_eq!(
+        *resources,
+        json!({"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}})
+    );
+    assert_eq!(
+        pod(&objects, "Job migrate")["containers"][0]["command"],
+        json!(["./migrate", "up"])
+    );
+    assert_eq!(
+        objects["Job migrate"]["metadata"]["annotations"]["argocd.argoproj.io/hook"],
+        "Sync"
+    );
+}
+
+#[test]
+fn the_roles_of_the_example_may_do_what_the_page_says_and_no_more() {
+    let nodes = of(&[]);
+    let secret = r#"{"$ref":"database.cluster.master_user_secret_arn"}"#;
+    let account = "eu-west-1:000000000000";
+    let key = format!("kms:Decrypt on arn:aws:kms:{account}:key/*");
+    let reads = "secretsmanager:DescribeSecret secretsmanager:GetSecretValue on";
+    let parameters = format!(
+        "ssm:GetParameter ssm:GetParameters on arn:aws:ssm:{account}:parameter/shop/smtp-password"
+    );
+    assert_eq!(
+        permissions(&nodes, "api"),
+        [
+            r#"s3:GetObject s3:PutObject on {"$join":[{"$ref":"uploads.arn"},"/*"]}"#.to_owned(),
+            format!("{reads} arn:aws:secretsmanager:{account}:secret:shop/stripe-?????? {secret}"),
+            key.clone(),
+            parameters.clone(),
+            key.clone(),
+        ]
+    );
+    assert_eq!(permissions(&nodes, "mailer"), [parameters, key.clone()]);
+    assert_eq!(
+        permissions(&nodes, "report"),
+        [format!(
+            r#"rds-db:connect on {{"$join":["arn:aws:rds-db:{account}:dbuser:",{{"$ref":"database.cluster.cluster_resource_id"}},"/report"]}}"#
+        )]
+    );
+    assert_eq!(
+        permissions(&nodes, "migrate"),
+        [format!("{reads} {secret}"), key]
+    );
+    // Each decrypts what is its own, for the service that keeps it.
+    let statements =
+        nodes["services.mailer.permissions"].spec["policy_document"]["Statement"].clone();
+    let condition = &statements[1]["Condition"];
+    assert_eq!(
+        list(&condition["StringEquals"]["kms:ViaService"]),
+        "ssm.eu-west-1.amazonaws.com"
+    );
+    assert_eq!(
+        list(&condition["StringLike"]["kms:EncryptionContext:PARAMETER_ARN"]),
+        format!("arn:aws:ssm:{account}:parameter/shop/smtp-password")
+    );
+    // The account that may take a role on is the one that its pods have.
+    let trust = nodes["services.mailer.role"].spec["assume_role_policy_document"].to_string();
+    assert!(
+        trust.contains("system:serviceaccount:api:mailer"),
+        "{trust}"
+    );
+}
+
+#[test]
+fn what_runs_the_image_of_another_service_has_no_repository_and_no_pipeline() {
+    let nodes = of(&[]);
+    for name in ["mailer", "report", "migrate"] {
+        let of_it = nodes.keys().filter(|address| {
+            address.contains(&format!(".{name}.")) || address.ends_with(&format!(".{name}"))
+        });
+        let of_it: Vec<&String> = of_it.collect();
+        assert_eq!(
+            of_it,
+            [
+                &format!("services.{name}.permissions"),
+                &format!("services.{name}.role")
+            ]
+        );
+    }
+    assert!(nodes.contains_key("services.api.repository"));
+}
+
+#[test]
+fn the_rules_of_the_example_are_those_of_the_page() {
+    let nodes = of(&[]);
+    let objects = objects(&nodes);
+    let policies: Vec<&String> = objects
+        .keys()
+        .filter(|key| key.starts_with("NetworkPolicy"))
+        .collect();
+    assert_eq!(
+        policies,
+        ["NetworkPolicy default-deny", "NetworkPolicy service"]
+    );
+    let open = &objects["NetworkPolicy service"]["spec"];
+    assert_eq!(open["ingress"][0]["ports"][0]["port"], 8080);
+    assert_eq!(
+        open["podSelector"]["matchLabels"],
+        json!({"app.kubernetes.io/name": "api"})
+    );
+    let preview = &nodes["services.api.preview.listener_rule"].spec;
+    let own = &nodes["services.api.listener_rule"].spec;
+    assert!(preview["priority"].as_u64() < own["priority"].as_u64());
+    assert_eq!(
+        preview["conditions"]["http_header"],
+        json!({"name": "X-Preview", "values": ["api"]})
+    );
+    assert_eq!(
+        preview["conditions"]["path_pattern"],
+        own["conditions"]["path_pattern"]
+    );
+    let group = |address: &str| nodes[address].spec["name"].clone();
+    assert_ne!(
+        group("services.api.preview.target_group"),
+        group("services.api.target_group")
+    );
+}
+
+#[test]
+fn a_service_without_new_keys_declares_what_it_always_did() {
+    let nodes = of(&["services={api: {port: 8080}}"]);
+    let of_services: Vec<&str> = nodes
+        .keys()
+        .filter(|address| address.starts_with("services.api"))
+        .map(String::as_str)
+        .collect();
+    assert_eq!(
+        of_services,
+        [
+            "services.api.lifecycle",
+            "services.api.listener_rule",
+            "services.api.repository",
+            "services.api.role",
+            "services.api.target_group"
+        ]
+    );
+    let delay = &nodes["services.api.target_group"].spec["attributes"];
+    assert_eq!(delay["deregistration_delay.timeout_seconds"], "30");
+    assert!(
+        !nodes["gitops.files"]
+            .spec
+            .to_string()
+            .contains("external-secrets")
+    );
+}
+
+#[test]
+fn the_target_group_lets_go_of_a_pod_before_it_is_killed() {
+    let nodes = of(&["services.api.shutdown_seconds=120"]);
+    let delay = &nodes["services.api.target_group"].spec["attributes"];
+    assert_eq!(delay["deregistration_delay.timeout_seconds"], "105");
+    let pod = pod(&objects(&nodes), "Rollout api");
+    assert_eq!(pod["terminationGracePeriodSeconds"], 135);
+}
+
+#[test]
+fn a_new_version_is_analysed_where_data_is_protected() {
+    let has = |set: &[&str]| objects(&of(set)).contains_key("AnalysisTemplate api");
+    assert!(!has(&[]) && has(&["protect=true"]) && has(&["services.api.analysis=true"]));
+    assert!(!has(&["protect=true", "services.api.analysis=false"]));
+    assert!(!has(&["protect=true", "gitops.prometheus=false"]));
+}
+
+/// A reference leads somewhere, or is told of where it stands.
+#[test]
+fn references_of_services_are_checked() {
+    let said = |set: &str| {
+        let stack = load(example(), &[set]).unwrap();
+        nodes(&stack).unwrap_err().to_string()
+    };
+    assert!(
+        said("services.api.env.UPLOADS=${uplods.bucket}").contains("uplods"),
+        "{}",
+        said("services.api.env.UPLOADS=${uplods.bucket}")
+    );
+    let output = said("services.api.env.UPLOADS=${uploads.buket}");
+    assert!(output.contains("has no output `buket`"), "{output}");
+}
+
+const HEAD: &str = "stack: prod\nnetwork: {}\n";
+
+/// All that is wrong with some services.
+fn refused(services: &str) -> String {
+    wrong(&format!("{HEAD}services:\n{services}"))
+}
+
+#[test]
+fn keys_that_do_not_fit_the_kind_are_refused() {
+    let all = [
+        (
+            "  w: {kind: worker, port: 80}",
+            "`port` cannot be used with `kind: worker`",
+        ),
+        (
+            "  w: {kind: worker, path: /a}",
+            "`path` cannot be used with `kind: worker`",
+        ),
+        (
+            "  c: {kind: cron, schedule: '1 1 * * *', replicas: {min: 1, max: 2}}",
+            "`replicas` cannot be used with `kind: cron`",
+        ),
+        (
+            "  w: {port: 80, schedule: '1 1 * * *'}",
+            "`schedule` cannot be used with `kind: web`",
+        ),
+        (
+            "  w: {port: 80, before_deploy: true}",
+            "`before_deploy` cannot be used with `kind: web`",
+        ),
+        ("  w: {}", "`port` is missing"),
+        ("  c: {kind: cron}", "`schedule` is missing"),
+        (
+            "  c: {kind: cron, schedule: nightly}",
+            "`nightly` is not a schedule",
+        ),
+        (
+            "  w: {kind: worker, rollout: blue_green}",
+            "`rollout: blue_green` cannot be used with `kind: worker`",
+        ),
+        (
+            "  j: {kind: job, before_deploy: true}",
+            "`before_deploy` requires `image_of`",
+        ),
+        (
+            "  w: {port: 80}\n  j: {kind: job, image_of: v}",
+            "there is no service `v`",
+        ),
+        (
+            "  w: {port: 80, image_of: x}\n  x: {port: 81}",
+            "`image_of` cannot be used with `kind: web`",
+        ),
+        (
+            "  a: {port: 80}\n  b: {kind: job, image_of: a}\n  c: {kind: job, image_of: b}",
+            "`b` has no image of its own",
+        ),
+        (
+            "  a: {port: 80}\n  b: {kind: job, image_of: a, pin: '0123456'}",
+            "`pin` cannot be used with `image_of`",
+        ),
+        (
+            "  w: {port: 80, timeout_seconds: 60}",
+            "`timeout_seconds` cannot be used with `kind: web`",
+        ),
+        (
+            "  j: {kind: job, timeout_seconds: 5}",
+            "5 seconds are out of range",
+        ),
+        (
+            "  w: {port: 80, shutdown_seconds: 0}",
+            "0 seconds are out of range",
+        ),
+        (
+            "  w: {port: 80, preview: true}",
+            "`preview` requires a load balancer",
+        ),
+        (
+            "  w: {port: 80, rollout: rolling, analysis: true}",
+            "`analysis` requires `rollout: blue_green`",
+        ),
+        (
+            "  w: {port: 80, analysis: {errors: 101}}",
+            "these limits cannot be checked",
+        ),
+        ("  w: {port: 80, database: true}", "the stack has none"),
+        (
+            "  w: {port: 80, env: {A-B: x}}",
+            "`A-B` is not a valid name",
+        ),
+        (
+            "  w: {port: 80, env: {A: x}, secrets: {A: {secret: s}}}",
+            "`A` is in `env` and in `secrets`",
+        ),
+        (
+            "  w: {port: 80, secrets: {A: {secret: s, parameter: p}}}",
+            "requires exactly one of",
+        ),
+        (
+            "  w: {port: 80, secrets: {A: {key: k}}}",
+            "requires exactly one of",
+        ),
+        (
+            "  w: {port: 80, secrets: {A: {vault: other/x, key: k}}}",
+            "cannot read `other/x` in Vault",
+        ),
+        (
+            "  w: {port: 80, secrets: {A: {vault: w/x}}}",
+            "`A` requires `key`",
+        ),
+        (
+            "  w: {port: 80, env: {A: 1.10}}",
+            "a number with a decimal point is ambiguous here",
+        ),
+        ("  w: {port: 80, cpu: lots}", "is not an amount of CPU"),
+        ("  w: {port: 80, memory: 512}", "expected"),
+        (
+            "  w: {port: 80, memory: 512M}",
+            "is not an amount of memory",
+        ),
+        (
+            "  w: {port: 80, database: maybe}",
+            "expected `true`, `false`, `password` or `iam`",
+        ),
+    ];
+    for (services, words) in all {
+        let said = refused(services);
+        // Long messages are broken into lines.
+        let flat = said
+            .replace("│", " ")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(flat.contains(words), "{services}\n{said}");
+    }
+}
+
+#[test]
+fn the_nearest_name_is_proposed() {
+    insta::assert_snapshot!(refused("  api: {port: 80}\n  mailer: {kind: worker, image_of: apo}\n"), @"");
+    insta::assert_snapshot!(refused("  api: {port: 80, memry: 1Gi, kind: wrker}\n"), @"");
+}
