@@ -45,6 +45,48 @@ pub struct Component {
     pub finalizers: &'static [&'static str],
     /// What has to be ready for it to be well.
     pub health: &'static [&'static str],
+    /// Its web pages for people.
+    pub pages: &'static [Page],
+}
+
+/// A web page of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// What commands call it.
+    pub name: &'static str,
+    /// The name that people know it by.
+    pub title: &'static str,
+    /// The Service of its pods.
+    pub service: &'static str,
+    /// The port of the Service.
+    pub port: u16,
+    /// Whether its pods speak TLS; with a certificate that no browser knows, then.
+    pub tls: bool,
+    /// The port of one's own machine that it is usually opened at.
+    pub local_port: u16,
+    /// Who logs in.
+    pub login: Login,
+}
+
+/// Who logs in to a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// Nobody: whoever reaches it may read.
+    Nobody,
+    /// A user, with a password in a Secret of its namespace.
+    Password {
+        /// The user.
+        user: &'static str,
+        /// The Secret.
+        secret: &'static str,
+        /// Its key.
+        key: &'static str,
+    },
+    /// Somebody with a credential that is kept nowhere.
+    Other {
+        /// How one gets it.
+        how: &'static str,
+    },
 }
 
 /// A chart in a repository, pinned.
@@ -213,6 +255,7 @@ pub(crate) const PLAIN: Component = Component {
     leftovers: &[],
     finalizers: &[],
     health: &[],
+    pages: &[],
 };
 
 /// A statement that allows something.

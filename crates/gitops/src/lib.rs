@@ -20,7 +20,9 @@ mod versions;
 mod tests;
 
 pub use check::check;
-pub use component::{Component, Count, Leftover, PodSecurity, Pods, Resources, Workload};
+pub use component::{
+    Component, Count, Leftover, Login, Page, PodSecurity, Pods, Resources, Workload,
+};
 pub use components::all;
 pub use inputs::{Alerts, Database, Inputs, Replicas, Service, Zone};
 pub use repository::{File, files};

@@ -41,6 +41,7 @@ mod logs;
 mod names;
 mod network;
 mod outputs;
+pub mod pages;
 mod parse;
 mod platform;
 pub mod reference;

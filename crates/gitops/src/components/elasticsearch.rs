@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{STORAGE, VOLUMES};
 use crate::application::LAST_WAVE;
 use crate::component::{
-    Component, Door, PLAIN, PodSecurity, Pods, Resources, anew, spread, when_defined,
+    Component, Door, Login, PLAIN, Page, PodSecurity, Pods, Resources, anew, spread, when_defined,
 };
 use crate::versions::ELASTIC;
 use crate::{Inputs, Settings};
@@ -153,5 +153,18 @@ pub(crate) const COMPONENT: Component = Component {
         "Job logging/logs-retention",
         "Kibana logging/logs is green",
     ],
+    pages: &[Page {
+        name: "kibana",
+        title: "Kibana",
+        service: "logs-kb-http",
+        port: 5601,
+        tls: true,
+        local_port: 5601,
+        login: Login::Password {
+            user: "elastic",
+            secret: "logs-es-elastic-user",
+            key: "elastic",
+        },
+    }],
     ..PLAIN
 };

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{STORAGE, VOLUMES};
 use crate::application::LAST_WAVE;
 use crate::component::{
-    Component, Count, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, spread,
-    when_defined,
+    Component, Count, Door, Login, PLAIN, Page, PodSecurity, Pods, Resources, Workload, allow,
+    spread, when_defined,
 };
 use crate::versions::PROMETHEUS;
 use crate::{AlertReceivers, Inputs, Settings};
@@ -230,6 +230,30 @@ pub(crate) const COMPONENT: Component = Component {
         "StatefulSet monitoring/prometheus-prometheus-kube-prometheus-prometheus",
         "StatefulSet monitoring/alertmanager-prometheus-kube-prometheus-alertmanager",
         "Deployment monitoring/prometheus-grafana",
+    ],
+    pages: &[
+        Page {
+            name: "grafana",
+            title: "Grafana",
+            service: "prometheus-grafana",
+            port: 80,
+            tls: false,
+            local_port: 3000,
+            login: Login::Password {
+                user: "admin",
+                secret: "prometheus-grafana",
+                key: "admin-password",
+            },
+        },
+        Page {
+            name: "prometheus",
+            title: "Prometheus",
+            service: "prometheus-kube-prometheus-prometheus",
+            port: 9090,
+            tls: false,
+            local_port: 9090,
+            login: Login::Nobody,
+        },
     ],
     ..PLAIN
 };

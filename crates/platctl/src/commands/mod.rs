@@ -3,12 +3,14 @@
 mod apply;
 mod backup;
 mod completions;
+mod connect;
 mod destroy;
 mod drift;
 mod emulator;
 mod failover;
 mod import;
 mod kinds;
+mod kubeconfig;
 mod output;
 mod plan;
 mod recover;
@@ -17,6 +19,7 @@ mod runner;
 mod schema;
 mod state;
 mod status;
+mod token;
 mod unlock;
 mod validate;
 
@@ -73,6 +76,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             yes,
         } => restart::run(&stack, &address, yes, global).await,
+        Command::Kubeconfig { stack, wish } => kubeconfig::run(&stack, &wish, global).await,
+        Command::Connect { stack, wish } => connect::run(&stack, &wish, global).await,
+        Command::Token { cluster } => token::run(&cluster, global).await,
         Command::Runner {
             bucket,
             task,

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
 use crate::component::{
-    Component, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, allow_if, anew, join,
-    spread,
+    Component, Door, Login, PLAIN, Page, PodSecurity, Pods, Resources, Workload, allow, allow_if,
+    anew, join, spread,
 };
 use crate::versions::{VAULT, VAULT_IMAGE};
 use crate::{Inputs, Settings};
@@ -226,5 +226,17 @@ pub(crate) const COMPONENT: Component = Component {
         "Job vault/vault-init",
         "Job vault/vault-config, where there are services",
     ],
+    pages: &[Page {
+        name: "vault",
+        title: "Vault",
+        service: "vault",
+        port: 8200,
+        tls: false,
+        local_port: 8200,
+        login: Login::Other {
+            how: "with a token: `vault operator generate-root` makes one from three of the five recovery keys, which \
+                  are in the Secrets Manager secret STACK-vault-recovery-keys",
+        },
+    }],
     ..PLAIN
 };
