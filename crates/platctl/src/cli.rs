@@ -294,6 +294,14 @@ pub(crate) enum Command {
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
     },
+    /// Show what blocks an upgrade of Kubernetes, and the steps of the upgrade; changes nothing
+    Upgrade {
+        /// The stack file
+        stack: PathBuf,
+        /// The Kubernetes version, such as 1.35
+        #[arg(long, value_name = "VERSION")]
+        to: String,
+    },
     /// Add the stack's cluster to a kubeconfig file, for kubectl and other tools
     Kubeconfig {
         /// The stack file, or the stack's name

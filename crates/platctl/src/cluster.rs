@@ -41,8 +41,8 @@ impl StackCluster {
     }
 }
 
-/// The cluster's name, and its region.
-fn cluster(state: &State, stack: &str) -> Result<(String, String), CliError> {
+/// The name of a stack's cluster in EKS, and its region.
+pub(crate) fn cluster(state: &State, stack: &str) -> Result<(String, String), CliError> {
     let mut found = state.resources.iter().filter_map(|(address, record)| {
         let object = record.object.as_ref().filter(|_| record.kind == KIND)?;
         Some((

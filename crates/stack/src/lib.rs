@@ -51,6 +51,7 @@ mod set;
 mod source;
 mod stack;
 mod state_url;
+pub mod support;
 mod tags;
 #[cfg(test)]
 mod tests;

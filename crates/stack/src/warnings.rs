@@ -2,15 +2,24 @@
 
 use platctl_gitops::Settings;
 
+use crate::cluster::Cluster;
 use crate::file::File;
 
 impl File {
     /// What is worth a warning, each with what to type.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let Some(settings) = &self.gitops else {
-            return Vec::new();
-        };
         let mut warnings = Vec::new();
+        if self.cluster.as_ref().is_some_and(Cluster::admits_nobody) {
+            warnings.push(
+                "no IAM role or user is admitted to the cluster except the one that creates it, and its endpoint is \
+                 private. Add `cluster.admins: [arn:aws:iam::ACCOUNT:role/NAME]`; to connect, use `platctl kubeconfig` \
+                 and `platctl connect`"
+                    .to_owned(),
+            );
+        }
+        let Some(settings) = &self.gitops else {
+            return warnings;
+        };
         if self.alerts.is_none() && settings.alerts_by_topic() {
             warnings.push(
                 "alerts of the cluster are sent to nobody. Add `alerts: {email: ops@example.com}`, or receivers in \

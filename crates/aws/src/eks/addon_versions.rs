@@ -6,12 +6,30 @@ use platctl_engine::CloudResult;
 use crate::Cloud;
 use crate::errors::Asked;
 
+/// The versions of an add-on for a version of Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    /// What EKS takes by default.
+    pub(super) default: Option<String>,
+    /// All of them.
+    pub(super) all: Vec<String>,
+}
+
 /// What EKS takes by default for a version of Kubernetes; none where it has none of that name.
 pub(super) async fn default_for(
     cloud: &Cloud,
     addon: &str,
     kubernetes: &str,
 ) -> CloudResult<Option<String>> {
+    Ok(offered_for(cloud, addon, kubernetes).await?.default)
+}
+
+/// What EKS offers of an add-on for a version of Kubernetes.
+pub(super) async fn offered_for(
+    cloud: &Cloud,
+    addon: &str,
+    kubernetes: &str,
+) -> CloudResult<Offered> {
     let call = cloud
         .eks
         .describe_addon_versions()
@@ -19,16 +37,29 @@ pub(super) async fn default_for(
         .kubernetes_version(kubernetes);
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let found = found.asked()?;
-    let is_default = |version: &&AddonVersionInfo| {
-        version
-            .compatibilities()
-            .iter()
-            .any(|fits| fits.default_version() && fits.cluster_version() == Some(kubernetes))
-    };
-    let mut versions = found.iter().flat_map(|addon| addon.addon_versions());
-    Ok(versions
-        .find(is_default)
-        .and_then(|version| version.addon_version().map(ToOwned::to_owned)))
+    let mut offered = Offered::default();
+    for version in found.iter().flat_map(|addon| addon.addon_versions()) {
+        let fits = fitting(version, kubernetes);
+        let (Some(default), Some(name)) = (fits, version.addon_version()) else {
+            continue;
+        };
+        if default {
+            offered.default.get_or_insert_with(|| name.to_owned());
+        }
+        offered.all.push(name.to_owned());
+    }
+    Ok(offered)
+}
+
+/// Whether a version is the default one for a version of Kubernetes; none where it does not fit.
+fn fitting(version: &AddonVersionInfo, kubernetes: &str) -> Option<bool> {
+    let mut fits = version
+        .compatibilities()
+        .iter()
+        .filter(|fits| fits.cluster_version() == Some(kubernetes))
+        .peekable();
+    fits.peek()?;
+    Some(fits.any(|fits| fits.default_version()))
 }
 
 /// Whether one version is newer than another: `v1.20.10-eksbuild.2` than `v1.20.9-eksbuild.3`.

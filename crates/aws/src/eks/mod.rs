@@ -12,6 +12,7 @@ mod insights;
 pub mod node_group;
 mod nodes_missing;
 pub mod pod_identity_association;
+pub mod readiness;
 pub(crate) mod updates;
 
 use std::collections::HashMap;

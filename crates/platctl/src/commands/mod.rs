@@ -21,6 +21,7 @@ mod state;
 mod status;
 mod token;
 mod unlock;
+mod upgrade;
 mod validate;
 
 use platctl_aws::reach::Errand;
@@ -76,6 +77,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             address,
             yes,
         } => restart::run(&stack, &address, yes, global).await,
+        Command::Upgrade { stack, to } => upgrade::run(&stack, &to, global).await,
         Command::Kubeconfig { stack, wish } => kubeconfig::run(&stack, &wish, global).await,
         Command::Connect { stack, wish } => connect::run(&stack, &wish, global).await,
         Command::Token { cluster } => token::run(&cluster, global).await,
