@@ -26,6 +26,8 @@ pub struct Component {
     pub pod_security: PodSecurity,
     /// Who may reach its pods, other than the pods of its namespace.
     pub doors: fn(&Inputs) -> Vec<Door>,
+    /// Where its pods go, other than to pods of their namespace, to DNS, and for the credentials of a [`Workload`].
+    pub exits: fn(&Inputs, &Settings) -> Vec<Exit>,
     /// What its pods ask for.
     pub pods: fn(&Inputs, &Settings) -> Vec<Pods>,
     /// The chart's values.
@@ -147,6 +149,42 @@ pub struct Door {
     pub from: Vec<String>,
 }
 
+/// A way of some pods of a component to elsewhere.
+#[derive(Clone, Debug)]
+pub struct Exit {
+    /// The name of its policy.
+    pub name: &'static str,
+    /// The labels of the pods; all pods of the namespace when there are none.
+    pub labels: Value,
+    /// Where to, and to which ports.
+    pub to: Vec<(To, Vec<u16>)>,
+}
+
+/// Where pods go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Anywhere: the API server, AWS and other hosts have no addresses that are known beforehand.
+    Anywhere,
+    /// Pods of these namespaces.
+    Namespaces(Vec<String>),
+    /// Name servers anywhere, by UDP and TCP.
+    NameServers,
+}
+
+/// The port of the API server, of AWS, and of most hosts elsewhere.
+pub(crate) const HTTPS: u16 = 443;
+
+impl Exit {
+    /// All pods of the namespace speak to the API server, to AWS, or to hosts that are not known here.
+    pub(crate) fn https() -> Self {
+        Self {
+            name: "to-https",
+            labels: serde_json::json!({}),
+            to: vec![(To::Anywhere, vec![HTTPS])],
+        }
+    }
+}
+
 /// What a container asks for, and the memory that it may use at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Resources {
@@ -246,6 +284,7 @@ pub(crate) const PLAIN: Component = Component {
     server_side: false,
     pod_security: PodSecurity::Restricted,
     doors: |_| Vec::new(),
+    exits: |_, _| Vec::new(),
     pods: |_, _| Vec::new(),
     values: |_, _| Value::Null,
     objects: |_, _| Vec::new(),

@@ -21,7 +21,7 @@ mod tests;
 
 pub use check::check;
 pub use component::{
-    Component, Count, Leftover, Login, Page, PodSecurity, Pods, Resources, Workload,
+    Component, Count, Exit, Leftover, Login, Page, PodSecurity, Pods, Resources, To, Workload,
 };
 pub use components::all;
 pub use inputs::{Alerts, Database, Inputs, Replicas, Service, Zone};

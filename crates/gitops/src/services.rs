@@ -1,8 +1,10 @@
 //! What a service is in the cluster.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::component::{Door, PodSecurity, Pods, Resources, spread, when_defined};
+use crate::component::{Door, Exit, PodSecurity, Pods, Resources, To, spread, when_defined};
 use crate::components::{namespaces, vault};
 use crate::{Component, Inputs, Service};
 
@@ -38,7 +40,7 @@ pub(crate) fn objects(
     let pods = template(service, around);
     let mut files = vec![
         ("namespace.yaml", vec![namespace(service), account(service)]),
-        ("policy.yaml", policies(service)),
+        ("policy.yaml", policies(service, inputs, around)),
         if service.blue_green {
             ("rollout.yaml", vec![rollout(service, inputs, &pods)])
         } else {
@@ -88,7 +90,7 @@ fn namespace(service: &Service) -> Value {
 }
 
 /// Its port is open to everybody: the load balancer, other services, and Prometheus. Nothing else is.
-fn policies(service: &Service) -> Vec<Value> {
+fn policies(service: &Service, inputs: &Inputs, around: Around) -> Vec<Value> {
     let door = Door {
         name: "service",
         labels: selector(service),
@@ -97,8 +99,33 @@ fn policies(service: &Service) -> Vec<Value> {
     };
     vec![
         namespaces::deny(&service.name),
+        namespaces::dns(&service.name),
+        namespaces::credentials(&service.name),
         namespaces::open(&service.name, &door),
+        namespaces::leave(&service.name, &exit(inputs, around)),
     ]
+}
+
+/// What every service may reach: AWS and other hosts by HTTPS, the database, the other services, and what the
+/// platform has for it.
+fn exit(inputs: &Inputs, around: Around) -> Exit {
+    let ports: BTreeSet<u16> = inputs.services.iter().map(|one| one.port).collect();
+    let mut exit = Exit::https();
+    exit.name = "service-exit";
+    if let Some(database) = &inputs.database {
+        exit.to.push((To::Anywhere, vec![database.port]));
+    }
+    let services = To::Namespaces(inputs.service_names());
+    exit.to.push((services, ports.into_iter().collect()));
+    if around.vault {
+        exit.to
+            .push((To::Namespaces(vec!["vault".into()]), vec![8200]));
+    }
+    if around.tracing {
+        let collector = To::Namespaces(vec!["tracing".into()]);
+        exit.to.push((collector, vec![4317, 4318]));
+    }
+    exit
 }
 
 /// What a service's container asks for.

@@ -88,7 +88,7 @@ pub async fn readiness(
     if let Some(fault) = faults.into_iter().next() {
         return Ok(vec![Finding::blocking("Kubernetes version", fault.message)]);
     }
-    let mut findings = refresh(cloud, cluster).await;
+    let mut findings: Vec<Finding> = refresh(cloud, cluster).await.into_iter().collect();
     findings.extend(insights(cloud, cluster, wanted).await?);
     findings.extend(addons(cloud, cluster, wanted, pinned).await?);
     Ok(findings)

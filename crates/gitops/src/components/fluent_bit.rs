@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::application::LAST_WAVE;
-use crate::component::{Component, Count, PLAIN, PodSecurity, Pods, Resources};
+use crate::component::{Component, Count, Exit, PLAIN, PodSecurity, Pods, Resources};
 use crate::versions::FLUENT_BIT;
 
 /// Into a data stream, as Elasticsearch keeps logs now; the password is the operator's.
@@ -18,6 +18,13 @@ pub(crate) const COMPONENT: Component = Component {
     wave: LAST_WAVE,
     // It reads the logs of all pods from its node.
     pod_security: PodSecurity::Privileged,
+    exits: |_, _| {
+        // It asks the API server which pod a log is of.
+        vec![Exit {
+            labels: json!({"app.kubernetes.io/name": "fluent-bit"}),
+            ..Exit::https()
+        }]
+    },
     pods: |_, _| vec![Pods::new("fluent-bit", Count::PerNode, &[CONTAINER])],
     needs: &["elasticsearch"],
     chart: Some(FLUENT_BIT),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{STORAGE, VOLUMES};
 use crate::application::LAST_WAVE;
 use crate::component::{
-    Component, Count, Door, Login, PLAIN, Page, PodSecurity, Pods, Resources, Workload, allow,
-    spread, when_defined,
+    Component, Count, Door, Exit, Login, PLAIN, Page, PodSecurity, Pods, Resources, To, Workload,
+    allow, spread, when_defined,
 };
 use crate::versions::PROMETHEUS;
 use crate::{AlertReceivers, Inputs, Settings};
@@ -49,6 +49,38 @@ fn pods() -> Vec<Pods> {
             &[NODE_EXPORTER],
         ),
     ]
+}
+
+/// The mail servers' ports, unless one is stated.
+const MAIL: [u16; 3] = [25, 465, 587];
+
+fn exits(settings: &Settings) -> Vec<Exit> {
+    let pods = |name: &str| json!({"app.kubernetes.io/name": name});
+    let alerts = settings.prometheus().alerts;
+    let stated = alerts
+        .smtp
+        .as_deref()
+        .and_then(|smtp| smtp.rsplit_once(':'));
+    let stated = stated.and_then(|(_, port)| port.parse().ok());
+    let mail = stated.map_or_else(|| MAIL.to_vec(), |port| vec![port]);
+    let mut exits = vec![
+        // The API server, and where alerts go.
+        Exit::https(),
+        // What it scrapes can be any pod, and any port of a node.
+        Exit {
+            name: "to-targets",
+            labels: pods("prometheus"),
+            to: vec![(To::Anywhere, Vec::new())],
+        },
+    ];
+    if alerts.email.is_some() {
+        exits.push(Exit {
+            name: "to-mail",
+            labels: pods("alertmanager"),
+            to: vec![(To::Anywhere, mail)],
+        });
+    }
+    exits
 }
 
 fn claim(gib: u16) -> Value {
@@ -170,13 +202,21 @@ pub(crate) const COMPONENT: Component = Component {
     doors: |_| {
         let labels = json!({"app": "kube-prometheus-stack-operator"});
         // The API server asks the webhook.
-        vec![Door {
+        let webhook = Door {
             name: "webhook",
             labels,
             ports: vec![10250],
             from: Vec::new(),
-        }]
+        };
+        let queries = Door {
+            name: "queries",
+            labels: json!({"app.kubernetes.io/name": "prometheus"}),
+            ports: vec![9090],
+            from: vec!["argo-rollouts".into()],
+        };
+        vec![webhook, queries]
     },
+    exits: |_, settings| exits(settings),
     pods: |_, _| pods(),
     workloads: |inputs| {
         let topic = inputs.alerts.iter();

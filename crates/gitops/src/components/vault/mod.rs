@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
 use crate::component::{
-    Component, Door, Login, PLAIN, Page, PodSecurity, Pods, Resources, Workload, allow, allow_if,
-    anew, join, spread,
+    Component, Door, Exit, Login, PLAIN, Page, PodSecurity, Pods, Resources, Workload, allow,
+    allow_if, anew, join, spread,
 };
 use crate::versions::{VAULT, VAULT_IMAGE};
 use crate::{Inputs, Settings};
@@ -171,6 +171,7 @@ pub(crate) const COMPONENT: Component = Component {
         }
         doors
     },
+    exits: |_, _| vec![Exit::https()],
     pods: |_, settings| {
         vec![
             Pods::of("vault", replicas(settings).into(), &[CONTAINER]),
