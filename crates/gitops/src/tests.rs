@@ -1,11 +1,11 @@
 //! What every component, object and policy has to be.
 
 mod charts;
+mod jobs;
 mod policies;
 mod room;
 mod rules;
 mod schemas;
-mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 

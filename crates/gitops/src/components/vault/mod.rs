@@ -2,6 +2,7 @@
 
 mod configure;
 mod init;
+mod upgrade;
 
 use serde_json::{Value, json};
 
@@ -126,7 +127,7 @@ fn values(inputs: &Inputs, settings: &Settings) -> Value {
         "server": {
             "resources": CONTAINER.json(),
             "topologySpreadConstraints": spread(&server_labels()),
-            // A server that is replaced by itself could be the leader: people choose the moment, standbys first.
+            // A server that is replaced by itself could be the leader: a job replaces them, standbys first.
             "updateStrategyType": "OnDelete",
             "serviceAccount": {"create": true, "name": SERVER},
             "dataStorage": {
@@ -179,10 +180,11 @@ pub(crate) const COMPONENT: Component = Component {
         ]
     },
     values,
-    objects: |inputs, _| {
-        init::objects(inputs)
-            .into_iter()
+    objects: |inputs, settings| {
+        let objects = init::objects(inputs).into_iter();
+        objects
             .chain(configure::objects(inputs))
+            .chain(upgrade::objects(replicas(settings)))
             .collect()
     },
     workloads: |inputs| {
@@ -226,6 +228,7 @@ pub(crate) const COMPONENT: Component = Component {
         "Deployment vault/vault-agent-injector",
         "Job vault/vault-init",
         "Job vault/vault-config, where there are services",
+        "Job vault/vault-upgrade",
     ],
     pages: &[Page {
         name: "vault",
