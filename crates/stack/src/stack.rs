@@ -104,18 +104,18 @@ impl Stack {
         self.root.get(block).is_some()
     }
 
-    /// Where a key is stated, such as `stack.yaml:3`, and its value as it is written there; none when it is not.
+    /// Where a text is stated, such as `stack.yaml:3`, and the text in quotes; none when it is not.
     #[must_use]
     pub fn stated(&self, keys: &[&str]) -> Option<(String, String)> {
         let mut node = &self.root;
         for key in keys {
             node = &node.get(key)?.1;
         }
-        let (place, text) = (
-            self.sources.whereabouts(node.span),
-            self.sources.slice(node.span),
-        );
-        Some((clean(&place), clean(text)))
+        let Tree::Text(text) = &node.tree else {
+            return None;
+        };
+        let place = self.sources.whereabouts(node.span);
+        Some((clean(&place), format!("\"{}\"", clean(&text.text))))
     }
 
     /// What is allowed, but is likely to be a mistake.

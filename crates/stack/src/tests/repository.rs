@@ -188,6 +188,17 @@ fn alertmanager_publishes_to_the_topic_of_the_stack() {
     );
 }
 
+/// What has to be edited is found, so that it can be said.
+#[test]
+fn where_a_key_is_stated_is_known() {
+    let stack = load(PROD, &[]).unwrap();
+    let (place, text) = stack.stated(&["cluster", "version"]).unwrap();
+    assert!(place.ends_with(":26"), "{place}");
+    assert_eq!(text, "\"1.35\"");
+    assert!(stack.has("cluster") && !stack.has("resources"));
+    assert_eq!(stack.stated(&["cluster", "log_days"]), None);
+}
+
 #[test]
 fn what_is_probably_a_mistake_is_told() {
     const ADMITTED: &str = "cluster.admins=[arn:aws:iam::123456789012:role/ops]";
