@@ -2,14 +2,17 @@
 
 use platctl_gitops::Settings;
 
-use crate::cluster::Cluster;
 use crate::file::File;
 
 impl File {
     /// What is worth a warning, each with what to type.
     pub(crate) fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.cluster.as_ref().is_some_and(Cluster::admits_nobody) {
+        if self
+            .cluster
+            .as_ref()
+            .is_some_and(|cluster| cluster.admits_nobody())
+        {
             warnings.push(
                 "no IAM role or user is admitted to the cluster except the one that creates it, and its endpoint is \
                  private. Add `cluster.admins: [arn:aws:iam::ACCOUNT:role/NAME]`; to connect, use `platctl kubeconfig` \
