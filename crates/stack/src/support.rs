@@ -1,6 +1,9 @@
 //! How long AWS supports the versions that a stack file states, and what it costs to stay behind.
 
+use platctl_engine::Address;
 use platctl_engine::graph::Graph;
+use platctl_engine::state::{Record, State};
+use serde_json::Value;
 use time::macros::date;
 use time::{Date, Duration};
 
@@ -52,14 +55,29 @@ pub fn support(version: &str) -> Option<&'static Support> {
 /// and what to do.
 #[must_use]
 pub fn endings(graph: &Graph, today: Date) -> Vec<String> {
-    let of = |entry: &platctl_engine::graph::Entry| {
-        let node = &entry.node;
-        let text = |field: &str| node.spec.get(field).and_then(serde_json::Value::as_str);
-        let version = text("version").filter(|_| node.kind == "eks.Cluster")?;
-        let upgraded = text("support_type") == Some("STANDARD");
-        ending(version, upgraded, today).map(|what| format!("`{}`: {what}", node.address))
+    let nodes = graph.in_order().map(|entry| &entry.node);
+    let of = |node: &platctl_engine::graph::Node| {
+        of_cluster(node.address.as_str(), &node.kind, &node.spec, today)
     };
-    graph.in_order().filter_map(of).collect()
+    nodes.filter_map(of).collect()
+}
+
+/// The same of the clusters that a state knows, as they were last applied.
+#[must_use]
+pub fn endings_in(state: &State, today: Date) -> Vec<String> {
+    let records = state.resources.iter();
+    let of = |(address, record): (&Address, &Record)| {
+        let object = record.object.as_ref()?;
+        of_cluster(address.as_str(), &record.kind, &object.spec, today)
+    };
+    records.filter_map(of).collect()
+}
+
+fn of_cluster(address: &str, kind: &str, spec: &Value, today: Date) -> Option<String> {
+    let text = |field: &str| spec.get(field).and_then(Value::as_str);
+    let version = text("version").filter(|_| kind == "eks.Cluster")?;
+    let upgraded = text("support_type") == Some("STANDARD");
+    ending(version, upgraded, today).map(|what| format!("`{address}`: {what}"))
 }
 
 /// What there is to say of a version; `upgraded` where EKS does not go into extended support, but upgrades.

@@ -148,7 +148,7 @@ fn retention(days: u16) -> Value {
                 "name": "retention",
                 // It is on the nodes already, and has curl.
                 "image": format!("docker.elastic.co/elasticsearch/elasticsearch:{ELASTIC}"),
-                "command": ["sh", "-ceu", [RETAIN, WRITER_SCRIPT].concat()],
+                "command": ["sh", "-ceu", format!("{RETAIN}{WRITER_SCRIPT}")],
                 "resources": JOB.json(),
                 "env": [
                     {"name": "POLICY", "value": policy.to_string()},

@@ -4,6 +4,8 @@ use std::path::Path;
 
 use platctl_engine::drift::moved_on;
 use platctl_engine::observe::{ReadOptions, observe};
+use platctl_stack::support::endings_in;
+use time::OffsetDateTime;
 
 use crate::cli::Global;
 use crate::cloud::Site;
@@ -35,6 +37,10 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
         },
     )
     .await?;
+    render::warnings(
+        &endings_in(&state, OffsetDateTime::now_utc().date()),
+        global,
+    );
     render::status::show(
         &state,
         &observed,
