@@ -187,6 +187,8 @@ fn reached(pod: &Pod, target: &IntOrString) -> Option<(String, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Clusters;
+    use crate::testing::Provided;
     use serde_json::{Value, json};
 
     fn pod(ready: &str, ports: Value) -> Pod {
@@ -216,5 +218,63 @@ mod tests {
         pod.metadata.deletion_timestamp =
             serde_json::from_value(json!("2026-01-31T02:17:00Z")).unwrap();
         assert_eq!(reached(&pod, &IntOrString::Int(80)), None);
+    }
+
+    /// A cluster with the page of Argo CD, whose pods are ready or not.
+    fn argo_cd(ready: &str) -> Provided {
+        let provided = Provided::default();
+        let service = json!({
+            "metadata": {"name": "argocd-server", "namespace": "argocd"},
+            "spec": {
+                "selector": {"app.kubernetes.io/name": "argocd-server"},
+                "ports": [{"name": "http", "port": 80}, {"name": "https", "port": 443, "targetPort": 8080}],
+            },
+        });
+        let mut pod = serde_json::to_value(pod(ready, json!([]))).unwrap();
+        pod["metadata"]["namespace"] = "argocd".into();
+        let mut world = provided.fake.world();
+        let mut put = |at: &str, object: Value| world.objects.insert(at.to_owned(), object);
+        put("v1/services/argocd/argocd-server", service);
+        put("v1/pods/argocd/web-0", pod);
+        drop(world);
+        provided
+    }
+
+    fn to(provided: &Provided, service: &str, port: u16) -> Forwarder {
+        let destination = Destination {
+            namespace: "argocd".into(),
+            service: service.into(),
+            port,
+        };
+        Forwarder::new(provided.fake.client(), destination)
+    }
+
+    #[tokio::test]
+    async fn what_is_missing_behind_a_page_is_said() {
+        let well = argo_cd("True");
+        let found = to(&well, "argocd-server", 443).pod().await.unwrap();
+        assert_eq!(found, ("web-0".to_owned(), 8080));
+        let error = to(&well, "other", 443).pod().await.unwrap_err();
+        assert!(error.message.contains("no Service argocd/other"), "{error}");
+        let error = to(&well, "argocd-server", 9).pod().await.unwrap_err();
+        assert!(error.message.contains("has no port 9"), "{error}");
+        let unwell = argo_cd("False");
+        let error = to(&unwell, "argocd-server", 443).pod().await.unwrap_err();
+        assert!(
+            error.message.contains("`kubectl get pods -n argocd`"),
+            "{error}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_build_leads_no_connection() {
+        let clusters = Clusters::new(Arc::new(Provided::default()));
+        let destination = to(&Provided::default(), "argocd-server", 443);
+        let destination = (*destination.destination).clone();
+        let asked = clusters
+            .forwarder("open-example-cluster", destination)
+            .await;
+        let error = asked.err().unwrap();
+        assert!(error.message.contains("--cluster-access tunnel"), "{error}");
     }
 }
