@@ -30,7 +30,7 @@ settled() {
   [ "$(value generation)" = "$(value observedGeneration)" ] && [ "$(value readyReplicas)" = "$SERVERS" ]
 }
 old() {
-  api "$pods?fieldSelector=metadata.name%3D$1&labelSelector=controller-revision-hash%21%3D$revision$2" > /tmp/pods
+  until api "$pods?fieldSelector=metadata.name%3D$1&labelSelector=controller-revision-hash%21%3D$revision$2" > /tmp/pods; do sleep 5; done
   tr -d ' \n' < /tmp/pods | grep -q "\"name\":\"$1\""
 }
 until settled; do sleep 5; done
