@@ -32,6 +32,7 @@ def main() -> int:
     """Writes the fixture of each chart."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--charts", type=Path, help="a folder with the charts, instead of their repositories")
+    arguments.add_argument("--objects", type=Path, help="a folder for the rendered objects; then no fixture is written")
     arguments.add_argument("names", nargs="*", help="the charts to render; all of them by default")
     options = arguments.parse_args()
     FIXTURES.mkdir(exist_ok=True)
@@ -40,7 +41,11 @@ def main() -> int:
         if options.names and wanted["chart"] not in options.names:
             continue
         try:
-            fixture = render(wanted, load(wanted, options.charts))
+            chart = load(wanted, options.charts)
+            if options.objects:
+                write_objects(wanted, chart, options.objects)
+                continue
+            fixture = render(wanted, chart)
         except (helm.HelmError, ValueError) as error:
             print(f"{wanted['chart']} {wanted['version']}: {error}", file=sys.stderr)
             failed += 1
@@ -95,6 +100,17 @@ def render(wanted: dict[str, Any], chart: helm.Chart) -> dict[str, Any]:
         "services": [service(one) for one in objects if one["kind"] == "Service"],
         "workloads": [workload(one, budgets) for one in objects if one["kind"] in WORKLOADS or one["kind"] in OPERATED],
     }
+
+
+def write_objects(wanted: dict[str, Any], chart: helm.Chart, folder: Path) -> None:
+    """All objects of a chart in one file, in an order that does not depend on its templates."""
+    files = chart.render(wanted["values"] or {}, name=wanted["component"], namespace=wanted["namespace"])
+    objects = [one for text in files.values() for one in documents(text)]
+    objects += [one for crd in chart.crds for one in documents(crd["data"])]
+    objects.sort(key=lambda one: (one["kind"], str(name(one))))
+    folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.dump_all(objects, sort_keys=True, width=1000)
+    (folder / f"{wanted['component']}.yaml").write_text(text)
 
 
 def documents(text: str) -> Iterator[Any]:

@@ -256,6 +256,74 @@ fn what_eks_would_refuse_is_refused_by_the_plan() {
         }
     }
     assert_eq!(world.mutations(), 0, "nothing was changed before");
+    says_what_is_in_the_way(&world);
+    lets_people_in(&world);
+}
+
+/// `platctl upgrade` against a cluster of 1.34.
+fn says_what_is_in_the_way(world: &World) {
+    let upgrade = |to: &str, code| {
+        let line = format!("upgrade up.yaml --to {to} --cluster-access direct");
+        world.platctl(&line).expect(code).stdout
+    };
+    let said = upgrade("1.35", 0);
+    assert!(said.contains("In up.yaml:5, change `version: "), "{said}");
+    assert!(said.contains("to `version: \"1.35\"`."), "{said}");
+    assert!(said.contains("Run `platctl apply up.yaml`."), "{said}");
+    assert!(said.contains("add-on kube-proxy: version"), "{said}");
+    assert!(!said.contains("not checked"), "{said}");
+    let said = upgrade("1.36", 1);
+    assert!(said.contains("Set the version to 1.35 and apply"), "{said}");
+    assert!(upgrade("1.34", 0).contains("already has Kubernetes 1.34"));
+    let removed = "An API is called that is removed";
+    world
+        .control()
+        .set_state("eks.Insight", "up-cluster", removed)
+        .unwrap();
+    let said = upgrade("1.35", 1);
+    assert!(said.contains("These issues block the upgrade"), "{said}");
+    assert!(
+        said.contains(removed) && !said.contains("To upgrade:"),
+        "{said}"
+    );
+}
+
+/// `platctl kubeconfig`, and the token that kubectl asks for.
+fn lets_people_in(world: &World) {
+    let printed = world.platctl("kubeconfig up --stdout").expect(0).stdout;
+    assert!(printed.contains("https://127.0.0.1:9443"), "{printed}");
+    let direct = "kubeconfig up --file config --cluster-access direct";
+    let said = world.platctl(direct).expect(0).stdout;
+    assert!(said.contains("Wrote the context `up`"), "{said}");
+    let written = std::fs::read_to_string(world.path().join("config")).unwrap();
+    for part in [
+        "name: platctl-up",
+        "current-context: up",
+        "token",
+        "up-cluster",
+    ] {
+        assert!(written.contains(part), "{written}");
+    }
+    let token = world
+        .platctl("token up-cluster --region eu-west-1")
+        .expect(0)
+        .stdout;
+    let token: serde_json::Value = serde_json::from_str(&token).unwrap();
+    assert_eq!(token["kind"], "ExecCredential");
+    let text = token["status"]["token"].as_str().unwrap();
+    assert!(text.starts_with("k8s-aws-v1."), "{text}");
+    let refused = world.platctl("connect up jenkins").expect(1).stderr;
+    assert!(refused.contains("argocd"), "{refused}");
+    let missing = world
+        .platctl("connect up argocd --cluster-access direct")
+        .expect(1)
+        .stderr;
+    assert!(
+        missing.contains("no Service argocd/argocd-server"),
+        "{missing}"
+    );
+    let tunnel = world.platctl("connect up argocd").expect(1).stderr;
+    assert!(tunnel.contains("cannot connect"), "{tunnel}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

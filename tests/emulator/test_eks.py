@@ -199,7 +199,46 @@ def test_the_versions_of_clusters(aws):
     assert [one["clusterVersion"] for one in asked] == ["1.34"]
     eks_cluster(aws)
     assert aws.eks.list_clusters()["clusters"] == ["one"]
-    assert aws.eks.list_insights(clusterName="one")["insights"] == []
+
+
+def insights(aws, **wanted):
+    return aws.eks.list_insights(clusterName="one", filter=wanted)["insights"]
+
+
+def test_insights_are_of_later_versions(aws):
+    eks_cluster(aws, version="1.34")
+    known = insights(aws)
+    assert {one["kubernetesVersion"] for one in known} == {"1.35", "1.36"}
+    assert {one["insightStatus"]["status"] for one in known} == {"PASSING"}
+    assert not insights(aws, statuses=["ERROR"], kubernetesVersions=["1.35"])
+
+
+def test_what_speaks_against_an_upgrade(aws):
+    eks_cluster(aws, version="1.34")
+    aws.control("POST state", {"kind": "eks.Insight", "id": "one", "state": "An API is called that is removed."})
+    (found,) = insights(aws, statuses=["ERROR"], kubernetesVersions=["1.35"])
+    assert "recommendation" not in found
+    whole = aws.eks.describe_insight(clusterName="one", id=found["id"])["insight"]
+    assert whole["insightStatus"] == {"status": "ERROR", "reason": "An API is called that is removed."}
+    assert whole["recommendation"]
+    with aws.refused("ResourceNotFoundException"):
+        aws.eks.describe_insight(clusterName="one", id="b1c3f5a0-0000-4000-8000-000000000000")
+    aws.control("POST state", {"kind": "eks.Insight", "id": "one", "state": ""})
+    assert not insights(aws, statuses=["ERROR"])
+
+
+def test_insights_are_refreshed_once_at_a_time(aws):
+    eks_cluster(aws, version="1.34")
+    with aws.refused("ResourceNotFoundException"):
+        aws.eks.describe_insights_refresh(clusterName="one")
+    aws.slow()
+    assert aws.eks.start_insights_refresh(clusterName="one")["status"] == "IN_PROGRESS"
+    with aws.refused("InvalidRequestException"):
+        aws.eks.start_insights_refresh(clusterName="one")
+    assert aws.eks.describe_insights_refresh(clusterName="one")["status"] == "IN_PROGRESS"
+    aws.pass_by(121)
+    done = aws.eks.describe_insights_refresh(clusterName="one")
+    assert done["status"] == "COMPLETED" and done["endedAt"] >= done["startedAt"]
 
 
 def test_a_cluster_holds_its_security_groups(aws):

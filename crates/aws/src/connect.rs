@@ -346,6 +346,36 @@ impl Aws {
             .clone()
     }
 
+    /// Where the API server of a cluster is; none when there is no such cluster.
+    ///
+    /// # Errors
+    /// What EKS answers.
+    pub async fn endpoint(
+        &self,
+        region: &str,
+        cluster: &str,
+    ) -> CloudResult<Option<reach::Endpoint>> {
+        let reach = self.reach(region);
+        let what = format!("reading the endpoint of cluster {cluster}");
+        call_with_retries(&self.teller, what, || reach.endpoint(cluster)).await
+    }
+
+    /// A bearer token for a cluster. EKS takes one for 15 minutes.
+    ///
+    /// # Errors
+    /// When there are no credentials.
+    pub async fn cluster_token(&self, region: &str, cluster: &str) -> CloudResult<String> {
+        self.reach(region).new_token(cluster).await
+    }
+
+    /// Lets a port of this machine lead to the API server of a cluster, until this process ends.
+    ///
+    /// # Errors
+    /// What is missing for a tunnel, or what AWS answers.
+    pub async fn tunnel(&self, region: &str, cluster: &str, port: u16) -> CloudResult<()> {
+        self.reach(region).tunnel(cluster, port).await
+    }
+
     fn reach(&self, region: &str) -> reach::Reach {
         reach::Reach {
             cloud: self.cloud(region),

@@ -26,6 +26,8 @@ pub struct Component {
     pub pod_security: PodSecurity,
     /// Who may reach its pods, other than the pods of its namespace.
     pub doors: fn(&Inputs) -> Vec<Door>,
+    /// Where its pods go, other than to pods of their namespace, to DNS, and for the credentials of a [`Workload`].
+    pub exits: fn(&Inputs, &Settings) -> Vec<Exit>,
     /// What its pods ask for.
     pub pods: fn(&Inputs, &Settings) -> Vec<Pods>,
     /// The chart's values.
@@ -45,6 +47,48 @@ pub struct Component {
     pub finalizers: &'static [&'static str],
     /// What has to be ready for it to be well.
     pub health: &'static [&'static str],
+    /// Its web pages for people.
+    pub pages: &'static [Page],
+}
+
+/// A web page of a component.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// What commands call it.
+    pub name: &'static str,
+    /// The name that people know it by.
+    pub title: &'static str,
+    /// The Service of its pods.
+    pub service: &'static str,
+    /// The port of the Service.
+    pub port: u16,
+    /// Whether its pods speak TLS; with a certificate that no browser knows, then.
+    pub tls: bool,
+    /// The port of one's own machine that it is usually opened at.
+    pub local_port: u16,
+    /// Who logs in.
+    pub login: Login,
+}
+
+/// Who logs in to a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// Nobody: whoever reaches it may read.
+    Nobody,
+    /// A user, with a password in a Secret of its namespace.
+    Password {
+        /// The user.
+        user: &'static str,
+        /// The Secret.
+        secret: &'static str,
+        /// Its key.
+        key: &'static str,
+    },
+    /// Somebody with a credential that is kept nowhere.
+    Other {
+        /// How one gets it.
+        how: &'static str,
+    },
 }
 
 /// A chart in a repository, pinned.
@@ -103,6 +147,42 @@ pub struct Door {
     pub ports: Vec<u16>,
     /// The namespaces that may come in; everybody when there are none, such as the API server, which is no pod.
     pub from: Vec<String>,
+}
+
+/// A way of some pods of a component to elsewhere.
+#[derive(Clone, Debug)]
+pub struct Exit {
+    /// The name of its policy.
+    pub name: &'static str,
+    /// The labels of the pods; all pods of the namespace when there are none.
+    pub labels: Value,
+    /// Where to, and to which ports.
+    pub to: Vec<(To, Vec<u16>)>,
+}
+
+/// Where pods go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum To {
+    /// Anywhere: the API server, AWS and other hosts have no addresses that are known beforehand.
+    Anywhere,
+    /// Pods of these namespaces.
+    Namespaces(Vec<String>),
+    /// Name servers anywhere, by UDP and TCP.
+    NameServers,
+}
+
+/// The port of the API server, of AWS, and of most hosts elsewhere.
+pub(crate) const HTTPS: u16 = 443;
+
+impl Exit {
+    /// All pods of the namespace speak to the API server, to AWS, or to hosts that are not known here.
+    pub(crate) fn https() -> Self {
+        Self {
+            name: "to-https",
+            labels: serde_json::json!({}),
+            to: vec![(To::Anywhere, vec![HTTPS])],
+        }
+    }
 }
 
 /// What a container asks for, and the memory that it may use at most.
@@ -204,6 +284,7 @@ pub(crate) const PLAIN: Component = Component {
     server_side: false,
     pod_security: PodSecurity::Restricted,
     doors: |_| Vec::new(),
+    exits: |_, _| Vec::new(),
     pods: |_, _| Vec::new(),
     values: |_, _| Value::Null,
     objects: |_, _| Vec::new(),
@@ -213,6 +294,7 @@ pub(crate) const PLAIN: Component = Component {
     leftovers: &[],
     finalizers: &[],
     health: &[],
+    pages: &[],
 };
 
 /// A statement that allows something.

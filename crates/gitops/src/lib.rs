@@ -21,7 +21,9 @@ mod versions;
 mod tests;
 
 pub use check::check;
-pub use component::{Component, Count, Leftover, PodSecurity, Pods, Resources, Workload};
+pub use component::{
+    Component, Count, Exit, Leftover, Login, Page, PodSecurity, Pods, Resources, To, Workload,
+};
 pub use components::all;
 pub use inputs::{
     Alerts, Analysis, Database, Inputs, Login, Replicas, Secret, Service, Source, Web, Work, Zone,

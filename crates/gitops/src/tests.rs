@@ -1,13 +1,13 @@
 //! What every component, object and policy has to be.
 
 mod charts;
+mod jobs;
 mod nodes;
 mod policies;
 mod room;
 mod rules;
 mod schemas;
 mod services;
-mod vault;
 
 use std::collections::{BTreeMap, BTreeSet};
 

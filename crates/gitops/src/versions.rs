@@ -1,6 +1,6 @@
 //! Every version of what runs in the cluster, in one place.
 //!
-//! To raise one: change it here, then follow `tests/charts/README.md`, which renders the chart and shows what changes.
+//! To raise one: run `tests/charts/raise CHART VERSION`, which renders the chart and shows what changes.
 //! A version goes up in a commit of its own, with the component's release notes read for changed values.
 
 use crate::component::Chart;

@@ -10,6 +10,8 @@ use kube::{Client, Config};
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use tokio::sync::Mutex;
 
+use crate::budgets::{self, Blocking};
+use crate::forward::{self, Destination, Forwarder};
 use crate::tokens::{Tokens, authenticated};
 use crate::{Api, JobOrder, Order, ReleaseOrder, Server, SetState};
 
@@ -59,6 +61,7 @@ type Open = (Instant, Arc<dyn Server>);
 pub struct Clusters {
     provider: Arc<dyn Provider>,
     open: Mutex<HashMap<String, Open>>,
+    clients: Mutex<HashMap<String, Client>>,
     tokens: std::sync::Mutex<HashMap<String, Arc<Tokens>>>,
     remark: std::sync::Mutex<Option<String>>,
 }
@@ -76,6 +79,7 @@ impl Clusters {
         Self {
             provider,
             open: Mutex::default(),
+            clients: Mutex::default(),
             tokens: std::sync::Mutex::default(),
             remark: std::sync::Mutex::default(),
         }
@@ -120,6 +124,63 @@ impl Clusters {
         };
         open.insert(cluster.to_owned(), (Instant::now(), server.clone()));
         Ok(Some(server))
+    }
+
+    /// A client of a cluster that can be reached from here, for what is no set of objects. The way to it is opened
+    /// once: it may be a tunnel.
+    async fn client(&self, cluster: &str) -> CloudResult<Client> {
+        let mut clients = self.clients.lock().await;
+        if let Some(client) = clients.get(cluster) {
+            return Ok(client.clone());
+        }
+        let access = match self.provider.way(cluster).await? {
+            None => return Err(no_cluster(cluster)),
+            Some(Way::Direct(access)) => access,
+            Some(Way::Other { .. }) => {
+                let message = format!(
+                    "this requires a connection to the API server of {cluster}, which a build cannot give. Use \
+                     --cluster-access tunnel, or, inside the VPC or through a VPN, --cluster-access direct"
+                );
+                return Err(CloudError::new(
+                    Class::Unreachable,
+                    "kubernetes:Connect",
+                    message,
+                ));
+            }
+        };
+        let client = authenticated(connect(&access)?, self.tokens(cluster));
+        clients.insert(cluster.to_owned(), client.clone());
+        Ok(client)
+    }
+
+    /// Leads to the pods of a Service. The way has to end here: what others do for this machine is no way.
+    ///
+    /// # Errors
+    /// When the API server cannot be reached from here.
+    pub async fn forwarder(&self, cluster: &str, to: Destination) -> CloudResult<Forwarder> {
+        Ok(Forwarder::new(self.client(cluster).await?, to))
+    }
+
+    /// The value of a key of a Secret; none when there is none.
+    ///
+    /// # Errors
+    /// What the API server answers, or that it cannot be reached from here.
+    pub async fn secret_value(
+        &self,
+        cluster: &str,
+        (namespace, name): (&str, &str),
+        key: &str,
+    ) -> CloudResult<Option<String>> {
+        let client = self.client(cluster).await?;
+        forward::secret_value(&client, namespace, name, key).await
+    }
+
+    /// The PodDisruptionBudgets that let no pod go now.
+    ///
+    /// # Errors
+    /// What the API server answers, or that it cannot be reached from here.
+    pub async fn blocking_budgets(&self, cluster: &str) -> CloudResult<Vec<Blocking>> {
+        budgets::blocking(&self.client(cluster).await?).await
     }
 }
 

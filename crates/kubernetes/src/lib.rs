@@ -6,13 +6,16 @@
 
 mod access;
 mod api;
+mod budgets;
 mod digest;
 mod drifted;
 mod errors;
+mod forward;
 mod health;
 mod inventory;
 mod jobs;
 mod key;
+pub mod kubeconfig;
 mod manifest;
 pub mod objects;
 mod owned;
@@ -28,6 +31,8 @@ mod tests;
 
 pub use access::{Access, Clusters, Provider, Renewing, Way};
 pub use api::Api;
+pub use budgets::Blocking;
+pub use forward::{Destination, Forwarder};
 pub use key::key_of;
 pub use manifest::verify;
 pub use objects::{Manifest, Objects};

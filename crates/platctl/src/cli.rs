@@ -119,6 +119,42 @@ pub(crate) enum ClusterAccess {
     Tunnel,
     /// Through a CodeBuild build in the private subnets
     Runner,
+    /// Directly where the endpoint is public, otherwise through a node: what `auto` means to a person.
+    #[value(skip)]
+    Here,
+}
+
+/// The port of this machine that leads to the API server.
+pub(crate) const API_PORT: u16 = 9443;
+
+/// Where a kubeconfig goes, and what is in it.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Kubeconfig {
+    /// The kubeconfig file to add the cluster to. Default: the first file in KUBECONFIG, or ~/.kube/config
+    #[arg(long, value_name = "FILE", conflicts_with = "stdout")]
+    pub(crate) file: Option<PathBuf>,
+    /// Print a kubeconfig file instead of writing one
+    #[arg(long)]
+    pub(crate) stdout: bool,
+    /// The name of the context. Default: the name of the stack
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// For a private endpoint: the port of this machine that `platctl connect` opens
+    #[arg(long, value_name = "PORT", default_value_t = API_PORT, value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: u16,
+}
+
+/// What to connect to.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Connect {
+    /// The page to open: argocd, grafana, kibana, prometheus or vault. Default: the API server, for kubectl
+    pub(crate) page: Option<String>,
+    /// The port of this machine. Default: the usual port of the page, or another one if it is in use
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+    /// Print the password
+    #[arg(long, requires = "page")]
+    pub(crate) show_password: bool,
 }
 
 /// What a saved plan is checked against before it is applied.
@@ -361,6 +397,34 @@ pub(crate) enum Command {
     Abort {
         #[command(flatten)]
         release: Release,
+    },
+    /// Show what blocks an upgrade of Kubernetes, and the steps of the upgrade; changes nothing
+    Upgrade {
+        /// The stack file
+        stack: PathBuf,
+        /// The Kubernetes version, such as 1.35
+        #[arg(long, value_name = "VERSION")]
+        to: String,
+    },
+    /// Add the stack's cluster to a kubeconfig file, for kubectl and other tools
+    Kubeconfig {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        #[command(flatten)]
+        wish: Kubeconfig,
+    },
+    /// Open a connection to Argo CD, Grafana, Kibana, Prometheus or Vault, or to the API server
+    Connect {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        #[command(flatten)]
+        wish: Connect,
+    },
+    /// Print a token for a cluster; what kubectl calls
+    #[command(hide = true)]
+    Token {
+        /// The name of the cluster
+        cluster: String,
     },
     /// Do a task next to a cluster; what builds of the runner call
     #[command(hide = true)]

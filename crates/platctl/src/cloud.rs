@@ -179,6 +179,7 @@ fn reach(global: &Global) -> platctl_aws::reach::Settings {
         ClusterAccess::Direct => Path::Direct,
         ClusterAccess::Tunnel => Path::Tunnel,
         ClusterAccess::Runner => Path::Runner,
+        ClusterAccess::Here => Path::Here,
     };
     Settings {
         path,

@@ -23,6 +23,8 @@ pub(crate) enum CliError {
     StateBucket { url: String, error: CloudError },
     #[error("cannot read existing resources: {0}")]
     Cloud(#[from] CloudError),
+    #[error("cannot connect: {0}")]
+    Connection(CloudError),
     #[error("the task failed: {0}")]
     Runner(CloudError),
     #[error(transparent)]

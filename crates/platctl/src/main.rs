@@ -5,6 +5,7 @@
 
 mod cli;
 mod cloud;
+mod cluster;
 mod commands;
 mod error;
 mod exit;

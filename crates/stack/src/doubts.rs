@@ -2,8 +2,8 @@
 
 use platctl_engine::graph::Graph;
 
-/// The versions of Kubernetes that EKS ran when this program was built, extended support included.
-const KUBERNETES: [&str; 5] = ["1.32", "1.33", "1.34", "1.35", "1.36"];
+use crate::support::{KUBERNETES, support};
+
 /// The major versions of Aurora PostgreSQL that RDS offered then.
 const AURORA: std::ops::RangeInclusive<u16> = 13..=18;
 
@@ -16,9 +16,10 @@ pub fn doubts(graph: &Graph) -> Vec<String> {
         let said = |field: &str| node.spec.get(field).and_then(serde_json::Value::as_str);
         let unknown = match node.kind.as_str() {
             "eks.Cluster" => said("version")
-                .filter(|version| !KUBERNETES.contains(version))
+                .filter(|version| support(version).is_none())
                 .map(|version| {
-                    format!("Kubernetes {version} (known are {})", KUBERNETES.join(", "))
+                    let known = KUBERNETES.map(|known| known.version).join(", ");
+                    format!("Kubernetes {version} (known are {known})")
                 }),
             "rds.DbCluster" => {
                 let major = |version: &str| {

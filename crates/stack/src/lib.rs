@@ -41,6 +41,7 @@ mod logs;
 mod names;
 mod network;
 mod outputs;
+pub mod pages;
 mod parse;
 mod platform;
 pub mod reference;
@@ -50,6 +51,7 @@ mod set;
 mod source;
 mod stack;
 mod state_url;
+pub mod support;
 mod tags;
 #[cfg(test)]
 mod tests;

@@ -18,7 +18,7 @@ use crate::names::lifetime;
 use crate::outputs::Outputs;
 use crate::platform::Platform;
 use crate::resources::{Json, RawResource};
-use crate::source::{Sources, Span};
+use crate::source::{Sources, Span, clean};
 use crate::too_long::{Incomplete, TooLong, complete};
 use crate::tree::{Node, Tree};
 use crate::{de, parse, resources, services, set, tags};
@@ -101,6 +101,26 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// Whether the file has this block.
+    #[must_use]
+    pub fn has(&self, block: &str) -> bool {
+        self.root.get(block).is_some()
+    }
+
+    /// Where a text is stated, such as `stack.yaml:3`, and the text in quotes; none when it is not.
+    #[must_use]
+    pub fn stated(&self, keys: &[&str]) -> Option<(String, String)> {
+        let mut node = &self.root;
+        for key in keys {
+            node = &node.get(key)?.1;
+        }
+        let Tree::Text(text) = &node.tree else {
+            return None;
+        };
+        let place = self.sources.whereabouts(node.span);
+        Some((clean(&place), format!("\"{}\"", clean(&text.text))))
+    }
+
     /// What is allowed, but is likely to be a mistake.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {

@@ -9,6 +9,18 @@ impl File {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let cluster = self.cluster.as_ref();
         let mut warnings = cluster.map_or_else(Vec::new, crate::cluster::Cluster::warnings);
+        if self
+            .cluster
+            .as_ref()
+            .is_some_and(|cluster| cluster.admits_nobody())
+        {
+            warnings.push(
+                "no IAM role or user is admitted to the cluster except the one that creates it, and its endpoint is \
+                 private. Add `cluster.admins: [arn:aws:iam::ACCOUNT:role/NAME]`; to connect, use `platctl kubeconfig` \
+                 and `platctl connect`"
+                    .to_owned(),
+            );
+        }
         let Some(settings) = &self.gitops else {
             return warnings;
         };

@@ -6,14 +6,22 @@ use platctl_engine::CloudResult;
 use crate::Cloud;
 use crate::errors::Asked;
 
+/// The versions of an add-on for a version of Kubernetes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Offered {
+    /// What EKS takes by default.
+    pub(super) default: Option<String>,
+    /// All of them.
+    pub(super) all: Vec<String>,
+}
+
 /// The newest version for a version of Kubernetes; none where EKS has none of that name.
 pub(super) async fn newest_for(
     cloud: &Cloud,
     addon: &str,
     kubernetes: &str,
 ) -> CloudResult<Option<String>> {
-    let versions = versions_for(cloud, addon, kubernetes).await?;
-    let mut versions = versions.into_iter().filter_map(|one| one.addon_version);
+    let mut versions = offered_for(cloud, addon, kubernetes).await?.all.into_iter();
     let newer = |one: String, other: String| if is_newer(&other, &one) { other } else { one };
     Ok(versions.next().map(|first| versions.fold(first, newer)))
 }
@@ -24,22 +32,15 @@ pub(super) async fn default_for(
     addon: &str,
     kubernetes: &str,
 ) -> CloudResult<Option<String>> {
-    let found = versions_for(cloud, addon, kubernetes).await?;
-    let is_default = |version: &&AddonVersionInfo| {
-        version
-            .compatibilities()
-            .iter()
-            .any(|fits| fits.default_version() && fits.cluster_version() == Some(kubernetes))
-    };
-    let default = found.iter().find(is_default);
-    Ok(default.and_then(|version| version.addon_version().map(ToOwned::to_owned)))
+    Ok(offered_for(cloud, addon, kubernetes).await?.default)
 }
 
-async fn versions_for(
+/// What EKS offers of an add-on for a version of Kubernetes.
+pub(super) async fn offered_for(
     cloud: &Cloud,
     addon: &str,
     kubernetes: &str,
-) -> CloudResult<Vec<AddonVersionInfo>> {
+) -> CloudResult<Offered> {
     let call = cloud
         .eks
         .describe_addon_versions()
@@ -47,10 +48,29 @@ async fn versions_for(
         .kubernetes_version(kubernetes);
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let found = found.asked()?;
-    let versions = found
-        .into_iter()
-        .flat_map(|addon| addon.addon_versions.unwrap_or_default());
-    Ok(versions.collect())
+    let mut offered = Offered::default();
+    for version in found.iter().flat_map(|addon| addon.addon_versions()) {
+        let fits = fitting(version, kubernetes);
+        let (Some(default), Some(name)) = (fits, version.addon_version()) else {
+            continue;
+        };
+        if default {
+            offered.default.get_or_insert_with(|| name.to_owned());
+        }
+        offered.all.push(name.to_owned());
+    }
+    Ok(offered)
+}
+
+/// Whether a version is the default one for a version of Kubernetes; none where it does not fit.
+fn fitting(version: &AddonVersionInfo, kubernetes: &str) -> Option<bool> {
+    let mut fits = version
+        .compatibilities()
+        .iter()
+        .filter(|fits| fits.cluster_version() == Some(kubernetes))
+        .peekable();
+    fits.peek()?;
+    Some(fits.any(|fits| fits.default_version()))
 }
 
 /// Whether one version is newer than another: `v1.20.10-eksbuild.2` than `v1.20.9-eksbuild.3`.

@@ -15,6 +15,7 @@ mod karpenter;
 pub mod node_group;
 mod nodes_missing;
 pub mod pod_identity_association;
+pub mod readiness;
 pub(crate) mod releases;
 pub mod rollback;
 pub(crate) mod updates;

@@ -39,6 +39,33 @@ pub enum Path {
     Tunnel,
     /// By a CodeBuild project in the cluster's private subnets, which runs platctl itself.
     Runner,
+    /// Straight where the cluster has a public endpoint, else by a tunnel: for what a person does here and now.
+    Here,
+}
+
+impl Path {
+    /// The way to a cluster with or without a public endpoint.
+    const fn to(self, public: bool) -> Self {
+        match self {
+            Self::Auto | Self::Here if public => Self::Direct,
+            Self::Auto => Self::Runner,
+            Self::Here => Self::Tunnel,
+            stated => stated,
+        }
+    }
+}
+
+/// The API server of a cluster, for other programs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Its address.
+    pub url: String,
+    /// The certificate of its authority: PEM, base64-encoded.
+    pub authority: Option<String>,
+    /// The name in its certificate.
+    pub host: String,
+    /// Whether it can be reached from the internet.
+    pub public: bool,
 }
 
 /// The program that the runner runs.
@@ -82,6 +109,18 @@ fn unfit(message: impl Into<String>) -> CloudError {
     CloudError::new(Class::Invalid, "eks:DescribeCluster", message)
 }
 
+/// The host of an address.
+fn host(url: &str) -> String {
+    let host = url.trim_start_matches("https://");
+    host.trim_end_matches('/').to_owned()
+}
+
+fn is_public(cluster: &aws_sdk_eks::types::Cluster) -> bool {
+    cluster
+        .resources_vpc_config()
+        .is_some_and(|network| network.endpoint_public_access())
+}
+
 /// The bytes of a PEM block.
 pub(crate) fn der(pem: &str) -> Option<Vec<u8>> {
     let body: String = pem
@@ -109,14 +148,7 @@ impl Reach {
         let Some(endpoint) = cluster.endpoint() else {
             return Ok(None);
         };
-        let public = cluster
-            .resources_vpc_config()
-            .is_some_and(|network| network.endpoint_public_access());
-        let path = match self.settings.path {
-            Path::Auto if public => Path::Direct,
-            Path::Auto => Path::Runner,
-            stated => stated,
-        };
+        let path = self.settings.path.to(is_public(&cluster));
         if path == Path::Runner {
             let runner = runner::Runner::new(self.cloud.clone(), name, self.settings.clone());
             let remark = (!self.settings.look).then(|| {
@@ -138,9 +170,45 @@ impl Reach {
             authority: authority.filter(|_| endpoint.starts_with("https:")),
         };
         if path == Path::Tunnel {
-            tunnel::through(&self.cloud, name, &mut access).await?;
+            tunnel::through(&self.cloud, name, &mut access, None).await?;
         }
         Ok(Some(Way::Direct(access)))
+    }
+
+    /// Where the API server of a cluster is; none when there is no such cluster.
+    pub(crate) async fn endpoint(&self, name: &str) -> CloudResult<Option<Endpoint>> {
+        let Some(cluster) = self.find(name).await? else {
+            return Ok(None);
+        };
+        let url = cluster.endpoint().ok_or_else(|| {
+            let status = cluster.status().map_or("unknown", |status| status.as_str());
+            unfit(format!(
+                "cluster {name} has no API server yet: its status is {status}"
+            ))
+        })?;
+        let authority = cluster
+            .certificate_authority()
+            .and_then(|authority| authority.data());
+        Ok(Some(Endpoint {
+            url: url.to_owned(),
+            authority: authority
+                .filter(|_| url.starts_with("https:"))
+                .map(ToOwned::to_owned),
+            host: host(url),
+            public: is_public(&cluster),
+        }))
+    }
+
+    /// Lets a port of this machine lead to the API server, until this process ends.
+    pub(crate) async fn tunnel(&self, name: &str, port: u16) -> CloudResult<()> {
+        let endpoint = self.endpoint(name).await?;
+        let endpoint = endpoint.ok_or_else(|| unfit(format!("cluster {name} does not exist")))?;
+        let mut access = Access {
+            server: endpoint.url,
+            tls_server_name: None,
+            authority: None,
+        };
+        tunnel::through(&self.cloud, name, &mut access, Some(port)).await
     }
 
     async fn provided(&self) -> CloudResult<Credentials> {
@@ -165,7 +233,7 @@ impl Reach {
         Ok(Some(StandIn { endpoint, key }))
     }
 
-    async fn new_token(&self, cluster: &str) -> CloudResult<String> {
+    pub(crate) async fn new_token(&self, cluster: &str) -> CloudResult<String> {
         let credentials = self.provided().await?;
         let place = token::Place {
             region: &self.cloud.region,
@@ -220,5 +288,26 @@ impl Provider for Reach {
 
     fn fetch<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>> {
         Box::pin(async move { fetch::fetch(&self.cloud, self.stand_in().await?, manifest).await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_goes_by_a_tunnel_where_apply_takes_the_runner() {
+        assert_eq!(Path::Auto.to(false), Path::Runner);
+        assert_eq!(Path::Here.to(false), Path::Tunnel);
+        assert_eq!(Path::Here.to(true), Path::Direct);
+        assert_eq!(Path::Tunnel.to(true), Path::Tunnel, "what is stated stays");
+    }
+
+    #[test]
+    fn the_certificate_has_the_name_of_the_host() {
+        assert_eq!(
+            host("https://ABC.gr7.eu-west-1.eks.amazonaws.com"),
+            "ABC.gr7.eu-west-1.eks.amazonaws.com"
+        );
     }
 }

@@ -43,9 +43,17 @@ async fn node(cloud: &Cloud, cluster: &str) -> CloudResult<String> {
         })
 }
 
-fn free_port() -> CloudResult<u16> {
+/// A port that nobody listens at: this one, or any.
+fn free_port(wanted: Option<u16>) -> CloudResult<u16> {
     let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| failed(error.to_string()))?;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, wanted.unwrap_or(0))).map_err(|error| {
+            failed(match wanted {
+                Some(port) => format!(
+                    "cannot listen on port {port} of this machine: {error}. Use another --port"
+                ),
+                None => error.to_string(),
+            })
+        })?;
     listener
         .local_addr()
         .map(|address| address.port())
@@ -53,13 +61,16 @@ fn free_port() -> CloudResult<u16> {
 }
 
 /// Opens the tunnel and turns the access to it. It ends with this process.
-pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -> CloudResult<()> {
-    let host = access
-        .server
-        .trim_start_matches("https://")
-        .trim_end_matches('/')
-        .to_owned();
-    let (target, port) = (node(cloud, cluster).await?, free_port()?);
+pub(super) async fn through(
+    cloud: &Cloud,
+    cluster: &str,
+    access: &mut Access,
+    port: Option<u16>,
+) -> CloudResult<()> {
+    let host = super::host(&access.server);
+    // Found before a session is begun: what is missing on this machine is known at once.
+    let port = free_port(port)?;
+    let target = node(cloud, cluster).await?;
     let parameters = [
         ("host", host.clone()),
         ("portNumber", "443".into()),
@@ -105,7 +116,8 @@ pub(super) async fn through(cloud: &Cloud, cluster: &str, access: &mut Access) -
         .spawn()
         .map_err(|error| {
             failed(format!(
-                "cannot start {PLUGIN} ({error}): install the AWS Session Manager plugin"
+                "cannot start {PLUGIN} ({error}). Install the AWS Session Manager plugin, or, inside the VPC or through \
+                 a VPN, use --cluster-access direct"
             ))
         })?;
     for _ in 0..120 {

@@ -7,7 +7,7 @@ from typing import Any
 from moto.backends import get_backend
 
 from .rules.backup import plant
-from .rules.eks import endings
+from .rules.eks import against, endings
 from .store import STORE
 
 
@@ -53,8 +53,12 @@ def set_state(kind: str, name: str, state: str) -> None:
     """Of all things of that name.
 
     Of an update or a deletion of EKS: how the next one of that thing ends. Of a recovery point: another one of the
-    resource with this ARN, in the vault of this name.
+    resource with this ARN, in the vault of this name. Of an insight: what EKS finds against all upgrades of the cluster
+    of this name; nothing any more when it is empty.
     """
+    if kind == "eks.Insight":
+        against()[name] = [state] if state else []
+        return
     if kind in NEXT:
         endings()[(NEXT[kind], name)] = state
         return

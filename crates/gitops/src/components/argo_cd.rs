@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::application::LAST_WAVE;
-use crate::component::{Component, PLAIN, Pods, Resources, anew};
+use crate::component::{Component, Login, PLAIN, Page, Pods, Resources, anew};
 use crate::versions::{ARGO_CD_IMAGE, ARGO_CD_TESTED};
 
 pub(crate) const NAME: &str = "argo-cd";
@@ -268,5 +268,18 @@ pub(crate) const COMPONENT: Component = Component {
         "StatefulSet argocd/argocd-application-controller",
         "Deployment argocd/argocd-server",
     ],
+    pages: &[Page {
+        name: "argocd",
+        title: "Argo CD",
+        service: "argocd-server",
+        port: 443,
+        tls: true,
+        local_port: 8080,
+        login: Login::Password {
+            user: "admin",
+            secret: "argocd-initial-admin-secret",
+            key: "password",
+        },
+    }],
     ..PLAIN
 };

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::component::{Component, PLAIN, Pods, Resources, spread};
+use crate::component::{Component, Exit, PLAIN, Pods, Resources, To, spread};
 use crate::versions::ARGO_ROLLOUTS;
 
 const REPLICAS: u32 = 2;
@@ -14,6 +14,15 @@ pub(crate) const COMPONENT: Component = Component {
     namespace: "argo-rollouts",
     wave: -2,
     chart: Some(ARGO_ROLLOUTS),
+    exits: |_, _| {
+        // Analyses of a deployment ask Prometheus.
+        let metrics = Exit {
+            name: "to-metrics",
+            labels: json!({}),
+            to: vec![(To::Namespaces(vec!["monitoring".into()]), vec![9090])],
+        };
+        vec![Exit::https(), metrics]
+    },
     pods: |_, _| vec![Pods::of("argo-rollouts", REPLICAS, &[CONTROLLER])],
     values: |_, _| {
         json!({

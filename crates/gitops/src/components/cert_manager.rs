@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::application::LAST_WAVE;
 use crate::component::{
-    Component, Door, Leftover, PLAIN, Pods, Resources, Workload, allow, allow_if, join, spread,
+    Component, Door, Exit, Leftover, PLAIN, Pods, Resources, To, Workload, allow, allow_if, join,
+    spread,
 };
 use crate::versions::CERT_MANAGER;
 use crate::{Inputs, Settings};
@@ -57,6 +58,15 @@ pub(crate) const COMPONENT: Component = Component {
             ports: vec![10250],
             from: Vec::new(),
         }]
+    },
+    exits: |_, _| {
+        // It asks the name servers of the zone itself whether a challenge can be seen.
+        let controller = Exit {
+            name: "to-name-servers",
+            labels: labels("controller"),
+            to: vec![(To::NameServers, Vec::new())],
+        };
+        vec![Exit::https(), controller]
     },
     pods: |_, _| {
         vec![

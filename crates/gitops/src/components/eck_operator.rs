@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::application::LAST_WAVE;
-use crate::component::{Component, Door, PLAIN, PodSecurity, Pods, Resources};
+use crate::component::{Component, Door, Exit, PLAIN, PodSecurity, Pods, Resources, To};
 use crate::versions::ECK;
 
 const OPERATOR: Resources = Resources::new(100, 150, 1024);
@@ -25,6 +25,14 @@ pub(crate) const COMPONENT: Component = Component {
             ports: vec![9443],
             from: Vec::new(),
         }]
+    },
+    exits: |_, _| {
+        let elasticsearch = Exit {
+            name: "to-elasticsearch",
+            labels: json!({}),
+            to: vec![(To::Namespaces(vec!["logging".into()]), vec![9200])],
+        };
+        vec![Exit::https(), elasticsearch]
     },
     pods: |_, _| vec![Pods::of("elastic-operator", 1, &[OPERATOR])],
     values: |_, _| json!({"replicaCount": 1, "managedNamespaces": ["logging"], "resources": OPERATOR.json()}),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::application::LAST_WAVE;
-use crate::component::{Component, Leftover, PLAIN, Pods, Resources, Workload, allow, join};
+use crate::component::{Component, Exit, Leftover, PLAIN, Pods, Resources, Workload, allow, join};
 use crate::versions::EXTERNAL_DNS;
 
 const ACCOUNT: &str = "external-dns";
@@ -14,6 +14,7 @@ pub(crate) const COMPONENT: Component = Component {
     purpose: "Manages DNS records for workloads in the cluster",
     namespace: "external-dns",
     wave: LAST_WAVE,
+    exits: |_, _| vec![Exit::https()],
     pods: |_, _| vec![Pods::of("external-dns", 1, &[CONTAINER])],
     chart: Some(EXTERNAL_DNS),
     values: |inputs, _| {

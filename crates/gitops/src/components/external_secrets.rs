@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::component::{Component, Door, PLAIN, Pods, Resources, spread};
+use crate::component::{Component, Door, Exit, PLAIN, Pods, Resources, To, spread};
 use crate::versions::EXTERNAL_SECRETS;
 
 /// Its namespace, from which it speaks to Vault.
@@ -32,6 +32,14 @@ pub(crate) const COMPONENT: Component = Component {
             ports: vec![10250],
             from: Vec::new(),
         }]
+    },
+    exits: |inputs, _| {
+        let mut exit = Exit::https();
+        if inputs.secrets_in_vault() {
+            exit.to
+                .push((To::Namespaces(vec!["vault".into()]), vec![8200]));
+        }
+        vec![exit]
     },
     pods: |_, _| {
         vec![

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::component::{Component, Door, PLAIN, PodSecurity};
+use crate::component::{Component, Door, Exit, PLAIN, PodSecurity, To};
 use crate::{Inputs, Settings, chosen};
 
 /// A namespace that EKS made, and whose pods are mostly its own.
@@ -28,7 +28,13 @@ pub(crate) fn namespace(name: &str, level: PodSecurity) -> Value {
 
 fn policy(namespace: &str, name: &str, spec: &Value) -> Value {
     let mut spec = spec.clone();
-    spec["policyTypes"] = json!(["Ingress"]);
+    let has = |key: &str| spec.get(key).is_some();
+    let types = match (has("ingress"), has("egress")) {
+        (true, false) => json!(["Ingress"]),
+        (false, true) => json!(["Egress"]),
+        _ => json!(["Ingress", "Egress"]),
+    };
+    spec["policyTypes"] = types;
     json!({
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -37,23 +43,104 @@ fn policy(namespace: &str, name: &str, spec: &Value) -> Value {
     })
 }
 
-/// Nobody reaches any pod, unless another policy says so.
+/// Nobody reaches any pod, and no pod reaches anybody, unless another policy says so.
 pub(crate) fn deny(namespace: &str) -> Value {
     policy(namespace, "default-deny", &json!({"podSelector": {}}))
 }
 
+/// Nobody reaches any pod, unless another policy says so.
+fn deny_ingress(namespace: &str) -> Value {
+    let mut policy = deny(namespace);
+    policy["spec"]["policyTypes"] = json!(["Ingress"]);
+    policy
+}
+
+/// Where EKS Pod Identity hands out credentials, on every node.
+const POD_IDENTITY: &str = "169.254.170.23/32";
+
+fn tcp(ports: &[u16]) -> Vec<Value> {
+    let of = |port: &u16| json!({"protocol": "TCP", "port": port});
+    ports.iter().map(of).collect()
+}
+
+/// The ports of name servers.
+fn names() -> Vec<Value> {
+    let of = |protocol: &str| json!({"protocol": protocol, "port": 53});
+    ["UDP", "TCP"].map(of).to_vec()
+}
+
+fn in_namespaces(names: &[String]) -> Value {
+    json!([{"namespaceSelector": {"matchExpressions": [{
+        "key": "kubernetes.io/metadata.name", "operator": "In", "values": names,
+    }]}}])
+}
+
+/// All pods of a namespace find others by their names.
+pub(crate) fn dns(namespace: &str, inputs: &Inputs) -> Value {
+    let servers = json!([{
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": OF_EKS}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    }]);
+    let mut rule = json!({"ports": names()});
+    // The name servers of EKS Auto Mode are a part of the nodes, and no pods.
+    if !inputs.nodes.is_auto() {
+        rule["to"] = servers;
+    }
+    policy(
+        namespace,
+        "to-dns",
+        &json!({"podSelector": {}, "egress": [rule]}),
+    )
+}
+
+/// Pods of a namespace get the credentials of their roles.
+pub(crate) fn credentials(namespace: &str) -> Value {
+    let agent = json!([{"ipBlock": {"cidr": POD_IDENTITY}}]);
+    policy(
+        namespace,
+        "to-pod-identity",
+        &json!({"podSelector": {}, "egress": [{"ports": tcp(&[80]), "to": agent}]}),
+    )
+}
+
+/// Whoever leaves by this exit. Without ports, all of them.
+pub(crate) fn leave(namespace: &str, exit: &Exit) -> Value {
+    let rules: Vec<Value> = exit
+        .to
+        .iter()
+        .map(|(to, ports)| {
+            let mut rule = json!({});
+            if *to == To::NameServers {
+                rule["ports"] = names().into();
+            } else if !ports.is_empty() {
+                rule["ports"] = tcp(ports).into();
+            }
+            if let To::Namespaces(names) = to {
+                rule["to"] = in_namespaces(names);
+            }
+            rule
+        })
+        .collect();
+    let pods = match exit
+        .labels
+        .as_object()
+        .is_some_and(|labels| labels.is_empty())
+    {
+        true => json!({}),
+        false => json!({"matchLabels": exit.labels}),
+    };
+    policy(
+        namespace,
+        exit.name,
+        &json!({"podSelector": pods, "egress": rules}),
+    )
+}
+
 /// Whoever comes in by this door.
 pub(crate) fn open(namespace: &str, door: &Door) -> Value {
-    let ports: Vec<Value> = door
-        .ports
-        .iter()
-        .map(|port| json!({"protocol": "TCP", "port": port}))
-        .collect();
-    let mut rule = json!({"ports": ports});
+    let mut rule = json!({"ports": tcp(&door.ports)});
     if !door.from.is_empty() {
-        rule["from"] = json!([{"namespaceSelector": {"matchExpressions": [{
-            "key": "kubernetes.io/metadata.name", "operator": "In", "values": door.from,
-        }]}}]);
+        rule["from"] = in_namespaces(&door.from);
     }
     policy(
         namespace,
@@ -67,31 +154,69 @@ fn among(namespace: &str) -> Value {
     policy(
         namespace,
         "same-namespace",
-        &json!({"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]}),
+        &json!({
+            "podSelector": {},
+            "ingress": [{"from": [{"podSelector": {}}]}],
+            "egress": [{"to": [{"podSelector": {}}]}],
+        }),
     )
+}
+
+/// What is asked for of a namespace by all components in it.
+struct Wanted {
+    level: PodSecurity,
+    doors: Vec<Door>,
+    exits: Vec<Exit>,
+    has_roles: bool,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            level: PodSecurity::Restricted,
+            doors: Vec::new(),
+            exits: Vec::new(),
+            has_roles: false,
+        }
+    }
+}
+
+impl Wanted {
+    fn objects(&self, name: &str, inputs: &Inputs) -> Vec<Value> {
+        let doors = self.doors.iter().map(|door| open(name, door));
+        // Who may go where is not limited for it: it would be cut off from the commit that mends a policy.
+        if name == OF_ARGO_CD {
+            return [deny_ingress(name)].into_iter().chain(doors).collect();
+        }
+        let mut objects = vec![
+            namespace(name, self.level),
+            among(name),
+            deny(name),
+            dns(name, inputs),
+        ];
+        if self.has_roles {
+            objects.push(credentials(name));
+        }
+        objects.extend(doors);
+        objects.extend(self.exits.iter().map(|exit| leave(name, exit)));
+        objects
+    }
 }
 
 fn objects(inputs: &Inputs, settings: &Settings) -> Vec<Value> {
     // What cannot be was refused before anything is written.
     let components = chosen(inputs, settings).unwrap_or_default();
-    let mut namespaces: BTreeMap<&str, (PodSecurity, Vec<Door>)> = BTreeMap::new();
+    let mut namespaces: BTreeMap<&str, Wanted> = BTreeMap::new();
     for component in components.iter().filter(|one| one.namespace != OF_EKS) {
-        let (level, doors) = namespaces
-            .entry(component.namespace)
-            .or_insert((component.pod_security, Vec::new()));
-        *level = (*level).min(component.pod_security);
-        doors.extend((component.doors)(inputs));
+        let wanted = namespaces.entry(component.namespace).or_default();
+        wanted.level = wanted.level.min(component.pod_security);
+        wanted.doors.extend((component.doors)(inputs));
+        wanted.exits.extend((component.exits)(inputs, settings));
+        wanted.has_roles |= !(component.workloads)(inputs).is_empty();
     }
-    let mut objects = Vec::new();
-    for (name, (level, doors)) in namespaces {
-        if name != OF_ARGO_CD {
-            objects.push(namespace(name, level));
-            objects.push(among(name));
-        }
-        objects.push(deny(name));
-        objects.extend(doors.iter().map(|door| open(name, door)));
-    }
-    objects
+    let all = namespaces.iter();
+    all.flat_map(|(name, wanted)| wanted.objects(name, inputs))
+        .collect()
 }
 
 pub(crate) const COMPONENT: Component = Component {

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{STORAGE, VOLUMES, argo_rollouts};
 use crate::application::LAST_WAVE;
 use crate::component::{
-    Component, Count, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, spread,
-    when_defined,
+    Component, Count, Door, Exit, Login, PLAIN, Page, PodSecurity, Pods, Resources, To, Workload,
+    allow, spread, when_defined,
 };
 use crate::versions::PROMETHEUS;
 use crate::{AlertReceivers, Inputs, Service, Settings};
@@ -49,6 +49,38 @@ fn pods() -> Vec<Pods> {
             &[NODE_EXPORTER],
         ),
     ]
+}
+
+/// The mail servers' ports, unless one is stated.
+const MAIL: [u16; 3] = [25, 465, 587];
+
+fn exits(settings: &Settings) -> Vec<Exit> {
+    let pods = |name: &str| json!({"app.kubernetes.io/name": name});
+    let alerts = settings.prometheus().alerts;
+    let stated = alerts
+        .smtp
+        .as_deref()
+        .and_then(|smtp| smtp.rsplit_once(':'));
+    let stated = stated.and_then(|(_, port)| port.parse().ok());
+    let mail = stated.map_or_else(|| MAIL.to_vec(), |port| vec![port]);
+    let mut exits = vec![
+        // The API server, and where alerts go.
+        Exit::https(),
+        // What it scrapes can be any pod, and any port of a node.
+        Exit {
+            name: "to-targets",
+            labels: pods("prometheus"),
+            to: vec![(To::Anywhere, Vec::new())],
+        },
+    ];
+    if alerts.email.is_some() {
+        exits.push(Exit {
+            name: "to-mail",
+            labels: pods("alertmanager"),
+            to: vec![(To::Anywhere, mail)],
+        });
+    }
+    exits
 }
 
 fn claim(gib: u16) -> Value {
@@ -186,6 +218,7 @@ pub(crate) const COMPONENT: Component = Component {
         }
         doors
     },
+    exits: |_, settings| exits(settings),
     pods: |_, _| pods(),
     workloads: |inputs| {
         let topic = inputs.alerts.iter();
@@ -239,6 +272,30 @@ pub(crate) const COMPONENT: Component = Component {
         "StatefulSet monitoring/prometheus-prometheus-kube-prometheus-prometheus",
         "StatefulSet monitoring/alertmanager-prometheus-kube-prometheus-alertmanager",
         "Deployment monitoring/prometheus-grafana",
+    ],
+    pages: &[
+        Page {
+            name: "grafana",
+            title: "Grafana",
+            service: "prometheus-grafana",
+            port: 80,
+            tls: false,
+            local_port: 3000,
+            login: Login::Password {
+                user: "admin",
+                secret: "prometheus-grafana",
+                key: "admin-password",
+            },
+        },
+        Page {
+            name: "prometheus",
+            title: "Prometheus",
+            service: "prometheus-kube-prometheus-prometheus",
+            port: 9090,
+            tls: false,
+            local_port: 9090,
+            login: Login::Nobody,
+        },
     ],
     ..PLAIN
 };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES};
 use crate::application::LAST_WAVE;
-use crate::component::{Component, PLAIN, PodSecurity, Pods, Resources, join};
+use crate::component::{Component, Exit, PLAIN, PodSecurity, Pods, Resources, To, join};
 use crate::versions::SONARQUBE;
 use crate::{Inputs, Settings};
 
@@ -43,6 +43,14 @@ pub(crate) const COMPONENT: Component = Component {
     wave: LAST_WAVE,
     // Before it starts, it sets limits of the node's kernel that its search needs.
     pod_security: PodSecurity::Privileged,
+    exits: |inputs, _| {
+        let database = inputs.database.iter().map(|database| Exit {
+            name: "to-database",
+            labels: json!({}),
+            to: vec![(To::Anywhere, vec![database.port])],
+        });
+        database.chain([Exit::https()]).collect()
+    },
     pods: |_, _| vec![Pods::of("sonarqube-sonarqube", 1, &[CONTAINER])],
     needs: &["storage"],
     chart: Some(SONARQUBE),

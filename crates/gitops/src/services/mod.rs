@@ -6,9 +6,11 @@ mod secrets;
 mod traffic;
 mod workload;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use crate::component::{Door, PodSecurity, Pods, Resources};
+use crate::component::{Door, Exit, PodSecurity, Pods, Resources, To};
 use crate::components::{namespaces, vault};
 use crate::{Component, Inputs, Service, Work};
 
@@ -54,7 +56,7 @@ pub(crate) fn objects(
     };
     let mut files = vec![
         ("namespace.yaml", vec![namespace(service), account(service)]),
-        ("policy.yaml", policies(service)),
+        ("policy.yaml", policies(made)),
         workload::file(made),
     ];
     if service.web().is_some() {
@@ -147,7 +149,8 @@ fn namespace(service: &Service) -> Value {
 
 /// The port of a web service is open to everybody: the load balancer, other services, and Prometheus. Nothing else is,
 /// and no port of the pods that do not answer requests.
-fn policies(service: &Service) -> Vec<Value> {
+fn policies(made: Made<'_>) -> Vec<Value> {
+    let service = made.service;
     let door = |port: u16| Door {
         name: "service",
         labels: selector(service),
@@ -157,9 +160,39 @@ fn policies(service: &Service) -> Vec<Value> {
     let open = service
         .web()
         .map(|web| namespaces::open(&service.name, &door(web.port)));
-    std::iter::once(namespaces::deny(&service.name))
-        .chain(open)
-        .collect()
+    let ways = [
+        namespaces::deny(&service.name),
+        namespaces::dns(&service.name, made.inputs),
+        namespaces::credentials(&service.name),
+        namespaces::leave(&service.name, &exit(made)),
+    ];
+    ways.into_iter().chain(open).collect()
+}
+
+/// What every service may reach: AWS and other hosts by HTTPS, the database, the other services, and what the
+/// platform has for it.
+fn exit(made: Made<'_>) -> Exit {
+    let inputs = made.inputs;
+    let webs = inputs.services.iter().filter_map(Service::web);
+    let ports: BTreeSet<u16> = webs.map(|web| web.port).collect();
+    let mut exit = Exit::https();
+    exit.name = "service-exit";
+    if let Some(database) = &inputs.database {
+        exit.to.push((To::Anywhere, vec![database.port]));
+    }
+    if !ports.is_empty() {
+        let services = To::Namespaces(inputs.service_namespaces());
+        exit.to.push((services, ports.into_iter().collect()));
+    }
+    if made.around.vault {
+        exit.to
+            .push((To::Namespaces(vec!["vault".into()]), vec![8200]));
+    }
+    if made.around.tracing {
+        let collector = To::Namespaces(vec!["tracing".into()]);
+        exit.to.push((collector, vec![4317, 4318]));
+    }
+    exit
 }
 
 /// What its pods ask for when it has the fewest. Those that end are counted as none, but a node has to have room for

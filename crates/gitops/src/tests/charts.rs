@@ -460,3 +460,21 @@ fn only_large_definitions_are_applied_by_the_server() {
         assert!(!large || component.server_side, "{}", component.name);
     }
 }
+
+#[test]
+fn pages_are_at_services_that_something_makes() {
+    let services = services();
+    let mut seen = BTreeSet::new();
+    for component in all() {
+        for page in component.pages {
+            assert!(seen.insert(page.name), "{} is twice", page.name);
+            // The Services of Argo CD are in its own manifest.
+            if component.namespace != "argocd" {
+                let name = format!("{}.{}", page.service, component.namespace);
+                assert!(services[&name].contains(&page.port.into()), "{name}");
+            }
+        }
+    }
+    let expected = ["argocd", "grafana", "kibana", "prometheus", "vault"];
+    assert!(seen.into_iter().eq(expected));
+}

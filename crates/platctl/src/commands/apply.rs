@@ -13,6 +13,7 @@ use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
 use platctl_engine::state::{Life, Session, State};
 use platctl_stack::Stack;
+use platctl_stack::support::endings;
 use time::OffsetDateTime;
 
 use crate::cli::{Approved, Consent, Global};
@@ -71,6 +72,7 @@ async fn apply_stack(
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
     let graph = site.graph(&stack, Some(&state)).await?;
+    render::warnings(&endings(&graph, OffsetDateTime::now_utc().date()), global);
     locked(&store, Some(&site), "apply", global, async |session| {
         site.guard(stack.account(), &session.state())?;
         let request = Request {

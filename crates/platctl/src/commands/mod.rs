@@ -3,12 +3,14 @@
 mod apply;
 mod backup;
 mod completions;
+mod connect;
 mod destroy;
 mod drift;
 mod emulator;
 mod failover;
 mod import;
 mod kinds;
+mod kubeconfig;
 mod life;
 mod list;
 mod output;
@@ -24,7 +26,9 @@ mod schema;
 mod state;
 mod status;
 mod target;
+mod token;
 mod unlock;
+mod upgrade;
 mod validate;
 
 use platctl_aws::reach::Errand;
@@ -111,6 +115,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         } => rotate::run(&stack, address.as_deref(), &consent, global).await,
         Command::Promote { release } => promote::run(&release, Step::Promote, global).await,
         Command::Abort { release } => promote::run(&release, Step::Abort, global).await,
+        Command::Upgrade { stack, to } => upgrade::run(&stack, &to, global).await,
+        Command::Kubeconfig { stack, wish } => kubeconfig::run(&stack, &wish, global).await,
+        Command::Connect { stack, wish } => connect::run(&stack, &wish, global).await,
+        Command::Token { cluster } => token::run(&cluster, global).await,
         Command::Runner {
             bucket,
             task,

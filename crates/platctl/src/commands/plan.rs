@@ -8,6 +8,8 @@ use platctl_engine::plan::Refusal;
 use platctl_engine::planner::DataLoss;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
+use platctl_stack::support::endings;
+use time::OffsetDateTime;
 
 use crate::cli::Global;
 use crate::cloud::{Site, load, moved};
@@ -79,6 +81,7 @@ async fn plan_stack(
     site.guard(stack.account(), &state)?;
     state.settle_in(&site.region);
     let graph = site.graph(&stack, Some(&state)).await?;
+    render::warnings(&endings(&graph, OffsetDateTime::now_utc().date()), global);
     let moved = moved(&stack);
     let request = Request {
         graph: Some(graph),

@@ -5,6 +5,8 @@ use std::path::Path;
 use platctl_engine::behind::behind;
 use platctl_engine::drift::moved_on;
 use platctl_engine::observe::{ReadOptions, observe};
+use platctl_stack::support::endings_in;
+use time::OffsetDateTime;
 
 use crate::cli::Global;
 use crate::cloud::Site;
@@ -37,6 +39,8 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
         },
     )
     .await?;
+    let warnings = endings_in(&state, OffsetDateTime::now_utc().date());
+    render::warnings(&warnings, global);
     let remarks = Remarks {
         moved_on: moved_on(&state, &observed, &*site.aws),
         behind: behind(&state, &observed, &*site.aws, site.aws.teller()).await,

@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use platctl_aws::Aws;
+use platctl_stack::support::endings;
 use platctl_stack::{Context, check_region, doubts};
+use time::OffsetDateTime;
 
 use crate::cli::Global;
 use crate::cloud::{build, load};
@@ -21,7 +23,9 @@ pub(crate) fn run(stack: &Path, global: &Global) -> Result<Exit, CliError> {
     check_region(region).map_err(CliError::other)?;
     let context = Context::offline(region);
     let graph = build(&stack, &context, &Aws::offline(region))?;
-    let warnings: Vec<String> = stack.warnings().into_iter().chain(doubts(&graph)).collect();
+    let warnings = stack.warnings().into_iter().chain(doubts(&graph));
+    let today = OffsetDateTime::now_utc().date();
+    let warnings: Vec<String> = warnings.chain(endings(&graph, today)).collect();
     render::validated(stack.name(), graph.len(), &warnings, global);
     Ok(Exit::Done)
 }

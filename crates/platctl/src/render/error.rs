@@ -33,7 +33,8 @@ pub(crate) fn text(error: &CliError, paint: Paint) -> String {
     }
 }
 
-fn plain(error: &CliError) -> String {
+/// The error in one line.
+pub(crate) fn plain(error: &CliError) -> String {
     match error {
         CliError::Stack(errors) => errors
             .iter()

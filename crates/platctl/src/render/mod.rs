@@ -10,6 +10,7 @@ pub(crate) mod progress;
 pub(crate) mod status;
 mod style;
 mod terminal;
+pub(crate) mod upgrade;
 pub(crate) mod value;
 
 use std::collections::BTreeMap;
@@ -167,6 +168,17 @@ pub(crate) fn validated(name: &str, resources: usize, warnings: &[String], globa
     raw(&format!("Stack `{name}` is valid: {}.\n", count(resources)));
     for warning in warnings {
         raw(&format!("Warning: {}.\n", value::clean(warning)));
+    }
+}
+
+/// What is worth a warning before a plan is shown. It is no part of the plan.
+pub(crate) fn warnings(warnings: &[String], global: &Global) {
+    for warning in warnings {
+        if global.json {
+            json_line(&json!({"type": "warning", "text": warning}));
+        } else {
+            error_line(&format!("Warning: {}.", value::clean(warning)));
+        }
     }
 }
 

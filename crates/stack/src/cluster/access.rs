@@ -5,10 +5,17 @@ use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_engine::{Address, Handle};
 use serde_json::json;
 
-use super::Cluster;
+use super::{Cluster, Endpoint};
 use crate::declare::{Checked, Declare};
 
 impl Cluster {
+    /// Whether nobody but its creator is let in, at an endpoint that is not open either.
+    pub(crate) fn admits_nobody(&self) -> bool {
+        self.admins.is_empty()
+            && self.viewers.is_empty()
+            && self.endpoint.value == Endpoint::Private
+    }
+
     /// Answers what lets people in.
     pub(super) fn access(
         &self,

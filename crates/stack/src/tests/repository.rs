@@ -188,14 +188,41 @@ fn alertmanager_publishes_to_the_topic_of_the_stack() {
     );
 }
 
+/// What has to be edited is found, so that it can be said.
+#[test]
+fn where_a_key_is_stated_is_known() {
+    let stack = load(PROD, &[]).unwrap();
+    let (place, text) = stack.stated(&["cluster", "version"]).unwrap();
+    assert!(place.ends_with(":26"), "{place}");
+    assert_eq!(text, "\"1.35\"");
+    assert!(stack.has("cluster") && !stack.has("resources"));
+    assert_eq!(stack.stated(&["cluster", "log_days"]), None);
+}
+
 #[test]
 fn what_is_probably_a_mistake_is_told() {
-    let warnings = |set: &[&str]| load(PROD, set).unwrap().warnings();
+    const ADMITTED: &str = "cluster.admins=[arn:aws:iam::123456789012:role/ops]";
+    let warnings = |set: &[&str]| load(PROD, &[set, &[ADMITTED]].concat()).unwrap().warnings();
+    let nobody = load(PROD, &["cluster.node_groups.general.per_zone=true"]).unwrap();
+    assert!(
+        nobody.warnings()[0].contains("Add `cluster.admins:"),
+        "{:?}",
+        nobody.warnings()
+    );
+    let open = &[
+        "cluster.endpoint=both",
+        "cluster.public_cidrs=[203.0.113.0/24]",
+    ];
+    let open = load(PROD, open).unwrap().warnings();
+    assert!(
+        !open.iter().any(|told| told.contains("cluster.admins")),
+        "{open:?}"
+    );
     let groups = "cluster.node_groups.general.per_zone";
     assert_eq!(warnings(&[&format!("{groups}=true")]), Vec::<String>::new());
     assert!(warnings(&[&format!("{groups}=false")])[0].contains("`per_zone: true`"));
     let without = PROD.replace("alerts:\n  email: ops@example.com\n", "");
-    let told = load(&without, &[&format!("{groups}=true")])
+    let told = load(&without, &[&format!("{groups}=true"), ADMITTED])
         .unwrap()
         .warnings();
     assert!(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CLUSTER, CLUSTER_UPDATE, CLUSTER_UPGRADE, CLUSTER_DELETE = 600, 120, 540, 180
 NODES, NODES_UPDATE, NODES_ROLL, NODES_DELETE = 180, 30, 600, 360
 ADDON, ADDON_DELETE, FARGATE, FARGATE_DELETE = 60, 30, 120, 120
+INSIGHTS = 120
 
 # For how long after an upgrade a cluster can be taken back.
 ROLLBACK_WINDOW = 7 * 24 * 3600
@@ -515,11 +516,89 @@ def cluster_versions(call: Call) -> Answer:
     return result(call, {"clusterVersions": versions})
 
 
+def against() -> Any:
+    """What speaks against upgrades: by the cluster's name, the texts."""
+    return STORE.everywhere("eks.against")
+
+
+def insights_of(cluster: Any) -> list[Any]:
+    """What EKS knows of upgrades of a cluster: two checks for each later version, and what was made to fail."""
+    later = [version for version in VERSIONS if version > cluster["version"]]
+
+    def insight(name: str, version: str, status: str, reason: str, **more: Any) -> Any:
+        known = uuid.uuid5(uuid.NAMESPACE_URL, f"{cluster['arn']}/{name}/{version}")
+        return {
+            "id": str(known),
+            "name": name,
+            "category": "UPGRADE_READINESS",
+            "kubernetesVersion": version,
+            "lastRefreshTime": cluster.get("insightsRefreshed", cluster["createdAt"]),
+            "lastTransitionTime": cluster["createdAt"],
+            "description": f"Checks whether the cluster is ready for Kubernetes {version}.",
+            "insightStatus": {"status": status, "reason": reason},
+            **more,
+        }
+
+    known = []
+    for version in later:
+        for name in ("Kubelet version skew", "EKS add-on version compatibility"):
+            known.append(insight(name, version, "PASSING", "Nothing was found."))
+        for text in against().get(cluster["name"], []):
+            more = {"recommendation": "Update the clients before you upgrade.", "resources": []}
+            name = f"Deprecated APIs removed in Kubernetes v{version}"
+            known.append(insight(name, version, "ERROR", text, **more))
+    return known
+
+
 @before("eks:ListInsights")
 def insights(call: Call) -> Answer:
-    """Nothing speaks against anything."""
-    cluster_of(call)
-    return result(call, {"insights": []})
+    """What is known, without the details."""
+    wanted = call.params.get("filter") or {}
+    fields = (("categories", "category"), ("kubernetesVersions", "kubernetesVersion"))
+
+    def fits(one: Any) -> bool:
+        kept = all(not wanted.get(many) or one[field] in wanted[many] for many, field in fields)
+        return kept and (not wanted.get("statuses") or one["insightStatus"]["status"] in wanted["statuses"])
+
+    details = ("recommendation", "resources", "additionalInfo", "categorySpecificSummary")
+    found = [one for one in insights_of(cluster_of(call)) if fits(one)]
+    return result(call, {"insights": [{key: one[key] for key in one if key not in details} for one in found]})
+
+
+@before("eks:DescribeInsight")
+def describe_insight(call: Call) -> Answer:
+    """One of them, with its details."""
+    for one in insights_of(cluster_of(call)):
+        if one["id"] == call.params["id"]:
+            return result(call, {"insight": one})
+    raise missing("No insight found for id: " + call.params["id"] + ".")
+
+
+@before("eks:StartInsightsRefresh")
+def start_refresh(call: Call) -> Answer:
+    """EKS looks again; this takes a moment."""
+    cluster = cluster_of(call)
+    if cluster.get("refresh") == "IN_PROGRESS":
+        raise Refused("InvalidRequestException", "An insights refresh is already in progress for this cluster.", 400)
+    cluster.update(refresh="IN_PROGRESS", refreshBegun=now())
+
+    def done() -> None:
+        cluster.update(refresh="COMPLETED", insightsRefreshed=now())
+
+    TIMELINE.after(INSIGHTS, done)
+    return result(call, {"message": "Insights refresh has started.", "status": "IN_PROGRESS"})
+
+
+@before("eks:DescribeInsightsRefresh")
+def describe_refresh(call: Call) -> Answer:
+    """How far it is."""
+    cluster = cluster_of(call)
+    if "refresh" not in cluster:
+        raise missing("No insights refresh found for cluster: " + cluster["name"] + ".")
+    answer = {"status": cluster["refresh"], "startedAt": cluster["refreshBegun"], "message": "Insights refresh."}
+    if cluster["refresh"] == "COMPLETED":
+        answer["endedAt"] = cluster["insightsRefreshed"]
+    return result(call, answer)
 
 
 @before("eks:DescribeUpdate")

@@ -2,13 +2,14 @@
 
 mod configure;
 mod init;
+mod upgrade;
 
 use serde_json::{Value, json};
 
 use super::{STORAGE, VOLUMES, external_secrets};
 use crate::component::{
-    Component, Door, PLAIN, PodSecurity, Pods, Resources, Workload, allow, allow_if, anew, join,
-    spread,
+    Component, Door, Exit, Login, PLAIN, Page, PodSecurity, Pods, Resources, Workload, allow,
+    allow_if, anew, join, spread,
 };
 use crate::versions::{VAULT, VAULT_IMAGE};
 use crate::{Inputs, Settings};
@@ -126,7 +127,7 @@ fn values(inputs: &Inputs, settings: &Settings) -> Value {
         "server": {
             "resources": CONTAINER.json(),
             "topologySpreadConstraints": spread(&server_labels()),
-            // A server that is replaced by itself could be the leader: people choose the moment, standbys first.
+            // A server that is replaced by itself could be the leader: a job replaces them, standbys first.
             "updateStrategyType": "OnDelete",
             "serviceAccount": {"create": true, "name": SERVER},
             "dataStorage": {
@@ -174,6 +175,7 @@ pub(crate) const COMPONENT: Component = Component {
         }
         doors
     },
+    exits: |_, _| vec![Exit::https()],
     pods: |_, settings| {
         vec![
             Pods::of("vault", replicas(settings).into(), &[CONTAINER]),
@@ -181,10 +183,11 @@ pub(crate) const COMPONENT: Component = Component {
         ]
     },
     values,
-    objects: |inputs, _| {
-        init::objects(inputs)
-            .into_iter()
+    objects: |inputs, settings| {
+        let objects = init::objects(inputs).into_iter();
+        objects
             .chain(configure::objects(inputs))
+            .chain(upgrade::objects(replicas(settings)))
             .collect()
     },
     workloads: |inputs| {
@@ -228,6 +231,19 @@ pub(crate) const COMPONENT: Component = Component {
         "Deployment vault/vault-agent-injector",
         "Job vault/vault-init",
         "Job vault/vault-config, where there are services",
+        "Job vault/vault-upgrade",
     ],
+    pages: &[Page {
+        name: "vault",
+        title: "Vault",
+        service: "vault",
+        port: 8200,
+        tls: false,
+        local_port: 8200,
+        login: Login::Other {
+            how: "with a token: `vault operator generate-root` makes one from three of the five recovery keys, which \
+                  are in the Secrets Manager secret STACK-vault-recovery-keys",
+        },
+    }],
     ..PLAIN
 };

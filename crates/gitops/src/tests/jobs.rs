@@ -1,4 +1,4 @@
-//! The scripts of Vault's jobs, run by a shell against stand-ins of `vault` and `aws`.
+//! The scripts of jobs, run by a shell against stand-ins of `vault`, `aws` and `curl`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -104,11 +104,9 @@ impl Drop for Bench {
 }
 
 fn pod(job: &str) -> Value {
-    let vault = all()
+    let objects = all()
         .iter()
-        .find(|component| component.name == "vault")
-        .unwrap();
-    let objects = (vault.objects)(&inputs(), &everything());
+        .flat_map(|component| (component.objects)(&inputs(), &everything()));
     let found = objects
         .into_iter()
         .find(|object| object["kind"] == "Job" && object["metadata"]["name"] == job);
@@ -270,4 +268,76 @@ fn scripts(value: &Value, each: &mut impl FnMut(&str)) {
         Value::Array(items) => items.iter().for_each(|below| scripts(below, each)),
         _ => {}
     }
+}
+
+/// Answers as the API server does for three servers of which the second one leads: a pod that is deleted is one of the
+/// new revision at the next look.
+const API: &str = r#"#!/bin/sh
+for last; do :; done
+case "$*" in
+  *"--request DELETE"*) name=${last##*/}; echo "delete $name" >> "$DIR/calls"; touch "$DIR/new-$name"; [ "$name" != vault-1 ] || touch "$DIR/moved" ;;
+  *statefulsets/vault) printf '{"metadata":{"generation":2, "name":"vault"},"status":{"observedGeneration":2,\n "readyReplicas": 3,"updateRevision":"vault-b"}}' ;;
+  *pods?*)
+    name=${last##*metadata.name%3D}; name=${name%%&*}
+    active=false; [ "$name" != vault-1 ] || active=true
+    case "$last" in *vault-active%3D*) wanted=${last##*vault-active%3D} ;; *) wanted=$active ;; esac
+    case "$last" in *hash%21%3Dvault-b*) ;; *) exit 22 ;; esac
+    if [ -e "$DIR/new-$name" ] || [ "$wanted" != "$active" ]; then printf '{"items":[]}'; else printf '{"items":[{"metadata":{"name": "%s"}}]}' "$name"; fi ;;
+esac
+"#;
+
+#[test]
+fn the_server_that_leads_is_replaced_last() {
+    let bench = Bench::new("upgrade");
+    for (name, text) in [("curl", API), ("sleep", "#!/bin/sh\n")] {
+        let path = bench.path("bin").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let (failed, output) = bench.run("vault-upgrade");
+    assert_eq!(failed, None, "{output}");
+    assert_eq!(
+        bench.text("calls"),
+        "delete vault-0\ndelete vault-2\ndelete vault-1\n"
+    );
+    let (failed, _) = bench.run("vault-upgrade");
+    assert_eq!(failed, None);
+    assert_eq!(
+        bench.text("calls").lines().count(),
+        3,
+        "all are new already"
+    );
+}
+
+/// Elasticsearch, and an API server that keeps one Secret.
+const LOGS: &str = r#"#!/bin/sh
+for last; do :; done
+case "$*" in
+  *namespaces/logging/secrets/fluent-bit-elastic) [ -e "$DIR/secret" ] || exit 22; printf '{"data": {\n "password": "%s"}}' "$(base64 -w0 < "$DIR/secret")" ;;
+  *namespaces/logging/secrets) sed 's/.*"password":"\([^"]*\)".*/\1/' "$DIR/tmp/new" | tr -d '\n' > "$DIR/secret" ;;
+  *_security/user/*) cat "$DIR/tmp/writer" >> "$DIR/users"; echo >> "$DIR/users" ;;
+  *_security/role/*) echo "$last" >> "$DIR/roles" ;;
+esac
+"#;
+
+#[test]
+fn fluent_bit_gets_a_user_of_its_own_once() {
+    let bench = Bench::new("logs");
+    let path = bench.path("bin").join("curl");
+    fs::write(&path, LOGS).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..2 {
+        let (failed, output) = bench.run("logs-retention");
+        assert_eq!(failed, None, "{output}");
+        assert!(!output.contains(&bench.text("secret")), "{output}");
+    }
+    let password = bench.text("secret");
+    assert_eq!(password.len(), 32, "{password}");
+    let user = format!(r#"{{"password":"{password}","roles":["fluent-bit"]}}"#);
+    assert_eq!(bench.text("users"), format!("{user}\n{user}\n"));
+    let role = bench.text("roles");
+    assert!(
+        role.contains("create_doc") && !role.contains("all"),
+        "{role}"
+    );
 }

@@ -1,0 +1,72 @@
+//! The cluster of a stack, for commands that work with what runs in it.
+
+use std::path::Path;
+
+use platctl_engine::state::State;
+
+use crate::cli::{ClusterAccess, Global};
+use crate::cloud::Site;
+use crate::error::CliError;
+use crate::place::Named;
+
+/// What EKS calls it, and the stack that it is in.
+pub(crate) struct StackCluster {
+    pub(crate) stack: String,
+    pub(crate) name: String,
+    pub(crate) region: String,
+    pub(crate) site: Site,
+}
+
+const KIND: &str = "eks.Cluster";
+
+impl StackCluster {
+    /// The one cluster of a stack, with AWS connected. The way to its API server is one that ends on this machine.
+    pub(crate) async fn find(path: &Path, global: &Global) -> Result<Self, CliError> {
+        let named = Named::find(path, global)?;
+        let state = named.store(global).await?.read().await?.state;
+        named.exists(&state)?;
+        let (name, region) = cluster(&state, &named.name)?;
+        let global = Global {
+            cluster_access: global.cluster_access.for_people(),
+            ..global.clone()
+        };
+        let site = Site::connect(state.home(), &global).await?;
+        site.guard(None, &state)?;
+        Ok(Self {
+            stack: named.name,
+            name,
+            region,
+            site,
+        })
+    }
+}
+
+/// The name of a stack's cluster in EKS, and its region.
+pub(crate) fn cluster(state: &State, stack: &str) -> Result<(String, String), CliError> {
+    let mut found = state.resources.iter().filter_map(|(address, record)| {
+        let object = record.object.as_ref().filter(|_| record.kind == KIND)?;
+        Some((
+            address.as_str(),
+            (object.id.to_string(), record.scope.clone()),
+        ))
+    });
+    let none = || {
+        CliError::other(format!(
+            "stack `{stack}` has no cluster: add `cluster:` to the stack file and run `platctl apply` first"
+        ))
+    };
+    let first = found.next().ok_or_else(none)?;
+    // The block's own before any that `resources:` declares.
+    let of_block = found.find(|(address, _)| *address == "cluster.cluster");
+    Ok(of_block.unwrap_or(first).1)
+}
+
+impl ClusterAccess {
+    /// The same, but never a build: a person cannot speak through one.
+    const fn for_people(self) -> Self {
+        match self {
+            Self::Auto => Self::Here,
+            stated => stated,
+        }
+    }
+}
