@@ -33,7 +33,8 @@ pub(crate) fn text(error: &CliError, paint: Paint) -> String {
     }
 }
 
-fn plain(error: &CliError) -> String {
+/// The error as programs read it.
+pub(crate) fn plain(error: &CliError) -> String {
     match error {
         CliError::Stack(errors) => errors
             .iter()
@@ -135,19 +136,7 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
             other,
             twin,
             ..
-        } => match twin {
-            Twin::Found => {
-                format!(
-                    "if the resource was renamed, run `platctl state mv {at} {other} {address}`"
-                )
-            }
-            Twin::Known => {
-                format!(
-                    "remove the wrong one from the state: `platctl state rm {at} {address}` (or {other})"
-                )
-            }
-            Twin::Both => "remove one of them from the stack file, or give it another name".into(),
-        },
+        } => about_twin(*twin, address.as_str(), other.as_str(), stack),
         Refusal::Held { address, holder } => format!(
             "give the new `{address}` another name, so that both can exist at the same time; or replace \
              both: add --replace {holder}"
@@ -172,7 +161,20 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
 }
 
 /// What to do about an object that has the name of a declared resource, and is not this stack's.
-pub(super) fn about_stranger(stranger: &Stranger, address: &str, id: &Id, stack: &Path) -> String {
+pub(super) fn about_twin(twin: Twin, address: &str, other: &str, stack: &Path) -> String {
+    let at = stack.display();
+    match twin {
+        Twin::Found => {
+            format!("if the resource was renamed, run `platctl state mv {at} {other} {address}`")
+        }
+        Twin::Known => format!(
+            "remove the wrong one from the state: `platctl state rm {at} {address}` (or {other})"
+        ),
+        Twin::Both => "remove one of them from the stack file, or give it another name".into(),
+    }
+}
+
+fn about_stranger(stranger: &Stranger, address: &str, id: &Id, stack: &Path) -> String {
     let (at, id) = (stack.display(), super::value::clean(id.as_str()));
     match stranger {
         Stranger::Unowned => format!(
