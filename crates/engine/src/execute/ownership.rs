@@ -3,6 +3,8 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::converge::Goal;
 use super::{Run, StepError};
 use crate::observe::{Stranger, describe_all, is_at_home, leads_elsewhere, names_ours};
@@ -86,13 +88,11 @@ impl Run {
             .cloned()
     }
 
-    /// The record with what an update is about to make of its object, where that tells whose it is.
-    pub(super) fn intending(&self, goal: &Goal<'_>, record: &Record) -> Record {
-        let (facts, mut record) = (goal.kind().facts(), record.clone());
-        if let Some(object) = record.object.as_mut().filter(|_| !facts.leads.is_empty()) {
-            object.intended = conceal(goal.desired, facts.write_only, &self.session.lineage());
-        }
-        record
+    /// What a creation or an update is about to make of an object, where that tells whose it is.
+    pub(super) fn intended(&self, goal: &Goal<'_>) -> Option<Value> {
+        let facts = goal.kind().facts();
+        let tells = !facts.leads.is_empty();
+        tells.then(|| conceal(goal.desired, facts.write_only, &self.session.lineage()))
     }
 
     /// Why an object is left alone when its address is deleted: it is not this stack's to delete. Where that depends

@@ -20,6 +20,7 @@ mod folder;
 #[cfg(test)]
 mod fuzz;
 mod journal;
+mod life;
 mod lock;
 mod open;
 mod record;
@@ -31,6 +32,7 @@ pub use error::StateError;
 pub use file::State;
 pub use fingerprint::{conceal, legible, same};
 pub use journal::{Entry, Moment, Verb};
+pub use life::{Declaration, Illegal, NewObject, RecordEvent};
 pub use lock::{Holder, Lock};
 pub use record::{Creating, Object, Record, now};
 pub use session::Session;
