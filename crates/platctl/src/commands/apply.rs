@@ -18,7 +18,7 @@ use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, locked};
-use crate::prompt::{confirm, data_to_lose};
+use crate::prompt::{agreed, data_to_lose};
 use crate::render;
 use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
@@ -48,7 +48,7 @@ pub(crate) async fn run(
         }
         None if approved.plan_sha256.is_some() || approved.stack_file.is_some() => {
             Err(CliError::other(format!(
-                "--stack and --plan-sha256 require a saved plan, but {} is none",
+                "--stack and --plan-sha256 require a saved plan, but {} is not a saved plan",
                 path.display()
             )))
         }
@@ -190,7 +190,7 @@ async fn prepare_saved(
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
         let why = match stack {
-            Some(_) => "its actions are not those that the stack file requires now",
+            Some(_) => "the stack file now requires other actions",
             None => "resources in AWS have changed since the plan was created",
         };
         return Err(stale(why.to_owned()));
@@ -238,9 +238,7 @@ pub(crate) async fn converge(
         });
     }
     let idle = prepared.plan.is_empty() && !prepared.plan.steps.iter().any(|step| step.settling);
-    if !idle && !ask.consent.yes && !confirm(ask.question) {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    agreed(idle || ask.consent.yes, ask.question)?;
     let signals = Signals::listen()
         .map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
     let progress = Progress::new(&prepared.plan, global);
