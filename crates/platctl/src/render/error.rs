@@ -160,8 +160,8 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
     }
 }
 
-/// What to do about an object that has the name of a declared resource, and is not this stack's.
-pub(super) fn about_twin(twin: Twin, address: &str, other: &str, stack: &Path) -> String {
+/// What to do about one object under two addresses.
+fn about_twin(twin: Twin, address: &str, other: &str, stack: &Path) -> String {
     let at = stack.display();
     match twin {
         Twin::Found => {
@@ -174,7 +174,8 @@ pub(super) fn about_twin(twin: Twin, address: &str, other: &str, stack: &Path) -
     }
 }
 
-fn about_stranger(stranger: &Stranger, address: &str, id: &Id, stack: &Path) -> String {
+/// What to do about an object that has the name of a declared resource, and is not this stack's.
+pub(super) fn about_stranger(stranger: &Stranger, address: &str, id: &Id, stack: &Path) -> String {
     let (at, id) = (stack.display(), super::value::clean(id.as_str()));
     match stranger {
         Stranger::Unowned => format!(

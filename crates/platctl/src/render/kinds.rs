@@ -214,6 +214,7 @@ fn behavior(manual: &Manual) -> Vec<String> {
 }
 
 /// A field as a row of the table.
+#[cfg(test)]
 fn row(field: &Field) -> String {
     let path = field
         .path
