@@ -275,7 +275,7 @@ fn a_cut_connection_is_one_call_that_is_made_again() {
         world.platctl(DESTROY).expect(0);
         world.control().inventory().unwrap()
     };
-    for (call, moment) in [(40, "before"), (40, "after"), (150, "after")] {
+    for (call, moment) in [(40, "before"), (150, "after")] {
         world.reset();
         for (line, wanted) in [(APPLY, &there), (DESTROY, &left)] {
             world

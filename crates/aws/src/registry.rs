@@ -147,6 +147,7 @@ kinds! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use platctl_engine::fields::Fact;
     use platctl_engine::state::{conceal, legible};
     use std::collections::BTreeSet;
 
@@ -168,15 +169,7 @@ mod tests {
     #[test]
     fn every_stated_path_is_a_field_of_the_spec() {
         for Sample { facts, example, .. } in samples() {
-            let lists = [
-                facts.replace_on,
-                facts.write_only,
-                facts.content_with_accepted,
-                facts.holds,
-                facts.shared_maps,
-                facts.stated_maps,
-            ];
-            for path in lists.into_iter().flatten() {
+            for path in facts.fields.paths() {
                 let mut spec = example.clone();
                 if spec.pointer(path).is_none() {
                     spec[path.trim_start_matches('/')] = serde_json::Value::Null;
@@ -199,9 +192,10 @@ mod tests {
     #[test]
     fn an_interrupted_creation_can_be_looked_for() {
         for Sample { facts, example, .. } in samples() {
-            let journaled = conceal(&example, facts.write_only, "salt");
+            let write_only = facts.fields.with(Fact::WriteOnly);
+            let journaled = conceal(&example, &write_only, "salt");
             let error = bound(facts.name)
-                .resolve(legible(&journaled, facts.write_only))
+                .resolve(legible(&journaled, &write_only))
                 .err();
             assert!(error.is_none(), "{}: {error:?}", facts.name);
         }

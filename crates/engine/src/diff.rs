@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::changes::{escape, is_under};
+use crate::changes::escape;
+use crate::fields::Fact;
 use crate::input::operator;
 use crate::{AnyLive, Change, Facts, Owner};
 
@@ -29,19 +30,19 @@ pub struct Comparison<'a> {
 /// compared whole. Of maps that others may write to, only keys that we want or last applied count.
 #[must_use]
 pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
-    let mut changes = Vec::new();
+    let (mut changes, fields) = (Vec::new(), &comparison.facts.fields);
     let nothing = Map::new();
     let live = comparison.live.spec.as_object().unwrap_or(&nothing);
     for (key, desired) in comparison.desired.as_object().unwrap_or(&nothing) {
         let path = format!("/{}", escape(key));
-        if comparison.facts.create_only.contains(&path.as_str()) {
+        if fields.is(&path, Fact::CreateOnly) {
             continue;
         }
-        if comparison.facts.write_only.contains(&path.as_str()) {
+        if fields.is(&path, Fact::WriteOnly) {
             changes.extend(write_only(comparison, path, desired));
-        } else if comparison.facts.shared_maps.contains(&path.as_str()) {
+        } else if fields.is(&path, Fact::SharedMap) {
             shared_map(comparison.last, &path, desired, live.get(key), &mut changes);
-        } else if comparison.facts.stated_maps.contains(&path.as_str()) {
+        } else if fields.is(&path, Fact::StatedMap) {
             shared_map(&Value::Null, &path, desired, live.get(key), &mut changes);
         } else {
             compare(path, Some(desired), live.get(key), &mut changes);
@@ -123,7 +124,7 @@ fn forgotten_maps(
     changes: &mut Vec<Change>,
 ) {
     let empty = Value::Object(Map::new());
-    for path in comparison.facts.shared_maps {
+    for path in comparison.facts.fields.with(Fact::SharedMap) {
         if comparison.desired.pointer(path).is_none() && comparison.last.pointer(path).is_some() {
             let live = path.get(1..).and_then(|key| live.get(key));
             shared_map(comparison.last, path, &empty, live, changes);
@@ -171,7 +172,7 @@ fn restoration(live: &AnyLive) -> Option<Change> {
 /// Whether this path holds what must not be shown: the values of write-only fields.
 #[must_use]
 pub fn is_sensitive(facts: &Facts, path: &str) -> bool {
-    facts.write_only.iter().any(|root| is_under(path, root))
+    facts.fields.holds(path, Fact::WriteOnly)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::diff::{Comparison, diff, is_sensitive};
+use crate::fields::Fact;
 use crate::observe::{AT_ONCE, Observed};
 use crate::retry::call_with_retries;
 use crate::state::{Object, Record, State};
@@ -204,8 +205,7 @@ fn fields(
     if let Some(spec) = applied.as_object_mut() {
         spec.retain(|key, _| {
             let path = format!("/{key}");
-            !facts.write_only.contains(&path.as_str())
-                && !facts.create_only.contains(&path.as_str())
+            !facts.fields.is(&path, Fact::WriteOnly) && !facts.fields.is(&path, Fact::CreateOnly)
         });
     }
     let owner = state.owner(address, object.generation);

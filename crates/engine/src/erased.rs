@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::changes::is_under;
+use crate::fields::{Fact, Fields};
 use crate::kind::{
     Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
     Phase, Replace, Timing, Wanted,
@@ -39,30 +40,21 @@ impl SpecError {
 }
 
 /// What a kind states about itself; see the constants of [`Kind`].
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[expect(
     missing_docs,
     reason = "each field is the constant or function of the same name in `Kind`"
 )]
 pub struct Facts {
     pub name: &'static str,
-    pub replace_on: &'static [&'static str],
-    pub write_only: &'static [&'static str],
+    pub fields: Fields,
     pub volatile: &'static [&'static str],
-    pub content_with_accepted: &'static [&'static str],
-    pub holds: &'static [&'static str],
-    pub shared_maps: &'static [&'static str],
-    pub create_only: &'static [&'static str],
-    pub stated_maps: &'static [&'static str],
     pub outputs: &'static [&'static str],
     pub identity: Identity,
-    pub named_by: &'static [&'static str],
     pub one_by_one: bool,
     pub tagged: bool,
     pub own_tags: usize,
     pub alike: fn(&str, &Value, &Value) -> bool,
-    pub home: &'static [&'static str],
-    pub leads: &'static [&'static str],
     pub shared: bool,
     pub holds_data: bool,
     pub inside: Option<&'static str>,
@@ -74,26 +66,17 @@ pub struct Facts {
 impl Facts {
     /// The facts of a kind.
     #[must_use]
-    pub const fn of<K: Kind>() -> Self {
+    pub fn of<K: Kind>() -> Self {
         Self {
             name: K::NAME,
-            replace_on: K::REPLACE_ON,
-            write_only: K::WRITE_ONLY,
+            fields: Fields::of::<K>(),
             volatile: K::VOLATILE,
-            content_with_accepted: K::CONTENT_WITH_ACCEPTED,
-            holds: K::HOLDS,
-            shared_maps: K::SHARED_MAPS,
-            create_only: K::CREATE_ONLY,
-            stated_maps: K::STATED_MAPS,
             outputs: K::Outputs::NAMES,
             identity: K::IDENTITY,
-            named_by: K::NAMED_BY,
             one_by_one: matches!(K::READ, Read::Each(_)),
             tagged: K::TAGGED,
             own_tags: K::OWN_TAGS,
             alike: K::alike,
-            home: K::HOME,
-            leads: K::LEADS,
             shared: K::SHARED,
             holds_data: K::HOLDS_DATA,
             inside: K::INSIDE,
@@ -269,7 +252,7 @@ pub struct Bound<K: Kind> {
 impl<K: Kind> Bound<K> {
     /// Binds the kind to its clients.
     #[must_use]
-    pub const fn new(cloud: Arc<K::Cloud>) -> Self {
+    pub fn new(cloud: Arc<K::Cloud>) -> Self {
         Self {
             cloud,
             facts: Facts::of::<K>(),
@@ -402,7 +385,10 @@ impl<K: Kind> AnyKind for Bound<K> {
                 .iter()
                 .map(|w| {
                     // After a crash all that is known of a spec is what the journal has of it.
-                    let known = w.spec.as_ref().map(|spec| legible(spec, K::WRITE_ONLY));
+                    let known = w
+                        .spec
+                        .as_ref()
+                        .map(|spec| legible(spec, &self.facts.fields.with(Fact::WriteOnly)));
                     let spec = known.as_ref().map(decode::<K, _>).transpose()?;
                     Ok(Wanted {
                         owner: w.owner.clone(),

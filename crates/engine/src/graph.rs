@@ -10,7 +10,7 @@ use petgraph::visit::EdgeRef;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::changes::is_under;
+use crate::fields::Fact;
 use crate::input::{REF, operator};
 use crate::{Address, AnyKind, Catalog};
 
@@ -104,8 +104,8 @@ pub struct Entry {
 impl Entry {
     /// What this waits for before it is created: some fields are content with a producer that is only accepted.
     pub(crate) fn waits_for(&self, reference: &Reference) -> Wait {
-        let early = self.kind.facts().content_with_accepted;
-        if early.iter().any(|path| is_under(&reference.at, path)) {
+        let fields = &self.kind.facts().fields;
+        if fields.holds(&reference.at, Fact::Accepted) {
             Wait::Accepted
         } else {
             Wait::Ready

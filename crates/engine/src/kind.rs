@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::erased::SpecError;
+use crate::fields::{Fact, Fields, Table};
 use crate::read::{Read, find_by_id, read_all};
 use crate::{Change, Changes, CloudResult, Data, Resolved, Stage};
 
@@ -255,34 +256,16 @@ pub trait Outputs: Data {
 pub trait Kind: Sized + Send + Sync + 'static {
     /// Service and resource in the cloud's own words: `ec2.Vpc`.
     const NAME: &'static str;
-    /// Paths that cannot change in place.
-    const REPLACE_ON: &'static [&'static str] = &[];
+    /// What holds for its fields, by path.
+    const FIELDS: &'static Table = &[];
+    /// The field that carries the user's tags, if its objects carry tags and the user may state some.
+    const TAGS: Option<&'static str> = Some("/tags");
     /// The usual order of a replacement; see [`Kind::replacement`].
     const REPLACE: Replace = Replace::DeleteFirst;
-    /// Paths that the cloud never returns (secrets, creation-only switches). State keeps a fingerprint
-    /// of them instead of the value, and they are compared by it. [`Kind::find`] may get a spec without them:
-    /// each is optional, or has a default.
-    const WRITE_ONLY: &'static [&'static str] = &[];
-    /// Paths that say how the object comes into being, and mean nothing afterwards (the snapshot that a
-    /// database begins with): never compared.
-    const CREATE_ONLY: &'static [&'static str] = &[];
     /// Outputs that an update in place may change. All others stay as they are.
     const VOLATILE: &'static [&'static str] = &[];
-    /// Inputs whose producer need only be *accepted*, not *ready*, before this resource is created.
-    const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &[];
-    /// Inputs whose producer cannot be deleted while this resource still names it.
-    const HOLDS: &'static [&'static str] = &[];
-    /// Maps that others may write to as well (tags): only keys of the desired or of the last applied
-    /// spec are compared.
-    const SHARED_MAPS: &'static [&'static str] = &["/tags"];
-    /// Maps whose keys always have a value in the cloud (attributes): only keys of the desired spec are
-    /// compared. A key that is no longer stated keeps its value.
-    const STATED_MAPS: &'static [&'static str] = &[];
     /// What makes a creation findable after its answer was lost.
     const IDENTITY: Identity;
-    /// The paths that its natural name consists of, where none of them is usually taken from another resource: the
-    /// plan looks for an object of that name although other fields are still unknown.
-    const NAMED_BY: &'static [&'static str] = &[];
     /// How its objects are read: one at a time or many at once.
     const READ: Read<Self>;
     /// Whether objects of this kind carry ownership tags.
@@ -290,14 +273,6 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// How many tags platctl puts on an object of its own: those of ownership, and what a deletion has to know. The
     /// rest of what the cloud takes is left for the user.
     const OWN_TAGS: usize = 5;
-    /// Of a kind that carries no tags, the inputs that name what its objects live in (a route's table, an inline
-    /// policy's role) or belong to (an alias's key): where that is this stack's, such an object is too. Everything
-    /// else that cannot be tagged is ours by state, journal or import alone, never because its name fits.
-    const HOME: &'static [&'static str] = &[];
-    /// Of a kind that carries no tags, where its objects lead (a record's target, an alias's key). Before one is
-    /// deleted, this is compared with what was last applied: what leads elsewhere now is somebody else's, and is left
-    /// alone.
-    const LEADS: &'static [&'static str] = &[];
     /// Whether the whole account shares it (a service-linked role): it is made where it is missing, and never deleted.
     const SHARED: bool = false;
     /// Whether it holds data that is gone for good with it: never replaced or destroyed under `protect`.
@@ -337,11 +312,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
         Ok(())
     }
 
-    /// Whether this change forces a replacement. By default, when its path is one of `REPLACE_ON`.
+    /// Whether this change forces a replacement. By default, when its path is one of [`Fact::Immutable`].
     fn replaces(change: &Change) -> bool {
-        Self::REPLACE_ON
-            .iter()
-            .any(|path| crate::changes::is_under(&change.path, path))
+        Fields::of::<Self>().holds(&change.path, Fact::Immutable)
     }
 
     /// Whether this difference is left as it is, because the cloud, or something in it, moves the field by itself: a

@@ -14,6 +14,7 @@ pub mod erased;
 pub mod error;
 pub mod events;
 pub mod execute;
+pub mod fields;
 pub mod flow;
 pub mod graph;
 pub mod import;

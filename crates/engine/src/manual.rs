@@ -3,7 +3,7 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
-use crate::changes::is_under;
+use crate::fields::Fact;
 use crate::input::REFERENCE;
 use crate::{Declared, Facts, Kind};
 
@@ -120,7 +120,6 @@ impl Manual {
 
     fn read(&self, pointer: &str, name: &str, schema: &Value, required: bool) -> Field {
         let path = format!("{pointer}/{name}");
-        let under = |list: &[&str]| list.iter().any(|at| is_under(&path, at));
         let default = schema
             .get("default")
             .filter(|value| !value.is_null() && !is_empty(value));
@@ -131,9 +130,9 @@ impl Manual {
             required,
             default: default.cloned(),
             reference: is_reference(schema),
-            replaces: under(self.facts.replace_on),
-            write_only: under(self.facts.write_only),
-            create_only: under(self.facts.create_only),
+            replaces: self.facts.fields.holds(&path, Fact::Immutable),
+            write_only: self.facts.fields.holds(&path, Fact::WriteOnly),
+            create_only: self.facts.fields.holds(&path, Fact::CreateOnly),
             path,
         }
     }
@@ -275,6 +274,7 @@ fn in_words(schema: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fields::Fields;
     use schemars::JsonSchema;
     use serde::{Deserialize, Serialize};
     use std::collections::BTreeMap;
@@ -316,7 +316,13 @@ mod tests {
 
     fn manual() -> Manual {
         let facts = Facts {
-            replace_on: &["/name", "/parts/*/size"],
+            fields: Fields::new(
+                &[
+                    ("/name", &[Fact::Immutable]),
+                    ("/parts/*/size", &[Fact::Immutable]),
+                ],
+                None,
+            ),
             ..crate::testing::facts("toy.Tags").unwrap()
         };
         Manual {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::AnyKind;
 use crate::changes::escape;
+use crate::fields::Fact;
 use crate::resolve::is_known;
 
 /// The desired spec in the cloud's normal form (sets in order, policies and ranges as the cloud writes them),
@@ -35,7 +36,7 @@ pub(crate) fn completed(kind: &dyn AnyKind, desired: &Value, live: &Value) -> Op
 /// A spec by which the object can be looked for, if all is known that its natural name consists of. What else is
 /// unknown is as in the kind's example.
 pub(crate) fn named(kind: &dyn AnyKind, desired: &Value) -> Option<Value> {
-    let named_by = kind.facts().named_by;
+    let named_by = kind.facts().fields.with(Fact::Name);
     let known = |path: &&str| desired.pointer(path).is_some_and(is_known);
     if named_by.is_empty() || !named_by.iter().all(known) {
         return None;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Resolved, SpecError, Stage, Timing,
@@ -133,9 +135,11 @@ async fn read(clusters: &Clusters, id: &Id) -> CloudResult<Option<Live<Objects>>
 
 impl Kind for Objects {
     const NAME: &'static str = "kubernetes.Objects";
-    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/name"];
-    const HOLDS: &'static [&'static str] = &["/cluster_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const TAGS: Option<&'static str> = None;
+    const FIELDS: &'static Table = &[
+        ("/cluster_name", &[Immutable, Holds]),
+        ("/name", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|clusters, id| Box::pin(read(clusters, id)));
     const INSIDE: Option<&'static str> = Some("eks.Cluster");

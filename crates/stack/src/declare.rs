@@ -206,7 +206,7 @@ impl<'a> Declare<'a> {
     ) -> Checked<Handle<K>> {
         if let Some(fields) = spec.as_object_mut() {
             fields.retain(|_, value| !value.is_null());
-            if K::TAGGED && K::SHARED_MAPS.contains(&"/tags") {
+            if K::TAGGED && K::TAGS == Some("/tags") {
                 let tags = fields.entry("tags").or_insert_with(|| json!({}));
                 for (key, value) in self.tags(address) {
                     if tags.get(&key).is_none() {

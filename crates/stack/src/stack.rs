@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_aws::regions;
+use platctl_engine::fields::Fact;
 use platctl_engine::graph::Node as GraphNode;
 use platctl_engine::{Address, Catalog};
 use sha2::{Digest, Sha256};
@@ -381,7 +382,7 @@ impl Stack {
             .bind(&raw.kind.value, raw.region(&context.region))
             .is_some_and(|kind| {
                 let facts = kind.facts();
-                facts.tagged && facts.shared_maps.contains(&"/tags")
+                facts.tagged && facts.fields.is("/tags", Fact::SharedMap)
             });
         let Some(fields) = spec.as_object_mut().filter(|_| is_tagged) else {
             return spec;

@@ -5,6 +5,7 @@ mod placeholders;
 use std::fs;
 
 use platctl_aws::registry::{Sample, samples};
+use platctl_engine::fields::Fact;
 use serde_json::{Map, Value, json};
 
 use crate::world::World;
@@ -175,10 +176,7 @@ impl Trial<'_> {
         assert_ne!(&changed, example, "{path} is no change");
         self.write(&changed, false);
         let (action, step) = self.planned();
-        let replaces = facts
-            .replace_on
-            .iter()
-            .any(|fixed| path == *fixed || path.starts_with(&format!("{fixed}/")));
+        let replaces = facts.fields.holds(path, Fact::Immutable);
         assert_eq!(
             action,
             if replaces { "replace" } else { "update" },
@@ -192,10 +190,7 @@ impl Trial<'_> {
         }
         self.apply();
         self.in_order();
-        let unseen = facts
-            .write_only
-            .iter()
-            .any(|hidden| path.starts_with(hidden));
+        let unseen = facts.fields.holds(path, Fact::WriteOnly);
         if !replaces && !unseen {
             // With its earlier record, the change looks as if somebody else had made it.
             let earlier: Value = serde_json::from_slice(&before).unwrap();

@@ -6,6 +6,8 @@ use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm,
     RenewalStatus, Tag, ValidationMethod,
 };
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -281,14 +283,14 @@ fn token(claim: &Claim) -> String {
 
 impl Kind for Certificate {
     const NAME: &'static str = "acm.Certificate";
+    const FIELDS: &'static Table = &[
+        ("/domain_name", &[Immutable]),
+        ("/subject_alternative_names", &[Immutable]),
+        ("/key_algorithm", &[Immutable]),
+        ("/usable", &[Immutable]),
+    ];
     /// The records that validate it.
     const HELPED_BY: &'static [&'static str] = &["route53.RecordSet"];
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/domain_name",
-        "/subject_alternative_names",
-        "/key_algorithm",
-        "/usable",
-    ];
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));

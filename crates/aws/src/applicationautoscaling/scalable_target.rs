@@ -1,6 +1,8 @@
 //! `applicationautoscaling.ScalableTarget`
 
 use aws_sdk_applicationautoscaling::types::{ScalableDimension, ServiceNamespace};
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -117,8 +119,11 @@ async fn register(cloud: &Cloud, spec: &Spec, tags: Option<Tags>) -> CloudResult
 
 impl Kind for ScalableTarget {
     const NAME: &'static str = "applicationautoscaling.ScalableTarget";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/service_namespace", "/resource_id", "/scalable_dimension"];
+    const FIELDS: &'static Table = &[
+        ("/service_namespace", &[Immutable]),
+        ("/resource_id", &[Immutable]),
+        ("/scalable_dimension", &[Immutable]),
+    ];
     // All of them together are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;

@@ -4,6 +4,8 @@ use aws_sdk_applicationautoscaling::types::{
     MetricType, PolicyType, PredefinedMetricSpecification, ScalableDimension,
     ScalingPolicy as SdkPolicy, ServiceNamespace, TargetTrackingScalingPolicyConfiguration,
 };
+use platctl_engine::fields::Fact::{Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, Stage, Timing,
@@ -218,19 +220,17 @@ async fn put(
 
 impl Kind for ScalingPolicy {
     const NAME: &'static str = "applicationautoscaling.ScalingPolicy";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/policy_name",
-        "/service_namespace",
-        "/resource_id",
-        "/scalable_dimension",
+    const FIELDS: &'static Table = &[
+        ("/policy_name", &[Immutable]),
+        ("/service_namespace", &[Immutable]),
+        ("/resource_id", &[Immutable, Home]),
+        ("/scalable_dimension", &[Immutable]),
     ];
     // All of them together are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/resource_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["application-autoscaling:DescribeScalingPolicies"],
         create: &[

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_backup::types::BackupSelection;
+use platctl_engine::fields::Fact::{Holds, Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Resolved, Stage, Timing, Wanted,
@@ -106,18 +108,15 @@ async fn named(cloud: &Cloud, wanted: &Wanted<Selection>) -> CloudResult<Vec<Can
 
 impl Kind for Selection {
     const NAME: &'static str = "backup.Selection";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/backup_plan_id",
-        "/selection_name",
-        "/iam_role_arn",
-        "/resources",
+    const FIELDS: &'static Table = &[
+        ("/backup_plan_id", &[Immutable, Holds, Home]),
+        ("/selection_name", &[Immutable]),
+        ("/iam_role_arn", &[Immutable]),
+        ("/resources", &[Immutable]),
     ];
-    const SHARED_MAPS: &'static [&'static str] = &[];
-    const HOLDS: &'static [&'static str] = &["/backup_plan_id"];
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/backup_plan_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["backup:GetBackupSelection", "backup:ListBackupSelections"],
         // The first selection of an account creates the service-linked role of AWS Backup.

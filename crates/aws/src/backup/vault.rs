@@ -1,6 +1,8 @@
 //! `backup.Vault`
 
 use aws_sdk_backup::types::{RecoveryPointStatus, VaultState};
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -137,11 +139,13 @@ fn points(count: i64) -> String {
 
 impl Kind for Vault {
     const NAME: &'static str = "backup.Vault";
+    const FIELDS: &'static Table = &[
+        ("/backup_vault_name", &[Immutable, Name]),
+        ("/encryption_key_arn", &[Immutable]),
+    ];
     const VOLATILE: &'static [&'static str] = &["number_of_recovery_points"];
-    const REPLACE_ON: &'static [&'static str] = &["/backup_vault_name", "/encryption_key_arn"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/backup_vault_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "backup:DescribeBackupVault",

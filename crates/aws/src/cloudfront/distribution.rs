@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudfront::types::{DistributionConfig, DistributionConfigWithTags};
+use platctl_engine::fields::Fact::Holds;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Read, Resolved, SpecError, Stage, Timing, Wanted,
@@ -146,13 +148,13 @@ async fn replace(
 
 impl Kind for Distribution {
     const NAME: &'static str = "cloudfront.Distribution";
-    const HOLDS: &'static [&'static str] = &[
-        "/origins",
-        "/default_cache_behavior",
-        "/cache_behaviors",
-        "/viewer_certificate",
-        "/web_acl_id",
-        "/logging",
+    const FIELDS: &'static Table = &[
+        ("/origins", &[Holds]),
+        ("/default_cache_behavior", &[Holds]),
+        ("/cache_behaviors", &[Holds]),
+        ("/viewer_certificate", &[Holds]),
+        ("/web_acl_id", &[Holds]),
+        ("/logging", &[Holds]),
     ];
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id.as_str())));

@@ -4,6 +4,8 @@ use aws_sdk_cloudfront::types::{
     OriginAccessControlConfig, OriginAccessControlOriginTypes, OriginAccessControlSigningBehaviors,
     OriginAccessControlSigningProtocols, OriginAccessControlSummary,
 };
+use platctl_engine::fields::Fact::Name;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Resolved, SpecError, Stage, Timing, Wanted,
@@ -130,10 +132,9 @@ async fn describe(
 
 impl Kind for OriginAccessControl {
     const NAME: &'static str = "cloudfront.OriginAccessControl";
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[("/name", &[Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudfront:ListOriginAccessControls"],

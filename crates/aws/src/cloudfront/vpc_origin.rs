@@ -6,6 +6,8 @@ use aws_sdk_cloudfront::types::{
     OriginProtocolPolicy, OriginSslProtocols, SslProtocol, VpcOriginEndpointConfig,
     VpcOriginSummary,
 };
+use platctl_engine::fields::Fact::Holds;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
@@ -168,7 +170,7 @@ fn config(spec: &Spec) -> CloudResult<VpcOriginEndpointConfig> {
 
 impl Kind for VpcOrigin {
     const NAME: &'static str = "cloudfront.VpcOrigin";
-    const HOLDS: &'static [&'static str] = &["/arn"];
+    const FIELDS: &'static Table = &[("/arn", &[Holds])];
     const IDENTITY: Identity = Identity::Tags;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {

@@ -1,5 +1,7 @@
 //! `cloudwatch.Dashboard`
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -71,11 +73,9 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
 
 impl Kind for Dashboard {
     const NAME: &'static str = "cloudwatch.Dashboard";
-    const REPLACE_ON: &'static [&'static str] = &["/dashboard_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[("/dashboard_name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/dashboard_name"];
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["cloudwatch:GetDashboard"],

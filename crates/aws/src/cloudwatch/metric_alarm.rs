@@ -6,6 +6,8 @@ use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFlu
 use aws_sdk_cloudwatch::types::{
     ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
 };
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -281,10 +283,9 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Metr
 
 impl Kind for MetricAlarm {
     const NAME: &'static str = "cloudwatch.MetricAlarm";
-    const REPLACE_ON: &'static [&'static str] = &["/alarm_name"];
+    const FIELDS: &'static Table = &[("/alarm_name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/alarm_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "cloudwatch:DescribeAlarms",

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types::{Project as Described, Tag};
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -243,10 +245,9 @@ fn tags(now: &Described, changes: &Changes, owner: &Owner) -> Option<Vec<Tag>> {
 
 impl Kind for Project {
     const NAME: &'static str = "codebuild.Project";
-    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const FIELDS: &'static Table = &[("/name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["codebuild:BatchGetProjects"],
         create: &["codebuild:CreateProject", "iam:PassRole"],

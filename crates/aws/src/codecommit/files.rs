@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use platctl_engine::fields::Fact::{CreateOnly, Holds, Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -250,17 +252,17 @@ fn texts(spec: &Spec) -> Texts {
 
 impl Kind for Files {
     const NAME: &'static str = "codecommit.Files";
-    const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/branch_name"];
+    const FIELDS: &'static Table = &[
+        ("/repository_name", &[Immutable, Holds, Home]),
+        ("/branch_name", &[Immutable]),
+        ("/keep", &[CreateOnly]),
+    ];
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    const CREATE_ONLY: &'static [&'static str] = &["/keep"];
     const VOLATILE: &'static [&'static str] = &["commit_id"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
-    const HOLDS: &'static [&'static str] = &["/repository_name"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/repository_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetBranch", "codecommit:GetFile"],
         create: &[

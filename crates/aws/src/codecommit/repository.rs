@@ -1,5 +1,7 @@
 //! `codecommit.Repository`
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -96,11 +98,12 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Repository>>> {
 
 impl Kind for Repository {
     const NAME: &'static str = "codecommit.Repository";
-    // AWS could rename it; but other resources name it, and would have to move over at the same moment.
-    const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
+    const FIELDS: &'static Table = &[
+        // AWS could rename it; but other resources name it, and would have to move over at the same moment.
+        ("/repository_name", &[Immutable, Name]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/repository_name"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codecommit:GetRepository", "codecommit:ListTagsForResource"],

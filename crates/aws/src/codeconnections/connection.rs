@@ -1,6 +1,8 @@
 //! `codeconnections.Connection`: usable only once a person has authorised it in the console.
 
 use aws_sdk_codeconnections::types::{ProviderType, Tag};
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Resolved, Stage, Timing, Wanted,
@@ -119,7 +121,10 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Connection>>> {
 
 impl Kind for Connection {
     const NAME: &'static str = "codeconnections.Connection";
-    const REPLACE_ON: &'static [&'static str] = &["/connection_name", "/provider_type"];
+    const FIELDS: &'static Table = &[
+        ("/connection_name", &[Immutable]),
+        ("/provider_type", &[Immutable]),
+    ];
     const VOLATILE: &'static [&'static str] = &["connection_status"];
     const IDENTITY: Identity = Identity::Tags;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_codepipeline::types::Tag;
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -258,10 +260,9 @@ async fn restructure(
 
 impl Kind for Pipeline {
     const NAME: &'static str = "codepipeline.Pipeline";
-    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const FIELDS: &'static Table = &[("/name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "codepipeline:GetPipeline",

@@ -3,6 +3,8 @@
 use aws_sdk_ec2::types::{
     Filter, FlowLogsResourceType, LogDestinationType, ResourceType, TrafficType,
 };
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -136,13 +138,13 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Flow
 
 impl Kind for FlowLog {
     const NAME: &'static str = "ec2.FlowLog";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/vpc_id",
-        "/traffic_type",
-        "/log_destination_type",
-        "/log_destination",
-        "/deliver_logs_permission_arn",
-        "/max_aggregation_interval",
+    const FIELDS: &'static Table = &[
+        ("/vpc_id", &[Immutable]),
+        ("/traffic_type", &[Immutable]),
+        ("/log_destination_type", &[Immutable]),
+        ("/log_destination", &[Immutable]),
+        ("/deliver_logs_permission_arn", &[Immutable]),
+        ("/max_aggregation_interval", &[Immutable]),
     ];
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;

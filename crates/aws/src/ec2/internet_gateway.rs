@@ -1,6 +1,8 @@
 //! `ec2.InternetGateway`, with its attachment.
 
 use aws_sdk_ec2::types::{Filter, ResourceType};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Resolved, Stage, Timing, Wanted,
@@ -122,8 +124,7 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Inte
 
 impl Kind for InternetGateway {
     const NAME: &'static str = "ec2.InternetGateway";
-    const HOLDS: &'static [&'static str] = &["/vpc_id"];
-    const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
+    const FIELDS: &'static Table = &[("/vpc_id", &[Immutable, Holds])];
     const IDENTITY: Identity = Identity::Tags;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

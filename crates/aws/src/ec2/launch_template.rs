@@ -10,6 +10,8 @@ use aws_sdk_ec2::types::{
     ResourceType, ResponseLaunchTemplateData, Tag, VolumeType,
 };
 use aws_smithy_types::base64;
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -430,7 +432,7 @@ async fn said(cloud: &Cloud, id: &Id, version: &str) -> CloudResult<ResponseLaun
 
 impl Kind for LaunchTemplate {
     const NAME: &'static str = "ec2.LaunchTemplate";
-    const REPLACE_ON: &'static [&'static str] = &["/launch_template_name"];
+    const FIELDS: &'static Table = &[("/launch_template_name", &[Immutable])];
     const VOLATILE: &'static [&'static str] = &["version_number"];
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));

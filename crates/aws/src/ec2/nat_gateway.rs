@@ -1,6 +1,8 @@
 //! `ec2.NatGateway`, zonal.
 
 use aws_sdk_ec2::types::{ConnectivityType, Filter, NatGatewayState, ResourceType};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Resolved, SpecError, Stage, Timing, Wanted,
@@ -126,10 +128,12 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<NatG
 
 impl Kind for NatGateway {
     const NAME: &'static str = "ec2.NatGateway";
-    // Delete first: its address cannot serve two.
-    const REPLACE_ON: &'static [&'static str] =
-        &["/subnet_id", "/allocation_id", "/connectivity_type"];
-    const HOLDS: &'static [&'static str] = &["/subnet_id", "/allocation_id"];
+    const FIELDS: &'static Table = &[
+        // Delete first: its address cannot serve two.
+        ("/subnet_id", &[Immutable, Holds]),
+        ("/allocation_id", &[Immutable, Holds]),
+        ("/connectivity_type", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

@@ -1,6 +1,8 @@
 //! `ec2.Route`
 
 use aws_sdk_ec2::types::{RouteState, RouteTable};
+use platctl_engine::fields::Fact::{Accepted, Home, Immutable, Leads};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -105,23 +107,21 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Rout
 
 impl Kind for Route {
     const NAME: &'static str = "ec2.Route";
-    const REPLACE_ON: &'static [&'static str] = &["/route_table_id", "/destination_cidr_block"];
-    // A NAT gateway takes routes while it is pending.
-    const CONTENT_WITH_ACCEPTED: &'static [&'static str] = &["/nat_gateway_id"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[
+        ("/route_table_id", &[Immutable, Home]),
+        ("/destination_cidr_block", &[Immutable]),
+        // A NAT gateway takes routes while it is pending.
+        ("/nat_gateway_id", &[Accepted, Leads]),
+        ("/gateway_id", &[Leads]),
+        ("/transit_gateway_id", &[Leads]),
+        ("/vpc_peering_connection_id", &[Leads]),
+        ("/vpc_endpoint_id", &[Leads]),
+    ];
     /// A table has one route for a destination, and another table another one.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/route_table_id"];
-    const LEADS: &'static [&'static str] = &[
-        "/gateway_id",
-        "/nat_gateway_id",
-        "/transit_gateway_id",
-        "/vpc_peering_connection_id",
-        "/vpc_endpoint_id",
-    ];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeRouteTables"],
         create: &["ec2:CreateRoute"],

@@ -1,6 +1,8 @@
 //! `ec2.RouteTable`
 
 use aws_sdk_ec2::types::{ResourceType, Route, RouteOrigin};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, Stage, Timing, Wanted,
@@ -78,8 +80,7 @@ fn attached(table: &str, route: &Route) -> Option<Attached> {
 
 impl Kind for RouteTable {
     const NAME: &'static str = "ec2.RouteTable";
-    const REPLACE_ON: &'static [&'static str] = &["/vpc_id"];
-    const HOLDS: &'static [&'static str] = &["/vpc_id"];
+    const FIELDS: &'static Table = &[("/vpc_id", &[Immutable, Holds])];
     /// It has no name: subnets move over to the new one before the old one goes.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Token;

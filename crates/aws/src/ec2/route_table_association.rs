@@ -1,6 +1,8 @@
 //! `ec2.RouteTableAssociation`
 
 use aws_sdk_ec2::types::{RouteTable, RouteTableAssociationStateCode};
+use platctl_engine::fields::Fact::{Holds, Home, Immutable, Leads};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, Stage, Timing,
@@ -85,15 +87,14 @@ async fn describe(
 
 impl Kind for RouteTableAssociation {
     const NAME: &'static str = "ec2.RouteTableAssociation";
-    const REPLACE_ON: &'static [&'static str] = &["/subnet_id"];
+    const FIELDS: &'static Table = &[
+        ("/subnet_id", &[Immutable, Home]),
+        ("/route_table_id", &[Holds, Leads]),
+    ];
     const VOLATILE: &'static [&'static str] = &["association_id"];
-    const HOLDS: &'static [&'static str] = &["/route_table_id"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/subnet_id"];
-    const LEADS: &'static [&'static str] = &["/route_table_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ec2:DescribeRouteTables"],
         create: &["ec2:AssociateRouteTable"],

@@ -1,6 +1,8 @@
 //! `ec2.SecurityGroup`
 
 use aws_sdk_ec2::types::{Filter, IpPermission, IpRange, ResourceType, SecurityGroupRule};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Attached, Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -185,8 +187,11 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Secu
 
 impl Kind for SecurityGroup {
     const NAME: &'static str = "ec2.SecurityGroup";
-    const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/group_name", "/description"];
-    const HOLDS: &'static [&'static str] = &["/vpc_id"];
+    const FIELDS: &'static Table = &[
+        ("/vpc_id", &[Immutable, Holds]),
+        ("/group_name", &[Immutable]),
+        ("/description", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

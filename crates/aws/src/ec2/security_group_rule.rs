@@ -4,6 +4,8 @@ use aws_sdk_ec2::types::{
     Filter, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, SecurityGroupRuleRequest,
     SecurityGroupRuleUpdate, UserIdGroupPair,
 };
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -249,10 +251,13 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Secu
 
 impl Kind for SecurityGroupRule {
     const NAME: &'static str = "ec2.SecurityGroupRule";
-    const REPLACE_ON: &'static [&'static str] = &["/group_id", "/direction"];
+    const FIELDS: &'static Table = &[
+        ("/group_id", &[Immutable]),
+        ("/direction", &[Immutable]),
+        ("/referenced_group_id", &[Holds]),
+    ];
     // Both are a part of what makes it another rule.
     const REPLACE: Replace = Replace::CreateFirst;
-    const HOLDS: &'static [&'static str] = &["/referenced_group_id"];
     // The same rule cannot exist twice in a group.
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));

@@ -1,6 +1,8 @@
 //! `ec2.Subnet`
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, SubnetState};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Attached, Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -93,9 +95,12 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Subn
 
 impl Kind for Subnet {
     const NAME: &'static str = "ec2.Subnet";
-    const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/cidr_block", "/availability_zone"];
+    const FIELDS: &'static Table = &[
+        ("/vpc_id", &[Immutable, Holds]),
+        ("/cidr_block", &[Immutable]),
+        ("/availability_zone", &[Immutable]),
+    ];
     const REPLACE: Replace = Replace::CreateFirst;
-    const HOLDS: &'static [&'static str] = &["/vpc_id"];
     // The same network cannot exist twice in a VPC.
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));

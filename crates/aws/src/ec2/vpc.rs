@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{AttributeBooleanValue, Filter, ResourceType, Tenancy, VpcAttributeName};
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Attached, Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live,
     Owner, Permissions, Read, Resolved, SpecError, Stage, Timing, Wanted,
@@ -179,7 +181,10 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Vpc>
 
 impl Kind for Vpc {
     const NAME: &'static str = "ec2.Vpc";
-    const REPLACE_ON: &'static [&'static str] = &["/cidr_block", "/instance_tenancy"];
+    const FIELDS: &'static Table = &[
+        ("/cidr_block", &[Immutable]),
+        ("/instance_tenancy", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Tags;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, State, VpcEndpointType};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
     Resolved, SpecError, Stage, Timing, Wanted,
@@ -218,8 +220,13 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<VpcE
 
 impl Kind for VpcEndpoint {
     const NAME: &'static str = "ec2.VpcEndpoint";
-    const REPLACE_ON: &'static [&'static str] = &["/vpc_id", "/service_name", "/vpc_endpoint_type"];
-    const HOLDS: &'static [&'static str] = &["/vpc_id", "/subnet_ids", "/security_group_ids"];
+    const FIELDS: &'static Table = &[
+        ("/vpc_id", &[Immutable, Holds]),
+        ("/service_name", &[Immutable]),
+        ("/vpc_endpoint_type", &[Immutable]),
+        ("/subnet_ids", &[Holds]),
+        ("/security_group_ids", &[Holds]),
+    ];
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

@@ -1,5 +1,7 @@
 //! `ecr.LifecyclePolicy`
 
+use platctl_engine::fields::Fact::{Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, Stage, Timing,
@@ -75,14 +77,12 @@ fn rules(most: u32) -> Value {
 
 impl Kind for LifecyclePolicy {
     const NAME: &'static str = "ecr.LifecyclePolicy";
-    const REPLACE_ON: &'static [&'static str] = &["/repository_name"];
+    const FIELDS: &'static Table = &[("/repository_name", &[Immutable, Home])];
     // Each repository has its own.
     const REPLACE: Replace = Replace::CreateFirst;
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/repository_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["ecr:GetLifecyclePolicy"],
         create: &["ecr:PutLifecyclePolicy"],

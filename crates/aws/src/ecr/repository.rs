@@ -4,6 +4,8 @@ use aws_sdk_ecr::types::{
     EncryptionConfiguration, EncryptionType, ImageScanningConfiguration, ImageTagMutability,
     Repository as Described, Tag,
 };
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -173,12 +175,14 @@ fn is_part(part: &str) -> bool {
 
 impl Kind for Repository {
     const NAME: &'static str = "ecr.Repository";
-    const REPLACE_ON: &'static [&'static str] = &["/repository_name", "/kms_key"];
+    const FIELDS: &'static Table = &[
+        ("/repository_name", &[Immutable, Name]),
+        ("/kms_key", &[Immutable]),
+    ];
     /// Those of ownership, and whether its images are deleted.
     const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/repository_name"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{self, AccessScope, AccessScopeType};
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -200,7 +202,11 @@ async fn associate(cloud: &Cloud, live: &Live<AccessEntry>, spec: &Spec) -> Clou
 
 impl Kind for AccessEntry {
     const NAME: &'static str = "eks.AccessEntry";
-    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/principal_arn", "/type"];
+    const FIELDS: &'static Table = &[
+        ("/cluster_name", &[Immutable]),
+        ("/principal_arn", &[Immutable]),
+        ("/type", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eks::types::{self, AddonPodIdentityAssociations, ResolveConflicts};
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -284,7 +286,10 @@ async fn remember(
 
 impl Kind for Addon {
     const NAME: &'static str = "eks.Addon";
-    const REPLACE_ON: &'static [&'static str] = &["/cluster_name", "/addon_name"];
+    const FIELDS: &'static Table = &[
+        ("/cluster_name", &[Immutable]),
+        ("/addon_name", &[Immutable]),
+    ];
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
     const VOLATILE: &'static [&'static str] = &["addon_version"];

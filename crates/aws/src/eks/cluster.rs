@@ -7,6 +7,8 @@ use aws_sdk_eks::types::{
     LogType, Logging, Provider, SupportType, UpdateAccessConfigRequest, UpgradePolicyRequest,
     VpcConfigRequest,
 };
+use platctl_engine::fields::Fact::{Holds, Immutable, Name, WriteOnly};
+use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
     Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live,
     Owner, Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -380,24 +382,23 @@ async fn change(
 
 impl Kind for Cluster {
     const NAME: &'static str = "eks.Cluster";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/name",
-        "/role_arn",
-        "/service_ipv4_cidr",
-        "/bootstrap_cluster_creator_admin_permissions",
-        "/bootstrap_self_managed_addons",
-    ];
-    const WRITE_ONLY: &'static [&'static str] = &[
-        "/bootstrap_cluster_creator_admin_permissions",
-        "/bootstrap_self_managed_addons",
+    const FIELDS: &'static Table = &[
+        ("/name", &[Immutable, Name]),
+        ("/role_arn", &[Immutable]),
+        ("/service_ipv4_cidr", &[Immutable]),
+        (
+            "/bootstrap_cluster_creator_admin_permissions",
+            &[Immutable, WriteOnly],
+        ),
+        ("/bootstrap_self_managed_addons", &[Immutable, WriteOnly]),
+        // Its network interfaces live in the subnets and carry the groups.
+        ("/subnet_ids", &[Holds]),
+        ("/security_group_ids", &[Holds]),
     ];
     const VOLATILE: &'static [&'static str] = &["version"];
-    // Its network interfaces live in the subnets and carry the groups.
-    const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
     const HOLDS_DATA: bool = true;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "eks:DescribeCluster",
@@ -515,7 +516,7 @@ impl Kind for Cluster {
 
     /// A key can be added, but not changed.
     fn replaces(change: &Change) -> bool {
-        let fixed = Self::REPLACE_ON.contains(&change.path.as_str());
+        let fixed = Fields::of::<Self>().is(&change.path, Immutable);
         fixed || (change.path == "/encryption_key_arn" && change.before.is_some())
     }
 
@@ -679,7 +680,8 @@ mod tests {
             ..cloud()
         };
         let spec = serde_json::to_value(Cluster::example()).unwrap();
-        let journaled = platctl_engine::state::conceal(&spec, Cluster::WRITE_ONLY, "salt");
+        let journaled =
+            platctl_engine::state::conceal(&spec, &Fields::of::<Cluster>().with(WriteOnly), "salt");
         let wanted = [AnyWanted {
             owner: owner(),
             spec: Some(journaled),

@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_eks::types::{self, FargateProfileSelector};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read, Replace,
     Resolved, SpecError, Stage, Timing,
@@ -133,14 +135,13 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<FargateProfile>
 
 impl Kind for FargateProfile {
     const NAME: &'static str = "eks.FargateProfile";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/cluster_name",
-        "/fargate_profile_name",
-        "/pod_execution_role_arn",
-        "/subnets",
-        "/selectors",
+    const FIELDS: &'static Table = &[
+        ("/cluster_name", &[Immutable, Holds]),
+        ("/fargate_profile_name", &[Immutable]),
+        ("/pod_execution_role_arn", &[Immutable]),
+        ("/subnets", &[Immutable, Holds]),
+        ("/selectors", &[Immutable]),
     ];
-    const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {

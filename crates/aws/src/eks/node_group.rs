@@ -6,6 +6,8 @@ use aws_sdk_eks::types::{
     AmiTypes, CapacityTypes, LaunchTemplateSpecification, Nodegroup, NodegroupScalingConfig,
     NodegroupUpdateConfig, TaintEffect, UpdateLabelsPayload, UpdateTaintsPayload,
 };
+use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, SharedMap};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -359,22 +361,21 @@ async fn roll(
 
 impl Kind for NodeGroup {
     const NAME: &'static str = "eks.NodeGroup";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/cluster_name",
-        "/nodegroup_name",
-        "/node_role",
-        "/subnets",
-        "/instance_types",
-        "/ami_type",
-        "/capacity_type",
-        "/disk_size",
-        "/launch_template_id",
+    const FIELDS: &'static Table = &[
+        ("/cluster_name", &[Immutable, Holds]),
+        ("/nodegroup_name", &[Immutable]),
+        ("/node_role", &[Immutable]),
+        ("/subnets", &[Immutable, Holds]),
+        ("/instance_types", &[Immutable]),
+        ("/ami_type", &[Immutable]),
+        ("/capacity_type", &[Immutable]),
+        ("/disk_size", &[Immutable]),
+        ("/launch_template_id", &[Immutable, Holds]),
+        // How updates are made, which no group has.
+        ("/force_update_enabled", &[CreateOnly]),
+        ("/labels", &[SharedMap]),
     ];
     const REPLACE: Replace = Replace::CreateFirst;
-    const HOLDS: &'static [&'static str] = &["/cluster_name", "/subnets", "/launch_template_id"];
-    /// How updates are made, which no group has.
-    const CREATE_ONLY: &'static [&'static str] = &["/force_update_enabled"];
-    const SHARED_MAPS: &'static [&'static str] = &["/tags", "/labels"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {

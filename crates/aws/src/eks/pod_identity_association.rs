@@ -1,6 +1,8 @@
 //! `eks.PodIdentityAssociation`: the role of a service account.
 
 use aws_sdk_eks::types;
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, Stage, Timing, Wanted,
@@ -122,8 +124,11 @@ async fn of_account(cloud: &Cloud, spec: &Spec) -> CloudResult<Vec<Candidate>> {
 
 impl Kind for PodIdentityAssociation {
     const NAME: &'static str = "eks.PodIdentityAssociation";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/cluster_name", "/namespace", "/service_account"];
+    const FIELDS: &'static Table = &[
+        ("/cluster_name", &[Immutable]),
+        ("/namespace", &[Immutable]),
+        ("/service_account", &[Immutable]),
+    ];
     // All of them together are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
     const IDENTITY: Identity = Identity::Name;

@@ -3,6 +3,8 @@
 use aws_sdk_elasticloadbalancingv2::types::{
     Action as AwsAction, Certificate, Listener as AwsListener, ListenerAttribute, ProtocolEnum,
 };
+use platctl_engine::fields::Fact::{Holds, Immutable, StatedMap};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Resolved, SpecError, Stage, Timing, Wanted,
@@ -239,9 +241,12 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<List
 
 impl Kind for Listener {
     const NAME: &'static str = "elbv2.Listener";
-    const REPLACE_ON: &'static [&'static str] = &["/load_balancer_arn"];
-    const HOLDS: &'static [&'static str] = &["/certificate_arn", "/default_actions"];
-    const STATED_MAPS: &'static [&'static str] = &["/attributes"];
+    const FIELDS: &'static Table = &[
+        ("/load_balancer_arn", &[Immutable]),
+        ("/certificate_arn", &[Holds]),
+        ("/default_actions", &[Holds]),
+        ("/attributes", &[StatedMap]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

@@ -1,6 +1,8 @@
 //! `elbv2.ListenerRule`
 
 use aws_sdk_elasticloadbalancingv2::types::{Rule, RulePriorityPair};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -186,10 +188,9 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<List
 
 impl Kind for ListenerRule {
     const NAME: &'static str = "elbv2.ListenerRule";
-    const REPLACE_ON: &'static [&'static str] = &["/listener_arn"];
+    const FIELDS: &'static Table = &[("/listener_arn", &[Immutable]), ("/actions", &[Holds])];
     // A target group takes requests from one load balancer: the old rule has to let go of it first.
     const REPLACE: Replace = Replace::DeleteFirst;
-    const HOLDS: &'static [&'static str] = &["/actions"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

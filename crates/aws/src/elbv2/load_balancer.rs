@@ -6,6 +6,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     IpAddressType, LoadBalancer as AwsLoadBalancer, LoadBalancerAttribute, LoadBalancerSchemeEnum,
     LoadBalancerStateEnum, LoadBalancerTypeEnum,
 };
+use platctl_engine::fields::Fact::{Holds, Immutable, Name, StatedMap};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -242,12 +244,16 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Load
 
 impl Kind for LoadBalancer {
     const NAME: &'static str = "elbv2.LoadBalancer";
-    const REPLACE_ON: &'static [&'static str] = &["/name", "/type", "/scheme"];
-    const HOLDS: &'static [&'static str] = &["/subnet_ids", "/security_group_ids"];
-    const STATED_MAPS: &'static [&'static str] = &["/attributes"];
+    const FIELDS: &'static Table = &[
+        ("/name", &[Immutable, Name]),
+        ("/type", &[Immutable]),
+        ("/scheme", &[Immutable]),
+        ("/subnet_ids", &[Holds]),
+        ("/security_group_ids", &[Holds]),
+        ("/attributes", &[StatedMap]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "elasticloadbalancing:DescribeLoadBalancers",

@@ -4,6 +4,8 @@ use aws_sdk_elasticloadbalancingv2::types::{
     Matcher, ProtocolEnum, TargetGroup as AwsTargetGroup, TargetGroupAttribute,
     TargetGroupIpAddressTypeEnum, TargetTypeEnum,
 };
+use platctl_engine::fields::Fact::{Holds, Immutable, Name, StatedMap};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -257,20 +259,18 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Targ
 
 impl Kind for TargetGroup {
     const NAME: &'static str = "elbv2.TargetGroup";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/name",
-        "/protocol",
-        "/port",
-        "/vpc_id",
-        "/target_type",
-        "/protocol_version",
-        "/ip_address_type",
+    const FIELDS: &'static Table = &[
+        ("/name", &[Immutable, Name]),
+        ("/protocol", &[Immutable]),
+        ("/port", &[Immutable]),
+        ("/vpc_id", &[Immutable, Holds]),
+        ("/target_type", &[Immutable]),
+        ("/protocol_version", &[Immutable]),
+        ("/ip_address_type", &[Immutable]),
+        ("/attributes", &[StatedMap]),
     ];
-    const HOLDS: &'static [&'static str] = &["/vpc_id"];
-    const STATED_MAPS: &'static [&'static str] = &["/attributes"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "elasticloadbalancing:DescribeTargetGroups",

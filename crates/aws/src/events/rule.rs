@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eventbridge::types::{RuleState, Tag};
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -214,10 +216,9 @@ const fn state(spec: &Spec) -> RuleState {
 
 impl Kind for Rule {
     const NAME: &'static str = "events.Rule";
-    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const FIELDS: &'static Table = &[("/name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "events:DescribeRule",

@@ -1,5 +1,7 @@
 //! `iam.InstanceProfile`, with its role.
 
+use platctl_engine::fields::Fact::{Holds, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -113,12 +115,14 @@ async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) 
 
 impl Kind for InstanceProfile {
     const NAME: &'static str = "iam.InstanceProfile";
-    const REPLACE_ON: &'static [&'static str] = &["/instance_profile_name", "/path"];
-    // A role in a profile cannot be deleted.
-    const HOLDS: &'static [&'static str] = &["/role_name"];
+    const FIELDS: &'static Table = &[
+        ("/instance_profile_name", &[Immutable, Name]),
+        ("/path", &[Immutable]),
+        // A role in a profile cannot be deleted.
+        ("/role_name", &[Holds]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/instance_profile_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetInstanceProfile"],
         create: &[

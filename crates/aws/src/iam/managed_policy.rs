@@ -1,5 +1,7 @@
 //! `iam.ManagedPolicy`
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -153,10 +155,13 @@ async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -
 
 impl Kind for ManagedPolicy {
     const NAME: &'static str = "iam.ManagedPolicy";
-    const REPLACE_ON: &'static [&'static str] = &["/policy_name", "/path", "/description"];
+    const FIELDS: &'static Table = &[
+        ("/policy_name", &[Immutable, Name]),
+        ("/path", &[Immutable]),
+        ("/description", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/policy_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetPolicy", "iam:GetPolicyVersion"],
         create: &["iam:CreatePolicy", "iam:TagPolicy"],

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_iam::operation::get_open_id_connect_provider::GetOpenIdConnectProviderOutput;
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -127,7 +129,7 @@ async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -
 
 impl Kind for OidcProvider {
     const NAME: &'static str = "iam.OidcProvider";
-    const REPLACE_ON: &'static [&'static str] = &["/url"];
+    const FIELDS: &'static Table = &[("/url", &[Immutable])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {

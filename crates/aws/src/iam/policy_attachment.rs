@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use platctl_engine::fields::Fact::{Holds, Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, Stage, Timing,
@@ -102,16 +104,16 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Poli
 
 impl Kind for PolicyAttachment {
     const NAME: &'static str = "iam.PolicyAttachment";
-    const REPLACE_ON: &'static [&'static str] = &["/role_name", "/policy_arn"];
+    const FIELDS: &'static Table = &[
+        // A role with attached policies cannot be deleted, nor can an attached policy.
+        ("/role_name", &[Immutable, Holds, Home]),
+        ("/policy_arn", &[Immutable, Holds]),
+    ];
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    // A role with attached policies cannot be deleted, nor can an attached policy.
-    const HOLDS: &'static [&'static str] = &["/role_name", "/policy_arn"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:ListAttachedRolePolicies"],
         create: &["iam:AttachRolePolicy"],

@@ -1,6 +1,8 @@
 //! `iam.Role`
 
 use aws_sdk_iam::types::Tag;
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Attached, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -139,10 +141,9 @@ const DESCRIPTION: Text = Text {
 
 impl Kind for Role {
     const NAME: &'static str = "iam.Role";
-    const REPLACE_ON: &'static [&'static str] = &["/role_name", "/path"];
+    const FIELDS: &'static Table = &[("/role_name", &[Immutable, Name]), ("/path", &[Immutable])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "iam:GetRole",

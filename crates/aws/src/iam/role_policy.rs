@@ -1,5 +1,7 @@
 //! `iam.RolePolicy`: a policy that is a part of one role.
 
+use platctl_engine::fields::Fact::{Holds, Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, Stage, Timing,
@@ -80,16 +82,16 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
 
 impl Kind for RolePolicy {
     const NAME: &'static str = "iam.RolePolicy";
-    const REPLACE_ON: &'static [&'static str] = &["/role_name", "/policy_name"];
+    const FIELDS: &'static Table = &[
+        // A role with policies cannot be deleted.
+        ("/role_name", &[Immutable, Holds, Home]),
+        ("/policy_name", &[Immutable]),
+    ];
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    // A role with policies cannot be deleted.
-    const HOLDS: &'static [&'static str] = &["/role_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(get(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/role_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetRolePolicy"],
         create: &["iam:PutRolePolicy"],

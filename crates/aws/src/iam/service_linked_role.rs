@@ -1,5 +1,7 @@
 //! `iam.ServiceLinkedRole`: the role that a service of AWS works with.
 
+use platctl_engine::fields::Fact::Immutable;
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, SpecError, Stage, Timing,
@@ -99,8 +101,10 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceLinkedRo
 
 impl Kind for ServiceLinkedRole {
     const NAME: &'static str = "iam.ServiceLinkedRole";
-    const REPLACE_ON: &'static [&'static str] = &["/aws_service_name", "/custom_suffix"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[
+        ("/aws_service_name", &[Immutable]),
+        ("/custom_suffix", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     // It belongs to the account, not to a stack.

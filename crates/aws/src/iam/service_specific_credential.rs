@@ -1,6 +1,8 @@
 //! `iam.ServiceSpecificCredential`: a user's name and password for one service, such as Git over HTTPS.
 
 use aws_sdk_iam::types::{ServiceSpecificCredentialMetadata, StatusType};
+use platctl_engine::fields::Fact::{Holds, Home, Immutable};
+use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
     Change, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, Stage, Timing,
@@ -173,15 +175,16 @@ async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
 
 impl Kind for ServiceSpecificCredential {
     const NAME: &'static str = "iam.ServiceSpecificCredential";
-    const REPLACE_ON: &'static [&'static str] = &["/user_name", "/service_name", "/secret_id"];
+    const FIELDS: &'static Table = &[
+        // A user with credentials cannot be deleted.
+        ("/user_name", &[Immutable, Holds, Home]),
+        ("/service_name", &[Immutable]),
+        ("/secret_id", &[Immutable]),
+    ];
     const VOLATILE: &'static [&'static str] = &["credential_id"];
-    // A user with credentials cannot be deleted.
-    const HOLDS: &'static [&'static str] = &["/user_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/user_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "iam:ListServiceSpecificCredentials",
@@ -215,7 +218,7 @@ impl Kind for ServiceSpecificCredential {
     /// A credential that is not in its secret is made anew in place.
     fn replaces(change: &Change) -> bool {
         let lost = change.path == "/secret_id" && change.before == Some(Value::from(""));
-        !lost && Self::REPLACE_ON.contains(&change.path.as_str())
+        !lost && Fields::of::<Self>().is(&change.path, Immutable)
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {

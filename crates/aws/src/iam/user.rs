@@ -1,5 +1,7 @@
 //! `iam.User`: for what cannot take on a role.
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, SpecError, Stage, Timing,
@@ -68,11 +70,10 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<User>>> {
 
 impl Kind for User {
     const NAME: &'static str = "iam.User";
-    const REPLACE_ON: &'static [&'static str] = &["/user_name"];
+    const FIELDS: &'static Table = &[("/user_name", &[Immutable, Name])];
     const VOLATILE: &'static [&'static str] = &["arn"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/user_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetUser"],
         create: &["iam:CreateUser", "iam:TagUser"],

@@ -1,5 +1,7 @@
 //! `iam.UserPolicy`: a policy that is a part of one user.
 
+use platctl_engine::fields::Fact::{Holds, Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, Stage, Timing,
@@ -79,16 +81,16 @@ async fn put(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
 
 impl Kind for UserPolicy {
     const NAME: &'static str = "iam.UserPolicy";
-    const REPLACE_ON: &'static [&'static str] = &["/user_name", "/policy_name"];
+    const FIELDS: &'static Table = &[
+        // A user with policies cannot be deleted.
+        ("/user_name", &[Immutable, Holds, Home]),
+        ("/policy_name", &[Immutable]),
+    ];
     // Both are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    // A user with policies cannot be deleted.
-    const HOLDS: &'static [&'static str] = &["/user_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(get(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/user_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["iam:GetUserPolicy"],
         create: &["iam:PutUserPolicy"],

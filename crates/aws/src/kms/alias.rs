@@ -1,6 +1,8 @@
 //! `kms.Alias`
 
 use aws_sdk_kms::types::AliasListEntry;
+use platctl_engine::fields::Fact::{Home, Immutable, Leads, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -67,15 +69,14 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Alia
 
 impl Kind for Alias {
     const NAME: &'static str = "kms.Alias";
-    const REPLACE_ON: &'static [&'static str] = &["/alias_name"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
+    const FIELDS: &'static Table = &[
+        ("/alias_name", &[Immutable, Name]),
+        // An alias of a key of ours is ours; one of another key is somebody else's.
+        ("/target_key_id", &[Home, Leads]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/alias_name"];
     const TAGGED: bool = false;
-    // An alias of a key of ours is ours; one of another key is somebody else's.
-    const HOME: &'static [&'static str] = &["/target_key_id"];
-    const LEADS: &'static [&'static str] = &["/target_key_id"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["kms:ListAliases"],
         create: &["kms:CreateAlias"],

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use aws_sdk_cloudwatchlogs::types::LogGroupClass;
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -174,10 +176,12 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<LogG
 
 impl Kind for LogGroup {
     const NAME: &'static str = "logs.LogGroup";
-    const REPLACE_ON: &'static [&'static str] = &["/log_group_name", "/log_group_class"];
+    const FIELDS: &'static Table = &[
+        ("/log_group_name", &[Immutable, Name]),
+        ("/log_group_class", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/log_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["logs:DescribeLogGroups", "logs:ListTagsForResource"],
         create: &["logs:CreateLogGroup", "logs:TagResource"],

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_rds::types::{DbCluster as Described, Filter};
+use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Leaves,
     Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -301,33 +303,26 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<DbCl
 
 impl Kind for DbCluster {
     const NAME: &'static str = "rds.DbCluster";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/db_cluster_identifier",
-        "/engine",
-        "/database_name",
-        "/master_username",
-        "/db_subnet_group_name",
-        "/storage_encrypted",
-        "/kms_key_id",
-        "/global_cluster_identifier",
-    ];
-    /// Where it came from does not matter any more once it is there, and what its instances have is theirs to compare.
-    const CREATE_ONLY: &'static [&'static str] = &[
-        "/snapshot_identifier",
-        "/source_db_cluster_identifier",
-        "/restore_to_time",
-        "/db_instance_parameter_group_name",
+    const FIELDS: &'static Table = &[
+        ("/db_cluster_identifier", &[Immutable, Name]),
+        ("/engine", &[Immutable]),
+        ("/database_name", &[Immutable]),
+        ("/master_username", &[Immutable]),
+        ("/db_subnet_group_name", &[Immutable, Holds]),
+        ("/storage_encrypted", &[Immutable]),
+        ("/kms_key_id", &[Immutable]),
+        ("/global_cluster_identifier", &[Immutable, Holds]),
+        // Where it came from does not matter any more once it is there, and what its instances have is theirs to compare.
+        ("/snapshot_identifier", &[CreateOnly]),
+        ("/source_db_cluster_identifier", &[CreateOnly]),
+        ("/restore_to_time", &[CreateOnly]),
+        ("/db_instance_parameter_group_name", &[CreateOnly]),
+        ("/db_cluster_parameter_group_name", &[Holds]),
+        ("/vpc_security_group_ids", &[Holds]),
     ];
     const VOLATILE: &'static [&'static str] = &["master_user_secret_arn", "port"];
-    const HOLDS: &'static [&'static str] = &[
-        "/db_subnet_group_name",
-        "/db_cluster_parameter_group_name",
-        "/vpc_security_group_ids",
-        "/global_cluster_identifier",
-    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/db_cluster_identifier"];
     const HOLDS_DATA: bool = true;
     /// And the final snapshot's.
     const OWN_TAGS: usize = 6;

@@ -1,6 +1,8 @@
 //! `rds.DbClusterSnapshot`: a snapshot that stays until it is deleted.
 
 use aws_sdk_rds::types::DbClusterSnapshot as Described;
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -82,11 +84,12 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbClusterSnapsh
 
 impl Kind for DbClusterSnapshot {
     const NAME: &'static str = "rds.DbClusterSnapshot";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/db_cluster_snapshot_identifier", "/db_cluster_identifier"];
+    const FIELDS: &'static Table = &[
+        ("/db_cluster_snapshot_identifier", &[Immutable, Name]),
+        ("/db_cluster_identifier", &[Immutable]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/db_cluster_snapshot_identifier"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBClusterSnapshots"],

@@ -1,6 +1,8 @@
 //! `rds.DbInstance`: a writer or reader of an Aurora cluster. Which of them it is, AWS decides at every failover.
 
 use aws_sdk_rds::types::{DbInstance as Described, Filter};
+use platctl_engine::fields::Fact::{Holds, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -261,17 +263,16 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<DbIn
 
 impl Kind for DbInstance {
     const NAME: &'static str = "rds.DbInstance";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/db_instance_identifier",
-        "/db_cluster_identifier",
-        "/engine",
-        "/availability_zone",
-        "/performance_insights_kms_key_id",
+    const FIELDS: &'static Table = &[
+        ("/db_instance_identifier", &[Immutable, Name]),
+        ("/db_cluster_identifier", &[Immutable, Holds]),
+        ("/engine", &[Immutable]),
+        ("/availability_zone", &[Immutable]),
+        ("/performance_insights_kms_key_id", &[Immutable]),
+        ("/db_parameter_group_name", &[Holds]),
     ];
-    const HOLDS: &'static [&'static str] = &["/db_cluster_identifier", "/db_parameter_group_name"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/db_instance_identifier"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "rds:DescribeDBInstances",

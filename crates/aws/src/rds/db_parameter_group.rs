@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Declared, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -157,14 +159,13 @@ async fn reset(cloud: &Cloud, group: &str, names: Vec<String>) -> CloudResult<()
 
 impl Kind for DbParameterGroup {
     const NAME: &'static str = "rds.DbParameterGroup";
-    const REPLACE_ON: &'static [&'static str] = &[
-        "/db_parameter_group_name",
-        "/db_parameter_group_family",
-        "/description",
+    const FIELDS: &'static Table = &[
+        ("/db_parameter_group_name", &[Immutable, Name]),
+        ("/db_parameter_group_family", &[Immutable]),
+        ("/description", &[Immutable]),
     ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/db_parameter_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "rds:DescribeDBParameterGroups",

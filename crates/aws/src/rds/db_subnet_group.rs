@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use platctl_engine::fields::Fact::{Holds, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -84,11 +86,12 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbSubnetGroup>>
 
 impl Kind for DbSubnetGroup {
     const NAME: &'static str = "rds.DbSubnetGroup";
-    const REPLACE_ON: &'static [&'static str] = &["/db_subnet_group_name"];
-    const HOLDS: &'static [&'static str] = &["/subnet_ids"];
+    const FIELDS: &'static Table = &[
+        ("/db_subnet_group_name", &[Immutable, Name]),
+        ("/subnet_ids", &[Holds]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/db_subnet_group_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeDBSubnetGroups", "rds:ListTagsForResource"],
         create: &[

@@ -1,6 +1,8 @@
 //! `rds.GlobalCluster`: a cluster with copies in other regions.
 
 use aws_sdk_rds::types::GlobalCluster as Described;
+use platctl_engine::fields::Fact::{CreateOnly, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Read, Resolved, SpecError, Stage, Timing,
@@ -94,11 +96,12 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<GlobalCluster>>
 
 impl Kind for GlobalCluster {
     const NAME: &'static str = "rds.GlobalCluster";
-    const REPLACE_ON: &'static [&'static str] = &["/global_cluster_identifier"];
-    const CREATE_ONLY: &'static [&'static str] = &["/source_db_cluster_identifier"];
+    const FIELDS: &'static Table = &[
+        ("/global_cluster_identifier", &[Immutable, Name]),
+        ("/source_db_cluster_identifier", &[CreateOnly]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/global_cluster_identifier"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["rds:DescribeGlobalClusters"],
         create: &["rds:CreateGlobalCluster", "rds:AddTagsToResource"],

@@ -5,6 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 use aws_sdk_route53::types::{
     HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType,
 };
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -205,10 +207,14 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Heal
 
 impl Kind for HealthCheck {
     const NAME: &'static str = "route53.HealthCheck";
-    const REPLACE_ON: &'static [&'static str] = &["/type", "/request_interval", "/measure_latency"];
+    const FIELDS: &'static Table = &[
+        ("/type", &[Immutable]),
+        ("/request_interval", &[Immutable]),
+        ("/measure_latency", &[Immutable]),
+        ("/child_health_checks", &[Holds]),
+    ];
     // Records that name it go over to the new one first.
     const REPLACE: Replace = Replace::CreateFirst;
-    const HOLDS: &'static [&'static str] = &["/child_health_checks"];
     const IDENTITY: Identity = Identity::Token;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const PERMISSIONS: Permissions = Permissions {

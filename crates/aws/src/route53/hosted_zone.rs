@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
 use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, TagResourceType, Vpc, VpcRegion};
+use platctl_engine::fields::Fact::{Holds, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -207,9 +209,8 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Host
 
 impl Kind for HostedZone {
     const NAME: &'static str = "route53.HostedZone";
-    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const FIELDS: &'static Table = &[("/name", &[Immutable]), ("/vpc_ids", &[Holds])];
     const REPLACE: Replace = Replace::CreateFirst;
-    const HOLDS: &'static [&'static str] = &["/vpc_ids"];
     /// Those of ownership, and whether its records are deleted.
     const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Token;

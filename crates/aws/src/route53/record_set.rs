@@ -6,6 +6,8 @@ use aws_sdk_route53::types::{
     ChangeAction, ResourceRecord, ResourceRecordSet, ResourceRecordSetFailover,
     ResourceRecordSetRegion, RrType,
 };
+use platctl_engine::fields::Fact::{Accepted, Holds, Immutable, Leads};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted, find_by_id,
@@ -271,23 +273,21 @@ async fn get(cloud: &Cloud, zone: &str, key: &Key) -> CloudResult<Option<Resourc
 
 impl Kind for RecordSet {
     const NAME: &'static str = "route53.RecordSet";
-    const REPLACE_ON: &'static [&'static str] =
-        &["/hosted_zone_id", "/name", "/type", "/set_identifier"];
-    const HOLDS: &'static [&'static str] = &[
-        "/hosted_zone_id",
-        "/alias_target",
-        "/records",
-        "/health_check_id",
+    const FIELDS: &'static Table = &[
+        ("/hosted_zone_id", &[Immutable, Holds]),
+        ("/name", &[Immutable, Accepted]),
+        ("/type", &[Immutable, Accepted]),
+        ("/set_identifier", &[Immutable]),
+        // A name can lead to what is not in service yet: a distribution, a load balancer.
+        ("/alias_target", &[Accepted, Holds]),
+        // A zone is shared: that it is ours does not make every record in it so.
+        ("/records", &[Accepted, Holds, Leads]),
+        ("/health_check_id", &[Holds]),
+        ("/alias_target/dns_name", &[Leads]),
     ];
-    // A name can lead to what is not in service yet: a distribution, a load balancer.
-    const CONTENT_WITH_ACCEPTED: &'static [&'static str] =
-        &["/alias_target", "/records", "/name", "/type"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
-    // A zone is shared: that it is ours does not make every record in it so.
-    const LEADS: &'static [&'static str] = &["/records", "/alias_target/dns_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["route53:ListResourceRecordSets"],
         create: &["route53:ChangeResourceRecordSets"],

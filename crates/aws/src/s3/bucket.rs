@@ -1,6 +1,8 @@
 //! `s3.Bucket`, with its settings.
 
 use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -168,12 +170,11 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
 
 impl Kind for Bucket {
     const NAME: &'static str = "s3.Bucket";
-    const REPLACE_ON: &'static [&'static str] = &["/bucket"];
+    const FIELDS: &'static Table = &[("/bucket", &[Immutable, Name])];
     /// Those of ownership, and whether it is emptied.
     const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id.as_str())));
-    const NAMED_BY: &'static [&'static str] = &["/bucket"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[

@@ -1,6 +1,8 @@
 //! `secretsmanager.Secret`: its value is made by AWS, or written by somebody else; platctl never keeps it.
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
+use platctl_engine::fields::Fact::{CreateOnly, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -190,13 +192,11 @@ async fn restore(
 
 impl Kind for Secret {
     const NAME: &'static str = "secretsmanager.Secret";
-    const REPLACE_ON: &'static [&'static str] = &["/name"];
-    const CREATE_ONLY: &'static [&'static str] = &["/generate"];
+    const FIELDS: &'static Table = &[("/name", &[Immutable, Name]), ("/generate", &[CreateOnly])];
     /// Those of ownership, and the recovery window.
     const OWN_TAGS: usize = 6;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const HOLDS_DATA: bool = true;
     const PERMISSIONS: Permissions = Permissions {
         read: &[

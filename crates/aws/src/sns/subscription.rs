@@ -1,5 +1,7 @@
 //! `sns.Subscription`
 
+use platctl_engine::fields::Fact::{Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -97,15 +99,17 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>>
 
 impl Kind for Subscription {
     const NAME: &'static str = "sns.Subscription";
-    const REPLACE_ON: &'static [&'static str] = &["/topic_arn", "/protocol", "/endpoint"];
+    const FIELDS: &'static Table = &[
+        ("/topic_arn", &[Immutable, Home]),
+        ("/protocol", &[Immutable]),
+        ("/endpoint", &[Immutable]),
+    ];
     // All of them together are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const VOLATILE: &'static [&'static str] = &["confirmed"];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/topic_arn"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "sns:ListSubscriptionsByTopic",

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 
 use aws_sdk_sns::types::Tag;
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
     Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -122,10 +124,9 @@ async fn set(cloud: &Cloud, arn: &str, name: &str, value: &str) -> CloudResult<(
 
 impl Kind for Topic {
     const NAME: &'static str = "sns.Topic";
-    const REPLACE_ON: &'static [&'static str] = &["/name"];
+    const FIELDS: &'static Table = &[("/name", &[Immutable, Name])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "sns:GetTopicAttributes",

@@ -6,6 +6,8 @@ use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
 use aws_sdk_ssm::types::{
     ParameterMetadata, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
 };
+use platctl_engine::fields::Fact::{Immutable, Name};
+use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
     Change, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
     Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
@@ -253,10 +255,9 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Para
 
 impl Kind for Parameter {
     const NAME: &'static str = "ssm.Parameter";
-    const REPLACE_ON: &'static [&'static str] = &["/name", "/type"];
+    const FIELDS: &'static Table = &[("/name", &[Immutable, Name]), ("/type", &[Immutable])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const NAMED_BY: &'static [&'static str] = &["/name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "ssm:GetParameters",
@@ -308,7 +309,7 @@ impl Kind for Parameter {
     /// Back from `Advanced` leads no way but a new parameter.
     fn replaces(change: &Change) -> bool {
         let back = change.path == "/tier" && change.before == Some(json!("Advanced"));
-        back || Self::REPLACE_ON.contains(&change.path.as_str())
+        back || Fields::of::<Self>().is(&change.path, Immutable)
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {

@@ -8,6 +8,8 @@ use aws_sdk_wafv2::types::{
     AllowAction, BlockAction, DefaultAction as AwsDefault, Rule as AwsRule, Scope, Tag,
     VisibilityConfig as AwsVisibility, WebAcl as AwsWebAcl,
 };
+use platctl_engine::fields::Fact::{Holds, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
     Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -294,11 +296,13 @@ const DESCRIPTION: Text = Text {
 
 impl Kind for WebAcl {
     const NAME: &'static str = "wafv2.WebAcl";
-    const REPLACE_ON: &'static [&'static str] = &["/name", "/scope"];
-    const HOLDS: &'static [&'static str] = &["/rules"];
+    const FIELDS: &'static Table = &[
+        ("/name", &[Immutable, Name]),
+        ("/scope", &[Immutable, Name]),
+        ("/rules", &[Holds]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const NAMED_BY: &'static [&'static str] = &["/name", "/scope"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "wafv2:ListWebACLs",

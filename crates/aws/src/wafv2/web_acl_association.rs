@@ -1,5 +1,7 @@
 //! `wafv2.WebAclAssociation`
 
+use platctl_engine::fields::Fact::{Holds, Home, Immutable, Leads};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -77,16 +79,15 @@ const ASSOCIATE: &[&str] = &[
 
 impl Kind for WebAclAssociation {
     const NAME: &'static str = "wafv2.WebAclAssociation";
-    const REPLACE_ON: &'static [&'static str] = &["/resource_arn"];
+    const FIELDS: &'static Table = &[
+        ("/resource_arn", &[Immutable, Home]),
+        ("/web_acl_arn", &[Holds, Leads]),
+    ];
     // Each resource has its own.
     const REPLACE: Replace = Replace::CreateFirst;
-    const HOLDS: &'static [&'static str] = &["/web_acl_arn"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/resource_arn"];
-    const LEADS: &'static [&'static str] = &["/web_acl_arn"];
     const PERMISSIONS: Permissions = Permissions {
         read: &[
             "wafv2:GetWebACLForResource",

@@ -15,7 +15,7 @@ use crate::graph::{Entry, Wait};
 use crate::plan::Action;
 use crate::planner::was_ready;
 use crate::retry::call_with_retries;
-use crate::state::{Declaration, NewObject, Object, Record, RecordEvent, Verb, conceal, now};
+use crate::state::{Declaration, NewObject, Object, Record, RecordEvent, Verb, now};
 use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, Id, Owner, Phase, Replace};
 
 /// How often an update is repeated that changes nothing of what differs, before we say that the cloud does not
@@ -447,10 +447,9 @@ impl Run {
         live: &AnyLive,
     ) -> Result<(), StepError> {
         self.publish(goal.address, live);
-        let facts = goal.kind().facts();
         let new = record.clone().apply(RecordEvent::Settled(
             live.id.clone(),
-            conceal(goal.desired, facts.write_only, &self.session.lineage()),
+            self.concealed(goal),
             live.outputs.clone(),
             self.declared(goal, &record, false),
         ))?;

@@ -12,7 +12,7 @@ use super::converge::Goal;
 use super::{Run, StepError};
 use crate::observe::{Choice, Heritage, choose, describe_owner, find_awaited};
 use crate::retry::{RetryPolicy, as_attempt};
-use crate::state::{Creating, NewObject, Record, RecordEvent, Verb, conceal, now};
+use crate::state::{Creating, NewObject, Record, RecordEvent, Verb, now};
 use crate::{
     Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner,
 };
@@ -255,8 +255,7 @@ impl Run {
     /// What to do about a creation that an earlier run began. Planning has looked for its object once.
     async fn resume(&self, goal: &Goal<'_>, begun: Creating) -> Result<Resumed, StepError> {
         let facts = goal.kind().facts();
-        let unchanged =
-            conceal(goal.desired, facts.write_only, &self.session.lineage()) == begun.spec;
+        let unchanged = self.concealed(goal) == begun.spec;
         match facts.identity {
             Identity::Name => return Ok(Resumed::Repeat(begun)),
             Identity::Token if unchanged => return Ok(Resumed::Repeat(begun)),
@@ -313,12 +312,11 @@ impl Run {
     }
 
     fn creating(&self, goal: &Goal<'_>, generation: u32) -> Creating {
-        let lineage = self.session.lineage();
         Creating {
             generation,
             token: token(),
             since: now(),
-            spec: conceal(goal.desired, goal.kind().facts().write_only, &lineage),
+            spec: self.concealed(goal),
         }
     }
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::converge::Goal;
 use super::{Run, StepError};
+use crate::fields::Fact;
 use crate::observe::{Stranger, describe_all, is_at_home, leads_elsewhere, names_ours};
 use crate::state::{Record, conceal};
 use crate::{Address, AnyLive, Candidate, Id};
@@ -90,9 +91,14 @@ impl Run {
 
     /// What a creation or an update is about to make of an object, where that tells whose it is.
     pub(super) fn intended(&self, goal: &Goal<'_>) -> Option<Value> {
-        let facts = goal.kind().facts();
-        let tells = !facts.leads.is_empty();
-        tells.then(|| conceal(goal.desired, facts.write_only, &self.session.lineage()))
+        let tells = goal.kind().facts().fields.any(Fact::Leads);
+        tells.then(|| self.concealed(goal))
+    }
+
+    /// The desired spec as state has it: of values that the cloud never returns, only fingerprints.
+    pub(super) fn concealed(&self, goal: &Goal<'_>) -> Value {
+        let secret = goal.kind().facts().fields.with(Fact::WriteOnly);
+        conceal(goal.desired, &secret, &self.session.lineage())
     }
 
     /// Why an object is left alone when its address is deleted: it is not this stack's to delete. Where that depends
@@ -106,7 +112,7 @@ impl Run {
             return Ok(None);
         };
         let facts = kind.facts();
-        if facts.leads.is_empty() {
+        if !facts.fields.any(Fact::Leads) {
             return Ok(kept(record, live, facts));
         }
         let now = self

@@ -12,6 +12,7 @@ use super::ownership::{Find, Heritage, check_found, describe_owner};
 use super::{
     Claims, LOOK_AGAIN, Observed, Place, ReadOptions, describe, find_all, is_out_of_reach,
 };
+use crate::fields::Fact;
 use crate::graph::Graph;
 use crate::partial::named;
 use crate::plan::Refusal;
@@ -276,8 +277,9 @@ fn succeeded(state: &State) -> impl Iterator<Item = Nameless> {
 fn has_home(spec: &Value, facts: &Facts) -> bool {
     facts.tagged
         || facts
-            .home
-            .iter()
+            .fields
+            .with(Fact::Home)
+            .into_iter()
             .all(|path| spec.pointer(path).is_some_and(is_known))
 }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{Observed, Place};
+use crate::fields::Fact;
 use crate::graph::{Graph, references};
 use crate::plan::{Action, Refusal, Step};
 use crate::resolve::is_known;
@@ -285,10 +286,8 @@ fn lives_in_ours(
 
 /// Whether a live object lives in what the wanted one names.
 pub(crate) fn is_at_home(live: &Value, desired: &Value, facts: &Facts) -> bool {
-    facts
-        .home
-        .iter()
-        .all(|path| live.pointer(path).is_some() && live.pointer(path) == desired.pointer(path))
+    let mut home = facts.fields.with(Fact::Home).into_iter();
+    home.all(|path| live.pointer(path).is_some() && live.pointer(path) == desired.pointer(path))
 }
 
 /// Whether what a declared resource lives in is one of the same stack. A plan in which that is not ours is refused
@@ -306,7 +305,8 @@ pub(crate) fn names_ours(graph: &Graph, address: &str, facts: &Facts) -> bool {
                 .is_some_and(|home| !home.kind.facts().shared)
         })
     };
-    !facts.home.is_empty() && facts.home.iter().all(|path| owned(path))
+    let home = facts.fields.with(Fact::Home);
+    !home.is_empty() && home.into_iter().all(owned)
 }
 
 /// Creations of one plan that would make the same object: kind, place and everything that tells it apart are the same.
@@ -327,8 +327,9 @@ pub(crate) fn made_twice(steps: &[Step], catalog: &dyn Catalog) -> Vec<Refusal> 
         };
         // What replaces an object is less than what tells two apart: of two rules of one group it is the same.
         let names: Vec<Option<&Value>> = facts
-            .named_by
-            .iter()
+            .fields
+            .with(Fact::Name)
+            .into_iter()
             .map(|path| desired.pointer(path))
             .collect();
         if names.iter().all(Option::is_none) || !names.iter().flatten().all(|value| is_known(value))
@@ -358,7 +359,8 @@ pub(crate) fn made_twice(steps: &[Step], catalog: &dyn Catalog) -> Vec<Refusal> 
 #[must_use]
 pub fn leads_elsewhere(live: &AnyLive, applied: &Value, intended: &Value, facts: &Facts) -> bool {
     let as_in = |spec: &Value| {
-        facts.leads.iter().all(|path| match spec.pointer(path) {
+        let mut leads = facts.fields.with(Fact::Leads).into_iter();
+        leads.all(|path| match spec.pointer(path) {
             // What was not stated leads nowhere.
             None => live.spec.pointer(path).is_none_or(Value::is_null),
             Some(value) => live.spec.pointer(path) == Some(value),

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::Planner;
-use crate::changes::is_under;
+use crate::fields::Fact;
 use crate::graph::{Entry, Reference, Wait, references};
 use crate::plan::{Reason, Refusal};
 use crate::resolve::is_known;
@@ -15,13 +15,13 @@ impl Planner<'_> {
     /// What has to be deleted before this resource can move on, while this one still holds on to it. A resource
     /// that can be updated in place is never deleted for that: the plan is refused instead.
     pub(super) fn held(&self, entry: &Entry, live: &AnyLive) -> Option<Refusal> {
-        let holds = entry.kind.facts().holds;
+        let fields = &entry.kind.facts().fields;
         // An object on its way out lets go by itself.
-        if holds.is_empty() || live.phase == Phase::Deleting {
+        if !fields.any(Fact::Holds) || live.phase == Phase::Deleting {
             return None;
         }
         let declared = references(&entry.node.spec).into_iter().find(|reference| {
-            holds.iter().any(|path| is_under(&reference.at, path))
+            fields.holds(&reference.at, Fact::Holds)
                 && self.goes_first(&reference.address)
                 && !self.led_nowhere(entry, reference)
         });

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::changes::escape;
+use crate::fields::Fact;
 use crate::{AnyLive, Facts};
 
 /// The fields that were applied last, are still set, and are no longer stated.
@@ -19,8 +20,8 @@ pub(super) fn released(
     let fields = fields.filter(|(field, value)| {
         let path = format!("/{}", escape(field));
         // Keys of shared maps are removed, and what is written once or never read is not there to stay.
-        let others = [facts.shared_maps, facts.write_only, facts.create_only];
-        let is_other = others.into_iter().flatten().any(|other| *other == path);
+        let others = [Fact::SharedMap, Fact::WriteOnly, Fact::CreateOnly];
+        let is_other = others.into_iter().any(|fact| facts.fields.is(&path, fact));
         !is_other && !is_nothing(value) && !stated(field) && is_set(field)
     });
     fields.map(|(field, _)| field.clone()).collect()

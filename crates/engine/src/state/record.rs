@@ -60,7 +60,7 @@ pub struct Object {
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub spec: Value,
     /// What a creation or an update that has not ended makes of it, where that tells whose it is: see
-    /// [`crate::Kind::LEADS`].
+    /// [`crate::fields::Fact::Leads`].
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub intended: Value,
     /// The outputs last seen.

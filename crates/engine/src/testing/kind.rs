@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use serde_json::{Value, json};
 
 use super::{Cloud, Fault, Thing, When};
+use crate::fields::{Fact, Fields};
 use crate::{
     AnyKind, AnyLive, AnyWanted, Attached, Candidate, Change, Changes, Claim, Class, CloudError,
     CloudResult, Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError,
@@ -18,6 +19,30 @@ const PERMISSIONS: Permissions = Permissions {
     update: &[],
     delete: &[],
 };
+
+/// What holds for the fields of a toy kind.
+fn fields(name: &str, identity: Identity) -> Fields {
+    let mut table: Vec<(&str, &[Fact])> = vec![
+        ("/color", &[Fact::Immutable]),
+        ("/secret", &[Fact::WriteOnly]),
+        ("/hint", &[Fact::Accepted]),
+        ("/uses", &[Fact::Holds]),
+        ("/uses/early", &[Fact::Accepted]),
+        ("/origin", &[Fact::CreateOnly]),
+        ("/attributes", &[Fact::StatedMap]),
+    ];
+    table.push(match identity {
+        Identity::Name => ("/name", &[Fact::Immutable, Fact::Name]),
+        _ => ("/name", &[Fact::Immutable]),
+    });
+    if name == "toy.Plain" {
+        table.push(("/parent", &[Fact::Immutable, Fact::Home]));
+        table.push(("/target", &[Fact::Leads]));
+    } else {
+        table.push(("/parent", &[Fact::Immutable]));
+    }
+    Fields::new(&table, Some("/tags"))
+}
 
 /// The facts of a toy kind. `/color` and `/parent` are immutable, `/size` and `/uses` are not. `/beyond` is what a
 /// spec cannot say.
@@ -32,21 +57,10 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
     };
     Some(Facts {
         name,
-        replace_on: &["/color", "/parent", "/name"],
-        write_only: &["/secret"],
+        fields: fields(name, identity),
         volatile: &[],
-        content_with_accepted: &["/hint", "/uses/early"],
-        holds: &["/uses"],
-        shared_maps: &["/tags"],
-        create_only: &["/origin"],
-        stated_maps: &["/attributes"],
         outputs: &["id", "early", "name"],
         identity,
-        named_by: if identity == Identity::Name {
-            &["/name"]
-        } else {
-            &[]
-        },
         one_by_one: name == "toy.Plain",
         tagged: !matches!(name, "toy.Plain" | "toy.Shared"),
         own_tags: 5,
@@ -57,16 +71,6 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
                     .map(str::to_lowercase)
             };
             path == "/spelling" && text(desired) == text(live)
-        },
-        home: if name == "toy.Plain" {
-            &["/parent"]
-        } else {
-            &[]
-        },
-        leads: if name == "toy.Plain" {
-            &["/target"]
-        } else {
-            &[]
         },
         shared: name == "toy.Shared",
         inside: None,
@@ -306,7 +310,7 @@ impl AnyKind for FakeKind {
         }
     }
     fn replaces(&self, change: &Change) -> bool {
-        self.facts.replace_on.contains(&change.path.as_str())
+        self.facts.fields.is(&change.path, Fact::Immutable)
     }
     fn replacement(&self, _live: &Value, _desired: Option<&Value>) -> Replace {
         if self.facts.identity == Identity::Token {

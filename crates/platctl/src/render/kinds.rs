@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use platctl_engine::Identity;
+use platctl_engine::fields::Fact;
 use platctl_engine::manual::{Field, Manual};
 use serde_json::{Value, json};
 
@@ -68,10 +69,10 @@ fn object(manual: &Manual) -> Value {
         "spec": manual.spec,
         "outputs": manual.outputs,
         "example": manual.example,
-        "replaces": facts.replace_on,
-        "write_only": facts.write_only,
-        "create_only": facts.create_only,
-        "holds": facts.holds,
+        "replaces": facts.fields.with(Fact::Immutable),
+        "write_only": facts.fields.with(Fact::WriteOnly),
+        "create_only": facts.fields.with(Fact::CreateOnly),
+        "holds": facts.fields.with(Fact::Holds),
         "identity": format!("{:?}", facts.identity).to_lowercase(),
         "tagged": facts.tagged,
         "holds_data": facts.holds_data,
@@ -375,14 +376,7 @@ mod tests {
     fn every_stated_path_can_be_explained() {
         for manual in manuals() {
             let facts = &manual.facts;
-            for path in [
-                facts.replace_on,
-                facts.write_only,
-                facts.create_only,
-                facts.holds,
-            ]
-            .concat()
-            {
+            for path in facts.fields.paths() {
                 let name = path.trim_start_matches('/').replace('/', ".");
                 assert!(manual.field(&name).is_some(), "{} {path}", facts.name);
             }
