@@ -17,7 +17,7 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::{ArgMatches, CommandFactory, FromArgMatches};
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -41,11 +41,13 @@ fn main() -> ExitCode {
 /// The command line, and the names of the commands in it. Its arguments may be secret, so they are in no log.
 fn parse() -> Result<(Cli, String), clap::Error> {
     let matches = Cli::command().try_get_matches()?;
-    let first = matches.subcommand();
-    let all = std::iter::successors(first, |(_, inner): &(&str, &ArgMatches)| inner.subcommand());
-    let command: Vec<&str> = all.map(|(name, _)| name).collect();
+    let (mut names, mut next) = (Vec::new(), matches.subcommand());
+    while let Some((name, inner)) = next {
+        names.push(name);
+        next = inner.subcommand();
+    }
     let cli = Cli::from_arg_matches(&matches)?;
-    Ok((cli, command.join(" ")))
+    Ok((cli, names.join(" ")))
 }
 
 fn run(cli: Cli) -> Exit {
