@@ -25,7 +25,7 @@ fn world() -> World {
 fn expire(world: &World, stack: &str) {
     let path = world.path().join(format!("state/emulator/{stack}.json"));
     let mut state: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    state["life"]["expires"] = json!("2026-01-31T12:00:00Z");
+    state["lifespan"]["expires"] = json!("2026-01-31T12:00:00Z");
     fs::write(&path, state.to_string()).unwrap();
 }
 

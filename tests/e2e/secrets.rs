@@ -56,6 +56,29 @@ fn is_innocent(world: &World, line: &str, ended: &Ended) {
     }
 }
 
+/// The log file has every run, with its operations and calls, whatever the terminal showed.
+fn tells_the_story(log: &Path) {
+    let text = std::fs::read_to_string(log).unwrap();
+    for part in [
+        "platctl started",
+        "command=\"apply\"",
+        "command=\"state list\"",
+        "operation{address=network.vpc verb=\"create\" generation=1}: AWS call",
+        "operation=\"CreateVpc\"",
+        "written to the journal",
+        "verb=\"delete\"",
+        "platctl ended exit_code=0",
+    ] {
+        assert!(text.contains(part), "no {part:?} in {}", log.display());
+    }
+    let harmless = |c: char| !c.is_control() || c == '\n';
+    assert!(
+        text.chars().all(harmless),
+        "{} has control characters",
+        log.display()
+    );
+}
+
 #[test]
 fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
     let world = World::new();
@@ -76,7 +99,7 @@ fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
         "state list prod",
         "destroy prod --yes --allow-data-loss all -vv --json",
     ] {
-        let mut command = world.command(&format!("{line} --emulator"));
+        let mut command = world.command(&format!("{line} --emulator --log-file run.log"));
         command.env("PLATCTL_LOG", "trace");
         let output = command.output().unwrap();
         let ended = Ended {
@@ -87,6 +110,7 @@ fn no_password_is_written_or_said_not_even_to_the_most_talkative_log() {
         is_innocent(&world, line, &ended);
         ended.expect(0);
     }
+    tells_the_story(&world.path().join("run.log"));
     let calls = world.control().calls().unwrap();
     assert!(
         calls.iter().any(|call| !call.params.is_null()),
@@ -148,7 +172,9 @@ fn what_is_written_is_its_owners_alone_whatever_the_mask() {
         let mut command = std::process::Command::new("sh");
         command
             .arg("-c")
-            .arg(format!("umask 000; exec '{program}' {line} --emulator"))
+            .arg(format!(
+                "umask 000; exec '{program}' {line} --emulator --log-file run.log"
+            ))
             .current_dir(world.path());
         let status = command
             .env("PLATCTL_EMULATOR_HOME", world.path().join("emulator"))

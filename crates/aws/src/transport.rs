@@ -1,4 +1,4 @@
-//! Every request on its way out: counted, and held back where its family's budget says so.
+//! Every request on its way out: counted, held back where its family's budget says so, and logged.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,8 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
+use platctl_engine::chain;
+use platctl_engine::retry::attempt;
 use platctl_engine::tell::Teller;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
@@ -168,40 +170,92 @@ impl HttpConnector for MeteredConnector {
             // Never closed, so there is always a permit in the end.
             let _permit = meter.under_way.acquire().await;
             let sent = Instant::now();
-            let late = |_| {
-                ConnectorError::timeout(
-                    format!("no response within {} s", LONGEST.as_secs()).into(),
-                )
-            };
-            let mut answer = timeout(LONGEST, inner.call(request))
-                .await
-                .map_err(late)??;
+            let result = answer(&inner, request).await;
+            log(family, sent.elapsed(), &result);
+            let Answered { response, code } = result?;
             if let (Some(budgets), Some((service, operation))) = (&meter.budgets, family) {
-                if throttled(&mut answer).await? {
+                if wire::is_throttling(response.status().as_u16(), code.as_deref()) {
                     budgets.throttled(service, operation, sent);
                 } else {
                     budgets.taken(service, operation, sent);
                 }
             }
-            Ok(answer)
+            Ok(response)
         })
     }
 }
 
-/// Whether an answer says that there were too many requests. Above this layer the SDK reads a body only after every
-/// hook that sees it as bytes, so an error's body, which is short, is read here and put back.
-async fn throttled(answer: &mut HttpResponse) -> Result<bool, ConnectorError> {
-    let status = answer.status().as_u16();
-    if status < 400 {
-        return Ok(false);
+/// A response, and the error code in it.
+struct Answered {
+    response: HttpResponse,
+    code: Option<String>,
+}
+
+async fn answer(
+    inner: &SharedHttpConnector,
+    request: HttpRequest,
+) -> Result<Answered, ConnectorError> {
+    let late =
+        |_| ConnectorError::timeout(format!("no response within {} s", LONGEST.as_secs()).into());
+    let mut response = timeout(LONGEST, inner.call(request))
+        .await
+        .map_err(late)??;
+    let code = code(&mut response).await?;
+    Ok(Answered { response, code })
+}
+
+/// The code of an error. Above this layer the SDK reads a body only after every hook that sees it as bytes, so an
+/// error's body, which is short, is read here and put back.
+async fn code(answer: &mut HttpResponse) -> Result<Option<String>, ConnectorError> {
+    if answer.status().as_u16() < 400 {
+        return Ok(None);
     }
     let body = ByteStream::new(answer.take_body()).collect().await;
     let bytes = body
         .map_err(|error| ConnectorError::io(error.into()))?
         .into_bytes();
-    let said = wire::throttled(status, |name| answer.headers().get(name), &bytes);
+    let code = wire::code(|name| answer.headers().get(name), &bytes);
     *answer.body_mut() = SdkBody::from(bytes);
-    Ok(said)
+    Ok(code)
+}
+
+/// One event for each request, as the log of a run shows it. No URL, header or body: they hold credentials and what
+/// users keep secret.
+fn log(
+    family: Option<(&str, &str)>,
+    duration: Duration,
+    result: &Result<Answered, ConnectorError>,
+) {
+    // What has no name is the SDK's own: it asks for credentials.
+    let (service, operation) = family.unwrap_or(("SDK", "GetCredentials"));
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let attempt = attempt();
+    match result {
+        Ok(Answered { response, code }) => {
+            let request_id = wire::request_id(|name| response.headers().get(name));
+            tracing::debug!(
+                service,
+                operation,
+                duration_ms,
+                attempt,
+                status = response.status().as_u16(),
+                code,
+                request_id,
+                "AWS call"
+            );
+        }
+        Err(error) => {
+            let error = chain(error);
+            tracing::debug!(
+                service,
+                operation,
+                duration_ms,
+                attempt,
+                error,
+                "AWS call without a response"
+            );
+        }
+    }
 }
 
 #[cfg(test)]
@@ -210,8 +264,8 @@ mod tests {
     use crate::connect::{self, Options};
     use crate::local::{Answer, serve};
 
-    /// Throttled answers as they are on the wire.
-    async fn rests_after(answer: Answer) -> bool {
+    /// The meter after one call that creates a role and gets this error.
+    async fn metered(answer: Answer) -> Meter {
         let url = serve(move |_| answer.clone()).await;
         let meter = Meter::new(Some(Arc::default()));
         let options = Options {
@@ -228,12 +282,17 @@ mod tests {
         let call = iam
             .create_role()
             .role_name("r")
-            .assume_role_policy_document("{}");
+            .assume_role_policy_document("{\"the\": \"policy\"}");
         let error = crate::errors::cloud_error(call.send().await.unwrap_err());
         // The body is still there for whoever reads it above.
         assert!(error.code.is_some(), "{error:?}");
         assert_eq!(meter.calls.total(), 1);
-        let budgets = meter.budgets.unwrap();
+        meter
+    }
+
+    /// Throttled answers as they are on the wire.
+    async fn rests_after(answer: Answer) -> bool {
+        let budgets = metered(answer).await.budgets.unwrap();
         assert!(!budgets.rests("IAM", "GetRole"), "reads are another family");
         budgets.rests("IAM", "PutRolePolicy")
     }
@@ -260,5 +319,57 @@ mod tests {
     async fn any_other_error_does_not() {
         assert!(!rests_after(error("409 Conflict", "EntityAlreadyExists")).await);
         assert!(!rests_after(error("500 Internal Server Error", "ServiceFailure")).await);
+    }
+
+    /// A log in memory.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_is_logged_with_its_code_and_request_id_and_nothing_that_was_sent() {
+        let log = Log::default();
+        let sink = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::DEBUG)
+            .with_ansi(false)
+            .with_writer(move || sink.clone());
+        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        let answer = Answer {
+            headers: "content-type: text/xml\r\nx-amzn-requestid: 7a62c49f-347e\r\n",
+            ..error("409 Conflict", "EntityAlreadyExists")
+        };
+        metered(answer).await;
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let line = text.lines().find(|line| line.contains("AWS call")).unwrap();
+        for part in [
+            "service=\"IAM\"",
+            "operation=\"CreateRole\"",
+            "duration_ms=",
+            "attempt=1",
+            "status=409",
+            "code=\"EntityAlreadyExists\"",
+            "request_id=\"7a62c49f-347e\"",
+        ] {
+            assert!(line.contains(part), "no {part} in {line}");
+        }
+        let ours = text
+            .lines()
+            .filter(|line| line.contains(module_path!().trim_end_matches("::tests")));
+        for line in ours {
+            assert!(
+                !line.contains("policy") && !line.contains("Rate exceeded"),
+                "{line}"
+            );
+        }
     }
 }

@@ -4,18 +4,18 @@ use platctl_engine::Class;
 
 use crate::errors::classify;
 
-/// Whether an answer with this status, these headers and this body says that there were too many requests.
-pub(crate) fn throttled<'a>(
-    status: u16,
-    header: impl Fn(&str) -> Option<&'a str>,
-    body: &[u8],
-) -> bool {
-    let code = code(header, body);
-    classify("", code.as_deref(), "", status) == Class::Throttled
+/// Whether an error with this status and this code says that there were too many requests.
+pub(crate) fn is_throttling(status: u16, code: Option<&str>) -> bool {
+    classify("", code, "", status) == Class::Throttled
+}
+
+/// The request ID, which services return in one of two headers.
+pub(crate) fn request_id<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<&'a str> {
+    header("x-amzn-requestid").or_else(|| header("x-amz-request-id"))
 }
 
 /// The error's code: in a header (JSON and CBOR), in `<Code>` (XML), or in `__type` or `code` (JSON).
-fn code<'a>(header: impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> Option<String> {
+pub(crate) fn code<'a>(header: impl Fn(&str) -> Option<&'a str>, body: &[u8]) -> Option<String> {
     // `Code:http://…` with REST-JSON, `Code;Sender` for services that once spoke the query protocol.
     let stated = header("x-amzn-query-error").or_else(|| header("x-amzn-errortype"));
     if let Some(stated) = stated {
@@ -121,7 +121,7 @@ mod tests {
                     .map(|(_, value)| *value)
             };
             assert_eq!(
-                throttled(*status, header, body.as_bytes()),
+                is_throttling(*status, code(header, body.as_bytes()).as_deref()),
                 *expected,
                 "{status} {headers:?} {body}"
             );

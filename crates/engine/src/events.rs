@@ -22,6 +22,22 @@ pub enum Doing {
     Leave,
 }
 
+impl Doing {
+    /// Its name in logs.
+    #[must_use]
+    pub const fn verb(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Adopt => "adopt",
+            Self::Wait => "wait",
+            Self::Keep => "keep",
+            Self::Leave => "leave",
+        }
+    }
+}
+
 /// Something of one resource that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {

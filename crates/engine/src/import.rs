@@ -6,7 +6,7 @@ use crate::diff::{Comparison, diff};
 use crate::graph::Node;
 use crate::observe::{Heritage, describe_owner};
 use crate::resolve::{KnownOutputs, is_known, resolve};
-use crate::state::{Object, Record, Session, State, StateError, Verb};
+use crate::state::{Declaration, NewObject, Record, RecordEvent, Session, State, StateError, Verb};
 use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, Id, Owner, Phase};
 
 /// Why an object was not taken over. Nothing was changed.
@@ -40,6 +40,11 @@ pub enum ImportError {
         "`{address}` already refers to {id}: remove it from the state first with `platctl state rm`"
     )]
     Taken { address: Address, id: Id },
+    #[error(
+        "a change of `{address}` has not finished, and the state still has an object of it to delete: run \
+         `platctl apply` first, or remove it from the state with `platctl state rm`"
+    )]
+    Unfinished { address: Address },
     #[error("this version of platctl does not support the kind `{kind}`")]
     UnknownKind { kind: String },
     #[error(transparent)]
@@ -94,30 +99,44 @@ pub async fn import(
     if let Some(error) = contradiction(node, &live, &*kind, &state) {
         return Err(error);
     }
-    let generation = live.owner.as_ref().map_or(1, |owner| owner.generation);
-    let mut record = Record::new(&node.kind, &node.scope);
-    // Its tags may name the address under which this stack had it before.
-    record.formerly = live
-        .owner
-        .as_ref()
-        .and_then(|owner| Address::new(owner.address.as_str()).ok());
-    record.generation = generation;
-    record.protect = node.protect;
-    record.ephemeral = node.ephemeral;
-    let (spec, intended, dependencies) = (Value::Null, Value::Null, Vec::new());
-    let (id, outputs) = (live.id, live.outputs);
-    record.object = Some(Object {
-        id,
-        generation,
-        made: 0,
-        spec,
-        intended,
-        outputs,
-        dependencies,
-    });
+    let record = imported(node, live, &state)?;
     Ok(session
         .outcome(Verb::Adopt, &node.address, Some(record))
         .await?)
+}
+
+/// The record of the address from here on. What an earlier creation of the address has counted, counts on.
+fn imported(node: &Node, live: AnyLive, state: &State) -> Result<Record, ImportError> {
+    let known = state.resources.get(&node.address).cloned();
+    let record = known
+        .unwrap_or_else(|| Record::new(&node.kind, &node.scope))
+        .of(&node.kind, &node.scope);
+    let another = (&record.kind, &record.scope) != (&node.kind, &node.scope);
+    if another || !record.deposed.is_empty() {
+        let address = node.address.clone();
+        return Err(ImportError::Unfinished { address });
+    }
+    let (generation, formerly) = match &live.owner {
+        // Its tags may name the address under which this stack had it before.
+        Some(owner) => (owner.generation, Address::new(owner.address.as_str()).ok()),
+        None => (1, None),
+    };
+    let new = NewObject {
+        id: live.id,
+        generation,
+        made: 0,
+        intended: Value::Null,
+        outlived: false,
+    };
+    let declared = Declaration {
+        dependencies: Vec::new(),
+        protect: node.protect,
+        ephemeral: node.ephemeral,
+    };
+    let event = RecordEvent::Imported(new, live.outputs, formerly, declared);
+    record
+        .apply(event)
+        .map_err(|illegal| ImportError::State(illegal.into()))
 }
 
 /// What is declared and cannot change in place, and differs from what is there: such as another name.
@@ -261,5 +280,30 @@ mod tests {
         .unwrap_err();
         assert!(matches!(error, ImportError::Nothing { .. }), "{error}");
         assert!(session.state().resources.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_replaced_object_that_is_still_there_is_not_forgotten_by_an_import() {
+        let lab = Lab::new();
+        lab.apply(graph(
+            &[("one", "toy.Tags", json!({"size": 1}))],
+            &lab.cloud,
+        ))
+        .await;
+        let session = lab.session().await;
+        let address = Address::new("one").unwrap();
+        let mut record = session.record(&address).unwrap();
+        record.deposed.extend(record.object.take());
+        let id = record.deposed[0].id.clone();
+        session
+            .outcome(Verb::Settle, &address, Some(record.clone()))
+            .await
+            .unwrap();
+        let declared = graph(&[("one", "toy.Tags", json!({"size": 1}))], &lab.cloud);
+        let error = import(&declared.nodes()[0], &id, &session, &lab.cloud)
+            .await
+            .unwrap_err();
+        assert!(matches!(error, ImportError::Unfinished { .. }), "{error}");
+        assert_eq!(session.record(&address), Some(record));
     }
 }

@@ -1,10 +1,14 @@
 //! State that was lost, made anew from what the cloud says: every object that is tagged as this stack's, or that has
 //! the name of a declared resource, stands for its address again. Nothing in the cloud is changed.
 
+use serde_json::Value;
+
 use crate::graph::{Entry, Graph};
 use crate::observe::{Claims, Observed, ReadOptions, observe};
 use crate::plan::Refusal;
-use crate::state::{Object, Record, Session, StateError, Verb};
+use crate::state::{
+    Declaration, Illegal, NewObject, Object, Record, RecordEvent, Session, StateError, Verb, now,
+};
 use crate::{Address, Candidate, Catalog, CloudError, Id};
 
 /// What became of it.
@@ -87,22 +91,30 @@ pub async fn recover(
             }
             continue;
         };
+        let record = record.map_err(StateError::from)?;
         let id = record.object.as_ref().map(|object| object.id.clone());
         session.outcome(Verb::Adopt, address, Some(record)).await?;
         recovered.found.extend(id.map(|id| (address.clone(), id)));
     }
-    for refusal in observed.refusals {
-        match refusal {
-            Refusal::Foreign {
-                address, kind, id, ..
-            } if !is_tagged(graph, &address, &kind) => {
-                recovered.missing.retain(|missing| *missing != address);
-                recovered.by_name.push((address, id));
+    recovered.tell_refusals(graph, observed.refusals);
+    Ok(recovered)
+}
+
+impl Recovered {
+    /// What has only its name to show for it is a question to the user, not a refusal.
+    fn tell_refusals(&mut self, graph: &Graph, refusals: Vec<Refusal>) {
+        for refusal in refusals {
+            match refusal {
+                Refusal::Foreign {
+                    address, kind, id, ..
+                } if !is_tagged(graph, &address, &kind) => {
+                    self.missing.retain(|missing| *missing != address);
+                    self.by_name.push((address, id));
+                }
+                other => self.refusals.push(other),
             }
-            other => recovered.refusals.push(other),
         }
     }
-    Ok(recovered)
 }
 
 fn is_tagged(graph: &Graph, address: &Address, kind: &str) -> bool {
@@ -135,34 +147,36 @@ fn found(
     observed: &Observed,
     known: Option<Record>,
     generations: &[Candidate],
-) -> Option<Record> {
+) -> Option<Result<Record, Illegal>> {
     let node = &entry.node;
     let candidate = observed.found.get(&node.address)?;
     let live = observed.get(&node.kind, &node.scope, &candidate.id);
-    let mut record = known.unwrap_or_else(|| Record::new(&node.kind, &node.scope));
-    let begun = record.creating.take().map(|creating| creating.generation);
+    let record = known
+        .unwrap_or_else(|| Record::new(&node.kind, &node.scope))
+        .of(&node.kind, &node.scope);
+    let begun = record.creating.as_ref().map(|creating| creating.generation);
     let tagged = candidate.owner.as_ref().map(|owner| owner.generation);
-    let number = tagged.or(begun).unwrap_or(record.generation.max(1));
-    record.generation = record.generation.max(number);
-    record.protect = node.protect;
-    record.dependencies = graph
-        .producers(node.address.as_str())
-        .map(|(address, _)| address.clone())
-        .collect();
-    let outputs = live.map_or(serde_json::Value::Null, |live| live.outputs.clone());
-    let new = Object {
-        outputs,
-        ..Object::new(candidate.id.clone(), number)
+    let new = NewObject {
+        id: candidate.id.clone(),
+        generation: tagged.or(begun).unwrap_or(record.generation.max(1)),
+        made: now(),
+        intended: Value::Null,
+        // What state knew of before is for the next apply to look at, and to delete.
+        outlived: true,
     };
+    let outputs = live.map_or(Value::Null, |live| live.outputs.clone());
     let older = generations
         .iter()
         .skip(1)
-        .map(|object| Object::new(object.id.clone(), generation(object)));
-    record.deposed.extend(older);
-    if let Some(old) = record.object.replace(new) {
-        record.deposed.push(old);
-    }
-    Some(record)
+        .map(|object| Object::new(object.id.clone(), generation(object)))
+        .collect();
+    let producers = graph.producers(node.address.as_str());
+    let declared = Declaration {
+        dependencies: producers.map(|(address, _)| address.clone()).collect(),
+        protect: node.protect,
+        ephemeral: node.ephemeral,
+    };
+    Some(record.apply(RecordEvent::Recovered(new, outputs, older, declared)))
 }
 
 #[cfg(test)]

@@ -9,6 +9,22 @@ use tokio::time::Instant;
 use crate::tell::{Teller, Told};
 use crate::{Class, CloudError, CloudResult};
 
+tokio::task_local! {
+    static ATTEMPT: u32;
+}
+
+/// Which attempt of a call this is, counted from 1. A provider writes it into its log: it makes the request, and only
+/// the engine, which repeats calls, knows how often it was made before.
+#[must_use]
+pub fn attempt() -> u32 {
+    ATTEMPT.try_with(|attempt| *attempt).unwrap_or(1)
+}
+
+/// Makes a call as this attempt.
+pub(crate) fn as_attempt<F: Future>(attempt: u32, call: F) -> impl Future<Output = F::Output> {
+    ATTEMPT.scope(attempt, call)
+}
+
 /// How often and how long a call is repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
@@ -83,11 +99,11 @@ pub async fn retry<T, F: Future<Output = CloudResult<T>>>(
     let begun = Instant::now();
     let mut tries = 0;
     loop {
-        let error = match call().await {
+        tries += 1;
+        let error = match as_attempt(tries, call()).await {
             Ok(value) => return Ok(value),
             Err(error) => error,
         };
-        tries += 1;
         let delay = policy.delay(tries);
         if !again(&error) || begun.elapsed() + delay > policy.limit {
             return Err(error);

@@ -105,6 +105,9 @@ impl Schedule {
         Self::from_ops(ops)
     }
 
+    /// The remaining path of an operation is its own usual duration and the longest one behind it. It decides which of
+    /// several ready operations starts first: the length of a run is that of its longest chain, so nothing that is
+    /// short may hold up the beginning of that chain while calls wait for their turn.
     fn from_ops(mut ops: DiGraph<Op, Wait>) -> Result<Self, Cycle> {
         untie(&mut ops);
         let order = toposort(&ops, None).map_err(|cycle| Cycle {
@@ -158,7 +161,8 @@ impl Schedule {
         self.ops.node_count() == 0
     }
 
-    /// Starts every operation whose waits are over, the longest remaining path first.
+    /// Starts every operation whose waits are over, the longest remaining path first. Ties are broken by number: two
+    /// runs of one plan, and the prediction, then start operations in the same order.
     pub fn start_ready(&mut self) -> Vec<OpId> {
         let mut ready = std::mem::take(&mut self.ready);
         ready.retain(|op| self.status[op.index()] == Status::Waiting);
@@ -212,7 +216,8 @@ impl Schedule {
         }
     }
 
-    /// The operation is done.
+    /// The operation is done. That it was accepted may never have been said: a deletion has no such moment, and an
+    /// object that was ready at the first look has passed it.
     pub fn done(&mut self, op: OpId) {
         self.accepted(op);
         if self.status[op.index()] == Status::Accepted {
@@ -264,7 +269,9 @@ impl Schedule {
 }
 
 /// Deletions that wait for each other in a circle, because state recorded edges of several versions of a stack, wait
-/// no longer: the cloud itself refuses to delete what is in use, and such a call is repeated.
+/// no longer: the cloud itself refuses to delete what is in use, and such a call is repeated. Only edges between
+/// deletions are cut. A circle with a creation in it is a fault of the plan, and is refused before anything is changed:
+/// to cut it would create something before what it needs.
 fn untie(ops: &mut DiGraph<Op, Wait>) {
     let deletes = |ops: &DiGraph<Op, Wait>, op: OpId| !matches!(ops[op].work, Work::Converge(_));
     let knots: Vec<HashSet<OpId>> = tarjan_scc(&*ops)
@@ -374,6 +381,11 @@ impl Layout {
 
     /// A deletion waits for whatever may still use the object: dependants that go are deleted before
     /// it, dependants that stay have moved on before it.
+    ///
+    /// Who depends on it is taken from the graph and from state. The graph alone is not enough: what was dropped from
+    /// the stack file is in state only. State alone is not enough either: an object that was adopted in this run is in
+    /// the graph only. An edge too many costs time; one that is missing costs a deletion that the cloud refuses until
+    /// its deadline.
     fn edges_of_deletion(
         &self,
         plan: &Plan,

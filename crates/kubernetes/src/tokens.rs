@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use http::header::{AUTHORIZATION, HeaderValue};
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
 use platctl_engine::{Class, CloudError, CloudResult};
@@ -124,6 +124,20 @@ impl Tokens {
     }
 }
 
+/// One event for each request. The path names an object; what it holds is in bodies, which are not logged.
+fn log(method: &Method, path: &str, duration: Duration, result: &Result<Response<Body>, Failure>) {
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    match result {
+        Ok(response) => {
+            let status = response.status().as_u16();
+            tracing::debug!(%method, path, duration_ms, status, "Kubernetes call");
+        }
+        Err(error) => {
+            tracing::debug!(%method, path, duration_ms, %error, "Kubernetes call without a response");
+        }
+    }
+}
+
 /// The same request once more, where its body can be had twice.
 fn copy(request: &Request<Body>) -> Option<Request<Body>> {
     let mut copy = Request::new(request.body().try_clone()?);
@@ -138,7 +152,13 @@ pub(crate) fn authenticated(client: Client, tokens: Arc<Tokens>) -> Client {
     let namespace = client.default_namespace().to_owned();
     let service = tower::service_fn(move |request: Request<Body>| {
         let (client, tokens) = (client.clone(), tokens.clone());
-        async move { tokens.send(&client, request).await }
+        async move {
+            let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+            let begun = Instant::now();
+            let result = tokens.send(&client, request).await;
+            log(&method, &path, begun.elapsed(), &result);
+            result
+        }
     });
     Client::new(service, namespace)
 }

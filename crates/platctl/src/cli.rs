@@ -102,9 +102,12 @@ pub(crate) struct Global {
     /// Disable colored output (or set NO_COLOR)
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
-    /// Print more details to stderr; use -vv to include the AWS SDK log
+    /// Log every operation and every AWS call to stderr; use -vv to include the AWS SDK log
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
+    /// Append a log of every operation and every AWS call to this file, with or without -v
+    #[arg(long, global = true, env = "PLATCTL_LOG_FILE", value_name = "FILE")]
+    pub(crate) log_file: Option<PathBuf>,
 }
 
 /// The way to a cluster.

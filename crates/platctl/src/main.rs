@@ -9,6 +9,7 @@ mod cluster;
 mod commands;
 mod error;
 mod exit;
+mod log;
 mod place;
 mod prompt;
 mod render;
@@ -17,30 +18,48 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use tracing::{Level, Metadata};
-use tracing_subscriber::Layer;
-use tracing_subscriber::filter::filter_fn;
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
+use clap::{CommandFactory, FromArgMatches};
 
 use crate::cli::Cli;
 use crate::exit::Exit;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    let (cli, command) = match parse() {
+        Ok(parsed) => parsed,
         Err(error) => return usage(&error),
     };
-    start_log(cli.global.verbose);
+    if let Err(error) = log::start(&cli.global) {
+        render::error::report(&error, &cli.global);
+        return Exit::Error.into();
+    }
+    let (version, pid) = (env!("CARGO_PKG_VERSION"), std::process::id());
+    tracing::info!(version, pid, command, "platctl started");
+    let exit = run(cli);
+    tracing::info!(exit_code = exit.code(), "platctl ended");
+    exit.into()
+}
+
+/// The command line, and the names of the commands in it. Its arguments may be secret, so they are in no log.
+fn parse() -> Result<(Cli, String), clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let (mut names, mut next) = (Vec::new(), matches.subcommand());
+    while let Some((name, inner)) = next {
+        names.push(name);
+        next = inner.subcommand();
+    }
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok((cli, names.join(" ")))
+}
+
+fn run(cli: Cli) -> Exit {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            render::error_line(&format!("cannot start: {error}"));
-            return Exit::Error.into();
+            render::error_line(&format!("Error: cannot start: {error}"));
+            return Exit::Error;
         }
     };
     let global = cli.global.clone();
@@ -48,12 +67,13 @@ fn main() -> ExitCode {
         Ok(exit) => exit,
         Err(error) => {
             render::error::report(&error, &global);
+            tracing::info!(error = render::error::plain(&error), "the command failed");
             Exit::Error
         }
     };
     // Calls that an abandoned run left behind must not hold the process.
     runtime.shutdown_background();
-    exit.into()
+    exit
 }
 
 /// Help and version are results; anything else is bad input: exit code 1, nothing changed.
@@ -63,26 +83,4 @@ fn usage(error: &clap::Error) -> ExitCode {
         (false, Ok(())) => Exit::Done.into(),
         _ => Exit::Error.into(),
     }
-}
-
-fn start_log(verbose: u8) {
-    let level = match verbose {
-        // What the engine warns of explains why a command takes its time.
-        0 => "platctl_engine=warn,error",
-        1 => "platctl=debug,warn",
-        _ => "platctl=trace,debug",
-    };
-    let filter = tracing_subscriber::EnvFilter::try_from_env("PLATCTL_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(level));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    tracing_subscriber::registry()
-        .with(filter)
-        .with(lines.with_filter(filter_fn(is_harmless)))
-        .init();
-}
-
-/// Whether a line holds no secret whatever happens: the SDK's own log has whole requests and answers at its last
-/// level, with the passwords that are in them.
-fn is_harmless(about: &Metadata<'_>) -> bool {
-    about.target().starts_with("platctl") || *about.level() < Level::TRACE
 }

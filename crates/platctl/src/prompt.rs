@@ -5,6 +5,16 @@ use std::io::{BufRead, IsTerminal, Write};
 use platctl_engine::Address;
 use platctl_engine::planner::DataLoss;
 
+use crate::error::CliError;
+
+/// Goes on if that was allowed in advance (`--yes`), or if the question is answered with `yes`.
+pub(crate) fn agreed(in_advance: bool, question: &str) -> Result<(), CliError> {
+    match in_advance || confirm(question) {
+        true => Ok(()),
+        false => Err(CliError::other("cancelled; nothing was changed")),
+    }
+}
+
 /// Asks on stderr for a literal `yes`. Without a terminal the answer is no.
 pub(crate) fn confirm(question: &str) -> bool {
     if !std::io::stdin().is_terminal() {

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types as sdk;
+use platctl_engine::fields::Fact::{Home, Immutable};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Resolved, SpecError, Stage, Timing,
@@ -183,12 +185,10 @@ fn sdk_policy(spec: &Spec, operation: &str) -> CloudResult<Option<sdk::PullReque
 
 impl Kind for Webhook {
     const NAME: &'static str = "codebuild.Webhook";
-    const REPLACE_ON: &'static [&'static str] = &["/project_name"];
+    const FIELDS: &'static Table = &[("/project_name", &[Immutable, Home])];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const TAGGED: bool = false;
-    const HOME: &'static [&'static str] = &["/project_name"];
     const PERMISSIONS: Permissions = Permissions {
         read: &["codebuild:BatchGetProjects"],
         create: &["codebuild:CreateWebhook"],

@@ -7,12 +7,15 @@ mod codes;
 use aws_credential_types::provider::error::{CredentialsError, TokenError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{ConnectorError, SdkError};
+use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use platctl_engine::{Class, CloudError, CloudResult, Id, chain};
 
 pub(crate) use ask::{Ask, Asked, if_there};
 pub use classify::classify;
 pub(crate) use codes::{Codes, NONE};
+
+use crate::wire;
 
 /// The id of what a creation made. An answer without one is as good as lost.
 pub(crate) fn made(operation: &str, id: Option<impl Into<Id>>) -> CloudResult<Id> {
@@ -33,31 +36,22 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
     match &error {
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
-            let header = |name: &str| context.raw().headers().get(name).map(ToOwned::to_owned);
             let metadata = context.err().meta();
-            let extra = metadata.extra("aws_request_id").map(ToOwned::to_owned);
-            let request_id = extra
-                .or_else(|| header("x-amzn-requestid"))
-                .or_else(|| header("x-amz-request-id"));
-            let (code, message) = (metadata.code(), metadata.message().unwrap_or_default());
-            if status < 300 {
+            let request_id = metadata
+                .extra("aws_request_id")
+                .or_else(|| wire::request_id(|name| context.raw().headers().get(name)))
+                .map(ToOwned::to_owned);
+            let answered = match status {
                 // The call had its effect; only its answer is none that this version understands.
-                let message = format!("cannot parse the response: {}", chain(&error));
-                return CloudError {
-                    request_id,
-                    ..CloudError::new(Class::Interrupted, operation, message)
-                };
-            }
+                0..300 => {
+                    let message = format!("cannot parse the response: {}", chain(&error));
+                    CloudError::new(Class::Interrupted, operation, message)
+                }
+                _ => refused(operation, metadata, status),
+            };
             CloudError {
-                class: classify(operation, code, message, status),
-                operation: operation.clone(),
-                code: code.map(ToOwned::to_owned),
-                message: if message.is_empty() {
-                    format!("HTTP status {status}")
-                } else {
-                    message.to_owned()
-                },
                 request_id,
+                ..answered
             }
         }
         SdkError::ResponseError(context) => {
@@ -69,19 +63,10 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             CloudError::new(Class::Interrupted, operation, message)
         }
         SdkError::DispatchFailure(failure) => {
-            if let Some(class) = without_identity(&error) {
-                return CloudError::new(class, operation, chain(&error));
-            }
-            let text = chain(&error);
-            let connecting = text.contains("connect error")
-                || text.contains("onnection refused")
-                || text.contains("dns error");
-            let class = match failure.as_connector_error() {
-                Some(_) if connecting => Class::Unreachable,
-                Some(_) => Class::Interrupted,
-                None => Class::Unreachable,
-            };
-            CloudError::new(class, operation, text)
+            let class = without_identity(&error).unwrap_or_else(|| {
+                not_sent(failure.as_connector_error().is_some(), &chain(&error))
+            });
+            CloudError::new(class, operation, chain(&error))
         }
         SdkError::TimeoutError(_) => {
             CloudError::new(Class::Interrupted, operation, "the request timed out")
@@ -90,6 +75,31 @@ pub fn cloud_error<E: ProvideErrorMetadata + std::error::Error + 'static>(
             let class = without_identity(&error).unwrap_or(Class::Invalid);
             CloudError::new(class, operation, chain(&error))
         }
+    }
+}
+
+/// What the service answered instead of doing what it was asked.
+fn refused(operation: &str, metadata: &ErrorMetadata, status: u16) -> CloudError {
+    let (code, message) = (metadata.code(), metadata.message().unwrap_or_default());
+    let class = classify(operation, code, message, status);
+    let message = match message {
+        "" => format!("HTTP status {status}"),
+        message => message.to_owned(),
+    };
+    CloudError {
+        code: code.map(ToOwned::to_owned),
+        ..CloudError::new(class, operation, message)
+    }
+}
+
+/// A request without an answer: whether it can have had an effect. A connection that never came about carried nothing.
+fn not_sent(by_connector: bool, text: &str) -> Class {
+    let connecting = ["connect error", "onnection refused", "dns error"]
+        .iter()
+        .any(|words| text.contains(words));
+    match by_connector && !connecting {
+        true => Class::Interrupted,
+        false => Class::Unreachable,
     }
 }
 

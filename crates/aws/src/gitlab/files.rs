@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use platctl_engine::fields::Fact::{CreateOnly, Immutable, Name};
+use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
     Replace, Resolved, SpecError, Stage, Timing,
@@ -91,14 +93,18 @@ const SECRET: &[&str] = &["secretsmanager:GetSecretValue"];
 
 impl Kind for Files {
     const NAME: &'static str = "gitlab.Files";
-    const REPLACE_ON: &'static [&'static str] = &["/repository", "/branch_name", "/url"];
+    const TAGS: Option<&'static str> = None;
+    const FIELDS: &'static Table = &[
+        ("/repository", &[Immutable, Name]),
+        ("/branch_name", &[Immutable, Name]),
+        ("/url", &[Immutable]),
+        ("/credential", &[Name]),
+        ("/keep", &[CreateOnly]),
+    ];
     // All of them are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    const CREATE_ONLY: &'static [&'static str] = &["/keep"];
     const VOLATILE: &'static [&'static str] = &["commit_id", "credential_version"];
-    const SHARED_MAPS: &'static [&'static str] = &[];
     const IDENTITY: Identity = Identity::Name;
-    const NAMED_BY: &'static [&'static str] = &["/repository", "/branch_name", "/credential"];
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
     const PERMISSIONS: Permissions = Permissions {
         read: SECRET,

@@ -11,12 +11,11 @@ use super::watch::cadence;
 use super::{Run, StepError};
 use crate::diff::{Comparison, diff};
 use crate::events::Event;
-use crate::fields::Fact;
 use crate::graph::{Entry, Wait};
 use crate::plan::Action;
 use crate::planner::was_ready;
 use crate::retry::call_with_retries;
-use crate::state::{Object, Record, Verb, conceal};
+use crate::state::{Declaration, NewObject, Object, Record, RecordEvent, Verb, now};
 use crate::{Address, AnyKind, AnyLive, Change, Changes, Class, Id, Owner, Phase, Replace};
 
 /// How often an update is repeated that changes nothing of what differs, before we say that the cloud does not
@@ -95,11 +94,12 @@ impl Run {
         self.session
             .record(goal.address)
             .unwrap_or_else(|| Record::new(&node.kind, &node.scope))
+            .of(&node.kind, &node.scope)
     }
 
     /// The record of the address. An object found without an id in state becomes its own, durably.
     async fn adopted(&self, goal: &Goal<'_>) -> Result<Record, StepError> {
-        let mut record = self.recorded(goal);
+        let record = self.recorded(goal);
         let Some(candidate) = self.observed.found.get(goal.address) else {
             return Ok(record);
         };
@@ -111,28 +111,20 @@ impl Run {
             return Ok(record);
         }
         let tagged = candidate.owner.as_ref().map(|owner| owner.generation);
-        let begun = record.creating.take().map(|creating| creating.generation);
-        let generation = tagged.or(begun).unwrap_or(record.generation.max(1));
-        self.take(&mut record, candidate.id.clone(), generation);
-        if let Some(object) = record.object.as_mut().filter(|_| begun.is_none()) {
-            object.made = 0;
-        }
+        let begun = record.creating.as_ref().map(|creating| creating.generation);
+        let new = NewObject {
+            id: candidate.id.clone(),
+            generation: tagged.or(begun).unwrap_or(record.generation.max(1)),
+            // What no creation of ours was open for has been there for long.
+            made: begun.map_or(0, |_| now()),
+            intended: Value::Null,
+            outlived: self.live_of(&record).is_some(),
+        };
+        let record = record.apply(RecordEvent::Adopted(new))?;
         self.session
             .outcome(Verb::Adopt, goal.address, Some(record.clone()))
             .await?;
         Ok(record)
-    }
-
-    /// Puts a new object in the place of the old one, which is deposed if it is still there.
-    pub(super) fn take(&self, record: &mut Record, id: Id, generation: u32) {
-        let still_there = self.live_of(record).is_some();
-        let new = Object::new(id, generation);
-        if let Some(mut old) = record.object.replace(new).filter(|_| still_there) {
-            old.dependencies.clone_from(&record.dependencies);
-            record.deposed.push(old);
-        }
-        record.creating = None;
-        record.generation = record.generation.max(generation);
     }
 
     /// What has to be done now that every value is known, and the path that decides it.
@@ -275,6 +267,8 @@ impl Run {
             .all(|output| known.get(&output).is_some())
     }
 
+    /// Waits until the object is ready. A status is said with what is in the way, if the kind can find that out; a failed
+    /// state ends the waiting at once.
     async fn until_ready(&self, goal: &Goal<'_>, id: &Id) -> Result<AnyLive, StepError> {
         let timing = goal.kind().facts().timing;
         let usual = self.usual(timing.create);
@@ -284,64 +278,71 @@ impl Run {
         loop {
             let live = self.look(goal.kind(), goal.scope(), id, delay).await?;
             let after = goal.begun.elapsed();
-            let mut status = match live {
+            let status = match live {
                 Some(live) => {
-                    if !told {
-                        let address = goal.address.clone();
-                        (self.listener)(Event::Accepted {
-                            address,
-                            id: id.clone(),
-                        });
-                        told = true;
-                    }
+                    self.tell_accepted(goal, id, &mut told);
                     let live = self.seen(goal, live);
-                    match &live.phase {
-                        phase if phase.is_at_rest() => return Ok(live),
-                        Phase::Failed(why) => {
-                            obstacle.ask(goal.kind(), &live).await;
-                            let (id, why) = (id.clone(), obstacle.with(why));
-                            let record = self.session.record(goal.address);
-                            return Err(
-                                match was_ready(record.as_ref(), &live, goal.kind().facts()) {
-                                    true => StepError::Broken { id, why },
-                                    false => StepError::FailedState { id, why },
-                                },
-                            );
-                        }
-                        Phase::Settling(status) => {
-                            if obstacle.is_due(after, usual) {
-                                obstacle.ask(goal.kind(), &live).await;
-                            }
-                            status.clone()
-                        }
-                        _ => "being deleted".to_owned(),
+                    match self.progress(goal, &live, &mut obstacle, usual).await? {
+                        None => return Ok(live),
+                        Some(status) => status,
                     }
                 }
                 None if after > timing.limit => {
-                    return Err(StepError::Vanished {
-                        id: id.clone(),
-                        after,
-                    });
+                    let id = id.clone();
+                    return Err(StepError::Vanished { id, after });
                 }
                 None => "not visible yet".to_owned(),
             };
-            status = obstacle.with(&status);
+            let (id, status) = (id.clone(), obstacle.with(&status));
             if let Some(helper) = self.failed_helper(goal) {
-                return Err(StepError::Unhelped {
-                    id: id.clone(),
-                    status,
-                    helper,
-                });
+                return Err(StepError::Unhelped { id, status, helper });
             }
             if after > timing.limit {
-                return Err(StepError::TimedOut {
-                    id: id.clone(),
-                    status,
-                    after,
-                });
+                return Err(StepError::TimedOut { id, status, after });
             }
             self.tell_waiting(goal.address, status, after, usual);
             delay = cadence(after, usual);
+        }
+    }
+
+    /// Says once that the cloud has accepted an object.
+    fn tell_accepted(&self, goal: &Goal<'_>, id: &Id, told: &mut bool) {
+        if !std::mem::replace(told, true) {
+            (self.listener)(Event::Accepted {
+                address: goal.address.clone(),
+                id: id.clone(),
+            });
+        }
+    }
+
+    /// The status of an object that is not ready yet; none when there is nothing more to wait for.
+    async fn progress(
+        &self,
+        goal: &Goal<'_>,
+        live: &AnyLive,
+        obstacle: &mut Obstacle,
+        usual: Duration,
+    ) -> Result<Option<String>, StepError> {
+        match &live.phase {
+            phase if phase.is_at_rest() => Ok(None),
+            Phase::Failed(why) => {
+                obstacle.ask(goal.kind(), live).await;
+                let (id, why) = (live.id.clone(), obstacle.with(why));
+                let record = self.session.record(goal.address);
+                Err(
+                    match was_ready(record.as_ref(), live, goal.kind().facts()) {
+                        true => StepError::Broken { id, why },
+                        false => StepError::FailedState { id, why },
+                    },
+                )
+            }
+            Phase::Settling(status) => {
+                if obstacle.is_due(goal.begun.elapsed(), usual) {
+                    obstacle.ask(goal.kind(), live).await;
+                }
+                Ok(Some(status.clone()))
+            }
+            _ => Ok(Some("being deleted".to_owned())),
         }
     }
 
@@ -369,9 +370,10 @@ impl Run {
         changes: &Changes,
     ) -> Result<(), StepError> {
         // Until its outcome is known it may depend on what it did, and on what it is about to.
-        let mut record = self.intending(goal, record);
-        record.dependencies = self.dependencies(goal.address, &record, true);
-        let record = &record;
+        let record = &record.clone().apply(RecordEvent::Updating(
+            self.intended(goal),
+            self.dependencies(goal.address, record, true),
+        ))?;
         self.session
             .intent(Verb::Update, goal.address, Some(record.clone()))
             .await?;
@@ -445,34 +447,28 @@ impl Run {
         live: &AnyLive,
     ) -> Result<(), StepError> {
         self.publish(goal.address, live);
-        let facts = goal.kind().facts();
-        let mut new = record.clone();
-        new.protect = goal.entry.node.protect;
-        new.ephemeral = goal.entry.node.ephemeral;
-        new.kept_for = None;
-        new.dependencies = self.dependencies(goal.address, &record, false);
-        let known = record.object.as_ref();
-        new.object = Some(Object {
-            id: live.id.clone(),
-            generation: known.map_or(1, |object| object.generation),
-            made: known.map_or(0, |object| object.made),
-            spec: conceal(
-                goal.desired,
-                &facts.fields.with(Fact::WriteOnly),
-                &self.session.lineage(),
-            ),
-            intended: Value::Null,
-            outputs: live.outputs.clone(),
-            dependencies: Vec::new(),
-        });
-        // The tags of a deposed object may name the old address for as long as it is there.
-        new.formerly = new.formerly.filter(|_| !new.deposed.is_empty());
+        let new = record.clone().apply(RecordEvent::Settled(
+            live.id.clone(),
+            self.concealed(goal),
+            live.outputs.clone(),
+            self.declared(goal, &record, false),
+        ))?;
         if new != record || self.session.record(goal.address).is_none() {
             self.session
                 .outcome(Verb::Settle, goal.address, Some(new))
                 .await?;
         }
         Ok(())
+    }
+
+    /// What the stack file says beside the spec; see [`Run::dependencies`] for `open`.
+    pub(super) fn declared(&self, goal: &Goal<'_>, record: &Record, open: bool) -> Declaration {
+        let node = &goal.entry.node;
+        Declaration {
+            dependencies: self.dependencies(goal.address, record, open),
+            protect: node.protect,
+            ephemeral: node.ephemeral,
+        }
     }
 
     /// What the address depends on; while a change of it is `open`, what it depended on before, too.

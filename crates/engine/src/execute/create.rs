@@ -10,10 +10,9 @@ use tokio::time::Instant;
 
 use super::converge::Goal;
 use super::{Run, StepError};
-use crate::fields::Fact;
 use crate::observe::{Choice, Heritage, choose, describe_owner, find_awaited};
-use crate::retry::RetryPolicy;
-use crate::state::{Creating, Record, Verb, conceal, now};
+use crate::retry::{RetryPolicy, as_attempt};
+use crate::state::{Creating, NewObject, Record, RecordEvent, Verb, now};
 use crate::{
     Address, AnyKind, AnyWanted, Candidate, Claim, Class, CloudError, Id, Identity, Owner,
 };
@@ -42,36 +41,24 @@ impl Run {
         goal: &Goal<'_>,
         mut record: Record,
     ) -> Result<Id, StepError> {
-        let begun = record.creating.take();
         // Whether the call was made before, so that something may come of it whatever it is answered now.
-        let mut repeats = begun.is_some();
-        let mut creating = match begun {
-            Some(begun) => match self.resume(goal, begun).await? {
-                Resumed::Found(candidate, generation) => {
-                    return self.made(goal, record, candidate.id, generation).await;
-                }
-                Resumed::Repeat(creating) => creating,
-                Resumed::Anew => {
-                    repeats = false;
-                    self.creating(goal, next(record.generation))
-                }
-            },
-            None => self.creating(goal, next(record.generation)),
+        let (mut creating, mut repeats) = match self.begin(goal, &record).await? {
+            Resumed::Found(candidate, generation) => {
+                return self.made(goal, record, candidate.id, generation).await;
+            }
+            Resumed::Repeat(creating) => (creating, true),
+            Resumed::Anew => (self.creating(goal, next(record.generation)), false),
         };
-        let (policy, begun) = (
-            RetryPolicy::until(goal.kind().facts().timing.limit),
-            Instant::now(),
-        );
+        tracing::Span::current().record("generation", creating.generation);
+        let begun = Instant::now();
         for tries in 1.. {
-            record.generation = record.generation.max(creating.generation);
-            record.creating = Some(creating.clone());
-            record.dependencies = self.dependencies(goal.address, &record, true);
-            record.protect = goal.entry.node.protect;
-            record.ephemeral = goal.entry.node.ephemeral;
+            let declared = self.declared(goal, &record, true);
+            record = record.apply(RecordEvent::Creating(creating.clone(), declared))?;
             self.session
                 .intent(Verb::Create, goal.address, Some(record.clone()))
                 .await?;
-            let (error, lost) = match self.try_create(goal, &record, &creating, repeats).await? {
+            let tried = self.try_create(goal, &record, &creating, repeats);
+            let (error, lost) = match as_attempt(tries, tried).await? {
                 Tried::Made(id, generation) => {
                     return self.made(goal, record, id, generation).await;
                 }
@@ -80,24 +67,15 @@ impl Run {
                 Tried::Refused(error) if repeats => return Err(error),
                 Tried::Refused(error) => return Err(self.failed(goal, record, error).await?),
             };
-            let delay = policy.delay(tries);
-            let limit = if error.class == Class::NotYetConsistent {
-                VISIBLE_AFTER
-            } else {
-                policy.limit
-            };
-            if begun.elapsed() + delay > limit.min(policy.limit) {
-                let error = StepError::GaveUp {
-                    error,
-                    tried: begun.elapsed(),
-                };
-                let open = lost || repeats;
-                return Err(if open {
-                    error
-                } else {
-                    self.failed(goal, record, error).await?
+            let Some(delay) = patience(goal, &error, tries, begun.elapsed()) else {
+                let tried = begun.elapsed();
+                let error = StepError::GaveUp { error, tried };
+                // What may still come to be stays written down.
+                return Err(match lost || repeats {
+                    true => error,
+                    false => self.failed(goal, record, error).await?,
                 });
-            }
+            };
             self.tell_retry(goal.address, &error, delay);
             self.pause(delay).await?;
             repeats |= lost;
@@ -106,6 +84,14 @@ impl Run {
             }
         }
         Err(StepError::Interrupted)
+    }
+
+    /// What a creation starts with: one that an earlier run began, or nothing.
+    async fn begin(&self, goal: &Goal<'_>, record: &Record) -> Result<Resumed, StepError> {
+        match record.creating.clone() {
+            Some(begun) => self.resume(goal, begun).await,
+            None => Ok(Resumed::Anew),
+        }
     }
 
     async fn try_create(
@@ -269,11 +255,7 @@ impl Run {
     /// What to do about a creation that an earlier run began. Planning has looked for its object once.
     async fn resume(&self, goal: &Goal<'_>, begun: Creating) -> Result<Resumed, StepError> {
         let facts = goal.kind().facts();
-        let unchanged = conceal(
-            goal.desired,
-            &facts.fields.with(Fact::WriteOnly),
-            &self.session.lineage(),
-        ) == begun.spec;
+        let unchanged = self.concealed(goal) == begun.spec;
         match facts.identity {
             Identity::Name => return Ok(Resumed::Repeat(begun)),
             Identity::Token if unchanged => return Ok(Resumed::Repeat(begun)),
@@ -296,13 +278,19 @@ impl Run {
     async fn made(
         &self,
         goal: &Goal<'_>,
-        mut record: Record,
+        record: Record,
         id: Id,
         generation: u32,
     ) -> Result<Id, StepError> {
-        self.take(&mut record, id.clone(), generation);
-        record.dependencies = self.dependencies(goal.address, &record, false);
-        let record = self.intending(goal, &record);
+        let new = NewObject {
+            id: id.clone(),
+            generation,
+            made: now(),
+            intended: self.intended(goal).unwrap_or_default(),
+            outlived: self.live_of(&record).is_some(),
+        };
+        let dependencies = self.dependencies(goal.address, &record, false);
+        let record = record.apply(RecordEvent::Made(new, dependencies))?;
         self.session
             .outcome(Verb::Create, goal.address, Some(record))
             .await?;
@@ -313,10 +301,10 @@ impl Run {
     async fn failed(
         &self,
         goal: &Goal<'_>,
-        mut record: Record,
+        record: Record,
         error: StepError,
     ) -> Result<StepError, StepError> {
-        record.creating = None;
+        let record = record.apply(RecordEvent::NotCreated)?;
         self.session
             .failure(Verb::Create, goal.address, record, &error)
             .await?;
@@ -324,22 +312,34 @@ impl Run {
     }
 
     fn creating(&self, goal: &Goal<'_>, generation: u32) -> Creating {
-        let lineage = self.session.lineage();
         Creating {
             generation,
             token: token(),
             since: now(),
-            spec: conceal(
-                goal.desired,
-                &goal.kind().facts().fields.with(Fact::WriteOnly),
-                &lineage,
-            ),
+            spec: self.concealed(goal),
         }
     }
 
     pub(super) fn claimed_by(&self, address: &Address, generation: u32) -> Owner {
         self.session.owner(address, generation)
     }
+}
+
+/// How long to wait before a creation is tried again; none when it has been tried for long enough. What the cloud calls
+/// not there yet must be there within minutes, or it is not there: an input that is wrong looks the same.
+fn patience(
+    goal: &Goal<'_>,
+    error: &CloudError,
+    tries: u32,
+    elapsed: Duration,
+) -> Option<Duration> {
+    let policy = RetryPolicy::until(goal.kind().facts().timing.limit);
+    let limit = match error.class {
+        Class::NotYetConsistent => VISIBLE_AFTER.min(policy.limit),
+        _ => policy.limit,
+    };
+    let delay = policy.delay(tries);
+    (elapsed + delay <= limit).then_some(delay)
 }
 
 /// What a nameless object is looked for by.

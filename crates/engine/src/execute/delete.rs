@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
 use super::create::Search;
@@ -11,7 +12,7 @@ use super::detach::Strangers;
 use super::watch::cadence;
 use super::{Kept, Run, StepError};
 use crate::schedule::Work;
-use crate::state::{Record, Verb};
+use crate::state::{NewObject, Record, RecordEvent, Verb};
 use crate::{
     Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Phase,
 };
@@ -139,9 +140,15 @@ impl Run {
                 .get(address)
                 .filter(|found| Some(&found.id) == id)?;
             let node = &self.entry(address).ok()?.node;
-            let mut record = Record::new(&node.kind, &node.scope);
-            record.generation = candidate.owner.as_ref().map_or(1, |owner| owner.generation);
-            Some(record)
+            let new = NewObject {
+                id: candidate.id.clone(),
+                generation: candidate.owner.as_ref().map_or(1, |owner| owner.generation),
+                made: 0,
+                intended: Value::Null,
+                outlived: false,
+            };
+            let record = Record::new(&node.kind, &node.scope);
+            record.apply(RecordEvent::Adopted(new)).ok()
         };
         self.session.record(address).or_else(found)
     }
@@ -329,27 +336,15 @@ impl Run {
     async fn forget(
         &self,
         address: &Address,
-        mut record: Record,
+        record: Record,
         id: Option<&Id>,
     ) -> Result<(), StepError> {
-        record.deposed.retain(|old| Some(&old.id) != id);
-        if id.is_none()
-            || record
-                .object
-                .as_ref()
-                .is_some_and(|object| Some(&object.id) == id)
-        {
-            record.object = None;
-        }
-        // An object that was found by its tags has no other trace than the intent to create it.
-        let found = self
-            .observed
-            .found
-            .get(address)
-            .map(|candidate| &candidate.id);
-        if id.is_none() || found == id {
-            record.creating = None;
-        }
+        let found = self.observed.found.get(address);
+        let record = record.apply(RecordEvent::Gone {
+            id: id.cloned(),
+            // An object that was found by its tags has no other trace than the intent to create it.
+            was_creation: found.is_some_and(|candidate| Some(&candidate.id) == id),
+        })?;
         let over = record.is_empty() && !self.keep.contains_key(address);
         self.session
             .outcome(Verb::Delete, address, (!over).then_some(record))

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::observe::Stranger;
 use crate::plan::Action;
-use crate::state::StateError;
+use crate::state::{Illegal, StateError};
 use crate::{Address, Class, CloudError, Id, SpecError};
 
 /// Why an operation could not be done.
@@ -17,7 +17,9 @@ pub enum StepError {
     GaveUp { error: CloudError, tried: Duration },
     #[error("the configuration is invalid now that all values are known: {0}")]
     Spec(SpecError),
-    #[error("an input value never became known: {0}")]
+    #[error(
+        "the value of `{0}` is still unknown, although everything that it depends on is done; run again"
+    )]
     Unknown(String),
     #[error(
         "the plan was to {} it, but now that all values are known it would have to be {}, because {because} \
@@ -74,10 +76,16 @@ pub enum StepError {
     NotTaken { paths: Vec<String> },
     #[error("{0}")]
     State(#[from] StateError),
-    #[error("unknown kind `{0}`")]
+    #[error("this version of platctl does not support the kind `{0}`")]
     UnknownKind(String),
     #[error("interrupted")]
     Interrupted,
+}
+
+impl From<Illegal> for StepError {
+    fn from(illegal: Illegal) -> Self {
+        Self::State(illegal.into())
+    }
 }
 
 impl StepError {

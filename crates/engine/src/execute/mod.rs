@@ -1,5 +1,38 @@
 //! Carrying a plan out: concurrent up to the graph's own limits, every success durable before its
 //! dependants start, every failure confined to what depends on it.
+//!
+//! # What a kill leaves behind, and what the next run does
+//!
+//! A process can end between any two of these lines. *Disk* is what state knows of the address once the journal is
+//! replayed; the words are those of [`RecordEvent`](crate::state::RecordEvent). The tests in `lifecycle/crashes.rs` and
+//! `lifecycle/random.rs` cut toy runs at every call.
+//!
+//! | killed | disk | cloud | the next run |
+//! | --- | --- | --- | --- |
+//! | *creation* | | | |
+//! | before its intent is durable | nothing | nothing | plans it as new |
+//! | before the call | `creating`: generation, token, spec, time | nothing | *token*: repeats the call with that token; where the spec has changed since, a token must not be reused, so it looks by tags first. *tags*: looks until reads have caught up (`grace`, counted from the recorded time), then creates with the next generation. *name*: repeats the call; if it exists, its tags say whose it is |
+//! | after the call, before its outcome is durable | the same | the object | observation finds it by its tags or name and adopts it; *token*: the repeated call answers the same id |
+//! | after the outcome, before it is ready | the object's id, no spec | the object, on its way | waits for it, compares all of it, settles. If it has failed by then: it was never ready, so it is deleted and created again |
+//! | after it is ready, before `Settled` is durable | the same | the object | finds no difference and settles. Consumers that only need it accepted may have been started; they have records of their own |
+//! | *update* | | | |
+//! | after its intent, before or after the call | the spec applied last, what is intended, dependencies of before and after | either | compares again and updates what still differs. An update sets values, so that making it twice is harmless; one that the cloud has given up is reported and not repeated |
+//! | *deletion* | | | |
+//! | after its intent, before the call | the object | the object | plans the deletion again |
+//! | after the call, before `Gone` is durable | the object | on its way, or gone | waits until it is gone, then forgets it |
+//! | *replacement, new object first* | | | |
+//! | before `Made` is durable | the old object and `creating` | the old object, perhaps the new one | finds the new one by its generation: it takes the address over, the old one is deposed |
+//! | before the old one is deleted | the new object, the old one deposed | both | moves consumers on to the new one, then deletes the old one |
+//! | *replacement, old object first* | | | |
+//! | between the two | a record without an object, which keeps the generation | nothing | creates with the next generation; the address is not forgotten in between, or two objects could carry one generation |
+//! | *keeping* (`Work::Keep`) | | | |
+//! | after the tags are removed, before the address is forgotten | the object, to be kept | the object, as nobody's | forgets the address |
+//! | *any* | | | |
+//! | in the middle of a line of the journal | as before that line | as before | cuts the line off: its call was never made, because a call waits until its line is durable |
+//! | in the middle of a checkpoint | the old state file and its journal, or the new file and a journal of an older serial | | replays the journal; one of an older serial is in the file already |
+//!
+//! What the table rests on: the intent is durable before the call, the outcome before any dependant starts, and a
+//! generation is never given out twice for one address.
 
 mod converge;
 mod create;
@@ -12,17 +45,20 @@ mod pending;
 mod run;
 mod watch;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 pub use detach::Detach;
 pub use error::StepError;
 pub(crate) use ownership::kept;
+use run::millis;
 pub use run::{Options, Run};
 
 use crate::events::{Doing, Event};
@@ -72,6 +108,12 @@ impl Outcome {
 type Ended = (OpId, Doing, Duration, Result<Option<Id>, StepError>);
 
 /// Carries the schedule out.
+///
+/// One task drives all others, so that the schedule needs no lock and events have one order. A task that has ended is
+/// looked at before more are started: a failure that ends the run (no credentials, a disk that is full) must not be
+/// followed by calls that fail in the same way. The select is biased for the same reason: a request to stop is heard
+/// before another result. A task that panics is not a failure of its resource: what it did is unknown, so its
+/// dependants wait for the next run, which reads its intent from the journal.
 pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
     let mut outcome = Outcome::default();
     let mut tasks: JoinSet<Ended> = JoinSet::new();
@@ -84,11 +126,7 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
             outcome.failed.last().is_some_and(|(_, error)| halts(error)) || stop.is_stopping();
         if !halted {
             for op in schedule.start_ready() {
-                let (address, work) = (
-                    schedule.op(op).address.clone(),
-                    schedule.op(op).work.clone(),
-                );
-                tasks.spawn(operate(run.clone(), op, address, work, sender.clone()));
+                tasks.spawn(start(run.clone(), op, schedule.op(op), sender.clone()));
             }
         }
         if tasks.is_empty() {
@@ -137,20 +175,43 @@ const fn changes(op: &Op) -> bool {
     !matches!(op.work, Work::Converge(Action::NoOp))
 }
 
+/// Starts an operation. Everything that is logged in it, down to the provider's calls, stands in its span.
+fn start(
+    run: Arc<Run>,
+    op: OpId,
+    planned: &Op,
+    accepted: mpsc::UnboundedSender<OpId>,
+) -> impl Future<Output = Ended> + use<> {
+    let (address, work) = (planned.address.clone(), planned.work.clone());
+    let doing = doing(&run, &address, &work);
+    let span = tracing::info_span!(
+        "operation",
+        %address,
+        verb = doing.verb(),
+        // What a creation makes gets a new one, which is known when it is written down.
+        generation = tracing::field::Empty,
+    );
+    if let Some(generation) = generation(&run, &address, &work) {
+        span.record("generation", generation);
+    }
+    operate(run, op, (address, work, doing), accepted).instrument(span)
+}
+
 async fn operate(
     run: Arc<Run>,
     op: OpId,
-    address: Address,
-    work: Work,
+    (address, work, doing): (Address, Work, Doing),
     accepted: mpsc::UnboundedSender<OpId>,
 ) -> Ended {
     let begun = Instant::now();
-    let doing = doing(&run, &address, &work);
     run.pending.begin(&address, doing);
-    if !run.is_silent(&address, &work) {
+    let silent = run.is_silent(&address, &work);
+    if !silent {
+        let kind = run.kind_name(&address);
+        tracing::info!(kind, "started");
         (run.listener)(Event::Started {
             address: address.clone(),
-            kind: run.kind_name(&address),
+            kind,
             doing,
         });
     }
@@ -166,7 +227,17 @@ async fn operate(
             .await
             .map(|()| id),
     };
-    (op, doing, begun.elapsed(), result)
+    let elapsed = begun.elapsed();
+    let elapsed_ms = millis(elapsed);
+    match &result {
+        Ok(_) if silent => {}
+        Ok(id) => tracing::info!(id = id.as_ref().map(Id::as_str), elapsed_ms, "ended"),
+        Err(StepError::Interrupted) => {
+            tracing::info!(elapsed_ms, "stopped; the next run continues")
+        }
+        Err(error) => tracing::info!(%error, elapsed_ms, "failed"),
+    }
+    (op, doing, elapsed, result)
 }
 
 fn doing(run: &Run, address: &Address, work: &Work) -> Doing {
@@ -180,35 +251,23 @@ fn doing(run: &Run, address: &Address, work: &Work) -> Doing {
     }
 }
 
+/// The generation of the object that an operation is about, unless the operation makes it.
+fn generation(run: &Run, address: &Address, work: &Work) -> Option<u32> {
+    let record = run.session.record(address)?;
+    let mut objects = record.object.iter().chain(&record.deposed);
+    let object = match work {
+        Work::Converge(Action::Create | Action::Replace(_)) => None,
+        Work::Delete { id: Some(id), .. } => objects.find(|object| object.id == *id),
+        Work::Converge(_) | Work::Keep | Work::Delete { .. } => record.object.as_ref(),
+    };
+    object.map(|object| object.generation)
+}
+
+/// Notes how an operation ended, and lets go what waited for it.
 fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ended) {
     let (op, doing, elapsed, result) = ended;
-    let (address, work) = (schedule.op(op).address.clone(), &schedule.op(op).work);
     match result {
-        Ok(id) => {
-            let left = run.left_alone(&address, id.as_ref());
-            let doing = if left.is_some() { Doing::Leave } else { doing };
-            outcome.left.extend(left);
-            let silent = run.is_silent(&address, work);
-            outcome
-                .kept
-                .extend(run.kept_by(&address, work, id.as_ref()));
-            schedule.done(op);
-            run.pending.end(&address);
-            if !silent {
-                (run.listener)(Event::Finished {
-                    address: address.clone(),
-                    doing,
-                    id: id.clone(),
-                    elapsed,
-                });
-                outcome.done.push(Done {
-                    address,
-                    doing,
-                    id,
-                    elapsed,
-                });
-            }
-        }
+        Ok(id) => succeeded(run, schedule, outcome, (op, doing, elapsed, id)),
         Err(StepError::Interrupted) => {
             outcome.interrupted = true;
             outcome.unfinished += 1;
@@ -218,29 +277,72 @@ fn record(run: &Run, schedule: &mut Schedule, outcome: &mut Outcome, ended: Ende
                 .filter(|op| changes(schedule.op(*op)))
                 .count();
         }
-        Err(error) => {
-            run.pending.end(&address);
-            run.fails(&address);
-            let text = error.to_string();
-            (run.listener)(Event::Failed {
-                address: address.clone(),
-                doing,
-                error: text,
-                elapsed,
-            });
-            let mut skipped: HashMap<Address, ()> = HashMap::new();
-            for behind in schedule.failed(op) {
-                let behind = schedule.op(behind).address.clone();
-                run.fails(&behind);
-                if behind != address && skipped.insert(behind.clone(), ()).is_none() {
-                    (run.listener)(Event::Skipped {
-                        address: behind.clone(),
-                        because: address.clone(),
-                    });
-                    outcome.skipped.push((behind, address.clone()));
-                }
-            }
-            outcome.failed.push((address, error));
-        }
+        Err(error) => failed(run, schedule, outcome, (op, doing, elapsed, error)),
     }
+}
+
+fn succeeded(
+    run: &Run,
+    schedule: &mut Schedule,
+    outcome: &mut Outcome,
+    (op, doing, elapsed, id): (OpId, Doing, Duration, Option<Id>),
+) {
+    let (address, work) = (schedule.op(op).address.clone(), &schedule.op(op).work);
+    let left = run.left_alone(&address, id.as_ref());
+    let doing = if left.is_some() { Doing::Leave } else { doing };
+    outcome.left.extend(left);
+    let silent = run.is_silent(&address, work);
+    outcome
+        .kept
+        .extend(run.kept_by(&address, work, id.as_ref()));
+    schedule.done(op);
+    run.pending.end(&address);
+    if silent {
+        return;
+    }
+    (run.listener)(Event::Finished {
+        address: address.clone(),
+        doing,
+        id: id.clone(),
+        elapsed,
+    });
+    outcome.done.push(Done {
+        address,
+        doing,
+        id,
+        elapsed,
+    });
+}
+
+/// A failure stops its dependants only. Each of them is reported as skipped, once, with the failure as the reason.
+fn failed(
+    run: &Run,
+    schedule: &mut Schedule,
+    outcome: &mut Outcome,
+    (op, doing, elapsed, error): (OpId, Doing, Duration, StepError),
+) {
+    let address = schedule.op(op).address.clone();
+    run.pending.end(&address);
+    run.fails(&address);
+    (run.listener)(Event::Failed {
+        address: address.clone(),
+        doing,
+        error: error.to_string(),
+        elapsed,
+    });
+    let mut skipped = HashSet::new();
+    for behind in schedule.failed(op) {
+        let behind = schedule.op(behind).address.clone();
+        run.fails(&behind);
+        if behind == address || !skipped.insert(behind.clone()) {
+            continue;
+        }
+        tracing::info!(address = %behind, because = %address, "skipped");
+        (run.listener)(Event::Skipped {
+            address: behind.clone(),
+            because: address.clone(),
+        });
+        outcome.skipped.push((behind, address.clone()));
+    }
+    outcome.failed.push((address, error));
 }

@@ -3,6 +3,8 @@
 use std::sync::PoisonError;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::converge::Goal;
 use super::{Run, StepError};
 use crate::fields::Fact;
@@ -87,21 +89,16 @@ impl Run {
             .cloned()
     }
 
-    /// The record with what an update is about to make of its object, where that tells whose it is.
-    pub(super) fn intending(&self, goal: &Goal<'_>, record: &Record) -> Record {
-        let (facts, mut record) = (goal.kind().facts(), record.clone());
-        if let Some(object) = record
-            .object
-            .as_mut()
-            .filter(|_| facts.fields.any(Fact::Leads))
-        {
-            object.intended = conceal(
-                goal.desired,
-                &facts.fields.with(Fact::WriteOnly),
-                &self.session.lineage(),
-            );
-        }
-        record
+    /// What a creation or an update is about to make of an object, where that tells whose it is.
+    pub(super) fn intended(&self, goal: &Goal<'_>) -> Option<Value> {
+        let tells = goal.kind().facts().fields.any(Fact::Leads);
+        tells.then(|| self.concealed(goal))
+    }
+
+    /// The desired spec as state has it: of values that the cloud never returns, only fingerprints.
+    pub(super) fn concealed(&self, goal: &Goal<'_>) -> Value {
+        let secret = goal.kind().facts().fields.with(Fact::WriteOnly);
+        conceal(goal.desired, &secret, &self.session.lineage())
     }
 
     /// Why an object is left alone when its address is deleted: it is not this stack's to delete. Where that depends

@@ -46,11 +46,15 @@ impl Pending {
             .map_or("in progress", |open| participle(open.doing))
     }
 
-    /// The cloud works on it.
-    pub(super) fn waits(&self, address: &Address, status: &str) {
-        if let Some(open) = self.open().get_mut(address) {
-            open.status = Some(status.to_owned());
-        }
+    /// The cloud works on it. Answers whether this status is another one than before.
+    pub(super) fn waits(&self, address: &Address, status: &str) -> bool {
+        let mut all = self.open();
+        let open = all
+            .get_mut(address)
+            .filter(|open| open.status.as_deref() != Some(status));
+        let Some(open) = open else { return false };
+        open.status = Some(status.to_owned());
+        true
     }
 
     /// A call for an address, under way until what this answers is dropped.
@@ -121,7 +125,8 @@ mod tests {
             pending.begin(address, Doing::Create);
         }
         let call = pending.call(&a);
-        pending.waits(&b, "CREATING");
+        assert!(pending.waits(&b, "CREATING"));
+        assert!(!pending.waits(&b, "CREATING"), "that is no news");
         pending.end(&c);
         drop(pending.call(&d));
         let one = |address: &Address, what: &str| {

@@ -18,7 +18,7 @@ use crate::graph::{Entry, Graph};
 use crate::observe::Observed;
 use crate::plan::{Action, Plan};
 use crate::resolve::{KnownOutputs, is_known, resolve, unknown};
-use crate::retry::RetryPolicy;
+use crate::retry::{RetryPolicy, as_attempt, attempt};
 use crate::schedule::Work;
 use crate::state::{Record, Session};
 use crate::stop::Stop;
@@ -249,7 +249,10 @@ impl Run {
         elapsed: Duration,
         usual: Duration,
     ) {
-        self.pending.waits(address, &status);
+        // Every look is a call, which is logged; what is news is another status.
+        if self.pending.waits(address, &status) {
+            tracing::debug!(status, "waiting");
+        }
         (self.listener)(Event::Waiting {
             address: address.clone(),
             status,
@@ -260,6 +263,8 @@ impl Run {
 
     pub(super) fn tell_retry(&self, address: &Address, error: &CloudError, delay: Duration) {
         let (address, message) = (address.clone(), error.to_string());
+        let delay_ms = millis(delay);
+        tracing::info!(class = ?error.class, error = message, delay_ms, "retrying");
         (self.listener)(Event::Retrying {
             address,
             class: error.class,
@@ -278,27 +283,12 @@ impl Run {
         mut call: impl FnMut() -> F,
     ) -> Result<T, StepError> {
         let (policy, begun) = (RetryPolicy::until(limit), Instant::now());
+        // A creation is repeated by its own rules, one call at a time: the attempts before this call count.
+        let before = attempt() - 1;
         let mut tries = 0;
         loop {
-            let turn = self.teller.about("calls waiting for a free slot");
-            turn.for_reason(format!(
-                "{} calls are in progress (--parallelism)",
-                self.options.parallelism.max(1)
-            ));
-            let result = match turn.during(self.permits.acquire()).await {
-                // Whoever waited for its turn while the run was asked to stop has not begun.
-                Ok(_permit) if !self.stop.is_stopping() => {
-                    // Whoever has slept for too long must not go on beside the one who has taken over.
-                    self.session.check().await.map_err(StepError::State)?;
-                    let _under_way = self.pending.call(address);
-                    let told = self
-                        .teller
-                        .about(format!("{address}, {}", self.pending.what(address)));
-                    told.during(call()).await
-                }
-                _ => return Err(StepError::Interrupted),
-            };
-            let error = match result {
+            let this = as_attempt(before + tries + 1, call());
+            let error = match self.in_turn(address, this).await? {
                 Ok(value) => return Ok(value),
                 Err(error) if again(&error) => error,
                 Err(error) => return Err(StepError::Cloud(error)),
@@ -315,6 +305,37 @@ impl Run {
             self.pause(delay).await?;
         }
     }
+
+    /// Makes one mutating call when it is its turn, unless the run is to stop or another run has taken over.
+    async fn in_turn<T>(
+        &self,
+        address: &Address,
+        call: impl Future<Output = CloudResult<T>>,
+    ) -> Result<CloudResult<T>, StepError> {
+        let turn = self.teller.about("calls waiting for a free slot");
+        turn.for_reason(format!(
+            "{} calls are in progress (--parallelism)",
+            self.options.parallelism.max(1)
+        ));
+        match turn.during(self.permits.acquire()).await {
+            // Whoever waited for its turn while the run was asked to stop has not begun.
+            Ok(_permit) if !self.stop.is_stopping() => {
+                // Whoever has slept for too long must not go on beside the one who has taken over.
+                self.session.check().await.map_err(StepError::State)?;
+                let _under_way = self.pending.call(address);
+                let told = self
+                    .teller
+                    .about(format!("{address}, {}", self.pending.what(address)));
+                Ok(told.during(call).await)
+            }
+            _ => Err(StepError::Interrupted),
+        }
+    }
+}
+
+/// Milliseconds, for a log.
+pub(super) fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn first_unknown(spec: &Value) -> Option<String> {

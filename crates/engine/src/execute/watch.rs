@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
+use tracing::Instrument;
 
 use crate::observe::{AT_ONCE, describe_awaited};
 use crate::tell::Teller;
@@ -74,7 +75,11 @@ impl Watchers {
             .entry(place)
             .or_insert_with(|| {
                 let (sender, receiver) = mpsc::unbounded_channel();
-                tokio::spawn(serve(kind.clone(), receiver, self.teller.clone()));
+                // One look serves many operations, so it stands in none of their spans.
+                let span =
+                    tracing::info_span!(parent: None, "watch", kind = kind.facts().name, scope);
+                let serving = serve(kind.clone(), receiver, self.teller.clone());
+                tokio::spawn(serving.instrument(span));
                 sender
             })
             .clone()
@@ -143,7 +148,7 @@ fn answer_each(
 ) {
     for Ask { id, mut reply, .. } in batch {
         let (kind, permits, teller) = (kind.clone(), permits.clone(), teller.clone());
-        tokio::spawn(async move {
+        let look_at_it = async move {
             let look = async {
                 // Never closed, so there is always a permit in the end.
                 let _permit = permits.acquire().await;
@@ -155,7 +160,8 @@ fn answer_each(
                 () = reply.closed() => {}
                 answer = look => drop(reply.send(answer)),
             }
-        });
+        };
+        tokio::spawn(look_at_it.in_current_span());
     }
 }
 

@@ -363,3 +363,17 @@ async fn consent_is_for_what_it_names() {
         assert_eq!(plan.refusals.len(), left, "{consent:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_could_not_be_created_may_be_declared_as_another_kind() {
+    let lab = Lab::new();
+    let refused = [("one", "toy.Tags", json!({"parent": "nobody"}))];
+    let outcome = lab.run(Some(graph(&refused, &lab.cloud))).await.unwrap();
+    assert_eq!(outcome.failed.len(), 1);
+    let declared = || graph(&[("one", "toy.Name", json!({"name": "n"}))], &lab.cloud);
+    lab.apply(declared()).await;
+    let state = lab.store().read().await.unwrap().state;
+    assert_eq!(state.resources["one"].kind, "toy.Name");
+    let plan = lab.plan(Some(declared())).await;
+    assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
+}

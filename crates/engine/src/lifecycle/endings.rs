@@ -177,20 +177,20 @@ async fn what_waits_for_a_helper_that_failed_ends() {
         ),
     ];
     lab.cloud.world.lock().unwrap().settle = u32::MAX;
-    let begun = tokio::time::Instant::now();
     let outcome = lab.run(Some(graph(&declared, &lab.cloud))).await.unwrap();
     let unhelped = outcome.failed.iter().any(|(address, error)| {
         let helper =
             matches!(error, StepError::Unhelped { helper, .. } if helper.as_str() == "record");
         address.as_str() == "certificate" && helper
     });
+    // Without that it would have ended with its own limit, as timed out. How long it took says nothing: the clock of this
+    // test runs on while the disk is slow.
     assert!(unhelped, "{outcome:?}");
     assert_eq!(
         outcome.failed[0].0.as_str(),
         "record",
         "the cause comes first"
     );
-    assert!(begun.elapsed().as_secs() < 700, "{:?}", begun.elapsed());
 }
 
 fn vault() -> Declared {

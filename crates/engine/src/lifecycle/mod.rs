@@ -7,6 +7,7 @@ mod endings;
 mod kept;
 mod lag;
 mod large;
+mod logs;
 mod lost_state;
 mod ownership;
 mod phases;

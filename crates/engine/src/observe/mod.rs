@@ -158,6 +158,9 @@ async fn look_for_young(
         .await
 }
 
+/// Reads of a cloud may lag behind its writes, for minutes after a creation. An object that is taken for deleted in that
+/// time would be created a second time, so a young one is only believed gone when it is old enough. The age is counted
+/// from the record, not from the beginning of this run: a run that starts an hour later does not wait at all.
 async fn until_seen(
     state: &State,
     catalog: &dyn Catalog,
@@ -193,6 +196,8 @@ async fn until_seen(
     }
 }
 
+/// Reads all kinds side by side, each with as few calls as it can. The first error that is no matter of reach ends all of
+/// it: a plan over half of the live objects would create what it could not see.
 async fn describe(
     ids: BTreeMap<Place, Vec<Id>>,
     state: &State,
@@ -246,7 +251,8 @@ fn is_out_of_reach(kind: &Arc<dyn AnyKind>, error: &CloudError) -> bool {
     error.class == Class::Unreachable && kind.facts().inside.is_some()
 }
 
-/// What is out of reach counts as it was last applied.
+/// What is out of reach counts as it was last applied. Objects in a cluster whose private endpoint cannot be reached
+/// from here must not keep the other hundred resources from being planned; `unseen` tells the user which they are.
 fn as_recorded(state: &State, kind: &str, error: &CloudError, observed: &mut Observed) {
     for (address, record) in state
         .resources

@@ -37,6 +37,10 @@ struct Nameless {
 
 /// Looks for nameless objects in rounds: what one round finds may complete the specs by which the next
 /// finds objects that have natural names only. A stack that was never applied needs one round.
+///
+/// Each address is asked for at most twice, with and without a complete spec: every round asks for less than the one
+/// before, so there is an end. The last round also looks for what has a natural name that is only known in part
+/// (`undiscovered`), once nothing more can be completed.
 pub(super) async fn look_for_nameless(
     state: &State,
     graph: Option<&Graph>,
@@ -47,26 +51,11 @@ pub(super) async fn look_for_nameless(
     let mut asked: HashSet<(Address, bool)> = HashSet::new();
     let mut last = false;
     loop {
-        let mut round: BTreeMap<Place, Vec<Nameless>> = BTreeMap::new();
         let newer = succeeded(state).filter(|_| options.thorough);
-        for nameless in interrupted(state)
+        let all = interrupted(state)
             .chain(undiscovered(state, graph, observed, last))
-            .chain(newer)
-        {
-            let Some(kind) = catalog.bind(&nameless.place.0, &nameless.place.1) else {
-                continue;
-            };
-            let complete = nameless.wanted.spec.is_some();
-            let facts = kind.facts();
-            let useful = complete || (facts.tagged && facts.identity != Identity::Name);
-            let done = observed.found.contains_key(&nameless.address);
-            if useful && !done && asked.insert((nameless.address.clone(), complete)) {
-                round
-                    .entry(nameless.place.clone())
-                    .or_default()
-                    .push(nameless);
-            }
-        }
+            .chain(newer);
+        let round = worth_asking(all, catalog, observed, &mut asked);
         match round.is_empty() {
             true if last => return Ok(()),
             true => {
@@ -86,7 +75,7 @@ pub(super) async fn look_for_nameless(
             ids.entry(find.place.clone()).or_default().extend(found);
         }
         let told = options.teller.about("looking for tagged objects");
-        told.for_reason("it is not visible yet");
+        told.for_reason("not all of them are visible yet");
         told.during(see(ids, state, catalog, observed, options))
             .await?;
         check_found(
@@ -97,6 +86,30 @@ pub(super) async fn look_for_nameless(
             observed,
         );
     }
+}
+
+/// What is not found yet, has not been asked for in the same way, and can be found by what is known of it.
+fn worth_asking(
+    all: impl Iterator<Item = Nameless>,
+    catalog: &dyn Catalog,
+    observed: &Observed,
+    asked: &mut HashSet<(Address, bool)>,
+) -> BTreeMap<Place, Vec<Nameless>> {
+    let mut round: BTreeMap<Place, Vec<Nameless>> = BTreeMap::new();
+    for nameless in all {
+        let Some(kind) = catalog.bind(&nameless.place.0, &nameless.place.1) else {
+            continue;
+        };
+        let complete = nameless.wanted.spec.is_some();
+        let facts = kind.facts();
+        let useful = complete || (facts.tagged && facts.identity != Identity::Name);
+        let done = observed.found.contains_key(&nameless.address);
+        if useful && !done && asked.insert((nameless.address.clone(), complete)) {
+            let place = nameless.place.clone();
+            round.entry(place).or_default().push(nameless);
+        }
+    }
+    round
 }
 
 /// Reads what was found. Tags may tell of an object before it can be described, and for a while after it is gone: what
@@ -128,6 +141,9 @@ async fn see(
     }
 }
 
+/// One search for each kind and place, for all of its addresses. What state knows already is no candidate, nor is what
+/// is older than the object that state has: that one was replaced, and is deleted as deposed. Where several are left,
+/// nothing is guessed: the plan is refused with all of their ids.
 async fn look(
     round: BTreeMap<Place, Vec<Nameless>>,
     heritage: &Heritage,
@@ -158,54 +174,60 @@ async fn look(
                 .into_iter()
                 .filter(|c| !known.contains(&c.id) && young(c))
                 .collect();
-            let owner = &nameless.wanted.owner;
-            match choose(
-                candidates.clone(),
-                owner,
-                nameless.generation,
-                kind.facts(),
-                heritage,
-            ) {
-                // Of what a lost state knew there may be several generations.
-                Choice::Many(ids) => {
-                    let mine = candidates
-                        .into_iter()
-                        .filter(|c| ids.contains(&c.id))
-                        .collect();
-                    observed.many.insert(nameless.address.clone(), mine);
-                    observed.refusals.push(Refusal::Ambiguous {
-                        address: nameless.address,
-                        kind: nameless.place.0,
-                        ids,
-                    });
-                }
-                Choice::None => {}
-                Choice::One(candidate) => {
-                    observed.lineages.extend(
-                        candidate
-                            .owner
-                            .as_ref()
-                            .and_then(|owner| owner.lineage.clone()),
-                    );
-                    observed.found.insert(nameless.address.clone(), candidate);
-                    finds.push(Find {
-                        begun: nameless.generation.is_some(),
-                        address: nameless.address,
-                        place: nameless.place,
-                        spec: nameless.wanted.spec,
-                    });
-                }
-                Choice::Foreign(id, owner, stranger) => observed.refusals.push(Refusal::Foreign {
-                    address: nameless.address,
-                    kind: nameless.place.0,
-                    id,
-                    owner: describe_owner(owner.as_ref(), &stranger),
-                    stranger,
-                }),
-            }
+            finds.extend(pick(nameless, candidates, kind.facts(), heritage, observed));
         }
     }
     Ok(finds)
+}
+
+/// Notes which of the candidates it is, if it is one.
+fn pick(
+    nameless: Nameless,
+    candidates: Vec<Candidate>,
+    facts: &Facts,
+    heritage: &Heritage,
+    observed: &mut Observed,
+) -> Option<Find> {
+    let Nameless {
+        address,
+        place,
+        wanted: AnyWanted { owner, spec },
+        generation,
+        ..
+    } = nameless;
+    match choose(candidates.clone(), &owner, generation, facts, heritage) {
+        Choice::None => {}
+        Choice::One(candidate) => {
+            let owner = candidate.owner.as_ref();
+            let lineage = owner.and_then(|owner| owner.lineage.clone());
+            observed.lineages.extend(lineage);
+            observed.found.insert(address.clone(), candidate);
+            return Some(Find {
+                begun: generation.is_some(),
+                address,
+                place,
+                spec,
+            });
+        }
+        // Of what a lost state knew there may be several generations.
+        Choice::Many(ids) => {
+            let mine = candidates.into_iter().filter(|c| ids.contains(&c.id));
+            observed.many.insert(address.clone(), mine.collect());
+            observed.refusals.push(Refusal::Ambiguous {
+                address,
+                kind: place.0,
+                ids,
+            });
+        }
+        Choice::Foreign(id, owner, stranger) => observed.refusals.push(Refusal::Foreign {
+            address,
+            kind: place.0,
+            id,
+            owner: describe_owner(owner.as_ref(), &stranger),
+            stranger,
+        }),
+    }
+    None
 }
 
 fn known_ids(record: Option<&Record>) -> HashSet<Id> {

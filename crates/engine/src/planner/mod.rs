@@ -16,7 +16,7 @@ use crate::partial::{completed, normalised};
 use crate::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use crate::resolve::{KnownOutputs, is_known, resolve};
 use crate::select::{Selection, orphaned};
-use crate::state::{Record, State};
+use crate::state::{Illegal, Record, RecordEvent, State};
 use crate::{Address, AnyLive, Catalog, Change, Id, Owner, Phase, Replace};
 pub use data::DataLoss;
 pub(crate) use phase::was_ready;
@@ -39,32 +39,43 @@ pub fn apply_moves(
 ) -> (BTreeMap<Address, Address>, Vec<Refusal>) {
     let (mut done, mut refusals) = (BTreeMap::new(), Vec::new());
     for (from, to) in moved {
-        if !state.resources.contains_key(from) {
+        let Some(record) = state.resources.get(from).cloned() else {
             continue;
-        }
-        if state.resources.contains_key(to) {
-            let why = "both are in the state".to_owned();
-            refusals.push(Refusal::Move {
+        };
+        let refused = if state.resources.contains_key(to) {
+            Err("both are in the state".to_owned())
+        } else {
+            move_record(state, record, from, to).map_err(|illegal| illegal.to_string())
+        };
+        match refused {
+            Ok(()) => drop(done.insert(to.clone(), from.clone())),
+            Err(why) => refusals.push(Refusal::Move {
                 from: from.clone(),
                 to: to.clone(),
                 why,
-            });
-        } else if let Some(mut record) = state.resources.remove(from) {
-            record.moved_from(from);
-            state.resources.insert(to.clone(), record);
-            for record in state.resources.values_mut() {
-                for dependency in record
-                    .dependencies
-                    .iter_mut()
-                    .filter(|dependency| *dependency == from)
-                {
-                    *dependency = to.clone();
-                }
-            }
-            done.insert(to.clone(), from.clone());
+            }),
         }
     }
     (done, refusals)
+}
+
+/// Gives a record another address, and tells the records that depend on it. In memory: carrying the plan out writes it.
+fn move_record(
+    state: &mut State,
+    record: Record,
+    from: &Address,
+    to: &Address,
+) -> Result<(), Illegal> {
+    let record = record.apply(RecordEvent::Moved(from.clone()))?;
+    state.resources.remove(from);
+    state.resources.insert(to.clone(), record);
+    for record in state.resources.values_mut() {
+        let (from, to) = (from.clone(), to.clone());
+        *record = record
+            .clone()
+            .apply(RecordEvent::DependencyMoved { from, to })?;
+    }
+    Ok(())
 }
 
 /// Plans to converge the cloud to the graph.
@@ -157,6 +168,8 @@ fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
     }
 }
 
+/// The step that deletes an address. Where state has an object and another one was found by its tags (a replacement
+/// that was cut off before its outcome was durable), both are deleted.
 fn deletion(address: &Address, record: &Record, observed: &Observed, reason: Reason) -> Step {
     let found = observed
         .found
@@ -209,6 +222,12 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Plans one resource. Producers come before their consumers, so that what is known of an output decides whether a
+    /// consumer changes: that of an unchanged producer is known, that of a replaced one is not, and a reference to it
+    /// makes the consumer's field unknown, which counts as a change.
+    ///
+    /// A resource that cannot be planned gets a refusal and no step. Planning goes on: a user wants all of what is wrong
+    /// at once, and a plan with a refusal is never carried out.
     fn visit(&mut self, entry: &Entry) {
         let node = &entry.node;
         let desired = resolve(&node.spec, &self.known);
@@ -309,6 +328,9 @@ impl Planner<'_> {
         step
     }
 
+    /// What becomes of an object that is there. Its state comes before its fields: what failed before it was ever ready
+    /// is replaced even if its spec is as declared, and what is being deleted cannot be updated. An object that stays
+    /// is asked whether it holds on to something that has to be deleted first (`held`); one that is replaced lets go.
     fn comparison(&mut self, entry: &Entry, desired: Value, live: &AnyLive) -> Step {
         let (moved_on, changes) = self.changes(entry, &desired, live);
         let mut reasons = self.reasons(entry, &changes);
@@ -374,6 +396,8 @@ impl Planner<'_> {
         (moved_on, changes.collect())
     }
 
+    /// The spec applied last, if it was applied to this very object: what was applied to one that has been replaced
+    /// since, or deleted by hand, says nothing about the drift of its successor.
     fn last(&self, address: &Address, id: &Id) -> &Value {
         let object = self
             .state
@@ -385,6 +409,8 @@ impl Planner<'_> {
             .map_or(&Value::Null, |object| &object.spec)
     }
 
+    /// What the ownership tags have to say. The generation is the recorded one, or else the one that the tags have:
+    /// an object that is adopted keeps its number, because a second object of a lower one may still turn up.
     fn owner(&self, entry: &Entry, live: &AnyLive) -> Owner {
         let address = &entry.node.address;
         let record = self
@@ -451,7 +477,8 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Tells consumers what will be known of this resource.
+    /// Tells consumers what will be known of this resource. After an update only the outputs that an update can change
+    /// (`VOLATILE`) become unknown; to forget all of them would plan changes for every consumer that come to nothing.
     fn publish(&mut self, entry: &Entry, step: &Step, live: Option<&AnyLive>) {
         let address = &entry.node.address;
         match (step.action, live) {

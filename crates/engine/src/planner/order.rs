@@ -86,6 +86,8 @@ impl Planner<'_> {
         precedes
     }
 
+    /// Whether something that `old` was built on has to be deleted before one of `needed` can be created: its own
+    /// deletion comes before that of what it was built on.
     fn behind_old(
         &self,
         old: &Address,
@@ -113,6 +115,9 @@ impl Planner<'_> {
         found
     }
 
+    /// Which comes first, the new object or the deletion of the old one. The kind decides (can both be there at once?),
+    /// unless something makes the question void: an object that failed, or is being deleted, is in the way of its
+    /// successor; and where what it depends on is deleted first, waiting for its new object would be a circle.
     pub(super) fn order(
         &self,
         entry: &Entry,

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Illegal;
 use super::lock::Holder;
 use crate::CloudError;
 
@@ -97,8 +98,8 @@ pub enum StateError {
     },
     #[error(
         "the lease of this run expired or was ended, and another run now holds the state in {place}: \
-         {holder}. This run has stopped; its changes are recorded in the state, or the other run or the next one finds them by \
-         their tags"
+         {holder}. This run has stopped. Changes that it could not record in the state are found by their tags \
+         by the next run"
     )]
     Lost { place: String, holder: Holder },
     #[error(
@@ -112,6 +113,10 @@ pub enum StateError {
          by their tags"
     )]
     NoJournal { place: String, stack: String },
+    #[error(
+        "{0}. This run has stopped; nothing is lost. Report this error with the log of the run (--log-file)"
+    )]
+    Illegal(#[from] Illegal),
     #[error("cannot {what} {place}: {source}")]
     Remote {
         what: &'static str,

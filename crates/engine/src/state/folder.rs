@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::disk::{self, sibling};
 use super::journal::{self, Contents, Entry, Header, Journal};
 use super::open::OpenState;
-use super::store::{Loaded, LockStatus, Version, replayed};
+use super::store::{Loaded, LockStatus, Version, replayed, set};
 use super::{Holder, Lock, State, StateError};
 use crate::tell::Teller;
 
@@ -101,7 +101,10 @@ impl Folder {
                 serial,
             });
         }
-        Ok((replayed(state, fresh, entries), Some(sound)))
+        Ok((
+            replayed(state, fresh, entries, &self.journal())?,
+            Some(sound),
+        ))
     }
 
     pub(super) async fn open(
@@ -222,7 +225,11 @@ fn adopted(orphan: Contents, copy: Option<State>, stack: &str) -> State {
         lineage,
         ..State::new(stack)
     });
-    replayed(State { serial, ..base }, false, orphan.entries).state
+    let mut state = State { serial, ..base };
+    for entry in orphan.entries {
+        set(&mut state.resources, entry);
+    }
+    state
 }
 
 struct Open {

@@ -48,6 +48,31 @@ pub enum Verb {
     Forget,
 }
 
+impl Moment {
+    /// Its name in logs.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Intent => "intent",
+            Self::Outcome => "outcome",
+        }
+    }
+}
+
+impl Verb {
+    /// Its name in logs.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Adopt => "adopt",
+            Self::Settle => "settle",
+            Self::Move => "move",
+            Self::Forget => "forget",
+        }
+    }
+}
+
 /// One line of the journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,6 +90,20 @@ pub struct Entry {
     pub error: Option<String>,
     /// The record of the address from here on; none when the address is gone.
     pub record: Option<Record>,
+}
+
+impl Entry {
+    /// Logs that it is durable. Never the record: a spec may hold what its owner would not have in a log.
+    pub(super) fn log(&self) {
+        tracing::debug!(
+            address = %self.address,
+            moment = self.moment.name(),
+            verb = self.verb.name(),
+            generation = self.record.as_ref().map(|record| record.generation),
+            error = self.error,
+            "written to the journal"
+        );
+    }
 }
 
 /// The first line: which state the journal continues.

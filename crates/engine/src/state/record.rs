@@ -151,11 +151,6 @@ impl Record {
         }
     }
 
-    /// Gives it another address. What its tags name is what it was called first.
-    pub fn moved_from(&mut self, address: &Address) {
-        self.formerly.get_or_insert_with(|| address.clone());
-    }
-
     /// Whether nothing is left to remember.
     #[must_use]
     pub const fn is_empty(&self) -> bool {

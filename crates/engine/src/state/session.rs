@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::journal::{Entry, Moment, Verb};
 use super::open::OpenState;
-use super::store::{Loaded, set};
-use super::{Life, Record, State, StateError};
+use super::store::{Loaded, check, set};
+use super::{Lifespan, Record, RecordEvent, State, StateError};
 use crate::{Address, Owner};
 
 struct Inner {
@@ -116,13 +116,13 @@ impl Session {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn set_life(&self, life: Option<Life>) -> Result<(), StateError> {
+    pub async fn set_lifespan(&self, lifespan: Option<Lifespan>) -> Result<(), StateError> {
         {
             let mut inner = self.inner();
-            if inner.state.life == life {
+            if inner.state.lifespan == lifespan {
                 return Ok(());
             }
-            inner.state.life = life;
+            inner.state.lifespan = lifespan;
             inner.dirty = true;
         }
         self.finish().await
@@ -184,6 +184,8 @@ impl Session {
         .await
     }
 
+    /// Appends to the journal, and only then shows the change: whoever reads the session in between must not build on
+    /// what a kill could still take back. An entry that cannot follow from the record before it is never written.
     async fn put(
         &self,
         moment: Moment,
@@ -201,10 +203,12 @@ impl Session {
             record,
         };
         let account = self.inner().state.account.clone();
+        check(&self.inner().state.resources, &entry)?;
         self.open.append(&entry, account, &|| self.state()).await?;
+        entry.log();
         let mut inner = self.inner();
         inner.dirty = true;
-        set(&mut inner.state.resources, entry.address, entry.record);
+        set(&mut inner.state.resources, entry);
         Ok(())
     }
 
@@ -213,10 +217,10 @@ impl Session {
     /// # Errors
     /// When it cannot be written. What was written is sound either way.
     pub async fn rename(&self, from: &Address, to: &Address) -> Result<(), StateError> {
-        let Some(mut record) = self.record(from) else {
+        let Some(record) = self.record(from) else {
             return Ok(());
         };
-        record.moved_from(from);
+        let record = record.apply(RecordEvent::Moved(from.clone()))?;
         // The new name first: cut off in between, the object is known twice rather than not at all.
         self.outcome(Verb::Move, to, Some(record)).await?;
         let dependants: Vec<(Address, Record)> = {
@@ -229,14 +233,11 @@ impl Session {
             all.map(|(address, record)| (address.clone(), record.clone()))
                 .collect()
         };
-        for (address, mut record) in dependants {
-            for dependency in record
-                .dependencies
-                .iter_mut()
-                .filter(|dependency| *dependency == from)
-            {
-                *dependency = to.clone();
-            }
+        for (address, record) in dependants {
+            let record = record.apply(RecordEvent::DependencyMoved {
+                from: from.clone(),
+                to: to.clone(),
+            })?;
             self.outcome(Verb::Move, &address, Some(record)).await?;
         }
         self.outcome(Verb::Move, from, None).await
@@ -247,13 +248,13 @@ impl Session {
     /// # Errors
     /// When it cannot be written.
     pub async fn keep(&self, address: &Address, for_what: Option<&str>) -> Result<(), StateError> {
-        let Some(mut record) = self.record(address) else {
+        let Some(record) = self.record(address) else {
             return Ok(());
         };
         if record.kept_for.as_deref() == for_what {
             return Ok(());
         }
-        record.kept_for = for_what.map(ToOwned::to_owned);
+        let record = record.apply(RecordEvent::Kept(for_what.map(ToOwned::to_owned)))?;
         self.outcome(Verb::Settle, address, Some(record)).await
     }
 
@@ -265,7 +266,8 @@ impl Session {
         self.outcome(Verb::Forget, address, None).await
     }
 
-    /// Writes the state file, if it is behind, and starts a fresh journal.
+    /// Writes the state file, if it is behind, and starts a fresh journal. The file comes first: cut off between the two,
+    /// the old journal names an older serial than the file has, so that it is known to be in the file already.
     ///
     /// # Errors
     /// When it cannot be written. Nothing is lost: the journal still has it all.

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::bucket::Bucket;
 use super::folder::Folder;
 use super::journal::Entry;
-use super::{Blobs, Holder, Record, Session, State, StateError};
+use super::{Blobs, Holder, Illegal, Record, Session, State, StateError};
 use crate::Address;
 use crate::tell::Teller;
 
@@ -204,25 +204,47 @@ impl Store {
     }
 }
 
-/// A state with the entries that go on from it.
-pub(super) fn replayed(mut state: State, fresh: bool, entries: Vec<Entry>) -> Loaded {
+/// A state with the entries of a journal that go on from it.
+///
+/// # Errors
+/// When an entry does not go on from those before it: then no run has written it.
+pub(super) fn replayed(
+    mut state: State,
+    fresh: bool,
+    entries: Vec<Entry>,
+    path: &Path,
+) -> Result<Loaded, StateError> {
     let replayed = entries.len();
-    for entry in entries {
-        set(&mut state.resources, entry.address, entry.record);
+    for (number, entry) in entries.into_iter().enumerate() {
+        let broken = |illegal: Illegal| StateError::Journal {
+            path: path.to_owned(),
+            // The first line is the header.
+            line: number + 2,
+            why: illegal.reason().to_owned(),
+        };
+        check(&state.resources, &entry).map_err(broken)?;
+        set(&mut state.resources, entry);
     }
-    Loaded {
+    Ok(Loaded {
         state,
         fresh,
         replayed,
         doubtful: false,
+    })
+}
+
+/// Whether an entry can come after what is known of its address.
+pub(super) fn check(resources: &BTreeMap<Address, Record>, entry: &Entry) -> Result<(), Illegal> {
+    match (resources.get(&entry.address), &entry.record) {
+        (Some(before), Some(after)) => after.follows(before),
+        _ => Ok(()),
     }
 }
 
-pub(super) fn set(
-    resources: &mut BTreeMap<Address, Record>,
-    address: Address,
-    record: Option<Record>,
-) {
+pub(super) fn set(resources: &mut BTreeMap<Address, Record>, entry: Entry) {
+    let Entry {
+        address, record, ..
+    } = entry;
     match record {
         Some(record) => resources.insert(address, record),
         None => resources.remove(&address),

@@ -129,6 +129,11 @@ fn in_order(mut spec: Value) -> Value {
 impl FakeKind {
     /// Counts a mutating call; when it is its turn to be cut off, does so.
     async fn mutation<T>(&self, act: impl FnOnce() -> CloudResult<T> + Send) -> CloudResult<T> {
+        tracing::debug!(
+            kind = self.facts.name,
+            attempt = crate::retry::attempt(),
+            "toy call"
+        );
         let fault = {
             let mut world = self.cloud.world.lock().unwrap();
             world.mutations += 1;

@@ -1,6 +1,7 @@
 //! A small cloud in memory, as strict as a real one, that can be cut off at any call.
 
 mod kind;
+mod log;
 mod stack;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 pub(crate) use kind::{FakeKind, facts};
+pub(crate) use log::Log;
 pub(crate) use stack::{Declared, Lab, graph};
 
 use crate::{AnyKind, Catalog, Id, Owner, Phase};

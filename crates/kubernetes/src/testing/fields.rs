@@ -19,13 +19,9 @@ fn atomic(stated: &Value) -> impl Iterator<Item = (&'static str, &Value)> {
     of_kind.filter_map(|(_, pointer)| Some((*pointer, stated.pointer(pointer)?)))
 }
 
-/// Applies what a manager states: fields that it stated before and does not any more are gone.
-pub(super) fn apply(
-    object: &mut Value,
-    stated: &Value,
-    manager: &str,
-    force: bool,
-) -> Result<(), String> {
+/// The fields that a manager claims by stating an object: all but what names it. What is one value as a whole is
+/// claimed as a whole.
+fn claimed(stated: &Value) -> Value {
     let mut fields = fields_of(stated);
     for (pointer, _) in atomic(stated) {
         let at: String = pointer
@@ -45,6 +41,17 @@ pub(super) fn apply(
             remove(metadata, header);
         }
     }
+    fields
+}
+
+/// Applies what a manager states: fields that it stated before and does not any more are gone.
+pub(super) fn apply(
+    object: &mut Value,
+    stated: &Value,
+    manager: &str,
+    force: bool,
+) -> Result<(), String> {
+    let fields = claimed(stated);
     let mut account: Vec<Value> = object["metadata"]["managedFields"]
         .as_array()
         .cloned()

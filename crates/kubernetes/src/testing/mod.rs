@@ -75,6 +75,12 @@ const BUILT_IN: &[(&str, &str, &str, bool)] = &[
 
 type Answer = (u16, Value);
 
+/// There is no such path.
+fn not_served() -> Answer {
+    let message = "the server could not find the requested resource";
+    refusal(404, "NotFound", message)
+}
+
 fn refusal(code: u16, reason: &str, message: impl Into<String>) -> Answer {
     (
         code,
@@ -209,13 +215,7 @@ impl World {
         let (version, rest) = match parts.as_slice() {
             ["api", version, rest @ ..] => ((*version).to_owned(), rest),
             ["apis", group, version, rest @ ..] => (format!("{group}/{version}"), rest),
-            _ => {
-                return refusal(
-                    404,
-                    "NotFound",
-                    "the server could not find the requested resource",
-                );
-            }
+            _ => return not_served(),
         };
         if rest.is_empty() {
             return self.discover(&version);
@@ -237,11 +237,7 @@ impl World {
         // What stands in a namespace is served there alone, but for lists.
         if known.is_none_or(|(.., namespaced)| name.is_some() && *namespaced != namespace.is_some())
         {
-            return refusal(
-                404,
-                "NotFound",
-                "the server could not find the requested resource",
-            );
+            return not_served();
         }
         let Some(name) = name else {
             return self.list(&version, plural);
@@ -283,11 +279,7 @@ impl World {
             })
             .collect();
         if resources.is_empty() {
-            return refusal(
-                404,
-                "NotFound",
-                "the server could not find the requested resource",
-            );
+            return not_served();
         }
         (
             200,

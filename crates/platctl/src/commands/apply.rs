@@ -11,7 +11,7 @@ use platctl_engine::plan::Refusal;
 use platctl_engine::planner::DataLoss;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
-use platctl_engine::state::{Life, Session, State};
+use platctl_engine::state::{Lifespan, Session, State};
 use platctl_stack::Stack;
 use platctl_stack::support::endings;
 use time::OffsetDateTime;
@@ -21,7 +21,7 @@ use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, locked};
-use crate::prompt::{confirm, data_to_lose};
+use crate::prompt::{agreed, data_to_lose};
 use crate::render;
 use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
@@ -51,7 +51,7 @@ pub(crate) async fn run(
         }
         None if approved.plan_sha256.is_some() || approved.stack_file.is_some() => {
             Err(CliError::other(format!(
-                "--stack and --plan-sha256 require a saved plan, but {} is none",
+                "--stack and --plan-sha256 require a saved plan, but {} is not a saved plan",
                 path.display()
             )))
         }
@@ -196,7 +196,7 @@ async fn prepare_saved(
     let prepared = prepare(request, state, &*site.aws).await?;
     if !saved.still_holds(&prepared.plan) {
         let why = match stack {
-            Some(_) => "its actions are not those that the stack file requires now",
+            Some(_) => "the stack file now requires other actions",
             None => "resources in AWS have changed since the plan was created",
         };
         return Err(stale(why.to_owned()));
@@ -246,9 +246,7 @@ pub(crate) async fn converge(
         });
     }
     let idle = prepared.plan.is_empty() && !prepared.plan.steps.iter().any(|step| step.settling);
-    if !idle && !ask.consent.yes && !confirm(ask.question) {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    agreed(idle || ask.consent.yes, ask.question)?;
     let signals = Signals::listen()
         .map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
     // Before anything is created, so that a run that is killed leaves nothing that never expires.
@@ -285,10 +283,10 @@ pub(crate) async fn converge(
 }
 
 /// Notes for how long the stack is wanted.
-async fn note_life(session: &Session, ttl: Option<Duration>) -> Result<Option<Life>, CliError> {
-    let earlier = session.state().life;
-    let life = ttl.map(|ttl| Life::renewed(earlier, ttl, OffsetDateTime::now_utc()));
-    session.set_life(life).await?;
+async fn note_life(session: &Session, ttl: Option<Duration>) -> Result<Option<Lifespan>, CliError> {
+    let earlier = session.state().lifespan;
+    let life = ttl.map(|ttl| Lifespan::renewed(earlier, ttl, OffsetDateTime::now_utc()));
+    session.set_lifespan(life).await?;
     Ok(life)
 }
 

@@ -13,7 +13,7 @@ use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
-use crate::prompt::confirm;
+use crate::prompt::agreed;
 use crate::render;
 
 /// Where backups are in their bucket.
@@ -142,14 +142,11 @@ pub(crate) async fn restore(
             path.display()
         )));
     }
-    if !yes
-        && !confirm(&format!(
-            "Do you want to restore the Argo CD configuration in {} from {file}?",
-            place.cluster
-        ))
-    {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    let question = format!(
+        "Do you want to restore the Argo CD configuration in {} from {file}?",
+        place.cluster
+    );
+    agreed(yes, &question)?;
     place
         .run(
             "argo-cd-restore",

@@ -7,11 +7,11 @@ mod connect;
 mod destroy;
 mod drift;
 mod emulator;
+mod extend;
 mod failover;
 mod import;
 mod kinds;
 mod kubeconfig;
-mod life;
 mod list;
 mod output;
 mod plan;
@@ -90,8 +90,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             destroy::run(what, global).await
         }
         Command::List => list::run(global).await,
-        Command::Extend { stack, by } => life::extend(&stack, by, global).await,
-        Command::Pin { stack, off } => life::pin(&stack, !off, global).await,
+        Command::Extend { stack, by } => extend::extend(&stack, by, global).await,
+        Command::Pin { stack, off } => extend::pin(&stack, !off, global).await,
         Command::Reap { yes, dry_run } => reap::run(reap::Wish { yes, dry_run }, global).await,
         Command::Backup { stack } => backup::backup(&stack, global).await,
         Command::Restore { stack, from, yes } => {

@@ -79,5 +79,5 @@ async fn end(named: &Named, now: OffsetDateTime, global: &Global) -> Result<Exit
 }
 
 fn has_ended(state: &State, at: OffsetDateTime) -> bool {
-    state.life.is_some_and(|life| life.has_ended(at))
+    state.lifespan.is_some_and(|life| life.has_ended(at))
 }

@@ -10,7 +10,7 @@ use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
-use crate::prompt::confirm;
+use crate::prompt::agreed;
 use crate::render;
 
 const INSTANCE: &str = "rds.DbInstance";
@@ -56,9 +56,7 @@ pub(crate) async fn run(
         "Do you want to restart {}, in this order? Connections to an instance are closed when it restarts.",
         names.join(", ")
     );
-    if !yes && !confirm(&question) {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    agreed(yes, &question)?;
     for name in &names {
         restart(&cloud, name).await?;
         render::line(&format!("{name} was restarted and is available."), global);

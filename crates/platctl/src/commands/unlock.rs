@@ -8,7 +8,7 @@ use crate::cli::Global;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
-use crate::prompt::confirm;
+use crate::prompt::agreed;
 use crate::render;
 
 /// Ends a lease that somebody holds, after saying what that breaks.
@@ -48,9 +48,7 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
                 ),
                 global,
             );
-            if !yes && !confirm("Do you want to end its lease?") {
-                return Err(CliError::other("cancelled; nothing was changed"));
-            }
+            agreed(yes, "Do you want to end its lease?")?;
             store.unlock(&Holder::here("unlock")).await?;
             render::line(
                 "The lease was ended. The next run can use the state.",

@@ -99,14 +99,16 @@ fn text(
             "  {address}: an operation on it was interrupted; the next apply completes it\n"
         );
     }
-    let verdict = match drifts.len() {
-        0 if beyond == 0 => {
-            format!(
-                "{} AWS matches the last apply ({}).",
-                paint.bold("No drift."),
-                count(size)
-            )
-        }
+    text + &verdict(drifts.len(), size, beyond, paint) + "\n"
+}
+
+fn verdict(drifted: usize, size: usize, beyond: usize, paint: Paint) -> String {
+    match drifted {
+        0 if beyond == 0 => format!(
+            "{} AWS matches the last apply ({}).",
+            paint.bold("No drift."),
+            count(size)
+        ),
         0 => format!(
             "{} What platctl manages matches the last apply ({}). Settings that are not managed: on {}.",
             paint.bold("No drift."),
@@ -118,8 +120,7 @@ fn text(
              update the stack file.",
             paint.bold("Drift:")
         ),
-    };
-    text + &verdict + "\n"
+    }
 }
 
 fn line(field: &Field) -> String {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platctl_engine::state::{Life, State};
+use platctl_engine::state::{Lifespan, State};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -35,9 +35,9 @@ fn object(what: &str, name: &str, state: &State, now: OffsetDateTime) -> Value {
         "account": state.account,
         "region": state.home(),
         "resources": state.resources.len(),
-        "expires": state.life.and_then(|life| life.expires.format(&Rfc3339).ok()),
-        "pinned": state.life.is_some_and(|life| life.pinned),
-        "expired": state.life.is_some_and(|life| life.has_ended(now)),
+        "expires": state.lifespan.and_then(|life| life.expires.format(&Rfc3339).ok()),
+        "pinned": state.lifespan.is_some_and(|life| life.pinned),
+        "expired": state.lifespan.is_some_and(|life| life.has_ended(now)),
     })
 }
 
@@ -63,7 +63,7 @@ fn table(stacks: &[(Named, State)], now: OffsetDateTime) -> String {
 }
 
 /// `expires on 2026-11-28 18:00 UTC, in 7 h 59 min`
-fn expiry(life: Life, now: OffsetDateTime) -> String {
+fn expiry(life: Lifespan, now: OffsetDateTime) -> String {
     let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
     let at = life.expires.format(form).unwrap_or_default();
     let away = Duration::try_from((life.expires - now).abs()).unwrap_or_default();
@@ -87,7 +87,7 @@ fn rough(duration: Duration) -> String {
 }
 
 /// Until when a stack is there now.
-pub(crate) fn life(name: &str, life: Life, now: OffsetDateTime, global: &Global) {
+pub(crate) fn life(name: &str, life: Lifespan, now: OffsetDateTime, global: &Global) {
     if global.json {
         let expires = life.expires.format(&Rfc3339).ok();
         json_line(
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn an_expiry_is_said_as_people_plan() {
         let now = datetime!(2026-11-28 10:00:30 UTC);
-        let life = |expires| Life {
+        let life = |expires| Lifespan {
             expires,
             pinned: false,
         };
@@ -170,7 +170,7 @@ mod tests {
             said(datetime!(2026-12-08 10:00:30 UTC)),
             "expires on 2026-12-08 10:00 UTC, in 10 days"
         );
-        let pinned = Life {
+        let pinned = Lifespan {
             pinned: true,
             ..life(now)
         };

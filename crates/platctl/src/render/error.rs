@@ -33,7 +33,7 @@ pub(crate) fn text(error: &CliError, paint: Paint) -> String {
     }
 }
 
-/// The error in one line.
+/// The error as programs read it.
 pub(crate) fn plain(error: &CliError) -> String {
     match error {
         CliError::Stack(errors) => errors
@@ -136,19 +136,7 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
             other,
             twin,
             ..
-        } => match twin {
-            Twin::Found => {
-                format!(
-                    "if the resource was renamed, run `platctl state mv {at} {other} {address}`"
-                )
-            }
-            Twin::Known => {
-                format!(
-                    "remove the wrong one from the state: `platctl state rm {at} {address}` (or {other})"
-                )
-            }
-            Twin::Both => "remove one of them from the stack file, or give it another name".into(),
-        },
+        } => about_twin(*twin, address.as_str(), other.as_str(), stack),
         Refusal::Held { address, holder } => format!(
             "give the new `{address}` another name, so that both can exist at the same time; or replace \
              both: add --replace {holder}"
@@ -169,6 +157,20 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
             "or exclude the resource that it depends on from this run too".into()
         }
         Refusal::Move { .. } => "correct `moved:` in the stack file".into(),
+    }
+}
+
+/// What to do about one object under two addresses.
+fn about_twin(twin: Twin, address: &str, other: &str, stack: &Path) -> String {
+    let at = stack.display();
+    match twin {
+        Twin::Found => {
+            format!("if the resource was renamed, run `platctl state mv {at} {other} {address}`")
+        }
+        Twin::Known => format!(
+            "remove the wrong one from the state: `platctl state rm {at} {address}` (or {other})"
+        ),
+        Twin::Both => "remove one of them from the stack file, or give it another name".into(),
     }
 }
 

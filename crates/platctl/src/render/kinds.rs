@@ -218,6 +218,26 @@ fn behavior(manual: &Manual) -> Vec<String> {
     lines
 }
 
+/// A field as a row of the table.
+#[cfg(test)]
+fn row(field: &Field) -> String {
+    let path = field
+        .path
+        .trim_start_matches('/')
+        .replace("/*", "[]")
+        .replace('/', ".");
+    let mut notes = notes(field);
+    notes.retain(|note| note != "can be a reference");
+    let notes = if notes.is_empty() {
+        String::new()
+    } else {
+        format!(" *({})*", notes.join("; "))
+    };
+    let about = format!("{}{notes}", field.about).replace('|', "\\|");
+    let takes = field.takes.replace('|', "\\|");
+    format!("| `{path}` | {takes} | {} |\n", about.trim())
+}
+
 /// The page of one service in `docs/kinds/`.
 #[cfg(test)]
 fn page(service: &str, kinds: &[&Manual]) -> String {
@@ -226,7 +246,7 @@ fn page(service: &str, kinds: &[&Manual]) -> String {
     for manual in kinds {
         let _ = write!(
             text,
-            "\n## {}\n\n{}\n\n| field | takes | |\n| --- | --- | --- |\n",
+            "\n## {}\n\n{}\n\n| field | type | description |\n| --- | --- | --- |\n",
             manual.facts.name,
             manual.about()
         );
@@ -234,27 +254,7 @@ fn page(service: &str, kinds: &[&Manual]) -> String {
         for field in manual.fields() {
             below(manual, field, &mut rows);
         }
-        for field in rows {
-            let path = field
-                .path
-                .trim_start_matches('/')
-                .replace("/*", "[]")
-                .replace('/', ".");
-            let mut notes = notes(&field);
-            notes.retain(|note| note != "can be a reference");
-            let notes = if notes.is_empty() {
-                String::new()
-            } else {
-                format!(" *({})*", notes.join("; "))
-            };
-            let about = format!("{}{notes}", field.about).replace('|', "\\|");
-            let _ = writeln!(
-                text,
-                "| `{path}` | {} | {} |",
-                field.takes.replace('|', "\\|"),
-                about.trim()
-            );
-        }
+        rows.iter().for_each(|field| text.push_str(&row(field)));
         text.push_str("\nOutputs: ");
         let outputs = manual.outputs().into_iter().map(|(name, about)| {
             let about = about.trim().trim_end_matches('.');

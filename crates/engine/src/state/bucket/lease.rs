@@ -1,4 +1,12 @@
 //! Who may write: an object that its holder renews for as long as it lives.
+//!
+//! A lease alone cannot keep two runs apart. A holder that was suspended, a laptop that slept, does not know that its
+//! time has run out, and its next write may be under way when somebody else takes over. So the lease only says who may
+//! *begin*; what refuses a late write is the journal, whose every write names the version before it, and into which a
+//! new holder writes its epoch first (`Bucket::claim`).
+//!
+//! Clocks of different machines are never compared. How old a lease is, the store says (`Blob::age`), by its own clock;
+//! how long it is valid stands in the lease itself, because the run that reads it may have another setting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -127,7 +135,9 @@ async fn until_free(
     }
 }
 
-/// Takes it over from whoever has it; none when somebody was faster.
+/// Takes it over from whoever has it; none when somebody was faster. The write is on the condition that the lease is
+/// still the one that was found: of two runs that see it run out at the same moment, one is refused and waits again. The
+/// epoch goes up even if the last holder let go in order: its writes may still be on their way.
 pub(super) async fn take(
     bucket: &Bucket,
     holder: &Holder,
@@ -229,7 +239,8 @@ enum Renewed {
 }
 
 impl Beat {
-    /// Renews it. A refusal may be of a write of one's own whose answer was lost: then what is there tells.
+    /// Renews it. A refusal may be of a write of one's own whose answer was lost: then what is there tells. That is told by
+    /// epoch and holder, not by the beat: the write that was lost carries a beat that this run does not know to be there.
     async fn renew(&mut self) -> Renewed {
         let before = self.lease.clone();
         self.lease.beat = self.lease.beat.saturating_add(1);
@@ -258,6 +269,10 @@ impl Beat {
 }
 
 /// Renews until told to stop; then lets go. Somebody who has taken over is left alone.
+///
+/// It renews six times within the validity, and four times as often after a failure, so that a few lost answers do not
+/// cost the lease. The time that counts is the one before the call: the store may have written it at any moment since,
+/// and to count from the answer would make the holder believe in a lease that others already see as run out.
 async fn renew(mut beat: Beat, heard: Arc<AtomicU64>, mut stopped: oneshot::Receiver<()>) {
     let pause = Duration::from_secs(beat.lease.seconds) / BEATS;
     let mut wait = pause;

@@ -82,52 +82,11 @@ impl Bucket {
         let key = self.journal();
         let place = self.blobs.place(&key);
         let Some(blob) = self.get(&key).await? else {
-            let state = State::new(&self.stack);
-            let root = Root {
-                header: Header::of(&state),
-                lines: String::new(),
-                tag: None,
-            };
-            return match self.versions_there().await?.is_empty() {
-                true => Ok((
-                    Loaded {
-                        state,
-                        fresh: true,
-                        replayed: 0,
-                        doubtful: false,
-                    },
-                    root,
-                )),
-                false => Err(StateError::NoJournal {
-                    place,
-                    stack: self.stack.clone(),
-                }),
-            };
+            return self.never_written(place).await;
         };
-        let damaged = |line, why: &str| StateError::Journal {
-            path: place.clone().into(),
-            line,
-            why: why.into(),
-        };
-        let Some(Contents {
-            header,
-            entries,
-            sound,
-        }) = parse(&blob.bytes, place.as_ref())?
-        else {
-            return Err(damaged(1, "the header is missing"));
-        };
-        if sound != blob.bytes.len() as u64 {
-            return Err(damaged(entries.len() + 2, "it is incomplete"));
-        }
-        if header.stack != self.stack {
-            let wanted = self.stack.clone();
-            return Err(StateError::OtherStack {
-                path: place.into(),
-                found: header.stack,
-                wanted,
-            });
-        }
+        let Contents {
+            header, entries, ..
+        } = self.contents(&blob.bytes, &place)?;
         let mut state = match &header.state {
             Some(key) => self.whole(key).await?,
             None => State {
@@ -143,13 +102,56 @@ impl Bucket {
             .to_owned();
         let fresh = header.state.is_none() && entries.is_empty();
         Ok((
-            replayed(state, fresh, entries),
+            replayed(state, fresh, entries, place.as_ref())?,
             Root {
                 header,
                 lines,
                 tag: Some(blob.tag),
             },
         ))
+    }
+
+    /// No journal: either nothing was ever written, or the journal was deleted, which must not pass for an empty state.
+    async fn never_written(&self, place: String) -> Result<(Loaded, Root), StateError> {
+        if !self.versions_there().await?.is_empty() {
+            let stack = self.stack.clone();
+            return Err(StateError::NoJournal { place, stack });
+        }
+        let state = State::new(&self.stack);
+        let root = Root {
+            header: Header::of(&state),
+            lines: String::new(),
+            tag: None,
+        };
+        let loaded = Loaded {
+            state,
+            fresh: true,
+            replayed: 0,
+            doubtful: false,
+        };
+        Ok((loaded, root))
+    }
+
+    /// A journal of this stack that is whole. In a bucket a line is never torn: each write is a whole object.
+    fn contents(&self, bytes: &[u8], place: &str) -> Result<Contents, StateError> {
+        let damaged = |line, why: &str| StateError::Journal {
+            path: place.into(),
+            line,
+            why: why.into(),
+        };
+        let contents =
+            parse(bytes, place.as_ref())?.ok_or_else(|| damaged(1, "the header is missing"))?;
+        if contents.sound != bytes.len() as u64 {
+            return Err(damaged(contents.entries.len() + 2, "it is incomplete"));
+        }
+        if contents.header.stack != self.stack {
+            return Err(StateError::OtherStack {
+                path: place.into(),
+                found: contents.header.stack,
+                wanted: self.stack.clone(),
+            });
+        }
+        Ok(contents)
     }
 
     async fn whole(&self, key: &str) -> Result<State, StateError> {
@@ -187,7 +189,9 @@ impl Bucket {
         ))
     }
 
-    /// Makes the journal one's own: whoever had it before is refused from here on.
+    /// Makes the journal one's own: whoever had it before is refused from here on. State is read again in each try: what
+    /// a former holder managed to write in between is part of it. A higher epoch in the journal means that somebody has
+    /// taken over while this run was on its way here.
     async fn claim(&self, epoch: u64) -> Result<(Loaded, Root), StateError> {
         for _ in 0..TRIES {
             let (loaded, mut root) = self.load().await?;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use platctl_engine::state::Life;
+use platctl_engine::state::Lifespan;
 use time::OffsetDateTime;
 
 use crate::cli::Global;
@@ -20,22 +20,22 @@ pub(crate) async fn extend(path: &Path, by: Duration, global: &Global) -> Result
 
 /// Keeps a temporary stack beyond its expiry, or no longer does.
 pub(crate) async fn pin(path: &Path, pinned: bool, global: &Global) -> Result<Exit, CliError> {
-    change(path, "pin", |life| Life { pinned, ..life }, global).await
+    change(path, "pin", |life| Lifespan { pinned, ..life }, global).await
 }
 
 async fn change(
     path: &Path,
     command: &str,
-    how: impl FnOnce(Life) -> Life,
+    how: impl FnOnce(Lifespan) -> Lifespan,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let store = named.store(global).await?;
     named.exists(&store.read().await?.state)?;
     let life = locked(&store, None, command, global, async |session| {
-        let life = session.state().life.ok_or_else(|| stays(&named.name))?;
+        let life = session.state().lifespan.ok_or_else(|| stays(&named.name))?;
         let life = how(life);
-        session.set_life(Some(life)).await?;
+        session.set_lifespan(Some(life)).await?;
         Ok(life)
     })
     .await?;
