@@ -147,7 +147,7 @@ pub struct Service {
     /// Variables whose values are kept elsewhere.
     pub secrets: Vec<Secret>,
     /// How it logs in to the database, if it does.
-    pub login: Option<Login>,
+    pub login: Option<DatabaseLogin>,
     /// How many seconds a pod has to finish what it is doing.
     pub shutdown_seconds: u16,
     /// How many seconds pods that end have until they are given up.
@@ -186,7 +186,7 @@ impl Service {
 
     /// Whether something of it comes from where secrets are kept.
     pub(crate) fn needs_secrets(&self) -> bool {
-        !self.secrets.is_empty() || matches!(self.login, Some(Login::Password))
+        !self.secrets.is_empty() || matches!(self.login, Some(DatabaseLogin::Password))
     }
 }
 
@@ -276,7 +276,7 @@ pub enum Source {
 
 /// How a service logs in to the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum DatabaseLogin {
     /// As the master user, with the password that RDS keeps.
     Password,
     /// As this user, with the role of its pods.

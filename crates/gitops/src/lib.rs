@@ -26,7 +26,8 @@ pub use component::{
 };
 pub use components::all;
 pub use inputs::{
-    Alerts, Analysis, Database, Inputs, Login, Replicas, Secret, Service, Source, Web, Work, Zone,
+    Alerts, Analysis, Database, DatabaseLogin, Inputs, Replicas, Secret, Service, Source, Web,
+    Work, Zone,
 };
 pub use nodes::Nodes;
 pub use repository::{File, files};

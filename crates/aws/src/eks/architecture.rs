@@ -232,7 +232,7 @@ mod tests {
         assert!(bottlerocket("trn1.2xlarge").is_err_and(|why| why.contains("ami: al2023")));
         let known = aws_sdk_eks::types::AmiTypes::values();
         for ami in ["m6i.large", "m7g.large", "g5.xlarge", "g5g.xlarge"].map(bottlerocket) {
-            assert!(ami.is_ok_and(|ami| known.contains(&ami)), "{ami:?}");
+            assert!(ami.as_ref().is_ok_and(|ami| known.contains(ami)), "{ami:?}");
         }
     }
 

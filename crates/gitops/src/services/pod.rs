@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Made, secrets, selector};
 use crate::component::{Resources, spread};
-use crate::{Login, Service, Web, Work};
+use crate::{DatabaseLogin, Service, Web, Work};
 
 /// What a service's container asks for, unless the stack file says it.
 pub const DEFAULT_RESOURCES: Resources = Resources::new(100, 128, 512);
@@ -63,7 +63,7 @@ fn container(made: Made<'_>) -> Value {
         "capabilities": {"drop": ["ALL"]},
     });
     let mut mounts = vec![json!({"name": "tmp", "mountPath": "/tmp"})];
-    if service.login == Some(Login::Password) {
+    if service.login == Some(DatabaseLogin::Password) {
         mounts.push(json!({"name": "database", "mountPath": secrets::DATABASE_FOLDER}));
     }
     container["volumeMounts"] = mounts.into();
@@ -120,11 +120,11 @@ fn database(made: Made<'_>) -> Vec<Value> {
             .map(|name| variable("DATABASE_NAME", name)),
     );
     match login {
-        Login::Iam { user } => env.extend([
+        DatabaseLogin::Iam { user } => env.extend([
             variable("DATABASE_USER", user.as_str()),
             variable("DATABASE_AUTHENTICATION", "iam"),
         ]),
-        Login::Password => env.extend(secrets::login(made.service)),
+        DatabaseLogin::Password => env.extend(secrets::login(made.service)),
     }
     env
 }
@@ -161,7 +161,7 @@ pub(super) fn template(made: Made<'_>) -> Value {
         metadata["annotations"] = agent(service);
     }
     let mut volumes = vec![json!({"name": "tmp", "emptyDir": {}})];
-    if service.login == Some(Login::Password) {
+    if service.login == Some(DatabaseLogin::Password) {
         let name = secrets::database_secret(service);
         volumes.push(json!({"name": "database", "secret": {"secretName": name}}));
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::metadata;
 use crate::component::when_defined;
-use crate::{Inputs, Login, Secret, Service, Source};
+use crate::{DatabaseLogin, Inputs, Secret, Service, Source};
 
 /// Where a pod finds the login to the database as files. They follow the password, which changes by itself.
 pub(super) const DATABASE_FOLDER: &str = "/etc/database";
@@ -143,7 +143,7 @@ pub(super) fn objects(service: &Service, inputs: &Inputs) -> Vec<Value> {
     let database = inputs
         .database
         .as_ref()
-        .filter(|_| service.login == Some(Login::Password));
+        .filter(|_| service.login == Some(DatabaseLogin::Password));
     let mut objects = Vec::new();
     for store in Store::ALL {
         let here = service

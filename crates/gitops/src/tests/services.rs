@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::schemas::{all_schemas, faults};
 use super::{inputs, late, service, settings, web, worker};
 use crate::{
-    Analysis, File, Inputs, Login, Need, Secret, Service, Settings, Source, Web, Work, check,
-    chosen, deregistration_seconds, files, needs,
+    Analysis, DatabaseLogin, File, Inputs, Need, Secret, Service, Settings, Source, Web, Work,
+    check, chosen, deregistration_seconds, files, needs,
 };
 
 fn secret(variable: &str, source: Source) -> Secret {
@@ -64,7 +64,7 @@ fn shop() -> Service {
         }),
         env: vec![("BUCKET".into(), late("uploads.bucket"))],
         secrets: keys.into(),
-        login: Some(Login::Password),
+        login: Some(DatabaseLogin::Password),
         shutdown_seconds: 120,
         ..worker("shop")
     }
@@ -73,7 +73,7 @@ fn shop() -> Service {
 /// A service with all that can be deployed with one.
 fn group() -> Inputs {
     let reports = Service {
-        login: Some(Login::Iam {
+        login: Some(DatabaseLogin::Iam {
             user: "reports".into(),
         }),
         ..part("reports", Work::Worker)
@@ -85,7 +85,7 @@ fn group() -> Inputs {
         },
     );
     let migrate = Service {
-        login: Some(Login::Password),
+        login: Some(DatabaseLogin::Password),
         ..part(
             "migrate",
             Work::Job {

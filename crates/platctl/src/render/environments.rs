@@ -49,7 +49,7 @@ fn table(stacks: &[(Named, State)], now: OffsetDateTime) -> String {
         .unwrap_or(0);
     let row = |(named, state): &(Named, State)| {
         let expiry = state
-            .life
+            .lifespan
             .map_or_else(|| "does not expire".to_owned(), |life| expiry(life, now));
         format!(
             "{:width$}  {:12}  {:14}  {:13}  {expiry}\n",

@@ -4,7 +4,7 @@ use platctl_aws::ecr::repository::{self, Repository};
 use platctl_aws::elbv2::target_group::{self, TargetGroup};
 use platctl_aws::iam::role::{self, Role};
 use platctl_engine::Handle;
-use platctl_gitops::{Login, STARTUP_SECONDS, Secret, Source, Web, Work};
+use platctl_gitops::{DatabaseLogin, STARTUP_SECONDS, Secret, Source, Web, Work};
 use serde_json::Value;
 
 use super::route::Groups;
@@ -52,8 +52,8 @@ impl Service {
                 })
                 .collect(),
             login: self.login().map(|method| match method {
-                Method::Password => Login::Password,
-                Method::Iam => Login::Iam {
+                Method::Password => DatabaseLogin::Password,
+                Method::Iam => DatabaseLogin::Iam {
                     user: super::database_user(name),
                 },
             }),
