@@ -13,13 +13,13 @@ const PASSWORD: &str = "DATABASE_PASSWORD";
 
 /// Where secrets are kept, each with the name that its objects end with.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Store {
+enum Place {
     SecretsManager,
     ParameterStore,
     Vault,
 }
 
-impl Store {
+impl Place {
     const ALL: [Self; 3] = [Self::SecretsManager, Self::ParameterStore, Self::Vault];
 
     const fn of(source: &Source) -> Self {
@@ -88,7 +88,7 @@ pub(super) fn login(service: &Service) -> [Value; 3] {
 /// The variables whose values are secret.
 pub(super) fn variables(service: &Service) -> impl Iterator<Item = Value> {
     service.secrets.iter().map(|secret| {
-        let name = Store::of(&secret.source).name(service);
+        let name = Place::of(&secret.source).name(service);
         from_secret(&secret.variable, &name)
     })
 }
@@ -128,10 +128,10 @@ fn object(service: &Service, kind: &str, name: &str, spec: Value) -> Value {
     json!({"apiVersion": "external-secrets.io/v1", "kind": kind, "metadata": metadata, "spec": spec})
 }
 
-fn external(service: &Service, name: &str, store: Store, every: &str, data: Vec<Value>) -> Value {
+fn external(service: &Service, name: &str, place: Place, every: &str, data: Vec<Value>) -> Value {
     let spec = json!({
         "refreshInterval": every,
-        "secretStoreRef": {"kind": "SecretStore", "name": store.name(service)},
+        "secretStoreRef": {"kind": "SecretStore", "name": place.name(service)},
         "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
         "data": data,
     });
@@ -145,21 +145,21 @@ pub(super) fn objects(service: &Service, inputs: &Inputs) -> Vec<Value> {
         .as_ref()
         .filter(|_| service.login == Some(DatabaseLogin::Password));
     let mut objects = Vec::new();
-    for store in Store::ALL {
+    for place in Place::ALL {
         let here = service
             .secrets
             .iter()
-            .filter(|secret| Store::of(&secret.source) == store);
+            .filter(|secret| Place::of(&secret.source) == place);
         let data: Vec<Value> = here.map(entry_of).collect();
-        let logs_in = store == Store::SecretsManager && database.is_some();
+        let logs_in = place == Place::SecretsManager && database.is_some();
         if data.is_empty() && !logs_in {
             continue;
         }
-        let name = store.name(service);
-        let spec = json!({"provider": store.provider(service, inputs)});
+        let name = place.name(service);
+        let spec = json!({"provider": place.provider(service, inputs)});
         objects.push(object(service, "SecretStore", &name, spec));
         if !data.is_empty() {
-            objects.push(external(service, &name, store, "1h0m0s", data));
+            objects.push(external(service, &name, place, "1h0m0s", data));
         }
     }
     if let Some(database) = database {
@@ -172,7 +172,7 @@ pub(super) fn objects(service: &Service, inputs: &Inputs) -> Vec<Value> {
         objects.push(external(
             service,
             &name,
-            Store::SecretsManager,
+            Place::SecretsManager,
             "5m0s",
             data,
         ));
