@@ -284,7 +284,7 @@ pub(crate) fn accepted(host: &str, operation: &str, answer: Answer) -> CloudResu
     }
     let words = said(&answer);
     let message = match (answer.status, answer.header("location")) {
-        (300..400, Some(to)) => format!("the repository has moved to {to}: correct its name"),
+        (300..=399, Some(to)) => format!("the repository has moved to {to}: correct its name"),
         (401, _) => format!("{host} does not accept the credential: {words}"),
         _ if PROTECTED.iter().any(|word| words.contains(word)) => format!(
             "{words}. Allow platctl to push to this branch in the settings of the repository, or use another branch"
