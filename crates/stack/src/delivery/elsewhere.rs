@@ -64,7 +64,7 @@ pub(crate) enum Host {
 }
 
 /// The words for hosts, as CodeConnections and as people say them.
-const HOSTS: [(&str, &str, Option<Host>); 7] = [
+static HOSTS: [(&str, &str, Option<Host>); 7] = [
     ("github", "GitHub", Some(Host::GitHub)),
     ("gitlab", "GitLab", Some(Host::GitLab)),
     ("GitHub", "GitHub", Some(Host::GitHub)),
