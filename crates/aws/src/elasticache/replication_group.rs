@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_elasticache::types::{ClusterMode, TransitEncryptionMode};
 use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, Name};
-use platctl_engine::fields::{Fact, Fields, Table};
+use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
     Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
     Permissions, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
@@ -307,7 +307,7 @@ impl Kind for ReplicationGroup {
         };
         let migrates =
             change.path == "/engine" && is(&change.before, "redis") && is(&change.after, "valkey");
-        !migrates && Fields::of::<Self>().holds(&change.path, Fact::Immutable)
+        !migrates && Fields::of::<Self>().holds(&change.path, Immutable)
     }
 
     fn replacement(live: &Spec, desired: &Spec) -> Replace {
