@@ -71,153 +71,161 @@ macro_rules! kinds {
     };
 }
 
-kinds! {
-    acm {
-        certificate::Certificate,
-    }
-    applicationautoscaling {
-        scalable_target::ScalableTarget,
-        scaling_policy::ScalingPolicy,
-    }
-    backup {
-        plan::Plan,
-        selection::Selection,
-        vault::Vault,
-    }
-    cloudfront {
-        cache_policy::CachePolicy,
-        distribution::Distribution,
-        origin_access_control::OriginAccessControl,
-        response_headers_policy::ResponseHeadersPolicy,
-        vpc_origin::VpcOrigin,
-    }
-    cloudwatch {
-        dashboard::Dashboard,
-        metric_alarm::MetricAlarm,
-    }
-    codebuild {
-        project::Project,
-        webhook::Webhook,
-    }
-    codecommit {
-        approval_rule_template::ApprovalRuleTemplate,
-        files::Files,
-        repository::Repository,
-    }
-    codeconnections {
-        connection::Connection,
-    }
-    codepipeline {
-        pipeline::Pipeline,
-    }
-    ec2 {
-        elastic_ip::ElasticIp,
-        flow_log::FlowLog,
-        internet_gateway::InternetGateway,
-        launch_template::LaunchTemplate,
-        nat_gateway::NatGateway,
-        route::Route,
-        route_table::RouteTable,
-        route_table_association::RouteTableAssociation,
-        security_group::SecurityGroup,
-        security_group_rule::SecurityGroupRule,
-        subnet::Subnet,
-        vpc::Vpc,
-        vpc_endpoint::VpcEndpoint,
-    }
-    ecr {
-        lifecycle_policy::LifecyclePolicy,
-        repository::Repository,
-    }
-    eks {
-        access_entry::AccessEntry,
-        addon::Addon,
-        cluster::Cluster,
-        fargate_profile::FargateProfile,
-        node_group::NodeGroup,
-        pod_identity_association::PodIdentityAssociation,
-    }
-    elasticache {
-        parameter_group::ParameterGroup,
-        replication_group::ReplicationGroup,
-        subnet_group::SubnetGroup,
-    }
-    elbv2 {
-        listener::Listener,
-        listener_rule::ListenerRule,
-        load_balancer::LoadBalancer,
-        target_group::TargetGroup,
-    }
-    events {
-        rule::Rule,
-    }
-    github {
-        files::Files,
-    }
-    gitlab {
-        files::Files,
-    }
-    iam {
-        instance_profile::InstanceProfile,
-        managed_policy::ManagedPolicy,
-        oidc_provider::OidcProvider,
-        policy_attachment::PolicyAttachment,
-        role::Role,
-        role_policy::RolePolicy,
-        service_linked_role::ServiceLinkedRole,
-        service_specific_credential::ServiceSpecificCredential,
-        user::User,
-        user_policy::UserPolicy,
-    }
-    kms {
-        alias::Alias,
-        key::Key,
-    }
-    logs {
-        delivery::Delivery,
-        delivery_destination::DeliveryDestination,
-        delivery_source::DeliverySource,
-        log_group::LogGroup,
-        resource_policy::ResourcePolicy,
-    }
-    rds {
-        db_cluster::DbCluster,
-        db_cluster_parameter_group::DbClusterParameterGroup,
-        db_cluster_snapshot::DbClusterSnapshot,
-        db_instance::DbInstance,
-        db_parameter_group::DbParameterGroup,
-        db_subnet_group::DbSubnetGroup,
-        event_subscription::EventSubscription,
-        global_cluster::GlobalCluster,
-    }
-    route53 {
-        health_check::HealthCheck,
-        hosted_zone::HostedZone,
-        query_logging_config::QueryLoggingConfig,
-        record_set::RecordSet,
-    }
-    s3 {
-        bucket::Bucket,
-    }
-    secretsmanager {
-        secret::Secret,
-    }
-    sns {
-        subscription::Subscription,
-        topic::Topic,
-    }
-    sqs {
-        queue::Queue,
-    }
-    ssm {
-        parameter::Parameter,
-    }
-    wafv2 {
-        logging_configuration::LoggingConfiguration,
-        web_acl::WebAcl,
-        web_acl_association::WebAclAssociation,
-    }
+/// All kinds, by the folder of their service, for a macro that does something with each. A new kind is one line here.
+#[macro_export]
+macro_rules! with_kinds {
+    ($do:ident) => {
+        $do! {
+            acm {
+                certificate::Certificate,
+            }
+            applicationautoscaling {
+                scalable_target::ScalableTarget,
+                scaling_policy::ScalingPolicy,
+            }
+            backup {
+                plan::Plan,
+                selection::Selection,
+                vault::Vault,
+            }
+            cloudfront {
+                cache_policy::CachePolicy,
+                distribution::Distribution,
+                origin_access_control::OriginAccessControl,
+                response_headers_policy::ResponseHeadersPolicy,
+                vpc_origin::VpcOrigin,
+            }
+            cloudwatch {
+                dashboard::Dashboard,
+                metric_alarm::MetricAlarm,
+            }
+            codebuild {
+                project::Project,
+                webhook::Webhook,
+            }
+            codecommit {
+                approval_rule_template::ApprovalRuleTemplate,
+                files::Files,
+                repository::Repository,
+            }
+            codeconnections {
+                connection::Connection,
+            }
+            codepipeline {
+                pipeline::Pipeline,
+            }
+            ec2 {
+                elastic_ip::ElasticIp,
+                flow_log::FlowLog,
+                internet_gateway::InternetGateway,
+                launch_template::LaunchTemplate,
+                nat_gateway::NatGateway,
+                route::Route,
+                route_table::RouteTable,
+                route_table_association::RouteTableAssociation,
+                security_group::SecurityGroup,
+                security_group_rule::SecurityGroupRule,
+                subnet::Subnet,
+                vpc::Vpc,
+                vpc_endpoint::VpcEndpoint,
+            }
+            ecr {
+                lifecycle_policy::LifecyclePolicy,
+                repository::Repository,
+            }
+            eks {
+                access_entry::AccessEntry,
+                addon::Addon,
+                cluster::Cluster,
+                fargate_profile::FargateProfile,
+                node_group::NodeGroup,
+                pod_identity_association::PodIdentityAssociation,
+            }
+            elasticache {
+                parameter_group::ParameterGroup,
+                replication_group::ReplicationGroup,
+                subnet_group::SubnetGroup,
+            }
+            elbv2 {
+                listener::Listener,
+                listener_rule::ListenerRule,
+                load_balancer::LoadBalancer,
+                target_group::TargetGroup,
+            }
+            events {
+                rule::Rule,
+            }
+            github {
+                files::Files,
+            }
+            gitlab {
+                files::Files,
+            }
+            iam {
+                instance_profile::InstanceProfile,
+                managed_policy::ManagedPolicy,
+                oidc_provider::OidcProvider,
+                policy_attachment::PolicyAttachment,
+                role::Role,
+                role_policy::RolePolicy,
+                service_linked_role::ServiceLinkedRole,
+                service_specific_credential::ServiceSpecificCredential,
+                user::User,
+                user_policy::UserPolicy,
+            }
+            kms {
+                alias::Alias,
+                key::Key,
+            }
+            logs {
+                delivery::Delivery,
+                delivery_destination::DeliveryDestination,
+                delivery_source::DeliverySource,
+                log_group::LogGroup,
+                resource_policy::ResourcePolicy,
+            }
+            rds {
+                db_cluster::DbCluster,
+                db_cluster_parameter_group::DbClusterParameterGroup,
+                db_cluster_snapshot::DbClusterSnapshot,
+                db_instance::DbInstance,
+                db_parameter_group::DbParameterGroup,
+                db_subnet_group::DbSubnetGroup,
+                event_subscription::EventSubscription,
+                global_cluster::GlobalCluster,
+            }
+            route53 {
+                health_check::HealthCheck,
+                hosted_zone::HostedZone,
+                query_logging_config::QueryLoggingConfig,
+                record_set::RecordSet,
+            }
+            s3 {
+                bucket::Bucket,
+            }
+            secretsmanager {
+                secret::Secret,
+            }
+            sns {
+                subscription::Subscription,
+                topic::Topic,
+            }
+            sqs {
+                queue::Queue,
+            }
+            ssm {
+                parameter::Parameter,
+            }
+            wafv2 {
+                logging_configuration::LoggingConfiguration,
+                web_acl::WebAcl,
+                web_acl_association::WebAclAssociation,
+            }
+        }
+    };
 }
+
+with_kinds!(kinds);
 
 #[cfg(test)]
 mod tests {

@@ -59,8 +59,8 @@ fn people(world: &World, service: &str) {
 }
 
 macro_rules! services {
-    ($($service:ident),* $(,)?) => {
-        const SERVICES: &[&str] = &[$(stringify!($service)),*];
+    ($($service:ident { $($kind:tt)* })*) => {
+        const SERVICES: &[&str] = &["kubernetes", $(stringify!($service)),*];
         $(#[test]
         fn $service() {
             conform(stringify!($service));
@@ -68,36 +68,11 @@ macro_rules! services {
     };
 }
 
-services! {
-    acm,
-    applicationautoscaling,
-    backup,
-    cloudfront,
-    cloudwatch,
-    codebuild,
-    codecommit,
-    codeconnections,
-    codepipeline,
-    ec2,
-    ecr,
-    eks,
-    elasticache,
-    elbv2,
-    events,
-    github,
-    gitlab,
-    iam,
-    kms,
-    kubernetes,
-    logs,
-    rds,
-    route53,
-    s3,
-    secretsmanager,
-    sns,
-    sqs,
-    ssm,
-    wafv2,
+platctl_aws::with_kinds!(services);
+
+#[test]
+fn kubernetes() {
+    conform("kubernetes");
 }
 
 #[test]
@@ -106,7 +81,7 @@ fn every_service_is_tried() {
         let service = sample.facts.name.split('.').next().unwrap();
         assert!(
             SERVICES.contains(&service),
-            "{service} is not in the list above"
+            "{service} is not the name of its folder"
         );
     }
 }

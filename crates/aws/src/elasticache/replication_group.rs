@@ -332,7 +332,8 @@ impl Kind for ReplicationGroup {
             .engine(&spec.engine)
             .engine_version(&spec.engine_version)
             .cache_node_type(&spec.cache_node_type)
-            .cluster_mode(ClusterMode::from(spec.cluster_mode.as_str()))
+            // Without it, it is disabled; earlier versions of Redis do not know it.
+            .set_cluster_mode((spec.cluster_mode == "enabled").then_some(ClusterMode::Enabled))
             .num_node_groups(spec.num_node_groups)
             .replicas_per_node_group(spec.replicas_per_node_group)
             .automatic_failover_enabled(spec.automatic_failover_enabled)

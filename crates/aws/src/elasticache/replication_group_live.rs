@@ -57,6 +57,15 @@ fn minor(version: &str) -> String {
     version.splitn(3, '.').take(2).collect::<Vec<_>>().join(".")
 }
 
+/// Earlier versions of Redis only say whether it is enabled.
+fn cluster_mode(group: &Described) -> String {
+    match group.cluster_mode() {
+        Some(mode) => mode.as_str().to_owned(),
+        None if group.cluster_enabled() == Some(true) => "enabled".to_owned(),
+        None => disabled(),
+    }
+}
+
 fn security_groups(node: Option<&CacheCluster>) -> BTreeSet<SecurityGroupId> {
     let groups = node.map(CacheCluster::security_groups).unwrap_or_default();
     groups
@@ -90,9 +99,7 @@ fn spec_of(
             .to_owned(),
         engine_version: minor(of_node(CacheCluster::engine_version)),
         cache_node_type: group.cache_node_type().unwrap_or_default().to_owned(),
-        cluster_mode: group
-            .cluster_mode()
-            .map_or_else(disabled, |mode| mode.as_str().to_owned()),
+        cluster_mode: cluster_mode(group),
         num_node_groups: number(group.node_groups().len()),
         replicas_per_node_group: number(nodes.saturating_sub(1)),
         automatic_failover_enabled: matches!(
