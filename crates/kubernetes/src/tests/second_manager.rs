@@ -1,7 +1,10 @@
 //! Argo CD applies the files of the platform, controllers write into the same objects, and Argo CD applies again:
 //! what the controllers wrote has to survive. Argo CD does what the options of each Application say.
 
-use platctl_gitops::{File, Inputs, Replicas, Service, Settings, Zone};
+use platctl_gitops::{
+    DEFAULT_RESOURCES, File, Inputs, Replicas, SHUTDOWN_SECONDS, STARTUP_SECONDS, Service,
+    Settings, Web, Work, Zone,
+};
 use serde_json::{Value, json};
 
 use crate::key_of;
@@ -10,18 +13,32 @@ use crate::testing::World;
 fn service(name: &str, blue_green: bool) -> Service {
     Service {
         name: name.into(),
-        port: 8080,
-        health_path: "/healthz".into(),
+        part_of: None,
+        work: Work::Web(Web {
+            port: 8080,
+            health_path: "/healthz".into(),
+            startup_seconds: STARTUP_SECONDS,
+            blue_green,
+            analysis: None,
+            target_group: Some("arn:group".into()),
+            preview_group: None,
+        }),
         replicas: Replicas {
             min: 3,
             max: 12,
             cpu: 70,
         },
         pin: None,
-        blue_green,
         image: "registry/image".into(),
-        target_group: Some("arn:group".into()),
         role: "arn:role".into(),
+        resources: DEFAULT_RESOURCES,
+        command: Vec::new(),
+        args: Vec::new(),
+        env: Vec::new(),
+        secrets: Vec::new(),
+        login: None,
+        shutdown_seconds: SHUTDOWN_SECONDS,
+        timeout_seconds: None,
     }
 }
 

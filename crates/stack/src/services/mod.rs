@@ -90,8 +90,18 @@ pub(crate) fn declare(
     base: &Base<'_>,
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Parts>> {
-    check::check(services, declare)?;
-    fits::check(services, base.has)?;
+    let checked = [
+        check::check(services, declare),
+        fits::check(services, base.has),
+    ];
+    let faults: Vec<_> = checked
+        .into_iter()
+        .filter_map(Result::err)
+        .flatten()
+        .collect();
+    if !faults.is_empty() {
+        return Err(faults);
+    }
     if services.is_empty() {
         return Ok(Vec::new());
     }
