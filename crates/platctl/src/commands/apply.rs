@@ -52,7 +52,7 @@ pub(crate) async fn run(
                 path.display()
             )))
         }
-        None => apply_stack(path, consent, selection, global).await,
+        None => Box::pin(apply_stack(path, consent, selection, global)).await,
     }
 }
 
