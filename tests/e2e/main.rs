@@ -16,6 +16,7 @@ mod consent;
 mod crashes;
 mod database;
 mod edge;
+mod environments;
 mod faults;
 mod flips;
 mod flips_table;

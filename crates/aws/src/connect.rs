@@ -13,6 +13,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
+use aws_types::os_shim_internal::{Env, Fs};
 use platctl_engine::retry::call_with_retries;
 use platctl_engine::tell::Teller;
 use platctl_engine::{AnyKind, Catalog, Class, CloudError, CloudResult};
@@ -22,6 +23,7 @@ use crate::budget::Budgets;
 use crate::cloud::Place;
 use crate::dns::Dns;
 use crate::errors::Ask;
+use crate::profile;
 use crate::reach;
 use crate::regions;
 use crate::registry;
@@ -80,6 +82,8 @@ pub enum ConnectError {
          otherwise check the profile (AWS_PROFILE or --profile)"
     )]
     LostCredentials(String),
+    #[error("the AWS profile `{name}` could not be found: {hint}")]
+    NoProfile { name: String, hint: String },
     #[error("AWS rejected the credentials: {0}. Renew them, then run again")]
     BadCredentials(CloudError),
     #[error("{endpoint} does not respond: {error}. Check the URL and the network connection")]
@@ -108,6 +112,10 @@ pub struct Aws {
 /// # Errors
 /// When there is no region, no valid credentials, or no answer.
 pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
+    if options.credentials.is_none() {
+        let (env, fs) = (Env::real(), Fs::real());
+        profile::check(options.profile.as_deref(), &env, &fs).await?;
+    }
     let budgets = options.budgets.then(Arc::<Budgets>::default);
     let meter = Meter::new(budgets).telling(options.teller.clone());
     let config = load(&options, &meter).await;

@@ -31,6 +31,7 @@ mod local;
 pub mod logs;
 mod merge;
 pub mod policy;
+mod profile;
 pub mod rds;
 pub mod reach;
 pub mod regions;

@@ -187,6 +187,26 @@ pub(crate) struct Anew {
     pub(crate) replace: Vec<String>,
 }
 
+/// Whether the stack is temporary.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Temporary {
+    /// How long the stack is wanted, such as 30m, 8h or 2d: `platctl reap` deletes it afterwards, with its data.
+    /// Overrides `ttl` in the stack file
+    #[arg(long, value_name = "TIME", value_parser = stated_lifetime)]
+    pub(crate) ttl: Option<String>,
+}
+
+impl Temporary {
+    /// The flags as if the stack file said it.
+    pub(crate) fn applied_to(&self, global: &Global) -> Global {
+        let mut global = global.clone();
+        global
+            .set
+            .extend(self.ttl.iter().map(|ttl| format!("ttl={ttl}")));
+        global
+    }
+}
+
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum Command {
     /// Check a stack file without calling AWS
@@ -213,6 +233,8 @@ pub(crate) enum Command {
         anew: Anew,
         #[command(flatten)]
         data: Data,
+        #[command(flatten)]
+        temporary: Temporary,
     },
     /// Create or update resources to match the stack file
     Apply {
@@ -226,6 +248,8 @@ pub(crate) enum Command {
         part: Part,
         #[command(flatten)]
         anew: Anew,
+        #[command(flatten)]
+        temporary: Temporary,
     },
     /// Delete all resources of a stack
     Destroy {
@@ -235,6 +259,33 @@ pub(crate) enum Command {
         consent: Consent,
         #[command(flatten)]
         part: Part,
+    },
+    /// List the stacks that have their state in the same place, and when they expire
+    List,
+    /// Keep a temporary stack longer
+    Extend {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// By how much, such as 30m, 4h or 2d; from now on if the stack has expired
+        #[arg(value_name = "TIME", value_parser = lifetime)]
+        by: Duration,
+    },
+    /// Keep a temporary stack until it is unpinned, even if it expires
+    Pin {
+        /// The stack file, or the stack's name
+        stack: PathBuf,
+        /// Let it expire again
+        #[arg(long)]
+        off: bool,
+    },
+    /// Delete all stacks that have expired, with their data
+    Reap {
+        /// Skip the confirmation prompt
+        #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+        yes: bool,
+        /// Show the stacks that have expired, and delete nothing
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Back up the Argo CD configuration to S3 now, in addition to the nightly backup
     Backup {
@@ -482,6 +533,16 @@ pub(crate) enum Cut {
 }
 
 /// A time such as `30s`, `5m`, `1h`, or plain seconds.
+fn lifetime(text: &str) -> Result<Duration, String> {
+    platctl_stack::lifetime(text).ok_or_else(|| {
+        format!("`{text}` is not a valid time: use a number and a unit, such as 30m, 8h or 2d")
+    })
+}
+
+fn stated_lifetime(text: &str) -> Result<String, String> {
+    lifetime(text).map(|_| text.to_owned())
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),

@@ -1,9 +1,10 @@
 //! Which stack, and where its state lives.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use platctl_engine::state::{Holder, Session, State, Store};
+use platctl_aws::state::{self, Bucket};
+use platctl_engine::state::{Holder, Session, State, Store, stacks};
 use platctl_stack::{Stack, StateUrl};
 
 use crate::cli::Global;
@@ -93,34 +94,67 @@ impl Named {
     }
 
     async fn bucket(&self, url: &StateUrl, global: &Global) -> Result<Store, CliError> {
-        let running = if global.emulator {
-            Some(start_emulator()?)
-        } else {
-            None
-        };
-        let options = connection(self.region.as_deref(), running.as_ref(), global);
-        let place = platctl_aws::state::Place {
-            bucket: url.bucket.clone(),
-            prefix: url.prefix.clone(),
-            region: url.region.clone(),
-            kms_key: url.kms_key.clone(),
-        };
-        let opened = platctl_aws::state::open(place, &options).await;
-        let bucket = opened.map_err(|error| CliError::StateBucket {
-            url: url.to_string(),
-            error,
-        })?;
+        let bucket = opened(url, self.region.as_deref(), global).await?;
         Ok(Store::within(Arc::new(bucket), &self.name, global.lease).telling(teller(global)))
     }
 }
 
-/// The emulator's resources are no part of any real stack, so they have a folder of their own.
-fn folder(name: &str, path: Option<&Path>, global: &Global) -> Store {
-    let default = if global.emulator {
-        PathBuf::from("state/emulator")
-    } else {
-        PathBuf::from("state")
+/// All stacks whose state lies where the command line says, else in the usual folder.
+pub(crate) async fn all_stacks(global: &Global) -> Result<Vec<Named>, CliError> {
+    let said = global.state.as_ref().map(|path| path.to_string_lossy());
+    let names = match said.as_deref() {
+        Some(text) if text.contains("://") => {
+            let url = text.parse::<StateUrl>().map_err(CliError::other)?;
+            stacks::in_bucket(&opened(&url, None, global).await?).await?
+        }
+        Some(text) if text.ends_with(".json") => {
+            return Err(CliError::other(format!(
+                "{text} is the state of one stack: use --state with the folder or the bucket that contains the states"
+            )));
+        }
+        Some(text) => stacks::in_folder(Path::new(text))?,
+        None => stacks::in_folder(usual(global))?,
     };
+    let named = |name| Named {
+        name,
+        state: None,
+        region: None,
+        by_name: true,
+    };
+    Ok(names.into_iter().map(named).collect())
+}
+
+/// The bucket that a state lies in.
+async fn opened(url: &StateUrl, region: Option<&str>, global: &Global) -> Result<Bucket, CliError> {
+    let running = if global.emulator {
+        Some(start_emulator()?)
+    } else {
+        None
+    };
+    let options = connection(region, running.as_ref(), global);
+    let place = state::Place {
+        bucket: url.bucket.clone(),
+        prefix: url.prefix.clone(),
+        region: url.region.clone(),
+        kms_key: url.kms_key.clone(),
+    };
+    let bucket = state::open(place, &options).await;
+    bucket.map_err(|error| CliError::StateBucket {
+        url: url.to_string(),
+        error,
+    })
+}
+
+/// The emulator's resources are no part of any real stack, so they have a folder of their own.
+fn usual(global: &Global) -> &'static Path {
+    Path::new(if global.emulator {
+        "state/emulator"
+    } else {
+        "state"
+    })
+}
+
+fn folder(name: &str, path: Option<&Path>, global: &Global) -> Store {
     match path {
         Some(path)
             if path
@@ -137,7 +171,7 @@ fn folder(name: &str, path: Option<&Path>, global: &Global) -> Store {
             Store::named(folder.unwrap_or_else(|| Path::new(".")), name, &file)
         }
         Some(folder) => Store::at(folder, name),
-        None => Store::at(&default, name),
+        None => Store::at(usual(global), name),
     }
 }
 

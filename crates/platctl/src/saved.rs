@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Duration;
 
 use platctl_engine::Address;
 use platctl_engine::plan::{Plan, Step};
@@ -51,6 +52,9 @@ pub(crate) struct SavedPlan {
     pub(crate) destroy: bool,
     #[serde(default)]
     pub(crate) selection: Selection,
+    /// How long the stack is wanted once it is applied; none for one that stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ttl: Option<Duration>,
     pub(crate) plan: Plan,
 }
 
@@ -67,6 +71,7 @@ impl SavedPlan {
             data_loss: DataLoss::default(),
             destroy: false,
             selection: Selection::default(),
+            ttl: None,
             plan,
         }
     }

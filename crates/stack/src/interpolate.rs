@@ -155,7 +155,7 @@ impl Scan<'_> {
         Tree::Text(Text {
             text: text.collect(),
             plain,
-            from_env: self.from_env,
+            untyped: self.from_env,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use platctl_aws::regions;
 use serde::de::{Error, Visitor};
@@ -156,16 +157,22 @@ pub fn check_names(stack: &str, home: &str) -> Result<(), String> {
 }
 
 fn ttl(text: &str) -> Result<(), String> {
-    let number = text
-        .strip_suffix(['m', 'h', 'd'])
-        .filter(|number| number.len() <= 5);
-    let sound = number
-        .and_then(|number| number.parse::<u32>().ok())
-        .is_some_and(|number| number > 0);
-    demand(
-        sound,
-        "`ttl` must be a number followed by `m`, `h` or `d`, such as 8h",
-    )
+    lifetime(text)
+        .map(drop)
+        .ok_or_else(|| "`ttl` must be a number followed by `m`, `h` or `d`, such as 8h".to_owned())
+}
+
+/// How long `8h` is; `m`, `h` and `d` are the units. None for what is no such text.
+#[must_use]
+pub fn lifetime(text: &str) -> Option<Duration> {
+    let number = text.strip_suffix(['m', 'h', 'd'])?;
+    let seconds = match text.as_bytes().last()? {
+        b'm' => 60,
+        b'h' => 60 * 60,
+        _ => 24 * 60 * 60,
+    };
+    let number: u64 = number.parse().ok().filter(|_| number.len() <= 5)?;
+    (number > 0).then(|| Duration::from_secs(number * seconds))
 }
 
 fn region(text: &str) -> Result<(), String> {

@@ -139,7 +139,7 @@ impl Place<'_> {
                 Tree::Text(Text {
                     text,
                     plain,
-                    from_env: false,
+                    untyped: false,
                 })
             }
             Raw::List(items) => Tree::List(

@@ -147,7 +147,7 @@ impl Json {
             Tree::Int(value) => json!(value),
             Tree::Uint(value) => json!(value),
             Tree::Float(value) => json!(value),
-            Tree::Text(text) if text.from_env && text.plain => {
+            Tree::Text(text) if text.untyped && text.plain => {
                 match crate::tree::scalar(&text.text) {
                     Tree::Text(text) => Value::String(text.text),
                     tree => self.value(&Node {

@@ -3,7 +3,7 @@
 use crate::error::{Fault, quoted};
 use crate::parse::parse;
 use crate::source::{Sources, Span};
-use crate::tree::{Key, Node, Tree};
+use crate::tree::{Key, Node, Text, Tree};
 
 /// Puts one override into the tree. The value is read as YAML. Its spans, and those of keys that the file
 /// does not have, point into the flag, so that every later error names the flag.
@@ -15,7 +15,20 @@ pub(crate) fn apply(root: &mut Node, flag: &str, sources: &mut Sources) -> Resul
     };
     // Blanks in place of the path keep the value's spans where they are in the flag.
     let value = format!("{}{}", " ".repeat(end), flag.get(end..).unwrap_or_default());
-    put(root, &keys, parse(&value, source)?)
+    put(root, &keys, either(parse(&value, source)?, value.trim()))
+}
+
+/// A shell takes the quotes of `version="17.4"` away: a number or a switch is a string where the field is one.
+fn either(value: Node, text: &str) -> Node {
+    let tree = match value.tree {
+        Tree::Bool(_) | Tree::Int(_) | Tree::Uint(_) | Tree::Float(_) => Tree::Text(Text {
+            text: text.to_owned(),
+            plain: true,
+            untyped: true,
+        }),
+        other => other,
+    };
+    Node { tree, ..value }
 }
 
 /// The keys of the path, and where the value begins; none without `=`.

@@ -1,6 +1,7 @@
 //! The stack: what a file says, checked, and what follows from it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use platctl_aws::regions;
 use platctl_engine::fields::Fact;
@@ -13,6 +14,7 @@ use crate::declare::{Checked, Placed, plain};
 use crate::error::{Fault, StackErrors, errors, quoted, verdict};
 use crate::file::{Entries, File};
 use crate::interpolate::{Env, interpolate};
+use crate::names::lifetime;
 use crate::outputs::Outputs;
 use crate::platform::Platform;
 use crate::resources::{Json, RawResource};
@@ -198,10 +200,13 @@ fn digest(root: &Node) -> String {
 }
 
 impl Stack {
-    /// How long the environment is wanted, such as `8h`; none for one that stays.
+    /// How long the environment is wanted; none for one that stays.
     #[must_use]
-    pub fn ttl(&self) -> Option<&str> {
-        self.file.ttl.as_ref().map(|ttl| ttl.value.as_str())
+    pub fn ttl(&self) -> Option<Duration> {
+        self.file
+            .ttl
+            .as_ref()
+            .and_then(|ttl| lifetime(ttl.value.as_str()))
     }
 
     /// The stack's name.

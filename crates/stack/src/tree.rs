@@ -38,9 +38,9 @@ pub(crate) struct Text {
     pub(crate) text: String,
     /// Whether it stands without quotes, so that YAML decides its type.
     pub(crate) plain: bool,
-    /// Whether it holds the value of an environment variable. Such a string may stand where a number or a
-    /// switch is expected: an environment has strings only.
-    pub(crate) from_env: bool,
+    /// Whether it comes from where there are only strings: an environment variable, a flag. It may stand where a
+    /// number or a switch is expected.
+    pub(crate) untyped: bool,
 }
 
 /// A part of a string with references.
@@ -114,7 +114,7 @@ pub(crate) fn scalar(text: &str) -> Tree {
     Tree::Text(Text {
         text: text.to_owned(),
         plain: true,
-        from_env: true,
+        untyped: true,
     })
 }
 

@@ -8,7 +8,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{keep, read, replace, sibling};
-use super::{Record, StateError};
+use super::{Life, Record, StateError};
 use crate::{Address, Owner};
 
 /// The format that this platctl writes. It reads those before it, too: 2 added the stack's region, and what a record
@@ -41,6 +41,9 @@ pub struct State {
     /// this state's too.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heir_of: Vec<String>,
+    /// For how long it is wanted; none for a stack that stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Life>,
     /// What is remembered of each resource.
     pub resources: BTreeMap<Address, Record>,
 }
@@ -58,6 +61,7 @@ impl State {
             account: None,
             region: None,
             heir_of: Vec::new(),
+            life: None,
             resources: BTreeMap::new(),
         }
     }

@@ -20,10 +20,12 @@ mod folder;
 #[cfg(test)]
 mod fuzz;
 mod journal;
+mod life;
 mod lock;
 mod open;
 mod record;
 mod session;
+pub mod stacks;
 mod store;
 
 pub use blobs::{Answer, Blob, Blobs, Condition, Listed, Put};
@@ -31,6 +33,7 @@ pub use error::StateError;
 pub use file::State;
 pub use fingerprint::{conceal, legible, same};
 pub use journal::{Entry, Moment, Verb};
+pub use life::Life;
 pub use lock::{Holder, Lock};
 pub use record::{Creating, Object, Record, now};
 pub use session::Session;

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::journal::{Entry, Moment, Verb};
 use super::open::OpenState;
 use super::store::{Loaded, set};
-use super::{Record, State, StateError};
+use super::{Life, Record, State, StateError};
 use crate::{Address, Owner};
 
 struct Inner {
@@ -108,6 +108,22 @@ impl Session {
                     *dirty = true;
                 }
             }
+        }
+        self.finish().await
+    }
+
+    /// Notes for how long the stack is wanted; none for one that stays. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn set_life(&self, life: Option<Life>) -> Result<(), StateError> {
+        {
+            let mut inner = self.inner();
+            if inner.state.life == life {
+                return Ok(());
+            }
+            inner.state.life = life;
+            inner.dirty = true;
         }
         self.finish().await
     }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use platctl_engine::execute::{Options, Outcome};
 use platctl_engine::flow::{Prepared, Request, prepare};
@@ -10,8 +11,9 @@ use platctl_engine::plan::Refusal;
 use platctl_engine::planner::DataLoss;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
-use platctl_engine::state::{Session, State};
+use platctl_engine::state::{Life, Session, State};
 use platctl_stack::Stack;
+use time::OffsetDateTime;
 
 use crate::cli::{Approved, Consent, Global};
 use crate::cloud::{Site, load, moved};
@@ -89,6 +91,7 @@ async fn apply_stack(
                 question,
                 destroys: false,
                 stack: path,
+                ttl: Some(stack.ttl()),
             },
             global,
         )
@@ -124,6 +127,7 @@ async fn apply_saved(
             question: "Do you want to apply this saved plan?",
             destroys: saved.destroy,
             stack: Path::new(&name),
+            ttl: (!saved.destroy).then_some(saved.ttl),
         };
         converge(&site, session, prepared, ask, global).await
     })
@@ -216,6 +220,8 @@ pub(crate) struct Ask<'a> {
     pub(crate) destroys: bool,
     /// The stack file, for what the user may have to type next.
     pub(crate) stack: &'a Path,
+    /// How long the stack is wanted from now on: `Some(None)` where it stays, none where that is not the question.
+    pub(crate) ttl: Option<Option<Duration>>,
 }
 
 /// Shows the plan, asks, carries it out, and tells what became of it.
@@ -243,6 +249,11 @@ pub(crate) async fn converge(
     }
     let signals = Signals::listen()
         .map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
+    // Before anything is created, so that a run that is killed leaves nothing that never expires.
+    let life = match ask.ttl {
+        Some(ttl) => note_life(&session, ttl).await?,
+        None => None,
+    };
     let progress = Progress::new(&prepared.plan, global);
     let begun = std::time::Instant::now();
     let options = Options {
@@ -265,7 +276,18 @@ pub(crate) async fn converge(
         );
     }
     result?;
+    if let Some(life) = life {
+        render::environments::life(&session.stack(), life, OffsetDateTime::now_utc(), global);
+    }
     Ok(exit(&outcome, &signals))
+}
+
+/// Notes for how long the stack is wanted.
+async fn note_life(session: &Session, ttl: Option<Duration>) -> Result<Option<Life>, CliError> {
+    let earlier = session.state().life;
+    let life = ttl.map(|ttl| Life::renewed(earlier, ttl, OffsetDateTime::now_utc()));
+    session.set_life(life).await?;
+    Ok(life)
 }
 
 /// Whether all that is missing is consent to the loss of data, and whoever sits at the terminal types it in.

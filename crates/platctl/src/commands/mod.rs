@@ -9,8 +9,11 @@ mod emulator;
 mod failover;
 mod import;
 mod kinds;
+mod life;
+mod list;
 mod output;
 mod plan;
+mod reap;
 mod recover;
 mod restart;
 mod rollback;
@@ -42,7 +45,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             part,
             anew,
             data,
+            temporary,
         } => {
+            let global = &temporary.applied_to(global);
             let selection = selection(part, anew);
             let wish = plan::Wish {
                 out,
@@ -59,12 +64,28 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             consent,
             part,
             anew,
-        } => apply::run(&stack, &approved, &consent, selection(part, anew), global).await,
+            temporary,
+        } => {
+            let global = &temporary.applied_to(global);
+            let selection = selection(part, anew);
+            Box::pin(apply::run(&stack, &approved, &consent, selection, global)).await
+        }
         Command::Destroy {
             stack,
             consent,
             part,
-        } => destroy::run(&stack, &consent, selection(part, Anew::default()), global).await,
+        } => {
+            let what = destroy::What {
+                path: &stack,
+                consent: &consent,
+                selection: selection(part, Anew::default()),
+            };
+            destroy::run(what, global).await
+        }
+        Command::List => list::run(global).await,
+        Command::Extend { stack, by } => life::extend(&stack, by, global).await,
+        Command::Pin { stack, off } => life::pin(&stack, !off, global).await,
+        Command::Reap { yes, dry_run } => reap::run(reap::Wish { yes, dry_run }, global).await,
         Command::Backup { stack } => backup::backup(&stack, global).await,
         Command::Restore { stack, from, yes } => {
             backup::restore(&stack, from.as_deref(), yes, global).await

@@ -98,6 +98,7 @@ async fn plan_stack(
     saved.moved = moved;
     saved.data_loss = wish.data_loss.clone();
     saved.selection = wish.selection.clone();
+    saved.ttl = stack.ttl();
     Ok((site, prepared, saved))
 }
 

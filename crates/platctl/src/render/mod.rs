@@ -1,6 +1,7 @@
 //! Everything that a person, or a program, reads. Results on stdout, progress and errors on stderr.
 
 pub(crate) mod drift;
+pub(crate) mod environments;
 pub(crate) mod error;
 pub(crate) mod kinds;
 mod outcome;
@@ -335,7 +336,8 @@ pub(crate) fn emulator(running: Option<&Running>, global: &Global) {
         }
         None if global.json => json_line(&json!({"type": "emulator", "running": false})),
         Some(running) => raw(&format!(
-            "The emulator runs at {} (pid {}, log {}).\n",
+            "The emulator runs at {} (pid {}, log {}).\n\
+             To use the AWS CLI with it: eval \"$(platctl emulator status --env)\"\n",
             running.endpoint,
             running.pid,
             running.log.display()

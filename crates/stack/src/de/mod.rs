@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
     /// Reads what is no string. The value of an environment variable is what YAML would make of it.
     fn typed<'de, V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let result = match &self.node.tree {
-            Tree::Text(text) if text.from_env => self.any(&scalar(&text.text), visitor),
+            Tree::Text(text) if text.untyped => self.any(&scalar(&text.text), visitor),
             tree => self.any(tree, visitor),
         };
         result.map_err(|error| error.or_at(self.blame()))
@@ -117,7 +117,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ReadError> {
         let result = match &self.node.tree {
-            Tree::Text(text) if text.from_env && text.plain => {
+            Tree::Text(text) if text.untyped && text.plain => {
                 self.any(&scalar(&text.text), visitor)
             }
             tree => self.any(tree, visitor),

@@ -35,6 +35,17 @@ fn the_environment_fills_strings_numbers_and_gaps() {
 }
 
 #[test]
+fn a_flag_needs_no_quotes_within_quotes() {
+    let stated = "stack: prod\nnetwork: {}\ndatabase:\n  version: \"17.4\"\n  port: 5433";
+    let flags = ["database.version=17.4", "database.port=5433"];
+    let set = load("stack: prod\nnetwork: {}\ndatabase: {}", &flags).unwrap();
+    assert_eq!(
+        nodes(&set).unwrap(),
+        nodes(&load(stated, &[]).unwrap()).unwrap()
+    );
+}
+
+#[test]
 fn an_unset_variable() {
     assert_snapshot!(wrong("stack: prod\ntags:\n  owner: team-${env:TEAM}-x"), @"
      × the environment variable `TEAM` is not set

@@ -1,0 +1,83 @@
+//! `platctl reap`
+
+use std::path::Path;
+
+use platctl_engine::select::Selection;
+use platctl_engine::state::State;
+use time::OffsetDateTime;
+
+use super::{destroy, list};
+use crate::cli::{Consent, Data, Global};
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::place::Named;
+use crate::prompt::confirm;
+use crate::render;
+
+/// What a scheduler or a person asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wish {
+    /// Whether not to ask.
+    pub(crate) yes: bool,
+    /// Whether only to show what has expired.
+    pub(crate) dry_run: bool,
+}
+
+/// Deletes every stack that has expired, one after another. One that cannot be deleted does not stop the others.
+pub(crate) async fn run(wish: Wish, global: &Global) -> Result<Exit, CliError> {
+    let now = OffsetDateTime::now_utc();
+    let mut expired = list::existing(global).await?;
+    expired.retain(|(_, state)| has_ended(state, now));
+    render::environments::expired(&expired, now, global);
+    if expired.is_empty() || wish.dry_run {
+        return Ok(Exit::Done);
+    }
+    if !wish.yes
+        && !confirm("Do you want to delete all resources of these stacks, with their data?")
+    {
+        return Err(CliError::other("cancelled; nothing was changed"));
+    }
+    let (mut left, total) = (Vec::new(), expired.len());
+    for (named, _) in expired {
+        match end(&named, now, global).await {
+            Ok(Exit::Done) => {}
+            // Whoever interrupts one deletion wants no further one to begin.
+            Ok(exit @ (Exit::Interrupted | Exit::Terminated)) => return Ok(exit),
+            Ok(_) => left.push(named.name),
+            Err(error) => {
+                render::environments::failed(&named.name, &error, global);
+                left.push(named.name);
+            }
+        }
+    }
+    render::environments::reaped(total, &left, global);
+    Ok(if left.is_empty() {
+        Exit::Done
+    } else {
+        Exit::Changes
+    })
+}
+
+/// Deletes one stack, unless somebody has extended or pinned it meanwhile.
+async fn end(named: &Named, now: OffsetDateTime, global: &Global) -> Result<Exit, CliError> {
+    let consent = Consent {
+        yes: true,
+        data: Data::default(),
+    };
+    let still = |state: &State| {
+        has_ended(state, now).then_some(()).ok_or_else(|| {
+            CliError::other("it was extended or pinned meanwhile; nothing was changed")
+        })
+    };
+    let path = Path::new(&named.name);
+    let what = destroy::What {
+        path,
+        consent: &consent,
+        selection: Selection::default(),
+    };
+    destroy::delete(named, what, still, global).await
+}
+
+fn has_ended(state: &State, at: OffsetDateTime) -> bool {
+    state.life.is_some_and(|life| life.has_ended(at))
+}

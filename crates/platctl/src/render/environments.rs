@@ -1,0 +1,182 @@
+//! Temporary stacks: what there is, and until when.
+
+use std::time::Duration;
+
+use platctl_engine::state::{Life, State};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+use super::{count, error_line, json_line, line, raw};
+use crate::cli::Global;
+use crate::error::CliError;
+use crate::place::Named;
+
+/// One line for each stack.
+pub(crate) fn list(stacks: &[(Named, State)], now: OffsetDateTime, global: &Global) {
+    if global.json {
+        for (named, state) in stacks {
+            json_line(&object("stack", &named.name, state, now));
+        }
+    } else if stacks.is_empty() {
+        raw(
+            "No stacks with resources were found. Use --state to specify another folder or bucket.\n",
+        );
+    } else {
+        raw(&table(stacks, now));
+    }
+}
+
+fn object(what: &str, name: &str, state: &State, now: OffsetDateTime) -> Value {
+    json!({
+        "type": what,
+        "stack": name,
+        "account": state.account,
+        "region": state.home(),
+        "resources": state.resources.len(),
+        "expires": state.life.and_then(|life| life.expires.format(&Rfc3339).ok()),
+        "pinned": state.life.is_some_and(|life| life.pinned),
+        "expired": state.life.is_some_and(|life| life.has_ended(now)),
+    })
+}
+
+fn table(stacks: &[(Named, State)], now: OffsetDateTime) -> String {
+    let width = stacks
+        .iter()
+        .map(|(named, _)| named.name.len())
+        .max()
+        .unwrap_or(0);
+    let row = |(named, state): &(Named, State)| {
+        let expiry = state
+            .life
+            .map_or_else(|| "does not expire".to_owned(), |life| expiry(life, now));
+        format!(
+            "{:width$}  {:12}  {:14}  {:13}  {expiry}\n",
+            named.name,
+            state.account.as_deref().unwrap_or("-"),
+            state.home().unwrap_or("-"),
+            count(state.resources.len()),
+        )
+    };
+    stacks.iter().map(row).collect()
+}
+
+/// `expires on 2026-11-28 18:00 UTC, in 7 h 59 min`
+fn expiry(life: Life, now: OffsetDateTime) -> String {
+    let form = format_description!("[year]-[month]-[day] [hour]:[minute] UTC");
+    let at = life.expires.format(form).unwrap_or_default();
+    let away = Duration::try_from((life.expires - now).abs()).unwrap_or_default();
+    let away = rough(away);
+    match (life.pinned, life.expires > now) {
+        (true, _) => format!("pinned; would expire on {at}"),
+        (false, true) => format!("expires on {at}, in {away}"),
+        (false, false) => format!("expired on {at}, {away} ago"),
+    }
+}
+
+/// Nobody plans by the second.
+fn rough(duration: Duration) -> String {
+    let minutes = duration.as_secs() / 60;
+    match (minutes / 60, minutes % 60) {
+        (0, minutes) => format!("{minutes} min"),
+        (hours @ 1..48, 0) => format!("{hours} h"),
+        (hours @ 1..48, minutes) => format!("{hours} h {minutes} min"),
+        (hours, _) => format!("{} days", hours / 24),
+    }
+}
+
+/// Until when a stack is there now.
+pub(crate) fn life(name: &str, life: Life, now: OffsetDateTime, global: &Global) {
+    if global.json {
+        let expires = life.expires.format(&Rfc3339).ok();
+        json_line(
+            &json!({"type": "life", "stack": name, "expires": expires, "pinned": life.pinned}),
+        );
+        return;
+    }
+    let hint = if life.pinned {
+        format!("To let it expire: platctl pin {name} --off")
+    } else {
+        format!("To keep it longer: platctl extend {name} 4h")
+    };
+    raw(&format!("Stack `{name}` {}. {hint}\n", expiry(life, now)));
+}
+
+/// What a reaper is about to delete.
+pub(crate) fn expired(stacks: &[(Named, State)], now: OffsetDateTime, global: &Global) {
+    if global.json {
+        for (named, state) in stacks {
+            json_line(&object("expired", &named.name, state, now));
+        }
+    } else if stacks.is_empty() {
+        raw("No stack has expired.\n");
+    } else {
+        raw(&table(stacks, now));
+    }
+}
+
+/// Why one of them could not be deleted.
+pub(crate) fn failed(name: &str, error: &CliError, global: &Global) {
+    if global.json {
+        json_line(&json!({"type": "error", "stack": name, "error": error.to_string()}));
+    }
+    error_line(&format!("Stack `{name}` was not deleted: {error}"));
+}
+
+/// What became of them.
+pub(crate) fn reaped(total: usize, left: &[String], global: &Global) {
+    if global.json {
+        json_line(&json!({"type": "reaped", "deleted": total - left.len(), "left": left}));
+        return;
+    }
+    let deleted = match total - left.len() {
+        1 => "1 stack was deleted".to_owned(),
+        deleted => format!("{deleted} stacks were deleted"),
+    };
+    let rest = match left {
+        [] => String::new(),
+        left => format!(
+            "; not deleted: {}. Run `platctl reap` again, or `platctl destroy {}`",
+            left.join(", "),
+            left[0]
+        ),
+    };
+    line(&format!("{deleted}{rest}."), global);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::datetime;
+
+    #[test]
+    fn an_expiry_is_said_as_people_plan() {
+        let now = datetime!(2026-11-28 10:00:30 UTC);
+        let life = |expires| Life {
+            expires,
+            pinned: false,
+        };
+        let said = |expires| expiry(life(expires), now);
+        assert_eq!(
+            said(datetime!(2026-11-28 18:00 UTC)),
+            "expires on 2026-11-28 18:00 UTC, in 7 h 59 min"
+        );
+        assert_eq!(
+            said(datetime!(2026-11-28 09:45 UTC)),
+            "expired on 2026-11-28 09:45 UTC, 15 min ago"
+        );
+        assert_eq!(
+            said(datetime!(2026-12-08 10:00:30 UTC)),
+            "expires on 2026-12-08 10:00 UTC, in 10 days"
+        );
+        let pinned = Life {
+            pinned: true,
+            ..life(now)
+        };
+        assert_eq!(
+            expiry(pinned, now),
+            "pinned; would expire on 2026-11-28 10:00 UTC"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Temporary environments: many from one file, and what has expired is deleted, nothing else.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+const FILE: &str = "stack: pr-0\nregion: eu-west-1\n\
+    resources:\n  note:\n    kind: ssm.Parameter\n    name: /envs/${stack}\n    type: String\n    value: here\n";
+
+fn world() -> World {
+    let world = World::new();
+    for name in ["pr-1", "pr-2"] {
+        let text = FILE.replace("pr-0", name).replace("${stack}", name);
+        world.file(&format!("{name}.yaml"), &text);
+        world
+            .platctl(&format!("apply {name}.yaml --yes --ttl 8h"))
+            .expect(0);
+    }
+    world
+}
+
+/// As if eight hours had passed.
+fn expire(world: &World, stack: &str) {
+    let path = world.path().join(format!("state/emulator/{stack}.json"));
+    let mut state: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    state["life"]["expires"] = json!("2026-01-31T12:00:00Z");
+    fs::write(&path, state.to_string()).unwrap();
+}
+
+fn parameters(world: &World) -> Vec<String> {
+    let listed = world.platctl("list --json").expect(0).stdout;
+    let lines = listed
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines
+        .filter(|line| line["type"] == "stack")
+        .map(|line| line["stack"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn what_has_expired_is_reaped_and_nothing_else() {
+    let world = world();
+    let listed = world.platctl("list").expect(0).stdout;
+    assert!(
+        listed.contains("pr-1 ") && listed.contains("1 resource"),
+        "{listed}"
+    );
+    assert!(listed.contains("expires on "), "{listed}");
+    assert_eq!(
+        world.platctl("reap --yes").expect(0).stdout,
+        "No stack has expired.\n"
+    );
+
+    expire(&world, "pr-1");
+    let listed = world.platctl("list").expect(0).stdout;
+    assert!(
+        listed.contains("expired on 2026-01-31 12:00 UTC, "),
+        "{listed}"
+    );
+    let shown = world.platctl("reap --dry-run").expect(0).stdout;
+    assert!(shown.contains("pr-1") && !shown.contains("pr-2"), "{shown}");
+    assert_eq!(parameters(&world), ["pr-1", "pr-2"]);
+
+    world.platctl("pin pr-1").expect(0);
+    assert_eq!(
+        world.platctl("reap --yes").expect(0).stdout,
+        "No stack has expired.\n"
+    );
+    world.platctl("pin pr-1 --off").expect(0);
+    let said = world.platctl("extend pr-1 4h").expect(0).stdout;
+    assert!(
+        said.contains("in 3 h 59 min") || said.contains("in 4 h"),
+        "{said}"
+    );
+    assert_eq!(
+        world.platctl("reap --yes").expect(0).stdout,
+        "No stack has expired.\n"
+    );
+
+    expire(&world, "pr-1");
+    let reaped = world.platctl("reap --yes").expect(0).stdout;
+    assert!(reaped.ends_with("1 stack was deleted.\n"), "{reaped}");
+    assert_eq!(parameters(&world), ["pr-2"]);
+    world
+        .platctl("plan pr-2.yaml --ttl 8h --detailed-exitcode")
+        .expect(0);
+}
+
+#[test]
+fn a_stack_that_is_applied_without_a_ttl_stays() {
+    let world = world();
+    expire(&world, "pr-1");
+    world.platctl("apply pr-1.yaml --yes").expect(0);
+    assert_eq!(
+        world.platctl("reap --yes").expect(0).stdout,
+        "No stack has expired.\n"
+    );
+    let refused = world.platctl("extend pr-1 4h").expect(1).stderr;
+    assert!(
+        refused.contains("stack `pr-1` does not expire"),
+        "{refused}"
+    );
+    let unknown = world.platctl("pin pr-3").expect(1).stderr;
+    assert!(
+        unknown.contains("no state found for a stack named `pr-3`"),
+        "{unknown}"
+    );
+    let wrong = world.platctl("extend pr-2 soon").expect(2).stderr;
+    assert!(wrong.contains("such as 30m, 8h or 2d"), "{wrong}");
+}
+
+/// One stack that cannot be deleted does not keep the others, and the exit code says so.
+#[test]
+fn what_cannot_be_reaped_is_named() {
+    let world = world();
+    expire(&world, "pr-1");
+    expire(&world, "pr-2");
+    let path = world.path().join("state/emulator/pr-1.json");
+    let text = fs::read_to_string(&path).unwrap();
+    let foreign = text.replacen(
+        "\"account\":\"123456789012\"",
+        "\"account\":\"999999999999\"",
+        1,
+    );
+    assert_ne!(text, foreign);
+    fs::write(&path, foreign).unwrap();
+    let reaped = world.platctl("reap --yes").expect(2);
+    assert!(
+        reaped
+            .stderr
+            .contains("Stack `pr-1` was not deleted: the state belongs to account 999999999999"),
+        "{}",
+        reaped.stderr
+    );
+    assert!(reaped.stdout.ends_with("1 stack was deleted; not deleted: pr-1. Run `platctl reap` again, or `platctl destroy pr-1`.\n"), "{}", reaped.stdout);
+}
