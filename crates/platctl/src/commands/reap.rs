@@ -63,6 +63,7 @@ async fn end(named: &Named, now: OffsetDateTime, global: &Global) -> Result<Exit
     let consent = Consent {
         yes: true,
         data: Data::default(),
+        detach_foreign: Vec::new(),
     };
     let still = |state: &State| {
         has_ended(state, now).then_some(()).ok_or_else(|| {
