@@ -2,7 +2,7 @@
 //! what the controllers wrote has to survive. Argo CD does what the options of each Application say.
 
 use platctl_gitops::{
-    DEFAULT_RESOURCES, File, Inputs, Replicas, SHUTDOWN_SECONDS, STARTUP_SECONDS, Service,
+    DEFAULT_RESOURCES, File, Inputs, Nodes, Replicas, SHUTDOWN_SECONDS, STARTUP_SECONDS, Service,
     Settings, Web, Work, Zone,
 };
 use serde_json::{Value, json};
@@ -51,6 +51,7 @@ fn files() -> Vec<(String, Vec<Value>)> {
         dns_suffix: "amazonaws.com".into(),
         cluster: "prod-cluster".into(),
         version: "1.34".into(),
+        nodes: Nodes::Managed,
         vpc_id: "vpc-1".into(),
         zone: Some(Zone {
             id: "zone".into(),
