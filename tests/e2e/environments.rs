@@ -112,6 +112,28 @@ fn a_stack_that_is_applied_without_a_ttl_stays() {
     assert!(wrong.contains("such as 30m, 8h or 2d"), "{wrong}");
 }
 
+/// The expiry is part of what was approved.
+#[test]
+fn a_saved_plan_takes_no_other_ttl() {
+    let world = world();
+    world
+        .platctl("plan pr-1.yaml --ttl 2d --out pr.plan")
+        .expect(0);
+    let refused = world
+        .platctl("apply pr.plan --yes --ttl 8h")
+        .expect(1)
+        .stderr;
+    assert!(
+        refused.contains("--ttl cannot be used with a saved plan"),
+        "{refused}"
+    );
+    let applied = world.platctl("apply pr.plan --yes").expect(0).stdout;
+    assert!(
+        applied.contains("in 47 h 5") || applied.contains("in 2 days"),
+        "{applied}"
+    );
+}
+
 /// One stack that cannot be deleted does not keep the others, and the exit code says so.
 #[test]
 fn what_cannot_be_reaped_is_named() {

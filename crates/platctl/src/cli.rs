@@ -630,7 +630,7 @@ pub(crate) enum Cut {
     After,
 }
 
-/// A time such as `30s`, `5m`, `1h`, or plain seconds.
+/// How long a stack is wanted, as a stack file says it: `30m`, `8h`, `2d`.
 fn lifetime(text: &str) -> Result<Duration, String> {
     platctl_stack::lifetime(text).ok_or_else(|| {
         format!("`{text}` is not a valid time: use a number and a unit, such as 30m, 8h or 2d")
@@ -641,6 +641,7 @@ fn stated_lifetime(text: &str) -> Result<String, String> {
     lifetime(text).map(|_| text.to_owned())
 }
 
+/// A time such as `30s`, `5m`, `1h`, or plain seconds.
 fn duration(text: &str) -> Result<Duration, String> {
     let (number, unit) = match text.find(|c: char| !c.is_ascii_digit()) {
         Some(at) => text.split_at(at),

@@ -16,7 +16,7 @@ use platctl_stack::Stack;
 use platctl_stack::support::endings;
 use time::OffsetDateTime;
 
-use crate::cli::{Approved, Consent, Global};
+use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -31,15 +31,23 @@ use crate::signals::Signals;
 pub(crate) async fn run(
     path: &Path,
     approved: &Approved,
+    temporary: &Temporary,
     consent: &Consent,
     selection: Selection,
     global: &Global,
 ) -> Result<Exit, CliError> {
+    let global = &temporary.applied_to(global);
     match SavedPlan::load(path, approved.plan_sha256.as_deref())? {
         Some(_) if selection != Selection::default() => Err(CliError::other(
             "--target, --exclude and --replace cannot be used with a saved plan: pass them to `platctl plan` \
              instead",
         )),
+        // With the stack file, it has to be what the plan was created with.
+        Some(_) if temporary.ttl.is_some() && approved.stack_file.is_none() => {
+            Err(CliError::other(
+                "--ttl cannot be used with a saved plan: pass it to `platctl plan` instead",
+            ))
+        }
         Some(saved) => {
             Box::pin(apply_saved(
                 saved,
@@ -55,14 +63,26 @@ pub(crate) async fn run(
                 path.display()
             )))
         }
-        None => Box::pin(apply_stack(path, consent, selection, global)).await,
+        None => Box::pin(apply_stack(path, consent, selection, true, global)).await,
     }
 }
 
+/// Applies a part of a stack as a step of another command. The expiry of the stack stays: nobody said anything of it.
+pub(crate) async fn part(
+    path: &Path,
+    consent: &Consent,
+    selection: Selection,
+    global: &Global,
+) -> Result<Exit, CliError> {
+    Box::pin(apply_stack(path, consent, selection, false, global)).await
+}
+
+/// `renews` is whether the stack is wanted for as long as the file says, from now on.
 async fn apply_stack(
     path: &Path,
     consent: &Consent,
     selection: Selection,
+    renews: bool,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
@@ -93,7 +113,7 @@ async fn apply_stack(
                 question,
                 destroys: false,
                 stack: path,
-                ttl: Some(stack.ttl()),
+                ttl: renews.then(|| stack.ttl()),
             },
             global,
         )
@@ -124,12 +144,14 @@ async fn apply_saved(
     locked(&store, Some(&site), "apply", global, async |session| {
         let mut prepared = prepare_saved(&saved, stack.as_ref(), &site, &session).await?;
         prepared.consent(&consent.data.consent());
+        // Nothing in the plan is believed where there is the stack file.
+        let ttl = stack.as_ref().map_or(saved.ttl, Stack::ttl);
         let ask = Ask {
             consent,
             question: "Do you want to apply this saved plan?",
             destroys: saved.destroy,
             stack: Path::new(&name),
-            ttl: (!saved.destroy).then_some(saved.ttl),
+            ttl: (!saved.destroy).then_some(ttl),
         };
         converge(&site, session, prepared, ask, global).await
     })

@@ -73,9 +73,9 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             anew,
             temporary,
         } => {
-            let global = &temporary.applied_to(global);
             let selection = selection(part, anew);
-            Box::pin(apply::run(&stack, &approved, &consent, selection, global)).await
+            let run = apply::run(&stack, &approved, &temporary, &consent, selection, global);
+            Box::pin(run).await
         }
         Command::Destroy {
             stack,

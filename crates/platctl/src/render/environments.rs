@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 
+use super::error::plain;
 use super::{count, error_line, json_line, line, raw};
 use crate::cli::Global;
 use crate::error::CliError;
@@ -118,8 +119,9 @@ pub(crate) fn expired(stacks: &[(Named, State)], now: OffsetDateTime, global: &G
 
 /// Why one of them could not be deleted.
 pub(crate) fn failed(name: &str, error: &CliError, global: &Global) {
+    let error = plain(error);
     if global.json {
-        json_line(&json!({"type": "error", "stack": name, "error": error.to_string()}));
+        json_line(&json!({"type": "error", "stack": name, "error": error}));
     }
     error_line(&format!("Stack `{name}` was not deleted: {error}"));
 }
