@@ -92,7 +92,7 @@ pub(crate) fn life(name: &str, life: Lifespan, now: OffsetDateTime, global: &Glo
     if global.json {
         let expires = life.expires.format(&Rfc3339).ok();
         json_line(
-            &json!({"type": "life", "stack": name, "expires": expires, "pinned": life.pinned}),
+            &json!({"type": "expiry", "stack": name, "expires": expires, "pinned": life.pinned}),
         );
         return;
     }
