@@ -276,7 +276,7 @@ pub(crate) async fn remove(branch: &impl Branch) -> CloudResult<()> {
     let owner = base.owner.as_ref();
     write(branch, &Files::new(), &BTreeSet::new(), owner).await?;
     let tip = branch.tip().await?;
-    let message = "platctl: nothing of this is its own any more";
+    let message = "platctl: it no longer manages files here";
     let edits = [Edit::Delete(BASE.into())];
     branch.commit(tip, &edits, message).await.map(drop)
 }

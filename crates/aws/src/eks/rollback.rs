@@ -134,7 +134,7 @@ async fn until_ended(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResult<()
         }
         if begun.elapsed() > LONGEST {
             let message =
-                format!("the update {id} has not ended after 6 hours; EKS goes on with it");
+                format!("the update {id} has not ended after 6 hours; EKS continues with it");
             return Err(CloudError::new(Class::Busy, "eks:DescribeUpdate", message));
         }
         tokio::time::sleep(pause).await;
