@@ -430,6 +430,32 @@ fn keys_that_do_not_fit_the_kind_are_refused() {
 
 #[test]
 fn the_nearest_name_is_proposed() {
-    insta::assert_snapshot!(refused("  api: {port: 80}\n  mailer: {kind: worker, image_of: apo}\n"), @"");
-    insta::assert_snapshot!(refused("  api: {port: 80, memry: 1Gi, kind: wrker}\n"), @"");
+    insta::assert_snapshot!(refused("  api: {port: 80}\n  mailer: {kind: worker, image_of: apo}\n"), @"
+     × there is no service `apo`
+      ╭─[stack.yaml:5:36]
+    4 │   api: {port: 80}
+    5 │   mailer: {kind: worker, image_of: apo}
+      ·                                    ─┬─
+      ·                                     ╰── unknown service
+      ╰────
+     help: did you mean `api`?
+    ");
+    insta::assert_snapshot!(refused("  api: {port: 80, memry: 1Gi, kind: wrker}\n"), @"
+     × unknown key `memry`
+      ╭─[stack.yaml:4:19]
+    3 │ services:
+    4 │   api: {port: 80, memry: 1Gi, kind: wrker}
+      ·                   ──┬──
+      ·                     ╰── unknown key
+      ╰────
+     help: did you mean `memory`?
+     × `wrker` is not one of web, worker, cron, job
+      ╭─[stack.yaml:4:37]
+    3 │ services:
+    4 │   api: {port: 80, memry: 1Gi, kind: wrker}
+      ·                                     ──┬──
+      ·                                       ╰── unknown
+      ╰────
+     help: did you mean `worker`?
+    ");
 }
