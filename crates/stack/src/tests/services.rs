@@ -205,10 +205,26 @@ fn the_rules_of_the_example_are_those_of_the_page() {
         .collect();
     assert_eq!(
         policies,
-        ["NetworkPolicy default-deny", "NetworkPolicy service"]
+        [
+            "NetworkPolicy default-deny",
+            "NetworkPolicy service",
+            "NetworkPolicy service-exit",
+            "NetworkPolicy to-dns",
+            "NetworkPolicy to-pod-identity",
+        ]
     );
     let open = &objects["NetworkPolicy service"]["spec"];
-    assert_eq!(open["ingress"][0]["ports"][0]["port"], 8080);
+    assert_eq!(
+        open["ingress"][0]["ports"],
+        json!([{"protocol": "TCP", "port": "http"}])
+    );
+    // AWS and other hosts, the database, services, Vault, and the collector of traces.
+    let ways = objects["NetworkPolicy service-exit"]["spec"]["egress"].as_array();
+    let ways = ways.into_iter().flatten();
+    let ports: Vec<String> = ways
+        .map(|way| way["ports"][0]["port"].to_string())
+        .collect();
+    assert_eq!(ports, ["443", "5432", "\"http\"", "8200", "4317"]);
     assert_eq!(
         open["podSelector"]["matchLabels"],
         json!({"app.kubernetes.io/name": "api"})

@@ -164,7 +164,8 @@ fn a_server_of_ones_own() {
     assert_eq!(project["source"]["type"], "GITHUB_ENTERPRISE");
 }
 
-/// Nothing but the way to the repository depends on where it is.
+/// Nothing but the way to the repository depends on where it is. Here and there, Image Updater writes with a credential
+/// that may write.
 #[test]
 fn the_repository_of_prod_is_the_same_on_github() {
     let prod = include_str!("../../../../stacks/prod.yaml");
@@ -181,7 +182,7 @@ fn the_repository_of_prod_is_the_same_on_github() {
             r#"{"$ref":"delivery.gitops.clone_url_http"}"#,
             r#""https://github.com/acme/prod-gitops.git""#,
         )
-        .replace("git:secret:argocd/gitops-repository", "git:repocreds");
+        .replace("git:secret:argocd/gitops-repository-write", "git:repocreds");
     assert!(here != moved, "nothing refers to the repository");
     assert!(moved == there, "{there}");
 }
