@@ -313,7 +313,7 @@ fn conflict<B: Branch>(branch: &B, paths: &[&str]) -> CloudError {
     let message = format!(
         "conflict in {} ({}): changed in the repository since platctl wrote it, and changed by the stack file too; \
          nothing was written. To use platctl's version, delete the file in the repository; to keep the version in \
-         the repository, add the file to `keep`",
+         the repository, add the file to `gitops.keep`",
         paths.join(", "),
         branch.place(),
     );
