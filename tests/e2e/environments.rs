@@ -108,7 +108,7 @@ fn a_stack_that_is_applied_without_a_ttl_stays() {
         unknown.contains("no state found for a stack named `pr-3`"),
         "{unknown}"
     );
-    let wrong = world.platctl("extend pr-2 soon").expect(2).stderr;
+    let wrong = world.platctl("extend pr-2 soon").expect(1).stderr;
     assert!(wrong.contains("such as 30m, 8h or 2d"), "{wrong}");
 }
 
