@@ -16,7 +16,7 @@ use platctl_stack::Stack;
 use platctl_stack::support::endings;
 use time::OffsetDateTime;
 
-use crate::cli::{Approved, Consent, Global};
+use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -27,19 +27,30 @@ use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
 use crate::signals::Signals;
 
-/// Applies a stack file, or a saved plan.
+/// Applies a stack file, or a saved plan. Without `temporary`, a stack expires when it did before.
 pub(crate) async fn run(
     path: &Path,
     approved: &Approved,
     consent: &Consent,
     selection: Selection,
+    temporary: Option<&Temporary>,
     global: &Global,
 ) -> Result<Exit, CliError> {
+    let with_ttl = temporary.map(|temporary| temporary.applied_to(global));
+    let global = with_ttl.as_ref().unwrap_or(global);
     match SavedPlan::load(path, approved.plan_sha256.as_deref())? {
         Some(_) if selection != Selection::default() => Err(CliError::other(
             "--target, --exclude and --replace cannot be used with a saved plan: pass them to `platctl plan` \
              instead",
         )),
+        Some(_)
+            if approved.stack_file.is_none()
+                && temporary.is_some_and(|temporary| temporary.ttl.is_some()) =>
+        {
+            Err(CliError::other(
+                "--ttl cannot be used with a saved plan: pass it to `platctl plan` instead",
+            ))
+        }
         Some(saved) => {
             Box::pin(apply_saved(
                 saved,
@@ -55,7 +66,10 @@ pub(crate) async fn run(
                 path.display()
             )))
         }
-        None => Box::pin(apply_stack(path, consent, selection, global)).await,
+        None => {
+            let renews = temporary.is_some();
+            Box::pin(apply_stack(path, consent, selection, renews, global)).await
+        }
     }
 }
 
@@ -63,6 +77,7 @@ async fn apply_stack(
     path: &Path,
     consent: &Consent,
     selection: Selection,
+    renews: bool,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
@@ -93,7 +108,7 @@ async fn apply_stack(
                 question,
                 destroys: false,
                 stack: path,
-                ttl: Some(stack.ttl()),
+                ttl: renews.then(|| stack.ttl()),
             },
             global,
         )
@@ -129,7 +144,8 @@ async fn apply_saved(
             question: "Do you want to apply this saved plan?",
             destroys: saved.destroy,
             stack: Path::new(&name),
-            ttl: (!saved.destroy).then_some(saved.ttl),
+            // A plan that is not believed does not say either when the stack may be deleted.
+            ttl: (!saved.destroy).then(|| stack.as_ref().map_or(saved.ttl, Stack::ttl)),
         };
         converge(&site, session, prepared, ask, global).await
     })
@@ -282,12 +298,17 @@ pub(crate) async fn converge(
     Ok(exit(&outcome, &signals))
 }
 
-/// Notes for how long the stack is wanted.
-async fn note_life(session: &Session, ttl: Option<Duration>) -> Result<Option<Lifespan>, CliError> {
-    let earlier = session.state().lifespan;
+/// Notes for how long the stack is wanted. None where it was permanent and still is.
+async fn note_life(
+    session: &Session,
+    ttl: Option<Duration>,
+) -> Result<Option<Option<Lifespan>>, CliError> {
+    let state = session.state();
+    // A stack that was deleted has left its name and its life: a new one of that name is neither pinned nor extended.
+    let earlier = state.lifespan.filter(|_| !state.resources.is_empty());
     let life = ttl.map(|ttl| Lifespan::renewed(earlier, ttl, OffsetDateTime::now_utc()));
     session.set_lifespan(life).await?;
-    Ok(life)
+    Ok((life.is_some() || earlier.is_some()).then_some(life))
 }
 
 /// Whether all that is missing is consent to the loss of data, and whoever sits at the terminal types it in.

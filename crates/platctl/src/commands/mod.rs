@@ -73,9 +73,10 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             anew,
             temporary,
         } => {
-            let global = &temporary.applied_to(global);
             let selection = selection(part, anew);
-            Box::pin(apply::run(&stack, &approved, &consent, selection, global)).await
+            let temporary = Some(&temporary);
+            let run = apply::run(&stack, &approved, &consent, selection, temporary, global);
+            Box::pin(run).await
         }
         Command::Destroy {
             stack,

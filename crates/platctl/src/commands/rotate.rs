@@ -61,7 +61,7 @@ pub(crate) async fn run(
             stack_file: None,
             plan_sha256: None,
         };
-        let exit = apply::run(path, &approved, consent, selection, global).await?;
+        let exit = apply::run(path, &approved, consent, selection, None, global).await?;
         if exit != Exit::Done {
             let next =
                 "The previous credential still works. To continue, run the same command again.";
