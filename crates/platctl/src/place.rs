@@ -10,6 +10,7 @@ use platctl_stack::{Stack, StateUrl};
 use crate::cli::Global;
 use crate::cloud::{Site, connection, load, start_emulator};
 use crate::error::CliError;
+use crate::log;
 use crate::render::progress::teller;
 
 /// A stack, as far as its state is concerned.
@@ -205,6 +206,7 @@ pub(crate) async fn locked<T>(
         session.set_account(&site.aws.identity().account);
         session.set_region(&site.region);
     }
+    log::locked(&session);
     let result = work(session.clone()).await;
     session.close().await;
     result

@@ -20,6 +20,7 @@ use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::log;
 use crate::place::{Named, locked};
 use crate::prompt::{agreed, data_to_lose};
 use crate::render;
@@ -254,6 +255,7 @@ pub(crate) async fn converge(
         .schedule(&*site.aws)
         .map_err(|cycle| CliError::other(cycle.to_string()))?;
     render::plan(&prepared.plan, &predict(schedule), site, global);
+    log::planned(&prepared.plan);
     if !prepared.plan.refusals.is_empty() && (ask.consent.yes || !consents(&mut prepared)) {
         let stack = ask.stack.to_owned();
         return Err(CliError::Refused {
@@ -281,6 +283,7 @@ pub(crate) async fn converge(
         .carry_out(session.clone(), site.catalog(), how)
         .await?;
     progress.end();
+    log::carried_out(&outcome);
     let result = session.finish().await;
     if !idle {
         render::outcome(

@@ -139,6 +139,7 @@ fn failed(name: &str, what: &str, error: &CliError, global: &Global) {
     if global.json {
         json_line(&json!({"type": "error", "stack": name, "error": error}));
     }
+    tracing::info!(stack = name, error, "{what}");
     error_line(&format!("Stack `{name}` {what}: {error}"));
 }
 
