@@ -517,9 +517,9 @@ pub(crate) enum Command {
         /// Only kinds with this word in their name or description
         word: Option<String>,
     },
-    /// Explain a kind or one of its fields
+    /// Explain a kind, or one of its fields or outputs
     Explain {
-        /// The kind, or a field of it: s3.Bucket, s3.Bucket.lifecycle_rules
+        /// The kind, or a field or an output of it: s3.Bucket, s3.Bucket.lifecycle_rules, s3.Bucket.arn
         #[arg(value_name = "KIND[.FIELD]")]
         what: String,
     },
