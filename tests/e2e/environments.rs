@@ -159,3 +159,60 @@ fn what_cannot_be_reaped_is_named() {
     );
     assert!(reaped.stdout.ends_with("1 stack was deleted; not deleted: pr-1. Run `platctl reap` again, or `platctl destroy pr-1`.\n"), "{}", reaped.stdout);
 }
+
+/// Whoever creates an environment anew does not want the life of the one that had its name.
+#[test]
+fn a_new_stack_of_the_same_name_is_neither_pinned_nor_extended() {
+    let world = world();
+    world.platctl("extend pr-1 99d").expect(0);
+    world.platctl("pin pr-1").expect(0);
+    world.platctl("destroy pr-1 --yes").expect(0);
+    for command in ["extend pr-1 4h", "pin pr-1"] {
+        let refused = world.platctl(command).expect(1).stderr;
+        assert!(
+            refused.contains("stack `pr-1` has no resources"),
+            "{refused}"
+        );
+    }
+    let said = world
+        .platctl("apply pr-1.yaml --yes --ttl 8h")
+        .expect(0)
+        .stdout;
+    assert!(said.contains("Stack `pr-1` expires on "), "{said}");
+    assert!(!said.contains("days"), "{said}");
+}
+
+#[test]
+fn a_saved_plan_says_itself_how_long_the_stack_is_wanted() {
+    let world = world();
+    world.platctl("plan pr-1.yaml --out one.plan").expect(0);
+    let refused = world
+        .platctl("apply one.plan --yes --ttl 1h")
+        .expect(1)
+        .stderr;
+    assert!(
+        refused.contains("--ttl cannot be used with a saved plan"),
+        "{refused}"
+    );
+    let said = world.platctl("apply one.plan --yes").expect(0).stdout;
+    assert!(
+        said.ends_with("Stack `pr-1` does not expire any more.\n"),
+        "{said}"
+    );
+}
+
+/// One state that cannot be read neither hides the others nor keeps them.
+#[test]
+fn a_state_that_cannot_be_read_is_named_and_the_others_are_reaped() {
+    let world = world();
+    expire(&world, "pr-2");
+    fs::write(world.path().join("state/emulator/pr-1.json"), "{spoilt").unwrap();
+    let listed = world.platctl("list").expect(2);
+    assert!(listed.stdout.starts_with("pr-2 "), "{}", listed.stdout);
+    let unread = "Stack `pr-1` was not read: ";
+    assert!(listed.stderr.contains(unread), "{}", listed.stderr);
+    let reaped = world.platctl("reap --yes").expect(2);
+    assert!(reaped.stderr.contains(unread), "{}", reaped.stderr);
+    let left = "1 stack was deleted; not deleted: pr-1. ";
+    assert!(reaped.stdout.contains(left), "{}", reaped.stdout);
+}

@@ -62,6 +62,10 @@ fn tells_the_story(log: &Path) {
     for part in [
         "platctl started",
         "command=\"apply\"",
+        "connected account=\"123456789012\" region=\"eu-west-1\" caller=\"arn:aws:",
+        "the state is locked stack=\"prod\" serial=0",
+        "planned stack=\"prod\" add=",
+        "carried out done=",
         "command=\"state list\"",
         "operation{address=network.vpc verb=\"create\" generation=1}: AWS call",
         "operation=\"CreateVpc\"",

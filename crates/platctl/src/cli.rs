@@ -22,38 +22,59 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Where the help lists the flags of every command, below those of the command itself.
+const STATE: &str = "State";
+const CONNECTION: &str = "Connection";
+const RUNNING: &str = "Running";
+const OUTPUT: &str = "Output";
+
 /// Flags of every command.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Global {
-    /// Location of the state: a folder, a state file, or s3://bucket/prefix
-    #[arg(long, global = true, env = "PLATCTL_STATE", value_name = "PATH")]
-    pub(crate) state: Option<PathBuf>,
     /// Override a value in the stack file, such as network.nat=single (can be repeated)
     #[arg(
         long = "set",
         global = true,
         env = "PLATCTL_SET",
-        value_name = "KEY=VALUE"
+        value_name = "KEY=VALUE",
+        help_heading = RUNNING
     )]
     pub(crate) set: Vec<String>,
-    /// The AWS region to use if the stack file does not specify one
-    #[arg(long, global = true, env = "PLATCTL_REGION")]
-    pub(crate) region: Option<String>,
+    /// Maximum number of changing API calls in progress at the same time
+    #[arg(
+        long,
+        global = true,
+        env = "PLATCTL_PARALLELISM",
+        value_name = "N",
+        default_value_t = 64,
+        help_heading = RUNNING
+    )]
+    pub(crate) parallelism: usize,
+    /// After a failure, continue with resources that do not depend on it (default)
+    #[arg(long, global = true, conflicts_with = "fail_fast", help_heading = RUNNING)]
+    pub(crate) keep_going: bool,
+    /// Start no further operations after a failure
+    #[arg(long, global = true, env = "PLATCTL_FAIL_FAST", value_parser = clap::builder::FalseyValueParser::new(), help_heading = RUNNING)]
+    pub(crate) fail_fast: bool,
     /// The AWS profile to use
-    #[arg(long, global = true, env = "PLATCTL_PROFILE")]
+    #[arg(long, global = true, env = "PLATCTL_PROFILE", help_heading = CONNECTION)]
     pub(crate) profile: Option<String>,
+    /// The AWS region to use if the stack file does not specify one
+    #[arg(long, global = true, env = "PLATCTL_REGION", help_heading = CONNECTION)]
+    pub(crate) region: Option<String>,
+    /// Use the local AWS emulator instead of AWS; it is installed and started if needed
+    #[arg(long, global = true, env = "PLATCTL_EMULATOR", value_parser = clap::builder::FalseyValueParser::new(), help_heading = CONNECTION)]
+    pub(crate) emulator: bool,
     /// Send all AWS API calls to this URL
     #[arg(
         long,
         global = true,
         env = "PLATCTL_ENDPOINT_URL",
         value_name = "URL",
-        conflicts_with = "emulator"
+        conflicts_with = "emulator",
+        help_heading = CONNECTION
     )]
     pub(crate) endpoint_url: Option<String>,
-    /// Use the local AWS emulator instead of AWS; it is installed and started if needed
-    #[arg(long, global = true, env = "PLATCTL_EMULATOR", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(crate) emulator: bool,
     /// How to connect to the cluster's API server
     #[arg(
         long,
@@ -61,7 +82,8 @@ pub(crate) struct Global {
         env = "PLATCTL_CLUSTER_ACCESS",
         value_enum,
         value_name = "WAY",
-        default_value_t
+        default_value_t,
+        help_heading = CONNECTION
     )]
     pub(crate) cluster_access: ClusterAccess,
     /// The platctl executable (Linux x86-64) that the runner uses. Default: this executable
@@ -69,44 +91,45 @@ pub(crate) struct Global {
         long,
         global = true,
         env = "PLATCTL_RUNNER_PROGRAM",
-        value_name = "FILE"
+        value_name = "FILE",
+        help_heading = CONNECTION
     )]
     pub(crate) runner_program: Option<PathBuf>,
     /// Whether sets of objects in a cluster are read even if that takes a build.
     #[arg(skip)]
     pub(crate) look: bool,
-    /// Maximum number of changing API calls in progress at the same time
+    /// Location of the state: a folder, a state file, or s3://bucket/prefix
     #[arg(
         long,
         global = true,
-        env = "PLATCTL_PARALLELISM",
-        value_name = "N",
-        default_value_t = 64
+        env = "PLATCTL_STATE",
+        value_name = "PATH",
+        help_heading = STATE
     )]
-    pub(crate) parallelism: usize,
-    /// After a failure, continue with resources that do not depend on it (default)
-    #[arg(long, global = true, conflicts_with = "fail_fast")]
-    pub(crate) keep_going: bool,
-    /// Start no further operations after a failure
-    #[arg(long, global = true, env = "PLATCTL_FAIL_FAST", value_parser = clap::builder::FalseyValueParser::new())]
-    pub(crate) fail_fast: bool,
+    pub(crate) state: Option<PathBuf>,
     /// How long to wait for a state lock held by another run, such as 30s or 5m
-    #[arg(long, global = true, env = "PLATCTL_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration)]
+    #[arg(long, global = true, env = "PLATCTL_LOCK_TIMEOUT", value_name = "TIME", default_value = "0s", value_parser = duration, help_heading = STATE)]
     pub(crate) lock_timeout: Duration,
     /// How long the lease on a state in S3 stays valid without a heartbeat
-    #[arg(long = "lease", global = true, env = "PLATCTL_LEASE", value_name = "TIME", default_value = "90s", value_parser = duration)]
+    #[arg(long = "lease", global = true, env = "PLATCTL_LEASE", value_name = "TIME", default_value = "90s", value_parser = duration, help_heading = STATE)]
     pub(crate) lease: Duration,
     /// Print output as JSON, one object per line
-    #[arg(long, global = true, env = "PLATCTL_JSON", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(long, global = true, env = "PLATCTL_JSON", value_parser = clap::builder::FalseyValueParser::new(), help_heading = OUTPUT)]
     pub(crate) json: bool,
     /// Disable colored output (or set NO_COLOR)
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = OUTPUT)]
     pub(crate) no_color: bool,
     /// Log every operation and every AWS call to stderr; use -vv to include the AWS SDK log
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, help_heading = OUTPUT)]
     pub(crate) verbose: u8,
     /// Append a log of every operation and every AWS call to this file, with or without -v
-    #[arg(long, global = true, env = "PLATCTL_LOG_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "PLATCTL_LOG_FILE",
+        value_name = "FILE",
+        help_heading = OUTPUT
+    )]
     pub(crate) log_file: Option<PathBuf>,
 }
 
@@ -132,6 +155,8 @@ pub(crate) const API_PORT: u16 = 9443;
 
 /// Where a kubeconfig goes, and what is in it.
 #[derive(Args, Clone, Debug)]
+// Its group would have the same name as the one of the command.
+#[group(skip)]
 pub(crate) struct Kubeconfig {
     /// The kubeconfig file to add the cluster to. Default: the first file in KUBECONFIG, or ~/.kube/config
     #[arg(long, value_name = "FILE", conflicts_with = "stdout")]
@@ -149,6 +174,8 @@ pub(crate) struct Kubeconfig {
 
 /// What to connect to.
 #[derive(Args, Clone, Debug)]
+// Its group would have the same name as the one of the command.
+#[group(skip)]
 pub(crate) struct Connect {
     /// The page to open: argocd, grafana, kibana, prometheus or vault. Default: the API server, for kubectl
     pub(crate) page: Option<String>,
@@ -490,9 +517,9 @@ pub(crate) enum Command {
         /// Only kinds with this word in their name or description
         word: Option<String>,
     },
-    /// Explain a kind or one of its fields
+    /// Explain a kind, or one of its fields or outputs
     Explain {
-        /// The kind, or a field of it: s3.Bucket, s3.Bucket.lifecycle_rules
+        /// The kind, or a field or an output of it: s3.Bucket, s3.Bucket.lifecycle_rules, s3.Bucket.arn
         #[arg(value_name = "KIND[.FIELD]")]
         what: String,
     },
@@ -669,8 +696,7 @@ mod tests {
 
     #[test]
     fn the_command_line_is_sound() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        crate::examples::command().debug_assert();
     }
 
     #[test]

@@ -54,6 +54,8 @@ impl Site {
         let connection = connection(region, running.as_ref(), global);
         let aws = Arc::new(platctl_aws::connect(connection).await?);
         let region = aws.region().to_owned();
+        let (account, caller) = (&*aws.identity().account, &*aws.identity().arn);
+        tracing::info!(account, region, caller, "connected");
         Ok(Self {
             region,
             aws,

@@ -10,6 +10,9 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use platctl_engine::execute::Outcome;
+use platctl_engine::plan::Plan;
+use platctl_engine::state::Session;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::filter::{EnvFilter, FilterExt, filter_fn};
@@ -103,6 +106,33 @@ fn open(path: &Path) -> Result<File, CliError> {
         ))
     };
     options.open(path).map_err(failed)
+}
+
+/// Of which stack the lines that follow are: several runs may write to one file.
+pub(crate) fn locked(session: &Session) {
+    let (stack, serial) = (session.stack(), session.state().serial);
+    tracing::info!(stack, serial, "the state is locked");
+}
+
+/// What is about to be done.
+pub(crate) fn planned(plan: &Plan) {
+    let (stack, counts) = (plan.stack.as_str(), plan.counts());
+    let (add, change, destroy) = (counts.add, counts.change, counts.destroy);
+    let refusals = plan.refusals.len();
+    tracing::info!(stack, add, change, destroy, refusals, "planned");
+}
+
+/// What became of it.
+pub(crate) fn carried_out(outcome: &Outcome) {
+    tracing::info!(
+        done = outcome.done.len(),
+        failed = outcome.failed.len(),
+        skipped = outcome.skipped.len(),
+        unfinished = outcome.unfinished,
+        not_begun = outcome.not_begun,
+        interrupted = outcome.interrupted,
+        "carried out"
+    );
 }
 
 /// Writes each event as one line, whatever is in it: names and messages come from AWS and from files. The formatter

@@ -8,6 +8,7 @@ mod cloud;
 mod cluster;
 mod commands;
 mod error;
+mod examples;
 mod exit;
 mod log;
 mod place;
@@ -18,7 +19,7 @@ mod signals;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches};
+use clap::FromArgMatches;
 
 use crate::cli::Cli;
 use crate::exit::Exit;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
 
 /// The command line, and the names of the commands in it. Its arguments may be secret, so they are in no log.
 fn parse() -> Result<(Cli, String), clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
+    let matches = examples::command().try_get_matches()?;
     let (mut names, mut next) = (Vec::new(), matches.subcommand());
     while let Some((name, inner)) = next {
         names.push(name);

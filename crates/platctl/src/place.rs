@@ -10,6 +10,7 @@ use platctl_stack::{Stack, StateUrl};
 use crate::cli::Global;
 use crate::cloud::{Site, connection, load, start_emulator};
 use crate::error::CliError;
+use crate::log;
 use crate::render::progress::teller;
 
 /// A stack, as far as its state is concerned.
@@ -30,14 +31,19 @@ impl Named {
         let is_name =
             !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
         if is_name && !stack.is_file() {
-            return Ok(Self {
-                name: text.into_owned(),
-                state: None,
-                region: None,
-                by_name: true,
-            });
+            return Ok(Self::only(text.into_owned()));
         }
         Ok(Self::of(&load(stack, global)?))
+    }
+
+    /// A stack of which only the name is known.
+    fn only(name: String) -> Self {
+        Self {
+            name,
+            state: None,
+            region: None,
+            by_name: true,
+        }
     }
 
     pub(crate) fn of(stack: &Stack) -> Self {
@@ -100,28 +106,36 @@ impl Named {
 }
 
 /// All stacks whose state lies where the command line says, else in the usual folder.
-pub(crate) async fn all_stacks(global: &Global) -> Result<Vec<Named>, CliError> {
-    let said = global.state.as_ref().map(|path| path.to_string_lossy());
-    let names = match said.as_deref() {
+pub(crate) async fn all_stacks(global: &Global) -> Result<Vec<(Named, Store)>, CliError> {
+    let place = global.state.as_deref();
+    match place.map(Path::to_string_lossy).as_deref() {
         Some(text) if text.contains("://") => {
             let url = text.parse::<StateUrl>().map_err(CliError::other)?;
-            stacks::in_bucket(&opened(&url, None, global).await?).await?
+            all_in_bucket(&url, global).await
         }
-        Some(text) if text.ends_with(".json") => {
-            return Err(CliError::other(format!(
-                "{text} is the state of one stack: use --state with the folder or the bucket that contains the states"
-            )));
+        Some(text) if text.ends_with(".json") => Err(CliError::other(format!(
+            "{text} is the state of one stack: use --state with the folder or the bucket that contains the states"
+        ))),
+        _ => {
+            let names = stacks::in_folder(place.unwrap_or_else(|| usual(global)))?;
+            let found = |name: String| {
+                let store = folder(&name, place, global).telling(teller(global));
+                (Named::only(name), store)
+            };
+            Ok(names.into_iter().map(found).collect())
         }
-        Some(text) => stacks::in_folder(Path::new(text))?,
-        None => stacks::in_folder(usual(global))?,
+    }
+}
+
+/// The bucket is opened once for all of them: that takes several calls.
+async fn all_in_bucket(url: &StateUrl, global: &Global) -> Result<Vec<(Named, Store)>, CliError> {
+    let bucket: Arc<Bucket> = Arc::new(opened(url, None, global).await?);
+    let names = stacks::in_bucket(&*bucket).await?;
+    let found = |name: String| {
+        let store = Store::within(bucket.clone(), &name, global.lease).telling(teller(global));
+        (Named::only(name), store)
     };
-    let named = |name| Named {
-        name,
-        state: None,
-        region: None,
-        by_name: true,
-    };
-    Ok(names.into_iter().map(named).collect())
+    Ok(names.into_iter().map(found).collect())
 }
 
 /// The bucket that a state lies in.
@@ -192,6 +206,7 @@ pub(crate) async fn locked<T>(
         session.set_account(&site.aws.identity().account);
         session.set_region(&site.region);
     }
+    log::locked(&session);
     let result = work(session.clone()).await;
     session.close().await;
     result

@@ -171,7 +171,8 @@ pub fn lifetime(text: &str) -> Option<Duration> {
         b'h' => 60 * 60,
         _ => 24 * 60 * 60,
     };
-    let number: u64 = number.parse().ok().filter(|_| number.len() <= 5)?;
+    let is_number = number.len() <= 5 && number.bytes().all(|b| b.is_ascii_digit());
+    let number: u64 = number.parse().ok().filter(|_| is_number)?;
     (number > 0).then(|| Duration::from_secs(number * seconds))
 }
 
@@ -276,6 +277,17 @@ mod tests {
             "pröd",
         ] {
             assert!(stack_name(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lifetimes() {
+        assert_eq!(lifetime("90m"), Some(Duration::from_secs(5400)));
+        assert_eq!(lifetime("2d"), Some(Duration::from_secs(172_800)));
+        for bad in [
+            "", "h", "8", "0h", "+8h", "-8h", "8 h", "8H", "100000d", "1.5h",
+        ] {
+            assert_eq!(lifetime(bad), None, "{bad}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The `resources:` block: any kind, declared raw.
 
 use platctl_engine::input::{JOIN, REF, UNKNOWN};
-use platctl_engine::{Address, Catalog};
+use platctl_engine::{Address, Catalog, SpecError};
 use serde_json::{Map, Value, json};
 
 use crate::de::{At, read};
@@ -211,7 +211,7 @@ impl RawResource {
     /// Checks the spec against its kind, and completes it.
     pub(crate) fn declare(
         &self,
-        spec: Value,
+        mut spec: Value,
         region: &str,
         catalog: &dyn Catalog,
     ) -> Checked<Value> {
@@ -227,8 +227,32 @@ impl RawResource {
                     .help(help),
             ]);
         };
-        kind.declare(spec)
-            .map_err(|error| vec![self.fault(&error.path, &error.message)])
+        loop {
+            match kind.declare(spec.clone()) {
+                Ok(spec) => return Ok(spec),
+                Err(error) if self.is_text(&error, &mut spec) => {}
+                Err(error) => return Err(vec![self.fault(&error.path, &error.message)]),
+            }
+        }
+    }
+
+    /// Whether the field at fault is a string, and its value, of `--set` or the environment, was read as a number or
+    /// a switch: then it is put into the spec as it was typed.
+    fn is_text(&self, error: &SpecError, spec: &mut Value) -> bool {
+        let expects_text = error.message.starts_with("invalid type: ")
+            && error.message.ends_with("expected a string");
+        match (
+            &self.find(&error.path).1.tree,
+            spec.pointer_mut(&error.path),
+        ) {
+            (Tree::Text(text), Some(value))
+                if expects_text && text.untyped && !value.is_string() =>
+            {
+                *value = Value::String(text.text.clone());
+                true
+            }
+            _ => false,
+        }
     }
 
     /// A fault of the field at a JSON pointer.

@@ -20,6 +20,7 @@ use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::log;
 use crate::place::{Named, locked};
 use crate::prompt::{agreed, data_to_lose};
 use crate::render;
@@ -27,7 +28,7 @@ use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
 use crate::signals::Signals;
 
-/// Applies a stack file, or a saved plan.
+/// Applies a stack file, or a saved plan. Without `temporary`, a stack expires when it did before.
 pub(crate) async fn run(
     path: &Path,
     approved: &Approved,
@@ -260,6 +261,7 @@ pub(crate) async fn converge(
         .schedule(&*site.aws)
         .map_err(|cycle| CliError::other(cycle.to_string()))?;
     render::plan(&prepared.plan, &predict(schedule), site, global);
+    log::planned(&prepared.plan);
     if !prepared.plan.refusals.is_empty() && (ask.consent.yes || !consents(&mut prepared)) {
         let stack = ask.stack.to_owned();
         return Err(CliError::Refused {
@@ -287,6 +289,7 @@ pub(crate) async fn converge(
         .carry_out(session.clone(), site.catalog(), how)
         .await?;
     progress.end();
+    log::carried_out(&outcome);
     let result = session.finish().await;
     if !idle {
         render::outcome(
@@ -304,12 +307,17 @@ pub(crate) async fn converge(
     Ok(exit(&outcome, &signals))
 }
 
-/// Notes for how long the stack is wanted.
-async fn note_life(session: &Session, ttl: Option<Duration>) -> Result<Option<Lifespan>, CliError> {
-    let earlier = session.state().lifespan;
+/// Notes for how long the stack is wanted. None where it was permanent and still is.
+async fn note_life(
+    session: &Session,
+    ttl: Option<Duration>,
+) -> Result<Option<Option<Lifespan>>, CliError> {
+    let state = session.state();
+    // A stack that was deleted has left its name and its life: a new one of that name is neither pinned nor extended.
+    let earlier = state.lifespan.filter(|_| !state.resources.is_empty());
     let life = ttl.map(|ttl| Lifespan::renewed(earlier, ttl, OffsetDateTime::now_utc()));
     session.set_lifespan(life).await?;
-    Ok(life)
+    Ok((life.is_some() || earlier.is_some()).then_some(life))
 }
 
 /// Whether all that is missing is consent to the loss of data, and whoever sits at the terminal types it in.

@@ -33,14 +33,24 @@ async fn change(
     let store = named.store(global).await?;
     named.exists(&store.read().await?.state)?;
     let life = locked(&store, None, command, global, async |session| {
-        let life = session.state().lifespan.ok_or_else(|| stays(&named.name))?;
+        let state = session.state();
+        if state.resources.is_empty() {
+            return Err(gone(&named.name));
+        }
+        let life = state.lifespan.ok_or_else(|| stays(&named.name))?;
         let life = how(life);
         session.set_lifespan(Some(life)).await?;
         Ok(life)
     })
     .await?;
-    render::environments::life(&named.name, life, OffsetDateTime::now_utc(), global);
+    render::environments::life(&named.name, Some(life), OffsetDateTime::now_utc(), global);
     Ok(Exit::Done)
+}
+
+fn gone(name: &str) -> CliError {
+    CliError::other(format!(
+        "stack `{name}` has no resources: it was deleted, or never applied; nothing was changed"
+    ))
 }
 
 fn stays(name: &str) -> CliError {

@@ -26,7 +26,7 @@ pub(crate) fn list(word: Option<&str>, global: &Global) -> Result<Exit, CliError
     Ok(Exit::Done)
 }
 
-/// Explains a kind, or one of its fields: `s3.Bucket`, `s3.Bucket.lifecycle_rules.id`.
+/// Explains a kind, or one of its fields or outputs: `s3.Bucket`, `s3.Bucket.lifecycle_rules.id`, `s3.Bucket.arn`.
 pub(crate) fn explain(what: &str, global: &Global) -> Result<Exit, CliError> {
     let (manual, path) = find(what)?;
     if path.is_empty() {
@@ -34,6 +34,11 @@ pub(crate) fn explain(what: &str, global: &Global) -> Result<Exit, CliError> {
         return Ok(Exit::Done);
     }
     let Some((field, below)) = manual.field(&path) else {
+        let outputs = manual.outputs();
+        if let Some((name, about)) = outputs.iter().find(|(name, _)| *name == path) {
+            render::output(&manual, (name.as_str(), about.as_str()), global);
+            return Ok(Exit::Done);
+        }
         let name = manual.facts.name;
         return Err(CliError::other(format!(
             "{name} has no field `{path}`; to list its fields, run `platctl explain {name}`"

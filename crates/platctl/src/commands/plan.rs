@@ -15,6 +15,7 @@ use crate::cli::Global;
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::log;
 use crate::place::Named;
 use crate::render;
 use crate::saved::SavedPlan;
@@ -41,6 +42,7 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
             .map_err(|cycle| CliError::other(cycle.to_string()))?,
     );
     render::plan(&prepared.plan, &prediction, &site, global);
+    log::planned(&prepared.plan);
     let refused = |refusal: &Refusal| {
         !matches!(
             refusal,

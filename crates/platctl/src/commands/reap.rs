@@ -26,15 +26,18 @@ pub(crate) struct Wish {
 /// Deletes every stack that has expired, one after another. One that cannot be deleted does not stop the others.
 pub(crate) async fn run(wish: Wish, global: &Global) -> Result<Exit, CliError> {
     let now = OffsetDateTime::now_utc();
-    let mut expired = list::existing(global).await?;
+    let list::Existing { stacks, unread } = list::existing(global).await?;
+    let mut expired = stacks;
     expired.retain(|(_, state)| has_ended(state, now));
     render::environments::expired(&expired, now, global);
+    render::environments::unread(&unread, global);
+    let mut left: Vec<String> = unread.into_iter().map(|(name, _)| name).collect();
     if expired.is_empty() || wish.dry_run {
-        return Ok(Exit::Done);
+        return Ok(exit(&left));
     }
     let question = "Do you want to delete all resources of these stacks, with their data?";
     agreed(wish.yes, question)?;
-    let (mut left, total) = (Vec::new(), expired.len());
+    let total = expired.len() + left.len();
     for (named, _) in expired {
         match end(&named, now, global).await {
             Ok(Exit::Done) => {}
@@ -42,17 +45,21 @@ pub(crate) async fn run(wish: Wish, global: &Global) -> Result<Exit, CliError> {
             Ok(exit @ (Exit::Interrupted | Exit::Terminated)) => return Ok(exit),
             Ok(_) => left.push(named.name),
             Err(error) => {
-                render::environments::failed(&named.name, &error, global);
+                render::environments::not_deleted(&named.name, &error, global);
                 left.push(named.name);
             }
         }
     }
     render::environments::reaped(total, &left, global);
-    Ok(if left.is_empty() {
+    Ok(exit(&left))
+}
+
+fn exit(left: &[String]) -> Exit {
+    if left.is_empty() {
         Exit::Done
     } else {
         Exit::Changes
-    })
+    }
 }
 
 /// Deletes one stack, unless somebody has extended or pinned it meanwhile.

@@ -87,19 +87,24 @@ fn rough(duration: Duration) -> String {
     }
 }
 
-/// Until when a stack is there now.
-pub(crate) fn life(name: &str, life: Lifespan, now: OffsetDateTime, global: &Global) {
+/// Until when a stack is there now; none where it stays.
+pub(crate) fn life(name: &str, life: Option<Lifespan>, now: OffsetDateTime, global: &Global) {
     if global.json {
-        let expires = life.expires.format(&Rfc3339).ok();
-        json_line(
-            &json!({"type": "expiry", "stack": name, "expires": expires, "pinned": life.pinned}),
-        );
+        let expires = life.and_then(|life| life.expires.format(&Rfc3339).ok());
+        let pinned = life.is_some_and(|life| life.pinned);
+        json_line(&json!({"type": "expiry", "stack": name, "expires": expires, "pinned": pinned}));
         return;
     }
+    let Some(life) = life else {
+        raw(&format!("Stack `{name}` does not expire any more.\n"));
+        return;
+    };
+    let place = global.state.as_deref();
+    let place = place.map_or_else(String::new, |place| format!(" --state {}", place.display()));
     let hint = if life.pinned {
-        format!("To let it expire: platctl pin {name} --off")
+        format!("To let it expire: platctl pin {name} --off{place}")
     } else {
-        format!("To keep it longer: platctl extend {name} 4h")
+        format!("To keep it longer: platctl extend {name} 4h{place}")
     };
     raw(&format!("Stack `{name}` {}. {hint}\n", expiry(life, now)));
 }
@@ -118,12 +123,24 @@ pub(crate) fn expired(stacks: &[(Named, State)], now: OffsetDateTime, global: &G
 }
 
 /// Why one of them could not be deleted.
-pub(crate) fn failed(name: &str, error: &CliError, global: &Global) {
+pub(crate) fn not_deleted(name: &str, error: &CliError, global: &Global) {
+    failed(name, "was not deleted", error, global);
+}
+
+/// Whose state could not be read, and why.
+pub(crate) fn unread(stacks: &[(String, CliError)], global: &Global) {
+    for (name, error) in stacks {
+        failed(name, "was not read", error, global);
+    }
+}
+
+fn failed(name: &str, what: &str, error: &CliError, global: &Global) {
     let error = plain(error);
     if global.json {
         json_line(&json!({"type": "error", "stack": name, "error": error}));
     }
-    error_line(&format!("Stack `{name}` was not deleted: {error}"));
+    tracing::info!(stack = name, error, "{what}");
+    error_line(&format!("Stack `{name}` {what}: {error}"));
 }
 
 /// What became of them.

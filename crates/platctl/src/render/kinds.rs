@@ -59,6 +59,19 @@ pub(crate) fn field(manual: &Manual, field: &Field, below: &[Field], global: &Gl
     raw(&text);
 }
 
+/// One output of a kind, and how to use it.
+pub(crate) fn output(manual: &Manual, (name, about): (&str, &str), global: &Global) {
+    let kind = manual.facts.name;
+    if global.json {
+        json_line(&json!({"type": "output", "kind": kind, "output": name, "about": about}));
+        return;
+    }
+    raw(&format!(
+        "{kind}.{name}\n\n  An output: {about}\n  To use it in a field of another resource, write \
+         ${{ADDRESS.{name}}}, such as ${{example.{name}}}.\n"
+    ));
+}
+
 fn object(manual: &Manual) -> Value {
     let facts = &manual.facts;
     let seconds = |time: std::time::Duration| time.as_secs();
@@ -167,10 +180,21 @@ fn text(manual: &Manual, paint: Paint) -> String {
     let facts = &manual.facts;
     let mut text = format!("{}\n{}\n", paint.bold(facts.name), manual.about());
     let _ = writeln!(text, "\n{}", paint.bold("Fields"));
-    fields(&mut text, &manual.fields(), paint);
+    let all = manual.fields();
+    fields(&mut text, &all, paint);
+    if let Some(object) = all.iter().find(|field| field.takes.contains("object")) {
+        let (kind, name) = (facts.name, &object.name);
+        let hint = "To show the fields of an object, add its name";
+        let _ = writeln!(text, "\n  {hint}: platctl explain {kind}.{name}");
+    }
+    let outputs = manual.outputs();
     let _ = writeln!(text, "\n{}", paint.bold("Outputs"));
-    for (name, about) in manual.outputs() {
-        let _ = writeln!(text, "  {}  {about}", paint.bold(&name));
+    for (name, about) in &outputs {
+        let _ = writeln!(text, "  {}  {about}", paint.bold(name));
+    }
+    if let Some((name, _)) = outputs.first() {
+        let hint = "To use an output in a field of another resource, write ${ADDRESS.OUTPUT}";
+        let _ = writeln!(text, "\n  {hint}, such as ${{example.{name}}}.");
     }
     let _ = writeln!(text, "\n{}", paint.bold("Example"));
     example(manual).lines().for_each(|line| {

@@ -15,6 +15,14 @@ fn wrong(text: &str) -> String {
 }
 
 #[test]
+fn a_flag_sets_a_string_that_looks_like_a_number() {
+    let text = "stack: prod\nresources:\n  note: {kind: test.Note, text: here, size: 3}";
+    let flags = ["resources.note.text=7.20", "resources.note.size=4"];
+    let declared = json!(nodes_of(&load(text, &flags).unwrap(), &Kinds).unwrap());
+    assert_eq!(declared[0]["spec"], json!({"text": "7.20", "size": 4}));
+}
+
+#[test]
 fn references_tags_and_order_reach_the_graph() {
     let declared = declared(
         "stack: prod
