@@ -165,7 +165,9 @@ def test_a_webhook(aws):
     policy = {"requiresCommentApproval": "FORK_PULL_REQUESTS"}
     aws.codebuild.update_webhook(projectName="one", pullRequestBuildPolicy=policy)
     seen = aws.codebuild.batch_get_projects(names=["one"])["projects"][0]["webhook"]
+    roles = seen["pullRequestBuildPolicy"].pop("approverRoles")
     assert (seen["pullRequestBuildPolicy"], seen["filterGroups"]) == (policy, [[EVENT]])
+    assert "GITHUB_WRITE" in roles
     aws.codebuild.delete_webhook(projectName="one")
     assert "webhook" not in aws.codebuild.batch_get_projects(names=["one"])["projects"][0]
     for call in (aws.codebuild.delete_webhook, aws.codebuild.update_webhook):

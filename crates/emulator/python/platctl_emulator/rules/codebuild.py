@@ -116,6 +116,13 @@ def judge_filters(groups: Any) -> None:
             raise Refused("InvalidInputException", "Filter group must contain a filter of type EVENT")
 
 
+def with_roles(policy: Any) -> Any:
+    """The policy for pull requests, with the roles that CodeBuild chooses where none are named."""
+    if not policy or policy["requiresCommentApproval"] == "DISABLED":
+        return policy
+    return {"approverRoles": ["GITHUB_ADMIN", "GITHUB_MAINTAIN", "GITHUB_WRITE"]} | policy
+
+
 @before("codebuild:CreateWebhook")
 def create_webhook(call: Call) -> Answer:
     """A project has one."""
@@ -129,7 +136,7 @@ def create_webhook(call: Call) -> Answer:
         "filterGroups": params.get("filterGroups") or [],
         "buildType": params.get("buildType") or "BUILD",
         "status": "ACTIVE",
-        "pullRequestBuildPolicy": params.get("pullRequestBuildPolicy"),
+        "pullRequestBuildPolicy": with_roles(params.get("pullRequestBuildPolicy")),
     }
     project["webhook"] = {key: value for key, value in webhook.items() if value is not None}
     return result(call, {"webhook": project["webhook"]})
@@ -143,6 +150,7 @@ def update_webhook(call: Call) -> Answer:
         raise Refused("ResourceNotFoundException", f"No webhook exists for project {project['name']}")
     judge_filters(params.get("filterGroups"))
     kept = ("filterGroups", "buildType", "pullRequestBuildPolicy")
+    params["pullRequestBuildPolicy"] = with_roles(params.get("pullRequestBuildPolicy"))
     project["webhook"] |= {key: params[key] for key in kept if params.get(key) is not None}
     return result(call, {"webhook": project["webhook"]})
 
