@@ -270,8 +270,11 @@ fn says_what_is_in_the_way(world: &World) {
     assert!(said.contains("In up.yaml:5, change `version: "), "{said}");
     assert!(said.contains("to `version: \"1.35\"`."), "{said}");
     assert!(said.contains("Run `platctl apply up.yaml`."), "{said}");
-    assert!(said.contains("add-on kube-proxy: version"), "{said}");
-    assert!(!said.contains("not checked"), "{said}");
+    assert!(said.contains("run `platctl rollback STACK`"), "{said}");
+    assert!(
+        !said.contains("Warnings:"),
+        "every add-on supports both: {said}"
+    );
     let said = upgrade("1.36", 1);
     assert!(said.contains("Set the version to 1.35 and apply"), "{said}");
     assert!(upgrade("1.34", 0).contains("already has Kubernetes 1.34"));
