@@ -441,16 +441,19 @@ def update_cluster_version(call: Call) -> Answer:
 
 
 def roll_back(call: Call, cluster: Any, version: Any) -> Answer:
-    """Back to the version before, within seven days of an upgrade, and not below the nodes."""
+    """Back to the version before, within seven days of an upgrade, and not below the nodes and add-ons."""
     name = cluster["name"]
     upgraded = STORE.of(call, "eks.upgraded").get(name)
     window = ROLLBACK_WINDOW * TIMELINE.scale
     if upgraded is None or 0 < window < TIMELINE.now() - upgraded:
         raise invalid(f"Cluster {name} cannot be rolled back to {version}: it was not upgraded within the last 7 days")
     newer = [key for key, group in of_cluster(call, "nodegroups").items() if group["version"] > version]
-    if newer and not call.params.get("force"):
-        message = f"Rollback readiness checks failed: Kubelet version skew (node groups {', '.join(newer)})"
-        raise Refused("InvalidRequestException", message)
+    addons = of_cluster(call, "addons").items()
+    unfit = [key for key, addon in addons if not addon_fits(addon["addonVersion"], version)]
+    failed = [f"Kubelet version skew (node groups {', '.join(newer)})"] if newer else []
+    failed += [f"add-on version compatibility ({', '.join(unfit)})"] if unfit else []
+    if failed and not call.params.get("force"):
+        raise Refused("InvalidRequestException", f"Rollback readiness checks failed: {'; '.join(failed)}")
 
     def done() -> None:
         cluster.update(version=version)
