@@ -131,7 +131,9 @@ pub(crate) enum ClusterAccess {
 pub(crate) const API_PORT: u16 = 9443;
 
 /// Where a kubeconfig goes, and what is in it.
+// The command has the same name, and would be a group of arguments of this name, too.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub(crate) struct Kubeconfig {
     /// The kubeconfig file to add the cluster to. Default: the first file in KUBECONFIG, or ~/.kube/config
     #[arg(long, value_name = "FILE", conflicts_with = "stdout")]
@@ -148,7 +150,9 @@ pub(crate) struct Kubeconfig {
 }
 
 /// What to connect to.
+// The command has the same name, and would be a group of arguments of this name, too.
 #[derive(Args, Clone, Debug)]
+#[group(skip)]
 pub(crate) struct Connect {
     /// The page to open: argocd, grafana, kibana, prometheus or vault. Default: the API server, for kubectl
     pub(crate) page: Option<String>,
