@@ -194,3 +194,16 @@ fn a_state_that_cannot_be_read_is_named_and_the_others_are_reaped() {
     let left = "1 stack was deleted; not deleted: pr-1. ";
     assert!(reaped.stdout.contains(left), "{}", reaped.stdout);
 }
+
+#[test]
+fn a_recovered_stack_expires_again() {
+    let world = world();
+    fs::remove_dir_all(world.path().join("state/emulator")).unwrap();
+    let said = world
+        .platctl("state recover pr-1.yaml --set ttl=8h --yes")
+        .expect(0)
+        .stdout;
+    assert!(said.contains("Stack `pr-1` expires on "), "{said}");
+    let listed = world.platctl("list").expect(0).stdout;
+    assert!(listed.contains("expires on "), "{listed}");
+}
