@@ -1,6 +1,7 @@
 //! Argo CD comes into a cluster whose API server can be reached from its VPC only: by builds that run platctl.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use platctl_emulator::{HoldAt, Moment};
 use serde_json::{Value, json};
@@ -307,6 +308,34 @@ async fn a_build_that_fails_says_why_and_the_next_run_goes_on() {
         .platctl("plan prod.yaml --detailed-exitcode")
         .expect(0);
     assert!(ask(&world, "GET", SERVER).await.is_some());
+    // Two builds at once fail: the first failure does not end the run before the second build has given its access back.
+    let ended = world
+        .platctl("drift prod --runner-program broken")
+        .expect(1);
+    assert!(
+        ended.stderr.contains("the network is down"),
+        "{}",
+        ended.stderr
+    );
+    assert_eq!(rights_of_the_runner(&world).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_looks_stops_no_build_of_somebody_else_who_looks() {
+    let world = world();
+    world.platctl("apply prod.yaml --yes").expect(0);
+    let control = world.control();
+    control
+        .hold_first("codebuild:StartBuild", Moment::After)
+        .unwrap();
+    let first = world.spawn("drift prod");
+    assert!(control.held(Duration::from_secs(20)).unwrap().is_some());
+    world.platctl("drift prod").expect(0);
+    control.release(false).unwrap();
+    let ended = first.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr);
+    assert!(ended.status.success(), "{said}");
+    assert_eq!(rights_of_the_runner(&world).await, 0);
 }
 
 #[tokio::test]

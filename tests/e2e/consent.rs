@@ -192,7 +192,9 @@ async fn a_role_lets_go_of_policies_of_others_by_consent() {
         .unwrap();
     let put = iam.put_role_policy().role_name("one-role");
     put.policy_name("by-hand")
-        .policy_document(r#"{"Version": "2012-10-17", "Statement": []}"#)
+        .policy_document(
+            r#"{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}]}"#,
+        )
         .send()
         .await
         .unwrap();

@@ -112,6 +112,28 @@ fn a_stack_that_is_applied_without_a_ttl_stays() {
     assert!(wrong.contains("such as 30m, 8h or 2d"), "{wrong}");
 }
 
+/// The expiry is part of what was approved.
+#[test]
+fn a_saved_plan_takes_no_other_ttl() {
+    let world = world();
+    world
+        .platctl("plan pr-1.yaml --ttl 2d --out pr.plan")
+        .expect(0);
+    let refused = world
+        .platctl("apply pr.plan --yes --ttl 8h")
+        .expect(1)
+        .stderr;
+    assert!(
+        refused.contains("--ttl cannot be used with a saved plan"),
+        "{refused}"
+    );
+    let applied = world.platctl("apply pr.plan --yes").expect(0).stdout;
+    assert!(
+        applied.contains("in 47 h 5") || applied.contains("in 2 days"),
+        "{applied}"
+    );
+}
+
 /// One stack that cannot be deleted does not keep the others, and the exit code says so.
 #[test]
 fn what_cannot_be_reaped_is_named() {
@@ -161,22 +183,15 @@ fn a_new_stack_of_the_same_name_is_neither_pinned_nor_extended() {
 }
 
 #[test]
-fn a_saved_plan_says_itself_how_long_the_stack_is_wanted() {
+fn an_apply_that_makes_a_stack_permanent_says_so() {
     let world = world();
-    world.platctl("plan pr-1.yaml --out one.plan").expect(0);
-    let refused = world
-        .platctl("apply one.plan --yes --ttl 1h")
-        .expect(1)
-        .stderr;
-    assert!(
-        refused.contains("--ttl cannot be used with a saved plan"),
-        "{refused}"
-    );
-    let said = world.platctl("apply one.plan --yes").expect(0).stdout;
+    let said = world.platctl("apply pr-1.yaml --yes").expect(0).stdout;
     assert!(
         said.ends_with("Stack `pr-1` does not expire any more.\n"),
         "{said}"
     );
+    let said = world.platctl("apply pr-1.yaml --yes").expect(0).stdout;
+    assert!(!said.contains("expire"), "{said}");
 }
 
 /// One state that cannot be read neither hides the others nor keeps them.

@@ -88,13 +88,16 @@ fn an_update_says_nothing_of_what_is_unchanged() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .filter(|line: &serde_json::Value| line["type"] == "event")
+        // What takes long is said, and on a busy machine anything may.
+        .filter(|line| line["event"]["event"] != "slow")
         .collect();
     assert!(
         events.len() >= 2 && events.iter().all(|event| event["event"]["address"] == "p7"),
         "{events:?}"
     );
+    let mut said = ended.stderr.lines();
     assert!(
-        ended.stderr.lines().all(|line| line.contains("p7")),
+        said.all(|line| line.contains("p7") || line.contains("reading 300 ssm.Parameter")),
         "{}",
         ended.stderr
     );

@@ -165,7 +165,14 @@ def test_a_webhook(aws):
     policy = {"requiresCommentApproval": "FORK_PULL_REQUESTS"}
     aws.codebuild.update_webhook(projectName="one", pullRequestBuildPolicy=policy)
     seen = aws.codebuild.batch_get_projects(names=["one"])["projects"][0]["webhook"]
+    # Where no roles are sent, CodeBuild has some of its own.
+    roles = seen["pullRequestBuildPolicy"].pop("approverRoles")
+    assert "GITHUB_WRITE" in roles and "GITHUB_READ" not in roles
     assert (seen["pullRequestBuildPolicy"], seen["filterGroups"]) == (policy, [[EVENT]])
+    wanted = {**policy, "approverRoles": ["GITHUB_ADMIN"]}
+    assert aws.codebuild.update_webhook(projectName="one", pullRequestBuildPolicy=wanted)["webhook"][
+        "pullRequestBuildPolicy"
+    ] == wanted
     aws.codebuild.delete_webhook(projectName="one")
     assert "webhook" not in aws.codebuild.batch_get_projects(names=["one"])["projects"][0]
     for call in (aws.codebuild.delete_webhook, aws.codebuild.update_webhook):

@@ -191,6 +191,9 @@ def test_passwords_for_git(aws):
     known = aws.iam.list_service_specific_credentials(**about)["ServiceSpecificCredentials"]
     assert len(known) == 2 and first["ServicePassword"].startswith("canary")
     assert not any("ServicePassword" in one for one in known)
+    # A user has no region, whatever region a request is signed for.
+    elsewhere = aws.client("iam", "us-east-1").list_service_specific_credentials(**about)
+    assert elsewhere["ServiceSpecificCredentials"] == known
     with aws.refused("DeleteConflict"):
         aws.iam.delete_user(UserName="argo")
     for one in aws.iam.list_service_specific_credentials(UserName="argo")["ServiceSpecificCredentials"]:

@@ -276,7 +276,7 @@ pub(crate) async fn remove(branch: &impl Branch) -> CloudResult<()> {
     let owner = base.owner.as_ref();
     write(branch, &Files::new(), &BTreeSet::new(), owner).await?;
     let tip = branch.tip().await?;
-    let message = "platctl: nothing of this is its own any more";
+    let message = "platctl: it no longer manages files here";
     let edits = [Edit::Delete(BASE.into())];
     branch.commit(tip, &edits, message).await.map(drop)
 }
@@ -313,7 +313,7 @@ fn conflict<B: Branch>(branch: &B, paths: &[&str]) -> CloudError {
     let message = format!(
         "conflict in {} ({}): changed in the repository since platctl wrote it, and changed by the stack file too; \
          nothing was written. To use platctl's version, delete the file in the repository; to keep the version in \
-         the repository, add the file to `keep`",
+         the repository, add the file to `gitops.keep`",
         paths.join(", "),
         branch.place(),
     );

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::Cloud;
 use crate::errors::Asked;
+use crate::secretsmanager::text;
 use crate::types::Arn;
 use crate::web::host_of;
 
@@ -18,11 +19,8 @@ pub(crate) struct Credential {
 impl Credential {
     /// A field: a text, or a number as one.
     pub(crate) fn field(&self, key: &str) -> CloudResult<String> {
-        let found = match self.fields.get(key) {
-            Some(Value::String(text)) => Some(text.trim().to_owned()),
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        };
+        let found = self.fields.get(key).and_then(text);
+        let found = found.map(|text| text.trim().to_owned());
         found.filter(|text| !text.is_empty()).ok_or_else(|| {
             self.unfit(&format!(
                 "does not have the key `{key}`: store a JSON object with this key in it"

@@ -32,7 +32,7 @@ fn missing(name: String, profiles: &ProfileSet) -> ConnectError {
     let hint = match nearest(&name, known.iter().copied()) {
         Some(similar) => format!("did you mean `{similar}`?"),
         None if known.is_empty() => "no profiles are configured; run `aws configure`".to_owned(),
-        None => format!("available: {}", known.join(", ")),
+        None => format!("the available profiles are {}", known.join(", ")),
     };
     ConnectError::NoProfile { name, hint }
 }
@@ -62,7 +62,7 @@ mod tests {
             said(None, &[("AWS_PROFILE", "nope")], CONFIG)
                 .await
                 .unwrap(),
-            "the AWS profile `nope` could not be found: available: dev, production"
+            "the AWS profile `nope` could not be found: the available profiles are dev, production"
         );
         assert_eq!(
             said(Some("nope"), &[], "").await.unwrap(),

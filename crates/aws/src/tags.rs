@@ -145,6 +145,67 @@ pub(crate) async fn write<S: Tagging>(
     Ok(())
 }
 
+/// The tags of a service that names objects by their ARNs: how its SDK takes and answers them is the same as with
+/// others, but for a type of its own for a tag. Gives the service's [`Tagged`] and [`Tagging`], and `tags_from`.
+macro_rules! tags_by_arn {
+    ($name:ident, $client:ident, $tag:ty, $service:literal) => {
+        /// For every kind of the service.
+        pub(super) struct $name;
+
+        /// Tags as they are sent.
+        pub(super) fn tags_from(
+            tags: impl IntoIterator<Item = (String, String)>,
+            operation: &str,
+        ) -> ::platctl_engine::CloudResult<Vec<$tag>> {
+            let tag = |(key, value): (String, String)| {
+                <$tag>::builder()
+                    .key(key)
+                    .value(value)
+                    .build()
+                    .map_err(|error| $crate::errors::invalid(operation, &error))
+            };
+            tags.into_iter().map(tag).collect()
+        }
+
+        impl $crate::tags::Tagged for $name {
+            async fn list(
+                cloud: &$crate::Cloud,
+                object: &str,
+            ) -> ::platctl_engine::CloudResult<$crate::tags::Tags> {
+                let call = cloud.$client.list_tags_for_resource().resource_arn(object);
+                let answer = $crate::errors::Ask::ask(call.send()).await?;
+                let pair = |tag: &$tag| (tag.key().to_owned(), tag.value().to_owned());
+                Ok(answer.tags().iter().map(pair).collect())
+            }
+        }
+
+        impl $crate::tags::Tagging for $name {
+            async fn set(
+                cloud: &$crate::Cloud,
+                object: &str,
+                tags: $crate::tags::Tags,
+            ) -> ::platctl_engine::CloudResult<()> {
+                let tags = tags_from(tags, concat!($service, ":TagResource"))?;
+                let call = cloud.$client.tag_resource().resource_arn(object);
+                let call = call.set_tags(Some(tags));
+                $crate::errors::Ask::ask(call.send()).await.map(drop)
+            }
+
+            async fn remove(
+                cloud: &$crate::Cloud,
+                object: &str,
+                keys: Vec<String>,
+            ) -> ::platctl_engine::CloudResult<()> {
+                let call = cloud.$client.untag_resource().resource_arn(object);
+                let call = call.set_tag_keys(Some(keys));
+                $crate::errors::Ask::ask(call.send()).await.map(drop)
+            }
+        }
+    };
+}
+
+pub(crate) use tags_by_arn;
+
 /// Takes an EC2 resource's tags apart.
 #[must_use]
 pub fn split_ec2(tags: &[Tag]) -> (Tags, Option<Owner>) {

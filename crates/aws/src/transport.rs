@@ -19,7 +19,7 @@ use aws_smithy_types::byte_stream::ByteStream;
 use aws_smithy_types::config_bag::ConfigBag;
 use platctl_engine::chain;
 use platctl_engine::retry::attempt;
-use platctl_engine::tell::Teller;
+use platctl_engine::tell::{Teller, millis};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
@@ -228,7 +228,7 @@ fn log(
 ) {
     // What has no name is the SDK's own: it asks for credentials.
     let (service, operation) = family.unwrap_or(("SDK", "GetCredentials"));
-    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = millis(duration);
     let attempt = attempt();
     match result {
         Ok(Answered { response, code }) => {
@@ -259,7 +259,7 @@ fn log(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::connect::{self, Options};
     use crate::local::{Answer, serve};
@@ -323,7 +323,25 @@ mod tests {
 
     /// A log in memory.
     #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
+    pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Log {
+        /// What is logged by this work.
+        pub(crate) fn of(work: impl FnOnce()) -> String {
+            let log = Self::default();
+            let sink = log.clone();
+            let subscriber = tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::DEBUG)
+                .with_ansi(false)
+                .with_writer(move || sink.clone());
+            tracing::subscriber::with_default(subscriber.finish(), work);
+            log.text()
+        }
+
+        fn text(&self) -> String {
+            String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        }
+    }
 
     impl std::io::Write for Log {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -349,7 +367,7 @@ mod tests {
             ..error("409 Conflict", "EntityAlreadyExists")
         };
         metered(answer).await;
-        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        let text = log.text();
         let line = text.lines().find(|line| line.contains("AWS call")).unwrap();
         for part in [
             "service=\"IAM\"",

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use http::HeaderMap;
+use platctl_engine::tell::millis;
 use platctl_engine::{Class, CloudError, CloudResult};
 use serde_json::Value;
 
@@ -154,15 +155,35 @@ impl Carrier for Web {
             let host = host_of(&request.url).to_owned();
             // What is on this machine is not behind a proxy.
             let near = self.emulator.is_some();
+            let begun = Instant::now();
             let sent = tokio::task::spawn_blocking(move || send(request, near)).await;
             let sent = sent.map_err(|error| {
                 CloudError::new(Class::Interrupted, operation, error.to_string())
             })?;
+            log(operation, &host, begun.elapsed(), &sent);
             sent.map_err(|error| {
                 let message = format!("{host} does not respond: {error}");
                 CloudError::new(class_of(&error), operation, message)
             })
         })
+    }
+}
+
+/// One event for each call. Headers and bodies are not logged: tokens are in them.
+fn log(operation: &str, host: &str, duration: Duration, result: &Result<Answer, ureq::Error>) {
+    let duration_ms = millis(duration);
+    match result {
+        Ok(answer) => {
+            let status = answer.status;
+            tracing::debug!(operation, host, duration_ms, status, "Git host call");
+        }
+        Err(error) => tracing::debug!(
+            operation,
+            host,
+            duration_ms,
+            %error,
+            "Git host call without a response"
+        ),
     }
 }
 
@@ -456,5 +477,41 @@ pub(crate) mod tests {
             "http://127.0.0.1:9/_platctl/hosts/api.github.com/app"
         );
         assert_eq!(directed.headers, [("x-platctl-key", "KEY".to_owned())]);
+    }
+
+    #[test]
+    fn a_call_is_logged_without_what_it_says() {
+        let answer = Answer {
+            status: 201,
+            body: b"{\"token\": \"CANARY\"}".to_vec(),
+            ..Answer::default()
+        };
+        let text = crate::transport::tests::Log::of(|| {
+            let operation = "github:CreateCommit";
+            log(
+                operation,
+                "github.com",
+                Duration::from_millis(7),
+                &Ok(answer),
+            );
+            log(
+                operation,
+                "github.com",
+                Duration::ZERO,
+                &Err(ureq::Error::HostNotFound),
+            );
+        });
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        for part in [
+            "Git host call",
+            "host=\"github.com\"",
+            "duration_ms=7",
+            "status=201",
+        ] {
+            assert!(lines[0].contains(part), "{text}");
+        }
+        assert!(lines[1].contains("without a response"), "{text}");
+        assert!(!text.contains("CANARY"), "{text}");
     }
 }

@@ -103,7 +103,9 @@ impl Class {
             Self::NotYetConsistent => {
                 "a dependency has not propagated to all of AWS yet: run again"
             }
-            Self::Protected => "the resource is protected: disable its protection, then run again",
+            Self::Protected => {
+                "the change was refused to protect what is there: do what the error says, then run again"
+            }
             Self::Lapsing => {
                 "it expires by itself, or is deleted with the resource it belongs to: run again later"
             }

@@ -17,6 +17,12 @@ pub const QUIET: Duration = Duration::from_secs(5);
 /// How long until it is said again.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// Milliseconds, for a log.
+#[must_use]
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// Says what takes long. Cheap to clone; one that was made by default says nothing.
 #[derive(Clone, Default)]
 pub struct Teller(Option<Arc<Inner>>);

@@ -167,6 +167,8 @@ pub enum To {
     Anywhere,
     /// Pods of these namespaces.
     Namespaces(Vec<String>),
+    /// The services in these namespaces, at the ports that they listen on.
+    Services(Vec<String>),
     /// Name servers anywhere, by UDP and TCP.
     NameServers,
 }

@@ -138,7 +138,7 @@ impl Clusters {
             Some(Way::Direct(access)) => access,
             Some(Way::Other { .. }) => {
                 let message = format!(
-                    "this requires a connection to the API server of {cluster}, which a build cannot give. Use \
+                    "this requires a connection to the API server of {cluster}, which the runner cannot open. Use \
                      --cluster-access tunnel, or, inside the VPC or through a VPN, --cluster-access direct"
                 );
                 return Err(CloudError::new(

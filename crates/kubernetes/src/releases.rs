@@ -111,7 +111,7 @@ impl Api {
             }
             if begun.elapsed() > LONGEST {
                 let message = format!(
-                    "Argo Rollouts did not carry it out within 5 minutes. To see why, run kubectl describe rollout {} -n {}",
+                    "Argo Rollouts did not carry it out within 5 minutes. To see why, run `kubectl describe rollout {} -n {}`",
                     order.name, order.namespace
                 );
                 return Err(failed(Class::Unknown, message));

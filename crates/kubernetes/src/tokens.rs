@@ -9,6 +9,7 @@ use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
+use platctl_engine::tell::millis;
 use platctl_engine::{Class, CloudError, CloudResult};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -126,7 +127,7 @@ impl Tokens {
 
 /// One event for each request. The path names an object; what it holds is in bodies, which are not logged.
 fn log(method: &Method, path: &str, duration: Duration, result: &Result<Response<Body>, Failure>) {
-    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let duration_ms = millis(duration);
     match result {
         Ok(response) => {
             let status = response.status().as_u16();

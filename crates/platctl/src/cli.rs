@@ -657,7 +657,7 @@ pub(crate) enum Cut {
     After,
 }
 
-/// The life of a stack: `30m`, `8h` or `2d`.
+/// How long a stack is wanted, as a stack file says it: `30m`, `8h`, `2d`.
 fn lifetime(text: &str) -> Result<Duration, String> {
     platctl_stack::lifetime(text).ok_or_else(|| {
         format!("`{text}` is not a valid time: use a number and a unit, such as 30m, 8h or 2d")

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use platctl_aws::reach::Endpoint;
 use platctl_engine::state::State;
 
-use crate::cli::{ClusterAccess, Global};
+use crate::cli::{API_PORT, ClusterAccess, Global};
 use crate::cloud::Site;
 use crate::error::CliError;
 use crate::place::Named;
@@ -39,6 +40,20 @@ impl StackCluster {
             site,
         })
     }
+
+    /// Where its API server is.
+    pub(crate) async fn endpoint(&self) -> Result<Endpoint, CliError> {
+        let found = self.site.aws.endpoint(&self.region, &self.name).await?;
+        found.ok_or_else(|| CliError::other(format!("cluster {} no longer exists", self.name)))
+    }
+}
+
+/// What has to be typed for the port of this machine that leads to the API server: nothing for the usual one.
+pub(crate) fn port_flag(port: u16) -> String {
+    match port {
+        API_PORT => String::new(),
+        port => format!(" --port {port}"),
+    }
 }
 
 /// The name of a stack's cluster in EKS, and its region.
@@ -68,5 +83,25 @@ impl ClusterAccess {
             Self::Auto => Self::Here,
             stated => stated,
         }
+    }
+
+    /// Whether a person reaches the API server without a tunnel; `public` is whether its endpoint is.
+    pub(crate) const fn is_direct(self, public: bool) -> bool {
+        match self {
+            Self::Direct => true,
+            Self::Tunnel => false,
+            Self::Auto | Self::Runner | Self::Here => public,
+        }
+    }
+
+    /// Refuses the runner, for what a person does: `what` says that it cannot be.
+    pub(crate) fn without_runner(self, what: &str) -> Result<(), CliError> {
+        if self != Self::Runner {
+            return Ok(());
+        }
+        Err(CliError::other(format!(
+            "{what} through the runner. Use --cluster-access tunnel, or, inside the VPC or through a VPN, \
+             --cluster-access direct"
+        )))
     }
 }

@@ -50,6 +50,14 @@ pub(crate) fn allow(actions: &[&str], resources: impl Into<Value>) -> Value {
     json!({"Effect": "Allow", "Action": actions, "Resource": resources.into()})
 }
 
+/// The ARN of a secret that somebody else made, or a pattern for it: AWS adds six random characters to a name.
+pub(crate) fn secret_arn(name_or_arn: &str, declare: &Declare<'_>) -> String {
+    if name_or_arn.starts_with("arn:") {
+        return name_or_arn.to_owned();
+    }
+    declare.arn("secretsmanager", &format!("secret:{name_or_arn}-??????"))
+}
+
 /// Lets a service of AWS take on a role, for this account only.
 pub(crate) fn trust(service: &str, declare: &Declare<'_>) -> Value {
     policy([json!({

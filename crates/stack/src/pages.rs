@@ -31,7 +31,7 @@ pub fn find(name: &str) -> Result<Place, String> {
         .ok_or_else(|| {
             let names: Vec<&str> = places().map(|place| place.page.name).collect();
             format!(
-                "`{name}` is no page of a component. Specify one of {}",
+                "`{name}` is not a page of a component. Specify one of {}",
                 names.join(", ")
             )
         })

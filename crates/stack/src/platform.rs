@@ -282,7 +282,7 @@ impl<'a> Platform<'a> {
         if delivery.is_some_and(|delivery| !delivery.in_codecommit()) {
             return (
                 "a credential for the GitOps repository, on GitHub or GitLab",
-                "delivery: {source: {provider: github, owner: acme, credential: NAME-OF-A-SECRET}}",
+                "delivery: {source: {credential: NAME-OF-A-SECRET}}",
             );
         }
         (

@@ -9,15 +9,11 @@ impl File {
     pub(crate) fn warnings(&self) -> Vec<String> {
         let cluster = self.cluster.as_ref();
         let mut warnings = cluster.map_or_else(Vec::new, crate::cluster::Cluster::warnings);
-        if self
-            .cluster
-            .as_ref()
-            .is_some_and(|cluster| cluster.admits_nobody())
-        {
+        if cluster.is_some_and(crate::cluster::Cluster::admits_nobody) {
             warnings.push(
-                "no IAM role or user is admitted to the cluster except the one that creates it, and its endpoint is \
-                 private. Add `cluster.admins: [arn:aws:iam::ACCOUNT:role/NAME]`; to connect, use `platctl kubeconfig` \
-                 and `platctl connect`"
+                "no IAM role or user is admitted to the cluster, and its endpoint is private. Add \
+                 `cluster.admins: [arn:aws:iam::ACCOUNT:role/NAME]`; to connect, use `platctl kubeconfig` and \
+                 `platctl connect`"
                     .to_owned(),
             );
         }

@@ -150,11 +150,11 @@ const PLACEHOLDERS: &[Placeholder] = &[
         &[],
     ),
     one(
-        "example-git",
+        "example-manifests",
         "codecommit.Repository",
         "repository_name",
         "git",
-        &[("/repository_name", r#""example-git""#)],
+        &[("/repository_name", r#""example-manifests""#)],
     ),
     one(
         "example-repository",

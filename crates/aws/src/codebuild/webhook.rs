@@ -114,6 +114,22 @@ fn live(project: &sdk::Project) -> Option<Live<Webhook>> {
     })
 }
 
+/// Whether two policies mean the same: AWS chooses the roles where none are stated, and answers with its choice.
+fn same_policy(desired: &Value, live: &Value) -> bool {
+    let read = |spec: &Value| {
+        let policy = spec.get("pull_request_build_policy")?.clone();
+        serde_json::from_value::<PullRequestBuildPolicy>(policy).ok()
+    };
+    match (read(desired), read(live)) {
+        (Some(desired), Some(live)) => {
+            desired.requires_comment_approval == live.requires_comment_approval
+                && (desired.approver_roles.is_none()
+                    || desired.approver_roles == live.approver_roles)
+        }
+        _ => false,
+    }
+}
+
 /// CodeBuild may make the webhook after it has answered.
 fn phase(found: &sdk::Webhook) -> Phase {
     let why = || {
@@ -200,6 +216,10 @@ impl Kind for Webhook {
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
+
+    fn alike(path: &str, desired: &Value, live: &Value) -> bool {
+        path == "/pull_request_build_policy" && same_policy(desired, live)
+    }
 
     fn example() -> Spec {
         Spec {
@@ -301,6 +321,26 @@ mod tests {
             Phase::Failed("CREATE_FAILED: no access".into())
         );
         assert_eq!(found.spec.filter_groups, Vec::<Vec<Filter>>::new());
+    }
+
+    #[test]
+    fn roles_that_nobody_stated_are_chosen_by_aws() {
+        let spec = |approval: &str, roles: Option<Value>| {
+            let mut policy = json!({"requires_comment_approval": approval});
+            if let Some(roles) = roles {
+                policy["approver_roles"] = roles;
+            }
+            json!({"project_name": "example", "filter_groups": [], "pull_request_build_policy": policy})
+        };
+        let forks = "FORK_PULL_REQUESTS";
+        let same = |desired: &Value, live: &Value| {
+            Webhook::alike("/pull_request_build_policy", desired, live)
+        };
+        let live = spec(forks, Some(json!(["GITHUB_ADMIN", "GITHUB_WRITE"])));
+        assert!(same(&spec(forks, None), &live));
+        assert!(!same(&spec("ALL_PULL_REQUESTS", None), &live));
+        assert!(!same(&spec(forks, Some(json!(["GITHUB_ADMIN"]))), &live));
+        assert!(!Webhook::alike("/filter_groups", &live, &live));
     }
 
     #[test]

@@ -151,7 +151,7 @@ impl Kind for ApprovalRuleTemplate {
             approval_rule_template_name: "example".into(),
             approval_rule_template_description: Some("Another person has to approve".into()),
             approval_rule_template_content: Document::new(&content),
-            repository_names: BTreeSet::from(["example-git".into()]),
+            repository_names: BTreeSet::from(["example-manifests".into()]),
         }
     }
 

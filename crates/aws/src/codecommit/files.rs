@@ -142,7 +142,7 @@ impl Kind for Files {
             ("clusters/prod/root.yaml", "kind: Application\n"),
         ];
         Spec {
-            repository_name: "example-git".into(),
+            repository_name: "example-manifests".into(),
             branch_name: "main".into(),
             files: files
                 .map(|(path, text)| (path.to_owned(), Text(text.to_owned())))

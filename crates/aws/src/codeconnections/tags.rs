@@ -1,51 +1,8 @@
 //! Tags, as CodeConnections takes and answers them.
 
-use aws_sdk_codeconnections::types::Tag;
-use platctl_engine::CloudResult;
-
-use crate::Cloud;
-use crate::errors::{Ask, invalid};
-use crate::tags::{Tagged, Tagging, Tags};
-
-/// For every kind of the service.
-pub(super) struct CodeConnectionsTags;
-
-/// Tags as they are sent.
-pub(super) fn tags_from(
-    tags: impl IntoIterator<Item = (String, String)>,
-    operation: &str,
-) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-impl Tagged for CodeConnectionsTags {
-    async fn list(cloud: &Cloud, object: &str) -> CloudResult<Tags> {
-        let call = cloud
-            .codeconnections
-            .list_tags_for_resource()
-            .resource_arn(object);
-        let answer = call.send().ask().await?;
-        let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().to_owned());
-        Ok(answer.tags().iter().map(pair).collect())
-    }
-}
-
-impl Tagging for CodeConnectionsTags {
-    async fn set(cloud: &Cloud, object: &str, tags: Tags) -> CloudResult<()> {
-        let tags = tags_from(tags, "codeconnections:TagResource")?;
-        let call = cloud.codeconnections.tag_resource().resource_arn(object);
-        call.set_tags(Some(tags)).send().ask().await.map(drop)
-    }
-
-    async fn remove(cloud: &Cloud, object: &str, keys: Vec<String>) -> CloudResult<()> {
-        let call = cloud.codeconnections.untag_resource().resource_arn(object);
-        call.set_tag_keys(Some(keys)).send().ask().await.map(drop)
-    }
-}
+crate::tags::tags_by_arn!(
+    CodeConnectionsTags,
+    codeconnections,
+    aws_sdk_codeconnections::types::Tag,
+    "codeconnections"
+);

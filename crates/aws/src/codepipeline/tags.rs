@@ -1,51 +1,8 @@
 //! Tags, as CodePipeline takes and answers them.
 
-use aws_sdk_codepipeline::types::Tag;
-use platctl_engine::CloudResult;
-
-use crate::Cloud;
-use crate::errors::{Ask, invalid};
-use crate::tags::{Tagged, Tagging, Tags};
-
-/// For every kind of the service.
-pub(super) struct CodePipelineTags;
-
-/// Tags as they are sent.
-pub(super) fn tags_from(
-    tags: impl IntoIterator<Item = (String, String)>,
-    operation: &str,
-) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-impl Tagged for CodePipelineTags {
-    async fn list(cloud: &Cloud, object: &str) -> CloudResult<Tags> {
-        let call = cloud
-            .codepipeline
-            .list_tags_for_resource()
-            .resource_arn(object);
-        let answer = call.send().ask().await?;
-        let pair = |tag: &Tag| (tag.key().to_owned(), tag.value().to_owned());
-        Ok(answer.tags().iter().map(pair).collect())
-    }
-}
-
-impl Tagging for CodePipelineTags {
-    async fn set(cloud: &Cloud, object: &str, tags: Tags) -> CloudResult<()> {
-        let tags = tags_from(tags, "codepipeline:TagResource")?;
-        let call = cloud.codepipeline.tag_resource().resource_arn(object);
-        call.set_tags(Some(tags)).send().ask().await.map(drop)
-    }
-
-    async fn remove(cloud: &Cloud, object: &str, keys: Vec<String>) -> CloudResult<()> {
-        let call = cloud.codepipeline.untag_resource().resource_arn(object);
-        call.set_tag_keys(Some(keys)).send().ask().await.map(drop)
-    }
-}
+crate::tags::tags_by_arn!(
+    CodePipelineTags,
+    codepipeline,
+    aws_sdk_codepipeline::types::Tag,
+    "codepipeline"
+);

@@ -36,7 +36,7 @@ pub(super) async fn clear(cloud: &Cloud, cluster: &str) -> CloudResult<()> {
     }
     if !instances.is_empty() {
         let message = format!(
-            "its {} nodes of Karpenter are being terminated",
+            "nodes of Karpenter that are being terminated: {}",
             instances.len()
         );
         return Err(CloudError::new(Class::Busy, "eks:DeleteCluster", message));

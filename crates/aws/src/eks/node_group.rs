@@ -405,6 +405,34 @@ async fn roll(
     Ok(())
 }
 
+/// Whether the images fit the instance types, and whether EKS knows the effects of the taints.
+fn check_images(spec: &Spec) -> Result<(), SpecError> {
+    let types = spec.instance_types.clone().unwrap_or_default();
+    // Without a word, EKS takes this image; a launch template may name another one.
+    let usual = spec
+        .launch_template_id
+        .is_none()
+        .then_some("AL2023_x86_64_STANDARD");
+    let stated = spec
+        .ami_type
+        .as_deref()
+        .or(spec.initial_ami_type.as_deref());
+    architecture::check(&types, stated.or(usual))
+        .map_err(|message| SpecError::new("/instance_types", message))?;
+    let effects = TaintEffect::values();
+    match spec
+        .taints
+        .iter()
+        .find(|taint| !effects.contains(&taint.effect.as_str()))
+    {
+        Some(_) => Err(SpecError::new(
+            "/taints",
+            format!("allows only the effects {}", effects.join(", ")),
+        )),
+        None => Ok(()),
+    }
+}
+
 impl Kind for NodeGroup {
     const NAME: &'static str = "eks.NodeGroup";
     const FIELDS: &'static Table = &[
@@ -525,85 +553,55 @@ impl Kind for NodeGroup {
             let message = "must not end with a suffix reserved for replacements (-gen2, -gen3, …)";
             return Err(SpecError::new("/nodegroup_name", message));
         }
-        if spec.min_size < 0 || spec.max_size < 1 || spec.min_size > spec.max_size {
-            return Err(SpecError::new(
+        let sizes = spec.min_size..=spec.max_size;
+        let template = spec.launch_template_id.is_some();
+        let version = spec.launch_template_version.as_deref();
+        let rules = [
+            (
+                spec.min_size < 0 || spec.max_size < 1 || spec.min_size > spec.max_size,
                 "/min_size",
                 "must be between 0 and max_size",
-            ));
-        }
-        if spec
-            .desired_size
-            .is_some_and(|size| !(spec.min_size..=spec.max_size).contains(&size))
-        {
-            return Err(SpecError::new(
+            ),
+            (
+                spec.desired_size.is_some_and(|size| !sizes.contains(&size)),
                 "/desired_size",
                 "must be between min_size and max_size",
-            ));
-        }
-        if spec.latest_release.is_some() && spec.release_version.is_some() {
-            return Err(SpecError::new(
+            ),
+            (
+                spec.latest_release.is_some() && spec.release_version.is_some(),
                 "/latest_release",
                 "cannot be used with release_version",
-            ));
-        }
-        if spec.disk_size.is_some() && spec.launch_template_id.is_some() {
-            return Err(SpecError::new(
+            ),
+            (
+                spec.disk_size.is_some() && template,
                 "/disk_size",
                 "must be set in the launch template",
-            ));
-        }
-        if spec.launch_template_id.is_none() && spec.launch_template_version.is_some() {
-            return Err(SpecError::new(
+            ),
+            (
+                version.is_some() && !template,
                 "/launch_template_version",
                 "requires a launch template",
-            ));
-        }
-        if spec
-            .launch_template_version
-            .as_deref()
-            .is_some_and(|version| version.starts_with('$'))
-        {
-            return Err(SpecError::new(
+            ),
+            (
+                version.is_some_and(|version| version.starts_with('$')),
                 "/launch_template_version",
                 "must be a version number",
-            ));
-        }
-        if spec.max_unavailable.is_some() && spec.max_unavailable_percentage.is_some() {
-            return Err(SpecError::new(
+            ),
+            (
+                spec.max_unavailable.is_some() && spec.max_unavailable_percentage.is_some(),
                 "/max_unavailable",
                 "must be either a number or a percentage",
-            ));
-        }
-        let types = spec.instance_types.clone().unwrap_or_default();
-        // Without a word, EKS takes this image; a launch template may name another one.
-        let usual = spec
-            .launch_template_id
-            .is_none()
-            .then_some("AL2023_x86_64_STANDARD");
-        if spec.ami_type.is_some() && spec.initial_ami_type.is_some() {
-            return Err(SpecError::new(
+            ),
+            (
+                spec.ami_type.is_some() && spec.initial_ami_type.is_some(),
                 "/initial_ami_type",
                 "cannot be used with ami_type",
-            ));
+            ),
+        ];
+        if let Some((_, path, why)) = rules.into_iter().find(|(is_wrong, ..)| *is_wrong) {
+            return Err(SpecError::new(path, why));
         }
-        let stated = spec
-            .ami_type
-            .as_deref()
-            .or(spec.initial_ami_type.as_deref());
-        architecture::check(&types, stated.or(usual))
-            .map_err(|message| SpecError::new("/instance_types", message))?;
-        let effects = TaintEffect::values();
-        match spec
-            .taints
-            .iter()
-            .find(|taint| !effects.contains(&taint.effect.as_str()))
-        {
-            Some(_) => Err(SpecError::new(
-                "/taints",
-                format!("allows only the effects {}", effects.join(", ")),
-            )),
-            None => Ok(()),
-        }
+        check_images(spec)
     }
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {

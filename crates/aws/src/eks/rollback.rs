@@ -6,6 +6,7 @@ use aws_sdk_eks::types::{Update, UpdateStatus};
 use platctl_engine::retry::call_with_retries;
 use platctl_engine::{Class, CloudError, CloudResult};
 
+use super::readiness::version;
 use super::updates::{self, Subject};
 use crate::Cloud;
 use crate::bounded::try_join_all;
@@ -32,17 +33,9 @@ pub struct Rollback {
 /// # Errors
 /// What EKS answers.
 pub async fn look(cloud: &Cloud, cluster: &str) -> CloudResult<Option<Rollback>> {
-    let what = format!("reading the cluster {cluster}");
-    let read = || async {
-        let call = cloud.eks.describe_cluster().name(cluster);
-        call.send().ask().await
+    let Some(from) = version(cloud, cluster).await? else {
+        return Ok(None);
     };
-    let found = match call_with_retries(&cloud.teller, what, read).await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
-    let version = found.cluster().and_then(|cluster| cluster.version());
-    let from = version.unwrap_or_default().to_owned();
     let Some((major, minor)) = kubernetes(&from).filter(|(_, minor)| *minor > 0) else {
         let message =
             format!("the version of {cluster} is `{from}`, which has no version before it");
@@ -141,7 +134,7 @@ async fn until_ended(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResult<()
         }
         if begun.elapsed() > LONGEST {
             let message =
-                format!("the update {id} has not ended after 6 hours; EKS goes on with it");
+                format!("the update {id} has not ended after 6 hours; EKS continues with it");
             return Err(CloudError::new(Class::Busy, "eks:DescribeUpdate", message));
         }
         tokio::time::sleep(pause).await;

@@ -87,7 +87,7 @@ async fn list(
 fn phase(found: &ServiceSpecificCredentialMetadata, others: usize) -> Phase {
     match &found.status {
         StatusType::Active if others > 0 => Phase::Degraded(
-            "the user has another credential for the service: to delete it, run `platctl rotate`"
+            "the user has another credential for the service: to delete it, run `platctl rotate FILE`"
                 .into(),
         ),
         StatusType::Active => Phase::Ready,

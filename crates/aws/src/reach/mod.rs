@@ -257,12 +257,7 @@ impl Reach {
             .secret_string()
             .and_then(|text| serde_json::from_str(text).ok())
             .unwrap_or_default();
-        let found = match content.get(key) {
-            Some(Value::String(text)) => Some(text.clone()),
-            // A person may write the ID of an App as a number.
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        };
+        let found = content.get(key).and_then(crate::secretsmanager::text);
         found.ok_or_else(|| {
             CloudError::new(
                 Class::NotYetConsistent,

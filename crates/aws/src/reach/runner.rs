@@ -95,15 +95,17 @@ impl Errand {
     }
 }
 
-/// The variable that tells what a build is about.
+/// The variable that tells what a build changes.
 const SUBJECT: &str = "SUBJECT";
 
-/// What a task is about: of two tasks about the same thing, only one may be under way.
-fn subject(task: &Task) -> &str {
+/// What a task changes: of two tasks that change the same thing, only one may be under way. None for one that only looks:
+/// `drift` takes no lock, and must neither stop the builds of an `apply` nor those of another `drift`.
+fn subject(task: &Task) -> Option<&str> {
     match task {
-        Task::Read { set } | Task::Apply { set, .. } | Task::Delete { set } => set,
-        Task::Job { job } => &job.name,
-        Task::Release { order } => &order.name,
+        Task::Read { .. } => None,
+        Task::Apply { set, .. } | Task::Delete { set } => Some(set),
+        Task::Job { job } => Some(&job.name),
+        Task::Release { order } => Some(&order.name),
     }
 }
 
@@ -318,7 +320,9 @@ impl Runner {
             sha256,
         };
         let subject = subject(&task);
-        self.stop_others(subject).await?;
+        if let Some(subject) = subject {
+            self.stop_others(subject).await?;
+        }
         write(&self.cloud, &self.bucket, &errand.task, text).await?;
         let rights = Rights::of(&self.cloud, &self.cluster).await?;
         let share = rights.give().await?;
@@ -341,7 +345,7 @@ impl Runner {
         rights: &Rights<'_>,
         program: &str,
         errand: &Errand,
-        subject: &str,
+        subject: Option<&str>,
     ) -> CloudResult<Build> {
         let id = self.start(program, errand, subject).await?;
         // From here on, other runs see the build, and leave the rights alone.
@@ -416,7 +420,12 @@ impl Runner {
         Ok(builds)
     }
 
-    async fn start(&self, program: &str, errand: &Errand, subject: &str) -> CloudResult<String> {
+    async fn start(
+        &self,
+        program: &str,
+        errand: &Errand,
+        subject: Option<&str>,
+    ) -> CloudResult<String> {
         let mut call = self
             .cloud
             .codebuild
@@ -427,9 +436,9 @@ impl Runner {
             ("PROGRAM_SHA256", program.to_owned()),
             ("TASK", errand.task.clone()),
             ("TASK_SHA256", errand.sha256.clone()),
-            (SUBJECT, subject.to_owned()),
         ];
-        for (name, value) in variables {
+        let subject = subject.map(|subject| (SUBJECT, subject.to_owned()));
+        for (name, value) in variables.into_iter().chain(subject) {
             let variable = EnvironmentVariable::builder()
                 .name(name)
                 .value(value)
@@ -664,6 +673,13 @@ mod tests {
             .build_status(status)
             .build_complete(done)
             .build()
+    }
+
+    #[test]
+    fn a_build_that_only_looks_stops_none_and_is_stopped_by_none() {
+        let set = || "argo-cd".to_owned();
+        assert_eq!(subject(&Task::Read { set: set() }), None);
+        assert_eq!(subject(&Task::Delete { set: set() }), Some("argo-cd"));
     }
 
     #[test]

@@ -15,8 +15,9 @@ class Store:
         self._things = {}
 
     def of(self, call: Call, kind: str, region: str | None = None) -> Any:
-        """The things of a kind, in the account of a call, and in its region or another one."""
-        return self._things.setdefault((call.account, region or call.region, kind), {})
+        """The things of a kind, in the account of a call, and in its region or another one; "" for what has no region,
+        such as the users of IAM: whatever region a request is signed for."""
+        return self._things.setdefault((call.account, call.region if region is None else region, kind), {})
 
     def everywhere(self, kind: str) -> Any:
         """The things of a kind that belong to no account and no region."""

@@ -58,12 +58,12 @@ use tracing::Instrument;
 pub use detach::Detach;
 pub use error::StepError;
 pub(crate) use ownership::kept;
-use run::millis;
 pub use run::{Options, Run};
 
 use crate::events::{Doing, Event};
 use crate::plan::Action;
 use crate::schedule::{Op, OpId, Schedule, Work};
+use crate::tell::millis;
 use crate::{Address, Id};
 
 /// What became of a run.

@@ -22,7 +22,7 @@ use crate::retry::{RetryPolicy, as_attempt, attempt};
 use crate::schedule::Work;
 use crate::state::{Record, Session};
 use crate::stop::Stop;
-use crate::tell::Teller;
+use crate::tell::{Teller, millis};
 use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, CloudResult, Id, Phase};
 
 /// How a run behaves.
@@ -331,11 +331,6 @@ impl Run {
             _ => Err(StepError::Interrupted),
         }
     }
-}
-
-/// Milliseconds, for a log.
-pub(super) fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn first_unknown(spec: &Value) -> Option<String> {

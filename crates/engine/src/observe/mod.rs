@@ -7,9 +7,10 @@ mod ownership;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use tokio::time::sleep;
 
@@ -196,8 +197,9 @@ async fn until_seen(
     }
 }
 
-/// Reads all kinds side by side, each with as few calls as it can. The first error that is no matter of reach ends all of
-/// it: a plan over half of the live objects would create what it could not see.
+/// Reads all kinds side by side, each with as few calls as it can. An error that is no matter of reach is that of all of
+/// it: a plan over half of the live objects would create what it could not see. The other reads come to their ends first:
+/// one may be a build in a cluster, which gives the access back that it has.
 async fn describe(
     ids: BTreeMap<Place, Vec<Id>>,
     state: &State,
@@ -215,10 +217,11 @@ async fn describe(
                     Err(error) if is_out_of_reach(&kind, &error) => Err(error),
                     other => Ok((other?, kind.remark())),
                 };
-                Ok((found, place, ids))
+                Ok::<_, CloudError>((found, place, ids))
             })
         });
-    for (found, (kind, scope), ids) in try_join_all(reads).await? {
+    let found: CloudResult<Vec<_>> = join_all(reads).await.into_iter().collect();
+    for (found, (kind, scope), ids) in found? {
         let found = match found {
             Ok((found, remark)) => {
                 let those = state
@@ -314,7 +317,8 @@ fn several(count: usize, kind: &str) -> String {
 /// How a read is repeated: for how long, and after which errors.
 type Persistence<'a> = (RetryPolicy, &'a (dyn Fn(&CloudError) -> bool + Sync));
 
-/// One read for all objects, or one for each where the kind says so: then what fails is repeated alone.
+/// One read for all objects, or one for each where the kind says so: then what fails is repeated alone. After a failure
+/// none is started, and those that are under way come to their ends, as in [`describe`].
 async fn read(
     kind: &Arc<dyn AnyKind>,
     ids: &[Id],
@@ -329,11 +333,23 @@ async fn read(
     } else {
         ids.len().max(1)
     };
-    let reads: Vec<_> = ids.chunks(size).map(read).collect();
-    let found: Vec<_> = told
-        .during(stream::iter(reads).buffered(AT_ONCE).try_collect())
-        .await?;
-    Ok(found.concat())
+    let (failed, read) = (&AtomicBool::new(false), &read);
+    let unless_failed = |ids| async move {
+        if failed.load(Ordering::Relaxed) {
+            return Ok(Vec::new());
+        }
+        let found = read(ids).await;
+        if found.is_err() {
+            failed.store(true, Ordering::Relaxed);
+        }
+        found
+    };
+    let reads: Vec<_> = ids.chunks(size).map(unless_failed).collect();
+    let found: Vec<CloudResult<Vec<Option<AnyLive>>>> = told
+        .during(stream::iter(reads).buffered(AT_ONCE).collect())
+        .await;
+    let found: CloudResult<Vec<_>> = found.into_iter().collect();
+    Ok(found?.concat())
 }
 
 /// One find for an object that a run waits for, with the same patience.

@@ -93,10 +93,8 @@ const fn is_zero(number: &u64) -> bool {
 /// Milliseconds since 1970.
 #[must_use]
 pub fn now() -> u64 {
-    let elapsed = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    crate::tell::millis(elapsed.unwrap_or_default())
 }
 
 impl Object {

@@ -63,6 +63,12 @@ fn tcp(ports: &[u16]) -> Vec<Value> {
     ports.iter().map(of).collect()
 }
 
+/// The port of a web service, by its name: during a blue-green deployment, its old and its new version may listen on
+/// different ports. The VPC CNI finds the port of its Service by this name, too.
+fn of_services() -> Value {
+    json!([{"protocol": "TCP", "port": "http"}])
+}
+
 /// The ports of name servers.
 fn names() -> Vec<Value> {
     let of = |protocol: &str| json!({"protocol": protocol, "port": 53});
@@ -110,13 +116,17 @@ pub(crate) fn leave(namespace: &str, exit: &Exit) -> Value {
         .iter()
         .map(|(to, ports)| {
             let mut rule = json!({});
-            if *to == To::NameServers {
-                rule["ports"] = names().into();
-            } else if !ports.is_empty() {
+            if !ports.is_empty() {
                 rule["ports"] = tcp(ports).into();
             }
-            if let To::Namespaces(names) = to {
-                rule["to"] = in_namespaces(names);
+            match to {
+                To::Anywhere => {}
+                To::Namespaces(names) => rule["to"] = in_namespaces(names),
+                To::Services(names) => {
+                    rule["ports"] = of_services();
+                    rule["to"] = in_namespaces(names);
+                }
+                To::NameServers => rule["ports"] = names().into(),
             }
             rule
         })
@@ -146,6 +156,15 @@ pub(crate) fn open(namespace: &str, door: &Door) -> Value {
         namespace,
         door.name,
         &json!({"podSelector": {"matchLabels": door.labels}, "ingress": [rule]}),
+    )
+}
+
+/// Everybody reaches a web service: the load balancer, other services, and Prometheus.
+pub(crate) fn open_service(namespace: &str, labels: &Value) -> Value {
+    policy(
+        namespace,
+        "service",
+        &json!({"podSelector": {"matchLabels": labels}, "ingress": [{"ports": of_services()}]}),
     )
 }
 

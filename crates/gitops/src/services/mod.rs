@@ -6,11 +6,9 @@ mod secrets;
 mod traffic;
 mod workload;
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
-use crate::component::{Door, Exit, PodSecurity, Pods, Resources, To};
+use crate::component::{Exit, PodSecurity, Pods, Resources, To};
 use crate::components::{namespaces, vault};
 use crate::{Component, Inputs, Service, Work};
 
@@ -147,19 +145,12 @@ fn namespace(service: &Service) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": service.name, "labels": labels}})
 }
 
-/// The port of a web service is open to everybody: the load balancer, other services, and Prometheus. Nothing else is,
-/// and no port of the pods that do not answer requests.
+/// The port of a web service is open to everybody. Nothing else is, and no port of the pods that do not answer requests.
 fn policies(made: Made<'_>) -> Vec<Value> {
     let service = made.service;
-    let door = |port: u16| Door {
-        name: "service",
-        labels: selector(service),
-        ports: vec![port],
-        from: Vec::new(),
-    };
     let open = service
         .web()
-        .map(|web| namespaces::open(&service.name, &door(web.port)));
+        .map(|_| namespaces::open_service(&service.name, &selector(service)));
     let ways = [
         namespaces::deny(&service.name),
         namespaces::dns(&service.name, made.inputs),
@@ -173,16 +164,14 @@ fn policies(made: Made<'_>) -> Vec<Value> {
 /// platform has for it.
 fn exit(made: Made<'_>) -> Exit {
     let inputs = made.inputs;
-    let webs = inputs.services.iter().filter_map(Service::web);
-    let ports: BTreeSet<u16> = webs.map(|web| web.port).collect();
     let mut exit = Exit::https();
     exit.name = "service-exit";
     if let Some(database) = &inputs.database {
         exit.to.push((To::Anywhere, vec![database.port]));
     }
-    if !ports.is_empty() {
-        let services = To::Namespaces(inputs.service_namespaces());
-        exit.to.push((services, ports.into_iter().collect()));
+    if inputs.services.iter().any(|one| one.web().is_some()) {
+        let services = To::Services(inputs.service_namespaces());
+        exit.to.push((services, Vec::new()));
     }
     if made.around.vault {
         exit.to

@@ -146,11 +146,11 @@ fn everybody_reaches_webhooks_and_services() {
         })
         .collect();
     let expected = [
-        "backend 8080",
+        r#"backend "http""#,
         "cert-manager 10250",
         "elastic-system 9443",
         "external-secrets 10250",
-        "frontend 8080",
+        r#"frontend "http""#,
         "monitoring 10250",
         "vault 8080",
     ];

@@ -181,6 +181,9 @@ fn every_object_of_every_kind_of_service_is_one_that_its_api_takes() {
             "Kustomization ",
             "Namespace cleaner",
             "NetworkPolicy default-deny",
+            "NetworkPolicy service-exit",
+            "NetworkPolicy to-dns",
+            "NetworkPolicy to-pod-identity",
             "ServiceAccount cleaner"
         ]
     );

@@ -28,26 +28,23 @@ use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
 use crate::signals::Signals;
 
-/// Applies a stack file, or a saved plan. Without `temporary`, a stack expires when it did before.
+/// Applies a stack file, or a saved plan.
 pub(crate) async fn run(
     path: &Path,
     approved: &Approved,
+    temporary: &Temporary,
     consent: &Consent,
     selection: Selection,
-    temporary: Option<&Temporary>,
     global: &Global,
 ) -> Result<Exit, CliError> {
-    let with_ttl = temporary.map(|temporary| temporary.applied_to(global));
-    let global = with_ttl.as_ref().unwrap_or(global);
+    let global = &temporary.applied_to(global);
     match SavedPlan::load(path, approved.plan_sha256.as_deref())? {
         Some(_) if selection != Selection::default() => Err(CliError::other(
             "--target, --exclude and --replace cannot be used with a saved plan: pass them to `platctl plan` \
              instead",
         )),
-        Some(_)
-            if approved.stack_file.is_none()
-                && temporary.is_some_and(|temporary| temporary.ttl.is_some()) =>
-        {
+        // With the stack file, it has to be what the plan was created with.
+        Some(_) if temporary.ttl.is_some() && approved.stack_file.is_none() => {
             Err(CliError::other(
                 "--ttl cannot be used with a saved plan: pass it to `platctl plan` instead",
             ))
@@ -67,13 +64,21 @@ pub(crate) async fn run(
                 path.display()
             )))
         }
-        None => {
-            let renews = temporary.is_some();
-            Box::pin(apply_stack(path, consent, selection, renews, global)).await
-        }
+        None => Box::pin(apply_stack(path, consent, selection, true, global)).await,
     }
 }
 
+/// Applies a part of a stack as a step of another command. The expiry of the stack stays: nobody said anything of it.
+pub(crate) async fn part(
+    path: &Path,
+    consent: &Consent,
+    selection: Selection,
+    global: &Global,
+) -> Result<Exit, CliError> {
+    Box::pin(apply_stack(path, consent, selection, false, global)).await
+}
+
+/// `renews` is whether the stack is wanted for as long as the file says, from now on.
 async fn apply_stack(
     path: &Path,
     consent: &Consent,
@@ -140,13 +145,14 @@ async fn apply_saved(
     locked(&store, Some(&site), "apply", global, async |session| {
         let mut prepared = prepare_saved(&saved, stack.as_ref(), &site, &session).await?;
         prepared.consent(&consent.data.consent());
+        // Nothing in the plan is believed where there is the stack file.
+        let ttl = stack.as_ref().map_or(saved.ttl, Stack::ttl);
         let ask = Ask {
             consent,
             question: "Do you want to apply this saved plan?",
             destroys: saved.destroy,
             stack: Path::new(&name),
-            // A plan that is not believed does not say either when the stack may be deleted.
-            ttl: (!saved.destroy).then(|| stack.as_ref().map_or(saved.ttl, Stack::ttl)),
+            ttl: (!saved.destroy).then_some(ttl),
         };
         converge(&site, session, prepared, ask, global).await
     })

@@ -9,20 +9,16 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::cli::{API_PORT, ClusterAccess, Connect, Global};
-use crate::cluster::StackCluster;
+use crate::cli::{API_PORT, Connect, Global};
+use crate::cluster::{StackCluster, port_flag};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render::{self, error_line};
 
 /// Opens the way to the API server, or to a page of a component, until it is interrupted.
 pub(crate) async fn run(stack: &Path, wish: &Connect, global: &Global) -> Result<Exit, CliError> {
-    if global.cluster_access == ClusterAccess::Runner {
-        return Err(CliError::other(
-            "a page cannot be opened through the runner. Use --cluster-access tunnel, or, inside the VPC or through a \
-             VPN, --cluster-access direct",
-        ));
-    }
+    let access = global.cluster_access;
+    access.without_runner("a connection cannot be opened")?;
     match &wish.page {
         None => to_api_server(stack, wish, global).await,
         Some(name) => {
@@ -47,16 +43,8 @@ async fn until_interrupted() -> Result<(), CliError> {
 async fn to_api_server(stack: &Path, wish: &Connect, global: &Global) -> Result<Exit, CliError> {
     let cluster = StackCluster::find(stack, global).await?;
     let (aws, region, name) = (&cluster.site.aws, &cluster.region, &cluster.name);
-    let endpoint = aws
-        .endpoint(region, name)
-        .await?
-        .ok_or_else(|| CliError::other(format!("cluster {name} no longer exists")))?;
-    let direct = match global.cluster_access {
-        ClusterAccess::Direct => true,
-        ClusterAccess::Tunnel => false,
-        _ => endpoint.public,
-    };
-    if direct {
+    let endpoint = cluster.endpoint().await?;
+    if global.cluster_access.is_direct(endpoint.public) {
         let text = format!(
             "The API server of {name} is accessible directly: no connection has to be opened. To use kubectl, run \
              `platctl kubeconfig {}`.",
@@ -69,10 +57,7 @@ async fn to_api_server(stack: &Path, wish: &Connect, global: &Global) -> Result<
     aws.tunnel(region, name, port)
         .await
         .map_err(CliError::Connection)?;
-    let flag = match port {
-        API_PORT => String::new(),
-        port => format!(" --port {port}"),
-    };
+    let flag = port_flag(port);
     let text = format!(
         "The API server of {name} is available at https://127.0.0.1:{port}. To use kubectl, run `platctl kubeconfig \
          {}{flag}` once.\nThe connection stays open until you press Ctrl-C.",

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use platctl_aws::reach::Endpoint;
 use platctl_kubernetes::kubeconfig::{Entry, Unfit, merged};
 
-use crate::cli::{ClusterAccess, Global, Kubeconfig};
-use crate::cluster::StackCluster;
+use crate::cli::{Global, Kubeconfig};
+use crate::cluster::{StackCluster, port_flag};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::render;
@@ -19,24 +19,11 @@ pub(crate) async fn run(
     wish: &Kubeconfig,
     global: &Global,
 ) -> Result<Exit, CliError> {
-    if global.cluster_access == ClusterAccess::Runner {
-        return Err(CliError::other(
-            "kubectl cannot connect through the runner. Use --cluster-access tunnel, or, inside the VPC or through a \
-             VPN, --cluster-access direct",
-        ));
-    }
+    let access = global.cluster_access;
+    access.without_runner("kubectl cannot connect")?;
     let cluster = StackCluster::find(stack, global).await?;
-    let endpoint = cluster
-        .site
-        .aws
-        .endpoint(&cluster.region, &cluster.name)
-        .await?
-        .ok_or_else(|| CliError::other(format!("cluster {} no longer exists", cluster.name)))?;
-    let tunnel = match global.cluster_access {
-        ClusterAccess::Direct => false,
-        ClusterAccess::Tunnel => true,
-        _ => !endpoint.public,
-    };
+    let endpoint = cluster.endpoint().await?;
+    let tunnel = !access.is_direct(endpoint.public);
     let entry = entry(
         &cluster,
         endpoint,
@@ -64,10 +51,7 @@ fn said(path: &Path, entry: &Entry, stack: &Path, tunnel: bool, port: u16) -> St
     if !tunnel {
         return written;
     }
-    let flag = match port {
-        crate::cli::API_PORT => String::new(),
-        port => format!(" --port {port}"),
-    };
+    let flag = port_flag(port);
     format!(
         "{written}\nThe API server is accessible only from its VPC. Before you use kubectl, run `platctl connect \
          {}{flag}` in another terminal. Inside the VPC or through a VPN, run this command with --cluster-access direct \

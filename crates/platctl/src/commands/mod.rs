@@ -74,8 +74,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             temporary,
         } => {
             let selection = selection(part, anew);
-            let temporary = Some(&temporary);
-            let run = apply::run(&stack, &approved, &consent, selection, temporary, global);
+            let run = apply::run(&stack, &approved, &temporary, &consent, selection, global);
             Box::pin(run).await
         }
         Command::Destroy {

@@ -5,10 +5,11 @@ use platctl_kubernetes::{ReleaseOrder, Renewing, Server, Step};
 
 use crate::cli::{Global, Release};
 use crate::cloud::Site;
+use crate::cluster::cluster;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
-use crate::prompt::confirm;
+use crate::prompt::agreed;
 use crate::render;
 
 /// Switches a service to its new version, or removes that version.
@@ -16,7 +17,8 @@ pub(crate) async fn run(wish: &Release, step: Step, global: &Global) -> Result<E
     let named = Named::find(&wish.stack, global)?;
     let state = named.store(global).await?.read().await?.state;
     named.exists(&state)?;
-    let cluster = cluster(&state, &named.name, &wish.service)?;
+    check(&state, &named.name, &wish.service)?;
+    let (cluster, region) = cluster(&state, &named.name)?;
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     let service = &wish.service;
@@ -24,15 +26,13 @@ pub(crate) async fn run(wish: &Release, step: Step, global: &Global) -> Result<E
         Step::Promote => format!("Do you want to switch {service} to its new version?"),
         Step::Abort => format!("Do you want to remove the new version of {service}?"),
     };
-    if !wish.yes && !confirm(&question) {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    agreed(wish.yes, &question)?;
     let order = ReleaseOrder {
         namespace: service.clone(),
         name: service.clone(),
         step,
     };
-    let server = Renewing::new(site.aws.clusters(&site.region), cluster);
+    let server = Renewing::new(site.aws.clusters(&region), cluster);
     let told = site
         .aws
         .teller()
@@ -48,29 +48,20 @@ pub(crate) async fn run(wish: &Release, step: Step, global: &Global) -> Result<E
     Ok(Exit::Done)
 }
 
-/// The cluster that the service runs in.
-fn cluster(state: &State, stack: &str, service: &str) -> Result<String, CliError> {
+/// Refuses what is not a service with pods.
+fn check(state: &State, stack: &str, service: &str) -> Result<(), CliError> {
     let services = services(state);
-    if !services.iter().any(|known| known == service) {
-        let known = if services.is_empty() {
-            format!("Stack `{stack}` has no services in a cluster")
-        } else {
-            format!("Specify one of {}", services.join(", "))
-        };
-        return Err(CliError::other(format!(
-            "`{service}` is not a service of stack `{stack}`. {known}. Nothing was changed"
-        )));
+    if services.iter().any(|known| known == service) {
+        return Ok(());
     }
-    let cluster = state
-        .resources
-        .values()
-        .find(|record| record.kind == "eks.Cluster")
-        .and_then(|record| record.object.as_ref());
-    cluster.map(|object| object.id.to_string()).ok_or_else(|| {
-        CliError::other(format!(
-            "stack `{stack}` has no cluster. Nothing was changed"
-        ))
-    })
+    let known = if services.is_empty() {
+        format!("Stack `{stack}` has no services in a cluster")
+    } else {
+        format!("Specify one of {}", services.join(", "))
+    };
+    Err(CliError::other(format!(
+        "`{service}` is not a service of stack `{stack}`. {known}. Nothing was changed"
+    )))
 }
 
 /// The services that have pods: those with a role.

@@ -11,7 +11,7 @@ use crate::cli::{Consent, Data, Global};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
-use crate::prompt::confirm;
+use crate::prompt::agreed;
 use crate::render;
 
 /// What a scheduler or a person asks for.
@@ -35,11 +35,8 @@ pub(crate) async fn run(wish: Wish, global: &Global) -> Result<Exit, CliError> {
     if expired.is_empty() || wish.dry_run {
         return Ok(exit(&left));
     }
-    if !wish.yes
-        && !confirm("Do you want to delete all resources of these stacks, with their data?")
-    {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    let question = "Do you want to delete all resources of these stacks, with their data?";
+    agreed(wish.yes, question)?;
     let total = expired.len() + left.len();
     for (named, _) in expired {
         match end(&named, now, global).await {

@@ -11,7 +11,7 @@ use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, locked};
-use crate::prompt::confirm;
+use crate::prompt::agreed;
 use crate::render;
 
 /// A cluster.
@@ -53,9 +53,7 @@ async fn roll_back(
             "the cluster {cluster} no longer exists. Nothing was changed"
         ))
     })?;
-    if !yes && !confirm(&question(cluster, &found)) {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    agreed(yes, &question(cluster, &found))?;
     let Rollback {
         to, node_groups, ..
     } = &found;

@@ -8,12 +8,12 @@ use platctl_engine::state::State;
 use platctl_engine::{Address, Id};
 
 use super::apply;
-use crate::cli::{Approved, Consent, Global};
+use crate::cli::{Consent, Global};
 use crate::cloud::{Site, load};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, locked};
-use crate::prompt::confirm;
+use crate::prompt::{agreed, confirm};
 use crate::render;
 
 const CREDENTIAL: &str = "iam.ServiceSpecificCredential";
@@ -42,11 +42,9 @@ pub(crate) async fn run(
     let names: Vec<&str> = targets.iter().map(|one| one.address.as_str()).collect();
     let names = names.join(", ");
     let question = format!(
-        "Do you want to rotate {names}? The present credential works until the new one is in use."
+        "Do you want to rotate {names}? The current credential works until the new one is in use."
     );
-    if !consent.yes && !confirm(&question) {
-        return Err(CliError::other("cancelled; nothing was changed"));
-    }
+    agreed(consent.yes, &question)?;
     locked(&store, Some(&site), "rotate", global, async |_| {
         begin_all(&targets, &site, global).await
     })
@@ -57,11 +55,7 @@ pub(crate) async fn run(
             targets: users,
             ..Selection::default()
         };
-        let approved = Approved {
-            stack_file: None,
-            plan_sha256: None,
-        };
-        let exit = apply::run(path, &approved, consent, selection, None, global).await?;
+        let exit = apply::part(path, consent, selection, global).await?;
         if exit != Exit::Done {
             let next =
                 "The previous credential still works. To continue, run the same command again.";
@@ -138,8 +132,8 @@ fn targets(state: &State, stack: &str, address: Option<&str>) -> Result<Vec<Targ
     let found: Vec<Target> = all.into_iter().filter(is_wanted).collect();
     if found.is_empty() {
         return Err(CliError::other(format!(
-            "`{wanted}` is no credential of stack `{stack}`. Specify one of {}, or none for all of them. Nothing was \
-             changed",
+            "`{wanted}` is not a credential of stack `{stack}`. Specify one of {}, or no address to rotate all of them. \
+             Nothing was changed",
             known.join(", ")
         )));
     }

@@ -92,7 +92,7 @@ pub(crate) fn life(name: &str, life: Option<Lifespan>, now: OffsetDateTime, glob
     if global.json {
         let expires = life.and_then(|life| life.expires.format(&Rfc3339).ok());
         let pinned = life.is_some_and(|life| life.pinned);
-        json_line(&json!({"type": "life", "stack": name, "expires": expires, "pinned": pinned}));
+        json_line(&json!({"type": "expiry", "stack": name, "expires": expires, "pinned": pinned}));
         return;
     }
     let Some(life) = life else {

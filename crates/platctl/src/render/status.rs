@@ -93,7 +93,7 @@ fn age(outputs: &Value) -> Option<i64> {
 
 fn old(days: i64) -> String {
     let advice = if days >= ROTATE_AFTER {
-        ": to replace it, run `platctl rotate`"
+        ": to replace it, run `platctl rotate FILE`"
     } else {
         ""
     };
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(old(89), "created 89 days ago");
         assert_eq!(
             old(90),
-            "created 90 days ago: to replace it, run `platctl rotate`"
+            "created 90 days ago: to replace it, run `platctl rotate FILE`"
         );
     }
 }

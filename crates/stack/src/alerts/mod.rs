@@ -81,12 +81,7 @@ impl Alerts {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
         let recipients = self.recipients()?;
         let account = json!({"StringEquals": {"aws:SourceAccount": declare.context().account}});
-        let statements = [
-            "cloudwatch.amazonaws.com",
-            "events.amazonaws.com",
-            events::SERVICE,
-        ];
-        let statements = statements
+        let statements = PUBLISHERS
             .map(|service| service_uses_key(service, account.clone()))
             .to_vec();
         let key = key("", "Encrypts alerts", statements, declare)?;
@@ -141,6 +136,13 @@ impl Alerts {
     }
 }
 
+/// The services of AWS that publish, and so use the key.
+const PUBLISHERS: [&str; 3] = [
+    "cloudwatch.amazonaws.com",
+    "events.amazonaws.com",
+    events::SERVICE,
+];
+
 /// Who may publish: this account, and services of AWS that act for it. A topic without a policy of its own is open to
 /// the account only, and RDS is refused.
 fn publishers(declare: &Declare<'_>) -> Value {
@@ -154,7 +156,7 @@ fn publishers(declare: &Declare<'_>) -> Value {
         }),
         json!({
             "Sid": "Services", "Effect": "Allow",
-            "Principal": {"Service": ["cloudwatch.amazonaws.com", "events.amazonaws.com", events::SERVICE]},
+            "Principal": {"Service": PUBLISHERS},
             "Action": "sns:Publish", "Resource": topic,
             "Condition": {"StringEquals": {"aws:SourceAccount": context.account}},
         }),

@@ -9,7 +9,7 @@ use super::{Cluster, Endpoint};
 use crate::declare::{Checked, Declare};
 
 impl Cluster {
-    /// Whether nobody but its creator is let in, at an endpoint that is not open either.
+    /// Whether nobody is let in, at an endpoint that is not open either. Whoever creates a cluster is not let in.
     pub(crate) fn admits_nobody(&self) -> bool {
         self.admins.is_empty()
             && self.viewers.is_empty()

@@ -2,8 +2,9 @@
 
 use platctl_aws::eks::UNSERVED_ZONES;
 
-use super::{Cluster, Endpoint};
+use super::{Cluster, Endpoint, NodeGroup};
 use crate::common::NetworkParts;
+use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
@@ -45,6 +46,37 @@ fn unserved(network: &NetworkParts, declare: &Declare<'_>) -> Option<Fault> {
     )
 }
 
+/// The size, the name and the instance types of a node group.
+fn check_group(name: &str, group: &At<NodeGroup>, network: &NetworkParts) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let (min, max) = group.value.sizes(network);
+    if min > max || max == 0 {
+        let message = format!(
+            "node group {}: `min` ({min}) is greater than `max` ({max})",
+            quoted(name)
+        );
+        faults.push(Fault::new(message).at(group.span, "`min` is greater than `max`"));
+    }
+    let sound = name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !sound {
+        let message = format!(
+            "{} is not a valid node group name: use letters, digits and `-`, at most 40 characters",
+            quoted(name)
+        );
+        faults.push(Fault::new(message).at(group.span, "invalid name"));
+    }
+    for wanted in group.value.instance_types.iter().flatten() {
+        let known = wanted.value.split_once('.').is_some_and(|(family, size)| {
+            family.starts_with(|c: char| c.is_ascii_lowercase()) && !size.is_empty()
+        });
+        if !known {
+            let message = format!("{} is not a valid instance type", quoted(&wanted.value));
+            faults.push(Fault::new(message).at(wanted.span, "such as m6i.large"));
+        }
+    }
+    faults
+}
+
 impl Cluster {
     pub(super) fn check(&self, network: &NetworkParts, declare: &Declare<'_>) -> Checked<()> {
         let mut faults = Vec::new();
@@ -60,59 +92,13 @@ impl Cluster {
             );
         }
         faults.extend(unserved(network, declare));
-        // Which versions there are, EKS says when it is asked: `plan` does.
-        let numbers = |version: &str| {
-            version.split_once('.').is_some_and(|(major, minor)| {
-                [major, minor]
-                    .iter()
-                    .all(|number| number.parse::<u16>().is_ok())
-            })
-        };
-        if let Some(version) = self
-            .version
-            .as_ref()
-            .filter(|version| !numbers(&version.value))
-        {
-            let fault = Fault::new(format!(
-                "{} is not a version of Kubernetes",
-                quoted(&version.value)
-            ));
-            let help = format!(
-                "specify a major and a minor version in quotes, such as \"{DEFAULT_VERSION}\""
-            );
-            faults.push(fault.at(version.span, "not a version").help(help));
-        }
+        faults.extend(self.check_version());
         faults.extend(self.check_endpoint());
         faults.extend(self.check_pools());
         faults.extend(self.check_auto());
         for (name, group) in self.node_groups.iter().flatten() {
-            let (min, max) = group.value.sizes(network);
-            if min > max || max == 0 {
-                let message = format!(
-                    "node group {}: `min` ({min}) is greater than `max` ({max})",
-                    quoted(name)
-                );
-                faults.push(Fault::new(message).at(group.span, "`min` is greater than `max`"));
-            }
+            faults.extend(check_group(name, group, network));
             faults.extend(group.value.check_release(self.version()));
-            let sound =
-                name.len() <= 40 && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            if !sound {
-                let message = format!(
-                    "{} is not a valid node group name: use letters, digits and `-`, at most 40 characters",
-                    quoted(name)
-                );
-                faults.push(Fault::new(message).at(group.span, "invalid name"));
-            }
-            for wanted in group.value.instance_types.iter().flatten() {
-                let known = wanted.value.split_once('.').is_some_and(|(family, size)| {
-                    family.starts_with(|c: char| c.is_ascii_lowercase()) && !size.is_empty()
-                });
-                if !known {
-                    let message = format!("{} is not a valid instance type", quoted(&wanted.value));
-                    faults.push(Fault::new(message).at(wanted.span, "such as m6i.large"));
-                }
-            }
         }
         for person in self.admins.iter().chain(&self.viewers) {
             if !person.value.starts_with("arn:") || !person.value.contains(":iam::") {
@@ -131,6 +117,26 @@ impl Cluster {
         } else {
             Err(faults)
         }
+    }
+
+    /// Which versions there are, EKS says when it is asked: `plan` does.
+    fn check_version(&self) -> Option<Fault> {
+        let numbers = |version: &str| {
+            version.split_once('.').is_some_and(|(major, minor)| {
+                [major, minor]
+                    .iter()
+                    .all(|number| number.parse::<u16>().is_ok())
+            })
+        };
+        let version = self.version.as_ref();
+        let version = version.filter(|version| !numbers(&version.value))?;
+        let fault = Fault::new(format!(
+            "{} is not a version of Kubernetes",
+            quoted(&version.value)
+        ));
+        let help =
+            format!("specify a major and a minor version in quotes, such as \"{DEFAULT_VERSION}\"");
+        Some(fault.at(version.span, "not a version").help(help))
     }
 
     fn check_endpoint(&self) -> Vec<Fault> {

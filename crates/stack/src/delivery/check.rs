@@ -4,7 +4,7 @@ use super::Delivery;
 use super::elsewhere::{Elsewhere, Source, providers};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
-use crate::error::{Fault, quoted};
+use crate::error::{Fault, quoted, suggest};
 use crate::services;
 
 impl Delivery {
@@ -45,7 +45,7 @@ impl Delivery {
 /// What is wrong with a source outside of AWS.
 fn wrong(source: &Elsewhere, declare: &Declare<'_>) -> Vec<Fault> {
     let faults = [
-        wrong_provider(source, declare),
+        wrong_provider(source),
         wrong_connection(source, declare),
         wrong_credential(source, declare),
         wrong_name(&source.owner, "owner", true),
@@ -58,10 +58,10 @@ fn wrong(source: &Elsewhere, declare: &Declare<'_>) -> Vec<Fault> {
     faults.into_iter().flatten().collect()
 }
 
-fn wrong_provider(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> {
+fn wrong_provider(source: &Elsewhere) -> Option<Fault> {
     let Some(provider) = &source.provider else {
         let message = "a source outside AWS requires `connection` or `provider`";
-        let fault = Fault::new(message).at(declare.place(), "in `source`");
+        let fault = Fault::new(message).at(source.owner.span, "neither is set");
         return source
             .connection
             .is_none()
@@ -71,18 +71,31 @@ fn wrong_provider(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> {
     (!names.contains(&provider.value.as_str())).then(|| {
         let message = format!("unknown provider {}", quoted(&provider.value));
         let fault = Fault::new(message).at(provider.span, "unknown provider");
-        fault.help(format!("use one of {}", names.join(", ")))
+        fault.maybe_help(suggest(&provider.value, &names))
     })
+}
+
+/// Whether this is the ARN of a connection, by its present or its former name.
+fn is_connection(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.split(':').collect();
+    matches!(
+        parts[..],
+        ["arn", _, "codeconnections" | "codestar-connections", _, _, name] if name.starts_with("connection/")
+    )
 }
 
 fn wrong_connection(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> {
     if let Some(connection) = &source.connection {
-        let arn = connection.value.starts_with("arn:");
-        let message = format!(
-            "{} is not the ARN of a connection",
-            quoted(&connection.value)
-        );
-        return (!arn).then(|| Fault::new(message).at(connection.span, "not an ARN"));
+        return (!is_connection(&connection.value)).then(|| {
+            let message = format!(
+                "{} is not the ARN of a connection",
+                quoted(&connection.value)
+            );
+            let help = "in the console, copy the ARN of the connection: arn:aws:codeconnections:…:connection/…";
+            Fault::new(message)
+                .at(connection.span, "not the ARN of a connection")
+                .help(help)
+        });
     }
     // A connection to a server of one's own needs a host, which is set up in the console with the server.
     source.own_server().then(|| {

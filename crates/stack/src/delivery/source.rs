@@ -72,17 +72,6 @@ impl Remote {
     pub(crate) fn clone_url(&self) -> String {
         format!("{}/{}.git", self.url, self.name)
     }
-
-    /// The ARN of the secret, or a pattern for it: AWS adds six random characters to a name.
-    pub(crate) fn secret_arn(&self, declare: &Declare<'_>) -> String {
-        if self.credential.starts_with("arn:") {
-            return self.credential.clone();
-        }
-        declare.arn(
-            "secretsmanager",
-            &format!("secret:{}-??????", self.credential),
-        )
-    }
 }
 
 impl Delivery {

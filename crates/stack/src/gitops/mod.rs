@@ -14,8 +14,8 @@ use platctl_aws::regions::dns_suffix;
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_aws::sns::topic;
-use platctl_engine::Handle;
-use platctl_gitops::{File, Inputs, Settings};
+use platctl_engine::{Address, Handle};
+use platctl_gitops::{Component, File, Inputs, Settings};
 use serde_json::{Map, Value, json};
 
 use crate::common::{NetworkParts, key, logs_use_key, role_name};
@@ -71,27 +71,15 @@ pub(crate) fn declare(
             .collect());
     }
     room::check(&inputs, settings, base, declare)?;
-    let theirs = |name: &str| {
-        chosen
-            .iter()
-            .any(|one| one.namespace == name || one.name == name)
-    };
-    if let Some(service) = inputs.services.iter().find(|service| theirs(&service.name)) {
-        let message = format!(
-            "the service name `{0}` is reserved: the platform has a component with this name",
-            service.name
-        );
-        return Err(declare.fault(message));
-    }
+    check_names(&inputs, &chosen, declare)?;
     let files = platctl_gitops::files(&inputs, settings);
     let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
     let writes = chosen.iter().any(|one| one.name == "image-updater");
-    let mut identities = Vec::new();
-    for component in &chosen {
-        for workload in (component.workloads)(&inputs) {
-            identities.push(workloads::declare(&workload, base.cluster, declare)?);
-        }
-    }
+    let workloads = chosen.iter().flat_map(|one| (one.workloads)(&inputs));
+    let identities: Checked<Vec<Address>> = workloads
+        .map(|workload| workloads::declare(&workload, base.cluster, declare))
+        .collect();
+    let identities = identities?;
     let files: Map<String, Value> = files
         .into_iter()
         .map(|(path, file)| (path, content(file)))
@@ -124,6 +112,22 @@ pub(crate) fn declare(
         },
         declare,
     )
+}
+
+/// A service has a namespace of its name, so it cannot have the name of a component or of its namespace.
+fn check_names(inputs: &Inputs, chosen: &[&Component], declare: &Declare<'_>) -> Checked<()> {
+    let is_taken = |name: &str| {
+        let mut components = chosen.iter();
+        components.any(|one| one.namespace == name || one.name == name)
+    };
+    let mut services = inputs.services.iter();
+    match services.find(|service| is_taken(&service.name)) {
+        None => Ok(()),
+        Some(service) => Err(declare.fault(format!(
+            "the service name `{}` is reserved: the platform has a component with this name",
+            service.name
+        ))),
+    }
 }
 
 /// Who applies the cluster's objects, and so reads what is secret in them: the builds of the runner, and the

@@ -9,14 +9,14 @@ use platctl_aws::iam::user::{self, User};
 use platctl_aws::iam::user_policy::UserPolicy;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::secretsmanager::secret::{self, Secret};
-use platctl_aws::{github, gitlab};
-use platctl_engine::{Address, Handle};
+use platctl_aws::{Policy, github, gitlab};
+use platctl_engine::{Address, Declared, Handle};
 use platctl_gitops::{Settings, bootstrap};
 use platctl_kubernetes::secret as from_secret;
 use serde_json::{Map, Value, json};
 
 use super::Base;
-use crate::common::{allow, policy, role_name};
+use crate::common::{allow, policy, role_name, secret_arn};
 use crate::declare::{Checked, Declare};
 use crate::delivery::{Follows, Host, Remote};
 
@@ -120,7 +120,7 @@ pub(super) fn login(
             Ok(Login {
                 read,
                 write,
-                secrets: vec![remote.secret_arn(declare).into()],
+                secrets: vec![secret_arn(&remote.credential, declare).into()],
             })
         }
     }
@@ -256,6 +256,27 @@ impl Credential {
     }
 }
 
+/// A secret for a credential: its name, and what it is for.
+fn secret(
+    address: &str,
+    (name, purpose): (&str, &str),
+    way: &Way<'_>,
+    declare: &mut Declare<'_>,
+) -> Checked<Handle<Secret>> {
+    let readers = readers_only(way.readers);
+    let spec = secret::Spec::<Declared> {
+        name: declare.name(name),
+        description: Some(purpose.to_owned()),
+        kms_key_id: Some(way.key.get(key::out::ARN)),
+        generate: None,
+        resource_policy: readers.map(|policy| Policy::new(&policy).into()),
+        // A new one is made at any time.
+        recovery_window_in_days: 0,
+        tags: declare.tags(address),
+    };
+    declare.add(address, &spec)
+}
+
 fn credential(
     access: &Access,
     repository: &Handle<Repository>,
@@ -264,34 +285,26 @@ fn credential(
 ) -> Checked<Credential> {
     let below = |name: &str| format!("{}.{name}", access.address());
     let (user, secret, purpose) = access.names();
-    let user: Handle<User> = declare.make(
-        &below("user"),
-        json!({"user_name": role_name(user, declare)}),
-    )?;
-    let user_name = user.json(user::out::USER_NAME);
+    let address = below("user");
+    let spec = user::Spec {
+        user_name: role_name(user, declare),
+        path: None,
+        tags: declare.tags(&address),
+    };
+    let user: Handle<User> = declare.add(&address, &spec)?;
     let may = access.policy(&repository.json(repository::out::ARN), way.branch);
     declare.make::<UserPolicy>(
         &below("policy"),
-        json!({"user_name": user_name, "policy_name": "platctl", "policy_document": may}),
-    )?;
-    let secret: Handle<Secret> = declare.make(
-        &below("secret"),
         json!({
-            "name": declare.name(secret),
-            "description": purpose,
-            "kms_key_id": way.key.json(key::out::ARN),
-            "resource_policy": readers_only(way.readers),
-            // A new one is made at any time.
-            "recovery_window_in_days": 0,
+            "user_name": user.json(user::out::USER_NAME), "policy_name": "platctl", "policy_document": may,
         }),
     )?;
-    let credential = declare.make(
-        &below("credential"),
-        json!({
-            "user_name": user_name,
-            "service_name": "codecommit.amazonaws.com",
-            "secret_id": secret.json(secret::out::ARN),
-        }),
-    )?;
+    let secret = self::secret(&below("secret"), (secret, purpose), way, declare)?;
+    let spec = credential::Spec::<Declared> {
+        user_name: user.get(user::out::USER_NAME),
+        service_name: "codecommit.amazonaws.com".to_owned(),
+        secret_id: secret.get(secret::out::ARN),
+    };
+    let credential: Handle<ServiceSpecificCredential> = declare.add(&below("credential"), &spec)?;
     Ok(Credential { secret, credential })
 }

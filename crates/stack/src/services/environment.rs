@@ -81,6 +81,9 @@ impl Subject<'_> {
         {
             return Some(Fault::new("the name of a secret is empty").at(empty.span, "here"));
         }
+        if let Some(fault) = wrong_name(source) {
+            return Some(fault);
+        }
         let path = source.vault.as_ref()?;
         let below = path.value.strip_prefix(self.name);
         if !below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/') && rest.len() > 1) {
@@ -103,7 +106,45 @@ impl Subject<'_> {
     }
 }
 
+/// Names of secrets and parameters become ARNs in the policy of the service.
+fn wrong_name(source: &SecretSource) -> Option<Fault> {
+    let secret = source.secret.as_ref();
+    let secret = secret.and_then(|at| Some((at.value.literal()?, at.span)));
+    let parameter = source.parameter.as_ref();
+    let parameter = parameter.map(|at| (at.value.as_str(), at.span));
+    let (name, span) = secret.or(parameter).filter(|(name, _)| !is_name(name))?;
+    let message = format!("{} is not the name of a secret or parameter", quoted(name));
+    let fault = Fault::new(message).at(span, "not a valid name");
+    Some(fault.help("use letters, digits and the characters `/_+=.@!:-`"))
+}
+
+/// Whether it can be the name of a secret or a parameter, or its ARN. With `*`, the service could read what others keep.
+fn is_name(text: &str) -> bool {
+    let known = |b: u8| b.is_ascii_alphanumeric() || b"/_+=.@!:-".contains(&b);
+    !text.is_empty() && text.bytes().all(known)
+}
+
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_of_a_secret_leads_to_one_secret() {
+        for right in [
+            "shop/stripe",
+            "/shop/smtp-password",
+            "/shop/key:3",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!cluster-1-AbCdEf",
+        ] {
+            assert!(is_name(right), "{right}");
+        }
+        for wrong in ["", "*", "shop/*", "shop/stripe-??????", "a b", "${x}"] {
+            assert!(!is_name(wrong), "{wrong}");
+        }
+    }
 }

@@ -9,7 +9,7 @@ use platctl_engine::Handle;
 use serde_json::{Value, json};
 
 use super::spec::{Method, SecretSource, Service};
-use crate::common::{allow, join, permit, role};
+use crate::common::{allow, join, permit, role, secret_arn};
 use crate::declare::{Checked, Declare};
 use crate::{cluster, database};
 
@@ -65,7 +65,7 @@ impl Service {
     fn reads(&self, database: Option<&database::Parts>, declare: &Declare<'_>) -> Vec<Value> {
         let sources = || self.secrets.values().map(|source| &source.value);
         let mut secrets: Vec<Value> = sources()
-            .filter_map(|source| secret_arn(source, declare))
+            .filter_map(|source| arn_of_secret(source, declare))
             .collect();
         if let (Some(Method::Password), Some(database)) = (self.login(), database) {
             secrets.push(
@@ -95,16 +95,13 @@ impl Service {
     }
 }
 
-/// Secrets Manager adds six characters to the name of a secret in its ARN.
-fn secret_arn(source: &SecretSource, declare: &Declare<'_>) -> Option<Value> {
+/// What is known later is an ARN.
+fn arn_of_secret(source: &SecretSource, declare: &Declare<'_>) -> Option<Value> {
     let secret = &source.secret.as_ref()?.value;
-    let arn = match secret.literal() {
-        Some(name) if !name.starts_with("arn:") => declare
-            .arn("secretsmanager", &format!("secret:{name}-??????"))
-            .into(),
-        _ => secret.value(),
-    };
-    Some(arn)
+    let known: Option<Value> = secret
+        .literal()
+        .map(|name| secret_arn(name, declare).into());
+    Some(known.unwrap_or_else(|| secret.value()))
 }
 
 fn parameter_arn(source: &SecretSource, declare: &Declare<'_>) -> Option<Value> {

@@ -305,7 +305,8 @@ fn references_are_for_resources() {
       ·         ────────┬────────
       ·                 ╰── here
       ╰────
-     help: references to resources are only allowed in `resources:`, and in `env`, `permissions` and `secrets` of services; write `$${` for a literal `${`
+     help: references to resources are only allowed in `resources:`, and in `env`, `permissions` and
+           `secrets` of services; write `$${` for a literal `${`
     ");
 }
 

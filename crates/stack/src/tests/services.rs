@@ -205,10 +205,26 @@ fn the_rules_of_the_example_are_those_of_the_page() {
         .collect();
     assert_eq!(
         policies,
-        ["NetworkPolicy default-deny", "NetworkPolicy service"]
+        [
+            "NetworkPolicy default-deny",
+            "NetworkPolicy service",
+            "NetworkPolicy service-exit",
+            "NetworkPolicy to-dns",
+            "NetworkPolicy to-pod-identity",
+        ]
     );
     let open = &objects["NetworkPolicy service"]["spec"];
-    assert_eq!(open["ingress"][0]["ports"][0]["port"], 8080);
+    assert_eq!(
+        open["ingress"][0]["ports"],
+        json!([{"protocol": "TCP", "port": "http"}])
+    );
+    // AWS and other hosts, the database, services, Vault, and the collector of traces.
+    let ways = objects["NetworkPolicy service-exit"]["spec"]["egress"].as_array();
+    let ways = ways.into_iter().flatten();
+    let ports: Vec<String> = ways
+        .map(|way| way["ports"][0]["port"].to_string())
+        .collect();
+    assert_eq!(ports, ["443", "5432", "\"http\"", "8200", "4317"]);
     assert_eq!(
         open["podSelector"]["matchLabels"],
         json!({"app.kubernetes.io/name": "api"})
@@ -430,6 +446,32 @@ fn keys_that_do_not_fit_the_kind_are_refused() {
 
 #[test]
 fn the_nearest_name_is_proposed() {
-    insta::assert_snapshot!(refused("  api: {port: 80}\n  mailer: {kind: worker, image_of: apo}\n"), @"");
-    insta::assert_snapshot!(refused("  api: {port: 80, memry: 1Gi, kind: wrker}\n"), @"");
+    insta::assert_snapshot!(refused("  api: {port: 80}\n  mailer: {kind: worker, image_of: apo}\n"), @"
+     × there is no service `apo`
+      ╭─[stack.yaml:5:36]
+    4 │   api: {port: 80}
+    5 │   mailer: {kind: worker, image_of: apo}
+      ·                                    ─┬─
+      ·                                     ╰── unknown service
+      ╰────
+     help: did you mean `api`?
+    ");
+    insta::assert_snapshot!(refused("  api: {port: 80, memry: 1Gi, kind: wrker}\n"), @"
+     × unknown key `memry`
+      ╭─[stack.yaml:4:19]
+    3 │ services:
+    4 │   api: {port: 80, memry: 1Gi, kind: wrker}
+      ·                   ──┬──
+      ·                     ╰── unknown key
+      ╰────
+     help: did you mean `memory`?
+     × `wrker` is not one of web, worker, cron, job
+      ╭─[stack.yaml:4:37]
+    3 │ services:
+    4 │   api: {port: 80, memry: 1Gi, kind: wrker}
+      ·                                     ──┬──
+      ·                                       ╰── unknown
+      ╰────
+     help: did you mean `worker`?
+    ");
 }

@@ -164,7 +164,8 @@ fn a_server_of_ones_own() {
     assert_eq!(project["source"]["type"], "GITHUB_ENTERPRISE");
 }
 
-/// Nothing but the way to the repository depends on where it is.
+/// Nothing but the way to the repository depends on where it is. Here and there, Image Updater writes with a credential
+/// that may write.
 #[test]
 fn the_repository_of_prod_is_the_same_on_github() {
     let prod = include_str!("../../../../stacks/prod.yaml");
@@ -181,30 +182,158 @@ fn the_repository_of_prod_is_the_same_on_github() {
             r#"{"$ref":"delivery.gitops.clone_url_http"}"#,
             r#""https://github.com/acme/prod-gitops.git""#,
         )
-        .replace("git:secret:argocd/gitops-repository", "git:repocreds");
+        .replace("git:secret:argocd/gitops-repository-write", "git:repocreds");
     assert!(here != moved, "nothing refers to the repository");
     assert!(moved == there, "{there}");
 }
 
 #[test]
 fn a_word_is_not_enough() {
-    assert_snapshot!(delivery("github"), @"");
-    assert_snapshot!(delivery("subversion"), @"");
-    assert_snapshot!(delivery("[github]"), @"");
+    assert_snapshot!(delivery("github"), @"
+     × `github` is not enough: say who owns the repositories, such as `{provider: github, owner:
+     │ acme}`
+      ╭─[stack.yaml:3:20]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: github}
+      ·                    ───┬──
+      ·                       ╰── here
+      ╰────
+    ");
+    assert_snapshot!(delivery("subversion"), @"
+     × unknown source `subversion`: use `codecommit`, or a map such as `{provider: github, owner:
+     │ acme}`
+      ╭─[stack.yaml:3:20]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: subversion}
+      ·                    ─────┬────
+      ·                         ╰── here
+      ╰────
+    ");
+    assert_snapshot!(delivery("[github]"), @"
+     × expected `codecommit` or a map, found a list
+      ╭─[stack.yaml:3:12]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: [github]}
+      ·            ───┬──
+      ·               ╰── this is a list
+      ╰────
+    ");
 }
 
 #[test]
 fn sources_that_make_no_sense() {
-    assert_snapshot!(delivery("{provider: githb, owner: acme}"), @"");
-    assert_snapshot!(delivery("{owner: acme}"), @"");
-    assert_snapshot!(delivery("{provider: github, owner: acme, conection: x}"), @"");
-    assert_snapshot!(delivery("{connection: x, owner: a b}"), @"");
-    assert_snapshot!(delivery("{connection: 'arn:a', owner: acme, credential: x}"), @"");
-    assert_snapshot!(delivery("{provider: github, owner: acme, credential: 'my secret', repository: a/b}"), @"");
-    assert_snapshot!(delivery("{provider: gitlab, owner: acme, url: 'http://git'}"), @"");
+    assert_snapshot!(delivery("{provider: githb, owner: acme}"), @"
+     × unknown provider `githb`
+      ╭─[stack.yaml:3:31]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: githb, owner: acme}}
+      ·                               ──┬──
+      ·                                 ╰── unknown provider
+      ╰────
+     help: did you mean `github`?
+    ");
+    assert_snapshot!(delivery("{owner: acme}"), @"
+     × a source outside AWS requires `connection` or `provider`
+      ╭─[stack.yaml:3:28]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {owner: acme}}
+      ·                            ──┬─
+      ·                              ╰── neither is set
+      ╰────
+     help: declare `source: {provider: github, owner: acme}`
+    ");
+    assert_snapshot!(delivery("{provider: github, owner: acme, conection: x}"), @"
+     × unknown key `conection`
+      ╭─[stack.yaml:3:52]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: github, owner: acme, conection: x}}
+      ·                                                    ────┬────
+      ·                                                        ╰── unknown key
+      ╰────
+     help: did you mean `connection`?
+    ");
+    assert_snapshot!(delivery("{connection: x, owner: a b}"), @"
+     × `x` is not the ARN of a connection
+      ╭─[stack.yaml:3:33]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {connection: x, owner: a b}}
+      ·                                 ┬
+      ·                                 ╰── not the ARN of a connection
+      ╰────
+     help: in the console, copy the ARN of the connection: arn:aws:codeconnections:…:connection/…
+     × `a b` is not a valid `owner`
+      ╭─[stack.yaml:3:43]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {connection: x, owner: a b}}
+      ·                                           ─┬─
+      ·                                            ╰── use letters, digits, `-`, `_` and `.`
+      ╰────
+    ");
+    assert_snapshot!(delivery("{connection: 'arn:a', owner: acme, credential: x}"), @"
+     × `arn:a` is not the ARN of a connection
+      ╭─[stack.yaml:3:33]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {connection: 'arn:a', owner: acme, credential: x}}
+      ·                                 ───┬───
+      ·                                    ╰── not the ARN of a connection
+      ╰────
+     help: in the console, copy the ARN of the connection: arn:aws:codeconnections:…:connection/…
+     × `credential` requires the host of the repository
+      ╭─[stack.yaml:3:67]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {connection: 'arn:a', owner: acme, credential: x}}
+      ·                                                                   ┬
+      ·                                                                   ╰── in `source`
+      ╰────
+     help: add `provider: github` or `provider: gitlab`
+    ");
+    assert_snapshot!(delivery("{provider: github, owner: acme, credential: 'my secret', repository: a/b}"), @"
+     × `my secret` is not the name or ARN of a secret in this region
+      ╭─[stack.yaml:3:64]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: github, owner: acme, credential: 'my secret', repository: a/b}}
+      ·                                                                ─────┬─────
+      ·                                                                     ╰── in `source`
+      ╰────
+     help: store the credential in Secrets Manager, and set `credential` to the name of the secret
+     × `a/b` is not a valid `repository`
+      ╭─[stack.yaml:3:89]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: github, owner: acme, credential: 'my secret', repository: a/b}}
+      ·                                                                                         ─┬─
+      ·                                                                                          ╰── use letters, digits, `-`, `_` and `.`
+      ╰────
+    ");
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, url: 'http://git'}"), @"
+     × a server of your own requires `connection`
+      ╭─[stack.yaml:3:57]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: gitlab, owner: acme, url: 'http://git'}}
+      ·                                                         ──────┬─────
+      ·                                                               ╰── platctl cannot create this connection
+      ╰────
+     help: create the connection and its host in the console, and set `connection` to its ARN
+     × `http://git` is not the URL of a server
+      ╭─[stack.yaml:3:57]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: gitlab, owner: acme, url: 'http://git'}}
+      ·                                                         ──────┬─────
+      ·                                                               ╰── use a URL such as `https://git.example.com`
+      ╰────
+    ");
 }
 
 #[test]
 fn a_cluster_follows_no_repository_that_nobody_can_write_to() {
-    assert_snapshot!(wrong(&with("{provider: github, owner: acme}")), @"");
+    assert_snapshot!(wrong(&with("{provider: github, owner: acme}")), @"
+     × `gitops` requires a credential for the GitOps repository, on GitHub or GitLab
+       ╭─[stack.yaml:21:1]
+    20 │
+    21 │ gitops:
+       · ───┬──
+       ·    ╰── missing
+    22 │   vault: {replicas: 1}
+       ╰────
+     help: declare `delivery: {source: {credential: NAME-OF-A-SECRET}}`
+    ");
 }

@@ -109,6 +109,23 @@ def may_use_connections(role: Any) -> bool:
     return any("connections:GetConnectionToken" in unquote(str(document)) for document in documents)
 
 
+# Whose comments count where nobody says so.
+APPROVERS = {
+    "GITHUB": ["GITHUB_ADMIN", "GITHUB_MAINTAIN", "GITHUB_WRITE"],
+    "GITLAB": ["GITLAB_DEVELOPER", "GITLAB_MAINTAINER", "GITLAB_OWNER"],
+    "BITBUCKET": ["BITBUCKET_ADMIN", "BITBUCKET_WRITE"],
+}
+
+
+def policy_of(call: Call, project: dict[str, Any]) -> dict[str, Any] | None:
+    """What is wanted of pull requests. CodeBuild answers with roles also where none were sent."""
+    wanted = call.params.get("pullRequestBuildPolicy")
+    if wanted is None:
+        return None
+    host = project["source"]["type"].partition("_")[0]
+    return {**wanted, "approverRoles": wanted.get("approverRoles") or APPROVERS[host]}
+
+
 def judge_filters(groups: Any) -> None:
     """Each group says for which events it is."""
     for group in groups or []:
@@ -129,7 +146,7 @@ def create_webhook(call: Call) -> Answer:
         "filterGroups": params.get("filterGroups") or [],
         "buildType": params.get("buildType") or "BUILD",
         "status": "ACTIVE",
-        "pullRequestBuildPolicy": params.get("pullRequestBuildPolicy"),
+        "pullRequestBuildPolicy": policy_of(call, project),
     }
     project["webhook"] = {key: value for key, value in webhook.items() if value is not None}
     return result(call, {"webhook": project["webhook"]})
@@ -142,8 +159,9 @@ def update_webhook(call: Call) -> Answer:
     if not project.get("webhook"):
         raise Refused("ResourceNotFoundException", f"No webhook exists for project {project['name']}")
     judge_filters(params.get("filterGroups"))
-    kept = ("filterGroups", "buildType", "pullRequestBuildPolicy")
-    project["webhook"] |= {key: params[key] for key in kept if params.get(key) is not None}
+    sent = {key: params.get(key) for key in ("filterGroups", "buildType")}
+    sent["pullRequestBuildPolicy"] = policy_of(call, project)
+    project["webhook"] |= {key: value for key, value in sent.items() if value is not None}
     return result(call, {"webhook": project["webhook"]})
 
 
