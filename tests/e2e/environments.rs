@@ -54,6 +54,9 @@ fn what_has_expired_is_reaped_and_nothing_else() {
         "No stack has expired.\n"
     );
 
+    let said = world.platctl("reap --yes --json").expect(0).stdout;
+    assert!(said.contains("\"deleted\":0"), "{said}");
+
     expire(&world, "pr-1");
     let listed = world.platctl("list").expect(0).stdout;
     assert!(
