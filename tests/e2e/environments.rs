@@ -54,6 +54,9 @@ fn what_has_expired_is_reaped_and_nothing_else() {
         "No stack has expired.\n"
     );
 
+    let said = world.platctl("reap --yes --json").expect(0).stdout;
+    assert!(said.contains("\"deleted\":0"), "{said}");
+
     expire(&world, "pr-1");
     let listed = world.platctl("list").expect(0).stdout;
     assert!(
@@ -183,22 +186,15 @@ fn a_new_stack_of_the_same_name_is_neither_pinned_nor_extended() {
 }
 
 #[test]
-fn a_saved_plan_says_itself_how_long_the_stack_is_wanted() {
+fn an_apply_that_makes_a_stack_permanent_says_so() {
     let world = world();
-    world.platctl("plan pr-1.yaml --out one.plan").expect(0);
-    let refused = world
-        .platctl("apply one.plan --yes --ttl 1h")
-        .expect(1)
-        .stderr;
-    assert!(
-        refused.contains("--ttl cannot be used with a saved plan"),
-        "{refused}"
-    );
-    let said = world.platctl("apply one.plan --yes").expect(0).stdout;
+    let said = world.platctl("apply pr-1.yaml --yes").expect(0).stdout;
     assert!(
         said.ends_with("Stack `pr-1` does not expire any more.\n"),
         "{said}"
     );
+    let said = world.platctl("apply pr-1.yaml --yes").expect(0).stdout;
+    assert!(!said.contains("expire"), "{said}");
 }
 
 /// One state that cannot be read neither hides the others nor keeps them.
@@ -215,4 +211,17 @@ fn a_state_that_cannot_be_read_is_named_and_the_others_are_reaped() {
     assert!(reaped.stderr.contains(unread), "{}", reaped.stderr);
     let left = "1 stack was deleted; not deleted: pr-1. ";
     assert!(reaped.stdout.contains(left), "{}", reaped.stdout);
+}
+
+#[test]
+fn a_recovered_stack_expires_again() {
+    let world = world();
+    fs::remove_dir_all(world.path().join("state/emulator")).unwrap();
+    let said = world
+        .platctl("state recover pr-1.yaml --set ttl=8h --yes")
+        .expect(0)
+        .stdout;
+    assert!(said.contains("Stack `pr-1` expires on "), "{said}");
+    let listed = world.platctl("list").expect(0).stdout;
+    assert!(listed.contains("expires on "), "{listed}");
 }

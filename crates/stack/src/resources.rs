@@ -208,6 +208,22 @@ impl RawResource {
         self.region.as_ref().map_or(stack, Region::as_str)
     }
 
+    /// What is worth a warning in a temporary stack: AWS deletes it only when it is empty.
+    pub(crate) fn outlives(&self) -> Option<String> {
+        let field = match self.kind.value.as_str() {
+            "s3.Bucket" => "force_destroy",
+            "ecr.Repository" => "force_delete",
+            _ => return None,
+        };
+        let kept = self.spec.get(field) != Some(&Value::Bool(true));
+        kept.then(|| {
+            format!(
+                "`{}` is deleted with the stack only if it is empty. Add `{field}: true`",
+                self.address
+            )
+        })
+    }
+
     /// Checks the spec against its kind, and completes it.
     pub(crate) fn declare(
         &self,

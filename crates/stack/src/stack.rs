@@ -124,7 +124,11 @@ impl Stack {
     /// What is allowed, but is likely to be a mistake.
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
-        self.file.warnings()
+        let mut warnings = self.file.warnings();
+        if self.file.ttl.is_some() {
+            warnings.extend(self.raw.iter().filter_map(RawResource::outlives));
+        }
+        warnings
     }
 }
 

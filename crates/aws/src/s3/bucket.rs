@@ -467,7 +467,8 @@ impl Kind for Bucket {
             let mut error = cloud_error(e);
             if error.code.as_deref() == Some("BucketNotEmpty") {
                 error.message =
-                    "the bucket is not empty; delete its objects if they are not needed, then run again"
+                    "the bucket is not empty; if its objects are not needed, delete them, or set `force_destroy: true` \
+                     for the bucket and apply, then run again"
                         .into();
             }
             error

@@ -28,7 +28,7 @@ use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
 use crate::signals::Signals;
 
-/// Applies a stack file, or a saved plan. Without `temporary`, a stack expires when it did before.
+/// Applies a stack file, or a saved plan.
 pub(crate) async fn run(
     path: &Path,
     approved: &Approved,

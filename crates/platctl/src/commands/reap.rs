@@ -33,6 +33,10 @@ pub(crate) async fn run(wish: Wish, global: &Global) -> Result<Exit, CliError> {
     render::environments::unread(&unread, global);
     let mut left: Vec<String> = unread.into_iter().map(|(name, _)| name).collect();
     if expired.is_empty() || wish.dry_run {
+        // A program reads the same end whatever there was to delete.
+        if global.json && !wish.dry_run {
+            render::environments::reaped(left.len(), &left, global);
+        }
         return Ok(exit(&left));
     }
     let question = "Do you want to delete all resources of these stacks, with their data?";

@@ -1,12 +1,13 @@
 //! `platctl state recover`, `history`, and `rollback`
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use platctl_engine::graph::Graph;
 use platctl_engine::observe::{Claims, ReadOptions};
 use platctl_engine::recover::{RecoverError, Recovered, recover};
-use platctl_engine::state::{Session, Version};
+use platctl_engine::state::{Lifespan, Session, Version};
+use time::OffsetDateTime;
 
 use crate::cli::Global;
 use crate::cloud::{Site, load};
@@ -29,6 +30,10 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
     if let Some(state) = &known {
         site.guard(stack.account(), state)?;
     }
+    let is_lost = known
+        .as_ref()
+        .is_none_or(|state| state.resources.is_empty());
+    let ttl = stack.ttl().filter(|_| is_lost);
     let graph = site.graph(&stack, known.as_ref()).await?;
     for place in store.set_aside().await? {
         render::line(&format!("Corrupted, moved aside: {place}"), global);
@@ -42,12 +47,27 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
             site.guard(stack.account(), &session.state())?;
             let recovered = claim(&graph, &session, &site, yes, global).await;
             session.finish().await?;
-            recovered.map_err(|error| CliError::other(error.to_string()))
+            let recovered = recovered.map_err(|error| CliError::other(error.to_string()))?;
+            Ok((recovered, live_anew(&session, ttl).await?))
         },
     );
-    let recovered = recovered.await?;
+    let (recovered, life) = recovered.await?;
     render::recovered(&recovered, path, global);
+    if life.is_some() {
+        render::environments::life(stack.name(), life, OffsetDateTime::now_utc(), global);
+    }
     Ok(Exit::Done)
+}
+
+/// When the stack expires was in the lost state only: without it, nothing would ever delete a temporary stack.
+async fn live_anew(session: &Session, ttl: Option<Duration>) -> Result<Option<Lifespan>, CliError> {
+    // A copy of the state that was put in its place may still say it.
+    let ttl = ttl.filter(|_| session.state().lifespan.is_none());
+    let life = ttl.map(|ttl| Lifespan::renewed(None, ttl, OffsetDateTime::now_utc()));
+    if life.is_some() {
+        session.set_lifespan(life).await?;
+    }
+    Ok(life)
 }
 
 async fn claim(

@@ -22,6 +22,23 @@ fn a_flag_sets_a_string_that_looks_like_a_number() {
     assert_eq!(declared[0]["spec"], json!({"text": "7.20", "size": 4}));
 }
 
+/// AWS deletes neither as long as there is something in it, and nobody is there to see it.
+#[test]
+fn a_temporary_stack_says_what_would_outlive_it() {
+    let warnings = |ttl: &str, more: &str| {
+        let text = format!(
+            "stack: pr-1\n{ttl}resources:\n  files: {{kind: s3.Bucket, bucket: pr-1-files{more}}}"
+        );
+        load(&text, &[]).unwrap().warnings()
+    };
+    assert_eq!(
+        warnings("ttl: 8h\n", ""),
+        ["`files` is deleted with the stack only if it is empty. Add `force_destroy: true`"]
+    );
+    assert!(warnings("ttl: 8h\n", ", force_destroy: true").is_empty());
+    assert!(warnings("", "").is_empty());
+}
+
 #[test]
 fn references_tags_and_order_reach_the_graph() {
     let declared = declared(
