@@ -124,7 +124,8 @@ fn targets(state: &State, stack: &str, address: Option<&str>) -> Result<Vec<Targ
     let known: Vec<String> = all.iter().map(|one| one.address.to_string()).collect();
     if known.is_empty() {
         return Err(CliError::other(format!(
-            "stack `{stack}` has no credential that can be rotated. Nothing was changed"
+            "stack `{stack}` has no credential that can be rotated. Nothing was changed. To replace the key or the token \
+             of GitHub or GitLab, write the new one to its secret, and run `platctl apply`"
         )));
     }
     let Some(wanted) = address else {
