@@ -20,11 +20,20 @@ fn created(credential: &ServiceSpecificCredentialMetadata) -> i64 {
     credential.create_date().secs()
 }
 
+/// A rotation that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// How it came about.
+    pub progress: Progress,
+    /// The ID of the credential in the secret, which is to stay.
+    pub credential: String,
+}
+
 /// Creates a second credential and writes it to the secret. The first one keeps working.
 ///
 /// # Errors
 /// What AWS answers; [`Class::Invalid`] where the secret contains no credential of the user.
-pub async fn begin(cloud: &Cloud, id: &Id) -> CloudResult<Progress> {
+pub async fn begin(cloud: &Cloud, id: &Id) -> CloudResult<Begun> {
     let Standing { kept, others } = standing(cloud, id).await?;
     let Some(kept) = kept else {
         let (user, _, secret) = place(id);
@@ -36,22 +45,31 @@ pub async fn begin(cloud: &Cloud, id: &Id) -> CloudResult<Progress> {
     };
     // The secret has the newer one: whoever was cut off had come so far.
     if others.iter().any(|other| created(other) < created(&kept)) {
-        return Ok(Progress::Resumed);
+        return Ok(Begun {
+            progress: Progress::Resumed,
+            credential: kept.service_specific_credential_id().to_owned(),
+        });
     }
     // Otherwise nobody knows the password of the other one, and it takes the place of the new one.
     remove(cloud, id, &others).await?;
-    add(cloud, id).await?;
-    Ok(Progress::New)
+    let credential = add(cloud, id).await?;
+    Ok(Begun {
+        progress: Progress::New,
+        credential,
+    })
 }
 
-/// Deletes the credentials that the secret does not contain. Answers how many there were.
+/// Deletes all credentials but the one that [`begin`] told of. Answers how many there were.
 ///
 /// # Errors
-/// What AWS answers; [`Class::Invalid`] where the secret contains none, so that one of them may be in use.
-pub async fn finish(cloud: &Cloud, id: &Id) -> CloudResult<usize> {
+/// What AWS answers; [`Class::Invalid`] where the secret does not contain that one any more: another run has begun the
+/// next rotation, and what is in the cluster may be one of those that would be deleted.
+pub async fn finish(cloud: &Cloud, id: &Id, credential: &str) -> CloudResult<usize> {
     let Standing { kept, others } = standing(cloud, id).await?;
-    if kept.is_none() {
-        let message = "the secret contains none of the credentials. No credential was deleted";
+    let stays = kept.is_some_and(|kept| kept.service_specific_credential_id() == credential);
+    if !stays {
+        let message = "the secret does not contain the credential of this rotation any more: another run has replaced \
+                       it. No credential was deleted. Run `platctl rotate` again";
         let operation = "iam:DeleteServiceSpecificCredential";
         return Err(CloudError::new(Class::Invalid, operation, message));
     }
@@ -100,8 +118,12 @@ mod tests {
     }
 
     /// What is created, written and deleted, where these credentials are there (in the order of their creation) and the
-    /// secret has one of them: once with `begin`, once with `finish`.
-    async fn calls(there: &'static [&'static str], held: &'static str, first: bool) -> [usize; 3] {
+    /// secret has one of them: with `begin`, or with a `finish` by which one of them is to stay.
+    async fn calls(
+        there: &'static [&'static str],
+        held: &'static str,
+        stays: Option<&str>,
+    ) -> [usize; 3] {
         let list = mock!(Client::list_service_specific_credentials).then_output(|| {
             let all = there
                 .iter()
@@ -149,25 +171,28 @@ mod tests {
             ..cloud()
         };
         let id = Id::from(ID);
-        if first {
-            begin(&cloud, &id).await.map(drop).unwrap_or_default();
-        } else {
-            finish(&cloud, &id).await.map(drop).unwrap_or_default();
+        match stays {
+            None => begin(&cloud, &id).await.map(drop),
+            Some(stays) => finish(&cloud, &id, stays).await.map(drop),
         }
+        .unwrap_or_default();
         [create.num_calls(), put.num_calls(), delete.num_calls()]
     }
 
     #[tokio::test]
     async fn a_credential_that_works_is_in_the_secret_wherever_a_rotation_is_cut_off() {
         // The usual way: a second one, and then the first one goes.
-        assert_eq!(calls(&["one"], "one", true).await, [1, 1, 0]);
-        assert_eq!(calls(&["one", "two"], "two", false).await, [0, 0, 1]);
+        let two: &[&str] = &["one", "two"];
+        assert_eq!(calls(&["one"], "one", None).await, [1, 1, 0]);
+        assert_eq!(calls(two, "two", Some("two")).await, [0, 0, 1]);
         // Cut off between the creation and the secret: what nobody knows the password of goes first.
-        assert_eq!(calls(&["one", "two"], "one", true).await, [1, 1, 1]);
+        assert_eq!(calls(two, "one", None).await, [1, 1, 1]);
         // Cut off after the secret: nothing more is created.
-        assert_eq!(calls(&["one", "two"], "two", true).await, [0, 0, 0]);
+        assert_eq!(calls(two, "two", None).await, [0, 0, 0]);
         // Nothing is done where nobody knows which one is in use.
-        assert_eq!(calls(&["one", "two"], "none", true).await, [0, 0, 0]);
-        assert_eq!(calls(&["one", "two"], "none", false).await, [0, 0, 0]);
+        assert_eq!(calls(two, "none", None).await, [0, 0, 0]);
+        assert_eq!(calls(two, "none", Some("two")).await, [0, 0, 0]);
+        // Another run has begun the next rotation: the cluster may still have the one of this.
+        assert_eq!(calls(two, "two", Some("one")).await, [0, 0, 0]);
     }
 }

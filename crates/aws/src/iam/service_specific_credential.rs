@@ -173,8 +173,8 @@ async fn delete_all(cloud: &Cloud, user: &str, service: &str) -> CloudResult<()>
     Ok(())
 }
 
-/// One more credential, in the secret. A user can have two for a service.
-pub(super) async fn add(cloud: &Cloud, id: &Id) -> CloudResult<()> {
+/// One more credential, in the secret. A user can have two for a service. Answers its ID.
+pub(super) async fn add(cloud: &Cloud, id: &Id) -> CloudResult<String> {
     let (user, service, secret) = place(id);
     let call = cloud
         .iam
@@ -183,7 +183,7 @@ pub(super) async fn add(cloud: &Cloud, id: &Id) -> CloudResult<()> {
         .service_name(service);
     let made = call.send().ask().await?;
     let Some(credential) = made.service_specific_credential else {
-        return Ok(());
+        return Ok(String::new());
     };
     let content = json!({
         "ServiceUserName": credential.service_user_name, "ServicePassword": credential.service_password,
@@ -194,13 +194,14 @@ pub(super) async fn add(cloud: &Cloud, id: &Id) -> CloudResult<()> {
         .secret_id(secret)
         .client_request_token(version(credential.service_specific_credential_id()))
         .secret_string(content.to_string());
-    call.send().ask().await.map(drop)
+    call.send().ask().await?;
+    Ok(credential.service_specific_credential_id().to_owned())
 }
 
 /// A new credential, in the secret. A password whose way there was cut off is lost: its credential goes first.
 async fn make(cloud: &Cloud, spec: &Spec) -> CloudResult<()> {
     delete_all(cloud, &spec.user_name, &spec.service_name).await?;
-    add(cloud, &id_of(spec)).await
+    add(cloud, &id_of(spec)).await.map(drop)
 }
 
 impl Kind for ServiceSpecificCredential {

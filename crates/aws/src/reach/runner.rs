@@ -241,11 +241,19 @@ impl Runner {
         format!("sets/{set}.json")
     }
 
-    /// What the last build left, as the bucket has it. Its checksum tells whether it is what a run left there.
+    /// What the last build left, as the bucket has it. Its checksum tells whether it is what a run left there. One that
+    /// cannot be parsed is another one like that: whoever can write to the bucket must not keep all runs from working.
     async fn saved(&self, set: &str) -> CloudResult<Option<SetState>> {
         let key = Self::set_key(set);
-        let Some(mut state) = get::<SetState>(&self.cloud, &self.bucket, &key).await? else {
+        let Some(bytes) = get_bytes(&self.cloud, &self.bucket, &key).await? else {
             return Ok(None);
+        };
+        let Ok(mut state) = serde_json::from_slice::<SetState>(&bytes) else {
+            return Ok(Some(SetState {
+                drifted: vec![format!("s3://{}/{key} cannot be parsed", self.bucket)],
+                checksum: hex(&Sha256::digest(&bytes)),
+                ..SetState::default()
+            }));
         };
         let text = serde_json::to_vec(&state)
             .map_err(|e| CloudError::new(Class::Invalid, "s3:GetObject", e.to_string()))?;
@@ -797,6 +805,24 @@ mod tests {
         }
         assert_eq!(seen[0], seen[1]);
         assert_ne!(seen[0], seen[2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_record_that_cannot_be_parsed_is_one_of_somebody_else() {
+        let found = mock!(aws_sdk_s3::Client::get_object).then_output(|| {
+            GetObjectOutput::builder()
+                .body(ByteStream::from_static(b"{"))
+                .build()
+        });
+        let cloud = Cloud {
+            s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&found]).into(),
+            ..cloud()
+        };
+        let runner = Runner::new(Arc::new(cloud), "prod", Settings::default());
+        let state = runner.saved("root").await.unwrap().unwrap();
+        assert_eq!(state.checksum.len(), 64);
+        // Where a look at the cluster was asked for, it is taken.
+        assert!(!state.is_only_claimed());
     }
 
     #[tokio::test(start_paused = true)]

@@ -45,7 +45,7 @@ pub(crate) async fn run(
         "Do you want to rotate {names}? The current credential works until the new one is in use."
     );
     agreed(consent.yes, &question)?;
-    locked(&store, Some(&site), "rotate", global, async |_| {
+    let begun = locked(&store, Some(&site), "rotate", global, async |_| {
         begin_all(&targets, &site, global).await
     })
     .await?;
@@ -71,26 +71,39 @@ pub(crate) async fn run(
         ));
     }
     locked(&store, Some(&site), "rotate", global, async |_| {
-        finish_all(&targets, &site, global).await
+        finish_all(&targets, &begun, &site, global).await
     })
     .await?;
     Ok(Exit::Done)
 }
 
-async fn begin_all(targets: &[Target], site: &Site, global: &Global) -> Result<(), CliError> {
+/// Answers the credentials that are to stay.
+async fn begin_all(
+    targets: &[Target],
+    site: &Site,
+    global: &Global,
+) -> Result<Vec<String>, CliError> {
+    let mut credentials = Vec::new();
     for target in targets {
-        let said = match begin(&site.aws.cloud(&target.scope), &target.id).await? {
+        let begun = begin(&site.aws.cloud(&target.scope), &target.id).await?;
+        let said = match begun.progress {
             Progress::New => "a new credential is in the secret",
             Progress::Resumed => "the rotation that was interrupted is continued",
         };
         render::line(&format!("{}: {said}", target.address), global);
+        credentials.push(begun.credential);
     }
-    Ok(())
+    Ok(credentials)
 }
 
-async fn finish_all(targets: &[Target], site: &Site, global: &Global) -> Result<(), CliError> {
-    for target in targets {
-        let count = finish(&site.aws.cloud(&target.scope), &target.id).await?;
+async fn finish_all(
+    targets: &[Target],
+    credentials: &[String],
+    site: &Site,
+    global: &Global,
+) -> Result<(), CliError> {
+    for (target, credential) in targets.iter().zip(credentials) {
+        let count = finish(&site.aws.cloud(&target.scope), &target.id, credential).await?;
         let said = format!(
             "{}: rotated; previous credentials deleted: {count}",
             target.address

@@ -80,10 +80,22 @@ impl Edge {
                     .at(limit.span, "too low"),
             );
         }
+        faults.extend(self.contents_fault());
         if faults.is_empty() {
             Ok(())
         } else {
             Err(faults)
         }
+    }
+
+    /// A header is one line. YAML's `|` and `>` end a text with a line break, and AWS refuses that in the middle of a run.
+    fn contents_fault(&self) -> Option<Fault> {
+        let policy = self.content_security_policy.as_ref()?;
+        let text = policy.value.as_str();
+        let is_line = text.bytes().all(|b| (b' '..=b'~').contains(&b));
+        (!is_line || text.trim().is_empty()).then(|| {
+            Fault::new("a Content-Security-Policy is one line of ASCII characters")
+                .at(policy.span, "such as `default-src 'self'`")
+        })
     }
 }

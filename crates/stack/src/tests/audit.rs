@@ -428,3 +428,17 @@ fn nobody_reads_the_git_credentials_but_who_applies_them() {
     let both = with(&[&format!("cluster.admins=[{admin}]")]);
     assert!(deny(&both, "gitops.git.secret").contains(admin));
 }
+
+#[test]
+fn a_content_security_policy_is_one_line() {
+    let with = |policy: &str| {
+        let set = format!("edge.content_security_policy={policy}");
+        let stack = load(STACKS[0].1, &[&set]).unwrap();
+        nodes(&stack).map(drop)
+    };
+    assert!(with("default-src 'self'; img-src *").is_ok());
+    for wrong in ["' '", "\"default-src 'self'\\n\"", "default-src é"] {
+        let said = format!("{:?}", with(wrong).unwrap_err());
+        assert!(said.contains("one line of ASCII"), "{wrong}: {said}");
+    }
+}
