@@ -1,18 +1,18 @@
 //! `iam.Role`
 
-use aws_sdk_iam::types::Tag;
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Attached, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Attached, Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase,
+    Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 
 use super::policy_attachment::PolicyAttachment;
 use super::role_policy::RolePolicy;
+use super::{tags_of, tags_with, to_iam};
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tags, edits};
 use crate::text::Text;
 use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
@@ -73,11 +73,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Role>>> {
 }
 
 fn live(role: &aws_sdk_iam::types::Role) -> Option<Live<Role>> {
-    let (tags, owner) = split(
-        role.tags()
-            .iter()
-            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
-    );
+    let (tags, owner) = tags_of(role.tags());
     let trust = role.assume_role_policy_document().and_then(Policy::parse)?;
     let boundary = role
         .permissions_boundary()
@@ -105,19 +101,10 @@ fn live(role: &aws_sdk_iam::types::Role) -> Option<Live<Role>> {
     })
 }
 
-fn tag((key, value): (String, String)) -> CloudResult<Tag> {
-    let built = Tag::builder().key(key).value(value).build();
-    built.map_err(|error| CloudError::new(Class::Invalid, "iam:TagRole", error.to_string()))
-}
-
 async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
     let edits = edits(changes, owner);
     if !edits.set.is_empty() {
-        let tags = edits
-            .set
-            .into_iter()
-            .map(tag)
-            .collect::<CloudResult<Vec<_>>>()?;
+        let tags = to_iam(edits.set)?;
         let call = cloud.iam.tag_role().role_name(name).set_tags(Some(tags));
         call.send().ask().await?;
     }
@@ -279,10 +266,6 @@ impl Kind for Role {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let tags = claimed(&spec.tags, &claim.owner)
-            .into_iter()
-            .map(tag)
-            .collect::<CloudResult<Vec<_>>>()?;
         let call = cloud
             .iam
             .create_role()
@@ -292,7 +275,7 @@ impl Kind for Role {
             .set_description(spec.description.clone())
             .set_max_session_duration(spec.max_session_duration)
             .set_permissions_boundary(spec.permissions_boundary.as_ref().map(ToString::to_string))
-            .set_tags(Some(tags));
+            .set_tags(tags_with(&spec.tags, &claim.owner)?);
         call.send().ask().await?;
         Ok(Id::from(spec.role_name.as_str()))
     }

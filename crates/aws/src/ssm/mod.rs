@@ -2,5 +2,6 @@
 
 mod codes;
 pub mod parameter;
+mod tags;
 
 pub(crate) use codes::CODES;

@@ -3,9 +3,7 @@
 use std::collections::HashMap;
 
 use aws_sdk_ssm::operation::put_parameter::builders::PutParameterFluentBuilder;
-use aws_sdk_ssm::types::{
-    ParameterMetadata, ParameterTier, ParameterType, ResourceTypeForTagging, Tag,
-};
+use aws_sdk_ssm::types::{ParameterMetadata, ParameterTier, ParameterType};
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
@@ -15,11 +13,12 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{SsmTags, tags_from};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked, invalid};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::unmanaged::{settings, some};
@@ -68,34 +67,6 @@ platctl_engine::outputs! {
 
 /// The tier that AWS chooses.
 const INTELLIGENT: &str = "Intelligent-Tiering";
-
-fn new_tags(tags: Tags, operation: &str) -> CloudResult<Vec<Tag>> {
-    let tag = |(key, value)| {
-        Tag::builder()
-            .key(key)
-            .value(value)
-            .build()
-            .map_err(|e| invalid(operation, &e))
-    };
-    tags.into_iter().map(tag).collect()
-}
-
-async fn tags_of(cloud: &Cloud, name: &str) -> CloudResult<Option<(Tags, Option<Owner>)>> {
-    let call = cloud
-        .ssm
-        .list_tags_for_resource()
-        .resource_type(ResourceTypeForTagging::Parameter)
-        .resource_id(name);
-    match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => Ok(None),
-        other => {
-            let answer = other?;
-            Ok(Some(split(answer.tag_list().iter().map(|tag| {
-                (tag.key().to_owned(), tag.value().to_owned())
-            }))))
-        }
-    }
-}
 
 /// What only a listing tells: description and tier.
 async fn metadata(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<ParameterMetadata>> {
@@ -153,8 +124,9 @@ async fn live(
     let (Some(name), true) = (parameter.name(), kind != "SecureString") else {
         return Ok(None);
     };
-    let Some((tags, owner)) = tags_of(cloud, name).await? else {
-        return Ok(None);
+    let (tags, owner) = match owned::<SsmTags>(cloud, name).await {
+        Err(error) if error.class == Class::NotFound => return Ok(None),
+        other => other?,
     };
     let spec = Spec {
         name: name.to_owned(),
@@ -344,7 +316,7 @@ impl Kind for Parameter {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let tags = new_tags(claimed(&spec.tags, &claim.owner), "ssm:PutParameter")?;
+        let tags = tags_from(claimed(&spec.tags, &claim.owner), "ssm:PutParameter")?;
         put(cloud, spec).set_tags(Some(tags)).send().ask().await?;
         Ok(Id::from(spec.name.as_str()))
     }
@@ -356,33 +328,13 @@ impl Kind for Parameter {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let name = live.id.as_str();
         if ["/value", "/description", "/tier"]
             .iter()
             .any(|path| changes.touch(path))
         {
             change(cloud, live, spec).await?;
         }
-        let edits = edits(changes, owner);
-        if !edits.set.is_empty() {
-            let call = cloud
-                .ssm
-                .add_tags_to_resource()
-                .resource_type(ResourceTypeForTagging::Parameter);
-            let call = call
-                .resource_id(name)
-                .set_tags(Some(new_tags(edits.set, "ssm:AddTagsToResource")?));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .ssm
-                .remove_tags_from_resource()
-                .resource_type(ResourceTypeForTagging::Parameter);
-            let call = call.resource_id(name).set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<SsmTags>(cloud, live.id.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
