@@ -648,11 +648,12 @@ impl Kind for NodeGroup {
     }
 
     /// The number of nodes is an autoscaler's once the group is there, and a version that was raised is not taken back.
+    /// Nobody has raised a release that was not stated before: it is the file that asks for an older one.
     fn tolerates(change: &Change, last: Option<&Value>) -> bool {
         match change.path.as_str() {
             "/desired_size" => change.after.is_some() && last == change.after.as_ref(),
             "/version" => was_raised(change, last, is_later),
-            "/release_version" => was_raised(change, last, releases::is_newer),
+            "/release_version" => last.is_some() && was_raised(change, last, releases::is_newer),
             _ => false,
         }
     }
@@ -973,6 +974,14 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(faults[0].path, "/release_version");
+        let older = Change {
+            path: "/release_version".into(),
+            before: Some(json!("1.35.2-20261101")),
+            after: Some(json!("1.35.0-20261001")),
+        };
+        assert!(!NodeGroup::tolerates(&older, None), "nobody raised it");
+        let stated = json!("1.35.0-20261001");
+        assert!(NodeGroup::tolerates(&older, Some(&stated)));
         let pinned = json!({"latest_release": false});
         assert!(NodeGroup::alike("/latest_release", &pinned, &json!({})));
         let follows = json!({"latest_release": true});

@@ -73,6 +73,11 @@ impl<'a> Strangers<'a> {
                 found
             }
         };
+        if !found.is_empty() {
+            // What follows begins with a full stop of its own.
+            let said = error.message.trim_end_matches('.').len();
+            error.message.truncate(said);
+        }
         error.message.push_str(&found);
         error
     }

@@ -13,6 +13,9 @@ const NODES: u16 = 3;
 /// It keeps two copies of itself, each on a node of its own that it has not launched.
 const KARPENTER: u16 = 2;
 
+/// What else helps where Argo CD has too few of them.
+const SMALLER: &str = ", or set gitops.manifest to the manifest of a smaller Argo CD installation";
+
 /// The fewest nodes of a group that does not say.
 pub(super) fn fewest(network: &NetworkParts) -> u16 {
     u16::try_from(network.zones.len())
@@ -48,8 +51,8 @@ impl Cluster {
                     .help(help),
             );
         }
-        // Nobody knows what another manifest needs.
-        if settings.manifest.is_none() {
+        // Nobody knows what another manifest needs; what Karpenter needs does not depend on it.
+        if settings.manifest.is_none() || self.nodes.value == NodeSource::Karpenter {
             faults.extend(self.check_room(network));
         }
         faults
@@ -143,9 +146,9 @@ impl Cluster {
             )
         });
         // Karpenter adds the third node, but two of its own replicas have to run before.
-        let (who, needed) = match self.nodes.value {
-            NodeSource::Managed | NodeSource::Auto => ("Argo CD", NODES),
-            NodeSource::Karpenter => ("Karpenter", KARPENTER),
+        let (who, needed, or_else) = match self.nodes.value {
+            NodeSource::Managed | NodeSource::Auto => ("Argo CD", NODES, SMALLER),
+            NodeSource::Karpenter => ("Karpenter", KARPENTER, ""),
         };
         if nodes >= needed {
             return None;
@@ -161,9 +164,7 @@ impl Cluster {
             };
             fault.at(group.span, label)
         });
-        Some(fault.help(format!(
-            "set `min` to {needed}, or set gitops.manifest to the manifest of a smaller Argo CD installation"
-        )))
+        Some(fault.help(format!("set `min` to {needed}{or_else}")))
     }
 }
 

@@ -312,6 +312,12 @@ fn what_does_not_go_together_is_refused() {
         let text = wrong_with(PROD, &[set]).replace("\n  │ ", " ");
         assert!(text.contains(words), "{set}\n{text}");
     }
+    let one = "cluster={nodes: karpenter, node_groups: {system: {min: 1}}}";
+    let few = wrong_with(PROD, &[one]);
+    assert!(
+        !few.contains("manifest"),
+        "another Argo CD is no help: {few}"
+    );
     let scaled = wrong_with(PROD, &[KARPENTER, "gitops.cluster_autoscaler=true"]);
     assert!(scaled.contains("cluster-autoscaler"), "{scaled}");
     let alone = wrong_with("stack: prod\nnetwork: {}\ncluster: {nodes: karpenter}", &[]);
