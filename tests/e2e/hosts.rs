@@ -98,6 +98,11 @@ async fn a_platform_lives_on_github() {
         assert!(!text.contains(key));
     }
 
+    // Its key is the host's: platctl says how it is replaced.
+    let ended = world.platctl("rotate prod.yaml --yes").expect(1);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(said.contains("write a new key or token"), "{said}");
+
     // What people change stays, and is a conflict where platctl has something new.
     let path = "services/backend/scaling.yaml";
     commit(&world, path, "# ours now\n");

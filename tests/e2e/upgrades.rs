@@ -227,6 +227,7 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
 
     // The way back, for a few days: nodes first, which must not be newer than the control plane.
     world.platctl("rollback up vpc --yes").expect(1);
+    let moved = places(&world, "UpdateNodegroupVersion").len();
     let ended = world.platctl("rollback up --yes").expect(0);
     assert!(
         ended.stdout.contains("up-cluster has Kubernetes 1.34"),
@@ -234,8 +235,24 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
         ended.stdout
     );
     assert_eq!(group(&world, "general").await.version(), Some("1.34"));
+    // kube-proxy must not be newer than the control plane either.
+    assert_eq!(addon("kube-proxy").await, "v1.34.0-eksbuild.2");
+    assert_eq!(addon("coredns").await, "v1.12.4-eksbuild.1");
     let plan = world.platctl("plan up.yaml").expect(0);
     assert!(!plan.stdout.contains("cluster.cluster"), "{}", plan.stdout);
+    // Once only, and what EKS would refuse at the end is refused before any node is replaced.
+    let again = world.platctl("rollback up --yes").expect(1);
+    assert!(
+        again.stderr.contains("has been rolled back already"),
+        "{}",
+        again.stderr
+    );
+    assert_eq!(places(&world, "UpdateNodegroupVersion").len(), moved + 1);
+    // The next upgrade takes kube-proxy along.
+    world
+        .platctl(&format!("apply up.yaml --yes {set}"))
+        .expect(0);
+    assert_eq!(addon("kube-proxy").await, "v1.35.0-eksbuild.2");
 }
 
 #[test]
@@ -270,8 +287,11 @@ fn says_what_is_in_the_way(world: &World) {
     assert!(said.contains("In up.yaml:5, change `version: "), "{said}");
     assert!(said.contains("to `version: \"1.35\"`."), "{said}");
     assert!(said.contains("Run `platctl apply up.yaml`."), "{said}");
-    assert!(said.contains("add-on kube-proxy: version"), "{said}");
-    assert!(!said.contains("not checked"), "{said}");
+    assert!(said.contains("run `platctl rollback STACK`"), "{said}");
+    assert!(
+        !said.contains("Warnings:"),
+        "every add-on supports both: {said}"
+    );
     let said = upgrade("1.36", 1);
     assert!(said.contains("Set the version to 1.35 and apply"), "{said}");
     assert!(upgrade("1.34", 0).contains("already has Kubernetes 1.34"));

@@ -145,6 +145,10 @@ def test_an_upgrade_can_be_rolled_back_for_seven_days(aws):
     with aws.refused("InvalidRequestException", "version skew"):
         to("1.33")
     nodes_to("1.33")
+    aws.eks.create_addon(clusterName="one", addonName="kube-proxy")
+    with aws.refused("InvalidRequestException", "kube-proxy"):
+        to("1.33")
+    aws.eks.update_addon(clusterName="one", addonName="kube-proxy", addonVersion="v1.33.0-eksbuild.2")
     assert to("1.33") == "VersionRollback"
     assert cluster(aws)["version"] == "1.33"
     with aws.refused("InvalidParameterException", "not upgraded"):

@@ -48,8 +48,11 @@ def test_the_versions_of_an_addon(aws):
         one["addonVersion"]: [fit["defaultVersion"] for fit in one["compatibilities"]]
         for one in found[0]["addonVersions"]
     }
-    assert versions == {"v1.35.0-eksbuild.2": [False], "v1.34.0-eksbuild.2": [True]}
+    older = {f"v1.{minor}.0-eksbuild.2": [False] for minor in (33, 32, 31)}
+    assert versions == {"v1.34.0-eksbuild.2": [True], **older}, "kube-proxy is not newer than the API server"
     eks_cluster(aws, version="1.34")
+    with aws.refused("InvalidParameterException", "not supported"):
+        aws.eks.create_addon(**ABOUT, addonName="kube-proxy", addonVersion="v1.35.0-eksbuild.2")
     assert aws.eks.create_addon(**ABOUT, addonName="kube-proxy")["addon"]["addonVersion"] == "v1.34.0-eksbuild.2"
 
 

@@ -33,8 +33,8 @@ class File:
 
     @cached_property
     def types(self) -> set[str]:
-        """The types with methods of their own."""
-        return set(re.findall(r"^impl(?:<[^>]*>)? (\w+)[^{]*{", self.text, re.M))
+        """The types with methods, of their own or of a trait."""
+        return set(re.findall(r"^impl(?:<[^>]*>)? (?:\S+ for )?(\w+)[^{]*{", self.text, re.M))
 
     @cached_property
     def imports(self) -> set[str]:

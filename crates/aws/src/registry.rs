@@ -256,7 +256,10 @@ mod tests {
             for path in facts.fields.paths().chain(follows.copied()) {
                 let mut spec = example.clone();
                 if spec.pointer(path).is_none() {
-                    spec[path.trim_start_matches('/')] = serde_json::Value::Null;
+                    let mut field = &mut spec;
+                    for name in path.trim_start_matches('/').split('/') {
+                        field = &mut field[name];
+                    }
                 }
                 let error = bound(facts.name)
                     .resolve(spec)

@@ -25,6 +25,9 @@ pub(crate) fn as_attempt<F: Future>(attempt: u32, call: F) -> impl Future<Output
     ATTEMPT.scope(attempt, call)
 }
 
+/// How long a thing just made may stay invisible to other services (IAM roles, new ids).
+const VISIBLE_AFTER: Duration = Duration::from_secs(300);
+
 /// How often and how long a call is repeated.
 #[derive(Clone, Copy, Debug)]
 pub struct RetryPolicy {
@@ -60,6 +63,17 @@ impl RetryPolicy {
             longest: Duration::from_secs(10),
             limit,
         }
+    }
+
+    /// The delay after a mutating call that failed like this; none when it has been tried for long enough. What the
+    /// cloud calls not there yet must be there within minutes, or it is not there: an input that is wrong looks the same.
+    pub(crate) fn again(&self, class: Class, tries: u32, elapsed: Duration) -> Option<Duration> {
+        let limit = match class {
+            Class::NotYetConsistent => VISIBLE_AFTER.min(self.limit),
+            _ => self.limit,
+        };
+        let delay = self.delay(tries);
+        (elapsed + delay <= limit).then_some(delay)
     }
 
     /// The delay after the given number of failed tries: exponential, with full jitter above a half.
@@ -164,6 +178,15 @@ mod tests {
             },
         );
         assert_eq!(result.await, Ok(4));
+    }
+
+    #[test]
+    fn what_is_not_there_yet_is_waited_for_for_minutes_only() {
+        let policy = RetryPolicy::until(Duration::from_secs(3600));
+        let (soon, late) = (Duration::ZERO, VISIBLE_AFTER);
+        assert!(policy.again(Class::NotYetConsistent, 1, soon).is_some());
+        assert_eq!(policy.again(Class::NotYetConsistent, 1, late), None);
+        assert!(policy.again(Class::Busy, 1, late).is_some());
     }
 
     #[tokio::test(start_paused = true)]

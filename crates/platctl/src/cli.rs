@@ -154,8 +154,8 @@ pub(crate) enum ClusterAccess {
 pub(crate) const API_PORT: u16 = 9443;
 
 /// Where a kubeconfig goes, and what is in it.
+// The command has the same name, and would be a group of arguments of this name, too.
 #[derive(Args, Clone, Debug)]
-// Its group would have the same name as the one of the command.
 #[group(skip)]
 pub(crate) struct Kubeconfig {
     /// The kubeconfig file to add the cluster to. Default: the first file in KUBECONFIG, or ~/.kube/config
@@ -173,8 +173,8 @@ pub(crate) struct Kubeconfig {
 }
 
 /// What to connect to.
+// The command has the same name, and would be a group of arguments of this name, too.
 #[derive(Args, Clone, Debug)]
-// Its group would have the same name as the one of the command.
 #[group(skip)]
 pub(crate) struct Connect {
     /// The page to open: argocd, grafana, kibana, prometheus or vault. Default: the API server, for kubectl

@@ -2,6 +2,7 @@
 
 use platctl_aws::registry::samples;
 use platctl_engine::Facts;
+use platctl_engine::fields::Fact;
 use serde_json::{Map, Value, json};
 
 use super::set;
@@ -711,12 +712,21 @@ pub(super) fn referring(
     }
 }
 
+/// Whether a placeholder is the subject of the trial. One with a name of its own is another object of the kind.
+fn is_itself(placeholder: &Placeholder, subject: &Facts) -> bool {
+    let names = |(path, _): &(&str, &str)| subject.fields.is(path, Fact::Name);
+    placeholder.kind == subject.name && !placeholder.changes.iter().any(names)
+}
+
 fn replaced(text: &str, subject: &Facts, resources: &mut Map<String, Value>) -> String {
     for placeholder in PLACEHOLDERS {
-        // A thing that refers to another one of its own kind is not made here.
+        if is_itself(placeholder, subject) {
+            continue;
+        }
+        // `example-gitops` is not `example-git`.
         if let Some((before, after)) = text
             .split_once(placeholder.text)
-            .filter(|_| placeholder.kind != subject.name)
+            .filter(|(_, after)| !after.starts_with(char::is_alphabetic))
         {
             prerequisite(placeholder, resources);
             let after = replaced(after, subject, resources);

@@ -4,21 +4,22 @@ use std::collections::BTreeSet;
 
 use aws_sdk_acm::types::{
     CertificateDetail, CertificateStatus, DomainStatus, DomainValidation, Filters, KeyAlgorithm,
-    RenewalStatus, Tag, ValidationMethod,
+    RenewalStatus, ValidationMethod,
 };
 use platctl_engine::fields::Fact::Immutable;
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::tags::{AcmTags, tags_from};
 use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::dns::not_delegated;
 use crate::errors::{Ask, Asked, made};
-use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::tags::{Tags, by_address, claimed, owned, sync};
 use crate::types::Arn;
 
 /// A public certificate in AWS Certificate Manager (ACM). ACM issues the certificate once its validation
@@ -222,14 +223,6 @@ fn live(found: &CertificateDetail, tags: Tags, owner: Option<Owner>) -> Option<L
     })
 }
 
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let call = cloud.acm.list_tags_for_certificate().certificate_arn(arn);
-    let answer = call.send().ask().await?;
-    Ok(split(answer.tags().iter().map(|tag| {
-        (tag.key().into(), tag.value().unwrap_or_default().into())
-    })))
-}
-
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> {
     let detail = async {
         let call = cloud
@@ -238,7 +231,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> 
             .certificate_arn(id.as_str());
         call.send().ask().await
     };
-    match futures::try_join!(detail, tags_of(cloud, id.as_str())) {
+    match futures::try_join!(detail, owned::<AcmTags>(cloud, id.as_str())) {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => {
             let (answer, (tags, owner)) = other?;
@@ -258,17 +251,6 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Certificate>>> 
             Ok(Some(live))
         }
     }
-}
-
-fn tag((key, value): (String, String)) -> CloudResult<Tag> {
-    let built = Tag::builder().key(key).value(value).build();
-    built.map_err(|error| {
-        CloudError::new(
-            Class::Invalid,
-            "acm:AddTagsToCertificate",
-            error.to_string(),
-        )
-    })
 }
 
 /// A token has at most 32 letters and digits.
@@ -388,7 +370,7 @@ impl Kind for Certificate {
             .iter()
             .filter_map(|one| one.certificate_arn())
             .map(|arn| async move {
-                match tags_of(cloud, arn).await {
+                match owned::<AcmTags>(cloud, arn).await {
                     Ok((_, owner)) => Ok((
                         Id::from(arn),
                         owner.filter(|owner| Some(owner.stack.as_str()) == stack),
@@ -407,10 +389,8 @@ impl Kind for Certificate {
             .flatten()
             .map(|name| name.0.clone())
             .collect();
-        let tags = claimed(&spec.tags, &claim.owner)
-            .into_iter()
-            .map(tag)
-            .collect::<CloudResult<Vec<_>>>()?;
+        let tags = claimed(&spec.tags, &claim.owner);
+        let tags = tags_from(tags, "acm:RequestCertificate")?;
         let call = cloud
             .acm
             .request_certificate()
@@ -431,39 +411,7 @@ impl Kind for Certificate {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let arn = live.id.as_str();
-        let edits = edits(changes, owner);
-        if !edits.set.is_empty() {
-            let tags = edits
-                .set
-                .into_iter()
-                .map(tag)
-                .collect::<CloudResult<Vec<_>>>()?;
-            let call = cloud
-                .acm
-                .add_tags_to_certificate()
-                .certificate_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        for key in edits.remove {
-            // Without a value, the tag goes whatever its value is.
-            let tag = Tag::builder().key(key).build();
-            let tag = tag.map_err(|error| {
-                CloudError::new(
-                    Class::Invalid,
-                    "acm:RemoveTagsFromCertificate",
-                    error.to_string(),
-                )
-            })?;
-            let call = cloud
-                .acm
-                .remove_tags_from_certificate()
-                .certificate_arn(arn)
-                .tags(tag);
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<AcmTags>(cloud, live.id.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

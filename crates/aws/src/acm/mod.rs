@@ -2,5 +2,6 @@
 
 pub mod certificate;
 mod codes;
+mod tags;
 
 pub(crate) use codes::CODES;

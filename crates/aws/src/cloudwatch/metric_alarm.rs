@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_cloudwatch::operation::put_metric_alarm::builders::PutMetricAlarmFluentBuilder;
 use aws_sdk_cloudwatch::types::{
-    ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic, Tag,
+    ComparisonOperator, Dimension, MetricAlarm as Described, StandardUnit, Statistic,
 };
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
@@ -15,11 +15,12 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{CloudWatchTags, tags_from};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::Ask;
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::unmanaged::{settings, some};
@@ -103,18 +104,6 @@ platctl_engine::outputs! {
     and unmanaged
 }
 
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let call = cloud.cloudwatch.list_tags_for_resource().resource_arn(arn);
-    let answer = call.send().ask().await?;
-    let pair = |tag: &Tag| {
-        Some((
-            tag.key()?.to_owned(),
-            tag.value().unwrap_or_default().to_owned(),
-        ))
-    };
-    Ok(split(answer.tags().iter().filter_map(pair)))
-}
-
 async fn read(cloud: &Cloud, names: &[Id]) -> CloudResult<Vec<Described>> {
     let call = cloud.cloudwatch.describe_alarms();
     let call = call.set_alarm_names(Some(names.iter().map(ToString::to_string).collect()));
@@ -126,7 +115,7 @@ async fn live(cloud: &Cloud, alarm: &Described) -> CloudResult<Option<Live<Metri
     let (Some(name), Some(arn)) = (alarm.alarm_name(), alarm.alarm_arn()) else {
         return Ok(None);
     };
-    let (tags, owner) = tags_of(cloud, arn).await?;
+    let (tags, owner) = owned::<CloudWatchTags>(cloud, arn).await?;
     let dimension = |one: &Dimension| Some((one.name()?.to_owned(), one.value()?.to_owned()));
     let arns = |list: &[String]| Some(list.iter().map(|arn| Arn::from(arn.as_str())).collect());
     let spec = Spec {
@@ -411,11 +400,7 @@ impl Kind for MetricAlarm {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let tag = |(key, value)| Tag::builder().key(key).value(value).build();
-        let tags = claimed(&spec.tags, &claim.owner)
-            .into_iter()
-            .map(tag)
-            .collect();
+        let tags = tags_from(claimed(&spec.tags, &claim.owner));
         put(cloud, spec).set_tags(Some(tags)).send().ask().await?;
         Ok(Id::from(spec.alarm_name.as_str()))
     }
@@ -428,35 +413,13 @@ impl Kind for MetricAlarm {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let edits = edits(changes, owner);
-        let arn = live.outputs.arn.as_str();
         if changes
             .iter()
             .any(|change| !change.path.starts_with("/tags") && change.path != Changes::OWNER)
         {
             change(cloud, live, spec, changes).await?;
         }
-        if !edits.set.is_empty() {
-            let tags = edits
-                .set
-                .into_iter()
-                .map(|(key, value)| Tag::builder().key(key).value(value).build());
-            let call = cloud
-                .cloudwatch
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags.collect()));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .cloudwatch
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<CloudWatchTags>(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

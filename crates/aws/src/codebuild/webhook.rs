@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_codebuild::types as sdk;
-use platctl_engine::fields::Fact::{Home, Immutable};
+use platctl_engine::fields::Fact::{Home, Immutable, StatedMap};
 use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
@@ -165,6 +165,14 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Webh
     Ok(in_order(ids, found.into_iter().flatten()))
 }
 
+/// The type of the builds that a webhook starts, which a spec cannot say.
+async fn build_type(cloud: &Cloud, project: &Id) -> CloudResult<Option<sdk::WebhookBuildType>> {
+    let call = cloud.codebuild.batch_get_projects().names(project.as_str());
+    let answer = call.send().ask().await?;
+    let webhook = answer.projects().first().and_then(sdk::Project::webhook);
+    Ok(webhook.and_then(|webhook| webhook.build_type().cloned()))
+}
+
 fn sdk_groups(spec: &Spec, operation: &str) -> CloudResult<Vec<Vec<sdk::WebhookFilter>>> {
     let filter = |filter: &Filter| {
         sdk::WebhookFilter::builder()
@@ -199,16 +207,32 @@ fn sdk_policy(spec: &Spec, operation: &str) -> CloudResult<Option<sdk::PullReque
         .map_err(|error| invalid(operation, &error))
 }
 
+/// The spec with the roles that are there, where it states none: AWS takes the policy whole.
+fn with_roles(spec: &Spec, live: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    let now = live.pull_request_build_policy.as_ref();
+    let now = now.and_then(|policy| policy.approver_roles.clone());
+    if let Some(policy) = spec.pull_request_build_policy.as_mut() {
+        let stated = policy.approver_roles.take();
+        policy.approver_roles = stated.or(now.filter(|roles| !roles.is_empty()));
+    }
+    spec
+}
+
 impl Kind for Webhook {
     const NAME: &'static str = "codebuild.Webhook";
-    const FIELDS: &'static Table = &[("/project_name", &[Immutable, Home])];
+    const FIELDS: &'static Table = &[
+        ("/project_name", &[Immutable, Home]),
+        // Roles that are not stated are chosen by AWS.
+        ("/pull_request_build_policy", &[StatedMap]),
+    ];
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Many(|cloud, ids| Box::pin(describe(cloud, ids)));
     const TAGGED: bool = false;
     const PERMISSIONS: Permissions = Permissions {
         read: &["codebuild:BatchGetProjects"],
         create: &["codebuild:CreateWebhook"],
-        update: &["codebuild:UpdateWebhook"],
+        update: &["codebuild:BatchGetProjects", "codebuild:UpdateWebhook"],
         delete: &["codebuild:DeleteWebhook"],
     };
     const TIMING: Timing = Timing::seconds(3, 1, 1, 300);
@@ -283,13 +307,14 @@ impl Kind for Webhook {
         _changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        let operation = "codebuild:UpdateWebhook";
+        let (operation, spec) = ("codebuild:UpdateWebhook", with_roles(spec, &live.spec));
         let call = cloud
             .codebuild
             .update_webhook()
             .project_name(live.id.as_str())
-            .set_filter_groups(Some(sdk_groups(spec, operation)?))
-            .set_pull_request_build_policy(sdk_policy(spec, operation)?);
+            .set_build_type(build_type(cloud, &live.id).await?)
+            .set_filter_groups(Some(sdk_groups(&spec, operation)?))
+            .set_pull_request_build_policy(sdk_policy(&spec, operation)?);
         call.send().ask().await.map(drop)
     }
 
@@ -305,6 +330,55 @@ impl Kind for Webhook {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_codebuild::operation::batch_get_projects::BatchGetProjectsOutput;
+    use aws_sdk_codebuild::operation::update_webhook::UpdateWebhookOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn by_hand() -> sdk::Project {
+        let policy = sdk::PullRequestBuildPolicy::builder()
+            .requires_comment_approval(sdk::PullRequestBuildCommentApproval::AllPullRequests)
+            .approver_roles(sdk::PullRequestBuildApproverRole::GithubAdmin)
+            .build()
+            .unwrap();
+        let webhook = sdk::Webhook::builder()
+            .build_type(sdk::WebhookBuildType::BuildBatch)
+            .pull_request_build_policy(policy)
+            .build();
+        sdk::Project::builder()
+            .name("example")
+            .webhook(webhook)
+            .build()
+    }
+
+    #[tokio::test]
+    async fn an_update_keeps_what_a_spec_does_not_say() {
+        let get = mock!(aws_sdk_codebuild::Client::batch_get_projects).then_output(|| {
+            BatchGetProjectsOutput::builder()
+                .projects(by_hand())
+                .build()
+        });
+        let update = mock!(aws_sdk_codebuild::Client::update_webhook)
+            .match_requests(|request| {
+                let policy = request.pull_request_build_policy();
+                let roles = policy.map(sdk::PullRequestBuildPolicy::approver_roles);
+                let kept = [sdk::PullRequestBuildApproverRole::GithubAdmin];
+                roles == Some(kept.as_slice())
+                    && request.build_type() == Some(&sdk::WebhookBuildType::BuildBatch)
+            })
+            .then_output(|| UpdateWebhookOutput::builder().build());
+        let codebuild = mock_client!(aws_sdk_codebuild, RuleMode::Sequential, &[&get, &update]);
+        let cloud = Cloud {
+            codebuild: codebuild.into(),
+            ..cloud()
+        };
+        let (live, spec) = (live(&by_hand()).unwrap(), Webhook::example());
+        let asked = changes(&[("/filter_groups", json!([]), json!([]))]);
+        Webhook::update(&cloud, &live, &spec, &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!(update.num_calls(), 1);
+    }
 
     #[test]
     fn a_project_without_a_webhook_has_none() {

@@ -103,7 +103,7 @@ platctl_engine::outputs! {
 }
 
 /// The tag that says for which version of Kubernetes the add-on's version was chosen.
-const CHOSEN_FOR: &str = "platctl:kubernetes";
+pub(super) const CHOSEN_FOR: &str = "platctl:kubernetes";
 
 fn id_of(spec: &Spec) -> Id {
     id_in(&spec.cluster_name, &spec.addon_name)

@@ -62,15 +62,20 @@ pub(super) async fn read(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResul
         .update)
 }
 
-/// The latest update, whoever began it.
-async fn latest(cloud: &Cloud, of: Subject<'_>) -> CloudResult<Option<Update>> {
+/// The latest of the updates that count, whoever began it.
+pub(super) async fn latest(
+    cloud: &Cloud,
+    of: Subject<'_>,
+    counts: fn(&Update) -> bool,
+) -> CloudResult<Option<Update>> {
     let call = cloud.eks.list_updates().name(of.cluster);
     let call = call.set_nodegroup_name(of.node_group.map(ToOwned::to_owned));
     let call = call.set_addon_name(of.addon.map(ToOwned::to_owned));
     let ids: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let ids = ids.asked()?;
     let updates = try_join_all(ids.iter().map(|id| read(cloud, of, id))).await?;
-    Ok(updates.into_iter().flatten().max_by_key(|update| {
+    let counted = updates.into_iter().flatten().filter(counts);
+    Ok(counted.max_by_key(|update| {
         update
             .created_at()
             .map(|time| (time.secs(), time.subsec_nanos()))
@@ -86,7 +91,7 @@ pub(super) async fn failure(
 ) -> CloudResult<Option<String>> {
     let update = match cloud.updates.take(of) {
         Some(id) => read(cloud, of, &id).await?,
-        None if resumed => latest(cloud, of).await?,
+        None if resumed => latest(cloud, of, |_| true).await?,
         None => None,
     };
     Ok(update.as_ref().and_then(why))

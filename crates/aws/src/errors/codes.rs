@@ -61,7 +61,6 @@ pub(super) const COMMON: &[(Class, &[&str])] = &[
             "ConcurrentModification",
             "ConcurrentModificationException",
             "OperationInProgress",
-            "InvalidEventSubscriptionState",
             "ConflictException",
         ],
     ),

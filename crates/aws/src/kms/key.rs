@@ -1,15 +1,16 @@
 //! `kms.Key`
 
-use aws_sdk_kms::types::{KeyMetadata, KeyState, Tag};
+use aws_sdk_kms::types::{KeyMetadata, KeyState};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
+use super::tags::{KmsTags, tags_from};
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, made};
-use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::tags::{Tags, by_address, claimed, owned, sync};
 use crate::types::{Arn, KeyId, day};
 use crate::{Cloud, Policy};
 
@@ -56,21 +57,6 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the key.
         ARN: arn: Arn,
     }
-}
-
-async fn tags_of(cloud: &Cloud, id: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let pages = cloud
-        .kms
-        .list_resource_tags()
-        .key_id(id)
-        .into_paginator()
-        .items()
-        .send();
-    let tags: Result<Vec<Tag>, _> = pages.collect().await;
-    let tags = tags.asked()?;
-    Ok(split(tags.iter().map(|tag| {
-        (tag.tag_key().to_owned(), tag.tag_value().to_owned())
-    })))
 }
 
 async fn policy_of(cloud: &Cloud, id: &str) -> CloudResult<Option<Policy>> {
@@ -135,7 +121,11 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Key>>> {
             rotates(cloud, id_text).await
         }
     };
-    let rest = futures::try_join!(tags_of(cloud, id_text), policy_of(cloud, id_text), rotation);
+    let rest = futures::try_join!(
+        owned::<KmsTags>(cloud, id_text),
+        policy_of(cloud, id_text),
+        rotation
+    );
     let ((tags, owner), policy, enable_key_rotation) = match rest {
         Err(error) if error.class == Class::NotFound => return Ok(None),
         other => other?,
@@ -158,33 +148,6 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Key>>> {
         owner,
         phase: phase(&key),
     }))
-}
-
-fn tag((key, value): (String, String)) -> CloudResult<Tag> {
-    let built = Tag::builder().tag_key(key).tag_value(value).build();
-    built.map_err(|error| CloudError::new(Class::Invalid, "kms:TagResource", error.to_string()))
-}
-
-async fn sync_tags(cloud: &Cloud, id: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
-    let edits = edits(changes, owner);
-    if !edits.set.is_empty() {
-        let tags = edits
-            .set
-            .into_iter()
-            .map(tag)
-            .collect::<CloudResult<Vec<_>>>()?;
-        let call = cloud.kms.tag_resource().key_id(id).set_tags(Some(tags));
-        call.send().ask().await?;
-    }
-    if !edits.remove.is_empty() {
-        let call = cloud
-            .kms
-            .untag_resource()
-            .key_id(id)
-            .set_tag_keys(Some(edits.remove));
-        call.send().ask().await?;
-    }
-    Ok(())
 }
 
 async fn enable(cloud: &Cloud, id: &str, on: bool) -> CloudResult<()> {
@@ -305,7 +268,7 @@ impl Kind for Key {
             .iter()
             .filter_map(|key| key.key_id())
             .map(|id| async move {
-                let owner = match tags_of(cloud, id).await {
+                let owner = match owned::<KmsTags>(cloud, id).await {
                     Ok((_, owner)) => owner.filter(|owner| Some(owner.stack.as_str()) == stack),
                     // Keys that AWS manages do not show their tags.
                     Err(error) if matches!(error.class, Class::Denied | Class::NotFound) => None,
@@ -322,10 +285,7 @@ impl Kind for Key {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let tags = claimed(&spec.tags, &claim.owner)
-            .into_iter()
-            .map(tag)
-            .collect::<CloudResult<Vec<_>>>()?;
+        let tags = tags_from(claimed(&spec.tags, &claim.owner), "kms:CreateKey")?;
         let call = cloud
             .kms
             .create_key()
@@ -389,7 +349,7 @@ impl Kind for Key {
         if !spec.enabled && changes.touch("/enabled") {
             enable(cloud, id, false).await?;
         }
-        sync_tags(cloud, id, changes, owner).await
+        sync::<KmsTags>(cloud, id, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

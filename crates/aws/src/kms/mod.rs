@@ -3,5 +3,6 @@
 pub mod alias;
 mod codes;
 pub mod key;
+mod tags;
 
 pub(crate) use codes::CODES;

@@ -9,11 +9,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{sync_tags, tags_of};
+use super::tags::LogsTags;
 use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, made};
-use crate::tags::{Tags, claimed};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::types::Arn;
 
 /// A delivery of CloudWatch Logs, which sends the logs of a delivery source to a delivery destination.
@@ -48,7 +48,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Delivery>>> {
         return Ok(None);
     };
     let arn = delivery.arn().unwrap_or_default();
-    let (tags, owner) = tags_of(cloud, arn).await?;
+    let (tags, owner) = owned::<LogsTags>(cloud, arn).await?;
     let spec = Spec {
         delivery_source_name: delivery.delivery_source_name().unwrap_or_default().into(),
         delivery_destination_arn: delivery
@@ -79,7 +79,7 @@ async fn between(cloud: &Cloud, wanted: &Wanted<Delivery>) -> CloudResult<Vec<Ca
         let same = delivery.delivery_source_name() == Some(spec.delivery_source_name.as_str())
             && delivery.delivery_destination_arn() == Some(spec.delivery_destination_arn.as_str());
         if let (true, Some(id), Some(arn)) = (same, delivery.id(), delivery.arn()) {
-            let (_, owner) = tags_of(cloud, arn).await?;
+            let (_, owner) = owned::<LogsTags>(cloud, arn).await?;
             found.push(Candidate {
                 id: id.into(),
                 owner,
@@ -169,7 +169,7 @@ impl Kind for Delivery {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+        sync::<LogsTags>(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

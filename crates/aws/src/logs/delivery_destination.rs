@@ -10,10 +10,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{check_name, sync_tags, tags_of};
+use super::check_name;
+use super::tags::LogsTags;
 use crate::Cloud;
 use crate::errors::{Ask, if_there, invalid};
-use crate::tags::{Tags, claimed};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::types::{Arn, unless_same};
 
 /// A delivery destination of CloudWatch Logs: where logs can be delivered to.
@@ -53,7 +54,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DeliveryDestina
         return Ok(None);
     };
     let arn = destination.arn().unwrap_or_default();
-    let (tags, owner) = tags_of(cloud, arn).await?;
+    let (tags, owner) = owned::<LogsTags>(cloud, arn).await?;
     let configuration = destination.delivery_destination_configuration();
     let target = configuration.map(DeliveryDestinationConfiguration::destination_resource_arn);
     let format = destination.output_format();
@@ -181,7 +182,7 @@ impl Kind for DeliveryDestination {
         if changes.touch("/destination_resource_arn") {
             put(cloud, spec, None).await?;
         }
-        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+        sync::<LogsTags>(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -9,10 +9,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{check_name, sync_tags, tags_of};
+use super::check_name;
+use super::tags::LogsTags;
 use crate::Cloud;
 use crate::errors::{Ask, if_there};
-use crate::tags::{Tags, claimed};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::types::{Arn, unless_same};
 
 /// A delivery source of CloudWatch Logs: a resource whose logs can be delivered.
@@ -52,7 +53,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DeliverySource>
         return Ok(None);
     };
     let arn = source.arn().unwrap_or_default();
-    let (tags, owner) = tags_of(cloud, arn).await?;
+    let (tags, owner) = owned::<LogsTags>(cloud, arn).await?;
     let resource = source.resource_arns().first();
     let spec = Spec {
         name: id.to_string(),
@@ -165,7 +166,7 @@ impl Kind for DeliverySource {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+        sync::<LogsTags>(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

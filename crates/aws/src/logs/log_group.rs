@@ -11,12 +11,12 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::sync_tags;
+use super::tags::LogsTags;
 use crate::Cloud;
 use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, claimed, split};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::types::{Arn, LogGroupName, unless_same};
 
 /// For how many days CloudWatch Logs can keep records.
@@ -126,12 +126,10 @@ async fn live(
         return Ok(None);
     };
     let arn = arn.trim_end_matches(":*");
-    let call = cloud.logs.list_tags_for_resource().resource_arn(arn);
-    let tags = match call.send().ask().await {
+    let (tags, owner) = match owned::<LogsTags>(cloud, arn).await {
         Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?.tags.unwrap_or_default(),
+        other => other?,
     };
-    let (tags, owner) = split(tags);
     let spec = Spec {
         log_group_name: name.to_owned(),
         retention_in_days: group.retention_in_days(),
@@ -287,7 +285,7 @@ impl Kind for LogGroup {
                 .kms_key_id(key.as_str());
             call.send().ask().await?;
         }
-        sync_tags(cloud, live.outputs.arn.as_str(), changes, owner).await
+        sync::<LogsTags>(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

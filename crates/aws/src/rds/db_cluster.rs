@@ -218,7 +218,8 @@ fn live(cluster: &Described) -> Option<Live<DbCluster>> {
         db_cluster_identifier: id.to_owned(),
         engine: cluster.engine().unwrap_or_default().to_owned(),
         engine_version: version.unwrap_or_default().to_owned(),
-        database_name: text(cluster.database_name()),
+        // Of a cluster without a database, RDS answers with an empty name.
+        database_name: text(cluster.database_name().filter(|name| !name.is_empty())),
         master_username: text(cluster.master_username()),
         manage_master_user_password: Some(secret.is_some()),
         master_user_secret_kms_key_id: secret.and_then(|secret| secret.kms_key_id()).map(Arn::from),
@@ -646,6 +647,16 @@ mod tests {
         };
         assert_eq!(phase("active"), Phase::Ready);
         assert_eq!(phase("impaired"), Phase::Degraded(IMPAIRED.into()));
+    }
+
+    #[test]
+    fn a_cluster_without_a_database_has_no_name_of_one() {
+        let name = |name: &str| {
+            let live = live(&cluster().database_name(name).build()).unwrap();
+            live.spec.database_name
+        };
+        assert_eq!(name(""), None);
+        assert_eq!(name("app"), Some("app".into()));
     }
 
     #[test]

@@ -37,8 +37,10 @@ async fn node(cloud: &Cloud, cluster: &str) -> CloudResult<String> {
     instances
         .find_map(|instance| instance.instance_id().map(ToOwned::to_owned))
         .ok_or_else(|| {
+            // What needs a connection of its own cannot go through the runner: that is no way out for all.
             failed(format!(
-                "cluster {cluster} has no running node for a tunnel; use --cluster-access runner"
+                "cluster {cluster} has no running node for a tunnel. Use --cluster-access direct inside the VPC or \
+                 through a VPN"
             ))
         })
 }

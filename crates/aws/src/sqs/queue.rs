@@ -54,7 +54,7 @@ pub struct RedriveAllowPolicy<S: Stage = Resolved> {
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The name of the queue. Must be unique within the account and region. 1 to 80 letters, digits, `-` and
-    /// `_`; the name of a FIFO queue ends with `.fifo`, which counts.
+    /// `_`. The name of a FIFO queue must end with `.fifo`, which is part of the 80.
     pub queue_name: String,
     /// Whether the queue is a FIFO queue. Default: `false`. Cannot be changed.
     #[serde(default)]
@@ -62,7 +62,7 @@ pub struct Spec<S: Stage = Resolved> {
     /// Whether messages with the same body are duplicates. Only for FIFO queues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content_based_deduplication: Option<bool>,
-    /// Within what duplicates are detected: `queue` or `messageGroup`. Only for FIFO queues.
+    /// Where duplicates are detected: in the whole `queue`, or in each `messageGroup`. Only for FIFO queues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deduplication_scope: Option<String>,
     /// What the throughput quota applies to: `perQueue`, or `perMessageGroupId` for high throughput, which
@@ -259,6 +259,16 @@ impl Kind for Queue {
             force_delete: false,
             tags: Tags::from([("team".into(), "platform".into())]),
         }
+    }
+
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![
+            ("delay_seconds", json!(0)),
+            ("maximum_message_size", json!(1_048_576)),
+            ("message_retention_period", json!(345_600)),
+            ("receive_message_wait_time_seconds", json!(0)),
+            ("visibility_timeout", json!(30)),
+        ]
     }
 
     fn variations() -> Vec<(&'static str, Value)> {

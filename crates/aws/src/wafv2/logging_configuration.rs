@@ -92,23 +92,24 @@ fn over(
     now: Option<types::LoggingConfiguration>,
     spec: &Spec,
 ) -> Result<types::LoggingConfiguration, aws_sdk_wafv2::error::BuildError> {
-    let mut redacted = now
-        .as_ref()
-        .map(|now| now.redacted_fields().to_vec())
-        .unwrap_or_default();
+    let new = || {
+        types::LoggingConfiguration::builder()
+            .resource_arn(spec.resource_arn.as_str())
+            .log_destination_configs(spec.log_destination_arn.as_str())
+            .build()
+    };
+    let mut config = now.map_or_else(new, Ok)?;
+    config.log_destination_configs = vec![spec.log_destination_arn.to_string()];
     if let Some(headers) = &spec.redacted_headers {
+        let mut redacted = config.redacted_fields.take().unwrap_or_default();
         redacted.retain(|field| header(field).is_none());
         for name in headers {
             let header = SingleHeader::builder().name(name).build()?;
             redacted.push(FieldToMatch::builder().single_header(header).build());
         }
+        config.redacted_fields = Some(redacted).filter(|fields| !fields.is_empty());
     }
-    types::LoggingConfiguration::builder()
-        .resource_arn(spec.resource_arn.as_str())
-        .log_destination_configs(spec.log_destination_arn.as_str())
-        .set_redacted_fields(Some(redacted).filter(|fields| !fields.is_empty()))
-        .set_logging_filter(now.and_then(|now| now.logging_filter))
-        .build()
+    Ok(config)
 }
 
 const PUT: &str = "wafv2:PutLoggingConfiguration";
@@ -126,7 +127,8 @@ async fn put(
     call.send().ask().await.map(drop)
 }
 
-/// AWS WAF sets the delivery to a log group up on behalf of the caller.
+/// AWS WAF sets the delivery up on behalf of the caller: the policy of the log groups or of the bucket, or its own role
+/// for a Firehose stream.
 const WRITE: &[&str] = &[
     "wafv2:GetLoggingConfiguration",
     "wafv2:PutLoggingConfiguration",
@@ -134,6 +136,10 @@ const WRITE: &[&str] = &[
     "logs:DescribeLogGroups",
     "logs:DescribeResourcePolicies",
     "logs:PutResourcePolicy",
+    "s3:GetBucketPolicy",
+    "s3:PutBucketPolicy",
+    "firehose:ListDeliveryStreams",
+    "iam:CreateServiceLinkedRole",
 ];
 
 impl Kind for LoggingConfiguration {
@@ -247,6 +253,7 @@ mod tests {
             .log_destination_configs("arn:aws:logs:us-east-1:1:log-group:aws-waf-logs-old:*")
             .redacted_fields(query.clone())
             .redacted_fields(FieldToMatch::builder().single_header(cookie).build())
+            .log_scope(types::LogScope::SecurityLake)
             .build()
             .unwrap();
         let seen = live(&Id::from("arn"), &now);
@@ -258,5 +265,8 @@ mod tests {
         let names: Vec<_> = sent.redacted_fields().iter().map(header).collect();
         assert_eq!(names, [None, Some("authorization")]);
         assert_eq!(sent.redacted_fields()[0], query);
+        assert_eq!(sent.log_scope(), Some(&types::LogScope::SecurityLake));
+        let target = LoggingConfiguration::example().log_destination_arn;
+        assert_eq!(sent.log_destination_configs(), [target.to_string()]);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use aws_sdk_wafv2::error::BuildError;
 use aws_sdk_wafv2::operation::get_web_acl::GetWebAclOutput;
 use aws_sdk_wafv2::types::{
-    AllowAction, BlockAction, DefaultAction as AwsDefault, Rule as AwsRule, Scope, Tag,
+    AllowAction, BlockAction, DefaultAction as AwsDefault, Rule as AwsRule, Scope,
     VisibilityConfig as AwsVisibility, WebAcl as AwsWebAcl,
 };
 use platctl_engine::fields::Fact::{Holds, Immutable, Name};
@@ -18,10 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use super::kept;
 use super::rules::{Rule, Rules, VisibilityConfig};
+use super::tags::{WafTags, tags_from};
 use crate::Cloud;
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, made};
-use crate::tags::{Tags, claimed, edits, split};
+use crate::tags::{Tags, claimed, owned, sync};
 use crate::text::Text;
 use crate::types::{Arn, unless_same};
 
@@ -117,19 +118,6 @@ async fn get(cloud: &Cloud, arn: &str) -> CloudResult<GetWebAclOutput> {
     call.send().ask().await
 }
 
-async fn tags_of(cloud: &Cloud, arn: &str) -> CloudResult<(Tags, Option<Owner>)> {
-    let call = cloud.wafv2.list_tags_for_resource().resource_arn(arn);
-    let answer = call.send().ask().await?;
-    let tags = answer
-        .tag_info_for_resource()
-        .map(|info| info.tag_list())
-        .unwrap_or_default();
-    Ok(split(
-        tags.iter()
-            .map(|tag| (tag.key().to_owned(), tag.value().to_owned())),
-    ))
-}
-
 /// The ARNs of a scope's web ACLs, by name.
 async fn names(cloud: &Cloud, scope: &str) -> CloudResult<HashMap<String, String>> {
     let (mut all, mut marker) = (HashMap::new(), None);
@@ -187,7 +175,10 @@ fn live(found: &AwsWebAcl, tags: Tags, owner: Option<Owner>) -> Live<WebAcl> {
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<WebAcl>>> {
-    match futures::try_join!(get(cloud, id.as_str()), tags_of(cloud, id.as_str())) {
+    match futures::try_join!(
+        get(cloud, id.as_str()),
+        owned::<WafTags>(cloud, id.as_str())
+    ) {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => {
             let (answer, (tags, owner)) = other?;
@@ -202,14 +193,6 @@ fn rules(operation: &str, rules: &Rules) -> CloudResult<Vec<AwsRule>> {
         .map(Rule::to_aws)
         .collect::<Result<_, _>>()
         .map_err(|error| invalid(operation, error))
-}
-
-fn tag((key, value): (String, String)) -> CloudResult<Tag> {
-    Tag::builder()
-        .key(key)
-        .value(value)
-        .build()
-        .map_err(|error| invalid("wafv2:TagResource", error))
 }
 
 /// The description and the visibility settings to send: as they are, but for what changes.
@@ -446,7 +429,7 @@ impl Kind for WebAcl {
             let Some(arn) = arn else {
                 return Ok(Vec::new());
             };
-            match tags_of(cloud, arn).await {
+            match owned::<WafTags>(cloud, arn).await {
                 Err(error) if error.class == Class::NotFound => Ok(Vec::new()),
                 other => Ok(vec![Candidate {
                     id: arn.as_str().into(),
@@ -460,10 +443,7 @@ impl Kind for WebAcl {
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
         let operation = "wafv2:CreateWebACL";
         in_region(cloud, operation, &spec.scope)?;
-        let tags = claimed(&spec.tags, &claim.owner)
-            .into_iter()
-            .map(tag)
-            .collect::<CloudResult<Vec<_>>>()?;
+        let tags = tags_from(claimed(&spec.tags, &claim.owner), operation)?;
         let visibility = spec
             .visibility_config
             .clone()
@@ -498,7 +478,6 @@ impl Kind for WebAcl {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let arn = live.id.as_str();
         let paths = [
             "/default_action",
             "/description",
@@ -508,29 +487,7 @@ impl Kind for WebAcl {
         if paths.iter().any(|path| changes.touch(path)) {
             replace(cloud, live, spec, changes).await?;
         }
-        let edits = edits(changes, owner);
-        if !edits.set.is_empty() {
-            let tags = edits
-                .set
-                .into_iter()
-                .map(tag)
-                .collect::<CloudResult<Vec<_>>>()?;
-            let call = cloud
-                .wafv2
-                .tag_resource()
-                .resource_arn(arn)
-                .set_tags(Some(tags));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .wafv2
-                .untag_resource()
-                .resource_arn(arn)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<WafTags>(cloud, live.id.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

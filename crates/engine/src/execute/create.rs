@@ -20,9 +20,6 @@ use crate::{
 /// How often a nameless object is looked for while reads may lag.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How long a thing just made may stay invisible to other services (IAM roles, new ids).
-const VISIBLE_AFTER: Duration = Duration::from_secs(300);
-
 /// What one try to create came to.
 enum Tried {
     Made(Id, u32),
@@ -67,7 +64,8 @@ impl Run {
                 Tried::Refused(error) if repeats => return Err(error),
                 Tried::Refused(error) => return Err(self.failed(goal, record, error).await?),
             };
-            let Some(delay) = patience(goal, &error, tries, begun.elapsed()) else {
+            let policy = RetryPolicy::until(goal.kind().facts().timing.limit);
+            let Some(delay) = policy.again(error.class, tries, begun.elapsed()) else {
                 let tried = begun.elapsed();
                 let error = StepError::GaveUp { error, tried };
                 // What may still come to be stays written down.
@@ -323,23 +321,6 @@ impl Run {
     pub(super) fn claimed_by(&self, address: &Address, generation: u32) -> Owner {
         self.session.owner(address, generation)
     }
-}
-
-/// How long to wait before a creation is tried again; none when it has been tried for long enough. What the cloud calls
-/// not there yet must be there within minutes, or it is not there: an input that is wrong looks the same.
-fn patience(
-    goal: &Goal<'_>,
-    error: &CloudError,
-    tries: u32,
-    elapsed: Duration,
-) -> Option<Duration> {
-    let policy = RetryPolicy::until(goal.kind().facts().timing.limit);
-    let limit = match error.class {
-        Class::NotYetConsistent => VISIBLE_AFTER.min(policy.limit),
-        _ => policy.limit,
-    };
-    let delay = policy.delay(tries);
-    (elapsed + delay <= limit).then_some(delay)
 }
 
 /// What a nameless object is looked for by.

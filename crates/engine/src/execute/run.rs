@@ -294,13 +294,12 @@ impl Run {
                 Err(error) => return Err(StepError::Cloud(error)),
             };
             tries += 1;
-            let delay = policy.delay(tries);
-            if begun.elapsed() + delay > policy.limit {
+            let Some(delay) = policy.again(error.class, tries, begun.elapsed()) else {
                 return Err(StepError::GaveUp {
                     error,
                     tried: begun.elapsed(),
                 });
-            }
+            };
             self.tell_retry(address, &error, delay);
             self.pause(delay).await?;
         }

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use platctl_aws::Cloud;
-use platctl_aws::eks::rollback::{Rollback, control_plane, look, node_group};
+use platctl_aws::eks::rollback::{Rollback, add_on, control_plane, look, node_group};
+use platctl_engine::CloudError;
 
 use super::target::{Wanted, target};
 use crate::cli::Global;
@@ -48,27 +49,51 @@ async fn roll_back(
     yes: bool,
     global: &Global,
 ) -> Result<Exit, CliError> {
-    let found = look(cloud, cluster).await?.ok_or_else(|| {
+    let refused = |error: CloudError| CliError::other(error.to_string());
+    let found = look(cloud, cluster).await.map_err(refused)?;
+    let found = found.ok_or_else(|| {
         CliError::other(format!(
             "the cluster {cluster} no longer exists. Nothing was changed"
         ))
     })?;
     agreed(yes, &question(cluster, &found))?;
-    let Rollback {
-        to, node_groups, ..
-    } = &found;
-    for group in node_groups {
+    let stopped = |error: CloudError| {
+        CliError::other(format!(
+            "the rollback of {cluster} is not complete: {error}\nTo continue, run the same command again. To stay at \
+             Kubernetes {}, run `platctl apply` with the stack file: it upgrades nodes and add-ons again.",
+            found.from
+        ))
+    };
+    steps(cloud, cluster, &found, global)
+        .await
+        .map_err(stopped)?;
+    let to = &found.to;
+    let done = format!(
+        "{cluster} has Kubernetes {to}. Set `version` of the cluster to \"{to}\" in the stack file, then run `platctl \
+         plan`."
+    );
+    render::line(&done, global);
+    Ok(Exit::Done)
+}
+
+/// Nodes go first, then add-ons: EKS takes no control plane back below them.
+async fn steps(
+    cloud: &Cloud,
+    cluster: &str,
+    found: &Rollback,
+    global: &Global,
+) -> Result<(), CloudError> {
+    let to = &found.to;
+    for group in &found.node_groups {
         node_group(cloud, cluster, group, to).await?;
         let done = format!("The nodes of {group} have Kubernetes {to}.");
         render::line(&done, global);
     }
-    control_plane(cloud, cluster, to).await?;
-    let done = format!(
-        "{cluster} has Kubernetes {to}. Set `version` of the cluster to \"{to}\" in the stack file, then run `platctl \
-         plan`. Add-ons were not rolled back."
-    );
-    render::line(&done, global);
-    Ok(Exit::Done)
+    for (name, version) in &found.add_ons {
+        add_on(cloud, cluster, name, (version.as_str(), to.as_str())).await?;
+        render::line(&format!("The add-on {name} has version {version}."), global);
+    }
+    control_plane(cloud, cluster, to).await
 }
 
 fn question(cluster: &str, found: &Rollback) -> String {
@@ -76,6 +101,7 @@ fn question(cluster: &str, found: &Rollback) -> String {
         from,
         to,
         node_groups,
+        add_ons,
     } = found;
     let nodes = match node_groups.as_slice() {
         [] => String::new(),
@@ -84,5 +110,12 @@ fn question(cluster: &str, found: &Rollback) -> String {
             groups.join(", ")
         ),
     };
-    format!("Do you want to roll back {cluster} from Kubernetes {from} to {to}?{nodes}")
+    let add_ons: Vec<String> = add_ons
+        .iter()
+        .map(|(name, version)| format!(" The add-on {name} gets version {version}."))
+        .collect();
+    format!(
+        "Do you want to roll back {cluster} from Kubernetes {from} to {to}?{nodes}{}",
+        add_ons.concat()
+    )
 }

@@ -117,9 +117,7 @@ fn targets(state: &State, stack: &str, address: Option<&str>) -> Result<Vec<Targ
         .collect();
     let known: Vec<String> = all.iter().map(|one| one.address.to_string()).collect();
     if known.is_empty() {
-        return Err(CliError::other(format!(
-            "stack `{stack}` has no credential that can be rotated. Nothing was changed"
-        )));
+        return Err(none(state, stack));
     }
     let Some(wanted) = address else {
         return Ok(all);
@@ -138,6 +136,20 @@ fn targets(state: &State, stack: &str, address: Option<&str>) -> Result<Vec<Targ
         )));
     }
     Ok(found)
+}
+
+/// Nothing can be rotated. A key or token that the host of a repository has made is replaced by hand.
+fn none(state: &State, stack: &str) -> CliError {
+    let mut kinds = state.resources.values().map(|record| record.kind.as_str());
+    let by_hand = if kinds.any(|kind| matches!(kind, "github.Files" | "gitlab.Files")) {
+        ". For its GitOps repository, write a new key or token to the secret in `delivery.source.credential`, and run \
+         `platctl apply`"
+    } else {
+        ""
+    };
+    CliError::other(format!(
+        "stack `{stack}` has no credential that can be rotated{by_hand}. Nothing was changed"
+    ))
 }
 
 /// What uses the credentials, as it was last applied.

@@ -105,10 +105,10 @@ fn text(report: &Report, paint: Paint) -> String {
         };
         text.push_str(&format!("  {}. {step}\n", number + 1));
     }
-    text.push_str(&format!(
-        "The control plane is upgraded first, then the add-ons that nodes require, then the nodes. To go back to \
-         Kubernetes {live} within seven days, use `platctl rollback`.\n"
-    ));
+    text.push_str(
+        "The control plane is upgraded first, then the add-ons that nodes require, then the nodes. To \
+         undo the upgrade within seven days, run `platctl rollback STACK`.\n",
+    );
     text
 }
 
@@ -143,7 +143,7 @@ mod tests {
         To upgrade:
           1. In prod.yaml:26, change `version: "1.34"` to `version: "1.35"`.
           2. Run `platctl plan prod.yaml`.
-        The control plane is upgraded first, then the add-ons that nodes require, then the nodes. To go back to Kubernetes 1.34 within seven days, use `platctl rollback`.
+        The control plane is upgraded first, then the add-ons that nodes require, then the nodes. To undo the upgrade within seven days, run `platctl rollback STACK`.
         "#);
     }
 

@@ -58,6 +58,7 @@ impl Subject<'_> {
         faults.extend(self.missing());
         faults.extend(self.owner());
         faults.extend(self.ranges());
+        faults.extend(self.numbers());
         faults.extend(self.traffic());
         faults.extend(self.variables());
         let secrets = self.service.secrets.iter();
@@ -141,7 +142,8 @@ impl Subject<'_> {
             }
             Some(schedule) if !is_schedule(&schedule.value) => {
                 let message = format!("{} is not a schedule", quoted(&schedule.value));
-                let fault = Fault::new(message).at(schedule.span, "use five fields");
+                let fault =
+                    Fault::new(message).at(schedule.span, "not five fields in their ranges");
                 faults.push(fault.help(
                     "minute (0-59), hour (0-23), day of the month (1-31), month (1-12) and day of the week (0-6), such as \
                      `15 3 * * *`",
@@ -238,6 +240,21 @@ impl Subject<'_> {
             (!range.contains(&seconds)).then(|| fault.at(span, label))
         });
         wrong.collect()
+    }
+
+    /// The port, and the numbers of pods.
+    fn numbers(&self) -> Vec<Fault> {
+        let service = self.service;
+        let port = service.port.as_ref().filter(|port| port.value == 0);
+        let port = port.map(|port| {
+            let fault = Fault::new("0 is not a port").at(port.span, "here");
+            fault.help("use the port that the pods listen on: 1 to 65535")
+        });
+        let replicas = service.replicas.as_ref().and_then(|replicas| {
+            let why = replicas.value.wrong()?;
+            Some(Fault::new("these numbers of pods cannot be used").at(replicas.span, why))
+        });
+        port.into_iter().chain(replicas).collect()
     }
 
     /// The preview and the analysis of a new version.

@@ -139,6 +139,21 @@ const fn load() -> u8 {
     70
 }
 
+impl Replicas {
+    /// What an autoscaler would not take of the numbers.
+    pub(super) const fn wrong(&self) -> Option<&'static str> {
+        if self.min == 0 {
+            Some("`min` must be at least 1")
+        } else if self.max < self.min {
+            Some("`max` must not be less than `min`")
+        } else if self.cpu == 0 {
+            Some("`cpu` must be at least 1 percent")
+        } else {
+            None
+        }
+    }
+}
+
 impl From<Replicas> for platctl_gitops::Replicas {
     fn from(Replicas { min, max, cpu }: Replicas) -> Self {
         Self { min, max, cpu }

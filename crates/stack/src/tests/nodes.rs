@@ -156,7 +156,9 @@ fn karpenter_has_a_small_group_for_itself_and_all_else_that_it_needs() {
     assert!(!files.contains_key("clusters/prod/cluster-autoscaler.yaml"));
     // It launches as many nodes as pods need, up to the limits of its pools.
     assert!(!of(&[KARPENTER, "gitops.elastic={nodes: 30}"]).is_empty());
-    let small = wrong_with(PROD, &[KARPENTER, "cluster.node_pools={a: {max_cpu: 2}}"]);
+    // Without a pool, three nodes of the system group have room for less than what is requested.
+    let pool = "cluster.node_pools={a: {max_cpu: 1, max_memory_gib: 1}}";
+    let small = wrong_with(PROD, &[KARPENTER, pool]);
     assert!(
         small.contains("do not fit on the nodes") && small.contains("`max_cpu`"),
         "{small}"

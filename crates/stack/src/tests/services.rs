@@ -421,6 +421,47 @@ fn keys_that_do_not_fit_the_kind_are_refused() {
             "  w: {port: 80, env: {A: 1.10}}",
             "a number with a decimal point is ambiguous here",
         ),
+        ("  w: {port: 0}", "0 is not a port"),
+        (
+            "  w: {port: 80, replicas: {min: 5, max: 2}}",
+            "`max` must not be less than `min`",
+        ),
+        (
+            "  w: {port: 80, replicas: {min: 0, max: 2}}",
+            "`min` must be at least 1",
+        ),
+        (
+            "  w: {port: 80, replicas: {min: 1, max: 2, cpu: 0}}",
+            "`cpu` must be at least 1 percent",
+        ),
+        (
+            "  w: {port: 80, host: api.example.com}",
+            "`api.example.com` is not a valid `host`",
+        ),
+        (
+            "  w: {port: 80, permissions: [{actions: [], resources: ['*']}]}",
+            "a permission requires actions and resources",
+        ),
+        (
+            "  w: {port: 80, permissions: [{actions: [GetObject], resources: ['*']}]}",
+            "`GetObject` is not an IAM action",
+        ),
+        (
+            "  w: {port: 80, permissions: [{actions: ['s3:GetObject'], resources: [uploads]}]}",
+            "`uploads` is not an ARN",
+        ),
+        (
+            "  w: {port: 80, permissions: [{actions: ['s3:*'], resources: ['*']}]}",
+            "all actions on all resources",
+        ),
+        (
+            "  w: {port: 80, secrets: {A: {parameter: a b}}}",
+            "`a b` is not the name of a parameter",
+        ),
+        (
+            "  w: {port: 80, secrets: {A: {secret: 'arn:aws:secretsmanager:us-east-1:1:secret:x'}}}",
+            "is not the ARN of a secret in eu-west-1",
+        ),
         ("  w: {port: 80, cpu: lots}", "is not an amount of CPU"),
         ("  w: {port: 80, memory: 512}", "expected"),
         (

@@ -36,7 +36,7 @@ LOGS = ["api", "audit", "authenticator", "controllerManager", "scheduler"]
 ADDONS = {
     "vpc-cni": ("v1.21.1-eksbuild.1", "v1.20.4-eksbuild.1"),
     "coredns": ("v1.12.4-eksbuild.1", "v1.12.3-eksbuild.1"),
-    "kube-proxy": ("v1.35.0-eksbuild.2", "v1.34.0-eksbuild.2"),
+    "kube-proxy": tuple(f"v{version}.0-eksbuild.2" for version in reversed(VERSIONS)),
     "eks-pod-identity-agent": ("v1.3.9-eksbuild.3", "v1.3.8-eksbuild.2"),
     "aws-ebs-csi-driver": ("v1.52.1-eksbuild.1", "v1.51.0-eksbuild.1"),
     "aws-efs-csi-driver": ("v2.1.13-eksbuild.1", "v2.1.12-eksbuild.1"),
@@ -74,10 +74,15 @@ def gone_or_failed(thing: dict[str, Any], name: str, seconds: float, gone: Any) 
     TIMELINE.after(seconds, lambda: thing.update(status="DELETE_FAILED", health={"issues": [issue]}))
 
 
+def addon_fits(number: str, version: str) -> bool:
+    """Whether a version of an add-on is one for a version of Kubernetes: kube-proxy must not be newer than the API."""
+    return number not in ADDONS["kube-proxy"] or number <= f"v{version}.0-eksbuild.2"
+
+
 def addon_default(name: str, version: Any) -> Any:
     """What EKS takes by default for a version of Kubernetes: the newest from its own default on."""
-    numbers = ADDONS.get(name, ("",))
-    return numbers[0] if version >= DEFAULT_VERSION else numbers[-1]
+    numbers = [number for number in ADDONS.get(name, ("",)) if addon_fits(number, version)]
+    return numbers[0] if name == "kube-proxy" or version >= DEFAULT_VERSION else numbers[-1]
 
 
 def now() -> Any:
@@ -436,16 +441,19 @@ def update_cluster_version(call: Call) -> Answer:
 
 
 def roll_back(call: Call, cluster: Any, version: Any) -> Answer:
-    """Back to the version before, within seven days of an upgrade, and not below the nodes."""
+    """Back to the version before, within seven days of an upgrade, and not below the nodes and add-ons."""
     name = cluster["name"]
     upgraded = STORE.of(call, "eks.upgraded").get(name)
     window = ROLLBACK_WINDOW * TIMELINE.scale
     if upgraded is None or 0 < window < TIMELINE.now() - upgraded:
         raise invalid(f"Cluster {name} cannot be rolled back to {version}: it was not upgraded within the last 7 days")
     newer = [key for key, group in of_cluster(call, "nodegroups").items() if group["version"] > version]
-    if newer and not call.params.get("force"):
-        message = f"Rollback readiness checks failed: Kubelet version skew (node groups {', '.join(newer)})"
-        raise Refused("InvalidRequestException", message)
+    addons = of_cluster(call, "addons").items()
+    unfit = [key for key, addon in addons if not addon_fits(addon["addonVersion"], version)]
+    failed = [f"Kubelet version skew (node groups {', '.join(newer)})"] if newer else []
+    failed += [f"add-on version compatibility ({', '.join(unfit)})"] if unfit else []
+    if failed and not call.params.get("force"):
+        raise Refused("InvalidRequestException", f"Rollback readiness checks failed: {'; '.join(failed)}")
 
     def done() -> None:
         cluster.update(version=version)

@@ -38,7 +38,7 @@ def version_of(call: Call, name: str, wanted: Any, otherwise: Any) -> Any:
     """A version that the add-on has."""
     if name not in eks.ADDONS:
         raise eks.invalid(f"Addon {name} specified is not supported")
-    if wanted and wanted not in eks.ADDONS[name]:
+    if wanted and not (wanted in eks.ADDONS[name] and eks.addon_fits(wanted, eks.cluster_of(call)["version"])):
         raise eks.invalid(f"Addon version {wanted} specified is not supported")
     return wanted or otherwise
 
@@ -172,6 +172,7 @@ def addon_versions(call: Call) -> Answer:
         fits = [
             {"clusterVersion": one, "platformVersions": ["*"], "defaultVersion": number == eks.addon_default(name, one)}
             for one in kept
+            if eks.addon_fits(number, one)
         ]
         return {"addonVersion": number, "architecture": ["amd64", "arm64"], "compatibilities": fits}
 
@@ -181,7 +182,7 @@ def addon_versions(call: Call) -> Answer:
             "type": "networking",
             "publisher": "eks",
             "owner": "aws",
-            "addonVersions": [info(name, number) for number in numbers],
+            "addonVersions": [one for one in (info(name, number) for number in numbers) if one["compatibilities"]],
         }
         for name, numbers in sorted(eks.ADDONS.items())
         if wanted in (None, name)
