@@ -99,14 +99,19 @@ pub(crate) fn life(name: &str, life: Option<Lifespan>, now: OffsetDateTime, glob
         raw(&format!("Stack `{name}` does not expire any more.\n"));
         return;
     };
-    let place = global.state.as_deref();
-    let place = place.map_or_else(String::new, |place| format!(" --state {}", place.display()));
+    let place = place(global);
     let hint = if life.pinned {
         format!("To let it expire: platctl pin {name} --off{place}")
     } else {
         format!("To keep it longer: platctl extend {name} 4h{place}")
     };
     raw(&format!("Stack `{name}` {}. {hint}\n", expiry(life, now)));
+}
+
+/// What to add to a command so that it finds the same states.
+fn place(global: &Global) -> String {
+    let place = global.state.as_deref();
+    place.map_or_else(String::new, |place| format!(" --state {}", place.display()))
 }
 
 /// What a reaper is about to delete.
@@ -153,14 +158,12 @@ pub(crate) fn reaped(total: usize, left: &[String], global: &Global) {
         1 => "1 stack was deleted".to_owned(),
         deleted => format!("{deleted} stacks were deleted"),
     };
-    let rest = match left {
-        [] => String::new(),
-        left => format!(
-            "; not deleted: {}. Run `platctl reap` again, or `platctl destroy {}`",
-            left.join(", "),
-            left[0]
-        ),
-    };
+    let rest = left.first().map_or_else(String::new, |first| {
+        let (all, place) = (left.join(", "), place(global));
+        format!(
+            "; not deleted: {all}. Run `platctl reap{place}` again, or `platctl destroy {first}{place}`"
+        )
+    });
     line(&format!("{deleted}{rest}."), global);
 }
 
