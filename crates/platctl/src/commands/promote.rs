@@ -127,8 +127,8 @@ mod tests {
     #[test]
     fn only_what_waits_is_promoted() {
         let state = shop();
-        assert_eq!(cluster(&state, "shop", "api").unwrap(), "shop-cluster");
-        let said = |service: &str| cluster(&state, "shop", service).unwrap_err().to_string();
+        check(&state, "shop", "api").unwrap();
+        let said = |service: &str| check(&state, "shop", service).unwrap_err().to_string();
         assert!(
             said("mailer").contains("`mailer` does not use `rollout: blue_green`"),
             "{}",
@@ -149,6 +149,6 @@ mod tests {
         state
             .resources
             .retain(|address, _| address.as_str() != "gitops.files");
-        assert!(cluster(&state, "shop", "mailer").is_ok());
+        assert!(check(&state, "shop", "mailer").is_ok());
     }
 }
