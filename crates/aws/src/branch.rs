@@ -301,7 +301,8 @@ fn same_stack<B: Branch>(
         return Ok(());
     }
     let message = format!(
-        "{} already has the files of `{}` of the stack {}. Each stack needs a repository, or a branch, of its own",
+        "{} already has the files of `{}` of the stack {}. Each stack needs a repository of its own, or a branch that \
+         was created empty",
         branch.place(),
         found.address,
         found.stack

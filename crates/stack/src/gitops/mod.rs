@@ -14,7 +14,11 @@ use platctl_aws::regions::dns_suffix;
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_aws::sns::topic;
+<<<<<<< HEAD
 use platctl_engine::{Address, Handle};
+=======
+use platctl_engine::Handle;
+>>>>>>> svc
 use platctl_gitops::{Component, File, Inputs, Settings};
 use serde_json::{Map, Value, json};
 
@@ -71,7 +75,13 @@ pub(crate) fn declare(
             .collect());
     }
     room::check(&inputs, settings, base, declare)?;
+<<<<<<< HEAD
     check_names(&inputs, &chosen, declare)?;
+=======
+    if let Some(fault) = reserved(&inputs, &chosen, base.root, declare) {
+        return Err(vec![fault]);
+    }
+>>>>>>> svc
     let files = platctl_gitops::files(&inputs, settings);
     let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
     let writes = chosen.iter().any(|one| one.name == "image-updater");
@@ -136,6 +146,33 @@ fn readers(cluster: &cluster::Parts, declare: &Declare<'_>) -> Vec<String> {
     let runner = format!("role/{}", role_name("runner", declare));
     let runner = cluster.private.then(|| declare.global_arn("iam", &runner));
     runner.into_iter().chain(cluster.admins.clone()).collect()
+}
+
+/// A service with the name of a component, or of its namespace, which it would share.
+fn reserved(
+    inputs: &Inputs,
+    chosen: &[&Component],
+    root: &Node,
+    declare: &Declare<'_>,
+) -> Option<Fault> {
+    let theirs = |name: &str| {
+        chosen
+            .iter()
+            .any(|one| one.namespace == name || one.name == name)
+    };
+    let service = inputs
+        .services
+        .iter()
+        .find(|service| theirs(&service.name))?;
+    let message = format!(
+        "the service name `{0}` is reserved: the platform has a component with this name",
+        service.name
+    );
+    let place = root
+        .get("services")
+        .and_then(|(_, services)| services.get(&service.name))
+        .map_or(declare.place(), |(key, _)| key.span);
+    Some(Fault::new(message).at(place, "use another name"))
 }
 
 /// What cannot be, at the key that asks for it, or at the nearest one above it that is there.
