@@ -14,11 +14,7 @@ use platctl_aws::regions::dns_suffix;
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_aws::sns::topic;
-<<<<<<< HEAD
 use platctl_engine::{Address, Handle};
-=======
-use platctl_engine::Handle;
->>>>>>> svc
 use platctl_gitops::{Component, File, Inputs, Settings};
 use serde_json::{Map, Value, json};
 
@@ -75,13 +71,9 @@ pub(crate) fn declare(
             .collect());
     }
     room::check(&inputs, settings, base, declare)?;
-<<<<<<< HEAD
-    check_names(&inputs, &chosen, declare)?;
-=======
     if let Some(fault) = reserved(&inputs, &chosen, base.root, declare) {
         return Err(vec![fault]);
     }
->>>>>>> svc
     let files = platctl_gitops::files(&inputs, settings);
     let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
     let writes = chosen.iter().any(|one| one.name == "image-updater");
@@ -122,22 +114,6 @@ pub(crate) fn declare(
         },
         declare,
     )
-}
-
-/// A service has a namespace of its name, so it cannot have the name of a component or of its namespace.
-fn check_names(inputs: &Inputs, chosen: &[&Component], declare: &Declare<'_>) -> Checked<()> {
-    let is_taken = |name: &str| {
-        let mut components = chosen.iter();
-        components.any(|one| one.namespace == name || one.name == name)
-    };
-    let mut services = inputs.services.iter();
-    match services.find(|service| is_taken(&service.name)) {
-        None => Ok(()),
-        Some(service) => Err(declare.fault(format!(
-            "the service name `{}` is reserved: the platform has a component with this name",
-            service.name
-        ))),
-    }
 }
 
 /// Who applies the cluster's objects, and so reads what is secret in them: the builds of the runner, and the
