@@ -263,6 +263,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::connect::{self, Options};
     use crate::local::{Answer, serve};
+    use std::sync::OnceLock;
 
     /// The meter after one call that creates a role and gets this error.
     async fn metered(answer: Answer) -> Meter {
@@ -321,20 +322,30 @@ pub(crate) mod tests {
         assert!(!rests_after(error("500 Internal Server Error", "ServiceFailure")).await);
     }
 
+    /// A subscriber that stays, and hears nothing. As long as there was only one, an event that a thread without a
+    /// subscriber comes to first counts as one that nobody is interested in, for good.
+    static SECOND: OnceLock<tracing::Dispatch> = OnceLock::new();
+
     /// A log in memory.
     #[derive(Clone, Default)]
     pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
     impl Log {
+        /// What hears all that is logged.
+        fn subscriber(&self) -> impl tracing::Subscriber + Send + Sync + use<> {
+            SECOND.get_or_init(|| tracing::Dispatch::new(tracing_subscriber::registry()));
+            let sink = self.clone();
+            tracing_subscriber::fmt()
+                .with_max_level(tracing::Level::DEBUG)
+                .with_ansi(false)
+                .with_writer(move || sink.clone())
+                .finish()
+        }
+
         /// What is logged by this work.
         pub(crate) fn of(work: impl FnOnce()) -> String {
             let log = Self::default();
-            let sink = log.clone();
-            let subscriber = tracing_subscriber::fmt()
-                .with_max_level(tracing::Level::DEBUG)
-                .with_ansi(false)
-                .with_writer(move || sink.clone());
-            tracing::subscriber::with_default(subscriber.finish(), work);
+            tracing::subscriber::with_default(log.subscriber(), work);
             log.text()
         }
 
@@ -356,12 +367,7 @@ pub(crate) mod tests {
     #[tokio::test]
     async fn a_call_is_logged_with_its_code_and_request_id_and_nothing_that_was_sent() {
         let log = Log::default();
-        let sink = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::DEBUG)
-            .with_ansi(false)
-            .with_writer(move || sink.clone());
-        let _guard = tracing::subscriber::set_default(subscriber.finish());
+        let _guard = tracing::subscriber::set_default(log.subscriber());
         let answer = Answer {
             headers: "content-type: text/xml\r\nx-amzn-requestid: 7a62c49f-347e\r\n",
             ..error("409 Conflict", "EntityAlreadyExists")

@@ -720,7 +720,9 @@ fn is_itself(placeholder: &Placeholder, subject: &Facts) -> bool {
 
 fn replaced(text: &str, subject: &Facts, resources: &mut Map<String, Value>) -> String {
     for placeholder in PLACEHOLDERS {
-        if is_itself(placeholder, subject) {
+        // What is being made has its own name, and no reference to it.
+        let is_being_made = resources.get(placeholder.name) == Some(&json!({}));
+        if is_itself(placeholder, subject) || is_being_made {
             continue;
         }
         // `example-gitops` is not `example-git`.

@@ -143,7 +143,7 @@ mod tests {
         };
         let error = clear(&cloud, "prod-cluster").await.unwrap_err();
         assert_eq!(error.class, Class::Busy);
-        assert!(error.message.contains("2 nodes of Karpenter"), "{error:?}");
+        assert!(error.message.contains("being terminated: 2"), "{error:?}");
         assert_eq!(terminate.num_calls(), 1);
     }
 

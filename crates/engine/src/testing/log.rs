@@ -1,9 +1,14 @@
 //! A log in memory: what a user would read with `-v`.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
+
+/// A subscriber that stays, and hears nothing. As long as there was only one, an event that a thread without a subscriber
+/// comes to first counts as one that nobody is interested in, for good.
+static SECOND: OnceLock<Dispatch> = OnceLock::new();
 
 /// What was logged on this thread, one event a line.
 #[derive(Clone, Default)]
@@ -12,6 +17,7 @@ pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 impl Log {
     /// Logs everything until the guard is dropped.
     pub(crate) fn start() -> (Self, DefaultGuard) {
+        SECOND.get_or_init(|| Dispatch::new(tracing_subscriber::registry()));
         let log = Self::default();
         let sink = log.clone();
         let subscriber = tracing_subscriber::fmt()
