@@ -164,8 +164,8 @@ fn words(text: &str) -> Vec<&str> {
     pieces
 }
 
-/// Whether both look like something that AWS gives out: long, with digits, or in capitals; or a name with six letters
-/// of AWS's.
+/// Whether both look like something that AWS gives out: long, with digits, in capitals, or in small and capital letters
+/// by turns; or a name with six letters of AWS's.
 fn given_out(one: &str, other: &str) -> bool {
     let capitals = |word: &str| {
         word.len() >= 10
@@ -173,9 +173,14 @@ fn given_out(one: &str, other: &str) -> bool {
                 .bytes()
                 .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
     };
+    // By chance, an ID of letters and digits has no digit.
+    let mixed = |word: &str| {
+        let has = |case: fn(&u8) -> bool| word.as_bytes().iter().any(case);
+        word.len() >= 16 && has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase)
+    };
+    let digits = |word: &str| word.bytes().any(|b| b.is_ascii_digit());
     let drawn = |word: &str| {
-        word.len() >= 6
-            && (word.len() >= 20 || capitals(word) || word.bytes().any(|b| b.is_ascii_digit()))
+        word.len() >= 6 && (word.len() >= 20 || capitals(word) || mixed(word) || digits(word))
     };
     let suffixed = |word: &str| {
         word.rsplit_once('-')
