@@ -19,7 +19,7 @@ pub enum Action {
     Create,
     /// It can be changed in place.
     Update,
-    /// It has to be made anew, in this order.
+    /// It has to be replaced, in this order.
     Replace(Replace),
     /// It is not wanted any more.
     Delete,
@@ -89,7 +89,7 @@ pub enum Reason {
     Deposed { id: Id },
     /// It is not this stack's to delete: state forgets it, and nothing else is done.
     LeftAlone { why: String },
-    /// The user asked for it to be made anew.
+    /// The user asked for it to be replaced.
     Asked,
     /// The stack file says that it has a new address.
     Moved { from: Address },

@@ -1,4 +1,4 @@
-//! State that was lost, made anew from what the cloud says: every object that is tagged as this stack's, or that has
+//! State that was lost, rebuilt from what the cloud says: every object that is tagged as this stack's, or that has
 //! the name of a declared resource, stands for its address again. Nothing in the cloud is changed.
 
 use serde_json::Value;

@@ -101,7 +101,7 @@ impl Selection {
         self.targets.is_empty() && self.excludes.is_empty()
     }
 
-    /// Whether this resource is to be made anew.
+    /// Whether this resource is to be replaced.
     #[must_use]
     pub fn replaces(&self, address: &Address) -> bool {
         self.replace.iter().any(|wanted| wanted == address.as_str())

@@ -136,7 +136,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<ServiceSpecific
     let Some(found) = kept.as_ref().or_else(|| others.first()) else {
         return Ok(None);
     };
-    // One that is in no secret is of no use to anybody: all of them are made anew.
+    // One that is in no secret is of no use to anybody: all of them are replaced.
     let others = if held { others.len() } else { 0 };
     let spec = Spec {
         user_name: user.to_owned(),
@@ -246,7 +246,7 @@ impl Kind for ServiceSpecificCredential {
         }
     }
 
-    /// A credential that is not in its secret is made anew in place.
+    /// A credential that is not in its secret is replaced in place.
     fn replaces(change: &Change) -> bool {
         let lost = change.path == "/secret_id" && change.before == Some(Value::from(""));
         !lost && Fields::of::<Self>().is(&change.path, Immutable)

@@ -66,7 +66,7 @@ impl Run {
             tell,
         };
         let record = match approved {
-            // What was found has just been deleted, to be made anew.
+            // What was found has just been deleted, to be created again.
             Action::Replace(Replace::DeleteFirst) => self.recorded(&goal),
             _ => self.adopted(&goal).await?,
         };

@@ -477,7 +477,7 @@ impl Planner<'_> {
             .collect()
     }
 
-    /// Tells consumers what will be known of this resource. After an update only the outputs that an update can change
+    /// Tells consumers what this plan knows of this resource. After an update only the outputs that an update can change
     /// (`VOLATILE`) become unknown; to forget all of them would plan changes for every consumer that come to nothing.
     fn publish(&mut self, entry: &Entry, step: &Step, live: Option<&AnyLive>) {
         let address = &entry.node.address;

@@ -341,7 +341,7 @@ fn a_migration_runs_before_the_rest_with_all_that_it_needs() {
         (seconds("Job migrate"), seconds("Job seed")),
         (900.into(), Value::Null)
     );
-    // One that runs with the rest is made anew.
+    // One that runs with the rest is replaced.
     let options = &all["Job seed"]["metadata"]["annotations"]["argocd.argoproj.io/sync-options"];
     assert_eq!(options, "Replace=true,Force=true");
 }
