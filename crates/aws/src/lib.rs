@@ -36,6 +36,7 @@ mod local;
 pub mod logs;
 mod merge;
 pub mod policy;
+mod poll;
 mod profile;
 pub mod rds;
 pub mod reach;

@@ -4,7 +4,8 @@ use aws_sdk_eks::types::AddonVersionInfo;
 use platctl_engine::CloudResult;
 
 use crate::Cloud;
-use crate::errors::Asked;
+use crate::bounded::each;
+use crate::errors::{Ask, Asked};
 
 /// The versions of an add-on for a version of Kubernetes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,37 @@ pub(super) async fn offered_for(
         offered.all.push(name.to_owned());
     }
     Ok(offered)
+}
+
+/// An add-on of a cluster.
+pub(super) struct Installed {
+    pub(super) name: String,
+    /// Its version now.
+    pub(super) version: String,
+    /// What EKS offers of it for the version of Kubernetes that was asked about.
+    pub(super) offered: Offered,
+}
+
+/// The add-ons of a cluster, with what EKS offers of each for a version of Kubernetes.
+pub(super) async fn installed(
+    cloud: &Cloud,
+    cluster: &str,
+    kubernetes: &str,
+) -> CloudResult<Vec<Installed>> {
+    let list = cloud.eks.list_addons().cluster_name(cluster);
+    let names: Result<Vec<String>, _> = list.into_paginator().items().send().collect().await;
+    let read = |name: String| async move {
+        let call = cloud.eks.describe_addon().cluster_name(cluster);
+        let found = call.addon_name(&name).send().ask().await?;
+        let version = found.addon().and_then(|addon| addon.addon_version());
+        Ok(Installed {
+            version: version.unwrap_or_default().to_owned(),
+            offered: offered_for(cloud, &name, kubernetes).await?,
+            name,
+        })
+    };
+    let what = "reading the versions of add-ons";
+    each(cloud, what, names.asked()?, read).await
 }
 
 /// Whether a version is the default one for a version of Kubernetes; none where it does not fit.

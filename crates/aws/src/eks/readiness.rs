@@ -7,9 +7,10 @@ use aws_sdk_eks::types::{
     Category, Insight, InsightStatusValue, InsightsFilter, InsightsRefreshStatus,
 };
 use platctl_engine::retry::call_with_retries;
-use platctl_engine::{Class, CloudError, CloudResult};
+use platctl_engine::{Class, CloudResult};
 
-use super::{addon_versions, cluster_versions};
+use super::addon_versions::{self, Installed};
+use super::cluster_versions;
 use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{Ask, Asked};
@@ -226,40 +227,17 @@ async fn addons(
     wanted: &str,
     pinned: &BTreeMap<String, String>,
 ) -> CloudResult<Vec<Finding>> {
-    let call = cloud.eks.list_addons().cluster_name(cluster);
-    let names: Result<Vec<String>, _> = call.into_paginator().items().send().collect().await;
-    let of = |name: String| async move {
-        let call = cloud
-            .eks
-            .describe_addon()
-            .cluster_name(cluster)
-            .addon_name(&name);
-        let found = call.send().ask().await?;
-        let installed = found
-            .addon()
-            .and_then(|addon| addon.addon_version())
-            .unwrap_or_default()
-            .to_owned();
-        let offered = addon_versions::offered_for(cloud, &name, wanted).await?;
-        Ok::<_, CloudError>(judge_addon(
-            &name,
-            &installed,
-            wanted,
-            &offered,
-            pinned.get(&name),
-        ))
-    };
-    let found = each(cloud, "reading the versions of add-ons", names.asked()?, of).await?;
-    Ok(found.into_iter().flatten().collect())
+    let installed = addon_versions::installed(cloud, cluster, wanted).await?;
+    let judge = |addon: &Installed| judge_addon(addon, wanted, pinned.get(&addon.name));
+    Ok(installed.iter().filter_map(judge).collect())
 }
 
-fn judge_addon(
-    name: &str,
-    installed: &str,
-    wanted: &str,
-    offered: &addon_versions::Offered,
-    pinned: Option<&String>,
-) -> Option<Finding> {
+fn judge_addon(addon: &Installed, wanted: &str, pinned: Option<&String>) -> Option<Finding> {
+    let Installed {
+        name,
+        version: installed,
+        offered,
+    } = addon;
     let what = format!("add-on {name}");
     let Some(default) = &offered.default else {
         return Some(Finding::blocking(
@@ -275,7 +253,7 @@ fn judge_addon(
                  `cluster.addons.{name}.version` to {default}, or remove it to use the default version"
             ),
         )),
-        None if !offered.all.iter().any(|one| one == installed) => Some(Finding::warning(
+        None if !offered.all.contains(installed) => Some(Finding::warning(
             what,
             format!(
                 "version {installed} does not support Kubernetes {wanted}; the upgrade includes version {default}"
@@ -327,21 +305,22 @@ mod tests {
             default: Some("v2".into()),
             all: vec!["v3".into(), "v2".into()],
         };
+        let of = |installed: &str, offered: &addon_versions::Offered| Installed {
+            name: "vpc-cni".into(),
+            version: installed.into(),
+            offered: offered.clone(),
+        };
         let judged = |installed, pinned: Option<&str>| {
             let pinned = pinned.map(ToOwned::to_owned);
-            judge_addon("vpc-cni", installed, "1.36", &offered, pinned.as_ref())
+            judge_addon(&of(installed, &offered), "1.36", pinned.as_ref())
                 .map(|finding| finding.blocks)
         };
         assert_eq!(judged("v2", None), None);
         assert_eq!(judged("v1", None), Some(false));
         assert_eq!(judged("v1", Some("v1")), Some(true));
         assert_eq!(judged("v1", Some("v3")), None, "the file moves it along");
-        let none = addon_versions::Offered::default();
-        assert!(
-            judge_addon("adot", "v1", "1.36", &none, None)
-                .unwrap()
-                .blocks
-        );
+        let none = of("v1", &addon_versions::Offered::default());
+        assert!(judge_addon(&none, "1.36", None).unwrap().blocks);
     }
 
     #[tokio::test(start_paused = true)]

@@ -8,12 +8,13 @@ use platctl_engine::retry::call_with_retries;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use super::addon::CHOSEN_FOR;
-use super::addon_versions;
+use super::addon_versions::{self, Installed};
 use super::readiness::version;
 use super::updates::{self, Subject};
 use crate::Cloud;
-use crate::bounded::{each, try_join_all};
+use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked};
+use crate::poll::until;
 use crate::versions::{is_later, kubernetes};
 
 /// How often an update is looked at, and for how long: nodes go one after another.
@@ -137,25 +138,12 @@ async fn unfit(
     cluster: &str,
     kubernetes: &str,
 ) -> CloudResult<Vec<(String, String)>> {
-    let list = cloud.eks.list_addons().cluster_name(cluster);
-    let names: Result<Vec<String>, _> = list.into_paginator().items().send().collect().await;
-    let read = |name: String| async move {
-        let call = cloud.eks.describe_addon().cluster_name(cluster);
-        let found = call.addon_name(&name).send().ask().await?;
-        let own = found.addon().and_then(|addon| addon.addon_version());
-        let own = own.unwrap_or_default().to_owned();
-        let offered = addon_versions::offered_for(cloud, &name, kubernetes).await?;
-        let fits = offered.all.contains(&own);
-        Ok::<_, CloudError>(offered.default.filter(|_| !fits).map(|to| (name, to)))
+    let installed = addon_versions::installed(cloud, cluster, kubernetes).await?;
+    let unfit = |addon: Installed| {
+        let fits = addon.offered.all.contains(&addon.version);
+        Some((addon.name, addon.offered.default.filter(|_| !fits)?))
     };
-    let found = each(
-        cloud,
-        "reading the versions of add-ons",
-        names.asked()?,
-        read,
-    )
-    .await?;
-    Ok(found.into_iter().flatten().collect())
+    Ok(installed.into_iter().filter_map(unfit).collect())
 }
 
 /// Gives an add-on another version, with the settings that it has, and waits for it. `kubernetes` is noted as the version
@@ -241,27 +229,24 @@ async fn ended(cloud: &Cloud, of: Subject<'_>, update: Option<&Update>) -> Cloud
 }
 
 async fn until_ended(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResult<()> {
-    let begun = tokio::time::Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
+    let operation = "eks:DescribeUpdate";
+    let state = until(PAUSE, LONGEST, || async {
         let what = format!("reading the update {id}");
         let update =
             call_with_retries(&cloud.teller, what, || updates::read(cloud, of, id)).await?;
         let status = update.as_ref().and_then(Update::status);
         if status == Some(&UpdateStatus::Successful) {
-            return Ok(());
+            return Ok(Ok(()));
         }
-        if let Some(why) = update.as_ref().and_then(updates::why) {
-            return Err(CloudError::new(Class::Invalid, "eks:DescribeUpdate", why));
+        match update.as_ref().and_then(updates::why) {
+            Some(why) => Err(CloudError::new(Class::Invalid, operation, why)),
+            None => Ok(Err(())),
         }
-        if begun.elapsed() > LONGEST {
-            let message =
-                format!("the update {id} has not ended after 6 hours; EKS continues with it");
-            return Err(CloudError::new(Class::Busy, "eks:DescribeUpdate", message));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE);
-    }
+    });
+    state.await?.map_err(|()| {
+        let message = format!("the update {id} has not ended after 6 hours; EKS continues with it");
+        CloudError::new(Class::Busy, operation, message)
+    })
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
 use crate::errors::Asked;
+use crate::poll::until;
 
 /// The members of a global database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,26 +117,17 @@ pub async fn until_writer(cloud: &Cloud, global: &str, target: &str) -> CloudRes
 }
 
 async fn writes(cloud: &Cloud, global: &str, target: &str) -> CloudResult<()> {
-    let begun = tokio::time::Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
+    let state = until(PAUSE, LONGEST, || async {
         let now = members(cloud, global).await?;
-        if now.is_some_and(|members| members.writer == target && members.settled) {
-            return Ok(());
-        }
-        if begun.elapsed() > LONGEST {
-            let message = format!(
-                "{target} has not become the writer after an hour; RDS continues with the failover"
-            );
-            return Err(CloudError::new(
-                Class::Unknown,
-                "rds:DescribeGlobalClusters",
-                message,
-            ));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE);
-    }
+        let writes = now.is_some_and(|members| members.writer == target && members.settled);
+        Ok(writes.then_some(()).ok_or(()))
+    });
+    state.await?.map_err(|()| {
+        let message = format!(
+            "{target} has not become the writer after an hour; RDS continues with the failover"
+        );
+        CloudError::new(Class::Unknown, "rds:DescribeGlobalClusters", message)
+    })
 }
 
 /// Refuses to take the writer out of a global database in which others are left.

@@ -7,6 +7,7 @@ use platctl_engine::{Class, CloudError, CloudResult};
 
 use crate::Cloud;
 use crate::errors::Asked;
+use crate::poll::until;
 
 /// How often the state of an instance is looked at, and for how long.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -79,9 +80,7 @@ pub async fn restart(cloud: &Cloud, instance: &str) -> CloudResult<()> {
 }
 
 async fn until_available(cloud: &Cloud, instance: &str) -> CloudResult<()> {
-    let begun = tokio::time::Instant::now();
-    let mut pause = Duration::from_millis(100);
-    loop {
+    let state = until(PAUSE, LONGEST, || async {
         let look = || async {
             cloud
                 .rds
@@ -96,23 +95,15 @@ async fn until_available(cloud: &Cloud, instance: &str) -> CloudResult<()> {
             .db_instances()
             .first()
             .and_then(|one| one.db_instance_status());
-        if status == Some("available") {
-            return Ok(());
-        }
-        if begun.elapsed() > LONGEST {
-            let message = format!(
-                "{instance} is still {} after an hour",
-                status.unwrap_or("unknown")
-            );
-            return Err(CloudError::new(
-                Class::Busy,
-                "rds:RebootDBInstance",
-                message,
-            ));
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE);
-    }
+        Ok(match status {
+            Some("available") => Ok(()),
+            other => Err(other.unwrap_or("unknown").to_owned()),
+        })
+    });
+    state.await?.map_err(|status| {
+        let message = format!("{instance} is still {status} after an hour");
+        CloudError::new(Class::Busy, "rds:RebootDBInstance", message)
+    })
 }
 
 #[cfg(test)]
