@@ -27,11 +27,7 @@ impl StackCluster {
         let state = named.store(global).await?.read().await?.state;
         named.exists(&state)?;
         let (name, region) = cluster(&state, &named.name)?;
-        let global = Global {
-            cluster_access: global.cluster_access.for_people(),
-            ..global.clone()
-        };
-        let site = Site::connect(state.home(), &global).await?;
+        let site = Site::connect(state.home(), &global.for_people()).await?;
         site.guard(None, &state)?;
         Ok(Self {
             stack: named.name,
@@ -74,6 +70,16 @@ pub(crate) fn cluster(state: &State, stack: &str) -> Result<(String, String), Cl
     // The block's own before any that `resources:` declares.
     let of_block = found.find(|(address, _)| *address == "cluster.cluster");
     Ok(of_block.unwrap_or(first).1)
+}
+
+impl Global {
+    /// The same, for what a person does at an API server.
+    pub(crate) fn for_people(&self) -> Self {
+        Self {
+            cluster_access: self.cluster_access.for_people(),
+            ..self.clone()
+        }
+    }
 }
 
 impl ClusterAccess {

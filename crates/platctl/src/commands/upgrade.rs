@@ -10,7 +10,7 @@ use platctl_stack::Stack;
 
 use crate::cli::Global;
 use crate::cloud::{Site, load};
-use crate::cluster::{StackCluster, cluster};
+use crate::cluster::cluster;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::Named;
@@ -21,6 +21,8 @@ const KEY: [&str; 2] = ["cluster", "version"];
 
 /// Shows what stands in the way of another version of Kubernetes, and how to get there. Changes nothing.
 pub(crate) async fn run(path: &Path, to: &str, global: &Global) -> Result<Exit, CliError> {
+    // The budgets are asked for at the API server, and no build is made for that.
+    let global = &global.for_people();
     let stack = load(path, global)?;
     if !stack.has("cluster") {
         return Err(CliError::other(format!(
@@ -50,7 +52,7 @@ pub(crate) async fn run(path: &Path, to: &str, global: &Global) -> Result<Exit, 
         let (pinned, unfit) = planned(path, to, &site, &state, global).await;
         report.findings = readiness(&cloud, &name, (&live, to), &pinned).await?;
         report.findings.extend(unfit);
-        report.findings.extend(budgets(path, global).await);
+        report.findings.extend(budgets(&site, &region, &name).await);
         report.steps = steps(&stack, path, to);
     }
     show(&report, global);
@@ -96,17 +98,10 @@ fn pinned(graph: &Graph) -> BTreeMap<String, String> {
 }
 
 /// The budgets that keep nodes from being replaced, where the API server can be asked.
-async fn budgets(path: &Path, global: &Global) -> Vec<Finding> {
-    let asked = async {
-        let cluster = StackCluster::find(path, global).await?;
-        let clusters = cluster.site.aws.clusters(&cluster.region);
-        clusters
-            .blocking_budgets(&cluster.name)
-            .await
-            .map_err(CliError::Connection)
-    };
+async fn budgets(site: &Site, region: &str, cluster: &str) -> Vec<Finding> {
     let what = "PodDisruptionBudgets";
-    let found = match asked.await {
+    let asked = site.aws.clusters(region).blocking_budgets(cluster).await;
+    let found = match asked.map_err(CliError::Connection) {
         Ok(found) => found,
         Err(error) => {
             return vec![Finding::warning(what, format!("not checked: {error}"))];
