@@ -72,34 +72,34 @@ impl Fields {
     /// The paths of which this holds, as the kind states them.
     #[must_use]
     pub fn with(&self, fact: Fact) -> Vec<&str> {
-        self.0
-            .iter()
-            .filter(|(_, facts)| facts.contains(&fact))
+        self.stated(fact).collect()
+    }
+
+    fn stated(&self, fact: Fact) -> impl Iterator<Item = &str> {
+        let fields = self.0.iter();
+        fields
+            .filter(move |(_, facts)| facts.contains(&fact))
             .map(|(path, _)| path.as_str())
-            .collect()
     }
 
     /// Whether this holds of any field.
     #[must_use]
     pub fn any(&self, fact: Fact) -> bool {
-        self.0.iter().any(|(_, facts)| facts.contains(&fact))
+        self.stated(fact).next().is_some()
     }
 
     /// Whether this is stated of the very field at this path.
     #[must_use]
     pub fn is(&self, path: &str, fact: Fact) -> bool {
         let depth = |path: &str| path.matches('/').count();
-        self.with(fact)
-            .into_iter()
+        self.stated(fact)
             .any(|stated| depth(stated) == depth(path) && covers(stated, path))
     }
 
     /// Whether this holds of the field at this path, because it is stated of that field or of what it lies in.
     #[must_use]
     pub fn holds(&self, path: &str, fact: Fact) -> bool {
-        self.with(fact)
-            .into_iter()
-            .any(|stated| covers(stated, path))
+        self.stated(fact).any(|stated| covers(stated, path))
     }
 }
 
