@@ -38,7 +38,7 @@ use room::fewest;
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Cluster {
-    /// The Kubernetes version, such as "1.34". It can be upgraded by one minor version at a time.
+    /// The Kubernetes version, such as "1.35". It can be upgraded by one minor version at a time.
     version: Option<At<String>>,
     /// The access to the API server endpoint.
     endpoint: At<Endpoint>,
